@@ -1,0 +1,177 @@
+"""The three checks that test cells use. Each raises `Mistake`, whose text names the learner's mistake.
+
+What a learner's function returned is only ever treated as plain data (numbers, strings, lists, tuples, dicts,
+tensors): nothing here calls a method that a class of the learner's could have written.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+LONGEST = 160  # characters of a value shown to the learner
+SEQUENCES = (list, tuple)
+PLAIN = (bool, int, float, str, bytes, type(None))
+TENSORS = (torch.Tensor, torch.nn.Parameter)
+
+
+class Mistake(AssertionError):
+    """A check that failed. IPython shows its sentence alone, without our frames."""
+
+    def _render_traceback_(self):
+        return [f"Mistake: {self}"]
+
+
+def that(ok, message):
+    """Raise `Mistake(message)` unless `ok` is true. `ok` is a bool, a number or a tensor of one element."""
+    if (type(ok) in TENSORS and ok.numel() == 1) or type(ok) is np.bool_:
+        ok = ok.item()
+    if type(ok) not in PLAIN or not ok:
+        raise Mistake(message)
+
+
+def equal(got, want, message):
+    """Raise `Mistake` unless `got` equals `want` exactly: same kind, same length, same elements."""
+    try:
+        same = _same(got, want)
+    except RecursionError:  # a list that holds itself
+        same = False
+    if not same:
+        mine, theirs = show(got), show(want)
+        if mine == theirs:
+            mine, theirs = f"{kind(got)}: {mine}", f"{kind(want)}: {theirs}"
+        raise Mistake(f"{message} (got {mine}, expected {theirs})")
+
+
+def close(got, want, message, atol=1e-5):
+    """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree, dtypes need not.
+
+    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN equals nothing.
+    """
+    if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
+        if type(got) not in SEQUENCES:
+            raise Mistake(f"{message} (got {kind(got)}, expected a {type(want).__name__} of {len(want)} items)")
+        if len(got) != len(want):
+            raise Mistake(f"{message} (got {len(got)} items, expected {len(want)})")
+        for mine, theirs in zip(got, want):
+            close(mine, theirs, message, atol)
+        return
+    try:
+        mine, theirs = _numbers(got), _numbers(want)
+    except RecursionError:
+        mine, theirs = None, _numbers(want)
+    if theirs is None:
+        return equal(got, want, message)
+    if mine is None:
+        raise Mistake(f"{message} (got {kind(got)}, expected {kind(want)})")
+    if mine.shape != theirs.shape:
+        raise Mistake(f"{message} (got shape {_shape(mine)}, expected shape {_shape(theirs)})")
+    far = ~((mine == theirs) | ((mine - theirs).abs() <= atol))  # inf - inf is NaN, hence the first half
+    if not far.any():
+        return
+    first = tuple(far.nonzero()[0].tolist())
+    place = f" at position {list(first)}" if first else ""
+    raise Mistake(f"{message} (got {_digits(mine[first])}{place}, expected {_digits(theirs[first])})")
+
+
+def show(value):
+    """One short line for `value`, bounded in length, made from plain data only."""
+    try:
+        text = _text(value, LONGEST)
+    except RecursionError:
+        text = kind(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def kind(value):
+    """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items", "None"."""
+    if value is None:
+        return "None (is there a return?)"
+    if type(value) in TENSORS:
+        return f"a tensor of {_dtype(value)} with shape {_shape(value)}"
+    if type(value) in SEQUENCES or type(value) in (dict, set):
+        return f"a {type(value).__name__} of {len(value)} items"
+    name = type(value).__name__[:40]
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _same(got, want):
+    if type(want) in TENSORS or type(got) in TENSORS:
+        if type(got) in (int, float, bool) or type(want) in (int, float, bool):  # a scalar tensor stands for its number
+            got, want = _numbers(got), _numbers(want)
+        if not (type(got) in TENSORS and type(want) in TENSORS) or got.shape != want.shape:
+            return False
+        if (got.dtype == torch.bool) != (want.dtype == torch.bool):  # a mask of 0.0 and 1.0 is not a mask
+            return False
+        return bool((got == want).all())
+    if type(got) in SEQUENCES and type(got) is type(want):
+        return len(got) == len(want) and all(_same(mine, theirs) for mine, theirs in zip(got, want))
+    if type(got) is dict and isinstance(want, dict):
+        return got.keys() == want.keys() and all(_same(got[key], want[key]) for key in want)
+    if type(got) in (set, frozenset) and isinstance(want, (set, frozenset)):
+        return got == want
+    if type(got) is bool or type(want) is bool:
+        return type(got) is type(want) and got == want
+    return type(got) in PLAIN and got == want
+
+
+def _numbers(value):
+    """`value` as a float64 (or complex) tensor, or None where it is not numbers."""
+    if type(value) in TENSORS:
+        value = value.detach().to_dense() if value.layout != torch.strided else value.detach()
+        return value.cpu().to(torch.complex128 if value.is_complex() else torch.float64)
+    if type(value) in (bool, int, float, np.ndarray) or issubclass(type(value), np.number):
+        try:
+            return torch.as_tensor(value, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            return None
+    if type(value) in SEQUENCES:
+        items = [_numbers(item) for item in value]
+        if any(item is None for item in items) or len({item.shape for item in items}) > 1:
+            return None
+        return torch.stack(items) if items else torch.zeros(0, dtype=torch.float64)
+    return None
+
+
+def _text(value, room):
+    if type(value) in TENSORS:
+        if value.numel() > 12:
+            return kind(value)
+        return f"tensor({_text(value.detach().to_dense().cpu().tolist(), room)})"
+    if type(value) in (str, bytes):
+        return repr(value[: room + 1])
+    if type(value) in PLAIN:
+        return repr(value) if type(value) is not int or value.bit_length() < 256 else "a very large int"
+    if type(value) in SEQUENCES:
+        inside = _joined((_text(item, room) for item in value), room)
+        left, right = ("[", "]") if type(value) is list else ("(", ",)" if len(value) == 1 else ")")
+        return left + inside + right
+    if type(value) is dict:
+        return "{" + _joined((f"{_text(k, room)}: {_text(v, room)}" for k, v in value.items()), room) + "}"
+    return kind(value)
+
+
+def _joined(texts, room):
+    parts, length = [], 0
+    for text in texts:
+        parts.append(text)
+        length += len(text) + 2
+        if length > room:
+            parts.append("…")
+            break
+    return ", ".join(parts)
+
+
+def _digits(number):
+    number = number.item() if type(number) in TENSORS else number
+    if type(number) is not float or not math.isfinite(number):
+        return str(number)
+    return f"{number:.6g}"
+
+
+def _shape(tensor):
+    return list(tensor.shape)
+
+
+def _dtype(tensor):
+    return str(tensor.dtype).removeprefix("torch.")
