@@ -69,6 +69,7 @@ def parse(text, name):
     seen = set()
     for cell in node.cells:
         cell.id = _cell_id(cell, seen)
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the .py
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return Notebook(name, node, tuple(_exercises(node.cells, name)))

@@ -1,0 +1,34 @@
+"""The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs it."""
+import argparse
+import importlib
+import sys
+
+VERBS = {
+    "complete": ("llmlib.course.complete", "continue a text with a real model"),
+}
+
+
+def main(argv=None):
+    """Run one verb; returns its exit status. A mistake in what was asked is one sentence on stderr and status 2."""
+    parser = argparse.ArgumentParser(prog="llmlib", description="From Tokens to Tokens: the course's command.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    argv = sys.argv[1:] if argv is None else argv
+    for verb, (module, summary) in VERBS.items():
+        sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        if argv[:1] == [verb]:                                      # import only what this call needs
+            module = importlib.import_module(module)
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except (ValueError, OSError) as error:
+        print(f"llmlib {args.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` -> `notebooks/NAME.ipynb` for learners.
+
+    python -m llmlib.course.build                  what has changed
+    python -m llmlib.course.build 03_attention     one notebook
+    python -m llmlib.course.build --force          all of them, also after a change in llmlib that alters outputs
+
+Two builds of the same source give the same bytes. Several people may build different notebooks at the same time.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
+
+from llmlib.course import cells
+from llmlib.course.cells import METADATA, ROOT, SourceError
+
+VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
+CELL_SECONDS = 300
+ENVIRONMENT = {  # offline, two threads, and nothing in an output that differs from run to run
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "OMP_NUM_THREADS": "2",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def build(name, root=ROOT, force=False, say=print):
+    """Build one notebook under `root` and return whether it had to be executed. Raises `SourceError`."""
+    root = Path(root)
+    source, executed = root / "solutions" / f"{name}.py", root / "solutions" / f"{name}.ipynb"
+    notebook = cells.load(name, root)
+    mark = hashlib.sha256((VERSION + source.read_text(encoding="utf-8")).encode()).hexdigest()
+    stale = force or _mark(executed) != mark
+    if stale:
+        say(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
+        start = time.time()
+        node = execute(notebook, root)
+        node.metadata["llmlib"] = {"source": mark}
+        _write(executed, nbformat.writes(node))
+        say(f" {time.time() - start:.0f} s")
+    released = release(name, root)
+    path = root / "notebooks" / f"{name}.ipynb"
+    if not path.exists() or path.read_text(encoding="utf-8") != released:
+        _write(path, released)
+        say(f"{name}: released to {path.relative_to(root)}")
+    elif not stale:
+        say(f"{name}: up to date")
+    return stale
+
+
+def execute(notebook, root=ROOT):
+    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError` if a cell fails."""
+    node = nbformat.from_dict(notebook.node)
+    client = NotebookClient(node, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
+                            store_widget_state=False, extra_arguments=["--IPKernelApp.log_level=40"],
+                            resources={"metadata": {"path": str(Path(root) / "solutions")}})
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    try:
+        client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    except CellExecutionError as error:
+        raise SourceError(f"{notebook.name}: {_failed(node)} failed: {error.ename}: {error.evalue}") from error
+    except CellTimeoutError as error:
+        raise SourceError(f"{notebook.name}: {_failed(node)} ran longer than {CELL_SECONDS} s.") from error
+    except DeadKernelError as error:
+        raise SourceError(f"{notebook.name}: the kernel died in {_failed(node)} (out of memory?).") from error
+    except NoSuchKernel as error:
+        raise SourceError("There is no Python kernel: run `make lab` once to set up.") from error
+    node.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(node.cells, 1):
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # names a model that is gone
+            _refuse_what_differs(output, f"{notebook.name}: {_place(number, cell)}")
+    return node
+
+
+def release(name, root=ROOT):
+    """The learner's notebook as text: nbgrader takes out solutions, hidden tests and outputs. Raises `SourceError`.
+
+    The source also stays in `root`/grading/source, where an instructor's nbgrader looks for it.
+    """
+    source = nbformat.writes(cells.load(name, root).node)
+    _write(Path(root) / "grading" / "source" / name / f"{name}.ipynb", source)
+    with tempfile.TemporaryDirectory() as scratch:
+        _write(Path(scratch) / "source" / name / f"{name}.ipynb", source)
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+        config.CourseDirectory.root = os.path.realpath(scratch)
+        config.CourseDirectory.db_url = f"sqlite:///{Path(scratch) / 'gradebook.db'}"
+        api = NbGraderAPI(CourseDirectory(config=config), config=config)
+        result = api.generate_assignment(name)
+        if not result["success"]:
+            raise SourceError(f"{name}: nbgrader cannot release it: {result.get('error') or result.get('log')}")
+        api.gradebook.close()
+        return (Path(scratch) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+def _mark(path):
+    """What `build` noted in an executed notebook, or None."""
+    try:
+        return nbformat.read(path, as_version=4).metadata.llmlib.source
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        return None
+
+
+def _failed(node):
+    """Where execution stopped: the last cell that was started."""
+    started = [(n, cell) for n, cell in enumerate(node.cells, 1) if cell.get("execution_count") or cell.get("outputs")]
+    return _place(*started[-1]) if started else "the first cell"
+
+
+def _place(number, cell):
+    return f"cell {number} ({cells.grade_id(cell) or cell.source.strip().splitlines()[0][:60]})"
+
+
+def _refuse_what_differs(output, place):
+    text = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
+    if " at 0x" in text:
+        raise SourceError(f"{place} shows a memory address, which differs in every run; end its last line with a semicolon.")
+    if str(ROOT) in text or str(Path.home()) + os.sep in text:
+        raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
+
+
+def _write(path, text):
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
+    os.replace(part, path)
+
+
+def main(argv=None):
+    """Build what was asked for; exit status 1 if any notebook could not be built."""
+    parser = argparse.ArgumentParser(prog="python -m llmlib.course.build", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
+    parser.add_argument("--force", action="store_true", help="execute also what has not changed")
+    arguments = parser.parse_args(argv)
+    failed = False
+    for name in arguments.names or cells.names():
+        try:
+            build(Path(name).stem, force=arguments.force)
+        except SourceError as error:
+            print(f"\n{error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""From logits to the next id: temperature, the filters that cut off unlikely tokens, and the draw."""
+import math
+
+import torch
+
+from llmlib.output_head import softmax
+
+
+def apply_temperature(logits, t):
+    """Divide the logits by t: below 1 sharpens, above 1 flattens. t = 0 keeps only the largest (the first of equals). ValueError if t < 0."""
+    if not t >= 0 or math.isinf(t):
+        raise ValueError(f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number above 0")
+    if t == 0:
+        return _keep(logits, torch.zeros_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True))
+    return logits / t
+
+
+def top_k(logits, k):
+    """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest become -inf. ValueError if k < 1."""
+    if k < 1:
+        raise ValueError(f"top_k is {k}: it must be at least 1 (None switches the filter off)")
+    order = torch.argsort(logits, dim=-1, descending=True, stable=True)
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], True)
+    return _keep(logits, kept)
+
+
+def top_p(logits, p):
+    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): keep the smallest set of likeliest tokens whose mass reaches p.
+
+    So the token that crosses p stays. On ties the lower id comes first. The rest become -inf. ValueError unless 0 < p <= 1.
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"top_p is {p}: it must be above 0 and at most 1 (1 keeps every token)")
+    if p == 1:
+        return logits                                               # a rounded cumulative sum must not drop the tail
+    order = torch.argsort(logits, dim=-1, descending=True, stable=True)
+    probabilities = softmax(logits.gather(-1, order))
+    mass_before = probabilities.cumsum(-1) - probabilities
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
+    return _keep(logits, kept)
+
+
+def min_p(logits, p):
+    """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024, arXiv:2407.01082); the rest become -inf. ValueError unless 0 <= p <= 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"min_p is {p}: it must lie between 0 (keeps every token) and 1 (keeps only the likeliest)")
+    probabilities = softmax(logits)
+    return _keep(logits, probabilities >= p * probabilities.amax(-1, keepdim=True))
+
+
+def _keep(logits, kept):
+    return logits.masked_fill(~kept, -math.inf)
+
+
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same. None switches one off."""
+    logits = apply_temperature(logits, temperature)
+    for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
+        if amount is not None:
+            logits = keep(logits, amount)
+    return logits
+
+
+def draw(probabilities, u):
+    """Draw one index a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch].
+
+    The unit interval is cut into one stretch per token, as long as its probability; the answer is the stretch that u falls in.
+    Summed in double precision, so that no stretch is lost at the far end.
+    """
+    edges = probabilities.double().cumsum(-1)                       # where each stretch ends
+    return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
+
+
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) (not used at temperature 0) -> ids [batch]."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)

@@ -1,0 +1,1 @@
+"""Arithmetic of size: parameters, FLOPs, bandwidth, and the power laws that tie them to the loss."""
