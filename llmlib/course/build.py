@@ -66,9 +66,16 @@ def build(name, root=ROOT, force=False, say=print):
 def execute(notebook, root=ROOT):
     """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError` if a cell fails."""
     node = nbformat.from_dict(notebook.node)
-    client = NotebookClient(node, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
-                            store_widget_state=False, extra_arguments=["--IPKernelApp.log_level=40"],
-                            resources={"metadata": {"path": str(Path(root) / "solutions")}})
+    client = NotebookClient(
+        node,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        extra_arguments=["--IPKernelApp.log_level=40"],
+        resources={"metadata": {"path": str(Path(root) / "solutions")}},
+    )
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     try:
         client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))})
@@ -129,7 +136,9 @@ def _place(number, cell):
 def _refuse_what_differs(output, place):
     text = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
     if " at 0x" in text:
-        raise SourceError(f"{place} shows a memory address, which differs in every run; end its last line with a semicolon.")
+        raise SourceError(
+            f"{place} shows a memory address, which differs in every run; end its last line with a semicolon."
+        )
     if str(ROOT) in text or str(Path.home()) + os.sep in text:
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
 
