@@ -1,0 +1,140 @@
+"""The learner's process, inside the sandbox: runs the cells, then answers calls, one fork per test cell.
+
+Nothing here is trusted by the grader, which only reads plain values from the socket (boundary.py): code of the learner's
+may do to this process what it likes.
+"""
+
+import builtins
+import linecache
+import os
+import re
+import sys
+import traceback
+import types
+import warnings
+
+import torch
+
+from llmlib.grading import off
+from llmlib.grading.boundary import Channel, Closed, Refused
+
+TEXT = 600  # characters of an error message
+
+
+def serve(sock):
+    """Run a job: {"cells": [[title, source], …], "skip": [number, …]}, then serve one test after the other."""
+    channel = Channel(sock)
+    job = channel.receive()
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    main.__dict__.update(get_ipython=lambda: SHELL, display=lambda *_, **__: None)
+    warnings.simplefilter("ignore")
+    sys.setrecursionlimit(3000)
+    for number, (title, source) in enumerate(job["cells"]):
+        if number not in job["skip"]:
+            channel.send(["cell", number])
+            error = run(title, source, main.__dict__)
+            if error:
+                channel.send(["error", number, error])
+    channel.send(["ready"])
+    while True:
+        _, forbidden = channel.receive()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                off.forbid(forbidden, main.__dict__)
+                answer(channel, main.__dict__)
+            except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
+                os._exit(3)
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        channel.send(["ended", status])
+
+
+def run(title, source, space):
+    """Execute one cell as a notebook does. None, or [class, bases, text, place] of what it raised."""
+    name = f"<{title}>"
+    try:
+        source = plain(source)
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        exec(compile(source, name, "exec"), space)
+    except BaseException as error:  # noqa: BLE001 - a learner's cell may raise anything, SystemExit too
+        return describe(error)
+    return None
+
+
+def plain(source):
+    """Python without IPython's own syntax: magics and shell lines become calls that do nothing."""
+    if re.search(r"^\s*[%!?]|\?\s*$|=\s*[%!]", source, re.MULTILINE):
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        source = TransformerManager().transform_cell(source)
+    return source
+
+
+class _Shell:
+    """What `get_ipython()` gives: magics do nothing, and the body of a cell magic such as %%time runs as it is."""
+
+    def run_cell_magic(self, name, line, body):
+        if name in ("time", "timeit", "capture", "prun"):
+            exec(compile(plain(body), f"<%%{name}>", "exec"), sys.modules["__main__"].__dict__)
+
+    def __getattr__(self, name):
+        return lambda *_, **__: None
+
+
+SHELL = _Shell()
+
+
+def describe(error):
+    """[class, nearest built-in class, text, place in the learner's code] of an exception, as plain strings."""
+    kind = type(error)
+    builtin = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception")
+    try:
+        text = str(error)[:TEXT]
+    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
+        text = "(its text cannot be shown)"
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__, limit=200):
+        if frame.filename.startswith("<") and frame.filename.endswith(">") and not frame.filename.startswith("<frozen"):
+            place = f"{frame.filename[1:-1]}, line {frame.lineno}"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{error.filename.strip('<>')}, line {error.lineno}"
+    return [kind.__name__[:80], builtin, text, place]
+
+
+def answer(channel, space):
+    """Serve the calls of one test cell until ["end"]."""
+    graphs = []  # of each call whose result can be differentiated: the inputs and outputs
+    while True:
+        inputs = []
+        kind, *rest = channel.receive(grads=inputs)
+        if kind == "end":
+            return
+        if kind == "state":
+            torch.set_rng_state(rest[0])
+            continue
+        try:
+            outputs = []
+            if kind == "call":
+                function, args, kwargs = rest
+                if function not in space:
+                    raise NameError(f"`{function}` is not defined: write it and run its cell")
+                reply = ["value", len(graphs), space[function](*args, **kwargs)]
+                graphs.append((inputs, outputs))
+            else:  # the gradient of an earlier call: its number, and the gradients of that call's outputs
+                sources, results = graphs[rest[0]]
+                pairs = [(r, g.to(r.dtype)) for r, g in zip(results, rest[1], strict=True) if g is not None]
+                found = [None] * len(sources)
+                if pairs:
+                    results, gradients = zip(*pairs)
+                    found = torch.autograd.grad(results, sources, gradients, retain_graph=True, allow_unused=True)
+                reply = ["value", 0, list(found)]
+            channel.send(reply, grads=outputs)
+        except Closed:
+            return
+        except Refused as refused:
+            channel.send(["error", ["Refused", "TypeError", f"it returned {refused}", ""]])
+        except BaseException as error:  # noqa: BLE001 - whatever the learner's function raises travels as text
+            channel.send(["error", describe(error)])
+
