@@ -1,0 +1,86 @@
+# %% right: every step named
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    attention_write = attend(norm_1(x))
+    middle = torch.add(x, attention_write)
+    mlp_write = feed_forward(norm_2(middle))
+    return torch.add(middle, mlp_write)
+
+# %% right: a loop over the sublayers
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    for norm, sublayer in ((norm_1, attend), (norm_2, feed_forward)):
+        x = sublayer(norm(x)) + x
+    return x
+
+# %% right: a running sum of writes, in double precision
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    stream = x.double()
+    stream += attend(norm_1(x)).double()
+    stream += feed_forward(norm_2(stream.to(x.dtype))).double()
+    return stream.to(x.dtype)
+
+# %% right: a helper function and an extra argument
+def residual(x, norm, sublayer, scale):
+    return x + scale * sublayer(norm(x))
+
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward, scale=1.0):
+    return residual(residual(x, norm_1, attend, scale), norm_2, feed_forward, scale)
+
+# %% wrong: post-norm, add and then normalise
+# says: never replaced and never normalised
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
+
+# %% wrong: the norm's result replaces the stream
+# says: never replaced and never normalised
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x)
+    x = x + attend(x)
+    x = norm_2(x)
+    return x + feed_forward(x)
+
+# %% wrong: no residual connection around the feed-forward
+# says: never replaced and never normalised
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x))
+    return feed_forward(norm_2(x))
+
+# %% wrong: no residual connection around attention
+# says: never replaced and never normalised
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = attend(norm_1(x))
+    return x + feed_forward(norm_2(x))
+
+# %% wrong: attention reads the stream without its norm
+# says: attention writes attend(norm_1(x))
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(x)
+    return x + feed_forward(norm_2(x))
+
+# %% wrong: the first norm used twice
+# says: the feed-forward writes feed_forward(norm_2(x))
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x))
+    return x + feed_forward(norm_1(x))
+
+# %% wrong: parallel sublayers
+# says: feed_forward reads the stream after attention has written to it
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    return x + attend(norm_1(x)) + feed_forward(norm_2(x))
+
+# %% wrong: the feed-forward reads what attention wrote, not the stream
+# says: the feed-forward writes feed_forward(norm_2(x))
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    write = attend(norm_1(x))
+    return x + write + feed_forward(norm_2(write))
+
+# %% wrong: attention called twice
+# says: each of the four functions is called once
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    return x + attend(norm_1(x)) + feed_forward(norm_2(x + attend(norm_1(x))))
+
+# %% wrong: the second addition starts from the old stream
+# says: the stream becomes 1 + 6
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    h = x + attend(norm_1(x))
+    return x + feed_forward(norm_2(h))

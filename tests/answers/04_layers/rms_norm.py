@@ -1,0 +1,73 @@
+# %% right: a loop over the vectors
+def rms_norm(x, weight, eps=1e-5):
+    out = torch.empty_like(x)
+    flat, result = x.reshape(-1, x.shape[-1]), out.view(-1, x.shape[-1])
+    for i, row in enumerate(flat):
+        result[i] = row / math.sqrt(sum(v * v for v in row.tolist()) / len(row) + eps) * weight
+    return out
+
+# %% right: with rsqrt, in double precision
+def rms_norm(x, weight, eps=1e-5):
+    y = x.double()
+    return y * torch.rsqrt((y * y).mean(-1, keepdim=True) + eps) * weight
+
+# %% right: from the vector's length
+def rms_norm(x, weight, eps=1e-5):
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return weight * x / (length**2 / x.shape[-1] + eps).sqrt()
+
+# %% right: einsum and an extra argument
+def rms_norm(x, weight, eps=1e-5, offset=0.0):
+    square = torch.einsum("...d,...d->...", x, x) / x.size(-1)
+    return torch.einsum("...d,...->...d", x, (square + eps) ** -0.5) * (offset + weight)
+
+# %% wrong: subtracts the mean
+# says: does not subtract the mean
+def rms_norm(x, weight, eps=1e-5):
+    x = x - x.mean(-1, keepdim=True)
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight
+
+# %% wrong: divides by the length, so the sum of squares
+# says: the mean of the squares, not of their sum
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.pow(2).sum(-1, keepdim=True) + eps) * weight
+
+# %% wrong: the root is forgotten
+# says: divide by the root of the mean square
+def rms_norm(x, weight, eps=1e-5):
+    return x / (x.pow(2).mean(-1, keepdim=True) + eps) * weight
+
+# %% wrong: eps outside the root
+# says: eps stands inside the root
+def rms_norm(x, weight, eps=1e-5):
+    return x / (x.pow(2).mean(-1, keepdim=True).sqrt() + eps) * weight
+
+# %% wrong: eps forgotten
+# says: eps keeps 0 / 0 away
+def rms_norm(x, weight, eps=1e-5):
+    return x / x.pow(2).mean(-1, keepdim=True).sqrt() * weight
+
+# %% wrong: weight forgotten
+# says: times weight, entry by entry
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps)
+
+# %% wrong: times 1 + weight, as Gemma stores its weights
+# says: of the mean of the squares
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * (1 + weight)
+
+# %% wrong: one mean square for the whole tensor
+# says: each vector is normalised on its own
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.pow(2).mean() + eps) * weight
+
+# %% wrong: the standard deviation about the mean below the line
+# says: of the mean of the squares
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + eps) * weight
+
+# %% wrong: a fixed eps
+# says: eps stands inside the root
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * weight
