@@ -209,6 +209,17 @@ class Tokenizer:
         yield decoder.decode(b"", final=True)
 
 
+def canonical(tokenizer):
+    """A tokenizer's merges as id pairs, and its own ids: (merges, ids) in the plain numbering of 256 bytes, then one id a merge.
+
+    ids[i] is the tokenizer's id of plain id i, or None for one of the bytes that it has no token for.
+    """
+    tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
+    number = {token: i for i, token in reversed(list(enumerate(tokens)))}
+    own = {token: i for i, token in tokenizer.vocab.items() if i not in tokenizer.special_tokens.values()}
+    return [(number[left], number[right]) for left, right in tokenizer.merges], [own.get(token) for token in tokens]
+
+
 def _from_printable(token):
     return bytes(CHAR_TO_BYTE[char] for char in token)
 

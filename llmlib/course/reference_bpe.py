@@ -1,0 +1,33 @@
+"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE with."""
+
+import json
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from llmlib.tokens import CHAR_TO_BYTE
+
+
+def train(text, vocab_size):
+    """Byte-level BPE trained by `tokenizers` on `text`: (merges as id pairs, encode: text -> ids in the course's numbering).
+
+    Raises ValueError if two merges spell the same token: ids then differ between implementations, so take another text.
+    """
+    reference = Tokenizer(models.BPE())
+    reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    reference.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    reference.train_from_iterator(
+        [text], trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+    )
+    vocab = sorted(reference.get_vocab().items(), key=lambda item: item[1])  # 256 printable bytes, then one per merge
+    ours = [CHAR_TO_BYTE[token] for token, _ in vocab[:256]] + list(range(256, len(vocab)))
+    number = {token: ours[i] for token, i in vocab}
+    return _merges(reference, number), lambda text: [ours[i] for i in reference.encode(text).ids]
+
+
+def _merges(reference, number):
+    pairs = [tuple(pair) for pair in json.loads(reference.to_str())["model"]["merges"]]
+    if len(pairs) != len(number) - 256:
+        raise ValueError("two merges of this text spell the same token: take another text")
+    assert all(number[left + right] == 256 + i for i, (left, right) in enumerate(pairs))
+    return [(number[left], number[right]) for left, right in pairs]

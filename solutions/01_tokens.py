@@ -1,0 +1,461 @@
+# %% [markdown]
+# # 1 · Tokens
+
+# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import codecs
+from collections import Counter
+
+from llmlib.tokens import BYTE_TO_CHAR, SINGLE_DIGITS, Tokenizer, canonical, split
+
+# %% [markdown]
+# ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
+#
+# Count how often each pair of neighbours occurs in a list of ids.
+#
+# - **In:** `ids`, a list of ints, of any length, also empty.
+# - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the pairs first appear. `a`
+#   stands left of `b` in the text; `n` is how often. Pairs may overlap.
+#
+# By hand: `[97, 97, 97, 98]` (the bytes of "aaab") has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
+# answer is `[((97, 97), 2), ((97, 98), 1)]`.
+#
+# Off: `llmlib.tokens.count_pairs`. `Counter` is there for you.
+#
+# <details><summary>Hint 1</summary>
+#
+# The pair that starts at position `i` is `(ids[i], ids[i + 1])`. For which `i` does it exist?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `zip(ids, ids[1:])` walks through all neighbours, and stops by itself in time.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# A `Counter` is a dictionary, and dictionaries keep the order of first insertion: `list(Counter(...).items())`.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "count_pairs", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.count_pairs"]
+def count_pairs(ids):
+    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first appearance."""
+    ### BEGIN SOLUTION
+    return list(Counter(zip(ids, ids[1:])).items())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_count_pairs", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check
+
+check.that(type(count_pairs([1, 2])) is list, "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one")
+check.equal(count_pairs([1, 2, 3]), [((1, 2), 1), ((2, 3), 1)], "three ids have two pairs of neighbours: nothing stands right of the last id")
+check.equal(count_pairs([97, 97, 97, 98]), [((97, 97), 2), ((97, 98), 1)], 'pairs overlap: "aaab" holds (a, a) twice, once from each of the first two a')
+check.equal(count_pairs([1, 2, 1]), [((1, 2), 1), ((2, 1), 1)], "(1, 2) and (2, 1) are different pairs: keep the left id on the left")
+check.equal(count_pairs([5, 6, 1, 2, 1, 2]), [((5, 6), 1), ((6, 1), 1), ((1, 2), 2), ((2, 1), 1)],
+            "list the pairs in the order in which they first appear, not by size or by count")
+check.equal(count_pairs([]), [], "an empty list has no pairs: the answer is []")
+check.equal(count_pairs([7]), [], "a single id has no neighbour: the answer is []")
+### BEGIN HIDDEN TESTS
+_rng = random.Random(11)
+for _ in range(30):
+    _ids = [_rng.choice([0, 1, 2, 255, 300, 50000]) for _ in range(_rng.randrange(2, 40))]
+    _got = count_pairs(_ids)
+    check.equal(sum(n for _, n in _got), len(_ids) - 1, "n ids have n - 1 pairs of neighbours, overlapping ones included")
+    _starts = [next(i for i in range(len(_ids) - 1) if (_ids[i], _ids[i + 1]) == pair) for pair, _ in _got]
+    check.that(_starts == sorted(set(_starts)), "list each pair once, in the order in which they first appear")
+    for (_a, _b), _n in _got:
+        check.equal(_n, sum(_ids[i:i + 2] == [_a, _b] for i in range(len(_ids))), "count every place where the pair stands")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 1.2 · `merge` · ●●○ · 10 min
+#
+# Replace every occurrence of a pair by one new id.
+#
+# - **In:** `ids`, a list of ints; `pair`, a tuple of two ids; `new_id`, an int.
+# - **Out:** a new list in which each `pair` has become `new_id`. Go from left to right; an id that went into a merge is used up.
+#
+# By hand: in `[1, 1, 1]` the pair `(1, 1)` stands at positions 0–1 and at 1–2, and the two overlap. From left to right the
+# first wins: `merge([1, 1, 1], (1, 1), 9)` is `[9, 1]`.
+#
+# Off: `llmlib.tokens.merge`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A `for` loop over the ids cannot skip the second half of a merged pair. A `while` loop with a position `i` of your own can.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# At each step there are two cases: the pair starts at `i` (append `new_id`, go on by 2) or it does not (append `ids[i]`, go on by 1).
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# At the last position there is no `ids[i + 1]`: ask `i + 1 < len(ids)` first. And compare like with like:
+# `(ids[i], ids[i + 1]) == pair`, since a list never equals a tuple.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "merge", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.merge"]
+def merge(ids, pair, new_id):
+    """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1], (1, 1), 9) is [9, 1]."""
+    ### BEGIN SOLUTION
+    merged, i = [], 0
+    while i < len(ids):
+        if i + 1 < len(ids) and (ids[i], ids[i + 1]) == tuple(pair):
+            merged.append(new_id)
+            i += 2
+        else:
+            merged.append(ids[i])
+            i += 1
+    return merged
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_merge", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check
+
+_got = merge([1, 2, 3], (1, 2), 9)
+check.that(_got != [1, 2, 3], "nothing was merged: compare (ids[i], ids[i + 1]) with the pair; a list never equals a tuple")
+check.that(_got != [9, 2, 3], "the second half of the pair is still there: after a merge go on by two positions")
+check.that(_got != [9], "the last id is lost: when no pair is left, the ids that remain are kept as they are")
+check.equal(_got, [9, 3], "(1, 2) becomes the one id 9, and 3 stays")
+check.equal(merge([1, 1, 1], (1, 1), 9), [9, 1], "merge from left to right: in [1, 1, 1] the first two 1s are the pair, the third is left over")
+check.equal(merge([1, 2, 5, 1, 2], (1, 2), 9), [9, 5, 9], "replace every occurrence of the pair, not only the first")
+check.equal(merge([2, 1, 3], (1, 2), 9), [2, 1, 3], "the order matters: (2, 1) is not the pair (1, 2)")
+check.equal(merge([1, 3, 2], (1, 2), 9), [1, 3, 2], "only neighbours are a pair: in [1, 3, 2] a 3 stands between 1 and 2")
+check.equal(merge([1, 12, 3], (11, 2), 9), [1, 12, 3], "ids are whole numbers, not digits: 1, 12 is not 11, 2")
+check.equal(merge([400, 65], (400, 65), 401), [401], "ids are not bytes: they go far beyond 255")
+check.equal(merge([3, 1, 2], (1, 2), 9), [3, 9], "the pair may stand at the very end")
+check.equal(merge([1, 1, 1, 1], (1, 1), 9), [9, 9], "[1, 1, 1, 1] holds the pair twice without overlap: [9, 9]")
+check.equal(merge([], (1, 2), 9), [], "an empty list stays empty")
+check.equal(merge([1], (1, 2), 9), [1], "a single id is no pair: it stays")
+### BEGIN HIDDEN TESTS
+_rng = random.Random(12)
+for _ in range(40):
+    _pair = (_rng.randrange(3), _rng.randrange(3))
+    _ids = [_rng.randrange(3) for _ in range(_rng.randrange(0, 30))]
+    _got = merge(_ids, _pair, 300)
+    _back = [i for token in _got for i in (_pair if token == 300 else [token])]
+    check.equal(_back, _ids, "taking the merge back gives the ids as they were: nothing is lost, doubled or moved")
+    check.that(_pair not in list(zip(_got, _got[1:])), "the pair is still there: replace every occurrence")
+    if _pair[0] == _pair[1]:  # in a run of equal ids, only the last can be left over
+        check.that((_pair[0], 300) not in list(zip(_got, _got[1:])), "merge from left to right: the one left over stands at the end of its run")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "given_commonest", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def commonest(counts):
+    """The pair with the highest count among ((a, b), n), .... On a tie the older token wins, as in the `tokenizers` package.
+
+    Bytes are oldest, in the order of GPT-2's printable alphabet (letters and signs first, the space later), then merges.
+    """
+    def age(token_id):
+        return ord(BYTE_TO_CHAR[token_id]) if token_id < 256 else 256 + token_id
+
+    return min(counts, key=lambda item: (-item[1], age(item[0][0]), age(item[0][1])))[0]
+
+# %% [markdown]
+# ### Exercise 1.3 · `train_bpe` · ●●● · 20 min
+#
+# Learn merges from a text.
+#
+# - **In:** `text`, a string; `vocab_size`, an int of at least 256: how many tokens there shall be, the 256 bytes included.
+# - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th (from 0) makes the token
+#   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the text runs out of pairs.
+#
+# Cut the text with `split` first: no pair reaches from one piece into the next. Turn each piece into its UTF-8 bytes. Then again
+# and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge it everywhere.
+#
+# By hand: "aaabdaaabac" is one piece, the bytes 97 97 97 98 100 97 97 97 98 97 99. (97, 97) occurs 4 times and becomes 256.
+# Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now (256, 257) occurs twice. So
+# `train_bpe("aaabdaaabac", 259)` is `[(97, 97), (97, 98), (256, 257)]`.
+#
+# Off: `llmlib.tokens.train_bpe` and the package `tokenizers`.
+#
+# <details><summary>Hint 1</summary>
+#
+# `list("é".encode("utf-8"))` is `[195, 169]`. Keep one such list for each piece of the text.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Counts change with every merge, so they are made anew in each round: `counts = Counter()`, then for each piece add what
+# `count_pairs` says. `commonest(counts.items())` wants at least one pair; if there is none, you are done.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Texts repeat their words. `words = Counter(split(text))` says how often each piece occurs; a pair inside a piece that
+# occurs 100 times counts 100 times, and has to be merged only once. This makes training many times faster.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "train_bpe", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
+def train_bpe(text, vocab_size):
+    """Merges learned from `text`: a list of id pairs, the i-th of which makes the token 256 + i; fewer if pairs run out."""
+    ### BEGIN SOLUTION
+    words = Counter(split(text))                                    # how often each piece occurs
+    ids = {word: list(word.encode("utf-8")) for word in words}
+    merges = []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter()
+        for word, times in words.items():
+            for pair, n in count_pairs(ids[word]):
+                counts[pair] += n * times
+        if not counts:
+            break                                                   # every piece is a single token by now
+        pair = commonest(counts.items())
+        ids = {word: merge(ids[word], pair, 256 + len(merges)) for word in words}
+        merges.append(pair)
+    return merges
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_train_bpe", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check, reference_bpe
+from llmlib.tokens import split as _split
+
+check.equal(train_bpe("aaabdaaabac", 256), [], "vocab_size counts the 256 bytes too: at 256 there is nothing to learn")
+check.equal(train_bpe("aaabdaaabac", 257), [(97, 97)], 'the commonest pair of "aaabdaaabac" is (a, a): 97, 97')
+check.equal(train_bpe("éé", 257), [(195, 169)], "start from the UTF-8 bytes of the text, not from its characters: é is 195, 169")
+check.equal(train_bpe("cd ab", 257), [(97, 98)], "all pairs occur once here: on a tie let `commonest` decide")
+check.equal(train_bpe("aaabdaaabac", 259), [(97, 97), (97, 98), (256, 257)],
+            "count anew after each merge, and number new tokens from 256 on: the third merge joins 256 and 257")
+check.equal(train_bpe("ab", 300), [(97, 98)], 'stop when no pairs are left: "ab" has one merge to give')
+check.equal(train_bpe("", 300), [], "an empty text has no pairs: no merges")
+check.equal(train_bpe("ab ac ad zz zz zz zz", 257), [(122, 122)], "a piece that occurs four times counts four times")
+check.equal(train_bpe("a b a b a b", 258), [(32, 98), (32, 97)], 'no merge may cross a piece: split gives "a", " b", " a", ..., so (a, space) is never a pair')
+### BEGIN HIDDEN TESTS
+_rng = random.Random(13)
+_stems = ["low", "new", "wide", "tok", "über", "naïve", "猫", "run", "7", "12"]
+_ends = ["", "er", "est", "s", "ing", ",", ".", "en"]
+for _ in range(3):
+    _text = " ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(150))
+    _merges = train_bpe(_text, 300)
+    check.equal(len(_merges), 300 - 256, "as many merges as there is room for: vocab_size - 256 while pairs are left")
+    _words = [list(piece.encode("utf-8")) for piece in _split(_text)]
+    for _i, _pair in enumerate(_merges):
+        _counts = {}
+        for _word in _words:
+            for _seen in zip(_word, _word[1:]):
+                _counts[_seen] = _counts.get(_seen, 0) + 1
+        check.equal(_counts.get(tuple(_pair), 0), max(_counts.values()), "each merge takes a pair that is commonest at that moment, counted in all pieces")
+        for _word in _words:
+            _at = 0
+            while _at < len(_word) - 1:
+                if tuple(_word[_at:_at + 2]) == tuple(_pair):
+                    _word[_at:_at + 2] = [256 + _i]
+                _at += 1
+    check.equal(_merges, reference_bpe.train(_text, 300)[0], "the same merges as the `tokenizers` package learns, ties decided by `commonest`")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 1.4 · `encode` · ●●○ · 15 min
+#
+# Turn text into ids with merges learned before.
+#
+# - **In:** `text`, a string; `merges`, a list of pairs of ids, oldest first; the `i`-th makes the token `256 + i`.
+# - **Out:** the ids of the text, a list of ints.
+#
+# Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
+# those that are there, look again, and stop when none of the neighbours is a merge. Training went in this order, so encoding must.
+#
+# By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
+# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
+#
+# Off: `Tokenizer.encode` and the package `tokenizers`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Looking up the age of a pair is quick in a dictionary: `rank = {pair: i for i, pair in enumerate(merges)}`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `min(zip(ids, ids[1:]), key=…)` finds the oldest pair. What should the key be for a pair that is no merge at all?
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `rank.get(pair, len(merges))` makes it older than nothing. If even the minimum is not in `rank`, the piece is done;
+# otherwise `merge(ids, pair, 256 + rank[pair])`.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "encode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
+def encode(text, merges):
+    """Ids of `text`: its bytes, merged piece by piece in the order in which the merges were learned."""
+    ### BEGIN SOLUTION
+    rank = {tuple(pair): i for i, pair in enumerate(merges)}
+    encoded = []
+    for piece in split(text):
+        ids = list(piece.encode("utf-8"))
+        while len(ids) > 1:
+            pair = min(zip(ids, ids[1:]), key=lambda pair: rank.get(pair, len(rank)))
+            if pair not in rank:
+                break                                               # no neighbours left that training ever merged
+            ids = merge(ids, pair, 256 + rank[pair])
+        encoded += ids
+    return encoded
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_encode", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check, reference_bpe
+
+check.equal(encode("Hi", []), [72, 105], "without merges the ids are the bytes of the text")
+check.equal(encode("é", []), [195, 169], "start from the UTF-8 bytes, not from characters: é is the two bytes 195, 169")
+check.equal(encode("ab", [(97, 98)]), [256], "(97, 98) is the first merge, so it makes the id 256")
+check.equal(encode("aaab", [(97, 97), (97, 98), (256, 257)]), [258], "go on until nothing can be merged: aaab becomes 256, 257 and then 258")
+check.equal(encode("abc", [(98, 99), (97, 98), (257, 99)]), [97, 256],
+            "merge the pair that was learned first, (b, c), not the leftmost pair, nor the longest token that fits")
+check.equal(encode("aaa", [(97, 97)]), [256, 97], "merge from left to right: the first two a are the pair")
+check.equal(encode("ab ab", [(97, 98)]), [256, 32, 256], "encode every piece of the text, and merge in each")
+check.equal(encode("a b", [(97, 32)]), [97, 32, 98], 'no merge may cross a piece: split gives "a" and " b"')
+check.equal(encode("", [(97, 98)]), [], "an empty text has no ids")
+### BEGIN HIDDEN TESTS
+_rng = random.Random(14)
+_stems = ["token", "merge", "byte", "straße", "číslo", "語", "🙂", "42", "don't"]
+_ends = ["", "s", "d", "ize", "izer", "!", "...", "\n"]
+for _ in range(3):
+    _merges, _reference = reference_bpe.train(" ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(200)), 310)
+    _text = "  ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(40))
+    check.equal(encode(_text, _merges), _reference(_text), "the same ids as the `tokenizers` package: by age of the merges, piece by piece")
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "given_vocabulary", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def vocabulary(merges):
+    """The bytes of every token, a list of 256 + len(merges) bytes objects: vocabulary(merges)[i] are the bytes of id i."""
+    table = [bytes([b]) for b in range(256)]
+    for left, right in merges:
+        table.append(table[left] + table[right])
+    return table
+
+# %% [markdown]
+# ### Exercise 1.5 · `decode` · ●○○ · 5 min
+#
+# Turn ids back into text.
+#
+# - **In:** `ids`, a list of ints; `merges`, as before. `vocabulary(merges)[i]` are the bytes of the token `i`.
+# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the replacement character; nothing is raised.
+#
+# By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which is "é". Neither byte alone is a character.
+#
+# Off: `Tokenizer.decode` and the package `tokenizers`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A character may be spread over two tokens. So what must come first: joining, or turning bytes into characters?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `b"".join(...)` joins bytes; `bytes.decode` takes an argument `errors` that says what to do with invalid bytes.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "decode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+def decode(ids, merges):
+    """Text of `ids`; bytes that are not UTF-8 become the replacement character."""
+    ### BEGIN SOLUTION
+    table = vocabulary(merges)
+    return b"".join(table[i] for i in ids).decode("utf-8", errors="replace")
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_decode", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check
+
+check.equal(decode([72, 105], []), "Hi", "72 and 105 are the bytes of H and i")
+check.equal(decode([256], [(97, 98)]), "ab", "the token 256 spells its left part, then its right part")
+check.equal(decode([258, 99], [(97, 97), (97, 98), (256, 257)]), "aaabc", "a token may be made of tokens that were merged themselves")
+check.equal(decode([195, 169], []), "é", "join the bytes of all tokens first, then decode: a byte alone is not always a character")
+check.equal(decode([65, 0xF0, 0x9F], []), "A\ufffd", "bytes that are no valid UTF-8 become \\ufffd: use errors=\"replace\", and raise nothing")
+check.equal(decode([], []), "", "no ids, no text")
+### BEGIN HIDDEN TESTS
+_rng = random.Random(15)
+for _ in range(20):
+    _merges, _table = [], [bytes([b]) for b in range(256)]
+    for _ in range(30):
+        _left, _right = _rng.randrange(len(_table)), _rng.randrange(len(_table))
+        _merges.append((_left, _right))
+        _table.append(_table[_left] + _table[_right])
+    _ids = [_rng.randrange(len(_table)) for _ in range(12)]
+    _want = b"".join(_table[i] for i in _ids).decode("utf-8", errors="replace")
+    check.equal(decode(_ids, _merges), _want, "the bytes of all tokens in order, decoded as a whole, invalid ones as \\ufffd")
+    _text = "".join(chr(_rng.choice([_rng.randrange(32, 127), _rng.randrange(0x3B1, 0x3C9), _rng.randrange(0x1F600, 0x1F640)])) for _ in range(20))
+    check.equal(decode(list(_text.encode("utf-8")), _merges), _text, "a character may be spread over several tokens: join before decoding")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 1.6 · `stream_decode` · ●●○ · 15 min
+#
+# Decode ids one at a time, as they come out of a model, and never show half a character.
+#
+# - **In:** `ids` and `merges`, as for `decode`.
+# - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
+#   is shown (""). Bytes that can never become a character still turn into "\ufffd". Bytes left unfinished at the very end are dropped.
+#
+# By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
+# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text.
+#
+# Off: `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep the bytes that have not been shown yet. When the next token comes, add its bytes and show as much as can be decoded.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# One token can hold the end of one character, whole characters and the start of another: show the whole ones at once.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Python has such a decoder: `codecs.getincrementaldecoder("utf-8")(errors="replace")`. Its `decode(bytes)` keeps what is unfinished for the next call.
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "stream_decode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+def stream_decode(ids, merges):
+    """The text that each id completes: a list of strings, one per id, empty while a character is unfinished."""
+    ### BEGIN SOLUTION
+    table = vocabulary(merges)
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    return [decoder.decode(table[i]) for i in ids]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_stream_decode", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+import random
+
+from llmlib.course import check
+
+check.equal(stream_decode([72, 105], []), ["H", "i"], "one string for each id, holding only what is new")
+_got = stream_decode([195, 169], [])
+check.that("\ufffd" not in "".join(_got), "half a character was shown as \\ufffd: keep unfinished bytes until the rest has come")
+check.equal(_got, ["", "é"], "é is whole when its second byte has come: first an empty string, then é")
+check.equal(stream_decode([195, 169, 240, 159, 153, 130], []), ["", "é", "", "", "", "🙂"], "an emoji has four bytes: three empty strings, then the emoji")
+check.equal(stream_decode([256, 169], [(97, 195)]), ["a", "é"], "show what is whole at once: the token 256 is an a and the first byte of é, so show the a")
+check.equal("".join(stream_decode([0xFF, 65, 66], [])), "\ufffdAB", "the byte 255 can never become a character: it turns into \\ufffd, and the text goes on")
+check.equal(stream_decode([65, 0xF0, 0x9F], []), ["A", "", ""], "bytes left unfinished at the end are dropped: an empty string for each")
+check.equal(stream_decode([72], []), ["H"], "start afresh in each call: bytes kept in an earlier call must not come back")
+check.equal(stream_decode([], []), [], "no ids, no strings")
+### BEGIN HIDDEN TESTS
+_rng = random.Random(16)
+for _ in range(20):
+    _text = "".join(chr(_rng.choice([_rng.randrange(97, 123), _rng.randrange(0x430, 0x450), _rng.randrange(0x4E00, 0x9000), _rng.randrange(0x1F600, 0x1F640)])) for _ in range(12))
+    _bytes = _text.encode("utf-8")
+    _ids, _merges, _at = [], [], 0
+    while _at < len(_bytes):  # tokens of one or two bytes, cut without regard to characters
+        if _rng.random() < 0.5 and _at + 1 < len(_bytes):
+            _merges.append((_bytes[_at], _bytes[_at + 1]))
+            _ids.append(255 + len(_merges))
+            _at += 2
+        else:
+            _ids.append(_bytes[_at])
+            _at += 1
+    _got = stream_decode(_ids, _merges)
+    check.equal(len(_got), len(_ids), "one string for each id")
+    check.equal("".join(_got), _text, "joined, the strings are the text, without one \\ufffd")
+    _sizes = [2 if i > 255 else 1 for i in _ids]
+    for _n in range(1, len(_ids) + 1):
+        _whole = _bytes[:sum(_sizes[:_n])].decode("utf-8", errors="ignore")
+        check.equal("".join(_got[:_n]), _whole, "after each id, all characters that are whole by then have been shown, and no part of another")
+### END HIDDEN TESTS

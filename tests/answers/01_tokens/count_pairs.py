@@ -1,0 +1,94 @@
+# %% right: zip and Counter
+def count_pairs(ids):
+    return list(Counter(zip(ids, ids[1:])).items())
+
+
+# %% right: a dictionary and positions
+def count_pairs(ids):
+    counts = {}
+    for i in range(len(ids) - 1):
+        pair = (ids[i], ids[i + 1])
+        counts[pair] = counts.get(pair, 0) + 1
+    return [(pair, n) for pair, n in counts.items()]
+
+
+# %% right: two parallel lists, quadratic
+def count_pairs(ids, start=0):
+    pairs, counts = [], []
+    for pair in [(ids[i - 1], ids[i]) for i in range(start + 1, len(ids))]:
+        if pair in pairs:
+            counts[pairs.index(pair)] += 1
+        else:
+            pairs.append(pair)
+            counts.append(1)
+    return list(zip(pairs, counts))
+
+
+# %% right: a class with a helper, ids as a tensor
+import torch
+
+
+class PairCounter:
+    def __init__(self):
+        self.counts = {}
+
+    def see(self, pair):
+        self.counts[pair] = self.counts.setdefault(pair, 0) + 1
+
+
+def count_pairs(ids):
+    counter = PairCounter()
+    ids = torch.tensor(ids, dtype=torch.int64)
+    for pair in torch.stack([ids[:-1], ids[1:]], dim=1).tolist():
+        counter.see(tuple(pair))
+    return list(counter.counts.items())
+
+
+# %% wrong: a dictionary comes back
+# says: not a dictionary
+def count_pairs(ids):
+    return dict(Counter(zip(ids, ids[1:])))
+
+
+# %% wrong: pairs do not overlap
+# says: pairs overlap
+def count_pairs(ids):
+    counts, i = {}, 0
+    while i < len(ids) - 1:
+        pair = (ids[i], ids[i + 1])
+        counts[pair] = counts.get(pair, 0) + 1
+        i += 2 if i + 2 < len(ids) and ids[i + 2] == ids[i + 1] == ids[i] else 1
+    return list(counts.items())
+
+
+# %% wrong: pairs without order
+# says: keep the left id on the left
+def count_pairs(ids):
+    return list(Counter(tuple(sorted(pair)) for pair in zip(ids, ids[1:])).items())
+
+
+# %% wrong: commonest first
+# says: in the order in which they first appear
+def count_pairs(ids):
+    return Counter(zip(ids, ids[1:])).most_common()
+
+
+# %% wrong: sorted by id
+# says: in the order in which they first appear
+def count_pairs(ids):
+    return sorted(Counter(zip(ids, ids[1:])).items())
+
+
+# %% wrong: the last id is paired with the first
+# says: nothing stands right of the last id
+def count_pairs(ids):
+    return list(Counter(zip(ids, ids[1:] + ids[:1])).items())
+
+
+# %% wrong: the last pair is forgotten
+# says: three ids have two pairs
+def count_pairs(ids):
+    counts = {}
+    for i in range(len(ids) - 2):
+        counts[ids[i], ids[i + 1]] = counts.get((ids[i], ids[i + 1]), 0) + 1
+    return list(counts.items())

@@ -1,0 +1,195 @@
+# %% right: the oldest pair first
+def encode(text, merges):
+    rank = {pair: i for i, pair in enumerate(merges)}
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        while True:
+            known = [pair for pair in zip(ids, ids[1:]) if pair in rank]
+            if not known:
+                break
+            best = min(known, key=rank.get)
+            ids = merge(ids, best, 256 + rank[best])
+        out.extend(ids)
+    return out
+
+
+# %% right: every merge in the order of training
+def encode(text, merges):
+    pieces = [list(piece.encode("utf-8")) for piece in split(text)]
+    for i, pair in enumerate(merges):
+        pieces = [merge(piece, pair, 256 + i) for piece in pieces]
+    return [i for piece in pieces for i in piece]
+
+
+# %% right: a recursion, one place at a time
+def encode(text, merges, _cache={}):
+    rank = {tuple(pair): i for i, pair in enumerate(merges)}
+
+    def shorten(ids):
+        best = min(range(len(ids) - 1), key=lambda i: (rank.get(ids[i:i + 2], 10**9), i), default=None)
+        if best is None or ids[best:best + 2] not in rank:
+            return ids
+        return shorten(ids[:best] + (256 + rank[ids[best:best + 2]],) + ids[best + 2:])
+
+    return [i for piece in split(text) for i in shorten(tuple(piece.encode()))]
+
+
+# %% right: a class with a cache for pieces it has seen
+class Encoder:
+    def __init__(self, merges):
+        self.rank = {pair: i for i, pair in enumerate(merges)}
+        self.seen = {}
+
+    def piece(self, piece):
+        if piece not in self.seen:
+            ids = [*piece.encode("utf-8")]
+            while len(ids) >= 2:
+                ranks = [self.rank.get(pair, float("inf")) for pair in zip(ids, ids[1:])]
+                if min(ranks) == float("inf"):
+                    break
+                at = ranks.index(min(ranks))
+                ids[at:at + 2] = [256 + ranks[at]]
+            self.seen[piece] = ids
+        return self.seen[piece]
+
+
+def encode(text, merges):
+    encoder = Encoder(merges)
+    return sum((encoder.piece(piece) for piece in split(text)), [])
+
+
+# %% wrong: the longest token that fits
+# says: nor the longest token that fits
+def encode(text, merges):
+    table = {token: i for i, token in reversed(list(enumerate(vocabulary_of(merges))))}
+    out = []
+    for piece in split(text):
+        data = piece.encode()
+        while data:
+            n = next(n for n in range(len(data), 0, -1) if data[:n] in table)
+            out.append(table[data[:n]])
+            data = data[n:]
+    return out
+
+
+def vocabulary_of(merges):
+    table = [bytes([b]) for b in range(256)]
+    for left, right in merges:
+        table.append(table[left] + table[right])
+    return table
+
+
+# %% wrong: the leftmost pair first
+# says: not the leftmost pair
+def encode(text, merges):
+    rank = {pair: i for i, pair in enumerate(merges)}
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        while True:
+            pair = next((pair for pair in zip(ids, ids[1:]) if pair in rank), None)
+            if pair is None:
+                break
+            ids = merge(ids, pair, 256 + rank[pair])
+        out += ids
+    return out
+
+
+# %% wrong: characters instead of bytes
+# says: not from characters
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = [ord(char) for char in piece]
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: one round of merging
+# says: go on until nothing can be merged
+def encode(text, merges):
+    rank = {pair: i for i, pair in enumerate(merges)}
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        known = [pair for pair in zip(ids, ids[1:]) if pair in rank]
+        if known:
+            best = min(known, key=rank.get)
+            ids = merge(ids, best, 256 + rank[best])
+        out += ids
+    return out
+
+
+# %% wrong: merges cross pieces
+# says: no merge may cross a piece
+def encode(text, merges):
+    ids = list(text.encode())
+    for i, pair in enumerate(merges):
+        ids = merge(ids, pair, 256 + i)
+    return ids
+
+
+# %% wrong: ids count from 0
+# says: it makes the id 256
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, i)
+        out += ids
+    return out
+
+
+# %% wrong: the newest merge first
+# says: merge the pair that was learned first
+def encode(text, merges):
+    rank = {pair: i for i, pair in enumerate(merges)}
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        while known := [pair for pair in zip(ids, ids[1:]) if pair in rank]:
+            best = max(known, key=rank.get)
+            ids = merge(ids, best, 256 + rank[best])
+        out += ids
+    return out
+
+
+# %% wrong: only the last piece
+# says: encode every piece
+def encode(text, merges):
+    ids = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+    return ids
+
+
+# %% wrong: cut at spaces, which are lost
+# says: encode every piece
+def encode(text, merges):
+    out = []
+    for word in text.split():
+        ids = list(word.encode())
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: only letters are merged
+# says: the same ids as the `tokenizers` package
+# caught by: hidden
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        if piece.strip().isalpha():
+            for i, pair in enumerate(merges):
+                ids = merge(ids, pair, 256 + i)
+        out += ids
+    return out

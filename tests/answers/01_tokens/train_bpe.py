@@ -1,0 +1,202 @@
+# %% right: every piece by itself
+def train_bpe(text, vocab_size):
+    pieces = [list(piece.encode()) for piece in split(text)]
+    merges = []
+    for new_id in range(256, vocab_size):
+        counts = {}
+        for piece in pieces:
+            for pair in zip(piece, piece[1:]):
+                counts[pair] = counts.get(pair, 0) + 1
+        if len(counts) == 0:
+            break
+        best = commonest(counts.items())
+        pieces = [merge(piece, best, new_id) for piece in pieces]
+        merges.append(best)
+    return merges
+
+
+# %% right: counts kept up to date
+def train_bpe(text, vocab_size):
+    words = [(list(word.encode()), n) for word, n in Counter(split(text)).items()]
+    counts = Counter()
+    for ids, n in words:
+        for pair, m in count_pairs(ids):
+            counts[pair] += n * m
+    merges = []
+    while len(merges) < vocab_size - 256 and counts:
+        pair = commonest(list(counts.items()))
+        new_id = 256 + len(merges)
+        for ids, n in words:
+            if pair in list(zip(ids, ids[1:])):
+                for old, m in count_pairs(ids):
+                    counts[old] -= n * m
+                ids[:] = merge(ids, pair, new_id)
+                for new, m in count_pairs(ids):
+                    counts[new] += n * m
+        counts = Counter({pair: n for pair, n in counts.items() if n > 0})
+        merges.append(pair)
+    return merges
+
+
+# %% right: a recursion over the merges
+def train_bpe(text, vocab_size, _words=None, _next=256):
+    if _words is None:
+        _words = Counter(tuple(piece.encode("utf-8")) for piece in split(text))
+    counts = Counter()
+    for word, n in _words.items():
+        counts.update({pair: n * m for pair, m in count_pairs(list(word))})
+    if _next >= vocab_size or not counts:
+        return []
+    pair = commonest(counts.items())
+    shorter = Counter()
+    for word, n in _words.items():
+        shorter[tuple(merge(list(word), pair, _next))] += n
+    return [pair] + train_bpe(text, vocab_size, shorter, _next + 1)
+
+
+# %% right: a class behind the function, with its own tie rule
+class Trainer:
+    def __init__(self, text):
+        self.pieces = [list(piece.encode("utf-8")) for piece in split(text)]
+        self.merges = []
+
+    def age(self, token_id):
+        return ord(BYTE_TO_CHAR[token_id]) if token_id < 256 else 1000 + token_id
+
+    def step(self):
+        counts = Counter(pair for piece in self.pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            return False
+        best = sorted(counts, key=lambda pair: (-counts[pair], self.age(pair[0]), self.age(pair[1])))[0]
+        self.pieces = [merge(piece, best, 256 + len(self.merges)) for piece in self.pieces]
+        self.merges.append(best)
+        return True
+
+
+def train_bpe(text, vocab_size):
+    trainer = Trainer(text)
+    while 256 + len(trainer.merges) < vocab_size and trainer.step():
+        pass
+    return trainer.merges
+
+
+# %% wrong: the commonest pairs of the raw text, counted once
+# says: count anew after each merge
+def train_bpe(text, vocab_size):
+    counts = Counter()
+    for piece in split(text):
+        counts.update(dict(count_pairs(list(piece.encode()))))
+    merges = []
+    while counts and 256 + len(merges) < vocab_size:
+        merges.append(commonest(counts.items()))
+        del counts[merges[-1]]
+    return merges
+
+
+# %% wrong: characters instead of bytes
+# says: not from its characters
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(map(ord, piece)) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter()
+        for piece in pieces:
+            counts.update(dict(count_pairs(piece)))
+        if not counts:
+            break
+        pair = max(counts, key=counts.get)
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: merges reach over pieces
+# says: no merge may cross a piece
+def train_bpe(text, vocab_size):
+    ids, merges = list(text.encode()), []
+    while 256 + len(merges) < vocab_size and len(ids) > 1:
+        pair = commonest(count_pairs(ids))
+        ids = merge(ids, pair, 256 + len(merges))
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: vocab_size merges
+# says: vocab_size counts the 256 bytes too
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: breaks when the pairs run out
+# says: ValueError
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        pair = commonest(Counter(pair for piece in pieces for pair in zip(piece, piece[1:])).items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: each different piece counts once
+# says: counts four times
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in dict.fromkeys(split(text))], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: a tie goes to the pair that appears first
+# says: on a tie let `commonest` decide
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = max(counts, key=counts.get)
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: a pair that occurs once is not merged
+# says: stop when no pairs are left
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts or max(counts.values()) < 2:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: learns only from the first hundred pieces
+# says: commonest at that moment
+# caught by: hidden
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)[:100]], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
