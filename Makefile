@@ -1,0 +1,27 @@
+PYTHON ?= python3
+ARGS ?=
+setup = $(PYTHON) llmlib/course/setup.py
+export PORT BROWSER
+
+.PHONY: help lab test build grade bench
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+lab:  ## set up once, then open JupyterLab on notebooks/ (PORT=9999, BROWSER=0, ARGS="--ip=0.0.0.0")
+	@$(setup) lab $(ARGS)
+
+test:  ## set up once, then run every layer of tests
+	@$(setup) test $(ARGS)
+
+build:  ## solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
+	@$(setup)
+	@.venv/bin/python -m llmlib.course.build $(ARGS)
+
+grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
+	@$(setup)
+	@.venv/bin/llmlib grade $(ARGS)
+
+bench:  ## the side-by-side measurements in benchmarks/
+	@$(setup)
+	@for file in benchmarks/*.py; do .venv/bin/python $$file $(ARGS) || exit 1; done
