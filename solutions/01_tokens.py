@@ -5,7 +5,8 @@
 import codecs
 from collections import Counter
 
-from llmlib.tokens import BYTE_TO_CHAR, SINGLE_DIGITS, Tokenizer, canonical, split
+from llmlib.token_files import BYTE_TO_CHAR, SINGLE_DIGITS
+from llmlib.tokens import Tokenizer, canonical, split
 
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min

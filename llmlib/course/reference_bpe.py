@@ -4,11 +4,11 @@ import json
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from llmlib.tokens import CHAR_TO_BYTE
+from llmlib.token_files import CHAR_TO_BYTE
 
 
 def train(text, vocab_size):
-    """Byte-level BPE trained by `tokenizers` on `text`: (merges as id pairs, encode: text -> ids in the course's numbering).
+    """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's numbering).
 
     Raises ValueError if two merges spell the same token: ids then differ between implementations, so take another text.
     """

