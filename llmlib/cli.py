@@ -4,6 +4,7 @@ import importlib
 import sys
 
 VERBS = {
+    "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
 }
 

@@ -1,8 +1,8 @@
 """Every test cell is proven: right answers of any style pass, each misconception is caught by its name."""
 
+import proofs as A
 import pytest
 
-import proofs as A
 from llmlib.course import cells
 
 pytestmark = pytest.mark.graders

@@ -1,4 +1,4 @@
-"""Plain values across a socket: what may cross is listed here, everything that arrives is checked, nothing is unpickled.
+"""Plain values across a socket: what may cross is listed here, what arrives is checked, nothing is unpickled.
 
 A frame is two lengths, a JSON text and the raw bytes of its tensors. JSON carries None, bool, int, float and str as
 they are; any other value is a list whose first item says what it is: ["list", …], ["tuple", …], ["dict", [k, v], …],
@@ -90,7 +90,9 @@ def _down(value, depth, blobs, grads):
         if isinstance(value, kind):
             name = "set" if kind is frozenset else kind.__name__
             return [name, *(_down(item, depth + 1, blobs, grads) for item in kind.__iter__(value))]
-    raise Refused(f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may")
+    raise Refused(
+        f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may"
+    )
 
 
 def _tensor_down(tensor, blobs, grads):

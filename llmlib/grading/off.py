@@ -49,7 +49,10 @@ def forbid(names, space):
             with contextlib.suppress(AttributeError, TypeError):  # a name in C code that cannot be replaced
                 setattr(parent, last, refusal)
         if callable(target) or isinstance(target, types.ModuleType):
-            for module in [space, *(vars(sys.modules[each]) for each in list(sys.modules) if each.startswith("llmlib"))]:
+            for module in [
+                space,
+                *(vars(sys.modules[each]) for each in list(sys.modules) if each.startswith("llmlib")),
+            ]:
                 module.update({key: refusal for key, value in module.items() if value is target})
 
 
@@ -80,12 +83,9 @@ def _refuse_in_place(function, name):
         return
     free = function.__code__.co_freevars  # code can only be replaced by code with as many of these
     unused = "".join(f"    {each} = None\n" for each in free)
+    fault = f"raise RuntimeError({sentence(name)!r}, {', '.join(free)})"
     space = {}
-    exec(
-        f"def outer():\n{unused}    def refuse(*_, **__):\n        raise RuntimeError({sentence(name)!r}, {', '.join(free)})\n"
-        "    return refuse",
-        space,
-    )
+    exec(f"def outer():\n{unused}    def refuse(*_, **__):\n        {fault}\n    return refuse", space)
     function.__code__ = space["outer"]().__code__
 
 

@@ -58,8 +58,8 @@ class Names(dict):
 class Runner:
     """Grades submissions one after the other in one sandbox. `notebooks` are those whose imports are loaded before."""
 
-    def __init__(self, notebooks, unsafe=False, limits=Limits()):
-        self.unsafe, self.limits, self.sandbox = unsafe, limits, None
+    def __init__(self, notebooks, unsafe=False, limits=None):
+        self.unsafe, self.limits, self.sandbox = unsafe, limits or Limits(), None
         self.preload = sorted(set().union(*map(imports, notebooks)))
         self.start_sandbox()
 

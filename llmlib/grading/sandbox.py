@@ -103,12 +103,14 @@ class Sandbox:
             self.close()
             errors.seek(0)
             said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1] or str(broken)
-            raise Unavailable(f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces.") from None
+            raise Unavailable(
+                f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces."
+            ) from None
         finally:
             errors.close()
 
     def fork(self):
-        """A socket connected to a new process for one submission; its own /tmp, processes and limits. Raises `Broken`."""
+        """A socket connected to a new process for one submission. Raises `Broken`."""
         mine, theirs = socket.socketpair()
         try:
             socket.send_fds(self.sock, [b"F"], [theirs.fileno()])

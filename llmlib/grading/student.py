@@ -1,7 +1,7 @@
 """The learner's process, inside the sandbox: runs the cells, then answers calls, one fork per test cell.
 
-Nothing here is trusted by the grader, which only reads plain values from the socket (boundary.py): code of the learner's
-may do to this process what it likes.
+Nothing here is trusted: the learner's code may do to this process what it likes. The grader only reads plain values
+from the socket (boundary.py).
 """
 
 import builtins
@@ -89,7 +89,9 @@ SHELL = _Shell()
 def describe(error):
     """[class, nearest built-in class, text, place in the learner's code] of an exception, as plain strings."""
     kind = type(error)
-    builtin = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception")
+    builtin = next(
+        (base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception"
+    )
     try:
         text = str(error)[:TEXT]
     except BaseException:  # noqa: BLE001 - a __str__ of the learner's
@@ -137,4 +139,3 @@ def answer(channel, space):
             channel.send(["error", ["Refused", "TypeError", f"it returned {refused}", ""]])
         except BaseException as error:  # noqa: BLE001 - whatever the learner's function raises travels as text
             channel.send(["error", describe(error)])
-

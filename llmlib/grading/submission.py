@@ -1,4 +1,4 @@
-"""What was handed in: read without trusting it, and turned into the list of cells that the learner's process will run."""
+"""What was handed in: read without trusting it, and turned into the cells that the learner's process will run."""
 
 import ast
 import json
@@ -34,23 +34,27 @@ class Job:
     notes: tuple[str, ...]
 
 
-def read(path):
-    """The cells of the notebook at `path`. Raises `Unreadable` for whatever is not a notebook of plain JSON."""
+def data(path):
+    """The bytes of a regular file that is no link. Raises `Unreadable`."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise Unreadable("there is no notebook of that name") from None
+        raise Unreadable("there is no file of that name") from None
     except OSError:
-        raise Unreadable("it is a link or cannot be opened; hand in the notebook file itself") from None
+        raise Unreadable("it is a link or cannot be opened; hand in the file itself") from None
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("it is not a file")
         if status.st_size > MAX_FILE:
             raise Unreadable(f"it is larger than {MAX_FILE >> 20} MB; clear its outputs and hand it in again")
-        data = file.read(MAX_FILE + 1)
+        return file.read(MAX_FILE)
+
+
+def read(path):
+    """The cells of the notebook at `path`. Raises `Unreadable` for whatever is not a notebook of plain JSON."""
     try:
-        tree = json.loads(data.decode("utf-8-sig"))
+        tree = json.loads(data(path).decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Unreadable("it is not valid JSON: the file is damaged or is no notebook") from None
     return parse(tree)
@@ -150,7 +154,7 @@ def _parsed(source):
 
 
 def forbidden_names(exercise, job):
-    """The names in `exercise.off` that its function uses, directly or in a helper of the learner's, as far as text shows.
+    """The names in `exercise.off` that its function or a helper of the learner's uses, as far as text shows.
 
     This names the fault early; `off.forbid` is what stops it at run time.
     """
@@ -162,7 +166,9 @@ def forbidden_names(exercise, job):
         for each in ast.walk(tree) if tree else ():
             if isinstance(each, ast.Import):
                 for alias in each.names:
-                    aliases[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                    aliases[alias.asname or alias.name.split(".")[0]] = (
+                        alias.name if alias.asname else alias.name.split(".")[0]
+                    )
             elif isinstance(each, ast.ImportFrom) and each.module:
                 aliases.update({alias.asname or alias.name: f"{each.module}.{alias.name}" for alias in each.names})
             elif mine and isinstance(each, (ast.FunctionDef, ast.ClassDef)):

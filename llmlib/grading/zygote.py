@@ -1,4 +1,4 @@
-"""Runs inside the sandbox and only ever runs our own code: loads torch once, then forks a jailed process per submission.
+"""Runs inside the sandbox and only our own code: loads torch once, then forks a jailed process per submission.
 
 The fork gets namespaces of its own (user, mount, pid, ipc), an empty /tmp, no /proc, no sight of llmlib's source,
 hard limits, no capabilities and no way to more. Nothing that it does can reach this process or the next fork.
@@ -15,7 +15,6 @@ import pkgutil
 import resource
 import signal
 import socket
-import sys
 
 LEARNER = 60001  # the uid inside when the grader is root
 MB = 1 << 20
