@@ -1,0 +1,98 @@
+# %% right: three loops
+def looks_ahead(before, after, changed):
+    found = []
+    for i in range(changed):
+        for j in range(before.shape[1]):
+            if abs(float(before[i, j]) - float(after[i, j])) > 1e-5:
+                found.append(i)
+                break
+    return found
+
+# %% right: nonzero of a slice
+def looks_ahead(before, after, changed, tolerance=1e-5):
+    moved = ((before[:changed] - after[:changed]).abs() > tolerance).any(dim=1)
+    return torch.nonzero(moved).flatten().tolist()
+
+# %% right: rows that are not close
+def looks_ahead(before, after, changed):
+    return [i for i, (a, b) in enumerate(zip(before.double(), after.double()))
+            if i < changed and not torch.allclose(a, b, rtol=0, atol=1e-5)]
+
+# %% right: numpy, a set sorted
+import numpy as np
+
+
+def looks_ahead(before, after, changed):
+    rows, _ = np.where(np.abs(before.numpy() - after.numpy()) > 1e-5)
+    return sorted({int(r) for r in rows if r < changed})
+
+# %% wrong: yes or no
+# says: return a list of positions
+def looks_ahead(before, after, changed):
+    return bool(((after - before).abs()[:changed] > 1e-5).any())
+
+# %% wrong: the changed position counts, too
+# says: position 2 is the changed one
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed + 1) if moved[i]]
+
+# %% wrong: all positions count
+# says: only positions before it count
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(len(before)) if moved[i]]
+
+# %% wrong: positions after the changed one
+# says: only positions before it count
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed + 1, len(before)) if moved[i]]
+
+# %% wrong: no absolute value
+# says: downwards
+def looks_ahead(before, after, changed):
+    moved = (after - before).amax(dim=-1) > 1e-5
+    return [i for i in range(changed) if moved[i]]
+
+# %% wrong: exact comparison
+# says: rounding, not peeking
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if not torch.equal(before[i], after[i])]
+
+# %% wrong: columns added up
+# says: do not let them cancel
+def looks_ahead(before, after, changed):
+    moved = (after - before).sum(dim=-1).abs() > 1e-5
+    return [i for i in range(changed) if moved[i]]
+
+# %% wrong: a coarse tolerance
+# says: a leak may be small
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-2
+    return [i for i in range(changed) if moved[i]]
+
+# %% wrong: only the first one that peeked
+# says: all four positions before the changed one peeked
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed) if moved[i]][:1]
+
+# %% wrong: the last position before the change is forgotten
+# says: position 1 moved
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed - 1) if moved[i]]
+
+# %% wrong: all columns must move
+# says: the example by hand
+def looks_ahead(before, after, changed):
+    moved = ((after - before).abs() > 1e-5).all(dim=-1)
+    return [i for i in range(changed) if moved[i]]
+
+# %% wrong: only the first two columns are compared
+# says: in the last column alone
+# caught by: hidden
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs()[:, :2].amax(dim=-1) > 1e-5
+    return [i for i in range(changed) if moved[i]]

@@ -1,0 +1,193 @@
+# %% right: loops over queries and keys
+import math
+
+
+def scaled_dot_product_attention(q, k, v, mask=None):
+    seq_q, head_dim = q.shape[-2:]
+    seq_k = k.shape[-2]
+    lead = q.shape[:-2]
+    flat = [t.reshape(-1, *t.shape[-2:]) for t in (q, k, v)]
+    if mask is not None:
+        mask = mask.expand(*lead, seq_q, seq_k).reshape(-1, seq_q, seq_k)
+    out = torch.zeros(flat[0].shape[0], seq_q, v.shape[-1])
+    for b in range(out.shape[0]):
+        for i in range(seq_q):
+            seen = [j for j in range(seq_k) if mask is None or mask[b, i, j]]
+            scores = [float(flat[0][b, i] @ flat[1][b, j]) / math.sqrt(head_dim) for j in seen]
+            top = max(scores)
+            exps = [math.exp(s - top) for s in scores]
+            for j, e in zip(seen, exps):
+                out[b, i] += e / sum(exps) * flat[2][b, j]
+    return out.view(*lead, seq_q, v.shape[-1])
+
+# %% right: einsum, a large negative number added
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = torch.einsum("...qd,...kd->...qk", q, k) * q.size(-1) ** -0.5
+    if mask is not None:
+        scores = scores + (~mask).to(scores.dtype) * -1e30
+    return torch.einsum("...qk,...kd->...qd", torch.nn.functional.softmax(scores, -1), v)
+
+# %% right: float64, the maximum subtracted by hand
+def scaled_dot_product_attention(q, k, v, mask=None):
+    q, k, v = q.double(), k.double(), v.double()
+    scores = torch.matmul(q / k.shape[-1] ** 0.5, k.mT)
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.tensor(float("-inf"), dtype=torch.float64))
+    scores = scores - scores.max(dim=-1, keepdim=True).values
+    exps = scores.exp()
+    return (exps / exps.sum(-1, keepdim=True)) @ v
+
+# %% right: a class behind the function, filled in place
+class _Attention:
+    def __init__(self, width, dropout=0.0):
+        self.scale = 1 / width ** 0.5
+
+    def __call__(self, q, k, v, mask):
+        scores = q.matmul(k.swapaxes(-1, -2)).mul_(self.scale)
+        if mask is not None:
+            scores.masked_fill_(mask.logical_not(), float("-inf"))
+        return scores.softmax(-1).matmul(v)
+
+
+def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0):
+    return _Attention(q.shape[-1], dropout)(q, k, v, mask)
+
+# %% right: numpy
+import numpy as np
+
+
+def scaled_dot_product_attention(q, k, v, mask=None):
+    a, b, c = q.numpy(), k.numpy(), v.numpy()
+    scores = a @ np.swapaxes(b, -1, -2) / np.sqrt(a.shape[-1])
+    if mask is not None:
+        scores = np.where(mask.numpy(), scores, -np.inf)
+    e = np.exp(scores - scores.max(-1, keepdims=True))
+    return torch.from_numpy((e / e.sum(-1, keepdims=True)) @ c)
+
+# %% wrong: the scores are not scaled
+# says: divide the scores by √head_dim
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: divided by head_dim, not by its root
+# says: divide the scores by √head_dim
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / q.shape[-1]
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: divided by the root of the length
+# says: the root of the number of columns of q
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-2])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: divided by √d_model
+# says: not by √d_model
+def scaled_dot_product_attention(q, k, v, mask=None):
+    d_model = q.shape[-1] * (q.shape[-3] if q.dim() > 2 else 1)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(d_model)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: multiplied instead of divided
+# says: divide the scores by √head_dim
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) * math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: softmax over the queries
+# says: take the softmax over the keys
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-2) @ v
+
+# %% wrong: no softmax
+# says: the shares of one query sum to 1
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, 0)
+    return scores @ v
+
+# %% wrong: returns the shares
+# says: return the mixture of values
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1)
+
+# %% wrong: exp overflows
+# says: large scores must not overflow
+def scaled_dot_product_attention(q, k, v, mask=None):
+    exps = torch.exp(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]))
+    if mask is not None:
+        exps = exps * mask
+    return exps / exps.sum(dim=-1, keepdim=True) @ v
+
+# %% wrong: masks after the softmax
+# says: mask the scores before the softmax
+def scaled_dot_product_attention(q, k, v, mask=None):
+    shares = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1)
+    if mask is not None:
+        shares = shares * mask
+    return shares @ v
+
+# %% wrong: the mask is read the wrong way round
+# says: True means may look, False means hidden
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(mask, -1e9)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: a forbidden score becomes 0
+# says: its score must become -infinity
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores * mask
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: the mask is ignored
+# says: a forbidden key still gets a share
+def scaled_dot_product_attention(q, k, v, mask=None):
+    return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1) @ v
+
+# %% wrong: always causal, whatever the mask
+# says: this is not what torch computes
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~torch.ones(scores.shape[-2:]).tril().bool(), -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: scaled by the root of 4 or 8 only
+# says: is the divisor √head_dim for every head_dim?
+# caught by: hidden
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(8 if q.shape[-1] == 8 else 4)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: forbidden scores become -15
+# says: not just a low number
+# caught by: hidden
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -15)
+    return torch.softmax(scores, dim=-1) @ v
