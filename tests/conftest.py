@@ -14,4 +14,4 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":
             item.add_marker("nbval")
         elif not LAYERS & {mark.name for mark in item.iter_markers()}:
-            raise pytest.UsageError(f"{item.nodeid} belongs to no layer: mark it with one of {', '.join(sorted(LAYERS))}")
+            raise pytest.UsageError(f"{item.nodeid} belongs to no layer: mark it with one of {sorted(LAYERS)}")

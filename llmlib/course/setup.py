@@ -20,12 +20,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
-SERVER = {  # what the learner's JupyterLab does not need from nbgrader, and messages only a developer reads
+NOT_FOR_LEARNERS = ["nbgrader.server_extensions." + tool for tool in ("formgrader", "assignment_list", "course_list")]
+SERVER = {
     "ServerApp.root_dir": ROOT / "notebooks",
-    "ServerApp.log_level": "ERROR",
-    "LabApp.app_settings_dir": ROOT / "llmlib" / "course" / "lab",
+    "ServerApp.jpserver_extensions": dict.fromkeys([*NOT_FOR_LEARNERS, "notebook", "jupyter_lsp"], False),
+    "LabApp.app_settings_dir": ROOT / "llmlib" / "course" / "lab",  # no news pop-up, no instructor's menus
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "KernelManager.transport_encryption": "auto",
+    "Application.log_level": "ERROR",
 }
 TESTS = (  # side by side what only computes; alone what measures time or drives a browser
     ["-n", "2", "--dist", "loadfile", "-m", "unit or graders or nbval"],
@@ -114,9 +116,9 @@ def _refuse_used(port):
 
 def _become(command):
     command = [str(word) for word in command]
+    os.chdir(ROOT / "notebooks")  # the root's nbgrader_config.py is the instructor's
     if os.name == "nt":
-        return subprocess.call(command, cwd=ROOT)
-    os.chdir(ROOT)
+        return subprocess.call(command)
     os.execv(command[0], command)
 
 
