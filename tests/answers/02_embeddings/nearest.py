@@ -1,0 +1,136 @@
+# %% right: a loop over the tokens, sorted
+def nearest(table, token_id, k):
+    query = table[token_id]
+    cosines = []
+    for other, row in enumerate(table):
+        if other != token_id:
+            cosines.append((float(row @ query / (row.norm() * query.norm())), other))
+    return [other for _, other in sorted(cosines, reverse=True)[:k]]
+
+
+# %% right: dividing by the rows' norms alone gives the same order
+def nearest(table, token_id, k):
+    score = (table @ table[token_id]) / table.pow(2).sum(dim=1).sqrt()
+    order = score.argsort(descending=True).tolist()
+    order.remove(token_id)
+    return order[:k]
+
+
+# %% right: distance between the normalised rows
+def nearest(table, token_id, k, eps=1e-12):
+    unit = table.double() / (table.double().norm(dim=1, keepdim=True) + eps)
+    distance = (unit - unit[token_id]).norm(dim=1)
+    distance[token_id] = float("inf")
+    return torch.topk(distance, k, largest=False).indices.tolist()
+
+
+# %% right: a helper and einsum, the token's row taken out beforehand
+def cosines(rows, query):
+    return torch.einsum("vd,d->v", rows, query) / torch.einsum("vd,vd->v", rows, rows).sqrt()
+
+
+def nearest(table, token_id, k):
+    others = [i for i in range(len(table)) if i != token_id]
+    best = cosines(table[others], table[token_id]).sort(descending=True).indices[:k]
+    return [others[i] for i in best]
+
+
+# %% wrong: the dot product
+# says: long, not near
+def nearest(table, token_id, k):
+    score = table @ table[token_id]
+    score[token_id] = -torch.inf
+    return score.topk(k).indices.tolist()
+
+
+# %% wrong: divides by the query's length only
+# says: long, not near
+def nearest(table, token_id, k):
+    score = table @ (table[token_id] / table[token_id].norm())
+    score[token_id] = -torch.inf
+    return score.topk(k).indices.tolist()
+
+
+# %% wrong: the distance between the tips
+# says: compare directions, not how far apart the tips are
+def nearest(table, token_id, k):
+    distance = (table - table[token_id]).norm(dim=1)
+    distance[token_id] = torch.inf
+    return distance.topk(k, largest=False).indices.tolist()
+
+
+# %% wrong: lists the token itself
+# says: not its own neighbour
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    return (unit @ unit[token_id]).topk(k).indices.tolist()
+
+
+# %% wrong: the farthest first
+# says: the opposite way
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = torch.inf
+    return score.topk(k, largest=False).indices.tolist()
+
+
+# %% wrong: the size of the cosine without its sign
+# says: the opposite way
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = (unit @ unit[token_id]).abs()
+    score[token_id] = -torch.inf
+    return score.topk(k).indices.tolist()
+
+
+# %% wrong: one neighbour short
+# says: k neighbours, not counting the token itself
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    order = (unit @ unit[token_id]).topk(k).indices.tolist()
+    return [other for other in order if other != token_id]
+
+
+# %% wrong: drops the first place, whoever stands there
+# says: by its id
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    order = (unit @ unit[token_id]).argsort(descending=True, stable=True).tolist()
+    return order[1 : k + 1]
+
+
+# %% wrong: the token itself gets cosine 0
+# says: with -inf, not with 0
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = 0
+    return score.topk(k).indices.tolist()
+
+
+# %% wrong: cosines in place of ids
+# says: the ids, as whole numbers
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = -torch.inf
+    return score.topk(k).values.tolist()
+
+
+# %% wrong: a tensor in place of a list
+# says: the ids, as whole numbers
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = -torch.inf
+    return score.topk(k).indices
+
+
+# %% wrong: the nearest k in the order of their ids
+# says: nearest first
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = -torch.inf
+    return sorted(score.topk(k).indices.tolist())
