@@ -1,4 +1,6 @@
 """From the last vector to a distribution over the vocabulary, and how wrong that distribution was."""
+import math
+
 import torch
 
 
@@ -22,6 +24,11 @@ def log_softmax(x, dim=-1):
     return shifted - shifted.exp().sum(dim=dim, keepdim=True).log()
 
 
+def next_token_pairs(ids):
+    """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the targets one place ahead of the inputs."""
+    return ids[:, :-1], ids[:, 1:]
+
+
 def cross_entropy(logits, targets):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar. Shift the targets by one before calling."""
     return token_losses(logits, targets).mean()
@@ -37,3 +44,20 @@ def token_losses(logits, targets):
 def perplexity(logits, targets):
     """exp of the mean loss per token: how many equally likely tokens the model was as unsure between. A scalar."""
     return cross_entropy(logits, targets).exp()
+
+
+def logits_gradient(logits, targets):
+    """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [N, vocab], targets [N] -> [N, vocab]."""
+    gradient = softmax(logits)
+    gradient[torch.arange(len(targets)), targets] -= 1
+    return gradient / len(targets)
+
+
+def corpus_perplexity(losses, counts):
+    """Perplexity of a text cut into batches: the mean loss (nats per token) and the number of tokens of each batch, as lists of numbers."""
+    return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
+
+
+def bits_per_byte(loss, n_tokens, n_bytes):
+    """Loss in nats per token, as bits per byte of text: a unit in which models with different tokenizers can be compared."""
+    return loss * n_tokens / n_bytes / math.log(2)

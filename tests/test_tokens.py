@@ -1,0 +1,177 @@
+"""Token ids against the reference tokenizers, training against `tokenizers`, and cases worked by hand."""
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Reference
+
+from llmlib import assets
+from llmlib.tokens import BYTE_TO_CHAR, Tokenizer, count_pairs, merge, split, train_bpe
+
+pytestmark = pytest.mark.unit
+
+
+def gpt2_reference():
+    encoder, merges = assets.gpt2_tables()
+    reference = Reference(models.BPE(vocab=encoder, merges=[tuple(line.split(" ")) for line in merges]))
+    reference.pre_tokenizer, reference.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    reference.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
+    return reference
+
+
+PAIRS = {
+    "gpt2": lambda: (Tokenizer.gpt2(), gpt2_reference()),
+    "smollm2": lambda: (Tokenizer.smollm2(), Reference.from_file(str(assets.smollm2_folder() / "tokenizer.json"))),
+}
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request):
+    return PAIRS[request.param]()
+
+
+SENTENCES = [
+    "The quick brown fox jumps over the lazy dog, didn't it? ", "It's 3.14159 or 2,718 – we'll see at 10:45.\n", "def f(x):\n    return {x: [1, 2]}  # done\n\n",
+    "Über den Wäldern flog der Vogel; größer als geahnt. ", "语言模型预测下一个词。", "نموذج اللغة يتنبأ بالكلمة التالية. ", "🙂👩‍👩‍👧‍👦🇫🇷 ", "\t\x00\x01\x07\x1f \x85\u2028 \r\n  ",
+    "   trailing   ", "İstanbul ǅ ﬁ ½ ² Ⅷ ١٢٣ ", "CamelCaseHTTPServer_v2 ", "aaaaaaaaaaaaaaaa", "<|endoftext|>", "<|im_start|>user\n", "e\u0301 a\u0300 ",
+]
+
+
+def mixed_text(n_characters, seed=0):
+    rng, parts, size = random.Random(seed), [], 0
+    while size < n_characters:
+        sentence = rng.choice(SENTENCES) if rng.random() < 0.7 else "".join(
+            chr(rng.choice([rng.randrange(32, 127), rng.randrange(0xA0, 0x530), rng.randrange(0x4E00, 0x9FA5), rng.randrange(0x1F300, 0x1F5FF)])) for _ in range(12))
+        parts.append(sentence)
+        size += len(sentence)
+    return "".join(parts)
+
+
+def test_ids_equal_the_reference_on_more_than_a_megabyte(pair):
+    ours, reference = pair
+    text = mixed_text(800_000)
+    assert len(text.encode()) > 1_000_000
+    ids = ours.encode(text)
+    assert ids == reference.encode(text).ids
+
+
+def test_smollm2_drops_the_bytes_it_has_no_token_for_as_the_reference_does():
+    ours, reference = PAIRS["smollm2"]()
+    missing = [b for b in range(128) if bytes([b]) not in ours.vocab.values()]
+    assert missing
+    text = "a" + "".join(map(chr, missing)) + "b"
+    assert ours.encode(text) == reference.encode(text).ids
+    assert ours.decode(ours.encode(text)) == "ab"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_gpt2_round_trip(text):
+    tokenizer = _gpt2()
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert "".join(tokenizer.stream(tokenizer.encode(text))) == text
+
+
+def _gpt2(cache=[]):
+    cache or cache.append(Tokenizer.gpt2())
+    return cache[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FFF, exclude_categories=("Cs", "Cn"))))
+def test_gpt2_ids_of_any_text(text):
+    assert _gpt2().encode(text) == _reference().encode(text).ids
+
+
+def _reference(cache=[]):
+    cache or cache.append(gpt2_reference())
+    return cache[0]
+
+
+def test_ids_written_in_papers_and_model_cards():
+    gpt2, smollm2 = Tokenizer.gpt2(), Tokenizer.smollm2()
+    assert gpt2.encode("Hello, world!") == [15496, 11, 995, 0]
+    assert gpt2.encode("The future of AI is") == [464, 2003, 286, 9552, 318]
+    assert gpt2.decode([7590]) == " Brook"
+    assert smollm2.encode("What is machine learning?") == [1780, 314, 3746, 1380, 47]
+    assert len(gpt2.vocab) == 50257 and len(smollm2.vocab) == 49152
+
+
+def test_pairs_overlap_and_merging_goes_left_to_right():
+    assert count_pairs([97, 97, 97, 98]) == [((97, 97), 2), ((97, 98), 1)]
+    assert merge([1, 1, 1], (1, 1), 9) == [9, 1]
+    assert merge([1, 1, 1, 1], (1, 1), 9) == [9, 9]
+    assert merge([], (1, 2), 9) == [] and merge([2, 1], (1, 2), 9) == [2, 1]
+
+
+def test_training_by_hand():
+    # "aaabdaaabac": aa 4 times; then (a, b) and (aa, a) tie at 2 and the older pair wins; then (aa, ab).
+    assert train_bpe("aaabdaaabac", 256 + 3) == [(b"a", b"a"), (b"a", b"b"), (b"aa", b"ab")]
+
+
+def test_training_stops_when_no_pairs_are_left():
+    assert train_bpe("ab", 300) == [(b"a", b"b")]
+    assert train_bpe("", 300) == []
+    with pytest.raises(ValueError, match="ask for at least that many"):
+        train_bpe("ab", 256, ["<end>"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_training_gives_the_merges_of_the_reference(seed):
+    text = mixed_text(20_000, seed) + " " + "abab baab aaab " * 50
+    text = text.replace("<|", "")
+    reference = Reference(models.BPE())
+    reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=800, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    reference.train_from_iterator([text], trainer)
+    theirs = __import__("json").loads(reference.to_str())["model"]["merges"]
+    ours = [["".join(BYTE_TO_CHAR[b] for b in part) for part in pair] for pair in train_bpe(text, 800)]
+    assert ours == [list(pair) for pair in theirs]
+
+
+def test_a_trained_tokenizer_with_special_tokens():
+    tokenizer = Tokenizer(train_bpe("low lower lowest", 262, ["<end>"]), ["<end>"])
+    assert tokenizer.vocab[256 + len(tokenizer.merges)] == b"<end>"
+    ids = tokenizer.encode("low<end>est")
+    assert ids.count(256 + len(tokenizer.merges)) == 1
+    assert tokenizer.decode(ids) == "low<end>est"
+    assert tokenizer.encode("") == [] and tokenizer.decode([]) == ""
+
+
+def test_encoding_goes_by_rank_not_by_longest_match():
+    # Longest match would take "abc" first; the merges, in order of age, build (b, c) before (a, b).
+    tokenizer = Tokenizer([(b"b", b"c"), (b"a", b"b"), (b"ab", b"c")])
+    assert [tokenizer.vocab[i] for i in tokenizer.encode("abc")] == [b"a", b"bc"]
+
+
+def test_a_split_character_streams_without_replacement_characters():
+    tokenizer = Tokenizer([])
+    pieces = list(tokenizer.stream(tokenizer.encode("é🙂")))
+    assert "".join(pieces) == "é🙂" and pieces == ["", "é", "", "", "", "🙂", ""]
+    assert "".join(tokenizer.stream([0xF0, 0x9F])) == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_pieces_join_to_the_text():
+    text = mixed_text(5000)
+    assert "".join(split(text)) == text
+
+
+def test_bad_input_is_named():
+    tokenizer = Tokenizer.gpt2()
+    with pytest.raises(ValueError, match="U\\+D83D"):
+        tokenizer.encode("broken \ud83d emoji")
+    with pytest.raises(ValueError, match="id 50257 is not in this vocabulary of 50257 tokens"):
+        tokenizer.decode([1, 50257])
+    with pytest.raises(ValueError, match="id -1"):
+        tokenizer.decode([-1])
+
+
+def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    reference = Reference(models.WordPiece({"a": 0}))
+    reference.pre_tokenizer = pre_tokenizers.Whitespace()
+    reference.save(str(path))
+    with pytest.raises(ValueError, match="Whitespace is not supported"):
+        Tokenizer.from_file(path)
