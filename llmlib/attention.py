@@ -62,3 +62,16 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, n_head, n_kv_head=None, mask=Non
     q = split_heads(x @ w_q.T, n_head)                                      # batch n_head seq head_dim
     k, v = (repeat_kv(split_heads(context @ w.T, n_kv_head), n_head // n_kv_head) for w in (w_k, w_v))
     return merge_heads(scaled_dot_product_attention(q, k, v, mask)) @ w_o.T
+
+
+def attention_maps(model, ids):
+    """Every head's attention weights on one text: ids [seq] -> [n_layer, n_head, seq, seq]; row i says where token i looks."""
+    maps = []
+
+    def attention(q, k, v, mask=None):
+        weights = attention_weights(q, k, mask)
+        maps.append(weights[0])
+        return weights @ v
+
+    model.using(attention=attention)(ids)
+    return torch.stack(maps)

@@ -31,11 +31,15 @@ def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
     return made
 
 
-def show(fig: Figure, alt: str):
-    """Show a figure with the text that stands in for it where it cannot be seen. ValueError without that text."""
+def show(fig: Figure, alt: str, widget=None):
+    """Show a figure with the text that stands in for it where it cannot be seen. ValueError without that text.
+
+    With `widget` (an ipywidget), that is shown in the figure's place where a kernel is running.
+    """
     if not alt.strip():
         raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
     picture = io.BytesIO()
     with plt.rc_context(STYLE):
         fig.savefig(picture, format="png", metadata={"Software": None})
-    display({"image/png": picture.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    live = widget._repr_mimebundle_() if widget else {}
+    display({**live, "image/png": picture.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
