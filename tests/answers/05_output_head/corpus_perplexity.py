@@ -1,0 +1,62 @@
+# %% right: a loop
+def corpus_perplexity(losses, counts):
+    nats, tokens = 0.0, 0
+    for loss, n in zip(losses, counts):
+        nats += loss * n
+        tokens += n
+    return math.exp(nats / tokens)
+
+# %% right: tensors
+def corpus_perplexity(losses, counts):
+    losses, counts = torch.tensor(losses, dtype=torch.float64), torch.tensor(counts, dtype=torch.float64)
+    return ((losses * counts).sum() / counts.sum()).exp()
+
+# %% right: repeat each loss once per token
+def corpus_perplexity(losses, counts):
+    every = [loss for loss, n in zip(losses, counts) for _ in range(n)]
+    return math.e ** (sum(every) / len(every))
+
+# %% right: geometric mean, weighted
+def corpus_perplexity(losses, counts):
+    total = sum(counts)
+    return math.prod(math.exp(loss) ** (n / total) for loss, n in zip(losses, counts))
+
+# %% wrong: mean of the perplexities
+# says: mean of the two perplexities
+def corpus_perplexity(losses, counts):
+    return sum(map(math.exp, losses)) / len(losses)
+
+# %% wrong: unweighted mean of the losses
+# says: weight each loss
+def corpus_perplexity(losses, counts):
+    return math.exp(sum(losses) / len(losses))
+
+# %% wrong: weighted mean of the perplexities
+# says: exp comes last
+def corpus_perplexity(losses, counts):
+    return sum(math.exp(loss) * n for loss, n in zip(losses, counts)) / sum(counts)
+
+# %% wrong: no exponential
+# says: perplexity is its exponential
+def corpus_perplexity(losses, counts):
+    return sum(loss * n for loss, n in zip(losses, counts)) / sum(counts)
+
+# %% wrong: base 2
+# says: the base is e
+def corpus_perplexity(losses, counts):
+    return 2 ** (sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
+
+# %% wrong: total instead of mean
+# says: divide the total loss
+def corpus_perplexity(losses, counts):
+    return math.exp(sum(loss * n for loss, n in zip(losses, counts)))
+
+# %% wrong: exponent with the wrong sign
+# says: the perplexity is e^2
+def corpus_perplexity(losses, counts):
+    return math.exp(-sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
+
+# %% wrong: treats the losses as totals
+# says: the perplexity is e^2
+def corpus_perplexity(losses, counts):
+    return math.exp(sum(losses) / sum(counts))

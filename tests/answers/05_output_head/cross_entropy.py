@@ -1,0 +1,86 @@
+# %% right: maximum, sum, minus the target's logit
+def cross_entropy(logits, targets):
+    m = logits.amax(-1)
+    total = (logits - m[..., None]).exp().sum(-1).log() + m
+    return (total - logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).mean()
+
+# %% right: a loop over the positions
+def cross_entropy(logits, targets):
+    rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1).tolist()
+    total = 0.0
+    for row, target in zip(rows.double(), ids):
+        row = row - row.max()
+        total += float(row.exp().sum().log() - row[target])
+    return total / len(ids)
+
+# %% right: one-hot mask in double precision
+def cross_entropy(logits, targets, reduce=torch.mean):
+    z = logits.double() - logits.double().max(-1, keepdim=True).values
+    log_p = z - torch.log(torch.exp(z).sum(-1, keepdim=True))
+    hot = torch.nn.functional.one_hot(targets, logits.shape[-1]).bool()
+    return reduce(-log_p[hot])
+
+# %% right: logaddexp, token by token
+def cross_entropy(logits, targets):
+    total = logits[..., 0]
+    for i in range(1, logits.shape[-1]):
+        total = torch.logaddexp(total, logits[..., i])
+    return (total - torch.take_along_dim(logits, targets[..., None], -1)[..., 0]).mean()
+
+# %% wrong: forgets the minus
+# says: with the minus
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return (z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[..., None]).mean()
+
+# %% wrong: logarithm of the softmax
+# says: never take the logarithm of a rounded probability
+def cross_entropy(logits, targets):
+    return -softmax(logits).log().gather(-1, targets[..., None]).mean()
+
+# %% wrong: clips the probability
+# says: do not clip
+def cross_entropy(logits, targets):
+    return -softmax(logits).clamp(min=1e-9).log().gather(-1, targets[..., None]).mean()
+
+# %% wrong: sum instead of mean
+# says: take the mean
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[..., None]).sum()
+
+# %% wrong: in bits
+# says: natural logarithm
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[..., None]).mean() / math.log(2)
+
+# %% wrong: divides by the number of logits
+# says: divide by the number of positions
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[..., None]).sum() / logits.numel()
+
+# %% wrong: no mean at all
+# says: return one number
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[..., None])[..., 0]
+
+# %% wrong: overflows
+# says: subtract the maximum
+def cross_entropy(logits, targets):
+    return (logits.exp().sum(-1).log() - logits.gather(-1, targets[..., None])[..., 0]).mean()
+
+# %% wrong: mean over all tokens, not the target's
+# says: pick the target's probability
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).mean()
+
+# %% wrong: uses the likeliest token instead of the target
+# says: the loss of a token 500 below the best is 500
+def cross_entropy(logits, targets):
+    z = logits - logits.amax(-1, keepdim=True)
+    log_p = z - z.exp().sum(-1, keepdim=True).log()
+    return -log_p.amax(-1).mean()

@@ -1,0 +1,60 @@
+# %% right: slices
+def next_token_pairs(ids):
+    return ids[..., :-1], ids[..., 1:]
+
+# %% right: narrow
+def next_token_pairs(ids):
+    n = ids.shape[1] - 1
+    return ids.narrow(1, 0, n), ids.narrow(1, 1, n).clone()
+
+# %% right: Python lists
+def next_token_pairs(ids):
+    rows = ids.tolist()
+    inputs = [row[:-1] for row in rows]
+    targets = [row[1:] for row in rows]
+    return torch.tensor(inputs), torch.tensor(targets)
+
+# %% right: windows of two
+def next_token_pairs(ids):
+    pairs = ids.unfold(1, 2, 1)
+    return [pairs[..., 0], pairs[..., 1].to(torch.int32)]
+
+# %% wrong: no shift
+# says: shift the targets by one
+def next_token_pairs(ids):
+    return ids[:, :-1], ids[:, :-1]
+
+# %% wrong: swapped
+# says: swapped
+def next_token_pairs(ids):
+    return ids[:, 1:], ids[:, :-1]
+
+# %% wrong: keeps all inputs
+# says: all but the last token
+def next_token_pairs(ids):
+    return ids, ids[:, 1:]
+
+# %% wrong: rolls and keeps the full length
+# says: all but the last token
+def next_token_pairs(ids):
+    return ids, ids.roll(-1, 1)
+
+# %% wrong: slices the batch
+# says: the batch stays whole
+def next_token_pairs(ids):
+    return ids[:-1], ids[1:]
+
+# %% wrong: shifts by two
+# says: all but the last token
+def next_token_pairs(ids):
+    return ids[:, :-2], ids[:, 2:]
+
+# %% wrong: only one tensor
+# says: return two tensors
+def next_token_pairs(ids):
+    return ids[:, 1:]
+
+# %% wrong: the target is the last token everywhere
+# says: the very next token
+def next_token_pairs(ids):
+    return ids[:, :-1], ids[:, -1:].expand(-1, ids.shape[1] - 1)

@@ -1,0 +1,81 @@
+# %% right: subtract the maximum, divide by the sum
+def softmax(x, dim=-1):
+    e = (x - x.max(dim=dim, keepdim=True).values).exp()
+    return e / e.sum(dim, keepdim=True)
+
+# %% right: through the logarithm of the sum, in double precision
+def softmax(x, dim=-1):
+    x = x.double()
+    m = x.amax(dim, keepdim=True)
+    return (x - m - (x - m).exp().sum(dim, keepdim=True).log()).exp()
+
+# %% right: in place on a copy, dimension moved to the end
+def softmax(x, dim=-1):
+    y = x.clone().movedim(dim, -1)
+    y -= y.amax(-1, keepdim=True)
+    y.exp_()
+    y /= y.sum(-1, keepdim=True)
+    return y.movedim(-1, dim)
+
+# %% right: a loop over the rows
+def softmax(x, dim=-1, eps=0.0):
+    rows = x.movedim(dim, -1)
+    flat = rows.reshape(-1, rows.shape[-1])
+    out = torch.stack([one_row(row) for row in flat])
+    return out.reshape(rows.shape).movedim(-1, dim)
+
+def one_row(row):
+    powers = torch.tensor([math.exp(v) for v in (row - row.max()).tolist()])
+    return powers / powers.sum()
+
+# %% wrong: overflows on large logits
+# says: subtract the maximum
+def softmax(x, dim=-1):
+    return x.exp() / x.exp().sum(dim, keepdim=True)
+
+# %% wrong: divides by the sum without exponentiating
+# says: exponentiate
+def softmax(x, dim=-1):
+    return x / x.sum(dim, keepdim=True)
+
+# %% wrong: sums over the whole tensor
+# says: each row must sum to 1
+def softmax(x, dim=-1):
+    e = (x - x.max()).exp()
+    return e / e.sum()
+
+# %% wrong: forgets keepdim
+# says: each row must sum to 1
+def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim)
+
+# %% wrong: always the last dimension
+# says: dim=0 asks for columns
+def softmax(x, dim=-1):
+    e = (x - x.amax(-1, keepdim=True)).exp()
+    return e / e.sum(-1, keepdim=True)
+
+# %% wrong: base 2
+# says: exponentiate with e
+def softmax(x, dim=-1):
+    e = 2 ** (x - x.amax(dim, keepdim=True))
+    return e / e.sum(dim, keepdim=True)
+
+# %% wrong: clips large logits
+# says: do not clip
+def softmax(x, dim=-1):
+    e = x.clamp(max=80).exp()
+    return e / e.sum(dim, keepdim=True)
+
+# %% wrong: subtracts the maximum of the whole tensor
+# says: maximum of each row
+def softmax(x, dim=-1):
+    e = (x - x.max()).exp()
+    return e / e.sum(dim, keepdim=True).clamp(min=1e-30)
+
+# %% wrong: returns log-probabilities
+# says: return no logarithm
+def softmax(x, dim=-1):
+    m = x.amax(dim, keepdim=True)
+    return x - m - (x - m).exp().sum(dim, keepdim=True).log()
