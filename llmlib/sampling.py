@@ -1,9 +1,9 @@
-"""From logits to the next id: temperature, the filters that cut off unlikely tokens, and the draw."""
+"""From logits to the next id: temperature, the filters that cut off unlikely tokens, the draw, and beam search."""
 import math
 
 import torch
 
-from llmlib.output_head import softmax
+from llmlib.output_head import log_softmax, softmax
 
 
 def apply_temperature(logits, t):
@@ -76,3 +76,35 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     if temperature == 0:
         return logits.argmax(-1)
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)
+
+
+def repetition_penalty(logits, ids, penalty):
+    """Make tokens that the text already holds less likely (Keskar et al. 2019, arXiv:1909.05858), each once however often it occurs.
+
+    logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits are divided by `penalty`,
+    negative ones multiplied, so that both fall. ValueError unless penalty > 0; above 1 it discourages, 1 changes nothing.
+    """
+    if not penalty > 0:
+        raise ValueError(f"the repetition penalty is {penalty}: it must be above 0 (1 changes nothing, 1.2 is usual)")
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def beam_search(model, ids, max_new_tokens, width):
+    """The likeliest continuations found by keeping the `width` best at each step: a list of (new ids, log-probability), best first.
+
+    A continuation that ends in a stop token is kept as it is. With `width` as large as the number of all continuations
+    nothing is dropped, and the answer is exact.
+    """
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        done = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]
+        growing = [beam for beam in beams if beam not in done]
+        if not growing:
+            break
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])           # beams vocab
+        best = log_p.topk(min(width, log_p.shape[-1]))
+        grown = [(new + [i], score + p) for (new, score), values, indices in zip(growing, best.values.tolist(), best.indices.tolist())
+                 for p, i in zip(values, indices)]
+        beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
+    return beams

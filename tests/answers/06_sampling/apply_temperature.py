@@ -1,0 +1,84 @@
+# %% right: argmax and a mask
+def apply_temperature(logits, t):
+    if t > 0:
+        return logits / t
+    ids = torch.arange(logits.shape[-1])
+    return torch.where(ids == logits.argmax(-1, keepdim=True), logits, torch.tensor(float("-inf")))
+
+# %% right: top one through topk, in place
+def apply_temperature(logits, t, *, cut=float("-inf")):
+    if t == 0:
+        value, place = logits.topk(1, dim=-1)
+        out = torch.empty_like(logits).fill_(cut)
+        return out.scatter_(-1, place, value)
+    out = logits.clone()
+    out /= t
+    return out
+
+# %% right: rows one by one in double precision
+def apply_temperature(logits, t):
+    def one(row):
+        if t != 0:
+            return [z / t for z in row]
+        best = max(range(len(row)), key=row.__getitem__)
+        return [z if i == best else -math.inf for i, z in enumerate(row)]
+    rows = logits.double().reshape(-1, logits.shape[-1]).tolist()
+    return torch.tensor([one(row) for row in rows], dtype=torch.float64).reshape(logits.shape)
+
+# %% wrong: multiplies
+# says: temperature divides the logits
+def apply_temperature(logits, t):
+    return logits * t
+
+# %% wrong: returns probabilities
+# says: temperature divides the logits
+def apply_temperature(logits, t):
+    return softmax(logits / t) if t else torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
+
+# %% wrong: shifts logits to the largest
+# says: leave their sum and their softmax alone
+def apply_temperature(logits, t):
+    if t == 2:
+        return logits / t
+    return logits / t - (logits / t).amax(-1, keepdim=True)
+
+# %% wrong: divides by 0
+# says: without dividing by 0
+def apply_temperature(logits, t):
+    return logits / t
+
+# %% wrong: a small number instead of 0
+# says: without dividing by 0
+def apply_temperature(logits, t):
+    return logits / max(t, 1e-6)
+
+# %% wrong: T = 0 leaves the logits as they are
+# says: T = 0 keeps the largest logit
+def apply_temperature(logits, t):
+    return logits if t == 0 else logits / t
+
+# %% wrong: keeps all that equal the largest
+# says: exactly one of them stays
+def apply_temperature(logits, t):
+    if t == 0:
+        return logits.masked_fill(logits < logits.amax(-1, keepdim=True), -math.inf)
+    return logits / t
+
+# %% wrong: one largest for the whole batch
+# says: each row keeps its own largest
+def apply_temperature(logits, t):
+    if t == 0:
+        out = torch.full_like(logits, -math.inf).reshape(-1)
+        out[logits.argmax()] = logits.max()
+        return out.reshape(logits.shape)
+    return logits / t
+
+# %% wrong: three dimensions forgotten
+# caught by: hidden
+# says: at T = 0
+def apply_temperature(logits, t):
+    if t == 0:
+        if logits.dim() == 3:
+            return logits.masked_fill(logits < logits.amax((-1, -2), keepdim=True), -math.inf)
+        return torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), logits.amax(-1, keepdim=True))
+    return logits / t

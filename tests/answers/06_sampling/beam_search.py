@@ -1,0 +1,191 @@
+# %% right: one run of the model for each beam, all tokens as candidates
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [((), 0.0)]
+    for _ in range(max_new_tokens):
+        candidates = []
+        for new, score in beams:
+            if (new and new[-1] in model.config.stop_ids) or len(ids) + len(new) >= model.config.context:
+                candidates.append((new, score))
+                continue
+            row = torch.log_softmax(model(list(ids) + list(new))[0, -1], -1)
+            for i, p in enumerate(row.tolist()):
+                candidates.append(((*new, i), score + p))
+        candidates.sort(key=lambda pair: pair[1], reverse=True)
+        beams = candidates[:width]
+    return [(list(new), score) for new, score in beams]
+
+# %% right: a heap and a class for the beginnings
+import heapq
+from dataclasses import dataclass
+
+@dataclass
+class Beginning:
+    text: list
+    score: float
+    open: bool = True
+
+def beam_search(model, ids, max_new_tokens, width):
+    kept, steps = [Beginning([], 0.0)], 0
+    while steps < max_new_tokens and len(ids) + steps < model.config.context and any(b.open for b in kept):
+        pool = [b for b in kept if not b.open]
+        for b in kept:
+            if b.open:
+                logits = model(torch.tensor([ids + b.text]))[0, -1].double()
+                log_p = logits - logits.logsumexp(0)
+                pool += [Beginning(b.text + [i], b.score + log_p[i].item(), i not in model.config.stop_ids) for i in range(len(log_p))]
+        kept, steps = heapq.nlargest(width, pool, key=lambda b: b.score), steps + 1
+    return [(b.text, b.score) for b in kept]
+
+# %% right: multiplies probabilities in double precision, logarithm at the end
+def beam_search(model, ids, max_new_tokens, width, **other):
+    room = min(max_new_tokens, model.config.context - len(ids))
+    beams = [(1.0, [])]
+    for _ in range(room):
+        pool = []
+        for p, new in beams:
+            if new and new[-1] in model.config.stop_ids:
+                pool.append((p, new))
+            else:
+                q = softmax(model(ids + new)[0, -1].double())
+                pool.extend((p * q[i].item(), new + [i]) for i in range(len(q)))
+        beams = sorted(pool, reverse=True)[:width]
+    return [(new, math.log(p)) for p, new in beams]
+
+# %% wrong: keeps the width best of every beginning
+# says: width 1 is greedy
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                grown.append((new, score))
+                continue
+            best = log_softmax(model(ids + new)[0, -1]).topk(min(width, 3), largest=False)
+            grown += [(new + [i], score + p) for p, i in zip(best.values.tolist(), best.indices.tolist())]
+        beams = grown
+    return beams[:width]
+
+# %% wrong: never throws a beginning away
+# says: not two for each beginning
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            best = log_softmax(model(ids + new)[0, -1]).topk(min(width, 3))
+            grown += [(new + [i], score + p) for p, i in zip(best.values.tolist(), best.indices.tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])
+    return beams
+
+# %% wrong: greedy, whatever the width
+# says: width 2 keeps the beginning 1
+def beam_search(model, ids, max_new_tokens, width):
+    new, score = [], 0.0
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        row = log_softmax(model(ids + new)[0, -1])
+        score += row.max().item()
+        new = new + [row.argmax().item()]
+    return [(new, score)] * width
+
+# %% wrong: only the best token of each beginning
+# says: may both survive
+def beam_search(model, ids, max_new_tokens, width):
+    first = log_softmax(model(ids)[0, -1]).topk(min(width, 3))
+    beams = [([i], p) for p, i in zip(first.values.tolist(), first.indices.tolist())]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids)) - 1):
+        grown = []
+        for new, score in beams:
+            row = log_softmax(model(ids + new)[0, -1])
+            grown.append((new + [row.argmax().item()], score + row.max().item()))
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: adds probabilities
+# says: the score is the sum of log-probabilities
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                grown.append((new, score))
+            else:
+                grown += [(new + [i], score + p) for i, p in enumerate(softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: adds logits
+# says: logits are not log-probabilities
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            grown += [(new + [i], score + p) for i, p in enumerate(model(ids + new)[0, -1].tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: mean instead of sum
+# says: the sum of log-probabilities
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for n in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            grown += [(new + [i], (score * n + p) / (n + 1)) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: throws finished continuations away
+# says: the continuation [0] is finished and must stay in the race
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            if not new or new[-1] not in model.config.stop_ids:
+                grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: goes on after a stop token, keeping the finished one too
+# says: went on after its stop token
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]
+        for new, score in beams:
+            grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: runs past the context
+# says: has room for 2 tokens
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(max_new_tokens):
+        grown = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                grown.append((new, score))
+            else:
+                grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: looks at three tokens of each beginning only
+# caught by: hidden
+# says: that of trying them all
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                grown.append((new, score))
+                continue
+            best = log_softmax(model(ids + new)[0, -1]).topk(min(width, 3))
+            grown += [(new + [i], score + p) for p, i in zip(best.values.tolist(), best.indices.tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams

@@ -1,0 +1,82 @@
+# %% right: gather and scatter
+def repetition_penalty(logits, ids, penalty):
+    score = logits.gather(1, ids)
+    return logits.scatter(1, ids, torch.where(score < 0, score * penalty, score / penalty))
+
+# %% right: a loop over the tokens of each row
+def repetition_penalty(logits, ids, penalty):
+    out = logits.tolist()
+    for row, text in zip(out, ids.tolist()):
+        for i in set(text):
+            row[i] = row[i] / penalty if row[i] > 0 else row[i] * penalty
+    return torch.tensor(out)
+
+# %% right: a factor for each token, in double precision
+def repetition_penalty(logits, ids, penalty=1.2, **other):
+    seen = torch.nn.functional.one_hot(ids, logits.shape[-1]).amax(1)
+    factor = torch.where(logits > 0, 1 / penalty, float(penalty)).double() ** seen
+    return logits.double() * factor
+
+# %% right: in place, row by row with indexing
+def repetition_penalty(logits, ids, penalty):
+    out = logits.clone()
+    for row in range(out.shape[0]):
+        places = ids[row].unique()
+        values = out[row, places]
+        out[row, places] = torch.min(values / penalty, values * penalty) if penalty >= 1 else torch.max(values / penalty, values * penalty)
+    return out
+
+# %% wrong: divides negative logits as well
+# says: dividing a negative logit would raise it
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(seen, logits / penalty, logits)
+
+# %% wrong: multiplies all
+# says: a positive logit of a token in the text is divided
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(seen, logits * penalty, logits)
+
+# %% wrong: penalises every token
+# says: multiply -1 by the penalty
+def repetition_penalty(logits, ids, penalty):
+    return torch.where(logits > 0, logits / penalty, logits * penalty)
+
+# %% wrong: once for each occurrence
+# says: penalised once
+def repetition_penalty(logits, ids, penalty):
+    times = torch.nn.functional.one_hot(ids, logits.shape[-1]).sum(1)
+    return torch.where(logits > 0, logits / penalty**times, logits * penalty**times)
+
+# %% wrong: subtracts the penalty
+# says: a positive logit of a token in the text is divided
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return logits - seen * (penalty - 1.0)
+
+# %% wrong: one text for all rows
+# says: each row has its own text
+def repetition_penalty(logits, ids, penalty):
+    out = logits.clone()
+    for i in set(ids.flatten().tolist()):
+        out[:, i] = torch.where(out[:, i] > 0, out[:, i] / penalty, out[:, i] * penalty)
+    return out
+
+# %% wrong: only the last token
+# says: penalised once
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, :1], True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+# %% wrong: forbids what has occurred
+# says: multiply -1 by the penalty
+def repetition_penalty(logits, ids, penalty):
+    return logits.scatter(-1, ids, -math.inf)
+
+# %% wrong: looks back three tokens only
+# caught by: hidden
+# says: tokens in the row's own text
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -3:], True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)

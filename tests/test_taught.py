@@ -1,0 +1,49 @@
+"""What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on random input."""
+import pytest
+import torch
+
+from llmlib import generation, pretrained, sampling
+from llmlib.course import cells
+from test_engine import llama
+
+pytestmark = pytest.mark.unit
+
+
+def solved(name):
+    """What the given and solution cells of a notebook define."""
+    space = {"__name__": "__main__"}
+    for cell in cells.load(name).cells:
+        if cells.kind(cell) in ("given", "solution"):
+            exec(compile(cell.source, f"<{name} {cells.grade_id(cell)}>", "exec"), space)
+    return space
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("llama")
+    llama(folder)
+    return pretrained.load(folder)
+
+
+LOGITS = torch.randn(20, 50, generator=torch.Generator().manual_seed(6)) * 3
+U = torch.rand(20, generator=torch.Generator().manual_seed(7))
+IDS = torch.randint(50, (20, 30), generator=torch.Generator().manual_seed(8))
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("draw", (LOGITS.softmax(-1), U)), ("apply_temperature", (LOGITS, 0.7)), ("apply_temperature", (LOGITS, 0)), ("apply_temperature", (torch.ones(2, 5), 0)),
+    ("top_k", (LOGITS.round(), 4)), ("top_p", (LOGITS.round(), 0.8)), ("top_p", (LOGITS, 1)), ("min_p", (LOGITS, 0.1)),
+    ("filter_logits", (LOGITS, 1.3, 20, 0.9, 0.05)), ("sample", (LOGITS, U)), ("sample", (LOGITS, U, 1.3, 20, 0.9, 0.05)),
+    ("repetition_penalty", (LOGITS, IDS, 1.2)),
+])
+def test_sampling(function, arguments):
+    assert torch.equal(solved("06_sampling")[function](*arguments), getattr(sampling, function)(*arguments))
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "top_k": 40, "top_p": 0.95, "min_p": 0.01, "seed": 3}])
+def test_sampling_loop(tiny, settings):
+    assert list(solved("06_sampling")["generate"](tiny, [5, 6, 7], 70, **settings)) == list(generation.generate(tiny, [5, 6, 7], 70, use_cache=False, **settings))
+
+
+def test_sampling_beams(tiny):
+    assert solved("06_sampling")["beam_search"](tiny, [5, 6, 7], 6, 3) == sampling.beam_search(tiny, [5, 6, 7], 6, 3)
