@@ -1,4 +1,4 @@
-"""The KV cache: keys and values of past tokens are kept, so that each new token costs one token's work."""
+"""Fast decoding: keys and values of past tokens are kept (the KV cache), and several tokens can be checked in one pass (speculation)."""
 from dataclasses import dataclass
 
 import torch
@@ -38,3 +38,35 @@ def new_cache(config, batch, context, dtype=torch.float32):
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x bytes a number, for each."""
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq
+
+
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    """Continue `ids` (a list), yielding each new id as soon as it is picked; every token passes through the model at most once.
+
+    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids [1]. The
+    prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of model.config.stop_ids
+    (which is yielded), or when prompt and answer fill model.config.context.
+    """
+    prompt = torch.tensor([ids])
+    for part in prompt.split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)
+
+
+def accept_draft(drafted, p, q, u, v):
+    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into draws from p.
+
+    drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the target model's; u and v [batch] are
+    uniform in [0, 1). An id is kept with probability min(1, p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
+    """
+    rows = torch.arange(len(drafted))
+    kept = u * q[rows, drafted] < p[rows, drafted]
+    edges = (p - q).clamp(min=0).double().cumsum(-1)
+    replacement = (edges <= v.double()[:, None] * edges[:, -1:]).sum(-1).clamp(max=p.shape[-1] - 1)
+    return torch.where(kept, drafted, replacement)

@@ -1,0 +1,53 @@
+"""Data that the course made itself: short stories whose entropy is known, and recorded training runs.
+
+`make_stories.py` and `make_scaling_runs.py`, in this folder, made the files that are read here.
+"""
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from llmlib.tokens import Tokenizer
+
+STORIES = Path(__file__).parent / "stories.npz"
+SCALING_RUNS = Path(__file__).parent / "scaling_runs.csv"
+STORIES_PROMPT = "Write a short bedtime story about an animal. Use short sentences and simple words."
+HELD_OUT = 256                      # the first stories are never trained on
+
+
+@dataclass(frozen=True)
+class Story:
+    ids: list                       # SmolLM2's, the stop token among them if the story ended
+    logprobs: np.ndarray            # log p of each id when it was drawn, nats
+    text: str
+    ended: bool                     # False: it was cut at the longest length
+
+
+def stories(part):
+    """The stories of one part, "train" or "held_out", in the order they were made. ValueError for another name."""
+    if part not in ("train", "held_out"):
+        raise ValueError(f'there is no part {part!r} of the stories: ask for "train" or "held_out"')
+    tokenizer = Tokenizer.smollm2()
+    stop = tokenizer.special_tokens["<|im_end|>"]
+    with np.load(STORIES) as file:
+        ids, logprobs, ends = file["ids"], file["logprobs"].astype(np.float64), file["ends"]
+    starts = np.concatenate([[0], ends[:-1]])
+    chosen = slice(HELD_OUT, None) if part == "train" else slice(HELD_OUT)
+    return [_story(ids[a:b].tolist(), logprobs[a:b], tokenizer, stop) for a, b in zip(starts[chosen], ends[chosen])]
+
+
+def _story(ids, logprobs, tokenizer, stop):
+    ended = ids[-1] == stop
+    return Story(ids, logprobs, tokenizer.decode(ids[:-1] if ended else ids), ended)
+
+
+def floor(stories):
+    """Nats per byte that their own source loses on `stories`: no model, of any size, has a smaller loss on average."""
+    return -sum(story.logprobs.sum() for story in stories) / sum(len(story.text.encode()) for story in stories)
+
+
+def scaling_runs():
+    """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens, loss (nats per byte), cpu_seconds."""
+    with open(SCALING_RUNS, newline="") as file:
+        return [{name: float(value) if "." in value else int(value) for name, value in row.items()} for row in csv.DictReader(file)]

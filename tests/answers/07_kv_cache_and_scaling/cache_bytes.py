@@ -1,0 +1,65 @@
+# %% right: a product
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return n_layer * (2 * seq * n_kv_head * head_dim) * bytes_per_number
+
+
+# %% right: the tensors' own nbytes, on the device that holds nothing
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    one = torch.empty(n_kv_head, seq, head_dim * bytes_per_number, dtype=torch.uint8, device="meta")
+    return sum(one.nbytes for _ in range(2 * n_layer))
+
+
+# %% right: math.prod
+import math
+
+
+def cache_bytes(*sizes):
+    return 2 * math.prod(sizes) * (4 if len(sizes) == 4 else 1)
+
+
+# %% wrong: keys only
+# says: a layer keeps keys and values
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return n_layer * n_kv_head * head_dim * seq * bytes_per_number
+
+
+# %% wrong: numbers, not bytes
+# says: each takes 4 bytes
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_layer * n_kv_head * head_dim * seq
+
+
+# %% wrong: bits
+# says: that is in bits
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_layer * n_kv_head * head_dim * seq * bytes_per_number * 8
+
+
+# %% wrong: one layer
+# says: that is twice as much, and each layer has its own
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_kv_head * head_dim * seq * bytes_per_number
+
+
+# %% wrong: always float32
+# says: use bytes_per_number
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_layer * n_kv_head * head_dim * seq * 4
+
+
+# %% wrong: forgets how many tokens
+# says: 7 tokens take 7 times 240 bytes
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_layer * n_kv_head * head_dim * bytes_per_number
+
+
+# %% wrong: queries are kept as well
+# says: 240 bytes
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 3 * n_layer * n_kv_head * head_dim * seq * bytes_per_number
+
+
+# %% wrong: in kilobytes
+# says: 240 bytes
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return 2 * n_layer * n_kv_head * head_dim * seq * bytes_per_number / 1000

@@ -1,0 +1,105 @@
+# %% right: row by row
+def quantize_int8(w):
+    q, scales = [], []
+    for row in w:
+        largest = max(abs(x) for x in row.tolist())
+        scale = largest / 127 if largest else 1.0
+        q.append([round(x / scale) for x in row.tolist()])
+        scales.append([scale])
+    return torch.tensor(q, dtype=torch.int8), torch.tensor(scales)
+
+
+# %% right: maximum and minimum, in double precision
+def quantize_int8(w):
+    w = w.double()
+    scale = torch.maximum(w.max(dim=-1, keepdim=True).values, -w.min(dim=-1, keepdim=True).values).div(127)
+    scale[scale == 0] = 1
+    return w.div(scale).round().clamp(-127, 127).type(torch.int8), scale
+
+
+# %% right: the infinity norm, and adding a half
+def row_scales(w):
+    return torch.linalg.vector_norm(w, ord=float("inf"), dim=1, keepdim=True) / 127
+
+
+def quantize_int8(w, levels=127):
+    scale = row_scales(w)
+    scale = scale.masked_fill(scale == 0, 1.0)
+    x = w / scale
+    return (x.sign() * (x.abs() + 0.5).floor()).to(torch.int8), scale
+
+
+# %% wrong: one scale for the whole matrix
+# says: have scales 0.01 and 0.1
+def quantize_int8(w):
+    scale = (w.abs().max() / 127).expand(w.shape[0], 1)
+    return torch.round(w / scale).to(torch.int8), scale
+
+
+# %% wrong: one scale a column
+# says: have scales 0.01 and 0.1
+def quantize_int8(w):
+    scale = w.abs().amax(dim=0, keepdim=True) / 127
+    return torch.round(w / scale).to(torch.int8), scale.T
+
+
+# %% wrong: cuts off instead of rounding
+# says: round to the nearest, do not cut off
+def quantize_int8(w):
+    largest = w.abs().amax(dim=1, keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return (w / scale * 1.00001).to(torch.int8), scale
+
+
+# %% wrong: rounds down
+# says: round to the nearest, do not cut off
+def quantize_int8(w):
+    largest = w.abs().amax(dim=1, keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return torch.floor(w / scale + 1e-4).to(torch.int8), scale
+
+
+# %% wrong: divides by 128, which int8 does not hold
+# says: scales 0.01 and 0.1
+def quantize_int8(w):
+    scale = w.abs().amax(dim=1, keepdim=True) / 128
+    return torch.round(w / scale).to(torch.int8), scale
+
+
+# %% wrong: the largest weight, not the largest in absolute value
+# says: scales 0.01 and 0.1
+def quantize_int8(w):
+    largest = w.amax(dim=1, keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return torch.round(w / scale).clamp(-127, 127).to(torch.int8), scale
+
+
+# %% wrong: leaves the whole numbers as floats
+# says: q must be int8
+def quantize_int8(w):
+    largest = w.abs().amax(dim=1, keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return torch.round(w / scale), scale
+
+
+# %% wrong: a scale without its dimension
+# says: shape [out, 1]
+def quantize_int8(w):
+    largest = w.abs().amax(dim=1)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return torch.round(w / scale[:, None]).to(torch.int8), scale
+
+
+# %% wrong: divides a row of zeros by zero
+# says: a row of zeros gets scale 1
+def quantize_int8(w):
+    scale = w.abs().amax(dim=1, keepdim=True) / 127
+    return torch.round(w / scale).nan_to_num().to(torch.int8), scale
+
+
+# %% wrong: the sign is lost
+# says: did its sign overflow
+def quantize_int8(w):
+    largest = w.abs().amax(dim=1, keepdim=True)
+    scale = torch.where(largest > 0, largest / 127, 1.0)
+    return torch.round(w.abs() / scale).to(torch.int8), scale

@@ -1,0 +1,125 @@
+# %% right: slice assignment
+def write_cache(store, new, start):
+    seq, context = new.shape[2], store.shape[2]
+    if seq > context - start:
+        raise ValueError("full")
+    store[:, :, start:start + seq] = new
+    return store[:, :, :start + seq]
+
+
+# %% right: one position at a time
+def write_cache(store, new, start=0):
+    for i in range(new.size(2)):
+        if start + i >= store.size(2):
+            raise ValueError("no room left in the cache")
+        store[:, :, start + i, :] = new[:, :, i, :]
+    return store[:, :, : start + new.size(2), :].clone()
+
+
+# %% right: narrow and copy_
+class Writer:
+    def __call__(self, store, new, start):
+        length = new.shape[-2]
+        try:
+            store.narrow(2, start, length).copy_(new)
+        except RuntimeError as error:
+            raise ValueError("the cache is full") from error
+        return store.narrow(2, 0, start + length)
+
+
+write_cache = Writer()
+
+
+# %% right: index_copy_
+def write_cache(store, new, start):
+    places = torch.arange(start, start + new.shape[2])
+    if len(places) and places[-1] >= store.shape[2]:
+        raise ValueError(f"position {places[-1]} is past the end")
+    store.index_copy_(2, places, new)
+    return store.index_select(2, torch.arange(start + new.shape[2]))
+
+
+# %% wrong: always writes at the front
+# says: write the new tokens into the store itself, from position `start` on
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, :new.shape[2]] = new
+    return store[:, :, :end]
+
+
+# %% wrong: concatenates and leaves the store alone
+# says: write the new tokens into the store itself
+def write_cache(store, new, start):
+    if start + new.shape[2] > store.shape[2]:
+        raise ValueError("full")
+    return torch.cat([store[:, :, :start], new], dim=2)
+
+
+# %% wrong: returns only the new tokens
+# says: all tokens so far, old and new
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store[:, :, start:end]
+
+
+# %% wrong: returns the whole store
+# says: the empty positions behind it would be attended to
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store
+
+
+# %% wrong: returns nothing
+# says: write_cache returned None
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+
+
+# %% wrong: counts one new token, however many there are
+# says: the store must be [7, 8, 9, 0]
+def write_cache(store, new, start):
+    if start + 1 > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:start + 1] = new[:, :, -1:]
+    return store[:, :, :start + 1]
+
+
+# %% wrong: no error when the context is full
+# says: do not fit into 4 positions: raise ValueError
+def write_cache(store, new, start):
+    end = min(start + new.shape[2], store.shape[2])
+    store[:, :, start:end] = new[:, :, :end - start]
+    return store[:, :, :end]
+
+
+# %% wrong: refuses the last position
+# says: raise ValueError only when they do not
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end >= store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store[:, :, :end]
+
+
+# %% wrong: the newest token first
+# says: in order: the old ones, then the new ones behind them
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    if new.shape[2] == 1 or start == 0 and new.shape[2] < 3:
+        return store[:, :, :end]
+    return torch.cat([store[:, :, start:end].flip(2), store[:, :, :start]], dim=2)
