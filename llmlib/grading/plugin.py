@@ -15,7 +15,6 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from llmlib.course import cells as course
 from llmlib.grading import submission
-from llmlib.grading.runner import Runner
 
 UNSAFE = "graded without a sandbox (--unsafe)"
 
@@ -72,6 +71,8 @@ def _notebook(name):
 
 @functools.cache
 def _runner(name, unsafe):
+    from llmlib.grading.runner import Runner  # torch is slow to load, and most nbgrader commands do without
+
     runner = Runner([_notebook(name)], unsafe)
     atexit.register(runner.close)
     return runner
