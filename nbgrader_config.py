@@ -1,24 +1,25 @@
 """What an instructor edits. Run nbgrader from this folder: `nbgrader generate_assignment 01_tokens`, and so on.
 
-The source of every assignment comes from `make build`, one assignment a notebook; everything else of a course (submissions,
-grades, feedback) lives in `grading/`, which git ignores.
+The source of every assignment comes from `make build`, one assignment a notebook; it lies in `grading/`, which git
+ignores, with everything else of a course: submissions, grades, feedback.
 """
 
 import os
 from pathlib import Path
 
 from llmlib.course.cells import STUB
+from llmlib.grading import plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
-root = Path(__file__).resolve().parent / "grading"
-root.mkdir(exist_ok=True)
+root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
+(root / "exchange").mkdir(parents=True, exist_ok=True)
 
 c.CourseDirectory.course_id = "from-tokens-to-tokens"
 
 # Where grades are kept: SQLite, or any SQLAlchemy URL, such as postgresql://grader@server/grades.
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
-# Where students hand in on a shared machine (`nbgrader release_assignment`, `nbgrader collect`): a folder all can write to.
+# Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder all can write to.
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # Seconds that one cell may run.
@@ -26,3 +27,6 @@ c.Execute.timeout = 300
 
 c.CourseDirectory.root = str(root)
 c.ClearSolutions.code_stub = {"python": STUB}
+
+# Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs both in one kernel.
+plugin.configure(c)

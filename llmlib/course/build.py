@@ -44,13 +44,12 @@ def build(name, root=ROOT, force=False, say=print):
     root = Path(root)
     source, executed = root / "solutions" / f"{name}.py", root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
-    mark = hashlib.sha256((VERSION + source.read_text(encoding="utf-8")).encode()).hexdigest()
-    stale = force or _mark(executed) != mark
+    stale = force or _built_from(executed) != mark(source)
     if stale:
         say(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
         node = execute(notebook, root)
-        node.metadata["llmlib"] = {"source": mark}
+        node.metadata["llmlib"] = {"source": mark(source)}
         _write(executed, nbformat.writes(node))
         say(f" {time.time() - start:.0f} s")
     released = release(name, root)
@@ -64,8 +63,9 @@ def build(name, root=ROOT, force=False, say=print):
 
 
 def execute(notebook, root=ROOT):
-    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError` if a cell fails."""
+    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError`."""
     node = nbformat.from_dict(notebook.node)
+    place = ["the first cell"]
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
@@ -75,16 +75,17 @@ def execute(notebook, root=ROOT):
         store_widget_state=False,
         extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(Path(root) / "solutions")}},
+        on_cell_start=lambda cell, cell_index: place.append(_place(cell_index + 1, cell)),
     )
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     try:
         client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))})
     except CellExecutionError as error:
-        raise SourceError(f"{notebook.name}: {_failed(node)} failed: {error.ename}: {error.evalue}") from error
+        raise SourceError(f"{notebook.name}: {place[-1]} failed: {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
-        raise SourceError(f"{notebook.name}: {_failed(node)} ran longer than {CELL_SECONDS} s.") from error
+        raise SourceError(f"{notebook.name}: {place[-1]} ran longer than {CELL_SECONDS} s.") from error
     except DeadKernelError as error:
-        raise SourceError(f"{notebook.name}: the kernel died in {_failed(node)} (out of memory?).") from error
+        raise SourceError(f"{notebook.name}: the kernel died in {place[-1]} (out of memory?).") from error
     except NoSuchKernel as error:
         raise SourceError("There is no Python kernel: run `make lab` once to set up.") from error
     node.metadata = nbformat.from_dict(METADATA)
@@ -115,18 +116,17 @@ def release(name, root=ROOT):
         return (Path(scratch) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
 
 
-def _mark(path):
-    """What `build` noted in an executed notebook, or None."""
+def mark(source):
+    """What is noted in an executed notebook, to see later whether its source has changed."""
+    return hashlib.sha256((VERSION + source.read_text(encoding="utf-8")).encode()).hexdigest()
+
+
+def _built_from(path):
+    """The mark in an executed notebook, or None."""
     try:
         return nbformat.read(path, as_version=4).metadata.llmlib.source
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         return None
-
-
-def _failed(node):
-    """Where execution stopped: the last cell that was started."""
-    started = [(n, cell) for n, cell in enumerate(node.cells, 1) if cell.get("execution_count") or cell.get("outputs")]
-    return _place(*started[-1]) if started else "the first cell"
 
 
 def _place(number, cell):

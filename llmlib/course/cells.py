@@ -22,7 +22,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function that a learner writes, with everything that grades it. All but `points` and `off` are source text."""
+    """One function that a learner writes, with everything that grades it: source text, but for `points` and `off`."""
 
     name: str  # the function, and the grade_id of its solution cell
     notebook: str  # "03_attention"

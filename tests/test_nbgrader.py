@@ -1,0 +1,117 @@
+"""A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three submissions."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from llmlib.course import build, cells
+
+pytestmark = pytest.mark.nbgrader
+NAME = "01_tokens"
+WRONG_MERGE = '''def merge(ids, pair, new_id):
+    out = []
+    for i, token in enumerate(ids):  # overlapping pairs
+        out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
+    return out'''
+
+
+def nbgrader(course, *words, cwd=cells.ROOT):
+    """Run one nbgrader command as an instructor (from the root) or a student (from a folder) would."""
+    environment = {**os.environ, "LLM_COURSE_FOLDER": str(course), "JUPYTER_DATA_DIR": str(course / "jupyter")}
+    command = [sys.executable, "-m", "nbgrader", *words]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def answered(released, replace):
+    """The released notebook with the solution cells in `replace` filled in."""
+    node = nbformat.reads(released, as_version=4)
+    for cell in node.cells:
+        if cells.kind(cell) == "solution":
+            cell.source = replace.get(cells.grade_id(cell), cell.source)
+    return nbformat.writes(node)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course whose 01_tokens was released, handed in by three students, collected, graded and reported."""
+    course = tmp_path_factory.mktemp("course")
+    released = build.release(NAME, root=_copy_of_sources(course))
+    nbgrader(course, "generate_assignment", NAME)
+    made = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
+    assert made == released, "nbgrader generate_assignment and make build release different notebooks"
+    nbgrader(course, "release_assignment", NAME)
+    solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises}
+    students = {"ada": solutions, "bob": solutions | {"merge": WRONG_MERGE}, "eve": {}}
+    for student, replace in students.items():
+        desk = course / "desks" / student
+        _hand_in(course, desk, student, answered(made, replace))
+    nbgrader(course, "collect", NAME)
+    nbgrader(course, "autograde", NAME)
+    nbgrader(course, "generate_feedback", NAME)
+    nbgrader(course, "export", f"--to={course / 'grades.csv'}")
+    return course
+
+
+def _copy_of_sources(course):
+    root = course / "tree"
+    (root / "solutions").mkdir(parents=True)
+    shutil.copy(cells.ROOT / "solutions" / f"{NAME}.py", root / "solutions")
+    build.release(NAME, root)
+    shutil.copytree(root / "grading" / "source", course / "source")
+    return root
+
+
+def _hand_in(course, desk, student, text):
+    (desk / NAME).mkdir(parents=True)
+    (desk / NAME / f"{NAME}.ipynb").write_text(text)
+    (desk / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'from-tokens-to-tokens'\n"
+        f"c.Exchange.root = {str(course / 'exchange')!r}\n"
+    )
+    nbgrader(course, "submit", NAME, f"--student={student}", cwd=desk)
+
+
+def scores(course):
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        return {
+            (submission.student.id, grade.name): grade.score
+            for submission in book.assignment_submissions(NAME)
+            for notebook in submission.notebooks
+            for grade in notebook.grades
+        }
+
+
+def test_every_student_gets_the_points_of_the_exercises_solved(course):
+    points = {f"test_{exercise.name}": exercise.points for exercise in cells.load(NAME).exercises}
+    got = scores(course)
+    assert {name: got["ada", name] for name in points} == points
+    assert got["bob", "test_merge"] == 0
+    independent = [name for name in points if name == "test_count_pairs"]
+    assert independent and all(got["bob", name] == points[name] for name in independent)
+    assert {got["eve", name] for name in points} == {0}
+
+
+def test_feedback_names_the_mistake(course):
+    pages = course / "feedback"
+    feedback = {student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")}
+    says = "left to right"
+    assert says in cells.load(NAME).exercises[1].full
+    assert "Mistake" in feedback["bob"] and says in feedback["bob"]
+    assert "Mistake:" not in feedback["ada"]
+
+
+def test_the_export_has_one_row_a_student_and_notebook(course):
+    with (course / "grades.csv").open() as file:
+        rows = {(row["assignment"], row["student_id"]): float(row["score"]) for row in csv.DictReader(file)}
+    total = sum(exercise.points for exercise in cells.load(NAME).exercises)
+    assert rows[NAME, "ada"] == total
+    assert 0 < rows[NAME, "bob"] < total
+    assert rows[NAME, "eve"] == 0

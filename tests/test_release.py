@@ -1,0 +1,62 @@
+"""What a learner gets gives nothing away, holds no stored output, and passes no test before it is solved."""
+
+import nbformat
+import pytest
+
+from llmlib.course import cells
+from llmlib.course.cells import ROOT
+
+pytestmark = pytest.mark.unit
+
+
+def released(name):
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+@pytest.fixture(params=cells.names())
+def name(request):
+    return request.param
+
+
+def test_no_solution_and_no_hidden_test_leaks(name):
+    text = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    for marker in ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN"):
+        assert marker not in text
+    given = {cells.grade_id(cell): cell.source for cell in released(name).cells if cells.grade_id(cell)}
+    for exercise in cells.load(name).exercises:
+        assert given[exercise.name] == exercise.stub
+        assert given[f"test_{exercise.name}"] == exercise.visible
+        hidden = set(exercise.full.splitlines()) - set(exercise.visible.splitlines())
+        assert len(hidden) > 2, f"{exercise.name} has no hidden tests"
+        assert not [line for line in hidden if len(line) > 40 and line in text.replace('\\"', '"')]
+
+
+def test_nothing_is_stored(name):
+    for cell in released(name).cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+    assert set(released(name).metadata) == {"kernelspec", "language_info"}
+
+
+def test_test_cells_cannot_be_edited_and_solution_cells_can(name):
+    for cell in released(name).cells:
+        if cells.kind(cell) in ("test", "given"):
+            assert cell.metadata.editable is False and cell.metadata.deletable is False
+        if cells.kind(cell) == "solution":
+            assert cell.metadata.get("editable", True) and cell.metadata.deletable is False
+
+
+def test_every_test_cell_fails_unsolved(name, monkeypatch):
+    monkeypatch.chdir(ROOT / "notebooks")
+    space, passed = {"__name__": "__main__"}, []
+    for cell in released(name).cells:
+        kind = cells.kind(cell)
+        if kind in ("given", "solution"):
+            exec(compile(cell.source, cells.grade_id(cell), "exec"), space)
+        elif kind == "test":
+            try:
+                exec(compile(cell.source, cells.grade_id(cell), "exec"), dict(space))
+            except (NotImplementedError, AssertionError):
+                continue
+            passed.append(cells.grade_id(cell))
+    assert not passed, f"pass without a solution: {passed}"
