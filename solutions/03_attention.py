@@ -1,0 +1,1189 @@
+# %% [markdown]
+# # 3 · Attention
+#
+# **What you will build.** Attention, whole: the weighted look-back (3.1), the mask that hides the future (3.2) and
+# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
+# (3.6), and the variant that lets one text read another (3.7). At the end your functions run inside SmolLM2, a real
+# language model, and it says what it always says.
+#
+# **What you need.** Notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector, and rotary
+# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot product, and softmax,
+# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i = e^{s_i} / \sum_j
+# e^{s_j}$.
+#
+# **How long it takes.** About two and a half hours, 70 minutes of them at the seven exercises.
+
+# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import math
+
+import torch
+
+# %% [markdown]
+# ## The real thing first
+#
+# Nobody has ever written about Mrs. Quillfeather, so the model cannot know her name. It has to *look it up* in the
+# text in front of it. The second line is the same model with one change: every token may look at itself only.
+# **Predict** what it makes of the name.
+
+# %%
+from itertools import cycle
+
+from llmlib import complete, pretrained
+from llmlib.attention import attention_maps, attention_weights
+from llmlib.plots import attention as plots
+from llmlib.plots import attention_diagrams as diagrams
+from llmlib.plots import show
+
+torch.set_num_threads(2)
+model = pretrained.load("smollm2")
+
+
+def only_itself(seq, start=0):
+    return torch.arange(start + seq) == torch.arange(start, start + seq)[:, None]
+
+
+prompt = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
+print("with attention:   ", repr(complete(model, prompt, 6)))
+print("without attention:", repr(complete(model.using(mask=only_itself), prompt, 6)))
+
+# %% [markdown]
+# Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
+# is worked on alone. **Attention is the only place in the model where one token learns about another.**
+#
+# (This model, SmolLM2-135M-Instruct, has 135 million weights, stored in about 4 bits each. It is small and says
+# foolish things; how it is built is the same as in models a thousand times its size.)
+#
+# ## 1 · Why recurrence lost
+#
+# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of memory, $h$, and
+# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token $t$ and $W$, $U$ are
+# learned matrices. Two things follow from that line, and both hurt.
+#
+# **The past fades.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50 tanh's.
+# Learning goes the same way backwards: the gradient (how much the last output would change if an early input did) is
+# a product of 50 factors. If a step keeps about half, **predict** what is left after 50.
+
+# %%
+def gradient_back(make_reader, steps=50, d_model=64, runs=10):
+    """Norm of the gradient of the last output's length at the input 0, 1, ... steps back (geometric mean of random readers)."""
+    logs = []
+    for seed in range(runs):
+        torch.manual_seed(seed)
+        read = make_reader(d_model)
+        x = torch.randn(1, steps + 1, d_model, requires_grad=True)              # batch seq d_model
+        read(x)[0, -1].norm().backward()
+        logs.append(x.grad[0].norm(dim=-1).flip(0).log())
+    return torch.stack(logs).mean(0).exp()
+
+
+def rnn(d_model):
+    layer = torch.nn.RNN(d_model, d_model, batch_first=True)
+    return lambda x: layer(x)[0]
+
+
+def lstm(d_model):
+    layer = torch.nn.LSTM(d_model, d_model, batch_first=True)
+    return lambda x: layer(x)[0]
+
+
+def attention_layer(d_model):
+    layer = torch.nn.MultiheadAttention(d_model, 4, bias=False, batch_first=True)
+    return lambda x: layer(x, x, x, need_weights=False)[0]
+
+
+curves = {name: gradient_back(make) for name, make in (("RNN", rnn), ("LSTM", lstm), ("attention", attention_layer))}
+for name, curve in curves.items():
+    print(f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back {curve[50]:.0e}   "
+          f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}")
+show(plots.gradients(curves), alt="Gradient norm against steps back, log scale. RNN falls in a straight line to about 1e-18 at 50 steps, "
+     "LSTM to about 1e-12, attention stays level near 1e-2.")
+
+# %% [markdown]
+# The RNN keeps 0.45 of the signal a step: after 50 steps, nothing that float arithmetic could tell from zero. (With
+# larger $U$ it explodes instead; Pascanu et al. 2013 show why there is hardly anything in between.) The LSTM
+# (Hochreiter & Schmidhuber 1997), built to cure this, fades more slowly, and training can improve it, but it fades.
+# Attention is level: **step 50 is one step away, like step 1**. It is not loud, since the last token divides its
+# attention among 51, but distance costs nothing.
+#
+# **The past must wait.** $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of 512 tokens in 512
+# steps, one after the other, however many processors stand idle. Attention computes all pairs of tokens in one matrix
+# product. It even does *more* multiplications. Count them, then time one training step (forward and backward) of
+# each.
+
+# %%
+d_model = 64
+lengths = [64, 128, 256, 512]
+print("length   multiplications: RNN   attention     steps that must wait for each other: RNN   attention")
+for seq in lengths:
+    print(f"{seq:>6} {2 * seq * d_model**2:>22,} {4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}")
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+
+def milliseconds(read, x, repeats=4):
+    best = math.inf
+    for _ in range(repeats):
+        start = perf_counter()
+        read(x).sum().backward()
+        best = min(best, perf_counter() - start)
+    return 1000 * best
+
+
+texts = [torch.randn(1, seq, d_model) for seq in lengths]
+curves = {name: [milliseconds(make(d_model), x) for x in texts] for name, make in (("RNN", rnn), ("attention", attention_layer))}
+show(plots.times(lengths, curves), alt="Time of one training step against text length, both axes logarithmic: the RNN's line lies "
+     "several times above attention's at every length.")
+print(f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long")
+
+# %% [markdown]
+# More work in less time, and that on a laptop. On a GPU, which is thousands of processors, the gap is far wider, and
+# it decided the matter: models are as good as the amount of text they could be trained on. The price stands in the
+# table, too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4
+# shows from which length on that term rules.
+#
+# ## 2 · Attention by hand, on three tokens
+#
+# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three vectors from its own
+# vector $x$, with three learned matrices:
+#
+# - a **query** $q = W_Q x$: what am I looking for?
+# - a **key** $k = W_K x$: what do I have to offer?
+# - a **value** $v = W_V x$: what do I hand over to those who look at me?
+#
+# The dot product of one token's query and another's key is their **score**: large when they point the same way.
+# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
+# the sum of all values, each times its share:
+#
+# $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
+#
+# Here `head_dim` is the number of columns of $q$ and $k$; section 3 is about why its root stands there. Follow the
+# cell with a pencil: vectors of 2 columns, three tokens, and in $k$ the matrix $W_K$ leaves everything as it is.
+
+# %%
+names = ["the", "cat", "sat"]
+x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])                        # seq d_model: one row a token
+w_q = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
+w_k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+w_v = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+q, k, v = x @ w_q.T, x @ w_k.T, x @ w_v.T                                       # seq head_dim, each
+
+scores = q @ k.T                                                                # seq seq: row = who asks, column = who answers
+shares = torch.softmax(scores / math.sqrt(2), dim=-1)                           # each row sums to 1
+outputs = shares @ v                                                            # seq head_dim
+for i, name in enumerate(names):
+    print(f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares {[f'{s:.2f}' for s in shares[i]]}  "
+          f"output {[f'{o:.2f}' for o in outputs[i]]}")
+
+# %% [markdown]
+# Take the last line. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
+# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
+# attention go to "cat", so its output lies near the value of "cat".
+
+# %%
+show(plots.mixtures(v, outputs, names), alt="Three orange squares, the values of the, cat and sat, span a triangle; the three outputs, "
+     "blue dots, lie inside it, the output of sat close to the value of cat.")
+
+# %% [markdown]
+# Shares are positive and sum to 1, so an output can never leave the shape that the values span.
+#
+# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* + …", as if attention
+# mixed the tokens themselves. Mix both ways and compare:
+
+# %%
+print("shares times token vectors x:", [f"{o:.2f}" for o in shares[2] @ x])
+print("shares times values W_V x:   ", [f"{o:.2f}" for o in shares[2] @ v], " <- the output")
+
+# %% [markdown]
+# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model can look for one
+# thing (by keys) and fetch another (by values). In section 5 you will see on the real model that what arrives has
+# next to nothing in common with the tokens' vectors.
+#
+# ## 3 · Why √head_dim
+#
+# **Claim.** A score is a sum of head_dim products. If the columns of $q$ and $k$ are independent with mean 0 and
+# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
+# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives everything to the
+# largest. Then the shares barely move when a score does, and nothing can be learned: the slope of a share $p$ in its
+# own score is $p(1-p)$. Measured on random queries with 10 keys each:
+
+# %%
+generator = torch.Generator().manual_seed(0)
+head_dims = [4, 16, 64, 256, 1024]
+deviations, largest = {"q·k": [], "q·k / √head_dim": []}, {"q·k": [], "q·k / √head_dim": []}
+print("head_dim   deviation of q·k   after division   largest share: raw   divided   slope p(1-p): raw   divided")
+for head_dim in head_dims:
+    queries, keys = torch.randn(2000, 1, head_dim, generator=generator), torch.randn(2000, 10, head_dim, generator=generator)
+    raw = (queries @ keys.transpose(-2, -1)).squeeze(1)                         # 2000 queries, 10 scores each
+    line = f"{head_dim:>8}"
+    slopes = []
+    for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
+        top = torch.softmax(s, dim=-1).amax(dim=-1)
+        deviations[name].append(s.std().item())
+        largest[name].append(top.mean().item())
+        slopes.append((top * (1 - top)).mean().item())
+    print(f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} {deviations['q·k / √head_dim'][-1]:>16.2f} "
+          f"{largest['q·k'][-1]:>20.3f} {largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}")
+show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to "
+     "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.35 for divided ones.")
+
+# %% [markdown]
+# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope. What counts is
+# the width of the vectors that are multiplied: head_dim, 64 in most models, not the model's whole width d_model.
+# Confusing the two is a well-known bug; you will see what it does below.
+
+# %% [markdown]
+# ### Exercise 3.1 · `scaled_dot_product_attention` · ●●○ · 15 min
+#
+# Write attention for any number of queries and keys.
+#
+# | | shape | |
+# |---|---|---|
+# | `q` | `[..., seq_q, head_dim]` | one query a row |
+# | `k` | `[..., seq_k, head_dim]` | one key a row |
+# | `v` | `[..., seq_k, head_dim]` | one value a row |
+# | `mask` | `[seq_q, seq_k]`, bool, or `None` | `True` = this query may look at this key |
+# | returns | `[..., seq_q, head_dim]` | one mixture of values for each query |
+#
+# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the function treats each of
+# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over the scores. Where
+# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key gets no share at
+# all, and the other shares still sum to 1.
+#
+# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores are $2 \ln 3$ and
+# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and
+# 1/4. Output: 3/4 · 4 + 1/4 · 0 = `[[3]]`. With `mask = [[False, True]]` it is `[[0]]`.
+#
+# Off limits: torch's ready-made attention. `torch.softmax` is allowed (you write it in notebook 5).
+#
+# <details><summary>Hint 1</summary>
+#
+# All scores at once are one matrix product: row *i* of `q` against row *j* of `k`. Which of the two must be turned on
+# its side, and by which method, so that leading dimensions stay where they are?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `k.transpose(-2, -1)` swaps only the last two dimensions (`k.T` would reverse all of them). `q.shape[-1]` is
+# head_dim. `scores.masked_fill(~mask, -math.inf)` writes $-\infty$ where the mask is `False`.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask forbids, if there is a
+# mask; `torch.softmax(scores, dim=-1)`; times `v`.
+#
+# </details>
+
+# %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "scaled_dot_product_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def scaled_dot_product_attention(q, k, v, mask=None):
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k and v [..., seq_k, head_dim] -> like q.
+
+    mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
+    """
+    ### BEGIN SOLUTION
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_scaled_dot_product_attention", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+import math
+
+import torch
+
+from llmlib.course import check
+
+_g = torch.Generator().manual_seed(31)
+_q, _k = torch.randn(2, 4, generator=_g), torch.randn(5, 4, generator=_g)
+check.close(scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0)), torch.full((2, 3), 7.0),
+            "if all values are the same, so is each output: return the mixture of values, and take the softmax over the keys (dim=-1), "
+            "so that the shares of one query sum to 1", atol=1e-4)
+_q, _k = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[math.log(3), 0, 0, 0], [0, 0, 0, 0]])
+_v = torch.tensor([[4.0], [0.0]])
+check.close(scaled_dot_product_attention(_q, _k, _v), torch.tensor([[3.0]]),
+            "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of the number of columns of q", atol=1e-4)
+_heads = (torch.ones(1, 2, 1, 4), torch.tensor([[1.0] * 4, [0.0] * 4]).expand(1, 2, 2, 4), torch.tensor([[1.0], [0.0]]).expand(1, 2, 2, 1))
+_share = math.exp(2) / (math.exp(2) + 1)
+check.close(scaled_dot_product_attention(*_heads), torch.full((1, 2, 1, 1), _share),
+            "with two heads of 4 columns the scores are still divided by √head_dim = √4, not by √d_model = √8", atol=1e-4)
+check.close(scaled_dot_product_attention(1000 * _q, _k, _v), torch.tensor([[4.0]]),
+            "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts the maximum first")
+_two, _half = torch.zeros(2, 4), torch.tensor([[True, False], [True, True]])
+check.close(scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half), torch.tensor([[7.0], [7.0]]),
+            "with a mask the shares that are left must still sum to 1: mask the scores before the softmax, not the shares after it", atol=1e-4)
+_masked = scaled_dot_product_attention(_two, _two - 1, torch.tensor([[1.0], [0.0]]), _half)
+check.that(_masked[0] > 0.01, "query 0 got its value from the key that the mask forbids: True means may look, False means hidden")
+check.close(_masked, torch.tensor([[1.0], [0.5]]),
+            "a forbidden key still gets a share: its score must become -infinity (not 0), so that its share is exactly 0", atol=1e-4)
+_q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
+_mask = torch.rand(2, 1, 4, 6, generator=_g) > 0.4
+_mask[..., 0] = True
+check.close(scaled_dot_product_attention(_q, _k, _v, _mask), torch.nn.functional.scaled_dot_product_attention(_q, _k, _v, _mask),
+            "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in the batch, this is not what torch computes", atol=1e-4)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(131)
+for _lead, _n, _m, _d in (((), 3, 7, 5), ((4,), 1, 9, 16), ((2, 5), 6, 6, 10), ((1, 2, 3), 2, 3, 2)):
+    _q, _k, _v = (torch.randn(*_lead, n, _d, generator=_g) for n in (_n, _m, _m))
+    check.close(scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)), torch.full_like(_q, 3.0),
+                "if all values are the same, so is each output: the shares of one query sum to 1", atol=1e-4)
+    check.close(scaled_dot_product_attention(_q, _k, _v), torch.nn.functional.scaled_dot_product_attention(_q, _k, _v),
+                f"without a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
+                "is the divisor √head_dim for every head_dim?", atol=1e-4)
+    _mask = torch.rand(_n, _m, generator=_g) > 0.5
+    _mask[:, 1] = True
+    check.close(scaled_dot_product_attention(5 * _q, _k, _v, _mask), torch.nn.functional.scaled_dot_product_attention(5 * _q, _k, _v, _mask),
+                f"with a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
+                "forbidden scores become -infinity before the softmax", atol=1e-4)
+_low = torch.tensor([[-20.0], [-20.0], [0.0]]).repeat(1, 4)
+check.close(scaled_dot_product_attention(torch.ones(1, 4), _low, torch.tensor([[1.0], [1.0], [9.0]]), torch.tensor([[True, True, False]])),
+            torch.tensor([[1.0]]), "however low the scores of the keys that may be seen, a forbidden key gets nothing: its score must become "
+            "-infinity, not just a low number", atol=1e-4)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### On the real model
+#
+# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
+# by √64. That makes all scores three times too small. **Predict**: does the model break, or does it only get vaguer?
+
+# %%
+def divided_by_sqrt_d_model(q, k, v, mask=None):
+    return scaled_dot_product_attention(q / math.sqrt(576 / 64), k, v, mask)
+
+
+prompt = "The capital of France is"
+print("yours:              ", repr(complete(model.using(attention=scaled_dot_product_attention), prompt, 8)))
+print("divided by √d_model:", repr(complete(model.using(attention=divided_by_sqrt_d_model), prompt, 8)))
+
+# %% [markdown]
+# ## 4 · No looking ahead
+#
+# **Claim.** A model that writes from left to right must not see the future. When it writes there is no future to see.
+# But when it *trains*, the whole text is there, and every position predicts its next token at the same time. A
+# position that could look at the next token would copy the answer and learn nothing. So each token may look at itself
+# and at what came before. That is the **causal mask**.
+#
+# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score to $-\infty$
+# *before*. **Predict**: is that the same? Here are the three tokens from above.
+
+# %%
+past = torch.ones(3, 3).tril().bool()
+after = torch.where(past, shares, 0.0)
+before = torch.softmax((scores / math.sqrt(2)).masked_fill(~past, -math.inf), dim=-1)
+hidden = torch.where(past, 0.0, math.nan)                                       # drawn white
+show(plots.grids({"no mask": shares, "after the softmax": after + hidden, "before the softmax": before + hidden}, names),
+     alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the upper triangle is white; masked "
+     "after the softmax, the rows keep their old numbers; masked before, each row sums to 1.")
+print("row sums, masked after the softmax: ", [f"{s:.2f}" for s in after.sum(-1)])
+print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1)])
+
+# %% [markdown]
+# Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still depend on the future:
+# each was divided by a sum that counts the future scores. Nobody looks at a later token, and yet its presence can be
+# felt. Such a leak is hard to see in the shares. It is easy to *test* for, and you will.
+
+# %% [markdown]
+# ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
+#
+# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that looks, column = the
+# token it looks at, `True` = may look.
+#
+# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens (notebook 7), so the
+# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens came before: row *i*
+# is then the token at position `start + i`, and the mask has shape `[seq, start + seq]`.
+#
+# By hand: `causal_mask(3)` and `causal_mask(2, start=3)` are
+#
+#         T F F        T T T T F
+#         T T F        T T T T T
+#         T T T
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# Row *i* may look at column *j* exactly when *j* ≤ the position of row *i*. Write down the positions of the columns,
+# then those of the rows.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.arange(start + seq)` are the columns' positions and `torch.arange(start, start + seq)` the rows'. Comparing a
+# `[n]` tensor with an `[m, 1]` tensor gives `[m, n]`; `rows[:, None]` makes the second shape.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def causal_mask(seq, start=0):
+    """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start + i: it sees itself and what came before."""
+    ### BEGIN SOLUTION
+    return torch.arange(start + seq) <= torch.arange(start, start + seq)[:, None]
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_causal_mask", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+_mask = causal_mask(3)
+check.that(isinstance(_mask, torch.Tensor) and _mask.dtype == torch.bool,
+           "the mask must be a tensor of True and False (dtype torch.bool): attention decides what a False does to a score")
+check.equal(tuple(_mask.shape), (3, 3), "causal_mask(3) has one row and one column for each of the 3 tokens")
+check.that(_mask[0, 0] or not _mask[0, 2], "the mask is the wrong way round: True means may look, and the first token may look at itself only")
+check.that(not (_mask[0, 2] and not _mask[2, 0]), "the mask is on its side: the row is the token that looks, the column the token it looks at")
+check.that(_mask[1, 1] and _mask[2, 2], "row 1 does not look at position 1: a token may look at itself")
+check.that(not _mask[0, 1], "row 0 looks at position 1: the mask must hide the future")
+check.equal(_mask, torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(), "a token sees itself and everything before it, and nothing after")
+_mask = causal_mask(2, start=3)
+check.equal(tuple(_mask.shape), (2, 5), "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so the shape is [seq, start + seq]")
+check.equal(_mask, torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool(),
+            "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row 1 sees position 4 as well")
+### BEGIN HIDDEN TESTS
+for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
+    _mask = causal_mask(_seq, _start)
+    check.equal(tuple(_mask.shape), (_seq, _start + _seq), f"causal_mask({_seq}, start={_start}) has shape [seq, start + seq]")
+    for _i in range(_seq):
+        for _j in range(_start + _seq):
+            check.that(_j <= _start + _i or not _mask[_i, _j], f"row {_i} looks at position {_j} (start={_start}): the mask must hide the future")
+            check.that(_j > _start + _i or _mask[_i, _j], f"row {_i} does not look at position {_j} (start={_start}): it must see all of its past and itself")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 3.3 · `looks_ahead` · ●●○ · 15 min
+#
+# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the input at one
+# position, `changed`, and run again. An honest attention can only have changed outputs **at that position and after
+# it**. If an output *before* it moved, that position has seen the future.
+#
+# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
+# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column. An empty list
+# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic always leaves.
+#
+# By hand, with `changed = 2`:
+#
+#         before        after
+#         0.50  1.00    0.50  1.00      position 0: the same
+#         0.20  0.30    0.20  0.10      position 1: moved by 0.20 in column 1: it peeked
+#         0.70  0.40    0.90  0.80      position 2: moved, as it may: its own input was changed
+#         0.10  0.60    0.30  0.20      position 3: moved, as it may: it comes later
+#
+# so `looks_ahead(before, after, 2)` is `[1]`.
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in opposite ways, so
+# do not add them up.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first `changed` entries
+# matter.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `[i for i in range(changed) if … > 1e-5]`
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "looks_ahead", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def looks_ahead(before, after, changed):
+    """Which positions saw the future? before and after [seq, head_dim]: outputs with two different inputs at position `changed`.
+
+    Returns the positions (ints) before `changed` whose output moved by more than 1e-5 in some column; [] if none did.
+    """
+    ### BEGIN SOLUTION
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed) if moved[i]]
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_looks_ahead", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+
+def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
+    """Outputs of one attention before and after position `changed` of its input changes. allowed: bool [seq, seq], who sees whom."""
+    generator = torch.Generator().manual_seed(seed)
+    x, w_q, w_k, w_v = (torch.randn(n, 8, generator=generator) for n in (seq, 8, 8, 8))
+    w_q, w_k, w_v = w_q / 8**0.5, w_k / 8**0.5, w_v / 8**0.5
+    other = x.clone()
+    other[changed] += scale * torch.randn(8, generator=generator)
+    for each in (x, other):
+        scores = (each @ w_q) @ (each @ w_k).T / 8**0.5
+        if allowed is not None and not after_softmax:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        shares = torch.softmax(scores, dim=-1)
+        if after_softmax:
+            shares = shares * allowed
+        yield shares @ (each @ w_v)
+
+
+_hand = torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]), torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]])
+_found = looks_ahead(*_hand, 2)
+check.that(isinstance(_found, (list, tuple)), "return a list of positions ([] if nobody peeked), not one yes or no")
+check.that(2 not in _found, "position 2 is the changed one: its own output may move, only positions before it count")
+check.that(3 not in _found, "position 3 comes after the changed one: it may look back at it, only positions before it count")
+check.equal(_found, [1], "the example by hand: position 1 moved (downwards, by 0.2, in its second column), position 0 did not")
+_still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+check.equal(looks_ahead(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2), [], "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5")
+check.equal(looks_ahead(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2), [0],
+            "two columns that move in opposite ways are both movements: do not let them cancel")
+check.equal(looks_ahead(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2), [1], "a leak may be small: 0.0005 is more than 1e-5")
+_past = torch.ones(6, 6).tril().bool()
+check.equal(looks_ahead(*_outputs(6, 4, 1, allowed=_past), 4), [], "an honest attention, changed at position 4: nobody peeked")
+check.equal(looks_ahead(*_outputs(6, 4, 2), 4), [0, 1, 2, 3], "broken attention A has no mask: all four positions before the changed one peeked")
+check.equal(looks_ahead(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4), [3],
+            "broken attention B has its mask one column too far: only position 3 sees position 4")
+check.equal(looks_ahead(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4), [0, 1, 2, 3],
+            "broken attention C masks after the softmax: the future leaks through the denominator of the softmax")
+### BEGIN HIDDEN TESTS
+for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
+    _past = torch.ones(_seq, _seq).tril().bool()
+    _ahead = torch.ones(_seq, _seq).tril(1).bool()
+    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_past), _changed), [], "an honest attention: nobody peeked")
+    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed), _changed), list(range(_changed)), "no mask: every position before the changed one peeked")
+    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed), list(range(_changed))[-1:],
+                "a mask one column too far: only the position right before the changed one peeked")
+    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True), _changed), list(range(_changed)),
+                "masked after the softmax: every position before the changed one peeked, through the denominator")
+    _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
+    _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
+    check.equal(looks_ahead(_rest, _moved, _changed), list(range(1, _changed, 2)), "a movement downwards in the last column alone is a movement too")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Four suspects
+#
+# One of these attentions is honest. Which? Your test knows, without reading their code.
+
+# %%
+def suspect_a(q, k, v):
+    return attention_weights(q, k, torch.ones(len(q), len(q)).tril().bool()) @ v
+
+
+def suspect_b(q, k, v):
+    return attention_weights(q, k).tril() @ v
+
+
+def suspect_c(q, k, v):
+    return attention_weights(q, k, torch.ones(len(q), len(q)).tril(1).bool()) @ v
+
+
+def suspect_d(q, k, v):
+    return attention_weights(q, k) @ v
+
+
+generator = torch.Generator().manual_seed(1)
+text, other = torch.randn(2, 6, 8, generator=generator)                         # seq 6, 8 columns: serves as q, k and v
+for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
+    print(suspect.__name__, end="")
+    for changed in (1, 3, 5):
+        edited = text.clone()
+        edited[changed] = other[changed]
+        peeked = looks_ahead(suspect(text, text, text), suspect(edited, edited, edited), changed)
+        print(f"   change {changed}: {str(peeked):<16}", end="")
+    print()
+
+# %% [markdown]
+# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away, which is why a test
+# must look at *every* earlier position. B is the attention that masks after the softmax. Note what this kind of test
+# is worth: it needs no access to the inside, so it works on whole models.
+
+# %%
+ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat"))
+edited = ids.clone()
+edited[4] = model.tokenizer.encode(" my")[0]
+print("SmolLM2, ' the' changed to ' my' at position 4:", looks_ahead(model(ids)[0], model(edited)[0], 4))
+blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
+print("the same without its mask:                     ", looks_ahead(blind(ids)[0], blind(edited)[0], 4))
+
+# %% [markdown]
+# ## 5 · Heads
+#
+# **Claim.** One softmax can point at one thing. To look at the subject *and* at the previous word at once, a token
+# needs two attentions. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$, attends alone, in
+# parallel, and gets a slice of the width. The matrices of all heads are stored as one: the first head_dim rows of
+# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
+# matrix, the output projection $W_O$.
+
+# %%
+show(diagrams.heads(), alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into heads; each head attends alone; "
+     "the results stand side by side and are multiplied by W_O, which gives seq by d_model again.")
+
+# %% [markdown]
+# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. **Predict** head_dim for that, then ask
+# the library:
+
+# %%
+from transformers import GPT2Config
+
+gpt2 = GPT2Config()                                                             # the defaults are GPT-2 small
+print(f"8 heads would be {gpt2.n_embd // 8} columns each")
+print(f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}")
+print(f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of {model.config.head_dim}")
+
+# %% [markdown]
+# Twelve heads of 64. The width of a head hardly changes from model to model; wider models have more heads.
+
+# %% [markdown]
+# ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
+#
+# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`.
+# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps all positions.
+# Heads stand *before* positions so that the attention you wrote treats them like one more batch dimension.
+#
+# By hand: one text of 2 tokens with 4 columns, cut into 2 heads:
+#
+#         x[0] = 1 2 3 4     head 0 = 1 2     head 1 = 3 4
+#                5 6 7 8              5 6              7 8
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two steps. First write the last dimension as two: heads and columns of a head. Then swap the dimensions for
+# positions and heads. One single reshape to the final shape also has the right *shape*, but it cuts rows where it
+# should cut columns.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `x.view(batch, seq, n_head, width // n_head)`, then `.transpose(1, 2)`.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "split_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def split_heads(x, n_head):
+    """Cut the columns into heads: x [batch, seq, n_head * head_dim] -> [batch, n_head, seq, head_dim]."""
+    ### BEGIN SOLUTION
+    batch, seq, width = x.shape
+    return x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_split_heads", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+_x = torch.arange(24.0).view(1, 2, 12)                      # 1 text, 2 tokens, 3 heads of 4 columns
+_heads = split_heads(_x, 3)
+check.that(isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
+           "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last step")
+check.that(tuple(_heads.shape) != (1, 4, 2, 3), "n_head is the number of heads (3), not the width of one (4)")
+check.equal(tuple(_heads.shape), (1, 3, 2, 4), "the shape must be [batch, n_head, seq, head_dim]")
+check.that(_heads[0, 0, 1, 0] != 4, "head 0 at position 1 holds columns of position 0: cut the columns of each row first, then swap dimensions; "
+           "one reshape to the final shape mixes up positions")
+check.that(_heads[0, 0, 0, 1] != 3, "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, 2, 3")
+check.equal(_heads, torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1), "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the rest")
+_x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
+check.equal(split_heads(_x, 2)[2, 1], _x[2, :, 4:], "in a batch of 3 texts, head 1 of text 2 must hold text 2's own last 4 columns")
+### BEGIN HIDDEN TESTS
+for _seed, (_batch, _seq, _n, _d) in enumerate(((1, 1, 1, 2), (2, 7, 3, 4), (4, 3, 5, 2), (2, 6, 6, 3), (3, 4, 4, 1))):
+    _x = torch.randn(_batch, _seq, _n * _d, generator=torch.Generator().manual_seed(_seed))
+    _heads = split_heads(_x, _n)
+    check.equal(tuple(_heads.shape), (_batch, _n, _seq, _d), "the shape must be [batch, n_head, seq, head_dim]")
+    for _h in range(_n):
+        check.equal(_heads[:, _h], _x[:, :, _h * _d:(_h + 1) * _d], f"head {_h} of {_n} must be columns {_h * _d} to {(_h + 1) * _d - 1} of every position")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Exercise 3.5 · `merge_heads` · ●○○ · 5 min
+#
+# The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
+# head_dim]`. Head 0's columns come first. In papers this is called concatenation.
+#
+# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# Undo the two steps of `split_heads` in reverse order: swap, then join the last two dimensions.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a transposed tensor,
+# because its numbers no longer stand in that order in memory; `.reshape` copies them.
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "merge_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def merge_heads(x):
+    """Put the heads side by side again: x [batch, n_head, seq, head_dim] -> [batch, seq, n_head * head_dim]."""
+    ### BEGIN SOLUTION
+    return x.transpose(1, 2).flatten(-2)
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_merge_heads", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+_x = torch.arange(24.0).view(1, 3, 2, 4)                    # 1 text, 3 heads, 2 tokens, 4 columns a head
+_merged = merge_heads(_x)
+check.that(not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
+           "the heads are set side by side (3 heads of 4 columns make 12), not added up or averaged")
+check.equal(tuple(_merged.shape), (1, 2, 12), "the shape must be [batch, seq, n_head * head_dim]")
+check.that(_merged[0, 0, 4] != 4, "position 0 holds numbers of position 1: swap heads and positions back before you join dimensions")
+check.that(_merged[0, 0, 1] != 8, "the heads are shuffled column by column: first all columns of head 0, then all of head 1")
+check.equal(_merged, torch.cat([_x[:, 0], _x[:, 1], _x[:, 2]], dim=-1), "row 0 must be head 0's row 0, then head 1's, then head 2's")
+_x = torch.randn(3, 2, 5, 4, generator=torch.Generator().manual_seed(34))
+check.equal(merge_heads(_x)[2], torch.cat([_x[2, 0], _x[2, 1]], dim=-1), "in a batch of 3 texts, text 2 must be made of its own heads")
+### BEGIN HIDDEN TESTS
+for _seed, _shape in enumerate(((1, 1, 1, 3), (2, 3, 7, 4), (4, 5, 3, 2), (2, 4, 4, 4))):
+    _x = torch.randn(*_shape, generator=torch.Generator().manual_seed(_seed))
+    _merged = merge_heads(_x)
+    check.equal(tuple(_merged.shape), (_shape[0], _shape[2], _shape[1] * _shape[3]), "the shape must be [batch, seq, n_head * head_dim]")
+    check.equal(_merged, torch.cat(list(_x.unbind(dim=1)), dim=-1), "the heads must stand side by side, head 0 first, for every text and position")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The whole layer, from your pieces
+#
+# Four of your functions make a complete multi-head attention. torch has one ready-made, with its three input matrices
+# stacked into one. They should agree:
+
+# %%
+def attention_from_pieces(x, w_q, w_k, w_v, w_o, n_head):
+    q, k, v = (split_heads(x @ w.T, n_head) for w in (w_q, w_k, w_v))           # batch n_head seq head_dim
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T
+
+
+torch.manual_seed(0)
+theirs = torch.nn.MultiheadAttention(96, 8, bias=False, batch_first=True)
+x = torch.randn(2, 7, 96)
+with torch.no_grad():
+    mine = attention_from_pieces(x, *theirs.in_proj_weight.chunk(3), theirs.out_proj.weight, n_head=8)
+    want = theirs(x, x, x, attn_mask=~causal_mask(7))[0]                        # torch's own layer: True means hidden!
+print(f"largest difference: {(mine - want).abs().max():.1e}")
+
+# %% [markdown]
+# ### What a head writes
+#
+# The output projection has a second reading. Its columns belong to heads, too: the first head_dim columns are
+# multiplied by head 0's result only. So "side by side, then project" is the same as **each head writing its own
+# vector of d_model columns, and all of them added up**. Check it in layer 11 of SmolLM2, and see what its head 1
+# writes for "sat", after looking at "cat" with nearly all its attention:
+
+# %%
+seen = []
+
+
+def watched(q, k, v, mask=None):
+    seen.append((attention_weights(q, k, mask)[0], v[0]))                       # n_head seq seq and n_head seq head_dim
+    return attention_weights(q, k, mask) @ v
+
+
+ids = model.tokenizer.encode("The cat sat on the mat")
+model.using(attention=watched)(ids)
+shares, values = seen[11]
+w_o = model.weights.layers[11].o[0]                                             # d_model, n_head * head_dim
+mixtures = (shares @ values)[:, 2]                                              # what each head reads for "sat": n_head head_dim
+writes = torch.stack([w_o[:, 64 * h:64 * (h + 1)] @ mixtures[h] for h in range(9)])     # n_head d_model
+print(f"sum of nine writes against concatenate-and-project: largest difference {(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}")
+print("head 1's shares:", [f"{s:.3f}" for s in shares[1, 2, :3]], "  what it reads has", len(mixtures[1]), "columns, what it writes", len(writes[1]))
+for token_id in ids[:3]:
+    cosine = torch.cosine_similarity(writes[1], model.weights.embedding[token_id], dim=0)
+    print(f"cosine between what it writes and the embedding of {model.tokenizer.decode([token_id])!r}: {cosine:.3f}")
+
+# %% [markdown]
+# 0.97 of the attention on "cat", and what is written is at a right angle to the embedding of "cat" (cosine near 0).
+# So much for "0.45 · cat": the head reads $W_V$ of what layer 11 receives, and passes it through $W_O$.
+#
+# ## 6 · Grouped queries
+#
+# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
+# store). For long texts this memory is what runs out first. Queries need not be kept. So several query heads can
+# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
+# and 3 key/value heads.
+
+# %%
+show(diagrams.grouped(model.config.n_head, model.config.n_kv_head), alt="Three drawings of 9 query heads: each with a key/value head of "
+     "its own, three groups of three sharing one each, and all nine on a single one.")
+from llmlib.kv_cache import cache_bytes
+
+for n_kv_head in (9, 3, 1):
+    per_token = cache_bytes(model.config.n_layer, n_kv_head, model.config.head_dim, seq=1)
+    print(f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, {per_token * model.config.context / 2**20:>6,.0f} MiB for {model.config.context:,} tokens")
+
+# %% [markdown]
+# ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
+#
+# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
+# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own
+# number, and your attention needs no change.
+#
+# By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# `x.repeat(1, 3, 1, 1)` gives `A B C A B C A B C`: query head 1 would be paired with `B`, which was never trained to
+# answer it. torch has another method whose name says that the copies stay together.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `x.repeat_interleave(…, dim=1)`
+#
+# </details>
+
+# %% nbgrader={"grade": false, "grade_id": "repeat_kv", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def repeat_kv(x, n_rep):
+    """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] -> [batch, n_kv_head * n_rep, seq, head_dim].
+
+    Each key/value head serves n_rep query heads that stand next to each other: 0, 0, 0, 1, 1, 1, ... for n_rep = 3.
+    """
+    ### BEGIN SOLUTION
+    return x.repeat_interleave(n_rep, dim=1)
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_repeat_kv", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+_x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(1, 3, 2, 1)      # heads A B C, 2 positions, 1 column
+_got = repeat_kv(_x, 2)
+check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1), "positions were repeated: it is the heads (dim=1) that need copies")
+check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2, 3, 2, 1), "the batch was repeated: it is the heads (dim=1) that need copies")
+check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 2, 2), "columns were repeated: it is the heads (dim=1) that need copies")
+check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 9, 2, 1), "n_rep = 2 means two of each head in all, not two more of each")
+check.equal(tuple(_got.shape), (1, 6, 2, 1), "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, head_dim]")
+check.that(_got[0, 1, 0, 0] != 20, "the copies come in the order A B C A B C: query head 1 belongs to A, so copies must stand next to each other, A A B B C C")
+check.equal(_got.flatten().tolist(), [10, 11, 10, 11, 20, 21, 20, 21, 30, 31, 30, 31], "heads A B C with n_rep = 2 become A A B B C C, unchanged inside")
+check.equal(repeat_kv(_x, 1), _x, "with n_rep = 1 every query head has keys of its own: nothing changes")
+### BEGIN HIDDEN TESTS
+for _seed, (_shape, _n) in enumerate((((2, 3, 4, 5), 3), ((3, 1, 2, 4), 9), ((1, 4, 6, 2), 2), ((2, 2, 3, 3), 1))):
+    _x = torch.randn(*_shape, generator=torch.Generator().manual_seed(_seed))
+    _got = repeat_kv(_x, _n)
+    check.equal(tuple(_got.shape), (_shape[0], _shape[1] * _n, *_shape[2:]), "the shape is [batch, n_kv_head * n_rep, seq, head_dim]")
+    for _h in range(_shape[1] * _n):
+        check.equal(_got[:, _h], _x[:, _h // _n], f"with n_rep = {_n}, query head {_h} must find key/value head {_h} // {_n} = {_h // _n}")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### On the real model
+#
+# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for "sat" in layer 11:
+
+# %%
+for head in range(3):
+    print(f"layer 11, head {head}:", "  ".join(f"{name} {share:.2f}" for name, share in zip(("The", "cat", "sat"), shares[head, 2])))
+
+# %% [markdown]
+# The same keys, different queries, different answers. Sharing costs little, and the memory is a third.
+#
+# ## 7 · Where the real model looks
+#
+# ### A row that cannot be
+#
+# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8 % to "on", 3 % to
+# "the" and 20.8 % to "mat". **Predict** from section 4 what a decoder's row must look like. Then take the mean over
+# all 270 heads of SmolLM2 (30 layers of 9):
+
+# %%
+words = [model.tokenizer.decode([i]) for i in ids]
+maps = attention_maps(model, ids)                                               # n_layer n_head seq seq
+mean_row = maps[:, :, 2].mean(dim=(0, 1))
+show(plots.row(words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3), alt="Bars for the row of sat: The 77.8 percent, "
+     "cat 13.3, sat 8.9, and exactly zero for on, the, mat, which are marked as the future.")
+print("the tutorial gives the future", f"{0.08 + 0.03 + 0.208:.1%};", "SmolLM2 gives it", f"{mean_row[3:].sum():.1%}")
+
+# %% [markdown]
+# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 % for "The"
+# plausible? What has the article to do with sitting? Look at single heads:
+
+# %%
+by_cat = maps[:, :, 2, 1].flatten()
+for index in by_cat.topk(4).indices.tolist():
+    layer, head = divmod(index, 9)
+    print(f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat {maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}")
+
+# %% [markdown]
+# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that follows.
+#
+# ### The sink
+#
+# Softmax must spend 100 %. What does a head do that has nothing to look for? It parks its attention on the first
+# token, whatever that is: an **attention sink** (Xiao et al. 2023). Test it on three texts, the last without any
+# sense:
+
+# %%
+curves = {}
+for sentence in ("The cat sat on the mat", "Two dogs ran in a park", "mat the on sat cat The"):
+    maps_of_it = attention_maps(model, model.tokenizer.encode(sentence))
+    curves[sentence] = maps_of_it[:, :, 2:, 0].mean(dim=(1, 2))                 # queries from position 2 on, looking at position 0
+    print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
+show(plots.by_layer(curves, "mean share on the first token"), alt="Mean share on the first token by layer for three texts: low in the first "
+     "two layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three lines agree.")
+lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(dim=(0, 1))       # seq: mean over layers and heads
+print("mean length of the values:", "  ".join(f"{word.strip()} {length:.1f}" for word, length in zip(words, lengths)))
+
+# %% [markdown]
+# About two thirds of all attention in this model goes to a token that happens to stand first. And the last line shows
+# why that does no harm: the value of that token is far shorter than the others'. To look there is to add almost
+# nothing. **A large share is not yet influence**: it is share times value that counts.
+#
+# ### Heads that do something you can name
+#
+# How would a head look at the previous token, always? With vectors that say where they stand, you can set $q$ and $k$
+# by hand: let the query of position $i$ be what the key of position $i - 1$ is.
+
+# %%
+where = torch.eye(6)                                                            # position i is the i-th row: a 1 at column i
+query, key = 12 * where.roll(-1, dims=1), where                                 # the query of position i has its 12 at column i - 1
+by_hand = attention_weights(query, key, torch.ones(6, 6).tril().bool())
+show(plots.grids({"a previous-token head, set by hand": torch.where(torch.ones(6, 6).tril().bool(), by_hand, math.nan)}, [str(i) for i in range(6)]),
+     alt="A 6 by 6 grid: almost all of each row's share is on the position before it; row 0 looks at itself.")
+
+# %% [markdown]
+# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no grammar and no
+# meaning in it, so whatever a head does here, it does by rule. Three scores for each of the 270 heads, each the mean
+# share of attention from a token
+#
+# - **previous**: to the token right before it,
+# - **first**: to the first token (the sink),
+# - **induction**: in the second half, to the token that *followed* the same token in the first half. In `A B C … A`,
+#   the second A looks at B. If that head then says "B again", the model can continue any repetition, of anything.
+#   (Olsson et al. 2022)
+
+# %%
+generator = torch.Generator().manual_seed(0)
+half = 25
+texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(1, 2)  # 2 texts of 50 tokens
+previous, first, induction = torch.zeros(3, 30, 9)
+second = torch.arange(half, 2 * half)
+for text in texts:
+    of_text = attention_maps(model, text)
+    previous += of_text.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) / len(texts)     # from i to i - 1
+    first += of_text[:, :, 1:, 0].mean(-1) / len(texts)
+    induction += of_text[:, :, second, second - half + 1].mean(-1) / len(texts)
+
+show(plots.head_maps({"previous token": previous, "first token (sink)": first, "induction": induction}), alt="Three maps of 30 layers by "
+     "9 heads. Previous-token heads are few and scattered, the sink fills most of the layers above the second, induction heads are few and sit in layers 17 to 23. "
+     "The best three of each are ringed.")
+for name, scores in (("previous token", previous), ("first token", first), ("induction", induction)):
+    best = scores.flatten().topk(5).indices.tolist()
+    print(f"{name:<15} {int((scores > 0.5).sum()):>3} heads above 0.5; best: "
+          + ", ".join(f"layer {i // 9} head {i % 9} ({scores.flatten()[i]:.2f})" for i in best))
+
+# %% [markdown]
+# A head with a name is still only a pattern. Does the model *use* it? Switch heads off (their output becomes 0) and
+# look at the loss, $-\ln p$ of the token that really comes next: on random tokens it is hopeless in the first half,
+# and should fall in the second if the model notices the repetition. **Predict**: which five of the 270 heads matter
+# more for that, the best induction heads or the best previous-token heads? And any five?
+
+# %%
+def without(heads):
+    """The model with some (layer, head) switched off."""
+    layers = cycle(range(model.config.n_layer))
+
+    def attention(q, k, v, mask=None):
+        layer, out = next(layers), attention_weights(q, k, mask) @ v
+        out[:, [head for at, head in heads if at == layer]] = 0
+        return out
+
+    return model.using(attention=attention)
+
+
+def losses(some_model):
+    """Loss at positions 1, 2, ..., mean over the texts, in nats."""
+    log_p = torch.log_softmax(some_model(texts)[:, :-1], dim=-1)
+    return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
+
+
+def best(scores, n=5):
+    return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
+
+
+curves = {"all 270 heads": losses(model), "without the 5 best induction heads": losses(without(best(induction))),
+          "without the 5 best previous-token heads": losses(without(best(previous)))}
+bars = {name: curve[half:].mean().item() for name, curve in curves.items()}
+for draw in range(3):
+    heads = [divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()]
+    bars[f"without 5 random heads, draw {draw + 1}"] = losses(without(heads))[half:].mean().item()
+show(plots.losses_by_position(curves, half), alt="Loss by position. In the first half all curves are near 15 nats. In the second half the whole "
+     "model's loss falls to about 2; without the induction heads or the previous-token heads it stays high.")
+show(plots.ablation(bars), alt="Mean loss on the repetition for six models: low for the whole model and without random heads, high without "
+     "the five best induction heads or previous-token heads.")
+
+# %% [markdown]
+# Ten heads of 270, and the model's gift for repetition hangs on them. Both kinds are needed because they work as a
+# pair: in an early layer a previous-token head writes into each token what stood before it ("I come after A"), and in
+# a later layer the induction head looks for just that mark. Mrs. Quillfeather at the top of this page was found that
+# way.
+#
+# ## 8 · Look for yourself
+#
+# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one setting, as a
+# picture.) Worth a visit: layer 16 head 0, layer 18 head 6 on the second "Mrs", and any head of layer 22.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets import attention_explorer
+
+story = "Mrs Quill keeps a dragon. Every day the dragon says hello to Mrs"
+tokens = [model.tokenizer.decode([i]) for i in model.tokenizer.encode(story)]
+fallback = attention_maps(model, model.tokenizer.encode(story))[18, 6, -1]
+show(plots.row(tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"), widget=attention_explorer(model, story, layer=18, head=6),
+     alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on {tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.")
+
+# %% [markdown]
+# ## 9 · Reading another text: cross-attention
+#
+# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
+# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads the French sentence; there
+# is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
+# self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
+# keys and values from the text being read.
+
+# %%
+show(diagrams.encoder_decoder(), alt="Left: an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention "
+     "whose keys and values come from the encoder. Right: a decoder alone reads source and target as one text.")
+
+# %% [markdown]
+# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
+# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the two sides differ in
+# kind: a speech recogniser writes text while it reads sound, an image generator paints while it reads a sentence.
+
+# %% [markdown]
+# ### Exercise 3.7 · `cross_attention` · ●●○ · 10 min
+#
+# One head of cross-attention, from vectors to mixtures of values.
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `[batch, seq, d_model]` | the text being written: it asks |
+# | `context` | `[batch, seq_k, d_model]` | the text being read: it answers |
+# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
+# | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
+#
+# There is no mask: the text being read is there as a whole, so nothing of it is the future.
+#
+# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
+# scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
+#
+# Off limits: torch's ready-made attention. Use your own from 3.1.
+#
+# <details><summary>Hint 1</summary>
+#
+# Self-attention makes q, k and v all from `x`. Which of the three now come from the other text?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention` does the rest.
+#
+# </details>
+
+# %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "cross_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def cross_attention(x, context, w_q, w_k, w_v):
+    """One head whose queries come from x [batch, seq, d_model], its keys and values from context [batch, seq_k, d_model].
+
+    w_q, w_k and w_v [head_dim, d_model] -> [batch, seq, head_dim].
+    """
+    ### BEGIN SOLUTION
+    return scaled_dot_product_attention(x @ w_q.T, context @ w_k.T, context @ w_v.T)
+    ### END SOLUTION
+
+# %% nbgrader={"grade": true, "grade_id": "test_cross_attention", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+import torch
+
+from llmlib.course import check
+
+_g = torch.Generator().manual_seed(37)
+_x, _c = (torch.randn(2, 4, 6, generator=_g) for _ in range(2))
+_q, _k, _v = (torch.randn(6, 6, generator=_g) for _ in range(3))
+_plain = torch.nn.functional.scaled_dot_product_attention
+_got = cross_attention(_x, _c, _q, _k, _v)
+
+
+def _is(x_q, x_k, x_v, **options):
+    want = _plain(x_q @ _q.T, x_k @ _k.T, x_v @ _v.T, **options)
+    return isinstance(_got, torch.Tensor) and _got.shape == want.shape and torch.allclose(_got.float(), want, atol=1e-4)
+
+
+check.that(not _is(_x, _x, _x), "this is self-attention: it never looks at the context")
+check.that(not _is(_c, _x, _x), "the roles are swapped: x asks (queries), the context answers (keys and values)")
+check.that(not _is(_x, _c, _x), "the values come from x: what is read out must come from the context, like the keys")
+check.that(not _is(_x, _x, _c), "the keys come from x: x must be compared with the keys of the context")
+check.that(not _is(_x, _c, _c, is_causal=True), "there is a causal mask: the context is there as a whole, nothing of it is the future")
+check.that(not _is(_x, _c, _c, scale=1.0), "the scores are not divided by √head_dim")
+_flat = _plain(_x @ _q, _c @ _k, _c @ _v)
+check.that(not (isinstance(_got, torch.Tensor) and _got.shape == _flat.shape and torch.allclose(_got.float(), _flat, atol=1e-4)),
+           "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by w_q")
+check.close(_got, _plain(_x @ _q.T, _c @ _k.T, _c @ _v.T), "queries from x, keys and values from the context, then attention without a mask", atol=1e-4)
+_one = torch.ones(1, 1)
+check.close(cross_attention(torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one), torch.tensor([[[2.0]]]),
+            "the example by hand: one token asks, two tokens answer with equal shares, so the output is the mean of 1 and 3")
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(137)
+for _batch, _seq, _seq_k, _d, _head in ((1, 3, 5, 8, 4), (3, 6, 2, 4, 7), (2, 1, 9, 5, 5)):
+    _x, _c = torch.randn(_batch, _seq, _d, generator=_g), torch.randn(_batch, _seq_k, _d, generator=_g)
+    _q, _k, _v = (torch.randn(_head, _d, generator=_g) for _ in range(3))
+    _got = cross_attention(_x, _c, _q, _k, _v)
+    check.equal(tuple(_got.shape), (_batch, _seq, _head), "one output row for each token of x, with head_dim columns")
+    check.close(_got, torch.nn.functional.scaled_dot_product_attention(_x @ _q.T, _c @ _k.T, _c @ _v.T),
+                f"{_seq} tokens that ask and {_seq_k} that answer: queries from x, keys and values from the context, no mask", atol=1e-4)
+    _order = torch.randperm(_seq_k, generator=_g)
+    check.close(cross_attention(_x, _c[:, _order], _q, _k, _v), _got, "shuffling the context must not change the output: nothing in it is masked", atol=1e-4)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 10 · Your attention in the engine
+#
+# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field uses, runs the same
+# weights with its own code. If any of the five were wrong in any position of any head, the ids would part ways sooner
+# or later.
+
+# %%
+from llmlib.course.engine_check import same_ids
+
+mine = model.using(mask=causal_mask, split_heads=split_heads, repeat_kv=repeat_kv,
+                   attention=scaled_dot_product_attention, merge_heads=merge_heads)
+same_ids(mine, ["The capital of France is", "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
+                "def fibonacci(n):"], max_new_tokens=16);
+
+# %% [markdown]
+# ## What you know now
+#
+# - Attention is the only place where tokens learn about each other. An RNN passes the past on step by step and loses
+#   it; attention reaches any distance in one step, for all positions at once, and pays with work that grows with
+#   seq².
+# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are **shares**; the output
+#   is the mixture of **values**.
+# - The mask comes **before** the softmax. Whether anyone peeks can be tested from outside.
+# - Heads attend alone, in parallel; side by side and through $W_O$, their writes add up. Grouped queries share keys
+#   and values to save memory.
+# - A decoder's row has nothing to the right of itself. Much attention goes to the first token and means nothing; a
+#   few heads do jobs that can be named, and switching them off shows whether the model needs them.
+#
+# ## Three questions to think about
+#
+# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at which line of
+#    `scaled_dot_product_attention` would you notice?
+# 2. An induction head needs a previous-token head in an *earlier* layer. Can a model with a single layer continue a
+#    repetition of random tokens?
+# 3. Attention shares are often shown as "what the model based its answer on". You have now seen three reasons to be
+#    careful. Which?
+#
+# ## Papers
+#
+# - Vaswani et al. 2017, *Attention Is All You Need*, arXiv:1706.03762: sections 3.2.1 to 3.2.3 are this notebook.
+# - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*, arXiv:1409.0473:
+#   attention, still inside an RNN.
+# - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*, arXiv:1211.5063; Hochreiter &
+#   Schmidhuber 1997, *Long Short-Term Memory*.
+# - Olsson et al. 2022, *In-context Learning and Induction Heads*, arXiv:2209.11895.
+# - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*, arXiv:2309.17453.
+# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*,
+#   arXiv:2305.13245.
