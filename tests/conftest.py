@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 LAYERS = {"unit", "nbval", "graders", "nbgrader", "security", "browser"}
 
 
