@@ -1,12 +1,109 @@
 # %% [markdown]
 # # 1 · Tokens
+#
+# A language model never sees a letter. It reads a list of whole numbers and answers with a number for each entry of its
+# vocabulary. Something has to turn text into those numbers and back, and whatever that something does, the model must live with.
+#
+# **You will build** a byte-level BPE tokenizer: the trainer, the encoder, the decoder, and a decoder that streams. At the end your
+# own `encode` produces the exact ids of GPT-2 and SmolLM2, and feeds a real model.
+#
+# **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
+#
+# **It takes** about two hours; the six exercises are marked with 70 minutes between them.
+#
+# First, the thing itself. SmolLM2-135M is a small language model: 135 million numbers, stored in about 4 bits each (and unpacked to 32
+# here), trained by others to continue text and then to chat. It runs on your processor, without a network. Predict what
+# comes next in "The capital of France is", and how sure a model can be about it. Then run the cells.
 
 # %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import codecs
 from collections import Counter
 
-from llmlib.token_files import BYTE_TO_CHAR, SINGLE_DIGITS
+from llmlib.token_files import BYTE_TO_CHAR
 from llmlib.tokens import Tokenizer, canonical, split
+
+# %%
+import torch
+
+from llmlib import complete, pretrained
+from llmlib.generation import top_tokens
+
+torch.set_num_threads(2)
+model = pretrained.load("smollm2")
+
+
+def show_next(prompt, n=5):
+    """The prompt's ids, and the n likeliest next tokens."""
+    ids = model.tokenizer.encode(prompt)
+    logits = model(ids)[0, -1]                                      # one number for each of the 49,152 tokens
+    print(f"{prompt!r} is {ids}\n\n    id  next token     probability")
+    for token_id, text, probability in top_tokens(model, logits, n):
+        print(f"{token_id:6d}  {text!r:<14} {probability:.3f}")
+
+
+show_next("The capital of France is")
+print("\nThe capital of France is" + complete(model, "The capital of France is", max_new_tokens=2))
+
+# %% [markdown]
+# ## 1.1 A function from ids to probabilities
+#
+# That is all a language model does: **token ids in, one probability for each token of its vocabulary out.** Inside, in four steps: each id
+# looks up a vector (notebook 2), thirty layers rework the vectors (3 and 4), the last vector is compared with every token
+# of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This notebook is about what comes before and after.
+#
+# Explanations of this example often print P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
+# model; another model has another.
+#
+# **Predict:** "What is machine learning?" is a complete question. What is the likeliest *next token*: a definition, the word "Machine", something else?
+
+# %%
+show_next("What is machine learning?")
+
+# %% [markdown]
+# A model that continues text starts a new line, before it says anything. " Machine" is second, and `<|im_end|>`, the token that ends a
+# message, third: the question could be all there is. Nobody told the model to answer. Answering is only one way to go on.
+#
+# Everything a language model seems to do is such a continuation: translating, coding, reckoning, knowing, telling. Read the output
+# below as that, and judge each line yourself. This is a very small model, and at each step we take its likeliest token.
+
+# %%
+prompts = {
+    "knowing": "The capital of Germany is",
+    "translating": "English: cheese\nFrench: fromage\n\nEnglish: bread\nFrench:",
+    "coding": "def add(a, b):\n    return",
+    "telling": "Once upon a time, a small fox",
+    "reckoning": "2 + 2 =",
+    "reasoning": "All cats are animals. Tom is a cat. Therefore, Tom is",
+}
+for ability, prompt in prompts.items():
+    print(f"{ability:<12} {prompt!r} -> {complete(model, prompt, max_new_tokens=8)!r}")
+
+# %% [markdown]
+# Fluent everywhere, right in some places. (The French for bread is *pain*.) The same function made all six lines; only the ids differed.
+#
+# ## 1.2 What to make ids of
+#
+# Which units should get a number?
+#
+# - **Words?** Then every name, typo and compound that was not in the list is unknown.
+# - **Characters?** Unicode has more than 150,000 of them, most of them rare.
+# - **Bytes?** Every text is a sequence of bytes, in the encoding UTF-8, and there are only 256. Nothing is ever unknown. But texts get
+#   long, and a model pays for each position.
+#
+# The answer of GPT-2 and most models since is in between: start from the 256 bytes, and let frequent sequences of bytes have a number of
+# their own. Look at the bytes first.
+
+# %%
+for text in ["a", "é", "語", "🙂", "Hi é"]:
+    print(f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: {list(text.encode('utf-8'))}")
+
+# %% [markdown]
+# English letters are one byte each, é is two, a Chinese character three, an emoji four. An *id* below 256 shall mean that byte. All further ids
+# are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is byte-pair encoding, **BPE**.
+#
+# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it. Run the check as
+# often as you like: when it fails, its message names the mistake. Ready-made functions that are "off" in an exercise are
+# those that would do it for you.
 
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
@@ -67,6 +164,16 @@ for _ in range(30):
     for (_a, _b), _n in _got:
         check.equal(_n, sum(_ids[i:i + 2] == [_a, _b] for i in range(len(_ids))), "count every place where the pair stands")
 ### END HIDDEN TESTS
+
+# %%
+text = "aaabdaaabac"
+for (a, b), n in count_pairs(list(text.encode("utf-8"))):
+    print(f"{chr(a)}{chr(b)}  {n}")
+
+# %% [markdown]
+# ## 1.3 Merging
+#
+# The commonest pair gets an id of its own. Replacing it makes the sequence shorter and the vocabulary larger by one.
 
 # %% [markdown]
 # ### Exercise 1.2 · `merge` · ●●○ · 10 min
@@ -143,6 +250,33 @@ for _ in range(40):
     if _pair[0] == _pair[1]:  # in a run of equal ids, only the last can be left over
         check.that((_pair[0], 300) not in list(zip(_got, _got[1:])), "merge from left to right: the one left over stands at the end of its run")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# Train by hand, three times: count, take a pair with the highest count, merge. (Here `max` takes the first on a tie.)
+
+# %%
+ids = list("aaabdaaabac".encode("utf-8"))
+print(f"{len(ids):2d} ids  {ids}")
+for new_id in [256, 257, 258]:
+    pair, n = max(count_pairs(ids), key=lambda item: item[1])
+    ids = merge(ids, pair, new_id)
+    print(f"{len(ids):2d} ids  {ids}   {pair} occurred {n} times and is now {new_id}")
+
+# %% [markdown]
+# ## 1.4 Training
+#
+# Now on real text, with two additions.
+#
+# **Pieces.** If merges could reach anywhere, tokens like "e t" or "dog." would form, one for each accident of neighbourhood. So GPT-2 first
+# cuts the text with a regular expression into words (each with the space before it), numbers and signs, and merges only inside a
+# piece. `split` does that. The space belongs to the *following* word; remember it.
+
+# %%
+print(split("Hello, world! It's 2 dogs' 10 bones."))
+
+# %% [markdown]
+# **Ties.** Several pairs may be equally common. Any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the
+# `tokenizers` package, so that your merges can be compared with its own.
 
 # %% nbgrader={"grade": false, "grade_id": "given_commonest", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def commonest(counts):
@@ -250,6 +384,81 @@ for _ in range(3):
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# Train yours on two or three pages of prose. What will the first merges be? Think of the commonest pairs of letters in English, and of
+# what `split` does with spaces.
+
+# %%
+from pathlib import Path
+
+import llmlib.data
+
+prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
+merges = train_bpe(prose, 256 + 300)
+table = [bytes([b]) for b in range(256)]
+for left, right in merges:
+    table.append(table[left] + table[right])
+print("first:  ", [token.decode() for token in table[256:276]])
+print("longest:", [token.decode() for token in sorted(table[256:], key=len, reverse=True)[:10]])
+
+# %% [markdown]
+# First frequent pairs, soon syllables, and then whole words with their space. Nobody told it about words.
+#
+# How far should one go? GPT-2's makers went 50,000 merges far. The merges are stored in the order in which they were learned, so GPT-2's
+# first 1,000 are the tokenizer that training would have given if it had been stopped there. That lets us see the trade that a vocabulary makes.
+#
+# **Predict:** how does the number of tokens fall as the vocabulary grows from 256 to 50,256: evenly, quickly and then slowly, in all languages alike?
+
+# %%
+article = {   # Universal Declaration of Human Rights, article 1 (United Nations, 1948)
+    "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience "
+               "and should act towards one another in a spirit of brotherhood.",
+    "German": "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Sie sind mit Vernunft und Gewissen begabt und "
+              "sollen einander im Geist der Brüderlichkeit begegnen.",
+    "Russian": "Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены разумом и совестью и должны "
+               "поступать в отношении друг друга в духе братства.",
+    "Chinese": "人人生而自由,在尊严和权利上一律平等。他们赋有理性和良心,并应以兄弟关系的精神相对待。",
+}
+program = """def mean(numbers):
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total / len(numbers)
+"""
+texts = article | {"Python": program}
+
+# %%
+from llmlib.plots import show
+from llmlib.plots.tokens import bytes_per_token, coloured_tokens, vocabulary_against_length
+
+gpt2 = Tokenizer.gpt2()
+sizes = [256, 512, 1024, 2048, 4096, 8192, 16384, 50256]
+curves = {label: [] for label in texts}
+for size in sizes:
+    tokenizer = Tokenizer(gpt2.merges[:size - 256])
+    for label, text in texts.items():
+        curves[label].append(1000 * len(tokenizer.encode(text)) / len(text.encode("utf-8")))
+show(vocabulary_against_length(sizes, curves),
+     alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English and Python fall "
+         "fastest, the first merges help most, and Russian and Chinese stay far above them.")
+for label in texts:
+    print(f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per 1,000 bytes")
+
+# %% [markdown]
+# The first merges shorten most, and each doubling of the vocabulary saves less. The merges were learned on mostly English web pages, and it
+# shows: other scripts gain far less. A vocabulary is not free either: each token needs a vector of its own in the model.
+
+# %%
+config = model.config
+share = config.vocab_size * config.d_model / 134_515_008
+print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {config.vocab_size * config.d_model:,}, {share:.0%} of the whole model")
+
+# %% [markdown]
+# ## 1.5 Encoding
+#
+# Training is over; a new text arrives. Which merges apply, and in what order? A tempting answer is to look for the longest token that
+# fits. It is not what BPE does.
+
+# %% [markdown]
 # ### Exercise 1.4 · `encode` · ●●○ · 15 min
 #
 # Turn text into ids with merges learned before.
@@ -322,6 +531,31 @@ for _ in range(3):
     check.equal(encode(_text, _merges), _reference(_text), "the same ids as the `tokenizers` package: by age of the merges, piece by piece")
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# Now look at what GPT-2's tokenizer makes of the five texts. Each change of colour, with a thin line before it, starts a new token; a token that holds
+# only part of a character is shown as its bytes, in hex.
+
+# %%
+coloured_tokens([(label, [gpt2.token_bytes(i) for i in gpt2.encode(text)]) for label, text in texts.items()])
+
+# %% [markdown]
+# English words are one token each, with the space in front. German falls into syllables, Russian nearly into letters, and many
+# Chinese characters into pieces of a character. In the program, GPT-2 spends a token on almost every space of the indentation.
+#
+# Try a text of your own, and both tokenizers:
+
+# %%
+mine = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
+coloured_tokens([("GPT-2", [gpt2.token_bytes(i) for i in gpt2.encode(mine)]),
+                 ("SmolLM2", [model.tokenizer.token_bytes(i) for i in model.tokenizer.encode(mine)])])
+
+# %% [markdown]
+# SmolLM2 sets every digit apart before anything else, so that all numbers are cut alike. GPT-2 has tokens for some numbers and not for others.
+#
+# ## 1.6 Decoding
+#
+# Back from ids to text. `vocabulary` spells out what each id stands for.
+
 # %% nbgrader={"grade": false, "grade_id": "given_vocabulary", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def vocabulary(merges):
     """The bytes of every token, a list of 256 + len(merges) bytes objects: vocabulary(merges)[i] are the bytes of id i."""
@@ -385,6 +619,32 @@ for _ in range(20):
     _text = "".join(chr(_rng.choice([_rng.randrange(32, 127), _rng.randrange(0x3B1, 0x3C9), _rng.randrange(0x1F600, 0x1F640)])) for _ in range(20))
     check.equal(decode(list(_text.encode("utf-8")), _merges), _text, "a character may be spread over several tokens: join before decoding")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# An encoder without a decoder cannot be checked. The tutorial that this course grew out of says that GPT-2's ids of "The future of AI is" are
+# `[464, 2003, 286, 7590, 318]`, and those of "What is machine learning?" are `[2061, 318, 4572, 4673, 30]`. **Predict** whether they are.
+# `canonical` gives GPT-2's merges as pairs of ids, and the number that GPT-2 uses for each of ours.
+
+# %%
+gpt2_merges, gpt2_numbers = canonical(gpt2)
+ours = {number: i for i, number in enumerate(gpt2_numbers)}
+for claimed in [[464, 2003, 286, 7590, 318], [2061, 318, 4572, 4673, 30]]:
+    print(claimed, "->", repr(decode([ours[i] for i in claimed], gpt2_merges)))
+print("' AI' is", gpt2.encode(" AI"))
+print("GPT-2's second list, read by SmolLM2:", repr(model.tokenizer.decode([2061, 318, 4572, 4673, 30])))
+
+# %% [markdown]
+# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the
+# tokenizer that made them. Decoding what you feed a model is the quickest test there is.
+#
+# ## 1.7 Streaming
+#
+# A model makes one token at a time, and a chat window shows each at once. But a token may end inside a character.
+
+# %%
+ids = gpt2.encode("Good 🙂!")
+print(ids, [gpt2.token_bytes(i) for i in ids])
+print("token by token:", [gpt2.decode([i]) for i in ids])
 
 # %% [markdown]
 # ### Exercise 1.6 · `stream_decode` · ●●○ · 15 min
@@ -460,3 +720,148 @@ for _ in range(20):
         _whole = _bytes[:sum(_sizes[:_n])].decode("utf-8", errors="ignore")
         check.equal("".join(_got[:_n]), _whole, "after each id, all characters that are whole by then have been shown, and no part of another")
 ### END HIDDEN TESTS
+
+# %%
+print(stream_decode([ours[i] for i in ids], gpt2_merges))
+
+# %% [markdown]
+# ## 1.8 What tokens do to a model
+#
+# **"A token is about four characters."** Everyone says so. Predict where it holds, then measure: characters per token first.
+
+# %%
+samples = {"Hello, world!": "Hello, world!", "English prose": prose, "Python": program,
+           "German": article["German"], "Russian": article["Russian"], "Chinese": article["Chinese"],
+           "Emoji": "🙂🎉🌍🐢🚲🧡", "Digits": "3141592653589793238462643383"}
+print("text             characters  tokens  characters per token (GPT-2)")
+for label, text in samples.items():
+    n = len(gpt2.encode(text))
+    print(f"{label:<15} {len(text):11d} {n:7d}   {len(text) / n:.2f}")
+
+# %% [markdown]
+# It holds for running English, and nearly nowhere else. Even "Hello, world!" has 13 characters in 4 tokens. Characters are a poor
+# measure across scripts, though, since some carry more than others. Bytes are fairer. Predict the order of the bars.
+
+# %%
+samples["French"] = ("Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont doués de raison et de conscience et "
+                     "doivent agir les uns envers les autres dans un esprit de fraternité.")
+samples["Arabic"] = ("يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلًا وضميرًا "
+                     "وعليهم أن يعامل بعضهم بعضًا بروح الإخاء.")
+samples["Hindi"] = "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।"
+order = ["English prose", "Python", "French", "German", "Russian", "Arabic", "Chinese", "Hindi", "Emoji", "Digits"]
+rows = [(label, *(len(samples[label].encode("utf-8")) / len(tokenizer.encode(samples[label])) for tokenizer in (gpt2, model.tokenizer)))
+        for label in order]
+show(bytes_per_token(rows),
+     alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose is far ahead with more than "
+         "four bytes per token; other languages and scripts get between one and three, digits with SmolLM2 exactly one.")
+
+# %% [markdown]
+# The same article of law costs a reader of Hindi several times the tokens it costs a reader of English: more time, more money where tokens are sold, and less
+# of it fits into a context. Nothing in the language causes this. The training text of the tokenizer does.
+#
+# **The same word, different tokens.** Predict how many tokens "strawberry" has.
+
+# %%
+for text in ["strawberry", " strawberry", "Strawberry", " STRAWBERRY"]:
+    cuts = [[tokenizer.decode([i]) for i in tokenizer.encode(text)] for tokenizer in (gpt2, model.tokenizer)]
+    print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
+
+# %% [markdown]
+# With a space before it, inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In
+# neither case does the model see ten letters. It can know how a word is spelled only if its training text told it so.
+#
+# **Spelling.** Two examples, then a word to spell. One line each, the likeliest tokens:
+
+# %%
+for word in ["cat", "banana", "strawberry"]:
+    prompt = f'The letters of "lemon": l e m o n\nThe letters of "tiger": t i g e r\nThe letters of "{word}":'
+    print(f"{word:<12} {complete(model, prompt, max_new_tokens=12).splitlines()[0]!r}")
+
+# %% [markdown]
+# **Counting.** How many r are in "strawberry"? We compare the probabilities of the ten digits at the place where the count stands, after two
+# examples. Predict: right or wrong for "strawberry"? And for "dog"?
+
+# %%
+examples = 'The letter n occurs 1 time in the word "lemon".\nThe letter t occurs 2 times in the word "kitten".\n'
+digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
+for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f", "giraffe"), ("p", "pepper")]:
+    logits = model(model.tokenizer.encode(examples + f'The letter {letter} occurs in the word "{word}" '))[0, -1]
+    print(f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}")
+
+# %% [markdown]
+# "Strawberry" may look right. Read the other lines before you praise the model: it gives the same answer whatever the word, as a stopped
+# clock gives the time. It has no letters to count. Larger models do better because they learned spellings by heart, or write the letters out
+# one by one, which makes them tokens. One right answer is never a test.
+#
+# ## 1.9 Your pieces in the engine
+#
+# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was. `canonical` translates between your
+# numbering (bytes, then merges by age) and the numbers the model was trained with. SmolLM2's first pattern, which sets digits
+# apart, is applied before your `encode` is called; special tokens such as `<|im_end|>` are left to the real tokenizer.
+
+# %% nbgrader={"grade": false, "grade_id": "given_my_tokenizer", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class MyTokenizer:
+    """Your encode, decode and stream_decode, in the ids of another byte-level tokenizer."""
+
+    def __init__(self, other):
+        self.merges, self.own_ids = canonical(other)                # plain id -> the other's id
+        self.plain_ids = {own: plain for plain, own in enumerate(self.own_ids)}
+        self.first_patterns = other.patterns[:-1]                   # what comes before GPT-2's pattern
+
+    def encode(self, text):
+        plain = [i for part in split(text, self.first_patterns) for i in encode(part, self.merges)]
+        return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
+
+    def decode(self, ids):
+        return decode([self.plain_ids[i] for i in ids], self.merges)
+
+    def stream(self, ids):
+        yield from stream_decode([self.plain_ids[i] for i in ids], self.merges)
+
+# %%
+from tokenizers import Tokenizer as Reference
+
+reference = Reference.from_file(str(model.folder / "tokenizer.json"))
+mine_gpt2, mine_smollm2 = MyTokenizer(gpt2), MyTokenizer(model.tokenizer)
+for label, text in {"prose": prose[:1500], **texts, "Hindi": samples["Hindi"], "numbers": "In 1948, 48 of 58 states said yes."}.items():
+    same_gpt2 = mine_gpt2.encode(text) == gpt2.encode(text)
+    same_smollm2 = mine_smollm2.encode(text) == reference.encode(text).ids
+    back = mine_gpt2.decode(mine_gpt2.encode(text)) == text
+    print(f"{label:<8} {len(text):5d} characters: GPT-2's ids {same_gpt2}, SmolLM2's ids {same_smollm2}, and back {back}")
+
+# %% [markdown]
+# The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the package `transformers`, which the world uses to run
+# such models, continues the same ids beside it.
+
+# %%
+from dataclasses import replace
+
+from llmlib.course.engine_check import same_ids
+
+engine = replace(model, tokenizer=mine_smollm2)
+same_ids(engine, ["The capital of France is", "def add(a, b):\n    return", "Der Himmel ist heute 🙂"], max_new_tokens=12);
+
+# %% [markdown]
+# ## Recap
+#
+# - A language model is a function: token ids in, a probability for each token of the vocabulary out. Its abilities are continuations.
+# - Byte-level BPE starts from 256 bytes and gives frequent neighbours an id of their own. Nothing is ever unknown to it.
+# - Encoding repeats the merges by age, inside pieces that `split` has cut. It does not look for the longest token.
+# - Decode bytes only when they are all there; a token may end inside a character.
+# - Vocabulary size trades the length of the sequence against the size of the embedding table.
+# - Tokens are not characters: what a token is worth depends on the language, spelling and counting letters are hard, and ids mean
+#   nothing without their tokenizer.
+#
+# **Next:** notebook 2 gives each id a vector, and each position too.
+#
+# ## Questions to think about
+#
+# 1. You train BPE on a million lines of Python instead of English. Which tokens appear early that English does not have? What happens to prose?
+# 2. "strawberry" and " strawberry" share no token, so they share no vector. How can a model learn that they are the same word?
+# 3. A vocabulary of a million tokens would make texts shorter still. Name two reasons against it, one of them about rare tokens.
+#
+# ## To read
+#
+# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
+# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*, [arXiv:2305.15425](https://arxiv.org/abs/2305.15425).
