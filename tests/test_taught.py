@@ -1,10 +1,10 @@
 """What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on random input."""
 import pytest
 import torch
-
-from llmlib import generation, pretrained, sampling
-from llmlib.course import cells
 from test_engine import llama
+
+from llmlib import embeddings, generation, pretrained, sampling
+from llmlib.course import cells
 
 pytestmark = pytest.mark.unit
 
@@ -31,9 +31,12 @@ IDS = torch.randint(50, (20, 30), generator=torch.Generator().manual_seed(8))
 
 
 @pytest.mark.parametrize("function, arguments", [
-    ("draw", (LOGITS.softmax(-1), U)), ("apply_temperature", (LOGITS, 0.7)), ("apply_temperature", (LOGITS, 0)), ("apply_temperature", (torch.ones(2, 5), 0)),
+    ("draw", (LOGITS.softmax(-1), U)),
+    ("apply_temperature", (LOGITS, 0.7)), ("apply_temperature", (LOGITS, 0)),
+    ("apply_temperature", (torch.ones(2, 5), 0)),
     ("top_k", (LOGITS.round(), 4)), ("top_p", (LOGITS.round(), 0.8)), ("top_p", (LOGITS, 1)), ("min_p", (LOGITS, 0.1)),
-    ("filter_logits", (LOGITS, 1.3, 20, 0.9, 0.05)), ("sample", (LOGITS, U)), ("sample", (LOGITS, U, 1.3, 20, 0.9, 0.05)),
+    ("filter_logits", (LOGITS, 1.3, 20, 0.9, 0.05)), ("sample", (LOGITS, U)),
+    ("sample", (LOGITS, U, 1.3, 20, 0.9, 0.05)),
     ("repetition_penalty", (LOGITS, IDS, 1.2)),
 ])
 def test_sampling(function, arguments):
@@ -42,8 +45,26 @@ def test_sampling(function, arguments):
 
 @pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "top_k": 40, "top_p": 0.95, "min_p": 0.01, "seed": 3}])
 def test_sampling_loop(tiny, settings):
-    assert list(solved("06_sampling")["generate"](tiny, [5, 6, 7], 70, **settings)) == list(generation.generate(tiny, [5, 6, 7], 70, use_cache=False, **settings))
+    taught = solved("06_sampling")["generate"](tiny, [5, 6, 7], 70, **settings)
+    assert list(taught) == list(generation.generate(tiny, [5, 6, 7], 70, use_cache=False, **settings))
 
 
 def test_sampling_beams(tiny):
     assert solved("06_sampling")["beam_search"](tiny, [5, 6, 7], 6, 3) == sampling.beam_search(tiny, [5, 6, 7], 6, 3)
+
+
+TABLE = torch.randn(50, 24, generator=torch.Generator().manual_seed(2))
+HEADS = torch.randn(2, 3, 7, 16, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("embed", (IDS, TABLE)),
+    ("embedding_gradient", (IDS, TABLE[IDS] * U[:, None, None], 50)),
+    ("nearest", (TABLE, 7, 12)),
+    ("sinusoidal_positions", (70, 24)),
+    ("apply_rope", (HEADS, torch.arange(90, 97))), ("apply_rope", (HEADS, torch.arange(7) / 4, 500.0)),
+    ("interleaved_to_half_split", (TABLE[:48], 4)),
+])
+def test_embeddings(function, arguments):
+    taught, ours = solved("02_embeddings")[function](*arguments), getattr(embeddings, function)(*arguments)
+    assert taught == ours if isinstance(ours, list) else torch.equal(taught, ours)
