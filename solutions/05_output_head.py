@@ -432,7 +432,7 @@ print(f"untrained           {cross_entropy(untrained(inputs), targets):.4f} nats
 print(f"SmolLM2, trained    {cross_entropy(model(inputs), targets):.4f} nats")
 
 # %% [markdown]
-# The untrained model costs a little *more* than $\ln V$: its logits are not all 0 but scatter, and scatter without knowledge costs something on average. A new training run whose first loss is far from $\ln V$ has a bug:
+# The untrained model costs a little *more* than $\ln V$, 11.08 against 10.80: its logits are not all 0 but scatter, and scatter without knowledge costs something on average. A new training run whose first loss is far from $\ln V$ has a bug:
 # logits too large at the start, targets that leak, a softmax taken twice.
 #
 # ### Where it is surprised
@@ -543,8 +543,8 @@ for name, text in texts.items():
     print(f"{name:<8} {ids.shape[1]:>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte")
 
 # %% [markdown]
-# By perplexity per token German seems harder by one factor, by bits per byte by another: its words fall into more pieces, and the later pieces of a word are easy. Only the last column is a fair comparison. (SmolLM2 was trained
-# mostly on English and code.)
+# By perplexity per token the German sentence looks *easier* than the English one, by a factor of three. By bits per byte it is harder, as one would expect of a model trained mostly on English and code: German
+# words fall into more pieces, and the later pieces of a word are easy, which flatters the mean per token. Only the last column is a fair comparison.
 #
 # ## 5 · The gradient: probability minus truth
 #
@@ -644,11 +644,12 @@ print("after the last layer the lens is the model:", bool(last < 1e-4))
 tokens = [" Paris", " the", " London", " France"]
 show(plots.by_layer({repr(t): lens[:, tokenizer.encode(t)[0]].tolist() for t in tokens}, "probability",
                     "The logit lens on “The capital of France is”"),
-     alt="Probability of four next tokens after each of 30 layers: all stay near zero for most of the depth, then Paris rises steeply in the last layers to 0.77.")
+     alt="Probability of four next tokens after each of 30 layers: all stay near zero up to layer 22; then the word the rises to 0.67, and in the last layer it falls and Paris jumps to 0.77.")
 
 # %% [markdown]
-# For most of the depth the lens shows tokens that make no sense: the middle layers work in a space that the head cannot read. The answer appears late. A word of caution: that the *head* cannot read it there does not
-# mean that the information is not there; the lens is one reader, trained for the last layer only.
+# Three stages. Before any layer the lens gives the *input* back, " is" with probability 1.0000: with tied weights, a token's own row points most along itself. For most of the depth it shows full stops and spaces;
+# the middle layers write in directions that the head does not read. From layer 22 on a guess at the *kind* of word appears (" the"), and Paris overtakes it only in the very last layer. A word of caution: that the head
+# cannot read an answer earlier does not mean that it is not there; the lens is one reader, trained for the last layer only.
 #
 # ## 7 · Calibration: does 70 % mean 70 %?
 #
@@ -663,12 +664,14 @@ for paragraph in paragraphs:
     right.append((guess == targets)[0].float())
 confidence, right = torch.cat(confidence).numpy(), torch.cat(right).numpy()
 show(plots.calibration(confidence, right),
-     alt="How often the likeliest token was right against the probability the model gave it, in ten bins with error bars: the points lie close to the diagonal.")
+     alt="How often the likeliest token was right against the probability the model gave it, in ten bins with error bars: the points follow the diagonal, most of them a little below it.")
 print(f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {right.mean():.4f} of the time")
 
 # %% [markdown]
-# Why should it be calibrated at all? Because the loss rewards it: $-\ln p$ is smallest on average exactly when the probabilities are the true frequencies (it is a *proper scoring rule*). That holds for predicting *text*. It does not mean that a
-# sentence the model writes is true with the probability of its tokens; and training a model further to please people (chat tuning) can bend the curve.
+# The points rise with the diagonal but sit a little below it: said 0.36 on average, right 0.30 of the time. On this text the model is somewhat *overconfident*.
+#
+# Why should it be calibrated at all? Because the loss rewards it: $-\ln p$ is smallest on average exactly when the probabilities are the true frequencies (it is a *proper scoring rule*). But only on text like that which it was trained on. These paragraphs
+# are not, the weights were rounded to about 4 bits, and chat tuning can bend the curve too; which of them it is here, this one plot cannot say. And even a calibrated model promises only that it predicts *text* well: a sentence that it writes is not true with the probability of its tokens.
 #
 # ## Your pieces in the engine
 #
@@ -688,7 +691,7 @@ same_ids(mine, ["The capital of France is", "What is machine learning?", "def me
 # - The loss is $-\ln p$ of the true next token. Every position of a text is an example, all in one pass, thanks to the causal mask.
 # - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare across tokenizers.
 # - At the logits the gradient is softmax minus one-hot.
-# - The same head reads the unfinished stream (logit lens); a good model's probabilities are calibrated on text.
+# - The same head reads the unfinished stream (logit lens); on text like its training text, a model's probabilities should be calibrated, which is to be measured.
 #
 # **Takeaways so far:** tokenization → embedding → position → attention and layers → **output projection**. Next: choosing a token.
 #
