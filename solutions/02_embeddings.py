@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 02 · Embeddings
+# # 2 · Embeddings
 #
 # Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a language model does with an
 # id is to swap it for one; then it has to be told where in the text each vector stands.
@@ -351,7 +351,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 
 # %% nbgrader={"grade": false, "grade_id": "nearest", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
-    """The k tokens whose rows point most nearly the same way: table [vocab_size, d_model] -> k ids, largest cosine first."""
+    """The k tokens most similar to token_id by cosine, without itself: table [vocab_size, d_model] -> list of k ids."""
     ### BEGIN SOLUTION
     unit = table / table.norm(dim=-1, keepdim=True)
     cosines = unit @ unit[token_id]                                             # vocab
@@ -886,10 +886,10 @@ print(f"{'pair':>4} {'tokens per turn, theta 10,000':>31} {'theta 100,000':>15}"
 for i in (0, 4, 8, 16, 24, 31):
     print(f"{i:>4} {2 * torch.pi * 10_000 ** (2 * i / 64):>31,.0f} {2 * torch.pi * 100_000 ** (2 * i / 64):>15,.0f}")
 full = sum(2 * torch.pi * model.config.rope_theta ** (2 * i / 64) <= model.config.context for i in range(32))
-print(f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.context:,} tokens: {full} of 32 pairs get once round")
+print(f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.context:,} tokens: {full} of 32 pairs make a full turn")
 
 # %% [markdown]
-# A larger `theta` slows the hands down, so that a longer text fits before they have gone round: models for long texts raise it, or divide the positions ("stretch" them), and train a little more.
+# A larger `theta` slows the hands down, so that a longer text fits into a turn: models for long texts raise it, or divide the positions ("stretch" them), and train a little more.
 
 # %% [markdown]
 # ## 10 · Which columns are a pair?
@@ -1042,7 +1042,7 @@ mine = model.using(embedding=embed, position=apply_rope)
 same_ids(mine, ["The capital of France is", "Once upon a time", "def add(a, b):"], max_new_tokens=16);
 
 # %% [markdown]
-# ## What you know now
+# ## Recap
 #
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table, and its gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites. Measure them by cosine (long vectors are decoys), and compare with the 0.44 that any two tokens have.
@@ -1050,13 +1050,15 @@ same_ids(mine, ["The capital of France is", "Once upon a time", "def add(a, b):"
 # - Positions can be **learned** (GPT-2: a table that ends at 1,024), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: lengths stay, position 0 stays, scores depend on distance alone).
 # - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
 #
-# ### Three questions to think about
+# **Next:** notebook 3, attention, in which the vectors start to look at each other.
+#
+# ## Questions to think about
 #
 # 1. Two tokens that never occur in the training text: where are their rows after training, with tied and with untied output weights?
 # 2. RoPE turns $q$ and $k$ but never $v$, the values that attention sums up. What would go wrong if it turned $v$ as well?
 # 3. A model was trained on texts of up to 8,192 tokens. Which of RoPE's pairs have shown all their angles by then, which have not, and what might happen at token 10,000?
 #
-# ### Papers
+# ## To read
 #
 # - Vaswani et al. 2017, *Attention Is All You Need*, section 3.5 ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2 and its learned positions
@@ -1065,5 +1067,3 @@ same_ids(mine, ["The capital of France is", "Once upon a time", "def add(a, b):"
 # - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king and queen; Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
 # - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)): the part that all vectors share
 # - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
-#
-# Next: **03 Attention**, in which the vectors start to look at each other.

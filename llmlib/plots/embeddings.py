@@ -131,7 +131,7 @@ def sinusoids(table, chosen):
 
 def clocks(positions, pairs, head_dim, theta):
     """The arrow (1, 0) of each pair of columns, turned as RoPE does at each position."""
-    fig, axes = figure(1, len(pairs), height=2.7)
+    fig, axes = figure(1, len(pairs), height=2.4)
     for ax, pair in zip(axes, pairs):
         speed = theta ** (-2 * pair / head_dim)
         ax.add_artist(Arc((0, 0), 2, 2, color=GREY, linewidth=0.8))
