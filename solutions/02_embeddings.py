@@ -1039,7 +1039,7 @@ for name, w, heads, loaded in [("W_q", w_q, 9, layer.q[0]), ("W_k", w_k, 3, laye
 from llmlib.course.engine_check import same_ids
 
 mine = model.using(embedding=embed, position=apply_rope)
-same_ids(mine, ["The capital of France is", "Once upon a time", "def add(a, b):"], max_new_tokens=16);
+all_same = same_ids(mine, ["The capital of France is", "Once upon a time", "def add(a, b):"], max_new_tokens=16)
 
 # %% [markdown]
 # ## Recap
