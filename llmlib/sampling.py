@@ -7,27 +7,35 @@ from llmlib.output_head import log_softmax, softmax
 
 
 def apply_temperature(logits, t):
-    """Divide the logits by t: below 1 sharpens, above 1 flattens. t = 0 keeps only the largest (the first of equals). ValueError if t < 0."""
+    """Divide the logits by t: below 1 sharpens, above 1 flattens: [..., vocab] -> the same.
+
+    t = 0 keeps only the largest of each row (the first of equals); the rest become -inf. ValueError if t < 0.
+    """
     if not t >= 0 or math.isinf(t):
         raise ValueError(f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number above 0")
     if t == 0:
-        return _keep(logits, torch.zeros_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True))
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
     return logits / t
 
 
 def top_k(logits, k):
-    """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest become -inf. ValueError if k < 1."""
+    """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest become -inf.
+
+    ValueError if k < 1.
+    """
     if k < 1:
         raise ValueError(f"top_k is {k}: it must be at least 1 (None switches the filter off)")
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], True)
-    return _keep(logits, kept)
+    return logits.masked_fill(~kept, -math.inf)
 
 
 def top_p(logits, p):
-    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): keep the smallest set of likeliest tokens whose mass reaches p.
+    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): the smallest set of tokens whose mass reaches p.
 
-    So the token that crosses p stays. On ties the lower id comes first. The rest become -inf. ValueError unless 0 < p <= 1.
+    So the token that crosses p stays. On ties the lower id comes first. The rest become -inf.
+    ValueError unless 0 < p <= 1.
     """
     if not 0 < p <= 1:
         raise ValueError(f"top_p is {p}: it must be above 0 and at most 1 (1 keeps every token)")
@@ -37,23 +45,26 @@ def top_p(logits, p):
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
     kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
-    return _keep(logits, kept)
-
-
-def min_p(logits, p):
-    """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024, arXiv:2407.01082); the rest become -inf. ValueError unless 0 <= p <= 1."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"min_p is {p}: it must lie between 0 (keeps every token) and 1 (keeps only the likeliest)")
-    probabilities = softmax(logits)
-    return _keep(logits, probabilities >= p * probabilities.amax(-1, keepdim=True))
-
-
-def _keep(logits, kept):
     return logits.masked_fill(~kept, -math.inf)
 
 
+def min_p(logits, p):
+    """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024, arXiv:2407.01082).
+
+    The rest become -inf. ValueError unless 0 <= p <= 1.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"min_p is {p}: it must lie between 0 (keeps every token) and 1 (keeps only the likeliest)")
+    probabilities = softmax(logits)
+    bar = p * probabilities.amax(-1, keepdim=True)
+    return logits.masked_fill(probabilities < bar, -math.inf)
+
+
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
-    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same. None switches one off."""
+    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same.
+
+    None switches a filter off.
+    """
     logits = apply_temperature(logits, temperature)
     for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
         if amount is not None:
@@ -64,25 +75,28 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
 def draw(probabilities, u):
     """Draw one index a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch].
 
-    The unit interval is cut into one stretch per token, as long as its probability; the answer is the stretch that u falls in.
-    Summed in double precision, so that no stretch is lost at the far end.
+    The unit interval is cut into one stretch per token, as long as its probability; the answer is the stretch that u
+    falls in. Summed in double precision, so that no stretch is lost at the far end.
     """
     edges = probabilities.double().cumsum(-1)                       # where each stretch ends
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
 
 
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
-    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) (not used at temperature 0) -> ids [batch]."""
+    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch].
+
+    At temperature 0 that is the likeliest, and u is not used.
+    """
     if temperature == 0:
         return logits.argmax(-1)
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)
 
 
 def repetition_penalty(logits, ids, penalty):
-    """Make tokens that the text already holds less likely (Keskar et al. 2019, arXiv:1909.05858), each once however often it occurs.
+    """Lower the logits of tokens that the text holds (Keskar et al. 2019, arXiv:1909.05858), each once however often.
 
-    logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits are divided by `penalty`,
-    negative ones multiplied, so that both fall. ValueError unless penalty > 0; above 1 it discourages, 1 changes nothing.
+    logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits are divided by
+    `penalty`, negative ones multiplied. ValueError unless penalty > 0; above 1 it discourages, 1 changes nothing.
     """
     if not penalty > 0:
         raise ValueError(f"the repetition penalty is {penalty}: it must be above 0 (1 changes nothing, 1.2 is usual)")
@@ -91,10 +105,10 @@ def repetition_penalty(logits, ids, penalty):
 
 
 def beam_search(model, ids, max_new_tokens, width):
-    """The likeliest continuations found by keeping the `width` best at each step: a list of (new ids, log-probability), best first.
+    """The `width` likeliest continuations found: a list of (new ids, log-probability), best first.
 
-    A continuation that ends in a stop token is kept as it is. With `width` as large as the number of all continuations
-    nothing is dropped, and the answer is exact.
+    At each step the `width` best beginnings are kept. One that ends in a stop token stays as it is. With `width` as
+    large as the number of all continuations nothing is dropped, and the answer is exact.
     """
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
@@ -102,9 +116,10 @@ def beam_search(model, ids, max_new_tokens, width):
         growing = [beam for beam in beams if beam not in done]
         if not growing:
             break
-        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])           # beams vocab
-        best = log_p.topk(min(width, log_p.shape[-1]))
-        grown = [(new + [i], score + p) for (new, score), values, indices in zip(growing, best.values.tolist(), best.indices.tolist())
-                 for p, i in zip(values, indices)]
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])      # beams vocab
+        grown = []
+        for (new, score), row in zip(growing, log_p):
+            best = row.topk(min(width, len(row)))
+            grown += [(new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())]
         beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
     return beams

@@ -8,7 +8,7 @@
 # **You will build** the draw, temperature, the filters top-k, top-p and min-p, a repetition penalty, the loop that writes text, and beam
 # search, which looks ahead.
 #
-# **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2 hours. The sections on what one prompt can do (9) and on how models fail (10) have no exercises.
+# **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2½ hours. The sections on what one prompt can do (9) and on how models fail (10) have no exercises.
 #
 # First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, stored in 4 bits each and opened here as
 # float32. The same prompt, four ways to pick:
@@ -261,8 +261,8 @@ show(plots.temperatures(sorted_p),
      alt="Probability against rank for four temperatures, both axes logarithmic. Higher temperatures lower the head of the curve and lift its tail of tens of thousands of tokens.")
 
 # %% [markdown]
-# This is the trouble with temperature alone. At $T = 2$ hardly one draw in ten comes from the hundred likeliest tokens. And even at $T = 1$ about one
-# token in four comes from the tail: over a paragraph of fifty tokens that is a dozen steps off the path, each of which the model then has to continue as if it had been meant.
+# This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
+# tail holds three tenths: places like this one are where a text steps off its path, and the model then has to go on as if that had been meant.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
@@ -457,12 +457,13 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
 # %%
 nucleus = {text: int(torch.isfinite(top_p(logits, 0.9)).sum()) for text, logits in next_logits.items()}
 for text, size in nucleus.items():
-    print(f"{text!r}: the nucleus of 0.9 has {size:,} tokens")
+    p = softmax(next_logits[text]).sort(descending=True).values
+    print(f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is {p[0] / p[size - 1]:.0f} times as likely as the last")
 show(plots.nucleus(next_logits, nucleus, 0.9),
      alt="Cumulative probability against number of tokens, logarithmic, for two prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of the story only after hundreds.")
 
 # %% [markdown]
-# The same `p` keeps a handful for one prompt and hundreds for the other. That is its charm; it also shows its weakness: on a flat distribution the last tokens of the nucleus are hundreds of times less likely than the first.
+# The same `p` keeps ten tokens for one prompt and 698 for the other: it adapts. But between its first token and its last there may be a factor of hundreds, as the second number says. One can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -598,21 +599,29 @@ for _t, _k, _p, _m in ((0.6, 9, 0.8, 0.1), (1.7, 12, 0.7, 0.2), (1.3, None, 0.9,
 # %% [markdown]
 # ### Run it on the real model
 #
-# Slide. Grey bars are the model's own probabilities, coloured bars what is left to draw from; a token that was cut is struck through. Type a prompt of your own.
-#
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.widgets import sampling_sliders
-
-sampling_sliders(llm, prompts)
-
-# %% [markdown]
-# If no sliders appear (on paper, or on a page without a kernel), the same picture for three settings:
+# Slide. Grey bars are the model's own probabilities, blue bars what is left to draw from; a token that was cut is struck through. Choose the story prompt, or type one of your own.
+# (On paper, and on a page without a kernel, three settings stand in for the sliders.)
 #
 
 # %%
-chosen = {"T = 0.7, top-k 5": (0.7, 5, None, None), "T = 1, top-p 0.5": (1.0, None, 0.5, None), "T = 1.5, min-p 0.3": (1.5, None, None, 0.3)}
-show(plots.survivors(llm.tokenizer, story, {name: filter_logits(story, *values) for name, values in chosen.items()}),
+from llmlib.widgets import sampling_sliders
+
+def settings_side_by_side(logits, chosen):
+    """One panel for each of `chosen`: {name: the arguments of filter_logits after the logits}."""
+    return plots.survivors(llm.tokenizer, logits, {name: filter_logits(logits, *values) for name, values in chosen.items()})
+
+sure = {"T = 1.5": (1.5,), "T = 1.5, top-k 3": (1.5, 3), "T = 1.5, min-p 0.1": (1.5, None, None, 0.1)}
+show(settings_side_by_side(next_logits[prompts[0]], sure), widget=sampling_sliders(llm, prompts),
+     alt="The twelve likeliest next tokens after 'The capital of France is': the model's probability as a grey bar and what three settings leave as a coloured one. "
+         "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves few.")
+
+# %% [markdown]
+# The same picture for the story, where no token is sure. **Predict** first: does it matter whether the temperature acts before or after a filter?
+#
+
+# %%
+chosen = {"T = 0.7, top-k 5": (0.7, 5, None, None), "T = 1.5, top-p 0.5": (1.5, None, 0.5, None), "T = 1.5, min-p 0.3": (1.5, None, None, 0.3)}
+show(settings_side_by_side(story, chosen),
      alt="For the twelve likeliest next tokens of the story prompt: the model's own probability as a grey bar and, under three settings, what is left to draw from. "
          "Each setting keeps a different number of tokens, and those that are cut are marked with a cross.")
 for name, values in chosen.items():
@@ -620,7 +629,7 @@ for name, values in chosen.items():
           f"in the wrong order (filters, then temperature): {int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}")
 
 # %% [markdown]
-# Top-k does not care about the order, since temperature keeps the ranking. Min-p does: at $T = 1.5$ the tokens have moved closer together, and more of them pass the bar.
+# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and more of them pass the bar.
 # So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. `transformers` agrees with yours:
 #
 
@@ -859,9 +868,26 @@ for name, value in limits.items():
     print(f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new tokens")
 
 # %% [markdown]
+# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats what it was given.
+#
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
 # **Claim.** Small models that always take the likeliest token fall into loops: a phrase that has occurred makes itself likelier.
+#
+# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will see it below). Here is that phrase six times over. **Predict:** how likely are its tokens the first time, the second, the sixth?
+#
+
+# %%
+from llmlib.output_head import token_losses
+
+start, phrase = "In the morning I was in the car.", " I was driving down the highway."
+ids = llm.tokenizer.encode(start + 6 * phrase)
+losses = token_losses(llm(ids)[0, :-1], torch.tensor(ids[1:]))
+copies = losses[len(llm.tokenizer.encode(start)) - 1:].view(6, -1)                  # copy, token of the phrase
+print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p in (-copies.mean(1)).exp().tolist()])
+
+# %% [markdown]
+# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, nothing gets it out.
 #
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
@@ -925,6 +951,33 @@ for _row in range(6):
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# ### Run it on the real model
+#
+# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop faster.
+#
+
+# %%
+def greedy_with_penalty(prompt, n, penalty):
+    ids = llm.tokenizer.encode(prompt)
+    new, cache, start = ids, llm.new_cache(context=len(ids) + n), len(ids)
+    for _ in range(n):
+        logits = repetition_penalty(llm(new, cache)[:, -1], torch.tensor([ids]), penalty)
+        new = [logits.argmax().item()]
+        ids = ids + new
+    return ids[start:]
+
+for penalty in (1.0, 1.1, 1.2):
+    made = greedy_with_penalty("In the morning I", 32, penalty)
+    pairs = list(zip(made, made[1:]))
+    print(f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n")
+
+z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
+for shift in (0, 5):
+    print(f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before {softmax(z + shift)[0, 0]:.3f}, after {softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first")
+
+# %% [markdown]
+# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does:
+# a rule of thumb, not a law. And a text has to repeat its commas and its "the": the penalty counts those too.
 #
 # ## 6.7 Beam search: looking ahead
 #
@@ -983,10 +1036,11 @@ def beam_search(model, ids, max_new_tokens, width):
         growing = [beam for beam in beams if beam not in done]
         if not growing:
             break
-        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])           # beams vocab
-        best = log_p.topk(min(width, log_p.shape[-1]))
-        grown = [(new + [i], score + p) for (new, score), values, indices in zip(growing, best.values.tolist(), best.indices.tolist())
-                 for p, i in zip(values, indices)]
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])      # beams vocab
+        grown = []
+        for (new, score), row in zip(growing, log_p):
+            best = row.topk(min(width, len(row)))
+            grown += [(new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())]
         beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
     return beams
     ### END SOLUTION
@@ -1039,4 +1093,308 @@ check.that(all(a >= b for (_, a), (_, b) in zip(_scores[1], _scores[1][1:])), "c
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# ### Run it on the real model
+#
+# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and twenty steps that is hopeless; beam search looks at a few.
+# The prompt is the opening of Darwin's *Journal of Researches* (1839).
+#
+
+# %%
+lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
+darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic fires of a past age, and the scorching heat")
+beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4)}
+for width, (ids, score) in beams.items():
+    print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
+
+# %% [markdown]
+# ### Why chat models do not use it
+#
+# The wider search has found a likelier text. If likelier were better, it would also write better. **Predict:** how likely for the model are the words that Darwin wrote? As likely as those of beam search, or as those drawn at temperature 1?
+#
+
+# %%
+written = {"Darwin": darwin, "beam search, width 4": beams[4][0], "drawn at T = 1": list(generate(llm, lead, len(darwin), temperature=1.0, seed=1))}
+log_p = {}
+for name, ids in written.items():
+    log_p[name] = -token_losses(llm(lead + ids)[0, len(lead) - 1:-1], torch.tensor(ids))
+    print(f"{name}: {llm.tokenizer.decode(ids)!r}")
+show(plots.likelihoods(log_p),
+     alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so do those drawn at temperature 1.")
+
+# %% [markdown]
+# A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
+# the likeliest text is bland and goes in circles. Where there is one right answer, as in translation, beam search still helps. In a conversation it costs `width` times the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
+#
+# ## 6.8 Quality against diversity
+#
+# **Claim.** Temperature trades one for the other, and the right filter improves the bargain.
+#
+# Ten texts of 16 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the ten texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
+# That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
+#
+
+# %%
+def write(n, steps, seed=0, **settings):
+    """n texts at once, from the story prompt: (ids [n, steps], their log-probabilities [n, steps])."""
+    new = torch.tensor([llm.tokenizer.encode(prompts[1])]).expand(n, -1)
+    cache, generator = llm.new_cache(batch=n, context=new.shape[1] + steps), torch.Generator().manual_seed(seed)
+    ids, log_p = [], []
+    for _ in range(steps):
+        logits = llm(new, cache)[:, -1]
+        new = sample(logits, torch.rand(n, generator=generator), **settings)[:, None]
+        ids.append(new)
+        log_p.append(log_softmax(logits).gather(1, new))
+    return torch.cat(ids, 1), torch.cat(log_p, 1)
+
+curves = {}
+for name, settings in {"temperature alone": {}, "with top-p 0.9": {"top_p": 0.9}, "with min-p 0.1": {"min_p": 0.1}}.items():
+    curves[name] = []
+    for t in ((0.4, 0.7, 1.0, 1.5) if not settings else (1.0, 1.5)):
+        ids, log_p = write(10, 16, temperature=t, **settings)
+        pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
+        curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
+        print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
+show(plots.quality_diversity(curves),
+     alt="Quality against diversity. Along the curve of temperature alone, from 0.4 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.")
+
+# %% [markdown]
+# From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over ten short texts: read the large gaps, not the small ones.)
+#
+# ## 6.9 One prompt, many jobs
+#
+# **Claim.** Nothing but next-token prediction is needed for translation, arithmetic, code or facts: put the job so that its answer is the likely continuation.
+#
+# **Predict** which of these a model of 135 million weights gets right.
+#
+
+# %%
+jobs = {
+    "facts": ("The chemical symbol for gold is", 2),
+    "reasoning": ("All birds have feathers. A robin is a bird. Therefore, a robin has", 2),
+    "code": ("def is_even(n):\n    return", 6),
+    "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
+    "judging": ("Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:", 1),
+    "same, reworded": ("Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:", 1),
+    "translation": ("cheese => fromage\nwater => eau\ndog => chien\nbread =>", 3),
+    "poetry": ("A short poem about the sea:\n\n", 12),
+}
+for job, (text, n) in jobs.items():
+    print(f"{job:<15} {text!r} -> {complete(llm, text, n)!r}")
+
+# %% [markdown]
+# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until one word of the prompt is changed: the wording is part of the program. The French word for bread is *pain*: this model has seen little French. Some prompts show the job by a few examples
+# first, which is called **few-shot** prompting (Brown et al. 2020): no weight changes, the examples only make the right kind of continuation likely.
+#
+# **A chat is a continuation too.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*, in which special tokens say who speaks. The template is plain text around your question:
+#
+
+# %%
+from llmlib import generation
+from llmlib.generation import chat_prompt
+
+question = "What is the capital of Japan?"
+templated = chat_prompt(llm, question)
+print(templated)
+[(_, likeliest, p)] = generation.top_tokens(llm, llm(llm.tokenizer.encode(question))[0, -1], 1)
+print(f"without the template: {complete(llm, question, 8)!r}; likeliest first token {likeliest!r} ({p:.2f})")
+print("with it:             ", repr(complete(llm, templated, 12)))
+
+# %% [markdown]
+# Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it, what the model finds likely after `<|im_start|>assistant` is an answer.
+#
+# ## 6.10 How it fails
+#
+# Each of the following is a failure of language models in general, seen here on a small one: 135 million weights of 4 bits. Models a thousand times as large fail more rarely and in the same ways. All figures below are measured now.
+# The questions go through the model together, padded at the right to one length: no token looks ahead, so padding behind a text cannot change it.
+#
+
+# %%
+def next_probabilities(texts):
+    """Probabilities of the next token after each text, all in one run: [len(texts), vocab]."""
+    rows = [llm.tokenizer.encode(text) for text in texts]
+    longest = max(map(len, rows))
+    logits = llm(torch.tensor([row + [0] * (longest - len(row)) for row in rows]))
+    return softmax(torch.stack([logits[i, len(row) - 1] for i, row in enumerate(rows)]))
+
+def answers(texts):
+    return [llm.tokenizer.decode([i]).strip() for i in next_probabilities(texts).argmax(-1).tolist()]
+
+# %% [markdown]
+# ### Hallucination: an answer to every question
+#
+# "… was born in the year": four people who lived, and four whom we made up. **Predict** what the model says about those.
+#
+
+# %%
+from llmlib.generation import steps
+
+lived = {"Albert Einstein": "1879", "Charles Darwin": "1809", "Isaac Newton": "1642", "Marie Curie": "1867"}      # Newton by the calendar of his day
+invented = ["Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather", "Marit Vanderlinde"]
+for name in [*lived, *invented]:
+    picked = list(steps(llm, llm.tokenizer.encode(f"{name} was born in the year"), 5, temperature=0))
+    year = llm.tokenizer.decode([i for i, _ in picked]).strip()
+    p = math.exp(sum(log_softmax(logits)[i].item() for i, logits in picked))
+    print(f"{name:<20} {year}  the model's own probability {p:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}")
+
+# %% [markdown]
+# Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
+# where there is nothing to know. The probabilities do tell something: high where the answer is right, low where it is made up. Greedy decoding throws that away.
+#
+# ### Spelling and counting: it never saw the letters
+#
+
+# %%
+words = "banana bottle letter kitten cherry coffee apple engine pepper balloon hammer lesson".split()
+often = {word: max(word, key=word.count) for word in words}                         # the letter that occurs most
+tasks = {
+    "first letter": ("The word 'cat' begins with the letter c. The word 'house' begins with the letter h. The word '{w}' begins with the letter", lambda w: w[0]),
+    "second letter": ("cat: the second letter is a\nhouse: the second letter is o\n{w}: the second letter is", lambda w: w[1]),
+    "number of letters": ("The word 'cat' has this many letters: 3\nThe word 'house' has this many letters: 5\nThe word '{w}' has this many letters: ", lambda w: str(len(w))),
+    "count a letter": ("How many p's are in apple? 2\nHow many n's are in banana? 3\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ", lambda w: str(w.count(often[w]))),
+}
+right = {}
+for task, (text, truth) in tasks.items():
+    got = answers([text.format(w=word, c=often[word]) for word in words])
+    right[task] = sum(g == truth(word) for g, word in zip(got, words)) / len(words)
+    print(f"{task:<18} {right[task]:.0%} right;", ", ".join(f"{word}: {g}" for word, g in list(zip(words, got))[:5]))
+always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
+print(f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time")
+show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Twelve words, four questions about their letters"),
+     alt="Share of right answers to four questions about the letters of twelve words: the first letter is known for most words, the second for fewer, and the counts mostly not.")
+
+# %% [markdown]
+# A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
+#
+# ### Arithmetic: one step at a time, or not at all
+#
+# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2, 3 and 4 operations.
+#
+
+# %%
+import random
+
+def sums(steps, n, rng):
+    """n problems such as ("7 - 2 + 3", 8) with that many operations, all results between 0 and 9."""
+    found = []
+    while len(found) < n:
+        value, text, inside = rng.randrange(1, 10), "", True
+        text = str(value)
+        for _ in range(steps):
+            sign, number = rng.choice("+-"), rng.randrange(1, 9)
+            value = value + number if sign == "+" else value - number
+            text, inside = f"{text} {sign} {number}", inside and 0 <= value <= 9
+        if inside:
+            found.append((text, value))
+    return found
+
+examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n7 - 2 = 5\n1 + 6 - 3 + 2 = 6\n4 + 4 = 8\n"
+rng, right = random.Random(6), {}
+for steps_needed in (1, 2, 3, 4):
+    problems = sums(steps_needed, 20, rng)
+    got = answers([f"{examples}{text} = " for text, _ in problems])
+    right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(g == str(value) for g, (_, value) in zip(got, problems)) / len(problems)
+    print(f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right")
+show(plots.shares(list(right), list(right.values()), 0.1, "share of right answers", "Sums of single digits, by number of operations"),
+     alt="Share of right answers to sums with one to four operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.")
+
+# %% [markdown]
+# One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
+# run, and the text becomes their scratch paper.
+#
+# ### Order bias: a multiple choice in which the letter decides
+#
+# Eight questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict.**
+#
+
+# %%
+questions = {
+    "Which of these is an animal?": "dog chair river bread", "Which of these can you eat?": "apple stone window road",
+    "What colour is the sky on a clear day?": "blue red green black", "What do bees make?": "honey milk paper iron",
+    "Which is the largest?": "whale mouse cat ant", "What is the capital of France?": "Paris London Rome Madrid",
+    "Which planet do we live on?": "Earth Mars Venus Saturn", "What is frozen water called?": "ice steam sand oil",
+}
+letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
+picked, right = [0, 0, 0, 0], 0
+for question, options in questions.items():
+    options = options.split()
+    rotated = [options[-r:] + options[:-r] if r else options for r in range(4)]     # the right option stands at place r
+    texts = [question + "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", row)) + "\nAnswer:" for row in rotated]
+    for place, choice in enumerate(next_probabilities(texts)[:, letter_ids].argmax(-1).tolist()):
+        picked[choice] += 1
+        right += choice == place
+print(f"picked A, B, C, D: {picked}; right {right} of {sum(picked)}")
+
+first_words = {question: options.split()[0] for question, options in questions.items()}
+best = []
+for question, options in questions.items():
+    p = next_probabilities([f"Question: {question}\nAnswer: The answer is"])[0]
+    best.append(max(options.split(), key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item()))
+print(f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}")
+show(plots.shares(list("ABCD"), [n / sum(picked) for n in picked], 0.25, "share of questions", "Which letter does it pick? The right one is each letter a quarter of the time"),
+     alt="Share of questions in which the model picks the letter A, B, C or D. It picks A nearly always, though the right option stands at each letter equally often.")
+
+# %% [markdown]
+# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found the same bias in models a hundred times this size. The second line asks the same questions by the probability of the option itself:
+# how a question is put may matter more than what the model knows. Whoever measures a model with multiple choice must rotate the options.
+#
+# ### What is past its training data
+#
+# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does it take today to be? Digits are single tokens here, so the probability of a year is that of its third digit times that of its fourth.
+#
+
+# %%
+third = next_probabilities(["Today's date is January 1, 20"])[0]
+fourth = next_probabilities([f"Today's date is January 1, 20{d}" for d in range(4)])
+digit = [llm.tokenizer.encode(str(d))[0] for d in range(10)]
+by_year = {2000 + 10 * d + e: (third[digit[d]] * fourth[d, digit[e]]).item() for d in range(4) for e in range(10)}
+year = max(by_year, key=by_year.get)
+print(f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: {sum(p for y, p in by_year.items() if y > 2024):.2f}")
+print("The latest version of the iPhone is the iPhone" + complete(llm, "The latest version of the iPhone is the iPhone", 3))
+show(plots.years(by_year, 2024),
+     alt="Probability of each year from 2000 to 2039 as the year of today's date. It rises to a peak in 2023 and drops sharply after 2024.")
+
+# %% [markdown]
+# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards it can only invent, in the tone of the first failure. Giving the model today's facts in its prompt (retrieval) helps; asking it more sternly does not.
+#
+# ## 6.11 Your pieces in the engine
+#
+# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must say the same for the same seed, with or without a cache.
+#
+
+# %%
+from llmlib.course.engine_check import same_ids
+
+mine = llm.using(sampling=sample)
+same_ids(mine, ["The capital of France is", "Water boils at", "def add(a, b):"], max_new_tokens=12)
+ids = llm.tokenizer.encode("The future of AI is")
+settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
+print("your loop and the engine's, same seed:", list(generate(llm, ids, 10, **settings)) == list(generation.generate(mine, ids, 10, **settings)))
+
+# %% [markdown]
+# ## What you have now
+#
+# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it so.
+# - Temperature divides logits. At 0 only the largest is left; above 1 the tail of tens of thousands takes over.
+# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Temperature comes first, and the order matters.
+# - Generation is a loop: run, sample, append; three stops; one token at a time, hence streaming.
+# - The likeliest text is not the best one: greedy and beam search are dull and repeat themselves.
+# - Every job is a continuation, and so is every failure: the model says what is likely, not what is so.
+#
+# **The road so far:** text → ids (1) → vectors (2) → attention (3) in layers (4) → logits (5) → **the next id (6)** → and again. Notebook 7 makes it fast.
+#
+# ### Three questions to think about
+#
+# 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
+# 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
+# 3. A speech recogniser listens to its own guess before it writes the next word. Would beam search help there more than in a chat? Why?
+#
+# ### Papers
+#
+# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): nucleus sampling
+# - Fan et al. 2018, *Hierarchical Neural Story Generation*, [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k
+# - Nguyen et al. 2024, *Min-p Sampling*, [arXiv:2407.01082](https://arxiv.org/abs/2407.01082)
+# - Keskar et al. 2019, *CTRL*, [arXiv:1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
+# - Brown et al. 2020, *Language Models are Few-Shot Learners*, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165)
+# - Zheng et al. 2023, *Large Language Models Are Not Robust Multiple Choice Selectors*, [arXiv:2309.03882](https://arxiv.org/abs/2309.03882)
 #
