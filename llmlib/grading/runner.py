@@ -7,6 +7,7 @@ the submission is executed, imported or unpickled in this process.
 import ast
 import builtins
 import contextlib
+import re
 import signal
 import time
 
@@ -113,12 +114,14 @@ def _run(learner, exercise):
     try:
         learner.begin(exercise.off)
         with _alarm(min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))):
-            exec(compile(exercise.full, f"<test_{exercise.name}>", "exec"), Names(learner.call))  # our own source
+            exec(compile(exercise.full, _file(exercise), "exec"), Names(learner.call))  # our own source
         learner.end()
     except Mistake as mistake:
         named, message = True, str(mistake)
+        if _hidden(exercise, mistake):
+            message = message.split(" (got ")[0]
     except LearnerError as error:
-        message = _words(learner, exercise.name, error)
+        message = _words(learner, exercise, error)
     except Exceeded as limit:
         message = str(limit)
         learner.stop()
@@ -134,19 +137,37 @@ def _run(learner, exercise):
     return named, message
 
 
-def _words(learner, name, error):
-    """An exception of the learner's in one sentence."""
-    kind, text, place = error.told or ("", str(error), "")
-    if not kind or text.endswith("write this one yourself"):
+def _words(learner, exercise, error):
+    """An exception of the learner's in one sentence; without its text where the input was a hidden one."""
+    if error.told is None:
+        return str(error)
+    kind, text, place = error.told
+    place = f" ({place})" if re.fullmatch(r"[\w ]{1,60}, line \d+", place) else ""
+    if text == sentence(next((name for name in exercise.off if name in text), "")):
         return text
+    if _hidden(exercise, error):
+        return f"your code raised an exception on an input of the hidden tests{place}"
     if kind == "NotImplementedError":
-        return f"`{name}` is not written yet"
-    failed = next((each for number, each in learner.errors.items() if learner.job.cells[number][0] == name), None)
+        return f"`{exercise.name}` is not written yet"
+    failed = next(
+        (each for number, each in learner.errors.items() if learner.job.cells[number][0] == exercise.name), None
+    )
     if kind == "NameError" and failed:  # its cell broke off before it was defined
         kind, _, text, place = failed
-    if kind == "NameError" and not place:  # there is no such function
-        return text
-    return f"your code raised {kind}: {text}" + (f" ({place})" if place else "")
+    return f"your code raised {kind}: {text}{place}" if place else text or kind
+
+
+def _hidden(exercise, error):
+    """Was the test cell in its hidden part when it raised `error`?"""
+    begin, line, at = exercise.full.find("### BEGIN HIDDEN TESTS"), 0, error.__traceback__
+    while at:
+        line = at.tb_lineno if at.tb_frame.f_code.co_filename == _file(exercise) else line
+        at = at.tb_next
+    return begin >= 0 and line > exercise.full[:begin].count("\n")
+
+
+def _file(exercise):
+    return f"<test_{exercise.name}>"
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ INSTALL = (
     "install bubblewrap (Debian, Ubuntu: `apt install bubblewrap`; Fedora: `dnf install bubblewrap`; "
     "macOS and Windows: grade inside Linux or WSL)"
 )
+OPEN = ("data", "plots")  # folders of llmlib that a learner's process may read: no answers in them
 START_SECONDS = 120  # for torch and the model to load
 KILL_SECONDS = 20
 
@@ -58,10 +59,17 @@ def command():
             line += ["--ro-bind", prefix, prefix]
         if here.is_relative_to(prefix):  # llmlib is installed there: its source is the answers
             line += ["--tmpfs", str(here), "--remount-ro", str(here)]
-    line += ["--dir", "/course", "--ro-bind", str(here), "/course/llmlib"]
-    line += ["--ro-bind", str(here / "data"), "/course/data"]
+    line += ["--dir", "/course", "--dir", "/course/open", "--ro-bind", str(here), "/course/llmlib"]
+    for name in OPEN:
+        line += ["--ro-bind", str(here / name), f"/course/open/{name}"]
     line += ["--ro-bind-try", str(assets.cache_folder()), "/course/cache", "--setenv", "LLMLIB_CACHE", "/course/cache"]
-    for name, value in {"HOME": "/tmp", "USER": "learner", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}.items():
+    for name, value in {
+        "HOME": "/tmp",
+        "USER": "learner",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+    }.items():
         line += ["--setenv", name, value]
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # one thread: threads do not survive a fork
         line += ["--setenv", name, "1"]

@@ -29,6 +29,7 @@ def serve(sock):
     sys.modules["__main__"] = main
     main.__dict__.update(get_ipython=lambda: SHELL, display=lambda *_, **__: None)
     warnings.simplefilter("ignore")
+    sys.path.insert(0, os.getcwd())
     sys.setrecursionlimit(3000)
     for number, (title, source) in enumerate(job["cells"]):
         if number not in job["skip"]:
@@ -76,7 +77,10 @@ class _Shell:
     """What `get_ipython()` gives: magics do nothing, and the body of a cell magic such as %%time runs as it is."""
 
     def run_cell_magic(self, name, line, body):
-        if name in ("time", "timeit", "capture", "prun"):
+        if name == "writefile":
+            with open(line.split()[-1], "w") as file:
+                file.write(body)
+        elif name in ("time", "timeit", "capture", "prun"):
             exec(compile(plain(body), f"<%%{name}>", "exec"), sys.modules["__main__"].__dict__)
 
     def __getattr__(self, name):

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import stat
+import symtable
 from dataclasses import dataclass
 
 from llmlib.course import cells as course
@@ -116,34 +117,34 @@ def plan(notebook, handed_in):
 
 
 def _wanted_demos(rows, trusted):
-    """Demonstrations that define a global name which the learner's code reads and nothing else defines."""
+    """Demonstrations that define a global name which the learner's functions read and nothing else defines."""
     read, bound = set(), set()
     for *_, source, mine in rows:
         found = _names(source)
         read |= found[0] if mine else set()
         bound |= found[1]
     wanted, left = [], [(n, each.source) for n, each in enumerate(trusted) if course.kind(each) == "demo"]
-    for number, source in reversed(left):  # later ones may need earlier ones
+    for number, source in reversed(left):
         reads, binds = _names(source)
         if (read - bound) & binds:
             wanted.append((number, 0, f"demonstration {number + 1}", source, False))
-            read |= reads
-            bound |= binds
+            read, bound = read | reads, bound | binds
     return wanted
 
 
 def _names(source):
-    """(names read anywhere, names bound at the top level) of a cell."""
-    tree = _parsed(source)
-    if tree is None:
+    """(global names that a cell's functions read, names that it binds at the top level)."""
+    try:
+        table = symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(), set()
-    reads = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
-    binds = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    binds |= {each.name for each in tree.body if isinstance(each, (ast.FunctionDef, ast.ClassDef))}
-    for each in ast.walk(tree):
-        if isinstance(each, (ast.Import, ast.ImportFrom)):
-            binds |= {(alias.asname or alias.name).split(".")[0] for alias in each.names}
-    return reads, binds
+    reads, todo = set(), [each for each in table.get_children() if not each.get_name().endswith(("comp", "genexpr"))]
+    while todo:
+        scope = todo.pop()
+        reads |= {each.get_name() for each in scope.get_symbols() if each.is_global() and each.is_referenced()}
+        todo += scope.get_children()
+    bound = (each for each in table.get_symbols() if each.is_assigned() or each.is_imported() or each.is_namespace())
+    return reads, {each.get_name() for each in bound}
 
 
 def _parsed(source):

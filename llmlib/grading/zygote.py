@@ -18,6 +18,7 @@ import socket
 
 LEARNER = 60001  # the uid inside when the grader is root
 MB = 1 << 20
+LAZY = ("plots", "widgets", "cli")  # slow to import, of no use to an exercise
 LIMITS = {
     resource.RLIMIT_AS: 4096 * MB,
     resource.RLIMIT_CPU: 600,  # seconds; the runner's own limits are tighter
@@ -68,8 +69,8 @@ def load(modules):
     off.operators()
 
     torch.set_num_threads(1)
-    names = [f"llmlib.{each.name}" for each in pkgutil.iter_modules(llmlib.__path__)] + ["llmlib.course.check"]
-    for name in [*names, *modules]:
+    names = [f"llmlib.{each.name}" for each in pkgutil.iter_modules(llmlib.__path__) if each.name not in LAZY]
+    for name in [*names, "llmlib.course.check", *modules]:
         with contextlib.suppress(Exception):  # a module that is not there fails in the learner's cell, with its message
             importlib.import_module(name)
     if "llmlib.pretrained" in modules:
@@ -147,6 +148,8 @@ def _serve(handle, jail):
 
 
 def _limit():
+    with open("/proc/self/oom_score_adj", "w") as file:  # when memory runs out, this one goes first
+        file.write("1000")
     for kind, value in LIMITS.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -162,8 +165,9 @@ def _enter():
     with open("/proc/sys/user/max_user_namespaces", "w") as file:
         file.write("0")
     _mount("tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k")  # no reading of answers; what is imported stays imported
-    os.mkdir("/course/llmlib/data")
-    _mount("/course/data", "/course/llmlib/data", "", BIND)
+    for name in os.listdir("/course/open"):
+        os.mkdir(f"/course/llmlib/{name}")
+        _mount(f"/course/open/{name}", f"/course/llmlib/{name}", "", BIND)
     _mount("", "/course/llmlib", "", REMOUNT | READ_ONLY | NO_SUID | NO_DEV)
     for folder in ("/tmp", "/dev/shm"):  # noqa: S108
         _mount("tmpfs", folder, "tmpfs", NO_SUID | NO_DEV, "size=256m,nr_inodes=4096,mode=0700")

@@ -1,0 +1,163 @@
+"""One run of the grader over a class in which nearly everyone is hostile; then what must hold for each of them."""
+
+import hashlib
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from attacks import corpus
+
+from llmlib.course import cells
+from llmlib.grading import batch
+from llmlib.grading.gradebook import Book
+from llmlib.grading.learner import Limits
+from llmlib.grading.runner import Runner
+
+pytestmark = pytest.mark.security
+LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
+HONEST = ("a-honest", "z-honest")
+NOTEBOOKS = {"target": corpus.TARGET}
+
+
+def make_course(course, attacks, port):
+    """A course folder with its submissions; returns the files that no attack may touch, each with its hash."""
+    places = {"COURSE": course, "REPO": cells.ROOT, "PORT": port, "MARK": course.parent.name, "SECRET": corpus.SECRET}
+    for name in ("source/target/target.py", "secret.txt", "nbgrader_config.py", "victim/data.txt"):
+        (course / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / name).write_text((corpus.HERE / "target.py").read_text() if "source" in name else corpus.SECRET)
+    for student in HONEST:
+        submission = corpus.Submission(course / "submitted" / student / "target", places)
+        submission.solve()
+        submission.write()
+    for attack in attacks:
+        submission = corpus.Submission(course / "submitted" / attack.student / "target", places)
+        attack.make(submission)
+        submission.write()
+    return hashes(course)
+
+
+def hashes(course):
+    """{path: hash} of all files that were there before grading."""
+    found = {}
+    for path in sorted(course.rglob("*")):
+        here = path.relative_to(course).parts[0]
+        if (
+            here not in ("gradebook.db", "autograded", "feedback", "results")
+            and path.is_file()
+            and not path.is_symlink()
+        ):
+            found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def processes():
+    """The ids of processes of the sandbox's user, or whose command line carries our marker."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"llmlib.grading import zygote" in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+class Listener:
+    """Counts connections to a port of loopback."""
+
+    def __init__(self):
+        self.server, self.connections = socket.create_server(("127.0.0.1", 0)), 0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server.getsockname()[1]
+
+    def _listen(self):
+        while True:
+            try:
+                self.server.accept()[0].close()
+            except OSError:
+                return
+            self.connections += 1
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(results by student, scores in the gradebook, the course, was any file touched, connections, processes left)."""
+    course, listener = tmp_path_factory.mktemp("class") / "course", Listener()
+    before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
+    os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
+    try:
+        with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
+            tasks = batch.find(course / "submitted", NOTEBOOKS)
+            results = batch.Results(course / "results")
+
+            def make_runner(notebooks):
+                return Runner(notebooks, limits=LIMITS)
+
+            rows = {
+                task.student: result
+                for task, result in batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course)
+            }
+            scores = book.scores("target")
+    finally:
+        del os.environ["A_SECRET_OF_THE_GRADER"]
+        listener.server.close()
+    return {
+        "rows": rows,
+        "scores": scores,
+        "course": course,
+        "touched": {path for path, digest in before.items() if hashes(course).get(path) != digest},
+        "new": hashes(course).keys() - before.keys(),
+        "connections": listener.connections,
+        "left": processes() - running,
+    }
+
+
+def total(result):
+    return sum(test["points"] for test in result["tests"].values())
+
+
+@pytest.mark.parametrize("attack", corpus.ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.title}")
+def test_what_must_hold(run, attack):
+    result = run["rows"][attack.student]
+    assert ("fault" not in result) == attack.graded, result
+    if attack.graded:
+        assert total(result) == attack.points, result
+        assert sum(run["scores"][attack.student].values()) == attack.points
+    assert corpus.SECRET not in str(result)
+    page = run["course"] / "feedback" / attack.student / "target" / "target.html"
+    if page.exists():
+        text = page.read_text()
+        assert corpus.SECRET not in text or attack.kind == "leak"  # there it stands in the learner's own code
+        assert "<script" not in text and "<img" not in text
+        assert "HIDDEN" not in text and "dim names the axis (" not in text
+
+
+@pytest.mark.parametrize("student", HONEST)
+def test_honest_neighbours_keep_their_points(run, student):
+    assert total(run["rows"][student]) == 10
+    assert sum(run["scores"][student].values()) == 10
+
+
+def test_every_submission_has_its_row(run):
+    assert run["rows"].keys() == {attack.student for attack in corpus.ATTACKS} | set(HONEST)
+
+
+def test_no_file_outside_was_touched(run):
+    assert not run["touched"] and not run["new"]
+
+
+def test_no_connection_was_made(run):
+    assert run["connections"] == 0
+
+
+def test_no_process_is_left(run):
+    assert not run["left"]
+
+
+def test_the_corpus_is_large_enough():
+    assert len([attack for attack in corpus.ATTACKS if attack.kind != "honest"]) >= 60
