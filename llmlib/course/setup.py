@@ -20,15 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
-NOT_FOR_LEARNERS = ["nbgrader.server_extensions." + tool for tool in ("formgrader", "assignment_list", "course_list")]
-SERVER = {
-    "ServerApp.root_dir": ROOT / "notebooks",
-    "ServerApp.jpserver_extensions": dict.fromkeys([*NOT_FOR_LEARNERS, "notebook", "jupyter_lsp"], False),
-    "LabApp.app_settings_dir": ROOT / "llmlib" / "course" / "lab",  # no news pop-up, no instructor's menus
-    "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-    "KernelManager.transport_encryption": "auto",
-    "Application.log_level": "ERROR",
-}
+SETTINGS = ROOT / "llmlib" / "course" / "lab"  # no pop-ups, no instructor's menus, a fast start
 TESTS = (  # side by side what only computes; alone what measures time or drives a browser
     ["-n", "2", "--dist", "loadfile", "-m", "unit or graders or nbval"],
     ["-m", "nbgrader or security or browser"],
@@ -64,7 +56,7 @@ def set_up(wanted, here=False):
 
 def open_lab(python, words):
     """Replace this process by JupyterLab, serving notebooks/. Raises SystemExit with one sentence."""
-    command = [python, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in SERVER.items())]
+    command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
     port = os.environ.get("PORT", "")
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -116,7 +108,9 @@ def _refuse_used(port):
 
 def _become(command):
     command = [str(word) for word in command]
-    os.chdir(ROOT / "notebooks")  # the root's nbgrader_config.py is the instructor's
+    os.chdir(ROOT / "notebooks")  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
+    more = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
     if os.name == "nt":
         return subprocess.call(command)
     os.execv(command[0], command)

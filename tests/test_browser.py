@@ -1,0 +1,137 @@
+"""JupyterLab as `make lab` opens it, in a real browser: notebook 1 shows, runs, and Validate names a mistake."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from llmlib.course import cells
+from llmlib.course.cells import ROOT
+
+pytestmark = pytest.mark.browser
+NAME = "01_tokens"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+MINUTES = 60_000  # in the milliseconds that Playwright counts in
+WRONG_MERGE = '''def merge(ids, pair, new_id):
+    out = []
+    for i, token in enumerate(ids):  # overlapping pairs
+        out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
+    return out'''
+
+
+def solved(**replace):
+    """Notebook 1 as released, with every exercise solved but for those in `replace`."""
+    solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises} | replace
+    node = nbformat.read(ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
+    for cell in node.cells:
+        if cells.kind(cell) == "solution":
+            cell.source = solutions[cells.grade_id(cell)]
+    return node
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that `make lab` serves; its notebooks are copies, so that nothing here is changed."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
+    nbformat.write(solved(), folder / "right.ipynb")
+    nbformat.write(solved(merge=WRONG_MERGE), folder / "wrong.ipynb")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = f"--ServerApp.root_dir={folder} --IdentityProvider.token=secret"
+    environment = {**os.environ, "PORT": str(port), "BROWSER": "0", "JUPYTER_DATA_DIR": str(folder / ".jupyter")}
+    command = ["make", "lab", f"PYTHON={sys.executable}", f"ARGS={words}"]
+    log = (folder / "lab.log").open("w+")
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_until_served(f"http://127.0.0.1:{port}/login", server, folder / "lab.log")
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def _wait_until_served(address, server, log, seconds=120):
+    for _ in range(10 * seconds):
+        assert server.poll() is None, log.read_text()
+        try:
+            return urllib.request.urlopen(address, timeout=5)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"not served within {seconds} s: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def page():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(1 * MINUTES)
+        yield page
+        browser.close()
+
+
+def _open(page, address):
+    page.goto(address)
+    page.add_locator_handler(
+        page.locator(".jp-Dialog", has_text="Select Kernel"),
+        lambda dialog: dialog.locator("button.jp-mod-accept").click(),
+    )
+    page.locator(".jp-NotebookPanel:visible").wait_for(timeout=2 * MINUTES)
+    _wait_until_idle(page)
+
+
+def _wait_until_idle(page):
+    idle = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.wait_for(state="attached", timeout=5 * MINUTES)
+
+
+def _validate(page):
+    page.locator(".jp-NotebookPanel:visible .validate-button").click()
+    dialog = page.locator(".jp-Dialog", has_text="Validation Results")
+    dialog.wait_for(timeout=5 * MINUTES)
+    text = dialog.inner_text()
+    dialog.locator("button.jp-mod-accept").click()
+    return text
+
+
+def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
+    _open(page, lab.format(f"{NAME}.ipynb"))
+    title = re.sub(r"^#\s*", "", cells.load(NAME).cells[0].source.splitlines()[0])
+    expect(page.locator(".jp-NotebookPanel:visible h1").first).to_contain_text(title)
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0
+
+
+def test_all_cells_of_the_solved_notebook_run(lab, page):
+    _open(page, lab.format("right.ipynb"))
+    page.locator(".jp-NotebookPanel:visible").get_by_title("Restart the kernel and run all cells").first.click()
+    page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
+    last = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-InputPrompt").last
+    expect(last).to_have_text(re.compile(r"\[\d+\]:"), timeout=5 * MINUTES)
+    _wait_until_idle(page)
+    panel = page.locator(".jp-NotebookPanel:visible")
+    assert panel.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+
+def test_validate_passes_a_right_merge(lab, page):
+    _open(page, lab.format("right.ipynb"))
+    assert "Your notebook passes all the tests" in _validate(page)
+
+
+def test_validate_names_the_mistake_of_a_wrong_merge(lab, page):
+    _open(page, lab.format("wrong.ipynb"))
+    said = _validate(page)
+    assert "Mistake: " in said and "left to right" in said
+    assert "check.py" not in said  # the learner reads the sentence, not our frames
