@@ -51,8 +51,8 @@ print("\nThe capital of France is" + complete(model, "The capital of France is",
 # looks up a vector (notebook 2), thirty layers rework the vectors (3 and 4), the last vector is compared with every token
 # of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This notebook is about what comes before and after.
 #
-# Explanations of this example often print P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
-# model; another model has another.
+# The tutorial that this course grew out of prints P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
+# model, 0.773; another model has another.
 #
 # **Predict:** "What is machine learning?" is a complete question. What is the likeliest *next token*: a definition, the word "Machine", something else?
 
@@ -86,7 +86,7 @@ for ability, prompt in prompts.items():
 # Which units should get a number?
 #
 # - **Words?** Then every name, typo and compound that was not in the list is unknown.
-# - **Characters?** Unicode has more than 150,000 of them, most of them rare.
+# - **Characters?** Unicode has well over 100,000 of them, most of them rare.
 # - **Bytes?** Every text is a sequence of bytes, in the encoding UTF-8, and there are only 256. Nothing is ever unknown. But texts get
 #   long, and a model pays for each position.
 #
@@ -252,7 +252,8 @@ for _ in range(40):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train by hand, three times: count, take a pair with the highest count, merge. (Here `max` takes the first on a tie.)
+# Train by hand, three times: count, take a pair with the highest count, merge. In the second round (97, 98) and (256, 97) are equally common,
+# and `max` takes whichever comes first.
 
 # %%
 ids = list("aaabdaaabac".encode("utf-8"))
@@ -275,7 +276,7 @@ for new_id in [256, 257, 258]:
 print(split("Hello, world! It's 2 dogs' 10 bones."))
 
 # %% [markdown]
-# **Ties.** Several pairs may be equally common. Any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the
+# **Ties.** Several pairs may be equally common, as you saw. Any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the
 # `tokenizers` package, so that your merges can be compared with its own.
 
 # %% nbgrader={"grade": false, "grade_id": "given_commonest", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -438,14 +439,16 @@ for size in sizes:
     for label, text in texts.items():
         curves[label].append(1000 * len(tokenizer.encode(text)) / len(text.encode("utf-8")))
 show(vocabulary_against_length(sizes, curves),
-     alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English and Python fall "
-         "fastest, the first merges help most, and Russian and Chinese stay far above them.")
+     alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English falls below 500 "
+         "with the first 256 merges and then ever more slowly; German and Python lie above it; Russian and Chinese stay at 1,000 "
+         "until beyond 8,000 tokens.")
 for label in texts:
     print(f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per 1,000 bytes")
 
 # %% [markdown]
-# The first merges shorten most, and each doubling of the vocabulary saves less. The merges were learned on mostly English web pages, and it
-# shows: other scripts gain far less. A vocabulary is not free either: each token needs a vector of its own in the model.
+# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese thousands of merges change
+# nothing: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes were rare in it. A vocabulary is not
+# free either: each token needs a vector of its own in the model.
 
 # %%
 config = model.config
@@ -539,8 +542,9 @@ for _ in range(3):
 coloured_tokens([(label, [gpt2.token_bytes(i) for i in gpt2.encode(text)]) for label, text in texts.items()])
 
 # %% [markdown]
-# English words are one token each, with the space in front. German falls into syllables, Russian nearly into letters, and many
-# Chinese characters into pieces of a character. In the program, GPT-2 spends a token on almost every space of the indentation.
+# Nearly every English word is one token, with the space in front. German falls into syllables, Russian into letters and halves of
+# letters, and most Chinese characters into pieces. In the program, GPT-2 spends a token on almost every space of the indentation. One
+# article of law is 33 tokens in English and 172 in Russian: more time, more money where tokens are sold, and less of it fits into a model's context.
 #
 # Try a text of your own, and both tokenizers:
 
@@ -621,7 +625,7 @@ for _ in range(20):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# An encoder without a decoder cannot be checked. The tutorial that this course grew out of says that GPT-2's ids of "The future of AI is" are
+# An encoder without a decoder cannot be checked. The same tutorial says that GPT-2's ids of "The future of AI is" are
 # `[464, 2003, 286, 7590, 318]`, and those of "What is machine learning?" are `[2061, 318, 4572, 4673, 30]`. **Predict** whether they are.
 # `canonical` gives GPT-2's merges as pairs of ids, and the number that GPT-2 uses for each of ours.
 
@@ -642,7 +646,7 @@ print("GPT-2's second list, read by SmolLM2:", repr(model.tokenizer.decode([2061
 # A model makes one token at a time, and a chat window shows each at once. But a token may end inside a character.
 
 # %%
-ids = gpt2.encode("Good 🙂!")
+ids = gpt2.encode("Good 🦊!")
 print(ids, [gpt2.token_bytes(i) for i in ids])
 print("token by token:", [gpt2.decode([i]) for i in ids])
 
@@ -752,12 +756,12 @@ order = ["English prose", "Python", "French", "German", "Russian", "Arabic", "Ch
 rows = [(label, *(len(samples[label].encode("utf-8")) / len(tokenizer.encode(samples[label])) for tokenizer in (gpt2, model.tokenizer)))
         for label in order]
 show(bytes_per_token(rows),
-     alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose is far ahead with more than "
-         "four bytes per token; other languages and scripts get between one and three, digits with SmolLM2 exactly one.")
+     alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose leads with 4.4 in both, "
+         "then French with 3.1; Chinese and emoji have about 1.5. SmolLM2 is ahead on Python, Russian and Hindi, and has one byte per digit.")
 
 # %% [markdown]
-# The same article of law costs a reader of Hindi several times the tokens it costs a reader of English: more time, more money where tokens are sold, and less
-# of it fits into a context. Nothing in the language causes this. The training text of the tokenizer does.
+# Per byte, English is cheapest in both. SmolLM2's tokenizer does much better than GPT-2's on Python, Russian and Hindi;
+# its digits are one token each, on purpose. Nothing in a language causes these differences. The training text of the tokenizer does.
 #
 # **The same word, different tokens.** Predict how many tokens "strawberry" has.
 
@@ -784,7 +788,7 @@ for word in ["cat", "banana", "strawberry"]:
 # %%
 examples = 'The letter n occurs 1 time in the word "lemon".\nThe letter t occurs 2 times in the word "kitten".\n'
 digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f", "giraffe"), ("p", "pepper")]:
+for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f", "giraffe"), ("s", "mississippi")]:
     logits = model(model.tokenizer.encode(examples + f'The letter {letter} occurs in the word "{word}" '))[0, -1]
     print(f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}")
 

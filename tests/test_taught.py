@@ -3,7 +3,7 @@ import pytest
 import torch
 from test_engine import llama
 
-from llmlib import embeddings, generation, pretrained, sampling
+from llmlib import embeddings, generation, pretrained, sampling, tokens
 from llmlib.course import cells
 
 pytestmark = pytest.mark.unit
@@ -68,3 +68,20 @@ HEADS = torch.randn(2, 3, 7, 16, generator=torch.Generator().manual_seed(3))
 def test_embeddings(function, arguments):
     taught, ours = solved("02_embeddings")[function](*arguments), getattr(embeddings, function)(*arguments)
     assert taught == ours if isinstance(ours, list) else torch.equal(taught, ours)
+
+
+TOKEN_TEXT = "It's 2 o'clock in Zürich, isn't it?  Über 40 語 🦊🙂!\n\tlower lowest newer newest tokens tokenized " * 3
+
+
+def test_tokens():
+    taught = solved("01_tokens")
+    ids = list(TOKEN_TEXT.encode())
+    assert taught["count_pairs"](ids) == tokens.count_pairs(ids)
+    assert taught["merge"](ids, (101, 114), 256) == tokens.merge(ids, (101, 114), 256)
+    tokenizer = tokens.Tokenizer(tokens.train_bpe(TOKEN_TEXT, 330))
+    merges, _ = tokens.canonical(tokenizer)
+    assert taught["train_bpe"](TOKEN_TEXT, 330) == merges
+    encoded = tokenizer.encode(TOKEN_TEXT)
+    assert taught["encode"](TOKEN_TEXT, merges) == encoded
+    assert taught["decode"](encoded, merges) == tokenizer.decode(encoded) == TOKEN_TEXT
+    assert taught["stream_decode"](encoded, merges) + [""] == list(tokenizer.stream(encoded))

@@ -43,7 +43,7 @@ def bytes_per_token(rows):
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.set(xlabel="bytes of text per token (more is shorter)", title="What one token carries")
+    ax.set(xlabel="bytes of text per token (longer bar: fewer tokens for the same text)", title="What one token carries")
     ax.legend(loc="lower right")
     return fig
 
@@ -58,5 +58,5 @@ def vocabulary_against_length(sizes, curves):
     ax.minorticks_off()
     ax.set(xlabel="vocabulary size (tokens)", ylabel="tokens per 1,000 bytes of text", ylim=(0, 1050),
            title="A larger vocabulary makes a shorter sequence")
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig
