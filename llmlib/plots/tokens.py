@@ -15,7 +15,7 @@ def token_text(token):
     try:
         return token.decode("utf-8").replace("\n", "⏎\n")
     except UnicodeDecodeError:
-        return "‹" + token.hex(" ") + "›"
+        return "‹" + token.hex(" ").replace(" ", "\N{NO-BREAK SPACE}") + "›"
 
 
 def coloured_tokens(rows):
@@ -43,7 +43,7 @@ def bytes_per_token(rows):
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.set(xlabel="bytes of text per token (longer bar: fewer tokens for the same text)", title="What one token carries")
+    ax.set(xlabel="bytes of text per token (longer: fewer tokens for the same text)", title="What one token carries")
     ax.legend(loc="lower right")
     return fig
 
