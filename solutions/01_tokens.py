@@ -843,7 +843,7 @@ from dataclasses import replace
 from llmlib.course.engine_check import same_ids
 
 engine = replace(model, tokenizer=mine_smollm2)
-same_ids(engine, ["The capital of France is", "def add(a, b):\n    return", "Der Himmel ist heute 🙂"], max_new_tokens=12);
+agreed = same_ids(engine, ["The capital of France is", "def add(a, b):\n    return", "Der Himmel ist heute 🙂"], max_new_tokens=12)
 
 # %% [markdown]
 # ## Recap
