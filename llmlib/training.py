@@ -79,7 +79,7 @@ def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
 
     The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take smaller steps.
     """
-    peak = peak or min(0.01, 0.6 / config.d_model)
+    peak = peak or min(0.02, 0.32 / config.d_model)
     matrices, vectors = ([t for t in tensors(weights) if (t.dim() == 2) is two] for two in (True, False))
     optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
                                   lr=peak, betas=(0.9, 0.95), fused=True)

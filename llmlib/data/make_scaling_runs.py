@@ -15,7 +15,7 @@ from llmlib.data import SCALING_RUNS, scaling_runs, stories
 
 SIZES = (16, 24, 32, 48, 64, 96, 128, 192)          # d_model; two layers each
 STEPS = 400                                         # of 8 windows of 256 tokens: 819,200 training tokens
-TRAINING_STORIES, TOKENIZER_STORIES = 1400, 256     # the first of the training part
+TRAINING_STORIES, TOKENIZER_STORIES = 1500, 256     # the first of the training part
 HEADER = "d_model,seed,parameters,tokens,loss,cpu_seconds\n"
 
 

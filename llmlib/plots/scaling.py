@@ -1,5 +1,8 @@
 """Pictures of notebook 7's second half: a loss curve that grows while a model trains, scaling laws, emergence."""
+import io
+
 import numpy as np
+from IPython.display import display
 
 from llmlib.plots import BLUE, COLOURS, GREEN, GREY, LINES, MARKERS, ORANGE, RED, figure
 
@@ -45,3 +48,15 @@ def emergence(accuracy, lengths):
     axes[1].set(xlabel="model, small to large", ylabel="chance that all are right", ylim=(0, 1), title="an all-or-nothing metric")
     axes[1].legend()
     return fig
+
+
+def growing(alt):
+    """A place in the notebook for a figure that is drawn again and again: returns the function that draws one there."""
+    handle = display({"text/plain": alt}, raw=True, display_id=True)
+
+    def draw(fig):
+        picture = io.BytesIO()
+        fig.savefig(picture, format="png", metadata={"Software": None})
+        handle.update({"image/png": picture.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+    return draw
