@@ -99,8 +99,8 @@ show(plots.gradients(curves), alt="Gradient norm against steps back, log scale. 
      "LSTM to about 1e-12, attention stays level near 1e-2.")
 
 # %% [markdown]
-# The RNN keeps 0.45 of the signal a step: after 50 steps, nothing that float arithmetic could tell from zero. (With
-# larger $U$ it explodes instead; Pascanu et al. 2013 show why there is hardly anything in between.) The LSTM
+# The RNN keeps less than half of the signal a step: after 50 steps it is lost in the rounding of everything nearer.
+# (With larger $U$ it explodes instead; Pascanu et al. 2013 show why there is hardly anything in between.) The LSTM
 # (Hochreiter & Schmidhuber 1997), built to cure this, fades more slowly, and training can improve it, but it fades.
 # Attention is level: **step 50 is one step away, like step 1**. It is not loud, since the last token divides its
 # attention among 51, but distance costs nothing.
@@ -133,14 +133,15 @@ def milliseconds(read, x, repeats=4):
 texts = [torch.randn(1, seq, d_model) for seq in lengths]
 curves = {name: [milliseconds(make(d_model), x) for x in texts] for name, make in (("RNN", rnn), ("attention", attention_layer))}
 show(plots.times(lengths, curves), alt="Time of one training step against text length, both axes logarithmic: the RNN's line lies "
-     "several times above attention's at every length.")
+     "above attention's, and the gap narrows as the text grows.")
 print(f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long")
 
 # %% [markdown]
-# More work in less time, and that on a laptop. On a GPU, which is thousands of processors, the gap is far wider, and
-# it decided the matter: models are as good as the amount of text they could be trained on. The price stands in the
-# table, too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4
-# shows from which length on that term rules.
+# Three to ten times the multiplications, and done sooner, even on a laptop. On a GPU, which is thousands of
+# processors that all want work at once, the gap is far wider, and it decided the matter: what can be trained on more
+# text gets better. The price stands in the table, too: attention's count has a term with seq², so twice the text
+# costs more than twice the work, and the RNN catches up on long texts. Notebook 4 shows from which length on that
+# term rules.
 #
 # ## 2 · Attention by hand, on three tokens
 #
@@ -358,6 +359,10 @@ print("yours:              ", repr(complete(model.using(attention=scaled_dot_pro
 print("divided by √d_model:", repr(complete(model.using(attention=divided_by_sqrt_d_model), prompt, 8)))
 
 # %% [markdown]
+# It breaks. The trained weights count on scores of a certain spread; with a third of it every head looks a little at
+# everything and finds nothing. (A model *trained* with the other divisor would learn larger weights to make up for
+# it. A convention is harmless until two programs differ in it.)
+#
 # ## 4 · No looking ahead
 #
 # **Claim.** A model that writes from left to right must not see the future. When it writes there is no future to see.
@@ -978,10 +983,14 @@ for name, scores in (("previous token", previous), ("first token", first), ("ind
           + ", ".join(f"layer {i // 9} head {i % 9} ({scores.flatten()[i]:.2f})" for i in best))
 
 # %% [markdown]
-# A head with a name is still only a pattern. Does the model *use* it? Switch heads off (their output becomes 0) and
-# look at the loss, $-\ln p$ of the token that really comes next: on random tokens it is hopeless in the first half,
-# and should fall in the second if the model notices the repetition. **Predict**: which five of the 270 heads matter
-# more for that, the best induction heads or the best previous-token heads? And any five?
+# Look back at section 7's first lines: the heads that gave "cat" nearly everything, layer 11 head 1, layer 16 head 0,
+# layer 2 head 1, are now the three best *previous-token* heads. They looked at "cat" because it stands before "sat",
+# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is a measurement.
+#
+# A name is still only a description. Does the model *use* it? Switch heads off (their output becomes 0) and look at
+# the loss, $-\ln p$ of the token that really comes next: on random tokens it is hopeless in the first half, and
+# should fall in the second if the model notices the repetition. **Predict**: which five of the 270 heads matter more
+# for that, the best induction heads or the best previous-token heads? And any five?
 
 # %%
 def without(heads):
@@ -1018,20 +1027,35 @@ show(plots.ablation(bars), alt="Mean loss on the repetition for six models: low 
      "the five best induction heads or previous-token heads.")
 
 # %% [markdown]
-# Ten heads of 270, and the model's gift for repetition hangs on them. Both kinds are needed because they work as a
-# pair: in an early layer a previous-token head writes into each token what stood before it ("I come after A"), and in
-# a later layer the induction head looks for just that mark. Mrs. Quillfeather at the top of this page was found that
-# way.
+# Five heads of 270, of either kind, and most of the model's gift for repetition is gone. Both kinds are needed
+# because they work as a pair: in an earlier layer a previous-token head writes into each token what stood before it
+# ("I come after A"), and in a later layer an induction head looks for just that mark. Random heads cost less, though
+# not always little: a blind draw can hit heads that others build on. (Switching heads off shows what a model needs,
+# not all of what it could do without; one text type, two texts and 15 random heads are a small sample.)
+#
+# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, layer 18 head 6, at the last
+# token of that prompt:
+
+# %%
+opening = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
+ids = model.tokenizer.encode(opening)
+shares = attention_maps(model, ids)[18, 6, -1]
+for i in shares.topk(3).indices.tolist():
+    print(f"token {i} {model.tokenizer.decode([ids[i]])!r}: {shares[i]:.2f}")
+
+# %% [markdown]
+# It looks at " Qu", the token that came after "Mrs." the last time, with most of its attention.
 #
 # ## 8 · Look for yourself
 #
 # Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one setting, as a
-# picture.) Worth a visit: layer 16 head 0, layer 18 head 6 on the second "Mrs", and any head of layer 22.
+# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22 head 0 (mostly
+# sink), layer 0 (no pattern with a name here).
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import attention_explorer
 
-story = "Mrs Quill keeps a dragon. Every day the dragon says hello to Mrs"
+story = "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
 tokens = [model.tokenizer.decode([i]) for i in model.tokenizer.encode(story)]
 fallback = attention_maps(model, model.tokenizer.encode(story))[18, 6, -1]
 show(plots.row(tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"), widget=attention_explorer(model, story, layer=18, head=6),

@@ -23,6 +23,7 @@ def row(tokens, shares, title="", future=None):
                 bbox={"facecolor": "white", "edgecolor": "none"})
     ax.set(xticks=range(len(tokens)), xticklabels=labels(tokens), ylabel="share of attention (%)", title=title,
            xlabel="token that is looked at", ylim=(0, 1.18 * 100 * max(max(shares), 0.05)))
+    ax.tick_params(axis="x", rotation=45 if len(tokens) > 10 else 0)
     ax.grid(axis="x", visible=False)
     return fig
 
@@ -91,7 +92,7 @@ def mixtures(values, outputs, names):
             ax.annotate(f"{kind}({name})", (x, y), xytext=offset, textcoords="offset points", fontsize=10)
     ax.margins(0.18)
     ax.set(xlabel="column 0", ylabel="column 1")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", fontsize=9)
     return fig
 
 
@@ -126,9 +127,9 @@ def losses_by_position(curves, repeat_from):
     for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
         ax.plot(range(1, len(values) + 1), values, color=colour, marker=marker, linestyle=line, label=name, markersize=4)
     ax.axvline(repeat_from, color=GREY, linestyle="--", linewidth=1.2)
-    ax.text(repeat_from + 0.4, 0.4, "from here on, a repetition", color="black", fontsize=10)
+    ax.text(repeat_from + 0.5, 0.97, "from here on, a repetition", va="top", transform=ax.get_xaxis_transform())
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
-    ax.legend(loc="upper right", fontsize=9)
+    ax.legend(loc="lower left")
     return fig
 
 

@@ -41,9 +41,9 @@ def heads():
 
 def grouped(n_head, n_kv_head):
     """Which query head uses which key/value head: one each, grouped as in the model, and all on one."""
-    fig, axes = figure(1, 3, height=2.5)
+    fig, axes = figure(1, 3, height=2.7)
     for ax, kv, title in zip(axes, (n_head, n_kv_head, 1), ("multi-head", "grouped-query", "multi-query")):
-        ax.set(xlim=(-0.7, n_head - 0.3), ylim=(-0.75, 1.6), title=f"{title}: {kv} key/value head{'s' * (kv > 1)}")
+        ax.set(xlim=(-0.7, n_head - 0.3), ylim=(-0.75, 1.6), title=f"{title}\n{kv} key/value head{'s' * (kv > 1)}")
         ax.axis("off")
         per = n_head // kv
         for h in range(n_head):
