@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from llmlib.course import cells, setup
+from llmlib.course import cells
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
@@ -86,7 +87,7 @@ def test_the_model_packages_are_pinned_by_hash():
 
 def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
     home = str(Path.home())
-    words = [r"/(home|Users)/\w", r"/tmp/\w", r"pypi\.org", r"pythonhosted", r"\w\.anaconda\.org"]
+    words = [r"/(home|Users)/\w", r"pypi\.org", r"pythonhosted", r"\w\.anaconda\.org"]
     words += [re.escape(folder) + "/" for folder in (str(ROOT), home) if len(folder) > 1]
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
@@ -129,8 +130,6 @@ def _imports(path):
 
 
 def test_setup_needs_only_the_standard_library():
-    import sys
-
     tree = ast.parse((ROOT / "llmlib/course/setup.py").read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -138,33 +137,9 @@ def test_setup_needs_only_the_standard_library():
 
 
 def test_make_lists_its_verbs():
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--no-print-directory", "help"]  # `make test` itself runs this
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line.split()[1] for line in said.splitlines()] == ["help", "lab", "test", "build", "grade", "bench"]
-
-
-@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
-def test_a_senseless_port_is_refused_in_one_sentence(port, monkeypatch):
-    monkeypatch.setenv("PORT", port)
-    with pytest.raises(SystemExit, match="give a number from 1 to 65535"):
-        setup.open_lab(Path("python"), [])
-
-
-def test_a_used_port_is_named():
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
-            setup._refuse_used(port)
-
-
-@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
-def test_another_python_is_refused_in_one_sentence(version, monkeypatch):
-    monkeypatch.setattr(setup.sys, "version_info", version)
-    with pytest.raises(SystemExit, match=f"this is 3.{version[1]}"):
-        setup.main(["lab"])
 
 
 def test_the_code_is_clean():
