@@ -146,13 +146,11 @@ for _u in (torch.zeros(40), torch.full((40,), 1 - 2.0**-24), torch.rand(40, gene
 
 # %%
 p = softmax(next_logits[prompts[1]])
+common = p * 10_000 >= 5
+groups = torch.cat([p[common], p[~common].sum()[None]])                             # the common tokens, then the rest
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
-ids = torch.cat([draw(p.expand(1000, -1), part) for part in u.split(1000)])
-counts = torch.bincount(ids, minlength=len(p)).double()
-
-common = p * len(u) >= 5
-observed = torch.cat([counts[common], counts[~common].sum()[None]])
-expected = torch.cat([p[common], p[~common].sum()[None]]).double() * len(u)
+observed = torch.bincount(draw(groups.expand(len(u), -1), u), minlength=len(groups)).double()
+expected = groups.double() * len(u)
 chi_square = ((observed - expected) ** 2 / expected).sum()
 freedom = len(expected) - 1
 p_value = torch.special.gammaincc(torch.tensor(freedom / 2), chi_square / 2)
@@ -967,7 +965,7 @@ def greedy_with_penalty(prompt, n, penalty):
     return ids[start:]
 
 for penalty in (1.0, 1.1, 1.2):
-    made = greedy_with_penalty("In the morning I", 32, penalty)
+    made = greedy_with_penalty("In the morning I", 24, penalty)
     pairs = list(zip(made, made[1:]))
     print(f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n")
 
@@ -1095,13 +1093,13 @@ check.that(all(a >= b for (_, a), (_, b) in zip(_scores[1], _scores[1][1:])), "c
 # %% [markdown]
 # ### Run it on the real model
 #
-# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and twenty steps that is hopeless; beam search looks at a few.
+# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and a dozen steps that is hopeless; beam search looks at a few.
 # The prompt is the opening of Darwin's *Journal of Researches* (1839).
 #
 
 # %%
 lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
-darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic fires of a past age, and the scorching heat")
+darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic fires of a past age")
 beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4)}
 for width, (ids, score) in beams.items():
     print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
@@ -1129,7 +1127,7 @@ show(plots.likelihoods(log_p),
 #
 # **Claim.** Temperature trades one for the other, and the right filter improves the bargain.
 #
-# Ten texts of 16 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the ten texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
+# Eight texts of 12 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
 # That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
 #
 
@@ -1150,7 +1148,7 @@ curves = {}
 for name, settings in {"temperature alone": {}, "with top-p 0.9": {"top_p": 0.9}, "with min-p 0.1": {"min_p": 0.1}}.items():
     curves[name] = []
     for t in ((0.4, 0.7, 1.0, 1.5) if not settings else (1.0, 1.5)):
-        ids, log_p = write(10, 16, temperature=t, **settings)
+        ids, log_p = write(8, 12, temperature=t, **settings)
         pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
         curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
         print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
@@ -1159,7 +1157,7 @@ show(plots.quality_diversity(curves),
 
 # %% [markdown]
 # From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over ten short texts: read the large gaps, not the small ones.)
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over eight short texts: read the large gaps, not the small ones.)
 #
 # ## 6.9 One prompt, many jobs
 #
@@ -1261,7 +1259,7 @@ for task, (text, truth) in tasks.items():
 always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
 print(f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time")
 show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Twelve words, four questions about their letters"),
-     alt="Share of right answers to four questions about the letters of twelve words: the first letter is known for most words, the second for fewer, and the counts mostly not.")
+     alt="Share of right answers to four questions about the letters of twelve words: the first letter is known for most words, the second for fewer; no number of letters is right, and half of the counts of one letter.")
 
 # %% [markdown]
 # A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
@@ -1288,10 +1286,10 @@ def sums(steps, n, rng):
             found.append((text, value))
     return found
 
-examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n7 - 2 = 5\n1 + 6 - 3 + 2 = 6\n4 + 4 = 8\n"
+examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n"
 rng, right = random.Random(6), {}
 for steps_needed in (1, 2, 3, 4):
-    problems = sums(steps_needed, 20, rng)
+    problems = sums(steps_needed, 16, rng)
     got = answers([f"{examples}{text} = " for text, _ in problems])
     right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(g == str(value) for g, (_, value) in zip(got, problems)) / len(problems)
     print(f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right")
@@ -1366,7 +1364,7 @@ show(plots.years(by_year, 2024),
 from llmlib.course.engine_check import same_ids
 
 mine = llm.using(sampling=sample)
-same_ids(mine, ["The capital of France is", "Water boils at", "def add(a, b):"], max_new_tokens=12)
+same_ids(mine, ["The capital of France is", "Water boils at", "def add(a, b):"], max_new_tokens=8)
 ids = llm.tokenizer.encode("The future of AI is")
 settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
 print("your loop and the engine's, same seed:", list(generate(llm, ids, 10, **settings)) == list(generation.generate(mine, ids, 10, **settings)))
