@@ -1,14 +1,88 @@
 # %% [markdown]
 # # 7 · KV cache & scaling
+#
+# The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a single token, and then we ask what a model's size buys.
+#
+# **You will build** a KV cache, a generate loop that uses it, 8-bit weights, the accept/reject rule of speculative decoding, and a fit of a scaling law to real training runs, some of which you train yourself.
+#
+# **You need** notebooks 3 (attention), 5 (loss) and 6 (the generate loop). **Time:** about two and a half hours; six exercises. Running all cells takes about two minutes, half of it the training of a tiny model.
+#
+# First, the real model, SmolLM2-135M, with and without a cache. The text is the same. The time is not. (The weights come from a file in which each was rounded to 4 bits;
+# a 135-million-parameter model that was rounded so far writes fluent English and knows few facts. It serves here for its speed.)
 
 # %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from types import SimpleNamespace
 
 import torch
 
-from llmlib.sampling import draw
+from llmlib.sampling import draw                            # yours, from notebook 6
 
 torch.set_num_threads(2)
+
+# %%
+import math
+import time
+
+from llmlib import generate, plots, pretrained
+
+model = pretrained.load("smollm2")
+prompt = model.tokenizer.encode("The little fox looked at the moon and")
+answers = {use_cache: list(generate(model, prompt, 32, use_cache=use_cache)) for use_cache in (True, False)}
+print(model.tokenizer.decode(prompt + answers[True]))
+print("\nthe same ids without a cache:", answers[True] == answers[False])
+
+# %% tags=["nbval-ignore-output"]
+def seconds(run, repeat=1):
+    """The shortest of `repeat` runs, in seconds of wall clock."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+for use_cache in (True, False):
+    spent = seconds(lambda: list(generate(model, prompt, 32, use_cache=use_cache)))
+    print(f"{'with' if use_cache else 'without'} a cache: {len(answers[True]) / spent:.1f} tokens a second")
+
+# %% [markdown]
+# ## 1 · The loop does the same work again and again
+#
+# **Claim.** In a decoder, what the model computed for a token never changes when more tokens follow: the mask hides the future. So computing it again is waste.
+#
+# Look at the keys. Here are the keys of the first layer for a text, and for the same text with one more token. The old rows are the same numbers.
+
+# %%
+text = model.tokenizer.encode("The cat sat on the mat")
+short, long = model.new_cache(context=16), model.new_cache(context=16)
+model(text[:-1], short)
+model(text, long)
+for layer in (0, 29):
+    difference = (short.keys[layer][:, :, :5] - long.keys[layer][:, :, :5]).abs().max().item()
+    print(f"layer {layer}: the first 5 keys differ by at most {difference:.0e} of about {long.keys[layer][:, :, :5].abs().max().item():.0f}" if difference > 1e-4
+          else f"layer {layer}: the first 5 keys differ by less than 0.0001 (rounding)")
+
+# %% [markdown]
+# What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time. So keep the
+# keys and values of every layer, and throw away the rest. That is the **KV cache**: two tensors a layer, and a position that says how many tokens are in it.
+#
+# **Predict.** We want 100 new tokens after a prompt of one. A *token computation* is one token going through all layers once. How many are there without a cache, and how many with?
+
+# %%
+without = [1 + step for step in range(100)]     # step n feeds the prompt and the n tokens made so far
+with_cache = [1 for step in range(100)]         # the prompt first, then each new token but the last
+print("forward passes:    ", len(without), "without a cache,", len(with_cache), "with")
+print("token computations:", sum(without), "without a cache,", sum(with_cache), f"with: {sum(without) / sum(with_cache):.1f} times fewer")
+
+# %% [markdown]
+# A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there are N passes either way, and they get longer. The *token computations* are N(N+1)/2 against N. (Attention itself
+# stays quadratic also with a cache: the n-th token still looks at n keys. But that is a small part of the work in short texts.)
+#
+# ## 2 · Writing into the cache
+#
+# The store is allocated once, with room for the whole context. New keys are written behind the old ones. Then the engine's attention runs as before, with more keys than queries, and with the mask
+# of notebook 3 shifted by `start`: row *i* of the new tokens is position `start + i`.
 
 # %% [markdown]
 # ### Exercise 7.1 · `write_cache` · ●●○ · 10 min
@@ -115,6 +189,31 @@ _check_pieces([5], 5, 1, 2, 6, seed=1)
 _check_pieces([1, 1, 1, 1, 1], 7, 3, 1, 2, seed=2)
 _check_pieces([2, 4, 1], 8, 1, 4, 3, seed=3)
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **Run it on the real model.** Your `write_cache` goes into the engine. One text of 12 tokens goes in at once, token by token, and in chunks of 3 and 7; the logits must be the same at *every* position. If a position were counted
+# wrong, RoPE would turn the keys by the wrong angle, and this would show.
+
+# %%
+mine = model.using(cache=write_cache)
+ids = model.tokenizer.encode("Once upon a time there was a small grey mouse who lived")[:12]
+at_once = model(ids)[0]
+for chunk in (1, 3, 7):
+    cache = mine.new_cache(context=12)
+    logits = torch.cat([mine(ids[i:i + chunk], cache)[0] for i in range(0, 12, chunk)])
+    print(f"chunks of {chunk}: cache holds {cache.length} tokens, logits within {'0.001' if (logits - at_once).abs().max() < 1e-3 else 'MORE than 0.001'} of the pass over all, "
+          f"same likeliest token at {(logits.argmax(-1) == at_once.argmax(-1)).sum()} of 12 positions")
+try:
+    mine(ids[:1], cache)
+except ValueError as error:
+    print("one more token:", error)
+
+# %% [markdown]
+# The logits agree up to rounding: sums are added in another order, so the last digits differ. And a full cache says so, instead of overwriting something.
+#
+# A cache belongs to *one* text. To start another prompt with an old cache is a classic bug: the model would continue the old text. In this engine a new prompt gets a new cache.
+#
+# ## 3 · The loop, with a cache
 
 # %% [markdown]
 # ### Exercise 7.2 · `generate_cached` · ●●● · 20 min
@@ -261,6 +360,74 @@ check.equal(len(run_cached([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]), 4, "a c
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# **Run it on the real model.** Your loop and your cache, with the prompt in chunks of 4; the reference is `transformers`, which has never seen your code.
+
+# %%
+from llmlib.course.engine_check import reference_ids
+
+new_ids = list(generate_cached(mine, mine.new_cache(), prompt, 24, pick=lambda logits: logits.argmax(-1), chunk=4))
+print(model.tokenizer.decode(new_ids))
+print("as transformers:", new_ids == reference_ids(model.folder, prompt, 24))
+
+# %% [markdown]
+# **Now the clock.** We counted 50 times fewer token computations for 100 tokens. **Predict** how much faster the text comes.
+
+# %% tags=["nbval-ignore-output"]
+lengths = [8, 16, 32, 48]
+counted = [[sum(len(prompt) + i for i in range(n)) for n in lengths], [len(prompt) + n - 1 for n in lengths]]
+measured = [[seconds(lambda: list(generate(model, prompt, n, use_cache=use_cache, stop_ids=()))) for n in lengths] for use_cache in (False, True)]
+for n, a, b, s, t in zip(lengths, *counted, *measured):
+    print(f"{n:>3} new tokens: {a:>4} : {b:>3} token computations = {a / b:>4.1f}×     {s:>5.2f} s : {t:.2f} s = {s / t:.1f}×")
+
+from llmlib.plots import kv_cache as pictures
+
+plots.show(pictures.cache_gain(lengths, counted, measured), alt="Two panels over the number of new tokens. Token computations without a cache grow with the square, with a cache in a straight line. "
+           "Measured seconds show the same, but the two curves are far closer together.")
+
+# %% [markdown]
+# Far fewer computations, but the time shrinks much less. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
+
+# %% tags=["nbval-ignore-output"]
+sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+passes = [1000 * seconds(lambda: model(torch.arange(n)), repeat=3 if n < 64 else 2) for n in sizes]
+print("tokens in the pass:      ", "".join(f"{n:>7}" for n in sizes))
+print("milliseconds a pass:     ", "".join(f"{ms:>7.0f}" for ms in passes))
+print("milliseconds for a token:", "".join(f"{ms / n:>7.1f}" for n, ms in zip(sizes, passes)))
+plots.show(pictures.pass_times(sizes, passes), alt="Two panels. The time of one pass hardly grows for the first few tokens, then in proportion to the tokens. The time for each token falls and then levels off.")
+
+# %% [markdown]
+# A pass over 8 tokens takes far less than 8 passes over one. The reason is memory. To multiply a vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two operations with it: one multiplication, one addition.
+# It waits for memory. With 8 vectors at once, each weight that was read serves 8 times.
+#
+# The **arithmetic intensity** is the number of operations for each byte read: with `n` tokens, 2n operations a weight of 4 bytes, so n/2. A processor has two limits, how fast it reads (**bandwidth**, bytes a second) and how fast it calculates
+# (**peak**, operations a second), and the speed is the smaller of *intensity × bandwidth* and *peak* (the *roofline* of Williams et al. 2009). Here is this machine's, measured with matrices of the sizes that SmolLM2 has.
+
+# %% tags=["nbval-ignore-output"]
+weights = [torch.randn(1536, 576) for _ in range(60)]      # 212 MB: too many to stay in the processor's own memory
+counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+
+
+def through_all(n):
+    x = torch.randn(n, 576)
+    return seconds(lambda: [x @ w.T for w in weights], repeat=3)
+
+
+total = sum(w.numel() for w in weights)
+speeds = [2 * total * n / through_all(n) for n in counts]
+bandwidth, peak = speeds[0] * 2, max(speeds)                # at n = 1 there are 2 bytes for each operation
+print(f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion operations/s: they meet at {peak / bandwidth:.0f} operations a byte")
+plots.show(pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
+           alt="Speed against arithmetic intensity, both on logarithmic axes: measured points climb along the slanted roof of the memory's bandwidth and flatten under the level roof of the processor's peak.")
+
+# %% [markdown]
+# To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time, stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and training, with thousands of tokens a pass.
+# So "LLMs are memory-bound" is true of decoding in small batches, and only of that.
+#
+# ## 4 · What the cache costs
+#
+# A cache trades memory for time. How much memory?
+
+# %% [markdown]
 # ### Exercise 7.3 · `cache_bytes` · ●○○ · 5 min
 #
 # How many bytes does a cache take?
@@ -317,6 +484,61 @@ check.equal(cache_bytes(4, 2, 8, 3, 2), _nbytes(4, 2, 8, 3, torch.float16), "it 
 check.equal(cache_bytes(12, 12, 64, 1024), _nbytes(12, 12, 64, 1024, torch.float32), "it must agree with what torch says the tensors take (nbytes)")
 check.equal(cache_bytes(5, 1, 16, 9, 8), _nbytes(5, 1, 16, 9, torch.float64), "it must agree with what torch says the tensors take (nbytes)")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **Run it on the real model.** SmolLM2 has 30 layers, 9 query heads that share 3 key/value heads (grouped queries, notebook 3), head_dim 64. GPT-3 has 96 layers and 96 heads of 128, no sharing, and its cache is kept in float16.
+
+# %%
+c = model.config
+cache = model.new_cache(context=100)
+print("your formula and the tensors' own count agree:", cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 100) == cache.nbytes)
+print(f"SmolLM2: {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1) / 1e3:.0f} kB a token; without grouped queries it would be {cache_bytes(c.n_layer, c.n_head, c.head_dim, 1) / 1e3:.0f} kB")
+print(f"GPT-3:   {cache_bytes(96, 96, 128, 1, 2) / 1e6:.1f} MB a token, {cache_bytes(96, 96, 128, 2048, 2) / 1e9:.1f} GB for its context of 2,048")
+
+tokens = list(range(0, c.context + 1, 256))
+lines = {"9 key/value heads (no sharing)": c.n_head, "3 key/value heads (SmolLM2)": c.n_kv_head, "1 key/value head (multi-query)": 1}
+plots.show(pictures.cache_size(tokens, {name: [cache_bytes(c.n_layer, heads, c.head_dim, n) / 1e6 for n in tokens] for name, heads in lines.items()}, 134_515_008 * 4 / 1e6),
+           alt="Megabytes of cache against tokens, three straight lines: with 9 key/value heads the cache outgrows the weights before half the context, with 3 it stays below them, with 1 it is a third of that.")
+
+# %% [markdown]
+# The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and why serving a long context is dear.
+#
+# ## 5 · The bandwidth floor
+#
+# Decoding reads all weights for each token. So time for a token $\ge$ bytes of weights / bandwidth. Three claims from a well-known page, to be checked with nothing but this:
+#
+# 1. "GPT-3 (175 billion parameters) takes 350 GB in float32."
+# 2. "On one H100 it makes a token in 50 ms."
+# 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
+#
+# **Predict** which hold. An H100 has 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s in bfloat16 (the maker's data sheet).
+
+# %%
+from llmlib.scaling import H100, seconds_a_token
+
+for name, size in (("float32", 4), ("float16", 2), ("int8", 1)):
+    held = 175e9 * size
+    print(f"175B in {name}: {held / 1e9:.0f} GB, {math.ceil(held / H100['bytes'])} H100s to hold it; one H100's bandwidth reads it in {1000 * seconds_a_token(held, H100['bytes_per_second']):.0f} ms")
+print(f"batch of 64 in 100 ms: {64 / 0.1:.0f} tokens/s")
+compute = 2 * 175e9 * 64 / H100["flops_per_second"]
+print(f"calculating for 64 tokens takes {1000 * compute:.0f} ms: far less than reading the weights, so the batch is nearly free")
+print(f"the H100's roofline bends at {H100['flops_per_second'] / H100['bytes_per_second']:.0f} operations a byte")
+
+# %% [markdown]
+# The first is wrong by a factor of 2: 350 GB is float16. The second cannot be: the weights do not fit into 80 GB, and if they did, reading them would take 104 ms, not 50. The third is right, and shows why servers collect requests into batches:
+# 64 tokens cost one reading of the weights, as one does.
+#
+# And this laptop? Its floor for SmolLM2:
+
+# %% tags=["nbval-ignore-output"]
+floor_ms = 1000 * seconds_a_token(134_515_008 * 4, bandwidth)
+decoding = 1000 * measured[1][-1] / lengths[-1]
+print(f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f} GB/s: at least {floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms, {decoding / floor_ms:.1f} times the floor")
+
+# %% [markdown]
+# ## 6 · Smaller numbers: int8 weights
+#
+# If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds whole numbers of 8 bits and one scale a row.
 
 # %% [markdown]
 # ### Exercise 7.4 · `quantize_int8` · ●●○ · 12 min
@@ -398,6 +620,83 @@ check.equal(_q[0].tolist(), [0, 0], "a row of zeros stays zeros")
 for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
     _check_matrix(torch.randn(_rows, _columns, generator=torch.Generator().manual_seed(_seed)) * 10**_seed)
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# Why a scale for each row? **Predict** what one single scale for the whole matrix does if one row holds an outlier. Take a real matrix (the output projection of layer 29's attention) and make one weight 20 times the largest.
+
+# %%
+from llmlib.plots import kv_cache as pictures
+
+w = model.weights.layers[29].o[0].clone()
+w[0, 0] = 20 * w.abs().max()
+q, scale = quantize_int8(w)
+by_row = (w - q * scale).abs().amax(1)
+one_scale = w.abs().max() / 127
+by_matrix = (w - torch.round(w / one_scale) * one_scale).abs().amax(1)
+print(f"largest error outside the outlier's row: {by_row[1:].max():.4f} with a scale a row, {by_matrix[1:].max():.4f} with one scale")
+print(f"weights that become 0 with one scale: {100 * (torch.round(w / one_scale) == 0).float().mean():.0f} %")
+plots.show(pictures.rounding_errors(["one scale for the matrix", "one scale a row"], [by_matrix, by_row]),
+           alt="Largest rounding error of each row: with a scale a row it is small in all rows but the outlier's; with one scale for the matrix it is large in every row.")
+
+# %% [markdown]
+# **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put the rounded weights back into the engine, and look at bytes and loss. (SmolLM2's weights came from a 4-bit file: they were rounded before; the loss below compares with them as they are here.)
+
+# %%
+from dataclasses import replace
+
+from llmlib.output_head import cross_entropy
+from llmlib.scaling import dequantize
+
+sizes_in_bytes = {"float32": 0, "int8": 0}
+
+
+def rounded(w):
+    """The matrix after a trip through int8; other tensors (norms) as they are."""
+    if w is None or w.dim() < 2:
+        return w
+    q, scale = quantize_int8(w)
+    sizes_in_bytes["float32"] += w.nbytes
+    sizes_in_bytes["int8"] += q.nbytes + scale.nbytes
+    return dequantize(q, scale)
+
+
+def rounded_layer(layer):
+    return replace(layer, **{name: tuple(rounded(w) for w in getattr(layer, name)) for name in ("q", "k", "v", "o", "mlp")})
+
+
+table = rounded(model.weights.embedding)
+small = replace(model, weights=replace(model.weights, embedding=table, unembedding=table, layers=[rounded_layer(layer) for layer in model.weights.layers]))
+paragraph = ("A lighthouse keeper lived alone on a rock in the sea. Every evening she climbed the stairs, lit the lamp, and watched the ships go by. One night the lamp would not burn, "
+             "and far away she heard the horn of a ship that was coming closer. She took a drum, stood at the edge of the rock, and began to play as loudly as she could.")
+ids = torch.tensor(model.tokenizer.encode(paragraph))
+with torch.no_grad():
+    loss_of = {name: cross_entropy(m(ids[:-1])[0], ids[1:]).item() for name, m in (("float32", model), ("int8", small))}
+same = (model(ids)[0].argmax(-1) == small(ids)[0].argmax(-1)).float().mean()
+for name in loss_of:
+    print(f"{name:<8} {sizes_in_bytes[name] / 1e6:>6.0f} MB, loss {loss_of[name]:.3f} nats a token on {len(ids) - 1} tokens")
+print(f"the likeliest token is the same at {100 * same:.0f} % of the positions")
+
+# %% [markdown]
+# A quarter of the memory for nearly the same loss. And the speed? That depends on whether the processor can *multiply* by int8 weights as it reads them. If the weights are first turned back into float32, nothing is gained: those are read as well.
+
+# %% tags=["nbval-ignore-output"]
+pairs = [quantize_int8(w) for w in weights]
+x = torch.randn(1, 576)
+x16, packed = x.bfloat16(), [(q.contiguous(), scale[:, 0].bfloat16()) for q, scale in pairs]
+ways = {"float32": lambda: [x @ w.T for w in weights],
+        "int8, turned back first": lambda: [x @ dequantize(q, scale).T for q, scale in pairs],
+        "int8, multiplied as it is read": lambda: [torch._weight_int8pack_mm(x16, q, scale) for q, scale in packed]}
+times = {name: seconds(run, repeat=3) for name, run in ways.items()}
+for name, spent in times.items():
+    print(f"{name:<32} {1000 * spent / len(weights):.3f} ms a matrix, {times['float32'] / spent:.1f}× the speed of float32")
+
+# %% [markdown]
+# Rounding alone makes a model smaller. To be faster it needs a kernel made for it, and torch's (the last line) is one. Our engine stays with float32, so that its ids can be compared with `transformers`'.
+#
+# ## 7 · Speculative decoding: several tokens in one pass
+#
+# A pass over 5 tokens costs far less than 5 passes over one (section 3). But the tokens must be known, and each depends on the one before. Trick (Leviathan et al. 2022): let a small, fast **draft** model guess the next few, then let the large
+# **target** model check all guesses in *one* pass. Good guesses are kept. The art is to do so without changing what comes out: the tokens must be distributed exactly as if the target model had drawn each one itself.
 
 # %% [markdown]
 # ### Exercise 7.5 · `accept_draft` · ●●● · 20 min
@@ -496,6 +795,157 @@ check.equal(_out.tolist(), [2, 0], "each row has its own p, q, u and v")
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# **Run it** on a toy vocabulary of 6 tokens: 100,000 drafts by `q`, your rule, and a count. Drawn from `q`, distributed as `p`.
+
+# %%
+generator = torch.Generator().manual_seed(7)
+p = torch.tensor([0.40, 0.25, 0.15, 0.10, 0.07, 0.03])
+q = torch.tensor([0.20, 0.30, 0.10, 0.25, 0.05, 0.10])
+n = 100_000
+u, v, w = torch.rand(3, n, generator=generator)
+drafted = draw(q.expand(n, -1), w)
+out = accept_draft(drafted, p.expand(n, -1), q.expand(n, -1), u, v)
+share = torch.bincount(out, minlength=6) / n
+chi_square = ((share - p) ** 2 / p).sum().item() * n
+print("token   ", "".join(f"{i:>8}" for i in range(6)))
+for name, values in (("draft q", q), ("target p", p), ("got", share)):
+    print(f"{name:<9}", "".join(f"{x:>8.3f}" for x in values.tolist()))
+print(f"chi-square {chi_square:.1f} with 5 degrees of freedom (above 11.1 in 5 % of fair draws)")
+print(f"drafts kept: {(out == drafted).float().mean():.3f}; the overlap of p and q, sum of min(p, q), is {torch.minimum(p, q).sum():.3f}")
+plots.show(pictures.speculation(p.numpy(), q.numpy()), alt="For each of six tokens, a bar of the target's probability, made of the part that is kept from the draft and the part that is drawn again, beside a bar of the draft's probability.")
+
+# %% [markdown]
+# A draft is kept as often as the two distributions overlap. If each of k drafted tokens is kept with chance $a$, one pass of the target makes
+# $1 + a + a^2 + \dots + a^k$ tokens on average: the kept ones, and one more from the target itself, which comes free.
+
+# %%
+acceptance = [i / 100 for i in range(100)]
+made = {k: [sum(a**i for i in range(k + 1)) for a in acceptance] for k in (2, 4, 8)}
+print(f"4 drafted, each kept with chance 0.8: {made[4][80]:.2f} tokens a pass of the target model")
+plots.show(pictures.expected_tokens(acceptance, made.keys(), made.values()), alt="Tokens made in a pass against the chance that a draft is kept, for 2, 4 and 8 drafted tokens: all start at 1 and rise to 3, 5 and 9; more drafts pay only when most are kept.")
+
+# %% [markdown]
+# ## 8 · Train a tiny model, now
+#
+# So far the weights were given. Where do they come from? From the loss of notebook 5, and gradient descent on it. In about a minute you can watch a model go from noise to sentences.
+#
+# **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p). With each token its log-probability was written down.
+# `llmlib/data/make_stories.py` made them, and can make them again. A student that learns from a teacher's text is a simple form of **distillation**.
+
+# %%
+from llmlib import data
+
+train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
+print(f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out; {sum(len(s.text.encode()) for s in train_stories + held_out_stories) / 1e6:.2f} MB in all")
+print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
+print(held_out_stories[3].text[:500])
+
+# %% [markdown]
+# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from distributions that were written down; on average nobody can predict a draw better
+# than the distribution it was drawn from. So the mean of $-\ln p$ over the tokens is the source's **entropy**, and the loss of any model, of any size, stays above it, up to the luck of a finite sample. We count in nats for each *byte* of text, since student and teacher use different tokens (notebook 5).
+
+# %%
+floor = data.floor(held_out_stories)
+by_story = [-s.logprobs.sum() / len(s.text.encode()) for s in held_out_stories]
+spread = torch.tensor(by_story).std().item() / len(by_story) ** 0.5
+print(f"entropy of the source, measured on the held-out stories: {floor:.4f} nats a byte (give or take {spread:.4f}); on the training stories: {data.floor(train_stories):.4f}")
+print(f"a model that knows nothing of text, each byte with chance 1/256: {math.log(256):.4f}")
+
+# %% [markdown]
+# Two honest cautions, and how much each can matter.
+#
+# 1. **Tokens are not text.** What was written down is the entropy of the *token sequence*. The same text can be cut into tokens in several ways, and a model of the text need not know which way was taken. So the entropy of the text is a little smaller. How often did the teacher
+#    cut a piece of text in another way than its tokenizer does? If that happens to a share $f$ of the pieces, and there are at most $k$ ways to cut one, a piece hides at most about $h(f) + f \ln k$ nats, with $h(f) = -f \ln f - (1-f) \ln(1-f)$.
+# 2. **The student does not see the prompt.** Had the stories come from $K$ different prompts, a student would also have to guess which one, at up to $\ln K$ nats a story. There is one prompt, and $\ln 1 = 0$: nothing to pay.
+
+# %%
+from llmlib.tokens import split
+
+tokenizer = model.tokenizer
+pieces, odd = 0, 0
+for story in held_out_stories:
+    usual = tokenizer.encode(story.text)
+    taken = story.ids[:-1] if story.ended else story.ids
+    pieces += len(split(story.text, tokenizer.patterns))
+    if usual != taken:
+        ends = [set(), set()]
+        for seen, sequence in zip(ends, (usual, taken)):
+            at = 0
+            for i in sequence:
+                at += len(tokenizer.token_bytes(i))
+                seen.add(at)
+        odd += len(ends[0] ^ ends[1])                       # places where one of the two cuts and the other does not
+f, k = odd / pieces, 2 ** 7                                 # 2^7 ways: a piece of 8 bytes can be cut, or not, at 7 places
+hidden = -f * math.log(f) - (1 - f) * math.log(1 - f) + f * math.log(k)
+per_byte = hidden * pieces / sum(len(s.text.encode()) for s in held_out_stories)
+print(f"caution 1: {odd} unusual cuts in {pieces} pieces: the text's entropy is at most {per_byte:.4f} nats a byte below the floor")
+length = sum(len(s.text.encode()) for s in held_out_stories) / len(held_out_stories)
+print(f"caution 2: with 1 prompt 0; with 1,000 prompts it would have been up to ln(1000) / {length:.0f} bytes = {math.log(1000) / length:.4f} nats a byte")
+
+# %% [markdown]
+# Both are small beside the floor. A third thing keeps a *student* above the floor, but does not move it: our student looks back 256 of its tokens at most, while the teacher saw the whole story. (And the teacher ran with weights rounded to bfloat16. That changes which distribution was drawn from, not that we know it.)
+#
+# **The student** is the engine of this course with random weights: the same `forward`, two layers, d_model 128, a byte-level BPE of 512 tokens learned from the stories (notebook 1). Its training loop is twenty lines in `llmlib/training.py`: pick 8 windows of
+# 256 tokens, cross-entropy with targets shifted by one, gradients, a step of AdamW. Every one of the 2,048 positions is a training example, in parallel; nothing is "predicted at random positions".
+
+# %%
+from llmlib import training
+
+student_tokenizer = training.story_tokenizer(train_stories[:256])
+train_tokens = training.as_tokens(train_stories, student_tokenizer)
+held_out_tokens = training.as_tokens(held_out_stories[:64], student_tokenizer)       # a quarter: enough to watch
+bytes_a_token = train_tokens.n_bytes / len(train_tokens.ids)
+config = training.tiny_config(d_model=128)
+student = training.new_weights(config, seed=0)
+
+
+def sample_of(weights):
+    """The beginning of a story by a tiny model, temperature 0.8."""
+    tiny = training.as_model(weights, config, student_tokenizer)
+    start = student_tokenizer.special_tokens[training.BETWEEN]
+    new_ids = generate(tiny, [start], 120, temperature=0.8, seed=1)
+    return student_tokenizer.decode([i for i in new_ids if i != start])
+
+
+print(f"{sum(t.numel() for t in training.tensors(student)):,} parameters, {bytes_a_token:.2f} bytes a token")
+print(f"loss before training: {training.nats_per_byte(student, config, held_out_tokens):.4f} nats a byte; ln(512) / {bytes_a_token:.2f} = {training.initial_loss() / bytes_a_token:.4f}: all tokens equally likely")
+print("\na story before training:", repr(sample_of(student)[:200]))
+
+# %% [markdown]
+# Now train. The curve moves while the model learns.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.plots import scaling as scaling_pictures
+
+STEPS = 500
+draw_curve = scaling_pictures.growing("Training and held-out loss fall steeply at first and then ever more slowly, and stay far above the dotted line of the source's entropy.")
+steps, losses, watched = [], [], []
+for step, loss in training.train(student, config, train_tokens, STEPS, seed=0):
+    steps.append(step)
+    losses.append(loss / bytes_a_token)
+    if step % 50 == 0 or step == 1:
+        watched.append((step, training.nats_per_byte(student, config, held_out_tokens)))
+        draw_curve(scaling_pictures.loss_curve(steps, losses, watched, floor, STEPS))
+print(f"after {STEPS} steps of 2,048 tokens: {watched[-1][1]:.3f} nats a byte on held-out stories; the floor is {floor:.3f}")
+
+# %% tags=["nbval-ignore-output"]
+print("a story after training:\n")
+print(sample_of(student))
+
+# %% [markdown]
+# From noise to words, names and quotation marks; hardly yet to a plot. The teacher, 300 times as large, is at the floor by definition. How much of the gap would a larger student close?
+#
+# ## 9 · Scaling laws: what size buys
+#
+# **Claim** (Kaplan et al. 2020). With the same text and the same number of training tokens, the loss falls with the number of parameters $N$ along a curve with three numbers:
+#
+# $$L(N) = E + A \, N^{-\alpha}$$
+#
+# $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the embedding table out: it is a look-up, not work.
+#
+# You will write the fit, test it on losses whose exponent you planted yourself, and then use it on real runs.
+
+# %% [markdown]
 # ### Exercise 7.6 · `fit_power_law` · ●●● · 25 min
 #
 # Fit $L(N) = E + A \, N^{-\alpha}$ to measured losses.
@@ -579,3 +1029,203 @@ _noise = 0.004 * torch.randn(40, generator=torch.Generator().manual_seed(0), dty
 _m = torch.logspace(3, 7, 40, dtype=torch.float64)
 check.close(fit_power_law(_m, 1 + 6 * _m**-0.3 + _noise)[2], 0.3, "40 runs with a little noise: alpha must still come out within 0.02", atol=0.02)
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **Your own runs.** Four sizes, trained now, each for 100 steps with the same learning rate.
+
+# %% tags=["nbval-ignore-output"]
+tiny_n, tiny_loss = [], []
+for d_model in (8, 16, 32, 64):
+    tiny = training.tiny_config(d_model)
+    weights_of_tiny = training.new_weights(tiny, seed=0)
+    for _ in training.train(weights_of_tiny, tiny, train_tokens, 100, seed=0, peak=0.006):
+        pass
+    tiny_n.append(training.non_embedding_parameters(weights_of_tiny))
+    tiny_loss.append(training.nats_per_byte(weights_of_tiny, tiny, held_out_tokens))
+    print(f"d_model {d_model:>3}: N = {tiny_n[-1]:>6,}, {tiny_loss[-1]:.3f} nats a byte")
+e, a, alpha = fit_power_law(torch.tensor(tiny_n, dtype=torch.float64), torch.tensor(tiny_loss, dtype=torch.float64))
+print(f"fit: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
+
+# %% [markdown]
+# Larger is better, each time. (All four took the same learning rate, which suits the larger ones more; in the recorded runs below each size has a rate that suits it.) But look at $E$: four points over little more than one decade of $N$ say next to nothing about it.
+#
+# **Recorded runs.** The same thing done thoroughly takes a quarter of an hour, so it was done once: eight sizes, three seeds each, on 1,500 of the stories (`llmlib/data/make_scaling_runs.py`; the table is `scaling_runs.csv`).
+
+# %%
+runs = data.scaling_runs()
+n = torch.tensor([run["parameters"] for run in runs], dtype=torch.float64)
+loss = torch.tensor([run["loss"] for run in runs], dtype=torch.float64)
+sizes_run = sorted(set(n.tolist()))
+mean = torch.stack([loss[n == size].mean() for size in sizes_run])
+print(f"{runs[0]['tokens']:,} training tokens each")
+print("        N   mean loss   spread of the seeds")
+for size, average in zip(sizes_run, mean):
+    print(f"{size:>9,.0f}   {average:>9.4f}   {loss[n == size].std():>9.4f}")
+e, a, alpha = fit_power_law(n, loss)
+print(f"\nfit of all: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
+
+# %% [markdown]
+# How sure is that? Fit again and again, each time to runs drawn from these with replacement (the *bootstrap*): the spread of the answers is the spread of our knowledge.
+
+# %%
+generator = torch.Generator().manual_seed(3)
+fits = [fit_power_law(n[rows], loss[rows]) for rows in (torch.randint(len(n), (len(n),), generator=generator) for _ in range(200))]
+low, high = torch.tensor(fits).quantile(torch.tensor([0.05, 0.95]), dim=0)
+for name, x, y in zip(("E", "A", "alpha"), low, high):
+    print(f"{name:<6} between {x:.3f} and {y:.3f} in 90 % of the fits")
+print(f"known floor of the source: {floor:.3f}")
+
+plots.show(scaling_pictures.scaling_law((n.numpy(), loss.numpy()), {f"E + A·N^−α, E = {e:.2f}": lambda x: e + a * x**-alpha}, floor),
+           alt="Loss against parameters on a logarithmic axis: 24 runs on a curve that flattens; the fitted curve passes through them; the known floor lies far below.")
+
+# %% [markdown]
+# The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is the limit for larger and larger models *trained on these 819,200 tokens*: it also contains what too little text, a short training and a short memory cost.
+# Only with endless data and endless training would it come down to the source's own entropy. With text from people one could not see this: there the fitted $E$ is often called "the entropy of language".
+#
+# **Predict a size nobody has seen.** Fit the six smaller sizes and predict the two larger ones.
+
+# %%
+small_sizes = n <= sizes_run[5]
+six = fit_power_law(n[small_sizes], loss[small_sizes])
+log_n, log_loss = n[small_sizes].log(), loss[small_sizes].log()
+slope = (((log_n - log_n.mean()) * (log_loss - log_loss.mean())).sum() / ((log_n - log_n.mean()) ** 2).sum()).item()
+straight = lambda x: math.exp(log_loss.mean().item() - slope * log_n.mean().item()) * x**slope       # noqa: E731
+print(f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure power law (E = 0): alpha = {-slope:.3f}")
+for size, average in list(zip(sizes_run, mean.tolist()))[6:]:
+    print(f"N = {size:>9,.0f}: measured {average:.4f}, predicted with a floor {six[0] + six[1] * size**-six[2]:.4f}, without {straight(size):.4f}")
+plots.show(scaling_pictures.scaling_law((n[small_sizes].numpy(), loss[small_sizes].numpy()),
+                                        {"with a floor E": lambda x: six[0] + six[1] * x**-six[2], "pure power law": straight},
+                                        held_back=list(zip(sizes_run, mean.tolist()))[6:]),
+           alt="The two larger sizes, held back from the fit, lie above the predictions of both a law with a floor and a pure power law.")
+for k in (5, 6, 7, 8):
+    rows = n <= sizes_run[k - 1]
+    print(f"fit of the {k} smallest sizes: E = {fit_power_law(n[rows], loss[rows])[0]:.3f}")
+
+# %% [markdown]
+# Both predictions are too low, by more than the spread of the seeds. The larger models have more room than the training budget fills, and a formula fitted to sizes for which the budget was ample does not know. The last four lines say the same of $E$: it moves from nearly 0 to above 1 with the range of sizes.
+# With six sizes it happens to come out near the known floor; that is chance, and looks like a discovery. An extrapolation is a guess with a formula: fit over more than two decades of $N$, and even then hold something back.
+#
+# ### What the well-known laws say
+#
+# Kaplan et al. 2020 found $L \propto N^{-0.076}$ for models up to 1.5 billion parameters with ample data. The pure power law's exponent above is in the same region; that is chance: it moves with the token budget, the size range and the text. Hoffmann et al. 2022 ("Chinchilla") added the
+# number of training tokens $D$: $L(N, D) = 1.69 + 406.4/N^{0.34} + 410.7/D^{0.28}$. Under a budget of training compute (about $6ND$ operations), both should grow together, some 20 tokens a parameter. Let us see whether the formula says so.
+
+# %%
+from llmlib.scaling import chinchilla_loss, kaplan_loss_ratio, training_flops
+
+budget = 5.76e23                                        # what Chinchilla itself was trained with
+candidates = torch.logspace(9, 12.5, 2000, dtype=torch.float64)
+best = candidates[chinchilla_loss(candidates, budget / (6 * candidates)).argmin()].item()
+print(f"best split of {budget:.2e} operations by the formula: {best / 1e9:.0f} billion parameters, {budget / 6 / best / 1e9:,.0f} billion tokens: {budget / 6 / best / best:.0f} tokens a parameter")
+for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1.4e12)):
+    print(f"{name:<10} {parameters / 1e9:.0f}B parameters, {tokens / 1e9:,.0f}B tokens ({tokens / parameters:.1f} a parameter), {training_flops(parameters, tokens):.2e} operations: loss by the formula {chinchilla_loss(parameters, tokens):.3f}")
+
+# %% [markdown]
+# Chinchilla has 2.5 times fewer parameters than GPT-3, more text, and the smaller loss. So "bigger models learn better" is half of the truth. (The paper's other two methods, and the model that was trained, gave about 20 tokens a parameter; this formula alone asks for more text. Fits differ, as yours just did.)
+# The 3.15e23 operations of GPT-3 are $6ND$, and agree with the paper's own 3.14e23. It ran on V100 GPUs. What that cost was never published: estimates start at about 4.6 million dollars, and should be called estimates.
+#
+# ### "170 times better"
+#
+# A well-known page says: GPT-2 with 1.5B parameters makes about 2 % errors, GPT-3 about 0.1 %, so it is "1700×, no, 170× better". **Predict** what 117 times the parameters do to the loss, by Kaplan's law.
+
+# %%
+times = 175 / 1.5
+ratio = kaplan_loss_ratio(times)
+print(f"{times:.0f} times the parameters: the loss falls to {ratio:.3f} of what it was, {100 * (1 - ratio):.0f} % less")
+print(f"2 % / 0.1 % would be {2 / 0.1:.0f} times, neither 170 nor 1700")
+print(f"reported, LAMBADA: accuracy 63.2 % -> 76.2 %: errors {100 - 63.2:.1f} % -> {100 - 76.2:.1f} %, {(100 - 63.2) / (100 - 76.2):.2f} times fewer")
+print(f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.2f} -> {math.log(20.5):.2f} nats a token, {100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less")
+
+# %% [markdown]
+# Neither of the two error rates exists, and the page's own numbers divide to 20. What was reported (zero-shot, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
+#
+# ### "Abilities emerge at 1B, 10B, 100B"
+#
+# Some tasks look impossible for small models and easy for large ones, as if an ability had switched on. Schaeffer et al. 2023 asked how it was measured. Take models that become better smoothly: the chance that one token is right rises step by step. Now ask for
+# an answer of 10 tokens and count it only if *all* are right. If tokens fail independently, that is accuracy to the power of 10.
+
+# %%
+accuracy = [0.50, 0.60, 0.69, 0.77, 0.84, 0.90, 0.94, 0.97]
+print("one token: ", "".join(f"{p:>7.2f}" for p in accuracy))
+print("10 tokens: ", "".join(f"{p**10:>7.3f}" for p in accuracy))
+plots.show(scaling_pictures.emergence(accuracy, (5, 10, 30)), alt="Left: accuracy of one token rises steadily from small to large models. Right: the chance that 5, 10 or 30 tokens are all right stays near 0 and then rises steeply, later for longer answers.")
+
+# %% [markdown]
+# **Check it on the real thing.** The tiny model's loss fell smoothly all the way. How often would it have written the next 5 tokens of a held-out story exactly right?
+
+# %% tags=["nbval-ignore-output"]
+def next_token_accuracy(weights, config):
+    """Share of held-out positions at which the likeliest token is the right one."""
+    windows = held_out_tokens.ids[:20 * 256].view(20, 256)
+    with torch.no_grad():
+        guess = training.forward(windows, weights, config, training.PARTS).argmax(-1)
+    return (guess[:, :-1] == windows[:, 1:]).float().mean().item()
+
+
+for name, these, its_config in (("d_model 64, 100 steps", weights_of_tiny, tiny), (f"d_model 128, {STEPS} steps", student, config)):
+    right = next_token_accuracy(these, its_config)
+    print(f"{name}: one token right {right:.3f}, five in a row if independent {right**5:.4f}")
+
+# %% [markdown]
+# Which threshold one sees depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature.
+#
+# ## 10 · Where it goes
+#
+# Seven directions, each with one fact that this course measured or can compute.
+
+# %%
+per_token = cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1)
+print(f"longer context      the cache of one text of 1,000,000 tokens would take {per_token * 1e6 / 1e9:.0f} GB for SmolLM2, {cache_bytes(96, 96, 128, 1_000_000, 2) / 1e12:.1f} TB for GPT-3's shape")
+print(f"quantization        int8 weights: {sizes_in_bytes['int8'] / sizes_in_bytes['float32']:.3f} of the bytes, loss {loss_of['float32']:.3f} -> {loss_of['int8']:.3f}")
+print(f"speculation         4 drafted tokens kept with chance 0.8 each: {made[4][80]:.2f} tokens a pass")
+print(f"distillation        a student of {sum(t.numel() for t in training.tensors(student)):,} parameters learned from a teacher of 134,515,008")
+print(f"retrieval           a text of 500 tokens put into the prompt costs one prefill of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes")
+print(f"efficient training  only some weights at work for each token ('experts'): with 1 of 8 MLPs active, SmolLM2's layers would do {1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work")
+print(f"multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is {(224 // 16) ** 2} vectors for the same transformer (Dosovitskiy et al. 2020)")
+print(f"reasoning           1,000 tokens of thought before the answer: 1,000 passes, about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2; a larger budget, spent when asked")
+print(f"specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains {30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %")
+
+# %% [markdown]
+# ## 11 · Your pieces in the engine
+#
+# `write_cache` in the engine, compared with `transformers` on three prompts:
+
+# %%
+from llmlib.course.engine_check import same_ids
+
+same_ids(model.using(cache=write_cache), ["The capital of France is", "def add(a, b):", "Es war einmal"], max_new_tokens=16);
+
+# %% [markdown]
+# ### Your own file
+#
+# All seven notebooks' functions now fit together into one file that runs a real LLM. In a terminal, in the folder of your notebooks:
+#
+#     llmlib my-llm
+#     python my_llm.py "The capital of France is"
+#
+# `my_llm.py` is made of your solution cells, in the order in which data flows. It imports torch, safetensors and regex, and nothing of this course. If a function is missing or wrong, the command names the notebook and the exercise; `--fill` puts the course's own in its place, marked as such.
+#
+# ## Recap
+#
+# What you have seen in seven notebooks:
+#
+# 1. **Tokenization** turns text into ids, with a vocabulary learned from pairs (1).
+# 2. **Embeddings** turn ids into vectors; **positions** enter by sinusoids, a table or rotation (2).
+# 3. **Attention** lets each position read from those before it (3); **layers** of attention and MLP write into one residual stream (4).
+# 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax − one-hot (5).
+# 5. **Sampling** picks a token; **autoregression** appends it and goes on (6).
+# 6. **The KV cache** makes each step cost one token; memory bandwidth sets the floor (7).
+# 7. **Training** is the same forward pass with a loss at every position; **scaling** lowers the loss along a curve with a floor; **emergence** is often a matter of the metric (7).
+#
+# ## Three questions to think about
+#
+# 1. Two users send different prompts that begin with the same 1,000 tokens. What could a server share, and what not?
+# 2. The draft model gets better, and its overlap with the target rises from 0.8 to 0.9. Would you draft more tokens at a time? What else would you need to know?
+# 3. The known floor lies far below the fitted $E$. Which two experiments would tell whether more text, or longer training on the same text, is what is missing?
+#
+# ## Papers
+#
+# - Shazeer 2019, *Fast Transformer Decoding* (arXiv:1911.02150); Ainslie et al. 2023, *GQA* (2305.13245); Williams et al. 2009, *Roofline*
+# - Dettmers et al. 2022, *LLM.int8()* (2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding* (2211.17192); Hinton et al. 2015, *Distilling the Knowledge in a Neural Network* (1503.02531)
+# - Kaplan et al. 2020, *Scaling Laws for Neural Language Models* (2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models* (2203.15556); Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?* (2304.15004)
+# - Hu et al. 2021, *LoRA* (2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words* (2010.11929)

@@ -28,8 +28,10 @@ def pass_times(tokens, milliseconds):
     axes[0].set(xlabel="tokens in one pass", ylabel="milliseconds a pass", xscale="log", yscale="log", title="one pass")
     axes[1].plot(tokens, [ms / n for n, ms in zip(tokens, milliseconds)], "s-", color=GREEN)
     axes[1].set(xlabel="tokens in one pass", ylabel="milliseconds a token", xscale="log", yscale="log", title="the same, for each token")
-    for axis in axes:
+    for axis, shown in zip(axes, (milliseconds, [ms / n for n, ms in zip(tokens, milliseconds)])):
         axis.set_xticks([1, 4, 16, 64, 256], ["1", "4", "16", "64", "256"])
+        ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if min(shown) / 1.5 < t < max(shown) * 1.5]
+        axis.set_yticks(ticks, [str(t) for t in ticks])
         axis.minorticks_off()
     return fig
 
@@ -41,9 +43,11 @@ def roofline(intensity, achieved, bandwidth, peak):
     axis.plot(x, np.minimum(x * bandwidth, peak) / 1e9, color=GREY, label="roof: min(intensity × bandwidth, peak)")
     axis.plot(intensity, [f / 1e9 for f in achieved], "o", color=ORANGE, markeredgecolor="black", markersize=8, label="measured")
     axis.axvline(peak / bandwidth, color=GREY, linestyle=":")
-    axis.text(peak / bandwidth / 1.15, peak / 1e9 / 60, "memory-bound", ha="right", color=BLUE)
-    axis.text(peak / bandwidth * 1.15, peak / 1e9 / 60, "compute-bound", ha="left", color=RED)
-    axis.set(xscale="log", yscale="log", xlabel="arithmetic intensity (operations a byte of weights)", ylabel="billion operations a second")
+    place = axis.get_xaxis_transform()              # x in data, y as a share of the axis
+    axis.text(peak / bandwidth / 1.15, 0.04, "memory-bound", ha="right", color=BLUE, transform=place)
+    axis.text(peak / bandwidth * 1.15, 0.04, "compute-bound", ha="left", color=RED, transform=place)
+    axis.set(xscale="log", yscale="log", xlabel="arithmetic intensity (operations a byte of weights)", ylabel="billion operations a second",
+             ylim=(None, 3 * peak / 1e9))
     axis.legend(loc="upper left")
     return fig
 
@@ -54,9 +58,9 @@ def cache_size(tokens, megabytes, weights_megabytes):
     for (name, values), colour, style in zip(megabytes.items(), (RED, BLUE, GREEN), ("--", "-", "-.")):
         axis.plot(tokens, values, style, color=colour, label=name)
     axis.axhline(weights_megabytes, color=GREY, linestyle=":")
-    axis.text(tokens[0], weights_megabytes, "all weights, float32", va="bottom", color="black")
+    axis.text(tokens[-1], weights_megabytes, "all weights, float32", va="bottom", ha="right", color="black")
     axis.set(xlabel="tokens in the context", ylabel="megabytes of cache")
-    axis.legend(loc="center left")
+    axis.legend(loc="upper left")
     return fig
 
 
