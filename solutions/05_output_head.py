@@ -681,7 +681,7 @@ print(f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {rig
 from llmlib.course.engine_check import same_ids
 
 mine = model.using(unembedding=unembed)
-same_ids(mine, ["The capital of France is", "What is machine learning?", "def mean(numbers):"]);
+agreed = same_ids(mine, ["The capital of France is", "What is machine learning?", "def mean(numbers):"])
 
 # %% [markdown]
 # ## Recap
