@@ -177,6 +177,7 @@ def quality_diversity(curves):
         ylabel="quality: mean log-probability\nof a token (nats)",
         title="What temperature buys, and what it costs",
     )
+    ax.margins(0.1, 0.14)
     ax.legend(loc="lower left")
     return fig
 
