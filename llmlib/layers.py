@@ -1,4 +1,4 @@
-"""What stands around attention in a transformer layer: the norms, the MLPs, and the residual block that holds them together."""
+"""What stands around attention in a transformer layer: the norms, the MLPs, and the residual block around them."""
 import math
 
 import torch
@@ -6,9 +6,10 @@ from torch.nn.functional import linear
 
 
 def layer_norm(x, weight, bias, eps=1e-5):
-    """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the last dimension: x [..., d_model] -> the same; weight and bias [d_model].
+    """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the last dimension: x [..., d_model] -> the same.
 
-    The variance is the biased one (divided by d_model, not d_model - 1), and eps stands inside the root.
+    weight and bias [d_model]. The variance is the biased one (divided by d_model, not d_model - 1); eps stands inside
+    the root.
     """
     centred = x - x.mean(dim=-1, keepdim=True)
     variance = centred.pow(2).mean(dim=-1, keepdim=True)
@@ -16,7 +17,10 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
 
 def rms_norm(x, weight, eps=1e-5):
-    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [..., d_model] over its root mean square, times weight [d_model]. It does not centre."""
+    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [..., d_model] -> the same; weight [d_model].
+
+    Each vector is divided by its root mean square, eps inside the root. It does not centre.
+    """
     return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
 
 
@@ -33,14 +37,18 @@ def gelu(x, approximate="tanh"):
 
 
 def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
-    """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model. w_in [d_mlp, d_model], w_out [d_model, d_mlp]; biases may be None."""
+    """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model.
+
+    w_in [d_mlp, d_model], w_out [d_model, d_mlp]; biases may be None.
+    """
     return linear(gelu(linear(x, w_in, b_in), approximate), w_out, b_out)
 
 
 def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
-    """Llama's feed-forward (Shazeer 2020, arXiv:2002.05202): w_down(silu(w_gate x) * w_up x), x [..., d_model] -> the same.
+    """Llama's feed-forward (Shazeer 2020, arXiv:2002.05202): w_down(silu(w_gate x) * w_up x).
 
-    silu(z) = z * sigmoid(z). Weights as torch.nn.Linear stores them: w_gate and w_up [d_mlp, d_model], w_down [d_model, d_mlp].
+    x [..., d_model] -> the same; silu(z) = z * sigmoid(z). Weights as torch.nn.Linear stores them: w_gate and w_up
+    [d_mlp, d_model], w_down [d_model, d_mlp].
     """
     gate = linear(x, w_gate, b_gate)
     return linear(gate * torch.sigmoid(gate) * linear(x, w_up, b_up), w_down, b_down)
@@ -49,8 +57,8 @@ def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch, seq, d_model].
 
-    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama; Vaswani et al. 2017 normalised after
-    each addition (post-norm).
+    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama; Vaswani et al. 2017
+    normalised after each addition (post-norm).
     """
     x = x + attend(norm_1(x))
     return x + feed_forward(norm_2(x))

@@ -3,7 +3,7 @@ import pytest
 import torch
 from test_engine import llama
 
-from llmlib import embeddings, generation, pretrained, sampling, tokens
+from llmlib import attention, embeddings, generation, layers, pretrained, sampling, tokens
 from llmlib.course import cells
 
 pytestmark = pytest.mark.unit
@@ -85,3 +85,36 @@ def test_tokens():
     assert taught["encode"](TOKEN_TEXT, merges) == encoded
     assert taught["decode"](encoded, merges) == tokenizer.decode(encoded) == TOKEN_TEXT
     assert taught["stream_decode"](encoded, merges) + [""] == list(tokenizer.stream(encoded))
+
+
+WIDE = torch.randn(40, 24, generator=torch.Generator().manual_seed(4)) / 5
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("layer_norm", (TABLE, TABLE[0], TABLE[1], 1e-5)), ("layer_norm", (HEADS, HEADS[0, 0, 0], HEADS[0, 0, 1], 0.3)),
+    ("rms_norm", (TABLE, TABLE[0], 1e-5)), ("rms_norm", (HEADS, HEADS[0, 0, 0], 0.3)),
+    ("gelu", (HEADS * 3,)), ("mlp", (TABLE, WIDE, LOGITS[0, :40], WIDE.T, TABLE[0])),
+    ("swiglu", (TABLE, WIDE, WIDE + 0.1, WIDE.T)),
+    ("pre_norm_block", (TABLE, torch.sin, torch.cos, torch.tanh, torch.exp)),
+])
+def test_layers(function, arguments):
+    assert torch.equal(solved("04_layers")[function](*arguments), getattr(layers, function)(*arguments))
+
+
+PAST = torch.ones(7, 7).tril().bool()
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("causal_mask", (5,)), ("causal_mask", (3, 4)),
+    ("scaled_dot_product_attention", (HEADS, HEADS + 1, HEADS - 1)),
+    ("scaled_dot_product_attention", (HEADS, HEADS + 1, HEADS - 1, PAST)),
+    ("split_heads", (HEADS[:, 0], 4)), ("merge_heads", (HEADS,)), ("repeat_kv", (HEADS, 3)),
+])
+def test_attention(function, arguments):
+    assert torch.equal(solved("03_attention")[function](*arguments), getattr(attention, function)(*arguments))
+
+
+def test_cross_attention_is_multi_head_attention_with_one_head():
+    x, context, w_q, w_k, w_v = HEADS[0, :2], HEADS[1, :2, :5], *torch.randn(3, 16, 16)
+    whole = attention.multi_head_attention(x, w_q, w_k, w_v, torch.eye(16), n_head=1, context=context)
+    torch.testing.assert_close(solved("03_attention")["cross_attention"](x, context, w_q, w_k, w_v), whole)

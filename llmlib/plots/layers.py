@@ -22,11 +22,12 @@ def stream_sizes(curves):
 
 
 def running_sum(attention, mlp, start, label):
-    """How writes add up to one number: the value after the embedding, then what each layer's two sublayers add."""
+    """Writes add up to one number: `start` from the embedding, then what each layer's two sublayers add."""
     fig, ax = figure(height=3.8)
     layers = torch.arange(1, len(attention) + 1)
     ax.bar(layers - 0.2, attention, 0.4, color=SKY, edgecolor="black", lw=0.5, label="written by attention")
-    ax.bar(layers + 0.2, mlp, 0.4, color=ORANGE, hatch="///", edgecolor="black", lw=0.5, label="written by the feed-forward")
+    ax.bar(layers + 0.2, mlp, 0.4, color=ORANGE, hatch="///", edgecolor="black", lw=0.5,
+           label="written by the feed-forward")
     total = start + torch.cat([torch.zeros(1), (attention + mlp).cumsum(0)])
     ax.plot(range(len(total)), total, color="black", marker="o", ms=4, lw=1.5, label="sum so far")
     ax.axhline(0, color=GREY, lw=1)
@@ -50,7 +51,7 @@ def norm_map(points, panels):
 
 
 def signal_and_gradient(measured):
-    """Pre- against post-norm by depth: {name: {depth: (signal by layer, gradient by layer)}}; layers as shares of the depth."""
+    """Pre- against post-norm: {name: {depth: (signal by layer, gradient by layer)}}; layers as shares of the depth."""
     fig, axes = figure(2, 2, width=9.0, height=5.6, sharex=True, sharey="row")
     for column, (name, depths) in enumerate(measured.items()):
         for i, (depth, rows) in enumerate(depths.items()):
@@ -70,7 +71,7 @@ def signal_and_gradient(measured):
 
 
 def activations(x, curves, up, gated):
-    """Left: activation functions {label: values}. Right: a gated value by its gate, one line for each w_up x in `up`."""
+    """Left: activation functions {label: values}. Right: gated values by gate, one line for each w_up x in `up`."""
     fig, (left, right) = figure(1, 2, width=9.0, height=3.6)
     _lines(left, x, curves, every=20)
     left.set(xlabel="z", ylabel="activation of z", title="One number in, one number out")
@@ -88,7 +89,8 @@ def parameter_shares(models):
     left = torch.zeros(len(names))
     for i, part in enumerate(next(iter(models.values()))):
         share = torch.tensor([100 * models[name][part] / sum(models[name].values()) for name in names])
-        bars = ax.barh(names, share, left=left, color=COLOURS[i], hatch=HATCHES[i], edgecolor="black", lw=0.5, label=part)
+        bars = ax.barh(names, share, left=left, color=COLOURS[i], hatch=HATCHES[i], edgecolor="black", lw=0.5,
+                       label=part)
         ax.bar_label(bars, [f"{s:.0f} %" if s > 3 else "" for s in share.tolist()], label_type="center", fontsize=10,
                      bbox={"fc": "white", "ec": "none", "pad": 1.5})
         left += share
@@ -102,12 +104,15 @@ def flop_shares(lengths, parts, context):
     """Share of the arithmetic by text length, stacked: {part: FLOPs per length}; a line marks the model's context."""
     fig, ax = figure(height=3.8)
     total = sum(parts.values())
-    bands = ax.stackplot(lengths, *(100 * flops / total for flops in parts.values()), labels=parts, colors=COLOURS, lw=0.5, edgecolor="black")
+    shares = [100 * flops / total for flops in parts.values()]
+    bands = ax.stackplot(lengths, *shares, labels=parts, colors=COLOURS, lw=0.5, edgecolor="black")
     for band, hatch in zip(bands, HATCHES):
         band.set_hatch(hatch)
     ax.axvline(context, color="black", ls="--")
-    ax.text(context * 0.93, 4, "SmolLM2's context", rotation=90, ha="right", va="bottom", bbox={"fc": "white", "ec": "none", "pad": 1.5})
-    ax.set(xscale="log", xlim=(lengths[0], lengths[-1]), ylim=(0, 100), xlabel="length of the text (tokens)", ylabel="share of the FLOPs (%)")
+    ax.text(context * 0.93, 4, "SmolLM2's context", rotation=90, ha="right", va="bottom",
+            bbox={"fc": "white", "ec": "none", "pad": 1.5})
+    ax.set(xscale="log", xlim=(lengths[0], lengths[-1]), ylim=(0, 100), xlabel="length of the text (tokens)",
+           ylabel="share of the FLOPs (%)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return fig
 
@@ -116,17 +121,19 @@ def lens(curves):
     """Rank of each prompt's final answer by layer, as the logit lens reads it: {label: ranks, 1 is the top}."""
     fig, ax = figure(height=3.8)
     _lines(ax, range(31), curves, every=2)
-    ax.set(yscale="log", xlabel="read after layer (0: the embedding)", ylabel="rank of the final answer\n(1 is the top)")
+    ax.set(yscale="log", xlabel="read after layer (0: the embedding)",
+           ylabel="rank of the final answer\n(1 is the top)")
     ax.invert_yaxis()
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0.97))
     return fig
 
 
 def layer_costs(removed, swapped, base):
-    """Loss after removing a layer, and after swapping it with the next, for each layer; a line at the whole model's loss."""
+    """Loss with each layer removed, and with each swapped with the next; a line at the whole model's loss."""
     fig, ax = figure(height=3.8)
     ax.plot(range(1, len(removed) + 1), removed, color=BLUE, marker="o", label="layer removed")
-    ax.plot([i + 1.5 for i in range(len(swapped))], swapped, color=RED, marker="s", ls=":", label="two neighbours swapped")
+    between = [i + 1.5 for i in range(len(swapped))]
+    ax.plot(between, swapped, color=RED, marker="s", ls=":", label="two neighbours swapped")
     ax.axhline(base, color="black", ls="--", lw=1.5, label="all layers in their places")
     ax.set(yscale="log", xlabel="layer", ylabel="loss (nats per token)", yticks=[3, 4, 5, 6, 8, 10, 13])
     ax.yaxis.set_major_formatter("{x:g}")
@@ -148,7 +155,8 @@ def told_apart(curves):
 
 # Each entry is a sublayer (name, colour); the norm's name and place differ from column to column.
 _COLUMNS = {
-    "2017 decoder\n(Vaswani et al.)": ("LayerNorm", True, [("attention", SKY), ("attention to\nthe encoder", PINK), ("ReLU MLP", ORANGE)]),
+    "2017 decoder\n(Vaswani et al.)": ("LayerNorm", True, [("attention", SKY), ("attention to\nthe encoder", PINK),
+                                                           ("ReLU MLP", ORANGE)]),
     "GPT-2\n(2019)": ("LayerNorm", False, [("attention", SKY), ("GELU MLP", ORANGE)]),
     "Llama\n(2023; SmolLM2)": ("RMSNorm", False, [("attention\nRoPE, grouped", SKY), ("SwiGLU", ORANGE)]),
 }
