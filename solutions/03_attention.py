@@ -216,7 +216,6 @@ print("head_dim   deviation of q·k   after division   largest share: raw   divi
 for head_dim in head_dims:
     queries, keys = torch.randn(2000, 1, head_dim, generator=generator), torch.randn(2000, 10, head_dim, generator=generator)
     raw = (queries @ keys.transpose(-2, -1)).squeeze(1)                         # 2000 queries, 10 scores each
-    line = f"{head_dim:>8}"
     slopes = []
     for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
         top = torch.softmax(s, dim=-1).amax(dim=-1)
@@ -226,7 +225,7 @@ for head_dim in head_dims:
     print(f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} {deviations['q·k / √head_dim'][-1]:>16.2f} "
           f"{largest['q·k'][-1]:>20.3f} {largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}")
 show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to "
-     "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.35 for divided ones.")
+     "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.32 for divided ones.")
 
 # %% [markdown]
 # Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope. What counts is
@@ -1027,11 +1026,11 @@ show(plots.ablation(bars), alt="Mean loss on the repetition for six models: low 
      "the five best induction heads or previous-token heads.")
 
 # %% [markdown]
-# Five heads of 270, of either kind, and most of the model's gift for repetition is gone. Both kinds are needed
-# because they work as a pair: in an earlier layer a previous-token head writes into each token what stood before it
-# ("I come after A"), and in a later layer an induction head looks for just that mark. Random heads cost less, though
-# not always little: a blind draw can hit heads that others build on. (Switching heads off shows what a model needs,
-# not all of what it could do without; one text type, two texts and 15 random heads are a small sample.)
+# Five heads of 270, of either kind, and more than half of the model's gift for repetition is gone. Both kinds are
+# needed because they work as a pair: in an earlier layer a previous-token head writes into each token what stood
+# before it ("I come after A"), and in a later layer an induction head looks for just that mark. Random heads cost
+# less, though not always little: a blind draw can hit heads that others build on. (Switching heads off shows what a
+# model needs, not all of what it could do without; one text type, two texts and 15 random heads are a small sample.)
 #
 # Was Mrs. Quillfeather at the top of this page found that way? The best induction head, layer 18 head 6, at the last
 # token of that prompt:
