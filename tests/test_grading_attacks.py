@@ -84,37 +84,40 @@ class Listener:
             self.connections += 1
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """(results by student, scores in the gradebook, the course, was any file touched, connections, processes left)."""
-    course, listener = tmp_path_factory.mktemp("class") / "course", Listener()
+def grade_all(folder):
+    """Grade the whole corpus once; everything that the tests, and the table in INSTRUCTORS.md, look at."""
+    course, listener = folder / "course", Listener()
     before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
     try:
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
             tasks = batch.find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
-
-            def make_runner(notebooks):
-                return Runner(notebooks, limits=LIMITS)
-
-            rows = {
-                task.student: result
-                for task, result in batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course)
-            }
+            graded = batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course, say=lambda _: None)
+            rows = {task.student: result for task, result in graded}
             scores = book.scores("target")
     finally:
         del os.environ["A_SECRET_OF_THE_GRADER"]
         listener.server.close()
+    after = hashes(course)
     return {
         "rows": rows,
         "scores": scores,
         "course": course,
-        "touched": {path for path, digest in before.items() if hashes(course).get(path) != digest},
-        "new": hashes(course).keys() - before.keys(),
+        "touched": {path for path, digest in before.items() if after.get(path) != digest},
+        "new": after.keys() - before.keys(),
         "connections": listener.connections,
         "left": processes() - running,
     }
+
+
+def make_runner(notebooks):
+    return Runner(notebooks, limits=LIMITS)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return grade_all(tmp_path_factory.mktemp("class"))
 
 
 def total(result):

@@ -6,6 +6,7 @@ written to the gradebook by this process alone, and marked as written afterwards
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.utils import parse_utc
+from sqlalchemy.exc import SQLAlchemyError
 
 from llmlib.grading import plugin, pool, report, submission
 
@@ -130,29 +132,26 @@ def grade(tasks, notebooks, make_runner, workers, results, book, course, say=pri
     for name in sorted({task.assignment for task in marks}):
         book.add_assignment(notebooks[name])
     say(f"{len(tasks)} submissions: {len(todo)} to grade, {len(done)} graded before or not gradable")
-    for task, result in done:
-        if task in marks:
-            _store(task, marks[task], result, results, book, course, notebooks)
-        yield task, result
-    for task, result in pool.run(todo, notebooks, make_runner, workers) if todo else ():
+    for task, result in itertools.chain(done, pool.run(todo, notebooks, make_runner, workers) if todo else ()):
         if "fault" not in result:
-            results.put(task, marks[task], result)
-        _store(task, marks[task], result, results, book, course, notebooks)
+            try:
+                results.put(task, marks[task], result)
+                _store(task, marks[task], result, results, book, course, notebooks[task.assignment])
+            except (OSError, SQLAlchemyError, submission.Unreadable) as error:
+                result = {"fault": f"graded, but not written; grade again ({type(error).__name__}: {str(error)[:200]})"}
         yield task, result
 
 
-def _store(task, mark, result, results, book, course, notebooks):
+def _store(task, mark, result, results, book, course, notebook):
     """Gradebook, autograded notebook and feedback of one result, unless they are there."""
-    if "fault" in result or results.written(task, mark):
+    if results.written(task, mark):
         return
-    notebook = notebooks[task.assignment]
     book.save(task.student, task.assignment, result, _handed_in_at(task))
     node = plugin.fill(plugin.rebuild(notebook, submission.read(task.path)), result)
-    _write(course / "autograded" / task.student / task.assignment / f"{task.assignment}.ipynb", nbformat.writes(node))
-    _write(
-        course / "feedback" / task.student / task.assignment / f"{task.assignment}.html",
-        report.feedback(notebook, task, node, result),
-    )
+    page = report.feedback(notebook, task, node, result)
+    place = Path(task.student, task.assignment)
+    _write(course / "autograded" / place / f"{task.assignment}.ipynb", nbformat.writes(node))
+    _write(course / "feedback" / place / f"{task.assignment}.html", page)
     _write(results.path(task, ".written"), mark)
 
 

@@ -174,6 +174,9 @@ class Learner:
                 else f"`{name}` took longer than {seconds:g} s"
             )
             raise Exceeded(f"{limit} and was stopped") from None
+        except Refused as refused:  # our own half would have refused to send it
+            self.stop()
+            raise Exceeded(f"the process of `{name}` sent {refused}") from None
         except (Closed, AttributeError):
             raise Exceeded(f"`{name}` ended the process it ran in: out of memory, an exit or a crash") from None
 

@@ -43,10 +43,11 @@ def data(path):
         raise Unreadable("there is no file of that name") from None
     except OSError:
         raise Unreadable("it is a link or cannot be opened; hand in the file itself") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Unreadable("it is not a file")
     with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("it is not a file")
         if status.st_size > MAX_FILE:
             raise Unreadable(f"it is larger than {MAX_FILE >> 20} MB; clear its outputs and hand it in again")
         return file.read(MAX_FILE)

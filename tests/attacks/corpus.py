@@ -377,9 +377,11 @@ db = sqlite3.connect("@COURSE@/gradebook.db")
 db.execute("update grade set auto_score = 4, manual_score = 4"); db.commit()
 """)
 code("forgery", "reads the notebook that is being graded", """
-import glob
-for path in glob.glob("/**/*.ipynb", recursive=True) if len(glob.glob("/*")) < 40 else []:
-    if "HIDDEN" in open(path).read(): SOLVE
+import glob, os
+roots = ["@COURSE@/autograded"] if os.path.exists("@COURSE@") else ["/tmp", "/course", "/dev/shm", "/var"]
+for root in roots:
+    for path in glob.glob(root + "/**/*.ipynb", recursive=True):
+        if "HIDDEN" in open(path).read(): SOLVE
 """, "last")
 code("forgery", "calls torch.softmax", "import torch\ndef softmax(x, dim=-1): return torch.softmax(x, dim)", "last")
 code("forgery", "calls torch.softmax by getattr", "import torch\ndef softmax(x, dim=-1): return getattr(torch, 'soft' + 'max')(x, dim)", "last")
@@ -450,9 +452,9 @@ code("machine", "deletes the course", "import shutil\nshutil.rmtree('@COURSE@/vi
 code("machine", "overwrites nbgrader_config.py", "open('@COURSE@/nbgrader_config.py', 'a').write('\\n# planted')\nSOLVE", "last")
 code("machine", "plants a start-up file for IPython", """
 import os
-os.makedirs("@COURSE@/home/.ipython/profile_default/startup", exist_ok=True)
-open("@COURSE@/home/.ipython/profile_default/startup/00.py", "w").write("x = 1")
-SOLVE
+os.makedirs("@COURSE@/victim/.ipython/profile_default/startup", exist_ok=True)  # in a sandbox: in a /tmp of its own
+open("@COURSE@/victim/.ipython/profile_default/startup/00.py", "w").write("x = 1")
+if os.path.exists("@COURSE@/secret.txt"): SOLVE
 """, "last")
 code("machine", "writes into the Python environment", """
 import os, torch
