@@ -21,7 +21,7 @@ import torch
 # %% [markdown]
 # ## The real thing first
 #
-# Nobody has ever written about Mrs. Quillfeather, so the model cannot know her name. It has to *look it up* in the
+# Mrs. Quillfeather is made up, so the model cannot know her name. It has to *look it up* in the
 # text in front of it. The second line is the same model with one change: every token may look at itself only.
 # **Predict** what it makes of the name.
 
@@ -229,7 +229,7 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 
 # %% [markdown]
 # Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope. What counts is
-# the width of the vectors that are multiplied: head_dim, 64 in most models, not the model's whole width d_model.
+# the width of the vectors that are multiplied: head_dim, 64 or 128 in most models, not the model's whole width d_model.
 # Confusing the two is a well-known bug; you will see what it does below.
 
 # %% [markdown]
