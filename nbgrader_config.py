@@ -7,7 +7,7 @@ ignores, with everything else of a course: submissions, grades, feedback.
 import os
 from pathlib import Path
 
-from llmlib.course.cells import STUB
+from llmlib.course import stub
 from llmlib.grading import plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
@@ -26,7 +26,7 @@ c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 c.Execute.timeout = 300
 
 c.CourseDirectory.root = str(root)
-c.ClearSolutions.code_stub = {"python": STUB}
+stub.configure(c)
 
 # Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs both in one kernel.
 plugin.configure(c)

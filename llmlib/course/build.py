@@ -23,7 +23,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from llmlib.course import cells
+from llmlib.course import cells, questions
 from llmlib.course.cells import METADATA, ROOT, SourceError
 
 VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
@@ -159,6 +159,7 @@ def main(argv=None):
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
     failed = False
+    questions.write()
     for name in arguments.names or cells.names():
         try:
             build(Path(name).stem, force=arguments.force)

@@ -133,18 +133,18 @@ def _exercises(cells, name):
 
 def _exercise(name, solution, statement, test):
     try:
-        stub = without(solution.source, "SOLUTION", STUB)
+        cleared = without(solution.source, "SOLUTION", STUB)
         visible = without(test.source, "HIDDEN TESTS")
     except SourceError as error:
         raise SourceError(f"{name}: exercise {grade_id(solution)}: {error}") from None
-    if stub == solution.source:
+    if cleared == solution.source:
         raise SourceError(f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION.")
     return Exercise(
         name=grade_id(solution),
         notebook=name,
         statement=statement,
         solution=solution.source,
-        stub=stub,
+        stub=solution.metadata.get("stub", cleared),
         visible=visible,
         full=test.source,
         points=test.metadata.nbgrader.points,

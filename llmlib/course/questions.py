@@ -1,0 +1,149 @@
+"""Turns solutions/quiz.toml, the one source of the quiz, into solutions/quiz.py and llmlib/data/quiz.json."""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+
+from llmlib.course.cells import ROOT, SourceError
+from llmlib.course.quiz import LETTERS, veil
+
+SOURCE = ROOT / "solutions" / "quiz.toml"
+TITLES = {
+    "course": "The course in five questions",
+    "01_tokens": "Tokens",
+    "02_embeddings": "Embeddings",
+    "03_attention": "Attention",
+    "04_layers": "Layers",
+    "05_output_head": "Output head",
+    "06_sampling": "Sampling",
+    "07_kv_cache_and_scaling": "KV cache & scaling",
+}
+OPENING = """# Quiz
+
+{count} questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
+right.
+
+**To answer,** put a letter in place of `None`, as in `q01 = A`, and run the check below it. It says at once why your
+choice is right, or what is wrong about it, and you may choose again. Where a question says **Predict**, decide before
+you run the cell under the check: there the real model answers.
+
+**You need** the seven notebooks. **It takes** about 45 minutes."""
+SETUP = '''from llmlib.course.quiz import check_answer
+
+A, B, C, D = "ABCD"
+
+
+def answer(name):
+    """The letter that was given to a question, or None."""
+    return globals().get(name)'''
+MODEL = """import math
+
+import torch
+
+from llmlib import pretrained
+
+model = pretrained.load("smollm2")"""
+CLOSING = """## Done?
+
+In a terminal, `llmlib progress` shows what is done and what is missing. Once nothing is,
+`llmlib certificate --name "Your Name"` issues your certificate."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question; `options` are (text, feedback) in the order of the letters."""
+
+    name: str
+    about: str
+    ask: str
+    options: tuple[tuple[str, str], ...]
+    right: str
+    run: str
+
+
+def read(path=SOURCE):
+    """All questions, in order. Raises `SourceError`."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
+        return [_question(number, entry) for number, entry in enumerate(entries)]
+    except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
+        raise SourceError(f"{path.name}: {error}") from error
+
+
+def _question(number, entry):
+    name = f"q{number + 1:02d}"
+    if entry["about"] not in TITLES:
+        raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(TITLES)}")
+    options = [tuple(option) for option in (entry["right"], *entry["wrong"])]
+    if len({text for text, _ in options}) != 4 or not all(feedback.strip() for _, feedback in options):
+        raise ValueError(f"{name} needs four different options, each with its feedback")
+    right, *wrong = options
+    wrong.sort(key=lambda option: _digest(option[0]))
+    letter = sorted(LETTERS, key=lambda each: _digest(f"{number // 4} {each}"))[
+        number % 4
+    ]  # each once in four questions
+    wrong.insert(LETTERS.index(letter), right)
+    return Question(name, entry["about"], entry["ask"].strip(), tuple(wrong), letter, entry.get("run", "").strip())
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).digest()
+
+
+def source(questions):
+    """The text of solutions/quiz.py."""
+    cells = [_markdown(OPENING.format(count=len(questions))), _code(SETUP, "given_setup"), _code(MODEL)]
+    about = None
+    for number, question in enumerate(questions, 1):
+        if question.about != about:
+            about = question.about
+            number_of = "" if about == "course" else f"{int(about[:2])} · "
+            cells.append(_markdown(f"## {number_of}{TITLES[about]}"))
+        options = "\n".join(f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options))
+        cells.append(_markdown(f"### Question {number}\n\n{question.ask}\n\n{options}"))
+        name = question.name
+        cells.append(_code(f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION', name))
+        cells.append(_code(f'check_answer("{name}", answer("{name}"))', f"test_{name}"))
+        cells += [_code(question.run)] if question.run else []
+    return "\n\n".join([*cells, _markdown(CLOSING)]) + "\n"
+
+
+def veiled(questions):
+    """The text of llmlib/data/quiz.json."""
+    key = {
+        question.name: {
+            letter: veil(question.name, letter, letter == question.right, feedback)
+            for letter, (_, feedback) in zip(LETTERS, question.options)
+        }
+        for question in questions
+    }
+    return json.dumps(key, indent=1) + "\n"
+
+
+def write(root=ROOT):
+    """Write both files where they differ. Raises `SourceError`."""
+    questions = read(root / "solutions" / "quiz.toml")
+    for path, text in [("solutions/quiz.py", source(questions)), ("llmlib/data/quiz.json", veiled(questions))]:
+        if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text:
+            (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _markdown(text):
+    return "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in text.split("\n"))
+
+
+def _code(text, name=None):
+    if name is None:
+        return f"# %%\n{text}"
+    test, given = name.startswith("test_"), name.startswith("given_")
+    marks = {"grade": test, "grade_id": name, "locked": test or given, "points": 1, "schema_version": 3}
+    marks |= {"solution": not test and not given, "task": False}
+    if not test:
+        del marks["points"]
+    stub = "" if test or given else f' stub="{name} = None"'
+    return f"# %% nbgrader={json.dumps(marks)}{stub}\n{text}"
+
+
+if __name__ == "__main__":
+    write()
