@@ -81,7 +81,7 @@ class Results:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")  # noqa: SIM115 - held while this object lives
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, workers do not inherit it
         except OSError:
             raise Busy(f"Another run is grading into {self.folder}: wait for it, or end it.") from None
 

@@ -1,6 +1,7 @@
 """Many submissions, several workers. A worker is a trusted process with a sandbox of its own; it may die or go deaf."""
 
 import contextlib
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -15,6 +16,7 @@ from llmlib.grading.sandbox import Unavailable
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
 GRACE = 120  # seconds beyond a notebook's own limit before a worker counts as deaf
 TRIES = 2
+SET_DEATH_SIGNAL = 1
 
 
 def grade_file(runner, notebook, path):
@@ -28,6 +30,7 @@ def grade_file(runner, notebook, path):
 def work(pipe, notebooks, make_runner):
     """A worker's life: (notebook, path) in, result out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # a worker does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:

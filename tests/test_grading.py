@@ -1,0 +1,457 @@
+"""The trusted grader's parts: the boundary, the calls across it, the batch that survives what happens to it."""
+
+import csv
+import json
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from attacks import corpus
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmlib.course import cells
+from llmlib.grading import batch, boundary, cli, plugin, pool, report, sandbox, submission
+from llmlib.grading.gradebook import Book
+from llmlib.grading.learner import Limits
+from llmlib.grading.runner import Proxy, Runner
+from llmlib.grading.submission import Cell
+
+pytestmark = pytest.mark.security
+NOTEBOOKS = {"target": corpus.TARGET}
+
+# ---- the boundary ----------------------------------------------------------------------------------------------------
+
+
+def crossed(value):
+    text, blob = boundary.HEADER.unpack(boundary.pack(value)[: boundary.HEADER.size])
+    frame = boundary.pack(value)[boundary.HEADER.size :]
+    assert len(frame) == text + blob
+    return boundary.unpack(frame[:text], frame[text:])
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=20,
+)
+
+
+@given(PLAIN)
+@settings(max_examples=200, deadline=None)
+def test_plain_values_cross_unchanged(value):
+    back = crossed(value)
+    assert back == value and type(back) is type(value)
+
+
+@pytest.mark.parametrize("dtype", boundary.DTYPES.values(), ids=str)
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3)])
+def test_tensors_cross_bit_by_bit(dtype, shape):
+    tensor = (torch.arange(torch.Size(shape).numel()).reshape(shape) % 2).to(dtype)
+    back = crossed(tensor)
+    assert back.dtype == dtype and back.shape == tensor.shape and torch.equal(back, tensor)
+    assert torch.equal(crossed(tensor.expand(2, *shape)), tensor.expand(2, *shape))
+
+
+def test_what_is_like_a_plain_value_becomes_one():
+    assert crossed(np.float64(1.5)) == 1.5 and type(crossed(np.int64(3))) is int
+    assert torch.equal(crossed(np.arange(3)), torch.arange(3))
+    assert type(crossed(Counter("aab"))) is dict
+
+
+@pytest.mark.parametrize(
+    "value", [object(), iter([]), range(3), lambda: 0, 1 << 9999, torch.zeros(2).to_sparse()], ids=repr
+)
+def test_other_values_are_refused_in_one_sentence(value):
+    with pytest.raises(boundary.Refused):
+        boundary.pack(value)
+
+
+def test_endless_and_deep_values_are_refused():
+    deep, endless = [], []
+    for _ in range(5000):
+        deep = [deep]
+    endless.append(endless)
+    for value in (deep, endless):
+        with pytest.raises(boundary.Refused):
+            boundary.pack(value)
+
+
+FRAMES = st.recursive(
+    st.none()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["tensor", "float32", "bytes", "dict", "set"]),
+    lambda inner: st.lists(inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(FRAMES, st.binary(max_size=64))
+@settings(max_examples=300, deadline=None)
+def test_a_hostile_frame_is_a_value_or_is_refused(tree, blob):
+    try:
+        boundary.unpack(json.dumps(tree).encode(), blob)
+    except boundary.Refused:
+        pass
+
+
+@given(st.binary(max_size=200), st.binary(max_size=64))
+@settings(max_examples=200, deadline=None)
+def test_bytes_that_are_no_frame_are_refused(text, blob):
+    try:
+        boundary.unpack(text, blob)
+    except boundary.Refused:
+        pass
+
+
+@pytest.mark.parametrize(
+    "tree", [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]]
+)
+def test_impossible_sizes_are_refused(tree):
+    with pytest.raises(boundary.Refused):
+        boundary.unpack(json.dumps(tree).encode(), b"\0" * 16)
+
+
+def test_a_bool_tensor_holds_only_true_and_false():
+    back = boundary.unpack(json.dumps(["tensor", "bool", [2], False]).encode(), b"\x02\x00")
+    assert back.view(torch.uint8).tolist() == [1, 0]
+
+
+# ---- calls across it -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner([corpus.TARGET], limits=Limits(cell=20, call=15, test=60, notebook=200))
+    yield runner
+    runner.close()
+
+
+def verdict(runner, solution, test):
+    """The message of one exercise `f` with this solution and this test cell."""
+    marks = {"grade": False, "locked": False, "solution": True, "task": False, "schema_version": 3}
+    source = f"# %% nbgrader={json.dumps(marks | {'grade_id': 'f'})}\ndef f():\n    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
+    marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
+    source += f"\n# %% nbgrader={json.dumps(marks)}\nimport torch\nfrom llmlib.course import check\n{test}\n"
+    return runner.grade(cells.parse(source, "one"), [Cell("code", "f", solution)])["tests"]["f"]["message"]
+
+
+def test_gradients_are_asked_of_the_learners_process(runner):
+    test = """
+x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+y, n = f(x, 2.0)
+(y * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
+check.close(x.grad, [4.0, 80.0, 1200.0], "d/dx of 2 x^2 is 4x")
+check.that(n == 3, "n")
+"""
+    assert verdict(runner, "def f(x, a): return a * x ** 2, len(x)", test) is None
+    assert "4x" in verdict(runner, "def f(x, a): return a * x.detach() ** 2 + 0 * x, len(x)", test)
+
+
+def test_the_state_of_the_random_generator_travels(runner):
+    test = "torch.manual_seed(5)\na = torch.rand(3)\ntorch.manual_seed(5)\ncheck.close(f(), a, 'same draw')"
+    assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", test) is None
+    differs = "torch.manual_seed(5)\ncheck.that(not torch.equal(f(), f()), 'the second draw differs')"
+    assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", differs) is None
+
+
+def test_an_expected_exception_arrives_as_its_kind(runner):
+    test = """
+try:
+    f(0)
+except ValueError as error:
+    check.that("positive" in str(error), "say what is wrong")
+else:
+    check.that(False, "f(0) must raise")
+"""
+    assert verdict(runner, "def f(n): raise ValueError('must be positive')", test) is None
+    assert verdict(runner, "class E(ValueError): pass\ndef f(n): raise E('must be positive')", test) is None
+    assert "KeyError" in verdict(runner, "def f(n): raise KeyError('positive')", test)
+
+
+def test_stop_iteration_does_not_make_all_true(runner):
+    test = "check.that(all(map(f, [1, 2])) is False, 'reached')"
+    assert "StopIteration" in verdict(runner, "def f(x): raise StopIteration", test)
+
+
+def test_a_missing_function_is_named(runner):
+    assert verdict(runner, "x = 1", "check.equal(f(), 1, 'one')") == "`f` is not defined: write it and run its cell"
+
+
+def test_a_proxy_can_only_be_called():
+    proxy = Proxy(lambda *_: None, "f")
+    for use in (bool, len, iter, hash, lambda p: p == p, lambda p: p != 1, lambda p: p + 1, lambda p: p[0], float):
+        with pytest.raises(Exception, match="may only call it"):
+            use(proxy)
+
+
+def test_limits_are_named_and_the_rest_is_graded():
+    runner = Runner([corpus.TARGET], limits=Limits(cell=2, call=2, test=10, notebook=60))
+    try:
+        loops = "def f():\n    while True: pass"
+        assert verdict(runner, loops, "check.equal(f(), 1, 'one')") == "`f` took longer than 2 s and was stopped"
+        result = runner.grade(
+            corpus.TARGET, [Cell("code", "merge", corpus.SOLUTIONS["merge"]), Cell("code", None, "while True: pass")]
+        )
+        assert result["tests"]["merge"]["points"] == 3
+        assert "cell 2: this cell took longer than 2 s" in result["notes"][0]
+    finally:
+        runner.close()
+
+
+# ---- without a sandbox -----------------------------------------------------------------------------------------------
+
+
+def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(sandbox.Unavailable, match="bubblewrap is missing: install bubblewrap"):
+        Runner([corpus.TARGET])
+
+
+def test_unsafe_works_and_marks_every_score(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    runner = Runner([corpus.TARGET], unsafe=True)
+    try:
+        result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
+    finally:
+        runner.close()
+    assert result["unsafe"] and sum(test["points"] for test in result["tests"].values()) == 10
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, submission.parse(corpus.TARGET.node)), result)
+    assert plugin.UNSAFE in nbformat.writes(node)
+
+
+# ---- the batch -------------------------------------------------------------------------------------------------------
+
+
+class Stub:
+    """A runner without a sandbox: full points, a note of each call, and what the notebook's first cell asks for."""
+
+    def __init__(self, notebooks, log):
+        self.log = log
+
+    def grade(self, notebook, handed_in):
+        order, name = handed_in[0].source.partition(" ")[::2]
+        with open(self.log, "a") as file:
+            file.write(f"{name}\n")
+        if order == "#die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order == "#raise":
+            raise RuntimeError("ours")
+        time.sleep(0.005)
+        tests = {
+            each.name: {"points": each.points, "max": each.points, "named": False, "message": None}
+            for each in notebook.exercises
+        }
+        return {"tests": tests, "notes": [], "unsafe": False}
+
+    def close(self):
+        pass
+
+
+def class_of(folder, orders):
+    """A course with a submission for each student in `orders`."""
+    for student, order in orders.items():
+        path = folder / "submitted" / student / "target" / "target.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": f"{order} {student}", "metadata": {}}]}))
+    return folder
+
+
+def grade(course, workers=2):
+    """{student: result} of one run with the stub."""
+    tasks, results = batch.find(course / "submitted", NOTEBOOKS), batch.Results(course / "results")
+    make = _Make(str(course / "log"))
+    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+        graded = batch.grade(tasks, NOTEBOOKS, make, workers, results, book, course, say=lambda _: None)
+        return {task.student: result for task, result in graded}
+
+
+class _Make:
+    def __init__(self, log):
+        self.log = log
+
+    def __call__(self, notebooks):
+        return Stub(notebooks, self.log)
+
+
+def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
+    rows = grade(class_of(tmp_path, {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#raise", "eve": "#"}))
+    assert "died on it, twice" in rows["bad"]["fault"] and "RuntimeError" in rows["dan"]["fault"]
+    assert all("tests" in rows[student] for student in ("ann", "cyd", "eve"))
+
+
+def test_a_deaf_worker_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "GRACE", -Limits().notebook + 0.5)
+    monkeypatch.setattr(Stub, "grade", lambda *_: time.sleep(100))
+    rows = grade(class_of(tmp_path, {"ann": "#"}), workers=1)
+    assert "did not answer on it, twice" in rows["ann"]["fault"]
+
+
+def test_a_second_run_grades_nothing_and_a_new_submission_again(tmp_path):
+    course = class_of(tmp_path, {"ann": "#", "bob": "#"})
+    first = grade(course)
+    assert grade(course) == first and sorted((course / "log").read_text().split()) == ["ann", "bob"]
+    path = course / "submitted" / "bob" / "target" / "target.ipynb"
+    path.write_text(path.read_text().replace("# bob", "# bob again"))
+    grade(course)
+    assert (course / "log").read_text().split("\n")[2:-1] == ["bob again"]
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    held = batch.Results(tmp_path / "results")
+    pid = os.fork()
+    if pid == 0:
+        try:
+            batch.Results(tmp_path / "results")
+        except batch.Busy:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7 and held
+
+
+def test_killed_50_times_at_random_moments(tmp_path):
+    """After each SIGKILL the gradebook holds whole submissions only, and what has a result is never graded again."""
+    rng, kills, number, course, done = random.Random(4), 0, 0, None, set()
+    while kills < 50:
+        if course is None:
+            number += 1
+            course, done = class_of(tmp_path / str(number), {f"s{n:02}": "#" for n in range(25)}), set()
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            try:
+                grade(course)
+            finally:
+                os._exit(0)
+        time.sleep(rng.uniform(0.05, 0.9))
+        os.kill(pid, signal.SIGKILL)
+        kills += os.waitpid(pid, 0)[1] == signal.SIGKILL
+        whole = check_gradebook(course)
+        again = set((course / "log").read_text().split()) & done if (course / "log").exists() else set()
+        assert not again, f"graded twice: {again}"
+        done |= {path.stem for path in (course / "results").glob("s*") if (path / "target.json").exists()}
+        (course / "log").unlink(missing_ok=True)
+        for path in (course / "results").glob("s*/target.json"):
+            json.loads(path.read_text())
+        if whole == 25:
+            course = None
+    if course:
+        rows = grade(course)
+        assert len(rows) == 25 and check_gradebook(course) == 25
+
+
+def check_gradebook(course):
+    """The number of submissions in the gradebook; each must have all of its scores."""
+    if not (course / "gradebook.db").exists():
+        return 0
+    base = sqlite3.connect(course / "gradebook.db")
+    assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
+    if not base.execute("select 1 from sqlite_master where name = 'grade'").fetchall():
+        return 0
+    query = "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
+    rows = base.execute(query).fetchall()
+    assert all(row[1:] == (3, 3) for row in rows), rows
+    assert base.execute("select count(*) from submitted_assignment").fetchone() == (len(rows),)
+    return len(rows)
+
+
+# ---- what people read ------------------------------------------------------------------------------------------------
+
+
+def graded_class(tmp_path, runner):
+    """(rows, course) of three submissions: solved, half solved, hostile markup."""
+    made = {
+        "ann": corpus.SOLVE,
+        "bob": corpus.SOLUTIONS["merge"],
+        "eve": "def merge(*a): raise ValueError('<script>x</script>')",
+    }
+    rows = []
+    for student, code in made.items():
+        result = runner.grade(corpus.TARGET, [Cell("code", None, code)])
+        rows.append((batch.Task(student, "target", ""), result))
+    return rows
+
+
+def test_feedback_names_the_mistake_and_holds_no_hidden_test(tmp_path, runner):
+    (_, _, (task, result)) = graded_class(tmp_path, runner)
+    handed_in = [Cell("code", "merge", "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')")]
+    node = plugin.rebuild(corpus.TARGET, handed_in)
+    page = report.feedback(corpus.TARGET, task, node, result)
+    assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
+    assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
+    assert "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result)) and "dim names the axis" not in page
+
+
+def test_scores_and_class_report(tmp_path, runner):
+    rows = graded_class(tmp_path, runner) + [(batch.Task("=cmd()", "target", "", "broken"), {"fault": "broken"})]
+    report.scores(rows, tmp_path)
+    found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
+    assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0" and found["bob"]["softmax"] == "0.0"
+    assert "'=cmd()" in found and found["'=cmd()"]["fault"] == "broken"
+    report.write_class_report(rows, NOTEBOOKS, tmp_path)
+    table = {row["exercise"]: row for row in csv.DictReader((tmp_path / "class.csv").open())}
+    assert table["merge"]["solved"] == "2" and table["merge"]["handed_in"] == "3"
+    assert (
+        table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
+        and table["softmax"]["times"] == "2"
+    )
+    assert (tmp_path / "class.png").stat().st_size > 5000
+
+
+def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch, capsys):
+    course = class_of(tmp_path, {"ann": "#"})
+    (course / "submitted" / "bob" / "target").mkdir(parents=True)
+    (course / "nbgrader_config.py").write_text(f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n")
+    monkeypatch.setattr(cli.course, "names", lambda: ["target"])
+    monkeypatch.setattr(cli.course, "load", NOTEBOOKS.get)
+    args = Namespace(submitted=course / "submitted", config=course / "nbgrader_config.py")
+    assert cli.run(args) == 1
+    said = capsys.readouterr().out
+    assert "ann  target  0/10" in said and "bob  target  not graded: there is no target.ipynb" in said
+    monkeypatch.setenv("PATH", "/nowhere")
+    (course / "results" / "ann" / "target.json").unlink()
+    assert cli.run(args) == 2
+    assert "bubblewrap is missing" in capsys.readouterr().err
+
+
+class Namespace:
+    assignment, student, workers, unsafe = None, None, 1, False
+
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+
+def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
+    stub = [Cell("code", "softmax", "def softmax(x):\n    return x * scale")]
+    assert [title for title, _ in submission.plan(corpus.TARGET, stub).cells] == [
+        "given_setup",
+        "demonstration 2",
+        "softmax",
+    ]
+    local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
+    assert [title for title, _ in submission.plan(corpus.TARGET, local).cells] == ["given_setup", "softmax"]
+
+
+def test_a_forbidden_name_is_found_through_aliases_and_helpers():
+    task = corpus.TARGET.exercises[0]
+    direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\ndef softmax(x, dim=-1): return helper(x)"
+    beside = "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
+    for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
+        job = submission.plan(replace(corpus.TARGET), [Cell("code", "softmax", code)])
+        assert submission.forbidden_names(task, job) == found
+
+
+def test_the_grader_can_be_reviewed():
+    files = sorted(Path(sandbox.__file__).parent.glob("*.py"))
+    assert all(len(path.read_text().splitlines()) <= 220 for path in files)
