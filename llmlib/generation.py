@@ -25,7 +25,7 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
         raise ValueError(f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: shorten it")
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
-    filter_logits(torch.zeros(1, 1), *(settings.get(name) for name in ("temperature", "top_k", "top_p", "min_p")))   # refuses bad settings
+    _refuse_bad(**settings)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     return _steps(model, ids, max_new_tokens, generator, use_cache, model.config.stop_ids if stop_ids is None else stop_ids, settings)
 
@@ -42,6 +42,10 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
         yield new.item(), logits[0]
         if new.item() in stop_ids:
             return
+
+
+def _refuse_bad(temperature=0.0, top_k=None, top_p=None, min_p=None):
+    filter_logits(torch.zeros(1, 1), temperature, top_k, top_p, min_p)          # each filter raises ValueError for what is out of range
 
 
 def complete(model, prompt, max_new_tokens=32, **settings):
