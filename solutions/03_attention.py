@@ -1173,8 +1173,8 @@ from llmlib.course.engine_check import same_ids
 
 mine = model.using(mask=causal_mask, split_heads=split_heads, repeat_kv=repeat_kv,
                    attention=scaled_dot_product_attention, merge_heads=merge_heads)
-same_ids(mine, ["The capital of France is", "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
-                "def fibonacci(n):"], max_new_tokens=16);
+agreed = same_ids(mine, ["The capital of France is", "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
+                         "def fibonacci(n):"], max_new_tokens=16)
 
 # %% [markdown]
 # ## What you know now

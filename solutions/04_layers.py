@@ -1194,7 +1194,7 @@ show(pictures.three_blocks(),
 from llmlib.course.engine_check import same_ids
 
 yours = model.using(norm=rms_norm, mlp=swiglu, block=pre_norm_block)
-same_ids(yours, ["The capital of France is", "Once upon a time", "def add(a, b):"], max_new_tokens=12);
+agreed = same_ids(yours, ["The capital of France is", "Once upon a time", "def add(a, b):"], max_new_tokens=12)
 
 # %% [markdown]
 # GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")` fetches them). But a checkpoint of its *shape* is enough to test a
