@@ -104,6 +104,7 @@ def release(name, root=ROOT):
     """
     source = nbformat.writes(cells.load(name, root).node)
     _write(Path(root) / "grading" / "source" / name / f"{name}.ipynb", source)
+    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])  # nbgrader starts `alembic` by name
     with tempfile.TemporaryDirectory() as scratch:
         _write(Path(scratch) / "source" / name / f"{name}.ipynb", source)
         config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
@@ -138,7 +139,7 @@ def _refuse_what_differs(output, place):
     text = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
     if " at 0x" in text:
         raise SourceError(
-            f"{place} shows a memory address, which differs in every run; end its last line with a semicolon."
+            f"{place} shows a memory address, which differs in every run; assign what its last line returns."
         )
     if str(ROOT) in text or str(Path.home()) + os.sep in text:
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
