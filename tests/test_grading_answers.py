@@ -1,11 +1,13 @@
 """Every right and wrong answer once more, through the sandbox and across the process boundary."""
 
+import re
 from dataclasses import replace
 
 import proofs as A
 import pytest
 
 from llmlib.course import cells
+from llmlib.grading import submission
 from llmlib.grading.runner import Runner
 from llmlib.grading.submission import Cell
 
@@ -43,3 +45,21 @@ def test_the_trusted_path_agrees(runner, name, function):
         else:
             assert result["points"] == 0, f"{answer} passes"
             assert answer.says in result["message"], f"{answer}: the learner reads {result['message']!r}"
+
+
+def test_the_quiz_is_checked_on_our_side(runner):
+    """Right letters pass; other letters fail, and so does a checking function of the learner's own."""
+    quiz = cells.load("quiz")
+    right = submission.parse(quiz.node)
+    assert {each["message"] for each in runner.grade(quiz, right)["tests"].values()} == {None}
+    forged = Cell("code", None, "def check_answer(*_): pass")
+    for added in ([], [forged]):
+        blank = [Cell("code", each.name, each.stub) for each in quiz.exercises] + added
+        assert all(each["message"] for each in runner.grade(quiz, blank)["tests"].values())
+    turn = {"A": "B", "B": "C", "C": "D", "D": "A"}
+    wrong = [
+        Cell("code", each.name, re.sub(r'"([ABCD])"', lambda m: f'"{turn[m[1]]}"', each.solution))
+        for each in quiz.exercises
+    ]
+    tests = runner.grade(quiz, wrong)["tests"].values()
+    assert all(each["named"] and each["points"] == 0 for each in tests)

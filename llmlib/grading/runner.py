@@ -7,6 +7,7 @@ the submission is executed, imported or unpickled in this process.
 import ast
 import builtins
 import contextlib
+import io
 import re
 import signal
 import time
@@ -44,10 +45,10 @@ for _name in "eq ne lt le gt ge bool len iter getitem contains hash add radd sub
 
 
 class Names(dict):
-    """A test cell's globals: a name that it does not define is a function of the learner's."""
+    """A test cell's globals: our imports; any other name that the cell does not define is the learner's."""
 
-    def __init__(self, call):
-        super().__init__(__name__="test_cell")
+    def __init__(self, ours, call):
+        super().__init__(ours, __name__="test_cell")
         self._call = call
 
     def __missing__(self, name):
@@ -81,7 +82,8 @@ class Runner:
         """
         learner = Learner(self, submission.plan(notebook, handed_in))
         try:
-            tests = {each.name: _graded(learner, each) for each in notebook.exercises}
+            ours = trusted_names(notebook)
+            tests = {each.name: _graded(learner, each, ours) for each in notebook.exercises}
         finally:
             learner.stop()
         return {"tests": tests, "notes": [_line(each) for each in learner.notes], "unsafe": self.unsafe}
@@ -100,21 +102,32 @@ def imports(notebook):
     return found
 
 
-def _graded(learner, exercise):
+def trusted_names(notebook):
+    """What the given cells import: in a test cell these names are ours, whatever the learner's process made of them."""
+    space = {}
+    for cell in notebook.cells:
+        if course.kind(cell) == "given":
+            lines = [each for each in ast.parse(cell.source).body if isinstance(each, (ast.Import, ast.ImportFrom))]
+            exec(compile(ast.Module(lines, []), "<given>", "exec"), space)
+    return {name: value for name, value in space.items() if name not in {each.name for each in notebook.exercises}}
+
+
+def _graded(learner, exercise, ours):
     points = float(exercise.points)
     used = submission.forbidden_names(exercise, learner.job)
-    named, message = (True, sentence(used[0])) if used else _run(learner, exercise)
+    named, message = (True, sentence(used[0])) if used else _run(learner, exercise, ours)
     return {"points": 0.0 if message else points, "max": points, "named": named, "message": _line(message)}
 
 
-def _run(learner, exercise):
+def _run(learner, exercise, ours):
     """(did a check name the mistake, what the learner reads) of one test cell; (False, None) where it passes."""
     named, message, state = False, None, torch.get_rng_state()
     torch.manual_seed(0)
     try:
         learner.begin(exercise.off)
-        with _alarm(min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))):
-            exec(compile(exercise.full, _file(exercise), "exec"), Names(learner.call))  # our own source
+        seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
+        with _alarm(seconds), contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(exercise.full, _file(exercise), "exec"), Names(ours, learner.call))  # our own source
         learner.end()
     except Mistake as mistake:
         named, message = True, str(mistake)

@@ -1,0 +1,97 @@
+"""`python tests/mutants.py [NOTEBOOK …]`: change the official solutions a little; which changes do the test cells miss?
+
+Each mutant is one small change of one solution (an operator, a comparison, a constant, a condition, a line left out). A
+mutant that passes the visible and the hidden tests survived: a test is missing, or the change changes nothing.
+"""
+
+import ast
+import copy
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+
+import proofs as A  # noqa: E402
+
+from llmlib.course import cells  # noqa: E402
+
+OPERATORS = {
+    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.FloorDiv: [ast.Div],
+    ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd],
+    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE: [ast.Gt, ast.LtE],
+    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.And: [ast.Or], ast.Or: [ast.And],
+}  # fmt: skip
+
+
+def changes(node):
+    """Functions that change a node of this kind in place, each with what it does in words."""
+    for field in ("op", "ops"):
+        kind = getattr(node, field, None)
+        for at, each in enumerate(kind if isinstance(kind, list) else [kind]):
+            for other in OPERATORS.get(type(each), ()):
+                yield (
+                    f"{type(each).__name__} -> {other.__name__}",
+                    _set(field, other(), at if isinstance(kind, list) else None),
+                )
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield f"{node.value} -> {node.value + 1}", _set("value", node.value + 1)
+    if isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield f"{node.value} -> {not node.value}", _set("value", not node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        yield (
+            f"{type(node.op).__name__} dropped",
+            _set("op", ast.UAdd() if isinstance(node.op, ast.USub) else ast.UAdd()),
+        )
+    if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        yield "condition turned round", lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
+    if isinstance(node, ast.Slice) and node.lower is not None:
+        yield "slice start dropped", _set("lower", None)
+    if isinstance(node, ast.Slice) and node.upper is not None:
+        yield "slice end dropped", _set("upper", None)
+    for at, each in enumerate(getattr(node, "body", []) if isinstance(getattr(node, "body", None), list) else []):
+        if isinstance(each, (ast.Assign, ast.AugAssign)) or (
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
+        ):
+            yield f"left out: {ast.unparse(each)}", _set("body", ast.Pass(), at)
+
+
+def _set(field, value, at=None):
+    def change(node):
+        if at is None:
+            setattr(node, field, value)
+        else:
+            getattr(node, field)[at] = value
+
+    return change
+
+
+def mutants(source):
+    """(line, what was changed, the changed source) of every mutant of a solution."""
+    tree = ast.parse(source)
+    for number, node in enumerate(ast.walk(tree)):
+        for words, change in changes(node):
+            other = copy.deepcopy(tree)
+            target = list(ast.walk(other))[number]
+            change(target)
+            yield getattr(node, "lineno", 0), words, ast.unparse(ast.fix_missing_locations(other))
+
+
+def main(names):
+    A.SECONDS = 10
+    survivors, total = [], 0
+    for name in names or cells.names():
+        for exercise in A.notebook(name).exercises:
+            for line, words, code in mutants(exercise.solution):
+                total += 1
+                answer = A.Answer(name, exercise.name, "mutant", f"line {line}: {words}", code)
+                if A.verdict(answer, hidden=True) is None:
+                    survivors.append(answer)
+                    print(
+                        f"survived: {name} {exercise.name} line {line}: {words}   | {exercise.solution.splitlines()[line - 1].strip()}",
+                        flush=True,
+                    )
+        print(f"{name}: so far {total} mutants, {len(survivors)} survive", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
