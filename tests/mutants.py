@@ -76,21 +76,52 @@ def mutants(source):
             yield getattr(node, "lineno", 0), words, ast.unparse(ast.fix_missing_locations(other))
 
 
+EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
+    "USub dropped": "`dim=-1` became `dim=1`, the same axis of a two-dimensional tensor",
+    "looks_ahead: Gt -> GtE": "differs only where a difference is exactly 1e-5",
+    "accept_draft: Lt -> LtE": "differs only where a drawn number equals the ratio exactly, which has probability 0",
+    "repetition_penalty: Gt -> GtE": "a logit of 0 is 0 both multiplied and divided",
+    "fit_power_law: Sub -> Add": "the other factor has mean 0, so a shift of this one adds nothing to the sum",
+    "fit_power_law: Lt -> LtE": "a floor of exactly 0 is pinned to 0",
+    "fit_power_law: 1000 -> 1001": "moves the grid of exponents by a thousandth of itself, below the tolerance",
+    "fit_power_law: 1 -> 2": "moves an end of the grid of exponents, which no tested fit reaches",
+    "fit_power_law: 2001 -> 2002": "moves an end of the grid of exponents, which no tested fit reaches",
+    "sinusoidal_positions: 10000.0 -> 10001.0": "changes angles by less than the tolerance at the tested sizes",
+    "beam_search: 0 -> 1": "`beam[0] and` guards the first step, at which no beam has an id or a score",
+    "write_cache: 2 -> 3": "a number in the text of an error message",
+    "top_k: True -> False": "torch sorts small tensors stably in any case",
+    "top_p: True -> False": "torch sorts small tensors stably in any case",
+}
+
+
+def reason(answer):
+    """Why this survivor is equivalent, or None."""
+    change = answer.title.split(": ", 1)[1]
+    return EQUIVALENT.get(f"{answer.function}: {change}") or EQUIVALENT.get(change)
+
+
 def main(names):
+    """Run all mutants; without names the result also goes into INSTRUCTORS.md."""
     A.SECONDS = 10
     survivors, total = [], 0
-    for name in names or cells.names():
+    for name in names or [name for name in cells.names() if name != "quiz"]:
         for exercise in A.notebook(name).exercises:
             for line, words, code in mutants(exercise.solution):
                 total += 1
                 answer = A.Answer(name, exercise.name, "mutant", f"line {line}: {words}", code)
                 if A.verdict(answer, hidden=True) is None:
-                    survivors.append(answer)
-                    print(
-                        f"survived: {name} {exercise.name} line {line}: {words}   | {exercise.solution.splitlines()[line - 1].strip()}",
-                        flush=True,
+                    survivors.append(
+                        [name, f"`{exercise.name}`", f"line {line}: {words}", reason(answer) or "**a gap**"]
                     )
-        print(f"{name}: so far {total} mutants, {len(survivors)} survive", flush=True)
+                    print("survived:", *survivors[-1], flush=True)
+    gaps = sum(row[-1] == "**a gap**" for row in survivors)
+    lead = f"{total} mutants of the solutions: {total - len(survivors)} fail a test cell, {len(survivors)} survive, of which {gaps} show a gap."
+    print(lead)
+    if not names:
+        import sections
+
+        head = ["notebook", "exercise", "change that survives", "why"]
+        sections.write("mutants", f"{lead}\n\n{sections.table(head, survivors)}")
 
 
 if __name__ == "__main__":

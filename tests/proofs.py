@@ -122,3 +122,28 @@ def verdict(answer, hidden):
 
 def _too_long(*_):
     raise TimeoutError(f"more than {SECONDS} s in one test cell")
+
+
+def rows():
+    """(notebook, exercise, right answers, wrong answers, of those: named by a visible check, by a hidden one only)."""
+    for path in sorted(HERE.glob("*/*.py")):
+        found = read(path)[0]
+        wrong = [each for each in found if each.kind == "wrong"]
+        hidden = sum(each.hidden for each in wrong)
+        yield path.parent.name, f"`{path.stem}`", len(found) - len(wrong), len(wrong), len(wrong) - hidden, hidden
+
+
+if __name__ == "__main__":  # the table in INSTRUCTORS.md
+    import sections
+
+    head = [
+        "notebook",
+        "exercise",
+        "right answers that pass",
+        "wrong answers that fail",
+        "caught by a visible check",
+        "by hidden tests only",
+    ]
+    lines = list(rows())
+    total = ["", "**all**", *(sum(line[column] for line in lines) for column in range(2, 6))]
+    sections.write("answers", sections.table(head, [*lines, total]))

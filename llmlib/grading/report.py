@@ -118,12 +118,15 @@ def picture(table):
     ax.barh(rows, [100] * len(table), color="#eeeeee")
     ax.barh(rows, shares, color="#0072b2")
     for row, (_, _, solved, handed, common, times) in enumerate(table):
-        words = f"{solved} of {handed}" + (f"   {times}×  {common}" if times else "")
-        ax.text(102, row, words if len(words) < 92 else words[:90] + "…", va="center", fontsize=9, parse_math=False)
+        words = f"{times} × {common}" if times else ""
+        ax.text(102, row, f"{solved} of {handed}", va="center", fontsize=9)
+        ax.text(125, row, words if len(words) < 82 else words[:80] + "…", va="center", fontsize=9, parse_math=False)
     ax.set_yticks(rows, [f"{name}  ({notebook[:2]})" for notebook, name, *_ in table])
     ax.invert_yaxis()
     ax.set_xlim(0, 260)
     ax.set_xticks([0, 25, 50, 75, 100])
-    ax.set_xlabel("solved by, % of those who handed in; beside it how many, and the commonest mistake", loc="left")
+    ax.set_xlabel("solved, % of those who handed in · how many · the commonest mistake", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
+    ax.spines["bottom"].set_bounds(0, 100)
+    ax.margins(y=0.01)
     return fig
