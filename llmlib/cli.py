@@ -5,6 +5,8 @@ import sys
 
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
+    "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
+    "progress": ("llmlib.course.progress_cli", "draw how far you are"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
 }
 

@@ -1,0 +1,169 @@
+"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are only read."""
+
+import hashlib
+import os
+import time
+
+import nbformat
+import pytest
+
+from llmlib import cli
+from llmlib.course import cells, progress
+from llmlib.course.progress import DONE, FAILING, UNTOUCHED
+from llmlib.course.progress_cli import table
+from llmlib.plots.progress import alt_text, pipeline
+
+pytestmark = pytest.mark.unit
+NAME = "01_tokens"
+SOLUTIONS = {each.name: each.solution for each in cells.load(NAME).exercises}
+MERGE = """def merge(ids, pair, new_id):
+    out = []
+    for i, token in enumerate(ids):  # overlapping pairs
+        out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
+    return out"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def hand_in(folder, replace=(), name=NAME, extra=()):
+    """The released notebook with some solution cells filled in, and cells added at its top."""
+    node = nbformat.read(cells.ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    for cell in node.cells:
+        if cells.kind(cell) == "solution":
+            cell.source = dict(replace).get(cells.grade_id(cell), cell.source)
+    node.cells[:0] = [nbformat.v4.new_code_cell(source) for source in extra]
+    nbformat.write(node, folder / f"{name}.ipynb")
+    return folder
+
+
+def states(folder, seconds=60):
+    status = progress.check_one(NAME, folder / f"{NAME}.ipynb", seconds)
+    assert status.fault is None
+    return {name: (state, message) for name, state, message in status.exercises}
+
+
+def test_untouched_notebooks_start_no_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress.subprocess, "Popen", None)
+    found = states(hand_in(tmp_path))
+    assert {state for state, _ in found.values()} == {UNTOUCHED} and list(found) == list(SOLUTIONS)
+
+
+def test_done_failing_with_the_named_mistake_and_untouched(tmp_path):
+    found = states(hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": MERGE}))
+    assert found["count_pairs"] == (DONE, None)
+    state, message = found["merge"]
+    assert state == FAILING and "pair" in message and "Mistake" not in message
+    assert found["encode"] == (UNTOUCHED, None)
+
+
+def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, monkeypatch):
+    folder = hand_in(tmp_path, SOLUTIONS)
+    status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
+    assert status.done
+    with monkeypatch.context() as patch:
+        patch.setattr(progress.subprocess, "Popen", None)
+        assert progress.check_one(NAME, folder / f"{NAME}.ipynb") == status
+    hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
+    assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
+
+
+def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_used(tmp_path):
+    helper = (
+        "%matplotlib inline\n!ls\nimport torch?\ndef mine(ids, pair, new_id):\n" + SOLUTIONS["merge"].split("\n", 1)[1]
+    )
+    folder = hand_in(tmp_path, {"merge": "merge = mine"}, extra=[helper])
+    node = nbformat.read(folder / f"{NAME}.ipynb", as_version=4)
+    for cell in node.cells:
+        if cells.kind(cell) == "given":
+            cell.source = "raise SystemExit"
+    nbformat.write(node, folder / f"{NAME}.ipynb")
+    assert states(folder)["merge"] == (DONE, None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("def merge(ids, pair, new_id):\n    return 1 / 0", "ZeroDivisionError"),
+        ("def merge(ids, pair, new_id)\n    return ids", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
+        ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
+        (
+            "def merge(ids, pair, new_id):\n    try:\n        while True: len(ids)\n    except BaseException:\n"
+            "        while True: pass",
+            "stopped after 12 s",
+        ),
+        ('def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids', "merge"),
+    ],
+)
+def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says):
+    start = time.monotonic()
+    found = states(hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell}), seconds=12)
+    assert time.monotonic() - start < 30
+    assert found["merge"][0] == FAILING and (says in found["merge"][1] or says == "merge")
+    if says not in ("took longer than", "stopped after 12 s"):
+        assert found["count_pairs"] == (DONE, None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 1000, -3])
+def test_a_half_saved_notebook_is_reported_and_left_alone(tmp_path, cut):
+    path = hand_in(tmp_path) / f"{NAME}.ipynb"
+    path.write_bytes(path.read_bytes()[:cut])
+    before = hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns
+    assert "damaged or half saved" in progress.check_one(NAME, path).fault
+    assert (hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "3", '{"cells": 3}', '{"cells": [1]}', '{"cells": [{"cell_type": "code"}]}', "[" * 9999]
+)
+def test_json_that_is_no_notebook_is_reported(tmp_path, text):
+    (tmp_path / f"{NAME}.ipynb").write_text(text)
+    assert progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
+
+
+def test_a_missing_notebook_is_named(tmp_path):
+    assert f"there is no {NAME}.ipynb" in progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
+
+
+def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
+    hand_in(tmp_path, SOLUTIONS)
+    before = sorted(tmp_path.iterdir())
+    assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 0
+    assert "6 of 6 done" in capsys.readouterr().out
+    assert cli.main(["check", "--folder", str(tmp_path)]) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert cli.main(["check", "08_more"]) == 2
+    assert "known: 01_tokens" in capsys.readouterr().err
+
+
+def test_the_table_fits_and_says_what_is_what():
+    long = "the mask must hide the future: row 2 looks at position 4 " * 3
+    statuses = [
+        progress.Status(NAME, (("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None))),
+        progress.Status("03_attention", fault="damaged or half saved"),
+    ]
+    text = table(statuses, 70)
+    assert all(len(line) <= 70 for line in text.splitlines())
+    assert (
+        "1 of 3 done" in text
+        and "failing    merge: the mask" in text
+        and "untouched  encode" in text
+        and "damaged" in text
+    )
+
+
+def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
+    for name in cells.names():
+        hand_in(tmp_path, name=name)
+    assert cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
+    said = capsys.readouterr().out
+    assert "1 Tokens: 0 of 6 done" in said and "Quiz: 0 of 33 done" in said
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
+    rows = [{"title": name, "exercises": [("f", DONE, None)], "fault": None} for name in cells.names()]
+    assert "Quiz" not in alt_text(rows) and alt_text(rows).count("1 of 1 done") == 8
+    assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
