@@ -22,7 +22,8 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
     if ids.shape[0] != 1:
         raise ValueError(f"generate continues one text at a time, not a batch of {ids.shape[0]}")
     if ids.shape[1] >= model.config.context:
-        raise ValueError(f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: shorten it")
+        raise ValueError(f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: "
+                         "shorten it")
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
     _refuse_bad(**settings)
@@ -64,7 +65,8 @@ def encode_prompt(model, prompt):
     if not prompt:
         raise ValueError("the prompt is empty: a model continues text, so give it at least one character")
     if model.tokenizer is None:
-        raise ValueError(f"{model.folder} has no tokenizer.json, so text cannot be turned into ids: pass ids to model(ids) or generate instead")
+        raise ValueError(f"{model.folder} has no tokenizer.json, so text cannot be turned into ids: "
+                         "pass ids to model(ids) or generate instead")
     return model.tokenizer.encode(prompt)
 
 

@@ -12,7 +12,8 @@ def write_cache(store, new, start):
     """
     end = start + new.shape[2]
     if end > store.shape[2]:
-        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: shorten the prompt or ask for fewer new tokens")
+        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
+                         "shorten the prompt or ask for fewer new tokens")
     store[:, :, start:end] = new
     return store[:, :, :end]
 

@@ -132,11 +132,13 @@ class Model:
         ids = torch.as_tensor(ids)
         ids = ids[None] if ids.dim() == 1 else ids
         if ids.dim() != 2 or ids.numel() == 0 or ids.is_floating_point():
-            raise ValueError(f"ids must be whole numbers of shape [seq] or [batch, seq], at least one, not {tuple(ids.shape)} of {ids.dtype}"
+            raise ValueError("ids must be whole numbers of shape [seq] or [batch, seq], at least one, "
+                             f"not {tuple(ids.shape)} of {ids.dtype}"
                              + (": is the text empty?" if ids.numel() == 0 else ""))
         if ids.min() < 0 or ids.max() >= self.config.vocab_size:
             bad = ids[(ids < 0) | (ids >= self.config.vocab_size)][0].item()
-            raise ValueError(f"id {bad} is not in this model's vocabulary of {self.config.vocab_size} tokens: was it made by another tokenizer?")
+            raise ValueError(f"id {bad} is not in this model's vocabulary of {self.config.vocab_size} tokens: "
+                             "was it made by another tokenizer?")
         length = ids.shape[1] + (cache.length if cache else 0)
         if length > self.config.context:
             raise ValueError(f"the text is {length} tokens long, but this model's context holds {self.config.context}: shorten it")

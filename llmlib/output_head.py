@@ -37,7 +37,8 @@ def cross_entropy(logits, targets):
 def token_losses(logits, targets):
     """-log p(target) at each position, in nats: logits [..., vocab], targets [...] -> [...]."""
     if logits.shape[:-1] != targets.shape:
-        raise ValueError(f"logits of shape {tuple(logits.shape)} need targets of shape {tuple(logits.shape[:-1])}, not {tuple(targets.shape)}")
+        raise ValueError(f"logits of shape {tuple(logits.shape)} need targets of shape {tuple(logits.shape[:-1])}, "
+                         f"not {tuple(targets.shape)}")
     return -log_softmax(logits).gather(-1, targets[..., None]).squeeze(-1)
 
 

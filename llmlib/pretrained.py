@@ -1,17 +1,14 @@
 """Real weights for the engine: any GPT-2 or Llama checkpoint as Hugging Face folders hold them."""
-import json
 from functools import partial
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from llmlib import layers, model
 from llmlib.assets import smollm2_folder
+from llmlib.checkpoint import Tensors, read_json
 from llmlib.tokens import Tokenizer
 
-FILES = ["config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json"]
+FILES = ["config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json",
+         "tokenizer.json", "tokenizer_config.json"]
 
 
 def load(name_or_folder):
@@ -21,7 +18,7 @@ def load(name_or_folder):
     checkpoint that is damaged, of another architecture, or has a setting that this engine lacks; each names the part.
     """
     folder = _find(str(name_or_folder))
-    settings = _read_json(folder / "config.json")
+    settings = read_json(folder / "config.json")
     family = settings.get("model_type")
     if family not in FAMILIES:
         raise ValueError(f"{folder} holds a model of type {family!r}: this engine runs {' and '.join(FAMILIES)}")
@@ -38,7 +35,8 @@ def _find(name):
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise FileNotFoundError(f"{folder} has no config.json, so it is not a model folder: give the folder that holds config.json and model.safetensors")
+            raise FileNotFoundError(f"{folder} has no config.json, so it is not a model folder: "
+                                    "give the folder that holds config.json and model.safetensors")
         return folder
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise FileNotFoundError(f'there is no folder {name}: give "smollm2", a model\'s folder, or a name on the hub such as "gpt2"')
@@ -47,58 +45,15 @@ def _find(name):
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:          # the hub's client raises many kinds; to the reader they are one
         raise FileNotFoundError(f'"{name}" is no folder here and could not be fetched from the Hugging Face hub '
-                                f'({type(error).__name__}): check the name and the network, or use "smollm2", which needs neither') from None
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}): copy it again") from None
+                                f'({type(error).__name__}): check the name and the network, or use "smollm2", '
+                                "which needs neither") from None
 
 
 def _stop_ids(settings, folder):
     generation = folder / "generation_config.json"
-    stop = _read_json(generation).get("eos_token_id") if generation.exists() else None
+    stop = read_json(generation).get("eos_token_id") if generation.exists() else None
     stop = settings.get("eos_token_id") if stop is None else stop
     return tuple(stop) if isinstance(stop, list) else () if stop is None else (stop,)
-
-
-class Tensors:
-    """The tensors of a checkpoint, each taken once, by name and shape."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        index = folder / "model.safetensors.index.json"
-        names = sorted(set(_read_json(index)["weight_map"].values())) if index.exists() else ["model.safetensors"]
-        self.left = {}
-        for name in names:
-            if not (folder / name).exists():
-                raise FileNotFoundError(f"{folder} has no {name}: the checkpoint is incomplete, or its weights are in a format other than safetensors")
-            try:
-                self.left.update(load_file(folder / name))
-            except SafetensorError as error:
-                raise ValueError(f"{folder / name} is damaged or cut short ({error}): copy it again") from None
-
-    def drop(self, *endings):
-        """Forget tensors that are no weights (stored masks and rotary frequencies)."""
-        self.left = {name: tensor for name, tensor in self.left.items() if not name.endswith(endings)}
-
-    def without_prefix(self, prefix):
-        self.left = {name.removeprefix(prefix): tensor for name, tensor in self.left.items()}
-
-    def take(self, name, *shape):
-        if name not in self.left:
-            raise ValueError(f"{self.folder} has no tensor {name}: the checkpoint does not fit its config.json")
-        tensor = self.left.pop(name)
-        if tuple(tensor.shape) != shape:
-            raise ValueError(f"tensor {name} has shape {tuple(tensor.shape)}, but config.json asks for {shape}")
-        return tensor.float()
-
-    def assert_all_taken(self):
-        if self.left:
-            some = ", ".join(sorted(self.left)[:3])
-            raise ValueError(f"{len(self.left)} tensors of {self.folder} have no place in its architecture: {some}{' …' if len(self.left) > 3 else ''}")
 
 
 def _refuse(settings, **supported):
@@ -113,7 +68,8 @@ def _gpt2(settings, tensors, stop_ids):
             scale_attn_by_inverse_layer_idx=(False,), add_cross_attention=(False,))
     d, n_head, vocab = settings["n_embd"], settings["n_head"], settings["vocab_size"]
     d_mlp, context = settings.get("n_inner") or 4 * d, settings["n_positions"]
-    config = model.Config(settings["n_layer"], n_head, n_head, d, d // n_head, vocab, context, settings["layer_norm_epsilon"], None, stop_ids=stop_ids)
+    config = model.Config(settings["n_layer"], n_head, n_head, d, d // n_head, vocab, context,
+                          settings["layer_norm_epsilon"], None, stop_ids=stop_ids)
     tensors.without_prefix("transformer.")
     tensors.drop(".attn.bias", ".attn.masked_bias")
 
@@ -132,8 +88,9 @@ def _gpt2(settings, tensors, stop_ids):
     embedding = tensors.take("wte.weight", vocab, d)
     weights = model.Weights(embedding, tensors.take("wpe.weight", context, d), [layer(i) for i in range(config.n_layer)],
                             norm("ln_f"), _head(settings, tensors, embedding, tied_by_default=True))
-    exact = settings.get("activation_function") == "gelu"
-    return config, weights, model.GPT2_PARTS if not exact else model.Parts(norm=layers.layer_norm, mlp=partial(layers.mlp, approximate="none"))
+    if settings.get("activation_function") == "gelu":
+        return config, weights, model.Parts(norm=layers.layer_norm, mlp=partial(layers.mlp, approximate="none"))
+    return config, weights, model.GPT2_PARTS
 
 
 def _llama(settings, tensors, stop_ids):
@@ -154,10 +111,12 @@ def _llama(settings, tensors, stop_ids):
         q, k, v = (projection(f"layers.{i}.self_attn.{p}_proj", d, heads * head_dim, "attention_bias")
                    for p, heads in (("q", n_head), ("k", n_kv_head), ("v", n_kv_head)))
         o = projection(f"layers.{i}.self_attn.o_proj", n_head * head_dim, d, "attention_bias")
-        mlp = [projection(f"layers.{i}.mlp.{p}_proj", a, b, "mlp_bias") for p, a, b in (("gate", d, d_mlp), ("up", d, d_mlp), ("down", d_mlp, d))]
+        mlp = [projection(f"layers.{i}.mlp.{p}_proj", d_in, d_out, "mlp_bias")
+               for p, d_in, d_out in (("gate", d, d_mlp), ("up", d, d_mlp), ("down", d_mlp, d))]
         weights, biases = zip(*mlp)
         return model.Layer((tensors.take(f"layers.{i}.input_layernorm.weight", d),), q, k, v, o,
-                           (tensors.take(f"layers.{i}.post_attention_layernorm.weight", d),), weights + (biases if settings.get("mlp_bias") else ()))
+                           (tensors.take(f"layers.{i}.post_attention_layernorm.weight", d),),
+                           weights + (biases if settings.get("mlp_bias") else ()))
 
     embedding = tensors.take("embed_tokens.weight", vocab, d)
     weights = model.Weights(embedding, None, [layer(i) for i in range(config.n_layer)], (tensors.take("norm.weight", d),),
@@ -170,7 +129,8 @@ def _rope(settings):
     kind = rope.get("rope_type") or rope.get("type") or "default"
     if kind not in ("default", "linear"):
         raise ValueError(f"config.json asks for RoPE scaling of type {kind!r}: this engine supports 'default' and 'linear'")
-    return float(rope.get("rope_theta") or settings.get("rope_theta") or 10000.0), float(rope.get("factor", 1.0)) if kind == "linear" else 1.0
+    theta = float(rope.get("rope_theta") or settings.get("rope_theta") or 10000.0)
+    return theta, float(rope.get("factor", 1.0)) if kind == "linear" else 1.0
 
 
 def _head(settings, tensors, embedding, tied_by_default):

@@ -16,7 +16,8 @@ def attention_explorer(model, text, layer=0, head=0, token=-1):
     maps = attention_maps(model, ids)                                   # n_layer n_head seq seq
     pick_layer = ipywidgets.IntSlider(layer, 0, maps.shape[0] - 1, description="layer")
     pick_head = ipywidgets.IntSlider(head, 0, maps.shape[1] - 1, description="head")
-    pick_token = ipywidgets.Dropdown(options=[(f"{i}: {word!r}", i) for i, word in enumerate(words)], value=range(len(ids))[token], description="token")
+    pick_token = ipywidgets.Dropdown(options=[(f"{i}: {word!r}", i) for i, word in enumerate(words)],
+                                     value=range(len(ids))[token], description="token")
     picture = ipywidgets.HTML()
 
     def draw(_=None):
@@ -34,7 +35,8 @@ def _strip(words, shares, at):
         f'<div style="text-align:center;min-width:3.2em;opacity:{1 if i <= at else 0.4}">'
         f'<div style="height:90px;display:flex;align-items:flex-end;justify-content:center">'
         f'<div style="width:70%;height:{88 * share:.0f}px;background:#0072B2"></div></div>'
-        f'<div style="border:2px solid {"#D55E00" if i == at else "transparent"};white-space:pre;font-family:monospace">{escape(word)}</div>'
+        f'<div style="border:2px solid {"#D55E00" if i == at else "transparent"};white-space:pre;font-family:monospace">'
+        f'{escape(word)}</div>'
         f'<div style="font-size:85%">{f"{100 * share:.0f} %" if i <= at else "hidden"}</div></div>'
         for i, (word, share) in enumerate(zip(words, shares))
     ]

@@ -11,10 +11,11 @@ from llmlib.course.engine_check import reference, reference_ids
 pytestmark = pytest.mark.unit
 
 PROMPTS = [
-    "The capital of France is", "What is machine learning?", "def fibonacci(n):", "Once upon a time", "1, 2, 3, 4,", "Die Hauptstadt von Deutschland ist",
-    "The three primary colors are", "Water boils at", "import numpy as np\n", "Dear Sir or Madam,", "She opened the door and", "In 1969,", "The opposite of hot is",
-    "A recipe for bread:\n1.", "Q: Who wrote Hamlet?\nA:", "The Pythagorean theorem states", "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n",
-    "La vie est", "x = [i**2 for i in", "Photosynthesis is the process",
+    "The capital of France is", "What is machine learning?", "def fibonacci(n):", "Once upon a time", "1, 2, 3, 4,",
+    "Die Hauptstadt von Deutschland ist", "The three primary colors are", "Water boils at", "import numpy as np\n", "Dear Sir or Madam,",
+    "She opened the door and", "In 1969,", "The opposite of hot is", "A recipe for bread:\n1.", "Q: Who wrote Hamlet?\nA:",
+    "The Pythagorean theorem states", "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n", "La vie est", "x = [i**2 for i in",
+    "Photosynthesis is the process",
 ]
 
 
@@ -61,8 +62,9 @@ def saved(model, folder, **options):
 
 
 def llama(folder, n_kv_head=3, tied=True, save={}, **settings):
-    config = LlamaConfig(**{**dict(hidden_size=48, intermediate_size=100, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=n_kv_head, vocab_size=211,
-                                   max_position_embeddings=64, tie_word_embeddings=tied), **settings})
+    config = LlamaConfig(**{**dict(hidden_size=48, intermediate_size=100, num_hidden_layers=3, num_attention_heads=6,
+                                   num_key_value_heads=n_kv_head, vocab_size=211, max_position_embeddings=64,
+                                   tie_word_embeddings=tied), **settings})
     torch.manual_seed(0)
     return saved(LlamaForCausalLM(config), folder, **save)
 
@@ -92,7 +94,8 @@ def test_gpt2_grid(tmp_path, tied, seq, batch):
 
 @pytest.mark.parametrize("settings", [
     {"attention_bias": True}, {"mlp_bias": True}, {"attention_bias": True, "mlp_bias": True}, {"head_dim": 16}, {"rms_norm_eps": 1e-3},
-    {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}, {"rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}},
+    {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
+    {"rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}},
     {"save": {"max_shard_size": "40KB"}},
 ], ids=str)
 def test_llama_settings(tmp_path, settings):
@@ -141,7 +144,8 @@ def test_each_part_can_be_replaced(smollm2):
         list(generate(model, ids, 2, stop_ids=()))
         assert calls, f"the engine never calls {name}"
         assert torch.equal(model(ids), expected)
-    torch_attention = smollm2.using(attention=lambda q, k, v, mask: torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+    fused = torch.nn.functional.scaled_dot_product_attention
+    torch_attention = smollm2.using(attention=lambda q, k, v, mask: fused(q, k, v, attn_mask=mask))
     assert (torch_attention(ids) - expected).abs().max() < 1e-3
     with pytest.raises(TypeError, match="no part attn"):
         smollm2.using(attn=None)
@@ -157,10 +161,12 @@ def test_functions_against_torch():
     with pytest.raises(ValueError, match="tanh"):
         layers.gelu(x, "sigmoid")
     big = x * 1000
-    assert torch.allclose(output_head.softmax(big), big.softmax(-1)) and torch.allclose(output_head.log_softmax(big), big.log_softmax(-1), atol=1e-4)
+    assert torch.allclose(output_head.softmax(big), big.softmax(-1))
+    assert torch.allclose(output_head.log_softmax(big), big.log_softmax(-1), atol=1e-4)
     targets = torch.randint(12, (2, 5), generator=g)
     expected = torch.nn.functional.cross_entropy(x.flatten(0, 1), targets.flatten())
-    assert torch.allclose(output_head.cross_entropy(x, targets), expected) and torch.allclose(output_head.perplexity(x, targets), expected.exp())
+    assert torch.allclose(output_head.cross_entropy(x, targets), expected)
+    assert torch.allclose(output_head.perplexity(x, targets), expected.exp())
     with pytest.raises(ValueError, match="targets of shape"):
         output_head.cross_entropy(x, targets[:, :-1])
     q, k, v = (torch.randn(2, 3, 5, 8, generator=g) for _ in range(3))

@@ -68,9 +68,7 @@ def test_what_is_like_a_plain_value_becomes_one():
     assert type(crossed(Counter("aab"))) is dict
 
 
-@pytest.mark.parametrize(
-    "value", [object(), iter([]), range(3), lambda: 0, 1 << 9999, torch.zeros(2).to_sparse()], ids=repr
-)
+@pytest.mark.parametrize("value", [object(), iter([]), range(3), lambda: 0, 1 << 9999, torch.zeros(2).to_sparse()], ids=repr)
 def test_other_values_are_refused_in_one_sentence(value):
     with pytest.raises(boundary.Refused):
         boundary.pack(value)
@@ -87,11 +85,7 @@ def test_endless_and_deep_values_are_refused():
 
 
 FRAMES = st.recursive(
-    st.none()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["tensor", "float32", "bytes", "dict", "set"]),
+    st.none() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["tensor", "float32", "bytes", "dict", "set"]),
     lambda inner: st.lists(inner, max_size=5),
     max_leaves=12,
 )
@@ -115,9 +109,7 @@ def test_bytes_that_are_no_frame_are_refused(text, blob):
         pass
 
 
-@pytest.mark.parametrize(
-    "tree", [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]]
-)
+@pytest.mark.parametrize("tree", [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]])
 def test_impossible_sizes_are_refused(tree):
     with pytest.raises(boundary.Refused):
         boundary.unpack(json.dumps(tree).encode(), b"\0" * 16)
@@ -201,9 +193,7 @@ def test_limits_are_named_and_the_rest_is_graded():
     try:
         loops = "def f():\n    while True: pass"
         assert verdict(runner, loops, "check.equal(f(), 1, 'one')") == "`f` took longer than 2 s and was stopped"
-        result = runner.grade(
-            corpus.TARGET, [Cell("code", "merge", corpus.SOLUTIONS["merge"]), Cell("code", None, "while True: pass")]
-        )
+        result = runner.grade(corpus.TARGET, [Cell("code", "merge", corpus.SOLUTIONS["merge"]), Cell("code", None, "while True: pass")])
         assert result["tests"]["merge"]["points"] == 3
         assert "cell 2: this cell took longer than 2 s" in result["notes"][0]
     finally:
@@ -249,10 +239,7 @@ class Stub:
         if order == "#raise":
             raise RuntimeError("ours")
         time.sleep(0.005)
-        tests = {
-            each.name: {"points": each.points, "max": each.points, "named": False, "message": None}
-            for each in notebook.exercises
-        }
+        tests = {each.name: {"points": each.points, "max": each.points, "named": False, "message": None} for each in notebook.exercises}
         return {"tests": tests, "notes": [], "unsafe": False}
 
     def close(self):
@@ -359,7 +346,9 @@ def check_gradebook(course):
     assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
     if not base.execute("select 1 from sqlite_master where name = 'grade'").fetchall():
         return 0
-    query = "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
+    query = (
+        "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
+    )
     rows = base.execute(query).fetchall()
     assert all(row[1:] == (3, 3) for row in rows), rows
     assert base.execute("select count(*) from submitted_assignment").fetchone() == (len(rows),)
@@ -402,10 +391,7 @@ def test_scores_and_class_report(tmp_path, runner):
     report.write_class_report(rows, NOTEBOOKS, tmp_path)
     table = {row["exercise"]: row for row in csv.DictReader((tmp_path / "class.csv").open())}
     assert table["merge"]["solved"] == "2" and table["merge"]["handed_in"] == "3"
-    assert (
-        table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
-        and table["softmax"]["times"] == "2"
-    )
+    assert table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined") and table["softmax"]["times"] == "2"
     assert (tmp_path / "class.png").stat().st_size > 5000
 
 

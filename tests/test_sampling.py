@@ -4,11 +4,11 @@ import math
 import pytest
 import torch
 from scipy.stats import chisquare
+from test_engine import llama, pretrained
 from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from llmlib import complete, generate, sampling
 from llmlib.output_head import softmax
-from test_engine import llama, pretrained
 
 pytestmark = pytest.mark.unit
 
@@ -116,9 +116,11 @@ def test_a_seed_makes_a_draw_repeatable(model):
 
 
 @pytest.mark.parametrize("ids, options, message", [
-    ([], {}, "is the text empty"), ([1, 211], {}, "id 211 is not in this model's vocabulary of 211"), ([-1], {}, "id -1"), ([1.5], {}, "whole numbers"),
-    ([1] * 65, {}, "the context|context holds 64"), ([1] * 64, {}, "context holds 64"), ([[1], [2]], {}, "not a batch of 2"), ([1], {"top_p": 0}, "top_p"),
-    ([1], {"temperature": -0.5}, "temperature"), ([1], {"top_k": 0}, "top_k"), ([1], {"min_p": 3}, "min_p"), ([1], {"max_new_tokens": -1}, "max_new_tokens"),
+    ([], {}, "is the text empty"), ([1, 211], {}, "id 211 is not in this model's vocabulary of 211"),
+    ([-1], {}, "id -1"), ([1.5], {}, "whole numbers"), ([[1], [2]], {}, "not a batch of 2"),
+    ([1] * 65, {}, "the context|context holds 64"), ([1] * 64, {}, "context holds 64"),
+    ([1], {"temperature": -0.5}, "temperature"), ([1], {"top_k": 0}, "top_k"), ([1], {"top_p": 0}, "top_p"), ([1], {"min_p": 3}, "min_p"),
+    ([1], {"max_new_tokens": -1}, "max_new_tokens"),
 ])
 def test_bad_input_is_refused_before_the_model_runs(model, ids, options, message):
     with pytest.raises(ValueError, match=message):

@@ -4,9 +4,11 @@ from llmlib import generation, pretrained
 
 def add_arguments(parser):
     parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
-    parser.add_argument("--model", default="smollm2", help='"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)')
+    parser.add_argument("--model", default="smollm2",
+                        help='"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)')
     parser.add_argument("--max-new-tokens", type=int, default=32, metavar="N", help="stop after N tokens (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 takes the likeliest token each time (default: %(default)s)")
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T",
+                        help="0 takes the likeliest token each time (default: %(default)s)")
     parser.add_argument("--top-k", type=int, metavar="K", help="keep the K likeliest tokens")
     parser.add_argument("--top-p", type=float, metavar="P", help="keep the likeliest tokens whose mass reaches P")
     parser.add_argument("--min-p", type=float, metavar="P", help="keep tokens at least P times as likely as the likeliest")

@@ -51,7 +51,8 @@ def gradients(curves):
     fig, ax = figure(height=3.8)
     for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
         ax.semilogy(range(len(values)), values, color=colour, marker=marker, linestyle=line, markevery=5, label=name)
-    ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)", title="How loudly the last output still hears an early input")
+    ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)",
+           title="How loudly the last output still hears an early input")
     ax.legend(loc="lower left")
     return fig
 
@@ -61,7 +62,8 @@ def times(lengths, curves):
     fig, ax = figure(height=3.2)
     for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
         ax.loglog(lengths, values, color=colour, marker=marker, linestyle=line, label=name)
-    ax.set(xlabel="length of the text (tokens, log scale)", ylabel="forward + backward (ms, log scale)", xticks=lengths, xticklabels=lengths)
+    ax.set(xlabel="length of the text (tokens, log scale)", ylabel="forward + backward (ms, log scale)",
+           xticks=lengths, xticklabels=lengths)
     ax.minorticks_off()
     ax.legend()
     return fig
@@ -102,8 +104,9 @@ def head_maps(maps):
     for ax, (title, scores) in zip(axes, maps.items()):
         picture = ax.imshow(scores, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", origin="lower")
         for best in scores.flatten().topk(3).indices.tolist():
-            ax.plot(best % scores.shape[1], best // scores.shape[1], marker="o", markersize=13, markerfacecolor="none", markeredgecolor="white")
-            ax.plot(best % scores.shape[1], best // scores.shape[1], marker="o", markersize=15, markerfacecolor="none", markeredgecolor="black")
+            layer, head = divmod(best, scores.shape[1])
+            for size, colour in ((13, "white"), (15, "black")):
+                ax.plot(head, layer, marker="o", markersize=size, markerfacecolor="none", markeredgecolor=colour)
         ax.set(xlabel="head", title=title, xticks=range(scores.shape[1]))
         ax.grid(visible=False)
     axes[0].set_ylabel("layer (0 is the first)")
@@ -136,7 +139,8 @@ def losses_by_position(curves, repeat_from):
 def ablation(bars):
     """Loss on repeated tokens with heads switched off: bars {name: loss}."""
     fig, ax = figure(height=0.9 + 0.42 * len(bars))
-    drawn = ax.barh(range(len(bars)), list(bars.values()), color=[COLOURS[i % 4] for i in range(len(bars))], edgecolor="black", linewidth=0.6)
+    colours = [COLOURS[i % 4] for i in range(len(bars))]
+    drawn = ax.barh(range(len(bars)), list(bars.values()), color=colours, edgecolor="black", linewidth=0.6)
     for bar, hatch in zip(drawn, (HATCHES * 3)):
         bar.set_hatch(hatch)
     ax.bar_label(drawn, fmt="%.1f", padding=3)

@@ -12,7 +12,8 @@ def _canvas(width, height, columns, rows):
 
 
 def _box(ax, x, y, width, height, text, colour, **style):
-    ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.03", facecolor=colour, edgecolor="black", alpha=0.85, linewidth=1, **style))
+    ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.03",
+                                facecolor=colour, edgecolor="black", alpha=0.85, linewidth=1, **style))
     ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=10)
 
 
@@ -30,7 +31,8 @@ def heads():
         _box(ax, 6.1, y, 3.4, 1.2, f"head {i}: attention\nseq × head_dim", colour)
         _arrow(ax, (5.1, 2.9), (6.0, y + 0.6))
         _arrow(ax, (9.6, y + 0.6), (10.5, 2.9 + 0.4 * (1 - i)))
-        ax.add_patch(FancyBboxPatch((10.6 + 0.62 * i, 2.1), 0.6, 1.6, boxstyle="square,pad=0", facecolor=colour, edgecolor="black", hatch=hatch, alpha=0.85))
+        ax.add_patch(FancyBboxPatch((10.6 + 0.62 * i, 2.1), 0.6, 1.6, boxstyle="square,pad=0",
+                                    facecolor=colour, edgecolor="black", hatch=hatch, alpha=0.85))
     ax.text(11.5, 1.5, "side by side", ha="center", fontsize=10)
     _box(ax, 13.0, 2.1, 1.0, 1.6, "· W_Oᵀ", "white")
     _box(ax, 14.5, 2.1, 1.4, 1.6, "seq ×\nd_model", YELLOW)

@@ -13,7 +13,8 @@ def cache_gain(tokens, computations, seconds):
     for axis, (without, with_cache), label in zip(axes, (computations, seconds), ("token computations", "seconds")):
         axis.plot(tokens, without, "s--", color=RED, label="without a cache")
         axis.plot(tokens, with_cache, "o-", color=BLUE, label="with a cache")
-        axis.annotate(f"{without[-1] / with_cache[-1]:.1f}×", (tokens[-1], without[-1]), (-8, -2), textcoords="offset points", ha="right", color=RED)
+        axis.annotate(f"{without[-1] / with_cache[-1]:.1f}×", (tokens[-1], without[-1]), (-8, -2),
+                      textcoords="offset points", ha="right", color=RED)
         axis.set(xlabel="new tokens", ylabel=label, ylim=(0, None))
     axes[0].set_title("counted")
     axes[1].set_title("measured")
@@ -79,7 +80,8 @@ def speculation(p, q):
     fig, axis = figure(height=3.2, width=7)
     x, kept = np.arange(len(p)), np.minimum(p, q)
     axis.bar(x - 0.2, kept, 0.38, color=SKY, edgecolor="black", label="kept: min(p, q)")
-    axis.bar(x - 0.2, np.maximum(p - q, 0), 0.38, bottom=kept, color=ORANGE, edgecolor="black", hatch=HATCHES[1], label="drawn again: max(p − q, 0)")
+    axis.bar(x - 0.2, np.maximum(p - q, 0), 0.38, bottom=kept, color=ORANGE, edgecolor="black", hatch=HATCHES[1],
+             label="drawn again: max(p − q, 0)")
     axis.bar(x + 0.2, q, 0.38, color="white", edgecolor=PINK, hatch=HATCHES[2], label="draft q")
     axis.set(xlabel="token", ylabel="probability", xticks=x)
     axis.legend()

@@ -20,7 +20,10 @@ def grouped_bars(labels, series, ylabel, title):
 
 
 def loss_on_text(pieces, losses, title, width=78):
-    """A text whose tokens are shaded by their loss in nats: the darker, the more surprised the model. The first piece has no loss (None)."""
+    """A text whose tokens are shaded by their loss in nats: the darker, the more surprised the model.
+
+    The first piece has no loss (None).
+    """
     lines, column = [[]], 0
     for piece, loss in zip(pieces, losses):
         if column + len(piece) > width:
