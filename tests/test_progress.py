@@ -92,7 +92,7 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
         (
-            "def merge(ids, pair, new_id):\n    try:\n        while True: len(ids)\n    except BaseException:\n"
+            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n    except BaseException:\n"
             "        while True: pass",
             "stopped after 12 s",
         ),
