@@ -6,6 +6,8 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -133,7 +135,8 @@ def runner():
 def verdict(runner, solution, test):
     """The message of one exercise `f` with this solution and this test cell."""
     marks = {"grade": False, "locked": False, "solution": True, "task": False, "schema_version": 3}
-    source = f"# %% nbgrader={json.dumps(marks | {'grade_id': 'f'})}\ndef f():\n    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
+    source = f"# %% nbgrader={json.dumps(marks | {'grade_id': 'f'})}\ndef f():\n"
+    source += "    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
     marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
     source += f"\n# %% nbgrader={json.dumps(marks)}\nimport torch\nfrom llmlib.course import check\n{test}\n"
     return runner.grade(cells.parse(source, "one"), [Cell("code", "f", solution)])["tests"]["f"]["message"]
@@ -219,6 +222,28 @@ def test_unsafe_works_and_marks_every_score(monkeypatch):
     assert result["unsafe"] and sum(test["points"] for test in result["tests"].values()) == 10
     node = plugin.fill(plugin.rebuild(corpus.TARGET, submission.parse(corpus.TARGET.node)), result)
     assert plugin.UNSAFE in nbformat.writes(node)
+
+
+def test_an_ordinary_user_gets_the_same_sandbox():
+    """The tests may run as root, an instructor does not: uid 1000 has no right that bubblewrap could use."""
+    code = """
+import os, sys
+sys.path[:0] = sys.argv[1:]
+from attacks import corpus
+from llmlib.grading.runner import Runner
+from llmlib.grading.submission import Cell, parse
+assert os.getuid() == 1000
+runner = Runner([corpus.TARGET])
+escape = [Cell("code", None, f"import ctypes\\nif ctypes.CDLL(None).unshare({flag}) == 0: exec({corpus.SOLVE!r})")
+          for flag in (0x10000000, 0x20000, 0x40000000)]
+for cells in (parse(corpus.TARGET.node), escape):
+    print(sum(test["points"] for test in runner.grade(corpus.TARGET, cells)["tests"].values()))
+"""
+    here = Path(__file__).parent
+    user = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000", "--"]
+    words = [*user, sys.executable, "-c", code, str(here.parent), str(here)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout.split() == ["10.0", "0.0"], done.stderr
 
 
 # ---- the batch -------------------------------------------------------------------------------------------------------
@@ -431,7 +456,8 @@ def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
 
 def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     task = corpus.TARGET.exercises[0]
-    direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\ndef softmax(x, dim=-1): return helper(x)"
+    direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\n"
+    direct += "def softmax(x, dim=-1): return helper(x)"
     beside = "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
     for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
         job = submission.plan(replace(corpus.TARGET), [Cell("code", "softmax", code)])

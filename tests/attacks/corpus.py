@@ -70,7 +70,11 @@ class Submission:
         self.node.cells.insert(0, new_code_cell(self.text(code)))
 
     def last(self, code):
-        self.node.cells.append(new_code_cell(self.text(code)))
+        """Put a cell below all solution cells and above all test cells, where it counts most."""
+        done = [cell for cell in self.node.cells if cells.kind(cell) == "solution"]
+        rest = [cell for cell in self.node.cells if cell not in done]
+        here = next(number for number, cell in enumerate(rest) if cells.kind(cell) == "test")
+        self.node.cells = [*rest[:here], *done, new_code_cell(self.text(code)), *rest[here:]]
 
     def tests(self):
         return [cell for cell in self.node.cells if cells.kind(cell) == "test"]
@@ -352,7 +356,7 @@ boundary.pack = student.answer = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)
 """, "last", points=0)
-code("forgery", "reads the course's source", "exec(open('@COURSE@/source/target/target.py').read(), globals())")
+code("forgery", "reads the course's source", "exec(open('@COURSE@/source/target/target.py').read(), globals())", "last")
 code("forgery", "searches the disk for the solutions", """
 import glob, re
 for root in ("@COURSE@", "@REPO@"):

@@ -49,11 +49,7 @@ def nbgrader(course, *words, seconds=120):
         process.kill()
         process.wait()
     time.sleep(0.3)
-    left = [
-        pid
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if f"HOME={course}/home".encode() in _environ(pid)
-    ]
+    left = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if f"HOME={course}/home".encode() in _environ(pid)]
     for pid in left:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -87,25 +83,24 @@ def plain(base, attack, number):
     course, listener = base.parent / f"c{number}", ours.Listener()
     shutil.copytree(base, course)
     (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(course)))
-    before = ours.make_course(course, [attack], listener.port)
+    ours.make_course(course, [attack], listener.port)
     (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(course)))
     before = ours.hashes(course)
-    shutil.rmtree(course / "submitted" / "a-honest", ignore_errors=attack.title.startswith("a link"))
-    before = {path: digest for path, digest in before.items() if "a-honest" not in path}
+    if "peer" not in attack.title:
+        shutil.rmtree(course / "submitted" / "a-honest")
+        before = ours.hashes(course)
     left = nbgrader(course, "autograde", "target")
     query = "select s.assignment_id, a.student_id, sum(coalesce(g.manual_score, g.auto_score)), count(g.auto_score) from grade g "
     query += "join submitted_notebook s on g.notebook_id = s.id join submitted_assignment a on s.assignment_id = a.id group by 2"
     try:
-        rows = {row[1]: row[2] for row in sqlite3.connect(course / "gradebook.db").execute(query) if row[3] == 3}
+        rows = {row[1]: row[2] for row in sqlite3.connect(course / "gradebook.db").execute(query) if row[3]}
     except sqlite3.Error:
         rows = {}
     after, words = ours.hashes(course), []
     got = rows.get(attack.student)
     words.append("not graded" if got is None else f"{got:g}")
     if rows.get("z-honest") != 10:
-        words.append(
-            "**the next student: " + ("not graded" if rows.get("z-honest") is None else f"{rows['z-honest']:g}") + "**"
-        )
+        words.append("**the next student: " + ("not graded" if rows.get("z-honest") is None else f"{rows['z-honest']:g}") + "**")
     touched = {path for path, digest in before.items() if after.get(path) != digest} | (after.keys() - before.keys())
     if [path for path in touched if "/home/" not in path]:
         words.append("**files changed**")
@@ -131,13 +126,9 @@ def main():
         mine = f"{ours.total(result):g}" if "fault" not in result else "not graded: " + result["fault"]
         due = f"{attack.points:g}" if attack.graded else "not graded"
         rows.append([WORDS.get(attack.kind, attack.kind), attack.title, due, words.get(attack, "not tried"), mine])
-    wrong = sum(
-        bool(words.get(a)) and words[a] != (f"{a.points:g}" if a.graded else "not graded") for a in corpus.ATTACKS
-    )
+    wrong = sum(bool(words.get(a)) and words[a] != (f"{a.points:g}" if a.graded else "not graded") for a in corpus.ATTACKS)
     missed = [a for a in corpus.ATTACKS if ("fault" not in state["rows"][a.student]) != a.graded]
-    missed += [
-        a for a in corpus.ATTACKS if a.graded and a not in missed and ours.total(state["rows"][a.student]) != a.points
-    ]
+    missed += [a for a in corpus.ATTACKS if a.graded and a not in missed and ours.total(state["rows"][a.student]) != a.points]
     lead = (
         f"{len(corpus.ATTACKS)} submissions, 10 points each at most. Plain nbgrader was tried with {len(able)} of them (the others "
         f"exhaust a machine without a sandbox) and differs from what is due in {wrong}; this grader differs in {len(missed)} of all. "
