@@ -7,6 +7,9 @@ VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
     "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.progress_cli", "draw how far you are"),
+    "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
+    "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
+    "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
 }
 

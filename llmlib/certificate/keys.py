@@ -1,0 +1,61 @@
+"""Ed25519 keys in PEM files: created with owner-only permissions, never overwritten, never printed."""
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+PEM, RAW = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+
+
+def own_key_path():
+    """Where a learner's own key is kept."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base).expanduser() / "llmlib" / "certificate-key.pem"
+
+
+def load_or_create(path):
+    """(private PEM, public PEM) of the key at `path`, which is made if there is none; beside it stands the public key.
+
+    Raises ValueError for a file that is no Ed25519 private key or that others may read.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private = Ed25519PrivateKey.generate().private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(private)
+    if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        raise ValueError(f"others may read the private key {path}: run `chmod 600` on it, and make a new one if they did")
+    private = path.read_bytes()
+    public = _public(private, path)
+    beside = public_path(path)
+    if not beside.exists():
+        beside.write_bytes(public)
+    return private, public
+
+
+def public_path(path):
+    """The file of the public key that belongs to the private key at `path`: what an issuer gives away."""
+    return Path(path).with_suffix(".public.pem")
+
+
+def read_public(path):
+    """The public key in a PEM file, as PEM. Raises ValueError."""
+    try:
+        key = serialization.load_pem_public_key(Path(path).read_bytes())
+        return key.public_bytes(PEM, RAW)
+    except ValueError:
+        raise ValueError(f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem") from None
+
+
+def _public(private, path):
+    try:
+        key = serialization.load_pem_private_key(private, password=None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError(f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if the file is new")
+    return key.public_key().public_bytes(PEM, RAW)
