@@ -50,11 +50,7 @@ def find(folder, notebooks, assignment=None, student=None):
 
 
 def _folders(folder):
-    return [
-        each
-        for each in Path(folder).iterdir()
-        if not each.name.startswith(".") and (each.is_dir() or each.is_symlink())
-    ]
+    return [each for each in Path(folder).iterdir() if not each.name.startswith(".") and (each.is_dir() or each.is_symlink())]
 
 
 def _is_folder(path):

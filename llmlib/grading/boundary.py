@@ -90,9 +90,7 @@ def _down(value, depth, blobs, grads):
         if isinstance(value, kind):
             name = "set" if kind is frozenset else kind.__name__
             return [name, *(_down(item, depth + 1, blobs, grads) for item in kind.__iter__(value))]
-    raise Refused(
-        f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may"
-    )
+    raise Refused(f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may")
 
 
 def _tensor_down(tensor, blobs, grads):

@@ -15,15 +15,11 @@ from llmlib.grading.sandbox import Unavailable
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "submitted", type=Path, metavar="SUBMITTED_DIR", help="STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
-    )
+    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help="STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it")
     parser.add_argument("--assignment", help="this notebook only")
     parser.add_argument("--student", help="this student only")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="default: one for each core")
-    parser.add_argument(
-        "--config", type=Path, default=Path("nbgrader_config.py"), help="default: nbgrader_config.py here"
-    )
+    parser.add_argument("--config", type=Path, default=Path("nbgrader_config.py"), help="default: nbgrader_config.py here")
     parser.add_argument("--unsafe", action="store_true", help="without a sandbox; every score is marked as such")
 
 

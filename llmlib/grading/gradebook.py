@@ -60,9 +60,7 @@ class Book:
             for name, test in result["tests"].items():
                 grade = book.find_grade(f"test_{name}", assignment, assignment, student)
                 grade.auto_score, grade.needs_manual_grade = test["points"], grade.manual_score is not None
-                book.find_comment(name, assignment, assignment, student).auto_comment = (
-                    UNSAFE if result["unsafe"] else None
-                )
+                book.find_comment(name, assignment, assignment, student).auto_comment = UNSAFE if result["unsafe"] else None
             self.commit()
         except SQLAlchemyError:
             self.session.rollback()

@@ -75,9 +75,7 @@ class Learner:
                 if number is None or time.monotonic() > self.deadline:
                     break
                 hung = isinstance(error, TooSlow)
-                why = (
-                    f"took longer than {self.limits.cell:g} s" if hung else "ended the process (memory, exit or crash)"
-                )
+                why = f"took longer than {self.limits.cell:g} s" if hung else "ended the process (memory, exit or crash)"
                 self.notes.append(f"{self.job.cells[number][0]}: this cell {why}; the rest was graded without it.")
                 self.skip.add(number)
         self.stop()
@@ -146,13 +144,7 @@ class Learner:
         reply = self._receive(self.limits.call, name, grads)
         if type(reply) is list and len(reply) == 3 and reply[0] == "value":
             return reply
-        if (
-            type(reply) is list
-            and len(reply) == 2
-            and reply[0] == "error"
-            and type(reply[1]) is list
-            and len(reply[1]) == 4
-        ):
+        if type(reply) is list and len(reply) == 2 and reply[0] == "error" and type(reply[1]) is list and len(reply[1]) == 4:
             raise learner_error(*(str(part) for part in reply[1]))
         self.stop()
         raise Exceeded(f"`{name}` ended the process it ran in: out of memory, an exit or a crash")
@@ -168,11 +160,7 @@ class Learner:
             return self.channel.receive(self._by(seconds), grads)
         except TooSlow:
             whole = time.monotonic() >= self.deadline
-            limit = (
-                f"the notebook took longer than {self.limits.notebook:g} s"
-                if whole
-                else f"`{name}` took longer than {seconds:g} s"
-            )
+            limit = f"the notebook took longer than {self.limits.notebook:g} s" if whole else f"`{name}` took longer than {seconds:g} s"
             raise Exceeded(f"{limit} and was stopped") from None
         except Refused as refused:  # our own half would have refused to send it
             self.stop()

@@ -108,9 +108,7 @@ def configure(c):
     convert = autograde.Autograde.convert_single_notebook
 
     def checked(self, path):
-        submission.read(
-            path
-        )  # before nbconvert opens it: a link, a pipe or broken JSON is that submission's error alone
+        submission.read(path)  # before nbconvert opens it: a link, a pipe or broken JSON is that submission's error alone
         convert(self, path)
 
     autograde.Autograde.convert_single_notebook = checked

@@ -65,7 +65,10 @@ class Worker:
         self.pipe.send((task.assignment, task.path))
 
     def stop(self):
+        """At rest it ends by itself when its pipe closes; at work it is killed."""
         self.pipe.close()
+        if self.task is None and self.ready:
+            self.process.join(10)
         self.process.kill()
         self.process.join()
 

@@ -162,9 +162,7 @@ def _words(learner, exercise, error):
         return f"your code raised an exception on an input of the hidden tests{place}"
     if kind == "NotImplementedError":
         return f"`{exercise.name}` is not written yet"
-    failed = next(
-        (each for number, each in learner.errors.items() if learner.job.cells[number][0] == exercise.name), None
-    )
+    failed = next((each for number, each in learner.errors.items() if learner.job.cells[number][0] == exercise.name), None)
     if kind == "NameError" and failed:  # its cell broke off before it was defined
         kind, _, text, place = failed
     return f"your code raised {kind}: {text}{place}" if place else text or kind

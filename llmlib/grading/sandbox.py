@@ -111,9 +111,7 @@ class Sandbox:
             self.close()
             errors.seek(0)
             said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1] or str(broken)
-            raise Unavailable(
-                f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces."
-            ) from None
+            raise Unavailable(f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces.") from None
         finally:
             errors.close()
 
@@ -138,11 +136,13 @@ class Sandbox:
         self._expect(b"K", KILL_SECONDS)
 
     def close(self):
-        """End the sandbox. bubblewrap takes everything inside it down with it."""
+        """End the sandbox: it ends by itself when its socket closes, or is killed, and everything inside with it."""
         self.sock.close()
-        if self.process.poll() is None:
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            self.process.wait()
         if self.scratch:
             self.scratch.cleanup()
 

@@ -93,9 +93,7 @@ SHELL = _Shell()
 def describe(error):
     """[class, nearest built-in class, text, place in the learner's code] of an exception, as plain strings."""
     kind = type(error)
-    builtin = next(
-        (base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception"
-    )
+    builtin = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception")
     try:
         text = str(error)[:TEXT]
     except BaseException:  # noqa: BLE001 - a __str__ of the learner's

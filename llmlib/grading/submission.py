@@ -168,9 +168,7 @@ def forbidden_names(exercise, job):
         for each in ast.walk(tree) if tree else ():
             if isinstance(each, ast.Import):
                 for alias in each.names:
-                    aliases[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
+                    aliases[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
             elif isinstance(each, ast.ImportFrom) and each.module:
                 aliases.update({alias.asname or alias.name: f"{each.module}.{alias.name}" for alias in each.names})
             elif mine and isinstance(each, (ast.FunctionDef, ast.ClassDef)):
