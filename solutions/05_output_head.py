@@ -708,3 +708,13 @@ agreed = same_ids(mine, ["The capital of France is", "What is machine learning?"
 # - Brown et al. 2020, *Language Models are Few-Shot Learners* (2005.14165): GPT-3, trained on V100 GPUs, every position an example.
 # - Guo et al. 2017, *On Calibration of Modern Neural Networks* (1706.04599).
 # - nostalgebraist 2020, *interpreting GPT: the logit lens*.
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()
