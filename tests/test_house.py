@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "huggingface-hub": "huggingface_hub"}
 ORDER = ["tokens", "embeddings", "attention", "layers", "output_head", "sampling", "kv_cache", "scaling"]
-ORDER += ["model", "checkpoint", "pretrained", "course", "grading"]
+ORDER += ["model", "checkpoint", "pretrained", "course", "grading", "certificate"]
 LONGEST_MODULE = 220
 
 

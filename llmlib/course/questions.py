@@ -46,8 +46,12 @@ from llmlib import pretrained
 model = pretrained.load("smollm2")"""
 CLOSING = """## Done?
 
-In a terminal, `llmlib progress` shows what is done and what is missing. Once nothing is,
-`llmlib certificate --name "Your Name"` issues your certificate."""
+The next cell runs the checks of your saved notebooks and draws what is done. Once nothing is missing,
+`llmlib certificate --name "Your Name"`, in a terminal, issues your certificate."""
+PROGRESS = """# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()"""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def source(questions):
         cells.append(_code(f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION', name))
         cells.append(_code(f'check_answer("{name}", answer("{name}"))', f"test_{name}"))
         cells += [_code(question.run)] if question.run else []
-    return "\n\n".join([*cells, _markdown(CLOSING)]) + "\n"
+    return "\n\n".join([*cells, _markdown(CLOSING), PROGRESS]) + "\n"
 
 
 def veiled(questions):

@@ -49,7 +49,7 @@ def alt_text(statuses):
 def _words(status):
     states = [state for _, state, _ in status["exercises"]]
     if status["fault"]:
-        return "cannot be read"
+        return "not found" if status["fault"].startswith("there is no") else "cannot be read"
     failing = f", {states.count('failing')} failing" if "failing" in states else ""
     return f"{states.count('done')} of {len(states)} done{failing}"
 
@@ -87,7 +87,7 @@ def _box(ax, x, y, status):
     )
     done, failing = states.count("done"), states.count("failing")
     text = (
-        "damaged"
+        _words(status)
         if status["fault"]
         else f"{done} / {len(states)}" + (" done" if states and done == len(states) else "")
     )
