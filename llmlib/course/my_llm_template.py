@@ -1,0 +1,159 @@
+# ruff: noqa: F821  (not a program by itself: my_llm.py is made of it and of a learner's functions)
+import argparse
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import regex
+import torch
+from safetensors.torch import load_file
+from torch.nn.functional import linear
+
+PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: every digit apart, then words with the space before
+    r"\p{N}|\P{N}+",
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+]
+
+
+def split(text, patterns=PATTERNS[1:]):
+    """Cut a text into pieces that no merge may cross."""
+    pieces = [text]
+    for pattern in patterns:
+        pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
+    return pieces
+
+
+# The learner's functions go here.
+
+
+class Tokenizer:
+    """SmolLM2's tokenizer: encode and stream_decode, with its own numbering of the tokens."""
+
+    def __init__(self, folder):
+        spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]  # these bytes are written as themselves
+        hidden = [b for b in range(256) if b not in visible]  # and these as the characters from 256 on
+        byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
+        own = {bytes(byte_of[c] for c in t): i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
+        tokens = [bytes([b]) for b in range(256)]
+        plain = {token: i for i, token in enumerate(tokens)}
+        self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
+        for merge in spec["model"]["merges"]:
+            left, right = (bytes(byte_of[c] for c in t) for t in (merge if type(merge) is list else merge.split(" ")))
+            self.merges.append((plain[left], plain[right]))
+            plain.setdefault(left + right, len(tokens))
+            tokens.append(left + right)
+        self.own_ids = [own.get(token) for token in tokens]  # plain id -> SmolLM2's, None for a byte that it lacks
+        self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
+
+    def encode(self, text):
+        plain = [i for part in split(text, PATTERNS[:1]) for i in encode(part, self.merges)]
+        return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
+
+    def stream(self, ids):
+        """The text that each id completes, as the ids come; special tokens have none."""
+        seen = []
+        for i in ids:
+            if i in self.plain_ids:
+                seen.append(self.plain_ids[i])
+                yield stream_decode(seen, self.merges)[-1]
+
+
+class Model:
+    """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq, vocab]."""
+
+    def __init__(self, folder):
+        c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.n_layer, self.n_head, self.n_kv_head = (
+            c[f"num_{n}"] for n in ("hidden_layers", "attention_heads", "key_value_heads")
+        )
+        self.eps, self.theta, self.head_dim = c["rms_norm_eps"], c["rope_theta"], c["head_dim"]
+        self.config = SimpleNamespace(context=c["max_position_embeddings"], stop_ids=(c["eos_token_id"],))
+        self.weights = load_file(folder / "model.safetensors")
+
+    def new_cache(self, context):
+        """Keys and values of every layer, with room for `context` tokens, and how many are in it."""
+        shape = (2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
+        return SimpleNamespace(stores=torch.zeros(shape), length=0)
+
+    @torch.no_grad()
+    def __call__(self, ids, cache):
+        ids = torch.as_tensor(ids)
+        positions = torch.arange(cache.length, cache.length + ids.shape[1])
+        mask = causal_mask(ids.shape[1], cache.length)
+        x = embed(ids, self.weights["model.embed_tokens.weight"])  # 1 seq d_model
+        for i in range(self.n_layer):
+            x = self.layer(i, x, positions, mask, cache)
+        cache.length += ids.shape[1]
+        x = self.norm(x, self.weights["model.norm.weight"])
+        return unembed(x, self.weights["model.embed_tokens.weight"])  # 1 seq vocab
+
+    def norm(self, x, weight):
+        """In float32, whatever precision the function or the one before it chose; so too below."""
+        return rms_norm(x.float(), weight, self.eps).float()
+
+    def layer(self, i, x, positions, mask, cache):
+        def weight(name):
+            return self.weights[f"model.layers.{i}.{name}.weight"]
+
+        def heads(x, name, n_head):
+            return split_heads(linear(x, weight(f"self_attn.{name}_proj")), n_head)  # 1 n_head seq head_dim
+
+        def attend(x):
+            q, k, v = heads(x, "q", self.n_head), heads(x, "k", self.n_kv_head), heads(x, "v", self.n_kv_head)
+            q, k = (apply_rope(t, positions, self.theta).float() for t in (q, k))
+            k, v = (write_cache(cache.stores[j, i], new, cache.length) for j, new in enumerate((k, v)))
+            k, v = (repeat_kv(t, self.n_head // self.n_kv_head) for t in (k, v))
+            x = merge_heads(scaled_dot_product_attention(q, k, v, mask).float())
+            return linear(x, weight("self_attn.o_proj"))
+
+        return pre_norm_block(
+            x,
+            norm_1=lambda x: self.norm(x, weight("input_layernorm")),
+            attend=attend,
+            norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
+            feed_forward=lambda x: swiglu(x, *(weight(f"mlp.{name}_proj") for name in ("gate", "up", "down"))),
+        )
+
+
+def new_ids(model, ids, max_new_tokens, seed=None, **settings):
+    """Continue `ids`, yielding each new id; `settings` are those of sample."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    cache = model.new_cache(min(model.config.context, len(ids) + max_new_tokens))
+
+    def pick(logits):
+        return sample(logits, torch.rand(1, generator=generator), **settings)
+
+    yield from generate_cached(model, cache, ids, max_new_tokens, pick, chunk=512)
+
+
+def main():
+    cache = os.environ.get("LLMLIB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "llmlib"
+    parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
+    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T")
+    parser.add_argument("--top-k", type=int, metavar="K")
+    parser.add_argument("--top-p", type=float, metavar="P")
+    parser.add_argument("--min-p", type=float, metavar="P")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument(
+        "--model", type=Path, default=Path(cache) / "smollm2-135m-instruct-1", metavar="FOLDER", help="%(default)s"
+    )
+    settings = vars(parser.parse_args())
+    prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
+    if not (folder / "model.safetensors").exists():
+        parser.error(f"there is no model in {folder}: run `make lab` once, or give --model FOLDER")
+    model, tokenizer = Model(folder), Tokenizer(folder)
+    ids = tokenizer.encode(prompt)
+    if not 0 < len(ids) < model.config.context:
+        parser.error(f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {model.config.context - 1}")
+    print(prompt, end="", flush=True)
+    for text in tokenizer.stream(new_ids(model, ids, **settings)):
+        print(text, end="", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()
