@@ -1396,3 +1396,13 @@ print("your loop and the engine's, same seed:", list(generate(llm, ids, 10, **se
 # - Brown et al. 2020, *Language Models are Few-Shot Learners*, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165)
 # - Zheng et al. 2023, *Large Language Models Are Not Robust Multiple Choice Selectors*, [arXiv:2309.03882](https://arxiv.org/abs/2309.03882)
 #
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()
