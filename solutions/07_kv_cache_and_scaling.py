@@ -129,7 +129,8 @@ def write_cache(store, new, start):
     ### BEGIN SOLUTION
     end = start + new.shape[2]
     if end > store.shape[2]:
-        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: shorten the prompt or ask for fewer new tokens")
+        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
+                         "shorten the prompt or ask for fewer new tokens")
     store[:, :, start:end] = new
     return store[:, :, :end]
     ### END SOLUTION
@@ -258,11 +259,11 @@ except ValueError as error:
 
 # %% off=["llmlib.generate", "llmlib.generation.generate"] nbgrader={"grade": false, "grade_id": "generate_cached", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
-    """Continue `ids` (a list), yielding each new id as soon as it is picked; every token passes through the model at most once.
+    """Continue `ids` (a list), yielding each new id as soon as it is picked; no token passes through the model twice.
 
-    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids [1]. The
-    prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of model.config.stop_ids
-    (which is yielded), or when prompt and answer fill model.config.context.
+    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids
+    [1]. The prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of
+    model.config.stop_ids (which is yielded), or when prompt and answer fill model.config.context.
     """
     ### BEGIN SOLUTION
     prompt = torch.tensor([ids])
@@ -1196,14 +1197,20 @@ from llmlib.course.engine_check import same_ids
 same_ids(model.using(cache=write_cache), ["The capital of France is", "def add(a, b):", "Es war einmal"], max_new_tokens=16);
 
 # %% [markdown]
-# ### Your own file
+# ## 12 · Your own file
 #
-# All seven notebooks' functions now fit together into one file that runs a real LLM. In a terminal, in the folder of your notebooks:
+# The functions of all seven notebooks now fit together into one file that runs a real LLM. It is made of your solution cells, in the order in which data flows, and it imports torch, safetensors, regex and the standard library: nothing of this course.
+# Save all notebooks (Ctrl-S), then run the cell. If a function is missing or wrong, its notebook and exercise are named, and no file is written.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course import my_llm
+
+my_llm.make(".", "../my_llm.py", "The capital of France is");
+
+# %% [markdown]
+# The same in a terminal: `llmlib my-llm` writes `my_llm.py`, with `--fill` also where something is missing (the course's own function is put there, marked as such). Then:
 #
-#     llmlib my-llm
 #     python my_llm.py "The capital of France is"
-#
-# `my_llm.py` is made of your solution cells, in the order in which data flows. It imports torch, safetensors and regex, and nothing of this course. If a function is missing or wrong, the command names the notebook and the exercise; `--fill` puts the course's own in its place, marked as such.
 #
 # ## Recap
 #
@@ -1229,3 +1236,13 @@ same_ids(model.using(cache=write_cache), ["The capital of France is", "def add(a
 # - Dettmers et al. 2022, *LLM.int8()* (2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding* (2211.17192); Hinton et al. 2015, *Distilling the Knowledge in a Neural Network* (1503.02531)
 # - Kaplan et al. 2020, *Scaling Laws for Neural Language Models* (2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models* (2203.15556); Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?* (2304.15004)
 # - Hu et al. 2021, *LoRA* (2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words* (2010.11929)
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()

@@ -1,9 +1,11 @@
 """What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on random input."""
+from dataclasses import replace
+
 import pytest
 import torch
 from test_engine import llama
 
-from llmlib import attention, embeddings, generation, layers, pretrained, sampling, tokens
+from llmlib import attention, embeddings, generation, kv_cache, layers, pretrained, sampling, scaling, tokens
 from llmlib.course import cells
 
 pytestmark = pytest.mark.unit
@@ -118,3 +120,35 @@ def test_cross_attention_is_multi_head_attention_with_one_head():
     x, context, w_q, w_k, w_v = HEADS[0, :2], HEADS[1, :2, :5], *torch.randn(3, 16, 16)
     whole = attention.multi_head_attention(x, w_q, w_k, w_v, torch.eye(16), n_head=1, context=context)
     torch.testing.assert_close(solved("03_attention")["cross_attention"](x, context, w_q, w_k, w_v), whole)
+
+
+SIZES = torch.tensor([6e3, 2e4, 7e4, 3e5])
+DRAFTED = U.mul(50).long()
+
+
+@pytest.mark.parametrize("module, function, arguments", [
+    (kv_cache, "cache_bytes", (30, 3, 64, 77, 2)),
+    (kv_cache, "accept_draft", (DRAFTED, LOGITS.softmax(-1), LOGITS.flip(0).softmax(-1), U.flip(0), U)),
+    (scaling, "quantize_int8", (torch.cat([LOGITS, torch.zeros(1, 50)]),)),
+    (scaling, "fit_power_law", (SIZES, 1.1 + 6 * SIZES**-0.3)), (scaling, "fit_power_law", (SIZES, 6 * SIZES**-0.3 - 0.1)),
+])
+def test_kv_cache_and_scaling(module, function, arguments):
+    taught, ours = solved("07_kv_cache_and_scaling")[function](*arguments), getattr(module, function)(*arguments)
+    assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b))
+               for a, b in (zip(taught, ours) if isinstance(ours, tuple) else [(taught, ours)]))
+
+
+def test_kv_cache_writes_alike():
+    stores, new = torch.zeros(2, 2, 3, 9, 4), torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(5))
+    backs = [write(store, new, 3) for write, store in
+             zip((solved("07_kv_cache_and_scaling")["write_cache"], kv_cache.write_cache), stores)]
+    assert torch.equal(*backs) and torch.equal(*stores) and stores.any()
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3])
+def test_kv_cache_loop_is_generate(tiny, chunk):
+    wanted = list(generation.generate(tiny, [5, 6, 7, 9], 20, stop_ids=()))
+    unending = replace(tiny, config=replace(tiny.config, stop_ids=()))
+    for loop in (solved("07_kv_cache_and_scaling")["generate_cached"], kv_cache.generate_cached):
+        ids = loop(unending, unending.new_cache(), [5, 6, 7, 9], 20, lambda logits: logits.argmax(-1), chunk)
+        assert list(ids) == wanted
