@@ -45,12 +45,13 @@ def build(name, root=ROOT, force=False, say=print):
     root = Path(root)
     source, executed = root / "solutions" / f"{name}.py", root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
-    stale = force or _built_from(executed) != mark(source)
+    before = mark(source)  # now: somebody may edit it while its cells run
+    stale = force or _built_from(executed) != before
     if stale:
         say(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
         node = execute(notebook, root)
-        node.metadata["llmlib"] = {"source": mark(source)}
+        node.metadata["llmlib"] = {"source": before}
         _write(executed, nbformat.writes(node))
         say(f" {time.time() - start:.0f} s")
     released = release(name, root)
