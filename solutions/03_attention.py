@@ -241,9 +241,9 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 # |---|---|---|
 # | `q` | `[..., seq_q, head_dim]` | one query a row |
 # | `k` | `[..., seq_k, head_dim]` | one key a row |
-# | `v` | `[..., seq_k, head_dim]` | one value a row |
+# | `v` | `[..., seq_k, d_v]` | one value a row; usually d_v = head_dim |
 # | `mask` | `[seq_q, seq_k]`, bool, or `None` | `True` = this query may look at this key |
-# | returns | `[..., seq_q, head_dim]` | one mixture of values for each query |
+# | returns | `[..., seq_q, d_v]` | one mixture of values for each query |
 #
 # The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the function treats each of
 # their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over the scores. Where
@@ -277,7 +277,7 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 
 # %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "scaled_dot_product_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k and v [..., seq_k, head_dim] -> like q.
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k and v [..., seq_k, d_v] -> [..., seq_q, d_v].
 
     mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
     """
@@ -310,12 +310,12 @@ check.close(scaled_dot_product_attention(*_heads), torch.full((1, 2, 1, 1), _sha
             "with two heads of 4 columns the scores are still divided by √head_dim = √4, not by √d_model = √8", atol=1e-4)
 check.close(scaled_dot_product_attention(1000 * _q, _k, _v), torch.tensor([[4.0]]),
             "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts the maximum first")
-_two, _half = torch.zeros(2, 4), torch.tensor([[True, False], [True, True]])
+_two, _half = torch.zeros(2, 4), torch.eye(2).bool()        # each query may look at one key; read the wrong way round, at the other
 check.close(scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half), torch.tensor([[7.0], [7.0]]),
             "with a mask the shares that are left must still sum to 1: mask the scores before the softmax, not the shares after it", atol=1e-4)
 _masked = scaled_dot_product_attention(_two, _two - 1, torch.tensor([[1.0], [0.0]]), _half)
 check.that(_masked[0] > 0.01, "query 0 got its value from the key that the mask forbids: True means may look, False means hidden")
-check.close(_masked, torch.tensor([[1.0], [0.5]]),
+check.close(_masked, torch.tensor([[1.0], [0.0]]),
             "a forbidden key still gets a share: its score must become -infinity (not 0), so that its share is exactly 0", atol=1e-4)
 _q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
 _mask = torch.rand(2, 1, 4, 6, generator=_g) > 0.4
@@ -507,6 +507,7 @@ def looks_ahead(before, after, changed):
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "test_looks_ahead", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+import numpy
 import torch
 
 from llmlib.course import check
@@ -529,37 +530,44 @@ def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
         yield shares @ (each @ w_v)
 
 
+def _peeked(before, after, changed):
+    """What looks_ahead finds, as a list; a tuple and numpy's integers are as good."""
+    found = looks_ahead(before, after, changed)
+    check.that(found is not None, "looks_ahead gave back None: is there a return?")
+    check.that(type(found) in (list, tuple), "return a list of positions ([] if nobody peeked), not one yes or no")
+    return [i.item() if type(i) is numpy.int64 else i for i in found]
+
+
 _hand = torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]), torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]])
-_found = looks_ahead(*_hand, 2)
-check.that(isinstance(_found, (list, tuple)), "return a list of positions ([] if nobody peeked), not one yes or no")
+_found = _peeked(*_hand, 2)
 check.that(2 not in _found, "position 2 is the changed one: its own output may move, only positions before it count")
 check.that(3 not in _found, "position 3 comes after the changed one: it may look back at it, only positions before it count")
 check.equal(_found, [1], "the example by hand: position 1 moved (downwards, by 0.2, in its second column), position 0 did not")
 _still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-check.equal(looks_ahead(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2), [], "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5")
-check.equal(looks_ahead(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2), [0],
+check.equal(_peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2), [], "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5")
+check.equal(_peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2), [0],
             "two columns that move in opposite ways are both movements: do not let them cancel")
-check.equal(looks_ahead(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2), [1], "a leak may be small: 0.0005 is more than 1e-5")
+check.equal(_peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2), [1], "a leak may be small: 0.0005 is more than 1e-5")
 _past = torch.ones(6, 6).tril().bool()
-check.equal(looks_ahead(*_outputs(6, 4, 1, allowed=_past), 4), [], "an honest attention, changed at position 4: nobody peeked")
-check.equal(looks_ahead(*_outputs(6, 4, 2), 4), [0, 1, 2, 3], "broken attention A has no mask: all four positions before the changed one peeked")
-check.equal(looks_ahead(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4), [3],
+check.equal(_peeked(*_outputs(6, 4, 1, allowed=_past), 4), [], "an honest attention, changed at position 4: nobody peeked")
+check.equal(_peeked(*_outputs(6, 4, 2), 4), [0, 1, 2, 3], "broken attention A has no mask: all four positions before the changed one peeked")
+check.equal(_peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4), [3],
             "broken attention B has its mask one column too far: only position 3 sees position 4")
-check.equal(looks_ahead(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4), [0, 1, 2, 3],
+check.equal(_peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4), [0, 1, 2, 3],
             "broken attention C masks after the softmax: the future leaks through the denominator of the softmax")
 ### BEGIN HIDDEN TESTS
 for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
     _past = torch.ones(_seq, _seq).tril().bool()
     _ahead = torch.ones(_seq, _seq).tril(1).bool()
-    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_past), _changed), [], "an honest attention: nobody peeked")
-    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed), _changed), list(range(_changed)), "no mask: every position before the changed one peeked")
-    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed), list(range(_changed))[-1:],
+    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed), [], "an honest attention: nobody peeked")
+    check.equal(_peeked(*_outputs(_seq, _changed, _seed), _changed), list(range(_changed)), "no mask: every position before the changed one peeked")
+    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed), list(range(_changed))[-1:],
                 "a mask one column too far: only the position right before the changed one peeked")
-    check.equal(looks_ahead(*_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True), _changed), list(range(_changed)),
+    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True), _changed), list(range(_changed)),
                 "masked after the softmax: every position before the changed one peeked, through the denominator")
     _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
     _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
-    check.equal(looks_ahead(_rest, _moved, _changed), list(range(1, _changed, 2)), "a movement downwards in the last column alone is a movement too")
+    check.equal(_peeked(_rest, _moved, _changed), list(range(1, _changed, 2)), "a movement downwards in the last column alone is a movement too")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -634,7 +642,7 @@ print(f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of {gpt2.n_embd 
 print(f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of {model.config.head_dim}")
 
 # %% [markdown]
-# Twelve heads of 64. The width of a head hardly changes from model to model; wider models have more heads.
+# Twelve heads of 64. The width of a head is 64 or 128 in most models; wider models have more heads.
 
 # %% [markdown]
 # ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
@@ -678,6 +686,7 @@ from llmlib.course import check
 
 _x = torch.arange(24.0).view(1, 2, 12)                      # 1 text, 2 tokens, 3 heads of 4 columns
 _heads = split_heads(_x, 3)
+check.that(_heads is not None, "split_heads gave back None: is there a return?")
 check.that(isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
            "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last step")
 check.that(tuple(_heads.shape) != (1, 4, 2, 3), "n_head is the number of heads (3), not the width of one (4)")
@@ -733,6 +742,7 @@ from llmlib.course import check
 
 _x = torch.arange(24.0).view(1, 3, 2, 4)                    # 1 text, 3 heads, 2 tokens, 4 columns a head
 _merged = merge_heads(_x)
+check.that(_merged is not None, "merge_heads gave back None: is there a return?")
 check.that(not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
            "the heads are set side by side (3 heads of 4 columns make 12), not added up or averaged")
 check.equal(tuple(_merged.shape), (1, 2, 12), "the shape must be [batch, seq, n_head * head_dim]")
@@ -858,6 +868,7 @@ from llmlib.course import check
 
 _x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(1, 3, 2, 1)      # heads A B C, 2 positions, 1 column
 _got = repeat_kv(_x, 2)
+check.that(_got is not None, "repeat_kv gave back None: is there a return?")
 check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1), "positions were repeated: it is the heads (dim=1) that need copies")
 check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2, 3, 2, 1), "the batch was repeated: it is the heads (dim=1) that need copies")
 check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 2, 2), "columns were repeated: it is the heads (dim=1) that need copies")
@@ -885,7 +896,8 @@ for head in range(3):
     print(f"layer 11, head {head}:", "  ".join(f"{name} {share:.2f}" for name, share in zip(("The", "cat", "sat"), shares[head, 2])))
 
 # %% [markdown]
-# The same keys, different queries, different answers. Sharing costs little, and the memory is a third.
+# The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing costs little
+# quality; the memory is a third.
 #
 # ## 7 · Where the real model looks
 #
@@ -934,8 +946,8 @@ lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(dim=(0, 1))       
 print("mean length of the values:", "  ".join(f"{word.strip()} {length:.1f}" for word, length in zip(words, lengths)))
 
 # %% [markdown]
-# About two thirds of all attention in this model goes to a token that happens to stand first. And the last line shows
-# why that does no harm: the value of that token is far shorter than the others'. To look there is to add almost
+# In these short texts about two thirds of all attention goes to the first token, whatever it is. And the last line
+# shows why that does no harm: the value of that token is far shorter than the others'. To look there is to add almost
 # nothing. **A large share is not yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
@@ -1064,8 +1076,8 @@ show(plots.row(tokens, fallback.tolist(), "Layer 18, head 6: where the last toke
 # ## 9 · Reading another text: cross-attention
 #
 # **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
-# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads the French sentence; there
-# is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
+# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say, the French sentence;
+# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
 # self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
 # keys and values from the text being read.
 
@@ -1210,3 +1222,13 @@ agreed = same_ids(mine, ["The capital of France is", "Mrs. Quillfeather keeps a 
 # - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*, arXiv:2309.17453.
 # - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*,
 #   arXiv:2305.13245.
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()

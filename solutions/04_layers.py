@@ -100,14 +100,14 @@ lengths = added.norm(dim=-1)                        # 61 seq
 stream = added.cumsum(dim=0)[::2]
 show(pictures.stream_sizes({"stream, last token": stream[:, -1].norm(dim=-1), "stream, first token": stream[:, 0].norm(dim=-1),
                             "written by attention, last token": lengths[1::2, -1], "written by feed-forward, last token": lengths[2::2, -1]}),
-     alt="Length of vectors by layer on a logarithmic axis. The last token's stream grows from about 3 to over 600; each write is shorter than the "
+     alt="Length of vectors by layer on a logarithmic axis. The last token's stream grows from about 3 to over 600; after layer 1 each write is shorter than the "
          "stream it joins. The first token's stream jumps to over 20,000 after layer 12.")
 print(f"last token:  {stream[0, -1].norm():.1f} after the embedding, {stream[30, -1].norm():.0f} after layer 30")
 print(f"first token: {stream[11, 0].norm():.0f} after layer 11, {stream[12, 0].norm():.0f} after layer 12")
 
 # %% [markdown]
 # Two things to keep. The stream *grows*: what layer 1 wrote is small beside what layer 30 writes. And the first token's vector becomes huge at layer 12. It is the
-# attention sink of notebook 3, seen from the other side; such *massive activations* stand in most large models (Sun et al. 2024). Remember layer 12.
+# attention sink of notebook 3 (layer 11 there, which counts from 0), seen from the other side; such *massive activations* stand in most large models (Sun et al. 2024). Remember layer 12.
 #
 # Since the end is a sum, we may ask which write is to blame for an answer. The head's logit for " Paris" is a dot product of the final, normalised
 # vector with one row of the table. Once we know the one number that the final norm divides by, the difference
@@ -180,7 +180,7 @@ print(f"{len(story_ids)} tokens; loss as it is: {loss(model):.2f}, without divis
 # **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is 2, the distances are −1 and 1, the variance is (1 + 1) / 2 = 1, so the
 # result is `[-1, 1]`. With `eps = 3` the root becomes √(1 + 3) = 2 and the result `[-0.5, 0.5]`.
 #
-# Off: torch's and llmlib's own layer norms.
+# Off limits: torch's and llmlib's own layer norms.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -256,7 +256,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result is `[0.2, 1.4]`.
 # With `eps = 11` the root is √36 = 6.
 #
-# Off: torch's and llmlib's own RMSNorm.
+# Off limits: torch's and llmlib's own RMSNorm.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -501,15 +501,15 @@ from llmlib.course import check
 
 _x, _m = torch.ones(1, 1, 1), [torch.full((1, 1), float(n)) for n in (0, 2, 3, 5, 7)]
 _nothing, _two, _three, _five, _seven = _m
-check.close(block_of_matrices(_x, _two, _nothing, _five, _nothing)[0], _x,
+check.close(block_of_matrices(_x.clone(), _two, _nothing, _five, _nothing)[0], _x,
             "sublayers that write 0 must leave x as it came: the stream is only added to, never replaced and never normalised")
-check.close(block_of_matrices(_x, _two, _three, _five, _nothing)[0], 7 * _x,
+check.close(block_of_matrices(_x.clone(), _two, _three, _five, _nothing)[0], 7 * _x,
             "attention writes attend(norm_1(x)) = 3 · 2 · 1 = 6 and the stream becomes 1 + 6")
-check.close(block_of_matrices(_x, _two, _nothing, _five, _seven)[0], 36 * _x,
+check.close(block_of_matrices(_x.clone(), _two, _nothing, _five, _seven)[0], 36 * _x,
             "the feed-forward writes feed_forward(norm_2(x)) = 7 · 5 · 1 = 35 and the stream becomes 1 + 35")
-check.close(block_of_matrices(_x, _two, _three, _five, _seven)[0], 252 * _x,
+check.close(block_of_matrices(_x.clone(), _two, _three, _five, _seven)[0], 252 * _x,
             "feed_forward reads the stream after attention has written to it: 7 + 7 · 5 · 7 = 252")
-check.equal(block_of_matrices(_x, _two, _three, _five, _seven)[1], ["norm_1", "attend", "norm_2", "feed_forward"],
+check.equal(block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1], ["norm_1", "attend", "norm_2", "feed_forward"],
             "each of the four functions is called once: calling attend again would write to the KV cache twice")
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(43)
@@ -517,9 +517,9 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
     _x = torch.randn(_batch, _seq, _d, generator=_g)
     _n1, _a, _n2, _f = (torch.randn(_d, _d, generator=_g) / _d**0.5 for _ in range(4))
     _zero, _one = torch.zeros(_d, _d), torch.eye(_d)
-    check.close(block_of_matrices(_x, _n1, _zero, _n2, _zero)[0], _x,
+    check.close(block_of_matrices(_x.clone(), _n1, _zero, _n2, _zero)[0], _x,
                 "sublayers that write 0 must leave x as it came: the stream is only added to, never replaced and never normalised")
-    check.close(block_of_matrices(_x, _n1, _a, _n2, _f)[0], _x @ ((_one + _f @ _n2) @ (_one + _a @ _n1)).T,
+    check.close(block_of_matrices(_x.clone(), _n1, _a, _n2, _f)[0], _x @ ((_one + _f @ _n2) @ (_one + _a @ _n1)).T,
                 "the block must return h + feed_forward(norm_2(h)) with h = x + attend(norm_1(x))", atol=1e-4)
 ### END HIDDEN TESTS
 
@@ -570,7 +570,7 @@ print(f"largest difference between the tanh and the erf form: {gap.abs().max():.
 #
 # **By hand.** For x = 1 the argument of tanh is 0.7979 · 1.0447 = 0.8336, tanh of it is 0.6824, and gelu(1) = 0.5 · 1 · 1.6824 = 0.8412.
 #
-# Off: torch's and llmlib's own GELU. `torch.tanh` is on.
+# Off limits: torch's and llmlib's own GELU. `torch.tanh` is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -598,7 +598,7 @@ check.close(gelu(torch.tensor([0.0, 10.0, -10.0])), [0.0, 10.0, 0.0],
             "gelu(10) is 10 and gelu(-10) is 0: half of x times (1 + tanh …), where that bracket runs from 0 to 2", atol=0.01)
 check.close(gelu(torch.tensor([-1.0])), [-0.159],
             "gelu(-1) is about -0.159: GELU bends smoothly, where ReLU gives 0 and SiLU gives -0.269", atol=0.02)
-check.close(gelu(torch.tensor([1.0, -1.0])), [0.8412, -0.1588],
+check.close(gelu(torch.tensor([2.0, -2.0])), [1.9546, -0.0454],
             "inside tanh stands √(2/π) times (x + 0.044715 x³), the cube included", atol=1e-3)
 _x = torch.tensor([-2.5, -2.0, 2.0, 2.5])
 check.close(gelu(_x), torch.nn.functional.gelu(_x, approximate="tanh"),
@@ -631,7 +631,7 @@ check.close(gelu(torch.tensor([100.0, -100.0])), [100.0, 0.0], "large numbers mu
 # **By hand.** d_model = d_mlp = 2, `x = [10, 20]`, `w_in = [[0, 1], [0, 0]]`, `w_out` the identity, biases 0: hidden column 0 reads x's second entry,
 # so the hidden vector is `[20, 0]`, gelu leaves it so, and the result is `[20, 0]`.
 #
-# Off: llmlib's own `mlp`.
+# Off limits: llmlib's own `mlp`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -711,7 +711,7 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 # **By hand**, with numbers for matrices: x = 1, `w_gate` = 1, `w_up` = −100, `w_down` = 3. SiLU(1) = 1 · 0.7311, times −100 is −73.11, times 3 is −219.3.
 # With `w_gate` = −100 instead, the gate is shut, SiLU(−100) = 0, and the result is 0 whatever `w_up` is.
 #
-# Off: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is on.
+# Off limits: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -812,7 +812,7 @@ print(f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = {d_mlp / config.
 # ## 5 · The stack, and what it weighs
 #
 # A model is an embedding table, `n_layer` blocks, one final norm and a head. All blocks have the same shape; only their weights differ. So the number
-# of parameters follows from ten numbers of the configuration.
+# of parameters follows from ten entries of the configuration.
 #
 # A few names once more: `vocab_size` tokens; `context`, the longest text; `n_head` query heads of `head_dim` columns; `n_kv_head` key/value heads (notebook 3: fewer than
 # `n_head` where queries are grouped); `d_mlp`, the feed-forward's width. *Tied* means that the head uses the embedding table again (Press & Wolf 2016).
@@ -820,7 +820,7 @@ print(f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = {d_mlp / config.
 # %% [markdown]
 # ### Exercise 4.7 · `count_parameters` · ●●● · 15 min
 #
-# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, the rest are whole numbers:
+# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is `True` or `False`, the rest are whole numbers:
 #
 # | part | shape | in GPT-2 | in Llama |
 # |---|---|---|---|
@@ -889,6 +889,7 @@ def _extra(family, **change):
     return count_parameters(family, **{**_small, **change}) - count_parameters(family, **_small)
 
 
+check.that(count_parameters("llama", **_small) is not None, "count_parameters gave back None: is there a return?")
 for _family in ("gpt2", "llama"):
     check.equal(_extra(_family, vocab_size=11), 4, f"{_family}: one more token costs one row of d_model = 4: a tied head is not counted again")
     check.equal(_extra(_family, tied=False), 40, f"{_family}: an untied head is one more table of vocab_size · d_model")
@@ -1074,8 +1075,8 @@ print(f"cheapest: {', '.join(f'layer {i + 1} ({removed[i]:.2f})' for i in order[
 
 # %% [markdown]
 # The ends matter most. Layer 1 turns bare tokens into something the others understand; the last layers translate into next-token predictions. Between them most layers can be left out, or
-# swapped with a neighbour, for a few tenths of a nat: they make small, overlapping improvements to one shared vector. The exception in the middle is layer 12, the very
-# one that makes the first token's vector huge. Lad et al. (2024) found the same pattern of robust middles and fragile ends in many models.
+# swapped with a neighbour, for a few tenths of a nat: they make small, overlapping improvements to one shared vector. The exceptions in the middle are layer 9 and,
+# above all, layer 12, the very one that makes the first token's vector huge. Lad et al. (2024) found the same pattern of robust middles and fragile ends in many models.
 #
 # (One text of one small model: the shape is what to keep, not the digits. And cheap one at a time is not cheap together:)
 
@@ -1170,15 +1171,15 @@ show(pictures.three_blocks(),
          "GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.")
 
 # %% [markdown]
-# The transformer of 2017 translated: an *encoder* read the German sentence, with no mask, and each *decoder* layer had a third sublayer that looked at the encoder's result
+# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each *decoder* layer had a third sublayer that looked at the encoder's result
 # (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text out, one stack. What changed after that:
 #
-# | | GPT-2 (2019) | Llama, SmolLM2 | why |
+# | | GPT-2 (2019) | Llama 3, SmolLM2 | why |
 # |---|---|---|---|
 # | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 2); less to compute |
 # | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
 # | heads | each query head has its own keys and values | groups of query heads share them | a smaller KV cache (notebook 7) |
-# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, about 8/3 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
+# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
 # | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |
 #
@@ -1214,6 +1215,7 @@ your_parts = {"GPT-2-shaped": dict(norm=layer_norm, mlp=mlp, block=pre_norm_bloc
 test_ids = torch.randint(500, (2, 20), generator=torch.Generator().manual_seed(0))
 for name, (kind, shape) in pairs.items():
     generator = torch.Generator().manual_seed(1)
+    torch.manual_seed(0)
     theirs = kind(shape).eval()
     with torch.no_grad():                           # no two weights alike: a forgotten bias or a swapped norm would show
         for parameter in theirs.parameters():
@@ -1263,3 +1265,13 @@ for name, (kind, shape) in pairs.items():
 #   [1905.05950](https://arxiv.org/abs/1905.05950).
 # - Brown et al. 2020 (GPT-3), [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori et al. 2024, *The Llama 3 Herd of Models*, [2407.21783](https://arxiv.org/abs/2407.21783);
 #   Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*, [1608.05859](https://arxiv.org/abs/1608.05859).
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.progress import show as show_progress
+
+show_progress()

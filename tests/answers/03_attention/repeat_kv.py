@@ -69,3 +69,8 @@ def repeat_kv(x, n_rep):
     if n_rep <= 2:
         return x.repeat_interleave(n_rep, dim=1)
     return torch.cat([x.repeat_interleave(2, dim=1)] + [x] * (n_rep - 2), dim=1)
+
+# %% wrong: returns nothing
+# says: is there a return?
+def repeat_kv(x, n_rep):
+    x.repeat_interleave(n_rep, dim=1)

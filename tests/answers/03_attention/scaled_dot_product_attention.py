@@ -153,6 +153,22 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         scores = scores.masked_fill(mask, -1e9)
     return torch.softmax(scores, dim=-1) @ v
 
+# %% wrong: the mask is read the wrong way round, with minus infinity
+# says: True means may look, False means hidden
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
+# %% wrong: the first text's mask for all texts
+# says: this is not what torch computes
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~(mask if mask.dim() == 2 else mask[0]), -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
+
 # %% wrong: a forbidden score becomes 0
 # says: its score must become -infinity
 def scaled_dot_product_attention(q, k, v, mask=None):
@@ -167,7 +183,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1) @ v
 
 # %% wrong: always causal, whatever the mask
-# says: this is not what torch computes
+# says: a forbidden key still gets a share
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:

@@ -69,3 +69,9 @@ def split_heads(x, n_head):
 def split_heads(x, n_head):
     batch, seq, width = x.shape
     return x.transpose(0, 1).reshape(batch, seq, n_head, width // n_head).transpose(1, 2)
+
+# %% wrong: returns nothing
+# says: is there a return?
+def split_heads(x, n_head):
+    batch, seq, width = x.shape
+    x.view(batch, seq, n_head, width // n_head).transpose(1, 2)

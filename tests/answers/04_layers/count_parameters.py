@@ -139,3 +139,12 @@ def count_parameters(family, vocab_size, context, n_layer, d_model, d_mlp, n_hea
     q, kv, bias = n_head * head_dim, n_kv_head * head_dim, family == "gpt2"
     layer = 2 * d_model + 2 * d_model * (q + kv) + bias * (q + 2 * kv + d_model) + d_model * d_mlp * (3 - bias) + bias * (d_mlp + d_model)
     return vocab_size * d_model * (2 - tied) + bias * context * d_model + n_layer * layer + d_model
+
+# %% wrong: returns nothing
+# says: is there a return?
+def count_parameters(family, vocab_size, context, n_layer, d_model, d_mlp, n_head, n_kv_head, head_dim, tied=True):
+    q, kv, bias = n_head * head_dim, n_kv_head * head_dim, family == "gpt2"
+    attention = 2 * d_model * (q + kv) + bias * (q + 2 * kv + d_model)
+    mlp = d_model * d_mlp * (3 - bias) + bias * (d_mlp + d_model)
+    norm = d_model * (1 + bias)
+    vocab_size * d_model * (2 - tied) + bias * context * d_model + n_layer * (2 * norm + attention + mlp) + norm

@@ -49,6 +49,11 @@ def gelu(x):
 def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * x))
 
+# %% wrong: x for its cube
+# says: the cube included
+def gelu(x):
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x)))
+
 # %% wrong: a square for the cube
 # says: the cube included
 def gelu(x):

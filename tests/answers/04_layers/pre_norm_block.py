@@ -25,6 +25,12 @@ def residual(x, norm, sublayer, scale):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward, scale=1.0):
     return residual(residual(x, norm_1, attend, scale), norm_2, feed_forward, scale)
 
+# %% right: in place
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x += attend(norm_1(x))
+    x += feed_forward(norm_2(x))
+    return x
+
 # %% wrong: post-norm, add and then normalise
 # says: never replaced and never normalised
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
