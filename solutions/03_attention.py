@@ -277,7 +277,7 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 
 # %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "scaled_dot_product_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k and v [..., seq_k, d_v] -> [..., seq_q, d_v].
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
 
     mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
     """
