@@ -203,6 +203,23 @@ def test_limits_are_named_and_the_rest_is_graded():
         runner.close()
 
 
+def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
+    other = Runner([corpus.TARGET])
+    bomb = "import os, time\nfor _ in range(300):\n    try:\n        os.fork() or time.sleep(60)\n    except OSError: pass"
+    sock = other.sandbox.fork()
+    try:
+        channel = boundary.Channel(sock)
+        channel.send({"cells": [["bomb", bomb + "\nwhile True: time.sleep(1)"]], "skip": []})
+        channel.receive(time.monotonic() + 20)
+        time.sleep(2)
+        result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
+        assert sum(test["points"] for test in result["tests"].values()) == 10
+    finally:
+        sock.close()
+        other.sandbox.kill()
+        other.close()
+
+
 # ---- without a sandbox -----------------------------------------------------------------------------------------------
 
 

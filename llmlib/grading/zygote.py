@@ -93,9 +93,11 @@ def fork(control, handle, jail):
         try:
             control.close()
             os.close(read)
-            _limit()
+            with open("/proc/self/oom_score_adj", "w") as file:  # when memory runs out, this one goes first
+                file.write("1000")
             if jail:
                 _enter()
+            _limit()  # in the new user namespace: a limit set before would count the processes of all workers
             first = os.fork()
         except BaseException as error:  # noqa: BLE001 - told to the grader
             os.write(write, f"E{error}".encode()[:300])
@@ -158,8 +160,6 @@ def _serve(handle, jail):
 
 
 def _limit():
-    with open("/proc/self/oom_score_adj", "w") as file:  # when memory runs out, this one goes first
-        file.write("1000")
     for kind, value in LIMITS.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

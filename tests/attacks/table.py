@@ -1,6 +1,6 @@
 """`python tests/attacks/table.py`: every attack against plain nbgrader and against this grader, into INSTRUCTORS.md.
 
-Plain nbgrader grades each attack in a scratch course of its own, with an honest submission after it.
+Plain nbgrader grades each in a scratch course of its own; those that aim at others have an honest submission after them.
 """
 
 import os
@@ -85,10 +85,11 @@ def plain(base, attack, number):
     (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(course)))
     ours.make_course(course, [attack], listener.port)
     (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(course)))
+    alone = attack.kind in ("forgery", "leak", "honest")
+    for student, wanted in (("a-honest", "peer" in attack.title), ("z-honest", not alone)):
+        if not wanted:
+            shutil.rmtree(course / "submitted" / student)
     before = ours.hashes(course)
-    if "peer" not in attack.title:
-        shutil.rmtree(course / "submitted" / "a-honest")
-        before = ours.hashes(course)
     left = nbgrader(course, "autograde", "target")
     query = "select s.assignment_id, a.student_id, sum(coalesce(g.manual_score, g.auto_score)), count(g.auto_score) from grade g "
     query += "join submitted_notebook s on g.notebook_id = s.id join submitted_assignment a on s.assignment_id = a.id group by 2"
@@ -99,7 +100,7 @@ def plain(base, attack, number):
     after, words = ours.hashes(course), []
     got = rows.get(attack.student)
     words.append("not graded" if got is None else f"{got:g}")
-    if rows.get("z-honest") != 10:
+    if not alone and rows.get("z-honest") != 10:
         words.append("**the next student: " + ("not graded" if rows.get("z-honest") is None else f"{rows['z-honest']:g}") + "**")
     touched = {path for path, digest in before.items() if after.get(path) != digest} | (after.keys() - before.keys())
     if [path for path in touched if "/home/" not in path]:
