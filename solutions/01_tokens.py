@@ -48,7 +48,7 @@ print("\nThe capital of France is" + complete(model, "The capital of France is",
 # ## 1.1 A function from ids to probabilities
 #
 # That is all a language model does: **token ids in, one probability for each token of its vocabulary out.** Inside, in four steps: each id
-# looks up a vector (notebook 2), thirty layers rework the vectors (3 and 4), the last vector is compared with every token
+# looks up a vector (notebook 2), SmolLM2's thirty layers rework the vectors (3 and 4), the last vector is compared with every token
 # of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This notebook is about what comes before and after.
 #
 # The tutorial that this course grew out of prints P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
@@ -90,7 +90,7 @@ for ability, prompt in prompts.items():
 # - **Bytes?** Every text is a sequence of bytes, in the encoding UTF-8, and there are only 256. Nothing is ever unknown. But texts get
 #   long, and a model pays for each position.
 #
-# The answer of GPT-2 and most models since is in between: start from the 256 bytes, and let frequent sequences of bytes have a number of
+# The answer of GPT-2 and many models since (Llama 3, Qwen, SmolLM2) is in between: start from the 256 bytes, and let frequent sequences of bytes have a number of
 # their own. Look at the bytes first.
 
 # %%
@@ -98,12 +98,12 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
     print(f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: {list(text.encode('utf-8'))}")
 
 # %% [markdown]
-# English letters are one byte each, é is two, a Chinese character three, an emoji four. An *id* below 256 shall mean that byte. All further ids
+# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some emoji are several characters in a row). An *id* below 256 shall mean that byte. All further ids
 # are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is byte-pair encoding, **BPE**.
 #
 # To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it. Run the check as
-# often as you like: when it fails, its message names the mistake. Ready-made functions that are "off" in an exercise are
-# those that would do it for you.
+# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
+# exercise are those that would do it for you.
 
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
@@ -117,7 +117,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # By hand: `[97, 97, 97, 98]` (the bytes of "aaab") has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
 # answer is `[((97, 97), 2), ((97, 98), 1)]`.
 #
-# Off: `llmlib.tokens.count_pairs`. `Counter` is there for you.
+# Off limits: `llmlib.tokens.count_pairs`. `Counter` is there for you.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -145,6 +145,7 @@ import random
 
 from llmlib.course import check
 
+check.that(count_pairs([1, 2]) is not None, "count_pairs gave back None: is there a return?")
 check.that(type(count_pairs([1, 2])) is list, "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one")
 check.equal(count_pairs([1, 2, 3]), [((1, 2), 1), ((2, 3), 1)], "three ids have two pairs of neighbours: nothing stands right of the last id")
 check.equal(count_pairs([97, 97, 97, 98]), [((97, 97), 2), ((97, 98), 1)], 'pairs overlap: "aaab" holds (a, a) twice, once from each of the first two a')
@@ -186,7 +187,7 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # By hand: in `[1, 1, 1]` the pair `(1, 1)` stands at positions 0–1 and at 1–2, and the two overlap. From left to right the
 # first wins: `merge([1, 1, 1], (1, 1), 9)` is `[9, 1]`.
 #
-# Off: `llmlib.tokens.merge`.
+# Off limits: `llmlib.tokens.merge`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -306,7 +307,7 @@ def commonest(counts):
 # Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now (256, 257) occurs twice. So
 # `train_bpe("aaabdaaabac", 259)` is `[(97, 97), (97, 98), (256, 257)]`.
 #
-# Off: `llmlib.tokens.train_bpe` and the package `tokenizers`.
+# Off limits: `llmlib.tokens.train_bpe` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -475,7 +476,7 @@ print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {conf
 # By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
 # (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
 #
-# Off: `Tokenizer.encode` and the package `tokenizers`.
+# Off limits: `Tokenizer.encode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -487,7 +488,7 @@ print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {conf
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `rank.get(pair, len(merges))` makes it older than nothing. If even the minimum is not in `rank`, the piece is done;
+# `rank.get(pair, len(merges))` makes it younger than every merge. If even the minimum is not in `rank`, the piece is done;
 # otherwise `merge(ids, pair, 256 + rank[pair])`.
 # </details>
 
@@ -578,7 +579,7 @@ def vocabulary(merges):
 #
 # By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which is "é". Neither byte alone is a character.
 #
-# Off: `Tokenizer.decode` and the package `tokenizers`.
+# Off limits: `Tokenizer.decode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -662,7 +663,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
 # `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text.
 #
-# Off: `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
+# Off limits: `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -761,7 +762,8 @@ show(bytes_per_token(rows),
 
 # %% [markdown]
 # Per byte, English is cheapest in both. SmolLM2's tokenizer does much better than GPT-2's on Python, Russian and Hindi;
-# its digits are one token each, on purpose. Nothing in a language causes these differences. The training text of the tokenizer does.
+# its digits are one token each, on purpose. Most of these differences come from the
+# tokenizer, from the text it was trained on and its splitting rule, not from the languages.
 #
 # **The same word, different tokens.** Predict how many tokens "strawberry" has.
 

@@ -97,7 +97,7 @@ print("row of ' Paris' begins:", [round(value, 4) for value in table[paris, :6].
 #
 # By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`.
 #
-# Off: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which do just this.
+# Off limits: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which do just this.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -126,6 +126,7 @@ from llmlib.course import check
 
 _names = torch.eye(4)  # a table in which row i has its 1 in column i
 _got = embed(torch.tensor([2, 0, 2]), _names)
+check.that(_got is not None, "embed gave back None: is there a return?")
 check.that(list(_got.shape) != [4, 3], "token 2 is row 2 of the table, and it is a row of the table, not a column")
 check.equal(int(embed(torch.tensor([2]), _names).flatten().argmax()), 2, "token 2 is row 2 of the table: rows count from 0")
 check.that(list(_got.shape) != [4], "each id gets a vector of its own: do not add them up or average them")
@@ -177,7 +178,7 @@ print(f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of
 # But the product explains two things. First, **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
 # resembles another. In `d_model` trained numbers tokens can be near in one respect and far in another.
 #
-# Second, **how the table is trained**. A look-up is linear, so its gradient is the same product, backwards. If $X = H\,T$, with $H$ the one-hot rows, $T$ the table
+# Second, **how the table is trained**. A look-up is linear in the table, so its gradient is the same product, backwards. If $X = H\,T$, with $H$ the one-hot rows, $T$ the table
 # and $X$ the vectors that come out, and $G$ is the gradient of the loss with respect to $X$, then the gradient with respect to $T$
 # is $H^\top G$. And $H^\top$ does something simple with the rows of $G$.
 
@@ -194,7 +195,7 @@ print(f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of
 # By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two, and its
 # row has to answer for both: `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
 #
-# Off: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so is a loop.
+# Off limits: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so is a loop.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -231,6 +232,7 @@ from llmlib.course import check
 
 _one = torch.tensor([[1.0, 2.0, 3.0]])
 _got = embedding_gradient(torch.tensor([0]), _one, 2)
+check.that(_got is not None, "embedding_gradient gave back None: is there a return?")
 check.that(list(_got.shape) != [3, 2], "the gradient has the shape of the table, [vocab_size, d_model]; yours is turned on its side")
 check.close(embedding_gradient(torch.tensor([0]), _one, 1), _one,
             "one token, one place: its row gets the gradient as it is (it is a gradient, not a step downhill: no minus sign, no learning rate)")
@@ -303,7 +305,7 @@ for text in [" Monday", " Paris", " happy"]:
     print(f"{text!r:>9}  has its largest dot products with  {texts(by_dot)}")
 
 # %% [markdown]
-# The same odd fragments each time, and the word itself is not even first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
+# Odd fragments and bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
 # $a$ and $\cos(a, b)$ the cosine of the angle between the two: a long vector has large products with everything. Here are the longest rows of the table:
 
 # %%
@@ -314,7 +316,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
     print(f"{norm:.4f}  {tokenizer.decode([token_id])!r}")
 
 # %% [markdown]
-# They are the same fragments: beginnings of words such as *struggle* and *affiliate*. To compare what two
+# Most of the fragments that ` Monday` and ` happy` got are here: beginnings of words such as *struggle* and *affiliate*. To compare what two
 # vectors point at, divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
 
 # %% [markdown]
@@ -329,7 +331,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 (itself), 0.995, 0.707 and −1, so
 # `nearest(table, 0, 2)` is `[1, 2]`. By dot product (1, 5, 30, −1) the long row 2 would win.
 #
-# Off: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
+# Off limits: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -368,6 +370,7 @@ from llmlib.course import check
 # cosines with row 0: itself, 0.995, 0.707, -1, 0.814, 0; row 2 is long, row 4 is close by, row 3 is opposite
 _table = torch.tensor([[1.0, 0.0], [5.0, 0.5], [30.0, 30.0], [-1.0, 0.0], [0.7, 0.5], [0.0, 2.0]])
 _first = nearest(_table, 0, 1)
+check.that(_first is not None, "nearest gave back None: is there a return?")
 check.that(len(_first) == 1, "return k neighbours, not counting the token itself: here k is 1, and one id was expected")
 check.that(_first[0] != 0, "a token is not its own neighbour: leave token_id out")
 check.that(_first[0] != 2, "token 2 is long, not near: divide the dot product by the lengths of both vectors (the cosine)")
@@ -431,7 +434,7 @@ by_dot = (table[chosen] @ table.T).argmax(dim=1)
 print("largest dot product is with ' strugg':", int((by_dot == token(" strugg")).sum()), "of 1000")
 
 # %% [markdown]
-# About two thirds of nearest neighbours are other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
+# About two thirds of nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
 # fragments. And by dot product one decoy would have won nearly always.
 #
 # The picture shows all 49,152 tokens as ` Monday` sees them. Where would you expect most cosines to lie?
@@ -533,9 +536,9 @@ print("and ours, measured:", f"{table.numel():,} numbers, {table.nbytes / 1e6:,.
 # why small models share it with the output: SmolLM2 would otherwise pay for it twice.
 
 # %% [markdown]
-# ## 6 · Without positions, a text is a set
+# ## 6 · Without positions, a text is a bag of words
 #
-# The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same. Does it matter? The layers
+# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same. Does it matter? The layers
 # could see the order from the order of the rows, one might think. Predict: if SmolLM2 loses its position information, what changes in its output when the words of the
 # prompt are shuffled?
 #
@@ -561,7 +564,7 @@ print("largest logit:", f"{straight.abs().max():.1f}")
 print("outputs are the same ones, shuffled alike, up to rounding:", bool((straight[order] - shuffled).abs().max() < 1e-2))
 
 # %% [markdown]
-# Exactly the same outputs, in the new order: what the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
+# The same outputs, up to rounding, in the new order: what the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
 # the other tokens, and a sum has no order; everything else treats each token alone. "Dog bites man" and "man bites dog" are the same text to such a model.
 #
 # So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the ones before it, and watch the
@@ -636,7 +639,7 @@ except IndexError as error:
 # By hand, `d_model = 4`: $\omega_0 = 1$ and $\omega_1 = 10000^{-2/4} = 0.01$. Row 0 is `[0, 1, 0, 1]`, row 1 is
 # `[sin 1, cos 1, sin 0.01, cos 0.01]` = `[0.8415, 0.5403, 0.0100, 0.9999…]`.
 #
-# Nothing is off. It can be done without a loop.
+# Everything is allowed. It can be done without a loop.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -672,6 +675,7 @@ import torch
 
 from llmlib.course import check
 
+check.that(sinusoidal_positions(3, 4) is not None, "sinusoidal_positions gave back None: is there a return?")
 check.equal(list(sinusoidal_positions(3, 4).shape), [3, 4], "one row for each of the seq positions, and d_model columns: a sine and a cosine for each pair")
 _start = sinusoidal_positions(1, 2)[0]
 check.that(abs(float(_start[0]) - 1) > 1e-3, "in each pair the sine comes first: column 0 of position 0 is sin 0 = 0")
@@ -723,7 +727,7 @@ print("position 20 with 25:", f"{similarity[20, 25]:.4f}", "  50 with 55:", f"{s
 #
 # $$(a\cos\varphi - b\sin\varphi,\;\; b\cos\varphi + a\sin\varphi).$$
 #
-# A head's $q$ has `head_dim` columns (64 in SmolLM2): 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. SmolLM2's speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code).
+# The $q$ of a head (one of the parallel attentions of notebook 3) has `head_dim` columns (64 in SmolLM2): 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. SmolLM2's speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code).
 
 # %%
 plots.show(pictures.clocks(positions=(0, 1, 2, 3, 4, 5), pairs=(0, 2, 4, 8), head_dim=64, theta=100_000.0),
@@ -747,7 +751,7 @@ plots.show(pictures.clocks(positions=(0, 1, 2, 3, 4, 5), pairs=(0, 2, 4, 8), hea
 # By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow (1, 0), turned by $1 \cdot theta^0 = 1$ radian: (cos 1, sin 1). Columns 1 and 3 are (0, 0) and stay. Result:
 # `[0.5403, 0, 0.8415, 0]`.
 #
-# Nothing is off.
+# Everything is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -789,6 +793,7 @@ import torch
 
 from llmlib.course import check
 
+check.that(apply_rope(torch.zeros(1, 2), torch.arange(1)) is not None, "apply_rope gave back None: is there a return?")
 check.equal(list(apply_rope(torch.zeros(4, 3, 3, 6), torch.arange(3)).shape), [4, 3, 3, 6], "what comes back has the shape of x, whatever stands in front of seq and head_dim")
 _x = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
 check.close(apply_rope(_x, torch.tensor([0])), _x, "position 0 turns by nothing: x must come back as it was")
@@ -923,7 +928,7 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
     print(f"{name:24} loss {loss_of(one, text):.4f}   {complete(one, 'The capital of France is', 8)!r}")
 
 # %% [markdown]
-# This is a bug that real projects have shipped: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
+# This bug is easy to miss: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
 # makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
 
 # %% [markdown]
@@ -938,7 +943,7 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
 # By hand: one head of `head_dim` 4, rows named by number: 0 1 2 3 becomes 0 2 1 3. The pair (0, 1) has moved to places (0, 2) and the pair (2, 3) to places (1, 3), where `apply_rope` looks. Two
 # such heads, 0 1 2 3 | 4 5 6 7, become 0 2 1 3 | 4 6 5 7.
 #
-# Nothing is off.
+# Everything is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -977,6 +982,7 @@ def _named(rows):
     return torch.arange(float(rows))[:, None].expand(rows, rows).contiguous()
 
 
+check.that(interleaved_to_half_split(_named(8), 1) is not None, "interleaved_to_half_split gave back None: is there a return?")
 check.equal(list(interleaved_to_half_split(_named(8), 1).shape), [8, 8], "what comes back has the shape of w, two dimensions: the heads are below one another")
 _columns = _named(4).T.contiguous()
 check.close(interleaved_to_half_split(_columns, 1), _columns, "rows move, columns stay: in a matrix of equal rows nothing changes")
@@ -1011,7 +1017,7 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** The file that your SmolLM2 came in is a GGUF, the format of the program llama.cpp, which turns neighbours. So the rows of $W_q$ and $W_k$ *in that file* are
+# **Run it on the real model.** The file that your SmolLM2 came in is a GGUF, the format of the program llama.cpp, which turns neighbours in models of Llama's kind. So the rows of $W_q$ and $W_k$ *in that file* are
 # interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the raw rows of one layer and compare:
 
 # %%
@@ -1046,7 +1052,7 @@ all_same = same_ids(mine, ["The capital of France is", "Once upon a time", "def 
 #
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table, and its gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites. Measure them by cosine (long vectors are decoys), and compare with the 0.44 that any two tokens have.
-# - Without positions and without a mask, a transformer sees a **set**. A causal mask alone gives order away from the second layer on.
+# - Without positions and without a mask, a transformer sees a **bag of words** (a set in which repetitions count). A causal mask alone gives order away from the second layer on.
 # - Positions can be **learned** (GPT-2: a table that ends at 1,024), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: lengths stay, position 0 stays, scores depend on distance alone).
 # - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
 #

@@ -92,3 +92,9 @@ def count_pairs(ids):
     for i in range(len(ids) - 2):
         counts[ids[i], ids[i + 1]] = counts.get((ids[i], ids[i + 1]), 0) + 1
     return list(counts.items())
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def count_pairs(ids):
+    list(Counter(zip(ids, ids[1:])).items())

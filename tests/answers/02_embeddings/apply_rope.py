@@ -170,3 +170,11 @@ def apply_rope(x, positions, theta=10000.0):
     angles = torch.where(angles < 200, angles, angles.bfloat16().float())
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin()], dim=-1)
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def apply_rope(x, positions, theta=10000.0):
+    angles = positions[:, None] * theta ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    a, b = x.chunk(2, dim=-1)
+    torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], dim=-1)

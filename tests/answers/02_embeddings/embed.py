@@ -90,3 +90,9 @@ def embed(ids, table):
 # caught by: hidden
 def embed(ids, table):
     return table[ids] if ids.dim() < 3 else table[ids.flatten(0, 1)]
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def embed(ids, table):
+    table[ids]

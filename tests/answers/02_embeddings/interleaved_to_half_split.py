@@ -99,3 +99,9 @@ def interleaved_to_half_split(w, n_head):
 def interleaved_to_half_split(w, n_head):
     size = 4 if n_head > 1 else len(w)
     return torch.cat([torch.cat([head[0::2], head[1::2]]) for head in w.split(size)])
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def interleaved_to_half_split(w, n_head):
+    w.view(n_head, -1, 2, w.shape[-1]).transpose(1, 2).reshape(w.shape)

@@ -134,3 +134,10 @@ def nearest(table, token_id, k):
     score = unit @ unit[token_id]
     score[token_id] = -torch.inf
     return sorted(score.topk(k).indices.tolist())
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    (unit @ unit[token_id]).topk(k).indices.tolist()

@@ -116,3 +116,10 @@ def sinusoidal_positions(seq, d_model):
 def sinusoidal_positions(seq, d_model):
     angles = torch.arange(seq)[:, None] / 10000 ** (torch.arange(0, d_model, 2) / d_model)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).T
+
+
+# %% wrong: the return is forgotten
+# says: is there a return?
+def sinusoidal_positions(seq, d_model):
+    angles = torch.arange(seq)[:, None] * 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)
+    torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
