@@ -69,15 +69,19 @@ def main():
     args = parser.parse_args()
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     names, many, few = args.notebooks, args.copies * len(args.notebooks), args.plain_copies * len(args.notebooks)
-    print(f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib grade")
+    print(f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib grade", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         one, two = (course(Path(folder, name), names, args.copies, generate=False) for name in ("one", "two"))
         plain = course(Path(folder, "plain"), names, args.plain_copies, generate=True)
         rows = []
         for where, workers in ((one, 1), (two, 2)):
             cpu, wall = run("llmlib.cli", "grade", "submitted", "--workers", str(workers), cwd=where)
+            print(f"  {workers} worker{'s' * (workers > 1)}: {cpu:.1f} CPU s, {wall:.1f} s", flush=True)
             rows.append((f"llmlib grade, {workers} worker{'s' * (workers > 1)}", cpu / many, wall / many))
-        spent = [run("nbgrader", "autograde", name, cwd=plain) for name in names]
+        spent = []
+        for name in names:
+            spent.append(run("nbgrader", "autograde", name, cwd=plain))
+            print(f"  nbgrader autograde {name}: {spent[-1][0]:.1f} CPU s, {spent[-1][1]:.1f} s", flush=True)
         cpu, wall = (sum(each) / few for each in zip(*spent))
     print(f"{'':28}{'CPU s':>8}{'wall s':>8}   a submission")
     print(f"{'plain nbgrader autograde':28}{cpu:8.2f}{wall:8.2f}")
