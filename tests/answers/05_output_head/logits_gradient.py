@@ -50,7 +50,7 @@ def logits_gradient(logits, targets):
     return softmax(logits).gather(1, targets[:, None]) - 1
 
 # %% wrong: logits instead of probabilities
-# says: softmax minus one-hot
+# says: start from the probabilities
 def logits_gradient(logits, targets):
     return (logits - torch.nn.functional.one_hot(targets, logits.shape[1])) / len(logits)
 
