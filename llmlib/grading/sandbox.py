@@ -52,7 +52,7 @@ def command():
             line += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
         else:
             line += ["--ro-bind-try", f"/{name}", f"/{name}"]
-    for prefix in sorted({sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix}):
+    for prefix in python_folders():
         if not prefix.startswith("/usr"):
             for folder in reversed(Path(prefix).parents[:-1]):  # bubblewrap would make them readable by root alone
                 line += ["--dir", str(folder)]
@@ -79,6 +79,11 @@ def command():
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
+def python_folders():
+    """Where this Python and its packages live, outer folders first."""
+    return sorted({sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix})
+
+
 class Sandbox:
     """A running zygote. `fork()` gives a socket to a fresh process for one submission; `kill()` ends that process.
 
@@ -93,9 +98,9 @@ class Sandbox:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         root = str(Path(llmlib.__file__).parents[1]) if unsafe else "/course"
         code = f"import sys; sys.path.insert(0, {root!r}); from llmlib.grading import zygote; zygote.main(sys.argv[1])"
-        setup = json.dumps({"socket": theirs.fileno(), "preload": list(preload), "jail": not unsafe})
+        setup = {"socket": theirs.fileno(), "preload": list(preload), "jail": not unsafe, "python": python_folders()}
         self.process = subprocess.Popen(
-            [*line, sys.executable, "-I", "-c", code, setup],
+            [*line, sys.executable, "-I", "-c", code, json.dumps(setup)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ LEARNER = 60001  # the uid inside when the grader is root
 MB = 1 << 20
 PATIENCE = 50  # times 2 ms
 LAZY = ("plots", "widgets", "cli")  # slow to import, of no use to an exercise
+SCRATCH = ("/tmp/", "/dev/shm/")  # noqa: S108 - each submission's own, empty
 LIMITS = {
     resource.RLIMIT_AS: 4096 * MB,
     resource.RLIMIT_CPU: 600,  # seconds; the runner's own limits are tighter
@@ -30,7 +31,7 @@ LIMITS = {
     resource.RLIMIT_CORE: 0,
 }
 NEW_NS, NEW_IPC, NEW_USER, NEW_PID = 0x20000, 0x8000000, 0x10000000, 0x20000000
-READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, REMOUNT, BIND = 1, 2, 4, 8, 32, 4096
+READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, REMOUNT, BIND, WITH_ALL_BELOW = 1, 2, 4, 8, 32, 4096, 16384
 SET_DUMPABLE, DROP_FROM_BOUNDING_SET, SET_CHILD_SUBREAPER = 4, 24, 36
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -50,7 +51,7 @@ def main(setup):
     while order := socket.recv_fds(control, 1, 1):
         what, handles = order[:2]
         if what == b"F":
-            child, answer = fork(control, handles[0], setup["jail"])
+            child, answer = fork(control, handles[0], setup)
             os.close(handles[0])
             control.sendall(answer)
         elif what == b"K":
@@ -85,8 +86,9 @@ def load(modules):
     gc.freeze()  # pages that the collector does not touch stay shared between forks
 
 
-def fork(control, handle, jail):
+def fork(control, handle, setup):
     """Fork a process that serves the socket `handle`. Returns its pid and what to tell the grader."""
+    jail = setup["jail"]
     read, write = os.pipe()
     middle = os.fork()
     if middle == 0:  # enters the namespaces; its own child is the first process in them
@@ -96,7 +98,7 @@ def fork(control, handle, jail):
             with open("/proc/self/oom_score_adj", "w") as file:  # when memory runs out, this one goes first
                 file.write("1000")
             if jail:
-                _enter()
+                _enter(setup["python"])
             _limit()  # in the new user namespace: a limit set before would count the processes of all workers
             first = os.fork()
         except BaseException as error:  # noqa: BLE001 - told to the grader
@@ -166,7 +168,7 @@ def _limit():
         resource.setrlimit(kind, (value, value))
 
 
-def _enter():
+def _enter(python):
     uid, gid = os.getuid(), os.getgid()
     _call("unshare", NEW_USER | NEW_NS | NEW_PID | NEW_IPC)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -179,8 +181,13 @@ def _enter():
         os.mkdir(f"/course/llmlib/{name}")
         _mount(f"/course/open/{name}", f"/course/llmlib/{name}", "", BIND)
     _mount("", "/course/llmlib", "", REMOUNT | READ_ONLY | NO_SUID | NO_DEV)
-    for folder in ("/tmp", "/dev/shm"):  # noqa: S108
+    kept = {each: os.open(each, os.O_PATH) for each in python if each.startswith(SCRATCH)}
+    for folder in SCRATCH:
         _mount("tmpfs", folder, "tmpfs", NO_SUID | NO_DEV, "size=256m,nr_inodes=4096,mode=0700")
+    for folder, handle in kept.items():  # a Python that lives in /tmp stays visible: torch imports parts of itself late
+        os.makedirs(folder, exist_ok=True)
+        _mount(f"/proc/self/fd/{handle}", folder, "", BIND | WITH_ALL_BELOW)
+        os.close(handle)
     _mount("tmpfs", "/proc", "tmpfs", READ_ONLY, "size=4k")
     os.chdir("/tmp")  # noqa: S108
 
