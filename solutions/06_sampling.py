@@ -21,7 +21,7 @@ llm = pretrained.load("smollm2")
 prompt = "Once upon a time, there was a"
 for settings in ({"temperature": 0}, {"temperature": 0.8, "top_p": 0.9, "seed": 1}, {"temperature": 0.8, "top_p": 0.9, "seed": 2},
                  {"temperature": 2.0, "seed": 1}):
-    print(settings, "->", prompt + complete(llm, prompt, max_new_tokens=16, **settings), "\n")
+    print(settings, "->", prompt + complete(llm, prompt, max_new_tokens=8, **settings), "\n")
 
 # %% [markdown]
 # The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the last, unlikely tokens
@@ -832,7 +832,7 @@ check.close(torch.bincount(_first, minlength=11) / 600, torch.softmax(_table[4],
 ids = llm.tokenizer.encode("The future of AI is")
 for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print("The future of AI is", end="")
-    for text in llm.tokenizer.stream(generate(llm, ids, 12, **settings)):
+    for text in llm.tokenizer.stream(generate(llm, ids, 6, **settings)):
         print(text, end="", flush=True)
     print(f"   {settings}")
 
@@ -857,7 +857,7 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 # %%
 forgetful = llm.using(position=lambda x, positions, theta: x)
 for name, model in (("with positions", llm), ("without", forgetful)):
-    print(f"{name}: The capital of France is{llm.tokenizer.decode(list(generate(model, llm.tokenizer.encode('The capital of France is'), 8)))!r}")
+    print(f"{name}: The capital of France is{complete(model, 'The capital of France is', 5)!r}")
 limits = {"max_new_tokens": 6, "max_length": 6}
 from llmlib.course.engine_check import reference
 ids = llm.tokenizer.encode("The capital of France is")
@@ -964,7 +964,7 @@ def greedy_with_penalty(prompt, n, penalty):
         ids = ids + new
     return ids[start:]
 
-for penalty in (1.0, 1.1, 1.2):
+for penalty in (1.0, 1.1):
     made = greedy_with_penalty("In the morning I", 24, penalty)
     pairs = list(zip(made, made[1:]))
     print(f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n")
@@ -1099,7 +1099,7 @@ check.that(all(a >= b for (_, a), (_, b) in zip(_scores[1], _scores[1][1:])), "c
 
 # %%
 lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
-darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic fires of a past age")
+darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic")
 beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4)}
 for width, (ids, score) in beams.items():
     print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
@@ -1127,37 +1127,42 @@ show(plots.likelihoods(log_p),
 #
 # **Claim.** Temperature trades one for the other, and the right filter improves the bargain.
 #
-# Eight texts of 12 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
+# Ten texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the ten texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
 # That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
+#
+# All texts are written side by side, one row each: a step for 80 rows costs far less than 80 steps for one (notebook 7 says why).
 #
 
 # %%
-def write(n, steps, seed=0, **settings):
-    """n texts at once, from the story prompt: (ids [n, steps], their log-probabilities [n, steps])."""
-    new = torch.tensor([llm.tokenizer.encode(prompts[1])]).expand(n, -1)
-    cache, generator = llm.new_cache(batch=n, context=new.shape[1] + steps), torch.Generator().manual_seed(seed)
+tried = [("temperature alone", t, {}) for t in (0.2, 0.6, 1.0, 1.5)]
+tried += [("with top-p 0.9", t, {"top_p": 0.9}) for t in (1.0, 1.5)] + [("with min-p 0.1", t, {"min_p": 0.1}) for t in (1.0, 1.5)]
+
+def write(n, steps):
+    """n texts for each setting of `tried`: (ids [settings, n, steps], their log-probabilities, of the same shape)."""
+    new = torch.tensor([llm.tokenizer.encode(prompts[1])]).expand(len(tried) * n, -1)
+    cache = llm.new_cache(batch=len(new), context=new.shape[1] + steps)
+    generators = [torch.Generator().manual_seed(0) for _ in tried]
     ids, log_p = [], []
     for _ in range(steps):
         logits = llm(new, cache)[:, -1]
-        new = sample(logits, torch.rand(n, generator=generator), **settings)[:, None]
+        picked = [sample(rows, torch.rand(n, generator=g), t, **filters)
+                  for rows, g, (_, t, filters) in zip(logits.split(n), generators, tried)]
+        new = torch.cat(picked)[:, None]
         ids.append(new)
         log_p.append(log_softmax(logits).gather(1, new))
-    return torch.cat(ids, 1), torch.cat(log_p, 1)
+    return torch.cat(ids, 1).view(len(tried), n, -1), torch.cat(log_p, 1).view(len(tried), n, -1)
 
-curves = {}
-for name, settings in {"temperature alone": {}, "with top-p 0.9": {"top_p": 0.9}, "with min-p 0.1": {"min_p": 0.1}}.items():
-    curves[name] = []
-    for t in ((0.4, 0.7, 1.0, 1.5) if not settings else (1.0, 1.5)):
-        ids, log_p = write(8, 12, temperature=t, **settings)
-        pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
-        curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
-        print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
+curves = {name: [] for name, _, _ in tried}
+for (name, t, _), ids, log_p in zip(tried, *write(10, 8)):
+    pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
+    curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
+    print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
 show(plots.quality_diversity(curves),
-     alt="Quality against diversity. Along the curve of temperature alone, from 0.4 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.")
+     alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.")
 
 # %% [markdown]
 # From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over eight short texts: read the large gaps, not the small ones.)
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over ten short texts: read the large gaps, not the small ones.)
 #
 # ## 6.9 One prompt, many jobs
 #
@@ -1170,12 +1175,12 @@ show(plots.quality_diversity(curves),
 jobs = {
     "facts": ("The chemical symbol for gold is", 2),
     "reasoning": ("All birds have feathers. A robin is a bird. Therefore, a robin has", 2),
-    "code": ("def is_even(n):\n    return", 6),
+    "code": ("def is_even(n):\n    return", 5),
     "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
     "judging": ("Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:", 1),
     "same, reworded": ("Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:", 1),
     "translation": ("cheese => fromage\nwater => eau\ndog => chien\nbread =>", 3),
-    "poetry": ("A short poem about the sea:\n\n", 12),
+    "poetry": ("A short poem about the sea:\n\n", 8),
 }
 for job, (text, n) in jobs.items():
     print(f"{job:<15} {text!r} -> {complete(llm, text, n)!r}")
@@ -1221,19 +1226,20 @@ def answers(texts):
 # %% [markdown]
 # ### Hallucination: an answer to every question
 #
-# "… was born in the year": four people who lived, and four whom we made up. **Predict** what the model says about those.
+# "… was born in the year": three people who lived, and three whom we made up. **Predict** what the model says about those.
 #
 
 # %%
-from llmlib.generation import steps
-
-lived = {"Albert Einstein": "1879", "Charles Darwin": "1809", "Isaac Newton": "1642", "Marie Curie": "1867"}      # Newton by the calendar of his day
-invented = ["Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather", "Marit Vanderlinde"]
-for name in [*lived, *invented]:
-    picked = list(steps(llm, llm.tokenizer.encode(f"{name} was born in the year"), 5, temperature=0))
-    year = llm.tokenizer.decode([i for i, _ in picked]).strip()
-    p = math.exp(sum(log_softmax(logits)[i].item() for i, logits in picked))
-    print(f"{name:<20} {year}  the model's own probability {p:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}")
+lived = {"Albert Einstein": "1879", "Isaac Newton": "1642", "Marie Curie": "1867"}      # Newton by the calendar of his day
+invented = ["Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather"]
+texts, p = [f"{name} was born in the year" for name in [*lived, *invented]], torch.ones(6)
+for _ in range(5):                                      # a space and four digits
+    likeliest = next_probabilities(texts).max(-1)
+    p *= likeliest.values
+    texts = [text + llm.tokenizer.decode([i]) for text, i in zip(texts, likeliest.indices.tolist())]
+for name, text, own in zip([*lived, *invented], texts, p.tolist()):
+    year = text.split()[-1]
+    print(f"{name:<20} {year}  the model's own probability {own:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}")
 
 # %% [markdown]
 # Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
@@ -1243,7 +1249,7 @@ for name in [*lived, *invented]:
 #
 
 # %%
-words = "banana bottle letter kitten cherry coffee apple engine pepper balloon hammer lesson".split()
+words = "banana bottle letter kitten cherry coffee apple engine".split()
 often = {word: max(word, key=word.count) for word in words}                         # the letter that occurs most
 tasks = {
     "first letter": ("The word 'cat' begins with the letter c. The word 'house' begins with the letter h. The word '{w}' begins with the letter", lambda w: w[0]),
@@ -1258,15 +1264,15 @@ for task, (text, truth) in tasks.items():
     print(f"{task:<18} {right[task]:.0%} right;", ", ".join(f"{word}: {g}" for word, g in list(zip(words, got))[:5]))
 always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
 print(f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time")
-show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Twelve words, four questions about their letters"),
-     alt="Share of right answers to four questions about the letters of twelve words: the first letter is known for most words, the second for fewer; no number of letters is right, and half of the counts of one letter.")
+show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Eight words, four questions about their letters"),
+     alt="Share of right answers to four questions about the letters of eight words: the first letter is known for most words, the second for fewer; no number of letters is right, and most of the counts of one letter, nearly all of which are two, are.")
 
 # %% [markdown]
 # A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
 #
 # ### Arithmetic: one step at a time, or not at all
 #
-# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2, 3 and 4 operations.
+# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2 and 3 operations.
 #
 
 # %%
@@ -1288,13 +1294,13 @@ def sums(steps, n, rng):
 
 examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n"
 rng, right = random.Random(6), {}
-for steps_needed in (1, 2, 3, 4):
-    problems = sums(steps_needed, 16, rng)
+for steps_needed in (1, 2, 3):
+    problems = sums(steps_needed, 12, rng)
     got = answers([f"{examples}{text} = " for text, _ in problems])
     right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(g == str(value) for g, (_, value) in zip(got, problems)) / len(problems)
     print(f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right")
 show(plots.shares(list(right), list(right.values()), 0.1, "share of right answers", "Sums of single digits, by number of operations"),
-     alt="Share of right answers to sums with one to four operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.")
+     alt="Share of right answers to sums with one to three operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.")
 
 # %% [markdown]
 # One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
@@ -1302,15 +1308,15 @@ show(plots.shares(list(right), list(right.values()), 0.1, "share of right answer
 #
 # ### Order bias: a multiple choice in which the letter decides
 #
-# Eight questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict.**
+# Six questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict.**
 #
 
 # %%
 questions = {
     "Which of these is an animal?": "dog chair river bread", "Which of these can you eat?": "apple stone window road",
     "What colour is the sky on a clear day?": "blue red green black", "What do bees make?": "honey milk paper iron",
-    "Which is the largest?": "whale mouse cat ant", "What is the capital of France?": "Paris London Rome Madrid",
-    "Which planet do we live on?": "Earth Mars Venus Saturn", "What is frozen water called?": "ice steam sand oil",
+    "What is the capital of France?": "Paris London Rome Madrid",
+    "Which planet do we live on?": "Earth Mars Venus Saturn",
 }
 letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
 picked, right = [0, 0, 0, 0], 0
@@ -1324,10 +1330,8 @@ for question, options in questions.items():
 print(f"picked A, B, C, D: {picked}; right {right} of {sum(picked)}")
 
 first_words = {question: options.split()[0] for question, options in questions.items()}
-best = []
-for question, options in questions.items():
-    p = next_probabilities([f"Question: {question}\nAnswer: The answer is"])[0]
-    best.append(max(options.split(), key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item()))
+asked = next_probabilities([f"Question: {question}\nAnswer: The answer is" for question in questions])
+best = [max(options.split(), key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item()) for p, options in zip(asked, questions.values())]
 print(f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}")
 show(plots.shares(list("ABCD"), [n / sum(picked) for n in picked], 0.25, "share of questions", "Which letter does it pick? The right one is each letter a quarter of the time"),
      alt="Share of questions in which the model picks the letter A, B, C or D. It picks A nearly always, though the right option stands at each letter equally often.")
@@ -1364,10 +1368,10 @@ show(plots.years(by_year, 2024),
 from llmlib.course.engine_check import same_ids
 
 mine = llm.using(sampling=sample)
-same_ids(mine, ["The capital of France is", "Water boils at", "def add(a, b):"], max_new_tokens=8)
+same_ids(mine, ["The capital of France is", "def add(a, b):"], max_new_tokens=4)
 ids = llm.tokenizer.encode("The future of AI is")
 settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
-print("your loop and the engine's, same seed:", list(generate(llm, ids, 10, **settings)) == list(generation.generate(mine, ids, 10, **settings)))
+print("your loop and the engine's, same seed:", list(generate(llm, ids, 6, **settings)) == list(generation.generate(mine, ids, 6, **settings)))
 
 # %% [markdown]
 # ## What you have now
