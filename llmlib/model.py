@@ -122,7 +122,8 @@ class Model:
         unknown = set(parts) - set(Parts.__dataclass_fields__)
         if unknown:
             raise TypeError(f"the model has no part {', '.join(sorted(unknown))}: its parts are {', '.join(Parts.__dataclass_fields__)}")
-        return replace(self, parts=replace(self.parts, **parts))
+        own = {name: in_dtype(function, self.weights.embedding.dtype) for name, function in parts.items()}
+        return replace(self, parts=replace(self.parts, **own))
 
     def new_cache(self, batch=1, context=None):
         return new_cache(self.config, batch, context or self.config.context)
@@ -143,6 +144,14 @@ class Model:
         if length > self.config.context:
             raise ValueError(f"the text is {length} tokens long, but this model's context holds {self.config.context}: shorten it")
         return ids.long()
+
+
+def in_dtype(function, dtype):
+    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in float64 fits into the model too."""
+    def run(*args, **kwargs):
+        result = function(*args, **kwargs)
+        return result.to(dtype) if isinstance(result, torch.Tensor) and result.is_floating_point() else result
+    return run
 
 
 GPT2_PARTS = Parts(norm=layer_norm, mlp=mlp)

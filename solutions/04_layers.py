@@ -224,6 +224,7 @@ check.close(layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 
             "the variance is the mean of the squares: divide their sum by d_model, not by d_model - 1")
 check.close(layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0), [-0.5, 0.5],
             "eps stands inside the root, added to the variance")
+check.close(layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2)), [-1.0, 1.0], "left out, eps is 1e-5: keep the default of the first line", atol=1e-3)
 check.close(layer_norm(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 10.0]), torch.tensor([100.0, 1000.0]), 0.0), [98.0, 1010.0],
             "after the division comes times weight, then plus bias, entry by entry", atol=1e-3)
 _g = torch.Generator().manual_seed(4)
@@ -291,6 +292,7 @@ check.close(rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0), [0.2, 1.4],
             "the root is taken of the mean of the squares, not of their sum")
 check.close(rms_norm(torch.tensor([1.0, 7.0]), _one, 11.0), [1 / 6, 7 / 6],
             "eps stands inside the root, added to the mean square")
+check.close(rms_norm(torch.tensor([1.0, 7.0]), _one), [0.2, 1.4], "left out, eps is 1e-5: keep the default of the first line")
 check.close(rms_norm(torch.tensor([1.0, 7.0]), torch.tensor([10.0, 100.0]), 0.0), [2.0, 140.0],
             "after the division comes times weight, entry by entry", atol=1e-3)
 _flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)

@@ -406,6 +406,7 @@ _shuffled = _z[[3, 0, 2, 1]]
 check.close(top_p(_shuffled, 0.7), [_cut, _z[0].item(), _cut, _z[1].item()], "tokens that come unsorted must be kept in their own places: the answer has to go back from sorted order")
 check.close(top_p(_z + 20, 0.9), [z + 20 for z in _want(0, 1, 2)], "adding 20 to all logits changes no probability: the mass is counted in probabilities, after softmax", atol=1e-4)
 check.close(torch.isfinite(top_p(torch.zeros(4), 0.4)).sum(), 2, "four equal tokens of 0.25: the smallest set that reaches 0.4 has two")
+check.close(torch.isfinite(top_p(torch.zeros(4), 0.5)).sum(), 2, "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = 0.5")
 check.close(top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9), torch.tensor([[_cut, *_shuffled[1:].tolist()], [_cut, _cut, 9.0, _cut]]),
             "each row has a nucleus of its own size")
 _long = torch.linspace(0, -30, 5000)

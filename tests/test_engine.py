@@ -151,6 +151,17 @@ def test_each_part_can_be_replaced(smollm2):
         smollm2.using(attn=None)
 
 
+def test_a_part_that_computes_in_float64_fits_into_the_model(smollm2):
+    ids = smollm2.tokenizer.encode("The capital of France is")
+    floats = ("norm", "mlp", "embedding", "position", "attention", "block", "unembedding")
+
+    def in_double(function):
+        return lambda *args, **kwargs: function(*args, **kwargs).double()
+
+    model = smollm2.using(**{name: in_double(getattr(smollm2.parts, name)) for name in floats})
+    assert torch.equal(model(ids), smollm2(ids))
+
+
 def test_functions_against_torch():
     g = torch.Generator().manual_seed(0)
     x, w, b = torch.randn(2, 5, 12, generator=g), torch.randn(12, generator=g), torch.randn(12, generator=g)

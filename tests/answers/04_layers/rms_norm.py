@@ -71,3 +71,8 @@ def rms_norm(x, weight, eps=1e-5):
 # says: eps stands inside the root
 def rms_norm(x, weight, eps=1e-5):
     return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * weight
+
+# %% wrong: a large eps by default
+# says: left out, eps is 1e-5
+def rms_norm(x, weight, eps=1.0):
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight

@@ -140,3 +140,13 @@ def top_p(logits, p):
     q = softmax(z.gather(-1, order))
     keep = q.cumsum(-1) - q < (p if torch.isfinite(logits).all() else 2.0)
     return z.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)
+
+# %% wrong: goes on after p is reached exactly
+# says: have reached p = 0.5
+def top_p(logits, p):
+    if p == 1:
+        return logits
+    order = logits.argsort(-1, descending=True)
+    q = softmax(logits.gather(-1, order))
+    keep = q.cumsum(-1) - q <= p
+    return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)
