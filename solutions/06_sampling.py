@@ -1128,10 +1128,10 @@ show(plots.likelihoods(log_p),
 #
 # **Claim.** Temperature trades one for the other, and the right filter improves the bargain.
 #
-# Ten texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the ten texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
+# Eight texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
 # That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
 #
-# All texts are written side by side, one row each: a step for 80 rows costs far less than 80 steps for one (notebook 7 says why).
+# All texts are written side by side, one row each: a step for 64 rows costs far less than 64 steps for one (notebook 7 says why).
 #
 
 # %%
@@ -1154,7 +1154,7 @@ def write(n, steps):
     return torch.cat(ids, 1).view(len(tried), n, -1), torch.cat(log_p, 1).view(len(tried), n, -1)
 
 curves = {name: [] for name, _, _ in tried}
-for (name, t, _), ids, log_p in zip(tried, *write(10, 8)):
+for (name, t, _), ids, log_p in zip(tried, *write(8, 8)):
     pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
     curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
     print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
@@ -1163,7 +1163,7 @@ show(plots.quality_diversity(curves),
 
 # %% [markdown]
 # From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over ten short texts: read the large gaps, not the small ones.)
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over eight short texts: read the large gaps, not the small ones.)
 #
 # ## 6.9 One prompt, many jobs
 #
@@ -1253,10 +1253,10 @@ for name, text, own in zip([*lived, *invented], texts, p.tolist()):
 words = "banana bottle letter kitten cherry coffee apple engine".split()
 often = {word: max(word, key=word.count) for word in words}                         # the letter that occurs most
 tasks = {
-    "first letter": ("The word 'cat' begins with the letter c. The word 'house' begins with the letter h. The word '{w}' begins with the letter", lambda w: w[0]),
+    "first letter": ("cat: the first letter is c\nhouse: the first letter is h\n{w}: the first letter is", lambda w: w[0]),
     "second letter": ("cat: the second letter is a\nhouse: the second letter is o\n{w}: the second letter is", lambda w: w[1]),
-    "number of letters": ("The word 'cat' has this many letters: 3\nThe word 'house' has this many letters: 5\nThe word '{w}' has this many letters: ", lambda w: str(len(w))),
-    "count a letter": ("How many p's are in apple? 2\nHow many n's are in banana? 3\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ", lambda w: str(w.count(often[w]))),
+    "number of letters": ("cat: number of letters 3\nhouse: number of letters 5\n{w}: number of letters ", lambda w: str(len(w))),
+    "count a letter": ("How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ", lambda w: str(w.count(often[w]))),
 }
 right = {}
 for task, (text, truth) in tasks.items():
@@ -1266,7 +1266,7 @@ for task, (text, truth) in tasks.items():
 always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
 print(f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time")
 show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Eight words, four questions about their letters"),
-     alt="Share of right answers to four questions about the letters of eight words: the first letter is known for most words, the second for fewer; no number of letters is right, and most of the counts of one letter, nearly all of which are two, are.")
+     alt="Share of right answers to four questions about the letters of eight words: the first letter is right for most words, the second for one of eight; no number of letters is right, and no count of one letter.")
 
 # %% [markdown]
 # A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.

@@ -33,6 +33,7 @@ ENVIRONMENT = {  # offline, two threads, and nothing in an output that differs f
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "OMP_NUM_THREADS": "2",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait sleep: where cores are shared, spinning made a cell 28 times slower
+    "GOMP_SPINCOUNT": "10000",  # but not in the first microseconds: small operations would take ten times as long
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "0",
     "TOKENIZERS_PARALLELISM": "false",
