@@ -1072,7 +1072,7 @@ show(pictures.layer_costs(removed, swapped, base),
      alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without layer 1 it is near 13, without layer 2 near 8; layers 9, 12, 29 and 30 cost "
          "about 1 or more; most others cost little. Swapping two neighbours costs little except at both ends.")
 order = sorted(range(30), key=lambda i: removed[i])
-print(f"all layers: {base:.2f} nats per token; dearest to remove:", ", ".join(f"layer {i + 1} ({removed[i]:.2f})" for i in order[:-6:-1]))
+print(f"all layers: {base:.2f} nats per token; most costly to remove:", ", ".join(f"layer {i + 1} ({removed[i]:.2f})" for i in order[:-6:-1]))
 print(f"cheapest: {', '.join(f'layer {i + 1} ({removed[i]:.2f})' for i in order[:3])}; {sum(r - base < 0.3 for r in removed)} of 30 cost less than 0.3")
 
 # %% [markdown]

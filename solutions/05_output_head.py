@@ -58,7 +58,7 @@ print([tokenizer.decode([i]) for i in tokenizer.encode("What is machine learning
 
 # %% [markdown]
 # Paris gets 0.77, not 0.87: an illustration is not a measurement. And the likeliest token after the question is a *newline*; " Machine" comes
-# second, and `<|im_end|>`, the token that ends a chat message, third. The model continues text; nothing in it knows that a question was asked of *it*.
+# second, and `<|im_end|>`, the token that ends a chat message, third. The model continues text; without the chat format nothing tells it that *it* is the one who was asked.
 #
 # Ids, too, mean nothing without their tokenizer. A table that circulates says that 12 is "I", 451 "it", 119 "there", 340 "the" and 756 "we".
 # Ask GPT-2's tokenizer:
@@ -170,7 +170,7 @@ print(f"weights saved by tying: {table.numel():,} of what would be {134_515_008 
 # %% [markdown]
 # ## 2 · Logits are not probabilities
 #
-# Logits can be negative, they sum to nothing in particular, and adding the same number to all of them changes nothing that the model says. To become probabilities
+# Logits can be negative, and they sum to nothing in particular. To become probabilities
 # they are exponentiated (so all are positive) and divided by their sum (so they add up to 1):
 #
 # $$\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
@@ -409,9 +409,9 @@ print(f"{inputs.shape[1]} passes:       {torch.stack(separate).mean():.4f} nats 
 # %% [markdown]
 # The same number, for a fraction of the work. This is why transformers train so well on parallel hardware.
 #
-# ### Before training: ln V
+# ### Before training
 #
-# **Predict** the loss of a model that has learned nothing. It cannot do better than to spread its probability over all $V$ = 49,152 tokens.
+# **Predict** the loss of a model that has learned nothing. The vocabulary has $V$ = 49,152 tokens.
 #
 # The next cell fills SmolLM2's shape with random numbers (standard deviation 0.02, as GPT-2 did) and measures.
 
@@ -428,18 +428,19 @@ paragraphs = resources.files("llmlib").joinpath("data/prose.txt").read_text(enco
 ids = torch.tensor([tokenizer.encode(paragraphs[1])])
 inputs, targets = next_token_pairs(ids)
 print(f"ln V                {math.log(49152):.4f} nats")
-print(f"untrained           {cross_entropy(untrained(inputs), targets):.4f} nats")
+untrained_logits = untrained(inputs)
+print(f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on {targets.numel()} tokens; the logits' standard deviation is {untrained_logits.std():.2f}")
 print(f"SmolLM2, trained    {cross_entropy(model(inputs), targets):.4f} nats")
 
 # %% [markdown]
-# The untrained model costs a little *more* than $\ln V$, 11.08 against 10.80: its logits are not all 0 but scatter, and scatter without knowledge costs something on average. A new training run whose first loss is far from $\ln V$ has a bug:
-# logits too large at the start, targets that leak, a softmax taken twice.
+# With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained model costs a little *more*, 11.08 against 10.80: its logits are not all 0 but scatter (standard deviation 0.48), which costs about half the variance, 0.12 nats, on average; the rest is chance, on 121 tokens. A new training run whose first loss is far above $\ln V$ has a bug:
+# most often, logits that are too large at the start. (Not every bug shows here. A softmax taken twice also starts at $\ln V$, but then the loss hardly falls; targets that leak also start there, and then it falls far too fast.)
 #
 # ### Where it is surprised
 #
 # A paragraph written for this course, so that the model cannot know it by heart. Dark tokens surprised it.
 #
-# **Predict:** which will be darker, the first or the last pieces of a word? The start or the end of a sentence?
+# **Predict:** which will be darker: words like "the" and "of", or nouns and adjectives? A word when it comes first, or when it comes again?
 
 # %%
 from llmlib.output_head import token_losses
@@ -447,12 +448,14 @@ from llmlib.output_head import token_losses
 losses = token_losses(model(inputs), targets)[0]
 pieces = [tokenizer.decode([i]) for i in ids[0].tolist()]
 show(plots.loss_on_text(pieces, [None] + losses.tolist(), "Loss of each token, given all before it"),
-     alt="A paragraph about tides, each token shaded by its loss: the first words of sentences and rare content words are dark, endings and function words light.")
+     alt="A paragraph about tides, each token shaded by its loss: content words such as centre, line, high and strength are dark, function words and full stops light; the darkest is ides, the second piece of the first word.")
 order = losses.argsort(descending=True)[:5].tolist()
 print("most surprising:", [(pieces[i + 1], f"{losses[i]:.4f}") for i in order])
-print(f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the dearest tenth cost {losses.sort().values[-len(losses) // 10:].sum() / losses.sum():.0%} of the total")
+print(f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the most expensive tenth cost {losses.sort().values[-len(losses) // 10:].sum() / losses.sum():.0%} of the total")
 
 # %% [markdown]
+# Nouns and adjectives are dark, small words and full stops light. A word that comes again is lighter (compare the two "centre"). The darkest is "ides", because all that stood before it was the letter T.
+#
 # ## 4 · Perplexity, and a fair unit
 #
 # $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 is as unsure, on average, as if it had to guess among 20 equally likely tokens.
@@ -526,7 +529,7 @@ print(f"mean of the paragraphs' perplexities:   {np.mean(np.exp(losses)):.4f}")
 
 # %% [markdown]
 # Perplexity is *per token*, so it depends on how the text was cut. A tokenizer with long tokens asks fewer, harder questions. To compare models with different tokenizers, or texts in different languages, count what both
-# share, the bytes of the text: **bits per byte** $= \dfrac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$.
+# share, the bytes of the text: **bits per byte** $= \dfrac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$. (The first token is not predicted, so neither it nor its bytes count.)
 
 # %%
 from llmlib.output_head import bits_per_byte
@@ -539,8 +542,8 @@ texts = {
 for name, text in texts.items():
     ids = torch.tensor([tokenizer.encode(text)])
     inputs, targets = next_token_pairs(ids)
-    loss, n_bytes = cross_entropy(model(inputs), targets).item(), len(text.encode())
-    print(f"{name:<8} {ids.shape[1]:>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte")
+    loss, n_bytes = cross_entropy(model(inputs), targets).item(), len(tokenizer.decode(targets[0].tolist()).encode())
+    print(f"{name:<8} {targets.numel():>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte")
 
 # %% [markdown]
 # By perplexity per token the German sentence looks *easier* than the English one, by a factor of three. By bits per byte it is harder, as one would expect of a model trained mostly on English and code: German
@@ -648,12 +651,12 @@ show(plots.by_layer({repr(t): lens[:, tokenizer.encode(t)[0]].tolist() for t in 
 
 # %% [markdown]
 # Three stages. Before any layer the lens gives the *input* back, " is" with probability 1.0000: with tied weights, a token's own row points most along itself. For most of the depth it shows full stops and spaces;
-# the middle layers write in directions that the head does not read. From layer 22 on a guess at the *kind* of word appears (" the"), and Paris overtakes it only in the very last layer. A word of caution: that the head
+# the middle layers write in directions that the head does not read. After layer 22 a guess at the *kind* of word rises (" the", 0.67 after layer 28), and Paris comes out on top only in the very last layer. A word of caution: that the head
 # cannot read an answer earlier does not mean that it is not there; the lens is one reader, trained for the last layer only.
 #
 # ## 7 · Calibration: does 70 % mean 70 %?
 #
-# A model that says 0.7 should be right seven times out of ten. Over all tokens of the ten paragraphs, we compare the probability of the likeliest token with how often it was the right one.
+# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten paragraphs, we compare the probability of the likeliest token with how often it was the right one.
 
 # %%
 confidence, right = [], []
@@ -691,7 +694,7 @@ agreed = same_ids(mine, ["The capital of France is", "What is machine learning?"
 # - The loss is $-\ln p$ of the true next token. Every position of a text is an example, all in one pass, thanks to the causal mask.
 # - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare across tokenizers.
 # - At the logits the gradient is softmax minus one-hot.
-# - The same head reads the unfinished stream (logit lens); on text like its training text, a model's probabilities should be calibrated, which is to be measured.
+# - The same head reads the unfinished stream (logit lens); on text like its training text, a model's probabilities should match how often it is right, and that can be measured.
 #
 # **Takeaways so far:** tokenization → embedding → position → attention and layers → **output projection**. Next: choosing a token.
 #
@@ -705,7 +708,7 @@ agreed = same_ids(mine, ["The capital of France is", "What is machine learning?"
 #
 # - Press & Wolf 2016, *Using the Output Embedding to Improve Language Models* (1608.05859): tied weights.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2.
-# - Brown et al. 2020, *Language Models are Few-Shot Learners* (2005.14165): GPT-3, trained on V100 GPUs, every position an example.
+# - Brown et al. 2020, *Language Models are Few-Shot Learners* (2005.14165): GPT-3, trained to predict the next token at every position.
 # - Guo et al. 2017, *On Calibration of Modern Neural Networks* (1706.04599).
 # - nostalgebraist 2020, *interpreting GPT: the logit lens*.
 

@@ -10,7 +10,7 @@
 #
 # **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2½ hours. The sections on what one prompt can do (9) and on how models fail (10) have no exercises.
 #
-# First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, stored in 4 bits each and opened here as
+# First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, most of them stored in about 4 bits each and opened here as
 # float32. The same prompt, four ways to pick:
 #
 
@@ -167,14 +167,19 @@ show(plots.draws(expected[:-1], observed[:-1]),
 
 # %%
 def three(generator, disturbed):
-    return [f"{torch.rand(1, generator=generator).item():.4f}" for _ in range(3) if not disturbed or torch.rand(1) < 2]
+    numbers = []
+    for _ in range(3):
+        if disturbed:
+            torch.rand(1)                                   # a stranger draws from the global generator
+        numbers.append(f"{torch.rand(1, generator=generator).item():.4f}")
+    return numbers
 
 for disturbed in (False, True):
     torch.manual_seed(7)
     print("disturbed:" if disturbed else "alone:    ", "global", three(None, disturbed), " own", three(torch.Generator().manual_seed(7), disturbed))
 
 # %% [markdown]
-# The global generator's numbers moved when a stranger drew from it, the own generator's did not.
+# The global generator's numbers changed when a stranger drew from it; those of our own generator did not.
 #
 # ## 6.2 Temperature
 #
@@ -245,7 +250,7 @@ check.close(_flat.sum(-1), torch.ones(3), "all logits of a row are equal: at T =
 # %% [markdown]
 # ### Run it on the real model
 #
-# The picture sorts all 49,152 tokens by probability. Both axes are logarithmic: far to the right lie tens of thousands of tokens, none of which makes sense here.
+# The picture sorts all 49,152 tokens by probability. Both axes are logarithmic: far to the right lie tens of thousands of tokens, hardly any of which makes sense here.
 # The table says what they add up to. **Predict:** at which of the four temperatures will the tail beyond the hundredth token outweigh the first hundred?
 #
 
@@ -260,7 +265,7 @@ show(plots.temperatures(sorted_p),
 
 # %% [markdown]
 # This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
-# tail holds three tenths: places like this one are where a text steps off its path, and the model then has to go on as if that had been meant.
+# tail holds three tenths. Some of it is sensible here ("knight", "legend"), but the farther out a draw falls, the likelier it is nonsense, and the model then has to go on as if that had been meant.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
@@ -340,7 +345,7 @@ for text, logits in next_logits.items():
     print(f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of them had {p[after > 0].min():.4f}, the likeliest one cut {p[after == 0].max():.4f}")
 
 # %% [markdown]
-# For Paris, five is too many: it keeps alternatives that the model gave a hundredth each. For the story five is too few: tokens were cut that are nearly as good as those kept.
+# For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut that are nearly as good as those kept.
 # A fixed number cannot fit both; a fixed *share of the mass* can.
 #
 # ### Exercise 6.4 · `top_p` · ●●● · 12 min
@@ -428,7 +433,7 @@ check.that(not torch.isfinite(top_p(_once, 0.9)[_z < 0]).any(), "what an earlier
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### A well-known line, one token short
+# ### A well-known line
 #
 # This line stands in many a tutorial on nucleus sampling:
 #
@@ -527,7 +532,7 @@ for _p in (0.03, 0.11, 0.5):
 # %% [markdown]
 # ## 6.4 The order of the filters
 #
-# **Claim.** Temperature and filters do not commute: the order changes what survives.
+# **Claim.** The order of temperature and filters can change what survives.
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
@@ -598,7 +603,7 @@ for _t, _k, _p, _m in ((0.6, 9, 0.8, 0.1), (1.7, 12, 0.7, 0.2), (1.3, None, 0.9,
 # %% [markdown]
 # ### Run it on the real model
 #
-# Slide. Grey bars are the model's own probabilities, blue bars what is left to draw from; a token that was cut is struck through. Choose the story prompt, or type one of your own.
+# Slide. Grey bars are the model's own probabilities, coloured bars what is left to draw from; a token that was cut is struck through or marked "cut". Choose the story prompt, or type one of your own.
 # (On paper, and on a page without a kernel, three settings stand in for the sliders.)
 #
 
@@ -612,10 +617,10 @@ def settings_side_by_side(logits, chosen):
 sure = {"T = 1.5": (1.5,), "T = 1.5, top-k 3": (1.5, 3), "T = 1.5, min-p 0.1": (1.5, None, None, 0.1)}
 show(settings_side_by_side(next_logits[prompts[0]], sure), widget=sampling_sliders(llm, prompts),
      alt="The twelve likeliest next tokens after 'The capital of France is': the model's probability as a grey bar and what three settings leave as a coloured one. "
-         "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves few.")
+         "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves two.")
 
 # %% [markdown]
-# The same picture for the story, where no token is sure. **Predict** first: does it matter whether the temperature acts before or after a filter?
+# The same picture for the story, where the model is unsure. **Predict** first: for which of the three filters does it matter whether the temperature acts before or after?
 #
 
 # %%
@@ -629,7 +634,7 @@ for name, values in chosen.items():
 
 # %% [markdown]
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and more of them pass the bar.
-# So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. `transformers` agrees with yours:
+# So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. The filters of `transformers`, put in the same order, keep the same tokens as yours:
 #
 
 # %%
@@ -849,10 +854,10 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 #             …
 #
 # 1. `max_length` counts the *new* tokens. In `transformers` that is `max_new_tokens`; `max_length` there includes the prompt.
-# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position vectors to it. Without them "dog bites man" is "man bites dog" up to order.
+# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position vectors to it. Without them only the causal mask still tells something about the order (notebook 2).
 # 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs it with a cache.
 #
-# See the first two. **Predict:** which of SmolLM2's two answers will make sense if the positions are forgotten (each token believes that it stands at position 0)?
+# See the first two. **Predict:** will SmolLM2 still find Paris if the positions are forgotten (each token believes that it stands at position 0)? And what will come after it?
 #
 
 # %%
@@ -867,7 +872,7 @@ for name, value in limits.items():
     print(f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new tokens")
 
 # %% [markdown]
-# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats what it was given.
+# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats itself.
 #
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
@@ -886,7 +891,7 @@ copies = losses[len(llm.tokenizer.encode(start)) - 1:].view(6, -1)              
 print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p in (-copies.mean(1)).exp().tolist()])
 
 # %% [markdown]
-# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, nothing gets it out.
+# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, it seldom gets out.
 #
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
@@ -900,7 +905,7 @@ print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
 # | returns | `[batch, vocab]` | |
 #
-# A positive logit is **divided** by `penalty`, a negative one **multiplied**: either way it falls. A token is penalised once, however often it occurs.
+# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
 #
 # **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2, token 2 stays: `[[2, -2, 2]]`.
 #
@@ -1118,15 +1123,15 @@ for name, ids in written.items():
     log_p[name] = -token_losses(llm(lead + ids)[0, len(lead) - 1:-1], torch.tensor(ids))
     print(f"{name}: {llm.tokenizer.decode(ids)!r}")
 show(plots.likelihoods(log_p),
-     alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so do those drawn at temperature 1.")
+     alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so are many of those drawn at temperature 1.")
 
 # %% [markdown]
-# A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
+# Darwin's words are about as unlikely as the drawn ones (−4.85 and −4.30 nats a token), far from beam search (−1.36). A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
 # the likeliest text is bland and goes in circles. Where there is one right answer, as in translation, beam search still helps. In a conversation it costs `width` times the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
 #
 # ## 6.8 Quality against diversity
 #
-# **Claim.** Temperature trades one for the other, and the right filter improves the bargain.
+# **Claim.** Temperature trades one for the other, and a filter decides how much quality a high temperature costs.
 #
 # Eight texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
 # That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
@@ -1163,7 +1168,7 @@ show(plots.quality_diversity(curves),
 
 # %% [markdown]
 # From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. (The mean is over eight short texts: read the large gaps, not the small ones.)
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. What no filter did here is beat a low temperature: $T = 0.6$ alone has as much diversity as min-p at 1.5, and higher quality. What min-p buys is safety when the temperature is high. (The mean is over eight short texts: read the large gaps, not the small ones.)
 #
 # ## 6.9 One prompt, many jobs
 #
@@ -1176,7 +1181,7 @@ show(plots.quality_diversity(curves),
 jobs = {
     "facts": ("The chemical symbol for gold is", 2),
     "reasoning": ("All birds have feathers. A robin is a bird. Therefore, a robin has", 2),
-    "code": ("def is_even(n):\n    return", 5),
+    "code": ("def is_even(n):\n    return", 7),
     "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
     "judging": ("Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:", 1),
     "same, reworded": ("Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:", 1),
@@ -1187,7 +1192,7 @@ for job, (text, n) in jobs.items():
     print(f"{job:<15} {text!r} -> {complete(llm, text, n)!r}")
 
 # %% [markdown]
-# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until one word of the prompt is changed: the wording is part of the program. The French word for bread is *pain*: this model has seen little French. Some prompts show the job by a few examples
+# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until one word of the prompt is changed: the wording is part of the program. The French word for bread is *pain*: this model has seen little French. And the poem begins as a numbered list of titles. Some prompts show the job by a few examples
 # first, which is called **few-shot** prompting (Brown et al. 2020): no weight changes, the examples only make the right kind of continuation likely.
 #
 # **A chat is a continuation too.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*, in which special tokens say who speaks. The template is plain text around your question:
@@ -1209,7 +1214,7 @@ print("with it:             ", repr(complete(llm, templated, 12)))
 #
 # ## 6.10 How it fails
 #
-# Each of the following is a failure of language models in general, seen here on a small one: 135 million weights of 4 bits. Models a thousand times as large fail more rarely and in the same ways. All figures below are measured now.
+# Each of the following is a failure of language models in general, seen here on a small one: 135 million weights, most of them of about 4 bits. Models a thousand times as large fail more rarely and in the same ways. All figures below are measured now.
 # The questions go through the model together, padded at the right to one length: no token looks ahead, so padding behind a text cannot change it.
 #
 
@@ -1225,7 +1230,7 @@ def answers(texts):
     return [llm.tokenizer.decode([i]).strip() for i in next_probabilities(texts).argmax(-1).tolist()]
 
 # %% [markdown]
-# ### Hallucination: an answer to every question
+# ### Hallucination
 #
 # "… was born in the year": three people who lived, and three whom we made up. **Predict** what the model says about those.
 #
@@ -1244,7 +1249,7 @@ for name, text, own in zip([*lived, *invented], texts, p.tolist()):
 
 # %% [markdown]
 # Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
-# where there is nothing to know. The probabilities do tell something: high where the answer is right, low where it is made up. Greedy decoding throws that away.
+# where the model does not know. It happens with people who lived, too: two of their three years are wrong. The probabilities do tell something: 0.84 for the year that is right, less than 0.2 for all the others. Greedy decoding throws that away.
 #
 # ### Spelling and counting: it never saw the letters
 #
@@ -1271,7 +1276,7 @@ show(plots.shares(list(right), list(right.values()), None, "share of right answe
 # %% [markdown]
 # A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
 #
-# ### Arithmetic: one step at a time, or not at all
+# ### Arithmetic
 #
 # Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2 and 3 operations.
 #
@@ -1307,9 +1312,9 @@ show(plots.shares(list(right), list(right.values()), 0.1, "share of right answer
 # One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
 # run, and the text becomes their scratch paper.
 #
-# ### Order bias: a multiple choice in which the letter decides
+# ### Order bias
 #
-# Six questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict.**
+# Six questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict** how often this model takes A.
 #
 
 # %%
@@ -1335,10 +1340,10 @@ asked = next_probabilities([f"Question: {question}\nAnswer: The answer is" for q
 best = [max(options.split(), key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item()) for p, options in zip(asked, questions.values())]
 print(f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}")
 show(plots.shares(list("ABCD"), [n / sum(picked) for n in picked], 0.25, "share of questions", "Which letter does it pick? The right one is each letter a quarter of the time"),
-     alt="Share of questions in which the model picks the letter A, B, C or D. It picks A nearly always, though the right option stands at each letter equally often.")
+     alt="Share of questions in which the model picks the letter A, B, C or D. It picks A every time, though the right option stands at each letter equally often.")
 
 # %% [markdown]
-# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found the same bias in models a hundred times this size. The second line asks the same questions by the probability of the option itself:
+# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found that models a hundred times this size also prefer certain letters, not all of them A. The second line asks the same questions by the probability of the option itself:
 # how a question is put may matter more than what the model knows. Whoever measures a model with multiple choice must rotate the options.
 #
 # ### What is past its training data

@@ -40,7 +40,7 @@ model = pretrained.load("smollm2")
 # - **A**  Attention decides which of its words matter.
 # - **B**  The model's weights are adjusted to the text.
 # - **C**  The model writes down the first word of its answer.
-# - **D**  It is cut into tokens, and each token is replaced by its id.
+# - **D**  It is cut into tokens; each becomes an id.
 
 # %% nbgrader={"grade": false, "grade_id": "q01", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q01 = None"
 ### BEGIN SOLUTION
@@ -55,7 +55,7 @@ check_answer("q01", answer("q01"))
 #
 # The embedding table gives the model something for each token id. What?
 #
-# - **A**  A dense vector: a row of learned numbers.
+# - **A**  A vector of learned numbers.
 # - **B**  A recording of how it sounds.
 # - **C**  A small image of the word.
 # - **D**  The id in binary code.
@@ -74,7 +74,7 @@ check_answer("q02", answer("q02"))
 # How does a language model come to its next token?
 #
 # - **A**  It draws any token, all with the same chance.
-# - **B**  It gives every token of its vocabulary a probability; then one token is picked from that distribution.
+# - **B**  It gives every token a probability; then one is picked.
 # - **C**  It repeats the part of the input that fits best.
 # - **D**  It looks the continuation up in a database of texts.
 
@@ -93,7 +93,7 @@ check_answer("q03", answer("q03"))
 #
 # - **A**  The embedding look-up.
 # - **B**  The final normalization layer.
-# - **C**  The language-modelling head: a linear map to one number per token, then softmax.
+# - **C**  The output head, with a softmax.
 # - **D**  The attention of the last layer.
 
 # %% nbgrader={"grade": false, "grade_id": "q04", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q04 = None"
@@ -112,7 +112,7 @@ check_answer("q04", answer("q04"))
 # - **A**  The model forgets the text and starts afresh.
 # - **B**  All the tokens written so far are written anew.
 # - **C**  Generation is over.
-# - **D**  It is appended to the text, and the model runs again to find the one after.
+# - **D**  It is appended, and the model runs again.
 
 # %% nbgrader={"grade": false, "grade_id": "q05", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q05 = None"
 ### BEGIN SOLUTION
@@ -383,7 +383,7 @@ print("scores are divided by", math.sqrt(model.config.head_dim))
 # - **A**  Nothing: 0 is 0.
 # - **B**  The gradient can no longer flow.
 # - **C**  The values of future tokens are still added in.
-# - **D**  The shares no longer sum to 1, and how much is missing depends on the future.
+# - **D**  The shares that are left depend on the future.
 
 # %% nbgrader={"grade": false, "grade_id": "q16", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q16 = None"
 ### BEGIN SOLUTION
@@ -432,7 +432,7 @@ for heads in (c.n_head, c.n_kv_head):
 # %% [markdown]
 # ### Question 18
 #
-# Where do most of SmolLM2's 134,515,008 parameters stand?
+# Where are most of SmolLM2's 134,515,008 parameters?
 #
 # - **A**  In the norms.
 # - **B**  In the embedding table.
@@ -738,7 +738,7 @@ print([f"{p:.2f}" for p in (-losses.mean(1)).exp().tolist()])
 # - **A**  One forward pass in place of 100.
 # - **B**  100 token computations in place of 10,000.
 # - **C**  100 forward passes in place of 5,050.
-# - **D**  100 forward passes either way, but 100 token computations in place of 5,050.
+# - **D**  100 token computations in place of 5,050.
 
 # %% nbgrader={"grade": false, "grade_id": "q30", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q30 = None"
 ### BEGIN SOLUTION
@@ -762,7 +762,7 @@ for use_cache in (False, True):
 # So the cache saves 5,050 : 100, a factor of 50.5. Why is the text not written 50 times faster?
 #
 # - **A**  Attention is still quadratic with a cache.
-# - **B**  A pass mostly waits for the weights to be read, and that takes about as long for 8 tokens as for one.
+# - **B**  A pass over one token mostly waits for the weights to be read.
 # - **C**  Reading the cache takes as long as computing it anew.
 # - **D**  Sampling takes most of the time.
 

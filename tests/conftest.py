@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="10000", TOKENIZERS_PARALLELISM="false")
-os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", PYTHONHASHSEED="0")  # as in the build
+os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="10000", PYTHONHASHSEED="0")  # as in the build
+os.environ.update(TRANSFORMERS_VERBOSITY="error", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 LAYERS = {"unit", "nbval", "graders", "nbgrader", "security", "browser"}
 
 

@@ -1,4 +1,4 @@
-"""JupyterLab as `make lab` opens it, in a real browser: notebook 1 shows, runs, and Validate names a mistake."""
+"""JupyterLab as `make lab` opens it, in a real browser: notebook 1 shows, runs, Validate names a mistake, sliders answer."""
 
 import os
 import re
@@ -23,6 +23,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 MINUTES = 60_000  # in the milliseconds that Playwright counts in
+SLIDERS = """from llmlib import pretrained, widgets
+model = pretrained.load("smollm2")
+display(widgets.attention_explorer(model, "The cat sat on the mat"))
+display(widgets.sampling_sliders(model, ["The capital of France is"]))"""
 WRONG_MERGE = '''def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
@@ -47,6 +51,7 @@ def lab(tmp_path_factory):
     shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
     nbformat.write(solved(merge=WRONG_MERGE), folder / "wrong.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLIDERS)]), folder / "sliders.ipynb")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -114,14 +119,18 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
 
 
+def _run_all(page):
+    panel = page.locator(".jp-NotebookPanel:visible")
+    panel.get_by_title("Restart the kernel and run all cells").first.click()
+    page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
+    expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(re.compile(r"\[\d+\]:"), timeout=5 * MINUTES)
+    _wait_until_idle(page)
+    return panel
+
+
 def test_all_cells_of_the_solved_notebook_run(lab, page):
     _open(page, lab.format("right.ipynb"))
-    page.locator(".jp-NotebookPanel:visible").get_by_title("Restart the kernel and run all cells").first.click()
-    page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
-    last = page.locator(".jp-NotebookPanel:visible .jp-CodeCell .jp-InputPrompt").last
-    expect(last).to_have_text(re.compile(r"\[\d+\]:"), timeout=5 * MINUTES)
-    _wait_until_idle(page)
-    panel = page.locator(".jp-NotebookPanel:visible")
+    panel = _run_all(page)
     assert panel.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
 
@@ -135,3 +144,27 @@ def test_validate_names_the_mistake_of_a_wrong_merge(lab, page):
     said = _validate(page)
     assert "Mistake: " in said and "left to right" in said
     assert "check.py" not in said  # the learner reads the sentence, not our frames
+
+
+def test_sliders_answer(lab, page):
+    """Moved with the keyboard, as they also can be."""
+    _open(page, lab.format("sliders.ipynb"))
+    panel = _run_all(page)
+
+    def press(slider, key, times=1):
+        handle = panel.locator(".widget-hslider", has_text=slider).locator(".noUi-handle")
+        for _ in range(times):
+            handle.press(key)
+
+    strip, sums = panel.locator(".widget-html", has_text="hidden"), panel.locator(".widget-html", has_text="tokens survive")
+    panel.locator(".widget-dropdown select").select_option(label="2: ' sat'")
+    expect(strip).to_contain_text(re.compile(r"100 %|\d+ %.*hidden", re.DOTALL))
+    before = strip.inner_text()
+    assert before.count("hidden") == 3  # " on", " the" and " mat" come after " sat"
+    press("layer", "ArrowRight", 3)
+    expect(strip).not_to_have_text(before, use_inner_text=True)
+    expect(sums).to_contain_text("49,152 of 49,152 tokens survive")
+    press("top-k", "ArrowRight", 2)
+    expect(sums).to_contain_text("2 of 49,152 tokens survive")
+    press("temperature", "Home")
+    expect(sums).to_contain_text("1 of 49,152 tokens survive")

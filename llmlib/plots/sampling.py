@@ -166,11 +166,11 @@ def quality_diversity(curves):
             ax.annotate(
                 f"T = {t}",
                 (share, log_p),
-                (5, 5) if i else (-6, -14),
+                ((6, 4), (-8, -11), (-8, -4))[i],
                 textcoords="offset points",
                 fontsize=8,
                 color=COLOURS[i],
-                ha="left" if i else "right",
+                ha=("left", "right", "right")[i],
             )
     ax.set(
         xlabel="diversity: share of different token pairs in the texts",

@@ -55,14 +55,14 @@ def accept_draft(drafted, p, q, u, v):
 
 
 # %% wrong: the replacement is drawn from p
-# says: the drafted 2 must be replaced
+# says: whatever v is, the replacement is 0
 def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
     return torch.where(u * q[rows, drafted] < p[rows, drafted], drafted, draw(p, v))
 
 
 # %% wrong: the replacement is drawn from |p - q|
-# says: the drafted 2 must be replaced
+# says: whatever v is, the replacement is 0
 def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
     return torch.where(u * q[rows, drafted] < p[rows, drafted], drafted, draw((p - q).abs(), v))
@@ -89,7 +89,7 @@ def accept_draft(drafted, p, q, u, v):
 
 
 # %% wrong: draws with weights that do not sum to 1
-# says: the drafted 2 must be replaced
+# says: whatever v is, the replacement is 0
 def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
     edges = (p - q).clamp(min=0).cumsum(-1)

@@ -138,3 +138,16 @@ def fit_power_law(n, loss):
         e = max(float(loss.mean() - a * x.mean()), 0.0)
         best = min(best, (float(((e + a * x - loss) ** 2).sum()), e, float(a.log()), step / 1000))
     return best[1:]
+
+
+# %% wrong: E is pinned at 0 and A stays as it was
+# says: A must be fitted anew
+def fit_power_law(n, loss):
+    best = (float("inf"),)
+    loss = loss.double()
+    for step in range(1, 2001):
+        x = n.double() ** (-step / 1000)
+        a = ((x - x.mean()) * (loss - loss.mean())).sum() / ((x - x.mean()) ** 2).sum()
+        e = max(float(loss.mean() - a * x.mean()), 0.0)
+        best = min(best, (float(((e + a * x - loss) ** 2).sum()), e, float(a), step / 1000))
+    return best[1:]

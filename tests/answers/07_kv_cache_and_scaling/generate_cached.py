@@ -211,3 +211,18 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         if new.item() in model.config.stop_ids or made == room:
             return
         logits = model(new[None], cache)
+
+
+# %% wrong: appends to the caller's list
+# says: the caller's list `ids` has changed
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for start in range(0, len(ids), chunk or len(ids)):
+        logits = model(torch.tensor([ids[start : start + (chunk or len(ids))]]), cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        ids.append(new.item())
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)
