@@ -118,12 +118,12 @@ TRUE = {
     "do SmolLM2's outputs at": lambda out: "Not at all" if out.endswith("True") else "A good deal",
     "divide the score": lambda out: str(round(numbers(out)[0])),
     "masks *after* the softmax": lambda out: (
-        "The shares no longer"
+        "The shares that"
         if all("1.0000 before" in line and "sums to 1.0000 masked" not in line for line in out.splitlines())
         else "Nothing"
     ),
     "make three times smaller": lambda out: "The KV cache" if numbers(out)[1] == 3 * numbers(out)[3] else "?",
-    "134,515,008 parameters stand": lambda out: {
+    "SmolLM2's 134,515,008 parameters": lambda out: {
         "feed-forward": "In the feed",
         "attention": "In attention",
         "embedding": "In the emb",
@@ -159,12 +159,12 @@ TRUE = {
         line.split()[0] for line in out.splitlines() if numbers(line.split("first:")[1])[0] == numbers(line)[-1]
     ),
     "What does a KV cache change": lambda out: (
-        "100 forward passes either way"
+        "100 token computations"
         if re.findall(r"(\d+) passes.* (\d+) in all", out) == [("10", "55"), ("10", "10")]
         else "?"
     ),
     "not written 50 times faster": lambda out: (
-        "A pass mostly" if numbers(out)[0] > 100 * numbers(out)[2] else "Reading the cache"
+        "A pass over one" if numbers(out)[0] > 100 * numbers(out)[2] else "Reading the cache"
     ),
     "take in float32": lambda out: out,
     "What suffers": lambda out: "Only the speed" if out.endswith("['0.50', '0.30', '0.20']") else "The quality",
