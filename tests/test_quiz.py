@@ -159,7 +159,7 @@ TRUE = {
         line.split()[0] for line in out.splitlines() if numbers(line.split("first:")[1])[0] == numbers(line)[-1]
     ),
     "What does a KV cache change": lambda out: (
-        "100 token computations"
+        "100 token computations in place of 5"
         if re.findall(r"(\d+) passes.* (\d+) in all", out) == [("10", "55"), ("10", "10")]
         else "?"
     ),
