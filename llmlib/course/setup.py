@@ -22,7 +22,7 @@ VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
 SETTINGS = ROOT / "llmlib" / "course" / "lab"  # no pop-ups, no instructor's menus, a fast start
 TESTS = (  # side by side what only computes; alone what measures time or drives a browser
-    ["-n", "2", "--dist", "loadfile", "-m", "unit or graders or nbval"],
+    ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "unit or graders or nbval"],
     ["-m", "nbgrader or security or browser"],
 )
 
