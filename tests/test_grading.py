@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -337,6 +338,16 @@ def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
     rows = grade(class_of(tmp_path, {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#raise", "eve": "#"}))
     assert "died on it, twice" in rows["bad"]["fault"] and "RuntimeError" in rows["dan"]["fault"]
     assert all("tests" in rows[student] for student in ("ann", "cyd", "eve"))
+
+
+def test_workers_at_rest_end_by_themselves():
+    """The first one, too, whose pipe the second one inherited."""
+    workers = [pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None)) for _ in range(2)]
+    for worker in workers:
+        worker.ready = worker.pipe.recv() == "ready"
+    for worker in workers:
+        worker.stop()
+    assert [worker.process.exitcode for worker in workers] == [0, 0]
 
 
 def test_a_deaf_worker_is_replaced(tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ def grade_file(runner, notebook, path):
 
 
 def work(pipe, notebooks, make_runner):
-    """A worker's life: (notebook, path) in, result out."""
+    """A worker's life: (notebook, path) in, result out, until None comes in."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # a worker does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -40,13 +40,13 @@ def work(pipe, notebooks, make_runner):
         return
     pipe.send("ready")
     try:
-        while True:
-            name, path = pipe.recv()
+        while order := pipe.recv():
+            name, path = order
             try:
                 pipe.send(grade_file(runner, notebooks[name], path))
             except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
                 pipe.send({"fault": f"the grader failed on it ({type(error).__name__}: {error})"[:500]})
-    except EOFError:
+    finally:
         runner.close()
 
 
@@ -65,10 +65,12 @@ class Worker:
         self.pipe.send((task.assignment, task.path))
 
     def stop(self):
-        """At rest it ends by itself when its pipe closes; at work it is killed."""
-        self.pipe.close()
+        """At rest it is told to end; at work it is killed."""
         if self.task is None and self.ready:
+            with contextlib.suppress(OSError):  # dead already
+                self.pipe.send(None)  # a closed pipe would not do: workers forked later hold a copy of its end
             self.process.join(10)
+        self.pipe.close()
         self.process.kill()
         self.process.join()
 
