@@ -146,6 +146,8 @@ def write_pieces(pieces, context):
         except ValueError:
             returned.append("full")
             break
+        except NotImplementedError:                         # a RuntimeError, too: not written yet
+            raise
         except RuntimeError:
             returned.append(None)                           # torch found that it does not fit; write_cache did not say so
             break
