@@ -431,10 +431,14 @@ print(f"ln V                {math.log(49152):.4f} nats")
 untrained_logits = untrained(inputs)
 print(f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on {targets.numel()} tokens; the logits' standard deviation is {untrained_logits.std():.2f}")
 print(f"SmolLM2, trained    {cross_entropy(model(inputs), targets):.4f} nats")
+print("untrained, with a bug:")
+for bug, loss in {"logits ten times too large": cross_entropy(10 * untrained_logits, targets), "softmax taken twice": cross_entropy(softmax(untrained_logits), targets),
+                  "targets that leak": cross_entropy(untrained_logits, inputs)}.items():
+    print(f"  {bug:<27}{loss:.4f} nats")
 
 # %% [markdown]
 # With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained model costs a little *more*, 11.08 against 10.80: its logits are not all 0 but scatter (standard deviation 0.48), which costs about half the variance, 0.12 nats, on average; the rest is chance, on 121 tokens. A new training run whose first loss is far above $\ln V$ has a bug:
-# most often, logits that are too large at the start. (Not every bug shows here. A softmax taken twice also starts at $\ln V$, but then the loss hardly falls; targets that leak also start there, and then it falls far too fast.)
+# most often, logits that are too large at the start. (Not every bug shows here, as the last two lines say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it, since its "logits" lie between 0 and 1. Targets that leak start where they should, and give themselves away later: the loss falls towards 0.)
 #
 # ### Where it is surprised
 #

@@ -260,6 +260,9 @@ temperatures = (0.5, 1.0, 1.5, 2.0)
 sorted_p = {t: softmax(apply_temperature(story, t)).sort(descending=True).values for t in temperatures}
 for t, row in sorted_p.items():
     print(f"T = {t}: likeliest token {row[0]:.4f}, first 100 together {row[:100].sum():.4f}, tokens 101 to {len(row):,} together {row[100:].sum():.4f}")
+ranked = story.argsort(descending=True)
+for first in (111, 1_001, 10_001):
+    print(f"tokens {first:,} to {first + 7:,}:", [llm.tokenizer.decode([i]) for i in ranked[first - 1:first + 7].tolist()])
 show(plots.temperatures(sorted_p),
      alt="Probability against rank for four temperatures, both axes logarithmic. Higher temperatures lower the head of the curve and lift its tail of tens of thousands of tokens.")
 

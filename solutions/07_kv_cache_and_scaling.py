@@ -957,7 +957,7 @@ print(sample_of(student))
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
-# $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the embedding table out, as Kaplan et al. did: its size follows from the vocabulary, and without it the sizes lie on one cleaner curve.
+# $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the embedding table out, as Kaplan et al. did, who found that without it models of different shapes lie on one curve.
 #
 # You will write the fit, test it on losses whose exponent you planted yourself, and then use it on real runs.
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
@@ -221,16 +222,17 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
         other.close()
 
 
-def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(tmp_path, monkeypatch):
+def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(monkeypatch, request):
     """Each submission gets an empty /tmp of its own, over whatever lies there: a virtual environment, say."""
-    python = tmp_path / "python"
+    folder = tempfile.TemporaryDirectory(dir="/tmp")  # wherever TMPDIR points
+    request.addfinalizer(folder.cleanup)
+    python = Path(folder.name) / "python"
     python.mkdir()
     (python / "imported_late.py").write_text("answer = 42")
-    (tmp_path / "secret.py").write_text("answer = 42")
+    (python.parent / "secret.py").write_text("answer = 42")
     monkeypatch.setattr(sys, "exec_prefix", str(python))
-    assert str(python).startswith("/tmp/")
     runner = Runner([corpus.TARGET])
-    late = f"def f(where, what):\n    import sys\n    sys.path.insert(0, {str(tmp_path)!r} + where)\n    return __import__(what).answer"
+    late = f"def f(where, what):\n    import sys\n    sys.path.insert(0, {folder.name!r} + where)\n    return __import__(what).answer"
     write = f"def f():\n    open({str(python / 'new')!r}, 'w')"
     try:
         assert verdict(runner, late, "check.equal(f('/python', 'imported_late'), 42, 'it')") is None
