@@ -15,7 +15,7 @@
 # here), trained by others to continue text and then to chat. It runs on your processor, without a network. Predict what
 # comes next in "The capital of France is", and how sure a model can be about it. Then run the cells.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import codecs
 from collections import Counter
 
@@ -132,7 +132,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # A `Counter` is a dictionary, and dictionaries keep the order of first insertion: `list(Counter(...).items())`.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "count_pairs", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.count_pairs"]
+# %% solution count_pairs off=["llmlib.tokens.count_pairs"]
 def count_pairs(ids):
     """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first appearance."""
     ### BEGIN SOLUTION
@@ -140,7 +140,7 @@ def count_pairs(ids):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_count_pairs", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test count_pairs points=2
 import random
 
 from llmlib.course import check
@@ -203,7 +203,7 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # `(ids[i], ids[i + 1]) == pair`, since a list never equals a tuple.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "merge", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.merge"]
+# %% solution merge off=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
     """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1], (1, 1), 9) is [9, 1]."""
     ### BEGIN SOLUTION
@@ -219,7 +219,7 @@ def merge(ids, pair, new_id):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_merge", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test merge points=2
 import random
 
 from llmlib.course import check
@@ -280,7 +280,7 @@ print(split("Hello, world! It's 2 dogs' 10 bones."))
 # **Ties.** Several pairs may be equally common, as you saw. Any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the
 # `tokenizers` package, so that your merges can be compared with its own.
 
-# %% nbgrader={"grade": false, "grade_id": "given_commonest", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given commonest
 def commonest(counts):
     """The pair with the highest count among ((a, b), n), .... On a tie the older token wins, as in the `tokenizers` package.
 
@@ -324,7 +324,7 @@ def commonest(counts):
 # occurs 100 times counts 100 times, and has to be merged only once. This makes training many times faster.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "train_bpe", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
+# %% solution train_bpe off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
 def train_bpe(text, vocab_size):
     """Merges learned from `text`: a list of id pairs, the i-th of which makes the token 256 + i; fewer if pairs run out."""
     ### BEGIN SOLUTION
@@ -345,7 +345,7 @@ def train_bpe(text, vocab_size):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_train_bpe", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% test train_bpe points=4
 import random
 
 from llmlib.course import check, reference_bpe
@@ -492,7 +492,7 @@ print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {conf
 # otherwise `merge(ids, pair, 256 + rank[pair])`.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "encode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
+# %% solution encode off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode(text, merges):
     """Ids of `text`: its bytes, merged piece by piece in the order in which the merges were learned."""
     ### BEGIN SOLUTION
@@ -510,7 +510,7 @@ def encode(text, merges):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_encode", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test encode points=3
 import random
 
 from llmlib.course import check, reference_bpe
@@ -561,7 +561,7 @@ coloured_tokens([("GPT-2", [gpt2.token_bytes(i) for i in gpt2.encode(mine)]),
 #
 # Back from ids to text. `vocabulary` spells out what each id stands for.
 
-# %% nbgrader={"grade": false, "grade_id": "given_vocabulary", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given vocabulary
 def vocabulary(merges):
     """The bytes of every token, a list of 256 + len(merges) bytes objects: vocabulary(merges)[i] are the bytes of id i."""
     table = [bytes([b]) for b in range(256)]
@@ -590,7 +590,7 @@ def vocabulary(merges):
 # `b"".join(...)` joins bytes; `bytes.decode` takes an argument `errors` that says what to do with invalid bytes.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "decode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution decode off=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def decode(ids, merges):
     """Text of `ids`; bytes that are not UTF-8 become the replacement character."""
     ### BEGIN SOLUTION
@@ -599,7 +599,7 @@ def decode(ids, merges):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_decode", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test decode points=2
 import random
 
 from llmlib.course import check
@@ -678,7 +678,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # Python has such a decoder: `codecs.getincrementaldecoder("utf-8")(errors="replace")`. Its `decode(bytes)` keeps what is unfinished for the next call.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "stream_decode", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution stream_decode off=["llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
     """The text that each id completes: a list of strings, one per id, empty while a character is unfinished."""
     ### BEGIN SOLUTION
@@ -688,7 +688,7 @@ def stream_decode(ids, merges):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_stream_decode", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test stream_decode points=3
 import random
 
 from llmlib.course import check
@@ -805,7 +805,7 @@ for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f"
 # numbering (bytes, then merges by age) and the numbers the model was trained with. SmolLM2's first pattern, which sets digits
 # apart, is applied before your `encode` is called; special tokens such as `<|im_end|>` are left to the real tokenizer.
 
-# %% nbgrader={"grade": false, "grade_id": "given_my_tokenizer", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given my_tokenizer
 class MyTokenizer:
     """Your encode, decode and stream_decode, in the ids of another byte-level tokenizer."""
 

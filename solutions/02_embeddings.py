@@ -24,7 +24,7 @@
 #
 # **Time**: about two hours, of which about an hour goes to the six exercises.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import torch
 
 # %% [markdown]
@@ -111,7 +111,7 @@ print("row of ' Paris' begins:", [round(value, 4) for value in table[paris, :6].
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "embed", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embed off=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embed(ids, table):
     """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] -> [..., d_model]."""
     ### BEGIN SOLUTION
@@ -119,7 +119,7 @@ def embed(ids, table):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_embed", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test embed points=2
 import torch
 
 from llmlib.course import check
@@ -215,7 +215,7 @@ print(f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "embedding_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
     """What `embed` passes back to its table: ids [...], grad_output [..., d_model] -> [vocab_size, d_model]."""
     ### BEGIN SOLUTION
@@ -225,7 +225,7 @@ def embedding_gradient(ids, grad_output, vocab_size):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_embedding_gradient", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test embedding_gradient points=2
 import torch
 
 from llmlib.course import check
@@ -351,7 +351,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "nearest", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
     """The k tokens most similar to token_id by cosine, without itself: table [vocab_size, d_model] -> list of k ids."""
     ### BEGIN SOLUTION
@@ -362,7 +362,7 @@ def nearest(table, token_id, k):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_nearest", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test nearest points=2
 import torch
 
 from llmlib.course import check
@@ -658,7 +658,7 @@ except IndexError as error:
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "sinusoidal_positions", "locked": false, "schema_version": 3, "solution": true, "task": false} off=[]
+# %% solution sinusoidal_positions off=[]
 def sinusoidal_positions(seq, d_model):
     """Fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even columns, cos in odd ones."""
     ### BEGIN SOLUTION
@@ -668,7 +668,7 @@ def sinusoidal_positions(seq, d_model):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_sinusoidal_positions", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test sinusoidal_positions points=2
 import math
 
 import torch
@@ -770,7 +770,7 @@ plots.show(pictures.clocks(positions=(0, 1, 2, 3, 4, 5), pairs=(0, 2, 4, 8), hea
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "apply_rope", "locked": false, "schema_version": 3, "solution": true, "task": false} off=[]
+# %% solution apply_rope off=[]
 def apply_rope(x, positions, theta=10000.0):
     """Turn columns i and i + head_dim/2 of each row by position * theta^(-2i/head_dim) radians (Su et al. 2021).
 
@@ -786,7 +786,7 @@ def apply_rope(x, positions, theta=10000.0):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_apply_rope", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test apply_rope points=2
 import math
 
 import torch
@@ -962,7 +962,7 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "interleaved_to_half_split", "locked": false, "schema_version": 3, "solution": true, "task": false} off=[]
+# %% solution interleaved_to_half_split off=[]
 def interleaved_to_half_split(w, n_head):
     """Rows of W_q or W_k [n_head * head_dim, d_model], head by head in the order 0 2 4 … 1 3 5 … -> the same shape."""
     ### BEGIN SOLUTION
@@ -971,7 +971,7 @@ def interleaved_to_half_split(w, n_head):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_interleaved_to_half_split", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test interleaved_to_half_split points=2
 import torch
 
 from llmlib.course import check

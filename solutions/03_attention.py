@@ -13,7 +13,7 @@
 #
 # **How long it takes.** About two and a half hours, 70 minutes of them at the seven exercises.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import math
 
 import torch
@@ -275,7 +275,7 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 #
 # </details>
 
-# %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "scaled_dot_product_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
 
@@ -288,7 +288,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_scaled_dot_product_attention", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test scaled_dot_product_attention points=3
 import math
 
 import torch
@@ -419,14 +419,14 @@ print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution causal_mask
 def causal_mask(seq, start=0):
     """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start + i: it sees itself and what came before."""
     ### BEGIN SOLUTION
     return torch.arange(start + seq) <= torch.arange(start, start + seq)[:, None]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_causal_mask", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test causal_mask points=1
 import torch
 
 from llmlib.course import check
@@ -495,7 +495,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "looks_ahead", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution looks_ahead
 def looks_ahead(before, after, changed):
     """Which positions saw the future? before and after [seq, head_dim]: outputs with two different inputs at position `changed`.
 
@@ -506,7 +506,7 @@ def looks_ahead(before, after, changed):
     return [i for i in range(changed) if moved[i]]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_looks_ahead", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test looks_ahead points=3
 import numpy
 import torch
 
@@ -671,7 +671,7 @@ print(f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "split_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution split_heads
 def split_heads(x, n_head):
     """Cut the columns into heads: x [batch, seq, n_head * head_dim] -> [batch, n_head, seq, head_dim]."""
     ### BEGIN SOLUTION
@@ -679,7 +679,7 @@ def split_heads(x, n_head):
     return x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_split_heads", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test split_heads points=2
 import torch
 
 from llmlib.course import check
@@ -728,14 +728,14 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(((1, 1, 1, 2), (2, 7, 3, 4), (4, 
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "merge_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution merge_heads
 def merge_heads(x):
     """Put the heads side by side again: x [batch, n_head, seq, head_dim] -> [batch, seq, n_head * head_dim]."""
     ### BEGIN SOLUTION
     return x.transpose(1, 2).flatten(-2)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_merge_heads", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test merge_heads points=1
 import torch
 
 from llmlib.course import check
@@ -851,7 +851,7 @@ for n_kv_head in (9, 3, 1):
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "repeat_kv", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution repeat_kv
 def repeat_kv(x, n_rep):
     """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] -> [batch, n_kv_head * n_rep, seq, head_dim].
 
@@ -861,7 +861,7 @@ def repeat_kv(x, n_rep):
     return x.repeat_interleave(n_rep, dim=1)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_repeat_kv", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test repeat_kv points=1
 import torch
 
 from llmlib.course import check
@@ -1120,7 +1120,7 @@ show(diagrams.encoder_decoder(), alt="Left: an encoder reads le chat dort; a dec
 #
 # </details>
 
-# %% off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"] nbgrader={"grade": false, "grade_id": "cross_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values from context [batch, seq_k, d_model].
 
@@ -1130,7 +1130,7 @@ def cross_attention(x, context, w_q, w_k, w_v):
     return scaled_dot_product_attention(x @ w_q.T, context @ w_k.T, context @ w_v.T)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_cross_attention", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test cross_attention points=2
 import torch
 
 from llmlib.course import check

@@ -13,7 +13,7 @@
 # A *layer* (or *block*) is attention followed by a small network. SmolLM2-135M has 30 of them, all of the same form. The copy used here stores most of its
 # weights in four bits each, which changes probabilities a little; it has 135 million parameters, so do not expect wisdom.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import math
 
 import torch
@@ -198,7 +198,7 @@ print(f"{len(story_ids)} tokens; loss as it is: {loss(model):.2f}, without divis
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "layer_norm", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias [d_model]."""
     ### BEGIN SOLUTION
@@ -207,7 +207,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
     return centred / torch.sqrt(variance + eps) * weight + bias
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_layer_norm", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test layer_norm points=2
 import torch
 from llmlib.course import check
 
@@ -270,14 +270,14 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "rms_norm", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
+# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
 def rms_norm(x, weight, eps=1e-5):
     """RMSNorm over the last dimension: x [..., d_model] over its root mean square, times weight [d_model]."""
     ### BEGIN SOLUTION
     return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_rms_norm", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test rms_norm points=2
 import torch
 from llmlib.course import check
 
@@ -474,7 +474,7 @@ print(f"{'pre-norm · √layers':22}", "".join(f"{measured['pre-norm'][depth][1]
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "pre_norm_block", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.layers.pre_norm_block"]
+# %% solution pre_norm_block off=["llmlib.layers.pre_norm_block"]
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch, seq, d_model]."""
     ### BEGIN SOLUTION
@@ -482,7 +482,7 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     return x + feed_forward(norm_2(x))
     ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "given_block_of_matrices", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given block_of_matrices
 def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
     """Your pre_norm_block with four matrices [d_model, d_model] for functions -> (its output, the names of the functions called, in order)."""
     calls = []
@@ -497,7 +497,7 @@ def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
                          norm_2=times("norm_2", norm_2), feed_forward=times("feed_forward", feed_forward))
     return out, calls
 
-# %% nbgrader={"grade": true, "grade_id": "test_pre_norm_block", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test pre_norm_block points=2
 import torch
 from llmlib.course import check
 
@@ -585,14 +585,14 @@ print(f"largest difference between the tanh and the erf form: {gap.abs().max():.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "gelu", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu"]
+# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu"]
 def gelu(x):
     """GELU in its tanh form, on each number of x."""
     ### BEGIN SOLUTION
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_gelu", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test gelu points=2
 import torch
 from llmlib.course import check
 
@@ -646,14 +646,14 @@ check.close(gelu(torch.tensor([100.0, -100.0])), [100.0, 0.0], "large numbers mu
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "mlp", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.layers.mlp"]
+# %% solution mlp off=["llmlib.layers.mlp"]
 def mlp(x, w_in, b_in, w_out, b_out):
     """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
     ### BEGIN SOLUTION
     return linear(gelu(linear(x, w_in, b_in)), w_out, b_out)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_mlp", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test mlp points=2
 import torch
 from llmlib.course import check
 
@@ -731,7 +731,7 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "swiglu", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
+# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def swiglu(x, w_gate, w_up, w_down):
     """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp, d_model], w_down [d_model, d_mlp]."""
     ### BEGIN SOLUTION
@@ -739,7 +739,7 @@ def swiglu(x, w_gate, w_up, w_down):
     return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_swiglu", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test swiglu points=2
 import torch
 from llmlib.course import check
 
@@ -861,7 +861,7 @@ print(f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = {d_mlp / config.
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false} off=[]
+# %% solution count_parameters off=[]
 def count_parameters(family, vocab_size, context, n_layer, d_model, d_mlp, n_head, n_kv_head, head_dim, tied=True):
     """The number of parameters of a "gpt2" or "llama" model -> int."""
     ### BEGIN SOLUTION
@@ -880,7 +880,7 @@ def count_parameters(family, vocab_size, context, n_layer, d_model, d_mlp, n_hea
     return tables + n_layer * (norm + attention + norm + feed_forward) + norm
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_count_parameters", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test count_parameters points=2
 from llmlib.course import check
 
 _small = dict(vocab_size=10, context=8, n_layer=1, d_model=4, d_mlp=5, n_head=2, n_kv_head=1, head_dim=3)

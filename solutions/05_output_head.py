@@ -12,7 +12,7 @@
 # Here is the whole head at work. The prompt goes through all 30 layers; the vector at its last position becomes 49,152
 # scores; five of the tokens get most of the probability.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import math
 
 import torch
@@ -100,14 +100,14 @@ print("I is", gpt2.encode("I"), "and ' I' is", gpt2.encode(" I"))
 # `table.T` has shape `[d_model, vocab]`, and `@` works with any number of leading dimensions.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "unembed", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.output_head.unembed"]
+# %% solution unembed off=["llmlib.output_head.unembed"]
 def unembed(x, table):
     """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model] -> [..., vocab]."""
     ### BEGIN SOLUTION
     return x @ table.T
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_unembed", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test unembed points=1
 import torch
 
 from llmlib.course import check
@@ -221,7 +221,7 @@ print("torch's softmax:   ", torch.softmax(z, -1).tolist())
 # `exps = torch.exp(x - largest)`, then divide by `exps.sum(dim=dim, keepdim=True)`. Without `keepdim` the division is along the wrong dimension, or fails.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "softmax", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
+# %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
     """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first, so that exp cannot overflow."""
     ### BEGIN SOLUTION
@@ -229,7 +229,7 @@ def softmax(x, dim=-1):
     return exps / exps.sum(dim=dim, keepdim=True)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_softmax", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test softmax points=2
 import math
 
 import torch
@@ -295,14 +295,14 @@ print(f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the {int((p < 1e-6
 # `ids[:, :-1]` is everything but the last column.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "next_token_pairs", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.output_head.next_token_pairs"]
+# %% solution next_token_pairs off=["llmlib.output_head.next_token_pairs"]
 def next_token_pairs(ids):
     """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the targets one place ahead."""
     ### BEGIN SOLUTION
     return ids[:, :-1], ids[:, 1:]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_next_token_pairs", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test next_token_pairs points=1
 import torch
 
 from llmlib.course import check
@@ -355,7 +355,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # `log_p.gather(-1, targets[..., None])` picks one entry a position, whatever the leading dimensions.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
+# %% solution cross_entropy off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
 def cross_entropy(logits, targets):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar."""
     ### BEGIN SOLUTION
@@ -364,7 +364,7 @@ def cross_entropy(logits, targets):
     return -log_p.gather(-1, targets[..., None]).mean()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_cross_entropy", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test cross_entropy points=3
 import math
 
 import torch
@@ -485,14 +485,14 @@ print(f"half of the {len(losses)} tokens cost less than {losses.median():.4f} na
 # `sum(loss * n for loss, n in zip(losses, counts))` over `sum(counts)`, then `math.exp`.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "corpus_perplexity", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.output_head.corpus_perplexity"]
+# %% solution corpus_perplexity off=["llmlib.output_head.corpus_perplexity"]
 def corpus_perplexity(losses, counts):
     """Perplexity of a text cut into batches: mean loss (nats per token) and number of tokens of each batch -> a float."""
     ### BEGIN SOLUTION
     return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_corpus_perplexity", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test corpus_perplexity points=1
 import math
 import random
 
@@ -583,7 +583,7 @@ for name, text in texts.items():
 # The loss is a mean, so its gradient is divided by N. If you change `p` in place, be sure that it is a tensor of your own, not the input: `softmax` returns a new one.
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "logits_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
+# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
     """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N, vocab], targets [N] -> [N, vocab]."""
     ### BEGIN SOLUTION
@@ -592,7 +592,7 @@ def logits_gradient(logits, targets):
     return gradient / len(targets)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_logits_gradient", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test logits_gradient points=2
 import math
 
 import torch

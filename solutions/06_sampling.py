@@ -28,7 +28,7 @@ for settings in ({"temperature": 0}, {"temperature": 0.8, "top_p": 0.9, "seed": 
 # have become likely, and the text falls apart. By the end of this notebook each of these settings is a function of yours.
 #
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 import itertools
 import math
 from types import SimpleNamespace
@@ -97,7 +97,7 @@ show(plots.next_tokens(llm.tokenizer, next_logits),
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "draw", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
+# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]."""
     ### BEGIN SOLUTION
@@ -105,7 +105,7 @@ def draw(probabilities, u):
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_draw", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test draw points=2
 import torch
 from llmlib.course import check
 
@@ -215,7 +215,7 @@ for disturbed in (False, True):
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "apply_temperature", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.apply_temperature"]
+# %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
     """Divide the logits by t; t = 0 keeps only the largest of each row, the rest become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
@@ -225,7 +225,7 @@ def apply_temperature(logits, t):
     return logits / t
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_apply_temperature", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test apply_temperature points=2
 import math
 import torch
 from llmlib.course import check
@@ -304,7 +304,7 @@ show(plots.temperatures(sorted_p),
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "top_k", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.top_k"]
+# %% solution top_k off=["llmlib.sampling.top_k"]
 def top_k(logits, k):
     """Keep the k largest logits of each row, exactly k even on ties; the rest become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
@@ -313,7 +313,7 @@ def top_k(logits, k):
     return logits.masked_fill(~kept, -math.inf)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_top_k", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test top_k points=2
 import math
 import torch
 from llmlib.course import check
@@ -384,7 +384,7 @@ for text, logits in next_logits.items():
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "top_p", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.top_p"]
+# %% solution top_p off=["llmlib.sampling.top_p"]
 def top_p(logits, p):
     """Keep the smallest set of likeliest tokens whose mass reaches p, the one that crosses p included; the rest become -inf."""
     ### BEGIN SOLUTION
@@ -397,7 +397,7 @@ def top_p(logits, p):
     return logits.masked_fill(~kept, -math.inf)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_top_p", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test top_p points=3
 import math
 import torch
 from llmlib.course import check
@@ -498,7 +498,7 @@ show(plots.nucleus(next_logits, nucleus, 0.9),
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "min_p", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.min_p"]
+# %% solution min_p off=["llmlib.sampling.min_p"]
 def min_p(logits, p):
     """Keep tokens at least p times as likely as the likeliest of their row; the rest become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
@@ -507,7 +507,7 @@ def min_p(logits, p):
     return logits.masked_fill(probabilities < bar, -math.inf)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_min_p", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test min_p points=1
 import math
 import torch
 from llmlib.course import check
@@ -559,7 +559,7 @@ for _p in (0.03, 0.11, 0.5):
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "filter_logits", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.filter_logits"]
+# %% solution filter_logits off=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same. None: off."""
     ### BEGIN SOLUTION
@@ -570,7 +570,7 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     return logits
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_filter_logits", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test filter_logits points=2
 import math
 import torch
 from llmlib.course import check
@@ -674,7 +674,7 @@ print("survivors:", torch.isfinite(ours).sum(-1).tolist(), " same as transformer
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "sample", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
+# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]. Temperature 0 is greedy."""
     ### BEGIN SOLUTION
@@ -683,7 +683,7 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_sample", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test sample points=1
 import torch
 from llmlib.course import check
 
@@ -715,7 +715,7 @@ for _t in (0.7, 1.6):
 # To test the loop in microseconds it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
 #
 
-# %% nbgrader={"grade": false, "grade_id": "given_generate_from_table", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given generate_from_table
 class TableModel:
     """A toy model: the logits after token i are row i of a table [vocab, vocab]. It notes how long the texts are that it reads."""
 
@@ -781,7 +781,7 @@ def generate_from_table(table, ids, max_new_tokens, context=64, stop_ids=(), tak
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "generate", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
+# %% solution generate off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
 def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
     """Continue `ids` (a list), yielding each new id as it is picked, until a stop token, max_new_tokens or a full context."""
     ### BEGIN SOLUTION
@@ -796,7 +796,7 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
             return
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_generate", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test generate points=3
 import torch
 from llmlib.course import check
 
@@ -926,7 +926,7 @@ print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "repetition_penalty", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
+# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab], ids [batch, seq] -> [batch, vocab]."""
     ### BEGIN SOLUTION
@@ -934,7 +934,7 @@ def repetition_penalty(logits, ids, penalty):
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_repetition_penalty", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test repetition_penalty points=2
 import torch
 from llmlib.course import check
 
@@ -993,7 +993,7 @@ for shift in (0, 5):
 # A text's probability is the product of its tokens' probabilities, so its log-probability is their sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every token, and the `width` best of all those survive.
 #
 
-# %% nbgrader={"grade": false, "grade_id": "given_beam_search_from_table", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given beam_search_from_table
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
     """Run your `beam_search` on a toy."""
     found = beam_search(TableModel(table, context, stop_ids), ids, max_new_tokens, width)
@@ -1033,7 +1033,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # </details>
 #
 
-# %% nbgrader={"grade": false, "grade_id": "beam_search", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.sampling.beam_search"]
+# %% solution beam_search off=["llmlib.sampling.beam_search"]
 def beam_search(model, ids, max_new_tokens, width):
     """The `width` likeliest continuations found: a list of (new ids, log-probability), best first."""
     ### BEGIN SOLUTION
@@ -1052,7 +1052,7 @@ def beam_search(model, ids, max_new_tokens, width):
     return beams
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_beam_search", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test beam_search points=3
 import itertools
 import math
 import torch

@@ -10,7 +10,7 @@
 # First, the real model, SmolLM2-135M, with and without a cache. The text is the same. The time is not. (The weights come from a file in which each was rounded to 4 bits;
 # a 135-million-parameter model that was rounded so far writes fluent English and knows few facts. It serves here for its speed.)
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 from types import SimpleNamespace
 
 import torch
@@ -112,7 +112,7 @@ print("token computations:", sum(without), "without a cache,", sum(with_cache), 
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "write_cache", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution write_cache
 def write_cache(store, new, start):
     """Write new keys (or values) behind the `start` old ones, in place, and return all of them so far.
 
@@ -132,7 +132,7 @@ def write_cache(store, new, start):
 # %% [markdown]
 # The check below calls your function through this adapter, which writes several pieces one after the other into one store.
 
-# %% nbgrader={"grade": false, "grade_id": "given_write_pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given write_pieces
 def write_pieces(pieces, context):
     """Write `pieces` (tensors [batch, n_kv_head, seq, head_dim]) into an empty store -> (what each call returned, the store).
 
@@ -156,7 +156,7 @@ def write_pieces(pieces, context):
     return returned, store
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_write_cache", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test write_cache points=2
 import torch
 from llmlib.course import check
 
@@ -255,7 +255,7 @@ except ValueError as error:
 #
 # </details>
 
-# %% off=["llmlib.generate", "llmlib.generation.generate"] nbgrader={"grade": false, "grade_id": "generate_cached", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution generate_cached off=["llmlib.generate", "llmlib.generation.generate"]
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     """Continue `ids` (a list), yielding each new id as soon as it is picked; no token passes through the model twice.
 
@@ -281,7 +281,7 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 # The check uses a toy model with 11 tokens, small enough to follow by hand. Its next token depends on every token before and on its position: a token that is lost, or put in the wrong
 # place, changes the answer. It also writes down each pass.
 
-# %% nbgrader={"grade": false, "grade_id": "given_run_cached", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given run_cached
 class Toy:
     """The likeliest next id is the sum of (position + 1) * (id + 1) over all tokens, modulo 11. `passes` lists (position, tokens) of each pass."""
 
@@ -317,7 +317,7 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
     return new_ids if ids == given else "changed", toy.passes, before
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_generate_cached", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test generate_cached points=3
 from llmlib.course import check
 
 
@@ -467,7 +467,7 @@ plots.show(pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "cache_bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution cache_bytes
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x bytes a number, for each."""
     ### BEGIN SOLUTION
@@ -475,7 +475,7 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_cache_bytes", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test cache_bytes points=1
 import torch
 from llmlib.course import check
 
@@ -590,7 +590,7 @@ print(f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f}
 #
 # </details>
 
-# %% off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"] nbgrader={"grade": false, "grade_id": "quantize_int8", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w [out, in] -> q int8 [out, in], scale [out, 1].
 
@@ -603,7 +603,7 @@ def quantize_int8(w):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_quantize_int8", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% test quantize_int8 points=2
 import torch
 from llmlib.course import check
 
@@ -750,7 +750,7 @@ for name, spent in times.items():
 #
 # </details>
 
-# %% nbgrader={"grade": false, "grade_id": "accept_draft", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution accept_draft
 def accept_draft(drafted, p, q, u, v):
     """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into draws from p.
 
@@ -764,7 +764,7 @@ def accept_draft(drafted, p, q, u, v):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_accept_draft", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test accept_draft points=3
 import torch
 from llmlib.course import check
 
@@ -995,7 +995,7 @@ print(sample_of(student))
 #
 # </details>
 
-# %% off=["scipy.optimize"] nbgrader={"grade": false, "grade_id": "fit_power_law", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% solution fit_power_law off=["scipy.optimize"]
 def fit_power_law(n, loss):
     """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors -> (e, a, alpha), floats.
 
@@ -1014,7 +1014,7 @@ def fit_power_law(n, loss):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "test_fit_power_law", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% test fit_power_law points=3
 import torch
 from llmlib.course import check
 

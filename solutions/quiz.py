@@ -10,7 +10,7 @@
 #
 # **You need** the seven notebooks. **It takes** about 45 minutes.
 
-# %% nbgrader={"grade": false, "grade_id": "given_setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% given setup
 from llmlib.course.quiz import check_answer
 
 A, B, C, D = "ABCD"
@@ -42,12 +42,12 @@ model = pretrained.load("smollm2")
 # - **C**  The model writes down the first word of its answer.
 # - **D**  It is cut into tokens; each becomes an id.
 
-# %% nbgrader={"grade": false, "grade_id": "q01", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q01 = None"
+# %% solution q01 stub="q01 = None"
 ### BEGIN SOLUTION
 q01 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q01", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q01 points=1
 check_answer("q01", answer("q01"))
 
 # %% [markdown]
@@ -60,12 +60,12 @@ check_answer("q01", answer("q01"))
 # - **C**  A small image of the word.
 # - **D**  The id in binary code.
 
-# %% nbgrader={"grade": false, "grade_id": "q02", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q02 = None"
+# %% solution q02 stub="q02 = None"
 ### BEGIN SOLUTION
 q02 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q02", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q02 points=1
 check_answer("q02", answer("q02"))
 
 # %% [markdown]
@@ -78,12 +78,12 @@ check_answer("q02", answer("q02"))
 # - **C**  It repeats the part of the input that fits best.
 # - **D**  It looks the continuation up in a database of texts.
 
-# %% nbgrader={"grade": false, "grade_id": "q03", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q03 = None"
+# %% solution q03 stub="q03 = None"
 ### BEGIN SOLUTION
 q03 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q03", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q03 points=1
 check_answer("q03", answer("q03"))
 
 # %% [markdown]
@@ -96,12 +96,12 @@ check_answer("q03", answer("q03"))
 # - **C**  The output head, with a softmax.
 # - **D**  The attention of the last layer.
 
-# %% nbgrader={"grade": false, "grade_id": "q04", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q04 = None"
+# %% solution q04 stub="q04 = None"
 ### BEGIN SOLUTION
 q04 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q04", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q04 points=1
 check_answer("q04", answer("q04"))
 
 # %% [markdown]
@@ -114,12 +114,12 @@ check_answer("q04", answer("q04"))
 # - **C**  Generation is over.
 # - **D**  It is appended, and the model runs again.
 
-# %% nbgrader={"grade": false, "grade_id": "q05", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q05 = None"
+# %% solution q05 stub="q05 = None"
 ### BEGIN SOLUTION
 q05 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q05", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q05 points=1
 check_answer("q05", answer("q05"))
 
 # %% [markdown]
@@ -135,12 +135,12 @@ check_answer("q05", answer("q05"))
 # - **C**  `[97, 256, 98]`
 # - **D**  `[256, 98]`
 
-# %% nbgrader={"grade": false, "grade_id": "q06", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q06 = None"
+# %% solution q06 stub="q06 = None"
 ### BEGIN SOLUTION
 q06 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q06", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q06 points=1
 check_answer("q06", answer("q06"))
 
 # %%
@@ -157,12 +157,12 @@ merge([97, 97, 97, 98], (97, 97), 256)
 # - **C**  All, but for a token that is the space.
 # - **D**  All: a word has one token, wherever it stands.
 
-# %% nbgrader={"grade": false, "grade_id": "q07", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q07 = None"
+# %% solution q07 stub="q07 = None"
 ### BEGIN SOLUTION
 q07 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q07", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q07 points=1
 check_answer("q07", answer("q07"))
 
 # %%
@@ -180,12 +180,12 @@ for text in ["strawberry", " strawberry"]:
 # - **C**  A page of English prose.
 # - **D**  A short Python program.
 
-# %% nbgrader={"grade": false, "grade_id": "q08", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q08 = None"
+# %% solution q08 stub="q08 = None"
 ### BEGIN SOLUTION
 q08 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q08", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q08 points=1
 check_answer("q08", answer("q08"))
 
 # %%
@@ -213,12 +213,12 @@ for name, text in samples.items():
 # - **C**  1
 # - **D**  2
 
-# %% nbgrader={"grade": false, "grade_id": "q09", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q09 = None"
+# %% solution q09 stub="q09 = None"
 ### BEGIN SOLUTION
 q09 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q09", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q09 points=1
 check_answer("q09", answer("q09"))
 
 # %%
@@ -241,12 +241,12 @@ for letter, word in [("r", "strawberry"), ("o", "dog"), ("f", "giraffe")]:
 # - **C**  Another capital.
 # - **D**  "Paris" without the space.
 
-# %% nbgrader={"grade": false, "grade_id": "q10", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q10 = None"
+# %% solution q10 stub="q10 = None"
 ### BEGIN SOLUTION
 q10 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q10", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q10 points=1
 check_answer("q10", answer("q10"))
 
 # %%
@@ -263,12 +263,12 @@ for token_id in (7042, 7043, *model.tokenizer.encode("Paris")):
 # - **C**  " day".
 # - **D**  A fragment of a word, with a very long vector.
 
-# %% nbgrader={"grade": false, "grade_id": "q11", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q11 = None"
+# %% solution q11 stub="q11 = None"
 ### BEGIN SOLUTION
 q11 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q11", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q11 points=1
 check_answer("q11", answer("q11"))
 
 # %%
@@ -289,12 +289,12 @@ for name, ids in [("dot product", by_dot), ("cosine", by_cosine)]:
 # - **C**  They are the same outputs, shuffled in the same way.
 # - **D**  They all change: another order is another text.
 
-# %% nbgrader={"grade": false, "grade_id": "q12", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q12 = None"
+# %% solution q12 stub="q12 = None"
 ### BEGIN SOLUTION
 q12 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q12", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q12 points=1
 check_answer("q12", answer("q12"))
 
 # %%
@@ -313,12 +313,12 @@ print("same outputs, shuffled alike:", bool((blind(ids)[0][order] - blind(ids[or
 # - **C**  It changes in a way that depends on the vectors.
 # - **D**  It becomes larger, since the angles are larger.
 
-# %% nbgrader={"grade": false, "grade_id": "q13", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q13 = None"
+# %% solution q13 stub="q13 = None"
 ### BEGIN SOLUTION
 q13 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q13", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q13 points=1
 check_answer("q13", answer("q13"))
 
 # %%
@@ -342,12 +342,12 @@ for at_q, at_k in [(5, 3), (105, 103), (5, 4)]:
 # - **C**  A good deal: "sat" has to know on what.
 # - **D**  A little, through the attention of later layers.
 
-# %% nbgrader={"grade": false, "grade_id": "q14", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q14 = None"
+# %% solution q14 stub="q14 = None"
 ### BEGIN SOLUTION
 q14 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q14", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q14 points=1
 check_answer("q14", answer("q14"))
 
 # %%
@@ -364,12 +364,12 @@ print("outputs at 'sat' are equal:", torch.allclose(*outputs, atol=1e-3))
 # - **C**  8
 # - **D**  24
 
-# %% nbgrader={"grade": false, "grade_id": "q15", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q15 = None"
+# %% solution q15 stub="q15 = None"
 ### BEGIN SOLUTION
 q15 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q15", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q15 points=1
 check_answer("q15", answer("q15"))
 
 # %%
@@ -385,12 +385,12 @@ print("scores are divided by", math.sqrt(model.config.head_dim))
 # - **C**  The values of future tokens are still added in.
 # - **D**  The shares that are left depend on the future.
 
-# %% nbgrader={"grade": false, "grade_id": "q16", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q16 = None"
+# %% solution q16 stub="q16 = None"
 ### BEGIN SOLUTION
 q16 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q16", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q16 points=1
 check_answer("q16", answer("q16"))
 
 # %%
@@ -412,12 +412,12 @@ for last in (0.0, 5.0):                                             # the score 
 # - **C**  The number of attention patterns.
 # - **D**  The KV cache.
 
-# %% nbgrader={"grade": false, "grade_id": "q17", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q17 = None"
+# %% solution q17 stub="q17 = None"
 ### BEGIN SOLUTION
 q17 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q17", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q17 points=1
 check_answer("q17", answer("q17"))
 
 # %%
@@ -439,12 +439,12 @@ for heads in (c.n_head, c.n_kv_head):
 # - **C**  In the feed-forward networks.
 # - **D**  In attention.
 
-# %% nbgrader={"grade": false, "grade_id": "q18", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q18 = None"
+# %% solution q18 stub="q18 = None"
 ### BEGIN SOLUTION
 q18 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q18", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q18 points=1
 check_answer("q18", answer("q18"))
 
 # %%
@@ -464,12 +464,12 @@ print(f"norms        {(2 * c.n_layer + 1) * c.d_model:>12,}")
 # - **C**  It returns zeros.
 # - **D**  It makes the model useless.
 
-# %% nbgrader={"grade": false, "grade_id": "q19", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q19 = None"
+# %% solution q19 stub="q19 = None"
 ### BEGIN SOLUTION
 q19 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q19", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q19 points=1
 check_answer("q19", answer("q19"))
 
 # %%
@@ -491,12 +491,12 @@ print(complete(replace(model, weights=replace(model.weights, layers=layers)), "T
 # - **C**  LayerNorm's only.
 # - **D**  Neither: that is what a norm is for.
 
-# %% nbgrader={"grade": false, "grade_id": "q20", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q20 = None"
+# %% solution q20 stub="q20 = None"
 ### BEGIN SOLUTION
 q20 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q20", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q20 points=1
 check_answer("q20", answer("q20"))
 
 # %%
@@ -515,12 +515,12 @@ for name, norm in [("LayerNorm", lambda x: layer_norm(x, one, zero, 1e-5)), ("RM
 # - **C**  A tenth.
 # - **D**  100 times as much: scores are products of two vectors.
 
-# %% nbgrader={"grade": false, "grade_id": "q21", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q21 = None"
+# %% solution q21 stub="q21 = None"
 ### BEGIN SOLUTION
 q21 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q21", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q21 points=1
 check_answer("q21", answer("q21"))
 
 # %%
@@ -542,12 +542,12 @@ print("what attention reads is equal:", torch.allclose(rms_norm(x, weight, 1e-5)
 # - **C**  Replacing every negative logit by 0.
 # - **D**  Adding 100 to every logit.
 
-# %% nbgrader={"grade": false, "grade_id": "q22", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q22 = None"
+# %% solution q22 stub="q22 = None"
 ### BEGIN SOLUTION
 q22 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q22", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q22 points=1
 check_answer("q22", answer("q22"))
 
 # %%
@@ -565,12 +565,12 @@ for name, z in [("as they are", logits), ("+ 100", logits + 100), ("doubled", 2 
 # - **C**  " Paris", with the same probability.
 # - **D**  " Paris", only less sure.
 
-# %% nbgrader={"grade": false, "grade_id": "q23", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q23 = None"
+# %% solution q23 stub="q23 = None"
 ### BEGIN SOLUTION
 q23 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q23", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q23 points=1
 check_answer("q23", answer("q23"))
 
 # %%
@@ -593,12 +593,12 @@ for name, x in [("with the final norm", last(ids)[0, -1]), ("without", stream[-1
 # - **C**  10.8
 # - **D**  1.0
 
-# %% nbgrader={"grade": false, "grade_id": "q24", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q24 = None"
+# %% solution q24 stub="q24 = None"
 ### BEGIN SOLUTION
 q24 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q24", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q24 points=1
 check_answer("q24", answer("q24"))
 
 # %%
@@ -614,12 +614,12 @@ print(f"ln {model.config.vocab_size:,} = {math.log(model.config.vocab_size):.1f}
 # - **C**  1, at a position chosen at random
 # - **D**  55, one for each pair of tokens
 
-# %% nbgrader={"grade": false, "grade_id": "q25", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q25 = None"
+# %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
 q25 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q25", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q25 points=1
 check_answer("q25", answer("q25"))
 
 # %%
@@ -640,12 +640,12 @@ print(ids.shape[1], "tokens,", next_token_pairs(ids)[1].numel(), "predictions")
 # - **C**  3
 # - **D**  2
 
-# %% nbgrader={"grade": false, "grade_id": "q26", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q26 = None"
+# %% solution q26 stub="q26 = None"
 ### BEGIN SOLUTION
 q26 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q26", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q26 points=1
 check_answer("q26", answer("q26"))
 
 # %%
@@ -663,12 +663,12 @@ torch.isfinite(top_p(torch.tensor([0.5, 0.3, 0.15, 0.05]).log(), 0.9)).sum().ite
 # - **C**  Still about 69 %: temperature keeps the ranking.
 # - **D**  About 35 %: half of it.
 
-# %% nbgrader={"grade": false, "grade_id": "q27", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q27 = None"
+# %% solution q27 stub="q27 = None"
 ### BEGIN SOLUTION
 q27 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q27", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q27 points=1
 check_answer("q27", answer("q27"))
 
 # %%
@@ -686,12 +686,12 @@ for t in (0.5, 1.0, 2.0):
 # - **C**  None of the three
 # - **D**  top-k
 
-# %% nbgrader={"grade": false, "grade_id": "q28", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q28 = None"
+# %% solution q28 stub="q28 = None"
 ### BEGIN SOLUTION
 q28 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q28", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q28 points=1
 check_answer("q28", answer("q28"))
 
 # %%
@@ -712,12 +712,12 @@ for name, keep in [("top-k 2", lambda z: top_k(z, 2)), ("top-p 0.9", lambda z: t
 # - **C**  It falls: nobody says the same thing six times.
 # - **D**  It stays the same: the sentence is the same.
 
-# %% nbgrader={"grade": false, "grade_id": "q29", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q29 = None"
+# %% solution q29 stub="q29 = None"
 ### BEGIN SOLUTION
 q29 = "A"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q29", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q29 points=1
 check_answer("q29", answer("q29"))
 
 # %%
@@ -740,12 +740,12 @@ print([f"{p:.2f}" for p in (-losses.mean(1)).exp().tolist()])
 # - **C**  100 forward passes in place of 5,050.
 # - **D**  100 token computations in place of 5,050.
 
-# %% nbgrader={"grade": false, "grade_id": "q30", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q30 = None"
+# %% solution q30 stub="q30 = None"
 ### BEGIN SOLUTION
 q30 = "D"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q30", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q30 points=1
 check_answer("q30", answer("q30"))
 
 # %%
@@ -766,12 +766,12 @@ for use_cache in (False, True):
 # - **C**  Reading the cache takes as long as computing it anew.
 # - **D**  Sampling takes most of the time.
 
-# %% nbgrader={"grade": false, "grade_id": "q31", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q31 = None"
+# %% solution q31 stub="q31 = None"
 ### BEGIN SOLUTION
 q31 = "B"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q31", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q31 points=1
 check_answer("q31", answer("q31"))
 
 # %%
@@ -789,12 +789,12 @@ print(f"weights {134_515_008 * 4 / 1e6:.0f} MB; cache of 100 tokens {cache_bytes
 # - **C**  700 GB
 # - **D**  1,400 GB
 
-# %% nbgrader={"grade": false, "grade_id": "q32", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q32 = None"
+# %% solution q32 stub="q32 = None"
 ### BEGIN SOLUTION
 q32 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q32", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q32 points=1
 check_answer("q32", answer("q32"))
 
 # %%
@@ -810,12 +810,12 @@ print(f"{175e9 * 4 / 1e9:.0f} GB")
 # - **C**  Only the speed.
 # - **D**  The quality of the text.
 
-# %% nbgrader={"grade": false, "grade_id": "q33", "locked": false, "schema_version": 3, "solution": true, "task": false} stub="q33 = None"
+# %% solution q33 stub="q33 = None"
 ### BEGIN SOLUTION
 q33 = "C"
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "test_q33", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% test q33 points=1
 check_answer("q33", answer("q33"))
 
 # %%

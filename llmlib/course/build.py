@@ -44,9 +44,9 @@ ENVIRONMENT = {  # offline, two threads, and nothing in an output that differs f
 def build(name, root=ROOT, force=False, say=print):
     """Build one notebook under `root` and return whether it had to be executed. Raises `SourceError`."""
     root = Path(root)
-    source, executed = root / "solutions" / f"{name}.py", root / "solutions" / f"{name}.ipynb"
+    executed = root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
-    before = mark(source)  # now: somebody may edit it while its cells run
+    before = mark(notebook)
     stale = force or _built_from(executed) != before
     if stale:
         say(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
@@ -120,9 +120,9 @@ def release(name, root=ROOT):
         return (Path(scratch) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
 
 
-def mark(source):
+def mark(notebook):
     """What is noted in an executed notebook, to see later whether its source has changed."""
-    return hashlib.sha256((VERSION + source.read_text(encoding="utf-8")).encode()).hexdigest()
+    return hashlib.sha256((VERSION + nbformat.writes(notebook.node)).encode()).hexdigest()
 
 
 def _built_from(path):

@@ -68,11 +68,32 @@ def parse(text, name):
     node.nbformat, node.nbformat_minor = 4, 5
     seen = set()
     for cell in node.cells:
+        _expand(cell, name)
         cell.id = _cell_id(cell, seen)
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the .py
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return Notebook(name, node, tuple(_exercises(node.cells, name)))
+
+
+def _expand(cell, name):
+    """A short marker such as `# %% test causal_mask points=1` becomes nbgrader's metadata."""
+    title = cell.metadata.pop("title", "")
+    if not title:
+        return
+    what, _, subject = title.partition(" ")
+    if what not in ("given", "solution", "test") or not subject.isidentifier():
+        raise SourceError(
+            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, `# %% solution FUNCTION` or "
+            "`# %% test FUNCTION points=N`."
+        )
+    points = cell.metadata.pop("points", None)
+    if (what == "test") != isinstance(points, int):
+        raise SourceError(f"{name}: `# %% {title}`: a test cell, and no other, says points=N.")
+    prefix = "" if what == "solution" else f"{what}_"
+    marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
+    marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
+    cell.metadata["nbgrader"] = NotebookNode(marks | ({"points": points} if what == "test" else {}))
 
 
 def kind(cell):

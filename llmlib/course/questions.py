@@ -97,7 +97,7 @@ def _digest(text):
 
 def source(questions):
     """The text of solutions/quiz.py."""
-    cells = [_markdown(OPENING.format(count=len(questions))), _code(SETUP, "given_setup"), _code(MODEL)]
+    cells = [_markdown(OPENING.format(count=len(questions))), _code(SETUP, "given setup"), _code(MODEL)]
     about = None
     for number, question in enumerate(questions, 1):
         if question.about != about:
@@ -107,8 +107,9 @@ def source(questions):
         options = "\n".join(f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options))
         cells.append(_markdown(f"### Question {number}\n\n{question.ask}\n\n{options}"))
         name = question.name
-        cells.append(_code(f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION', name))
-        cells.append(_code(f'check_answer("{name}", answer("{name}"))', f"test_{name}"))
+        solved = f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION'
+        cells.append(_code(solved, f'solution {name} stub="{name} = None"'))
+        cells.append(_code(f'check_answer("{name}", answer("{name}"))', f"test {name} points=1"))
         cells += [_code(question.run)] if question.run else []
     return "\n\n".join([*cells, _markdown(CLOSING), PROGRESS]) + "\n"
 
@@ -137,16 +138,8 @@ def _markdown(text):
     return "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in text.split("\n"))
 
 
-def _code(text, name=None):
-    if name is None:
-        return f"# %%\n{text}"
-    test, given = name.startswith("test_"), name.startswith("given_")
-    marks = {"grade": test, "grade_id": name, "locked": test or given, "points": 1, "schema_version": 3}
-    marks |= {"solution": not test and not given, "task": False}
-    if not test:
-        del marks["points"]
-    stub = "" if test or given else f' stub="{name} = None"'
-    return f"# %% nbgrader={json.dumps(marks)}{stub}\n{text}"
+def _code(text, marker=""):
+    return f"# %% {marker}".rstrip() + f"\n{text}"
 
 
 if __name__ == "__main__":
