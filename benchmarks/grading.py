@@ -31,10 +31,14 @@ c.Execute.timeout = 600
 
 def run(*words, cwd):
     """(CPU seconds, wall seconds) of one command."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts `alembic` by name
+    path = (
+        f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts `alembic` by name
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run([sys.executable, "-m", *words], cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=cwd, env=environment, capture_output=True, text=True
+    )
     wall = time.monotonic() - start
     with contextlib.suppress(ChildProcessError):
         while True:  # the sandbox's processes come to us when bubblewrap ends
@@ -63,30 +67,56 @@ def course(folder, names, copies, generate):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--copies", type=int, default=8, help="submissions of each notebook to this grader")
-    parser.add_argument("--plain-copies", type=int, default=2, help="submissions of each notebook to plain nbgrader")
+    parser.add_argument(
+        "--copies", type=int, default=8, help="submissions of each notebook to this grader"
+    )
+    parser.add_argument(
+        "--plain-copies", type=int, default=2, help="submissions of each notebook to plain nbgrader"
+    )
     parser.add_argument("--notebooks", nargs="*", default=cells.names())
     args = parser.parse_args()
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    names, many, few = args.notebooks, args.copies * len(args.notebooks), args.plain_copies * len(args.notebooks)
-    print(f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib grade", flush=True)
+    names, many, few = (
+        args.notebooks,
+        args.copies * len(args.notebooks),
+        args.plain_copies * len(args.notebooks),
+    )
+    print(
+        f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib grade",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        one, two = (course(Path(folder, name), names, args.copies, generate=False) for name in ("one", "two"))
+        one, two = (
+            course(Path(folder, name), names, args.copies, generate=False)
+            for name in ("one", "two")
+        )
         plain = course(Path(folder, "plain"), names, args.plain_copies, generate=True)
         rows = []
         for where, workers in ((one, 1), (two, 2)):
-            cpu, wall = run("llmlib.cli", "grade", "submitted", "--workers", str(workers), cwd=where)
-            print(f"  {workers} worker{'s' * (workers > 1)}: {cpu:.1f} CPU s, {wall:.1f} s", flush=True)
-            rows.append((f"llmlib grade, {workers} worker{'s' * (workers > 1)}", cpu / many, wall / many))
+            cpu, wall = run(
+                "llmlib.cli", "grade", "submitted", "--workers", str(workers), cwd=where
+            )
+            print(
+                f"  {workers} worker{'s' * (workers > 1)}: {cpu:.1f} CPU s, {wall:.1f} s",
+                flush=True,
+            )
+            rows.append(
+                (f"llmlib grade, {workers} worker{'s' * (workers > 1)}", cpu / many, wall / many)
+            )
         spent = []
         for name in names:
             spent.append(run("nbgrader", "autograde", name, cwd=plain))
-            print(f"  nbgrader autograde {name}: {spent[-1][0]:.1f} CPU s, {spent[-1][1]:.1f} s", flush=True)
+            print(
+                f"  nbgrader autograde {name}: {spent[-1][0]:.1f} CPU s, {spent[-1][1]:.1f} s",
+                flush=True,
+            )
         cpu, wall = (sum(each) / few for each in zip(*spent))
     print(f"{'':28}{'CPU s':>8}{'wall s':>8}   a submission")
     print(f"{'plain nbgrader autograde':28}{cpu:8.2f}{wall:8.2f}")
     for name, mine, seconds in rows:
-        print(f"{name:28}{mine:8.2f}{seconds:8.2f}   {cpu / mine:.1f} times less CPU than plain nbgrader")
+        print(
+            f"{name:28}{mine:8.2f}{seconds:8.2f}   {cpu / mine:.1f} times less CPU than plain nbgrader"
+        )
 
 
 if __name__ == "__main__":

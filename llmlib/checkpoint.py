@@ -1,4 +1,5 @@
 """A Hugging Face checkpoint's files: JSON and tensors, each taken once by name and shape."""
+
 import json
 
 from safetensors import SafetensorError
@@ -19,34 +20,50 @@ class Tensors:
     def __init__(self, folder):
         self.folder = folder
         index = folder / "model.safetensors.index.json"
-        names = sorted(set(read_json(index)["weight_map"].values())) if index.exists() else ["model.safetensors"]
+        names = (
+            sorted(set(read_json(index)["weight_map"].values()))
+            if index.exists()
+            else ["model.safetensors"]
+        )
         self.left = {}
         for name in names:
             if not (folder / name).exists():
-                raise FileNotFoundError(f"{folder} has no {name}: the checkpoint is incomplete, "
-                                        "or its weights are in a format other than safetensors")
+                raise FileNotFoundError(
+                    f"{folder} has no {name}: the checkpoint is incomplete, "
+                    "or its weights are in a format other than safetensors"
+                )
             try:
                 self.left.update(load_file(folder / name))
             except SafetensorError as error:
-                raise ValueError(f"{folder / name} is damaged or cut short ({error}): copy it again") from None
+                raise ValueError(
+                    f"{folder / name} is damaged or cut short ({error}): copy it again"
+                ) from None
 
     def drop(self, *endings):
         """Forget tensors that are no weights (stored masks and rotary frequencies)."""
-        self.left = {name: tensor for name, tensor in self.left.items() if not name.endswith(endings)}
+        self.left = {
+            name: tensor for name, tensor in self.left.items() if not name.endswith(endings)
+        }
 
     def without_prefix(self, prefix):
         self.left = {name.removeprefix(prefix): tensor for name, tensor in self.left.items()}
 
     def take(self, name, *shape):
         if name not in self.left:
-            raise ValueError(f"{self.folder} has no tensor {name}: the checkpoint does not fit its config.json")
+            raise ValueError(
+                f"{self.folder} has no tensor {name}: the checkpoint does not fit its config.json"
+            )
         tensor = self.left.pop(name)
         if tuple(tensor.shape) != shape:
-            raise ValueError(f"tensor {name} has shape {tuple(tensor.shape)}, but config.json asks for {shape}")
+            raise ValueError(
+                f"tensor {name} has shape {tuple(tensor.shape)}, but config.json asks for {shape}"
+            )
         return tensor.float()
 
     def assert_all_taken(self):
         if self.left:
             some = ", ".join(sorted(self.left)[:3])
             more = " …" if len(self.left) > 3 else ""
-            raise ValueError(f"{len(self.left)} tensors of {self.folder} have no place in its architecture: {some}{more}")
+            raise ValueError(
+                f"{len(self.left)} tensors of {self.folder} have no place in its architecture: {some}{more}"
+            )

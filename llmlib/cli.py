@@ -1,4 +1,5 @@
 """The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs it."""
+
 import argparse
 import importlib
 import sys
@@ -16,12 +17,14 @@ VERBS = {
 
 def main(argv=None):
     """Run one verb; returns its exit status. A mistake in what was asked is one sentence on stderr and status 2."""
-    parser = argparse.ArgumentParser(prog="llmlib", description="From Tokens to Tokens: the course's command.")
+    parser = argparse.ArgumentParser(
+        prog="llmlib", description="From Tokens to Tokens: the course's command."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     argv = sys.argv[1:] if argv is None else argv
     for verb, (module, summary) in VERBS.items():
         sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
-        if argv[:1] == [verb]:                                      # import only what this call needs
+        if argv[:1] == [verb]:  # import only what this call needs
             module = importlib.import_module(module)
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)

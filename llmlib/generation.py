@@ -1,11 +1,23 @@
 """The loop that turns a next-token predictor into a writer: run, pick, append, again."""
+
 import torch
 
 from llmlib.output_head import softmax
 from llmlib.sampling import filter_logits
 
 
-def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None, use_cache=True, stop_ids=None):
+def generate(
+    model,
+    ids,
+    max_new_tokens,
+    temperature=0.0,
+    top_k=None,
+    top_p=None,
+    min_p=None,
+    seed=None,
+    use_cache=True,
+    stop_ids=None,
+):
     """An iterator of new ids, each yielded as soon as it is picked.
 
     Three things stop it: a stop token (yielded, then the end; `stop_ids` defaults to the model's own), `max_new_tokens`, and a
@@ -13,7 +25,18 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
     the model runs, for a prompt that is empty or fills the context, ids out of range, and settings out of range.
     """
     settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-    return (token_id for token_id, _ in steps(model, ids, max_new_tokens, seed=seed, use_cache=use_cache, stop_ids=stop_ids, **settings))
+    return (
+        token_id
+        for token_id, _ in steps(
+            model,
+            ids,
+            max_new_tokens,
+            seed=seed,
+            use_cache=use_cache,
+            stop_ids=stop_ids,
+            **settings,
+        )
+    )
 
 
 def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, **settings):
@@ -22,21 +45,31 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
     if ids.shape[0] != 1:
         raise ValueError(f"generate continues one text at a time, not a batch of {ids.shape[0]}")
     if ids.shape[1] >= model.config.context:
-        raise ValueError(f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: "
-                         "shorten it")
+        raise ValueError(
+            f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: "
+            "shorten it"
+        )
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
     _refuse_bad(**settings)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    return _steps(model, ids, max_new_tokens, generator, use_cache, model.config.stop_ids if stop_ids is None else stop_ids, settings)
+    return _steps(
+        model,
+        ids,
+        max_new_tokens,
+        generator,
+        use_cache,
+        model.config.stop_ids if stop_ids is None else stop_ids,
+        settings,
+    )
 
 
 def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings):
     room = min(model.config.context, ids.shape[1] + max_new_tokens)
     cache = model.new_cache(context=room) if use_cache else None
-    new = ids                                                       # what the model has not seen yet: first the whole prompt
+    new = ids  # what the model has not seen yet: first the whole prompt
     while ids.shape[1] < room:
-        logits = model(new if use_cache else ids, cache)[:, -1]     # 1 vocab
+        logits = model(new if use_cache else ids, cache)[:, -1]  # 1 vocab
         u = torch.rand(1, generator=generator)
         new = model.parts.sampling(logits, u, **settings).view(1, 1)
         ids = torch.cat([ids, new], dim=1)
@@ -46,7 +79,9 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
 
 
 def _refuse_bad(temperature=0.0, top_k=None, top_p=None, min_p=None):
-    filter_logits(torch.zeros(1, 1), temperature, top_k, top_p, min_p)          # each filter raises ValueError for what is out of range
+    filter_logits(
+        torch.zeros(1, 1), temperature, top_k, top_p, min_p
+    )  # each filter raises ValueError for what is out of range
 
 
 def complete(model, prompt, max_new_tokens=32, **settings):
@@ -57,16 +92,22 @@ def complete(model, prompt, max_new_tokens=32, **settings):
 def stream_text(model, prompt, max_new_tokens=32, **settings):
     """Continue `prompt`, yielding text as it is made; a character spread over several tokens waits until it is whole."""
     new_ids = generate(model, encode_prompt(model, prompt), max_new_tokens, **settings)
-    return model.tokenizer.stream(token_id for token_id in new_ids if token_id not in model.config.stop_ids)
+    return model.tokenizer.stream(
+        token_id for token_id in new_ids if token_id not in model.config.stop_ids
+    )
 
 
 def encode_prompt(model, prompt):
     """Ids of a prompt. Raises ValueError for an empty one and for a model that came without a tokenizer."""
     if not prompt:
-        raise ValueError("the prompt is empty: a model continues text, so give it at least one character")
+        raise ValueError(
+            "the prompt is empty: a model continues text, so give it at least one character"
+        )
     if model.tokenizer is None:
-        raise ValueError(f"{model.folder} has no tokenizer.json, so text cannot be turned into ids: "
-                         "pass ids to model(ids) or generate instead")
+        raise ValueError(
+            f"{model.folder} has no tokenizer.json, so text cannot be turned into ids: "
+            "pass ids to model(ids) or generate instead"
+        )
     return model.tokenizer.encode(prompt)
 
 
@@ -76,11 +117,18 @@ def chat_prompt(model, message):
 
     tokenizer = AutoTokenizer.from_pretrained(model.folder)
     if not tokenizer.chat_template:
-        raise ValueError(f"{model.folder} has no chat template: it was not trained to chat, so leave --chat out")
-    return tokenizer.apply_chat_template([{"role": "user", "content": message}], tokenize=False, add_generation_prompt=True)
+        raise ValueError(
+            f"{model.folder} has no chat template: it was not trained to chat, so leave --chat out"
+        )
+    return tokenizer.apply_chat_template(
+        [{"role": "user", "content": message}], tokenize=False, add_generation_prompt=True
+    )
 
 
 def top_tokens(model, logits, n=5):
     """The n likeliest next tokens: logits [vocab] -> [(id, text, probability), ...], likeliest first."""
     best = torch.topk(softmax(logits), n)
-    return [(i, model.tokenizer.decode([i]), p) for p, i in zip(best.values.tolist(), best.indices.tolist())]
+    return [
+        (i, model.tokenizer.decode([i]), p)
+        for p, i in zip(best.values.tolist(), best.indices.tolist())
+    ]

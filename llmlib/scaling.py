@@ -1,7 +1,12 @@
 """Arithmetic of size: bytes, bandwidth, training compute, and the power laws that tie them to the loss."""
+
 import torch
 
-H100 = {"bytes": 80e9, "bytes_per_second": 3.35e12, "flops_per_second": 989e12}     # NVIDIA's data sheet, SXM; dense bf16
+H100 = {
+    "bytes": 80e9,
+    "bytes_per_second": 3.35e12,
+    "flops_per_second": 989e12,
+}  # NVIDIA's data sheet, SXM; dense bf16
 
 
 def quantize_int8(w):
@@ -25,12 +30,17 @@ def fit_power_law(n, loss):
     Given alpha, e and a are a straight-line fit to n^-alpha; so only alpha is searched, in steps of 0.001 from 0.001 to 2.
     """
     alphas = torch.arange(1, 2001, dtype=torch.float64)[:, None] / 1000
-    x, y = n.double() ** -alphas, loss.double()                                     # 2000 runs; runs
+    x, y = n.double() ** -alphas, loss.double()  # 2000 runs; runs
     x_mean, y_mean = x.mean(1, keepdim=True), y.mean()
-    a = ((x - x_mean) * (y - y_mean)).sum(1, keepdim=True) / (x - x_mean).pow(2).sum(1, keepdim=True)
+    a = ((x - x_mean) * (y - y_mean)).sum(1, keepdim=True) / (x - x_mean).pow(2).sum(
+        1, keepdim=True
+    )
     e = y_mean - a * x_mean
-    below = e < 0                                                                   # a floor below zero means nothing: pin it there
-    e, a = e.clamp(min=0), torch.where(below, (x * y).sum(1, keepdim=True) / x.pow(2).sum(1, keepdim=True), a)
+    below = e < 0  # a floor below zero means nothing: pin it there
+    e, a = (
+        e.clamp(min=0),
+        torch.where(below, (x * y).sum(1, keepdim=True) / x.pow(2).sum(1, keepdim=True), a),
+    )
     errors = (e + a * x - y).pow(2).sum(1).masked_fill(a[:, 0] < 0, float("inf"))
     best = errors.argmin()
     return e[best].item(), a[best].item(), alphas[best].item()

@@ -1,4 +1,5 @@
 """How tokenizers are kept in files: GPT-2's printable alphabet and tables, and Hugging Face's tokenizer.json."""
+
 import json
 from pathlib import Path
 
@@ -12,9 +13,17 @@ SINGLE_DIGITS = r"\p{N}|\P{N}+"
 
 def _printable_alphabet():
     """GPT-2's table from bytes to the printable characters its files are written in (a space is "Ġ")."""
-    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    visible = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     hidden = [b for b in range(256) if b not in visible]
-    return dict(zip(visible + hidden, [chr(b) for b in visible] + [chr(256 + i) for i in range(len(hidden))]))
+    return dict(
+        zip(
+            visible + hidden, [chr(b) for b in visible] + [chr(256 + i) for i in range(len(hidden))]
+        )
+    )
 
 
 BYTE_TO_CHAR = _printable_alphabet()
@@ -38,8 +47,14 @@ def tokenizer_json(path):
     spec = json.loads(Path(path).read_text(encoding="utf-8"))
     patterns = _patterns(spec)
     special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}
-    vocab = {i: _from_printable(token) for token, i in spec["model"]["vocab"].items() if token not in special}
-    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in spec["model"]["merges"]]
+    vocab = {
+        i: _from_printable(token)
+        for token, i in spec["model"]["vocab"].items()
+        if token not in special
+    }
+    pairs = [
+        merge.split(" ") if isinstance(merge, str) else merge for merge in spec["model"]["merges"]
+    ]
     return [tuple(map(_from_printable, pair)) for pair in pairs], special, vocab, patterns
 
 
@@ -50,13 +65,21 @@ def _patterns(spec):
     for step in steps:
         if step["type"] == "Digits" and step.get("individual_digits"):
             patterns.append(SINGLE_DIGITS)
-        elif step["type"] == "Split" and step["behavior"] == "Isolated" and "Regex" in step["pattern"]:
+        elif (
+            step["type"] == "Split"
+            and step["behavior"] == "Isolated"
+            and "Regex" in step["pattern"]
+        ):
             patterns.append(step["pattern"]["Regex"])
         elif step["type"] == "ByteLevel" and not step.get("add_prefix_space"):
             patterns += [GPT2_SPLIT] if step.get("use_regex", True) else []
         else:
-            raise ValueError(f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like GPT-2's is")
+            raise ValueError(
+                f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like GPT-2's is"
+            )
     kind = spec["model"]["type"]
     if kind != "BPE" or steps[-1]["type"] != "ByteLevel" or spec.get("normalizer"):
-        raise ValueError(f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is")
+        raise ValueError(
+            f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is"
+        )
     return patterns

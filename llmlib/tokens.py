@@ -4,6 +4,7 @@ BPE (Sennrich et al. 2015, arXiv:1508.07909) starts from single units and merges
 and again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes of UTF-8 as its units, so no text is unknown
 to it. This module does not normalise text, and knows no tokenizer but byte-level BPE (no WordPiece, no unigram model).
 """
+
 import codecs
 import heapq
 from collections import Counter, defaultdict
@@ -14,7 +15,7 @@ import regex
 from llmlib import assets, token_files
 from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
 
-_BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)    # the order in which ties are broken
+_BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)  # the order in which ties are broken
 
 
 def to_bytes(text: str) -> bytes:
@@ -62,8 +63,10 @@ def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes
     """
     n_merges = vocab_size - 256 - len(special_tokens)
     if n_merges < 0:
-        raise ValueError(f"vocab_size is {vocab_size}, but 256 bytes and {len(special_tokens)} special tokens need "
-                         f"{256 + len(special_tokens)}: ask for at least that many")
+        raise ValueError(
+            f"vocab_size is {vocab_size}, but 256 bytes and {len(special_tokens)} special tokens need "
+            f"{256 + len(special_tokens)}: ask for at least that many"
+        )
     tokens = [bytes([b]) for b in _BYTES_IN_ORDER]
     index = {token: i for i, token in enumerate(tokens)}
     parts = [part for part in _split_special(text, special_tokens) if part not in special_tokens]
@@ -83,13 +86,13 @@ def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes
     merges = []
     while heap and len(merges) < n_merges:
         n, pair = heapq.heappop(heap)
-        if -n != counts[pair]:                                      # the count has changed since this entry was pushed
+        if -n != counts[pair]:  # the count has changed since this entry was pushed
             if counts[pair] > 0:
                 heapq.heappush(heap, (-counts[pair], pair))
             continue
         left, right = tokens[pair[0]], tokens[pair[1]]
         merges.append((left, right))
-        new_id = index.setdefault(left + right, len(tokens))        # two merges may spell the same token
+        new_id = index.setdefault(left + right, len(tokens))  # two merges may spell the same token
         if new_id == len(tokens):
             tokens.append(left + right)
         created = set()
@@ -110,7 +113,11 @@ def _split_special(text, special_tokens):
     if not special_tokens:
         return [text]
     longest_first = sorted(special_tokens, key=len, reverse=True)
-    return [part for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text) if part]
+    return [
+        part
+        for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text)
+        if part
+    ]
 
 
 class Tokenizer:
@@ -124,13 +131,19 @@ class Tokenizer:
         self.merges = list(merges)
         self.patterns = tuple(patterns)
         if vocab is None:
-            vocab = dict(enumerate([bytes([b]) for b in range(256)] + [left + right for left, right in self.merges]))
+            vocab = dict(
+                enumerate(
+                    [bytes([b]) for b in range(256)] + [left + right for left, right in self.merges]
+                )
+            )
             special_tokens = {token: len(vocab) + i for i, token in enumerate(special_tokens)}
         self.special_tokens = dict(special_tokens)
         self.vocab = vocab | {i: to_bytes(token) for token, i in self.special_tokens.items()}
         self._rank = {pair: rank for rank, pair in reversed(list(enumerate(self.merges)))}
         special_ids = set(self.special_tokens.values())
-        self._id = {token: i for i, token in reversed(list(self.vocab.items())) if i not in special_ids}
+        self._id = {
+            token: i for i, token in reversed(list(self.vocab.items())) if i not in special_ids
+        }
         self._piece_ids = lru_cache(maxsize=1 << 16)(self._encode_piece)
 
     @classmethod
@@ -162,9 +175,11 @@ class Tokenizer:
     def _encode_piece(self, piece):
         parts = [bytes([b]) for b in to_bytes(piece) if bytes([b]) in self._id]
         while len(parts) > 1:
-            pair = min(zip(parts, parts[1:]), key=lambda pair: self._rank.get(pair, len(self._rank)))
+            pair = min(
+                zip(parts, parts[1:]), key=lambda pair: self._rank.get(pair, len(self._rank))
+            )
             if pair not in self._rank:
-                break                                       # no neighbours left that training ever merged
+                break  # no neighbours left that training ever merged
             parts = merge(parts, pair, pair[0] + pair[1])
         return tuple(self._id[part] for part in parts)
 
@@ -173,8 +188,10 @@ class Tokenizer:
         try:
             return self.vocab[int(token_id)]
         except KeyError:
-            raise ValueError(f"id {int(token_id)} is not in this vocabulary of {len(self.vocab)} tokens: "
-                             "was it made by another tokenizer?") from None
+            raise ValueError(
+                f"id {int(token_id)} is not in this vocabulary of {len(self.vocab)} tokens: "
+                "was it made by another tokenizer?"
+            ) from None
 
     def decode(self, ids) -> str:
         """Text of `ids`; bytes that are not UTF-8 become the replacement character. ValueError for unknown ids."""
@@ -195,5 +212,11 @@ def canonical(tokenizer):
     """
     tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
     number = {token: i for i, token in reversed(list(enumerate(tokens)))}
-    own = {token: i for i, token in tokenizer.vocab.items() if i not in tokenizer.special_tokens.values()}
-    return [(number[left], number[right]) for left, right in tokenizer.merges], [own.get(token) for token in tokens]
+    own = {
+        token: i
+        for i, token in tokenizer.vocab.items()
+        if i not in tokenizer.special_tokens.values()
+    }
+    return [(number[left], number[right]) for left, right in tokenizer.merges], [
+        own.get(token) for token in tokens
+    ]

@@ -1,4 +1,5 @@
 """Training a tiny Llama-like model on short stories: the engine's own `forward`, with weights that learn."""
+
 import math
 from dataclasses import dataclass, fields, is_dataclass, replace
 
@@ -9,14 +10,17 @@ from llmlib.model import LLAMA_PARTS, Config, Layer, Model, Weights, forward
 from llmlib.tokens import Tokenizer, train_bpe
 
 CONTEXT, VOCAB_SIZE = 256, 512
-BETWEEN = "<|story|>"               # the token before each story
-PARTS = replace(LLAMA_PARTS, attention=scaled_dot_product_attention)       # the same attention, fused by torch: faster to train
-IGNORED = -100                      # a target that cross_entropy leaves out
+BETWEEN = "<|story|>"  # the token before each story
+PARTS = replace(
+    LLAMA_PARTS, attention=scaled_dot_product_attention
+)  # the same attention, fused by torch: faster to train
+IGNORED = -100  # a target that cross_entropy leaves out
 
 
 @dataclass(frozen=True)
 class Tokens:
     """Stories as one stream. targets[i] is the token after ids[i], or IGNORED where a story was cut and its end is unknown."""
+
     ids: torch.Tensor
     targets: torch.Tensor
     n_bytes: int
@@ -24,7 +28,9 @@ class Tokens:
 
 def story_tokenizer(stories):
     """A byte-level BPE tokenizer of VOCAB_SIZE tokens, learned from `stories`."""
-    return Tokenizer(train_bpe("\n\n".join(story.text for story in stories), VOCAB_SIZE, [BETWEEN]), [BETWEEN])
+    return Tokenizer(
+        train_bpe("\n\n".join(story.text for story in stories), VOCAB_SIZE, [BETWEEN]), [BETWEEN]
+    )
 
 
 def as_tokens(stories, tokenizer):
@@ -33,12 +39,24 @@ def as_tokens(stories, tokenizer):
         text = tokenizer.encode(story.text)
         ids += [between, *text]
         targets += [*text, between if story.ended else IGNORED]
-    return Tokens(torch.tensor(ids), torch.tensor(targets), sum(len(story.text.encode()) for story in stories))
+    return Tokens(
+        torch.tensor(ids), torch.tensor(targets), sum(len(story.text.encode()) for story in stories)
+    )
 
 
 def tiny_config(d_model, n_layer=2):
     n_head = max(1, d_model // 16)
-    return Config(n_layer, n_head, n_head, d_model, d_model // n_head, VOCAB_SIZE, CONTEXT, eps=1e-5, rope_theta=10000.0)
+    return Config(
+        n_layer,
+        n_head,
+        n_head,
+        d_model,
+        d_model // n_head,
+        VOCAB_SIZE,
+        CONTEXT,
+        eps=1e-5,
+        rope_theta=10000.0,
+    )
 
 
 def new_weights(config, seed):
@@ -47,7 +65,11 @@ def new_weights(config, seed):
     d, d_mlp = config.d_model, 8 * round(config.d_model / 3)
 
     def random(rows, columns, std=None):
-        return torch.randn(rows, columns, generator=generator).mul_(std or columns**-0.5).requires_grad_()
+        return (
+            torch.randn(rows, columns, generator=generator)
+            .mul_(std or columns**-0.5)
+            .requires_grad_()
+        )
 
     def zeros(rows, columns):
         return torch.zeros(rows, columns, requires_grad=True)
@@ -55,8 +77,18 @@ def new_weights(config, seed):
     def ones():
         return (torch.ones(d, requires_grad=True),)
 
-    layers = [Layer(ones(), (random(d, d), None), (random(d, d), None), (random(d, d), None), (zeros(d, d), None),
-                    ones(), (random(d_mlp, d), random(d_mlp, d), zeros(d, d_mlp))) for _ in range(config.n_layer)]
+    layers = [
+        Layer(
+            ones(),
+            (random(d, d), None),
+            (random(d, d), None),
+            (random(d, d), None),
+            (zeros(d, d), None),
+            ones(),
+            (random(d_mlp, d), random(d_mlp, d), zeros(d, d_mlp)),
+        )
+        for _ in range(config.n_layer)
+    ]
     embedding = random(VOCAB_SIZE, d, std=0.02)
     return Weights(embedding, None, layers, ones(), embedding)
 
@@ -65,7 +97,11 @@ def tensors(weights):
     """All tensors of a `Weights`, a `Layer` or a tuple, each once."""
     if isinstance(weights, torch.Tensor):
         return [weights]
-    parts = [getattr(weights, f.name) for f in fields(weights)] if is_dataclass(weights) else weights or []
+    parts = (
+        [getattr(weights, f.name) for f in fields(weights)]
+        if is_dataclass(weights)
+        else weights or []
+    )
     return list({id(t): t for part in parts for t in tensors(part)}.values())
 
 
@@ -80,17 +116,25 @@ def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
     The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take smaller steps.
     """
     peak = peak or min(0.02, 0.32 / config.d_model)
-    matrices, vectors = ([t for t in tensors(weights) if (t.dim() == 2) is two] for two in (True, False))
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
-                                  lr=peak, betas=(0.9, 0.95), fused=True)
+    matrices, vectors = (
+        [t for t in tensors(weights) if (t.dim() == 2) is two] for two in (True, False)
+    )
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
+        lr=peak,
+        betas=(0.9, 0.95),
+        fused=True,
+    )
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
         starts = torch.randint(len(data.ids) - config.context, (batch, 1), generator=generator)
-        places = starts + torch.arange(config.context)                          # batch seq
+        places = starts + torch.arange(config.context)  # batch seq
         logits = forward(data.ids[places], weights, config, parts)
-        loss = cross_entropy(logits.flatten(0, 1), data.targets[places].flatten(), ignore_index=IGNORED)
+        loss = cross_entropy(
+            logits.flatten(0, 1), data.targets[places].flatten(), ignore_index=IGNORED
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -101,16 +145,25 @@ def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
 def nats_per_byte(weights, config, data, parts=PARTS):
     """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each token has a long past."""
     half, total = config.context // 2, 0.0
-    windows = [(0, config.context, 0)] + [(a, a + config.context, half) for a in range(half, len(data.ids) - half, half)]
+    windows = [(0, config.context, 0)] + [
+        (a, a + config.context, half) for a in range(half, len(data.ids) - half, half)
+    ]
     for start, end, first in windows:
         logits = forward(data.ids[None, start:end], weights, config, parts)[0, first:]
-        total += cross_entropy(logits, data.targets[start + first:end], ignore_index=IGNORED, reduction="sum").item()
+        total += cross_entropy(
+            logits, data.targets[start + first : end], ignore_index=IGNORED, reduction="sum"
+        ).item()
     return total / data.n_bytes
 
 
 def as_model(weights, config, tokenizer):
     """The trained weights in the course's engine: a model like any other."""
-    return Model(replace(config, stop_ids=(tokenizer.special_tokens[BETWEEN],)), weights, LLAMA_PARTS, tokenizer)
+    return Model(
+        replace(config, stop_ids=(tokenizer.special_tokens[BETWEEN],)),
+        weights,
+        LLAMA_PARTS,
+        tokenizer,
+    )
 
 
 def initial_loss():

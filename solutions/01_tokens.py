@@ -35,14 +35,17 @@ model = pretrained.load("smollm2")
 def show_next(prompt, n=5):
     """The prompt's ids, and the n likeliest next tokens."""
     ids = model.tokenizer.encode(prompt)
-    logits = model(ids)[0, -1]                                      # one number for each of the 49,152 tokens
+    logits = model(ids)[0, -1]  # one number for each of the 49,152 tokens
     print(f"{prompt!r} is {ids}\n\n    id  next token     probability")
     for token_id, text, probability in top_tokens(model, logits, n):
         print(f"{token_id:6d}  {text!r:<14} {probability:.3f}")
 
 
 show_next("The capital of France is")
-print("\nThe capital of France is" + complete(model, "The capital of France is", max_new_tokens=2))
+print(
+    "\nThe capital of France is"
+    + complete(model, "The capital of France is", max_new_tokens=2)
+)
 
 # %% [markdown]
 # ## 1.1 A function from ids to probabilities
@@ -95,7 +98,9 @@ for ability, prompt in prompts.items():
 
 # %%
 for text in ["a", "é", "語", "🙂", "Hi é"]:
-    print(f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: {list(text.encode('utf-8'))}")
+    print(
+        f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: {list(text.encode('utf-8'))}"
+    )
 
 # %% [markdown]
 # English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some emoji are several characters in a row). An *id* below 256 shall mean that byte. All further ids
@@ -132,6 +137,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # A `Counter` is a dictionary, and dictionaries keep the order of first insertion: `list(Counter(...).items())`.
 # </details>
 
+
 # %% solution count_pairs off=["llmlib.tokens.count_pairs"]
 def count_pairs(ids):
     """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first appearance."""
@@ -145,25 +151,61 @@ import random
 
 from llmlib.course import check
 
-check.that(count_pairs([1, 2]) is not None, "count_pairs gave back None: is there a return?")
-check.that(type(count_pairs([1, 2])) is list, "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one")
-check.equal(count_pairs([1, 2, 3]), [((1, 2), 1), ((2, 3), 1)], "three ids have two pairs of neighbours: nothing stands right of the last id")
-check.equal(count_pairs([97, 97, 97, 98]), [((97, 97), 2), ((97, 98), 1)], 'pairs overlap: "aaab" holds (a, a) twice, once from each of the first two a')
-check.equal(count_pairs([1, 2, 1]), [((1, 2), 1), ((2, 1), 1)], "(1, 2) and (2, 1) are different pairs: keep the left id on the left")
-check.equal(count_pairs([5, 6, 1, 2, 1, 2]), [((5, 6), 1), ((6, 1), 1), ((1, 2), 2), ((2, 1), 1)],
-            "list the pairs in the order in which they first appear, not by size or by count")
+check.that(
+    count_pairs([1, 2]) is not None, "count_pairs gave back None: is there a return?"
+)
+check.that(
+    type(count_pairs([1, 2])) is list,
+    "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one",
+)
+check.equal(
+    count_pairs([1, 2, 3]),
+    [((1, 2), 1), ((2, 3), 1)],
+    "three ids have two pairs of neighbours: nothing stands right of the last id",
+)
+check.equal(
+    count_pairs([97, 97, 97, 98]),
+    [((97, 97), 2), ((97, 98), 1)],
+    'pairs overlap: "aaab" holds (a, a) twice, once from each of the first two a',
+)
+check.equal(
+    count_pairs([1, 2, 1]),
+    [((1, 2), 1), ((2, 1), 1)],
+    "(1, 2) and (2, 1) are different pairs: keep the left id on the left",
+)
+check.equal(
+    count_pairs([5, 6, 1, 2, 1, 2]),
+    [((5, 6), 1), ((6, 1), 1), ((1, 2), 2), ((2, 1), 1)],
+    "list the pairs in the order in which they first appear, not by size or by count",
+)
 check.equal(count_pairs([]), [], "an empty list has no pairs: the answer is []")
 check.equal(count_pairs([7]), [], "a single id has no neighbour: the answer is []")
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(11)
 for _ in range(30):
-    _ids = [_rng.choice([0, 1, 2, 255, 300, 50000]) for _ in range(_rng.randrange(2, 40))]
+    _ids = [
+        _rng.choice([0, 1, 2, 255, 300, 50000]) for _ in range(_rng.randrange(2, 40))
+    ]
     _got = count_pairs(_ids)
-    check.equal(sum(n for _, n in _got), len(_ids) - 1, "n ids have n - 1 pairs of neighbours, overlapping ones included")
-    _starts = [next(i for i in range(len(_ids) - 1) if (_ids[i], _ids[i + 1]) == pair) for pair, _ in _got]
-    check.that(_starts == sorted(set(_starts)), "list each pair once, in the order in which they first appear")
+    check.equal(
+        sum(n for _, n in _got),
+        len(_ids) - 1,
+        "n ids have n - 1 pairs of neighbours, overlapping ones included",
+    )
+    _starts = [
+        next(i for i in range(len(_ids) - 1) if (_ids[i], _ids[i + 1]) == pair)
+        for pair, _ in _got
+    ]
+    check.that(
+        _starts == sorted(set(_starts)),
+        "list each pair once, in the order in which they first appear",
+    )
     for (_a, _b), _n in _got:
-        check.equal(_n, sum(_ids[i:i + 2] == [_a, _b] for i in range(len(_ids))), "count every place where the pair stands")
+        check.equal(
+            _n,
+            sum(_ids[i : i + 2] == [_a, _b] for i in range(len(_ids))),
+            "count every place where the pair stands",
+        )
 ### END HIDDEN TESTS
 
 # %%
@@ -203,6 +245,7 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # `(ids[i], ids[i + 1]) == pair`, since a list never equals a tuple.
 # </details>
 
+
 # %% solution merge off=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
     """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1], (1, 1), 9) is [9, 1]."""
@@ -225,18 +268,53 @@ import random
 from llmlib.course import check
 
 _got = merge([1, 2, 3], (1, 2), 9)
-check.that(_got != [1, 2, 3], "nothing was merged: compare (ids[i], ids[i + 1]) with the pair; a list never equals a tuple")
-check.that(_got != [9, 2, 3], "the second half of the pair is still there: after a merge go on by two positions")
-check.that(_got != [9], "the last id is lost: when no pair is left, the ids that remain are kept as they are")
+check.that(
+    _got != [1, 2, 3],
+    "nothing was merged: compare (ids[i], ids[i + 1]) with the pair; a list never equals a tuple",
+)
+check.that(
+    _got != [9, 2, 3],
+    "the second half of the pair is still there: after a merge go on by two positions",
+)
+check.that(
+    _got != [9],
+    "the last id is lost: when no pair is left, the ids that remain are kept as they are",
+)
 check.equal(_got, [9, 3], "(1, 2) becomes the one id 9, and 3 stays")
-check.equal(merge([1, 1, 1], (1, 1), 9), [9, 1], "merge from left to right: in [1, 1, 1] the first two 1s are the pair, the third is left over")
-check.equal(merge([1, 2, 5, 1, 2], (1, 2), 9), [9, 5, 9], "replace every occurrence of the pair, not only the first")
-check.equal(merge([2, 1, 3], (1, 2), 9), [2, 1, 3], "the order matters: (2, 1) is not the pair (1, 2)")
-check.equal(merge([1, 3, 2], (1, 2), 9), [1, 3, 2], "only neighbours are a pair: in [1, 3, 2] a 3 stands between 1 and 2")
-check.equal(merge([1, 12, 3], (11, 2), 9), [1, 12, 3], "ids are whole numbers, not digits: 1, 12 is not 11, 2")
-check.equal(merge([400, 65], (400, 65), 401), [401], "ids are not bytes: they go far beyond 255")
+check.equal(
+    merge([1, 1, 1], (1, 1), 9),
+    [9, 1],
+    "merge from left to right: in [1, 1, 1] the first two 1s are the pair, the third is left over",
+)
+check.equal(
+    merge([1, 2, 5, 1, 2], (1, 2), 9),
+    [9, 5, 9],
+    "replace every occurrence of the pair, not only the first",
+)
+check.equal(
+    merge([2, 1, 3], (1, 2), 9),
+    [2, 1, 3],
+    "the order matters: (2, 1) is not the pair (1, 2)",
+)
+check.equal(
+    merge([1, 3, 2], (1, 2), 9),
+    [1, 3, 2],
+    "only neighbours are a pair: in [1, 3, 2] a 3 stands between 1 and 2",
+)
+check.equal(
+    merge([1, 12, 3], (11, 2), 9),
+    [1, 12, 3],
+    "ids are whole numbers, not digits: 1, 12 is not 11, 2",
+)
+check.equal(
+    merge([400, 65], (400, 65), 401), [401], "ids are not bytes: they go far beyond 255"
+)
 check.equal(merge([3, 1, 2], (1, 2), 9), [3, 9], "the pair may stand at the very end")
-check.equal(merge([1, 1, 1, 1], (1, 1), 9), [9, 9], "[1, 1, 1, 1] holds the pair twice without overlap: [9, 9]")
+check.equal(
+    merge([1, 1, 1, 1], (1, 1), 9),
+    [9, 9],
+    "[1, 1, 1, 1] holds the pair twice without overlap: [9, 9]",
+)
 check.equal(merge([], (1, 2), 9), [], "an empty list stays empty")
 check.equal(merge([1], (1, 2), 9), [1], "a single id is no pair: it stays")
 ### BEGIN HIDDEN TESTS
@@ -246,10 +324,20 @@ for _ in range(40):
     _ids = [_rng.randrange(3) for _ in range(_rng.randrange(0, 30))]
     _got = merge(_ids, _pair, 300)
     _back = [i for token in _got for i in (_pair if token == 300 else [token])]
-    check.equal(_back, _ids, "taking the merge back gives the ids as they were: nothing is lost, doubled or moved")
-    check.that(_pair not in list(zip(_got, _got[1:])), "the pair is still there: replace every occurrence")
+    check.equal(
+        _back,
+        _ids,
+        "taking the merge back gives the ids as they were: nothing is lost, doubled or moved",
+    )
+    check.that(
+        _pair not in list(zip(_got, _got[1:])),
+        "the pair is still there: replace every occurrence",
+    )
     if _pair[0] == _pair[1]:  # in a run of equal ids, only the last can be left over
-        check.that((_pair[0], 300) not in list(zip(_got, _got[1:])), "merge from left to right: the one left over stands at the end of its run")
+        check.that(
+            (_pair[0], 300) not in list(zip(_got, _got[1:])),
+            "merge from left to right: the one left over stands at the end of its run",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -280,16 +368,19 @@ print(split("Hello, world! It's 2 dogs' 10 bones."))
 # **Ties.** Several pairs may be equally common, as you saw. Any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the
 # `tokenizers` package, so that your merges can be compared with its own.
 
+
 # %% given commonest
 def commonest(counts):
     """The pair with the highest count among ((a, b), n), .... On a tie the older token wins, as in the `tokenizers` package.
 
     Bytes are oldest, in the order of GPT-2's printable alphabet (letters and signs first, the space later), then merges.
     """
+
     def age(token_id):
         return ord(BYTE_TO_CHAR[token_id]) if token_id < 256 else 256 + token_id
 
     return min(counts, key=lambda item: (-item[1], age(item[0][0]), age(item[0][1])))[0]
+
 
 # %% [markdown]
 # ### Exercise 1.3 · `train_bpe` · ●●● · 20 min
@@ -324,11 +415,12 @@ def commonest(counts):
 # occurs 100 times counts 100 times, and has to be merged only once. This makes training many times faster.
 # </details>
 
+
 # %% solution train_bpe off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
 def train_bpe(text, vocab_size):
     """Merges learned from `text`: a list of id pairs, the i-th of which makes the token 256 + i; fewer if pairs run out."""
     ### BEGIN SOLUTION
-    words = Counter(split(text))                                    # how often each piece occurs
+    words = Counter(split(text))  # how often each piece occurs
     ids = {word: list(word.encode("utf-8")) for word in words}
     merges = []
     while 256 + len(merges) < vocab_size:
@@ -337,7 +429,7 @@ def train_bpe(text, vocab_size):
             for pair, n in count_pairs(ids[word]):
                 counts[pair] += n * times
         if not counts:
-            break                                                   # every piece is a single token by now
+            break  # every piece is a single token by now
         pair = commonest(counts.items())
         ids = {word: merge(ids[word], pair, 256 + len(merges)) for word in words}
         merges.append(pair)
@@ -351,16 +443,47 @@ import random
 from llmlib.course import check, reference_bpe
 from llmlib.tokens import split as _split
 
-check.equal(train_bpe("aaabdaaabac", 256), [], "vocab_size counts the 256 bytes too: at 256 there is nothing to learn")
-check.equal(train_bpe("aaabdaaabac", 257), [(97, 97)], 'the commonest pair of "aaabdaaabac" is (a, a): 97, 97')
-check.equal(train_bpe("éé", 257), [(195, 169)], "start from the UTF-8 bytes of the text, not from its characters: é is 195, 169")
-check.equal(train_bpe("ab", 300), [(97, 98)], 'stop when no pairs are left: "ab" has one merge to give')
+check.equal(
+    train_bpe("aaabdaaabac", 256),
+    [],
+    "vocab_size counts the 256 bytes too: at 256 there is nothing to learn",
+)
+check.equal(
+    train_bpe("aaabdaaabac", 257),
+    [(97, 97)],
+    'the commonest pair of "aaabdaaabac" is (a, a): 97, 97',
+)
+check.equal(
+    train_bpe("éé", 257),
+    [(195, 169)],
+    "start from the UTF-8 bytes of the text, not from its characters: é is 195, 169",
+)
+check.equal(
+    train_bpe("ab", 300),
+    [(97, 98)],
+    'stop when no pairs are left: "ab" has one merge to give',
+)
 check.equal(train_bpe("", 300), [], "an empty text has no pairs: no merges")
-check.equal(train_bpe("cd ab", 257), [(97, 98)], "all pairs occur once here: on a tie let `commonest` decide")
-check.equal(train_bpe("aaabdaaabac", 259), [(97, 97), (97, 98), (256, 257)],
-            "count anew after each merge, and number new tokens from 256 on: the third merge joins 256 and 257")
-check.equal(train_bpe("ab ac ad zz zz zz zz", 257), [(122, 122)], "a piece that occurs four times counts four times")
-check.equal(train_bpe("a b a b a b", 258), [(32, 98), (32, 97)], 'no merge may cross a piece: split gives "a", " b", " a", ..., so (a, space) is never a pair')
+check.equal(
+    train_bpe("cd ab", 257),
+    [(97, 98)],
+    "all pairs occur once here: on a tie let `commonest` decide",
+)
+check.equal(
+    train_bpe("aaabdaaabac", 259),
+    [(97, 97), (97, 98), (256, 257)],
+    "count anew after each merge, and number new tokens from 256 on: the third merge joins 256 and 257",
+)
+check.equal(
+    train_bpe("ab ac ad zz zz zz zz", 257),
+    [(122, 122)],
+    "a piece that occurs four times counts four times",
+)
+check.equal(
+    train_bpe("a b a b a b", 258),
+    [(32, 98), (32, 97)],
+    'no merge may cross a piece: split gives "a", " b", " a", ..., so (a, space) is never a pair',
+)
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(13)
 _stems = ["low", "new", "wide", "tok", "über", "naïve", "猫", "run", "7", "12"]
@@ -368,21 +491,33 @@ _ends = ["", "er", "est", "s", "ing", ",", ".", "en"]
 for _ in range(3):
     _text = " ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(150))
     _merges = train_bpe(_text, 300)
-    check.equal(len(_merges), 300 - 256, "as many merges as there is room for: vocab_size - 256 while pairs are left")
+    check.equal(
+        len(_merges),
+        300 - 256,
+        "as many merges as there is room for: vocab_size - 256 while pairs are left",
+    )
     _words = [list(piece.encode("utf-8")) for piece in _split(_text)]
     for _i, _pair in enumerate(_merges):
         _counts = {}
         for _word in _words:
             for _seen in zip(_word, _word[1:]):
                 _counts[_seen] = _counts.get(_seen, 0) + 1
-        check.equal(_counts.get(tuple(_pair), 0), max(_counts.values()), "each merge takes a pair that is commonest at that moment, counted in all pieces")
+        check.equal(
+            _counts.get(tuple(_pair), 0),
+            max(_counts.values()),
+            "each merge takes a pair that is commonest at that moment, counted in all pieces",
+        )
         for _word in _words:
             _at = 0
             while _at < len(_word) - 1:
-                if tuple(_word[_at:_at + 2]) == tuple(_pair):
-                    _word[_at:_at + 2] = [256 + _i]
+                if tuple(_word[_at : _at + 2]) == tuple(_pair):
+                    _word[_at : _at + 2] = [256 + _i]
                 _at += 1
-    check.equal(_merges, reference_bpe.train(_text, 300)[0], "the same merges as the `tokenizers` package learns, ties decided by `commonest`")
+    check.equal(
+        _merges,
+        reference_bpe.train(_text, 300)[0],
+        "the same merges as the `tokenizers` package learns, ties decided by `commonest`",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -400,7 +535,10 @@ table = [bytes([b]) for b in range(256)]
 for left, right in merges:
     table.append(table[left] + table[right])
 print("first:  ", [token.decode() for token in table[256:276]])
-print("longest:", [token.decode() for token in sorted(table[256:], key=len, reverse=True)[:10]])
+print(
+    "longest:",
+    [token.decode() for token in sorted(table[256:], key=len, reverse=True)[:10]],
+)
 
 # %% [markdown]
 # First frequent pairs, soon syllables, and then whole words with their space. Nobody told it about words.
@@ -411,13 +549,13 @@ print("longest:", [token.decode() for token in sorted(table[256:], key=len, reve
 # **Predict:** how does the number of tokens fall as the vocabulary grows from 256 to 50,256: evenly, quickly and then slowly, in all languages alike?
 
 # %%
-article = {   # Universal Declaration of Human Rights, article 1 (United Nations, 1948)
+article = {  # Universal Declaration of Human Rights, article 1 (United Nations, 1948)
     "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience "
-               "and should act towards one another in a spirit of brotherhood.",
+    "and should act towards one another in a spirit of brotherhood.",
     "German": "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Sie sind mit Vernunft und Gewissen begabt und "
-              "sollen einander im Geist der Brüderlichkeit begegnen.",
+    "sollen einander im Geist der Brüderlichkeit begegnen.",
     "Russian": "Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены разумом и совестью и должны "
-               "поступать в отношении друг друга в духе братства.",
+    "поступать в отношении друг друга в духе братства.",
     "Chinese": "人人生而自由,在尊严和权利上一律平等。他们赋有理性和良心,并应以兄弟关系的精神相对待。",
 }
 program = """def mean(numbers):
@@ -430,21 +568,31 @@ texts = article | {"Python": program}
 
 # %%
 from llmlib.plots import show
-from llmlib.plots.tokens import bytes_per_token, coloured_tokens, vocabulary_against_length
+from llmlib.plots.tokens import (
+    bytes_per_token,
+    coloured_tokens,
+    vocabulary_against_length,
+)
 
 gpt2 = Tokenizer.gpt2()
 sizes = [256, 512, 1024, 2048, 4096, 8192, 16384, 50256]
 curves = {label: [] for label in texts}
 for size in sizes:
-    tokenizer = Tokenizer(gpt2.merges[:size - 256])
+    tokenizer = Tokenizer(gpt2.merges[: size - 256])
     for label, text in texts.items():
-        curves[label].append(1000 * len(tokenizer.encode(text)) / len(text.encode("utf-8")))
-show(vocabulary_against_length(sizes, curves),
-     alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English falls below 500 "
-         "with the first 256 merges and then ever more slowly; German and Python lie above it; Russian and Chinese stay at 1,000 "
-         "until beyond 8,000 tokens.")
+        curves[label].append(
+            1000 * len(tokenizer.encode(text)) / len(text.encode("utf-8"))
+        )
+show(
+    vocabulary_against_length(sizes, curves),
+    alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English falls below 500 "
+    "with the first 256 merges and then ever more slowly; German and Python lie above it; Russian and Chinese stay at 1,000 "
+    "until beyond 8,000 tokens.",
+)
 for label in texts:
-    print(f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per 1,000 bytes")
+    print(
+        f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per 1,000 bytes"
+    )
 
 # %% [markdown]
 # In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese thousands of merges change
@@ -454,7 +602,9 @@ for label in texts:
 # %%
 config = model.config
 share = config.vocab_size * config.d_model / 134_515_008
-print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {config.vocab_size * config.d_model:,}, {share:.0%} of the whole model")
+print(
+    f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {config.vocab_size * config.d_model:,}, {share:.0%} of the whole model"
+)
 
 # %% [markdown]
 # ## 1.5 Encoding
@@ -492,6 +642,7 @@ print(f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {conf
 # otherwise `merge(ids, pair, 256 + rank[pair])`.
 # </details>
 
+
 # %% solution encode off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode(text, merges):
     """Ids of `text`: its bytes, merged piece by piece in the order in which the merges were learned."""
@@ -503,7 +654,7 @@ def encode(text, merges):
         while len(ids) > 1:
             pair = min(zip(ids, ids[1:]), key=lambda pair: rank.get(pair, len(rank)))
             if pair not in rank:
-                break                                               # no neighbours left that training ever merged
+                break  # no neighbours left that training ever merged
             ids = merge(ids, pair, 256 + rank[pair])
         encoded += ids
     return encoded
@@ -515,24 +666,59 @@ import random
 
 from llmlib.course import check, reference_bpe
 
-check.equal(encode("Hi", []), [72, 105], "without merges the ids are the bytes of the text")
-check.equal(encode("é", []), [195, 169], "start from the UTF-8 bytes, not from characters: é is the two bytes 195, 169")
-check.equal(encode("ab", [(97, 98)]), [256], "(97, 98) is the first merge, so it makes the id 256")
-check.equal(encode("aaab", [(97, 97), (97, 98), (256, 257)]), [258], "go on until nothing can be merged: aaab becomes 256, 257 and then 258")
-check.equal(encode("abc", [(98, 99), (97, 98), (257, 99)]), [97, 256],
-            "merge the pair that was learned first, (b, c), not the leftmost pair, nor the longest token that fits")
-check.equal(encode("aaa", [(97, 97)]), [256, 97], "merge from left to right: the first two a are the pair")
-check.equal(encode("ab ab", [(97, 98)]), [256, 32, 256], "encode every piece of the text, and merge in each")
-check.equal(encode("a b", [(97, 32)]), [97, 32, 98], 'no merge may cross a piece: split gives "a" and " b"')
+check.equal(
+    encode("Hi", []), [72, 105], "without merges the ids are the bytes of the text"
+)
+check.equal(
+    encode("é", []),
+    [195, 169],
+    "start from the UTF-8 bytes, not from characters: é is the two bytes 195, 169",
+)
+check.equal(
+    encode("ab", [(97, 98)]),
+    [256],
+    "(97, 98) is the first merge, so it makes the id 256",
+)
+check.equal(
+    encode("aaab", [(97, 97), (97, 98), (256, 257)]),
+    [258],
+    "go on until nothing can be merged: aaab becomes 256, 257 and then 258",
+)
+check.equal(
+    encode("abc", [(98, 99), (97, 98), (257, 99)]),
+    [97, 256],
+    "merge the pair that was learned first, (b, c), not the leftmost pair, nor the longest token that fits",
+)
+check.equal(
+    encode("aaa", [(97, 97)]),
+    [256, 97],
+    "merge from left to right: the first two a are the pair",
+)
+check.equal(
+    encode("ab ab", [(97, 98)]),
+    [256, 32, 256],
+    "encode every piece of the text, and merge in each",
+)
+check.equal(
+    encode("a b", [(97, 32)]),
+    [97, 32, 98],
+    'no merge may cross a piece: split gives "a" and " b"',
+)
 check.equal(encode("", [(97, 98)]), [], "an empty text has no ids")
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(14)
 _stems = ["token", "merge", "byte", "straße", "číslo", "語", "🙂", "42", "don't"]
 _ends = ["", "s", "d", "ize", "izer", "!", "...", "\n"]
 for _ in range(3):
-    _merges, _reference = reference_bpe.train(" ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(200)), 310)
+    _merges, _reference = reference_bpe.train(
+        " ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(200)), 310
+    )
     _text = "  ".join(_rng.choice(_stems) + _rng.choice(_ends) for _ in range(40))
-    check.equal(encode(_text, _merges), _reference(_text), "the same ids as the `tokenizers` package: by age of the merges, piece by piece")
+    check.equal(
+        encode(_text, _merges),
+        _reference(_text),
+        "the same ids as the `tokenizers` package: by age of the merges, piece by piece",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -540,7 +726,12 @@ for _ in range(3):
 # only part of a character is shown as its bytes, in hex.
 
 # %%
-coloured_tokens([(label, [gpt2.token_bytes(i) for i in gpt2.encode(text)]) for label, text in texts.items()])
+coloured_tokens(
+    [
+        (label, [gpt2.token_bytes(i) for i in gpt2.encode(text)])
+        for label, text in texts.items()
+    ]
+)
 
 # %% [markdown]
 # Nearly every English word is one token, with the space in front. German falls into syllables, Russian into letters and halves of
@@ -551,8 +742,15 @@ coloured_tokens([(label, [gpt2.token_bytes(i) for i in gpt2.encode(text)]) for l
 
 # %%
 mine = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
-coloured_tokens([("GPT-2", [gpt2.token_bytes(i) for i in gpt2.encode(mine)]),
-                 ("SmolLM2", [model.tokenizer.token_bytes(i) for i in model.tokenizer.encode(mine)])])
+coloured_tokens(
+    [
+        ("GPT-2", [gpt2.token_bytes(i) for i in gpt2.encode(mine)]),
+        (
+            "SmolLM2",
+            [model.tokenizer.token_bytes(i) for i in model.tokenizer.encode(mine)],
+        ),
+    ]
+)
 
 # %% [markdown]
 # SmolLM2 sets every digit apart before anything else, so that all numbers are cut alike. GPT-2 has tokens for some numbers and not for others.
@@ -561,6 +759,7 @@ coloured_tokens([("GPT-2", [gpt2.token_bytes(i) for i in gpt2.encode(mine)]),
 #
 # Back from ids to text. `vocabulary` spells out what each id stands for.
 
+
 # %% given vocabulary
 def vocabulary(merges):
     """The bytes of every token, a list of 256 + len(merges) bytes objects: vocabulary(merges)[i] are the bytes of id i."""
@@ -568,6 +767,7 @@ def vocabulary(merges):
     for left, right in merges:
         table.append(table[left] + table[right])
     return table
+
 
 # %% [markdown]
 # ### Exercise 1.5 · `decode` · ●○○ · 5 min
@@ -590,6 +790,7 @@ def vocabulary(merges):
 # `b"".join(...)` joins bytes; `bytes.decode` takes an argument `errors` that says what to do with invalid bytes.
 # </details>
 
+
 # %% solution decode off=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def decode(ids, merges):
     """Text of `ids`; bytes that are not UTF-8 become the replacement character."""
@@ -605,10 +806,26 @@ import random
 from llmlib.course import check
 
 check.equal(decode([72, 105], []), "Hi", "72 and 105 are the bytes of H and i")
-check.equal(decode([256], [(97, 98)]), "ab", "the token 256 spells its left part, then its right part")
-check.equal(decode([258, 99], [(97, 97), (97, 98), (256, 257)]), "aaabc", "a token may be made of tokens that were merged themselves")
-check.equal(decode([195, 169], []), "é", "join the bytes of all tokens first, then decode: a byte alone is not always a character")
-check.equal(decode([65, 0xF0, 0x9F], []), "A\ufffd", "bytes that are no valid UTF-8 become \\ufffd: use errors=\"replace\", and raise nothing")
+check.equal(
+    decode([256], [(97, 98)]),
+    "ab",
+    "the token 256 spells its left part, then its right part",
+)
+check.equal(
+    decode([258, 99], [(97, 97), (97, 98), (256, 257)]),
+    "aaabc",
+    "a token may be made of tokens that were merged themselves",
+)
+check.equal(
+    decode([195, 169], []),
+    "é",
+    "join the bytes of all tokens first, then decode: a byte alone is not always a character",
+)
+check.equal(
+    decode([65, 0xF0, 0x9F], []),
+    "A\ufffd",
+    'bytes that are no valid UTF-8 become \\ufffd: use errors="replace", and raise nothing',
+)
 check.equal(decode([], []), "", "no ids, no text")
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(15)
@@ -620,9 +837,28 @@ for _ in range(20):
         _table.append(_table[_left] + _table[_right])
     _ids = [_rng.randrange(len(_table)) for _ in range(12)]
     _want = b"".join(_table[i] for i in _ids).decode("utf-8", errors="replace")
-    check.equal(decode(_ids, _merges), _want, "the bytes of all tokens in order, decoded as a whole, invalid ones as \\ufffd")
-    _text = "".join(chr(_rng.choice([_rng.randrange(32, 127), _rng.randrange(0x3B1, 0x3C9), _rng.randrange(0x1F600, 0x1F640)])) for _ in range(20))
-    check.equal(decode(list(_text.encode("utf-8")), _merges), _text, "a character may be spread over several tokens: join before decoding")
+    check.equal(
+        decode(_ids, _merges),
+        _want,
+        "the bytes of all tokens in order, decoded as a whole, invalid ones as \\ufffd",
+    )
+    _text = "".join(
+        chr(
+            _rng.choice(
+                [
+                    _rng.randrange(32, 127),
+                    _rng.randrange(0x3B1, 0x3C9),
+                    _rng.randrange(0x1F600, 0x1F640),
+                ]
+            )
+        )
+        for _ in range(20)
+    )
+    check.equal(
+        decode(list(_text.encode("utf-8")), _merges),
+        _text,
+        "a character may be spread over several tokens: join before decoding",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -636,7 +872,10 @@ ours = {number: i for i, number in enumerate(gpt2_numbers)}
 for claimed in [[464, 2003, 286, 7590, 318], [2061, 318, 4572, 4673, 30]]:
     print(claimed, "->", repr(decode([ours[i] for i in claimed], gpt2_merges)))
 print("' AI' is", gpt2.encode(" AI"))
-print("GPT-2's second list, read by SmolLM2:", repr(model.tokenizer.decode([2061, 318, 4572, 4673, 30])))
+print(
+    "GPT-2's second list, read by SmolLM2:",
+    repr(model.tokenizer.decode([2061, 318, 4572, 4673, 30])),
+)
 
 # %% [markdown]
 # One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the
@@ -678,6 +917,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # Python has such a decoder: `codecs.getincrementaldecoder("utf-8")(errors="replace")`. Its `decode(bytes)` keeps what is unfinished for the next call.
 # </details>
 
+
 # %% solution stream_decode off=["llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
     """The text that each id completes: a list of strings, one per id, empty while a character is unfinished."""
@@ -693,23 +933,68 @@ import random
 
 from llmlib.course import check
 
-check.equal(stream_decode([72, 105], []), ["H", "i"], "one string for each id, holding only what is new")
+check.equal(
+    stream_decode([72, 105], []),
+    ["H", "i"],
+    "one string for each id, holding only what is new",
+)
 _got = stream_decode([195, 169], [])
-check.that("\ufffd" not in "".join(_got), "half a character was shown as \\ufffd: keep unfinished bytes until the rest has come")
-check.equal(_got, ["", "é"], "é is whole when its second byte has come: first an empty string, then é")
-check.equal(stream_decode([195, 169, 240, 159, 153, 130], []), ["", "é", "", "", "", "🙂"], "an emoji has four bytes: three empty strings, then the emoji")
-check.equal(stream_decode([256, 169], [(97, 195)]), ["a", "é"], "show what is whole at once: the token 256 is an a and the first byte of é, so show the a")
-check.equal("".join(stream_decode([0xFF, 65, 66], [])), "\ufffdAB", "the byte 255 can never become a character: it turns into \\ufffd, and the text goes on")
-check.equal(stream_decode([65, 0xF0, 0x9F], []), ["A", "", ""], "bytes left unfinished at the end are dropped: an empty string for each")
-check.equal(stream_decode([72], []), ["H"], "start afresh in each call: bytes kept in an earlier call must not come back")
+check.that(
+    "\ufffd" not in "".join(_got),
+    "half a character was shown as \\ufffd: keep unfinished bytes until the rest has come",
+)
+check.equal(
+    _got,
+    ["", "é"],
+    "é is whole when its second byte has come: first an empty string, then é",
+)
+check.equal(
+    stream_decode([195, 169, 240, 159, 153, 130], []),
+    ["", "é", "", "", "", "🙂"],
+    "an emoji has four bytes: three empty strings, then the emoji",
+)
+check.equal(
+    stream_decode([256, 169], [(97, 195)]),
+    ["a", "é"],
+    "show what is whole at once: the token 256 is an a and the first byte of é, so show the a",
+)
+check.equal(
+    "".join(stream_decode([0xFF, 65, 66], [])),
+    "\ufffdAB",
+    "the byte 255 can never become a character: it turns into \\ufffd, and the text goes on",
+)
+check.equal(
+    stream_decode([65, 0xF0, 0x9F], []),
+    ["A", "", ""],
+    "bytes left unfinished at the end are dropped: an empty string for each",
+)
+check.equal(
+    stream_decode([72], []),
+    ["H"],
+    "start afresh in each call: bytes kept in an earlier call must not come back",
+)
 check.equal(stream_decode([], []), [], "no ids, no strings")
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(16)
 for _ in range(20):
-    _text = "".join(chr(_rng.choice([_rng.randrange(97, 123), _rng.randrange(0x430, 0x450), _rng.randrange(0x4E00, 0x9000), _rng.randrange(0x1F600, 0x1F640)])) for _ in range(12))
+    _text = "".join(
+        chr(
+            _rng.choice(
+                [
+                    _rng.randrange(97, 123),
+                    _rng.randrange(0x430, 0x450),
+                    _rng.randrange(0x4E00, 0x9000),
+                    _rng.randrange(0x1F600, 0x1F640),
+                ]
+            )
+        )
+        for _ in range(12)
+    )
     _bytes = _text.encode("utf-8")
     _ids, _merges, _at = [], [], 0
-    while _at < len(_bytes):  # tokens of one or two bytes, cut without regard to characters
+    while _at < len(
+        _bytes
+    ):  # tokens of one or two bytes, cut without regard to characters
         if _rng.random() < 0.5 and _at + 1 < len(_bytes):
             _merges.append((_bytes[_at], _bytes[_at + 1]))
             _ids.append(255 + len(_merges))
@@ -719,11 +1004,17 @@ for _ in range(20):
             _at += 1
     _got = stream_decode(_ids, _merges)
     check.equal(len(_got), len(_ids), "one string for each id")
-    check.equal("".join(_got), _text, "joined, the strings are the text, without one \\ufffd")
+    check.equal(
+        "".join(_got), _text, "joined, the strings are the text, without one \\ufffd"
+    )
     _sizes = [2 if i > 255 else 1 for i in _ids]
     for _n in range(1, len(_ids) + 1):
-        _whole = _bytes[:sum(_sizes[:_n])].decode("utf-8", errors="ignore")
-        check.equal("".join(_got[:_n]), _whole, "after each id, all characters that are whole by then have been shown, and no part of another")
+        _whole = _bytes[: sum(_sizes[:_n])].decode("utf-8", errors="ignore")
+        check.equal(
+            "".join(_got[:_n]),
+            _whole,
+            "after each id, all characters that are whole by then have been shown, and no part of another",
+        )
 ### END HIDDEN TESTS
 
 # %%
@@ -735,9 +1026,16 @@ print(stream_decode([ours[i] for i in ids], gpt2_merges))
 # **"A token is about four characters."** Everyone says so. Predict where it holds, then measure: characters per token first.
 
 # %%
-samples = {"Hello, world!": "Hello, world!", "English prose": prose, "Python": program,
-           "German": article["German"], "Russian": article["Russian"], "Chinese": article["Chinese"],
-           "Emoji": "🙂🎉🌍🐢🚲🧡", "Digits": "3141592653589793238462643383"}
+samples = {
+    "Hello, world!": "Hello, world!",
+    "English prose": prose,
+    "Python": program,
+    "German": article["German"],
+    "Russian": article["Russian"],
+    "Chinese": article["Chinese"],
+    "Emoji": "🙂🎉🌍🐢🚲🧡",
+    "Digits": "3141592653589793238462643383",
+}
 print("text             characters  tokens  characters per token (GPT-2)")
 for label, text in samples.items():
     n = len(gpt2.encode(text))
@@ -748,17 +1046,44 @@ for label, text in samples.items():
 # measure across scripts, though, since some carry more than others. Bytes are fairer. Predict the order of the bars.
 
 # %%
-samples["French"] = ("Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont doués de raison et de conscience et "
-                     "doivent agir les uns envers les autres dans un esprit de fraternité.")
-samples["Arabic"] = ("يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلًا وضميرًا "
-                     "وعليهم أن يعامل بعضهم بعضًا بروح الإخاء.")
-samples["Hindi"] = "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।"
-order = ["English prose", "Python", "French", "German", "Russian", "Arabic", "Chinese", "Hindi", "Emoji", "Digits"]
-rows = [(label, *(len(samples[label].encode("utf-8")) / len(tokenizer.encode(samples[label])) for tokenizer in (gpt2, model.tokenizer)))
-        for label in order]
-show(bytes_per_token(rows),
-     alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose leads with 4.4 in both, "
-         "then French with 3.1; Chinese and emoji have about 1.5. SmolLM2 is ahead on Python, Russian and Hindi, and has one byte per digit.")
+samples["French"] = (
+    "Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont doués de raison et de conscience et "
+    "doivent agir les uns envers les autres dans un esprit de fraternité."
+)
+samples["Arabic"] = (
+    "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلًا وضميرًا "
+    "وعليهم أن يعامل بعضهم بعضًا بروح الإخاء."
+)
+samples["Hindi"] = (
+    "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।"
+)
+order = [
+    "English prose",
+    "Python",
+    "French",
+    "German",
+    "Russian",
+    "Arabic",
+    "Chinese",
+    "Hindi",
+    "Emoji",
+    "Digits",
+]
+rows = [
+    (
+        label,
+        *(
+            len(samples[label].encode("utf-8")) / len(tokenizer.encode(samples[label]))
+            for tokenizer in (gpt2, model.tokenizer)
+        ),
+    )
+    for label in order
+]
+show(
+    bytes_per_token(rows),
+    alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose leads with 4.4 in both, "
+    "then French with 3.1; Chinese and emoji have about 1.5. SmolLM2 is ahead on Python, Russian and Hindi, and has one byte per digit.",
+)
 
 # %% [markdown]
 # Per byte, English is cheapest in both. SmolLM2's tokenizer does much better than GPT-2's on Python, Russian and Hindi;
@@ -769,7 +1094,10 @@ show(bytes_per_token(rows),
 
 # %%
 for text in ["strawberry", " strawberry", "Strawberry", " STRAWBERRY"]:
-    cuts = [[tokenizer.decode([i]) for i in tokenizer.encode(text)] for tokenizer in (gpt2, model.tokenizer)]
+    cuts = [
+        [tokenizer.decode([i]) for i in tokenizer.encode(text)]
+        for tokenizer in (gpt2, model.tokenizer)
+    ]
     print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
 
 # %% [markdown]
@@ -790,9 +1118,21 @@ for word in ["cat", "banana", "strawberry"]:
 # %%
 examples = 'The letter n occurs 1 time in the word "lemon".\nThe letter t occurs 2 times in the word "kitten".\n'
 digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f", "giraffe"), ("s", "mississippi")]:
-    logits = model(model.tokenizer.encode(examples + f'The letter {letter} occurs in the word "{word}" '))[0, -1]
-    print(f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}")
+for letter, word in [
+    ("r", "strawberry"),
+    ("o", "dog"),
+    ("e", "committee"),
+    ("f", "giraffe"),
+    ("s", "mississippi"),
+]:
+    logits = model(
+        model.tokenizer.encode(
+            examples + f'The letter {letter} occurs in the word "{word}" '
+        )
+    )[0, -1]
+    print(
+        f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}"
+    )
 
 # %% [markdown]
 # "Strawberry" may look right. Read the other lines before you praise the model: it gives the same answer whatever the word, as a stopped
@@ -805,17 +1145,22 @@ for letter, word in [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f"
 # numbering (bytes, then merges by age) and the numbers the model was trained with. SmolLM2's first pattern, which sets digits
 # apart, is applied before your `encode` is called; special tokens such as `<|im_end|>` are left to the real tokenizer.
 
+
 # %% given my_tokenizer
 class MyTokenizer:
     """Your encode, decode and stream_decode, in the ids of another byte-level tokenizer."""
 
     def __init__(self, other):
-        self.merges, self.own_ids = canonical(other)                # plain id -> the other's id
+        self.merges, self.own_ids = canonical(other)  # plain id -> the other's id
         self.plain_ids = {own: plain for plain, own in enumerate(self.own_ids)}
-        self.first_patterns = other.patterns[:-1]                   # what comes before GPT-2's pattern
+        self.first_patterns = other.patterns[:-1]  # what comes before GPT-2's pattern
 
     def encode(self, text):
-        plain = [i for part in split(text, self.first_patterns) for i in encode(part, self.merges)]
+        plain = [
+            i
+            for part in split(text, self.first_patterns)
+            for i in encode(part, self.merges)
+        ]
         return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
 
     def decode(self, ids):
@@ -824,16 +1169,24 @@ class MyTokenizer:
     def stream(self, ids):
         yield from stream_decode([self.plain_ids[i] for i in ids], self.merges)
 
+
 # %%
 from tokenizers import Tokenizer as Reference
 
 reference = Reference.from_file(str(model.folder / "tokenizer.json"))
 mine_gpt2, mine_smollm2 = MyTokenizer(gpt2), MyTokenizer(model.tokenizer)
-for label, text in {"prose": prose[:1500], **texts, "Hindi": samples["Hindi"], "numbers": "In 1948, 48 of 58 states said yes."}.items():
+for label, text in {
+    "prose": prose[:1500],
+    **texts,
+    "Hindi": samples["Hindi"],
+    "numbers": "In 1948, 48 of 58 states said yes.",
+}.items():
     same_gpt2 = mine_gpt2.encode(text) == gpt2.encode(text)
     same_smollm2 = mine_smollm2.encode(text) == reference.encode(text).ids
     back = mine_gpt2.decode(mine_gpt2.encode(text)) == text
-    print(f"{label:<8} {len(text):5d} characters: GPT-2's ids {same_gpt2}, SmolLM2's ids {same_smollm2}, and back {back}")
+    print(
+        f"{label:<8} {len(text):5d} characters: GPT-2's ids {same_gpt2}, SmolLM2's ids {same_smollm2}, and back {back}"
+    )
 
 # %% [markdown]
 # The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the package `transformers`, which the world uses to run
@@ -845,7 +1198,15 @@ from dataclasses import replace
 from llmlib.course.engine_check import same_ids
 
 engine = replace(model, tokenizer=mine_smollm2)
-agreed = same_ids(engine, ["The capital of France is", "def add(a, b):\n    return", "Der Himmel ist heute 🙂"], max_new_tokens=12)
+agreed = same_ids(
+    engine,
+    [
+        "The capital of France is",
+        "def add(a, b):\n    return",
+        "Der Himmel ist heute 🙂",
+    ],
+    max_new_tokens=12,
+)
 
 # %% [markdown]
 # ## Recap

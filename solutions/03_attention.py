@@ -63,6 +63,7 @@ print("without attention:", repr(complete(model.using(mask=only_itself), prompt,
 # Learning goes the same way backwards: the gradient (how much the last output would change if an early input did) is
 # a product of 50 factors. If a step keeps about half, **predict** what is left after 50.
 
+
 # %%
 def gradient_back(make_reader, steps=50, d_model=64, runs=10):
     """Norm of the gradient of the last output's length at the input 0, 1, ... steps back (geometric mean of random readers)."""
@@ -70,7 +71,7 @@ def gradient_back(make_reader, steps=50, d_model=64, runs=10):
     for seed in range(runs):
         torch.manual_seed(seed)
         read = make_reader(d_model)
-        x = torch.randn(1, steps + 1, d_model, requires_grad=True)              # batch seq d_model
+        x = torch.randn(1, steps + 1, d_model, requires_grad=True)  # batch seq d_model
         read(x)[0, -1].norm().backward()
         logs.append(x.grad[0].norm(dim=-1).flip(0).log())
     return torch.stack(logs).mean(0).exp()
@@ -91,12 +92,20 @@ def attention_layer(d_model):
     return lambda x: layer(x, x, x, need_weights=False)[0]
 
 
-curves = {name: gradient_back(make) for name, make in (("RNN", rnn), ("LSTM", lstm), ("attention", attention_layer))}
+curves = {
+    name: gradient_back(make)
+    for name, make in (("RNN", rnn), ("LSTM", lstm), ("attention", attention_layer))
+}
 for name, curve in curves.items():
-    print(f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back {curve[50]:.0e}   "
-          f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}")
-show(plots.gradients(curves), alt="Gradient norm against steps back, log scale. RNN falls in a straight line to about 1e-18 at 50 steps, "
-     "LSTM to about 1e-12, attention stays level near 1e-2.")
+    print(
+        f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back {curve[50]:.0e}   "
+        f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
+    )
+show(
+    plots.gradients(curves),
+    alt="Gradient norm against steps back, log scale. RNN falls in a straight line to about 1e-18 at 50 steps, "
+    "LSTM to about 1e-12, attention stays level near 1e-2.",
+)
 
 # %% [markdown]
 # The RNN keeps less than half of the signal a step: after 50 steps it is lost in the rounding of everything nearer.
@@ -113,9 +122,13 @@ show(plots.gradients(curves), alt="Gradient norm against steps back, log scale. 
 # %%
 d_model = 64
 lengths = [64, 128, 256, 512]
-print("length   multiplications: RNN   attention     steps that must wait for each other: RNN   attention")
+print(
+    "length   multiplications: RNN   attention     steps that must wait for each other: RNN   attention"
+)
 for seq in lengths:
-    print(f"{seq:>6} {2 * seq * d_model**2:>22,} {4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}")
+    print(
+        f"{seq:>6} {2 * seq * d_model**2:>22,} {4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}"
+    )
 
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter
@@ -131,10 +144,18 @@ def milliseconds(read, x, repeats=4):
 
 
 texts = [torch.randn(1, seq, d_model) for seq in lengths]
-curves = {name: [milliseconds(make(d_model), x) for x in texts] for name, make in (("RNN", rnn), ("attention", attention_layer))}
-show(plots.times(lengths, curves), alt="Time of one training step against text length, both axes logarithmic: the RNN's line lies "
-     "above attention's, and the gap narrows as the text grows.")
-print(f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long")
+curves = {
+    name: [milliseconds(make(d_model), x) for x in texts]
+    for name, make in (("RNN", rnn), ("attention", attention_layer))
+}
+show(
+    plots.times(lengths, curves),
+    alt="Time of one training step against text length, both axes logarithmic: the RNN's line lies "
+    "above attention's, and the gap narrows as the text grows.",
+)
+print(
+    f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long"
+)
 
 # %% [markdown]
 # Three to ten times the multiplications, and done sooner, even on a laptop. On a GPU, which is thousands of
@@ -163,18 +184,20 @@ print(f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['atten
 
 # %%
 names = ["the", "cat", "sat"]
-x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])                        # seq d_model: one row a token
+x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])  # seq d_model: one row a token
 w_q = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
 w_k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 w_v = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
-q, k, v = x @ w_q.T, x @ w_k.T, x @ w_v.T                                       # seq head_dim, each
+q, k, v = x @ w_q.T, x @ w_k.T, x @ w_v.T  # seq head_dim, each
 
-scores = q @ k.T                                                                # seq seq: row = who asks, column = who answers
-shares = torch.softmax(scores / math.sqrt(2), dim=-1)                           # each row sums to 1
-outputs = shares @ v                                                            # seq head_dim
+scores = q @ k.T  # seq seq: row = who asks, column = who answers
+shares = torch.softmax(scores / math.sqrt(2), dim=-1)  # each row sums to 1
+outputs = shares @ v  # seq head_dim
 for i, name in enumerate(names):
-    print(f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares {[f'{s:.2f}' for s in shares[i]]}  "
-          f"output {[f'{o:.2f}' for o in outputs[i]]}")
+    print(
+        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares {[f'{s:.2f}' for s in shares[i]]}  "
+        f"output {[f'{o:.2f}' for o in outputs[i]]}"
+    )
 
 # %% [markdown]
 # Take the last line. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
@@ -182,8 +205,11 @@ for i, name in enumerate(names):
 # attention go to "cat", so its output lies near the value of "cat".
 
 # %%
-show(plots.mixtures(v, outputs, names), alt="Three orange squares, the values of the, cat and sat, span a triangle; the three outputs, "
-     "blue dots, lie inside it, the output of sat close to the value of cat.")
+show(
+    plots.mixtures(v, outputs, names),
+    alt="Three orange squares, the values of the, cat and sat, span a triangle; the three outputs, "
+    "blue dots, lie inside it, the output of sat close to the value of cat.",
+)
 
 # %% [markdown]
 # Shares are positive and sum to 1, so an output can never leave the shape that the values span.
@@ -193,7 +219,11 @@ show(plots.mixtures(v, outputs, names), alt="Three orange squares, the values of
 
 # %%
 print("shares times token vectors x:", [f"{o:.2f}" for o in shares[2] @ x])
-print("shares times values W_V x:   ", [f"{o:.2f}" for o in shares[2] @ v], " <- the output")
+print(
+    "shares times values W_V x:   ",
+    [f"{o:.2f}" for o in shares[2] @ v],
+    " <- the output",
+)
 
 # %% [markdown]
 # What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model can look for one
@@ -211,21 +241,34 @@ print("shares times values W_V x:   ", [f"{o:.2f}" for o in shares[2] @ v], " <-
 # %%
 generator = torch.Generator().manual_seed(0)
 head_dims = [4, 16, 64, 256, 1024]
-deviations, largest = {"q·k": [], "q·k / √head_dim": []}, {"q·k": [], "q·k / √head_dim": []}
-print("head_dim   deviation of q·k   after division   largest share: raw   divided   slope p(1-p): raw   divided")
+deviations, largest = (
+    {"q·k": [], "q·k / √head_dim": []},
+    {"q·k": [], "q·k / √head_dim": []},
+)
+print(
+    "head_dim   deviation of q·k   after division   largest share: raw   divided   slope p(1-p): raw   divided"
+)
 for head_dim in head_dims:
-    queries, keys = torch.randn(2000, 1, head_dim, generator=generator), torch.randn(2000, 10, head_dim, generator=generator)
-    raw = (queries @ keys.transpose(-2, -1)).squeeze(1)                         # 2000 queries, 10 scores each
+    queries, keys = (
+        torch.randn(2000, 1, head_dim, generator=generator),
+        torch.randn(2000, 10, head_dim, generator=generator),
+    )
+    raw = (queries @ keys.transpose(-2, -1)).squeeze(1)  # 2000 queries, 10 scores each
     slopes = []
     for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
         top = torch.softmax(s, dim=-1).amax(dim=-1)
         deviations[name].append(s.std().item())
         largest[name].append(top.mean().item())
         slopes.append((top * (1 - top)).mean().item())
-    print(f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} {deviations['q·k / √head_dim'][-1]:>16.2f} "
-          f"{largest['q·k'][-1]:>20.3f} {largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}")
-show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to "
-     "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.32 for divided ones.")
+    print(
+        f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} {deviations['q·k / √head_dim'][-1]:>16.2f} "
+        f"{largest['q·k'][-1]:>20.3f} {largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}"
+    )
+show(
+    plots.scaling(head_dims, deviations, largest),
+    alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to "
+    "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.32 for divided ones.",
+)
 
 # %% [markdown]
 # Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope. What counts is
@@ -275,6 +318,7 @@ show(plots.scaling(head_dims, deviations, largest), alt="Left: the deviation of 
 #
 # </details>
 
+
 # %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
@@ -288,6 +332,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
     ### END SOLUTION
 
+
 # %% test scaled_dot_product_attention points=3
 import math
 
@@ -297,49 +342,117 @@ from llmlib.course import check
 
 _g = torch.Generator().manual_seed(31)
 _q, _k = torch.randn(2, 4, generator=_g), torch.randn(5, 4, generator=_g)
-check.close(scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0)), torch.full((2, 3), 7.0),
-            "if all values are the same, so is each output: return the mixture of values, and take the softmax over the keys (dim=-1), "
-            "so that the shares of one query sum to 1", atol=1e-4)
-_q, _k = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[math.log(3), 0, 0, 0], [0, 0, 0, 0]])
+check.close(
+    scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0)),
+    torch.full((2, 3), 7.0),
+    "if all values are the same, so is each output: return the mixture of values, and take the softmax over the keys (dim=-1), "
+    "so that the shares of one query sum to 1",
+    atol=1e-4,
+)
+_q, _k = (
+    torch.tensor([[2.0, 0, 0, 0]]),
+    torch.tensor([[math.log(3), 0, 0, 0], [0, 0, 0, 0]]),
+)
 _v = torch.tensor([[4.0], [0.0]])
-check.close(scaled_dot_product_attention(_q, _k, _v), torch.tensor([[3.0]]),
-            "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of the number of columns of q", atol=1e-4)
-_heads = (torch.ones(1, 2, 1, 4), torch.tensor([[1.0] * 4, [0.0] * 4]).expand(1, 2, 2, 4), torch.tensor([[1.0], [0.0]]).expand(1, 2, 2, 1))
+check.close(
+    scaled_dot_product_attention(_q, _k, _v),
+    torch.tensor([[3.0]]),
+    "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of the number of columns of q",
+    atol=1e-4,
+)
+_heads = (
+    torch.ones(1, 2, 1, 4),
+    torch.tensor([[1.0] * 4, [0.0] * 4]).expand(1, 2, 2, 4),
+    torch.tensor([[1.0], [0.0]]).expand(1, 2, 2, 1),
+)
 _share = math.exp(2) / (math.exp(2) + 1)
-check.close(scaled_dot_product_attention(*_heads), torch.full((1, 2, 1, 1), _share),
-            "with two heads of 4 columns the scores are still divided by √head_dim = √4, not by √d_model = √8", atol=1e-4)
-check.close(scaled_dot_product_attention(1000 * _q, _k, _v), torch.tensor([[4.0]]),
-            "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts the maximum first")
-_two, _half = torch.zeros(2, 4), torch.eye(2).bool()        # each query may look at one key; read the wrong way round, at the other
-check.close(scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half), torch.tensor([[7.0], [7.0]]),
-            "with a mask the shares that are left must still sum to 1: mask the scores before the softmax, not the shares after it", atol=1e-4)
-_masked = scaled_dot_product_attention(_two, _two - 1, torch.tensor([[1.0], [0.0]]), _half)
-check.that(_masked[0] > 0.01, "query 0 got its value from the key that the mask forbids: True means may look, False means hidden")
-check.close(_masked, torch.tensor([[1.0], [0.0]]),
-            "a forbidden key still gets a share: its score must become -infinity (not 0), so that its share is exactly 0", atol=1e-4)
+check.close(
+    scaled_dot_product_attention(*_heads),
+    torch.full((1, 2, 1, 1), _share),
+    "with two heads of 4 columns the scores are still divided by √head_dim = √4, not by √d_model = √8",
+    atol=1e-4,
+)
+check.close(
+    scaled_dot_product_attention(1000 * _q, _k, _v),
+    torch.tensor([[4.0]]),
+    "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts the maximum first",
+)
+_two, _half = (
+    torch.zeros(2, 4),
+    torch.eye(2).bool(),
+)  # each query may look at one key; read the wrong way round, at the other
+check.close(
+    scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half),
+    torch.tensor([[7.0], [7.0]]),
+    "with a mask the shares that are left must still sum to 1: mask the scores before the softmax, not the shares after it",
+    atol=1e-4,
+)
+_masked = scaled_dot_product_attention(
+    _two, _two - 1, torch.tensor([[1.0], [0.0]]), _half
+)
+check.that(
+    _masked[0] > 0.01,
+    "query 0 got its value from the key that the mask forbids: True means may look, False means hidden",
+)
+check.close(
+    _masked,
+    torch.tensor([[1.0], [0.0]]),
+    "a forbidden key still gets a share: its score must become -infinity (not 0), so that its share is exactly 0",
+    atol=1e-4,
+)
 _q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
 _mask = torch.rand(2, 1, 4, 6, generator=_g) > 0.4
 _mask[..., 0] = True
-check.close(scaled_dot_product_attention(_q, _k, _v, _mask), torch.nn.functional.scaled_dot_product_attention(_q, _k, _v, _mask),
-            "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in the batch, this is not what torch computes", atol=1e-4)
+check.close(
+    scaled_dot_product_attention(_q, _k, _v, _mask),
+    torch.nn.functional.scaled_dot_product_attention(_q, _k, _v, _mask),
+    "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in the batch, this is not what torch computes",
+    atol=1e-4,
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(131)
-for _lead, _n, _m, _d in (((), 3, 7, 5), ((4,), 1, 9, 16), ((2, 5), 6, 6, 10), ((1, 2, 3), 2, 3, 2)):
+for _lead, _n, _m, _d in (
+    ((), 3, 7, 5),
+    ((4,), 1, 9, 16),
+    ((2, 5), 6, 6, 10),
+    ((1, 2, 3), 2, 3, 2),
+):
     _q, _k, _v = (torch.randn(*_lead, n, _d, generator=_g) for n in (_n, _m, _m))
-    check.close(scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)), torch.full_like(_q, 3.0),
-                "if all values are the same, so is each output: the shares of one query sum to 1", atol=1e-4)
-    check.close(scaled_dot_product_attention(_q, _k, _v), torch.nn.functional.scaled_dot_product_attention(_q, _k, _v),
-                f"without a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
-                "is the divisor √head_dim for every head_dim?", atol=1e-4)
+    check.close(
+        scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)),
+        torch.full_like(_q, 3.0),
+        "if all values are the same, so is each output: the shares of one query sum to 1",
+        atol=1e-4,
+    )
+    check.close(
+        scaled_dot_product_attention(_q, _k, _v),
+        torch.nn.functional.scaled_dot_product_attention(_q, _k, _v),
+        f"without a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
+        "is the divisor √head_dim for every head_dim?",
+        atol=1e-4,
+    )
     _mask = torch.rand(_n, _m, generator=_g) > 0.5
     _mask[:, 1] = True
-    check.close(scaled_dot_product_attention(5 * _q, _k, _v, _mask), torch.nn.functional.scaled_dot_product_attention(5 * _q, _k, _v, _mask),
-                f"with a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
-                "forbidden scores become -infinity before the softmax", atol=1e-4)
+    check.close(
+        scaled_dot_product_attention(5 * _q, _k, _v, _mask),
+        torch.nn.functional.scaled_dot_product_attention(5 * _q, _k, _v, _mask),
+        f"with a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
+        "forbidden scores become -infinity before the softmax",
+        atol=1e-4,
+    )
 _low = torch.tensor([[-20.0], [-20.0], [0.0]]).repeat(1, 4)
-check.close(scaled_dot_product_attention(torch.ones(1, 4), _low, torch.tensor([[1.0], [1.0], [9.0]]), torch.tensor([[True, True, False]])),
-            torch.tensor([[1.0]]), "however low the scores of the keys that may be seen, a forbidden key gets nothing: its score must become "
-            "-infinity, not just a low number", atol=1e-4)
+check.close(
+    scaled_dot_product_attention(
+        torch.ones(1, 4),
+        _low,
+        torch.tensor([[1.0], [1.0], [9.0]]),
+        torch.tensor([[True, True, False]]),
+    ),
+    torch.tensor([[1.0]]),
+    "however low the scores of the keys that may be seen, a forbidden key gets nothing: its score must become "
+    "-infinity, not just a low number",
+    atol=1e-4,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -348,14 +461,21 @@ check.close(scaled_dot_product_attention(torch.ones(1, 4), _low, torch.tensor([[
 # Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
 # by √64. That makes all scores three times too small. **Predict**: does the model break, or does it only get vaguer?
 
+
 # %%
 def divided_by_sqrt_d_model(q, k, v, mask=None):
     return scaled_dot_product_attention(q / math.sqrt(576 / 64), k, v, mask)
 
 
 prompt = "The capital of France is"
-print("yours:              ", repr(complete(model.using(attention=scaled_dot_product_attention), prompt, 8)))
-print("divided by √d_model:", repr(complete(model.using(attention=divided_by_sqrt_d_model), prompt, 8)))
+print(
+    "yours:              ",
+    repr(complete(model.using(attention=scaled_dot_product_attention), prompt, 8)),
+)
+print(
+    "divided by √d_model:",
+    repr(complete(model.using(attention=divided_by_sqrt_d_model), prompt, 8)),
+)
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it every head looks a little at
@@ -376,10 +496,19 @@ print("divided by √d_model:", repr(complete(model.using(attention=divided_by_s
 past = torch.ones(3, 3).tril().bool()
 after = torch.where(past, shares, 0.0)
 before = torch.softmax((scores / math.sqrt(2)).masked_fill(~past, -math.inf), dim=-1)
-hidden = torch.where(past, 0.0, math.nan)                                       # drawn white
-show(plots.grids({"no mask": shares, "after the softmax": after + hidden, "before the softmax": before + hidden}, names),
-     alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the upper triangle is white; masked "
-     "after the softmax, the rows keep their old numbers; masked before, each row sums to 1.")
+hidden = torch.where(past, 0.0, math.nan)  # drawn white
+show(
+    plots.grids(
+        {
+            "no mask": shares,
+            "after the softmax": after + hidden,
+            "before the softmax": before + hidden,
+        },
+        names,
+    ),
+    alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the upper triangle is white; masked "
+    "after the softmax, the rows keep their old numbers; masked before, each row sums to 1.",
+)
 print("row sums, masked after the softmax: ", [f"{s:.2f}" for s in after.sum(-1)])
 print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1)])
 
@@ -419,6 +548,7 @@ print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1
 #
 # </details>
 
+
 # %% solution causal_mask
 def causal_mask(seq, start=0):
     """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start + i: it sees itself and what came before."""
@@ -426,32 +556,69 @@ def causal_mask(seq, start=0):
     return torch.arange(start + seq) <= torch.arange(start, start + seq)[:, None]
     ### END SOLUTION
 
+
 # %% test causal_mask points=1
 import torch
 
 from llmlib.course import check
 
 _mask = causal_mask(3)
-check.that(isinstance(_mask, torch.Tensor) and _mask.dtype == torch.bool,
-           "the mask must be a tensor of True and False (dtype torch.bool): attention decides what a False does to a score")
-check.equal(tuple(_mask.shape), (3, 3), "causal_mask(3) has one row and one column for each of the 3 tokens")
-check.that(_mask[0, 0] or not _mask[0, 2], "the mask is the wrong way round: True means may look, and the first token may look at itself only")
-check.that(not (_mask[0, 2] and not _mask[2, 0]), "the mask is on its side: the row is the token that looks, the column the token it looks at")
-check.that(_mask[1, 1] and _mask[2, 2], "row 1 does not look at position 1: a token may look at itself")
+check.that(
+    isinstance(_mask, torch.Tensor) and _mask.dtype == torch.bool,
+    "the mask must be a tensor of True and False (dtype torch.bool): attention decides what a False does to a score",
+)
+check.equal(
+    tuple(_mask.shape),
+    (3, 3),
+    "causal_mask(3) has one row and one column for each of the 3 tokens",
+)
+check.that(
+    _mask[0, 0] or not _mask[0, 2],
+    "the mask is the wrong way round: True means may look, and the first token may look at itself only",
+)
+check.that(
+    not (_mask[0, 2] and not _mask[2, 0]),
+    "the mask is on its side: the row is the token that looks, the column the token it looks at",
+)
+check.that(
+    _mask[1, 1] and _mask[2, 2],
+    "row 1 does not look at position 1: a token may look at itself",
+)
 check.that(not _mask[0, 1], "row 0 looks at position 1: the mask must hide the future")
-check.equal(_mask, torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(), "a token sees itself and everything before it, and nothing after")
+check.equal(
+    _mask,
+    torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(),
+    "a token sees itself and everything before it, and nothing after",
+)
 _mask = causal_mask(2, start=3)
-check.equal(tuple(_mask.shape), (2, 5), "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so the shape is [seq, start + seq]")
-check.equal(_mask, torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool(),
-            "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row 1 sees position 4 as well")
+check.equal(
+    tuple(_mask.shape),
+    (2, 5),
+    "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so the shape is [seq, start + seq]",
+)
+check.equal(
+    _mask,
+    torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool(),
+    "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row 1 sees position 4 as well",
+)
 ### BEGIN HIDDEN TESTS
 for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
     _mask = causal_mask(_seq, _start)
-    check.equal(tuple(_mask.shape), (_seq, _start + _seq), f"causal_mask({_seq}, start={_start}) has shape [seq, start + seq]")
+    check.equal(
+        tuple(_mask.shape),
+        (_seq, _start + _seq),
+        f"causal_mask({_seq}, start={_start}) has shape [seq, start + seq]",
+    )
     for _i in range(_seq):
         for _j in range(_start + _seq):
-            check.that(_j <= _start + _i or not _mask[_i, _j], f"row {_i} looks at position {_j} (start={_start}): the mask must hide the future")
-            check.that(_j > _start + _i or _mask[_i, _j], f"row {_i} does not look at position {_j} (start={_start}): it must see all of its past and itself")
+            check.that(
+                _j <= _start + _i or not _mask[_i, _j],
+                f"row {_i} looks at position {_j} (start={_start}): the mask must hide the future",
+            )
+            check.that(
+                _j > _start + _i or _mask[_i, _j],
+                f"row {_i} does not look at position {_j} (start={_start}): it must see all of its past and itself",
+            )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -495,6 +662,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # </details>
 
+
 # %% solution looks_ahead
 def looks_ahead(before, after, changed):
     """Which positions saw the future? before and after [seq, head_dim]: outputs with two different inputs at position `changed`.
@@ -505,6 +673,7 @@ def looks_ahead(before, after, changed):
     moved = (after - before).abs().amax(dim=-1) > 1e-5
     return [i for i in range(changed) if moved[i]]
     ### END SOLUTION
+
 
 # %% test looks_ahead points=3
 import numpy
@@ -534,46 +703,109 @@ def _peeked(before, after, changed):
     """What looks_ahead finds, as a list; a tuple and numpy's integers are as good."""
     found = looks_ahead(before, after, changed)
     check.that(found is not None, "looks_ahead gave back None: is there a return?")
-    check.that(type(found) in (list, tuple), "return a list of positions ([] if nobody peeked), not one yes or no")
+    check.that(
+        type(found) in (list, tuple),
+        "return a list of positions ([] if nobody peeked), not one yes or no",
+    )
     return [i.item() if type(i) is numpy.int64 else i for i in found]
 
 
-_hand = torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]), torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]])
+_hand = (
+    torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]),
+    torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]]),
+)
 _found = _peeked(*_hand, 2)
-check.that(2 not in _found, "position 2 is the changed one: its own output may move, only positions before it count")
-check.that(3 not in _found, "position 3 comes after the changed one: it may look back at it, only positions before it count")
-check.equal(_found, [1], "the example by hand: position 1 moved (downwards, by 0.2, in its second column), position 0 did not")
+check.that(
+    2 not in _found,
+    "position 2 is the changed one: its own output may move, only positions before it count",
+)
+check.that(
+    3 not in _found,
+    "position 3 comes after the changed one: it may look back at it, only positions before it count",
+)
+check.equal(
+    _found,
+    [1],
+    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), position 0 did not",
+)
 _still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-check.equal(_peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2), [], "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5")
-check.equal(_peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2), [0],
-            "two columns that move in opposite ways are both movements: do not let them cancel")
-check.equal(_peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2), [1], "a leak may be small: 0.0005 is more than 1e-5")
+check.equal(
+    _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
+    [],
+    "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
+)
+check.equal(
+    _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
+    [0],
+    "two columns that move in opposite ways are both movements: do not let them cancel",
+)
+check.equal(
+    _peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2),
+    [1],
+    "a leak may be small: 0.0005 is more than 1e-5",
+)
 _past = torch.ones(6, 6).tril().bool()
-check.equal(_peeked(*_outputs(6, 4, 1, allowed=_past), 4), [], "an honest attention, changed at position 4: nobody peeked")
-check.equal(_peeked(*_outputs(6, 4, 2), 4), [0, 1, 2, 3], "broken attention A has no mask: all four positions before the changed one peeked")
-check.equal(_peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4), [3],
-            "broken attention B has its mask one column too far: only position 3 sees position 4")
-check.equal(_peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4), [0, 1, 2, 3],
-            "broken attention C masks after the softmax: the future leaks through the denominator of the softmax")
+check.equal(
+    _peeked(*_outputs(6, 4, 1, allowed=_past), 4),
+    [],
+    "an honest attention, changed at position 4: nobody peeked",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 2), 4),
+    [0, 1, 2, 3],
+    "broken attention A has no mask: all four positions before the changed one peeked",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4),
+    [3],
+    "broken attention B has its mask one column too far: only position 3 sees position 4",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4),
+    [0, 1, 2, 3],
+    "broken attention C masks after the softmax: the future leaks through the denominator of the softmax",
+)
 ### BEGIN HIDDEN TESTS
 for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
     _past = torch.ones(_seq, _seq).tril().bool()
     _ahead = torch.ones(_seq, _seq).tril(1).bool()
-    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed), [], "an honest attention: nobody peeked")
-    check.equal(_peeked(*_outputs(_seq, _changed, _seed), _changed), list(range(_changed)), "no mask: every position before the changed one peeked")
-    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed), list(range(_changed))[-1:],
-                "a mask one column too far: only the position right before the changed one peeked")
-    check.equal(_peeked(*_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True), _changed), list(range(_changed)),
-                "masked after the softmax: every position before the changed one peeked, through the denominator")
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed),
+        [],
+        "an honest attention: nobody peeked",
+    )
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed), _changed),
+        list(range(_changed)),
+        "no mask: every position before the changed one peeked",
+    )
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed),
+        list(range(_changed))[-1:],
+        "a mask one column too far: only the position right before the changed one peeked",
+    )
+    check.equal(
+        _peeked(
+            *_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True),
+            _changed,
+        ),
+        list(range(_changed)),
+        "masked after the softmax: every position before the changed one peeked, through the denominator",
+    )
     _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
     _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
-    check.equal(_peeked(_rest, _moved, _changed), list(range(1, _changed, 2)), "a movement downwards in the last column alone is a movement too")
+    check.equal(
+        _peeked(_rest, _moved, _changed),
+        list(range(1, _changed, 2)),
+        "a movement downwards in the last column alone is a movement too",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### Four suspects
 #
 # One of these attentions is honest. Which? Your test knows, without reading their code.
+
 
 # %%
 def suspect_a(q, k, v):
@@ -593,13 +825,17 @@ def suspect_d(q, k, v):
 
 
 generator = torch.Generator().manual_seed(1)
-text, other = torch.randn(2, 6, 8, generator=generator)                         # seq 6, 8 columns: serves as q, k and v
+text, other = torch.randn(
+    2, 6, 8, generator=generator
+)  # seq 6, 8 columns: serves as q, k and v
 for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print(suspect.__name__, end="")
     for changed in (1, 3, 5):
         edited = text.clone()
         edited[changed] = other[changed]
-        peeked = looks_ahead(suspect(text, text, text), suspect(edited, edited, edited), changed)
+        peeked = looks_ahead(
+            suspect(text, text, text), suspect(edited, edited, edited), changed
+        )
         print(f"   change {changed}: {str(peeked):<16}", end="")
     print()
 
@@ -612,9 +848,15 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
 ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat"))
 edited = ids.clone()
 edited[4] = model.tokenizer.encode(" my")[0]
-print("SmolLM2, ' the' changed to ' my' at position 4:", looks_ahead(model(ids)[0], model(edited)[0], 4))
+print(
+    "SmolLM2, ' the' changed to ' my' at position 4:",
+    looks_ahead(model(ids)[0], model(edited)[0], 4),
+)
 blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
-print("the same without its mask:                     ", looks_ahead(blind(ids)[0], blind(edited)[0], 4))
+print(
+    "the same without its mask:                     ",
+    looks_ahead(blind(ids)[0], blind(edited)[0], 4),
+)
 
 # %% [markdown]
 # ## 5 · Heads
@@ -626,8 +868,11 @@ print("the same without its mask:                     ", looks_ahead(blind(ids)[
 # matrix, the output projection $W_O$.
 
 # %%
-show(diagrams.heads(), alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into heads; each head attends alone; "
-     "the results stand side by side and are multiplied by W_O, which gives seq by d_model again.")
+show(
+    diagrams.heads(),
+    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into heads; each head attends alone; "
+    "the results stand side by side and are multiplied by W_O, which gives seq by d_model again.",
+)
 
 # %% [markdown]
 # **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. **Predict** head_dim for that, then ask
@@ -636,10 +881,14 @@ show(diagrams.heads(), alt="x, of shape seq by d_model, is multiplied by W_Q, W_
 # %%
 from transformers import GPT2Config
 
-gpt2 = GPT2Config()                                                             # the defaults are GPT-2 small
+gpt2 = GPT2Config()  # the defaults are GPT-2 small
 print(f"8 heads would be {gpt2.n_embd // 8} columns each")
-print(f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}")
-print(f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of {model.config.head_dim}")
+print(
+    f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}"
+)
+print(
+    f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of {model.config.head_dim}"
+)
 
 # %% [markdown]
 # Twelve heads of 64. The width of a head is 64 or 128 in most models; wider models have more heads.
@@ -671,6 +920,7 @@ print(f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads
 #
 # </details>
 
+
 # %% solution split_heads
 def split_heads(x, n_head):
     """Cut the columns into heads: x [batch, seq, n_head * head_dim] -> [batch, n_head, seq, head_dim]."""
@@ -679,31 +929,67 @@ def split_heads(x, n_head):
     return x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
     ### END SOLUTION
 
+
 # %% test split_heads points=2
 import torch
 
 from llmlib.course import check
 
-_x = torch.arange(24.0).view(1, 2, 12)                      # 1 text, 2 tokens, 3 heads of 4 columns
+_x = torch.arange(24.0).view(1, 2, 12)  # 1 text, 2 tokens, 3 heads of 4 columns
 _heads = split_heads(_x, 3)
 check.that(_heads is not None, "split_heads gave back None: is there a return?")
-check.that(isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
-           "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last step")
-check.that(tuple(_heads.shape) != (1, 4, 2, 3), "n_head is the number of heads (3), not the width of one (4)")
-check.equal(tuple(_heads.shape), (1, 3, 2, 4), "the shape must be [batch, n_head, seq, head_dim]")
-check.that(_heads[0, 0, 1, 0] != 4, "head 0 at position 1 holds columns of position 0: cut the columns of each row first, then swap dimensions; "
-           "one reshape to the final shape mixes up positions")
-check.that(_heads[0, 0, 0, 1] != 3, "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, 2, 3")
-check.equal(_heads, torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1), "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the rest")
+check.that(
+    isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
+    "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last step",
+)
+check.that(
+    tuple(_heads.shape) != (1, 4, 2, 3),
+    "n_head is the number of heads (3), not the width of one (4)",
+)
+check.equal(
+    tuple(_heads.shape),
+    (1, 3, 2, 4),
+    "the shape must be [batch, n_head, seq, head_dim]",
+)
+check.that(
+    _heads[0, 0, 1, 0] != 4,
+    "head 0 at position 1 holds columns of position 0: cut the columns of each row first, then swap dimensions; "
+    "one reshape to the final shape mixes up positions",
+)
+check.that(
+    _heads[0, 0, 0, 1] != 3,
+    "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, 2, 3",
+)
+check.equal(
+    _heads,
+    torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1),
+    "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the rest",
+)
 _x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
-check.equal(split_heads(_x, 2)[2, 1], _x[2, :, 4:], "in a batch of 3 texts, head 1 of text 2 must hold text 2's own last 4 columns")
+check.equal(
+    split_heads(_x, 2)[2, 1],
+    _x[2, :, 4:],
+    "in a batch of 3 texts, head 1 of text 2 must hold text 2's own last 4 columns",
+)
 ### BEGIN HIDDEN TESTS
-for _seed, (_batch, _seq, _n, _d) in enumerate(((1, 1, 1, 2), (2, 7, 3, 4), (4, 3, 5, 2), (2, 6, 6, 3), (3, 4, 4, 1))):
-    _x = torch.randn(_batch, _seq, _n * _d, generator=torch.Generator().manual_seed(_seed))
+for _seed, (_batch, _seq, _n, _d) in enumerate(
+    ((1, 1, 1, 2), (2, 7, 3, 4), (4, 3, 5, 2), (2, 6, 6, 3), (3, 4, 4, 1))
+):
+    _x = torch.randn(
+        _batch, _seq, _n * _d, generator=torch.Generator().manual_seed(_seed)
+    )
     _heads = split_heads(_x, _n)
-    check.equal(tuple(_heads.shape), (_batch, _n, _seq, _d), "the shape must be [batch, n_head, seq, head_dim]")
+    check.equal(
+        tuple(_heads.shape),
+        (_batch, _n, _seq, _d),
+        "the shape must be [batch, n_head, seq, head_dim]",
+    )
     for _h in range(_n):
-        check.equal(_heads[:, _h], _x[:, :, _h * _d:(_h + 1) * _d], f"head {_h} of {_n} must be columns {_h * _d} to {(_h + 1) * _d - 1} of every position")
+        check.equal(
+            _heads[:, _h],
+            _x[:, :, _h * _d : (_h + 1) * _d],
+            f"head {_h} of {_n} must be columns {_h * _d} to {(_h + 1) * _d - 1} of every position",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -728,6 +1014,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(((1, 1, 1, 2), (2, 7, 3, 4), (4, 
 #
 # </details>
 
+
 # %% solution merge_heads
 def merge_heads(x):
     """Put the heads side by side again: x [batch, n_head, seq, head_dim] -> [batch, seq, n_head * head_dim]."""
@@ -735,28 +1022,59 @@ def merge_heads(x):
     return x.transpose(1, 2).flatten(-2)
     ### END SOLUTION
 
+
 # %% test merge_heads points=1
 import torch
 
 from llmlib.course import check
 
-_x = torch.arange(24.0).view(1, 3, 2, 4)                    # 1 text, 3 heads, 2 tokens, 4 columns a head
+_x = torch.arange(24.0).view(1, 3, 2, 4)  # 1 text, 3 heads, 2 tokens, 4 columns a head
 _merged = merge_heads(_x)
 check.that(_merged is not None, "merge_heads gave back None: is there a return?")
-check.that(not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
-           "the heads are set side by side (3 heads of 4 columns make 12), not added up or averaged")
-check.equal(tuple(_merged.shape), (1, 2, 12), "the shape must be [batch, seq, n_head * head_dim]")
-check.that(_merged[0, 0, 4] != 4, "position 0 holds numbers of position 1: swap heads and positions back before you join dimensions")
-check.that(_merged[0, 0, 1] != 8, "the heads are shuffled column by column: first all columns of head 0, then all of head 1")
-check.equal(_merged, torch.cat([_x[:, 0], _x[:, 1], _x[:, 2]], dim=-1), "row 0 must be head 0's row 0, then head 1's, then head 2's")
+check.that(
+    not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
+    "the heads are set side by side (3 heads of 4 columns make 12), not added up or averaged",
+)
+check.equal(
+    tuple(_merged.shape),
+    (1, 2, 12),
+    "the shape must be [batch, seq, n_head * head_dim]",
+)
+check.that(
+    _merged[0, 0, 4] != 4,
+    "position 0 holds numbers of position 1: swap heads and positions back before you join dimensions",
+)
+check.that(
+    _merged[0, 0, 1] != 8,
+    "the heads are shuffled column by column: first all columns of head 0, then all of head 1",
+)
+check.equal(
+    _merged,
+    torch.cat([_x[:, 0], _x[:, 1], _x[:, 2]], dim=-1),
+    "row 0 must be head 0's row 0, then head 1's, then head 2's",
+)
 _x = torch.randn(3, 2, 5, 4, generator=torch.Generator().manual_seed(34))
-check.equal(merge_heads(_x)[2], torch.cat([_x[2, 0], _x[2, 1]], dim=-1), "in a batch of 3 texts, text 2 must be made of its own heads")
+check.equal(
+    merge_heads(_x)[2],
+    torch.cat([_x[2, 0], _x[2, 1]], dim=-1),
+    "in a batch of 3 texts, text 2 must be made of its own heads",
+)
 ### BEGIN HIDDEN TESTS
-for _seed, _shape in enumerate(((1, 1, 1, 3), (2, 3, 7, 4), (4, 5, 3, 2), (2, 4, 4, 4))):
+for _seed, _shape in enumerate(
+    ((1, 1, 1, 3), (2, 3, 7, 4), (4, 5, 3, 2), (2, 4, 4, 4))
+):
     _x = torch.randn(*_shape, generator=torch.Generator().manual_seed(_seed))
     _merged = merge_heads(_x)
-    check.equal(tuple(_merged.shape), (_shape[0], _shape[2], _shape[1] * _shape[3]), "the shape must be [batch, seq, n_head * head_dim]")
-    check.equal(_merged, torch.cat(list(_x.unbind(dim=1)), dim=-1), "the heads must stand side by side, head 0 first, for every text and position")
+    check.equal(
+        tuple(_merged.shape),
+        (_shape[0], _shape[2], _shape[1] * _shape[3]),
+        "the shape must be [batch, seq, n_head * head_dim]",
+    )
+    check.equal(
+        _merged,
+        torch.cat(list(_x.unbind(dim=1)), dim=-1),
+        "the heads must stand side by side, head 0 first, for every text and position",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -765,18 +1083,28 @@ for _seed, _shape in enumerate(((1, 1, 1, 3), (2, 3, 7, 4), (4, 5, 3, 2), (2, 4,
 # Four of your functions make a complete multi-head attention. torch has one ready-made, with its three input matrices
 # stacked into one. They should agree:
 
+
 # %%
 def attention_from_pieces(x, w_q, w_k, w_v, w_o, n_head):
-    q, k, v = (split_heads(x @ w.T, n_head) for w in (w_q, w_k, w_v))           # batch n_head seq head_dim
-    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T
+    q, k, v = (
+        split_heads(x @ w.T, n_head) for w in (w_q, w_k, w_v)
+    )  # batch n_head seq head_dim
+    return (
+        merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1])))
+        @ w_o.T
+    )
 
 
 torch.manual_seed(0)
 theirs = torch.nn.MultiheadAttention(96, 8, bias=False, batch_first=True)
 x = torch.randn(2, 7, 96)
 with torch.no_grad():
-    mine = attention_from_pieces(x, *theirs.in_proj_weight.chunk(3), theirs.out_proj.weight, n_head=8)
-    want = theirs(x, x, x, attn_mask=~causal_mask(7))[0]                        # torch's own layer: True means hidden!
+    mine = attention_from_pieces(
+        x, *theirs.in_proj_weight.chunk(3), theirs.out_proj.weight, n_head=8
+    )
+    want = theirs(x, x, x, attn_mask=~causal_mask(7))[
+        0
+    ]  # torch's own layer: True means hidden!
 print(f"largest difference: {(mine - want).abs().max():.1e}")
 
 # %% [markdown]
@@ -792,21 +1120,38 @@ seen = []
 
 
 def watched(q, k, v, mask=None):
-    seen.append((attention_weights(q, k, mask)[0], v[0]))                       # n_head seq seq and n_head seq head_dim
+    seen.append(
+        (attention_weights(q, k, mask)[0], v[0])
+    )  # n_head seq seq and n_head seq head_dim
     return attention_weights(q, k, mask) @ v
 
 
 ids = model.tokenizer.encode("The cat sat on the mat")
 model.using(attention=watched)(ids)
 shares, values = seen[11]
-w_o = model.weights.layers[11].o[0]                                             # d_model, n_head * head_dim
-mixtures = (shares @ values)[:, 2]                                              # what each head reads for "sat": n_head head_dim
-writes = torch.stack([w_o[:, 64 * h:64 * (h + 1)] @ mixtures[h] for h in range(9)])     # n_head d_model
-print(f"sum of nine writes against concatenate-and-project: largest difference {(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}")
-print("head 1's shares:", [f"{s:.3f}" for s in shares[1, 2, :3]], "  what it reads has", len(mixtures[1]), "columns, what it writes", len(writes[1]))
+w_o = model.weights.layers[11].o[0]  # d_model, n_head * head_dim
+mixtures = (shares @ values)[:, 2]  # what each head reads for "sat": n_head head_dim
+writes = torch.stack(
+    [w_o[:, 64 * h : 64 * (h + 1)] @ mixtures[h] for h in range(9)]
+)  # n_head d_model
+print(
+    f"sum of nine writes against concatenate-and-project: largest difference {(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}"
+)
+print(
+    "head 1's shares:",
+    [f"{s:.3f}" for s in shares[1, 2, :3]],
+    "  what it reads has",
+    len(mixtures[1]),
+    "columns, what it writes",
+    len(writes[1]),
+)
 for token_id in ids[:3]:
-    cosine = torch.cosine_similarity(writes[1], model.weights.embedding[token_id], dim=0)
-    print(f"cosine between what it writes and the embedding of {model.tokenizer.decode([token_id])!r}: {cosine:.3f}")
+    cosine = torch.cosine_similarity(
+        writes[1], model.weights.embedding[token_id], dim=0
+    )
+    print(
+        f"cosine between what it writes and the embedding of {model.tokenizer.decode([token_id])!r}: {cosine:.3f}"
+    )
 
 # %% [markdown]
 # 0.97 of the attention on "cat", and what is written is at a right angle to the embedding of "cat" (cosine near 0).
@@ -820,13 +1165,20 @@ for token_id in ids[:3]:
 # and 3 key/value heads.
 
 # %%
-show(diagrams.grouped(model.config.n_head, model.config.n_kv_head), alt="Three drawings of 9 query heads: each with a key/value head of "
-     "its own, three groups of three sharing one each, and all nine on a single one.")
+show(
+    diagrams.grouped(model.config.n_head, model.config.n_kv_head),
+    alt="Three drawings of 9 query heads: each with a key/value head of "
+    "its own, three groups of three sharing one each, and all nine on a single one.",
+)
 from llmlib.kv_cache import cache_bytes
 
 for n_kv_head in (9, 3, 1):
-    per_token = cache_bytes(model.config.n_layer, n_kv_head, model.config.head_dim, seq=1)
-    print(f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, {per_token * model.config.context / 2**20:>6,.0f} MiB for {model.config.context:,} tokens")
+    per_token = cache_bytes(
+        model.config.n_layer, n_kv_head, model.config.head_dim, seq=1
+    )
+    print(
+        f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, {per_token * model.config.context / 2**20:>6,.0f} MiB for {model.config.context:,} tokens"
+    )
 
 # %% [markdown]
 # ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
@@ -851,6 +1203,7 @@ for n_kv_head in (9, 3, 1):
 #
 # </details>
 
+
 # %% solution repeat_kv
 def repeat_kv(x, n_rep):
     """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] -> [batch, n_kv_head * n_rep, seq, head_dim].
@@ -861,29 +1214,69 @@ def repeat_kv(x, n_rep):
     return x.repeat_interleave(n_rep, dim=1)
     ### END SOLUTION
 
+
 # %% test repeat_kv points=1
 import torch
 
 from llmlib.course import check
 
-_x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(1, 3, 2, 1)      # heads A B C, 2 positions, 1 column
+_x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(
+    1, 3, 2, 1
+)  # heads A B C, 2 positions, 1 column
 _got = repeat_kv(_x, 2)
 check.that(_got is not None, "repeat_kv gave back None: is there a return?")
-check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1), "positions were repeated: it is the heads (dim=1) that need copies")
-check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2, 3, 2, 1), "the batch was repeated: it is the heads (dim=1) that need copies")
-check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 2, 2), "columns were repeated: it is the heads (dim=1) that need copies")
-check.that(not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 9, 2, 1), "n_rep = 2 means two of each head in all, not two more of each")
-check.equal(tuple(_got.shape), (1, 6, 2, 1), "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, head_dim]")
-check.that(_got[0, 1, 0, 0] != 20, "the copies come in the order A B C A B C: query head 1 belongs to A, so copies must stand next to each other, A A B B C C")
-check.equal(_got.flatten().tolist(), [10, 11, 10, 11, 20, 21, 20, 21, 30, 31, 30, 31], "heads A B C with n_rep = 2 become A A B B C C, unchanged inside")
-check.equal(repeat_kv(_x, 1), _x, "with n_rep = 1 every query head has keys of its own: nothing changes")
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1),
+    "positions were repeated: it is the heads (dim=1) that need copies",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2, 3, 2, 1),
+    "the batch was repeated: it is the heads (dim=1) that need copies",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 2, 2),
+    "columns were repeated: it is the heads (dim=1) that need copies",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 9, 2, 1),
+    "n_rep = 2 means two of each head in all, not two more of each",
+)
+check.equal(
+    tuple(_got.shape),
+    (1, 6, 2, 1),
+    "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, head_dim]",
+)
+check.that(
+    _got[0, 1, 0, 0] != 20,
+    "the copies come in the order A B C A B C: query head 1 belongs to A, so copies must stand next to each other, A A B B C C",
+)
+check.equal(
+    _got.flatten().tolist(),
+    [10, 11, 10, 11, 20, 21, 20, 21, 30, 31, 30, 31],
+    "heads A B C with n_rep = 2 become A A B B C C, unchanged inside",
+)
+check.equal(
+    repeat_kv(_x, 1),
+    _x,
+    "with n_rep = 1 every query head has keys of its own: nothing changes",
+)
 ### BEGIN HIDDEN TESTS
-for _seed, (_shape, _n) in enumerate((((2, 3, 4, 5), 3), ((3, 1, 2, 4), 9), ((1, 4, 6, 2), 2), ((2, 2, 3, 3), 1))):
+for _seed, (_shape, _n) in enumerate(
+    (((2, 3, 4, 5), 3), ((3, 1, 2, 4), 9), ((1, 4, 6, 2), 2), ((2, 2, 3, 3), 1))
+):
     _x = torch.randn(*_shape, generator=torch.Generator().manual_seed(_seed))
     _got = repeat_kv(_x, _n)
-    check.equal(tuple(_got.shape), (_shape[0], _shape[1] * _n, *_shape[2:]), "the shape is [batch, n_kv_head * n_rep, seq, head_dim]")
+    check.equal(
+        tuple(_got.shape),
+        (_shape[0], _shape[1] * _n, *_shape[2:]),
+        "the shape is [batch, n_kv_head * n_rep, seq, head_dim]",
+    )
     for _h in range(_shape[1] * _n):
-        check.equal(_got[:, _h], _x[:, _h // _n], f"with n_rep = {_n}, query head {_h} must find key/value head {_h} // {_n} = {_h // _n}")
+        check.equal(
+            _got[:, _h],
+            _x[:, _h // _n],
+            f"with n_rep = {_n}, query head {_h} must find key/value head {_h} // {_n} = {_h // _n}",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -893,7 +1286,13 @@ for _seed, (_shape, _n) in enumerate((((2, 3, 4, 5), 3), ((3, 1, 2, 4), 9), ((1,
 
 # %%
 for head in range(3):
-    print(f"layer 11, head {head}:", "  ".join(f"{name} {share:.2f}" for name, share in zip(("The", "cat", "sat"), shares[head, 2])))
+    print(
+        f"layer 11, head {head}:",
+        "  ".join(
+            f"{name} {share:.2f}"
+            for name, share in zip(("The", "cat", "sat"), shares[head, 2])
+        ),
+    )
 
 # %% [markdown]
 # The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing costs little
@@ -909,11 +1308,21 @@ for head in range(3):
 
 # %%
 words = [model.tokenizer.decode([i]) for i in ids]
-maps = attention_maps(model, ids)                                               # n_layer n_head seq seq
+maps = attention_maps(model, ids)  # n_layer n_head seq seq
 mean_row = maps[:, :, 2].mean(dim=(0, 1))
-show(plots.row(words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3), alt="Bars for the row of sat: The 77.8 percent, "
-     "cat 13.3, sat 8.9, and exactly zero for on, the, mat, which are marked as the future.")
-print("the tutorial gives the future", f"{0.08 + 0.03 + 0.208:.1%};", "SmolLM2 gives it", f"{mean_row[3:].sum():.1%}")
+show(
+    plots.row(
+        words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3
+    ),
+    alt="Bars for the row of sat: The 77.8 percent, "
+    "cat 13.3, sat 8.9, and exactly zero for on, the, mat, which are marked as the future.",
+)
+print(
+    "the tutorial gives the future",
+    f"{0.08 + 0.03 + 0.208:.1%};",
+    "SmolLM2 gives it",
+    f"{mean_row[3:].sum():.1%}",
+)
 
 # %% [markdown]
 # "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 % for "The"
@@ -923,7 +1332,9 @@ print("the tutorial gives the future", f"{0.08 + 0.03 + 0.208:.1%};", "SmolLM2 g
 by_cat = maps[:, :, 2, 1].flatten()
 for index in by_cat.topk(4).indices.tolist():
     layer, head = divmod(index, 9)
-    print(f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat {maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}")
+    print(
+        f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat {maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}"
+    )
 
 # %% [markdown]
 # Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that follows.
@@ -936,14 +1347,28 @@ for index in by_cat.topk(4).indices.tolist():
 
 # %%
 curves = {}
-for sentence in ("The cat sat on the mat", "Two dogs ran in a park", "mat the on sat cat The"):
+for sentence in (
+    "The cat sat on the mat",
+    "Two dogs ran in a park",
+    "mat the on sat cat The",
+):
     maps_of_it = attention_maps(model, model.tokenizer.encode(sentence))
-    curves[sentence] = maps_of_it[:, :, 2:, 0].mean(dim=(1, 2))                 # queries from position 2 on, looking at position 0
+    curves[sentence] = maps_of_it[:, :, 2:, 0].mean(
+        dim=(1, 2)
+    )  # queries from position 2 on, looking at position 0
     print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
-show(plots.by_layer(curves, "mean share on the first token"), alt="Mean share on the first token by layer for three texts: low in the first "
-     "two layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three lines agree.")
-lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(dim=(0, 1))       # seq: mean over layers and heads
-print("mean length of the values:", "  ".join(f"{word.strip()} {length:.1f}" for word, length in zip(words, lengths)))
+show(
+    plots.by_layer(curves, "mean share on the first token"),
+    alt="Mean share on the first token by layer for three texts: low in the first "
+    "two layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three lines agree.",
+)
+lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(
+    dim=(0, 1)
+)  # seq: mean over layers and heads
+print(
+    "mean length of the values:",
+    "  ".join(f"{word.strip()} {length:.1f}" for word, length in zip(words, lengths)),
+)
 
 # %% [markdown]
 # In these short texts about two thirds of all attention goes to the first token, whatever it is. And the last line
@@ -956,11 +1381,23 @@ print("mean length of the values:", "  ".join(f"{word.strip()} {length:.1f}" for
 # by hand: let the query of position $i$ be what the key of position $i - 1$ is.
 
 # %%
-where = torch.eye(6)                                                            # position i is the i-th row: a 1 at column i
-query, key = 12 * where.roll(-1, dims=1), where                                 # the query of position i has its 12 at column i - 1
+where = torch.eye(6)  # position i is the i-th row: a 1 at column i
+query, key = (
+    12 * where.roll(-1, dims=1),
+    where,
+)  # the query of position i has its 12 at column i - 1
 by_hand = attention_weights(query, key, torch.ones(6, 6).tril().bool())
-show(plots.grids({"a previous-token head, set by hand": torch.where(torch.ones(6, 6).tril().bool(), by_hand, math.nan)}, [str(i) for i in range(6)]),
-     alt="A 6 by 6 grid: almost all of each row's share is on the position before it; row 0 looks at itself.")
+show(
+    plots.grids(
+        {
+            "a previous-token head, set by hand": torch.where(
+                torch.ones(6, 6).tril().bool(), by_hand, math.nan
+            )
+        },
+        [str(i) for i in range(6)],
+    ),
+    alt="A 6 by 6 grid: almost all of each row's share is on the position before it; row 0 looks at itself.",
+)
 
 # %% [markdown]
 # Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no grammar and no
@@ -976,22 +1413,43 @@ show(plots.grids({"a previous-token head, set by hand": torch.where(torch.ones(6
 # %%
 generator = torch.Generator().manual_seed(0)
 half = 25
-texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(1, 2)  # 2 texts of 50 tokens
+texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(
+    1, 2
+)  # 2 texts of 50 tokens
 previous, first, induction = torch.zeros(3, 30, 9)
 second = torch.arange(half, 2 * half)
 for text in texts:
     of_text = attention_maps(model, text)
-    previous += of_text.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) / len(texts)     # from i to i - 1
+    previous += of_text.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) / len(
+        texts
+    )  # from i to i - 1
     first += of_text[:, :, 1:, 0].mean(-1) / len(texts)
     induction += of_text[:, :, second, second - half + 1].mean(-1) / len(texts)
 
-show(plots.head_maps({"previous token": previous, "first token (sink)": first, "induction": induction}), alt="Three maps of 30 layers by "
-     "9 heads. Previous-token heads are few and scattered, the sink fills most of the layers above the second, induction heads are few and sit in layers 17 to 23. "
-     "The best three of each are ringed.")
-for name, scores in (("previous token", previous), ("first token", first), ("induction", induction)):
+show(
+    plots.head_maps(
+        {
+            "previous token": previous,
+            "first token (sink)": first,
+            "induction": induction,
+        }
+    ),
+    alt="Three maps of 30 layers by "
+    "9 heads. Previous-token heads are few and scattered, the sink fills most of the layers above the second, induction heads are few and sit in layers 17 to 23. "
+    "The best three of each are ringed.",
+)
+for name, scores in (
+    ("previous token", previous),
+    ("first token", first),
+    ("induction", induction),
+):
     best = scores.flatten().topk(5).indices.tolist()
-    print(f"{name:<15} {int((scores > 0.5).sum()):>3} heads above 0.5; best: "
-          + ", ".join(f"layer {i // 9} head {i % 9} ({scores.flatten()[i]:.2f})" for i in best))
+    print(
+        f"{name:<15} {int((scores > 0.5).sum()):>3} heads above 0.5; best: "
+        + ", ".join(
+            f"layer {i // 9} head {i % 9} ({scores.flatten()[i]:.2f})" for i in best
+        )
+    )
 
 # %% [markdown]
 # Look back at section 7's first lines: the heads that gave "cat" nearly everything, layer 11 head 1, layer 16 head 0,
@@ -1002,6 +1460,7 @@ for name, scores in (("previous token", previous), ("first token", first), ("ind
 # the loss, $-\ln p$ of the token that really comes next: on random tokens it is hopeless in the first half, and
 # should fall in the second if the model notices the repetition. **Predict**: which five of the 270 heads matter more
 # for that, the best induction heads or the best previous-token heads? And any five?
+
 
 # %%
 def without(heads):
@@ -1026,16 +1485,29 @@ def best(scores, n=5):
     return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
 
 
-curves = {"all 270 heads": losses(model), "without the 5 best induction heads": losses(without(best(induction))),
-          "without the 5 best previous-token heads": losses(without(best(previous)))}
+curves = {
+    "all 270 heads": losses(model),
+    "without the 5 best induction heads": losses(without(best(induction))),
+    "without the 5 best previous-token heads": losses(without(best(previous))),
+}
 bars = {name: curve[half:].mean().item() for name, curve in curves.items()}
 for draw in range(3):
-    heads = [divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()]
-    bars[f"without 5 random heads, draw {draw + 1}"] = losses(without(heads))[half:].mean().item()
-show(plots.losses_by_position(curves, half), alt="Loss by position. In the first half all curves are near 15 nats. In the second half the whole "
-     "model's loss falls to about 2; without the induction heads or the previous-token heads it stays high.")
-show(plots.ablation(bars), alt="Mean loss on the repetition for six models: low for the whole model and without random heads, high without "
-     "the five best induction heads or previous-token heads.")
+    heads = [
+        divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()
+    ]
+    bars[f"without 5 random heads, draw {draw + 1}"] = (
+        losses(without(heads))[half:].mean().item()
+    )
+show(
+    plots.losses_by_position(curves, half),
+    alt="Loss by position. In the first half all curves are near 15 nats. In the second half the whole "
+    "model's loss falls to about 2; without the induction heads or the previous-token heads it stays high.",
+)
+show(
+    plots.ablation(bars),
+    alt="Mean loss on the repetition for six models: low for the whole model and without random heads, high without "
+    "the five best induction heads or previous-token heads.",
+)
 
 # %% [markdown]
 # Five heads of 270, of either kind, and more than half of the model's gift for repetition is gone. Both kinds are
@@ -1066,11 +1538,18 @@ for i in shares.topk(3).indices.tolist():
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import attention_explorer
 
-story = "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
+story = (
+    "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
+)
 tokens = [model.tokenizer.decode([i]) for i in model.tokenizer.encode(story)]
 fallback = attention_maps(model, model.tokenizer.encode(story))[18, 6, -1]
-show(plots.row(tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"), widget=attention_explorer(model, story, layer=18, head=6),
-     alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on {tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.")
+show(
+    plots.row(
+        tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"
+    ),
+    widget=attention_explorer(model, story, layer=18, head=6),
+    alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on {tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.",
+)
 
 # %% [markdown]
 # ## 9 · Reading another text: cross-attention
@@ -1082,8 +1561,11 @@ show(plots.row(tokens, fallback.tolist(), "Layer 18, head 6: where the last toke
 # keys and values from the text being read.
 
 # %%
-show(diagrams.encoder_decoder(), alt="Left: an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention "
-     "whose keys and values come from the encoder. Right: a decoder alone reads source and target as one text.")
+show(
+    diagrams.encoder_decoder(),
+    alt="Left: an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention "
+    "whose keys and values come from the encoder. Right: a decoder alone reads source and target as one text.",
+)
 
 # %% [markdown]
 # GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
@@ -1120,6 +1602,7 @@ show(diagrams.encoder_decoder(), alt="Left: an encoder reads le chat dort; a dec
 #
 # </details>
 
+
 # %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values from context [batch, seq_k, d_model].
@@ -1129,6 +1612,7 @@ def cross_attention(x, context, w_q, w_k, w_v):
     ### BEGIN SOLUTION
     return scaled_dot_product_attention(x @ w_q.T, context @ w_k.T, context @ w_v.T)
     ### END SOLUTION
+
 
 # %% test cross_attention points=2
 import torch
@@ -1144,33 +1628,87 @@ _got = cross_attention(_x, _c, _q, _k, _v)
 
 def _is(x_q, x_k, x_v, **options):
     want = _plain(x_q @ _q.T, x_k @ _k.T, x_v @ _v.T, **options)
-    return isinstance(_got, torch.Tensor) and _got.shape == want.shape and torch.allclose(_got.float(), want, atol=1e-4)
+    return (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == want.shape
+        and torch.allclose(_got.float(), want, atol=1e-4)
+    )
 
 
 check.that(not _is(_x, _x, _x), "this is self-attention: it never looks at the context")
-check.that(not _is(_c, _x, _x), "the roles are swapped: x asks (queries), the context answers (keys and values)")
-check.that(not _is(_x, _c, _x), "the values come from x: what is read out must come from the context, like the keys")
-check.that(not _is(_x, _x, _c), "the keys come from x: x must be compared with the keys of the context")
-check.that(not _is(_x, _c, _c, is_causal=True), "there is a causal mask: the context is there as a whole, nothing of it is the future")
+check.that(
+    not _is(_c, _x, _x),
+    "the roles are swapped: x asks (queries), the context answers (keys and values)",
+)
+check.that(
+    not _is(_x, _c, _x),
+    "the values come from x: what is read out must come from the context, like the keys",
+)
+check.that(
+    not _is(_x, _x, _c),
+    "the keys come from x: x must be compared with the keys of the context",
+)
+check.that(
+    not _is(_x, _c, _c, is_causal=True),
+    "there is a causal mask: the context is there as a whole, nothing of it is the future",
+)
 check.that(not _is(_x, _c, _c, scale=1.0), "the scores are not divided by √head_dim")
 _flat = _plain(_x @ _q, _c @ _k, _c @ _v)
-check.that(not (isinstance(_got, torch.Tensor) and _got.shape == _flat.shape and torch.allclose(_got.float(), _flat, atol=1e-4)),
-           "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by w_q")
-check.close(_got, _plain(_x @ _q.T, _c @ _k.T, _c @ _v.T), "queries from x, keys and values from the context, then attention without a mask", atol=1e-4)
+check.that(
+    not (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == _flat.shape
+        and torch.allclose(_got.float(), _flat, atol=1e-4)
+    ),
+    "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by w_q",
+)
+check.close(
+    _got,
+    _plain(_x @ _q.T, _c @ _k.T, _c @ _v.T),
+    "queries from x, keys and values from the context, then attention without a mask",
+    atol=1e-4,
+)
 _one = torch.ones(1, 1)
-check.close(cross_attention(torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one), torch.tensor([[[2.0]]]),
-            "the example by hand: one token asks, two tokens answer with equal shares, so the output is the mean of 1 and 3")
+check.close(
+    cross_attention(
+        torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one
+    ),
+    torch.tensor([[[2.0]]]),
+    "the example by hand: one token asks, two tokens answer with equal shares, so the output is the mean of 1 and 3",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(137)
-for _batch, _seq, _seq_k, _d, _head in ((1, 3, 5, 8, 4), (3, 6, 2, 4, 7), (2, 1, 9, 5, 5)):
-    _x, _c = torch.randn(_batch, _seq, _d, generator=_g), torch.randn(_batch, _seq_k, _d, generator=_g)
+for _batch, _seq, _seq_k, _d, _head in (
+    (1, 3, 5, 8, 4),
+    (3, 6, 2, 4, 7),
+    (2, 1, 9, 5, 5),
+):
+    _x, _c = (
+        torch.randn(_batch, _seq, _d, generator=_g),
+        torch.randn(_batch, _seq_k, _d, generator=_g),
+    )
     _q, _k, _v = (torch.randn(_head, _d, generator=_g) for _ in range(3))
     _got = cross_attention(_x, _c, _q, _k, _v)
-    check.equal(tuple(_got.shape), (_batch, _seq, _head), "one output row for each token of x, with head_dim columns")
-    check.close(_got, torch.nn.functional.scaled_dot_product_attention(_x @ _q.T, _c @ _k.T, _c @ _v.T),
-                f"{_seq} tokens that ask and {_seq_k} that answer: queries from x, keys and values from the context, no mask", atol=1e-4)
+    check.equal(
+        tuple(_got.shape),
+        (_batch, _seq, _head),
+        "one output row for each token of x, with head_dim columns",
+    )
+    check.close(
+        _got,
+        torch.nn.functional.scaled_dot_product_attention(
+            _x @ _q.T, _c @ _k.T, _c @ _v.T
+        ),
+        f"{_seq} tokens that ask and {_seq_k} that answer: queries from x, keys and values from the context, no mask",
+        atol=1e-4,
+    )
     _order = torch.randperm(_seq_k, generator=_g)
-    check.close(cross_attention(_x, _c[:, _order], _q, _k, _v), _got, "shuffling the context must not change the output: nothing in it is masked", atol=1e-4)
+    check.close(
+        cross_attention(_x, _c[:, _order], _q, _k, _v),
+        _got,
+        "shuffling the context must not change the output: nothing in it is masked",
+        atol=1e-4,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1183,10 +1721,22 @@ for _batch, _seq, _seq_k, _d, _head in ((1, 3, 5, 8, 4), (3, 6, 2, 4, 7), (2, 1,
 # %%
 from llmlib.course.engine_check import same_ids
 
-mine = model.using(mask=causal_mask, split_heads=split_heads, repeat_kv=repeat_kv,
-                   attention=scaled_dot_product_attention, merge_heads=merge_heads)
-agreed = same_ids(mine, ["The capital of France is", "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
-                         "def fibonacci(n):"], max_new_tokens=16)
+mine = model.using(
+    mask=causal_mask,
+    split_heads=split_heads,
+    repeat_kv=repeat_kv,
+    attention=scaled_dot_product_attention,
+    merge_heads=merge_heads,
+)
+agreed = same_ids(
+    mine,
+    [
+        "The capital of France is",
+        "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
+        "def fibonacci(n):",
+    ],
+    max_new_tokens=16,
+)
 
 # %% [markdown]
 # ## What you know now

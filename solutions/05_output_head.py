@@ -54,7 +54,10 @@ print_top("The capital of France is")
 # %%
 print_top("What is machine learning?")
 print()
-print([tokenizer.decode([i]) for i in tokenizer.encode("What is machine learning?")], tokenizer.encode("What is machine learning?"))
+print(
+    [tokenizer.decode([i]) for i in tokenizer.encode("What is machine learning?")],
+    tokenizer.encode("What is machine learning?"),
+)
 
 # %% [markdown]
 # Paris gets 0.77, not 0.87: an illustration is not a measurement. And the likeliest token after the question is a *newline*; " Machine" comes
@@ -65,7 +68,13 @@ print([tokenizer.decode([i]) for i in tokenizer.encode("What is machine learning
 
 # %%
 gpt2 = Tokenizer.gpt2()
-for token_id, claim in [(12, "I"), (451, "it"), (119, "there"), (340, "the"), (756, "we")]:
+for token_id, claim in [
+    (12, "I"),
+    (451, "it"),
+    (119, "there"),
+    (340, "the"),
+    (756, "we"),
+]:
     print(f"{token_id:>4}  said to be {claim!r:<9} is {gpt2.token_bytes(token_id)!r}")
 print("I is", gpt2.encode("I"), "and ' I' is", gpt2.encode(" I"))
 
@@ -100,12 +109,14 @@ print("I is", gpt2.encode("I"), "and ' I' is", gpt2.encode(" I"))
 # `table.T` has shape `[d_model, vocab]`, and `@` works with any number of leading dimensions.
 # </details>
 
+
 # %% solution unembed off=["llmlib.output_head.unembed"]
 def unembed(x, table):
     """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model] -> [..., vocab]."""
     ### BEGIN SOLUTION
     return x @ table.T
     ### END SOLUTION
+
 
 # %% test unembed points=1
 import torch
@@ -114,24 +125,48 @@ from llmlib.course import check
 
 _table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 _got = unembed(torch.tensor([1.0, 2.0]), _table)
-check.that(tuple(_got.shape) != (2,), "there must be one logit per row of the table (3 here), not one per column")
-check.that(abs(float(_got.sum()) - 1) > 1e-3, "logits are plain dot products: leave the softmax to the next step")
-check.close(_got, torch.tensor([1.0, 2.0, 3.0]), "logit v is the dot product of x with row v of the table, with no scaling")
+check.that(
+    tuple(_got.shape) != (2,),
+    "there must be one logit per row of the table (3 here), not one per column",
+)
+check.that(
+    abs(float(_got.sum()) - 1) > 1e-3,
+    "logits are plain dot products: leave the softmax to the next step",
+)
+check.close(
+    _got,
+    torch.tensor([1.0, 2.0, 3.0]),
+    "logit v is the dot product of x with row v of the table, with no scaling",
+)
 _square = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
-check.close(unembed(torch.tensor([[1.0, 3.0]]), _square), torch.tensor([[3.0, 2.0]]), "compare x with the rows of the table: transpose it")
+check.close(
+    unembed(torch.tensor([[1.0, 3.0]]), _square),
+    torch.tensor([[3.0, 2.0]]),
+    "compare x with the rows of the table: transpose it",
+)
 _x = torch.arange(12.0).reshape(2, 3, 2)
-check.close(unembed(_x, _table)[1, 2], torch.tensor([10.0, 11.0, 21.0]), "keep the leading dimensions: every position gets its own logits")
+check.close(
+    unembed(_x, _table)[1, 2],
+    torch.tensor([10.0, 11.0, 21.0]),
+    "keep the leading dimensions: every position gets its own logits",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(51)
 for _shape in [(7,), (1, 7), (3, 5, 7), (2, 1, 4, 7)]:
     _x, _table = torch.randn(_shape, generator=_g), torch.randn(11, 7, generator=_g)
-    check.close(unembed(_x, _table), torch.nn.functional.linear(_x, _table), "every position gets one dot product per row of the table", atol=1e-4)
+    check.close(
+        unembed(_x, _table),
+        torch.nn.functional.linear(_x, _table),
+        "every position gets one dot product per row of the table",
+        atol=1e-4,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # **Run it on the real model.** We take the engine apart just before its head: a block that remembers what it returned is one replaced part.
 #
 # **Predict:** what happens to the top five if the final norm is left out?
+
 
 # %%
 def residual_stream(prompt):
@@ -153,7 +188,10 @@ stream = residual_stream("The capital of France is")
 final_norm = lambda x: model.parts.norm(x, *model.weights.norm, model.config.eps)
 table = model.weights.unembedding
 
-for name, x in [("with the final norm", final_norm(stream[-1])), ("without it", stream[-1])]:
+for name, x in [
+    ("with the final norm", final_norm(stream[-1])),
+    ("without it", stream[-1]),
+]:
     best = top_tokens(model, unembed(x, table))
     print(f"{name:<20} " + "  ".join(f"{text!r} {p:.4f}" for _, text, p in best))
 
@@ -165,7 +203,9 @@ for name, x in [("with the final norm", final_norm(stream[-1])), ("without it", 
 
 # %%
 print("the same tensor:", model.weights.unembedding is model.weights.embedding)
-print(f"weights saved by tying: {table.numel():,} of what would be {134_515_008 + table.numel():,}")
+print(
+    f"weights saved by tying: {table.numel():,} of what would be {134_515_008 + table.numel():,}"
+)
 
 # %% [markdown]
 # ## 2 · Logits are not probabilities
@@ -181,8 +221,15 @@ print(f"weights saved by tying: {table.numel():,} of what would be {134_515_008 
 logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
 variants = {"as they are": logits, "plus 100": logits + 100, "doubled": 2 * logits}
 probabilities = {name: torch.softmax(z, -1).tolist() for name, z in variants.items()}
-show(plots.grouped_bars(["token a", "token b", "token c", "token d"], probabilities, "probability", "The same logits, shifted and scaled"),
-     alt="Bars of four probabilities: adding 100 to all logits leaves them as they were; doubling the logits makes the first one larger, from 0.64 to 0.86.")
+show(
+    plots.grouped_bars(
+        ["token a", "token b", "token c", "token d"],
+        probabilities,
+        "probability",
+        "The same logits, shifted and scaled",
+    ),
+    alt="Bars of four probabilities: adding 100 to all logits leaves them as they were; doubling the logits makes the first one larger, from 0.64 to 0.86.",
+)
 print("as they are:", [f"{p:.4f}" for p in probabilities["as they are"]])
 print("plus 100:   ", [f"{p:.4f}" for p in probabilities["plus 100"]])
 print("doubled:    ", [f"{p:.4f}" for p in probabilities["doubled"]])
@@ -221,6 +268,7 @@ print("torch's softmax:   ", torch.softmax(z, -1).tolist())
 # `exps = torch.exp(x - largest)`, then divide by `exps.sum(dim=dim, keepdim=True)`. Without `keepdim` the division is along the wrong dimension, or fails.
 # </details>
 
+
 # %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
     """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first, so that exp cannot overflow."""
@@ -228,6 +276,7 @@ def softmax(x, dim=-1):
     exps = torch.exp(x - x.amax(dim=dim, keepdim=True))
     return exps / exps.sum(dim=dim, keepdim=True)
     ### END SOLUTION
+
 
 # %% test softmax points=2
 import math
@@ -237,25 +286,69 @@ import torch
 from llmlib.course import check
 
 _got = softmax(torch.tensor([0.0, math.log(3)]))
-check.that(bool((_got >= 0).all()), "probabilities are not negative: exponentiate before you divide (and return no logarithm)")
-check.close(_got, torch.tensor([0.25, 0.75]), "softmax([0, ln 3]) is [1, 3] / 4: exponentiate with e, then divide by the sum")
+check.that(
+    bool((_got >= 0).all()),
+    "probabilities are not negative: exponentiate before you divide (and return no logarithm)",
+)
+check.close(
+    _got,
+    torch.tensor([0.25, 0.75]),
+    "softmax([0, ln 3]) is [1, 3] / 4: exponentiate with e, then divide by the sum",
+)
 _rows = softmax(torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]))
-check.close(_rows.sum(-1), torch.ones(2), "each row must sum to 1: take the sum along dim, with keepdim=True, not over the whole tensor")
+check.close(
+    _rows.sum(-1),
+    torch.ones(2),
+    "each row must sum to 1: take the sum along dim, with keepdim=True, not over the whole tensor",
+)
 _columns = softmax(torch.tensor([[0.0, 5.0], [math.log(3), 5.0]]), 0)
-check.close(_columns, torch.tensor([[0.25, 0.5], [0.75, 0.5]]), "dim=0 asks for columns that sum to 1: use dim, do not assume the last dimension")
+check.close(
+    _columns,
+    torch.tensor([[0.25, 0.5], [0.75, 0.5]]),
+    "dim=0 asks for columns that sum to 1: use dim, do not assume the last dimension",
+)
 _large = softmax(torch.tensor([1000.0, 1000.0 + math.log(3)]))
-check.that(not bool(torch.isnan(_large).any()), "large logits gave NaN: exp overflowed; subtract the maximum first")
-check.close(_large, torch.tensor([0.25, 0.75]), "adding 1000 to every logit must change nothing: subtract the maximum, do not clip", atol=1e-3)
-_far = softmax(torch.tensor([[0.0, math.log(3)], [-1000.0, -1000.0 + math.log(3)], [1000.0, 1000.0]]))
-check.close(_far[1], torch.tensor([0.25, 0.75]), "a row far below the others vanished: subtract the maximum of each row, not of the whole tensor", atol=1e-3)
-check.close(softmax(torch.tensor([0.0, -math.inf, 0.0])), torch.tensor([0.5, 0.0, 0.5]), "a logit of -inf (a forbidden token) gets exactly 0")
+check.that(
+    not bool(torch.isnan(_large).any()),
+    "large logits gave NaN: exp overflowed; subtract the maximum first",
+)
+check.close(
+    _large,
+    torch.tensor([0.25, 0.75]),
+    "adding 1000 to every logit must change nothing: subtract the maximum, do not clip",
+    atol=1e-3,
+)
+_far = softmax(
+    torch.tensor(
+        [[0.0, math.log(3)], [-1000.0, -1000.0 + math.log(3)], [1000.0, 1000.0]]
+    )
+)
+check.close(
+    _far[1],
+    torch.tensor([0.25, 0.75]),
+    "a row far below the others vanished: subtract the maximum of each row, not of the whole tensor",
+    atol=1e-3,
+)
+check.close(
+    softmax(torch.tensor([0.0, -math.inf, 0.0])),
+    torch.tensor([0.5, 0.0, 0.5]),
+    "a logit of -inf (a forbidden token) gets exactly 0",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(52)
 for _scale in (1, 30, 1000):
     _x = torch.randn(3, 4, 6, generator=_g) * _scale
     for _dim in (-1, 0, 1):
-        check.close(softmax(_x, _dim), torch.nn.functional.softmax(_x, _dim), "softmax must hold along any dim and for logits of any size: subtract the maximum along dim")
-check.close(softmax(torch.tensor([-200.0, -201.0])), torch.softmax(torch.tensor([0.0, -1.0]), 0), "logits far below 0 gave no probabilities: subtract the maximum first")
+        check.close(
+            softmax(_x, _dim),
+            torch.nn.functional.softmax(_x, _dim),
+            "softmax must hold along any dim and for logits of any size: subtract the maximum along dim",
+        )
+check.close(
+    softmax(torch.tensor([-200.0, -201.0])),
+    torch.softmax(torch.tensor([0.0, -1.0]), 0),
+    "logits far below 0 gave no probabilities: subtract the maximum first",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -264,8 +357,15 @@ check.close(softmax(torch.tensor([-200.0, -201.0])), torch.softmax(torch.tensor(
 # %%
 p = softmax(unembed(final_norm(stream[-1]), table))
 best = torch.topk(p, 5)
-print("  ".join(f"{tokenizer.decode([i])!r} {v:.4f}" for v, i in zip(best.values.tolist(), best.indices.tolist())))
-print(f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the {int((p < 1e-6).sum()):,} least likely tokens share {p[p < 1e-6].sum():.4f}")
+print(
+    "  ".join(
+        f"{tokenizer.decode([i])!r} {v:.4f}"
+        for v, i in zip(best.values.tolist(), best.indices.tolist())
+    )
+)
+print(
+    f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the {int((p < 1e-6).sum()):,} least likely tokens share {p[p < 1e-6].sum():.4f}"
+)
 
 # %% [markdown]
 # ## 3 · How wrong was it? The loss
@@ -295,12 +395,14 @@ print(f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the {int((p < 1e-6
 # `ids[:, :-1]` is everything but the last column.
 # </details>
 
+
 # %% solution next_token_pairs off=["llmlib.output_head.next_token_pairs"]
 def next_token_pairs(ids):
     """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the targets one place ahead."""
     ### BEGIN SOLUTION
     return ids[:, :-1], ids[:, 1:]
     ### END SOLUTION
+
 
 # %% test next_token_pairs points=1
 import torch
@@ -309,24 +411,53 @@ from llmlib.course import check
 
 _ids = torch.tensor([[10, 20, 30, 40], [1, 2, 3, 4]])
 _got = next_token_pairs(_ids)
-check.that(type(_got) in (tuple, list) and len(_got) == 2, "return two tensors: inputs and targets")
+check.that(
+    type(_got) in (tuple, list) and len(_got) == 2,
+    "return two tensors: inputs and targets",
+)
 _inputs, _targets = _got
-check.that(tuple(_inputs.shape) == (2, 3), "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)")
-check.that(tuple(_targets.shape) == (2, 3), "targets must be [batch, seq - 1]: all but the first token of each row")
-check.that(_inputs.tolist() != _targets.tolist(), "inputs and targets are the same: a model could copy its input; shift the targets by one")
-check.that(_inputs.tolist() != [[20, 30, 40], [2, 3, 4]], "inputs and targets are swapped: the input is what comes before")
-check.close(_inputs, torch.tensor([[10, 20, 30], [1, 2, 3]]), "the inputs are all tokens but the last")
-check.close(_targets, torch.tensor([[20, 30, 40], [2, 3, 4]]), "the target at each position is the very next token of the same row")
+check.that(
+    tuple(_inputs.shape) == (2, 3),
+    "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)",
+)
+check.that(
+    tuple(_targets.shape) == (2, 3),
+    "targets must be [batch, seq - 1]: all but the first token of each row",
+)
+check.that(
+    _inputs.tolist() != _targets.tolist(),
+    "inputs and targets are the same: a model could copy its input; shift the targets by one",
+)
+check.that(
+    _inputs.tolist() != [[20, 30, 40], [2, 3, 4]],
+    "inputs and targets are swapped: the input is what comes before",
+)
+check.close(
+    _inputs,
+    torch.tensor([[10, 20, 30], [1, 2, 3]]),
+    "the inputs are all tokens but the last",
+)
+check.close(
+    _targets,
+    torch.tensor([[20, 30, 40], [2, 3, 4]]),
+    "the target at each position is the very next token of the same row",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(53)
 for _shape in [(1, 2), (3, 9), (5, 4)]:
     _ids = torch.randint(50000, _shape, generator=_g)
     _inputs, _targets = next_token_pairs(_ids)
-    check.that(tuple(_inputs.shape) == (_shape[0], _shape[1] - 1), "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)")
+    check.that(
+        tuple(_inputs.shape) == (_shape[0], _shape[1] - 1),
+        "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)",
+    )
     for _row in range(_shape[0]):
         for _i in range(_shape[1] - 1):
-            check.equal([int(_inputs[_row, _i]), int(_targets[_row, _i])], [int(_ids[_row, _i]), int(_ids[_row, _i + 1])],
-                        "the target at each position is the very next token of the same row")
+            check.equal(
+                [int(_inputs[_row, _i]), int(_targets[_row, _i])],
+                [int(_ids[_row, _i]), int(_ids[_row, _i + 1])],
+                "the target at each position is the very next token of the same row",
+            )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -355,6 +486,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # `log_p.gather(-1, targets[..., None])` picks one entry a position, whatever the leading dimensions.
 # </details>
 
+
 # %% solution cross_entropy off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
 def cross_entropy(logits, targets):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar."""
@@ -363,6 +495,7 @@ def cross_entropy(logits, targets):
     log_p = shifted - shifted.exp().sum(dim=-1, keepdim=True).log()
     return -log_p.gather(-1, targets[..., None]).mean()
     ### END SOLUTION
+
 
 # %% test cross_entropy points=3
 import math
@@ -373,23 +506,62 @@ from llmlib.course import check
 
 _logits, _targets = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([1, 0])
 _got = cross_entropy(_logits, _targets)
-check.that(getattr(_got, "numel", lambda: 1)() == 1, "return one number: the mean over all positions")
+check.that(
+    getattr(_got, "numel", lambda: 1)() == 1,
+    "return one number: the mean over all positions",
+)
 check.that(float(_got) > 0, "a loss is positive: -log p, with the minus")
-check.that(abs(float(_got) - 0.9808) > 1e-3, "that is the sum of the losses: take the mean, so that long texts do not look worse")
-check.that(abs(float(_got) - 0.7075) > 1e-3, "that is in bits: use the natural logarithm")
-check.that(abs(float(_got) - 0.2452) > 1e-3, "divide by the number of positions, not by the number of logits")
-check.close(_got, 0.4904, "the mean of -ln 0.75 and -ln 0.5 is 0.4904: pick the target's probability at each position", atol=1e-4)
-check.close(cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.long)), math.log(7), "a uniform guess among 7 tokens costs ln 7 at each position, for any leading dimensions", atol=1e-4)
+check.that(
+    abs(float(_got) - 0.9808) > 1e-3,
+    "that is the sum of the losses: take the mean, so that long texts do not look worse",
+)
+check.that(
+    abs(float(_got) - 0.7075) > 1e-3, "that is in bits: use the natural logarithm"
+)
+check.that(
+    abs(float(_got) - 0.2452) > 1e-3,
+    "divide by the number of positions, not by the number of logits",
+)
+check.close(
+    _got,
+    0.4904,
+    "the mean of -ln 0.75 and -ln 0.5 is 0.4904: pick the target's probability at each position",
+    atol=1e-4,
+)
+check.close(
+    cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.long)),
+    math.log(7),
+    "a uniform guess among 7 tokens costs ln 7 at each position, for any leading dimensions",
+    atol=1e-4,
+)
 _got = cross_entropy(torch.tensor([[500.0, 0.0]]), torch.tensor([1]))
-check.that(math.isfinite(float(_got)), "logits of 500 and 0 gave infinity or NaN: subtract the maximum, and never take the logarithm of a rounded probability")
-check.close(_got, 500.0, "the loss of a token 500 below the best is 500: do not clip the probability", atol=0.01)
+check.that(
+    math.isfinite(float(_got)),
+    "logits of 500 and 0 gave infinity or NaN: subtract the maximum, and never take the logarithm of a rounded probability",
+)
+check.close(
+    _got,
+    500.0,
+    "the loss of a token 500 below the best is 500: do not clip the probability",
+    atol=0.01,
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(54)
 for _shape in [(5,), (2, 7), (3, 2, 4)]:
     for _scale in (1, 300):
-        _logits, _targets = _scale * torch.randn(*_shape, 13, generator=_g), torch.randint(13, _shape, generator=_g)
-        _want = torch.nn.functional.cross_entropy(_logits.reshape(-1, 13), _targets.reshape(-1))
-        check.close(cross_entropy(_logits, _targets), _want, "the loss is the mean over all positions of -ln p(target), whatever the shape and size of the logits", atol=1e-3)
+        _logits, _targets = (
+            _scale * torch.randn(*_shape, 13, generator=_g),
+            torch.randint(13, _shape, generator=_g),
+        )
+        _want = torch.nn.functional.cross_entropy(
+            _logits.reshape(-1, 13), _targets.reshape(-1)
+        )
+        check.close(
+            cross_entropy(_logits, _targets),
+            _want,
+            "the loss is the mean over all positions of -ln p(target), whatever the shape and size of the logits",
+            atol=1e-3,
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -397,14 +569,21 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
 # tokens before the one it predicts.
 
 # %%
-ids = torch.tensor([tokenizer.encode("Water boils at one hundred degrees Celsius at sea level.")])
+ids = torch.tensor(
+    [tokenizer.encode("Water boils at one hundred degrees Celsius at sea level.")]
+)
 inputs, targets = next_token_pairs(ids)
 
 one_pass = cross_entropy(model(inputs), targets)
-separate = [cross_entropy(model(inputs[:, :i + 1])[:, -1], targets[:, i]) for i in range(inputs.shape[1])]
+separate = [
+    cross_entropy(model(inputs[:, : i + 1])[:, -1], targets[:, i])
+    for i in range(inputs.shape[1])
+]
 print(f"{ids.shape[1]} tokens, {inputs.shape[1]} questions")
 print(f"one pass:        {one_pass:.4f} nats per token")
-print(f"{inputs.shape[1]} passes:       {torch.stack(separate).mean():.4f} nats per token")
+print(
+    f"{inputs.shape[1]} passes:       {torch.stack(separate).mean():.4f} nats per token"
+)
 
 # %% [markdown]
 # The same number, for a fraction of the work. This is why transformers train so well on parallel hardware.
@@ -417,23 +596,50 @@ print(f"{inputs.shape[1]} passes:       {torch.stack(separate).mean():.4f} nats 
 
 # %%
 g = torch.Generator().manual_seed(0)
-noise = lambda tensor: torch.ones_like(tensor) if tensor.dim() == 1 else 0.02 * torch.randn(tensor.shape, generator=g)
+noise = lambda tensor: (
+    torch.ones_like(tensor)
+    if tensor.dim() == 1
+    else 0.02 * torch.randn(tensor.shape, generator=g)
+)
 fresh = lambda part: tuple(None if t is None else noise(t) for t in part)
 
 embedding = noise(model.weights.embedding)
-layers = [type(layer)(**{name: fresh(part) for name, part in vars(layer).items()}) for layer in model.weights.layers]
-untrained = replace(model, weights=replace(model.weights, embedding=embedding, unembedding=embedding, layers=layers, norm=fresh(model.weights.norm)))
+layers = [
+    type(layer)(**{name: fresh(part) for name, part in vars(layer).items()})
+    for layer in model.weights.layers
+]
+untrained = replace(
+    model,
+    weights=replace(
+        model.weights,
+        embedding=embedding,
+        unembedding=embedding,
+        layers=layers,
+        norm=fresh(model.weights.norm),
+    ),
+)
 
-paragraphs = resources.files("llmlib").joinpath("data/prose.txt").read_text(encoding="utf-8").strip().split("\n\n")
+paragraphs = (
+    resources.files("llmlib")
+    .joinpath("data/prose.txt")
+    .read_text(encoding="utf-8")
+    .strip()
+    .split("\n\n")
+)
 ids = torch.tensor([tokenizer.encode(paragraphs[1])])
 inputs, targets = next_token_pairs(ids)
 print(f"ln V                {math.log(49152):.4f} nats")
 untrained_logits = untrained(inputs)
-print(f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on {targets.numel()} tokens; the logits' standard deviation is {untrained_logits.std():.2f}")
+print(
+    f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on {targets.numel()} tokens; the logits' standard deviation is {untrained_logits.std():.2f}"
+)
 print(f"SmolLM2, trained    {cross_entropy(model(inputs), targets):.4f} nats")
 print("untrained, with a bug:")
-for bug, loss in {"logits ten times too large": cross_entropy(10 * untrained_logits, targets), "softmax taken twice": cross_entropy(softmax(untrained_logits), targets),
-                  "targets that leak": cross_entropy(untrained_logits, inputs)}.items():
+for bug, loss in {
+    "logits ten times too large": cross_entropy(10 * untrained_logits, targets),
+    "softmax taken twice": cross_entropy(softmax(untrained_logits), targets),
+    "targets that leak": cross_entropy(untrained_logits, inputs),
+}.items():
     print(f"  {bug:<27}{loss:.4f} nats")
 
 # %% [markdown]
@@ -451,11 +657,17 @@ from llmlib.output_head import token_losses
 
 losses = token_losses(model(inputs), targets)[0]
 pieces = [tokenizer.decode([i]) for i in ids[0].tolist()]
-show(plots.loss_on_text(pieces, [None] + losses.tolist(), "Loss of each token, given all before it"),
-     alt="A paragraph about tides, each token shaded by its loss: content words such as centre, line, high and strength are dark, function words and full stops light; the darkest is ides, the second piece of the first word.")
+show(
+    plots.loss_on_text(
+        pieces, [None] + losses.tolist(), "Loss of each token, given all before it"
+    ),
+    alt="A paragraph about tides, each token shaded by its loss: content words such as centre, line, high and strength are dark, function words and full stops light; the darkest is ides, the second piece of the first word.",
+)
 order = losses.argsort(descending=True)[:5].tolist()
 print("most surprising:", [(pieces[i + 1], f"{losses[i]:.4f}") for i in order])
-print(f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the most expensive tenth cost {losses.sort().values[-len(losses) // 10:].sum() / losses.sum():.0%} of the total")
+print(
+    f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the most expensive tenth cost {losses.sort().values[-len(losses) // 10 :].sum() / losses.sum():.0%} of the total"
+)
 
 # %% [markdown]
 # Nouns and adjectives are dark, small words and full stops light. A word that comes again is lighter (compare the two "centre"). The darkest is "ides", because all that stood before it was the letter T.
@@ -485,12 +697,14 @@ print(f"half of the {len(losses)} tokens cost less than {losses.median():.4f} na
 # `sum(loss * n for loss, n in zip(losses, counts))` over `sum(counts)`, then `math.exp`.
 # </details>
 
+
 # %% solution corpus_perplexity off=["llmlib.output_head.corpus_perplexity"]
 def corpus_perplexity(losses, counts):
     """Perplexity of a text cut into batches: mean loss (nats per token) and number of tokens of each batch -> a float."""
     ### BEGIN SOLUTION
     return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
     ### END SOLUTION
+
 
 # %% test corpus_perplexity points=1
 import math
@@ -499,14 +713,38 @@ import random
 from llmlib.course import check
 
 _got = float(corpus_perplexity([1.0, 5.0], [3, 1]))
-check.that(abs(_got - 75.5657) > 0.01, "that is the mean of the two perplexities: take the mean of the losses first, then exp once")
-check.that(abs(_got - math.exp(3)) > 0.01, "a batch of 1 token counts as much as one of 3: weight each loss by its number of tokens")
-check.that(abs(_got - (3 * math.e + math.exp(5)) / 4) > 0.01, "weighting is right, but average the losses, not the perplexities: exp comes last")
-check.that(abs(_got - 2) > 0.01, "that is the mean loss in nats: perplexity is its exponential")
+check.that(
+    abs(_got - 75.5657) > 0.01,
+    "that is the mean of the two perplexities: take the mean of the losses first, then exp once",
+)
+check.that(
+    abs(_got - math.exp(3)) > 0.01,
+    "a batch of 1 token counts as much as one of 3: weight each loss by its number of tokens",
+)
+check.that(
+    abs(_got - (3 * math.e + math.exp(5)) / 4) > 0.01,
+    "weighting is right, but average the losses, not the perplexities: exp comes last",
+)
+check.that(
+    abs(_got - 2) > 0.01, "that is the mean loss in nats: perplexity is its exponential"
+)
 check.that(abs(_got - 4) > 0.01, "the losses are in nats, so the base is e, not 2")
-check.that(abs(_got - math.exp(8)) > 1, "divide the total loss by the total number of tokens before you take exp")
-check.close(_got, math.exp(2), "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is e^2", atol=1e-3)
-check.close(float(corpus_perplexity([math.log(50)], [7])), 50.0, "guessing uniformly among 50 tokens has perplexity 50", atol=1e-2)
+check.that(
+    abs(_got - math.exp(8)) > 1,
+    "divide the total loss by the total number of tokens before you take exp",
+)
+check.close(
+    _got,
+    math.exp(2),
+    "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is e^2",
+    atol=1e-3,
+)
+check.close(
+    float(corpus_perplexity([math.log(50)], [7])),
+    50.0,
+    "guessing uniformly among 50 tokens has perplexity 50",
+    atol=1e-2,
+)
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(55)
 for _ in range(10):
@@ -514,7 +752,12 @@ for _ in range(10):
     _tokens = [[_rng.uniform(0, 6) for _ in range(_n)] for _n in _counts]
     _means = [sum(_t) / len(_t) for _t in _tokens]
     _all = [_loss for _t in _tokens for _loss in _t]
-    check.close(float(corpus_perplexity(_means, _counts)), math.exp(sum(_all) / len(_all)), "the perplexity must be that of all tokens together, however they are batched", atol=1e-2)
+    check.close(
+        float(corpus_perplexity(_means, _counts)),
+        math.exp(sum(_all) / len(_all)),
+        "the perplexity must be that of all tokens together, however they are batched",
+        atol=1e-2,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -528,7 +771,9 @@ for paragraph in paragraphs:
     counts.append(targets.numel())
 print("tokens per paragraph:", counts)
 print("loss per paragraph:  ", [f"{loss:.4f}" for loss in losses])
-print(f"perplexity of the whole text:           {corpus_perplexity(losses, counts):.4f}")
+print(
+    f"perplexity of the whole text:           {corpus_perplexity(losses, counts):.4f}"
+)
 print(f"mean of the paragraphs' perplexities:   {np.mean(np.exp(losses)):.4f}")
 
 # %% [markdown]
@@ -546,8 +791,13 @@ texts = {
 for name, text in texts.items():
     ids = torch.tensor([tokenizer.encode(text)])
     inputs, targets = next_token_pairs(ids)
-    loss, n_bytes = cross_entropy(model(inputs), targets).item(), len(tokenizer.decode(targets[0].tolist()).encode())
-    print(f"{name:<8} {targets.numel():>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte")
+    loss, n_bytes = (
+        cross_entropy(model(inputs), targets).item(),
+        len(tokenizer.decode(targets[0].tolist()).encode()),
+    )
+    print(
+        f"{name:<8} {targets.numel():>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte"
+    )
 
 # %% [markdown]
 # By perplexity per token the German sentence looks *easier* than the English one, by a factor of three. By bits per byte it is harder, as one would expect of a model trained mostly on English and code: German
@@ -583,6 +833,7 @@ for name, text in texts.items():
 # The loss is a mean, so its gradient is divided by N. If you change `p` in place, be sure that it is a tensor of your own, not the input: `softmax` returns a new one.
 # </details>
 
+
 # %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
     """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N, vocab], targets [N] -> [N, vocab]."""
@@ -592,6 +843,7 @@ def logits_gradient(logits, targets):
     return gradient / len(targets)
     ### END SOLUTION
 
+
 # %% test logits_gradient points=2
 import math
 
@@ -600,23 +852,52 @@ import torch
 from llmlib.course import check
 
 _one = logits_gradient(torch.tensor([[0.0, math.log(3)]]), torch.tensor([0]))
-check.that(tuple(_one.shape) == (1, 2), "there is one number per logit: the gradient has the shape of the logits")
-check.that(float(_one[0, 0]) < 0, "the sign is turned: raising the target's logit lowers the loss, so its gradient is negative")
-check.that(abs(float(_one[0, 1])) > 1e-6, "the wrong tokens have a gradient too: subtract a one-hot row from all the probabilities")
-check.that(abs(float(_one[0, 0]) + 1) > 1e-3, "start from the probabilities, not from 0: p - 1 at the target")
-check.close(_one, torch.tensor([[-0.75, 0.75]]), "softmax minus one-hot: [0.25, 0.75] - [1, 0]")
+check.that(
+    tuple(_one.shape) == (1, 2),
+    "there is one number per logit: the gradient has the shape of the logits",
+)
+check.that(
+    float(_one[0, 0]) < 0,
+    "the sign is turned: raising the target's logit lowers the loss, so its gradient is negative",
+)
+check.that(
+    abs(float(_one[0, 1])) > 1e-6,
+    "the wrong tokens have a gradient too: subtract a one-hot row from all the probabilities",
+)
+check.that(
+    abs(float(_one[0, 0]) + 1) > 1e-3,
+    "start from the probabilities, not from 0: p - 1 at the target",
+)
+check.close(
+    _one, torch.tensor([[-0.75, 0.75]]), "softmax minus one-hot: [0.25, 0.75] - [1, 0]"
+)
 _logits, _targets = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([0, 1])
 _got = logits_gradient(_logits, _targets)
-check.that(abs(float(_got[0, 0]) + 0.75) > 1e-3, "the loss is the mean over the positions: divide by N")
-check.close(_got, torch.tensor([[-0.375, 0.375], [0.25, -0.25]]), "each row is its softmax minus its own target's one-hot row, over N")
-check.close(_got.sum(-1), torch.zeros(2), "each row sums to 0: what one token gains, the others lose")
+check.that(
+    abs(float(_got[0, 0]) + 0.75) > 1e-3,
+    "the loss is the mean over the positions: divide by N",
+)
+check.close(
+    _got,
+    torch.tensor([[-0.375, 0.375], [0.25, -0.25]]),
+    "each row is its softmax minus its own target's one-hot row, over N",
+)
+check.close(
+    _got.sum(-1),
+    torch.zeros(2),
+    "each row sums to 0: what one token gains, the others lose",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(56)
 for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
     _logits = (torch.randn(_n, _vocab, generator=_g) * 3).requires_grad_()
     _targets = torch.randint(_vocab, (_n,), generator=_g)
     torch.nn.functional.cross_entropy(_logits, _targets).backward()
-    check.close(logits_gradient(_logits.detach(), _targets), _logits.grad, "the gradient must be that of the mean loss: (softmax minus one-hot) over N")
+    check.close(
+        logits_gradient(_logits.detach(), _targets),
+        _logits.grad,
+        "the gradient must be that of the mean loss: (softmax minus one-hot) over N",
+    )
 ### END HIDDEN TESTS
 
 # %%
@@ -626,7 +907,9 @@ gradient = logits_gradient(logits, target)[0]
 push = gradient.abs().topk(5).indices.tolist()
 print("if the text had gone on with ' Lyon', training would move these logits most:")
 for i in push:
-    print(f"   {tokenizer.decode([i])!r:<10} gradient {gradient[i]:+.4f}   so its logit goes {'down' if gradient[i] > 0 else 'up'}")
+    print(
+        f"   {tokenizer.decode([i])!r:<10} gradient {gradient[i]:+.4f}   so its logit goes {'down' if gradient[i] > 0 else 'up'}"
+    )
 
 # %% [markdown]
 # ## 6 · The logit lens: reading the stream before it is finished
@@ -641,17 +924,31 @@ paris = tokenizer.encode(" Paris")[0]
 print("layers done   likeliest token")
 for n in (0, 5, 10, 15, 20, 22, 24, 26, 28, 29, 30):
     p, i = lens[n].max(0)
-    print(f"{n:>11}   {tokenizer.decode([i.item()])!r:<16} {p:.4f}      ' Paris' {lens[n, paris]:.4f}")
+    print(
+        f"{n:>11}   {tokenizer.decode([i.item()])!r:<16} {p:.4f}      ' Paris' {lens[n, paris]:.4f}"
+    )
 first = next(n for n in range(31) if lens[n].argmax() == paris)
 print(f"' Paris' is first the likeliest after {first} layers")
-last = (unembed(final_norm(stream[-1]), table) - model(tokenizer.encode("The capital of France is"))[0, -1]).abs().max()
+last = (
+    (
+        unembed(final_norm(stream[-1]), table)
+        - model(tokenizer.encode("The capital of France is"))[0, -1]
+    )
+    .abs()
+    .max()
+)
 print("after the last layer the lens is the model:", bool(last < 1e-4))
 
 # %%
 tokens = [" Paris", " the", " London", " France"]
-show(plots.by_layer({repr(t): lens[:, tokenizer.encode(t)[0]].tolist() for t in tokens}, "probability",
-                    "The logit lens on “The capital of France is”"),
-     alt="Probability of four next tokens after each of 30 layers: all stay near zero up to layer 22; then the word the rises to 0.67, and in the last layer it falls and Paris jumps to 0.77.")
+show(
+    plots.by_layer(
+        {repr(t): lens[:, tokenizer.encode(t)[0]].tolist() for t in tokens},
+        "probability",
+        "The logit lens on “The capital of France is”",
+    ),
+    alt="Probability of four next tokens after each of 30 layers: all stay near zero up to layer 22; then the word the rises to 0.67, and in the last layer it falls and Paris jumps to 0.77.",
+)
 
 # %% [markdown]
 # Three stages. Before any layer the lens gives the *input* back, " is" with probability 1.0000: with tied weights, a token's own row points most along itself. For most of the depth it shows full stops and spaces;
@@ -670,9 +967,13 @@ for paragraph in paragraphs:
     confidence.append(p[0])
     right.append((guess == targets)[0].float())
 confidence, right = torch.cat(confidence).numpy(), torch.cat(right).numpy()
-show(plots.calibration(confidence, right),
-     alt="How often the likeliest token was right against the probability the model gave it, in ten bins with error bars: the points follow the diagonal, most of them a little below it.")
-print(f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {right.mean():.4f} of the time")
+show(
+    plots.calibration(confidence, right),
+    alt="How often the likeliest token was right against the probability the model gave it, in ten bins with error bars: the points follow the diagonal, most of them a little below it.",
+)
+print(
+    f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {right.mean():.4f} of the time"
+)
 
 # %% [markdown]
 # The points rise with the diagonal but sit a little below it: said 0.36 on average, right 0.30 of the time. On this text the model is somewhat *overconfident*.
@@ -688,7 +989,10 @@ print(f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {rig
 from llmlib.course.engine_check import same_ids
 
 mine = model.using(unembedding=unembed)
-agreed = same_ids(mine, ["The capital of France is", "What is machine learning?", "def mean(numbers):"])
+agreed = same_ids(
+    mine,
+    ["The capital of France is", "What is machine learning?", "def mean(numbers):"],
+)
 
 # %% [markdown]
 # ## Recap

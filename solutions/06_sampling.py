@@ -19,9 +19,18 @@ from llmlib import complete, pretrained
 
 llm = pretrained.load("smollm2")
 prompt = "Once upon a time, there was a"
-for settings in ({"temperature": 0}, {"temperature": 0.8, "top_p": 0.9, "seed": 1}, {"temperature": 0.8, "top_p": 0.9, "seed": 2},
-                 {"temperature": 2.0, "seed": 1}):
-    print(settings, "->", prompt + complete(llm, prompt, max_new_tokens=8, **settings), "\n")
+for settings in (
+    {"temperature": 0},
+    {"temperature": 0.8, "top_p": 0.9, "seed": 1},
+    {"temperature": 0.8, "top_p": 0.9, "seed": 2},
+    {"temperature": 2.0, "seed": 1},
+):
+    print(
+        settings,
+        "->",
+        prompt + complete(llm, prompt, max_new_tokens=8, **settings),
+        "\n",
+    )
 
 # %% [markdown]
 # The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the last, unlikely tokens
@@ -35,7 +44,10 @@ from types import SimpleNamespace
 
 import torch
 
-from llmlib.output_head import log_softmax, softmax     # you wrote softmax in notebook 5; log_softmax is its logarithm
+from llmlib.output_head import (
+    log_softmax,
+    softmax,
+)  # you wrote softmax in notebook 5; log_softmax is its logarithm
 
 torch.set_num_threads(2)
 
@@ -52,10 +64,14 @@ torch.set_num_threads(2)
 from llmlib.plots import sampling as plots, show
 
 prompts = ["The capital of France is", "Once upon a time, there was a"]
-next_logits = {text: llm(llm.tokenizer.encode(text))[0, -1] for text in prompts}       # each [vocab]
-show(plots.next_tokens(llm.tokenizer, next_logits),
-     alt="Two bar charts of next-token probabilities. After 'The capital of France is' one token, Paris, holds most of the mass; after "
-         "'Once upon a time, there was a' the eight likeliest tokens hold a few per cent each.")
+next_logits = {
+    text: llm(llm.tokenizer.encode(text))[0, -1] for text in prompts
+}  # each [vocab]
+show(
+    plots.next_tokens(llm.tokenizer, next_logits),
+    alt="Two bar charts of next-token probabilities. After 'The capital of France is' one token, Paris, holds most of the mass; after "
+    "'Once upon a time, there was a' the eight likeliest tokens hold a few per cent each.",
+)
 
 # %% [markdown]
 # Left, one token holds most of the probability. Right, no token has even a tenth, and the rest lies far beyond the eight
@@ -97,41 +113,87 @@ show(plots.next_tokens(llm.tokenizer, next_logits),
 # </details>
 #
 
+
 # %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]."""
     ### BEGIN SOLUTION
-    edges = probabilities.double().cumsum(-1)                       # where each stretch ends
+    edges = probabilities.double().cumsum(-1)  # where each stretch ends
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
     ### END SOLUTION
+
 
 # %% test draw points=2
 import torch
 from llmlib.course import check
 
 _row = torch.tensor([[0.5, 0.3, 0.2]])
-check.equal(draw(_row, torch.tensor([0.6])), torch.tensor([1]), "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the likeliest")
-check.equal(draw(_row, torch.tensor([0.9])), torch.tensor([2]), "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches add up, so cumulate the probabilities")
-check.equal(draw(torch.tensor([[0.0, 0.5, 0.5]]), torch.tensor([0.0])), torch.tensor([1]), "u = 0 drew a token of probability 0: it has no stretch, so it is never drawn")
-check.equal(draw(torch.tensor([[0.5, 0.25, 0.25]]), torch.tensor([0.5])), torch.tensor([1]), "u = 0.5 is where the second stretch starts: a stretch includes its start, not its end")
-check.equal(draw(_row.repeat(3, 1), torch.tensor([0.9, 0.1, 0.6])), torch.tensor([2, 0, 1]), "each row is drawn with its own u")
-check.equal(draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])), torch.tensor([1, 1]),
-            "rows that sum to 0.9 stand for rounding here: u behind the last edge must still give a token of the row")
-check.equal(draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])), torch.tensor([1]), "u behind the last edge drew a token of probability 0: draw one that has a stretch")
+check.equal(
+    draw(_row, torch.tensor([0.6])),
+    torch.tensor([1]),
+    "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the likeliest",
+)
+check.equal(
+    draw(_row, torch.tensor([0.9])),
+    torch.tensor([2]),
+    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches add up, so cumulate the probabilities",
+)
+check.equal(
+    draw(torch.tensor([[0.0, 0.5, 0.5]]), torch.tensor([0.0])),
+    torch.tensor([1]),
+    "u = 0 drew a token of probability 0: it has no stretch, so it is never drawn",
+)
+check.equal(
+    draw(torch.tensor([[0.5, 0.25, 0.25]]), torch.tensor([0.5])),
+    torch.tensor([1]),
+    "u = 0.5 is where the second stretch starts: a stretch includes its start, not its end",
+)
+check.equal(
+    draw(_row.repeat(3, 1), torch.tensor([0.9, 0.1, 0.6])),
+    torch.tensor([2, 0, 1]),
+    "each row is drawn with its own u",
+)
+check.equal(
+    draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
+    torch.tensor([1, 1]),
+    "rows that sum to 0.9 stand for rounding here: u behind the last edge must still give a token of the row",
+)
+check.equal(
+    draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
+    torch.tensor([1]),
+    "u behind the last edge drew a token of probability 0: draw one that has a stretch",
+)
 _u = (torch.arange(1000) + 0.5) / 1000
-check.equal(torch.bincount(draw(_row.repeat(1000, 1), _u), minlength=3), torch.tensor([500, 300, 200]), "of 1000 evenly spaced u, each token must get its share")
+check.equal(
+    torch.bincount(draw(_row.repeat(1000, 1), _u), minlength=3),
+    torch.tensor([500, 300, 200]),
+    "of 1000 evenly spaced u, each token must get its share",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(60)
 _p = torch.softmax(torch.randn(40, 23, generator=_g), -1)
 _want = torch.randint(23, (40,), generator=_g)
 _end = _p.double().cumsum(-1).gather(1, _want[:, None])[:, 0]
-_middle = (_end - _p.double().gather(1, _want[:, None])[:, 0] / 2).float()      # the middle of the stretch of the token wanted
-check.equal(draw(_p, _middle), _want, "a u in the middle of a token's stretch must draw that token")
+_middle = (
+    _end - _p.double().gather(1, _want[:, None])[:, 0] / 2
+).float()  # the middle of the stretch of the token wanted
+check.equal(
+    draw(_p, _middle),
+    _want,
+    "a u in the middle of a token's stretch must draw that token",
+)
 _sparse = torch.where(torch.rand(40, 23, generator=_g) < 0.7, torch.zeros(()), _p)
 _sparse[:, 5] = 0.1
 _sparse = _sparse / _sparse.sum(-1, keepdim=True)
-for _u in (torch.zeros(40), torch.full((40,), 1 - 2.0**-24), torch.rand(40, generator=_g)):
-    check.that((_sparse.gather(1, draw(_sparse, _u)[:, None]) > 0).all(), "a token of probability 0 was drawn: it has no stretch")
+for _u in (
+    torch.zeros(40),
+    torch.full((40,), 1 - 2.0**-24),
+    torch.rand(40, generator=_g),
+):
+    check.that(
+        (_sparse.gather(1, draw(_sparse, _u)[:, None]) > 0).all(),
+        "a token of probability 0 was drawn: it has no stretch",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -147,17 +209,25 @@ for _u in (torch.zeros(40), torch.full((40,), 1 - 2.0**-24), torch.rand(40, gene
 # %%
 p = softmax(next_logits[prompts[1]])
 common = p * 10_000 >= 5
-groups = torch.cat([p[common], p[~common].sum()[None]])                             # the common tokens, then the rest
+groups = torch.cat(
+    [p[common], p[~common].sum()[None]]
+)  # the common tokens, then the rest
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
-observed = torch.bincount(draw(groups.expand(len(u), -1), u), minlength=len(groups)).double()
+observed = torch.bincount(
+    draw(groups.expand(len(u), -1), u), minlength=len(groups)
+).double()
 expected = groups.double() * len(u)
 chi_square = ((observed - expected) ** 2 / expected).sum()
 freedom = len(expected) - 1
 p_value = torch.special.gammaincc(torch.tensor(freedom / 2), chi_square / 2)
-print(f"chi-square {chi_square:.1f} for {freedom} degrees of freedom; a fair draw is at least this far off in {p_value:.0%} of all tries")
-show(plots.draws(expected[:-1], observed[:-1]),
-     alt="Expected against observed counts of each common token in 10,000 draws, on logarithmic axes. All points lie near the diagonal, most of them inside "
-         "the band of two standard deviations.")
+print(
+    f"chi-square {chi_square:.1f} for {freedom} degrees of freedom; a fair draw is at least this far off in {p_value:.0%} of all tries"
+)
+show(
+    plots.draws(expected[:-1], observed[:-1]),
+    alt="Expected against observed counts of each common token in 10,000 draws, on logarithmic axes. All points lie near the diagonal, most of them inside "
+    "the band of two standard deviations.",
+)
 
 # %% [markdown]
 # The counts follow the probabilities, and stray by about the square root of what is expected: 620 give or take 25. A statistic far above the degrees of freedom would have meant a bug.
@@ -165,18 +235,26 @@ show(plots.draws(expected[:-1], observed[:-1]),
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
 #
 
+
 # %%
 def three(generator, disturbed):
     numbers = []
     for _ in range(3):
         if disturbed:
-            torch.rand(1)                                   # a stranger draws from the global generator
+            torch.rand(1)  # a stranger draws from the global generator
         numbers.append(f"{torch.rand(1, generator=generator).item():.4f}")
     return numbers
 
+
 for disturbed in (False, True):
     torch.manual_seed(7)
-    print("disturbed:" if disturbed else "alone:    ", "global", three(None, disturbed), " own", three(torch.Generator().manual_seed(7), disturbed))
+    print(
+        "disturbed:" if disturbed else "alone:    ",
+        "global",
+        three(None, disturbed),
+        " own",
+        three(torch.Generator().manual_seed(7), disturbed),
+    )
 
 # %% [markdown]
 # The global generator's numbers changed when a stranger drew from it; those of our own generator did not.
@@ -215,36 +293,75 @@ for disturbed in (False, True):
 # </details>
 #
 
+
 # %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
     """Divide the logits by t; t = 0 keeps only the largest of each row, the rest become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
     if t == 0:
         largest = logits.argmax(-1, keepdim=True)
-        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
+        return torch.full_like(logits, -math.inf).scatter(
+            -1, largest, logits.gather(-1, largest)
+        )
     return logits / t
     ### END SOLUTION
+
 
 # %% test apply_temperature points=2
 import math
 import torch
 from llmlib.course import check
 
-check.close(apply_temperature(torch.tensor([2.0, 4.0]), 2), [1.0, 2.0], "temperature divides the logits: at T = 2 they are halved, so that the distribution is flatter")
-check.close(apply_temperature(torch.tensor([2.0, -4.0]), 0.5), [4.0, -8.0], "at T = 0.5 the logits double: divide, and leave their sum and their softmax alone")
-check.close(apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0), [-math.inf, 3.0, -math.inf], "T = 0 keeps the largest logit and makes the others -inf, without dividing by 0")
+check.close(
+    apply_temperature(torch.tensor([2.0, 4.0]), 2),
+    [1.0, 2.0],
+    "temperature divides the logits: at T = 2 they are halved, so that the distribution is flatter",
+)
+check.close(
+    apply_temperature(torch.tensor([2.0, -4.0]), 0.5),
+    [4.0, -8.0],
+    "at T = 0.5 the logits double: divide, and leave their sum and their softmax alone",
+)
+check.close(
+    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0),
+    [-math.inf, 3.0, -math.inf],
+    "T = 0 keeps the largest logit and makes the others -inf, without dividing by 0",
+)
 _tie = apply_temperature(torch.tensor([3.0, 1.0, 3.0]), 0)
-check.close(torch.sort(_tie).values, [-math.inf, -math.inf, 3.0], "two logits are equally large: at T = 0 exactly one of them stays")
-check.close(apply_temperature(torch.tensor([[1.0, 2.0], [9.0, 8.0]]), 0), torch.tensor([[-math.inf, 2.0], [9.0, -math.inf]]), "at T = 0 each row keeps its own largest logit")
+check.close(
+    torch.sort(_tie).values,
+    [-math.inf, -math.inf, 3.0],
+    "two logits are equally large: at T = 0 exactly one of them stays",
+)
+check.close(
+    apply_temperature(torch.tensor([[1.0, 2.0], [9.0, 8.0]]), 0),
+    torch.tensor([[-math.inf, 2.0], [9.0, -math.inf]]),
+    "at T = 0 each row keeps its own largest logit",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(61)
 _z = torch.randn(2, 5, 17, generator=_g) * 4
-check.close(apply_temperature(_z, 0.7) * 0.7, _z, "temperature divides the logits, for any shape in front", atol=1e-4)
+check.close(
+    apply_temperature(_z, 0.7) * 0.7,
+    _z,
+    "temperature divides the logits, for any shape in front",
+    atol=1e-4,
+)
 _kept = torch.isfinite(apply_temperature(_z, 0))
-check.close(_kept.sum(-1), torch.ones(2, 5), "at T = 0 each row keeps exactly one logit")
-check.equal(_kept.float().argmax(-1), _z.argmax(-1), "at T = 0 the one that stays is the row's largest")
+check.close(
+    _kept.sum(-1), torch.ones(2, 5), "at T = 0 each row keeps exactly one logit"
+)
+check.equal(
+    _kept.float().argmax(-1),
+    _z.argmax(-1),
+    "at T = 0 the one that stays is the row's largest",
+)
 _flat = torch.isfinite(apply_temperature(torch.zeros(3, 6), 0))
-check.close(_flat.sum(-1), torch.ones(3), "all logits of a row are equal: at T = 0 exactly one of them stays")
+check.close(
+    _flat.sum(-1),
+    torch.ones(3),
+    "all logits of a row are equal: at T = 0 exactly one of them stays",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -257,14 +374,24 @@ check.close(_flat.sum(-1), torch.ones(3), "all logits of a row are equal: at T =
 # %%
 story = next_logits[prompts[1]]
 temperatures = (0.5, 1.0, 1.5, 2.0)
-sorted_p = {t: softmax(apply_temperature(story, t)).sort(descending=True).values for t in temperatures}
+sorted_p = {
+    t: softmax(apply_temperature(story, t)).sort(descending=True).values
+    for t in temperatures
+}
 for t, row in sorted_p.items():
-    print(f"T = {t}: likeliest token {row[0]:.4f}, first 100 together {row[:100].sum():.4f}, tokens 101 to {len(row):,} together {row[100:].sum():.4f}")
+    print(
+        f"T = {t}: likeliest token {row[0]:.4f}, first 100 together {row[:100].sum():.4f}, tokens 101 to {len(row):,} together {row[100:].sum():.4f}"
+    )
 ranked = story.argsort(descending=True)
 for first in (111, 1_001, 10_001):
-    print(f"tokens {first:,} to {first + 7:,}:", [llm.tokenizer.decode([i]) for i in ranked[first - 1:first + 7].tolist()])
-show(plots.temperatures(sorted_p),
-     alt="Probability against rank for four temperatures, both axes logarithmic. Higher temperatures lower the head of the curve and lift its tail of tens of thousands of tokens.")
+    print(
+        f"tokens {first:,} to {first + 7:,}:",
+        [llm.tokenizer.decode([i]) for i in ranked[first - 1 : first + 7].tolist()],
+    )
+show(
+    plots.temperatures(sorted_p),
+    alt="Probability against rank for four temperatures, both axes logarithmic. Higher temperatures lower the head of the curve and lift its tail of tens of thousands of tokens.",
+)
 
 # %% [markdown]
 # This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
@@ -304,6 +431,7 @@ show(plots.temperatures(sorted_p),
 # </details>
 #
 
+
 # %% solution top_k off=["llmlib.sampling.top_k"]
 def top_k(logits, k):
     """Keep the k largest logits of each row, exactly k even on ties; the rest become -inf: [..., vocab] -> the same."""
@@ -313,29 +441,63 @@ def top_k(logits, k):
     return logits.masked_fill(~kept, -math.inf)
     ### END SOLUTION
 
+
 # %% test top_k points=2
 import math
 import torch
 from llmlib.course import check
 
 _cut = -math.inf
-check.close(top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2), [_cut, 4.0, _cut, 3.0],
-            "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf (a logit of 0 would still have probability)")
-check.close(top_k(torch.tensor([-5.0, -1.0, -3.0]), 1), [_cut, -1.0, _cut], "the largest of [-5, -1, -3] is -1: size counts, not distance from 0")
-check.close(torch.sort(top_k(torch.tensor([2.0, 2.0, 2.0, 1.0]), 2)).values, [_cut, _cut, 2.0, 2.0], "three logits are equal: with k = 2 exactly two of them stay")
-check.close(top_k(torch.tensor([[1.0, 2.0, 3.0], [9.0, 7.0, 8.0]]), 2), torch.tensor([[_cut, 2.0, 3.0], [9.0, _cut, 8.0]]), "each row keeps its own k largest")
-check.close(top_k(torch.tensor([1.0, 2.0]), 5), [1.0, 2.0], "k = 5 of two tokens keeps both, without an error")
+check.close(
+    top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2),
+    [_cut, 4.0, _cut, 3.0],
+    "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf (a logit of 0 would still have probability)",
+)
+check.close(
+    top_k(torch.tensor([-5.0, -1.0, -3.0]), 1),
+    [_cut, -1.0, _cut],
+    "the largest of [-5, -1, -3] is -1: size counts, not distance from 0",
+)
+check.close(
+    torch.sort(top_k(torch.tensor([2.0, 2.0, 2.0, 1.0]), 2)).values,
+    [_cut, _cut, 2.0, 2.0],
+    "three logits are equal: with k = 2 exactly two of them stay",
+)
+check.close(
+    top_k(torch.tensor([[1.0, 2.0, 3.0], [9.0, 7.0, 8.0]]), 2),
+    torch.tensor([[_cut, 2.0, 3.0], [9.0, _cut, 8.0]]),
+    "each row keeps its own k largest",
+)
+check.close(
+    top_k(torch.tensor([1.0, 2.0]), 5),
+    [1.0, 2.0],
+    "k = 5 of two tokens keeps both, without an error",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(62)
 _z = torch.randn(3, 4, 29, generator=_g) * 3
 for _k in (1, 7, 29, 100):
     _out = top_k(_z, _k)
     _kept = torch.isfinite(_out)
-    check.close(_kept.sum(-1), torch.full((3, 4), float(min(_k, 29))), "each row keeps exactly k tokens")
+    check.close(
+        _kept.sum(-1),
+        torch.full((3, 4), float(min(_k, 29))),
+        "each row keeps exactly k tokens",
+    )
     check.close(_out[_kept], _z[_kept], "kept logits stay unchanged")
-    check.that(_z.masked_fill(~_kept, math.inf).amin(-1).ge(_z.masked_fill(_kept, -math.inf).amax(-1)).all(), "a token was cut that is larger than one that was kept")
+    check.that(
+        _z.masked_fill(~_kept, math.inf)
+        .amin(-1)
+        .ge(_z.masked_fill(_kept, -math.inf).amax(-1))
+        .all(),
+        "a token was cut that is larger than one that was kept",
+    )
 _ties = torch.randint(3, (50, 31), generator=_g).float()
-check.close(torch.isfinite(top_k(_ties, 6)).sum(-1), torch.full((50,), 6.0), "many logits are equal: exactly k of each row stay")
+check.close(
+    torch.isfinite(top_k(_ties, 6)).sum(-1),
+    torch.full((50,), 6.0),
+    "many logits are equal: exactly k of each row stay",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -345,7 +507,9 @@ check.close(torch.isfinite(top_k(_ties, 6)).sum(-1), torch.full((50,), 6.0), "ma
 # %%
 for text, logits in next_logits.items():
     p, after = softmax(logits), softmax(top_k(logits, 5))
-    print(f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of them had {p[after > 0].min():.4f}, the likeliest one cut {p[after == 0].max():.4f}")
+    print(
+        f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of them had {p[after > 0].min():.4f}, the likeliest one cut {p[after == 0].max():.4f}"
+    )
 
 # %% [markdown]
 # For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut that are nearly as good as those kept.
@@ -384,18 +548,22 @@ for text, logits in next_logits.items():
 # </details>
 #
 
+
 # %% solution top_p off=["llmlib.sampling.top_p"]
 def top_p(logits, p):
     """Keep the smallest set of likeliest tokens whose mass reaches p, the one that crosses p included; the rest become -inf."""
     ### BEGIN SOLUTION
     if p == 1:
-        return logits                                               # a rounded cumulative sum must not drop the tail
+        return logits  # a rounded cumulative sum must not drop the tail
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
-    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(
+        -1, order, mass_before < p
+    )
     return logits.masked_fill(~kept, -math.inf)
     ### END SOLUTION
+
 
 # %% test top_p points=3
 import math
@@ -404,21 +572,60 @@ from llmlib.course import check
 
 _z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 _cut = -math.inf
+
+
 def _want(*kept):
     return [_z[i].item() if i in kept else _cut for i in range(4)]
 
-check.close(top_p(_z, 0.9), _want(0, 1, 2), "0.5 + 0.3 = 0.8 has not reached p = 0.9: the token that crosses p stays, so three tokens do")
-check.close(top_p(_z, 0.7), _want(0, 1), "0.5 + 0.3 = 0.8 has reached p = 0.7: the smallest set ends there, with two tokens")
-check.close(top_p(_z, 0.2), _want(0), "the likeliest token alone exceeds p = 0.2: it stays, the nucleus is never empty")
+
+check.close(
+    top_p(_z, 0.9),
+    _want(0, 1, 2),
+    "0.5 + 0.3 = 0.8 has not reached p = 0.9: the token that crosses p stays, so three tokens do",
+)
+check.close(
+    top_p(_z, 0.7),
+    _want(0, 1),
+    "0.5 + 0.3 = 0.8 has reached p = 0.7: the smallest set ends there, with two tokens",
+)
+check.close(
+    top_p(_z, 0.2),
+    _want(0),
+    "the likeliest token alone exceeds p = 0.2: it stays, the nucleus is never empty",
+)
 _shuffled = _z[[3, 0, 2, 1]]
-check.close(top_p(_shuffled, 0.7), [_cut, _z[0].item(), _cut, _z[1].item()], "tokens that come unsorted must be kept in their own places: the answer has to go back from sorted order")
-check.close(top_p(_z + 20, 0.9), [z + 20 for z in _want(0, 1, 2)], "adding 20 to all logits changes no probability: the mass is counted in probabilities, after softmax", atol=1e-4)
-check.close(torch.isfinite(top_p(torch.zeros(4), 0.4)).sum(), 2, "four equal tokens of 0.25: the smallest set that reaches 0.4 has two")
-check.close(torch.isfinite(top_p(torch.zeros(4), 0.5)).sum(), 2, "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = 0.5")
-check.close(top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9), torch.tensor([[_cut, *_shuffled[1:].tolist()], [_cut, _cut, 9.0, _cut]]),
-            "each row has a nucleus of its own size")
+check.close(
+    top_p(_shuffled, 0.7),
+    [_cut, _z[0].item(), _cut, _z[1].item()],
+    "tokens that come unsorted must be kept in their own places: the answer has to go back from sorted order",
+)
+check.close(
+    top_p(_z + 20, 0.9),
+    [z + 20 for z in _want(0, 1, 2)],
+    "adding 20 to all logits changes no probability: the mass is counted in probabilities, after softmax",
+    atol=1e-4,
+)
+check.close(
+    torch.isfinite(top_p(torch.zeros(4), 0.4)).sum(),
+    2,
+    "four equal tokens of 0.25: the smallest set that reaches 0.4 has two",
+)
+check.close(
+    torch.isfinite(top_p(torch.zeros(4), 0.5)).sum(),
+    2,
+    "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = 0.5",
+)
+check.close(
+    top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9),
+    torch.tensor([[_cut, *_shuffled[1:].tolist()], [_cut, _cut, 9.0, _cut]]),
+    "each row has a nucleus of its own size",
+)
 _long = torch.linspace(0, -30, 5000)
-check.close(torch.isfinite(top_p(_long, 1.0)).sum(), 5000, "p = 1 keeps every token, also where the running sum rounds to 1 before the end")
+check.close(
+    torch.isfinite(top_p(_long, 1.0)).sum(),
+    5000,
+    "p = 1 keeps every token, also where the running sum rounds to 1 before the end",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(63)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
@@ -427,12 +634,27 @@ for _p in (0.05, 0.35, 0.61, 0.93):
     _kept = torch.isfinite(_out)
     _probs = torch.softmax(_z.double(), -1)
     _mass = (_probs * _kept).sum(-1)
-    check.that((_mass >= _p - 1e-6).all(), "the tokens kept do not reach p: the one that crosses p stays")
-    check.that((_mass - _probs.masked_fill(~_kept, 2).amin(-1) < _p + 1e-6).all(), "without its least token the set would still reach p: it is not the smallest")
-    check.that((_probs.masked_fill(~_kept, 2).amin(-1) >= _probs.masked_fill(_kept, -1).amax(-1)).all(), "a token was cut that is likelier than one that was kept")
+    check.that(
+        (_mass >= _p - 1e-6).all(),
+        "the tokens kept do not reach p: the one that crosses p stays",
+    )
+    check.that(
+        (_mass - _probs.masked_fill(~_kept, 2).amin(-1) < _p + 1e-6).all(),
+        "without its least token the set would still reach p: it is not the smallest",
+    )
+    check.that(
+        (
+            _probs.masked_fill(~_kept, 2).amin(-1)
+            >= _probs.masked_fill(_kept, -1).amax(-1)
+        ).all(),
+        "a token was cut that is likelier than one that was kept",
+    )
     check.close(_out[_kept], _z[_kept], "kept logits stay unchanged")
 _once = _z.masked_fill(_z < 0, -math.inf)
-check.that(not torch.isfinite(top_p(_once, 0.9)[_z < 0]).any(), "what an earlier filter cut must stay cut")
+check.that(
+    not torch.isfinite(top_p(_once, 0.9)[_z < 0]).any(),
+    "what an earlier filter cut must stay cut",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -445,14 +667,18 @@ check.that(not torch.isfinite(top_p(_once, 0.9)[_z < 0]).any(), "what an earlier
 # **Predict:** how many of the tokens 0.5, 0.3, 0.15, 0.05 does it keep? And what does it do with a model that is 95 % sure?
 #
 
+
 # %%
 def well_known_line(logits, p):
     order = logits.argsort(descending=True)
     return order[softmax(logits[order]).cumsum(-1) <= p]
 
+
 for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     logits = torch.tensor(probabilities).log()
-    print(f"{probabilities}: the line keeps {len(well_known_line(logits, 0.9))} tokens, yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}")
+    print(
+        f"{probabilities}: the line keeps {len(well_known_line(logits, 0.9))} tokens, yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
+    )
 
 # %% [markdown]
 # It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the model is sure, it keeps nothing at all, and there is nothing to draw from.
@@ -462,12 +688,19 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
 #
 
 # %%
-nucleus = {text: int(torch.isfinite(top_p(logits, 0.9)).sum()) for text, logits in next_logits.items()}
+nucleus = {
+    text: int(torch.isfinite(top_p(logits, 0.9)).sum())
+    for text, logits in next_logits.items()
+}
 for text, size in nucleus.items():
     p = softmax(next_logits[text]).sort(descending=True).values
-    print(f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is {p[0] / p[size - 1]:.0f} times as likely as the last")
-show(plots.nucleus(next_logits, nucleus, 0.9),
-     alt="Cumulative probability against number of tokens, logarithmic, for two prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of the story only after hundreds.")
+    print(
+        f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is {p[0] / p[size - 1]:.0f} times as likely as the last"
+    )
+show(
+    plots.nucleus(next_logits, nucleus, 0.9),
+    alt="Cumulative probability against number of tokens, logarithmic, for two prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of the story only after hundreds.",
+)
 
 # %% [markdown]
 # The same `p` keeps ten tokens for one prompt and 698 for the other: it adapts. But between its first token and its last there may be a factor of hundreds, as the second number says. One can also ask for that ratio directly.
@@ -498,6 +731,7 @@ show(plots.nucleus(next_logits, nucleus, 0.9),
 # </details>
 #
 
+
 # %% solution min_p off=["llmlib.sampling.min_p"]
 def min_p(logits, p):
     """Keep tokens at least p times as likely as the likeliest of their row; the rest become -inf: [..., vocab] -> the same."""
@@ -507,6 +741,7 @@ def min_p(logits, p):
     return logits.masked_fill(probabilities < bar, -math.inf)
     ### END SOLUTION
 
+
 # %% test min_p points=1
 import math
 import torch
@@ -514,12 +749,28 @@ from llmlib.course import check
 
 _z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 _cut = -math.inf
-check.close(min_p(_z, 0.2), [*_z[:3].tolist(), _cut], "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 stays and the one of 0.05 is cut, to -inf")
-check.close(min_p(_z + 20, 0.2), [*(_z[:3] + 20).tolist(), _cut], "adding 20 to all logits changes no probability: compare probabilities, not logits", atol=1e-4)
-check.close(min_p(_z, 1.0), [_z[0].item(), _cut, _cut, _cut], "p = 1 keeps the likeliest itself: a token that just reaches the bar stays")
+check.close(
+    min_p(_z, 0.2),
+    [*_z[:3].tolist(), _cut],
+    "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 stays and the one of 0.05 is cut, to -inf",
+)
+check.close(
+    min_p(_z + 20, 0.2),
+    [*(_z[:3] + 20).tolist(), _cut],
+    "adding 20 to all logits changes no probability: compare probabilities, not logits",
+    atol=1e-4,
+)
+check.close(
+    min_p(_z, 1.0),
+    [_z[0].item(), _cut, _cut, _cut],
+    "p = 1 keeps the likeliest itself: a token that just reaches the bar stays",
+)
 check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
-check.close(min_p(torch.stack([_z, torch.tensor([0.04, 0.03, 0.9, 0.03]).log()]), 0.2), torch.tensor([[*_z[:3].tolist(), _cut], [_cut, _cut, math.log(0.9), _cut]]),
-            "each row has its own bar")
+check.close(
+    min_p(torch.stack([_z, torch.tensor([0.04, 0.03, 0.9, 0.03]).log()]), 0.2),
+    torch.tensor([[*_z[:3].tolist(), _cut], [_cut, _cut, math.log(0.9), _cut]]),
+    "each row has its own bar",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(64)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
@@ -527,8 +778,14 @@ for _p in (0.03, 0.11, 0.5):
     _out = min_p(_z, _p)
     _kept = torch.isfinite(_out)
     _ratio = (_z - _z.amax(-1, keepdim=True)).double().exp()
-    check.that(_kept[_ratio > _p + 1e-5].all(), "a token was cut that is at least p times as likely as the likeliest")
-    check.that(not _kept[_ratio < _p - 1e-5].any(), "a token was kept that is less than p times as likely as the likeliest")
+    check.that(
+        _kept[_ratio > _p + 1e-5].all(),
+        "a token was cut that is at least p times as likely as the likeliest",
+    )
+    check.that(
+        not _kept[_ratio < _p - 1e-5].any(),
+        "a token was kept that is less than p times as likely as the likeliest",
+    )
     check.close(_out[_kept], _z[_kept], "kept logits stay unchanged")
 ### END HIDDEN TESTS
 
@@ -559,6 +816,7 @@ for _p in (0.03, 0.11, 0.5):
 # </details>
 #
 
+
 # %% solution filter_logits off=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same. None: off."""
@@ -570,6 +828,7 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     return logits
     ### END SOLUTION
 
+
 # %% test filter_logits points=2
 import math
 import torch
@@ -577,30 +836,69 @@ from llmlib.course import check
 
 _z = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
 _cut = -math.inf
-def _want(t, kept):
-    return torch.tensor([[z / t if i < kept else _cut for i, z in enumerate(_z[0].tolist())]])
 
-check.close(filter_logits(_z), _z, "temperature 1 and no filter must change nothing: None switches a filter off")
-check.close(filter_logits(_z, temperature=0.5, p=0.9), _want(0.5, 2), "temperature comes before top-p: squared and scaled, 0.685 + 0.247 reaches 0.9 with two tokens")
-check.close(filter_logits(_z, k=2, p=0.6), _want(1, 1), "top-p works on what top-k left: of two tokens the first has 0.5 / 0.8 = 0.625, which reaches 0.6")
-check.close(filter_logits(_z, temperature=2.0, p_of_largest=0.5), _want(2, 3), "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 times as likely as the first")
+
+def _want(t, kept):
+    return torch.tensor(
+        [[z / t if i < kept else _cut for i, z in enumerate(_z[0].tolist())]]
+    )
+
+
+check.close(
+    filter_logits(_z),
+    _z,
+    "temperature 1 and no filter must change nothing: None switches a filter off",
+)
+check.close(
+    filter_logits(_z, temperature=0.5, p=0.9),
+    _want(0.5, 2),
+    "temperature comes before top-p: squared and scaled, 0.685 + 0.247 reaches 0.9 with two tokens",
+)
+check.close(
+    filter_logits(_z, k=2, p=0.6),
+    _want(1, 1),
+    "top-p works on what top-k left: of two tokens the first has 0.5 / 0.8 = 0.625, which reaches 0.6",
+)
+check.close(
+    filter_logits(_z, temperature=2.0, p_of_largest=0.5),
+    _want(2, 3),
+    "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 times as likely as the first",
+)
 check.close(filter_logits(_z, k=3), _want(1, 3), "k = 3 alone keeps three tokens")
-check.close(filter_logits(_z, p_of_largest=0.2), _want(1, 3), "p_of_largest is the setting of min_p: 0.2 × 0.5 = 0.1 keeps three tokens")
-check.close(filter_logits(_z, temperature=0, k=3, p=0.9, p_of_largest=0.1), _want(1, 1), "temperature 0 leaves the likeliest token, whatever the filters")
+check.close(
+    filter_logits(_z, p_of_largest=0.2),
+    _want(1, 3),
+    "p_of_largest is the setting of min_p: 0.2 × 0.5 = 0.1 keeps three tokens",
+)
+check.close(
+    filter_logits(_z, temperature=0, k=3, p=0.9, p_of_largest=0.1),
+    _want(1, 1),
+    "temperature 0 leaves the likeliest token, whatever the filters",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(65)
 _z = torch.randn(60, 37, generator=_g) * 2
-for _t, _k, _p, _m in ((0.6, 9, 0.8, 0.1), (1.7, 12, 0.7, 0.2), (1.3, None, 0.9, 0.05), (0.8, 5, None, 0.3)):
+for _t, _k, _p, _m in (
+    (0.6, 9, 0.8, 0.1),
+    (1.7, 12, 0.7, 0.2),
+    (1.3, None, 0.9, 0.05),
+    (0.8, 5, None, 0.3),
+):
     _kept = torch.isfinite(filter_logits(_z, _t, _k, _p, _m))
     for _row, _mine in zip(_z.double() / _t, _kept):
         _order = _row.argsort(descending=True)[:_k]
         _share = torch.softmax(_row[_order], 0)
         _n, _mass = len(_order), 0.0
         if _p is not None:
-            _n = next((i + 1 for i in range(len(_order)) if _share[: i + 1].sum() >= _p), len(_order))
+            _n = next(
+                (i + 1 for i in range(len(_order)) if _share[: i + 1].sum() >= _p),
+                len(_order),
+            )
         _n = sum(1 for s in _share[:_n] if s >= _m * _share[0])
-        check.that(set(_mine.nonzero()[:, 0].tolist()) == set(_order[:_n].tolist()),
-                   "the tokens that survive differ: temperature first, then top-k, top-p and min-p, each on what the one before left")
+        check.that(
+            set(_mine.nonzero()[:, 0].tolist()) == set(_order[:_n].tolist()),
+            "the tokens that survive differ: temperature first, then top-k, top-p and min-p, each on what the one before left",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -613,27 +911,48 @@ for _t, _k, _p, _m in ((0.6, 9, 0.8, 0.1), (1.7, 12, 0.7, 0.2), (1.3, None, 0.9,
 # %%
 from llmlib.widgets import sampling_sliders
 
+
 def settings_side_by_side(logits, chosen):
     """One panel for each of `chosen`: {name: the arguments of filter_logits after the logits}."""
-    return plots.survivors(llm.tokenizer, logits, {name: filter_logits(logits, *values) for name, values in chosen.items()})
+    return plots.survivors(
+        llm.tokenizer,
+        logits,
+        {name: filter_logits(logits, *values) for name, values in chosen.items()},
+    )
 
-sure = {"T = 1.5": (1.5,), "T = 1.5, top-k 3": (1.5, 3), "T = 1.5, min-p 0.1": (1.5, None, None, 0.1)}
-show(settings_side_by_side(next_logits[prompts[0]], sure), widget=sampling_sliders(llm, prompts),
-     alt="The twelve likeliest next tokens after 'The capital of France is': the model's probability as a grey bar and what three settings leave as a coloured one. "
-         "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves two.")
+
+sure = {
+    "T = 1.5": (1.5,),
+    "T = 1.5, top-k 3": (1.5, 3),
+    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+}
+show(
+    settings_side_by_side(next_logits[prompts[0]], sure),
+    widget=sampling_sliders(llm, prompts),
+    alt="The twelve likeliest next tokens after 'The capital of France is': the model's probability as a grey bar and what three settings leave as a coloured one. "
+    "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves two.",
+)
 
 # %% [markdown]
 # The same picture for the story, where the model is unsure. **Predict** first: for which of the three filters does it matter whether the temperature acts before or after?
 #
 
 # %%
-chosen = {"T = 0.7, top-k 5": (0.7, 5, None, None), "T = 1.5, top-p 0.5": (1.5, None, 0.5, None), "T = 1.5, min-p 0.3": (1.5, None, None, 0.3)}
-show(settings_side_by_side(story, chosen),
-     alt="For the twelve likeliest next tokens of the story prompt: the model's own probability as a grey bar and, under three settings, what is left to draw from. "
-         "Each setting keeps a different number of tokens, and those that are cut are marked with a cross.")
+chosen = {
+    "T = 0.7, top-k 5": (0.7, 5, None, None),
+    "T = 1.5, top-p 0.5": (1.5, None, 0.5, None),
+    "T = 1.5, min-p 0.3": (1.5, None, None, 0.3),
+}
+show(
+    settings_side_by_side(story, chosen),
+    alt="For the twelve likeliest next tokens of the story prompt: the model's own probability as a grey bar and, under three settings, what is left to draw from. "
+    "Each setting keeps a different number of tokens, and those that are cut are marked with a cross.",
+)
 for name, values in chosen.items():
-    print(f"{name}: {int(torch.isfinite(filter_logits(story, *values)).sum())} tokens survive; "
-          f"in the wrong order (filters, then temperature): {int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}")
+    print(
+        f"{name}: {int(torch.isfinite(filter_logits(story, *values)).sum())} tokens survive; "
+        f"in the wrong order (filters, then temperature): {int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}"
+    )
 
 # %% [markdown]
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and more of them pass the bar.
@@ -641,11 +960,29 @@ for name, values in chosen.items():
 #
 
 # %%
-from transformers import LogitsProcessorList, MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
-theirs = LogitsProcessorList([TemperatureLogitsWarper(1.2), TopKLogitsWarper(50), TopPLogitsWarper(0.9), MinPLogitsWarper(0.05)])(None, torch.stack(list(next_logits.values())))
+theirs = LogitsProcessorList(
+    [
+        TemperatureLogitsWarper(1.2),
+        TopKLogitsWarper(50),
+        TopPLogitsWarper(0.9),
+        MinPLogitsWarper(0.05),
+    ]
+)(None, torch.stack(list(next_logits.values())))
 ours = filter_logits(torch.stack(list(next_logits.values())), 1.2, 50, 0.9, 0.05)
-print("survivors:", torch.isfinite(ours).sum(-1).tolist(), " same as transformers':", torch.equal(ours, theirs))
+print(
+    "survivors:",
+    torch.isfinite(ours).sum(-1).tolist(),
+    " same as transformers':",
+    torch.equal(ours, theirs),
+)
 
 # %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
@@ -674,14 +1011,16 @@ print("survivors:", torch.isfinite(ours).sum(-1).tolist(), " same as transformer
 # </details>
 #
 
+
 # %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]. Temperature 0 is greedy."""
     ### BEGIN SOLUTION
     if temperature == 0:
-        return logits.argmax(-1)                                    # the same token, without sorting the vocabulary
+        return logits.argmax(-1)  # the same token, without sorting the vocabulary
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)
     ### END SOLUTION
+
 
 # %% test sample points=1
 import torch
@@ -689,22 +1028,60 @@ from llmlib.course import check
 
 _z = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]]).log()
 _u = torch.tensor([0.6, 0.6])
-check.equal(sample(_z, torch.tensor([0.9, 0.1])), torch.tensor([0, 2]), "by default the temperature is 0: the likeliest token of each row, whatever u says, as ids of shape [batch]")
-check.equal(sample(_z, _u, temperature=1.0), torch.tensor([1, 2]), "u = 0.6 falls into [0.5, 0.8) in the first row and [0.5, 1) in the second: draw with the u that is given")
-check.equal(sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5), torch.tensor([0, 1]), "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = 0.658 long, the last row's 0.105")
-check.equal(sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1), torch.tensor([0, 2]), "top_k = 1 leaves one token a row: hand top_k on")
-check.equal(sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_p=0.4), torch.tensor([0, 2]), "top_p = 0.4 leaves one token a row: hand top_p on")
-check.equal(sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, min_p=0.9), torch.tensor([0, 2]), "min_p = 0.9 leaves one token a row: hand min_p on")
+check.equal(
+    sample(_z, torch.tensor([0.9, 0.1])),
+    torch.tensor([0, 2]),
+    "by default the temperature is 0: the likeliest token of each row, whatever u says, as ids of shape [batch]",
+)
+check.equal(
+    sample(_z, _u, temperature=1.0),
+    torch.tensor([1, 2]),
+    "u = 0.6 falls into [0.5, 0.8) in the first row and [0.5, 1) in the second: draw with the u that is given",
+)
+check.equal(
+    sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5),
+    torch.tensor([0, 1]),
+    "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = 0.658 long, the last row's 0.105",
+)
+check.equal(
+    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
+    torch.tensor([0, 2]),
+    "top_k = 1 leaves one token a row: hand top_k on",
+)
+check.equal(
+    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_p=0.4),
+    torch.tensor([0, 2]),
+    "top_p = 0.4 leaves one token a row: hand top_p on",
+)
+check.equal(
+    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, min_p=0.9),
+    torch.tensor([0, 2]),
+    "min_p = 0.9 leaves one token a row: hand min_p on",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(66)
 _z = torch.randn(30, 19, generator=_g) * 2
 _u = torch.rand(30, generator=_g)
 check.equal(sample(_z, _u), _z.argmax(-1), "temperature 0 is greedy, whatever u says")
-check.equal(sample(_z, _u, temperature=2.0, top_k=1), _z.argmax(-1), "top_k = 1 leaves the likeliest token")
+check.equal(
+    sample(_z, _u, temperature=2.0, top_k=1),
+    _z.argmax(-1),
+    "top_k = 1 leaves the likeliest token",
+)
 _even = (torch.arange(2000) + 0.5) / 2000
 for _t in (0.7, 1.6):
-    _share = torch.bincount(sample(_z[:1].expand(2000, -1), _even, temperature=_t), minlength=19) / 2000
-    check.close(_share, torch.softmax(_z[0] / _t, -1), "of 2000 evenly spaced u, each token must get its share at this temperature", atol=0.002)
+    _share = (
+        torch.bincount(
+            sample(_z[:1].expand(2000, -1), _even, temperature=_t), minlength=19
+        )
+        / 2000
+    )
+    check.close(
+        _share,
+        torch.softmax(_z[0] / _t, -1),
+        "of 2000 evenly spaced u, each token must get its share at this temperature",
+        atol=0.002,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -714,6 +1091,7 @@ for _t in (0.7, 1.6):
 #
 # To test the loop in microseconds it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
 #
+
 
 # %% given generate_from_table
 class TableModel:
@@ -728,15 +1106,25 @@ class TableModel:
         ids = ids[None] if ids.dim() == 1 else ids
         self.lengths.append(ids.shape[1])
         if self.distracted:
-            torch.rand(7)                                           # somebody else draws from torch's global generator
-        return self.table[ids]                                      # batch seq vocab
+            torch.rand(7)  # somebody else draws from torch's global generator
+        return self.table[ids]  # batch seq vocab
 
 
-def generate_from_table(table, ids, max_new_tokens, context=64, stop_ids=(), take=None, distracted=False, **settings):
+def generate_from_table(
+    table,
+    ids,
+    max_new_tokens,
+    context=64,
+    stop_ids=(),
+    take=None,
+    distracted=False,
+    **settings,
+):
     """Run your `generate` on a toy: (the new ids, at most `take` of them; how long the texts were that the model read)."""
     model = TableModel(table, context, stop_ids, distracted)
     new = itertools.islice(generate(model, ids, max_new_tokens, **settings), take)
     return [int(token_id) for token_id in new], model.lengths
+
 
 # %% [markdown]
 # ### Exercise 6.8 · `generate` · ●●● · 15 min
@@ -781,13 +1169,23 @@ def generate_from_table(table, ids, max_new_tokens, context=64, stop_ids=(), tak
 # </details>
 #
 
+
 # %% solution generate off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
-def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+def generate(
+    model,
+    ids,
+    max_new_tokens,
+    temperature=0.0,
+    top_k=None,
+    top_p=None,
+    min_p=None,
+    seed=None,
+):
     """Continue `ids` (a list), yielding each new id as it is picked, until a stop token, max_new_tokens or a full context."""
     ### BEGIN SOLUTION
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
-        logits = model(ids)[:, -1]                                  # 1 vocab
+        logits = model(ids)[:, -1]  # 1 vocab
         u = torch.rand(1, generator=generator)
         new = sample(logits, u, temperature, top_k, top_p, min_p).item()
         ids = ids + [new]
@@ -796,26 +1194,68 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
             return
     ### END SOLUTION
 
+
 # %% test generate points=3
 import torch
 from llmlib.course import check
 
-_next = 9 * torch.eye(8).roll(1, dims=1)                                        # 1 follows 0, 2 follows 1, ...
-check.equal(generate_from_table(_next, [0, 1], 3)[0], [2, 3, 4], "[0, 1] continues with 2, 3, 4: yield the new ids only; max_new_tokens does not count the prompt")
-check.equal(generate_from_table(_next, [0, 1], 3)[1], [2, 3, 4], "the model must read the whole text so far at each step: 2, then 3, then 4 tokens")
-check.equal(generate_from_table(_next, [0, 1], 5, stop_ids=[3])[0], [2, 3], "3 is a stop token: it is yielded, then nothing more")
-check.equal(generate_from_table(_next, [0, 1], 9, context=5)[0], [2, 3, 4], "a context of 5 has room for 3 tokens after a prompt of 2: stop when it is full")
-check.equal(generate_from_table(_next, [0, 1], 0)[0], [], "max_new_tokens = 0 makes no tokens")
-check.equal(generate_from_table(_next, [0, 1], 5, take=1), ([2], [2]), "whoever asks for one id must get it after one run of the model: yield each id as soon as it is picked")
+_next = 9 * torch.eye(8).roll(1, dims=1)  # 1 follows 0, 2 follows 1, ...
+check.equal(
+    generate_from_table(_next, [0, 1], 3)[0],
+    [2, 3, 4],
+    "[0, 1] continues with 2, 3, 4: yield the new ids only; max_new_tokens does not count the prompt",
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 3)[1],
+    [2, 3, 4],
+    "the model must read the whole text so far at each step: 2, then 3, then 4 tokens",
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 5, stop_ids=[3])[0],
+    [2, 3],
+    "3 is a stop token: it is yielded, then nothing more",
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 9, context=5)[0],
+    [2, 3, 4],
+    "a context of 5 has room for 3 tokens after a prompt of 2: stop when it is full",
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 0)[0], [], "max_new_tokens = 0 makes no tokens"
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 5, take=1),
+    ([2], [2]),
+    "whoever asks for one id must get it after one run of the model: yield each id as soon as it is picked",
+)
 _flat = torch.zeros(8, 8)
-_a, _b = (generate_from_table(_flat, [0], 20, temperature=1.0, seed=s)[0] for s in (1, 2))
-check.that(_a != _b, "at temperature 1 two seeds gave the same 20 tokens: hand temperature on to sample, and draw u from a generator with that seed")
-check.that(len(set(_a)) > 1, "all tokens of a flat distribution came out equal: draw a fresh u at each step")
-check.equal(generate_from_table(_flat, [0], 20, temperature=1.0, seed=1)[0], _a, "the same seed must give the same tokens")
-check.equal(generate_from_table(_flat, [0], 20, temperature=1.0, seed=1, distracted=True)[0], _a, "somebody else drew random numbers, and your text changed: use a torch.Generator of your own")
+_a, _b = (
+    generate_from_table(_flat, [0], 20, temperature=1.0, seed=s)[0] for s in (1, 2)
+)
+check.that(
+    _a != _b,
+    "at temperature 1 two seeds gave the same 20 tokens: hand temperature on to sample, and draw u from a generator with that seed",
+)
+check.that(
+    len(set(_a)) > 1,
+    "all tokens of a flat distribution came out equal: draw a fresh u at each step",
+)
+check.equal(
+    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1)[0],
+    _a,
+    "the same seed must give the same tokens",
+)
+check.equal(
+    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1, distracted=True)[0],
+    _a,
+    "somebody else drew random numbers, and your text changed: use a torch.Generator of your own",
+)
 for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
-    check.equal(generate_from_table(_next / 9, [0], 6, temperature=1.0, seed=3, **_setting)[0], [1, 2, 3, 4, 5, 6],
-                f"{_setting} leaves one token to draw: hand it on to sample")
+    check.equal(
+        generate_from_table(_next / 9, [0], 6, temperature=1.0, seed=3, **_setting)[0],
+        [1, 2, 3, 4, 5, 6],
+        f"{_setting} leaves one token to draw: hand it on to sample",
+    )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(67)
 _table = torch.randn(11, 11, generator=_g) * 2
@@ -823,12 +1263,38 @@ _greedy, _at = [], 4
 for _ in range(12):
     _at = int(_table[_at].argmax())
     _greedy.append(_at)
-check.equal(generate_from_table(_table, [7, 2, 4], 12)[0], _greedy, "at temperature 0 each token is the likeliest after the last position")
-check.equal(generate_from_table(_table, [7, 2, 4], 12, context=9)[0], _greedy[:6], "stop when the context is full")
-check.equal(generate_from_table(_table, [7, 2, 4], 12, stop_ids=[_greedy[1]])[0], _greedy[: _greedy.index(_greedy[1]) + 1], "stop after the first stop token, which is yielded")
-check.equal(generate_from_table(_table, [4, 4, 4], 5, context=3)[0], [], "a prompt that fills the context has no room for more")
-_first = torch.tensor([generate_from_table(_table, [4], 1, temperature=1.0, seed=s)[0][0] for s in range(600)])
-check.close(torch.bincount(_first, minlength=11) / 600, torch.softmax(_table[4], -1), "over 600 seeds, tokens must come as often as their probability says", atol=0.08)
+check.equal(
+    generate_from_table(_table, [7, 2, 4], 12)[0],
+    _greedy,
+    "at temperature 0 each token is the likeliest after the last position",
+)
+check.equal(
+    generate_from_table(_table, [7, 2, 4], 12, context=9)[0],
+    _greedy[:6],
+    "stop when the context is full",
+)
+check.equal(
+    generate_from_table(_table, [7, 2, 4], 12, stop_ids=[_greedy[1]])[0],
+    _greedy[: _greedy.index(_greedy[1]) + 1],
+    "stop after the first stop token, which is yielded",
+)
+check.equal(
+    generate_from_table(_table, [4, 4, 4], 5, context=3)[0],
+    [],
+    "a prompt that fills the context has no room for more",
+)
+_first = torch.tensor(
+    [
+        generate_from_table(_table, [4], 1, temperature=1.0, seed=s)[0][0]
+        for s in range(600)
+    ]
+)
+check.close(
+    torch.bincount(_first, minlength=11) / 600,
+    torch.softmax(_table[4], -1),
+    "over 600 seeds, tokens must come as often as their probability says",
+    atol=0.08,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -866,13 +1332,20 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 # %%
 forgetful = llm.using(position=lambda x, positions, theta: x)
 for name, model in (("with positions", llm), ("without", forgetful)):
-    print(f"{name}: The capital of France is{complete(model, 'The capital of France is', 5)!r}")
+    print(
+        f"{name}: The capital of France is{complete(model, 'The capital of France is', 5)!r}"
+    )
 limits = {"max_new_tokens": 6, "max_length": 6}
 from llmlib.course.engine_check import reference
+
 ids = llm.tokenizer.encode("The capital of France is")
 for name, value in limits.items():
-    made = reference(llm.folder).generate(torch.tensor([ids]), do_sample=False, **{name: value})[0, len(ids):]
-    print(f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new tokens")
+    made = reference(llm.folder).generate(
+        torch.tensor([ids]), do_sample=False, **{name: value}
+    )[0, len(ids) :]
+    print(
+        f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new tokens"
+    )
 
 # %% [markdown]
 # Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats itself.
@@ -890,8 +1363,13 @@ from llmlib.output_head import token_losses
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
 ids = llm.tokenizer.encode(start + 6 * phrase)
 losses = token_losses(llm(ids)[0, :-1], torch.tensor(ids[1:]))
-copies = losses[len(llm.tokenizer.encode(start)) - 1:].view(6, -1)                  # copy, token of the phrase
-print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p in (-copies.mean(1)).exp().tolist()])
+copies = losses[len(llm.tokenizer.encode(start)) - 1 :].view(
+    6, -1
+)  # copy, token of the phrase
+print(
+    "probability of a token (geometric mean), copy 1 to 6:",
+    [f"{p:.3f}" for p in (-copies.mean(1)).exp().tolist()],
+)
 
 # %% [markdown]
 # Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, it seldom gets out.
@@ -926,24 +1404,48 @@ print("probability of a token (geometric mean), copy 1 to 6:", [f"{p:.3f}" for p
 # </details>
 #
 
+
 # %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab], ids [batch, seq] -> [batch, vocab]."""
     ### BEGIN SOLUTION
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
-    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    return torch.where(
+        seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits
+    )
     ### END SOLUTION
+
 
 # %% test repetition_penalty points=2
 import torch
 from llmlib.course import check
 
 _z = torch.tensor([[4.0, -1.0, 2.0]])
-check.close(repetition_penalty(_z, torch.tensor([[1]]), 2.0), torch.tensor([[4.0, -2.0, 2.0]]), "dividing a negative logit would raise it: multiply -1 by the penalty")
-check.close(repetition_penalty(_z, torch.tensor([[0]]), 2.0), torch.tensor([[2.0, -1.0, 2.0]]), "a positive logit of a token in the text is divided; tokens not in the text stay as they are")
-check.close(repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0), torch.tensor([[2.0, -2.0, 2.0]]), "token 0 occurs twice and is penalised once")
-check.close(repetition_penalty(_z.repeat(2, 1), torch.tensor([[0, 0], [1, 2]]), 2.0), torch.tensor([[2.0, -1.0, 2.0], [4.0, -2.0, 1.0]]), "each row has its own text")
-check.close(repetition_penalty(_z, torch.tensor([[0, 1, 2]]), 1.0), _z, "a penalty of 1 changes nothing")
+check.close(
+    repetition_penalty(_z, torch.tensor([[1]]), 2.0),
+    torch.tensor([[4.0, -2.0, 2.0]]),
+    "dividing a negative logit would raise it: multiply -1 by the penalty",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[0]]), 2.0),
+    torch.tensor([[2.0, -1.0, 2.0]]),
+    "a positive logit of a token in the text is divided; tokens not in the text stay as they are",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0),
+    torch.tensor([[2.0, -2.0, 2.0]]),
+    "token 0 occurs twice and is penalised once",
+)
+check.close(
+    repetition_penalty(_z.repeat(2, 1), torch.tensor([[0, 0], [1, 2]]), 2.0),
+    torch.tensor([[2.0, -1.0, 2.0], [4.0, -2.0, 1.0]]),
+    "each row has its own text",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[0, 1, 2]]), 1.0),
+    _z,
+    "a penalty of 1 changes nothing",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(68)
 _z = torch.randn(6, 21, generator=_g) * 5
@@ -954,7 +1456,12 @@ for _row in range(6):
         _wanted = _z[_row, _i].item()
         if _i in _ids[_row].tolist():
             _wanted = _wanted / 1.3 if _wanted > 0 else _wanted * 1.3
-        check.close(_out[_row, _i], _wanted, "tokens in the row's own text: positive logits divided, negative multiplied, once; others unchanged", atol=1e-4)
+        check.close(
+            _out[_row, _i],
+            _wanted,
+            "tokens in the row's own text: positive logits divided, negative multiplied, once; others unchanged",
+            atol=1e-4,
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -963,24 +1470,32 @@ for _row in range(6):
 # `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop faster.
 #
 
+
 # %%
 def greedy_with_penalty(prompt, n, penalty):
     ids = llm.tokenizer.encode(prompt)
     new, cache, start = ids, llm.new_cache(context=len(ids) + n), len(ids)
     for _ in range(n):
-        logits = repetition_penalty(llm(new, cache)[:, -1], torch.tensor([ids]), penalty)
+        logits = repetition_penalty(
+            llm(new, cache)[:, -1], torch.tensor([ids]), penalty
+        )
         new = [logits.argmax().item()]
         ids = ids + new
     return ids[start:]
 
+
 for penalty in (1.0, 1.1):
     made = greedy_with_penalty("In the morning I", 24, penalty)
     pairs = list(zip(made, made[1:]))
-    print(f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n")
+    print(
+        f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n"
+    )
 
 z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
 for shift in (0, 5):
-    print(f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before {softmax(z + shift)[0, 0]:.3f}, after {softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first")
+    print(
+        f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before {softmax(z + shift)[0, 0]:.3f}, after {softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first"
+    )
 
 # %% [markdown]
 # A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does:
@@ -993,11 +1508,15 @@ for shift in (0, 5):
 # A text's probability is the product of its tokens' probabilities, so its log-probability is their sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every token, and the `width` best of all those survive.
 #
 
+
 # %% given beam_search_from_table
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
     """Run your `beam_search` on a toy."""
-    found = beam_search(TableModel(table, context, stop_ids), ids, max_new_tokens, width)
+    found = beam_search(
+        TableModel(table, context, stop_ids), ids, max_new_tokens, width
+    )
     return [([int(i) for i in new], float(score)) for new, score in found]
+
 
 # %% [markdown]
 # ### Exercise 6.10 · `beam_search` · ●●● · 20 min
@@ -1033,24 +1552,33 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # </details>
 #
 
+
 # %% solution beam_search off=["llmlib.sampling.beam_search"]
 def beam_search(model, ids, max_new_tokens, width):
     """The `width` likeliest continuations found: a list of (new ids, log-probability), best first."""
     ### BEGIN SOLUTION
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
-        done = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]
+        done = [
+            beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids
+        ]
         growing = [beam for beam in beams if beam not in done]
         if not growing:
             break
-        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])      # beams vocab
+        log_p = log_softmax(
+            model(torch.tensor([ids + new for new, _ in growing]))[:, -1]
+        )  # beams vocab
         grown = []
         for (new, score), row in zip(growing, log_p):
             best = row.topk(min(width, len(row)))
-            grown += [(new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())]
+            grown += [
+                (new + [i], score + p)
+                for i, p in zip(best.indices.tolist(), best.values.tolist())
+            ]
         beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
     return beams
     ### END SOLUTION
+
 
 # %% test beam_search points=3
 import itertools
@@ -1059,14 +1587,36 @@ import torch
 from llmlib.course import check
 
 _table = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
-_one, _two = beam_search_from_table(_table, [2], 2, 1), beam_search_from_table(_table, [2], 2, 2)
+_one, _two = (
+    beam_search_from_table(_table, [2], 2, 1),
+    beam_search_from_table(_table, [2], 2, 2),
+)
 check.equal(len(_one), 1, "width 1 keeps one continuation")
 check.equal(_one[0][0], [0, 0], "width 1 is greedy: 0 (0.6), then 0 (0.35)")
-check.equal(_two[0][0], [1, 2], "width 2 keeps the beginning 1 (0.4), and 0.4 × 0.9 = 0.36 beats 0.6 × 0.35 = 0.21")
+check.equal(
+    _two[0][0],
+    [1, 2],
+    "width 2 keeps the beginning 1 (0.4), and 0.4 × 0.9 = 0.36 beats 0.6 × 0.35 = 0.21",
+)
 check.equal(len(_two), 2, "width 2 keeps two continuations, not two for each beginning")
-check.close(_two[0][1], math.log(0.36), "the score is the sum of log-probabilities: log 0.4 + log 0.9", atol=1e-4)
-check.close(beam_search_from_table(_table + 5, [2], 2, 2)[0][1], math.log(0.36), "adding 5 to all logits changes no probability: logits are not log-probabilities, softmax comes first", atol=1e-4)
-check.equal([new for new, _ in beam_search_from_table(_table, [2], 2, 3)], [[1, 2], [0, 0], [0, 1]], "the two best next tokens of one beginning may both survive: compare all candidates with each other")
+check.close(
+    _two[0][1],
+    math.log(0.36),
+    "the score is the sum of log-probabilities: log 0.4 + log 0.9",
+    atol=1e-4,
+)
+check.close(
+    beam_search_from_table(_table + 5, [2], 2, 2)[0][1],
+    math.log(0.36),
+    "adding 5 to all logits changes no probability: logits are not log-probabilities, softmax comes first",
+    atol=1e-4,
+)
+check.equal(
+    [new for new, _ in beam_search_from_table(_table, [2], 2, 3)],
+    [[1, 2], [0, 0], [0, 1]],
+    "the two best next tokens of one beginning may both survive: compare all candidates with each other",
+)
+
 
 def _brute_force(table, start, steps, stop=()):
     log_p, found = torch.log_softmax(table.double(), -1), {}
@@ -1076,13 +1626,28 @@ def _brute_force(table, start, steps, stop=()):
         found[path] = sum(log_p[a, b].item() for a, b in zip((start, *path), path))
     return sorted(found.items(), key=lambda item: -item[1])
 
+
 _exact = _brute_force(_table, 2, 3)
 _found = beam_search_from_table(_table, [2], 3, 27)
-check.equal([new for new, _ in _found[:3]], [list(path) for path, _ in _exact[:3]], "with room for all 27 continuations the best three must be those of trying them all")
+check.equal(
+    [new for new, _ in _found[:3]],
+    [list(path) for path, _ in _exact[:3]],
+    "with room for all 27 continuations the best three must be those of trying them all",
+)
 _stopped = beam_search_from_table(_table, [2], 3, 27, stop_ids=[0])
-check.that([0] in [new for new, _ in _stopped], "0 is a stop token: the continuation [0] is finished and must stay in the race as it is")
-check.that(all(0 not in new[:-1] for new, _ in _stopped), "a continuation went on after its stop token")
-check.equal([len(new) for new, _ in beam_search_from_table(_table, [2, 2], 5, 2, context=4)], [2, 2], "a context of 4 has room for 2 tokens after a prompt of 2")
+check.that(
+    [0] in [new for new, _ in _stopped],
+    "0 is a stop token: the continuation [0] is finished and must stay in the race as it is",
+)
+check.that(
+    all(0 not in new[:-1] for new, _ in _stopped),
+    "a continuation went on after its stop token",
+)
+check.equal(
+    [len(new) for new, _ in beam_search_from_table(_table, [2, 2], 5, 2, context=4)],
+    [2, 2],
+    "a context of 4 has room for 2 tokens after a prompt of 2",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(69)
 for _stop in ((), (1,)):
@@ -1090,13 +1655,34 @@ for _stop in ((), (1,)):
     _exact = _brute_force(_t, 3, 4, _stop)
     _found = beam_search_from_table(_t, [0, 3], 4, 256, stop_ids=_stop)
     _score = {tuple(new): score for new, score in _found}
-    check.equal(sorted(_score), sorted(path for path, _ in _exact), "with room for all continuations, the answer must be that of trying them all")
-    check.close([_score[path] for path, _ in _exact], [score for _, score in _exact], "scores are sums of log-probabilities", atol=1e-4)
-    check.close([score for _, score in _found], [score for _, score in _exact], "continuations come best first", atol=1e-4)
+    check.equal(
+        sorted(_score),
+        sorted(path for path, _ in _exact),
+        "with room for all continuations, the answer must be that of trying them all",
+    )
+    check.close(
+        [_score[path] for path, _ in _exact],
+        [score for _, score in _exact],
+        "scores are sums of log-probabilities",
+        atol=1e-4,
+    )
+    check.close(
+        [score for _, score in _found],
+        [score for _, score in _exact],
+        "continuations come best first",
+        atol=1e-4,
+    )
 _t = torch.randn(9, 9, generator=_g)
 _scores = [beam_search_from_table(_t, [5], 6, width) for width in (1, 3)]
-check.equal([len(found) for found in _scores], [1, 3], "as many continuations as the width are kept")
-check.that(all(a >= b for (_, a), (_, b) in zip(_scores[1], _scores[1][1:])), "continuations come best first")
+check.equal(
+    [len(found) for found in _scores],
+    [1, 3],
+    "as many continuations as the width are kept",
+)
+check.that(
+    all(a >= b for (_, a), (_, b) in zip(_scores[1], _scores[1][1:])),
+    "continuations come best first",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1120,13 +1706,21 @@ for width, (ids, score) in beams.items():
 #
 
 # %%
-written = {"Darwin": darwin, "beam search, width 4": beams[4][0], "drawn at T = 1": list(generate(llm, lead, len(darwin), temperature=1.0, seed=1))}
+written = {
+    "Darwin": darwin,
+    "beam search, width 4": beams[4][0],
+    "drawn at T = 1": list(generate(llm, lead, len(darwin), temperature=1.0, seed=1)),
+}
 log_p = {}
 for name, ids in written.items():
-    log_p[name] = -token_losses(llm(lead + ids)[0, len(lead) - 1:-1], torch.tensor(ids))
+    log_p[name] = -token_losses(
+        llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids)
+    )
     print(f"{name}: {llm.tokenizer.decode(ids)!r}")
-show(plots.likelihoods(log_p),
-     alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so are many of those drawn at temperature 1.")
+show(
+    plots.likelihoods(log_p),
+    alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so are many of those drawn at temperature 1.",
+)
 
 # %% [markdown]
 # Darwin's words are about as unlikely as the drawn ones (−4.85 and −4.30 nats a token), far from beam search (−1.36). A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
@@ -1144,7 +1738,10 @@ show(plots.likelihoods(log_p),
 
 # %%
 tried = [("temperature alone", t, {}) for t in (0.2, 0.6, 1.0, 1.5)]
-tried += [("with top-p 0.9", t, {"top_p": 0.9}) for t in (1.0, 1.5)] + [("with min-p 0.1", t, {"min_p": 0.1}) for t in (1.0, 1.5)]
+tried += [("with top-p 0.9", t, {"top_p": 0.9}) for t in (1.0, 1.5)] + [
+    ("with min-p 0.1", t, {"min_p": 0.1}) for t in (1.0, 1.5)
+]
+
 
 def write(n, steps):
     """n texts for each setting of `tried`: (ids [settings, n, steps], their log-probabilities, of the same shape)."""
@@ -1154,20 +1751,29 @@ def write(n, steps):
     ids, log_p = [], []
     for _ in range(steps):
         logits = llm(new, cache)[:, -1]
-        picked = [sample(rows, torch.rand(n, generator=g), t, **filters)
-                  for rows, g, (_, t, filters) in zip(logits.split(n), generators, tried)]
+        picked = [
+            sample(rows, torch.rand(n, generator=g), t, **filters)
+            for rows, g, (_, t, filters) in zip(logits.split(n), generators, tried)
+        ]
         new = torch.cat(picked)[:, None]
         ids.append(new)
         log_p.append(log_softmax(logits).gather(1, new))
-    return torch.cat(ids, 1).view(len(tried), n, -1), torch.cat(log_p, 1).view(len(tried), n, -1)
+    return torch.cat(ids, 1).view(len(tried), n, -1), torch.cat(log_p, 1).view(
+        len(tried), n, -1
+    )
+
 
 curves = {name: [] for name, _, _ in tried}
 for (name, t, _), ids, log_p in zip(tried, *write(8, 8)):
     pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
     curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
-    print(f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}")
-show(plots.quality_diversity(curves),
-     alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.")
+    print(
+        f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}"
+    )
+show(
+    plots.quality_diversity(curves),
+    alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.",
+)
 
 # %% [markdown]
 # From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
@@ -1183,11 +1789,20 @@ show(plots.quality_diversity(curves),
 # %%
 jobs = {
     "facts": ("The chemical symbol for gold is", 2),
-    "reasoning": ("All birds have feathers. A robin is a bird. Therefore, a robin has", 2),
+    "reasoning": (
+        "All birds have feathers. A robin is a bird. Therefore, a robin has",
+        2,
+    ),
     "code": ("def is_even(n):\n    return", 7),
     "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
-    "judging": ("Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:", 1),
-    "same, reworded": ("Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:", 1),
+    "judging": (
+        "Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:",
+        1,
+    ),
+    "same, reworded": (
+        "Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:",
+        1,
+    ),
     "translation": ("cheese => fromage\nwater => eau\ndog => chien\nbread =>", 3),
     "poetry": ("A short poem about the sea:\n\n", 8),
 }
@@ -1208,8 +1823,12 @@ from llmlib.generation import chat_prompt
 question = "What is the capital of Japan?"
 templated = chat_prompt(llm, question)
 print(templated)
-[(_, likeliest, p)] = generation.top_tokens(llm, llm(llm.tokenizer.encode(question))[0, -1], 1)
-print(f"without the template: {complete(llm, question, 8)!r}; likeliest first token {likeliest!r} ({p:.2f})")
+[(_, likeliest, p)] = generation.top_tokens(
+    llm, llm(llm.tokenizer.encode(question))[0, -1], 1
+)
+print(
+    f"without the template: {complete(llm, question, 8)!r}; likeliest first token {likeliest!r} ({p:.2f})"
+)
 print("with it:             ", repr(complete(llm, templated, 12)))
 
 # %% [markdown]
@@ -1221,6 +1840,7 @@ print("with it:             ", repr(complete(llm, templated, 12)))
 # The questions go through the model together, padded at the right to one length: no token looks ahead, so padding behind a text cannot change it.
 #
 
+
 # %%
 def next_probabilities(texts):
     """Probabilities of the next token after each text, all in one run: [len(texts), vocab]."""
@@ -1229,8 +1849,13 @@ def next_probabilities(texts):
     logits = llm(torch.tensor([row + [0] * (longest - len(row)) for row in rows]))
     return softmax(torch.stack([logits[i, len(row) - 1] for i, row in enumerate(rows)]))
 
+
 def answers(texts):
-    return [llm.tokenizer.decode([i]).strip() for i in next_probabilities(texts).argmax(-1).tolist()]
+    return [
+        llm.tokenizer.decode([i]).strip()
+        for i in next_probabilities(texts).argmax(-1).tolist()
+    ]
+
 
 # %% [markdown]
 # ### Hallucination
@@ -1239,16 +1864,28 @@ def answers(texts):
 #
 
 # %%
-lived = {"Albert Einstein": "1879", "Isaac Newton": "1642", "Marie Curie": "1867"}      # Newton by the calendar of his day
+lived = {
+    "Albert Einstein": "1879",
+    "Isaac Newton": "1642",
+    "Marie Curie": "1867",
+}  # Newton by the calendar of his day
 invented = ["Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather"]
-texts, p = [f"{name} was born in the year" for name in [*lived, *invented]], torch.ones(6)
-for _ in range(5):                                      # a space and four digits
+texts, p = (
+    [f"{name} was born in the year" for name in [*lived, *invented]],
+    torch.ones(6),
+)
+for _ in range(5):  # a space and four digits
     likeliest = next_probabilities(texts).max(-1)
     p *= likeliest.values
-    texts = [text + llm.tokenizer.decode([i]) for text, i in zip(texts, likeliest.indices.tolist())]
+    texts = [
+        text + llm.tokenizer.decode([i])
+        for text, i in zip(texts, likeliest.indices.tolist())
+    ]
 for name, text, own in zip([*lived, *invented], texts, p.tolist()):
     year = text.split()[-1]
-    print(f"{name:<20} {year}  the model's own probability {own:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}")
+    print(
+        f"{name:<20} {year}  the model's own probability {own:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}"
+    )
 
 # %% [markdown]
 # Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
@@ -1259,22 +1896,49 @@ for name, text, own in zip([*lived, *invented], texts, p.tolist()):
 
 # %%
 words = "banana bottle letter kitten cherry coffee apple engine".split()
-often = {word: max(word, key=word.count) for word in words}                         # the letter that occurs most
+often = {
+    word: max(word, key=word.count) for word in words
+}  # the letter that occurs most
 tasks = {
-    "first letter": ("cat: the first letter is c\nhouse: the first letter is h\n{w}: the first letter is", lambda w: w[0]),
-    "second letter": ("cat: the second letter is a\nhouse: the second letter is o\n{w}: the second letter is", lambda w: w[1]),
-    "number of letters": ("cat: number of letters 3\nhouse: number of letters 5\n{w}: number of letters ", lambda w: str(len(w))),
-    "count a letter": ("How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ", lambda w: str(w.count(often[w]))),
+    "first letter": (
+        "cat: the first letter is c\nhouse: the first letter is h\n{w}: the first letter is",
+        lambda w: w[0],
+    ),
+    "second letter": (
+        "cat: the second letter is a\nhouse: the second letter is o\n{w}: the second letter is",
+        lambda w: w[1],
+    ),
+    "number of letters": (
+        "cat: number of letters 3\nhouse: number of letters 5\n{w}: number of letters ",
+        lambda w: str(len(w)),
+    ),
+    "count a letter": (
+        "How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ",
+        lambda w: str(w.count(often[w])),
+    ),
 }
 right = {}
 for task, (text, truth) in tasks.items():
     got = answers([text.format(w=word, c=often[word]) for word in words])
     right[task] = sum(g == truth(word) for g, word in zip(got, words)) / len(words)
-    print(f"{task:<18} {right[task]:.0%} right;", ", ".join(f"{word}: {g}" for word, g in list(zip(words, got))[:5]))
+    print(
+        f"{task:<18} {right[task]:.0%} right;",
+        ", ".join(f"{word}: {g}" for word, g in list(zip(words, got))[:5]),
+    )
 always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
-print(f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time")
-show(plots.shares(list(right), list(right.values()), None, "share of right answers", "Eight words, four questions about their letters"),
-     alt="Share of right answers to four questions about the letters of eight words: the first letter is right for most words, the second for one of eight; no number of letters is right, and no count of one letter.")
+print(
+    f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time"
+)
+show(
+    plots.shares(
+        list(right),
+        list(right.values()),
+        None,
+        "share of right answers",
+        "Eight words, four questions about their letters",
+    ),
+    alt="Share of right answers to four questions about the letters of eight words: the first letter is right for most words, the second for one of eight; no number of letters is right, and no count of one letter.",
+)
 
 # %% [markdown]
 # A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
@@ -1286,6 +1950,7 @@ show(plots.shares(list(right), list(right.values()), None, "share of right answe
 
 # %%
 import random
+
 
 def sums(steps, n, rng):
     """n problems such as ("7 - 2 + 3", 8) with that many operations, all results between 0 and 9."""
@@ -1301,15 +1966,28 @@ def sums(steps, n, rng):
             found.append((text, value))
     return found
 
+
 examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n"
 rng, right = random.Random(6), {}
 for steps_needed in (1, 2, 3):
     problems = sums(steps_needed, 12, rng)
     got = answers([f"{examples}{text} = " for text, _ in problems])
-    right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(g == str(value) for g, (_, value) in zip(got, problems)) / len(problems)
-    print(f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right")
-show(plots.shares(list(right), list(right.values()), 0.1, "share of right answers", "Sums of single digits, by number of operations"),
-     alt="Share of right answers to sums with one to three operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.")
+    right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(
+        g == str(value) for g, (_, value) in zip(got, problems)
+    ) / len(problems)
+    print(
+        f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right"
+    )
+show(
+    plots.shares(
+        list(right),
+        list(right.values()),
+        0.1,
+        "share of right answers",
+        "Sums of single digits, by number of operations",
+    ),
+    alt="Share of right answers to sums with one to three operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.",
+)
 
 # %% [markdown]
 # One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
@@ -1322,8 +2000,10 @@ show(plots.shares(list(right), list(right.values()), 0.1, "share of right answer
 
 # %%
 questions = {
-    "Which of these is an animal?": "dog chair river bread", "Which of these can you eat?": "apple stone window road",
-    "What colour is the sky on a clear day?": "blue red green black", "What do bees make?": "honey milk paper iron",
+    "Which of these is an animal?": "dog chair river bread",
+    "Which of these can you eat?": "apple stone window road",
+    "What colour is the sky on a clear day?": "blue red green black",
+    "What do bees make?": "honey milk paper iron",
     "What is the capital of France?": "Paris London Rome Madrid",
     "Which planet do we live on?": "Earth Mars Venus Saturn",
 }
@@ -1331,19 +2011,46 @@ letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
 picked, right = [0, 0, 0, 0], 0
 for question, options in questions.items():
     options = options.split()
-    rotated = [options[-r:] + options[:-r] if r else options for r in range(4)]     # the right option stands at place r
-    texts = [question + "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", row)) + "\nAnswer:" for row in rotated]
-    for place, choice in enumerate(next_probabilities(texts)[:, letter_ids].argmax(-1).tolist()):
+    rotated = [
+        options[-r:] + options[:-r] if r else options for r in range(4)
+    ]  # the right option stands at place r
+    texts = [
+        question
+        + "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", row))
+        + "\nAnswer:"
+        for row in rotated
+    ]
+    for place, choice in enumerate(
+        next_probabilities(texts)[:, letter_ids].argmax(-1).tolist()
+    ):
         picked[choice] += 1
         right += choice == place
 print(f"picked A, B, C, D: {picked}; right {right} of {sum(picked)}")
 
 first_words = {question: options.split()[0] for question, options in questions.items()}
-asked = next_probabilities([f"Question: {question}\nAnswer: The answer is" for question in questions])
-best = [max(options.split(), key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item()) for p, options in zip(asked, questions.values())]
-print(f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}")
-show(plots.shares(list("ABCD"), [n / sum(picked) for n in picked], 0.25, "share of questions", "Which letter does it pick? The right one is each letter a quarter of the time"),
-     alt="Share of questions in which the model picks the letter A, B, C or D. It picks A every time, though the right option stands at each letter equally often.")
+asked = next_probabilities(
+    [f"Question: {question}\nAnswer: The answer is" for question in questions]
+)
+best = [
+    max(
+        options.split(),
+        key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item(),
+    )
+    for p, options in zip(asked, questions.values())
+]
+print(
+    f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}"
+)
+show(
+    plots.shares(
+        list("ABCD"),
+        [n / sum(picked) for n in picked],
+        0.25,
+        "share of questions",
+        "Which letter does it pick? The right one is each letter a quarter of the time",
+    ),
+    alt="Share of questions in which the model picks the letter A, B, C or D. It picks A every time, though the right option stands at each letter equally often.",
+)
 
 # %% [markdown]
 # The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found that models a hundred times this size also prefer certain letters, not all of them A. The second line asks the same questions by the probability of the option itself:
@@ -1358,12 +2065,23 @@ show(plots.shares(list("ABCD"), [n / sum(picked) for n in picked], 0.25, "share 
 third = next_probabilities(["Today's date is January 1, 20"])[0]
 fourth = next_probabilities([f"Today's date is January 1, 20{d}" for d in range(4)])
 digit = [llm.tokenizer.encode(str(d))[0] for d in range(10)]
-by_year = {2000 + 10 * d + e: (third[digit[d]] * fourth[d, digit[e]]).item() for d in range(4) for e in range(10)}
+by_year = {
+    2000 + 10 * d + e: (third[digit[d]] * fourth[d, digit[e]]).item()
+    for d in range(4)
+    for e in range(10)
+}
 year = max(by_year, key=by_year.get)
-print(f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: {sum(p for y, p in by_year.items() if y > 2024):.2f}")
-print("The latest version of the iPhone is the iPhone" + complete(llm, "The latest version of the iPhone is the iPhone", 3))
-show(plots.years(by_year, 2024),
-     alt="Probability of each year from 2000 to 2039 as the year of today's date. It rises to a peak in 2023 and drops sharply after 2024.")
+print(
+    f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: {sum(p for y, p in by_year.items() if y > 2024):.2f}"
+)
+print(
+    "The latest version of the iPhone is the iPhone"
+    + complete(llm, "The latest version of the iPhone is the iPhone", 3)
+)
+show(
+    plots.years(by_year, 2024),
+    alt="Probability of each year from 2000 to 2039 as the year of today's date. It rises to a peak in 2023 and drops sharply after 2024.",
+)
 
 # %% [markdown]
 # The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards it can only invent, in the tone of the first failure. Giving the model today's facts in its prompt (retrieval) helps; asking it more sternly does not.
@@ -1380,7 +2098,11 @@ mine = llm.using(sampling=sample)
 same_ids(mine, ["The capital of France is", "def add(a, b):"], max_new_tokens=4)
 ids = llm.tokenizer.encode("The future of AI is")
 settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
-print("your loop and the engine's, same seed:", list(generate(llm, ids, 6, **settings)) == list(generation.generate(mine, ids, 6, **settings)))
+print(
+    "your loop and the engine's, same seed:",
+    list(generate(llm, ids, 6, **settings))
+    == list(generation.generate(mine, ids, 6, **settings)),
+)
 
 # %% [markdown]
 # ## What you have now

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import torch
 
-from llmlib.sampling import draw                            # yours, from notebook 6
+from llmlib.sampling import draw  # yours, from notebook 6
 
 torch.set_num_threads(2)
 
@@ -37,7 +37,9 @@ print("\nthe same ids without a cache:", answers[True] == answers[False])
 
 # %% tags=["nbval-ignore-output"]
 for use_cache in (True, False):
-    print(f"{'with' if use_cache else 'without'} a cache: {len(answers[True]) / spent[use_cache]:.1f} tokens a second")
+    print(
+        f"{'with' if use_cache else 'without'} a cache: {len(answers[True]) / spent[use_cache]:.1f} tokens a second"
+    )
 
 # %% [markdown]
 # ## 1 · The loop does the same work again and again
@@ -52,9 +54,14 @@ short, long = model.new_cache(context=16), model.new_cache(context=16)
 model(text[:-1], short)
 model(text, long)
 for layer in (0, 29):
-    difference = (short.keys[layer][:, :, :5] - long.keys[layer][:, :, :5]).abs().max().item()
-    print(f"layer {layer}: the first 5 keys differ by at most {difference:.0e} of about {long.keys[layer][:, :, :5].abs().max().item():.0f}" if difference > 1e-4
-          else f"layer {layer}: the first 5 keys differ by less than 0.0001 (rounding)")
+    difference = (
+        (short.keys[layer][:, :, :5] - long.keys[layer][:, :, :5]).abs().max().item()
+    )
+    print(
+        f"layer {layer}: the first 5 keys differ by at most {difference:.0e} of about {long.keys[layer][:, :, :5].abs().max().item():.0f}"
+        if difference > 1e-4
+        else f"layer {layer}: the first 5 keys differ by less than 0.0001 (rounding)"
+    )
 
 # %% [markdown]
 # What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time. So keep the
@@ -63,10 +70,20 @@ for layer in (0, 29):
 # **Predict.** We want 100 new tokens after a prompt of one. A *token computation* is one token going through all layers once. How many are there without a cache, and how many with?
 
 # %%
-without = [1 + step for step in range(100)]     # step n feeds the prompt and the n tokens made so far
-with_cache = [1 for step in range(100)]         # the prompt first, then each new token but the last
+without = [
+    1 + step for step in range(100)
+]  # step n feeds the prompt and the n tokens made so far
+with_cache = [
+    1 for step in range(100)
+]  # the prompt first, then each new token but the last
 print("forward passes:    ", len(without), "without a cache,", len(with_cache), "with")
-print("token computations:", sum(without), "without a cache,", sum(with_cache), f"with: {sum(without) / sum(with_cache):.1f} times fewer")
+print(
+    "token computations:",
+    sum(without),
+    "without a cache,",
+    sum(with_cache),
+    f"with: {sum(without) / sum(with_cache):.1f} times fewer",
+)
 
 # %% [markdown]
 # A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there are N passes either way, and they get longer. The *token computations* are N(N+1)/2 against N. (Attention itself
@@ -112,6 +129,7 @@ print("token computations:", sum(without), "without a cache,", sum(with_cache), 
 #
 # </details>
 
+
 # %% solution write_cache
 def write_cache(store, new, start):
     """Write new keys (or values) behind the `start` old ones, in place, and return all of them so far.
@@ -122,8 +140,10 @@ def write_cache(store, new, start):
     ### BEGIN SOLUTION
     end = start + new.shape[2]
     if end > store.shape[2]:
-        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
-                         "shorten the prompt or ask for fewer new tokens")
+        raise ValueError(
+            f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
+            "shorten the prompt or ask for fewer new tokens"
+        )
     store[:, :, start:end] = new
     return store[:, :, :end]
     ### END SOLUTION
@@ -131,6 +151,7 @@ def write_cache(store, new, start):
 
 # %% [markdown]
 # The check below calls your function through this adapter, which writes several pieces one after the other into one store.
+
 
 # %% given write_pieces
 def write_pieces(pieces, context):
@@ -146,10 +167,12 @@ def write_pieces(pieces, context):
         except ValueError:
             returned.append("full")
             break
-        except NotImplementedError:                         # a RuntimeError, too: not written yet
+        except NotImplementedError:  # a RuntimeError, too: not written yet
             raise
         except RuntimeError:
-            returned.append(None)                           # torch found that it does not fit; write_cache did not say so
+            returned.append(
+                None
+            )  # torch found that it does not fit; write_cache did not say so
             break
         returned.append(back.clone() if isinstance(back, torch.Tensor) else back)
         start += piece.shape[2]
@@ -162,27 +185,69 @@ from llmlib.course import check
 
 
 def _check_pieces(sizes, context, batch, n_kv_head, head_dim, seed):
-    _all = torch.randn(batch, n_kv_head, sum(sizes), head_dim, generator=torch.Generator().manual_seed(seed))
+    _all = torch.randn(
+        batch,
+        n_kv_head,
+        sum(sizes),
+        head_dim,
+        generator=torch.Generator().manual_seed(seed),
+    )
     _returned, _store = write_pieces(list(_all.split(sizes, dim=2)), context)
     _end = 0
     for _back, _size in zip(_returned, sizes):
         _end += _size
-        check.close(_back, _all[:, :, :_end], f"after {_end} tokens the answer holds those {_end} tokens in order: the old ones, then the new ones behind them")
-    check.close(_store[:, :, :_end], _all, "every token must also stand in the store itself, where the next call looks for it")
-    check.close(_store[:, :, _end:], torch.zeros(batch, n_kv_head, context - _end, head_dim), "positions not reached yet must stay as they were")
+        check.close(
+            _back,
+            _all[:, :, :_end],
+            f"after {_end} tokens the answer holds those {_end} tokens in order: the old ones, then the new ones behind them",
+        )
+    check.close(
+        _store[:, :, :_end],
+        _all,
+        "every token must also stand in the store itself, where the next call looks for it",
+    )
+    check.close(
+        _store[:, :, _end:],
+        torch.zeros(batch, n_kv_head, context - _end, head_dim),
+        "positions not reached yet must stay as they were",
+    )
 
 
-_returned, _store = write_pieces([torch.tensor([7.0, 8.0]).view(1, 1, 2, 1), torch.tensor([9.0]).view(1, 1, 1, 1)], 4)
-check.that(_returned[0] is not None, "write_cache returned None: it must return the filled part of the store")
-check.close(_store.flatten(), [7, 8, 9, 0], "the store must be [7, 8, 9, 0]: write the new tokens into the store itself, from position `start` on")
-check.that(_returned[1].shape[2] != 4, "the answer must end at the last token written: the empty positions behind it would be attended to")
-check.close(_returned[1].flatten(), [7, 8, 9], "the answer must hold all tokens so far, old and new: [7, 8, 9]")
+_returned, _store = write_pieces(
+    [torch.tensor([7.0, 8.0]).view(1, 1, 2, 1), torch.tensor([9.0]).view(1, 1, 1, 1)], 4
+)
+check.that(
+    _returned[0] is not None,
+    "write_cache returned None: it must return the filled part of the store",
+)
+check.close(
+    _store.flatten(),
+    [7, 8, 9, 0],
+    "the store must be [7, 8, 9, 0]: write the new tokens into the store itself, from position `start` on",
+)
+check.that(
+    _returned[1].shape[2] != 4,
+    "the answer must end at the last token written: the empty positions behind it would be attended to",
+)
+check.close(
+    _returned[1].flatten(),
+    [7, 8, 9],
+    "the answer must hold all tokens so far, old and new: [7, 8, 9]",
+)
 _check_pieces([3, 1, 1, 2], 9, 2, 3, 4, seed=0)
 _returned, _store = write_pieces([torch.ones(1, 2, 3, 4), torch.ones(1, 2, 1, 4)], 4)
-check.that(_returned[-1] != "full", "4 tokens fit into 4 positions: raise ValueError only when they do not")
+check.that(
+    _returned[-1] != "full",
+    "4 tokens fit into 4 positions: raise ValueError only when they do not",
+)
 for _sizes in ([3, 2], [4, 1], [5]):
-    _returned, _store = write_pieces([torch.ones(1, 2, _size, 4) for _size in _sizes], 4)
-    check.that(_returned[-1] == "full", f"{sum(_sizes)} tokens do not fit into 4 positions: raise ValueError")
+    _returned, _store = write_pieces(
+        [torch.ones(1, 2, _size, 4) for _size in _sizes], 4
+    )
+    check.that(
+        _returned[-1] == "full",
+        f"{sum(_sizes)} tokens do not fit into 4 positions: raise ValueError",
+    )
 ### BEGIN HIDDEN TESTS
 _check_pieces([5], 5, 1, 2, 6, seed=1)
 _check_pieces([1, 1, 1, 1, 1], 7, 3, 1, 2, seed=2)
@@ -195,13 +260,19 @@ _check_pieces([2, 4, 1], 8, 1, 4, 3, seed=3)
 
 # %%
 mine = model.using(cache=write_cache)
-ids = model.tokenizer.encode("Once upon a time there was a small grey mouse who lived")[:12]
+ids = model.tokenizer.encode("Once upon a time there was a small grey mouse who lived")[
+    :12
+]
 at_once = model(ids)[0]
 for chunk in (1, 3, 7):
     cache = mine.new_cache(context=12)
-    logits = torch.cat([mine(ids[i:i + chunk], cache)[0] for i in range(0, 12, chunk)])
-    print(f"chunks of {chunk}: cache holds {cache.length} tokens, logits within {'0.001' if (logits - at_once).abs().max() < 1e-3 else 'MORE than 0.001'} of the pass over all, "
-          f"same likeliest token at {(logits.argmax(-1) == at_once.argmax(-1)).sum()} of 12 positions")
+    logits = torch.cat(
+        [mine(ids[i : i + chunk], cache)[0] for i in range(0, 12, chunk)]
+    )
+    print(
+        f"chunks of {chunk}: cache holds {cache.length} tokens, logits within {'0.001' if (logits - at_once).abs().max() < 1e-3 else 'MORE than 0.001'} of the pass over all, "
+        f"same likeliest token at {(logits.argmax(-1) == at_once.argmax(-1)).sum()} of 12 positions"
+    )
 try:
     mine(ids[:1], cache)
 except ValueError as error:
@@ -255,6 +326,7 @@ except ValueError as error:
 #
 # </details>
 
+
 # %% solution generate_cached off=["llmlib.generate", "llmlib.generation.generate"]
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     """Continue `ids` (a list), yielding each new id as soon as it is picked; no token passes through the model twice.
@@ -281,18 +353,21 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 # The check uses a toy model with 11 tokens, small enough to follow by hand. Its next token depends on every token before and on its position: a token that is lost, or put in the wrong
 # place, changes the answer. It also writes down each pass.
 
+
 # %% given run_cached
 class Toy:
     """The likeliest next id is the sum of (position + 1) * (id + 1) over all tokens, modulo 11. `passes` lists (position, tokens) of each pass."""
 
     def __init__(self, context, stop_ids):
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
-        self.length, self.sum, self.passes = 0, 0, []       # the toy is its own cache
+        self.length, self.sum, self.passes = 0, 0, []  # the toy is its own cache
 
     def __call__(self, ids, cache):
         ids = torch.as_tensor(ids)
         if cache is not self or ids.dim() != 2 or ids.shape[0] != 1:
-            raise ValueError(f"call model(ids, cache) with ids of shape [1, seq] and the cache you were given, not ids of shape {list(ids.shape)}")
+            raise ValueError(
+                f"call model(ids, cache) with ids of shape [1, seq] and the cache you were given, not ids of shape {list(ids.shape)}"
+            )
         self.passes.append((self.length, ids.shape[1]))
         rows = []
         for token_id in ids[0].tolist():
@@ -309,10 +384,17 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
     """
     toy, given = Toy(context, stop_ids), list(ids)
     new_ids, before = [], None
-    for new in generate_cached(toy, toy, ids, max_new_tokens, lambda logits: (-logits if least else logits).argmax(-1), chunk):
+    for new in generate_cached(
+        toy,
+        toy,
+        ids,
+        max_new_tokens,
+        lambda logits: (-logits if least else logits).argmax(-1),
+        chunk,
+    ):
         before = len(toy.passes) if before is None else before
         new_ids.append(new)
-        if len(new_ids) > max_new_tokens + 5:               # a loop that does not stop
+        if len(new_ids) > max_new_tokens + 5:  # a loop that does not stop
             break
     return new_ids if ids == given else "changed", toy.passes, before
 
@@ -325,41 +407,87 @@ def _continue(ids, n, step=0):
     """What the toy model says, computed from the whole text each time."""
     _ids = list(ids)
     for _ in range(n):
-        _ids.append((sum((_i + 1) * (_id + 1) for _i, _id in enumerate(_ids)) + step) % 11)
-    return _ids[len(ids):]
+        _ids.append(
+            (sum((_i + 1) * (_id + 1) for _i, _id in enumerate(_ids)) + step) % 11
+        )
+    return _ids[len(ids) :]
 
 
 def _check_run(ids, n, chunk):
     _new, _passes, _before = run_cached(ids, n, chunk)
     _seen = sum(_tokens for _, _tokens in _passes)
-    check.that(_seen <= len(ids) + n, f"the model saw {_seen} tokens for a prompt of {len(ids)} and {n} new ids: give it only what is new, the cache has the rest")
-    check.that(_seen != len(ids) + n, "the last new id went through the model as well: nothing comes after it, so that pass is wasted")
-    check.equal(_new, _continue(ids, n), f"prompt {ids}, chunk {chunk}: the ids differ from those made without a cache; each token must go in exactly once, in order")
+    check.that(
+        _seen <= len(ids) + n,
+        f"the model saw {_seen} tokens for a prompt of {len(ids)} and {n} new ids: give it only what is new, the cache has the rest",
+    )
+    check.that(
+        _seen != len(ids) + n,
+        "the last new id went through the model as well: nothing comes after it, so that pass is wasted",
+    )
+    check.equal(
+        _new,
+        _continue(ids, n),
+        f"prompt {ids}, chunk {chunk}: the ids differ from those made without a cache; each token must go in exactly once, in order",
+    )
     _sizes = [_tokens for _, _tokens in _passes]
-    _want = [min(chunk or len(ids), len(ids) - _start) for _start in range(0, len(ids), chunk or len(ids))]
-    check.equal(_sizes[:len(_want)], _want, f"a prompt of {len(ids)} with chunk {chunk} goes in as passes of {_want} tokens")
+    _want = [
+        min(chunk or len(ids), len(ids) - _start)
+        for _start in range(0, len(ids), chunk or len(ids))
+    ]
+    check.equal(
+        _sizes[: len(_want)],
+        _want,
+        f"a prompt of {len(ids)} with chunk {chunk} goes in as passes of {_want} tokens",
+    )
 
 
 _new, _passes, _before = run_cached([5, 6, 7], 1)
-check.that(_new != "changed", "the caller's list `ids` has changed: leave it as it was, and make a new one if you need it")
-check.equal(_new, _continue([5, 6, 7], 1), "the first new id comes from the logits of the prompt's last token (logits[:, -1]), after the whole prompt has gone in")
+check.that(
+    _new != "changed",
+    "the caller's list `ids` has changed: leave it as it was, and make a new one if you need it",
+)
+check.equal(
+    _new,
+    _continue([5, 6, 7], 1),
+    "the first new id comes from the logits of the prompt's last token (logits[:, -1]), after the whole prompt has gone in",
+)
 _new, _passes, _before = run_cached([5, 6, 7], 4)
-check.equal(_before, 1, "the first id must be yielded as soon as the prompt's pass is done, not after the others: use yield inside the loop")
+check.equal(
+    _before,
+    1,
+    "the first id must be yielded as soon as the prompt's pass is done, not after the others: use yield inside the loop",
+)
 _check_run([5, 6, 7], 3, None)
 _check_run([5, 6, 7], 3, 2)
 _check_run([4], 6, None)
 for _chunk in (1, 3, 7, 20):
     _check_run([3, 1, 4, 1, 5, 9, 2, 6, 5, 3], 4, _chunk)
 _stop = _continue([2, 3], 3)[2]
-_until = _continue([2, 3], 8)[:_continue([2, 3], 8).index(_stop) + 1]
-check.equal(run_cached([2, 3], 8, stop_ids=(_stop,))[0], _until, "a stop id is yielded, and then the loop ends")
+_until = _continue([2, 3], 8)[: _continue([2, 3], 8).index(_stop) + 1]
+check.equal(
+    run_cached([2, 3], 8, stop_ids=(_stop,))[0],
+    _until,
+    "a stop id is yielded, and then the loop ends",
+)
 check.equal(run_cached([2, 3], 0)[0], [], "max_new_tokens=0 makes no new id")
-check.equal(len(run_cached([1, 2, 3, 4], 9, context=7)[0]), 3, "a context of 7 holds a prompt of 4 and 3 new ids: stop there")
-check.equal(run_cached([1, 2, 3], 3, least=True)[0], _continue([1, 2, 3], 3, step=-1), "which id comes next is for pick(logits[:, -1]) to say, not for argmax")
+check.equal(
+    len(run_cached([1, 2, 3, 4], 9, context=7)[0]),
+    3,
+    "a context of 7 holds a prompt of 4 and 3 new ids: stop there",
+)
+check.equal(
+    run_cached([1, 2, 3], 3, least=True)[0],
+    _continue([1, 2, 3], 3, step=-1),
+    "which id comes next is for pick(logits[:, -1]) to say, not for argmax",
+)
 ### BEGIN HIDDEN TESTS
 _check_run([10, 0, 7, 7, 2], 9, None)
 _check_run([8, 8, 0, 1, 6, 2, 9], 5, 4)
-check.equal(len(run_cached([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]), 4, "a context of 9 holds a prompt of 5 and 4 new ids: stop there")
+check.equal(
+    len(run_cached([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]),
+    4,
+    "a context of 9 holds a prompt of 5 and 4 new ids: stop there",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -368,12 +496,22 @@ check.equal(len(run_cached([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]), 4, "a c
 # %%
 from llmlib.course.engine_check import reference_ids
 
-new_ids = list(generate_cached(mine, mine.new_cache(), prompt, 16, pick=lambda logits: logits.argmax(-1), chunk=4))
+new_ids = list(
+    generate_cached(
+        mine,
+        mine.new_cache(),
+        prompt,
+        16,
+        pick=lambda logits: logits.argmax(-1),
+        chunk=4,
+    )
+)
 print(model.tokenizer.decode(new_ids))
 print("as transformers:", new_ids == reference_ids(model.folder, prompt, 16))
 
 # %% [markdown]
 # **Now the clock.** We counted 50 times fewer token computations for 100 tokens. **Predict** how much faster the text comes.
+
 
 # %% tags=["nbval-ignore-output"]
 def seconds(run, repeat=1):
@@ -387,26 +525,51 @@ def seconds(run, repeat=1):
 
 
 lengths = [4, 8, 16, 24]
-counted = [[sum(len(prompt) + i for i in range(n)) for n in lengths], [len(prompt) + n - 1 for n in lengths]]
-measured = [[seconds(lambda: list(generate(model, prompt, n, use_cache=use_cache, stop_ids=()))) for n in lengths] for use_cache in (False, True)]
+counted = [
+    [sum(len(prompt) + i for i in range(n)) for n in lengths],
+    [len(prompt) + n - 1 for n in lengths],
+]
+measured = [
+    [
+        seconds(
+            lambda: list(generate(model, prompt, n, use_cache=use_cache, stop_ids=()))
+        )
+        for n in lengths
+    ]
+    for use_cache in (False, True)
+]
 for n, a, b, s, t in zip(lengths, *counted, *measured):
-    print(f"{n:>3} new tokens: {a:>4} : {b:>3} token computations = {a / b:>4.1f}×     {s:>5.2f} s : {t:.2f} s = {s / t:.1f}×")
+    print(
+        f"{n:>3} new tokens: {a:>4} : {b:>3} token computations = {a / b:>4.1f}×     {s:>5.2f} s : {t:.2f} s = {s / t:.1f}×"
+    )
 
 from llmlib.plots import kv_cache as pictures
 
-plots.show(pictures.cache_gain(lengths, counted, measured), alt="Two panels over the number of new tokens. Token computations without a cache grow with the square, with a cache in a straight line. "
-           "Measured seconds are also larger without a cache, but the two curves are far closer together.")
+plots.show(
+    pictures.cache_gain(lengths, counted, measured),
+    alt="Two panels over the number of new tokens. Token computations without a cache grow with the square, with a cache in a straight line. "
+    "Measured seconds are also larger without a cache, but the two curves are far closer together.",
+)
 
 # %% [markdown]
 # Far fewer computations, but the time shrinks much less. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
 
 # %% tags=["nbval-ignore-output"]
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
-passes = [1000 * seconds(lambda: model(torch.arange(n)), repeat=4 if n < 32 else 2) for n in sizes]
+passes = [
+    1000 * seconds(lambda: model(torch.arange(n)), repeat=4 if n < 32 else 2)
+    for n in sizes
+]
 print("tokens in the pass:      ", "".join(f"{n:>7}" for n in sizes))
 print("milliseconds a pass:     ", "".join(f"{ms:>7.0f}" for ms in passes))
-print("milliseconds for a token:", "".join(f"{ms / n:>7.1f}" for n, ms in zip(sizes, passes)))
-plots.show(pictures.pass_times(sizes, passes), alt="Two panels. All axes are logarithmic. The time of one pass may jump from one token to two, stays nearly level for a few tokens, then rises, by far less than the number of tokens. The time for each token falls, the more tokens are in the pass.")
+print(
+    "milliseconds for a token:",
+    "".join(f"{ms / n:>7.1f}" for n, ms in zip(sizes, passes)),
+)
+plots.show(
+    pictures.pass_times(sizes, passes),
+    alt="Two panels. All axes are logarithmic. The time of one pass may jump from one token to two, stays nearly level for a few tokens, then rises, by far less than the number of tokens. The time for each token falls, the more tokens are in the pass.",
+)
 
 # %% [markdown]
 # A pass over 8 tokens takes far less than 8 passes over one. The reason is memory. To multiply a vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two operations with it: one multiplication, one addition.
@@ -417,21 +580,32 @@ plots.show(pictures.pass_times(sizes, passes), alt="Two panels. All axes are log
 # (**peak**, operations a second), and the speed is the smaller of *intensity × bandwidth* and *peak* (the *roofline* of Williams et al. 2009). Here is this machine's, measured with matrices of the sizes that SmolLM2 has.
 
 # %% tags=["nbval-ignore-output"]
-weights = [torch.randn(1536, 576) for _ in range(60)]      # 212 MB: too many to stay in the processor's own memory
+weights = [
+    torch.randn(1536, 576) for _ in range(60)
+]  # 212 MB: too many to stay in the processor's own memory
 counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
 
 
 def through_all(n):
     x = torch.randn(n, 576)
-    return seconds(lambda: [x @ w.T for w in weights], repeat=8 if n < 8 else 2)     # the best of several: other programs disturb
+    return seconds(
+        lambda: [x @ w.T for w in weights], repeat=8 if n < 8 else 2
+    )  # the best of several: other programs disturb
 
 
 total = sum(w.numel() for w in weights)
 speeds = [2 * total * n / through_all(n) for n in counts]
-bandwidth, peak = speeds[0] * 2, max(speeds)                # at n = 1 there are 2 bytes for each operation
-print(f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion operations/s: they meet at {peak / bandwidth:.0f} operations a byte")
-plots.show(pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
-           alt="Speed against arithmetic intensity, both on logarithmic axes: measured points climb along the slanted roof of the memory's bandwidth and flatten under the level roof of the processor's peak.")
+bandwidth, peak = (
+    speeds[0] * 2,
+    max(speeds),
+)  # at n = 1 there are 2 bytes for each operation
+print(
+    f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion operations/s: they meet at {peak / bandwidth:.0f} operations a byte"
+)
+plots.show(
+    pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
+    alt="Speed against arithmetic intensity, both on logarithmic axes: measured points climb along the slanted roof of the memory's bandwidth and flatten under the level roof of the processor's peak.",
+)
 
 # %% [markdown]
 # To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time, stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and training, with thousands of tokens a pass.
@@ -467,6 +641,7 @@ plots.show(pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
 #
 # </details>
 
+
 # %% solution cache_bytes
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x bytes a number, for each."""
@@ -481,22 +656,53 @@ from llmlib.course import check
 
 
 def _nbytes(n_layer, n_kv_head, head_dim, seq, dtype):
-    return sum(torch.zeros(1, n_kv_head, seq, head_dim, dtype=dtype).nbytes for _ in range(n_layer) for _ in ("keys", "values"))
+    return sum(
+        torch.zeros(1, n_kv_head, seq, head_dim, dtype=dtype).nbytes
+        for _ in range(n_layer)
+        for _ in ("keys", "values")
+    )
 
 
 _got = cache_bytes(2, 3, 5, 1)
-check.that(_got != 120, "a layer keeps keys and values: that is twice as much, and each layer has its own")
+check.that(
+    _got != 120,
+    "a layer keeps keys and values: that is twice as much, and each layer has its own",
+)
 check.that(_got != 60, "that is how many numbers there are: each takes 4 bytes")
 check.that(_got != 1920, "that is in bits: 8 of them are a byte")
 check.that(_got != 120 * 5, "the queries are not kept, only keys and values")
 check.equal(_got, 240, "2 layers, 3 heads, head_dim 5, 1 token: 240 bytes")
-check.equal(cache_bytes(1, 3, 5, 1), 120, "each layer has a cache of its own: half the layers, half the bytes")
-check.equal(cache_bytes(2, 3, 5, 7), 7 * 240, "every token takes the same: 7 tokens take 7 times 240 bytes")
-check.equal(cache_bytes(2, 3, 5, 1, 2), 120, "with 2 bytes a number it is half of that: use bytes_per_number")
-check.equal(cache_bytes(4, 2, 8, 3, 2), _nbytes(4, 2, 8, 3, torch.float16), "it must agree with what torch says the tensors take (nbytes)")
+check.equal(
+    cache_bytes(1, 3, 5, 1),
+    120,
+    "each layer has a cache of its own: half the layers, half the bytes",
+)
+check.equal(
+    cache_bytes(2, 3, 5, 7),
+    7 * 240,
+    "every token takes the same: 7 tokens take 7 times 240 bytes",
+)
+check.equal(
+    cache_bytes(2, 3, 5, 1, 2),
+    120,
+    "with 2 bytes a number it is half of that: use bytes_per_number",
+)
+check.equal(
+    cache_bytes(4, 2, 8, 3, 2),
+    _nbytes(4, 2, 8, 3, torch.float16),
+    "it must agree with what torch says the tensors take (nbytes)",
+)
 ### BEGIN HIDDEN TESTS
-check.equal(cache_bytes(12, 12, 64, 1024), _nbytes(12, 12, 64, 1024, torch.float32), "it must agree with what torch says the tensors take (nbytes)")
-check.equal(cache_bytes(5, 1, 16, 9, 8), _nbytes(5, 1, 16, 9, torch.float64), "it must agree with what torch says the tensors take (nbytes)")
+check.equal(
+    cache_bytes(12, 12, 64, 1024),
+    _nbytes(12, 12, 64, 1024, torch.float32),
+    "it must agree with what torch says the tensors take (nbytes)",
+)
+check.equal(
+    cache_bytes(5, 1, 16, 9, 8),
+    _nbytes(5, 1, 16, 9, torch.float64),
+    "it must agree with what torch says the tensors take (nbytes)",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -505,14 +711,34 @@ check.equal(cache_bytes(5, 1, 16, 9, 8), _nbytes(5, 1, 16, 9, torch.float64), "i
 # %%
 c = model.config
 cache = model.new_cache(context=100)
-print("your formula and the tensors' own count agree:", cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 100) == cache.nbytes)
-print(f"SmolLM2: {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1) / 1e3:.0f} kB a token; without grouped queries it would be {cache_bytes(c.n_layer, c.n_head, c.head_dim, 1) / 1e3:.0f} kB")
-print(f"GPT-3:   {cache_bytes(96, 96, 128, 1, 2) / 1e6:.1f} MB a token, {cache_bytes(96, 96, 128, 2048, 2) / 1e9:.1f} GB for its context of 2,048")
+print(
+    "your formula and the tensors' own count agree:",
+    cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 100) == cache.nbytes,
+)
+print(
+    f"SmolLM2: {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1) / 1e3:.0f} kB a token; without grouped queries it would be {cache_bytes(c.n_layer, c.n_head, c.head_dim, 1) / 1e3:.0f} kB"
+)
+print(
+    f"GPT-3:   {cache_bytes(96, 96, 128, 1, 2) / 1e6:.1f} MB a token, {cache_bytes(96, 96, 128, 2048, 2) / 1e9:.1f} GB for its context of 2,048"
+)
 
 tokens = list(range(0, c.context + 1, 256))
-lines = {"9 key/value heads (no sharing)": c.n_head, "3 key/value heads (SmolLM2)": c.n_kv_head, "1 key/value head (multi-query)": 1}
-plots.show(pictures.cache_size(tokens, {name: [cache_bytes(c.n_layer, heads, c.head_dim, n) / 1e6 for n in tokens] for name, heads in lines.items()}, 134_515_008 * 4 / 1e6),
-           alt="Megabytes of cache against tokens, three straight lines: with 9 key/value heads the cache outgrows the weights before half the context, with 3 it stays below them, with 1 it is a third of that.")
+lines = {
+    "9 key/value heads (no sharing)": c.n_head,
+    "3 key/value heads (SmolLM2)": c.n_kv_head,
+    "1 key/value head (multi-query)": 1,
+}
+plots.show(
+    pictures.cache_size(
+        tokens,
+        {
+            name: [cache_bytes(c.n_layer, heads, c.head_dim, n) / 1e6 for n in tokens]
+            for name, heads in lines.items()
+        },
+        134_515_008 * 4 / 1e6,
+    ),
+    alt="Megabytes of cache against tokens, three straight lines: with 9 key/value heads the cache outgrows the weights before half the context, with 3 it stays below them, with 1 it is a third of that.",
+)
 
 # %% [markdown]
 # The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and why serving a long context is expensive.
@@ -532,12 +758,20 @@ from llmlib.scaling import H100, seconds_a_token
 
 for name, size in (("float32", 4), ("float16", 2), ("int8", 1)):
     held = 175e9 * size
-    print(f"175B in {name}: {held / 1e9:.0f} GB, {math.ceil(held / H100['bytes'])} H100s to hold it; one H100's bandwidth reads it in {1000 * seconds_a_token(held, H100['bytes_per_second']):.0f} ms")
+    print(
+        f"175B in {name}: {held / 1e9:.0f} GB, {math.ceil(held / H100['bytes'])} H100s to hold it; one H100's bandwidth reads it in {1000 * seconds_a_token(held, H100['bytes_per_second']):.0f} ms"
+    )
 print(f"batch of 64 in 100 ms: {64 / 0.1:.0f} tokens/s")
 compute = 2 * 175e9 * 64 / H100["flops_per_second"]
-print(f"calculating for 64 tokens takes {1000 * compute:.0f} ms: far less than reading the weights: as far as the weights go, the batch is nearly free")
-print(f"five H100s together read float16 weights in {1000 * seconds_a_token(350e9, 5 * H100['bytes_per_second']):.0f} ms; 64 texts of 1,000 tokens keep a cache of {64 * cache_bytes(96, 96, 128, 1000, 2) / 1e9:.0f} GB")
-print(f"the H100's roofline bends at {H100['flops_per_second'] / H100['bytes_per_second']:.0f} operations a byte")
+print(
+    f"calculating for 64 tokens takes {1000 * compute:.0f} ms: far less than reading the weights: as far as the weights go, the batch is nearly free"
+)
+print(
+    f"five H100s together read float16 weights in {1000 * seconds_a_token(350e9, 5 * H100['bytes_per_second']):.0f} ms; 64 texts of 1,000 tokens keep a cache of {64 * cache_bytes(96, 96, 128, 1000, 2) / 1e9:.0f} GB"
+)
+print(
+    f"the H100's roofline bends at {H100['flops_per_second'] / H100['bytes_per_second']:.0f} operations a byte"
+)
 
 # %% [markdown]
 # The first is wrong by a factor of 2: 350 GB is float16. The second cannot be: the weights do not fit into 80 GB, and if they did, reading them would take 104 ms, not 50. (Five H100s, which can hold them, would read them together in 21 ms.) In the third the arithmetic is right, and 100 ms is about one reading, but it needs more than one H100, too. It shows why servers collect requests into batches:
@@ -548,7 +782,9 @@ print(f"the H100's roofline bends at {H100['flops_per_second'] / H100['bytes_per
 # %% tags=["nbval-ignore-output"]
 floor_ms = 1000 * seconds_a_token(134_515_008 * 4, bandwidth)
 decoding = 1000 * measured[1][-1] / lengths[-1]
-print(f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f} GB/s: at least {floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms, {decoding / floor_ms:.1f} times the floor")
+print(
+    f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f} GB/s: at least {floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms, {decoding / floor_ms:.1f} times the floor"
+)
 
 # %% [markdown]
 # ## 6 · Smaller numbers: int8 weights
@@ -590,6 +826,7 @@ print(f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f}
 #
 # </details>
 
+
 # %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w [out, in] -> q int8 [out, in], scale [out, 1].
@@ -610,31 +847,79 @@ from llmlib.course import check
 
 def _check_matrix(w):
     _q, _scale = quantize_int8(w)
-    check.that(_q.dtype == torch.int8, f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}")
-    check.equal(list(_scale.shape), [w.shape[0], 1], "one scale a row (output channel): shape [out, 1]")
-    check.close(_scale, w.abs().amax(1, keepdim=True) / 127, "the scale of a row is its largest absolute value / 127, so that this weight becomes 127", atol=1e-6 * float(w.abs().max()))
-    check.that(_q.int().abs().max() <= 127, "whole numbers must lie between -127 and 127")
+    check.that(
+        _q.dtype == torch.int8,
+        f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}",
+    )
+    check.equal(
+        list(_scale.shape),
+        [w.shape[0], 1],
+        "one scale a row (output channel): shape [out, 1]",
+    )
+    check.close(
+        _scale,
+        w.abs().amax(1, keepdim=True) / 127,
+        "the scale of a row is its largest absolute value / 127, so that this weight becomes 127",
+        atol=1e-6 * float(w.abs().max()),
+    )
+    check.that(
+        _q.int().abs().max() <= 127, "whole numbers must lie between -127 and 127"
+    )
     _error = (w - _q.float() * _scale).abs()
-    check.that((_error <= _scale / 2 * 1.001).all(), "no weight may be off by more than scale / 2: round to the nearest whole number")
+    check.that(
+        (_error <= _scale / 2 * 1.001).all(),
+        "no weight may be off by more than scale / 2: round to the nearest whole number",
+    )
 
 
 _q, _scale = quantize_int8(torch.tensor([[1.27, -0.5, 0.004], [-12.7, 5.0, 0.04]]))
-check.that(_q.dtype == torch.int8, f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}")
-check.that(_q[1, 0] != 127, "the largest weight of row 1 is negative (-12.7), so it becomes -127: did its sign overflow?")
-check.close(_scale.flatten(), [0.01, 0.1], "rows [1.27, ...] and [-12.7, ...] have scales 0.01 and 0.1: the largest absolute value of each row / 127")
-check.equal(list(_scale.shape), [2, 1], "one scale a row (output channel): shape [out, 1]")
-check.equal(_q.tolist(), [[127, -50, 0], [-127, 50, 0]], "row [1.27, -0.5, 0.004] becomes [127, -50, 0]")
-check.equal(quantize_int8(torch.tensor([[1.27, 0.309, -0.309]]))[0].tolist(), [[127, 31, -31]], "30.9 becomes 31 and -30.9 becomes -31: round to the nearest, do not cut off")
+check.that(
+    _q.dtype == torch.int8,
+    f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}",
+)
+check.that(
+    _q[1, 0] != 127,
+    "the largest weight of row 1 is negative (-12.7), so it becomes -127: did its sign overflow?",
+)
+check.close(
+    _scale.flatten(),
+    [0.01, 0.1],
+    "rows [1.27, ...] and [-12.7, ...] have scales 0.01 and 0.1: the largest absolute value of each row / 127",
+)
+check.equal(
+    list(_scale.shape), [2, 1], "one scale a row (output channel): shape [out, 1]"
+)
+check.equal(
+    _q.tolist(),
+    [[127, -50, 0], [-127, 50, 0]],
+    "row [1.27, -0.5, 0.004] becomes [127, -50, 0]",
+)
+check.equal(
+    quantize_int8(torch.tensor([[1.27, 0.309, -0.309]]))[0].tolist(),
+    [[127, 31, -31]],
+    "30.9 becomes 31 and -30.9 becomes -31: round to the nearest, do not cut off",
+)
 _w = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
 _w[2] *= 100
 _check_matrix(_w)
 _q, _scale = quantize_int8(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
-check.equal(_scale[0].tolist(), [1.0], "a row of zeros gets scale 1: dividing by 0 would make NaN")
+check.equal(
+    _scale[0].tolist(),
+    [1.0],
+    "a row of zeros gets scale 1: dividing by 0 would make NaN",
+)
 check.equal(_q[0].tolist(), [0, 0], "a row of zeros stays zeros")
-check.equal(quantize_int8(torch.tensor([[0.127, -0.05]]))[0].tolist(), [[127, -50]], "a row of small weights has a small scale: only a row of zeros gets scale 1")
+check.equal(
+    quantize_int8(torch.tensor([[0.127, -0.05]]))[0].tolist(),
+    [[127, -50]],
+    "a row of small weights has a small scale: only a row of zeros gets scale 1",
+)
 ### BEGIN HIDDEN TESTS
 for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
-    _check_matrix(torch.randn(_rows, _columns, generator=torch.Generator().manual_seed(_seed)) * 10**_seed)
+    _check_matrix(
+        torch.randn(_rows, _columns, generator=torch.Generator().manual_seed(_seed))
+        * 10**_seed
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -649,10 +934,18 @@ q, scale = quantize_int8(w)
 by_row = (w - q * scale).abs().amax(1)
 one_scale = w.abs().max() / 127
 by_matrix = (w - torch.round(w / one_scale) * one_scale).abs().amax(1)
-print(f"largest error outside the outlier's row: {by_row[1:].max():.4f} with a scale a row, {by_matrix[1:].max():.4f} with one scale")
-print(f"weights that become 0 with one scale: {100 * (torch.round(w / one_scale) == 0).float().mean():.0f} %")
-plots.show(pictures.rounding_errors(["one scale for the matrix", "one scale a row"], [by_matrix, by_row]),
-           alt="Largest rounding error of each row: with a scale a row it is small in all rows but the outlier's; with one scale for the matrix it is large in every row.")
+print(
+    f"largest error outside the outlier's row: {by_row[1:].max():.4f} with a scale a row, {by_matrix[1:].max():.4f} with one scale"
+)
+print(
+    f"weights that become 0 with one scale: {100 * (torch.round(w / one_scale) == 0).float().mean():.0f} %"
+)
+plots.show(
+    pictures.rounding_errors(
+        ["one scale for the matrix", "one scale a row"], [by_matrix, by_row]
+    ),
+    alt="Largest rounding error of each row: with a scale a row it is small in all rows but the outlier's; with one scale for the matrix it is large in every row.",
+)
 
 # %% [markdown]
 # **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put the rounded weights back into the engine, and look at bytes and loss. (SmolLM2's weights came from a 4-bit file: they were rounded before; the loss below compares with them as they are here.)
@@ -677,19 +970,40 @@ def rounded(w):
 
 
 def rounded_layer(layer):
-    return replace(layer, **{name: tuple(rounded(w) for w in getattr(layer, name)) for name in ("q", "k", "v", "o", "mlp")})
+    return replace(
+        layer,
+        **{
+            name: tuple(rounded(w) for w in getattr(layer, name))
+            for name in ("q", "k", "v", "o", "mlp")
+        },
+    )
 
 
 table = rounded(model.weights.embedding)
-small = replace(model, weights=replace(model.weights, embedding=table, unembedding=table, layers=[rounded_layer(layer) for layer in model.weights.layers]))
-paragraph = ("A lighthouse keeper lived alone on a rock in the sea. Every evening she climbed the stairs, lit the lamp, and watched the ships go by. One night the lamp would not burn, "
-             "and far away she heard the horn of a ship that was coming closer. She took a drum, stood at the edge of the rock, and began to play as loudly as she could.")
+small = replace(
+    model,
+    weights=replace(
+        model.weights,
+        embedding=table,
+        unembedding=table,
+        layers=[rounded_layer(layer) for layer in model.weights.layers],
+    ),
+)
+paragraph = (
+    "A lighthouse keeper lived alone on a rock in the sea. Every evening she climbed the stairs, lit the lamp, and watched the ships go by. One night the lamp would not burn, "
+    "and far away she heard the horn of a ship that was coming closer. She took a drum, stood at the edge of the rock, and began to play as loudly as she could."
+)
 ids = torch.tensor(model.tokenizer.encode(paragraph))
 with torch.no_grad():
-    loss_of = {name: cross_entropy(m(ids[:-1])[0], ids[1:]).item() for name, m in (("float32", model), ("int8", small))}
+    loss_of = {
+        name: cross_entropy(m(ids[:-1])[0], ids[1:]).item()
+        for name, m in (("float32", model), ("int8", small))
+    }
 same = (model(ids)[0].argmax(-1) == small(ids)[0].argmax(-1)).float().mean()
 for name in loss_of:
-    print(f"{name:<8} {sizes_in_bytes[name] / 1e6:>6.0f} MB, loss {loss_of[name]:.3f} nats a token on {len(ids) - 1} tokens")
+    print(
+        f"{name:<8} {sizes_in_bytes[name] / 1e6:>6.0f} MB, loss {loss_of[name]:.3f} nats a token on {len(ids) - 1} tokens"
+    )
 print(f"the likeliest token is the same at {100 * same:.0f} % of the positions")
 
 # %% [markdown]
@@ -698,13 +1012,24 @@ print(f"the likeliest token is the same at {100 * same:.0f} % of the positions")
 # %% tags=["nbval-ignore-output"]
 pairs = [quantize_int8(w) for w in weights]
 x = torch.randn(1, 576)
-x16, packed = x.bfloat16(), [(q.contiguous(), scale[:, 0].bfloat16()) for q, scale in pairs]
-ways = {"float32": lambda: [x @ w.T for w in weights],
-        "int8, turned back first": lambda: [x @ dequantize(q, scale).T for q, scale in pairs],
-        "int8, multiplied as it is read": lambda: [torch._weight_int8pack_mm(x16, q, scale) for q, scale in packed]}
+x16, packed = (
+    x.bfloat16(),
+    [(q.contiguous(), scale[:, 0].bfloat16()) for q, scale in pairs],
+)
+ways = {
+    "float32": lambda: [x @ w.T for w in weights],
+    "int8, turned back first": lambda: [
+        x @ dequantize(q, scale).T for q, scale in pairs
+    ],
+    "int8, multiplied as it is read": lambda: [
+        torch._weight_int8pack_mm(x16, q, scale) for q, scale in packed
+    ],
+}
 times = {name: seconds(run, repeat=3) for name, run in ways.items()}
 for name, spent in times.items():
-    print(f"{name:<32} {1000 * spent / len(weights):.3f} ms a matrix, {times['float32'] / spent:.1f}× the speed of float32")
+    print(
+        f"{name:<32} {1000 * spent / len(weights):.3f} ms a matrix, {times['float32'] / spent:.1f}× the speed of float32"
+    )
 
 # %% [markdown]
 # Rounding alone makes a model smaller. To be faster it needs a kernel made for it, and torch's (the last line) is one. Our engine stays with float32, so that its ids can be compared with `transformers`'.
@@ -750,6 +1075,7 @@ for name, spent in times.items():
 #
 # </details>
 
+
 # %% solution accept_draft
 def accept_draft(drafted, p, q, u, v):
     """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into draws from p.
@@ -779,34 +1105,75 @@ def _share(p, q, n_u, n_v):
     _uu, _vv = _u.repeat_interleave(n_v).repeat(len(_ids)), _v.repeat(len(_ids) * n_u)
     _out = accept_draft(_d, p.expand(len(_d), -1), q.expand(len(_d), -1), _uu, _vv)
     check.equal(list(_out.shape), list(_d.shape), "one id a row: shape [batch]")
-    check.that(((_out >= 0) & (_out < _vocab)).all(), f"every id must lie between 0 and {_vocab - 1}: draw from max(p - q, 0), scaled to sum 1")
-    return torch.zeros(_vocab, dtype=torch.float64).index_add(0, _out.long(), q[_d].double() / (n_u * n_v))
+    check.that(
+        ((_out >= 0) & (_out < _vocab)).all(),
+        f"every id must lie between 0 and {_vocab - 1}: draw from max(p - q, 0), scaled to sum 1",
+    )
+    return torch.zeros(_vocab, dtype=torch.float64).index_add(
+        0, _out.long(), q[_d].double() / (n_u * n_v)
+    )
 
 
 _p, _q = torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[0.2, 0.3, 0.5]])
 
 
 def _one(drafted, u, v):
-    _out = accept_draft(torch.tensor([drafted]), _p, _q, torch.tensor([u]), torch.tensor([v]))
+    _out = accept_draft(
+        torch.tensor([drafted]), _p, _q, torch.tensor([u]), torch.tensor([v])
+    )
     check.equal(list(_out.shape), [1], "one id a row: shape [batch]")
     return int(_out[0])
 
 
-check.equal(_one(0, 0.99, 0.9), 0, "p(0) = 0.5 is more than q(0) = 0.2: a drafted 0 is always kept, whatever u is")
+check.equal(
+    _one(0, 0.99, 0.9),
+    0,
+    "p(0) = 0.5 is more than q(0) = 0.2: a drafted 0 is always kept, whatever u is",
+)
 check.equal(_one(1, 0.99, 0.9), 1, "p(1) = q(1): a drafted 1 is always kept")
-check.equal(_one(2, 0.39, 0.9), 2, "p(2)/q(2) = 0.2/0.5 = 0.4 and u = 0.39 is below it: keep the drafted 2")
-check.that(_one(2, 0.41, 0.1) != 2, "p(2)/q(2) = 0.4 and u = 0.41 is not below it: the drafted 2 must be replaced")
-check.equal([_one(2, 0.41, _v) for _v in (0.01, 0.5, 0.99)], [0, 0, 0], "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn from what p has more than q, not from p)")
-check.close(_share(_p[0], _q[0], 20, 20), _p[0], "over all draws each id must come as often as p says")
+check.equal(
+    _one(2, 0.39, 0.9),
+    2,
+    "p(2)/q(2) = 0.2/0.5 = 0.4 and u = 0.39 is below it: keep the drafted 2",
+)
+check.that(
+    _one(2, 0.41, 0.1) != 2,
+    "p(2)/q(2) = 0.4 and u = 0.41 is not below it: the drafted 2 must be replaced",
+)
+check.equal(
+    [_one(2, 0.41, _v) for _v in (0.01, 0.5, 0.99)],
+    [0, 0, 0],
+    "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn from what p has more than q, not from p)",
+)
+check.close(
+    _share(_p[0], _q[0], 20, 20),
+    _p[0],
+    "over all draws each id must come as often as p says",
+)
 _p, _q = torch.tensor([0.5, 0.3, 0.2, 0.0]), torch.tensor([0.25, 0.25, 0.25, 0.25])
-check.close(_share(_p, _q, 20, 60), _p, "p = [0.5, 0.3, 0.2, 0], q all 0.25: each id must come as often as p says; the replacement is drawn with weights 0.25 and 0.05")
+check.close(
+    _share(_p, _q, 20, 60),
+    _p,
+    "p = [0.5, 0.3, 0.2, 0], q all 0.25: each id must come as often as p says; the replacement is drawn with weights 0.25 and 0.05",
+)
 check.close(_share(_q, _q, 10, 10), _q, "with q = p every drafted id is kept")
 ### BEGIN HIDDEN TESTS
 for _seed in range(3):
     _parts = torch.rand(2, 6, generator=torch.Generator().manual_seed(_seed))
     _p, _q = _parts[0] / _parts[0].sum(), _parts[1] / _parts[1].sum()
-    check.close(_share(_p, _q, 100, 40), _p, "over all draws each id must come as often as p says", atol=0.015)
-_out = accept_draft(torch.tensor([2, 0]), torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]), torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2]]), torch.tensor([0.3, 0.1]), torch.tensor([0.5, 0.5]))
+    check.close(
+        _share(_p, _q, 100, 40),
+        _p,
+        "over all draws each id must come as often as p says",
+        atol=0.015,
+    )
+_out = accept_draft(
+    torch.tensor([2, 0]),
+    torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]),
+    torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2]]),
+    torch.tensor([0.3, 0.1]),
+    torch.tensor([0.5, 0.5]),
+)
 check.equal(_out.tolist(), [2, 0], "each row has its own p, q, u and v")
 ### END HIDDEN TESTS
 
@@ -826,9 +1193,16 @@ chi_square = ((share - p) ** 2 / p).sum().item() * n
 print("token   ", "".join(f"{i:>8}" for i in range(6)))
 for name, values in (("draft q", q), ("target p", p), ("got", share)):
     print(f"{name:<9}", "".join(f"{x:>8.3f}" for x in values.tolist()))
-print(f"chi-square {chi_square:.1f} with 5 degrees of freedom (above 11.1 in 5 % of fair draws)")
-print(f"drafts kept: {(out == drafted).float().mean():.3f}; the overlap of p and q, sum of min(p, q), is {torch.minimum(p, q).sum():.3f}")
-plots.show(pictures.speculation(p.numpy(), q.numpy()), alt="For each of six tokens, a bar of the target's probability, made of the part that is kept from the draft and the part that is drawn again, beside a bar of the draft's probability.")
+print(
+    f"chi-square {chi_square:.1f} with 5 degrees of freedom (above 11.1 in 5 % of fair draws)"
+)
+print(
+    f"drafts kept: {(out == drafted).float().mean():.3f}; the overlap of p and q, sum of min(p, q), is {torch.minimum(p, q).sum():.3f}"
+)
+plots.show(
+    pictures.speculation(p.numpy(), q.numpy()),
+    alt="For each of six tokens, a bar of the target's probability, made of the part that is kept from the draft and the part that is drawn again, beside a bar of the draft's probability.",
+)
 
 # %% [markdown]
 # A draft is kept as often as the two distributions overlap. If each of k drafted tokens is kept with chance $a$, one pass of the target makes
@@ -837,8 +1211,13 @@ plots.show(pictures.speculation(p.numpy(), q.numpy()), alt="For each of six toke
 # %%
 acceptance = [i / 100 for i in range(100)]
 made = {k: [sum(a**i for i in range(k + 1)) for a in acceptance] for k in (2, 4, 8)}
-print(f"4 drafted, each kept with chance 0.8: {made[4][80]:.2f} tokens a pass of the target model")
-plots.show(pictures.expected_tokens(acceptance, made.keys(), made.values()), alt="Tokens made in a pass against the chance that a draft is kept, for 2, 4 and 8 drafted tokens: all start at 1 and rise towards 3, 5 and 9; more drafts pay only when most are kept.")
+print(
+    f"4 drafted, each kept with chance 0.8: {made[4][80]:.2f} tokens a pass of the target model"
+)
+plots.show(
+    pictures.expected_tokens(acceptance, made.keys(), made.values()),
+    alt="Tokens made in a pass against the chance that a draft is kept, for 2, 4 and 8 drafted tokens: all start at 1 and rise towards 3, 5 and 9; more drafts pay only when most are kept.",
+)
 
 # %% [markdown]
 # ## 8 · Train a tiny model, now
@@ -852,7 +1231,9 @@ plots.show(pictures.expected_tokens(acceptance, made.keys(), made.values()), alt
 from llmlib import data
 
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
-print(f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out; {sum(len(s.text.encode()) for s in train_stories + held_out_stories) / 1e6:.2f} MB in all")
+print(
+    f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out; {sum(len(s.text.encode()) for s in train_stories + held_out_stories) / 1e6:.2f} MB in all"
+)
 print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
 print(held_out_stories[3].text[:500])
 
@@ -864,8 +1245,12 @@ print(held_out_stories[3].text[:500])
 floor = data.floor(held_out_stories)
 by_story = [-s.logprobs.sum() / len(s.text.encode()) for s in held_out_stories]
 spread = torch.tensor(by_story).std().item() / len(by_story) ** 0.5
-print(f"entropy of the source, measured on the held-out stories: {floor:.4f} nats a byte (give or take {spread:.4f}); on the training stories: {data.floor(train_stories):.4f}")
-print(f"a model that knows nothing of text, each byte with chance 1/256: {math.log(256):.4f}")
+print(
+    f"entropy of the source, measured on the held-out stories: {floor:.4f} nats a byte (give or take {spread:.4f}); on the training stories: {data.floor(train_stories):.4f}"
+)
+print(
+    f"a model that knows nothing of text, each byte with chance 1/256: {math.log(256):.4f}"
+)
 
 # %% [markdown]
 # Two honest cautions, and how much each can matter.
@@ -890,13 +1275,22 @@ for story in held_out_stories:
             for i in sequence:
                 at += len(tokenizer.token_bytes(i))
                 seen.add(at)
-        odd += len(ends[0] ^ ends[1])                       # places where one of the two cuts and the other does not
-f, k = odd / pieces, 2 ** 7                                 # 2^7 ways: a piece of 8 bytes can be cut, or not, at 7 places
+        odd += len(
+            ends[0] ^ ends[1]
+        )  # places where one of the two cuts and the other does not
+f, k = (
+    odd / pieces,
+    2**7,
+)  # 2^7 ways: a piece of 8 bytes can be cut, or not, at 7 places
 hidden = -f * math.log(f) - (1 - f) * math.log(1 - f) + f * math.log(k)
 per_byte = hidden * pieces / sum(len(s.text.encode()) for s in held_out_stories)
-print(f"caution 1: {odd} unusual cuts in {pieces} pieces: the text's entropy is at most {per_byte:.4f} nats a byte below the floor")
+print(
+    f"caution 1: {odd} unusual cuts in {pieces} pieces: the text's entropy is at most {per_byte:.4f} nats a byte below the floor"
+)
 length = sum(len(s.text.encode()) for s in held_out_stories) / len(held_out_stories)
-print(f"caution 2: with 1 prompt 0; with 1,000 prompts it would have been up to ln(1000) / {length:.0f} bytes = {math.log(1000) / length:.4f} nats a byte")
+print(
+    f"caution 2: with 1 prompt 0; with 1,000 prompts it would have been up to ln(1000) / {length:.0f} bytes = {math.log(1000) / length:.4f} nats a byte"
+)
 
 # %% [markdown]
 # Both are small beside the floor. A third thing keeps a *student* above the floor, but does not move the floor: our student looks back 256 of its tokens at most, while the teacher saw the whole story. (And the teacher ran with weights rounded to bfloat16. That changes which distribution was drawn from, not that we know it.)
@@ -909,7 +1303,9 @@ from llmlib import training
 
 student_tokenizer = training.story_tokenizer(train_stories[:256])
 train_tokens = training.as_tokens(train_stories, student_tokenizer)
-held_out_tokens = training.as_tokens(held_out_stories[:32], student_tokenizer)       # an eighth: enough to watch
+held_out_tokens = training.as_tokens(
+    held_out_stories[:32], student_tokenizer
+)  # an eighth: enough to watch
 bytes_a_token = train_tokens.n_bytes / len(train_tokens.ids)
 config = training.tiny_config(d_model=128)
 student = training.new_weights(config, seed=0)
@@ -923,8 +1319,12 @@ def sample_of(weights):
     return student_tokenizer.decode([i for i in new_ids if i != start])
 
 
-print(f"{sum(t.numel() for t in training.tensors(student)):,} parameters, {bytes_a_token:.2f} bytes a token")
-print(f"loss before training: {training.nats_per_byte(student, config, held_out_tokens):.4f} nats a byte; ln(512) / {bytes_a_token:.2f} = {training.initial_loss() / bytes_a_token:.4f}: all tokens equally likely")
+print(
+    f"{sum(t.numel() for t in training.tensors(student)):,} parameters, {bytes_a_token:.2f} bytes a token"
+)
+print(
+    f"loss before training: {training.nats_per_byte(student, config, held_out_tokens):.4f} nats a byte; ln(512) / {bytes_a_token:.2f} = {training.initial_loss() / bytes_a_token:.4f}: all tokens equally likely"
+)
 print("\na story before training:", repr(sample_of(student)[:200]))
 
 # %% [markdown]
@@ -934,7 +1334,9 @@ print("\na story before training:", repr(sample_of(student)[:200]))
 from llmlib.plots import scaling as scaling_pictures
 
 STEPS = 400
-draw_curve = scaling_pictures.growing("Training and held-out loss fall steeply at first and then ever more slowly, and stay far above the dotted line of the source's entropy.")
+draw_curve = scaling_pictures.growing(
+    "Training and held-out loss fall steeply at first and then ever more slowly, and stay far above the dotted line of the source's entropy."
+)
 steps, losses, watched = [], [], []
 for step, loss in training.train(student, config, train_tokens, STEPS, seed=0):
     steps.append(step)
@@ -942,7 +1344,9 @@ for step, loss in training.train(student, config, train_tokens, STEPS, seed=0):
     if step % 50 == 0 or step == 1:
         watched.append((step, training.nats_per_byte(student, config, held_out_tokens)))
         draw_curve(scaling_pictures.loss_curve(steps, losses, watched, floor, STEPS))
-print(f"after {STEPS} steps of 2,048 tokens: {watched[-1][1]:.3f} nats a byte on held-out stories; the floor is {floor:.3f}")
+print(
+    f"after {STEPS} steps of 2,048 tokens: {watched[-1][1]:.3f} nats a byte on held-out stories; the floor is {floor:.3f}"
+)
 
 # %% tags=["nbval-ignore-output"]
 print("a story after training:\n")
@@ -995,6 +1399,7 @@ print(sample_of(student))
 #
 # </details>
 
+
 # %% solution fit_power_law off=["scipy.optimize"]
 def fit_power_law(n, loss):
     """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors -> (e, a, alpha), floats.
@@ -1003,12 +1408,19 @@ def fit_power_law(n, loss):
     """
     ### BEGIN SOLUTION
     alphas = torch.arange(1, 2001, dtype=torch.float64)[:, None] / 1000
-    x, y = n.double() ** -alphas, loss.double()                                     # 2000 runs; runs
+    x, y = n.double() ** -alphas, loss.double()  # 2000 runs; runs
     x_mean, y_mean = x.mean(1, keepdim=True), y.mean()
-    a = ((x - x_mean) * (y - y_mean)).sum(1, keepdim=True) / (x - x_mean).pow(2).sum(1, keepdim=True)
+    a = ((x - x_mean) * (y - y_mean)).sum(1, keepdim=True) / (x - x_mean).pow(2).sum(
+        1, keepdim=True
+    )
     e = y_mean - a * x_mean
-    below = e < 0                                                                   # a floor below zero means nothing: pin it there
-    e, a = e.clamp(min=0), torch.where(below, (x * y).sum(1, keepdim=True) / x.pow(2).sum(1, keepdim=True), a)
+    below = e < 0  # a floor below zero means nothing: pin it there
+    e, a = (
+        e.clamp(min=0),
+        torch.where(
+            below, (x * y).sum(1, keepdim=True) / x.pow(2).sum(1, keepdim=True), a
+        ),
+    )
     best = (e + a * x - y).pow(2).sum(1).argmin()
     return e[best].item(), a[best].item(), alphas[best].item()
     ### END SOLUTION
@@ -1022,29 +1434,75 @@ from llmlib.course import check
 def _check_planted(n, e, a, alpha, tolerance=0.002):
     _n = torch.tensor(n, dtype=torch.float64)
     _e, _a, _alpha = fit_power_law(_n, e + a * _n**-alpha)
-    check.close(_alpha, alpha, f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that alpha", atol=tolerance)
-    check.close(_e, e, f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that floor E", atol=0.02 * max(e, 1))
-    check.close(_a / a, 1.0, f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that A (here as a multiple of it)", atol=0.05)
+    check.close(
+        _alpha,
+        alpha,
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that alpha",
+        atol=tolerance,
+    )
+    check.close(
+        _e,
+        e,
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that floor E",
+        atol=0.02 * max(e, 1),
+    )
+    check.close(
+        _a / a,
+        1.0,
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that A (here as a multiple of it)",
+        atol=0.05,
+    )
 
 
 _n = torch.tensor([4.0, 16.0, 64.0])
 _got = fit_power_law(_n, torch.tensor([5.0, 3.0, 2.0]))
 check.that(len(_got) == 3, "return three numbers: (e, a, alpha)")
-check.that(abs(_got[0] - 0.5) > 0.01 or abs(_got[2] - 1) > 0.01, "the order is (e, a, alpha), not (alpha, a, e)")
-check.that(_got[2] > 0, "alpha is positive: the minus sign stands in the formula, N to the power -alpha")
-check.that(_got[0] > 0.1, "the fit put the floor E at 0: a straight line through log N and log L leaves the floor out; fit E as well")
-check.close(_got, [1, 8, 0.5], "sizes 4, 16, 64 with losses 5, 3, 2: E = 1, A = 8, alpha = 0.5", atol=0.02)
+check.that(
+    abs(_got[0] - 0.5) > 0.01 or abs(_got[2] - 1) > 0.01,
+    "the order is (e, a, alpha), not (alpha, a, e)",
+)
+check.that(
+    _got[2] > 0,
+    "alpha is positive: the minus sign stands in the formula, N to the power -alpha",
+)
+check.that(
+    _got[0] > 0.1,
+    "the fit put the floor E at 0: a straight line through log N and log L leaves the floor out; fit E as well",
+)
+check.close(
+    _got,
+    [1, 8, 0.5],
+    "sizes 4, 16, 64 with losses 5, 3, 2: E = 1, A = 8, alpha = 0.5",
+    atol=0.02,
+)
 _check_planted([1e4, 1e5, 1e6, 1e7, 1e8], 1.2, 8.0, 0.34)
 _check_planted([2e4, 5e4, 1e5, 3e5, 8e5], 1.69, 406.4, 0.377)
 _m = torch.logspace(3, 6, 7, dtype=torch.float64)
-check.close(fit_power_law(_m, 9 * _m**-0.2 - 0.3)[0], 0.0, "the best E for these losses would be below 0, which no loss is: then E is 0", atol=1e-6)
-check.close(fit_power_law(_m, 9 * _m**-0.2 - 0.3)[1], 12.08, "where E is 0, A must be fitted anew, for a line through 0: sum of x L / sum of x²", atol=0.15)     # 0.001 in alpha moves it by 0.12
+check.close(
+    fit_power_law(_m, 9 * _m**-0.2 - 0.3)[0],
+    0.0,
+    "the best E for these losses would be below 0, which no loss is: then E is 0",
+    atol=1e-6,
+)
+check.close(
+    fit_power_law(_m, 9 * _m**-0.2 - 0.3)[1],
+    12.08,
+    "where E is 0, A must be fitted anew, for a line through 0: sum of x L / sum of x²",
+    atol=0.15,
+)  # 0.001 in alpha moves it by 0.12
 ### BEGIN HIDDEN TESTS
 _check_planted([1e3, 4e3, 2e4, 9e4, 5e5, 2e6], 0.7, 5.0, 0.212)
 _check_planted([6e3, 1.4e4, 2.5e4, 5.5e4, 1e5, 2.2e5], 2.2, 33.0, 0.451)
-_noise = 0.004 * torch.randn(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+_noise = 0.004 * torch.randn(
+    40, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+)
 _m = torch.logspace(3, 7, 40, dtype=torch.float64)
-check.close(fit_power_law(_m, 1 + 6 * _m**-0.3 + _noise)[2], 0.3, "40 runs with a little noise: alpha must still come out within 0.02", atol=0.02)
+check.close(
+    fit_power_law(_m, 1 + 6 * _m**-0.3 + _noise)[2],
+    0.3,
+    "40 runs with a little noise: alpha must still come out within 0.02",
+    atol=0.02,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1055,12 +1513,19 @@ tiny_n, tiny_loss = [], []
 for d_model in (8, 16, 32, 64):
     tiny = training.tiny_config(d_model)
     weights_of_tiny = training.new_weights(tiny, seed=0)
-    for _ in training.train(weights_of_tiny, tiny, train_tokens, 60, seed=0, peak=0.006):
+    for _ in training.train(
+        weights_of_tiny, tiny, train_tokens, 60, seed=0, peak=0.006
+    ):
         pass
     tiny_n.append(training.non_embedding_parameters(weights_of_tiny))
     tiny_loss.append(training.nats_per_byte(weights_of_tiny, tiny, held_out_tokens))
-    print(f"d_model {d_model:>3}: N = {tiny_n[-1]:>6,}, {tiny_loss[-1]:.3f} nats a byte")
-e, a, alpha = fit_power_law(torch.tensor(tiny_n, dtype=torch.float64), torch.tensor(tiny_loss, dtype=torch.float64))
+    print(
+        f"d_model {d_model:>3}: N = {tiny_n[-1]:>6,}, {tiny_loss[-1]:.3f} nats a byte"
+    )
+e, a, alpha = fit_power_law(
+    torch.tensor(tiny_n, dtype=torch.float64),
+    torch.tensor(tiny_loss, dtype=torch.float64),
+)
 print(f"fit: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
 
 # %% [markdown]
@@ -1086,14 +1551,25 @@ print(f"\nfit of all: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
 
 # %%
 generator = torch.Generator().manual_seed(3)
-fits = [fit_power_law(n[rows], loss[rows]) for rows in (torch.randint(len(n), (len(n),), generator=generator) for _ in range(200))]
+fits = [
+    fit_power_law(n[rows], loss[rows])
+    for rows in (
+        torch.randint(len(n), (len(n),), generator=generator) for _ in range(200)
+    )
+]
 low, high = torch.tensor(fits).quantile(torch.tensor([0.05, 0.95]), dim=0)
 for name, x, y in zip(("E", "A", "alpha"), low, high):
     print(f"{name:<6} between {x:.3f} and {y:.3f} in 90 % of the fits")
 print(f"known floor of the source: {floor:.3f}")
 
-plots.show(scaling_pictures.scaling_law((n.numpy(), loss.numpy()), {f"E + A·N^−α, E = {e:.2f}": lambda x: e + a * x**-alpha}, floor),
-           alt="Loss against parameters on a logarithmic axis: 24 runs on a curve that flattens; the fitted curve passes through them; the known floor lies far below.")
+plots.show(
+    scaling_pictures.scaling_law(
+        (n.numpy(), loss.numpy()),
+        {f"E + A·N^−α, E = {e:.2f}": lambda x: e + a * x**-alpha},
+        floor,
+    ),
+    alt="Loss against parameters on a logarithmic axis: 24 runs on a curve that flattens; the fitted curve passes through them; the known floor lies far below.",
+)
 
 # %% [markdown]
 # The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is the limit for larger and larger models *trained on these 819,200 tokens*: it also contains what too little text, a short training and a short memory cost.
@@ -1105,18 +1581,36 @@ plots.show(scaling_pictures.scaling_law((n.numpy(), loss.numpy()), {f"E + A·N^�
 small_sizes = n <= sizes_run[5]
 six = fit_power_law(n[small_sizes], loss[small_sizes])
 log_n, log_loss = n[small_sizes].log(), loss[small_sizes].log()
-slope = (((log_n - log_n.mean()) * (log_loss - log_loss.mean())).sum() / ((log_n - log_n.mean()) ** 2).sum()).item()
-straight = lambda x: math.exp(log_loss.mean().item() - slope * log_n.mean().item()) * x**slope       # noqa: E731
-print(f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure power law (E = 0): alpha = {-slope:.3f}")
+slope = (
+    ((log_n - log_n.mean()) * (log_loss - log_loss.mean())).sum()
+    / ((log_n - log_n.mean()) ** 2).sum()
+).item()
+straight = lambda x: (
+    math.exp(log_loss.mean().item() - slope * log_n.mean().item()) * x**slope
+)  # noqa: E731
+print(
+    f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure power law (E = 0): alpha = {-slope:.3f}"
+)
 for size, average in list(zip(sizes_run, mean.tolist()))[6:]:
-    print(f"N = {size:>9,.0f}: measured {average:.4f}, predicted with a floor {six[0] + six[1] * size**-six[2]:.4f}, without {straight(size):.4f}")
-plots.show(scaling_pictures.scaling_law((n[small_sizes].numpy(), loss[small_sizes].numpy()),
-                                        {"with a floor E": lambda x: six[0] + six[1] * x**-six[2], "pure power law": straight},
-                                        held_back=list(zip(sizes_run, mean.tolist()))[6:]),
-           alt="The two larger sizes, held back from the fit, lie above the predictions of both a law with a floor and a pure power law.")
+    print(
+        f"N = {size:>9,.0f}: measured {average:.4f}, predicted with a floor {six[0] + six[1] * size ** -six[2]:.4f}, without {straight(size):.4f}"
+    )
+plots.show(
+    scaling_pictures.scaling_law(
+        (n[small_sizes].numpy(), loss[small_sizes].numpy()),
+        {
+            "with a floor E": lambda x: six[0] + six[1] * x ** -six[2],
+            "pure power law": straight,
+        },
+        held_back=list(zip(sizes_run, mean.tolist()))[6:],
+    ),
+    alt="The two larger sizes, held back from the fit, lie above the predictions of both a law with a floor and a pure power law.",
+)
 for k in (5, 6, 7, 8):
     rows = n <= sizes_run[k - 1]
-    print(f"fit of the {k} smallest sizes: E = {fit_power_law(n[rows], loss[rows])[0]:.3f}")
+    print(
+        f"fit of the {k} smallest sizes: E = {fit_power_law(n[rows], loss[rows])[0]:.3f}"
+    )
 
 # %% [markdown]
 # Both predictions are too low, by more than the spread of the seeds. The larger models have more room than the training budget fills, and a formula fitted to sizes for which the budget was ample does not know. The last four lines say the same of $E$: it moves from nearly 0 to above 1 with the range of sizes.
@@ -1130,12 +1624,18 @@ for k in (5, 6, 7, 8):
 # %%
 from llmlib.scaling import chinchilla_loss, kaplan_loss_ratio, training_flops
 
-budget = 5.76e23                                        # Gopher's budget, which Chinchilla was made to match
+budget = 5.76e23  # Gopher's budget, which Chinchilla was made to match
 candidates = torch.logspace(9, 12.5, 2000, dtype=torch.float64)
-best = candidates[chinchilla_loss(candidates, budget / (6 * candidates)).argmin()].item()
-print(f"best split of {budget:.2e} operations by the formula: {best / 1e9:.0f} billion parameters, {budget / 6 / best / 1e9:,.0f} billion tokens: {budget / 6 / best / best:.0f} tokens a parameter")
+best = candidates[
+    chinchilla_loss(candidates, budget / (6 * candidates)).argmin()
+].item()
+print(
+    f"best split of {budget:.2e} operations by the formula: {best / 1e9:.0f} billion parameters, {budget / 6 / best / 1e9:,.0f} billion tokens: {budget / 6 / best / best:.0f} tokens a parameter"
+)
 for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1.4e12)):
-    print(f"{name:<10} {parameters / 1e9:.0f}B parameters, {tokens / 1e9:,.0f}B tokens ({tokens / parameters:.1f} a parameter), {training_flops(parameters, tokens):.2e} operations: loss by the formula {chinchilla_loss(parameters, tokens):.3f}")
+    print(
+        f"{name:<10} {parameters / 1e9:.0f}B parameters, {tokens / 1e9:,.0f}B tokens ({tokens / parameters:.1f} a parameter), {training_flops(parameters, tokens):.2e} operations: loss by the formula {chinchilla_loss(parameters, tokens):.3f}"
+    )
 
 # %% [markdown]
 # Chinchilla has 2.5 times fewer parameters than GPT-3, 4.7 times the text (so 1.9 times the operations), and the smaller loss. So "bigger models learn better" is half of the truth. (The paper's other two methods, and the model that was trained, gave about 20 tokens a parameter; this formula alone asks for more text. Fits differ, as yours just did.)
@@ -1148,10 +1648,16 @@ for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1
 # %%
 times = 175 / 1.5
 ratio = kaplan_loss_ratio(times)
-print(f"{times:.0f} times the parameters: the loss falls to {ratio:.3f} of what it was, {100 * (1 - ratio):.0f} % less")
+print(
+    f"{times:.0f} times the parameters: the loss falls to {ratio:.3f} of what it was, {100 * (1 - ratio):.0f} % less"
+)
 print(f"2 % / 0.1 % would be {2 / 0.1:.0f} times, neither 170 nor 1700")
-print(f"reported, LAMBADA: accuracy 63.2 % -> 76.2 %: errors {100 - 63.2:.1f} % -> {100 - 76.2:.1f} %, {(100 - 63.2) / (100 - 76.2):.2f} times fewer")
-print(f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.2f} -> {math.log(20.5):.2f} nats a word, {100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less")
+print(
+    f"reported, LAMBADA: accuracy 63.2 % -> 76.2 %: errors {100 - 63.2:.1f} % -> {100 - 76.2:.1f} %, {(100 - 63.2) / (100 - 76.2):.2f} times fewer"
+)
+print(
+    f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.2f} -> {math.log(20.5):.2f} nats a word, {100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less"
+)
 
 # %% [markdown]
 # Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What was reported (zero-shot, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
@@ -1165,24 +1671,36 @@ print(f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.
 accuracy = [0.50, 0.60, 0.69, 0.77, 0.84, 0.90, 0.94, 0.97]
 print("one token: ", "".join(f"{p:>7.2f}" for p in accuracy))
 print("10 tokens: ", "".join(f"{p**10:>7.3f}" for p in accuracy))
-plots.show(scaling_pictures.emergence(accuracy, (5, 10, 30)), alt="Left: accuracy of one token rises steadily from small to large models. Right: the chance that 5, 10 or 30 tokens are all right starts near 0 and rises later the longer the answer; for 30 it stays at 0 for more than half of the models.")
+plots.show(
+    scaling_pictures.emergence(accuracy, (5, 10, 30)),
+    alt="Left: accuracy of one token rises steadily from small to large models. Right: the chance that 5, 10 or 30 tokens are all right starts near 0 and rises later the longer the answer; for 30 it stays at 0 for more than half of the models.",
+)
 
 # %% [markdown]
 # **Check it on the real thing.** The tiny model's loss fell smoothly all the way. How often would it have written the next 5 tokens of a held-out story exactly right?
 
+
 # %% tags=["nbval-ignore-output"]
 def right_tokens(weights, config):
     """At which held-out positions is the likeliest token the right one? [20, 255]"""
-    windows = held_out_tokens.ids[:20 * 256].view(20, 256)
+    windows = held_out_tokens.ids[: 20 * 256].view(20, 256)
     with torch.no_grad():
         guess = training.forward(windows, weights, config, training.PARTS).argmax(-1)
     return guess[:, :-1] == windows[:, 1:]
 
 
-for name, these, its_config in (("d_model 64, 60 steps", weights_of_tiny, tiny), (f"d_model 128, {STEPS} steps", student, config)):
+for name, these, its_config in (
+    ("d_model 64, 60 steps", weights_of_tiny, tiny),
+    (f"d_model 128, {STEPS} steps", student, config),
+):
     right = right_tokens(these, its_config)
-    one, five = right.float().mean().item(), right.unfold(1, 5, 1).all(-1).float().mean().item()
-    print(f"{name}: one token right {one:.3f}, five in a row {five:.4f} (if independent {one**5:.4f})")
+    one, five = (
+        right.float().mean().item(),
+        right.unfold(1, 5, 1).all(-1).float().mean().item(),
+    )
+    print(
+        f"{name}: one token right {one:.3f}, five in a row {five:.4f} (if independent {one**5:.4f})"
+    )
 
 # %% [markdown]
 # Which threshold one sees depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature.
@@ -1193,15 +1711,33 @@ for name, these, its_config in (("d_model 64, 60 steps", weights_of_tiny, tiny),
 
 # %%
 per_token = cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1)
-print(f"longer context      the cache of one text of 1,000,000 tokens would take {per_token * 1e6 / 1e9:.0f} GB for SmolLM2, {cache_bytes(96, 96, 128, 1_000_000, 2) / 1e12:.1f} TB for GPT-3's shape")
-print(f"quantization        int8 weights: {sizes_in_bytes['int8'] / sizes_in_bytes['float32']:.3f} of the bytes, loss {loss_of['float32']:.3f} -> {loss_of['int8']:.3f}")
-print(f"speculation         4 drafted tokens kept with chance 0.8 each: {made[4][80]:.2f} tokens a pass")
-print(f"distillation        a student of {sum(t.numel() for t in training.tensors(student)):,} parameters learned from a teacher of 134,515,008")
-print(f"retrieval           a text of 500 tokens put into the prompt costs one prefill of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes")
-print(f"efficient training  only some weights at work for each token ('experts'): with each MLP cut into 8 and 1 of the 8 active, SmolLM2's layers would do {1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work")
-print(f"multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is {(224 // 16) ** 2} vectors for the same transformer (Dosovitskiy et al. 2020)")
-print(f"reasoning           1,000 tokens of thought before the answer: 1,000 passes, about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2; a larger budget, spent when asked")
-print(f"specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains {30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %")
+print(
+    f"longer context      the cache of one text of 1,000,000 tokens would take {per_token * 1e6 / 1e9:.0f} GB for SmolLM2, {cache_bytes(96, 96, 128, 1_000_000, 2) / 1e12:.1f} TB for GPT-3's shape"
+)
+print(
+    f"quantization        int8 weights: {sizes_in_bytes['int8'] / sizes_in_bytes['float32']:.3f} of the bytes, loss {loss_of['float32']:.3f} -> {loss_of['int8']:.3f}"
+)
+print(
+    f"speculation         4 drafted tokens kept with chance 0.8 each: {made[4][80]:.2f} tokens a pass"
+)
+print(
+    f"distillation        a student of {sum(t.numel() for t in training.tensors(student)):,} parameters learned from a teacher of 134,515,008"
+)
+print(
+    f"retrieval           a text of 500 tokens put into the prompt costs one prefill of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes"
+)
+print(
+    f"efficient training  only some weights at work for each token ('experts'): with each MLP cut into 8 and 1 of the 8 active, SmolLM2's layers would do {1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work"
+)
+print(
+    f"multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is {(224 // 16) ** 2} vectors for the same transformer (Dosovitskiy et al. 2020)"
+)
+print(
+    f"reasoning           1,000 tokens of thought before the answer: 1,000 passes, about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2; a larger budget, spent when asked"
+)
+print(
+    f"specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains {30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %"
+)
 
 # %% [markdown]
 # ## 11 · Your pieces in the engine
@@ -1211,7 +1747,11 @@ print(f"specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) train
 # %%
 from llmlib.course.engine_check import same_ids
 
-agreed = same_ids(model.using(cache=write_cache), ["The capital of France is", "def add(a, b):", "Es war einmal"], max_new_tokens=8)
+agreed = same_ids(
+    model.using(cache=write_cache),
+    ["The capital of France is", "def add(a, b):", "Es war einmal"],
+    max_new_tokens=8,
+)
 
 # %% [markdown]
 # ## 12 · Your own file
@@ -1222,8 +1762,7 @@ agreed = same_ids(model.using(cache=write_cache), ["The capital of France is", "
 # %% tags=["nbval-ignore-output"]
 from llmlib.course import my_llm
 
-my_llm.make(".", "../my_llm.py", "The capital of France is");
-
+my_llm.make(".", "../my_llm.py", "The capital of France is")
 # %% [markdown]
 # The same in a terminal: `llmlib my-llm` writes `my_llm.py`, with `--fill` also where something is missing (the course's own function is put there, marked as such). Then:
 #

@@ -48,8 +48,12 @@ def changes(node):
         yield "slice start dropped", _set("lower", None)
     if isinstance(node, ast.Slice) and node.upper is not None:
         yield "slice end dropped", _set("upper", None)
-    for at, each in enumerate(getattr(node, "body", []) if isinstance(getattr(node, "body", None), list) else []):
-        if isinstance(each, (ast.Assign, ast.AugAssign)) or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)):
+    for at, each in enumerate(
+        getattr(node, "body", []) if isinstance(getattr(node, "body", None), list) else []
+    ):
+        if isinstance(each, (ast.Assign, ast.AugAssign)) or (
+            isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
+        ):
             yield f"left out: {ast.unparse(each)}", _set("body", ast.Pass(), at)
 
 
@@ -108,7 +112,14 @@ def main(names):
                 total += 1
                 answer = A.Answer(name, exercise.name, "mutant", f"line {line}: {words}", code)
                 if A.verdict(answer, hidden=True) is None:
-                    survivors.append([name, f"`{exercise.name}`", f"line {line}: {words}", reason(answer) or "**a gap**"])
+                    survivors.append(
+                        [
+                            name,
+                            f"`{exercise.name}`",
+                            f"line {line}: {words}",
+                            reason(answer) or "**a gap**",
+                        ]
+                    )
                     print("survived:", *survivors[-1], flush=True)
     gaps = sum(row[-1] == "**a gap**" for row in survivors)
     lead = f"{total} mutants of the solutions: {total - len(survivors)} fail a test cell, {len(survivors)} survive, "

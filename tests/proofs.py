@@ -45,9 +45,15 @@ def read(path):
         if kind not in ("right", "wrong"):
             faults.append(f"`# %%{head}` must start with `right:` or `wrong:`")
         elif kind == "wrong" and (says is None or not says[1]):
-            faults.append(f"`# %%{head}` needs a line `# says: …`, part of the message that names the mistake")
+            faults.append(
+                f"`# %%{head}` needs a line `# says: …`, part of the message that names the mistake"
+            )
         else:
-            answers.append(Answer(path.parent.name, path.stem, kind, title, code, says[1] if says else "", hidden))
+            answers.append(
+                Answer(
+                    path.parent.name, path.stem, kind, title, code, says[1] if says else "", hidden
+                )
+            )
     return answers, faults
 
 
@@ -130,7 +136,14 @@ def rows():
         found = read(path)[0]
         wrong = [each for each in found if each.kind == "wrong"]
         hidden = sum(each.hidden for each in wrong)
-        yield path.parent.name, f"`{path.stem}`", len(found) - len(wrong), len(wrong), len(wrong) - hidden, hidden
+        yield (
+            path.parent.name,
+            f"`{path.stem}`",
+            len(found) - len(wrong),
+            len(wrong),
+            len(wrong) - hidden,
+            hidden,
+        )
 
 
 if __name__ == "__main__":  # the table in INSTRUCTORS.md

@@ -10,7 +10,10 @@ def write(name, text):
     """Put `text` in the guide's section `name`."""
     guide, mark = GUIDE.read_text(encoding="utf-8"), re.escape(name)
     new, count = re.subn(
-        rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", lambda m: f"{m[1]}{text.strip()}\n{m[2]}", guide, flags=re.DOTALL
+        rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)",
+        lambda m: f"{m[1]}{text.strip()}\n{m[2]}",
+        guide,
+        flags=re.DOTALL,
     )
     if count != 1:
         raise SystemExit(f"INSTRUCTORS.md has no section <!-- {name} -->")
@@ -20,4 +23,6 @@ def write(name, text):
 def table(head, rows):
     """A markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )

@@ -13,7 +13,9 @@ for _name in cells.names():
         continue
     try:
         EXERCISES += [(_name, each.name) for each in A.notebook(_name).exercises]
-    except Exception as error:  # one unreadable source is one failed test, the other notebooks are still proven
+    except (
+        Exception
+    ) as error:  # one unreadable source is one failed test, the other notebooks are still proven
         BROKEN.append(f"solutions/{_name}.py: {error}")
 FILES = sorted(A.HERE.glob("*/*.py"))
 ANSWERS = [answer for path in FILES for answer in A.read(path)[0]]
@@ -36,13 +38,19 @@ def test_every_exercise_has_its_proof(exercise):
     assert not faults, "; ".join(faults)
     right = sum(answer.kind == "right" for answer in found)
     wrong = sum(answer.kind == "wrong" for answer in found)
-    assert right >= 3 and wrong >= 6, f"{function} has {right} right and {wrong} wrong answers; at least 3 and 6 needed"
-    assert len({answer.title for answer in found}) == len(found), f"two answers to {function} share a title"
+    assert right >= 3 and wrong >= 6, (
+        f"{function} has {right} right and {wrong} wrong answers; at least 3 and 6 needed"
+    )
+    assert len({answer.title for answer in found}) == len(found), (
+        f"two answers to {function} share a title"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_proof_has_its_exercise(path):
-    assert (path.parent.name, path.stem) in EXERCISES, f"{path.parent.name} has no exercise `{path.stem}` with a test"
+    assert (path.parent.name, path.stem) in EXERCISES, (
+        f"{path.parent.name} has no exercise `{path.stem}` with a test"
+    )
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
@@ -51,9 +59,13 @@ def test_the_solution_passes_and_the_stub_fails(exercise):
     official = A.Answer(notebook, function, "solution", "official", A.exercise(*exercise).solution)
     for hidden in (False, True):
         outcome = A.verdict(official, hidden)
-        assert outcome is None, f"the solution fails its {'hidden' if hidden else 'visible'} tests: {outcome}"
+        assert outcome is None, (
+            f"the solution fails its {'hidden' if hidden else 'visible'} tests: {outcome}"
+        )
     stub = A.Answer(notebook, function, "stub", "untouched", A.exercise(*exercise).stub)
-    assert A.verdict(stub, hidden=False) is not None, "the stub passes the visible tests: the test cell checks nothing"
+    assert A.verdict(stub, hidden=False) is not None, (
+        "the stub passes the visible tests: the test cell checks nothing"
+    )
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=ids)
@@ -64,7 +76,9 @@ def test_answer(answer):
         assert hidden is None, f"a right answer fails the hidden tests only: {hidden}"
         return
     if answer.hidden:
-        assert visible is None, f"marked `caught by: hidden`, but the visible tests catch it: {visible}"
+        assert visible is None, (
+            f"marked `caught by: hidden`, but the visible tests catch it: {visible}"
+        )
         caught = hidden
         assert caught is not None, "a wrong answer passes the visible and the hidden tests"
     else:

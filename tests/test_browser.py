@@ -19,24 +19,34 @@ from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.browser
 NAME = "01_tokens"
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "chromium"
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 MINUTES = 60_000  # in the milliseconds that Playwright counts in
 SLIDERS = """from llmlib import pretrained, widgets
 model = pretrained.load("smollm2")
 display(widgets.attention_explorer(model, "The cat sat on the mat"))
 display(widgets.sampling_sliders(model, ["The capital of France is"]))"""
-WRONG_MERGE = '''def merge(ids, pair, new_id):
+WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
         out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
-    return out'''
+    return out"""
 
 
 def solved(**replace):
     """Notebook 1 as released, with every exercise solved but for those in `replace`."""
-    solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises} | replace
+    solutions = {
+        exercise.name: exercise.solution for exercise in cells.load(NAME).exercises
+    } | replace
     node = nbformat.read(ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
     for cell in node.cells:
         if cells.kind(cell) == "solution":
@@ -51,15 +61,25 @@ def lab(tmp_path_factory):
     shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
     nbformat.write(solved(merge=WRONG_MERGE), folder / "wrong.ipynb")
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLIDERS)]), folder / "sliders.ipynb")
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLIDERS)]),
+        folder / "sliders.ipynb",
+    )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = f"--ServerApp.root_dir={folder} --IdentityProvider.token=secret"
-    environment = {**os.environ, "PORT": str(port), "BROWSER": "0", "JUPYTER_DATA_DIR": str(folder / ".jupyter")}
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "BROWSER": "0",
+        "JUPYTER_DATA_DIR": str(folder / ".jupyter"),
+    }
     command = ["make", "lab", f"PYTHON={sys.executable}", f"ARGS={words}"]
     log = (folder / "lab.log").open("w+")
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
     try:
         _wait_until_served(f"http://127.0.0.1:{port}/login", server, folder / "lab.log")
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
@@ -99,7 +119,9 @@ def _open(page, address):
 
 
 def _wait_until_idle(page):
-    idle = page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle = page.locator(
+        ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    )
     idle.wait_for(state="attached", timeout=5 * MINUTES)
 
 
@@ -123,7 +145,9 @@ def _run_all(page):
     panel = page.locator(".jp-NotebookPanel:visible")
     panel.get_by_title("Restart the kernel and run all cells").first.click()
     page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
-    expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(re.compile(r"\[\d+\]:"), timeout=5 * MINUTES)
+    expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(
+        re.compile(r"\[\d+\]:"), timeout=5 * MINUTES
+    )
     _wait_until_idle(page)
     return panel
 
@@ -156,9 +180,14 @@ def test_sliders_answer(lab, page):
         for _ in range(times):
             handle.press(key)
 
-    strip, sums = panel.locator(".widget-html", has_text="hidden"), panel.locator(".widget-html", has_text="tokens survive")
+    strip, sums = (
+        panel.locator(".widget-html", has_text="hidden"),
+        panel.locator(".widget-html", has_text="tokens survive"),
+    )
     panel.locator(".widget-dropdown select").select_option(label="2: ' sat'")
-    expect(strip.get_by_text("hidden", exact=True)).to_have_count(3)  # " on", " the" and " mat" come after " sat"
+    expect(strip.get_by_text("hidden", exact=True)).to_have_count(
+        3
+    )  # " on", " the" and " mat" come after " sat"
     before = strip.inner_text()
     press("layer", "ArrowRight", 3)
     expect(strip).not_to_have_text(before, use_inner_text=True)

@@ -52,7 +52,10 @@ def scratch(folder, source=SOURCE):
 
 
 def fingerprint(root):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(root.glob("*/*.ipynb"))}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.glob("*/*.ipynb"))
+    }
 
 
 def silent(*words, **options):
@@ -81,7 +84,9 @@ def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
     first, second = scratch(tmp_path / "a"), scratch(tmp_path / "b")
-    assert build.build("01_small", first, say=silent) and build.build("01_small", second, say=silent)
+    assert build.build("01_small", first, say=silent) and build.build(
+        "01_small", second, say=silent
+    )
     assert fingerprint(first / "notebooks" / "..") == fingerprint(second / "notebooks" / "..")
     node = nbformat.read(first / "solutions" / "01_small.ipynb", as_version=4)
     assert "image/png" in node.cells[2].outputs[0].data  # a figure is among what does not change
@@ -106,13 +111,25 @@ def test_only_what_changed_is_executed(tmp_path):
 @pytest.mark.parametrize(
     "old, new, says",
     [
-        ("print(double(21))", "print(1 / 0)", r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError"),
+        (
+            "print(double(21))",
+            "print(1 / 0)",
+            r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError",
+        ),
         ("print(double(21))", "object()", "shows a memory address"),
         ("print(double(21))", "import os; os.getcwd()", "shows a path of this computer"),
         ("print(double(21))", "import os; os._exit(1)", "the kernel died in cell 6"),
         ("    ### END SOLUTION\n", "", "exercise double: BEGIN SOLUTION without its END SOLUTION"),
-        ("    ### BEGIN SOLUTION\n", "", "exercise double: END SOLUTION without its BEGIN SOLUTION"),
-        ('"test_double"', '"test_dubble"', "test cell test_dubble does not belong here: expected test_double"),
+        (
+            "    ### BEGIN SOLUTION\n",
+            "",
+            "exercise double: END SOLUTION without its BEGIN SOLUTION",
+        ),
+        (
+            '"test_double"',
+            '"test_dubble"',
+            "test cell test_dubble does not belong here: expected test_double",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypatch, old, new, says):

@@ -1,4 +1,5 @@
 """The engine against `transformers`: logits on SmolLM2 and on a grid of random checkpoints of both families, greedy ids, the cache."""
+
 import math
 
 import pytest
@@ -11,10 +12,25 @@ from llmlib.course.engine_check import reference, reference_ids
 pytestmark = pytest.mark.unit
 
 PROMPTS = [
-    "The capital of France is", "What is machine learning?", "def fibonacci(n):", "Once upon a time", "1, 2, 3, 4,",
-    "Die Hauptstadt von Deutschland ist", "The three primary colors are", "Water boils at", "import numpy as np\n", "Dear Sir or Madam,",
-    "She opened the door and", "In 1969,", "The opposite of hot is", "A recipe for bread:\n1.", "Q: Who wrote Hamlet?\nA:",
-    "The Pythagorean theorem states", "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n", "La vie est", "x = [i**2 for i in",
+    "The capital of France is",
+    "What is machine learning?",
+    "def fibonacci(n):",
+    "Once upon a time",
+    "1, 2, 3, 4,",
+    "Die Hauptstadt von Deutschland ist",
+    "The three primary colors are",
+    "Water boils at",
+    "import numpy as np\n",
+    "Dear Sir or Madam,",
+    "She opened the door and",
+    "In 1969,",
+    "The opposite of hot is",
+    "A recipe for bread:\n1.",
+    "Q: Who wrote Hamlet?\nA:",
+    "The Pythagorean theorem states",
+    "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n",
+    "La vie est",
+    "x = [i**2 for i in",
     "Photosynthesis is the process",
 ]
 
@@ -44,33 +60,64 @@ def test_smollm2_continues_as_transformers_does(smollm2, prompt):
     ours = list(generate(smollm2, ids, 64, stop_ids=()))
     assert ours == reference_ids(smollm2.folder, ids, 64)
     # Without a cache: one pass over prompt and answer makes the choice at each of the 64 steps.
-    assert smollm2(ids + ours)[0, len(ids) - 1:-1].argmax(-1).tolist() == ours
+    assert smollm2(ids + ours)[0, len(ids) - 1 : -1].argmax(-1).tolist() == ours
 
 
 def test_the_loop_without_a_cache(smollm2):
     for prompt in PROMPTS[:2]:
         ids = smollm2.tokenizer.encode(prompt)
-        assert list(generate(smollm2, ids, 24, stop_ids=(), use_cache=False)) == list(generate(smollm2, ids, 24, stop_ids=()))
+        assert list(generate(smollm2, ids, 24, stop_ids=(), use_cache=False)) == list(
+            generate(smollm2, ids, 24, stop_ids=())
+        )
 
 
 def saved(model, folder, **options):
-    with torch.no_grad():               # a fresh model's biases and norms are 0 and 1: make every weight count
+    with torch.no_grad():  # a fresh model's biases and norms are 0 and 1: make every weight count
         for parameter in model.parameters():
-            parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+            parameter.add_(
+                0.02
+                * torch.randn(
+                    parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())
+                )
+            )
     model.save_pretrained(folder, **options)
     return model.eval()
 
 
 def llama(folder, n_kv_head=3, tied=True, save={}, **settings):
-    config = LlamaConfig(**{**dict(hidden_size=48, intermediate_size=100, num_hidden_layers=3, num_attention_heads=6,
-                                   num_key_value_heads=n_kv_head, vocab_size=211, max_position_embeddings=64,
-                                   tie_word_embeddings=tied), **settings})
+    config = LlamaConfig(
+        **{
+            **dict(
+                hidden_size=48,
+                intermediate_size=100,
+                num_hidden_layers=3,
+                num_attention_heads=6,
+                num_key_value_heads=n_kv_head,
+                vocab_size=211,
+                max_position_embeddings=64,
+                tie_word_embeddings=tied,
+            ),
+            **settings,
+        }
+    )
     torch.manual_seed(0)
     return saved(LlamaForCausalLM(config), folder, **save)
 
 
 def gpt2(folder, tied=True, **settings):
-    config = GPT2Config(**{**dict(n_embd=48, n_layer=3, n_head=6, vocab_size=211, n_positions=64, tie_word_embeddings=tied), **settings})
+    config = GPT2Config(
+        **{
+            **dict(
+                n_embd=48,
+                n_layer=3,
+                n_head=6,
+                vocab_size=211,
+                n_positions=64,
+                tie_word_embeddings=tied,
+            ),
+            **settings,
+        }
+    )
     torch.manual_seed(0)
     return saved(GPT2LMHeadModel(config), folder)
 
@@ -92,18 +139,30 @@ def test_gpt2_grid(tmp_path, tied, seq, batch):
     assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(batch, seq, 211))
 
 
-@pytest.mark.parametrize("settings", [
-    {"attention_bias": True}, {"mlp_bias": True}, {"attention_bias": True, "mlp_bias": True}, {"head_dim": 16}, {"rms_norm_eps": 1e-3},
-    {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
-    {"rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}},
-    {"save": {"max_shard_size": "40KB"}},
-], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"attention_bias": True},
+        {"mlp_bias": True},
+        {"attention_bias": True, "mlp_bias": True},
+        {"head_dim": 16},
+        {"rms_norm_eps": 1e-3},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
+        {"rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}},
+        {"save": {"max_shard_size": "40KB"}},
+    ],
+    ids=str,
+)
 def test_llama_settings(tmp_path, settings):
     theirs = llama(tmp_path, **settings)
     assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 21, 211))
 
 
-@pytest.mark.parametrize("settings", [{"n_inner": 100}, {"activation_function": "gelu"}, {"layer_norm_epsilon": 1e-3}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{"n_inner": 100}, {"activation_function": "gelu"}, {"layer_norm_epsilon": 1e-3}],
+    ids=str,
+)
 def test_gpt2_settings(tmp_path, settings):
     theirs = gpt2(tmp_path, **settings)
     assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 21, 211))
@@ -136,6 +195,7 @@ def test_each_part_can_be_replaced(smollm2):
         def call(*args, **kwargs):
             calls.append(1)
             return function(*args, **kwargs)
+
         return call
 
     for name in smollm2.parts.__dataclass_fields__:
@@ -164,11 +224,25 @@ def test_a_part_that_computes_in_float64_fits_into_the_model(smollm2):
 
 def test_functions_against_torch():
     g = torch.Generator().manual_seed(0)
-    x, w, b = torch.randn(2, 5, 12, generator=g), torch.randn(12, generator=g), torch.randn(12, generator=g)
-    assert torch.allclose(layers.layer_norm(x, w, b, 1e-5), torch.nn.functional.layer_norm(x, (12,), w, b, 1e-5), atol=1e-6)
-    assert torch.allclose(layers.rms_norm(x, w, 1e-5), torch.nn.functional.rms_norm(x, (12,), w, 1e-5), atol=1e-6)
+    x, w, b = (
+        torch.randn(2, 5, 12, generator=g),
+        torch.randn(12, generator=g),
+        torch.randn(12, generator=g),
+    )
+    assert torch.allclose(
+        layers.layer_norm(x, w, b, 1e-5),
+        torch.nn.functional.layer_norm(x, (12,), w, b, 1e-5),
+        atol=1e-6,
+    )
+    assert torch.allclose(
+        layers.rms_norm(x, w, 1e-5), torch.nn.functional.rms_norm(x, (12,), w, 1e-5), atol=1e-6
+    )
     for approximate in ("tanh", "none"):
-        assert torch.allclose(layers.gelu(x, approximate), torch.nn.functional.gelu(x, approximate=approximate), atol=1e-6)
+        assert torch.allclose(
+            layers.gelu(x, approximate),
+            torch.nn.functional.gelu(x, approximate=approximate),
+            atol=1e-6,
+        )
     with pytest.raises(ValueError, match="tanh"):
         layers.gelu(x, "sigmoid")
     big = x * 1000
@@ -183,7 +257,9 @@ def test_functions_against_torch():
     q, k, v = (torch.randn(2, 3, 5, 8, generator=g) for _ in range(3))
     mask = attention.causal_mask(5)
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    assert torch.allclose(attention.scaled_dot_product_attention(q, k, v, mask), expected, atol=1e-6)
+    assert torch.allclose(
+        attention.scaled_dot_product_attention(q, k, v, mask), expected, atol=1e-6
+    )
     assert mask.dtype == torch.bool and mask.tolist()[1] == [True, True, False, False, False]
     assert torch.equal(attention.causal_mask(2, start=3), attention.causal_mask(5)[3:])
 
@@ -192,12 +268,22 @@ def test_multi_head_attention_against_torch():
     g = torch.Generator().manual_seed(0)
     reference = torch.nn.MultiheadAttention(24, 4, bias=False, batch_first=True)
     w_q, w_k, w_v = reference.in_proj_weight.detach().chunk(3)
-    x, context, mask = torch.randn(2, 5, 24, generator=g), torch.randn(2, 7, 24, generator=g), attention.causal_mask(5)
+    x, context, mask = (
+        torch.randn(2, 5, 24, generator=g),
+        torch.randn(2, 7, 24, generator=g),
+        attention.causal_mask(5),
+    )
     expected, _ = reference(x, x, x, attn_mask=~mask)
     w_o = reference.out_proj.weight.detach()
-    assert torch.allclose(attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, mask=mask), expected, atol=1e-6)
+    assert torch.allclose(
+        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, mask=mask), expected, atol=1e-6
+    )
     expected, _ = reference(x, context, context)
-    assert torch.allclose(attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, context=context), expected, atol=1e-6)
+    assert torch.allclose(
+        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, context=context),
+        expected,
+        atol=1e-6,
+    )
     with pytest.raises(ValueError, match="must divide"):
         attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, n_kv_head=3)
 
@@ -208,10 +294,18 @@ def test_positions():
     assert math.isclose(table[3, 2].item(), math.sin(3 / 10000 ** (2 / 16)), abs_tol=1e-6)
     x = torch.randn(2, 9, 8, generator=torch.Generator().manual_seed(0))
     turned = embeddings.apply_rope(x, torch.arange(9))
-    assert torch.equal(turned[:, 0], x[:, 0]) and torch.allclose(turned.norm(dim=-1), x.norm(dim=-1))
+    assert torch.equal(turned[:, 0], x[:, 0]) and torch.allclose(
+        turned.norm(dim=-1), x.norm(dim=-1)
+    )
     q, k = torch.randn(8), torch.randn(8)
-    score = [(embeddings.apply_rope(q[None], [m]) @ embeddings.apply_rope(k[None], [m + 3]).T).item() for m in (0, 5, 100)]
+    score = [
+        (embeddings.apply_rope(q[None], [m]) @ embeddings.apply_rope(k[None], [m + 3]).T).item()
+        for m in (0, 5, 100)
+    ]
     assert max(score) - min(score) < 1e-4
-    for function in (lambda: embeddings.sinusoidal_positions(3, 5), lambda: embeddings.apply_rope(torch.zeros(1, 5), [0])):
+    for function in (
+        lambda: embeddings.sinusoidal_positions(3, 5),
+        lambda: embeddings.apply_rope(torch.zeros(1, 5), [0]),
+    ):
         with pytest.raises(ValueError, match="must be even"):
             function()

@@ -44,8 +44,17 @@ def crossed(value):
 
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers(), inner)
+    ),
     max_leaves=20,
 )
 
@@ -72,7 +81,11 @@ def test_what_is_like_a_plain_value_becomes_one():
     assert type(crossed(Counter("aab"))) is dict
 
 
-@pytest.mark.parametrize("value", [object(), iter([]), range(3), lambda: 0, 1 << 9999, torch.zeros(2).to_sparse()], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [object(), iter([]), range(3), lambda: 0, 1 << 9999, torch.zeros(2).to_sparse()],
+    ids=repr,
+)
 def test_other_values_are_refused_in_one_sentence(value):
     with pytest.raises(boundary.Refused):
         boundary.pack(value)
@@ -89,7 +102,11 @@ def test_endless_and_deep_values_are_refused():
 
 
 FRAMES = st.recursive(
-    st.none() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["tensor", "float32", "bytes", "dict", "set"]),
+    st.none()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["tensor", "float32", "bytes", "dict", "set"]),
     lambda inner: st.lists(inner, max_size=5),
     max_leaves=12,
 )
@@ -113,7 +130,10 @@ def test_bytes_that_are_no_frame_are_refused(text, blob):
         pass
 
 
-@pytest.mark.parametrize("tree", [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]])
+@pytest.mark.parametrize(
+    "tree",
+    [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]],
+)
 def test_impossible_sizes_are_refused(tree):
     with pytest.raises(boundary.Refused):
         boundary.unpack(json.dumps(tree).encode(), b"\0" * 16)
@@ -141,7 +161,9 @@ def verdict(runner, solution, test):
     source += "    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
     marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
     source += f"\n# %% nbgrader={json.dumps(marks)}\nimport torch\nfrom llmlib.course import check\n{test}\n"
-    return runner.grade(cells.parse(source, "one"), [Cell("code", "f", solution)])["tests"]["f"]["message"]
+    return runner.grade(cells.parse(source, "one"), [Cell("code", "f", solution)])["tests"]["f"][
+        "message"
+    ]
 
 
 def test_gradients_are_asked_of_the_learners_process(runner):
@@ -159,7 +181,9 @@ check.that(n == 3, "n")
 def test_the_state_of_the_random_generator_travels(runner):
     test = "torch.manual_seed(5)\na = torch.rand(3)\ntorch.manual_seed(5)\ncheck.close(f(), a, 'same draw')"
     assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", test) is None
-    differs = "torch.manual_seed(5)\ncheck.that(not torch.equal(f(), f()), 'the second draw differs')"
+    differs = (
+        "torch.manual_seed(5)\ncheck.that(not torch.equal(f(), f()), 'the second draw differs')"
+    )
     assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", differs) is None
 
 
@@ -173,7 +197,10 @@ else:
     check.that(False, "f(0) must raise")
 """
     assert verdict(runner, "def f(n): raise ValueError('must be positive')", test) is None
-    assert verdict(runner, "class E(ValueError): pass\ndef f(n): raise E('must be positive')", test) is None
+    assert (
+        verdict(runner, "class E(ValueError): pass\ndef f(n): raise E('must be positive')", test)
+        is None
+    )
     assert "KeyError" in verdict(runner, "def f(n): raise KeyError('positive')", test)
 
 
@@ -183,12 +210,25 @@ def test_stop_iteration_does_not_make_all_true(runner):
 
 
 def test_a_missing_function_is_named(runner):
-    assert verdict(runner, "x = 1", "check.equal(f(), 1, 'one')") == "`f` is not defined: write it and run its cell"
+    assert (
+        verdict(runner, "x = 1", "check.equal(f(), 1, 'one')")
+        == "`f` is not defined: write it and run its cell"
+    )
 
 
 def test_a_proxy_can_only_be_called():
     proxy = Proxy(lambda *_: None, "f")
-    for use in (bool, len, iter, hash, lambda p: p == p, lambda p: p != 1, lambda p: p + 1, lambda p: p[0], float):
+    for use in (
+        bool,
+        len,
+        iter,
+        hash,
+        lambda p: p == p,
+        lambda p: p != 1,
+        lambda p: p + 1,
+        lambda p: p[0],
+        float,
+    ):
         with pytest.raises(Exception, match="may only call it"):
             use(proxy)
 
@@ -197,8 +237,17 @@ def test_limits_are_named_and_the_rest_is_graded():
     runner = Runner([corpus.TARGET], limits=Limits(cell=2, call=2, test=10, notebook=60))
     try:
         loops = "def f():\n    while True: pass"
-        assert verdict(runner, loops, "check.equal(f(), 1, 'one')") == "`f` took longer than 2 s and was stopped"
-        result = runner.grade(corpus.TARGET, [Cell("code", "merge", corpus.SOLUTIONS["merge"]), Cell("code", None, "while True: pass")])
+        assert (
+            verdict(runner, loops, "check.equal(f(), 1, 'one')")
+            == "`f` took longer than 2 s and was stopped"
+        )
+        result = runner.grade(
+            corpus.TARGET,
+            [
+                Cell("code", "merge", corpus.SOLUTIONS["merge"]),
+                Cell("code", None, "while True: pass"),
+            ],
+        )
         assert result["tests"]["merge"]["points"] == 3
         assert "cell 2: this cell took longer than 2 s" in result["notes"][0]
     finally:
@@ -279,7 +328,18 @@ for cells in (parse(corpus.TARGET.node), escape):
     print(sum(test["points"] for test in runner.grade(corpus.TARGET, cells)["tests"].values()))
 """
     here = Path(__file__).parent
-    user = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000", "--"]
+    user = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--unshare-user",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--",
+    ]
     words = [*user, sys.executable, "-c", code, str(here.parent), str(here)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.stdout.split() == ["10.0", "0.0"], done.stderr
@@ -303,7 +363,10 @@ class Stub:
         if order == "#raise":
             raise RuntimeError("ours")
         time.sleep(0.005)
-        tests = {each.name: {"points": each.points, "max": each.points, "named": False, "message": None} for each in notebook.exercises}
+        tests = {
+            each.name: {"points": each.points, "max": each.points, "named": False, "message": None}
+            for each in notebook.exercises
+        }
         return {"tests": tests, "notes": [], "unsafe": False}
 
     def close(self):
@@ -315,7 +378,11 @@ def class_of(folder, orders):
     for student, order in orders.items():
         path = folder / "submitted" / student / "target" / "target.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": f"{order} {student}", "metadata": {}}]}))
+        path.write_text(
+            json.dumps(
+                {"cells": [{"cell_type": "code", "source": f"{order} {student}", "metadata": {}}]}
+            )
+        )
     return folder
 
 
@@ -324,7 +391,9 @@ def grade(course, workers=2):
     tasks, results = batch.find(course / "submitted", NOTEBOOKS), batch.Results(course / "results")
     make = _Make(str(course / "log"))
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(tasks, NOTEBOOKS, make, workers, results, book, course, say=lambda _: None)
+        graded = batch.grade(
+            tasks, NOTEBOOKS, make, workers, results, book, course, say=lambda _: None
+        )
         return {task.student: result for task, result in graded}
 
 
@@ -337,14 +406,18 @@ class _Make:
 
 
 def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
-    rows = grade(class_of(tmp_path, {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#raise", "eve": "#"}))
+    rows = grade(
+        class_of(tmp_path, {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#raise", "eve": "#"})
+    )
     assert "died on it, twice" in rows["bad"]["fault"] and "RuntimeError" in rows["dan"]["fault"]
     assert all("tests" in rows[student] for student in ("ann", "cyd", "eve"))
 
 
 def test_workers_at_rest_end_by_themselves():
     """The first one, too, whose pipe the second one inherited."""
-    workers = [pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None)) for _ in range(2)]
+    workers = [
+        pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None)) for _ in range(2)
+    ]
     for worker in workers:
         worker.ready = worker.pipe.recv() == "ready"
     for worker in workers:
@@ -387,7 +460,10 @@ def test_killed_50_times_at_random_moments(tmp_path):
     while kills < 50:
         if course is None:
             number += 1
-            course, done = class_of(tmp_path / str(number), {f"s{n:02}": "#" for n in range(25)}), set()
+            course, done = (
+                class_of(tmp_path / str(number), {f"s{n:02}": "#" for n in range(25)}),
+                set(),
+            )
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -399,9 +475,13 @@ def test_killed_50_times_at_random_moments(tmp_path):
         os.kill(pid, signal.SIGKILL)
         kills += os.waitpid(pid, 0)[1] == signal.SIGKILL
         whole = check_gradebook(course)
-        again = set((course / "log").read_text().split()) & done if (course / "log").exists() else set()
+        again = (
+            set((course / "log").read_text().split()) & done if (course / "log").exists() else set()
+        )
         assert not again, f"graded twice: {again}"
-        done |= {path.stem for path in (course / "results").glob("s*") if (path / "target.json").exists()}
+        done |= {
+            path.stem for path in (course / "results").glob("s*") if (path / "target.json").exists()
+        }
         (course / "log").unlink(missing_ok=True)
         for path in (course / "results").glob("s*/target.json"):
             json.loads(path.read_text())
@@ -420,9 +500,7 @@ def check_gradebook(course):
     assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
     if not base.execute("select 1 from sqlite_master where name = 'grade'").fetchall():
         return 0
-    query = (
-        "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
-    )
+    query = "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
     rows = base.execute(query).fetchall()
     assert all(row[1:] == (3, 3) for row in rows), rows
     assert base.execute("select count(*) from submitted_assignment").fetchone() == (len(rows),)
@@ -448,37 +526,57 @@ def graded_class(tmp_path, runner):
 
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(tmp_path, runner):
     (_, _, (task, result)) = graded_class(tmp_path, runner)
-    handed_in = [Cell("code", "merge", "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')")]
+    handed_in = [
+        Cell(
+            "code", "merge", "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
+        )
+    ]
     node = plugin.rebuild(corpus.TARGET, handed_in)
     page = report.feedback(corpus.TARGET, task, node, result)
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
-    assert "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result)) and "dim names the axis" not in page
+    assert (
+        "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result))
+        and "dim names the axis" not in page
+    )
 
 
 def test_scores_and_class_report(tmp_path, runner):
-    rows = graded_class(tmp_path, runner) + [(batch.Task("=cmd()", "target", "", "broken"), {"fault": "broken"})]
+    rows = graded_class(tmp_path, runner) + [
+        (batch.Task("=cmd()", "target", "", "broken"), {"fault": "broken"})
+    ]
     report.scores(rows, tmp_path)
     found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
-    assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0" and found["bob"]["softmax"] == "0.0"
+    assert (
+        found["ann"]["score"] == "10.0"
+        and found["bob"]["merge"] == "3.0"
+        and found["bob"]["softmax"] == "0.0"
+    )
     assert "'=cmd()" in found and found["'=cmd()"]["fault"] == "broken"
     report.write_class_report(rows, NOTEBOOKS, tmp_path)
     table = {row["exercise"]: row for row in csv.DictReader((tmp_path / "class.csv").open())}
     assert table["merge"]["solved"] == "2" and table["merge"]["handed_in"] == "3"
-    assert table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined") and table["softmax"]["times"] == "2"
+    assert (
+        table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
+        and table["softmax"]["times"] == "2"
+    )
     assert (tmp_path / "class.png").stat().st_size > 5000
 
 
 def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch, capsys):
     course = class_of(tmp_path, {"ann": "#"})
     (course / "submitted" / "bob" / "target").mkdir(parents=True)
-    (course / "nbgrader_config.py").write_text(f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n")
+    (course / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n"
+    )
     monkeypatch.setattr(cli.course, "names", lambda: ["target"])
     monkeypatch.setattr(cli.course, "load", NOTEBOOKS.get)
     args = Namespace(submitted=course / "submitted", config=course / "nbgrader_config.py")
     assert cli.run(args) == 1
     said = capsys.readouterr().out
-    assert "ann  target  0/10" in said and "bob  target  not graded: there is no target.ipynb" in said
+    assert (
+        "ann  target  0/10" in said and "bob  target  not graded: there is no target.ipynb" in said
+    )
     monkeypatch.setenv("PATH", "/nowhere")
     (course / "results" / "ann" / "target.json").unlink()
     assert cli.run(args) == 2
@@ -500,14 +598,19 @@ def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
         "softmax",
     ]
     local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
-    assert [title for title, _ in submission.plan(corpus.TARGET, local).cells] == ["given_setup", "softmax"]
+    assert [title for title, _ in submission.plan(corpus.TARGET, local).cells] == [
+        "given_setup",
+        "softmax",
+    ]
 
 
 def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     task = corpus.TARGET.exercises[0]
     direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\n"
     direct += "def softmax(x, dim=-1): return helper(x)"
-    beside = "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
+    beside = (
+        "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
+    )
     for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
         job = submission.plan(replace(corpus.TARGET), [Cell("code", "softmax", code)])
         assert submission.forbidden_names(task, job) == found

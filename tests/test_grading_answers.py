@@ -13,7 +13,12 @@ from llmlib.grading.submission import Cell
 
 pytestmark = pytest.mark.security
 
-EXERCISES = [(name, each.name) for name in cells.names() if name != "quiz" for each in A.notebook(name).exercises]
+EXERCISES = [
+    (name, each.name)
+    for name in cells.names()
+    if name != "quiz"
+    for each in A.notebook(name).exercises
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,11 @@ def graded(runner, name, function, code):
     """The result of one exercise where its solution cell holds `code` and the others the official solutions."""
     notebook, task = A.notebook(name), A.exercise(name, function)
     handed_in = [
-        Cell(cell.cell_type, cells.grade_id(cell), code if cells.grade_id(cell) == function else cell.source)
+        Cell(
+            cell.cell_type,
+            cells.grade_id(cell),
+            code if cells.grade_id(cell) == function else cell.source,
+        )
         for cell in notebook.cells
     ]
     return runner.grade(replace(notebook, exercises=(task,)), handed_in)["tests"][function]
@@ -37,14 +46,18 @@ def graded(runner, name, function, code):
 def test_the_trusted_path_agrees(runner, name, function):
     task = A.exercise(name, function)
     assert graded(runner, name, function, task.solution)["message"] is None
-    assert graded(runner, name, function, task.stub)["message"] == f"`{function}` is not written yet"
+    assert (
+        graded(runner, name, function, task.stub)["message"] == f"`{function}` is not written yet"
+    )
     for answer in A.read(A.HERE / name / f"{function}.py")[0]:
         result = graded(runner, name, function, answer.code)
         if answer.kind == "right":
             assert result["message"] is None, f"{answer}: {result['message']}"
         else:
             assert result["points"] == 0, f"{answer} passes"
-            assert answer.says in result["message"], f"{answer}: the learner reads {result['message']!r}"
+            assert answer.says in result["message"], (
+                f"{answer}: the learner reads {result['message']!r}"
+            )
 
 
 def test_the_quiz_is_checked_on_our_side(runner):

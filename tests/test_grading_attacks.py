@@ -23,10 +23,18 @@ NOTEBOOKS = {"target": corpus.TARGET}
 
 def make_course(course, attacks, port):
     """A course folder with its submissions; returns the files that no attack may touch, each with its hash."""
-    places = {"COURSE": course, "REPO": cells.ROOT, "PORT": port, "MARK": course.parent.name, "SECRET": corpus.SECRET}
+    places = {
+        "COURSE": course,
+        "REPO": cells.ROOT,
+        "PORT": port,
+        "MARK": course.parent.name,
+        "SECRET": corpus.SECRET,
+    }
     for name in ("source/target/target.py", "secret.txt", "nbgrader_config.py", "victim/data.txt"):
         (course / name).parent.mkdir(parents=True, exist_ok=True)
-        (course / name).write_text((corpus.HERE / "target.py").read_text() if "source" in name else corpus.SECRET)
+        (course / name).write_text(
+            (corpus.HERE / "target.py").read_text() if "source" in name else corpus.SECRET
+        )
     for student in HONEST:
         submission = corpus.Submission(course / "submitted" / student / "target", places)
         submission.solve()
@@ -93,7 +101,9 @@ def grade_all(folder):
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
             tasks = batch.find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
-            graded = batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course, say=lambda _: None)
+            graded = batch.grade(
+                tasks, NOTEBOOKS, make_runner, 2, results, book, course, say=lambda _: None
+            )
             rows = {task.student: result for task, result in graded}
             scores = book.scores("target")
     finally:
@@ -124,7 +134,9 @@ def total(result):
     return sum(test["points"] for test in result["tests"].values())
 
 
-@pytest.mark.parametrize("attack", corpus.ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.title}")
+@pytest.mark.parametrize(
+    "attack", corpus.ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.title}"
+)
 def test_what_must_hold(run, attack):
     result = run["rows"][attack.student]
     assert ("fault" not in result) == attack.graded, result
@@ -135,7 +147,9 @@ def test_what_must_hold(run, attack):
     page = run["course"] / "feedback" / attack.student / "target" / "target.html"
     if page.exists():
         text = page.read_text()
-        assert corpus.SECRET not in text or attack.kind == "leak"  # there it stands in the learner's own code
+        assert (
+            corpus.SECRET not in text or attack.kind == "leak"
+        )  # there it stands in the learner's own code
         assert "<script" not in text and "<img" not in text
         assert "HIDDEN" not in text and "dim names the axis (" not in text
 

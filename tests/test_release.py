@@ -22,7 +22,9 @@ def test_no_solution_and_no_hidden_test_leaks(name):
     text = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
     for marker in ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN"):
         assert marker not in text
-    given = {cells.grade_id(cell): cell.source for cell in released(name).cells if cells.grade_id(cell)}
+    given = {
+        cells.grade_id(cell): cell.source for cell in released(name).cells if cells.grade_id(cell)
+    }
     for exercise in cells.load(name).exercises:
         assert given[exercise.name] == exercise.stub
         assert given[f"test_{exercise.name}"] == exercise.visible

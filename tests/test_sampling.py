@@ -1,11 +1,17 @@
 """The filters against `transformers`' logits processors and the papers; draws against the distribution; the generate loop's stops."""
+
 import math
 
 import pytest
 import torch
 from scipy.stats import chisquare
 from test_engine import llama, pretrained
-from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from llmlib import complete, generate, sampling
 from llmlib.output_head import softmax
@@ -23,7 +29,9 @@ def kept(logits):
 
 def test_temperature():
     logits = random_logits()
-    assert torch.allclose(sampling.apply_temperature(logits, 0.7), TemperatureLogitsWarper(0.7)(None, logits))
+    assert torch.allclose(
+        sampling.apply_temperature(logits, 0.7), TemperatureLogitsWarper(0.7)(None, logits)
+    )
     frozen = sampling.apply_temperature(torch.tensor([1.0, 3.0, 3.0]), 0)
     assert frozen.tolist() == [-math.inf, 3.0, -math.inf]
     for bad in (-1, math.inf, math.nan):
@@ -56,7 +64,9 @@ def test_top_p_keeps_the_token_that_crosses_p():
 
 
 def test_top_p_on_ties_keeps_the_lower_id_where_transformers_keeps_the_higher():
-    logits = torch.zeros(1, 4)          # four equal tokens; the paper's smallest set of mass 0.5 has any two of them
+    logits = torch.zeros(
+        1, 4
+    )  # four equal tokens; the paper's smallest set of mass 0.5 has any two of them
     assert kept(sampling.top_p(logits, 0.5)).tolist() == [[True, True, False, False]]
     assert kept(TopPLogitsWarper(0.5)(None, logits)).sum() == 2
 
@@ -67,10 +77,17 @@ def test_min_p(p):
     assert torch.equal(sampling.min_p(logits, p), MinPLogitsWarper(p)(None, logits))
 
 
-@pytest.mark.parametrize("call", [
-    lambda x: sampling.top_k(x, 0), lambda x: sampling.top_p(x, 0), lambda x: sampling.top_p(x, 1.1), lambda x: sampling.top_p(x, math.nan),
-    lambda x: sampling.min_p(x, -0.1), lambda x: sampling.min_p(x, 2),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: sampling.top_k(x, 0),
+        lambda x: sampling.top_p(x, 0),
+        lambda x: sampling.top_p(x, 1.1),
+        lambda x: sampling.top_p(x, math.nan),
+        lambda x: sampling.min_p(x, -0.1),
+        lambda x: sampling.min_p(x, 2),
+    ],
+)
 def test_settings_out_of_range_are_named(call):
     with pytest.raises(ValueError, match="it must"):
         call(torch.zeros(1, 3))
@@ -81,7 +98,13 @@ def test_ten_thousand_draws_follow_the_distribution():
     u = torch.rand(10_000, generator=torch.Generator().manual_seed(1))
     draws = sampling.draw(probabilities.expand(10_000, -1), u)
     observed = torch.bincount(draws, minlength=12)
-    assert chisquare(observed.numpy(), (probabilities[0].double() / probabilities[0].double().sum() * 10_000).numpy()).pvalue > 0.001
+    assert (
+        chisquare(
+            observed.numpy(),
+            (probabilities[0].double() / probabilities[0].double().sum() * 10_000).numpy(),
+        ).pvalue
+        > 0.001
+    )
 
 
 def test_draw_never_picks_an_impossible_token():
@@ -99,10 +122,10 @@ def model(tmp_path_factory):
 
 def test_three_stops(model):
     assert len(list(generate(model, [1, 2, 3], 10, stop_ids=()))) == 10
-    assert len(list(generate(model, [1] * 60, 10, stop_ids=()))) == 4           # the context holds 64
+    assert len(list(generate(model, [1] * 60, 10, stop_ids=()))) == 4  # the context holds 64
     ids = list(generate(model, [1, 2, 3], 10, stop_ids=()))
     stop = ids[2]
-    assert list(generate(model, [1, 2, 3], 10, stop_ids=(stop,))) == ids[:ids.index(stop) + 1]
+    assert list(generate(model, [1, 2, 3], 10, stop_ids=(stop,))) == ids[: ids.index(stop) + 1]
     assert list(generate(model, [1, 2, 3], 0)) == []
 
 
@@ -112,16 +135,29 @@ def test_a_seed_makes_a_draw_repeatable(model):
     torch.rand(3)
     assert list(generate(model, [1, 2], 30, seed=7, **settings)) == first
     assert list(generate(model, [1, 2], 30, seed=8, **settings)) != first
-    assert list(generate(model, torch.tensor([[1, 2]]), 30, seed=7, use_cache=False, **settings)) == first
+    assert (
+        list(generate(model, torch.tensor([[1, 2]]), 30, seed=7, use_cache=False, **settings))
+        == first
+    )
 
 
-@pytest.mark.parametrize("ids, options, message", [
-    ([], {}, "is the text empty"), ([1, 211], {}, "id 211 is not in this model's vocabulary of 211"),
-    ([-1], {}, "id -1"), ([1.5], {}, "whole numbers"), ([[1], [2]], {}, "not a batch of 2"),
-    ([1] * 65, {}, "the context|context holds 64"), ([1] * 64, {}, "context holds 64"),
-    ([1], {"temperature": -0.5}, "temperature"), ([1], {"top_k": 0}, "top_k"), ([1], {"top_p": 0}, "top_p"), ([1], {"min_p": 3}, "min_p"),
-    ([1], {"max_new_tokens": -1}, "max_new_tokens"),
-])
+@pytest.mark.parametrize(
+    "ids, options, message",
+    [
+        ([], {}, "is the text empty"),
+        ([1, 211], {}, "id 211 is not in this model's vocabulary of 211"),
+        ([-1], {}, "id -1"),
+        ([1.5], {}, "whole numbers"),
+        ([[1], [2]], {}, "not a batch of 2"),
+        ([1] * 65, {}, "the context|context holds 64"),
+        ([1] * 64, {}, "context holds 64"),
+        ([1], {"temperature": -0.5}, "temperature"),
+        ([1], {"top_k": 0}, "top_k"),
+        ([1], {"top_p": 0}, "top_p"),
+        ([1], {"min_p": 3}, "min_p"),
+        ([1], {"max_new_tokens": -1}, "max_new_tokens"),
+    ],
+)
 def test_bad_input_is_refused_before_the_model_runs(model, ids, options, message):
     with pytest.raises(ValueError, match=message):
         generate(model, ids, **{"max_new_tokens": 3, **options})

@@ -112,4 +112,6 @@ def test_another_python_is_refused(version, monkeypatch):
 def test_an_unknown_word_is_refused():
     path = Path(setup.__file__)
     done = subprocess.run([sys.executable, path, "lap"], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr == "Unknown word 'lap': give nothing, lab or test.\n"
+    assert (
+        done.returncode == 1 and done.stderr == "Unknown word 'lap': give nothing, lab or test.\n"
+    )

@@ -1,4 +1,5 @@
 """The course's own corpus is what it says it is, and tiny models learn from it."""
+
 import math
 from dataclasses import replace
 
@@ -21,7 +22,9 @@ def test_size_and_parts(held_out):
     train = data.stories("train")
     assert sum(len(story.text.encode()) for story in train + held_out) >= 2_000_000
     assert data.STORIES.stat().st_size < 3_000_000
-    assert len(held_out) == data.HELD_OUT and not {s.text for s in held_out} & {s.text for s in train}
+    assert len(held_out) == data.HELD_OUT and not {s.text for s in held_out} & {
+        s.text for s in train
+    }
     assert all(len(story.ids) == len(story.logprobs) <= MAX_TOKENS for story in train + held_out)
     assert all(story.ended or len(story.ids) == MAX_TOKENS for story in train + held_out)
     with pytest.raises(ValueError, match="no part 'test'"):
@@ -34,8 +37,10 @@ def test_recorded_log_probabilities_are_the_models(held_out):
     prompt = model.tokenizer.encode(chat_prompt(model, data.STORIES_PROMPT))
     differences = []
     for story in held_out[:6]:
-        logits = model(prompt + story.ids[:-1])[0, len(prompt) - 1:]
-        logprobs = torch.log_softmax(logits / TEMPERATURE, dim=-1).gather(1, torch.tensor(story.ids)[:, None])[:, 0]
+        logits = model(prompt + story.ids[:-1])[0, len(prompt) - 1 :]
+        logprobs = torch.log_softmax(logits / TEMPERATURE, dim=-1).gather(
+            1, torch.tensor(story.ids)[:, None]
+        )[:, 0]
         differences.append(logprobs - torch.tensor(story.logprobs))
     differences = torch.cat(differences)
     assert differences.abs().median() < 0.05
@@ -45,11 +50,16 @@ def test_recorded_log_probabilities_are_the_models(held_out):
 def test_training_learns_and_stays_above_the_floor(held_out):
     tokenizer = training.story_tokenizer(held_out)
     tokens = training.as_tokens(held_out[:64], tokenizer)
-    assert tokenizer.decode(tokens.ids[1:50].tolist()) == held_out[0].text[:len(tokenizer.decode(tokens.ids[1:50].tolist()))]
+    assert (
+        tokenizer.decode(tokens.ids[1:50].tolist())
+        == held_out[0].text[: len(tokenizer.decode(tokens.ids[1:50].tolist()))]
+    )
     config = training.tiny_config(32)
     weights = training.new_weights(config, seed=0)
     before = training.nats_per_byte(weights, config, tokens)
-    assert before == pytest.approx(training.initial_loss() * (tokens.targets >= 0).sum().item() / tokens.n_bytes, rel=0.02)
+    assert before == pytest.approx(
+        training.initial_loss() * (tokens.targets >= 0).sum().item() / tokens.n_bytes, rel=0.02
+    )
     losses = [loss for _, loss in training.train(weights, config, tokens, 60, seed=0)]
     assert losses[0] == pytest.approx(math.log(training.VOCAB_SIZE), rel=0.02)
     assert data.floor(held_out) < training.nats_per_byte(weights, config, tokens) < 0.8 * before
@@ -61,7 +71,10 @@ def test_training_learns_and_stays_above_the_floor(held_out):
 def test_a_cut_story_has_no_known_end(held_out):
     tokenizer = training.story_tokenizer(held_out)
     between = tokenizer.special_tokens[training.BETWEEN]
-    for story, target in ((replace(held_out[0], ended=False), training.IGNORED), (replace(held_out[0], ended=True), between)):
+    for story, target in (
+        (replace(held_out[0], ended=False), training.IGNORED),
+        (replace(held_out[0], ended=True), between),
+    ):
         assert training.as_tokens([story], tokenizer).targets[-1] == target
 
 

@@ -1,4 +1,5 @@
 """Token ids against the reference tokenizers, training against `tokenizers`, and cases worked by hand."""
+
 import json
 import random
 
@@ -16,15 +17,23 @@ pytestmark = pytest.mark.unit
 
 def gpt2_reference():
     encoder, merges = assets.gpt2_tables()
-    reference = Reference(models.BPE(vocab=encoder, merges=[tuple(line.split(" ")) for line in merges]))
-    reference.pre_tokenizer, reference.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    reference = Reference(
+        models.BPE(vocab=encoder, merges=[tuple(line.split(" ")) for line in merges])
+    )
+    reference.pre_tokenizer, reference.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     reference.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
     return reference
 
 
 PAIRS = {
     "gpt2": lambda: (Tokenizer.gpt2(), gpt2_reference()),
-    "smollm2": lambda: (Tokenizer.smollm2(), Reference.from_file(str(assets.smollm2_folder() / "tokenizer.json"))),
+    "smollm2": lambda: (
+        Tokenizer.smollm2(),
+        Reference.from_file(str(assets.smollm2_folder() / "tokenizer.json")),
+    ),
 }
 
 
@@ -37,19 +46,41 @@ SENTENCES = [
     "The quick brown fox jumps over the lazy dog, didn't it? ",
     "It's 3.14159 or 2,718 – we'll see at 10:45.\n",
     "def f(x):\n    return {x: [1, 2]}  # done\n\n",
-    "Über den Wäldern flog der Vogel; größer als geahnt. ", "语言模型预测下一个词。", "نموذج اللغة يتنبأ بالكلمة التالية. ",
-    "🙂👩‍👩‍👧‍👦🇫🇷 ", "\t\x00\x01\x07\x1f \x85\u2028 \r\n  ",
-    "   trailing   ", "İstanbul ǅ ﬁ ½ ² Ⅷ ١٢٣ ", "CamelCaseHTTPServer_v2 ", "aaaaaaaaaaaaaaaa",
-    "<|endoftext|>", "<|im_start|>user\n", "e\u0301 a\u0300 ",
+    "Über den Wäldern flog der Vogel; größer als geahnt. ",
+    "语言模型预测下一个词。",
+    "نموذج اللغة يتنبأ بالكلمة التالية. ",
+    "🙂👩‍👩‍👧‍👦🇫🇷 ",
+    "\t\x00\x01\x07\x1f \x85\u2028 \r\n  ",
+    "   trailing   ",
+    "İstanbul ǅ ﬁ ½ ² Ⅷ ١٢٣ ",
+    "CamelCaseHTTPServer_v2 ",
+    "aaaaaaaaaaaaaaaa",
+    "<|endoftext|>",
+    "<|im_start|>user\n",
+    "e\u0301 a\u0300 ",
 ]
 
 
 def mixed_text(n_characters, seed=0):
     rng, parts, size = random.Random(seed), [], 0
     while size < n_characters:
-        sentence = rng.choice(SENTENCES) if rng.random() < 0.7 else "".join(chr(rng.choice([
-            rng.randrange(32, 127), rng.randrange(0xA0, 0x530), rng.randrange(0x4E00, 0x9FA5), rng.randrange(0x1F300, 0x1F5FF),
-        ])) for _ in range(12))
+        sentence = (
+            rng.choice(SENTENCES)
+            if rng.random() < 0.7
+            else "".join(
+                chr(
+                    rng.choice(
+                        [
+                            rng.randrange(32, 127),
+                            rng.randrange(0xA0, 0x530),
+                            rng.randrange(0x4E00, 0x9FA5),
+                            rng.randrange(0x1F300, 0x1F5FF),
+                        ]
+                    )
+                )
+                for _ in range(12)
+            )
+        )
         parts.append(sentence)
         size += len(sentence)
     return "".join(parts)
@@ -130,10 +161,14 @@ def test_training_gives_the_merges_of_the_reference(seed):
     text = text.replace("<|", "")
     reference = Reference(models.BPE())
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=800, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=800, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     reference.train_from_iterator([text], trainer)
     theirs = json.loads(reference.to_str())["model"]["merges"]
-    ours = [["".join(BYTE_TO_CHAR[b] for b in part) for part in pair] for pair in train_bpe(text, 800)]
+    ours = [
+        ["".join(BYTE_TO_CHAR[b] for b in part) for part in pair] for pair in train_bpe(text, 800)
+    ]
     assert ours == [list(pair) for pair in theirs]
 
 

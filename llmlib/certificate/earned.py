@@ -44,10 +44,14 @@ def of_notebooks(folder, tick=lambda name: None):
         missing = tuple(_hidden(folder, notebooks, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."
     except Unavailable:
-        checked = f"{passed}; hidden tests were not run, since this computer has no sandbox for them."
+        checked = (
+            f"{passed}; hidden tests were not run, since this computer has no sandbox for them."
+        )
     text, gaps = my_llm.collect(folder)
     missing += tuple(map(str, gaps))
-    return Work(missing, checked, None if text is None else hashlib.sha256(text.encode()).hexdigest())
+    return Work(
+        missing, checked, None if text is None else hashlib.sha256(text.encode()).hexdigest()
+    )
 
 
 def _missing(status):
@@ -64,7 +68,11 @@ def _hidden(folder, notebooks, tick):
         for name, notebook in notebooks.items():
             result = runner.grade(notebook, submission.read(Path(folder) / f"{name}.ipynb"))
             tick(name)
-            yield from (f"{name}: {each}: {test['message']}" for each, test in result["tests"].items() if test["message"])
+            yield from (
+                f"{name}: {each}: {test['message']}"
+                for each, test in result["tests"].items()
+                if test["message"]
+            )
     finally:
         runner.close()
 
@@ -73,16 +81,32 @@ def of_gradebook(where, course_id=""):
     """Every `Student` of a gradebook, a file or an SQLAlchemy URL. A notebook not handed in counts 0. Raises ValueError."""
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        raise ValueError(f"there is no gradebook {where}: grade first, or give the file or the URL in nbgrader_config.py")
-    points = {name: sum(each.points for each in cells.load(name).exercises) for name in cells.names()}
+        raise ValueError(
+            f"there is no gradebook {where}: grade first, or give the file or the URL in nbgrader_config.py"
+        )
+    points = {
+        name: sum(each.points for each in cells.load(name).exercises) for name in cells.names()
+    }
     with Book(url, course_id) as book:
         known = {each.name for each in book.gradebook.assignments}
         scores = {name: book.scores(name) if name in known else {} for name in points}
-        people = [(each.id, each.first_name, each.last_name, each.email) for each in book.gradebook.students]
+        people = [
+            (each.id, each.first_name, each.last_name, each.email)
+            for each in book.gradebook.students
+        ]
     found = []
     for student, first, last, email in sorted(people):
-        got = {name: sum(score or 0 for score in scores[name].get(student, {}).values()) for name in points}
-        missing = tuple(f"{name}: {got[name]:g} of {points[name]:g}" for name in points if got[name] < points[name])
+        got = {
+            name: sum(score or 0 for score in scores[name].get(student, {}).values())
+            for name in points
+        }
+        missing = tuple(
+            f"{name}: {got[name]:g} of {points[name]:g}"
+            for name in points
+            if got[name] < points[name]
+        )
         name = " ".join(filter(None, (first, last))) or student
-        found.append(Student(student, name, email, sum(got.values()) / sum(points.values()), missing))
+        found.append(
+            Student(student, name, email, sum(got.values()) / sum(points.values()), missing)
+        )
     return found

@@ -24,11 +24,15 @@ def load_or_create(path):
     path = Path(path)
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        private = Ed25519PrivateKey.generate().private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        private = Ed25519PrivateKey.generate().private_bytes(
+            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(private)
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        raise ValueError(f"others may read the private key {path}: run `chmod 600` on it, and make a new one if they did")
+        raise ValueError(
+            f"others may read the private key {path}: run `chmod 600` on it, and make a new one if they did"
+        )
     private = path.read_bytes()
     public = _public(private, path)
     beside = public_path(path)
@@ -48,7 +52,9 @@ def read_public(path):
         key = serialization.load_pem_public_key(Path(path).read_bytes())
         return key.public_bytes(PEM, RAW)
     except ValueError:
-        raise ValueError(f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem") from None
+        raise ValueError(
+            f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem"
+        ) from None
 
 
 def _public(private, path):
@@ -57,5 +63,7 @@ def _public(private, path):
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if the file is new")
+        raise ValueError(
+            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if the file is new"
+        )
     return key.public_key().public_bytes(PEM, RAW)

@@ -82,19 +82,29 @@ def execute(notebook, root=ROOT):
     )
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     try:
-        client.execute(env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))})
+        client.execute(
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        )
     except CellExecutionError as error:
-        raise SourceError(f"{notebook.name}: {place[-1]} failed: {error.ename}: {error.evalue}") from error
+        raise SourceError(
+            f"{notebook.name}: {place[-1]} failed: {error.ename}: {error.evalue}"
+        ) from error
     except CellTimeoutError as error:
-        raise SourceError(f"{notebook.name}: {place[-1]} ran longer than {CELL_SECONDS} s.") from error
+        raise SourceError(
+            f"{notebook.name}: {place[-1]} ran longer than {CELL_SECONDS} s."
+        ) from error
     except DeadKernelError as error:
-        raise SourceError(f"{notebook.name}: the kernel died in {place[-1]} (out of memory?).") from error
+        raise SourceError(
+            f"{notebook.name}: the kernel died in {place[-1]} (out of memory?)."
+        ) from error
     except NoSuchKernel as error:
         raise SourceError("There is no Python kernel: run `make lab` once to set up.") from error
     node.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(node.cells, 1):
         for output in cell.get("outputs", ()):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # names a model that is gone
+            output.get("data", {}).pop(
+                "application/vnd.jupyter.widget-view+json", None
+            )  # names a model that is gone
             _refuse_what_differs(output, f"{notebook.name}: {_place(number, cell)}")
     return node
 
@@ -106,7 +116,9 @@ def release(name, root=ROOT):
     """
     source = nbformat.writes(cells.load(name, root).node)
     _write(Path(root) / "grading" / "source" / name / f"{name}.ipynb", source)
-    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])  # nbgrader starts `alembic` by name
+    os.environ["PATH"] = os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
+    )  # nbgrader starts `alembic` by name
     with tempfile.TemporaryDirectory() as scratch:
         _write(Path(scratch) / "source" / name / f"{name}.ipynb", source)
         config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
@@ -115,7 +127,9 @@ def release(name, root=ROOT):
         api = NbGraderAPI(CourseDirectory(config=config), config=config)
         result = api.generate_assignment(name)
         if not result["success"]:
-            raise SourceError(f"{name}: nbgrader cannot release it: {result.get('error') or result.get('log')}")
+            raise SourceError(
+                f"{name}: nbgrader cannot release it: {result.get('error') or result.get('log')}"
+            )
         api.gradebook.close()
         return (Path(scratch) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
 
@@ -138,7 +152,11 @@ def _place(number, cell):
 
 
 def _refuse_what_differs(output, place):
-    text = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
+    text = (
+        output.get("text")
+        or output.get("data", {}).get("text/plain")
+        or "\n".join(output.get("traceback", ()))
+    )
     if " at 0x" in text:
         raise SourceError(
             f"{place} shows a memory address, which differs in every run; assign what its last line returns."
@@ -157,7 +175,9 @@ def _write(path, text):
 
 def main(argv=None):
     """Build what was asked for; exit status 1 if any notebook could not be built."""
-    parser = argparse.ArgumentParser(prog="python -m llmlib.course.build", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m llmlib.course.build", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)

@@ -57,7 +57,9 @@ def load(name, root=ROOT):
     """Read `solutions/NAME.py` under `root`. Raises `SourceError`."""
     path = Path(root) / "solutions" / f"{name}.py"
     if not path.is_file():
-        raise SourceError(f"There is no solutions/{name}.py; known: {', '.join(names(root)) or 'none'}.")
+        raise SourceError(
+            f"There is no solutions/{name}.py; known: {', '.join(names(root)) or 'none'}."
+        )
     return parse(path.read_text(encoding="utf-8"), name)
 
 
@@ -140,16 +142,22 @@ def _exercises(cells, name):
             statement = cell.source
         elif what == "solution":
             if solution is not None:
-                raise SourceError(f"{name}: solution cell {grade_id(solution[0])} has no test cell below it.")
+                raise SourceError(
+                    f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
+                )
             solution = cell, statement
         elif what == "test":
             wanted = f"test_{grade_id(solution[0])}" if solution else "a solution cell above it"
             if not solution or grade_id(cell) != wanted:
-                raise SourceError(f"{name}: test cell {grade_id(cell)} does not belong here: expected {wanted}.")
+                raise SourceError(
+                    f"{name}: test cell {grade_id(cell)} does not belong here: expected {wanted}."
+                )
             yield _exercise(name, *solution, cell)
             solution = None
     if solution is not None:
-        raise SourceError(f"{name}: solution cell {grade_id(solution[0])} has no test cell below it.")
+        raise SourceError(
+            f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
+        )
 
 
 def _exercise(name, solution, statement, test):
@@ -159,7 +167,9 @@ def _exercise(name, solution, statement, test):
     except SourceError as error:
         raise SourceError(f"{name}: exercise {grade_id(solution)}: {error}") from None
     if cleared == solution.source:
-        raise SourceError(f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION.")
+        raise SourceError(
+            f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION."
+        )
     return Exercise(
         name=grade_id(solution),
         notebook=name,

@@ -50,7 +50,9 @@ def close(got, want, message, atol=1e-5):
     """
     if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
         if type(got) not in SEQUENCES:
-            raise Mistake(f"{message} (got {kind(got)}, expected a {type(want).__name__} of {len(want)} items)")
+            raise Mistake(
+                f"{message} (got {kind(got)}, expected a {type(want).__name__} of {len(want)} items)"
+            )
         if len(got) != len(want):
             raise Mistake(f"{message} (got {len(got)} items, expected {len(want)})")
         for mine, theirs in zip(got, want):
@@ -66,12 +68,16 @@ def close(got, want, message, atol=1e-5):
         raise Mistake(f"{message} (got {kind(got)}, expected {kind(want)})")
     if mine.shape != theirs.shape:
         raise Mistake(f"{message} (got shape {_shape(mine)}, expected shape {_shape(theirs)})")
-    far = ~((mine == theirs) | ((mine - theirs).abs() <= atol))  # inf - inf is NaN, hence the first half
+    far = ~(
+        (mine == theirs) | ((mine - theirs).abs() <= atol)
+    )  # inf - inf is NaN, hence the first half
     if not far.any():
         return
     first = tuple(far.nonzero()[0].tolist())
     place = f" at position {list(first)}" if first else ""
-    raise Mistake(f"{message} (got {_digits(mine[first])}{place}, expected {_digits(theirs[first])})")
+    raise Mistake(
+        f"{message} (got {_digits(mine[first])}{place}, expected {_digits(theirs[first])})"
+    )
 
 
 def show(value):
@@ -97,11 +103,17 @@ def kind(value):
 
 def _same(got, want):
     if type(want) in TENSORS or type(got) in TENSORS:
-        if type(got) in (int, float, bool) or type(want) in (int, float, bool):  # a scalar tensor stands for its number
+        if type(got) in (int, float, bool) or type(want) in (
+            int,
+            float,
+            bool,
+        ):  # a scalar tensor stands for its number
             got, want = _numbers(got), _numbers(want)
         if not (type(got) in TENSORS and type(want) in TENSORS) or got.shape != want.shape:
             return False
-        if (got.dtype == torch.bool) != (want.dtype == torch.bool):  # a mask of 0.0 and 1.0 is not a mask
+        if (got.dtype == torch.bool) != (
+            want.dtype == torch.bool
+        ):  # a mask of 0.0 and 1.0 is not a mask
             return False
         return bool((got == want).all())
     if type(got) in SEQUENCES and type(got) is type(want):
@@ -141,13 +153,21 @@ def _text(value, room):
     if type(value) in (str, bytes):
         return repr(value[: room + 1])
     if type(value) in PLAIN:
-        return repr(value) if type(value) is not int or value.bit_length() < 256 else "a very large int"
+        return (
+            repr(value)
+            if type(value) is not int or value.bit_length() < 256
+            else "a very large int"
+        )
     if type(value) in SEQUENCES:
         inside = _joined((_text(item, room) for item in value), room)
         left, right = ("[", "]") if type(value) is list else ("(", ",)" if len(value) == 1 else ")")
         return left + inside + right
     if type(value) is dict:
-        return "{" + _joined((f"{_text(k, room)}: {_text(v, room)}" for k, v in value.items()), room) + "}"
+        return (
+            "{"
+            + _joined((f"{_text(k, room)}: {_text(v, room)}" for k, v in value.items()), room)
+            + "}"
+        )
     return kind(value)
 
 

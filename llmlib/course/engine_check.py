@@ -1,4 +1,5 @@
 """Does an engine say, token for token, what `transformers` says? Shown to learners at the end of each notebook."""
+
 import traceback
 from functools import lru_cache
 
@@ -24,8 +25,13 @@ def reference_ids(folder, ids, max_new_tokens):
     """Greedy continuation of `ids` by `transformers`: a list of max_new_tokens ids."""
     prompt = torch.tensor([ids])
     with torch.no_grad():
-        out = reference(folder).generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=max_new_tokens, do_sample=False)
-    return out[0, len(ids):].tolist()
+        out = reference(folder).generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+        )
+    return out[0, len(ids) :].tolist()
 
 
 def same_ids(model, prompts, max_new_tokens=16):
@@ -39,17 +45,21 @@ def same_ids(model, prompts, max_new_tokens=16):
         theirs = reference_ids(model.folder, ids, max_new_tokens)
         try:
             ours = list(generate(model, ids, max_new_tokens, stop_ids=()))
-        except Exception as error:                  # a learner's function may raise anything
+        except Exception as error:  # a learner's function may raise anything
             where = traceback.extract_tb(error.__traceback__)[-1]
-            print(f"{prompt!r}: the engine stopped in {where.name}: {type(error).__name__}: {error}. "
-                  "Run the checks of your functions above again; the one that fails names the mistake.")
+            print(
+                f"{prompt!r}: the engine stopped in {where.name}: {type(error).__name__}: {error}. "
+                "Run the checks of your functions above again; the one that fails names the mistake."
+            )
             return False
         if ours == theirs:
             matched += 1
             print(f"same {max_new_tokens} ids  {prompt!r} -> {model.tokenizer.decode(ours)!r}")
         else:
             at = next(i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b)
-            print(f"different from new token {at + 1} on: {prompt!r} -> {model.tokenizer.decode(ours[at:at + 5])!r}, "
-                  f"transformers says {model.tokenizer.decode(theirs[at:at + 5])!r}")
+            print(
+                f"different from new token {at + 1} on: {prompt!r} -> {model.tokenizer.decode(ours[at : at + 5])!r}, "
+                f"transformers says {model.tokenizer.decode(theirs[at : at + 5])!r}"
+            )
     print(f"{matched} of {len(prompts)} prompts continued as transformers does, token for token.")
     return matched == len(prompts)

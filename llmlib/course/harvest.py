@@ -10,7 +10,9 @@ import re
 import tokenize
 
 KEPT = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-LOG_SOFTMAX = "def log_softmax(x, dim=-1):\n    return torch.log_softmax(x, dim)"  # given in notebook 6
+LOG_SOFTMAX = (
+    "def log_softmax(x, dim=-1):\n    return torch.log_softmax(x, dim)"  # given in notebook 6
+)
 
 
 def piece(function, notebook):
@@ -37,7 +39,9 @@ def without_imports(code):
     imports = [s for s in _top_level(code) if isinstance(s, (ast.Import, ast.ImportFrom))]
     lines = code.split("\n")
     for statement in imports:
-        lines[statement.lineno - 1 : statement.end_lineno] = [""] * (statement.end_lineno - statement.lineno + 1)
+        lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+            statement.end_lineno - statement.lineno + 1
+        )
     return [ast.unparse(s) for s in imports], re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
 
@@ -53,7 +57,11 @@ def without_clashes(code, suffix, taken, fixed):
 
 def _definitions(source):
     """A cell without its marks, notebook commands, try-outs and imports of llmlib; None if it is not Python."""
-    lines = [line for line in source.split("\n") if not re.match(r"\s*### (BEGIN|END) SOLUTION|[%!]", line)]
+    lines = [
+        line
+        for line in source.split("\n")
+        if not re.match(r"\s*### (BEGIN|END) SOLUTION|[%!]", line)
+    ]
     source = "\n".join(lines).strip()
     try:
         statements = ast.parse(source).body
@@ -61,11 +69,15 @@ def _definitions(source):
         return None
     if all(_is_kept(statement) for statement in statements):
         return source  # comments between the definitions stay as well
-    return "\n\n\n".join(_text(source, statement) for statement in statements if _is_kept(statement))
+    return "\n\n\n".join(
+        _text(source, statement) for statement in statements if _is_kept(statement)
+    )
 
 
 def _is_kept(statement):
-    ours = isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "llmlib"
+    ours = (
+        isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "llmlib"
+    )
     return isinstance(statement, KEPT) and not ours
 
 
@@ -74,7 +86,9 @@ def _top_level(code):
 
 
 def _text(source, statement):
-    first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
+    first = min(
+        [statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))]
+    )
     return "\n".join(source.split("\n")[first - 1 : statement.end_lineno])
 
 
@@ -84,15 +98,27 @@ def _defines(statement):
         return {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return {statement.name}
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 def _free_names(code):
     """Names that `code` reads and nowhere makes."""
     nodes = list(ast.walk(ast.parse(code)))
-    made = set(dir(builtins)) | {"__name__"} | {node.arg for node in nodes if isinstance(node, ast.arg)}
-    made |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
-    made |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler))}
+    made = (
+        set(dir(builtins))
+        | {"__name__"}
+        | {node.arg for node in nodes if isinstance(node, ast.arg)}
+    )
+    made |= {
+        (node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)
+    }
+    made |= {
+        n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler))
+    }
     names = [node for node in nodes if isinstance(node, ast.Name)]
     made |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
     return {node.id for node in names} - made
@@ -107,7 +133,9 @@ def _definition_of(name, notebook):
             if name in _defines(statement):
                 found = _text(source, statement)
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                    statement.names = [a for a in statement.names if name == (a.asname or a.name).split(".")[0]]
+                    statement.names = [
+                        a for a in statement.names if name == (a.asname or a.name).split(".")[0]
+                    ]
                     found = ast.unparse(statement)
     return found
 

@@ -32,19 +32,34 @@ class Tokenizer:
 
     def __init__(self, folder):
         spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]  # these bytes are written as themselves
-        hidden = [b for b in range(256) if b not in visible]  # and these as the characters from 256 on
+        visible = [
+            *range(33, 127),
+            *range(161, 173),
+            *range(174, 256),
+        ]  # these bytes are written as themselves
+        hidden = [
+            b for b in range(256) if b not in visible
+        ]  # and these as the characters from 256 on
         byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
-        own = {bytes(byte_of[c] for c in t): i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
+        own = {
+            bytes(byte_of[c] for c in t): i
+            for t, i in spec["model"]["vocab"].items()
+            if not t.startswith("<|")
+        }
         tokens = [bytes([b]) for b in range(256)]
         plain = {token: i for i, token in enumerate(tokens)}
         self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
         for merge in spec["model"]["merges"]:
-            left, right = (bytes(byte_of[c] for c in t) for t in (merge if type(merge) is list else merge.split(" ")))
+            left, right = (
+                bytes(byte_of[c] for c in t)
+                for t in (merge if type(merge) is list else merge.split(" "))
+            )
             self.merges.append((plain[left], plain[right]))
             plain.setdefault(left + right, len(tokens))
             tokens.append(left + right)
-        self.own_ids = [own.get(token) for token in tokens]  # plain id -> SmolLM2's, None for a byte that it lacks
+        self.own_ids = [
+            own.get(token) for token in tokens
+        ]  # plain id -> SmolLM2's, None for a byte that it lacks
         self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
 
     def encode(self, text):
@@ -69,7 +84,9 @@ class Model:
             c[f"num_{n}"] for n in ("hidden_layers", "attention_heads", "key_value_heads")
         )
         self.eps, self.theta, self.head_dim = c["rms_norm_eps"], c["rope_theta"], c["head_dim"]
-        self.config = SimpleNamespace(context=c["max_position_embeddings"], stop_ids=(c["eos_token_id"],))
+        self.config = SimpleNamespace(
+            context=c["max_position_embeddings"], stop_ids=(c["eos_token_id"],)
+        )
         self.weights = load_file(folder / "model.safetensors")
 
     def new_cache(self, context):
@@ -98,12 +115,20 @@ class Model:
             return self.weights[f"model.layers.{i}.{name}.weight"]
 
         def heads(x, name, n_head):
-            return split_heads(linear(x, weight(f"self_attn.{name}_proj")), n_head)  # 1 n_head seq head_dim
+            return split_heads(
+                linear(x, weight(f"self_attn.{name}_proj")), n_head
+            )  # 1 n_head seq head_dim
 
         def attend(x):
-            q, k, v = heads(x, "q", self.n_head), heads(x, "k", self.n_kv_head), heads(x, "v", self.n_kv_head)
+            q, k, v = (
+                heads(x, "q", self.n_head),
+                heads(x, "k", self.n_kv_head),
+                heads(x, "v", self.n_kv_head),
+            )
             q, k = (apply_rope(t, positions, self.theta).float() for t in (q, k))
-            k, v = (write_cache(cache.stores[j, i], new, cache.length) for j, new in enumerate((k, v)))
+            k, v = (
+                write_cache(cache.stores[j, i], new, cache.length) for j, new in enumerate((k, v))
+            )
             k, v = (repeat_kv(t, self.n_head // self.n_kv_head) for t in (k, v))
             x = merge_heads(scaled_dot_product_attention(q, k, v, mask).float())
             return linear(x, weight("self_attn.o_proj"))
@@ -113,7 +138,9 @@ class Model:
             norm_1=lambda x: self.norm(x, weight("input_layernorm")),
             attend=attend,
             norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
-            feed_forward=lambda x: swiglu(x, *(weight(f"mlp.{name}_proj") for name in ("gate", "up", "down"))),
+            feed_forward=lambda x: swiglu(
+                x, *(weight(f"mlp.{name}_proj") for name in ("gate", "up", "down"))
+            ),
         )
 
 
@@ -129,7 +156,10 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
 
 
 def main():
-    cache = os.environ.get("LLMLIB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "llmlib"
+    cache = (
+        os.environ.get("LLMLIB_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "llmlib"
+    )
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")
@@ -139,7 +169,11 @@ def main():
     parser.add_argument("--min-p", type=float, metavar="P")
     parser.add_argument("--seed", type=int, metavar="S")
     parser.add_argument(
-        "--model", type=Path, default=Path(cache) / "smollm2-135m-instruct-1", metavar="FOLDER", help="%(default)s"
+        "--model",
+        type=Path,
+        default=Path(cache) / "smollm2-135m-instruct-1",
+        metavar="FOLDER",
+        help="%(default)s",
     )
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
@@ -148,7 +182,9 @@ def main():
     model, tokenizer = Model(folder), Tokenizer(folder)
     ids = tokenizer.encode(prompt)
     if not 0 < len(ids) < model.config.context:
-        parser.error(f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {model.config.context - 1}")
+        parser.error(
+            f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {model.config.context - 1}"
+        )
     print(prompt, end="", flush=True)
     for text in tokenizer.stream(new_ids(model, ids, **settings)):
         print(text, end="", flush=True)

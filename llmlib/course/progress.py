@@ -67,7 +67,11 @@ def check_one(name, path, seconds=SECONDS):
         return Status(name, fault=str(fault))
     notebook = cells.load(name)
     written = _written(notebook, handed_in)
-    touched = [each for each in notebook.exercises if written.get(each.name, each.stub).strip() != each.stub.strip()]
+    touched = [
+        each
+        for each in notebook.exercises
+        if written.get(each.name, each.stub).strip() != each.stub.strip()
+    ]
     outcome = {each.name: (UNTOUCHED, None) for each in notebook.exercises}
     if touched:
         job = {"cells": _to_run(notebook, handed_in, written), "seconds": min(20, seconds / 3)}
@@ -81,13 +85,20 @@ def read(path):
     try:
         tree = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         code = [cell for cell in tree["cells"] if cell["cell_type"] == "code"]
-        found = [(cell["metadata"].get("nbgrader", {}).get("grade_id"), "".join(cell["source"])) for cell in code]
+        found = [
+            (cell["metadata"].get("nbgrader", {}).get("grade_id"), "".join(cell["source"]))
+            for cell in code
+        ]
     except FileNotFoundError:
         raise ValueError(f"there is no {Path(path).name} in {Path(path).parent}") from None
     except (OSError, UnicodeDecodeError):
-        raise ValueError("the file cannot be read: is it a notebook, and may you open it?") from None
+        raise ValueError(
+            "the file cannot be read: is it a notebook, and may you open it?"
+        ) from None
     except (ValueError, RecursionError):
-        raise ValueError("damaged or half saved: not valid JSON. Save it again, or restore an earlier copy") from None
+        raise ValueError(
+            "damaged or half saved: not valid JSON. Save it again, or restore an earlier copy"
+        ) from None
     except (KeyError, TypeError, AttributeError):
         raise ValueError("it has no cells of a notebook: restore an earlier copy") from None
     return found
@@ -122,10 +133,19 @@ def _to_run(notebook, handed_in, written):
 def _remembered(job, seconds):
     """{function: (state, message)}: from the cache if this very job was run before, else from running it."""
     text = json.dumps(job)
-    library = "".join(f"{path}{path.stat().st_mtime_ns}" for path in sorted((ROOT / "llmlib").rglob("*.py")))
-    kept = cache_folder() / "checked" / (hashlib.sha256((text + library).encode()).hexdigest()[:32] + ".json")
+    library = "".join(
+        f"{path}{path.stat().st_mtime_ns}" for path in sorted((ROOT / "llmlib").rglob("*.py"))
+    )
+    kept = (
+        cache_folder()
+        / "checked"
+        / (hashlib.sha256((text + library).encode()).hexdigest()[:32] + ".json")
+    )
     with contextlib.suppress(OSError, ValueError):
-        return {name: tuple(found) for name, found in json.loads(kept.read_text(encoding="utf-8")).items()}
+        return {
+            name: tuple(found)
+            for name, found in json.loads(kept.read_text(encoding="utf-8")).items()
+        }
     found, whole = _run(text, [name for name, _ in job["tests"]], seconds)
     if whole:
         with contextlib.suppress(OSError):  # a full disk costs time, not the answer
@@ -136,7 +156,12 @@ def _remembered(job, seconds):
 
 def _run(text, names, seconds):
     """({function: (state, message)}, whether the process came to its end)."""
-    environment = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"}
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "HF_HUB_OFFLINE": "1",
+        "MPLBACKEND": "agg",
+    }
     command = [sys.executable, "-m", "llmlib.course.run_tests"]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
@@ -165,7 +190,11 @@ def _run(text, names, seconds):
         timer.cancel()
         _end(process)
         process.wait()
-    why = f"stopped after {seconds:g} s" if late.is_set() else "the process ended (memory, exit or crash)"
+    why = (
+        f"stopped after {seconds:g} s"
+        if late.is_set()
+        else "the process ended (memory, exit or crash)"
+    )
     for name in names:
         found.setdefault(name, (FAILING, why if name == at else f"not reached: {why} in {at}"))
     return found, whole
@@ -189,5 +218,7 @@ def show(folder=None):
 
 def title(name):
     """What a notebook is called: "3 Attention", "Quiz"."""
-    heading = next(line for line in cells.load(name).cells[0].source.splitlines() if line.startswith("# "))
+    heading = next(
+        line for line in cells.load(name).cells[0].source.splitlines() if line.startswith("# ")
+    )
     return heading.removeprefix("# ").replace(" · ", " ")

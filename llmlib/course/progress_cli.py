@@ -12,9 +12,13 @@ from llmlib.course import cells, progress
 
 
 def add_arguments(parser):
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 03_attention; all by default")
     parser.add_argument(
-        "--folder", type=Path, help="where they are (default: this folder if it holds some, else notebooks/)"
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="such as 03_attention; all by default"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where they are (default: this folder if it holds some, else notebooks/)",
     )
     parser.add_argument(
         "--seconds",
@@ -44,7 +48,9 @@ def run(args):
     folder = args.folder or progress.default_folder()
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
-    with tqdm(total=len(names), desc="checking", unit="notebook", leave=False, file=sys.stderr) as bar:
+    with tqdm(
+        total=len(names), desc="checking", unit="notebook", leave=False, file=sys.stderr
+    ) as bar:
         statuses = progress.check(names, folder, args.seconds, tick=lambda _: bar.update())
     if args.verb == "check":
         print(table(statuses, shutil.get_terminal_size().columns))
@@ -75,7 +81,11 @@ def table(statuses, width=100):
 
 def _wrapped(head, text, width):
     return textwrap.wrap(
-        head + text, max(width, 40), subsequent_indent=" " * 15, break_long_words=False, break_on_hyphens=False
+        head + text,
+        max(width, 40),
+        subsequent_indent=" " * 15,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

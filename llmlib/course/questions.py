@@ -80,7 +80,9 @@ def _question(number, entry):
     if entry["about"] not in TITLES:
         raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(TITLES)}")
     options = [tuple(option) for option in (entry["right"], *entry["wrong"])]
-    if len({text for text, _ in options}) != 4 or not all(feedback.strip() for _, feedback in options):
+    if len({text for text, _ in options}) != 4 or not all(
+        feedback.strip() for _, feedback in options
+    ):
         raise ValueError(f"{name} needs four different options, each with its feedback")
     right, *wrong = options
     wrong.sort(key=lambda option: _digest(option[0]))
@@ -88,7 +90,14 @@ def _question(number, entry):
         number % 4
     ]  # each once in four questions
     wrong.insert(LETTERS.index(letter), right)
-    return Question(name, entry["about"], entry["ask"].strip(), tuple(wrong), letter, entry.get("run", "").strip())
+    return Question(
+        name,
+        entry["about"],
+        entry["ask"].strip(),
+        tuple(wrong),
+        letter,
+        entry.get("run", "").strip(),
+    )
 
 
 def _digest(text):
@@ -97,14 +106,20 @@ def _digest(text):
 
 def source(questions):
     """The text of solutions/quiz.py."""
-    cells = [_markdown(OPENING.format(count=len(questions))), _code(SETUP, "given setup"), _code(MODEL)]
+    cells = [
+        _markdown(OPENING.format(count=len(questions))),
+        _code(SETUP, "given setup"),
+        _code(MODEL),
+    ]
     about = None
     for number, question in enumerate(questions, 1):
         if question.about != about:
             about = question.about
             number_of = "" if about == "course" else f"{int(about[:2])} · "
             cells.append(_markdown(f"## {number_of}{TITLES[about]}"))
-        options = "\n".join(f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options))
+        options = "\n".join(
+            f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options)
+        )
         cells.append(_markdown(f"### Question {number}\n\n{question.ask}\n\n{options}"))
         name = question.name
         solved = f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION'
@@ -129,7 +144,10 @@ def veiled(questions):
 def write(root=ROOT):
     """Write both files where they differ. Raises `SourceError`."""
     questions = read(root / "solutions" / "quiz.toml")
-    for path, text in [("solutions/quiz.py", source(questions)), ("llmlib/data/quiz.json", veiled(questions))]:
+    for path, text in [
+        ("solutions/quiz.py", source(questions)),
+        ("llmlib/data/quiz.json", veiled(questions)),
+    ]:
         if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text:
             (root / path).write_text(text, encoding="utf-8", newline="\n")
 

@@ -47,4 +47,6 @@ def _mixed(name, letter, plain):
 
 @cache
 def _veiled():
-    return json.loads(resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8"))
+    return json.loads(
+        resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")
+    )

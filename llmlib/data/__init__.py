@@ -2,6 +2,7 @@
 
 `make_stories.py` and `make_scaling_runs.py`, in this folder, made the files that are read here.
 """
+
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,18 @@ from llmlib.tokens import Tokenizer
 
 STORIES = Path(__file__).parent / "stories.npz"
 SCALING_RUNS = Path(__file__).parent / "scaling_runs.csv"
-STORIES_PROMPT = "Write a short bedtime story about an animal. Use short sentences and simple words."
-HELD_OUT = 256                      # the first stories are never trained on
+STORIES_PROMPT = (
+    "Write a short bedtime story about an animal. Use short sentences and simple words."
+)
+HELD_OUT = 256  # the first stories are never trained on
 
 
 @dataclass(frozen=True)
 class Story:
-    ids: list                       # SmolLM2's, the stop token among them if the story ended
-    logprobs: np.ndarray            # log p of each id when it was drawn, nats
+    ids: list  # SmolLM2's, the stop token among them if the story ended
+    logprobs: np.ndarray  # log p of each id when it was drawn, nats
     text: str
-    ended: bool                     # False: it was cut at the longest length
+    ended: bool  # False: it was cut at the longest length
 
 
 def stories(part):
@@ -34,7 +37,10 @@ def stories(part):
         ids, logprobs, ends = file["ids"], file["logprobs"].astype(np.float64), file["ends"]
     starts = np.concatenate([[0], ends[:-1]])
     chosen = slice(HELD_OUT, None) if part == "train" else slice(HELD_OUT)
-    return [_story(ids[a:b].tolist(), logprobs[a:b], tokenizer, stop) for a, b in zip(starts[chosen], ends[chosen])]
+    return [
+        _story(ids[a:b].tolist(), logprobs[a:b], tokenizer, stop)
+        for a, b in zip(starts[chosen], ends[chosen])
+    ]
 
 
 def _story(ids, logprobs, tokenizer, stop):
@@ -44,10 +50,15 @@ def _story(ids, logprobs, tokenizer, stop):
 
 def floor(stories):
     """Nats per byte that their own source loses on `stories`: no model, of any size, has a smaller loss on average."""
-    return -sum(story.logprobs.sum() for story in stories) / sum(len(story.text.encode()) for story in stories)
+    return -sum(story.logprobs.sum() for story in stories) / sum(
+        len(story.text.encode()) for story in stories
+    )
 
 
 def scaling_runs():
     """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens, loss (nats per byte), cpu_seconds."""
     with open(SCALING_RUNS, newline="") as file:
-        return [{name: float(value) if "." in value else int(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {name: float(value) if "." in value else int(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]

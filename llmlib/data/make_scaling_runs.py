@@ -1,8 +1,9 @@
 """Record the scaling-law runs: eight sizes, three seeds, the same text and the same number of training tokens each.
 
-    python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in the file is not made again
-    python -m llmlib.data.make_scaling_runs --seeds 2  one seed only
+python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in the file is not made again
+python -m llmlib.data.make_scaling_runs --seeds 2  one seed only
 """
+
 import argparse
 import sys
 import time
@@ -13,9 +14,9 @@ from tqdm import tqdm
 from llmlib import training
 from llmlib.data import SCALING_RUNS, scaling_runs, stories
 
-SIZES = (16, 24, 32, 48, 64, 96, 128, 192)          # d_model; two layers each
-STEPS = 400                                         # of 8 windows of 256 tokens: 819,200 training tokens
-TRAINING_STORIES, TOKENIZER_STORIES = 1500, 256     # the first of the training part
+SIZES = (16, 24, 32, 48, 64, 96, 128, 192)  # d_model; two layers each
+STEPS = 400  # of 8 windows of 256 tokens: 819,200 training tokens
+TRAINING_STORIES, TOKENIZER_STORIES = 1500, 256  # the first of the training part
 HEADER = "d_model,seed,parameters,tokens,loss,cpu_seconds\n"
 
 
@@ -33,7 +34,14 @@ def run(d_model, seed, train_data, held_out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="S", help="which seeds to run (default: 0 1 2)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        metavar="S",
+        help="which seeds to run (default: 0 1 2)",
+    )
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
     train_stories = stories("train")
@@ -43,7 +51,9 @@ def main():
     if not SCALING_RUNS.exists():
         SCALING_RUNS.write_text(HEADER)
     done = {(row["d_model"], row["seed"]) for row in scaling_runs()}
-    for d_model, seed in tqdm([(d, s) for d in SIZES for s in seeds if (d, s) not in done], unit=" runs", file=sys.stderr):
+    for d_model, seed in tqdm(
+        [(d, s) for d in SIZES for s in seeds if (d, s) not in done], unit=" runs", file=sys.stderr
+    ):
         row = run(d_model, seed, train_data, held_out)
         with open(SCALING_RUNS, "a") as file:
             file.write(row)

@@ -7,6 +7,7 @@ Every story continues the same prompt, each token is drawn from the model's whol
 cut off), and -log p of that draw is kept. So the source's entropy is known: no model can predict these stories, on average,
 with a smaller loss than the recorded one. The source is the model as run here, with weights rounded to bfloat16.
 """
+
 import argparse
 import dataclasses
 import sys
@@ -21,8 +22,8 @@ from llmlib.data import STORIES, STORIES_PROMPT
 
 TEMPERATURE = 0.8
 STORIES_A_CHUNK, CHUNKS = 64, 48
-MAX_TOKENS = 200                    # a story that has not ended by then is cut
-SEED = 20260                        # every chunk has a seed of its own, so that any can be made alone
+MAX_TOKENS = 200  # a story that has not ended by then is cut
+SEED = 20260  # every chunk has a seed of its own, so that any can be made alone
 
 
 def grouped_attention(q, k, v, mask):
@@ -33,7 +34,9 @@ def grouped_attention(q, k, v, mask):
         k, v = (t.repeat_interleave(n_head // n_kv_head, dim=1) for t in (k, v))
         return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     q = q.view(batch, n_kv_head, n_head // n_kv_head, head_dim)
-    return (torch.softmax(q @ k.transpose(-1, -2) / head_dim**0.5, dim=-1) @ v).view(batch, n_head, 1, head_dim)
+    return (torch.softmax(q @ k.transpose(-1, -2) / head_dim**0.5, dim=-1) @ v).view(
+        batch, n_head, 1, head_dim
+    )
 
 
 def in_bfloat16(weights):
@@ -42,7 +45,10 @@ def in_bfloat16(weights):
     if isinstance(weights, (list, tuple)):
         return type(weights)(in_bfloat16(each) for each in weights)
     if dataclasses.is_dataclass(weights):
-        return dataclasses.replace(weights, **{f.name: in_bfloat16(getattr(weights, f.name)) for f in dataclasses.fields(weights)})
+        return dataclasses.replace(
+            weights,
+            **{f.name: in_bfloat16(getattr(weights, f.name)) for f in dataclasses.fields(weights)},
+        )
     return weights
 
 
@@ -52,23 +58,34 @@ def sample_stories(model, n, seed, progress):
     generator = torch.Generator().manual_seed(seed)
     prompt = model.tokenizer.encode(generation.chat_prompt(model, STORIES_PROMPT))
     cache = model.new_cache(context=len(prompt) + MAX_TOKENS)
-    cache.keys, cache.values = ([t.bfloat16() for t in tensors] for tensors in (cache.keys, cache.values))
+    cache.keys, cache.values = (
+        [t.bfloat16() for t in tensors] for tensors in (cache.keys, cache.values)
+    )
     logits = model(prompt, cache)[:, -1].repeat(n, 1)
-    cache.keys, cache.values = ([t.repeat(n, 1, 1, 1) for t in tensors] for tensors in (cache.keys, cache.values))
-    stories, writing = [([], []) for _ in range(n)], torch.arange(n)            # which story each row of the batch writes
+    cache.keys, cache.values = (
+        [t.repeat(n, 1, 1, 1) for t in tensors] for tensors in (cache.keys, cache.values)
+    )
+    stories, writing = (
+        [([], []) for _ in range(n)],
+        torch.arange(n),
+    )  # which story each row of the batch writes
     for _ in range(MAX_TOKENS):
         logprobs = torch.log_softmax(logits.float() / TEMPERATURE, dim=-1)
         edges = logprobs.exp().cumsum(-1)
         u = torch.rand(len(writing), 1, generator=generator) * edges[:, -1:]
         new = torch.searchsorted(edges, u, right=True).clamp(max=logits.shape[-1] - 1)
-        for row, token_id, logprob in zip(writing.tolist(), new[:, 0].tolist(), logprobs.gather(1, new)[:, 0].tolist()):
+        for row, token_id, logprob in zip(
+            writing.tolist(), new[:, 0].tolist(), logprobs.gather(1, new)[:, 0].tolist()
+        ):
             stories[row][0].append(token_id)
             stories[row][1].append(logprob)
         progress.update(len(writing))
         going = ~torch.isin(new[:, 0], torch.tensor(model.config.stop_ids))
-        if not going.all():                                                     # drop the rows whose story has ended
+        if not going.all():  # drop the rows whose story has ended
             writing, new = writing[going], new[going]
-            cache.keys, cache.values = ([t[going] for t in tensors] for tensors in (cache.keys, cache.values))
+            cache.keys, cache.values = (
+                [t[going] for t in tensors] for tensors in (cache.keys, cache.values)
+            )
         if not len(writing):
             break
         logits = model(new, cache)[:, -1]
@@ -76,7 +93,9 @@ def sample_stories(model, n, seed, progress):
 
 
 def seed_of(i):
-    return SEED + i // 2 + 26 * (i % 2)                     # two rows of seeds: two processes made the even and the odd chunks
+    return (
+        SEED + i // 2 + 26 * (i % 2)
+    )  # two rows of seeds: two processes made the even and the odd chunks
 
 
 def make_chunk(model, i, progress):
@@ -87,9 +106,12 @@ def make_chunk(model, i, progress):
     stories = sample_stories(model, STORIES_A_CHUNK, seed_of(i), progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
-    np.savez(part, ids=np.concatenate([ids for ids, _ in stories]).astype(np.uint16),
-             logprobs=np.concatenate([logprobs for _, logprobs in stories]).astype(np.float16),
-             lengths=[len(ids) for ids, _ in stories])
+    np.savez(
+        part,
+        ids=np.concatenate([ids for ids, _ in stories]).astype(np.uint16),
+        logprobs=np.concatenate([logprobs for _, logprobs in stories]).astype(np.float16),
+        lengths=[len(ids) for ids, _ in stories],
+    )
     part.rename(path)
 
 
@@ -99,16 +121,30 @@ def pack():
     while (folder / f"{len(chunks):03}.npz").exists():
         chunks.append(np.load(folder / f"{len(chunks):03}.npz"))
     if not chunks:
-        raise FileNotFoundError(f"{folder} has no first chunk: run `python -m llmlib.data.make_stories --chunks 0:1`")
+        raise FileNotFoundError(
+            f"{folder} has no first chunk: run `python -m llmlib.data.make_stories --chunks 0:1`"
+        )
     lengths = np.concatenate([chunk["lengths"] for chunk in chunks])
-    np.savez_compressed(STORIES, ids=np.concatenate([chunk["ids"] for chunk in chunks]), ends=lengths.cumsum().astype(np.int32),
-                        logprobs=np.concatenate([chunk["logprobs"] for chunk in chunks]), temperature=TEMPERATURE)
-    print(f"{len(lengths)} stories, {lengths.sum():,} tokens, {STORIES.stat().st_size / 1e6:.2f} MB in {STORIES.name}")
+    np.savez_compressed(
+        STORIES,
+        ids=np.concatenate([chunk["ids"] for chunk in chunks]),
+        ends=lengths.cumsum().astype(np.int32),
+        logprobs=np.concatenate([chunk["logprobs"] for chunk in chunks]),
+        temperature=TEMPERATURE,
+    )
+    print(
+        f"{len(lengths)} stories, {lengths.sum():,} tokens, {STORIES.stat().st_size / 1e6:.2f} MB in {STORIES.name}"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--chunks", default=f"0:{CHUNKS}", metavar="FROM:TO", help="which chunks to make (default: %(default)s)")
+    parser.add_argument(
+        "--chunks",
+        default=f"0:{CHUNKS}",
+        metavar="FROM:TO",
+        help="which chunks to make (default: %(default)s)",
+    )
     first, last = map(int, parser.parse_args().chunks.split(":"))
     torch.set_num_threads(1)
     model = pretrained.load("smollm2").using(attention=grouped_attention, repeat_kv=lambda t, n: t)

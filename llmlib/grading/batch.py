@@ -45,12 +45,18 @@ def find(folder, notebooks, assignment=None, student=None):
             found = [each for each in sorted(_folders(who)) if assignment in (None, each.name)]
             tasks += [_task(who.name, each, notebooks) for each in found]
         except OSError as error:
-            tasks.append(Task(ascii(who.name)[1:-1], "", str(who), f"this folder cannot be read ({error})"))
+            tasks.append(
+                Task(ascii(who.name)[1:-1], "", str(who), f"this folder cannot be read ({error})")
+            )
     return tasks
 
 
 def _folders(folder):
-    return [each for each in Path(folder).iterdir() if not each.name.startswith(".") and (each.is_dir() or each.is_symlink())]
+    return [
+        each
+        for each in Path(folder).iterdir()
+        if not each.name.startswith(".") and (each.is_dir() or each.is_symlink())
+    ]
 
 
 def _is_folder(path):
@@ -60,12 +66,17 @@ def _is_folder(path):
 def _task(student, folder, notebooks):
     name, path, fault = folder.name, folder / f"{folder.name}.ipynb", None
     if name not in notebooks:
-        name, fault = ascii(name)[1:-1], f"there is no assignment of that name; known: {', '.join(notebooks)}"
+        name, fault = (
+            ascii(name)[1:-1],
+            f"there is no assignment of that name; known: {', '.join(notebooks)}",
+        )
     elif not _is_folder(folder):
         fault = "it is a link, not a folder"
     elif not os.path.lexists(path):
         others = sorted(each.name for each in folder.iterdir() if each.suffix == ".ipynb")
-        fault = f"there is no {path.name}" + (f", only {', '.join(others)[:200]}: rename it" if others else "")
+        fault = f"there is no {path.name}" + (
+            f", only {', '.join(others)[:200]}: rename it" if others else ""
+        )
     return Task(student, name, str(path), fault)
 
 
@@ -77,9 +88,13 @@ class Results:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")  # noqa: SIM115 - held while this object lives
         try:
-            fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, workers do not inherit it
+            fcntl.lockf(
+                self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # unlike flock, workers do not inherit it
         except OSError:
-            raise Busy(f"Another run is grading into {self.folder}: wait for it, or end it.") from None
+            raise Busy(
+                f"Another run is grading into {self.folder}: wait for it, or end it."
+            ) from None
 
     def path(self, task, suffix=".json"):
         return self.folder / task.student / f"{task.assignment or 'submission'}{suffix}"
@@ -127,14 +142,20 @@ def grade(tasks, notebooks, make_runner, workers, results, book, course, say=pri
             done.append((task, kept))
     for name in sorted({task.assignment for task in marks}):
         book.add_assignment(notebooks[name])
-    say(f"{len(tasks)} submissions: {len(todo)} to grade, {len(done)} graded before or not gradable")
-    for task, result in itertools.chain(done, pool.run(todo, notebooks, make_runner, workers) if todo else ()):
+    say(
+        f"{len(tasks)} submissions: {len(todo)} to grade, {len(done)} graded before or not gradable"
+    )
+    for task, result in itertools.chain(
+        done, pool.run(todo, notebooks, make_runner, workers) if todo else ()
+    ):
         if "fault" not in result:
             try:
                 results.put(task, marks[task], result)
                 _store(task, marks[task], result, results, book, course, notebooks[task.assignment])
             except (OSError, SQLAlchemyError, submission.Unreadable) as error:
-                result = {"fault": f"graded, but not written; grade again ({type(error).__name__}: {str(error)[:200]})"}
+                result = {
+                    "fault": f"graded, but not written; grade again ({type(error).__name__}: {str(error)[:200]})"
+                }
         yield task, result
 
 
@@ -154,7 +175,9 @@ def _store(task, mark, result, results, book, course, notebook):
 def _handed_in_at(task):
     """The time in nbgrader's timestamp.txt, if it is there."""
     try:
-        return parse_utc(submission.data(Path(task.path).parent / "timestamp.txt")[:64].decode().strip())
+        return parse_utc(
+            submission.data(Path(task.path).parent / "timestamp.txt")[:64].decode().strip()
+        )
     except (submission.Unreadable, ValueError):
         return None
 

@@ -20,7 +20,14 @@ MAX_DEPTH = 24
 MAX_BITS = 4096  # of an int
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
-    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128)
+    for dtype in (
+        torch.float16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float64,
+        torch.complex64,
+        torch.complex128,
+    )
     + (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 }
 HEADER = struct.Struct("<II")
@@ -56,7 +63,15 @@ def unpack(text, blob, grads=None):
         value = _up(tree, 0, memoryview(blob), cursor, grads)
     except Refused:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, RuntimeError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        RuntimeError,
+    ) as error:
         raise Refused(f"a frame that cannot be read ({type(error).__name__})") from None
     if cursor[0] != len(blob):
         raise Refused("a frame with bytes left over")
@@ -85,18 +100,33 @@ def _down(value, depth, blobs, grads):
         return _tensor_down(value, blobs, grads)
     if isinstance(value, dict):
         items = dict.items(value)
-        return ["dict", *([_down(k, depth + 1, blobs, grads), _down(v, depth + 1, blobs, grads)] for k, v in items)]
+        return [
+            "dict",
+            *(
+                [_down(k, depth + 1, blobs, grads), _down(v, depth + 1, blobs, grads)]
+                for k, v in items
+            ),
+        ]
     for kind in (list, tuple, set, frozenset):
         if isinstance(value, kind):
             name = "set" if kind is frozenset else kind.__name__
             return [name, *(_down(item, depth + 1, blobs, grads) for item in kind.__iter__(value))]
-    raise Refused(f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may")
+    raise Refused(
+        f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples and dicts may"
+    )
 
 
 def _tensor_down(tensor, blobs, grads):
     name = str(tensor.dtype).removeprefix("torch.")
-    if name not in DTYPES or tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
-        raise Refused(f"a tensor of dtype {name}, layout {tensor.layout}, on {tensor.device}; plain CPU tensors may")
+    if (
+        name not in DTYPES
+        or tensor.layout != torch.strided
+        or tensor.device.type != "cpu"
+        or tensor.is_quantized
+    ):
+        raise Refused(
+            f"a tensor of dtype {name}, layout {tensor.layout}, on {tensor.device}; plain CPU tensors may"
+        )
     if tensor.numel() * tensor.element_size() > MAX_BLOBS:
         raise Refused(f"more than {MAX_BLOBS >> 20} MB in one value")
     wants = grads is not None and tensor.requires_grad
@@ -122,7 +152,10 @@ def _up(tree, depth, blob, cursor, grads):
     if kind == "tensor":
         return _tensor_up(blob, cursor, grads, *items)
     if kind == "dict":
-        return {_up(k, depth + 1, blob, cursor, grads): _up(v, depth + 1, blob, cursor, grads) for k, v in items}
+        return {
+            _up(k, depth + 1, blob, cursor, grads): _up(v, depth + 1, blob, cursor, grads)
+            for k, v in items
+        }
     kind = {"list": list, "tuple": tuple, "set": set}[kind]
     return kind(_up(item, depth + 1, blob, cursor, grads) for item in items)
 

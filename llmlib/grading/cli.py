@@ -15,21 +15,47 @@ from llmlib.grading.sandbox import Unavailable
 
 
 def add_arguments(parser):
-    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help="STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it")
+    parser.add_argument(
+        "submitted",
+        type=Path,
+        metavar="SUBMITTED_DIR",
+        help="STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it",
+    )
     parser.add_argument("--assignment", help="this notebook only")
     parser.add_argument("--student", help="this student only")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="default: one for each core")
-    parser.add_argument("--config", type=Path, default=Path("nbgrader_config.py"), help="default: nbgrader_config.py here")
-    parser.add_argument("--unsafe", action="store_true", help="without a sandbox; every score is marked as such")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        metavar="N",
+        help="default: one for each core",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path("nbgrader_config.py"),
+        help="default: nbgrader_config.py here",
+    )
+    parser.add_argument(
+        "--unsafe", action="store_true", help="without a sandbox; every score is marked as such"
+    )
 
 
 def settings(path):
     """(folder of the nbgrader course, gradebook URL, course id) as the config file says."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}: run this in the course's folder, or give --config")
-    config = PyFileConfigLoader(path.name, path=str(path.resolve().parent)).load_config().CourseDirectory
+        raise FileNotFoundError(
+            f"there is no {path}: run this in the course's folder, or give --config"
+        )
+    config = (
+        PyFileConfigLoader(path.name, path=str(path.resolve().parent)).load_config().CourseDirectory
+    )
     root = Path(config.get("root") or path.resolve().parent)
-    return root, config.get("db_url") or f"sqlite:///{root / 'gradebook.db'}", config.get("course_id") or ""
+    return (
+        root,
+        config.get("db_url") or f"sqlite:///{root / 'gradebook.db'}",
+        config.get("course_id") or "",
+    )
 
 
 def run(args):
@@ -41,13 +67,19 @@ def run(args):
         raise ValueError("--workers must be at least 1")
     notebooks = {name: course.load(name) for name in course.names()}
     tasks = batch.find(args.submitted, notebooks, args.assignment, args.student)
-    used = {name: each for name, each in notebooks.items() if any(task.assignment == name for task in tasks)}
+    used = {
+        name: each
+        for name, each in notebooks.items()
+        if any(task.assignment == name for task in tasks)
+    }
     make_runner = functools.partial(Runner, unsafe=args.unsafe)
     rows = []
     try:
         results = batch.Results(root / "results", args.unsafe)
         with Book(url, course_id) as book:
-            for task, result in batch.grade(tasks, used, make_runner, args.workers, results, book, root):
+            for task, result in batch.grade(
+                tasks, used, make_runner, args.workers, results, book, root
+            ):
                 rows.append((task, result))
                 print(_row(task, result), flush=True)
     except (Unavailable, batch.Busy) as reason:
@@ -56,7 +88,9 @@ def run(args):
     report.scores(rows, root)
     report.write_class_report(rows, used, root)
     faults = sum("fault" in result for _, result in rows)
-    print(f"{len(rows) - faults} graded, {faults} not. In {root}: scores.csv, class.csv, class.png, feedback/")
+    print(
+        f"{len(rows) - faults} graded, {faults} not. In {root}: scores.csv, class.csv, class.png, feedback/"
+    )
     return 1 if faults else 0
 
 

@@ -17,10 +17,15 @@ class Book:
     def __init__(self, url, course_id):
         here = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
         os.environ["PATH"] = here  # nbgrader starts `alembic` by name
-        warnings.filterwarnings("ignore", message="Object of type <Submitted")  # of nbgrader's own making
+        warnings.filterwarnings(
+            "ignore", message="Object of type <Submitted"
+        )  # of nbgrader's own making
         self.gradebook = Gradebook(url, course_id)
         self.session = self.gradebook.db()
-        self.commit, self.session.commit = self.session.commit, self.session.flush  # nbgrader commits row by row
+        self.commit, self.session.commit = (
+            self.session.commit,
+            self.session.flush,
+        )  # nbgrader commits row by row
 
     def __enter__(self):
         return self
@@ -43,11 +48,15 @@ class Book:
             if not grade_id:
                 continue
             if kind == "test":
-                book.add_grade_cell(grade_id, name, name, max_score=cell.metadata.nbgrader.points, cell_type="code")
+                book.add_grade_cell(
+                    grade_id, name, name, max_score=cell.metadata.nbgrader.points, cell_type="code"
+                )
             elif kind == "solution":
                 book.add_solution_cell(grade_id, name, name)
             locked, source = cell.metadata.nbgrader.locked, full.get(grade_id, cell.source)
-            book.add_source_cell(grade_id, name, name, cell_type="code", locked=locked, source=source)
+            book.add_source_cell(
+                grade_id, name, name, cell_type="code", locked=locked, source=source
+            )
         self.commit()
 
     def save(self, student, assignment, result, handed_in_at=None):
@@ -59,8 +68,13 @@ class Book:
             book.update_or_create_submission(assignment, student, **at)
             for name, test in result["tests"].items():
                 grade = book.find_grade(f"test_{name}", assignment, assignment, student)
-                grade.auto_score, grade.needs_manual_grade = test["points"], grade.manual_score is not None
-                book.find_comment(name, assignment, assignment, student).auto_comment = UNSAFE if result["unsafe"] else None
+                grade.auto_score, grade.needs_manual_grade = (
+                    test["points"],
+                    grade.manual_score is not None,
+                )
+                book.find_comment(name, assignment, assignment, student).auto_comment = (
+                    UNSAFE if result["unsafe"] else None
+                )
             self.commit()
         except SQLAlchemyError:
             self.session.rollback()
@@ -71,5 +85,7 @@ class Book:
         found = {}
         for each in self.gradebook.assignment_submissions(assignment):
             grades = [grade for notebook in each.notebooks for grade in notebook.grades]
-            found[each.student_id] = {grade.name.removeprefix("test_"): grade.score for grade in grades}
+            found[each.student_id] = {
+                grade.name.removeprefix("test_"): grade.score for grade in grades
+            }
         return found

@@ -10,7 +10,15 @@ from llmlib.grading.sandbox import Broken
 
 ALLOWED = {  # the learner's exceptions arrive as these, so that a test may expect a ValueError
     each.__name__: each
-    for each in (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError, OverflowError, NotImplementedError)
+    for each in (
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        ZeroDivisionError,
+        OverflowError,
+        NotImplementedError,
+    )
     + (AttributeError, NameError, RuntimeError, RecursionError, MemoryError)
 }
 STARTS = 4  # of one submission's process, each time without one more cell that hung or ended it
@@ -39,7 +47,11 @@ class Exceeded(BaseException):
 def learner_error(kind, builtin, text, place):
     """Never an AssertionError, a Mistake or a StopIteration: those are the test's own words."""
     base = ALLOWED.get(builtin)
-    made = type("LearnerError", (LearnerError, base) if base else (LearnerError,), {"__str__": lambda self: text})
+    made = type(
+        "LearnerError",
+        (LearnerError, base) if base else (LearnerError,),
+        {"__str__": lambda self: text},
+    )
     error = made(text)
     error.told = (kind, text, place)
     return error
@@ -62,7 +74,9 @@ class Learner:
             try:
                 self._fork()
                 cells = [list(each) for each in self.job.cells]
-                self.channel.send({"cells": cells, "skip": sorted(self.skip)}, self._by(self.limits.cell))
+                self.channel.send(
+                    {"cells": cells, "skip": sorted(self.skip)}, self._by(self.limits.cell)
+                )
                 while True:
                     kind, *rest = self.channel.receive(self._by(self.limits.cell))
                     if kind == "ready":
@@ -75,8 +89,14 @@ class Learner:
                 if number is None or time.monotonic() > self.deadline:
                     break
                 hung = isinstance(error, TooSlow)
-                why = f"took longer than {self.limits.cell:g} s" if hung else "ended the process (memory, exit or crash)"
-                self.notes.append(f"{self.job.cells[number][0]}: this cell {why}; the rest was graded without it.")
+                why = (
+                    f"took longer than {self.limits.cell:g} s"
+                    if hung
+                    else "ended the process (memory, exit or crash)"
+                )
+                self.notes.append(
+                    f"{self.job.cells[number][0]}: this cell {why}; the rest was graded without it."
+                )
                 self.skip.add(number)
         self.stop()
         raise Exceeded("your notebook's cells could not be run to the end within the limits")
@@ -119,7 +139,9 @@ class Learner:
         inputs, outputs = [], []
         try:
             self._share_rng()
-            self._send(["call", name, list(args), kwargs], inputs if torch.is_grad_enabled() else None)
+            self._send(
+                ["call", name, list(args), kwargs], inputs if torch.is_grad_enabled() else None
+            )
             _, number, value = self._reply(name, outputs)
         except Refused as refused:
             raise LearnerError(f"`{name}` was given or returned {refused}") from None
@@ -144,7 +166,13 @@ class Learner:
         reply = self._receive(self.limits.call, name, grads)
         if type(reply) is list and len(reply) == 3 and reply[0] == "value":
             return reply
-        if type(reply) is list and len(reply) == 2 and reply[0] == "error" and type(reply[1]) is list and len(reply[1]) == 4:
+        if (
+            type(reply) is list
+            and len(reply) == 2
+            and reply[0] == "error"
+            and type(reply[1]) is list
+            and len(reply[1]) == 4
+        ):
             raise learner_error(*(str(part) for part in reply[1]))
         self.stop()
         raise Exceeded(f"`{name}` ended the process it ran in: out of memory, an exit or a crash")
@@ -160,13 +188,19 @@ class Learner:
             return self.channel.receive(self._by(seconds), grads)
         except TooSlow:
             whole = time.monotonic() >= self.deadline
-            limit = f"the notebook took longer than {self.limits.notebook:g} s" if whole else f"`{name}` took longer than {seconds:g} s"
+            limit = (
+                f"the notebook took longer than {self.limits.notebook:g} s"
+                if whole
+                else f"`{name}` took longer than {seconds:g} s"
+            )
             raise Exceeded(f"{limit} and was stopped") from None
         except Refused as refused:  # our own half would have refused to send it
             self.stop()
             raise Exceeded(f"the process of `{name}` sent {refused}") from None
         except (Closed, AttributeError):
-            raise Exceeded(f"`{name}` ended the process it ran in: out of memory, an exit or a crash") from None
+            raise Exceeded(
+                f"`{name}` ended the process it ran in: out of memory, an exit or a crash"
+            ) from None
 
     def _by(self, seconds):
         return min(time.monotonic() + seconds, self.deadline)
@@ -189,7 +223,9 @@ class _Remote(torch.autograd.Function):
 
 def _differentiable(learner, number, inputs, outputs, value):
     """`value` with its tensors `outputs` replaced by ones whose gradient is asked of the learner's process."""
-    made = dict(zip(map(id, outputs), _Remote.apply(learner, number, outputs, *inputs), strict=True))
+    made = dict(
+        zip(map(id, outputs), _Remote.apply(learner, number, outputs, *inputs), strict=True)
+    )
 
     def swap(item):
         if type(item) is torch.Tensor:

@@ -17,9 +17,17 @@ import torch
 
 FAMILIES = {  # operators that do the same work under another name
     "cross_entropy": ("cross_entropy_loss", "nll_loss"),
-    "scaled_dot_product_attention": ("_scaled_dot_product", "_safe_softmax_attention", "_native_multi_head_attention"),
+    "scaled_dot_product_attention": (
+        "_scaled_dot_product",
+        "_safe_softmax_attention",
+        "_native_multi_head_attention",
+    ),
     "multi_head_attention_forward": ("_scaled_dot_product", "_native_multi_head_attention"),
-    "MultiheadAttention": ("_scaled_dot_product", "scaled_dot_product_attention", "_native_multi_head_attention"),
+    "MultiheadAttention": (
+        "_scaled_dot_product",
+        "scaled_dot_product_attention",
+        "_native_multi_head_attention",
+    ),
 }
 KEEP = []  # torch.library removes its overrides when the object goes
 
@@ -46,12 +54,18 @@ def forbid(names, space):
             for part in vars(each).values() if inspect.isclass(each) else [each]:
                 _refuse_in_place(part, name)
         if parent is not None:
-            with contextlib.suppress(AttributeError, TypeError):  # a name in C code that cannot be replaced
+            with contextlib.suppress(
+                AttributeError, TypeError
+            ):  # a name in C code that cannot be replaced
                 setattr(parent, last, refusal)
         if callable(target) or isinstance(target, types.ModuleType):
             for module in [
                 space,
-                *(vars(sys.modules[each]) for each in list(sys.modules) if each.startswith("llmlib")),
+                *(
+                    vars(sys.modules[each])
+                    for each in list(sys.modules)
+                    if each.startswith("llmlib")
+                ),
             ]:
                 module.update({key: refusal for key, value in module.items() if value is target})
 
@@ -85,13 +99,24 @@ def _refuse_in_place(function, name):
     unused = "".join(f"    {each} = None\n" for each in free)
     fault = f"raise RuntimeError({sentence(name)!r}, {', '.join(free)})"
     space = {}
-    exec(f"def outer():\n{unused}    def refuse(*_, **__):\n        {fault}\n    return refuse", space)
+    exec(
+        f"def outer():\n{unused}    def refuse(*_, **__):\n        {fault}\n    return refuse",
+        space,
+    )
     function.__code__ = space["outer"]().__code__
 
 
 def _forbid_operator(name):
     last = name.rsplit(".", 1)[-1]
-    same = {last, f"_{last}", f"{last}_", f"special_{last}", f"native_{last}", f"_safe_{last}", f"_fused_{last}"}
+    same = {
+        last,
+        f"_{last}",
+        f"{last}_",
+        f"special_{last}",
+        f"native_{last}",
+        f"_safe_{last}",
+        f"_fused_{last}",
+    }
     family = FAMILIES.get(last, ())
     wanted = {each for each in operators() if each in same or (family and each.startswith(family))}
     library = torch.library.Library("aten", "IMPL")  # noqa: TOR901 - it must outlive this function

@@ -31,7 +31,9 @@ def rebuild(notebook, handed_in):
             written[title] = f"{written[title]}\n\n{source}" if title in written else source
             place = title
         else:
-            before.setdefault(place, []).append(new_code_cell(source, id=f"added-{title.split()[-1]}"))
+            before.setdefault(place, []).append(
+                new_code_cell(source, id=f"added-{title.split()[-1]}")
+            )
     found = new_notebook(metadata=notebook.node.metadata)
     found.cells += before.get(None, [])
     for cell in notebook.cells:
@@ -60,7 +62,11 @@ def fill(node, result):
         if notes:
             cell.outputs.append(new_output("stream", name="stdout", text="\n".join(notes) + "\n"))
         if message:
-            cell.outputs.append(new_output("error", ename="Mistake", evalue=message, traceback=[f"Mistake: {message}"]))
+            cell.outputs.append(
+                new_output(
+                    "error", ename="Mistake", evalue=message, traceback=[f"Mistake: {message}"]
+                )
+            )
     return node
 
 
@@ -71,7 +77,9 @@ def _notebook(name):
 
 @functools.cache
 def _runner(name, unsafe):
-    from llmlib.grading.runner import Runner  # torch is slow to load, and most nbgrader commands do without
+    from llmlib.grading.runner import (
+        Runner,
+    )  # torch is slow to load, and most nbgrader commands do without
 
     runner = Runner([_notebook(name)], unsafe)
     atexit.register(runner.close)
@@ -82,7 +90,9 @@ class Rebuild(NbGraderPreprocessor):
     """In place of nbgrader's ClearOutput, DeduplicateIds, OverwriteCells and the checks of cell metadata."""
 
     def preprocess(self, nb, resources):
-        return rebuild(_notebook(resources["nbgrader"]["notebook"]), submission.parse(nb)), resources
+        return rebuild(
+            _notebook(resources["nbgrader"]["notebook"]), submission.parse(nb)
+        ), resources
 
 
 class Grade(NbGraderPreprocessor):
@@ -108,7 +118,9 @@ def configure(c):
     convert = autograde.Autograde.convert_single_notebook
 
     def checked(self, path):
-        submission.read(path)  # before nbconvert opens it: a link, a pipe or broken JSON is that submission's error alone
+        submission.read(
+            path
+        )  # before nbconvert opens it: a link, a pipe or broken JSON is that submission's error alone
         convert(self, path)
 
     autograde.Autograde.convert_single_notebook = checked
@@ -117,4 +129,8 @@ def configure(c):
 def _plain_files(find, path, exclude=None):
     """Files beside a submission: no links, no devices, nothing huge."""
     found = ((each, os.lstat(each)) for each in find(path, exclude))
-    return [each for each, status in found if stat.S_ISREG(status.st_mode) and status.st_size < submission.MAX_FILE]
+    return [
+        each
+        for each, status in found
+        if stat.S_ISREG(status.st_mode) and status.st_size < submission.MAX_FILE
+    ]

@@ -30,7 +30,9 @@ def grade_file(runner, notebook, path):
 def work(pipe, notebooks, make_runner):
     """A worker's life: (notebook, path) in, result out, until None comes in."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # a worker does not outlive a killed run
+    ctypes.CDLL(None).prctl(
+        SET_DEATH_SIGNAL, signal.SIGKILL
+    )  # a worker does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
@@ -45,7 +47,9 @@ def work(pipe, notebooks, make_runner):
             try:
                 pipe.send(grade_file(runner, notebooks[name], path))
             except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
-                pipe.send({"fault": f"the grader failed on it ({type(error).__name__}: {error})"[:500]})
+                pipe.send(
+                    {"fault": f"the grader failed on it ({type(error).__name__}: {error})"[:500]}
+                )
     finally:
         runner.close()
 
@@ -54,7 +58,9 @@ class Worker:
     def __init__(self, notebooks, make_runner):
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, notebooks, make_runner), daemon=True)
+        self.process = context.Process(
+            target=work, args=(theirs, notebooks, make_runner), daemon=True
+        )
         self.process.start()
         theirs.close()
         self.task, self.deadline = None, time.monotonic() + 180
@@ -68,7 +74,9 @@ class Worker:
         """At rest it is told to end; at work it is killed."""
         if self.task is None and self.ready:
             with contextlib.suppress(OSError):  # dead already
-                self.pipe.send(None)  # a closed pipe would not do: workers forked later hold a copy of its end
+                self.pipe.send(
+                    None
+                )  # a closed pipe would not do: workers forked later hold a copy of its end
             self.process.join(10)
         self.pipe.close()
         self.process.kill()
@@ -104,7 +112,10 @@ def run(tasks, notebooks, make_runner, workers):
                         if tries[each.task] < TRIES:
                             todo.append(each.task)
                         else:
-                            yield each.task, {"fault": f"the grader's worker {answer['gone']} on it, twice"}
+                            yield (
+                                each.task,
+                                {"fault": f"the grader's worker {answer['gone']} on it, twice"},
+                            )
                     elif not each.ready:
                         raise Unavailable("A worker could not start: is there enough memory?")
                 else:

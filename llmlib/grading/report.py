@@ -25,22 +25,41 @@ def mistake(message):
 
 def feedback(notebook, task, node, result):
     """One learner's page for one notebook. Everything of the learner's is escaped; no hidden test is in it."""
-    sources = {cell.metadata.nbgrader.grade_id: cell.source for cell in node.cells if cell.metadata.get("nbgrader")}
+    sources = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in node.cells
+        if cell.metadata.get("nbgrader")
+    }
     tests = result["tests"]
-    got, most = sum(each["points"] for each in tests.values()), sum(each["max"] for each in tests.values())
-    parts = [f"<h1>{_text(notebook.name)} · {_text(task.student)}</h1><p><b>{got:g} of {most:g} points</b></p>"]
-    notes = list(result["notes"]) + (["This was graded without a sandbox."] if result["unsafe"] else [])
+    got, most = (
+        sum(each["points"] for each in tests.values()),
+        sum(each["max"] for each in tests.values()),
+    )
+    parts = [
+        f"<h1>{_text(notebook.name)} · {_text(task.student)}</h1><p><b>{got:g} of {most:g} points</b></p>"
+    ]
+    notes = list(result["notes"]) + (
+        ["This was graded without a sandbox."] if result["unsafe"] else []
+    )
     parts += [f"<p>{_text(each)}</p>" for each in notes]
     for exercise in notebook.exercises:
         test, (title, hints) = tests[exercise.name], heading(exercise)
         parts.append(f"<h2>{_text(title)} · <code>{_text(exercise.name)}</code></h2>")
         if test["message"] is None:
-            parts.append(f'<p class="yes">Solved: {test["points"]:g} of {test["max"]:g} points.</p>')
+            parts.append(
+                f'<p class="yes">Solved: {test["points"]:g} of {test["max"]:g} points.</p>'
+            )
             continue
         words = "The check says" if test["named"] else "What happened"
-        again = f"Read the statement of {title} again" + (f", then open “{hints[0]}”." if hints else ".")
-        parts.append(f'<div class="no"><p>0 of {test["max"]:g} points. {words}: <b>{_text(test["message"])}</b></p>')
-        parts.append(f"<p>{_text(again)}</p><pre>{_text(sources.get(exercise.name, ''))}</pre></div>")
+        again = f"Read the statement of {title} again" + (
+            f", then open “{hints[0]}”." if hints else "."
+        )
+        parts.append(
+            f'<div class="no"><p>0 of {test["max"]:g} points. {words}: <b>{_text(test["message"])}</b></p>'
+        )
+        parts.append(
+            f"<p>{_text(again)}</p><pre>{_text(sources.get(exercise.name, ''))}</pre></div>"
+        )
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(notebook.name)}</title>{HEAD}'
     return page + "".join(parts)
 
@@ -57,7 +76,10 @@ def scores(rows, folder):
         out.writerow(["student", "notebook", "score", "max_score", "unsafe", "fault", *names])
         for task, result in sorted(rows, key=lambda row: (row[0].student, row[0].assignment)):
             tests = result.get("tests", {})
-            score, most = (sum(each[key] for each in tests.values()) if tests else "" for key in ("points", "max"))
+            score, most = (
+                sum(each[key] for each in tests.values()) if tests else ""
+                for key in ("points", "max")
+            )
             cells = [tests[name]["points"] if name in tests else "" for name in names]
             lead = [
                 task.student,
@@ -120,7 +142,14 @@ def picture(table):
     for row, (_, _, solved, handed, common, times) in enumerate(table):
         words = f"{times} × {common}" if times else ""
         ax.text(102, row, f"{solved} of {handed}", va="center", fontsize=9)
-        ax.text(125, row, words if len(words) < 82 else words[:80] + "…", va="center", fontsize=9, parse_math=False)
+        ax.text(
+            125,
+            row,
+            words if len(words) < 82 else words[:80] + "…",
+            va="center",
+            fontsize=9,
+            parse_math=False,
+        )
     ax.set_yticks(rows, [f"{name}  ({notebook[:2]})" for notebook, name, *_ in table])
     ax.invert_yaxis()
     ax.set_xlim(0, 260)

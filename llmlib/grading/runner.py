@@ -86,7 +86,11 @@ class Runner:
             tests = {each.name: _graded(learner, each, ours) for each in notebook.exercises}
         finally:
             learner.stop()
-        return {"tests": tests, "notes": [_line(each) for each in learner.notes], "unsafe": self.unsafe}
+        return {
+            "tests": tests,
+            "notes": [_line(each) for each in learner.notes],
+            "unsafe": self.unsafe,
+        }
 
 
 def imports(notebook):
@@ -107,16 +111,29 @@ def trusted_names(notebook):
     space = {}
     for cell in notebook.cells:
         if course.kind(cell) == "given":
-            lines = [each for each in ast.parse(cell.source).body if isinstance(each, (ast.Import, ast.ImportFrom))]
+            lines = [
+                each
+                for each in ast.parse(cell.source).body
+                if isinstance(each, (ast.Import, ast.ImportFrom))
+            ]
             exec(compile(ast.Module(lines, []), "<given>", "exec"), space)
-    return {name: value for name, value in space.items() if name not in {each.name for each in notebook.exercises}}
+    return {
+        name: value
+        for name, value in space.items()
+        if name not in {each.name for each in notebook.exercises}
+    }
 
 
 def _graded(learner, exercise, ours):
     points = float(exercise.points)
     used = submission.forbidden_names(exercise, learner.job)
     named, message = (True, sentence(used[0])) if used else _run(learner, exercise, ours)
-    return {"points": 0.0 if message else points, "max": points, "named": named, "message": _line(message)}
+    return {
+        "points": 0.0 if message else points,
+        "max": points,
+        "named": named,
+        "message": _line(message),
+    }
 
 
 def _run(learner, exercise, ours):
@@ -127,7 +144,9 @@ def _run(learner, exercise, ours):
         learner.begin(exercise.off)
         seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
         with _alarm(seconds), contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(exercise.full, _file(exercise), "exec"), Names(ours, learner.call))  # our own source
+            exec(
+                compile(exercise.full, _file(exercise), "exec"), Names(ours, learner.call)
+            )  # our own source
         learner.end()
     except Mistake as mistake:
         named, message = True, str(mistake)
@@ -162,7 +181,14 @@ def _words(learner, exercise, error):
         return f"your code raised an exception on an input of the hidden tests{place}"
     if kind == "NotImplementedError":
         return f"`{exercise.name}` is not written yet"
-    failed = next((each for number, each in learner.errors.items() if learner.job.cells[number][0] == exercise.name), None)
+    failed = next(
+        (
+            each
+            for number, each in learner.errors.items()
+            if learner.job.cells[number][0] == exercise.name
+        ),
+        None,
+    )
     if kind == "NameError" and failed:  # its cell broke off before it was defined
         kind, _, text, place = failed
     return f"your code raised {kind}: {text}{place}" if place else text or kind

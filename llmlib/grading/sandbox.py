@@ -37,14 +37,33 @@ def command():
     """The bubblewrap command line, up to and including `--`. Raises `Unavailable`."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        raise Unavailable(f"Learners' code runs only in a sandbox, and bubblewrap is missing: {INSTALL}.")
+        raise Unavailable(
+            f"Learners' code runs only in a sandbox, and bubblewrap is missing: {INSTALL}."
+        )
     here = Path(llmlib.__file__).parent
-    if os.getuid() == 0:  # root opens the folders, then the process inside gives its rights up (zygote.py)
-        rights = ["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--cap-drop", "ALL"]
+    if (
+        os.getuid() == 0
+    ):  # root opens the folders, then the process inside gives its rights up (zygote.py)
+        rights = [
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--unshare-net",
+            "--unshare-uts",
+            "--cap-drop",
+            "ALL",
+        ]
         rights += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         rights = ["--unshare-all", "--unshare-user", "--cap-drop", "ALL"]
-    line = [bwrap, *rights, "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
+    line = [
+        bwrap,
+        *rights,
+        "--die-with-parent",
+        "--new-session",
+        "--hostname",
+        "sandbox",
+        "--clearenv",
+    ]
     line += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     line += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
     for name in ("lib", "lib32", "lib64", "bin", "sbin"):
@@ -54,7 +73,9 @@ def command():
             line += ["--ro-bind-try", f"/{name}", f"/{name}"]
     for prefix in python_folders():
         if not prefix.startswith("/usr"):
-            for folder in reversed(Path(prefix).parents[:-1]):  # bubblewrap would make them readable by root alone
+            for folder in reversed(
+                Path(prefix).parents[:-1]
+            ):  # bubblewrap would make them readable by root alone
                 line += ["--dir", str(folder)]
             line += ["--ro-bind", prefix, prefix]
         if here.is_relative_to(prefix):  # llmlib is installed there: its source is the answers
@@ -62,7 +83,14 @@ def command():
     line += ["--dir", "/course", "--dir", "/course/open", "--ro-bind", str(here), "/course/llmlib"]
     for name in OPEN:
         line += ["--ro-bind", str(here / name), f"/course/open/{name}"]
-    line += ["--ro-bind-try", str(assets.cache_folder()), "/course/cache", "--setenv", "LLMLIB_CACHE", "/course/cache"]
+    line += [
+        "--ro-bind-try",
+        str(assets.cache_folder()),
+        "/course/cache",
+        "--setenv",
+        "LLMLIB_CACHE",
+        "/course/cache",
+    ]
     for name, value in {
         "HOME": "/tmp",
         "USER": "learner",
@@ -75,7 +103,18 @@ def command():
         line += ["--setenv", name, "1"]
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "PYTHONDONTWRITEBYTECODE"):
         line += ["--setenv", name, "1"]
-    line += ["--proc", "/proc", "--dev", "/dev", "--dir", "/dev/shm", "--dir", "/tmp", "--chdir", "/tmp"]
+    line += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--dir",
+        "/dev/shm",
+        "--dir",
+        "/tmp",
+        "--chdir",
+        "/tmp",
+    ]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
@@ -98,7 +137,12 @@ class Sandbox:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         root = str(Path(llmlib.__file__).parents[1]) if unsafe else "/course"
         code = f"import sys; sys.path.insert(0, {root!r}); from llmlib.grading import zygote; zygote.main(sys.argv[1])"
-        setup = {"socket": theirs.fileno(), "preload": list(preload), "jail": not unsafe, "python": python_folders()}
+        setup = {
+            "socket": theirs.fileno(),
+            "preload": list(preload),
+            "jail": not unsafe,
+            "python": python_folders(),
+        }
         self.process = subprocess.Popen(
             [*line, sys.executable, "-I", "-c", code, json.dumps(setup)],
             pass_fds=[theirs.fileno()],
@@ -115,8 +159,12 @@ class Sandbox:
         except Broken as broken:
             self.close()
             errors.seek(0)
-            said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1] or str(broken)
-            raise Unavailable(f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces.") from None
+            said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1] or str(
+                broken
+            )
+            raise Unavailable(
+                f"The sandbox did not start ({said[:300]}): {INSTALL} and allow user namespaces."
+            ) from None
         finally:
             errors.close()
 

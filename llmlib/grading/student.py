@@ -93,14 +93,21 @@ SHELL = _Shell()
 def describe(error):
     """[class, nearest built-in class, text, place in the learner's code] of an exception, as plain strings."""
     kind = type(error)
-    builtin = next((base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base), "Exception")
+    builtin = next(
+        (base.__name__ for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base),
+        "Exception",
+    )
     try:
         text = str(error)[:TEXT]
     except BaseException:  # noqa: BLE001 - a __str__ of the learner's
         text = "(its text cannot be shown)"
     place = ""
     for frame in traceback.extract_tb(error.__traceback__, limit=200):
-        if frame.filename.startswith("<") and frame.filename.endswith(">") and not frame.filename.startswith("<frozen"):
+        if (
+            frame.filename.startswith("<")
+            and frame.filename.endswith(">")
+            and not frame.filename.startswith("<frozen")
+        ):
             place = f"{frame.filename[1:-1]}, line {frame.lineno}"
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename.strip('<>')}, line {error.lineno}"
@@ -128,11 +135,17 @@ def answer(channel, space):
                 graphs.append((inputs, outputs))
             else:  # the gradient of an earlier call: its number, and the gradients of that call's outputs
                 sources, results = graphs[rest[0]]
-                pairs = [(r, g.to(r.dtype)) for r, g in zip(results, rest[1], strict=True) if g is not None]
+                pairs = [
+                    (r, g.to(r.dtype))
+                    for r, g in zip(results, rest[1], strict=True)
+                    if g is not None
+                ]
                 found = [None] * len(sources)
                 if pairs:
                     results, gradients = zip(*pairs)
-                    found = torch.autograd.grad(results, sources, gradients, retain_graph=True, allow_unused=True)
+                    found = torch.autograd.grad(
+                        results, sources, gradients, retain_graph=True, allow_unused=True
+                    )
                 reply = ["value", 0, list(found)]
             channel.send(reply, grads=outputs)
         except Closed:

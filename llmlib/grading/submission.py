@@ -49,7 +49,9 @@ def data(path):
         raise Unreadable("it is not a file")
     with open(handle, "rb") as file:
         if status.st_size > MAX_FILE:
-            raise Unreadable(f"it is larger than {MAX_FILE >> 20} MB; clear its outputs and hand it in again")
+            raise Unreadable(
+                f"it is larger than {MAX_FILE >> 20} MB; clear its outputs and hand it in again"
+            )
         return file.read(MAX_FILE)
 
 
@@ -65,7 +67,11 @@ def read(path):
 def parse(tree):
     """The cells of a notebook given as plain values."""
     try:
-        found = tree["cells"] if "cells" in tree else [cell for sheet in tree["worksheets"] for cell in sheet["cells"]]
+        found = (
+            tree["cells"]
+            if "cells" in tree
+            else [cell for sheet in tree["worksheets"] for cell in sheet["cells"]]
+        )
         cells = [_cell(each) for each in found if isinstance(each, dict)]
     except (KeyError, TypeError, AttributeError):
         raise Unreadable("it holds no cells: it is not a Jupyter notebook") from None
@@ -91,16 +97,26 @@ def plan(notebook, handed_in):
     is unchanged is left out, unless the learner's code uses a name that only that cell defines.
     """
     trusted = [each for each in notebook.cells if each.cell_type == "code"]
-    place = {course.grade_id(each): number for number, each in enumerate(trusted) if course.grade_id(each)}
+    place = {
+        course.grade_id(each): number
+        for number, each in enumerate(trusted)
+        if course.grade_id(each)
+    }
     kinds = {course.grade_id(each): course.kind(each) for each in trusted}
     stubs = {each.name: each.stub.strip() for each in notebook.exercises}
-    demos = {each.source.strip(): number for number, each in enumerate(trusted) if course.kind(each) == "demo"}
+    demos = {
+        each.source.strip(): number
+        for number, each in enumerate(trusted)
+        if course.kind(each) == "demo"
+    }
     own, notes, here, seen = [], [], -1, set()
     for count, cell in enumerate(handed_in, 1):
         name, text = cell.grade_id, cell.source.strip()
         if name in place:
             here = place[name]
-            if kinds[name] == "solution" and not (name in seen and text == stubs.get(name)):  # a copy of the bare stub
+            if kinds[name] == "solution" and not (
+                name in seen and text == stubs.get(name)
+            ):  # a copy of the bare stub
                 seen.add(name)
                 own.append((here, count, name, cell.source))
             elif kinds[name] == "given" and text != trusted[here].source.strip():
@@ -111,7 +127,11 @@ def plan(notebook, handed_in):
             else:
                 own.append((here, count, f"cell {count}", cell.source))
     rows = [(*each, True) for each in own]
-    rows += [(place[name], 0, name, trusted[place[name]].source, False) for name in place if kinds[name] == "given"]
+    rows += [
+        (place[name], 0, name, trusted[place[name]].source, False)
+        for name in place
+        if kinds[name] == "given"
+    ]
     rows += _wanted_demos(rows, trusted)
     rows.sort(key=lambda row: row[:2])
     return Job(tuple(row[2:4] for row in rows), tuple(row[4] for row in rows), tuple(notes))
@@ -124,7 +144,10 @@ def _wanted_demos(rows, trusted):
         found = _names(source)
         read |= found[0] if mine else set()
         bound |= found[1]
-    wanted, left = [], [(n, each.source) for n, each in enumerate(trusted) if course.kind(each) == "demo"]
+    wanted, left = (
+        [],
+        [(n, each.source) for n, each in enumerate(trusted) if course.kind(each) == "demo"],
+    )
     for number, source in reversed(left):
         reads, binds = _names(source)
         if (read - bound) & binds:
@@ -139,12 +162,27 @@ def _names(source):
         table = symtable.symtable(source, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(), set()
-    reads, todo = set(), [each for each in table.get_children() if not each.get_name().endswith(("comp", "genexpr"))]
+    reads, todo = (
+        set(),
+        [
+            each
+            for each in table.get_children()
+            if not each.get_name().endswith(("comp", "genexpr"))
+        ],
+    )
     while todo:
         scope = todo.pop()
-        reads |= {each.get_name() for each in scope.get_symbols() if each.is_global() and each.is_referenced()}
+        reads |= {
+            each.get_name()
+            for each in scope.get_symbols()
+            if each.is_global() and each.is_referenced()
+        }
         todo += scope.get_children()
-    bound = (each for each in table.get_symbols() if each.is_assigned() or each.is_imported() or each.is_namespace())
+    bound = (
+        each
+        for each in table.get_symbols()
+        if each.is_assigned() or each.is_imported() or each.is_namespace()
+    )
     return reads, {each.get_name() for each in bound}
 
 
@@ -168,9 +206,16 @@ def forbidden_names(exercise, job):
         for each in ast.walk(tree) if tree else ():
             if isinstance(each, ast.Import):
                 for alias in each.names:
-                    aliases[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else alias.name.split(".")[0]
+                    aliases[alias.asname or alias.name.split(".")[0]] = (
+                        alias.name if alias.asname else alias.name.split(".")[0]
+                    )
             elif isinstance(each, ast.ImportFrom) and each.module:
-                aliases.update({alias.asname or alias.name: f"{each.module}.{alias.name}" for alias in each.names})
+                aliases.update(
+                    {
+                        alias.asname or alias.name: f"{each.module}.{alias.name}"
+                        for alias in each.names
+                    }
+                )
             elif mine and isinstance(each, (ast.FunctionDef, ast.ClassDef)):
                 bodies[each.name] = each
             elif mine and isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
@@ -185,7 +230,10 @@ def forbidden_names(exercise, job):
             dotted = _dotted(each)
             if dotted:
                 first, _, rest = dotted.partition(".")
-                used.add(aliases.get(first, first if first not in bodies else "") + ("." + rest if rest else ""))
+                used.add(
+                    aliases.get(first, first if first not in bodies else "")
+                    + ("." + rest if rest else "")
+                )
                 todo.append(first)
     return [name for name in exercise.off if name in used]
 

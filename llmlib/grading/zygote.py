@@ -72,9 +72,15 @@ def load(modules):
     off.operators()
 
     torch.set_num_threads(1)
-    names = [f"llmlib.{each.name}" for each in pkgutil.iter_modules(llmlib.__path__) if each.name not in LAZY]
+    names = [
+        f"llmlib.{each.name}"
+        for each in pkgutil.iter_modules(llmlib.__path__)
+        if each.name not in LAZY
+    ]
     for name in [*names, "llmlib.course.check", *modules]:
-        with contextlib.suppress(Exception):  # a module that is not there fails in the learner's cell, with its message
+        with contextlib.suppress(
+            Exception
+        ):  # a module that is not there fails in the learner's cell, with its message
             importlib.import_module(name)
     if "llmlib.pretrained" in modules:
         from llmlib import pretrained
@@ -95,7 +101,9 @@ def fork(control, handle, setup):
         try:
             control.close()
             os.close(read)
-            with open("/proc/self/oom_score_adj", "w") as file:  # when memory runs out, this one goes first
+            with open(
+                "/proc/self/oom_score_adj", "w"
+            ) as file:  # when memory runs out, this one goes first
                 file.write("1000")
             if jail:
                 _enter(setup["python"])
@@ -171,12 +179,18 @@ def _limit():
 def _enter(python):
     uid, gid = os.getuid(), os.getgid()
     _call("unshare", NEW_USER | NEW_NS | NEW_PID | NEW_IPC)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     with open("/proc/sys/user/max_user_namespaces", "w") as file:
         file.write("0")
-    _mount("tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k")  # no reading of answers; what is imported stays imported
+    _mount(
+        "tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k"
+    )  # no reading of answers; what is imported stays imported
     for name in os.listdir("/course/open"):
         os.mkdir(f"/course/llmlib/{name}")
         _mount(f"/course/open/{name}", f"/course/llmlib/{name}", "", BIND)
@@ -184,7 +198,12 @@ def _enter(python):
     kept = {each: os.open(each, os.O_PATH) for each in python if each.startswith(SCRATCH)}
     for folder in SCRATCH:
         _mount("tmpfs", folder, "tmpfs", NO_SUID | NO_DEV, "size=256m,nr_inodes=4096,mode=0700")
-    for folder, handle in kept.items():  # a Python that lives in /tmp stays visible: torch imports parts of itself late
+    for (
+        folder,
+        handle,
+    ) in (
+        kept.items()
+    ):  # a Python that lives in /tmp stays visible: torch imports parts of itself late
         os.makedirs(folder, exist_ok=True)
         _mount(f"/proc/self/fd/{handle}", folder, "", BIND | WITH_ALL_BELOW)
         os.close(handle)
@@ -200,7 +219,14 @@ def _drop_capabilities():
 
 
 def _mount(source, target, kind, flags, data=""):
-    _call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _call(
+        "mount",
+        source.encode(),
+        target.encode(),
+        kind.encode(),
+        ctypes.c_ulong(flags),
+        data.encode(),
+    )
 
 
 def _call(name, *arguments):

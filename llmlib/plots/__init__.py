@@ -3,23 +3,46 @@
 Colours are those of Okabe & Ito (2008), told apart by colour-blind readers; markers, line styles and hatches repeat the
 difference without colour.
 """
+
 import io
 
 import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F"
+BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#7F7F7F",
+)
 COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
-SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"         # both keep their order in greyscale or for colour-blind readers
+SEQUENTIAL, DIVERGING = (
+    "viridis",
+    "RdBu_r",
+)  # both keep their order in greyscale or for colour-blind readers
 
 STYLE = {
-    "figure.figsize": (8.0, 3.6), "figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True,
-    "font.size": 11, "axes.titlesize": 12, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "grid.alpha": 0.3, "legend.frameon": False, "lines.linewidth": 2, "lines.markersize": 6,
+    "figure.figsize": (8.0, 3.6),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
 }
 
 
@@ -27,7 +50,7 @@ def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
     """A figure and its axes in the course's style."""
     with plt.rc_context(STYLE):
         made = plt.subplots(rows, columns, figsize=(width, height), **options)
-    plt.close(made[0])                              # shown by `show` alone, never a second time by the notebook
+    plt.close(made[0])  # shown by `show` alone, never a second time by the notebook
     return made
 
 
@@ -42,4 +65,8 @@ def show(fig: Figure, alt: str, widget=None):
     with plt.rc_context(STYLE):
         fig.savefig(picture, format="png", metadata={"Software": None})
     live = widget._repr_mimebundle_() if widget else {}
-    display({**live, "image/png": picture.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    display(
+        {**live, "image/png": picture.getvalue(), "text/plain": alt},
+        metadata={"image/png": {"alt": alt}},
+        raw=True,
+    )

@@ -1,4 +1,5 @@
 """The pictures of notebook 5: logits and probabilities, loss on a text, the logit lens, calibration."""
+
 import numpy as np
 
 from llmlib.plots import BLUE, COLOURS, GREY, HATCHES, LINES, MARKERS, ORANGE, RED, figure
@@ -10,7 +11,15 @@ def grouped_bars(labels, series, ylabel, title):
     width = 0.8 / len(series)
     for i, (name, values) in enumerate(series.items()):
         at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
-        ax.bar(at, values, width * 0.92, color=COLOURS[i], hatch=HATCHES[i], edgecolor="white", label=name)
+        ax.bar(
+            at,
+            values,
+            width * 0.92,
+            color=COLOURS[i],
+            hatch=HATCHES[i],
+            edgecolor="white",
+            label=name,
+        )
     ax.set_xticks(range(len(labels)), labels)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.grid(axis="x", visible=False)
@@ -37,28 +46,49 @@ def loss_on_text(pieces, losses, title, width=78):
     for row, line in enumerate(lines):
         for piece, loss, start in line:
             shade = 0.0 if loss is None else min(loss / 10, 1.0)
-            ax.add_patch(_box(start, row, len(piece), 1 - 0.75 * shade if loss is not None else 1.0))
+            ax.add_patch(
+                _box(start, row, len(piece), 1 - 0.75 * shade if loss is not None else 1.0)
+            )
             for i, character in enumerate(piece):
-                ax.text(start + i + 0.5, row + 0.5, character, family="monospace", fontsize=8.5, ha="center", va="center",
-                        color="white" if shade > 0.6 else "black")
-    bar = fig.colorbar(_scale(), ax=ax, orientation="horizontal", fraction=0.04, pad=0.02, aspect=50)
+                ax.text(
+                    start + i + 0.5,
+                    row + 0.5,
+                    character,
+                    family="monospace",
+                    fontsize=8.5,
+                    ha="center",
+                    va="center",
+                    color="white" if shade > 0.6 else "black",
+                )
+    bar = fig.colorbar(
+        _scale(), ax=ax, orientation="horizontal", fraction=0.04, pad=0.02, aspect=50
+    )
     bar.set_label("loss in nats (10 and more are drawn alike)", fontsize=9)
     return fig
 
 
 def _box(start, row, length, lightness):
     from matplotlib.patches import Rectangle
-    return Rectangle((start + 0.04, row + 0.08), length - 0.08, 0.84, color=_map()(1 - (lightness - 0.25) / 0.75), linewidth=0)
+
+    return Rectangle(
+        (start + 0.04, row + 0.08),
+        length - 0.08,
+        0.84,
+        color=_map()(1 - (lightness - 0.25) / 0.75),
+        linewidth=0,
+    )
 
 
 def _map():
     from matplotlib.colors import LinearSegmentedColormap
+
     return LinearSegmentedColormap.from_list("loss", ["#FFFFFF", "#9ecae1", "#08306b"])
 
 
 def _scale():
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
+
     return ScalarMappable(Normalize(0, 10), _map())
 
 
@@ -66,7 +96,15 @@ def by_layer(series, ylabel, title):
     """Lines over the layers: `series` is {name: one value per layer}, drawn with markers and line styles of their own."""
     fig, ax = figure(height=3.4)
     for i, (name, values) in enumerate(series.items()):
-        ax.plot(range(len(values)), values, LINES[i], color=COLOURS[i], marker=MARKERS[i], markersize=4, label=name)
+        ax.plot(
+            range(len(values)),
+            values,
+            LINES[i],
+            color=COLOURS[i],
+            marker=MARKERS[i],
+            markersize=4,
+            label=name,
+        )
     ax.set(xlabel="layers done (0 = embedding only)", ylabel=ylabel, title=title)
     ax.legend()
     return fig
@@ -83,10 +121,30 @@ def calibration(confidence, right, n_bins=10):
             continue
         share = right[here].mean()
         error = 2 * np.sqrt(share * (1 - share) / here.sum())
-        ax.errorbar(confidence[here].mean(), share, error, color=BLUE, marker="o", capsize=3, label="this model" if b == 0 else None)
-        ax.annotate(f"{here.sum()}", (confidence[here].mean(), share), xytext=(7, -11), textcoords="offset points", fontsize=9, color=RED)
-    ax.set(xlabel="probability of the likeliest token", ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02),
-           title="Calibration, in ten bins (number of tokens beside each)")
+        ax.errorbar(
+            confidence[here].mean(),
+            share,
+            error,
+            color=BLUE,
+            marker="o",
+            capsize=3,
+            label="this model" if b == 0 else None,
+        )
+        ax.annotate(
+            f"{here.sum()}",
+            (confidence[here].mean(), share),
+            xytext=(7, -11),
+            textcoords="offset points",
+            fontsize=9,
+            color=RED,
+        )
+    ax.set(
+        xlabel="probability of the likeliest token",
+        ylabel="share of times it was right",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        title="Calibration, in ten bins (number of tokens beside each)",
+    )
     ax.legend(loc="upper left")
     return fig
 

@@ -12,7 +12,11 @@ from llmlib.plots.attention import labels
 def _likeliest(tokenizer, logits, n):
     """The n likeliest next tokens: (probabilities, tick labels, ids)."""
     best = softmax(logits).topk(n)
-    return best.values.tolist(), labels([tokenizer.decode([i]) for i in best.indices.tolist()]), best.indices
+    return (
+        best.values.tolist(),
+        labels([tokenizer.decode([i]) for i in best.indices.tolist()]),
+        best.indices,
+    )
 
 
 def next_tokens(tokenizer, next_logits, n=8):
@@ -22,7 +26,9 @@ def next_tokens(tokenizer, next_logits, n=8):
         shares, names, _ = _likeliest(tokenizer, logits, n)
         bars = ax.barh(range(n), shares, color=BLUE, edgecolor="black", linewidth=0.6)
         ax.bar_label(bars, fmt="%.3f", fontsize=9, padding=2)
-        ax.set(yticks=range(n), yticklabels=names, xlabel="probability", title=f"{text} …", xlim=(0, 1))
+        ax.set(
+            yticks=range(n), yticklabels=names, xlabel="probability", title=f"{text} …", xlim=(0, 1)
+        )
         ax.invert_yaxis()
         ax.grid(axis="y", visible=False)
         ax.set_axisbelow(True)
@@ -87,10 +93,17 @@ def nucleus(next_logits, sizes, p):
     fig, ax = figure(height=3.6)
     for i, (text, logits) in enumerate(next_logits.items()):
         mass = softmax(logits).sort(descending=True).values.cumsum(0)
-        ax.plot(range(1, len(mass) + 1), mass, color=COLOURS[i], linestyle=LINES[i], label=f"{text} …")
-        ax.plot(sizes[text], mass[sizes[text] - 1], marker=MARKERS[i], color=COLOURS[i], markersize=9)
+        ax.plot(
+            range(1, len(mass) + 1), mass, color=COLOURS[i], linestyle=LINES[i], label=f"{text} …"
+        )
+        ax.plot(
+            sizes[text], mass[sizes[text] - 1], marker=MARKERS[i], color=COLOURS[i], markersize=9
+        )
         ax.annotate(
-            f"{sizes[text]:,} tokens", (sizes[text], mass[sizes[text] - 1]), (7, -14), textcoords="offset points"
+            f"{sizes[text]:,} tokens",
+            (sizes[text], mass[sizes[text] - 1]),
+            (7, -14),
+            textcoords="offset points",
         )
     ax.axhline(p, color="black", linewidth=1, linestyle=":")
     ax.text(1.02, p + 0.015, f"p = {p}", fontsize=9)
@@ -112,7 +125,15 @@ def survivors(tokenizer, logits, filtered, n=12):
     for i, (ax, (name, left)) in enumerate(zip(axes, filtered.items())):
         after = softmax(left)[ids].tolist()
         places = torch.arange(n)
-        ax.barh(places - 0.2, shares, 0.38, color="#BBBBBB", edgecolor="black", linewidth=0.5, label="the model")
+        ax.barh(
+            places - 0.2,
+            shares,
+            0.38,
+            color="#BBBBBB",
+            edgecolor="black",
+            linewidth=0.5,
+            label="the model",
+        )
         ax.barh(
             places + 0.2,
             after,
@@ -144,7 +165,12 @@ def likelihoods(texts):
     fig, axes = figure(len(texts), 1, height=1.2 + 1.25 * len(texts), sharex=True, sharey=True)
     for i, (ax, (name, log_p)) in enumerate(zip(axes, texts.items())):
         ax.bar(
-            range(1, len(log_p) + 1), log_p.exp(), color=COLOURS[i], hatch=HATCHES[i], edgecolor="black", linewidth=0.5
+            range(1, len(log_p) + 1),
+            log_p.exp(),
+            color=COLOURS[i],
+            hatch=HATCHES[i],
+            edgecolor="black",
+            linewidth=0.5,
         )
         ax.set_title(f"{name}: {log_p.mean():.2f} nats a token on average", loc="left", fontsize=10)
         ax.set(ylim=(0, 1), yticks=(0, 0.5, 1))
@@ -161,7 +187,9 @@ def quality_diversity(curves):
     fig, ax = figure(height=4.0)
     for i, (name, points) in enumerate(curves.items()):
         _, quality, diversity = zip(*points)
-        ax.plot(diversity, quality, color=COLOURS[i], linestyle=LINES[i], marker=MARKERS[i], label=name)
+        ax.plot(
+            diversity, quality, color=COLOURS[i], linestyle=LINES[i], marker=MARKERS[i], label=name
+        )
         for t, log_p, share in points:
             ax.annotate(
                 f"T = {t}",
@@ -188,7 +216,9 @@ def shares(names, values, chance, xlabel, title):
     bars = ax.barh(range(len(names)), values, color=GREEN, edgecolor="black", linewidth=0.6)
     ax.bar_label(bars, labels=[f"{value:.0%}" for value in values], fontsize=9, padding=3)
     if chance is not None:
-        ax.axvline(chance, color="black", linestyle="--", linewidth=1.2, label=f"guessing: {chance:.0%}")
+        ax.axvline(
+            chance, color="black", linestyle="--", linewidth=1.2, label=f"guessing: {chance:.0%}"
+        )
         ax.legend(loc="lower right")
     ax.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 1), xlabel=xlabel, title=title)
     ax.invert_yaxis()
@@ -200,9 +230,22 @@ def shares(names, values, chance, xlabel, title):
 def years(probabilities, released):
     """Probability of each year: {year: probability}, with the year of the model's release marked."""
     fig, ax = figure(height=3.2)
-    ax.bar(list(probabilities), list(probabilities.values()), color=BLUE, edgecolor="black", linewidth=0.5)
+    ax.bar(
+        list(probabilities),
+        list(probabilities.values()),
+        color=BLUE,
+        edgecolor="black",
+        linewidth=0.5,
+    )
     ax.axvline(released + 0.5, color="black", linestyle="--", linewidth=1.2)
-    ax.text(released + 0.8, 0.95, "after the model's release", transform=ax.get_xaxis_transform(), va="top", fontsize=9)
+    ax.text(
+        released + 0.8,
+        0.95,
+        "after the model's release",
+        transform=ax.get_xaxis_transform(),
+        va="top",
+        fontsize=9,
+    )
     ax.set(
         xlabel="year",
         ylabel="probability",

@@ -1,4 +1,5 @@
 """Pictures of notebook 7's second half: a loss curve that grows while a model trains, scaling laws, emergence."""
+
 import io
 
 import numpy as np
@@ -12,7 +13,9 @@ def loss_curve(steps, losses, held_out, floor, total):
     fig, axis = figure(height=3.6, width=7)
     axis.plot(steps, losses, color=BLUE, linewidth=1, label="training")
     if held_out:
-        axis.plot(*zip(*held_out), "o--", color=ORANGE, markeredgecolor="black", label="held-out stories")
+        axis.plot(
+            *zip(*held_out), "o--", color=ORANGE, markeredgecolor="black", label="held-out stories"
+        )
     axis.axhline(floor, color="black", linestyle=":")
     axis.text(total, floor, "floor: the source's own entropy", va="bottom", ha="right")
     axis.set(xlabel="step", ylabel="loss (nats a byte)", xlim=(0, total), ylim=(0, None))
@@ -32,7 +35,11 @@ def scaling_law(runs, fits, floor=None, label="one run", held_back=()):
         axis.plot(x, law(x), linestyle=style, color=colour, label=name)
     if floor is not None:
         axis.axhline(floor, color="black", linestyle=":", label="known floor")
-    axis.set(xscale="log", xlabel="parameters without embeddings, N", ylabel="held-out loss (nats a byte)")
+    axis.set(
+        xscale="log",
+        xlabel="parameters without embeddings, N",
+        ylabel="held-out loss (nats a byte)",
+    )
     axis.legend(fontsize=9)
     return fig
 
@@ -42,10 +49,27 @@ def emergence(accuracy, lengths):
     fig, axes = figure(1, 2, height=3.4)
     sizes = np.arange(len(accuracy))
     axes[0].plot(sizes, accuracy, "o-", color=BLUE)
-    axes[0].set(xlabel="model, small to large", ylabel="chance that one token is right", ylim=(0, 1), title="a smooth metric")
+    axes[0].set(
+        xlabel="model, small to large",
+        ylabel="chance that one token is right",
+        ylim=(0, 1),
+        title="a smooth metric",
+    )
     for k, colour, marker, style in zip(lengths, COLOURS, MARKERS, LINES):
-        axes[1].plot(sizes, np.asarray(accuracy) ** k, marker=marker, linestyle=style, color=colour, label=f"{k} tokens")
-    axes[1].set(xlabel="model, small to large", ylabel="chance that all are right", ylim=(0, 1), title="an all-or-nothing metric")
+        axes[1].plot(
+            sizes,
+            np.asarray(accuracy) ** k,
+            marker=marker,
+            linestyle=style,
+            color=colour,
+            label=f"{k} tokens",
+        )
+    axes[1].set(
+        xlabel="model, small to large",
+        ylabel="chance that all are right",
+        ylim=(0, 1),
+        title="an all-or-nothing metric",
+    )
     axes[1].legend()
     return fig
 
@@ -57,6 +81,10 @@ def growing(alt):
     def draw(fig):
         picture = io.BytesIO()
         fig.savefig(picture, format="png", metadata={"Software": None})
-        handle.update({"image/png": picture.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+        handle.update(
+            {"image/png": picture.getvalue(), "text/plain": alt},
+            metadata={"image/png": {"alt": alt}},
+            raw=True,
+        )
 
     return draw
