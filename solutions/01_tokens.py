@@ -99,7 +99,8 @@ for ability, prompt in prompts.items():
 # %%
 for text in ["a", "é", "語", "🙂", "Hi é"]:
     print(
-        f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: {list(text.encode('utf-8'))}"
+        f"{text!r:<8} {len(text)} characters, {len(text.encode('utf-8'))} bytes: "
+        f"{list(text.encode('utf-8'))}"
     )
 
 # %% [markdown]
@@ -140,7 +141,8 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 
 # %% solution count_pairs off=["llmlib.tokens.count_pairs"]
 def count_pairs(ids):
-    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first appearance."""
+    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order
+    of first appearance."""
     ### BEGIN SOLUTION
     return list(Counter(zip(ids, ids[1:])).items())
     ### END SOLUTION
@@ -248,7 +250,8 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 
 # %% solution merge off=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
-    """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1], (1, 1), 9) is [9, 1]."""
+    """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1],
+    (1, 1), 9) is [9, 1]."""
     ### BEGIN SOLUTION
     merged, i = [], 0
     while i < len(ids):
@@ -270,7 +273,8 @@ from llmlib.course import check
 _got = merge([1, 2, 3], (1, 2), 9)
 check.that(
     _got != [1, 2, 3],
-    "nothing was merged: compare (ids[i], ids[i + 1]) with the pair; a list never equals a tuple",
+    "nothing was merged: compare (ids[i], ids[i + 1]) with the pair; a list never "
+    "equals a tuple",
 )
 check.that(
     _got != [9, 2, 3],
@@ -278,13 +282,15 @@ check.that(
 )
 check.that(
     _got != [9],
-    "the last id is lost: when no pair is left, the ids that remain are kept as they are",
+    "the last id is lost: when no pair is left, the ids that remain are kept as they "
+    "are",
 )
 check.equal(_got, [9, 3], "(1, 2) becomes the one id 9, and 3 stays")
 check.equal(
     merge([1, 1, 1], (1, 1), 9),
     [9, 1],
-    "merge from left to right: in [1, 1, 1] the first two 1s are the pair, the third is left over",
+    "merge from left to right: in [1, 1, 1] the first two 1s are the pair, the third "
+    "is left over",
 )
 check.equal(
     merge([1, 2, 5, 1, 2], (1, 2), 9),
@@ -327,7 +333,8 @@ for _ in range(40):
     check.equal(
         _back,
         _ids,
-        "taking the merge back gives the ids as they were: nothing is lost, doubled or moved",
+        "taking the merge back gives the ids as they were: nothing is lost, doubled or "
+        "moved",
     )
     check.that(
         _pair not in list(zip(_got, _got[1:])),
@@ -371,7 +378,8 @@ print(split("Hello, world! It's 2 dogs' 10 bones."))
 
 # %% given commonest
 def commonest(counts):
-    """The pair with the highest count among ((a, b), n), .... On a tie the older token wins, as in the `tokenizers` package.
+    """The pair with the highest count among ((a, b), n), .... On a tie the older token
+    wins, as in the `tokenizers` package.
 
     Bytes are oldest, in the order of GPT-2's printable alphabet (letters and signs first, the space later), then merges.
     """
@@ -418,7 +426,8 @@ def commonest(counts):
 
 # %% solution train_bpe off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
 def train_bpe(text, vocab_size):
-    """Merges learned from `text`: a list of id pairs, the i-th of which makes the token 256 + i; fewer if pairs run out."""
+    """Merges learned from `text`: a list of id pairs, the i-th of which makes the token
+    256 + i; fewer if pairs run out."""
     ### BEGIN SOLUTION
     words = Counter(split(text))  # how often each piece occurs
     ids = {word: list(word.encode("utf-8")) for word in words}
@@ -472,7 +481,8 @@ check.equal(
 check.equal(
     train_bpe("aaabdaaabac", 259),
     [(97, 97), (97, 98), (256, 257)],
-    "count anew after each merge, and number new tokens from 256 on: the third merge joins 256 and 257",
+    "count anew after each merge, and number new tokens from 256 on: the third merge "
+    "joins 256 and 257",
 )
 check.equal(
     train_bpe("ab ac ad zz zz zz zz", 257),
@@ -505,7 +515,8 @@ for _ in range(3):
         check.equal(
             _counts.get(tuple(_pair), 0),
             max(_counts.values()),
-            "each merge takes a pair that is commonest at that moment, counted in all pieces",
+            "each merge takes a pair that is commonest at that moment, counted in all "
+            "pieces",
         )
         for _word in _words:
             _at = 0
@@ -516,7 +527,8 @@ for _ in range(3):
     check.equal(
         _merges,
         reference_bpe.train(_text, 300)[0],
-        "the same merges as the `tokenizers` package learns, ties decided by `commonest`",
+        "the same merges as the `tokenizers` package learns, ties decided by "
+        "`commonest`",
     )
 ### END HIDDEN TESTS
 
@@ -585,13 +597,15 @@ for size in sizes:
         )
 show(
     vocabulary_against_length(sizes, curves),
-    alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five lines start at 1,000. English falls below 500 "
-    "with the first 256 merges and then ever more slowly; German and Python lie above it; Russian and Chinese stay at 1,000 "
-    "until beyond 8,000 tokens.",
+    alt="Tokens per 1,000 bytes against vocabulary size, from 256 to 50,256. All five "
+    "lines start at 1,000. English falls below 500 with the first 256 merges and then "
+    "ever more slowly; German and Python lie above it; Russian and Chinese stay at "
+    "1,000 until beyond 8,000 tokens.",
 )
 for label in texts:
     print(
-        f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per 1,000 bytes"
+        f"{label:<8} {curves[label][0]:6.0f} -> {curves[label][-1]:4.0f} tokens per "
+        "1,000 bytes"
     )
 
 # %% [markdown]
@@ -603,7 +617,8 @@ for label in texts:
 config = model.config
 share = config.vocab_size * config.d_model / 134_515_008
 print(
-    f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = {config.vocab_size * config.d_model:,}, {share:.0%} of the whole model"
+    f"SmolLM2: {config.vocab_size:,} tokens x {config.d_model} numbers = "
+    f"{config.vocab_size * config.d_model:,}, {share:.0%} of the whole model"
 )
 
 # %% [markdown]
@@ -645,7 +660,8 @@ print(
 
 # %% solution encode off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode(text, merges):
-    """Ids of `text`: its bytes, merged piece by piece in the order in which the merges were learned."""
+    """Ids of `text`: its bytes, merged piece by piece in the order in which the merges
+    were learned."""
     ### BEGIN SOLUTION
     rank = {tuple(pair): i for i, pair in enumerate(merges)}
     encoded = []
@@ -687,7 +703,8 @@ check.equal(
 check.equal(
     encode("abc", [(98, 99), (97, 98), (257, 99)]),
     [97, 256],
-    "merge the pair that was learned first, (b, c), not the leftmost pair, nor the longest token that fits",
+    "merge the pair that was learned first, (b, c), not the leftmost pair, nor the "
+    "longest token that fits",
 )
 check.equal(
     encode("aaa", [(97, 97)]),
@@ -717,7 +734,8 @@ for _ in range(3):
     check.equal(
         encode(_text, _merges),
         _reference(_text),
-        "the same ids as the `tokenizers` package: by age of the merges, piece by piece",
+        "the same ids as the `tokenizers` package: by age of the merges, piece by "
+        "piece",
     )
 ### END HIDDEN TESTS
 
@@ -762,7 +780,8 @@ coloured_tokens(
 
 # %% given vocabulary
 def vocabulary(merges):
-    """The bytes of every token, a list of 256 + len(merges) bytes objects: vocabulary(merges)[i] are the bytes of id i."""
+    """The bytes of every token, a list of 256 + len(merges) bytes objects:
+    vocabulary(merges)[i] are the bytes of id i."""
     table = [bytes([b]) for b in range(256)]
     for left, right in merges:
         table.append(table[left] + table[right])
@@ -819,7 +838,8 @@ check.equal(
 check.equal(
     decode([195, 169], []),
     "é",
-    "join the bytes of all tokens first, then decode: a byte alone is not always a character",
+    "join the bytes of all tokens first, then decode: a byte alone is not always a "
+    "character",
 )
 check.equal(
     decode([65, 0xF0, 0x9F], []),
@@ -920,7 +940,8 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 
 # %% solution stream_decode off=["llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
-    """The text that each id completes: a list of strings, one per id, empty while a character is unfinished."""
+    """The text that each id completes: a list of strings, one per id, empty while a
+    character is unfinished."""
     ### BEGIN SOLUTION
     table = vocabulary(merges)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -941,7 +962,8 @@ check.equal(
 _got = stream_decode([195, 169], [])
 check.that(
     "\ufffd" not in "".join(_got),
-    "half a character was shown as \\ufffd: keep unfinished bytes until the rest has come",
+    "half a character was shown as \\ufffd: keep unfinished bytes until the rest has "
+    "come",
 )
 check.equal(
     _got,
@@ -956,12 +978,14 @@ check.equal(
 check.equal(
     stream_decode([256, 169], [(97, 195)]),
     ["a", "é"],
-    "show what is whole at once: the token 256 is an a and the first byte of é, so show the a",
+    "show what is whole at once: the token 256 is an a and the first byte of é, so "
+    "show the a",
 )
 check.equal(
     "".join(stream_decode([0xFF, 65, 66], [])),
     "\ufffdAB",
-    "the byte 255 can never become a character: it turns into \\ufffd, and the text goes on",
+    "the byte 255 can never become a character: it turns into \\ufffd, and the text "
+    "goes on",
 )
 check.equal(
     stream_decode([65, 0xF0, 0x9F], []),
@@ -1013,7 +1037,8 @@ for _ in range(20):
         check.equal(
             "".join(_got[:_n]),
             _whole,
-            "after each id, all characters that are whole by then have been shown, and no part of another",
+            "after each id, all characters that are whole by then have been shown, and "
+            "no part of another",
         )
 ### END HIDDEN TESTS
 
@@ -1047,8 +1072,9 @@ for label, text in samples.items():
 
 # %%
 samples["French"] = (
-    "Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont doués de raison et de conscience et "
-    "doivent agir les uns envers les autres dans un esprit de fraternité."
+    "Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont "
+    "doués de raison et de conscience et doivent agir les uns envers les autres dans "
+    "un esprit de fraternité."
 )
 samples["Arabic"] = (
     "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلًا وضميرًا "
@@ -1081,8 +1107,10 @@ rows = [
 ]
 show(
     bytes_per_token(rows),
-    alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's tokenizers. English prose leads with 4.4 in both, "
-    "then French with 3.1; Chinese and emoji have about 1.5. SmolLM2 is ahead on Python, Russian and Hindi, and has one byte per digit.",
+    alt="Bars of bytes per token for ten kinds of text, with GPT-2's and SmolLM2's "
+    "tokenizers. English prose leads with 4.4 in both, then French with 3.1; Chinese "
+    "and emoji have about 1.5. SmolLM2 is ahead on Python, Russian and Hindi, and has "
+    "one byte per digit.",
 )
 
 # %% [markdown]
@@ -1131,7 +1159,8 @@ for letter, word in [
         )
     )[0, -1]
     print(
-        f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}"
+        f"{letter} in {word:<11} the model says {logits[digits].argmax().item()}, "
+        f"counting says {word.count(letter)}"
     )
 
 # %% [markdown]
@@ -1148,7 +1177,8 @@ for letter, word in [
 
 # %% given my_tokenizer
 class MyTokenizer:
-    """Your encode, decode and stream_decode, in the ids of another byte-level tokenizer."""
+    """Your encode, decode and stream_decode, in the ids of another byte-level
+    tokenizer."""
 
     def __init__(self, other):
         self.merges, self.own_ids = canonical(other)  # plain id -> the other's id
@@ -1185,7 +1215,8 @@ for label, text in {
     same_smollm2 = mine_smollm2.encode(text) == reference.encode(text).ids
     back = mine_gpt2.decode(mine_gpt2.encode(text)) == text
     print(
-        f"{label:<8} {len(text):5d} characters: GPT-2's ids {same_gpt2}, SmolLM2's ids {same_smollm2}, and back {back}"
+        f"{label:<8} {len(text):5d} characters: GPT-2's ids {same_gpt2}, SmolLM2's ids "
+        f"{same_smollm2}, and back {back}"
     )
 
 # %% [markdown]

@@ -115,7 +115,8 @@ print(
 
 # %% solution embed off=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embed(ids, table):
-    """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] -> [..., d_model]."""
+    """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] ->
+    [..., d_model]."""
     ### BEGIN SOLUTION
     return table[ids]
     ### END SOLUTION
@@ -145,7 +146,8 @@ check.that(
 check.equal(
     [int(row.argmax()) for row in _got],
     [2, 0, 2],
-    "the ids [2, 0, 2] give rows 2, 0, 2: in the order of the text, a repeated token as often as it stands there",
+    "the ids [2, 0, 2] give rows 2, 0, 2: in the order of the text, a repeated token "
+    "as often as it stands there",
 )
 _table = torch.tensor(
     [[0.5, 1.5, 2.5], [10.5, 11.5, 12.5], [20.5, 21.5, 22.5], [30.5, 31.5, 32.5]]
@@ -158,7 +160,8 @@ check.close(
 check.close(
     embed(torch.tensor([[1, 0, 1], [2, 2, 3]]), _table),
     torch.stack([_table[[1, 0, 1]], _table[[2, 2, 3]]]),
-    "ids of shape [2, 3] give vectors of shape [2, 3, d_model]: keep the shape of ids and add d_model behind it",
+    "ids of shape [2, 3] give vectors of shape [2, 3, d_model]: keep the shape of ids "
+    "and add d_model behind it",
 )
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(21)
@@ -168,7 +171,8 @@ for _shape in [(1,), (11,), (3, 7), (2, 3, 4)]:
     check.close(
         embed(_ids, _table),
         torch.nn.functional.embedding(_ids, _table),
-        f"ids of shape {list(_shape)} on a random table: keep the shape of ids and pick the row of each id",
+        f"ids of shape {list(_shape)} on a random table: keep the shape of ids and "
+        "pick the row of each id",
     )
 ### END HIDDEN TESTS
 
@@ -192,8 +196,8 @@ small_table, small_ids = torch.randn(6, 3, generator=generator), torch.tensor([4
 one_hot = torch.nn.functional.one_hot(small_ids, num_classes=6).float()
 plots.show(
     pictures.look_up(one_hot, small_table),
-    alt="Three one-hot rows, for tokens 4, 1 and 4 of a vocabulary of 6, times a table of 6 rows and 3 columns: "
-    "the product is made of the table's rows 4, 1 and 4.",
+    alt="Three one-hot rows, for tokens 4, 1 and 4 of a vocabulary of 6, times a table "
+    "of 6 rows and 3 columns: the product is made of the table's rows 4, 1 and 4.",
 )
 print(
     "product equals look-up:",
@@ -205,7 +209,8 @@ print(
 
 # %%
 print(
-    f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of them by 0"
+    f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of them by "
+    "0"
 )
 
 # %% [markdown]
@@ -251,7 +256,8 @@ print(
 
 # %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
-    """What `embed` passes back to its table: ids [...], grad_output [..., d_model] -> [vocab_size, d_model]."""
+    """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
+    [vocab_size, d_model]."""
     ### BEGIN SOLUTION
     grad_output = grad_output.flatten(0, -2)  # n d_model
     gradient = torch.zeros(vocab_size, grad_output.shape[-1], dtype=grad_output.dtype)
@@ -269,28 +275,33 @@ _got = embedding_gradient(torch.tensor([0]), _one, 2)
 check.that(_got is not None, "embedding_gradient gave back None: is there a return?")
 check.that(
     list(_got.shape) != [3, 2],
-    "the gradient has the shape of the table, [vocab_size, d_model]; yours is turned on its side",
+    "the gradient has the shape of the table, [vocab_size, d_model]; yours is turned "
+    "on its side",
 )
 check.close(
     embedding_gradient(torch.tensor([0]), _one, 1),
     _one,
-    "one token, one place: its row gets the gradient as it is (it is a gradient, not a step downhill: no minus sign, no learning rate)",
+    "one token, one place: its row gets the gradient as it is (it is a gradient, not a "
+    "step downhill: no minus sign, no learning rate)",
 )
 check.close(
     embedding_gradient(torch.tensor([1]), _one, 2),
     torch.tensor([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]),
-    "token 1's gradient belongs in row 1, the row that token 1 was read from, wherever in the text it stands",
+    "token 1's gradient belongs in row 1, the row that token 1 was read from, wherever "
+    "in the text it stands",
 )
 check.close(
     embedding_gradient(torch.tensor([1]), _one, 4),
     torch.tensor([[0.0] * 3, [1.0, 2.0, 3.0], [0.0] * 3, [0.0] * 3]),
-    "there is a row for every token of the vocabulary, and it is 0 for those that do not occur, also behind the largest id",
+    "there is a row for every token of the vocabulary, and it is 0 for those that do "
+    "not occur, also behind the largest id",
 )
 _two = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 check.close(
     embedding_gradient(torch.tensor([2, 0]), _two, 3),
     torch.tensor([[3.0, 4.0], [0.0, 0.0], [1.0, 2.0]]),
-    "two tokens that stand once each get their gradients as they are: do not divide by the number of tokens",
+    "two tokens that stand once each get their gradients as they are: do not divide by "
+    "the number of tokens",
 )
 _got = embedding_gradient(
     torch.tensor([2, 0, 2]), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), 4
@@ -298,7 +309,8 @@ _got = embedding_gradient(
 check.close(
     _got,
     torch.tensor([[3.0, 4.0], [0.0, 0.0], [6.0, 8.0], [0.0, 0.0]]),
-    "token 2 stands in two places, and its row gets both gradients: add them, do not overwrite one by the other, and take their sum, not their mean",
+    "token 2 stands in two places, and its row gets both gradients: add them, do not "
+    "overwrite one by the other, and take their sum, not their mean",
 )
 _ids, _grads = (
     torch.tensor([[2, 0], [2, 1]]),
@@ -307,7 +319,8 @@ _ids, _grads = (
 check.close(
     embedding_gradient(_ids, _grads, 3),
     torch.tensor([[3.0, 4.0], [7.0, 8.0], [6.0, 8.0]]),
-    "all texts of a batch read one and the same table: add up over texts as well as over places",
+    "all texts of a batch read one and the same table: add up over texts as well as "
+    "over places",
 )
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(22)
@@ -319,7 +332,8 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
     check.close(
         embedding_gradient(_ids, _grads, _vocab),
         _table.grad,
-        f"random ids of shape {list(_shape)}, against torch's own gradient: all of them read one and the same table, and a row gets the sum over its places",
+        f"random ids of shape {list(_shape)}, against torch's own gradient: all of "
+        "them read one and the same table, and a row gets the sum over its places",
     )
 ### END HIDDEN TESTS
 
@@ -342,7 +356,8 @@ loss = torch.nn.functional.cross_entropy(
 gradient = embedding_gradient(ids, grad_vectors, vocab_size)
 moved = gradient.norm(dim=1).nonzero().flatten().tolist()
 print(
-    f"{len(ids)} tokens, {len(set(ids.tolist()))} different ones; rows with a gradient: {len(moved)}"
+    f"{len(ids)} tokens, {len(set(ids.tolist()))} different ones; rows with a "
+    f"gradient: {len(moved)}"
 )
 print(texts(moved))
 
@@ -430,7 +445,8 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 
 # %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
-    """The k tokens most similar to token_id by cosine, without itself: table [vocab_size, d_model] -> list of k ids."""
+    """The k tokens most similar to token_id by cosine, without itself: table
+    [vocab_size, d_model] -> list of k ids."""
     ### BEGIN SOLUTION
     unit = table / table.norm(dim=-1, keepdim=True)
     cosines = unit @ unit[token_id]  # vocab
@@ -452,37 +468,44 @@ _first = nearest(_table, 0, 1)
 check.that(_first is not None, "nearest gave back None: is there a return?")
 check.that(
     len(_first) == 1,
-    "return k neighbours, not counting the token itself: here k is 1, and one id was expected",
+    "return k neighbours, not counting the token itself: here k is 1, and one id was "
+    "expected",
 )
 check.that(_first[0] != 0, "a token is not its own neighbour: leave token_id out")
 check.that(
     _first[0] != 2,
-    "token 2 is long, not near: divide the dot product by the lengths of both vectors (the cosine)",
+    "token 2 is long, not near: divide the dot product by the lengths of both vectors "
+    "(the cosine)",
 )
 check.that(
     _first[0] != 4,
-    "token 4 is close by but points elsewhere: compare directions, not how far apart the tips are",
+    "token 4 is close by but points elsewhere: compare directions, not how far apart "
+    "the tips are",
 )
 check.that(
     _first[0] != 3,
-    "token 3 points the opposite way (cosine -1), so it is the farthest: largest cosine first, with its sign",
+    "token 3 points the opposite way (cosine -1), so it is the farthest: largest "
+    "cosine first, with its sign",
 )
 check.equal(
     nearest(_table, 0, 3),
     [1, 4, 2],
-    "return a list of the ids, as whole numbers, nearest first; the cosines are 0.995, 0.814 and 0.707",
+    "return a list of the ids, as whole numbers, nearest first; the cosines are 0.995, "
+    "0.814 and 0.707",
 )
 _twins = torch.tensor([[3.0, 4.0], [6.0, 8.0], [4.0, 3.0]])
 check.equal(
     nearest(_twins, 1, 1),
     [0],
-    "token 0 points exactly as token 1 does and is its neighbour: leave token_id out by its id, not by its place",
+    "token 0 points exactly as token 1 does and is its neighbour: leave token_id out "
+    "by its id, not by its place",
 )
 _apart = torch.tensor([[1.0, 0.0], [-1.0, 0.5], [-1.0, 3.0]])
 check.equal(
     nearest(_apart, 0, 2),
     [2, 1],
-    "when all others have negative cosines they are still the neighbours: take token_id out with -inf, not with 0",
+    "when all others have negative cosines they are still the neighbours: take "
+    "token_id out with -inf, not with 0",
 )
 _falling = torch.tensor([[1.0, 0.0], [1.0, 2.0], [2.0, 1.0]])
 check.equal(
@@ -502,7 +525,8 @@ for _vocab, _width, _k in [(20, 3, 1), (50, 8, 7), (9, 4, 8)]:
     check.equal(
         nearest(_table, _id, _k),
         _order[:_k],
-        "on a random table of rows of all lengths: the ids, as whole numbers, by cosine, nearest first, without the token itself",
+        "on a random table of rows of all lengths: the ids, as whole numbers, by "
+        "cosine, nearest first, without the token itself",
     )
 ### END HIDDEN TESTS
 
@@ -554,7 +578,8 @@ for a, b in zip(chosen, cosines.argmax(dim=1).tolist()):
     else:
         others.append(f"{mine}/{theirs}")
 print(
-    f"same letters: {same}   same first four letters: {begins_alike}   others: {len(others)}"
+    f"same letters: {same}   same first four letters: {begins_alike}   others: "
+    f"{len(others)}"
 )
 print("some of the others:", ", ".join(others[7:19]))
 by_dot = (table[chosen] @ table.T).argmax(dim=1)
@@ -582,13 +607,17 @@ plots.show(
         {i: tokenizer.decode([i]) for i in near},
         {i: tokenizer.decode([i]) for i in far},
     ),
-    alt="Left: most cosines of ' Monday' with other tokens lie between 0.2 and 0.5, few below 0 or above 0.6; five weekdays stand apart, from 0.83 up. "
-    "Right: dot product against length of row: the weekdays lie high above the cloud at ordinary lengths, three fragments are highest of all, since they are two to three times as long.",
+    alt="Left: most cosines of ' Monday' with other tokens lie between 0.2 and 0.5, "
+    "few below 0 or above 0.6; five weekdays stand apart, from 0.83 up. Right: dot "
+    "product against length of row: the weekdays lie high above the cloud at ordinary "
+    "lengths, three fragments are highest of all, since they are two to three times as "
+    "long.",
 )
 print(f"mean cosine of ' Monday' with all tokens: {(unit @ unit[monday]).mean():.4f}")
 print(f"mean cosine of two tokens: {unit.mean(dim=0).square().sum():.4f}")
 print(
-    f"spread of the cosine of two random directions in {d_model} dimensions: {d_model**-0.5:.4f}, around 0"
+    f"spread of the cosine of two random directions in {d_model} dimensions: "
+    f"{d_model**-0.5:.4f}, around 0"
 )
 
 # %% [markdown]
@@ -636,8 +665,9 @@ after = torch.stack([last_vectors(tokenizer.encode(s))[0, -1] for s in sentences
 before = torch.stack([table[tokenizer.encode(s)[-1]] for s in sentences])
 plots.show(
     pictures.cosine_squares(before, after, ["grassy", "muddy", "money", "loan"]),
-    alt="Two 4 by 4 squares of cosines between the vectors of ' bank' in four sentences. In the table all are 1. After 30 layers the two money sentences "
-    "agree best, the two river sentences next, and river with money least.",
+    alt="Two 4 by 4 squares of cosines between the vectors of ' bank' in four "
+    "sentences. In the table all are 1. After 30 layers the two money sentences agree "
+    "best, the two river sentences next, and river with money least.",
 )
 
 # %% [markdown]
@@ -668,7 +698,8 @@ print(f"share of the differences that two dimensions show: {share:.4f}")
 sides = {"days": "right", "numbers": "around", "countries": "right", "verbs": "left"}
 plots.show(
     pictures.token_map(flat, groups, sides),
-    alt="Map of 37 tokens in two dimensions. Days, numbers, countries and verbs form four separate clusters; the numbers lie roughly in their order, from one to nine.",
+    alt="Map of 37 tokens in two dimensions. Days, numbers, countries and verbs form "
+    "four separate clusters; the numbers lie roughly in their order, from one to nine.",
 )
 
 # %% [markdown]
@@ -763,12 +794,15 @@ for n_layer in (30, 1):
         )
 plots.show(
     pictures.shuffles(changes, list(switches)),
-    alt="How much the last token's logits change when earlier tokens are shuffled, on a log scale. With neither RoPE nor mask: rounding error, about 1e-5. "
-    "Mask only: rounding error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in all cases.",
+    alt="How much the last token's logits change when earlier tokens are shuffled, on "
+    "a log scale. With neither RoPE nor mask: rounding error, about 1e-5. Mask only: "
+    "rounding error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in "
+    "all cases.",
 )
 for key, change in changes.items():
     print(
-        f"layers: {key[0]:>2}   {key[1]:14} the order is {'seen' if change > 1e-2 else 'not seen'}"
+        f"layers: {key[0]:>2}   {key[1]:14} the order is "
+        f"{'seen' if change > 1e-2 else 'not seen'}"
     )
 
 # %% [markdown]
@@ -853,7 +887,8 @@ except IndexError as error:
 
 # %% solution sinusoidal_positions off=[]
 def sinusoidal_positions(seq, d_model):
-    """Fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even columns, cos in odd ones."""
+    """Fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even
+    columns, cos in odd ones."""
     ### BEGIN SOLUTION
     frequencies = 1.0 / 10000.0 ** (torch.arange(0, d_model, 2) / d_model)  # d_model/2
     angles = torch.arange(seq)[:, None] * frequencies  # seq d_model/2
@@ -875,7 +910,8 @@ check.that(
 check.equal(
     list(sinusoidal_positions(3, 4).shape),
     [3, 4],
-    "one row for each of the seq positions, and d_model columns: a sine and a cosine for each pair",
+    "one row for each of the seq positions, and d_model columns: a sine and a cosine "
+    "for each pair",
 )
 _start = sinusoidal_positions(1, 2)[0]
 check.that(
@@ -896,7 +932,8 @@ _slow = sinusoidal_positions(2, 4)[1]
 check.close(
     _slow[:2].square().sum(),
     1.0,
-    "the sine and the cosine of a pair are of one angle: the exponent counts pairs, not columns",
+    "the sine and the cosine of a pair are of one angle: the exponent counts pairs, "
+    "not columns",
     atol=1e-4,
 )
 check.close(
@@ -906,12 +943,14 @@ check.close(
 )
 check.that(
     0 < float(_slow[2]) < 0.5,
-    "each pair turns more slowly than the one before it: pair 1 is columns 2 and 3, and its angle at position 1 is far below 1",
+    "each pair turns more slowly than the one before it: pair 1 is columns 2 and 3, "
+    "and its angle at position 1 is far below 1",
 )
 check.close(
     _slow,
     [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
-    "with d_model 4, pair 1 turns by 10000^(-2/4) = 0.01 radians a position: the exponent is 2i/d_model",
+    "with d_model 4, pair 1 turns by 10000^(-2/4) = 0.01 radians a position: the "
+    "exponent is 2i/d_model",
     atol=1e-6,
 )
 check.close(
@@ -932,7 +971,8 @@ for _seq, _width in [(1, 6), (30, 10), (7, 64)]:
     check.close(
         sinusoidal_positions(_seq, _width),
         torch.tensor(_expected),
-        f"{_seq} positions and d_model {_width}, column by column: sin or cos of position times 10000^(-2i/d_model)",
+        f"{_seq} positions and d_model {_width}, column by column: sin or cos of "
+        "position times 10000^(-2i/d_model)",
         atol=1e-4,
     )
 _rows = sinusoidal_positions(40, 16).double()
@@ -952,8 +992,10 @@ check.close(
 positions_table = sinusoidal_positions(100, 64)
 plots.show(
     pictures.sinusoids(positions_table, (20, 50, 80)),
-    alt="Left: heat map of 100 positions by 64 columns: stripes that are narrow in the first columns and wide in the last. Right: three curves "
-    "of dot products with positions 20, 50 and 80: the same curve each time, highest (32) at the position itself and falling to both sides.",
+    alt="Left: heat map of 100 positions by 64 columns: stripes that are narrow in the "
+    "first columns and wide in the last. Right: three curves of dot products with "
+    "positions 20, 50 and 80: the same curve each time, highest (32) at the position "
+    "itself and falling to both sides.",
 )
 similarity = positions_table @ positions_table.T
 print(
@@ -990,8 +1032,9 @@ plots.show(
     pictures.clocks(
         positions=(0, 1, 2, 3, 4, 5), pairs=(0, 2, 4, 8), head_dim=64, theta=100_000.0
     ),
-    alt="Four circles, one for each of the pairs 0, 2, 4 and 8 of 64 columns. In each, arrows for positions 0 to 5 start at 3 o'clock and turn counter-clockwise: by 1 radian "
-    "a position in pair 0, and more slowly in each further pair.",
+    alt="Four circles, one for each of the pairs 0, 2, 4 and 8 of 64 columns. In each, "
+    "arrows for positions 0 to 5 start at 3 o'clock and turn counter-clockwise: by 1 "
+    "radian a position in pair 0, and more slowly in each further pair.",
 )
 
 # %% [markdown]
@@ -1032,7 +1075,8 @@ plots.show(
 
 # %% solution apply_rope off=[]
 def apply_rope(x, positions, theta=10000.0):
-    """Turn columns i and i + head_dim/2 of each row by position * theta^(-2i/head_dim) radians (Su et al. 2021).
+    """Turn columns i and i + head_dim/2 of each row by position * theta^(-2i/head_dim)
+    radians (Su et al. 2021).
 
     x [..., seq, head_dim], positions [seq] -> the shape of x.
     """
@@ -1071,37 +1115,44 @@ check.close(
 check.close(
     apply_rope(torch.tensor([[3.0, 4.0]]), torch.tensor([2])).norm(),
     5.0,
-    "a turned arrow keeps its length: one of the two sines has a minus sign, and both formulas use the numbers from before the turn",
+    "a turned arrow keeps its length: one of the two sines has a minus sign, and both "
+    "formulas use the numbers from before the turn",
 )
 check.close(
     apply_rope(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.tensor([1]))[0, 1],
     0.0,
-    "column 0 is paired with column 2 = 0 + head_dim/2, not with its neighbour, column 1",
+    "column 0 is paired with column 2 = 0 + head_dim/2, not with its neighbour, column "
+    "1",
 )
 check.that(
     abs(float(apply_rope(torch.tensor([[1.0, 0.0]]), torch.tensor([3]))[0, 0]) - 1)
     > 1e-3,
-    "nothing has turned: use the positions that are given, not the number of the row; here the only row stands at position 3",
+    "nothing has turned: use the positions that are given, not the number of the row; "
+    "here the only row stands at position 3",
 )
 check.that(
     float(apply_rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 1]) > 0,
-    "(1, 0) turned counter-clockwise by 1 radian is (cos 1, sin 1); yours turns clockwise: the signs are the other way round",
+    "(1, 0) turned counter-clockwise by 1 radian is (cos 1, sin 1); yours turns "
+    "clockwise: the signs are the other way round",
 )
 check.close(
     apply_rope(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.tensor([1])),
     torch.tensor([[math.cos(1), 0.0, math.sin(1), 0.0]]),
-    "[1, 0, 0, 0] at position 1 is [cos 1, 0, sin 1, 0]: pair 0 is columns 0 and 2, and turns by 1 radian a position",
+    "[1, 0, 0, 0] at position 1 is [cos 1, 0, sin 1, 0]: pair 0 is columns 0 and 2, "
+    "and turns by 1 radian a position",
 )
 check.close(
     apply_rope(torch.tensor([[0.0, 1.0, 0.0, 0.0]]), torch.tensor([100])),
     torch.tensor([[0.0, math.cos(1), 0.0, math.sin(1)]]),
-    "pair 1 of head_dim 4 turns by theta^(-2i/head_dim) = 10000^(-2/4) = 0.01 radians a position, so by 1 radian at position 100",
+    "pair 1 of head_dim 4 turns by theta^(-2i/head_dim) = 10000^(-2/4) = 0.01 radians "
+    "a position, so by 1 radian at position 100",
     atol=1e-4,
 )
 check.close(
     apply_rope(torch.tensor([[0.0, 1.0, 0.0, 0.0]]), torch.tensor([10]), 100.0),
     torch.tensor([[0.0, math.cos(1), 0.0, math.sin(1)]]),
-    "use the theta that is given: with theta 100, pair 1 of head_dim 4 turns by 0.1 radians a position",
+    "use the theta that is given: with theta 100, pair 1 of head_dim 4 turns by 0.1 "
+    "radians a position",
     atol=1e-4,
 )
 check.close(
@@ -1123,7 +1174,8 @@ check.close(
     torch.stack(
         [torch.stack([torch.stack(rows) for rows in heads]) for heads in _rows]
     ),
-    "positions run along seq, the last dimension but one; all heads and all texts of a batch are turned alike, and the shape stays",
+    "positions run along seq, the last dimension but one; all heads and all texts of a "
+    "batch are turned alike, and the shape stays",
 )
 _q, _k = torch.randn(2, 1, 8, generator=_generator)
 
@@ -1168,7 +1220,9 @@ for _shape, _start, _theta in [
     check.close(
         apply_rope(_x, _positions, _theta),
         _turned(_x, _positions, _theta),
-        f"random x of shape {list(_shape)} at positions from {_start} on, theta {_theta:g}: each pair (i, i + head_dim/2) turns by position * theta^(-2i/head_dim)",
+        f"random x of shape {list(_shape)} at positions from {_start} on, theta "
+        f"{_theta:g}: each pair (i, i + head_dim/2) turns by position * "
+        "theta^(-2i/head_dim)",
         atol=1e-4,
     )
 _x, _positions = (
@@ -1197,14 +1251,17 @@ turned = (
 )
 plots.show(
     pictures.scores(added, turned),
-    alt="Two heat maps of scores by position of query and key. With sinusoids added, the pattern changes along the diagonals. With RoPE, every diagonal has one colour.",
+    alt="Two heat maps of scores by position of query and key. With sinusoids added, "
+    "the pattern changes along the diagonals. With RoPE, every diagonal has one "
+    "colour.",
 )
 spread_along = [
     max(float(s.diagonal(d).max() - s.diagonal(d).min()) for d in range(-20, 21))
     for s in (added, turned)
 ]
 print(
-    f"largest difference along a diagonal: added {spread_along[0]:.4f}, turned below 1e-3: {spread_along[1] < 1e-3}"
+    f"largest difference along a diagonal: added {spread_along[0]:.4f}, turned below "
+    f"1e-3: {spread_along[1] < 1e-3}"
 )
 
 # %% [markdown]
@@ -1241,14 +1298,16 @@ for name, position in settings.items():
 print(f"{'pair':>4} {'tokens per turn, theta 10,000':>31} {'theta 100,000':>15}")
 for i in (0, 4, 8, 16, 24, 31):
     print(
-        f"{i:>4} {2 * torch.pi * 10_000 ** (2 * i / 64):>31,.0f} {2 * torch.pi * 100_000 ** (2 * i / 64):>15,.0f}"
+        f"{i:>4} {2 * torch.pi * 10_000 ** (2 * i / 64):>31,.0f} "
+        f"{2 * torch.pi * 100_000 ** (2 * i / 64):>15,.0f}"
     )
 full = sum(
     2 * torch.pi * model.config.rope_theta ** (2 * i / 64) <= model.config.context
     for i in range(32)
 )
 print(
-    f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.context:,} tokens: {full} of 32 pairs make a full turn"
+    f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.context:,} "
+    f"tokens: {full} of 32 pairs make a full turn"
 )
 
 # %% [markdown]
@@ -1263,13 +1322,15 @@ print(
 # %%
 plots.show(
     pictures.pairings(),
-    alt="Eight columns in a row, twice. Interleaved: arcs join 0-1, 2-3, 4-5, 6-7. Half-split: arcs join 0-4, 1-5, 2-6, 3-7.",
+    alt="Eight columns in a row, twice. Interleaved: arcs join 0-1, 2-3, 4-5, 6-7. "
+    "Half-split: arcs join 0-4, 1-5, 2-6, 3-7.",
 )
 
 
 # %%
 def apply_rope_interleaved(x, positions, theta=10000.0):
-    """RoPE as in the paper: columns 2i and 2i + 1 are a pair. x [..., seq, head_dim], positions [seq]."""
+    """RoPE as in the paper: columns 2i and 2i + 1 are a pair. x [..., seq, head_dim],
+    positions [seq]."""
     angles = positions[:, None] / theta ** (
         torch.arange(0, x.shape[-1], 2) / x.shape[-1]
     )
@@ -1281,19 +1342,22 @@ def apply_rope_interleaved(x, positions, theta=10000.0):
 
 
 def loss_of(model, text):
-    """Mean loss per token: how badly each next token of the text is predicted (notebook 5)."""
+    """Mean loss per token: how badly each next token of the text is predicted (notebook
+    5)."""
     ids = torch.tensor(tokenizer.encode(text))
     return torch.nn.functional.cross_entropy(model(ids)[0, :-1], ids[1:]).item()
 
 
 text = (
-    "The water in a river flows downhill. It starts as rain or melting snow in the mountains, gathers in small streams, "
-    "and the streams meet and become a river, which at last reaches the sea."
+    "The water in a river flows downhill. It starts as rain or melting snow in the "
+    "mountains, gathers in small streams, and the streams meet and become a river, "
+    "which at last reaches the sea."
 )
 wrong_pairs = model.using(position=apply_rope_interleaved)
 for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs)]:
     print(
-        f"{name:24} loss {loss_of(one, text):.4f}   {complete(one, 'The capital of France is', 8)!r}"
+        f"{name:24} loss {loss_of(one, text):.4f}   "
+        f"{complete(one, 'The capital of France is', 8)!r}"
     )
 
 # %% [markdown]
@@ -1333,7 +1397,8 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
 
 # %% solution interleaved_to_half_split off=[]
 def interleaved_to_half_split(w, n_head):
-    """Rows of W_q or W_k [n_head * head_dim, d_model], head by head in the order 0 2 4 … 1 3 5 … -> the same shape."""
+    """Rows of W_q or W_k [n_head * head_dim, d_model], head by head in the order 0 2 4
+    … 1 3 5 … -> the same shape."""
     ### BEGIN SOLUTION
     pairs = w.view(n_head, -1, 2, w.shape[-1])  # n_head head_dim/2 2 d_model
     return pairs.transpose(1, 2).reshape(w.shape)
@@ -1358,7 +1423,8 @@ check.that(
 check.equal(
     list(interleaved_to_half_split(_named(8), 1).shape),
     [8, 8],
-    "what comes back has the shape of w, two dimensions: the heads are below one another",
+    "what comes back has the shape of w, two dimensions: the heads are below one "
+    "another",
 )
 _columns = _named(4).T.contiguous()
 check.close(
@@ -1369,11 +1435,13 @@ check.close(
 _order = [int(row[0]) for row in interleaved_to_half_split(_named(8), 1)]
 check.that(
     _order != [0, 1, 2, 3, 4, 5, 6, 7],
-    "nothing has moved: the pair (0, 1) must come to stand at places 0 and 0 + head_dim/2",
+    "nothing has moved: the pair (0, 1) must come to stand at places 0 and 0 + "
+    "head_dim/2",
 )
 check.that(
     _order != [0, 4, 1, 5, 2, 6, 3, 7],
-    "0 4 1 5 2 6 3 7 is the way back, from half-split to interleaved pairs: here the even rows come first",
+    "0 4 1 5 2 6 3 7 is the way back, from half-split to interleaved pairs: here the "
+    "even rows come first",
 )
 check.equal(
     _order,
@@ -1389,7 +1457,8 @@ check.equal(
 
 
 def _scores(q, k, interleaved):
-    """Scores [n_head, seq, seq] of q and k [n_head, seq, head_dim], turned with one or the other pairing, in complex numbers."""
+    """Scores [n_head, seq, seq] of q and k [n_head, seq, head_dim], turned with one or
+    the other pairing, in complex numbers."""
     half = q.shape[-1] // 2
     angles = torch.outer(
         torch.arange(q.shape[-2]).double(),
@@ -1418,7 +1487,8 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
             for h in range(_heads)
             for i in (*range(0, _head_dim, 2), *range(1, _head_dim, 2))
         ],
-        f"{_heads} heads of {_head_dim} rows: each head is reordered by itself, even rows first",
+        f"{_heads} heads of {_head_dim} rows: each head is reordered by itself, even "
+        "rows first",
     )
     _w_q, _w_k = torch.randn(
         2, _heads * _head_dim, _width, generator=_generator, dtype=torch.float64
@@ -1440,7 +1510,8 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
     check.close(
         _new,
         _old,
-        "scores with the reordered weights and half-split pairs equal scores with the old weights and neighbouring pairs",
+        "scores with the reordered weights and half-split pairs equal scores with the "
+        "old weights and neighbouring pairs",
         atol=1e-4,
     )
 ### END HIDDEN TESTS
@@ -1474,7 +1545,8 @@ for name, w, heads, loaded in [
     ("W_k", w_k, 3, layer.k[0]),
 ]:
     print(
-        f"{name} {list(w.shape)}: as in the file: {torch.equal(w, loaded)}   reordered by your function: {torch.equal(interleaved_to_half_split(w, heads), loaded)}"
+        f"{name} {list(w.shape)}: as in the file: {torch.equal(w, loaded)}   reordered "
+        f"by your function: {torch.equal(interleaved_to_half_split(w, heads), loaded)}"
     )
 
 # %% [markdown]

@@ -66,7 +66,8 @@ print("without attention:", repr(complete(model.using(mask=only_itself), prompt,
 
 # %%
 def gradient_back(make_reader, steps=50, d_model=64, runs=10):
-    """Norm of the gradient of the last output's length at the input 0, 1, ... steps back (geometric mean of random readers)."""
+    """Norm of the gradient of the last output's length at the input 0, 1, ... steps
+    back (geometric mean of random readers)."""
     logs = []
     for seed in range(runs):
         torch.manual_seed(seed)
@@ -98,13 +99,13 @@ curves = {
 }
 for name, curve in curves.items():
     print(
-        f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back {curve[50]:.0e}   "
-        f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
+        f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back "
+        f"{curve[50]:.0e}   kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
     )
 show(
     plots.gradients(curves),
-    alt="Gradient norm against steps back, log scale. RNN falls in a straight line to about 1e-18 at 50 steps, "
-    "LSTM to about 1e-12, attention stays level near 1e-2.",
+    alt="Gradient norm against steps back, log scale. RNN falls in a straight line to "
+    "about 1e-18 at 50 steps, LSTM to about 1e-12, attention stays level near 1e-2.",
 )
 
 # %% [markdown]
@@ -123,11 +124,13 @@ show(
 d_model = 64
 lengths = [64, 128, 256, 512]
 print(
-    "length   multiplications: RNN   attention     steps that must wait for each other: RNN   attention"
+    "length   multiplications: RNN   attention     steps that must wait for each "
+    "other: RNN   attention"
 )
 for seq in lengths:
     print(
-        f"{seq:>6} {2 * seq * d_model**2:>22,} {4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}"
+        f"{seq:>6} {2 * seq * d_model**2:>22,} "
+        f"{4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}"
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -150,11 +153,12 @@ curves = {
 }
 show(
     plots.times(lengths, curves),
-    alt="Time of one training step against text length, both axes logarithmic: the RNN's line lies "
-    "above attention's, and the gap narrows as the text grows.",
+    alt="Time of one training step against text length, both axes logarithmic: the "
+    "RNN's line lies above attention's, and the gap narrows as the text grows.",
 )
 print(
-    f"at {lengths[-1]} tokens the RNN takes {curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long"
+    f"at {lengths[-1]} tokens the RNN takes "
+    f"{curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long"
 )
 
 # %% [markdown]
@@ -195,8 +199,8 @@ shares = torch.softmax(scores / math.sqrt(2), dim=-1)  # each row sums to 1
 outputs = shares @ v  # seq head_dim
 for i, name in enumerate(names):
     print(
-        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares {[f'{s:.2f}' for s in shares[i]]}  "
-        f"output {[f'{o:.2f}' for o in outputs[i]]}"
+        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares "
+        f"{[f'{s:.2f}' for s in shares[i]]}  output {[f'{o:.2f}' for o in outputs[i]]}"
     )
 
 # %% [markdown]
@@ -207,8 +211,9 @@ for i, name in enumerate(names):
 # %%
 show(
     plots.mixtures(v, outputs, names),
-    alt="Three orange squares, the values of the, cat and sat, span a triangle; the three outputs, "
-    "blue dots, lie inside it, the output of sat close to the value of cat.",
+    alt="Three orange squares, the values of the, cat and sat, span a triangle; the "
+    "three outputs, blue dots, lie inside it, the output of sat close to the value of "
+    "cat.",
 )
 
 # %% [markdown]
@@ -246,7 +251,8 @@ deviations, largest = (
     {"q·k": [], "q·k / √head_dim": []},
 )
 print(
-    "head_dim   deviation of q·k   after division   largest share: raw   divided   slope p(1-p): raw   divided"
+    "head_dim   deviation of q·k   after division   largest share: raw   divided   "
+    "slope p(1-p): raw   divided"
 )
 for head_dim in head_dims:
     queries, keys = (
@@ -261,13 +267,15 @@ for head_dim in head_dims:
         largest[name].append(top.mean().item())
         slopes.append((top * (1 - top)).mean().item())
     print(
-        f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} {deviations['q·k / √head_dim'][-1]:>16.2f} "
-        f"{largest['q·k'][-1]:>20.3f} {largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}"
+        f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} "
+        f"{deviations['q·k / √head_dim'][-1]:>16.2f} {largest['q·k'][-1]:>20.3f} "
+        f"{largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}"
     )
 show(
     plots.scaling(head_dims, deviations, largest),
-    alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to "
-    "1024; divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw scores and stays near 0.32 for divided ones.",
+    alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 "
+    "to 1024; divided scores stay at 1. Right: the largest of 10 shares rises towards "
+    "1 for raw scores and stays near 0.32 for divided ones.",
 )
 
 # %% [markdown]
@@ -321,7 +329,8 @@ show(
 
 # %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k
+    [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
 
     mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
     """
@@ -345,8 +354,8 @@ _q, _k = torch.randn(2, 4, generator=_g), torch.randn(5, 4, generator=_g)
 check.close(
     scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0)),
     torch.full((2, 3), 7.0),
-    "if all values are the same, so is each output: return the mixture of values, and take the softmax over the keys (dim=-1), "
-    "so that the shares of one query sum to 1",
+    "if all values are the same, so is each output: return the mixture of values, and "
+    "take the softmax over the keys (dim=-1), so that the shares of one query sum to 1",
     atol=1e-4,
 )
 _q, _k = (
@@ -357,7 +366,8 @@ _v = torch.tensor([[4.0], [0.0]])
 check.close(
     scaled_dot_product_attention(_q, _k, _v),
     torch.tensor([[3.0]]),
-    "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of the number of columns of q",
+    "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of "
+    "the number of columns of q",
     atol=1e-4,
 )
 _heads = (
@@ -369,13 +379,15 @@ _share = math.exp(2) / (math.exp(2) + 1)
 check.close(
     scaled_dot_product_attention(*_heads),
     torch.full((1, 2, 1, 1), _share),
-    "with two heads of 4 columns the scores are still divided by √head_dim = √4, not by √d_model = √8",
+    "with two heads of 4 columns the scores are still divided by √head_dim = √4, not "
+    "by √d_model = √8",
     atol=1e-4,
 )
 check.close(
     scaled_dot_product_attention(1000 * _q, _k, _v),
     torch.tensor([[4.0]]),
-    "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts the maximum first",
+    "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts "
+    "the maximum first",
 )
 _two, _half = (
     torch.zeros(2, 4),
@@ -384,7 +396,8 @@ _two, _half = (
 check.close(
     scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half),
     torch.tensor([[7.0], [7.0]]),
-    "with a mask the shares that are left must still sum to 1: mask the scores before the softmax, not the shares after it",
+    "with a mask the shares that are left must still sum to 1: mask the scores before "
+    "the softmax, not the shares after it",
     atol=1e-4,
 )
 _masked = scaled_dot_product_attention(
@@ -392,12 +405,14 @@ _masked = scaled_dot_product_attention(
 )
 check.that(
     _masked[0] > 0.01,
-    "query 0 got its value from the key that the mask forbids: True means may look, False means hidden",
+    "query 0 got its value from the key that the mask forbids: True means may look, "
+    "False means hidden",
 )
 check.close(
     _masked,
     torch.tensor([[1.0], [0.0]]),
-    "a forbidden key still gets a share: its score must become -infinity (not 0), so that its share is exactly 0",
+    "a forbidden key still gets a share: its score must become -infinity (not 0), so "
+    "that its share is exactly 0",
     atol=1e-4,
 )
 _q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
@@ -406,7 +421,8 @@ _mask[..., 0] = True
 check.close(
     scaled_dot_product_attention(_q, _k, _v, _mask),
     torch.nn.functional.scaled_dot_product_attention(_q, _k, _v, _mask),
-    "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in the batch, this is not what torch computes",
+    "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in "
+    "the batch, this is not what torch computes",
     atol=1e-4,
 )
 ### BEGIN HIDDEN TESTS
@@ -421,14 +437,15 @@ for _lead, _n, _m, _d in (
     check.close(
         scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)),
         torch.full_like(_q, 3.0),
-        "if all values are the same, so is each output: the shares of one query sum to 1",
+        "if all values are the same, so is each output: the shares of one query sum to "
+        "1",
         atol=1e-4,
     )
     check.close(
         scaled_dot_product_attention(_q, _k, _v),
         torch.nn.functional.scaled_dot_product_attention(_q, _k, _v),
-        f"without a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
-        "is the divisor √head_dim for every head_dim?",
+        f"without a mask, on random q of shape {list(_q.shape)}, this is not what "
+        "torch computes: is the divisor √head_dim for every head_dim?",
         atol=1e-4,
     )
     _mask = torch.rand(_n, _m, generator=_g) > 0.5
@@ -436,8 +453,8 @@ for _lead, _n, _m, _d in (
     check.close(
         scaled_dot_product_attention(5 * _q, _k, _v, _mask),
         torch.nn.functional.scaled_dot_product_attention(5 * _q, _k, _v, _mask),
-        f"with a mask, on random q of shape {list(_q.shape)}, this is not what torch computes: "
-        "forbidden scores become -infinity before the softmax",
+        f"with a mask, on random q of shape {list(_q.shape)}, this is not what torch "
+        "computes: forbidden scores become -infinity before the softmax",
         atol=1e-4,
     )
 _low = torch.tensor([[-20.0], [-20.0], [0.0]]).repeat(1, 4)
@@ -449,8 +466,8 @@ check.close(
         torch.tensor([[True, True, False]]),
     ),
     torch.tensor([[1.0]]),
-    "however low the scores of the keys that may be seen, a forbidden key gets nothing: its score must become "
-    "-infinity, not just a low number",
+    "however low the scores of the keys that may be seen, a forbidden key gets "
+    "nothing: its score must become -infinity, not just a low number",
     atol=1e-4,
 )
 ### END HIDDEN TESTS
@@ -506,8 +523,9 @@ show(
         },
         names,
     ),
-    alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the upper triangle is white; masked "
-    "after the softmax, the rows keep their old numbers; masked before, each row sums to 1.",
+    alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With "
+    "either mask the upper triangle is white; masked after the softmax, the rows keep "
+    "their old numbers; masked before, each row sums to 1.",
 )
 print("row sums, masked after the softmax: ", [f"{s:.2f}" for s in after.sum(-1)])
 print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1)])
@@ -551,7 +569,8 @@ print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1
 
 # %% solution causal_mask
 def causal_mask(seq, start=0):
-    """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start + i: it sees itself and what came before."""
+    """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is
+    position start + i: it sees itself and what came before."""
     ### BEGIN SOLUTION
     return torch.arange(start + seq) <= torch.arange(start, start + seq)[:, None]
     ### END SOLUTION
@@ -565,7 +584,8 @@ from llmlib.course import check
 _mask = causal_mask(3)
 check.that(
     isinstance(_mask, torch.Tensor) and _mask.dtype == torch.bool,
-    "the mask must be a tensor of True and False (dtype torch.bool): attention decides what a False does to a score",
+    "the mask must be a tensor of True and False (dtype torch.bool): attention decides "
+    "what a False does to a score",
 )
 check.equal(
     tuple(_mask.shape),
@@ -574,11 +594,13 @@ check.equal(
 )
 check.that(
     _mask[0, 0] or not _mask[0, 2],
-    "the mask is the wrong way round: True means may look, and the first token may look at itself only",
+    "the mask is the wrong way round: True means may look, and the first token may "
+    "look at itself only",
 )
 check.that(
     not (_mask[0, 2] and not _mask[2, 0]),
-    "the mask is on its side: the row is the token that looks, the column the token it looks at",
+    "the mask is on its side: the row is the token that looks, the column the token it "
+    "looks at",
 )
 check.that(
     _mask[1, 1] and _mask[2, 2],
@@ -594,12 +616,14 @@ _mask = causal_mask(2, start=3)
 check.equal(
     tuple(_mask.shape),
     (2, 5),
-    "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so the shape is [seq, start + seq]",
+    "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so "
+    "the shape is [seq, start + seq]",
 )
 check.equal(
     _mask,
     torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool(),
-    "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row 1 sees position 4 as well",
+    "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row "
+    "1 sees position 4 as well",
 )
 ### BEGIN HIDDEN TESTS
 for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
@@ -613,11 +637,13 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
         for _j in range(_start + _seq):
             check.that(
                 _j <= _start + _i or not _mask[_i, _j],
-                f"row {_i} looks at position {_j} (start={_start}): the mask must hide the future",
+                f"row {_i} looks at position {_j} (start={_start}): the mask must hide "
+                "the future",
             )
             check.that(
                 _j > _start + _i or _mask[_i, _j],
-                f"row {_i} does not look at position {_j} (start={_start}): it must see all of its past and itself",
+                f"row {_i} does not look at position {_j} (start={_start}): it must "
+                "see all of its past and itself",
             )
 ### END HIDDEN TESTS
 
@@ -665,7 +691,8 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 
 # %% solution looks_ahead
 def looks_ahead(before, after, changed):
-    """Which positions saw the future? before and after [seq, head_dim]: outputs with two different inputs at position `changed`.
+    """Which positions saw the future? before and after [seq, head_dim]: outputs with
+    two different inputs at position `changed`.
 
     Returns the positions (ints) before `changed` whose output moved by more than 1e-5 in some column; [] if none did.
     """
@@ -683,7 +710,8 @@ from llmlib.course import check
 
 
 def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
-    """Outputs of one attention before and after position `changed` of its input changes. allowed: bool [seq, seq], who sees whom."""
+    """Outputs of one attention before and after position `changed` of its input
+    changes. allowed: bool [seq, seq], who sees whom."""
     generator = torch.Generator().manual_seed(seed)
     x, w_q, w_k, w_v = (torch.randn(n, 8, generator=generator) for n in (seq, 8, 8, 8))
     w_q, w_k, w_v = w_q / 8**0.5, w_k / 8**0.5, w_v / 8**0.5
@@ -717,16 +745,19 @@ _hand = (
 _found = _peeked(*_hand, 2)
 check.that(
     2 not in _found,
-    "position 2 is the changed one: its own output may move, only positions before it count",
+    "position 2 is the changed one: its own output may move, only positions before it "
+    "count",
 )
 check.that(
     3 not in _found,
-    "position 3 comes after the changed one: it may look back at it, only positions before it count",
+    "position 3 comes after the changed one: it may look back at it, only positions "
+    "before it count",
 )
 check.equal(
     _found,
     [1],
-    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), position 0 did not",
+    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), "
+    "position 0 did not",
 )
 _still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 check.equal(
@@ -758,12 +789,14 @@ check.equal(
 check.equal(
     _peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4),
     [3],
-    "broken attention B has its mask one column too far: only position 3 sees position 4",
+    "broken attention B has its mask one column too far: only position 3 sees position "
+    "4",
 )
 check.equal(
     _peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4),
     [0, 1, 2, 3],
-    "broken attention C masks after the softmax: the future leaks through the denominator of the softmax",
+    "broken attention C masks after the softmax: the future leaks through the "
+    "denominator of the softmax",
 )
 ### BEGIN HIDDEN TESTS
 for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
@@ -782,7 +815,8 @@ for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
     check.equal(
         _peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed),
         list(range(_changed))[-1:],
-        "a mask one column too far: only the position right before the changed one peeked",
+        "a mask one column too far: only the position right before the changed one "
+        "peeked",
     )
     check.equal(
         _peeked(
@@ -790,7 +824,8 @@ for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
             _changed,
         ),
         list(range(_changed)),
-        "masked after the softmax: every position before the changed one peeked, through the denominator",
+        "masked after the softmax: every position before the changed one peeked, "
+        "through the denominator",
     )
     _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
     _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
@@ -870,8 +905,9 @@ print(
 # %%
 show(
     diagrams.heads(),
-    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into heads; each head attends alone; "
-    "the results stand side by side and are multiplied by W_O, which gives seq by d_model again.",
+    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into "
+    "heads; each head attends alone; the results stand side by side and are multiplied "
+    "by W_O, which gives seq by d_model again.",
 )
 
 # %% [markdown]
@@ -884,10 +920,12 @@ from transformers import GPT2Config
 gpt2 = GPT2Config()  # the defaults are GPT-2 small
 print(f"8 heads would be {gpt2.n_embd // 8} columns each")
 print(
-    f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}"
+    f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of "
+    f"{gpt2.n_embd // gpt2.n_head}"
 )
 print(
-    f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of {model.config.head_dim}"
+    f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of "
+    f"{model.config.head_dim}"
 )
 
 # %% [markdown]
@@ -923,7 +961,8 @@ print(
 
 # %% solution split_heads
 def split_heads(x, n_head):
-    """Cut the columns into heads: x [batch, seq, n_head * head_dim] -> [batch, n_head, seq, head_dim]."""
+    """Cut the columns into heads: x [batch, seq, n_head * head_dim] -> [batch, n_head,
+    seq, head_dim]."""
     ### BEGIN SOLUTION
     batch, seq, width = x.shape
     return x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
@@ -940,7 +979,8 @@ _heads = split_heads(_x, 3)
 check.that(_heads is not None, "split_heads gave back None: is there a return?")
 check.that(
     isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
-    "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last step",
+    "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last "
+    "step",
 )
 check.that(
     tuple(_heads.shape) != (1, 4, 2, 3),
@@ -953,17 +993,19 @@ check.equal(
 )
 check.that(
     _heads[0, 0, 1, 0] != 4,
-    "head 0 at position 1 holds columns of position 0: cut the columns of each row first, then swap dimensions; "
-    "one reshape to the final shape mixes up positions",
+    "head 0 at position 1 holds columns of position 0: cut the columns of each row "
+    "first, then swap dimensions; one reshape to the final shape mixes up positions",
 )
 check.that(
     _heads[0, 0, 0, 1] != 3,
-    "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, 2, 3",
+    "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, "
+    "2, 3",
 )
 check.equal(
     _heads,
     torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1),
-    "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the rest",
+    "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the "
+    "rest",
 )
 _x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
 check.equal(
@@ -988,7 +1030,8 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
         check.equal(
             _heads[:, _h],
             _x[:, :, _h * _d : (_h + 1) * _d],
-            f"head {_h} of {_n} must be columns {_h * _d} to {(_h + 1) * _d - 1} of every position",
+            f"head {_h} of {_n} must be columns {_h * _d} to {(_h + 1) * _d - 1} of "
+            "every position",
         )
 ### END HIDDEN TESTS
 
@@ -1017,7 +1060,8 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 
 # %% solution merge_heads
 def merge_heads(x):
-    """Put the heads side by side again: x [batch, n_head, seq, head_dim] -> [batch, seq, n_head * head_dim]."""
+    """Put the heads side by side again: x [batch, n_head, seq, head_dim] -> [batch,
+    seq, n_head * head_dim]."""
     ### BEGIN SOLUTION
     return x.transpose(1, 2).flatten(-2)
     ### END SOLUTION
@@ -1033,7 +1077,8 @@ _merged = merge_heads(_x)
 check.that(_merged is not None, "merge_heads gave back None: is there a return?")
 check.that(
     not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
-    "the heads are set side by side (3 heads of 4 columns make 12), not added up or averaged",
+    "the heads are set side by side (3 heads of 4 columns make 12), not added up or "
+    "averaged",
 )
 check.equal(
     tuple(_merged.shape),
@@ -1042,11 +1087,13 @@ check.equal(
 )
 check.that(
     _merged[0, 0, 4] != 4,
-    "position 0 holds numbers of position 1: swap heads and positions back before you join dimensions",
+    "position 0 holds numbers of position 1: swap heads and positions back before you "
+    "join dimensions",
 )
 check.that(
     _merged[0, 0, 1] != 8,
-    "the heads are shuffled column by column: first all columns of head 0, then all of head 1",
+    "the heads are shuffled column by column: first all columns of head 0, then all of "
+    "head 1",
 )
 check.equal(
     _merged,
@@ -1135,7 +1182,8 @@ writes = torch.stack(
     [w_o[:, 64 * h : 64 * (h + 1)] @ mixtures[h] for h in range(9)]
 )  # n_head d_model
 print(
-    f"sum of nine writes against concatenate-and-project: largest difference {(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}"
+    "sum of nine writes against concatenate-and-project: largest difference "
+    f"{(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}"
 )
 print(
     "head 1's shares:",
@@ -1150,7 +1198,8 @@ for token_id in ids[:3]:
         writes[1], model.weights.embedding[token_id], dim=0
     )
     print(
-        f"cosine between what it writes and the embedding of {model.tokenizer.decode([token_id])!r}: {cosine:.3f}"
+        "cosine between what it writes and the embedding of "
+        f"{model.tokenizer.decode([token_id])!r}: {cosine:.3f}"
     )
 
 # %% [markdown]
@@ -1177,7 +1226,9 @@ for n_kv_head in (9, 3, 1):
         model.config.n_layer, n_kv_head, model.config.head_dim, seq=1
     )
     print(
-        f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, {per_token * model.config.context / 2**20:>6,.0f} MiB for {model.config.context:,} tokens"
+        f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, "
+        f"{per_token * model.config.context / 2**20:>6,.0f} MiB for "
+        f"{model.config.context:,} tokens"
     )
 
 # %% [markdown]
@@ -1206,7 +1257,8 @@ for n_kv_head in (9, 3, 1):
 
 # %% solution repeat_kv
 def repeat_kv(x, n_rep):
-    """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] -> [batch, n_kv_head * n_rep, seq, head_dim].
+    """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] ->
+    [batch, n_kv_head * n_rep, seq, head_dim].
 
     Each key/value head serves n_rep query heads that stand next to each other: 0, 0, 0, 1, 1, 1, ... for n_rep = 3.
     """
@@ -1244,11 +1296,13 @@ check.that(
 check.equal(
     tuple(_got.shape),
     (1, 6, 2, 1),
-    "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, head_dim]",
+    "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, "
+    "head_dim]",
 )
 check.that(
     _got[0, 1, 0, 0] != 20,
-    "the copies come in the order A B C A B C: query head 1 belongs to A, so copies must stand next to each other, A A B B C C",
+    "the copies come in the order A B C A B C: query head 1 belongs to A, so copies "
+    "must stand next to each other, A A B B C C",
 )
 check.equal(
     _got.flatten().tolist(),
@@ -1275,7 +1329,8 @@ for _seed, (_shape, _n) in enumerate(
         check.equal(
             _got[:, _h],
             _x[:, _h // _n],
-            f"with n_rep = {_n}, query head {_h} must find key/value head {_h} // {_n} = {_h // _n}",
+            f"with n_rep = {_n}, query head {_h} must find key/value head {_h} // {_n} "
+            f"= {_h // _n}",
         )
 ### END HIDDEN TESTS
 
@@ -1314,8 +1369,8 @@ show(
     plots.row(
         words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3
     ),
-    alt="Bars for the row of sat: The 77.8 percent, "
-    "cat 13.3, sat 8.9, and exactly zero for on, the, mat, which are marked as the future.",
+    alt="Bars for the row of sat: The 77.8 percent, cat 13.3, sat 8.9, and exactly "
+    "zero for on, the, mat, which are marked as the future.",
 )
 print(
     "the tutorial gives the future",
@@ -1333,7 +1388,8 @@ by_cat = maps[:, :, 2, 1].flatten()
 for index in by_cat.topk(4).indices.tolist():
     layer, head = divmod(index, 9)
     print(
-        f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat {maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}"
+        f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat "
+        f"{maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}"
     )
 
 # %% [markdown]
@@ -1359,8 +1415,9 @@ for sentence in (
     print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
 show(
     plots.by_layer(curves, "mean share on the first token"),
-    alt="Mean share on the first token by layer for three texts: low in the first "
-    "two layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three lines agree.",
+    alt="Mean share on the first token by layer for three texts: low in the first two "
+    "layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three "
+    "lines agree.",
 )
 lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(
     dim=(0, 1)
@@ -1396,7 +1453,8 @@ show(
         },
         [str(i) for i in range(6)],
     ),
-    alt="A 6 by 6 grid: almost all of each row's share is on the position before it; row 0 looks at itself.",
+    alt="A 6 by 6 grid: almost all of each row's share is on the position before it; "
+    "row 0 looks at itself.",
 )
 
 # %% [markdown]
@@ -1434,9 +1492,9 @@ show(
             "induction": induction,
         }
     ),
-    alt="Three maps of 30 layers by "
-    "9 heads. Previous-token heads are few and scattered, the sink fills most of the layers above the second, induction heads are few and sit in layers 17 to 23. "
-    "The best three of each are ringed.",
+    alt="Three maps of 30 layers by 9 heads. Previous-token heads are few and "
+    "scattered, the sink fills most of the layers above the second, induction heads "
+    "are few and sit in layers 17 to 23. The best three of each are ringed.",
 )
 for name, scores in (
     ("previous token", previous),
@@ -1500,13 +1558,15 @@ for draw in range(3):
     )
 show(
     plots.losses_by_position(curves, half),
-    alt="Loss by position. In the first half all curves are near 15 nats. In the second half the whole "
-    "model's loss falls to about 2; without the induction heads or the previous-token heads it stays high.",
+    alt="Loss by position. In the first half all curves are near 15 nats. In the "
+    "second half the whole model's loss falls to about 2; without the induction heads "
+    "or the previous-token heads it stays high.",
 )
 show(
     plots.ablation(bars),
-    alt="Mean loss on the repetition for six models: low for the whole model and without random heads, high without "
-    "the five best induction heads or previous-token heads.",
+    alt="Mean loss on the repetition for six models: low for the whole model and "
+    "without random heads, high without the five best induction heads or "
+    "previous-token heads.",
 )
 
 # %% [markdown]
@@ -1548,7 +1608,8 @@ show(
         tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"
     ),
     widget=attention_explorer(model, story, layer=18, head=6),
-    alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on {tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.",
+    alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on "
+    f"{tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.",
 )
 
 # %% [markdown]
@@ -1563,8 +1624,9 @@ show(
 # %%
 show(
     diagrams.encoder_decoder(),
-    alt="Left: an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention "
-    "whose keys and values come from the encoder. Right: a decoder alone reads source and target as one text.",
+    alt="Left: an encoder reads le chat dort; a decoder writes, with causal "
+    "self-attention over the cat sleeps and cross-attention whose keys and values come "
+    "from the encoder. Right: a decoder alone reads source and target as one text.",
 )
 
 # %% [markdown]
@@ -1605,7 +1667,8 @@ show(
 
 # %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
-    """One head whose queries come from x [batch, seq, d_model], its keys and values from context [batch, seq_k, d_model].
+    """One head whose queries come from x [batch, seq, d_model], its keys and values
+    from context [batch, seq_k, d_model].
 
     w_q, w_k and w_v [head_dim, d_model] -> [batch, seq, head_dim].
     """
@@ -1642,7 +1705,8 @@ check.that(
 )
 check.that(
     not _is(_x, _c, _x),
-    "the values come from x: what is read out must come from the context, like the keys",
+    "the values come from x: what is read out must come from the context, like the "
+    "keys",
 )
 check.that(
     not _is(_x, _x, _c),
@@ -1650,7 +1714,8 @@ check.that(
 )
 check.that(
     not _is(_x, _c, _c, is_causal=True),
-    "there is a causal mask: the context is there as a whole, nothing of it is the future",
+    "there is a causal mask: the context is there as a whole, nothing of it is the "
+    "future",
 )
 check.that(not _is(_x, _c, _c, scale=1.0), "the scores are not divided by √head_dim")
 _flat = _plain(_x @ _q, _c @ _k, _c @ _v)
@@ -1660,7 +1725,8 @@ check.that(
         and _got.shape == _flat.shape
         and torch.allclose(_got.float(), _flat, atol=1e-4)
     ),
-    "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by w_q",
+    "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by "
+    "w_q",
 )
 check.close(
     _got,
@@ -1674,7 +1740,8 @@ check.close(
         torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one
     ),
     torch.tensor([[[2.0]]]),
-    "the example by hand: one token asks, two tokens answer with equal shares, so the output is the mean of 1 and 3",
+    "the example by hand: one token asks, two tokens answer with equal shares, so the "
+    "output is the mean of 1 and 3",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(137)
@@ -1699,7 +1766,8 @@ for _batch, _seq, _seq_k, _d, _head in (
         torch.nn.functional.scaled_dot_product_attention(
             _x @ _q.T, _c @ _k.T, _c @ _v.T
         ),
-        f"{_seq} tokens that ask and {_seq_k} that answer: queries from x, keys and values from the context, no mask",
+        f"{_seq} tokens that ask and {_seq_k} that answer: queries from x, keys and "
+        "values from the context, no mask",
         atol=1e-4,
     )
     _order = torch.randperm(_seq_k, generator=_g)

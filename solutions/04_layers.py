@@ -38,7 +38,8 @@ config = model.config
 
 
 def writes(model, ids):
-    """The embedding, then what each sublayer adds to it: [1 + 2 * n_layer, seq, d_model]."""
+    """The embedding, then what each sublayer adds to it: [1 + 2 * n_layer, seq,
+    d_model]."""
     added = []
 
     def block(x, norm_1, attend, norm_2, feed_forward):
@@ -54,7 +55,8 @@ def writes(model, ids):
 
 
 def read_out(model, x):
-    """Probabilities that the model's own final norm and head give for vectors x [..., d_model] -> [..., vocab]."""
+    """Probabilities that the model's own final norm and head give for vectors x [...,
+    d_model] -> [..., vocab]."""
     x = layers.rms_norm(x, *model.weights.norm, model.config.eps)
     return output_head.softmax(output_head.unembed(x, model.weights.unembedding))
 
@@ -117,14 +119,17 @@ show(
             "written by feed-forward, last token": lengths[2::2, -1],
         }
     ),
-    alt="Length of vectors by layer on a logarithmic axis. The last token's stream grows from about 3 to over 600; after layer 1 each write is shorter than the "
+    alt="Length of vectors by layer on a logarithmic axis. The last token's stream "
+    "grows from about 3 to over 600; after layer 1 each write is shorter than the "
     "stream it joins. The first token's stream jumps to over 20,000 after layer 12.",
 )
 print(
-    f"last token:  {stream[0, -1].norm():.1f} after the embedding, {stream[30, -1].norm():.0f} after layer 30"
+    f"last token:  {stream[0, -1].norm():.1f} after the embedding, "
+    f"{stream[30, -1].norm():.0f} after layer 30"
 )
 print(
-    f"first token: {stream[11, 0].norm():.0f} after layer 11, {stream[12, 0].norm():.0f} after layer 12"
+    f"first token: {stream[11, 0].norm():.0f} after layer 11, "
+    f"{stream[12, 0].norm():.0f} after layer 12"
 )
 
 # %% [markdown]
@@ -146,18 +151,21 @@ scale = (final[-1].pow(2).mean() + config.eps).sqrt()
 terms = added[:, -1] @ direction / scale  # 61 numbers
 logits = model(ids)[0, -1]
 print(
-    f"sum of the 61 terms {terms.sum():.2f}, the model's own difference {logits[paris] - logits[london]:.2f}"
+    f"sum of the 61 terms {terms.sum():.2f}, the model's own difference "
+    f"{logits[paris] - logits[london]:.2f}"
 )
 best = terms.argmax().item()
 print(
-    f"largest term {terms[best]:.2f}: {'attention' if best % 2 else 'feed-forward'} of layer {(best + 1) // 2}"
+    f"largest term {terms[best]:.2f}: {'attention' if best % 2 else 'feed-forward'} of "
+    f"layer {(best + 1) // 2}"
 )
 show(
     pictures.running_sum(
         terms[1::2], terms[2::2], terms[0], "logit(Paris) − logit(London)"
     ),
-    alt="Bars for what attention and the feed-forward of each layer add to the logit of Paris minus that of London, and their running sum. The sum "
-    "stays near zero up to layer 23; then attention in layer 24 adds about 3.",
+    alt="Bars for what attention and the feed-forward of each layer add to the logit "
+    "of Paris minus that of London, and their running sum. The sum stays near zero up "
+    "to layer 23; then attention in layer 24 adds about 3.",
 )
 
 # %% [markdown]
@@ -174,21 +182,25 @@ show(
 
 # %%
 story = (
-    "In the spring my grandmother planted beans along the garden wall. Every morning she carried two cans of water from the pump, and every "
-    "evening she counted the leaves. The first year the frost came late and killed them all. The second year the rabbits ate what the frost "
-    "had left. She did not give up. She bought a roll of wire, built a fence, and waited."
+    "In the spring my grandmother planted beans along the garden wall. Every morning "
+    "she carried two cans of water from the pump, and every evening she counted the "
+    "leaves. The first year the frost came late and killed them all. The second year "
+    "the rabbits ate what the frost had left. She did not give up. She bought a roll "
+    "of wire, built a fence, and waited."
 )
 story_ids = torch.tensor(model.tokenizer.encode(story))
 
 
 def loss(model, ids=story_ids):
-    """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly among 49,152 tokens costs ln 49152 = 10.8."""
+    """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly
+    among 49,152 tokens costs ln 49152 = 10.8."""
     return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
 
 
 no_division = model.using(norm=lambda x, weight, eps: x * weight)
 print(
-    f"{len(story_ids)} tokens; loss as it is: {loss(model):.2f}, without division: {loss(no_division):.2f}"
+    f"{len(story_ids)} tokens; loss as it is: {loss(model):.2f}, without division: "
+    f"{loss(no_division):.2f}"
 )
 
 # %% [markdown]
@@ -237,7 +249,8 @@ print(
 
 # %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
-    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias [d_model]."""
+    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
+    [d_model]."""
     ### BEGIN SOLUTION
     centred = x - x.mean(dim=-1, keepdim=True)
     variance = centred.pow(2).mean(dim=-1, keepdim=True)
@@ -260,17 +273,20 @@ _flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
 check.close(
     layer_norm(_flat, _ones, _zeros, 1e-5),
     torch.zeros(2, 2, 4),
-    "each vector is normalised on its own: mean and variance run over the last dimension only",
+    "each vector is normalised on its own: mean and variance run over the last "
+    "dimension only",
 )
 check.close(
     layer_norm(10 * _x, _ones, _zeros, 0.0),
     layer_norm(_x, _ones, _zeros, 0.0),
-    "ten times the vector must give the same result: divide by the root of the variance, not by the variance",
+    "ten times the vector must give the same result: divide by the root of the "
+    "variance, not by the variance",
 )
 check.close(
     layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0),
     [-1.0, 1.0],
-    "the variance is the mean of the squares: divide their sum by d_model, not by d_model - 1",
+    "the variance is the mean of the squares: divide their sum by d_model, not by "
+    "d_model - 1",
 )
 check.close(
     layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
@@ -317,20 +333,23 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
     check.close(
         layer_norm(_x + 7, torch.ones(_d), torch.zeros(_d), 0.0),
         _plain,
-        "a constant added to every entry must not change the result: subtract the mean first",
+        "a constant added to every entry must not change the result: subtract the mean "
+        "first",
         atol=1e-4,
     )
     check.close(
         layer_norm(_x / 8, torch.ones(_d), torch.zeros(_d), 0.0),
         _plain,
-        "an eighth of the vector must give the same result: divide by the root of the variance",
+        "an eighth of the vector must give the same result: divide by the root of the "
+        "variance",
         atol=1e-4,
     )
     for _eps in (1e-5, 0.5):
         check.close(
             layer_norm(_x, _w, _b, _eps),
             torch.nn.functional.layer_norm(_x, (_d,), _w, _b, _eps),
-            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} and eps = {_eps}",
+            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} "
+            f"and eps = {_eps}",
             atol=1e-4,
         )
 ### END HIDDEN TESTS
@@ -363,7 +382,8 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 
 # %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
 def rms_norm(x, weight, eps=1e-5):
-    """RMSNorm over the last dimension: x [..., d_model] over its root mean square, times weight [d_model]."""
+    """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
+    times weight [d_model]."""
     ### BEGIN SOLUTION
     return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
     ### END SOLUTION
@@ -385,12 +405,14 @@ _near, _far = (
 )
 check.that(
     (_near - _far).abs().max() > 0.1,
-    "[1, 3] and [11, 13] must not give the same result: RMSNorm does not subtract the mean",
+    "[1, 3] and [11, 13] must not give the same result: RMSNorm does not subtract the "
+    "mean",
 )
 check.close(
     rms_norm(torch.tensor([10.0, 70.0]), _one, 0.0),
     rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
-    "ten times the vector must give the same result: divide by the root of the mean square",
+    "ten times the vector must give the same result: divide by the root of the mean "
+    "square",
 )
 check.close(
     rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
@@ -435,14 +457,16 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
     check.close(
         rms_norm(_x, torch.ones(_shape[-1]), 0.0),
         torch.nn.functional.rms_norm(_x, _shape[-1:], None, 0.0),
-        "with weight 1 and eps 0, RMSNorm only divides each vector by its root mean square",
+        "with weight 1 and eps 0, RMSNorm only divides each vector by its root mean "
+        "square",
         atol=1e-4,
     )
     for _eps in (1e-5, 0.5):
         check.close(
             rms_norm(_x, _w, _eps),
             torch.nn.functional.rms_norm(_x, _shape[-1:], _w, _eps),
-            f"the result differs from torch's RMSNorm for x of shape {list(_shape)} and eps = {_eps}",
+            f"the result differs from torch's RMSNorm for x of shape {list(_shape)} "
+            f"and eps = {_eps}",
             atol=1e-4,
         )
 ### END HIDDEN TESTS
@@ -463,8 +487,8 @@ show(
             "after LayerNorm": layer_norm(points, torch.ones(2), torch.zeros(2), 0.0),
         },
     ),
-    alt="Eighteen scattered points; after RMSNorm all lie on one circle of radius 1.41; after LayerNorm only two places are left, "
-    "(-1, 1) and (1, -1).",
+    alt="Eighteen scattered points; after RMSNorm all lie on one circle of radius "
+    "1.41; after LayerNorm only two places are left, (-1, 1) and (1, -1).",
 )
 
 # %% [markdown]
@@ -476,13 +500,15 @@ show(
 every_token = writes(model, story_ids).cumsum(dim=0)[::2]  # 31 seq d_model
 share = every_token.mean(dim=-1) ** 2 / every_token.pow(2).mean(dim=-1)  # 31 seq
 print(
-    f"in the all-equal direction lies {100 * share.mean():.2f} % of the squared length on average; one direction of 576 is {100 / 576:.2f} %"
+    f"in the all-equal direction lies {100 * share.mean():.2f} % of the squared length "
+    f"on average; one direction of 576 is {100 / 576:.2f} %"
 )
 centring = model.using(
     norm=lambda x, weight, eps: layer_norm(x, weight, torch.zeros_like(weight), eps)
 )
 print(
-    f"loss with RMSNorm {loss(model):.2f}, with LayerNorm in its place {loss(centring):.2f}, and no training in between"
+    f"loss with RMSNorm {loss(model):.2f}, with LayerNorm in its place "
+    f"{loss(centring):.2f}, and no training in between"
 )
 
 # %% [markdown]
@@ -558,7 +584,8 @@ print(
 
 # %%
 def at_the_start(depth, post, seeds=3, d_model=64, seq=32, n_head=4, vocab=100):
-    """Random stack -> (rms of the stream after 0..depth layers, gradient norm of w_out in layers 1..depth), means over seeds."""
+    """Random stack -> (rms of the stream after 0..depth layers, gradient norm of w_out
+    in layers 1..depth), means over seeds."""
     signals, gradients = [], []
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
@@ -606,8 +633,10 @@ measured = {
 }
 show(
     pictures.signal_and_gradient(measured),
-    alt="Four panels, post-norm left and pre-norm right. Top: post-norm's stream keeps size 1, pre-norm's grows with depth to about 7. Bottom: "
-    "post-norm's gradients stay between 0.5 and 2 at any depth, pre-norm's fall from layer to layer and with the depth of the stack.",
+    alt="Four panels, post-norm left and pre-norm right. Top: post-norm's stream keeps "
+    "size 1, pre-norm's grows with depth to about 7. Bottom: post-norm's gradients "
+    "stay between 0.5 and 2 at any depth, pre-norm's fall from layer to layer and with "
+    "the depth of the stack.",
 )
 print("gradient of the last layer's w_out")
 print("layers               ", "".join(f"{depth:8}" for depth in depths))
@@ -660,7 +689,8 @@ print(
 
 # %% solution pre_norm_block off=["llmlib.layers.pre_norm_block"]
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
-    """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch, seq, d_model]."""
+    """One layer: x [batch, seq, d_model] -> the same. The four functions take and
+    return [batch, seq, d_model]."""
     ### BEGIN SOLUTION
     x = x + attend(norm_1(x))
     return x + feed_forward(norm_2(x))
@@ -669,7 +699,8 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
 
 # %% given block_of_matrices
 def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
-    """Your pre_norm_block with four matrices [d_model, d_model] for functions -> (its output, the names of the functions called, in order)."""
+    """Your pre_norm_block with four matrices [d_model, d_model] for functions -> (its
+    output, the names of the functions called, in order)."""
     calls = []
 
     def times(name, matrix):
@@ -698,7 +729,8 @@ _nothing, _two, _three, _five, _seven = _m
 check.close(
     block_of_matrices(_x.clone(), _two, _nothing, _five, _nothing)[0],
     _x,
-    "sublayers that write 0 must leave x as it came: the stream is only added to, never replaced and never normalised",
+    "sublayers that write 0 must leave x as it came: the stream is only added to, "
+    "never replaced and never normalised",
 )
 check.close(
     block_of_matrices(_x.clone(), _two, _three, _five, _nothing)[0],
@@ -708,17 +740,20 @@ check.close(
 check.close(
     block_of_matrices(_x.clone(), _two, _nothing, _five, _seven)[0],
     36 * _x,
-    "the feed-forward writes feed_forward(norm_2(x)) = 7 · 5 · 1 = 35 and the stream becomes 1 + 35",
+    "the feed-forward writes feed_forward(norm_2(x)) = 7 · 5 · 1 = 35 and the stream "
+    "becomes 1 + 35",
 )
 check.close(
     block_of_matrices(_x.clone(), _two, _three, _five, _seven)[0],
     252 * _x,
-    "feed_forward reads the stream after attention has written to it: 7 + 7 · 5 · 7 = 252",
+    "feed_forward reads the stream after attention has written to it: 7 + 7 · 5 · 7 = "
+    "252",
 )
 check.equal(
     block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1],
     ["norm_1", "attend", "norm_2", "feed_forward"],
-    "each of the four functions is called once: calling attend again would write to the KV cache twice",
+    "each of the four functions is called once: calling attend again would write to "
+    "the KV cache twice",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(43)
@@ -729,12 +764,14 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
     check.close(
         block_of_matrices(_x.clone(), _n1, _zero, _n2, _zero)[0],
         _x,
-        "sublayers that write 0 must leave x as it came: the stream is only added to, never replaced and never normalised",
+        "sublayers that write 0 must leave x as it came: the stream is only added to, "
+        "never replaced and never normalised",
     )
     check.close(
         block_of_matrices(_x.clone(), _n1, _a, _n2, _f)[0],
         _x @ ((_one + _f @ _n2) @ (_one + _a @ _n1)).T,
-        "the block must return h + feed_forward(norm_2(h)) with h = x + attend(norm_1(x))",
+        "the block must return h + feed_forward(norm_2(h)) with h = x + "
+        "attend(norm_1(x))",
         atol=1e-4,
     )
 ### END HIDDEN TESTS
@@ -745,7 +782,8 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
 # %%
 with_yours = model.using(block=pre_norm_block, norm=rms_norm)
 print(
-    f"loss with your block and norm {loss(with_yours):.2f}, with the engine's own {loss(model):.2f}"
+    f"loss with your block and norm {loss(with_yours):.2f}, with the engine's own "
+    f"{loss(model):.2f}"
 )
 
 # %% [markdown]
@@ -770,8 +808,9 @@ show(
         up,
         [silu * u for u in up],
     ),
-    alt="Left: ReLU, GELU and SiLU; all are near 0 for very negative z and near z for large z, GELU and SiLU dip below 0 in between. Right: the gated "
-    "value SiLU(z) times w_up x for three values of w_up x; a negative gate shuts all of them.",
+    alt="Left: ReLU, GELU and SiLU; all are near 0 for very negative z and near z for "
+    "large z, GELU and SiLU dip below 0 in between. Right: the gated value SiLU(z) "
+    "times w_up x for three values of w_up x; a negative gate shuts all of them.",
 )
 
 # %% [markdown]
@@ -780,7 +819,8 @@ show(
 # %%
 gap = layers.gelu(z) - layers.gelu(z, approximate="none")
 print(
-    f"largest difference between the tanh and the erf form: {gap.abs().max():.5f}, at z = {abs(z[gap.abs().argmax()].item()):.2f} on either side of 0"
+    f"largest difference between the tanh and the erf form: {gap.abs().max():.5f}, at "
+    f"z = {abs(z[gap.abs().argmax()].item()):.2f} on either side of 0"
 )
 
 # %% [markdown]
@@ -826,13 +866,15 @@ from llmlib.course import check
 check.close(
     gelu(torch.tensor([0.0, 10.0, -10.0])),
     [0.0, 10.0, 0.0],
-    "gelu(10) is 10 and gelu(-10) is 0: half of x times (1 + tanh …), where that bracket runs from 0 to 2",
+    "gelu(10) is 10 and gelu(-10) is 0: half of x times (1 + tanh …), where that "
+    "bracket runs from 0 to 2",
     atol=0.01,
 )
 check.close(
     gelu(torch.tensor([-1.0])),
     [-0.159],
-    "gelu(-1) is about -0.159: GELU bends smoothly, where ReLU gives 0 and SiLU gives -0.269",
+    "gelu(-1) is about -0.159: GELU bends smoothly, where ReLU gives 0 and SiLU gives "
+    "-0.269",
     atol=0.02,
 )
 check.close(
@@ -845,7 +887,8 @@ _x = torch.tensor([-2.5, -2.0, 2.0, 2.5])
 check.close(
     gelu(_x),
     torch.nn.functional.gelu(_x, approximate="tanh"),
-    "close, but GPT-2's weights were trained with the tanh form, not with the exact erf",
+    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
+    "erf",
     atol=2e-5,
 )
 _x = torch.linspace(-6, 6, 24).view(2, 3, 4)
@@ -904,7 +947,8 @@ check.close(
 
 # %% solution mlp off=["llmlib.layers.mlp"]
 def mlp(x, w_in, b_in, w_out, b_out):
-    """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
+    """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model. w_in
+    [d_mlp, d_model], w_out [d_model, d_mlp]."""
     ### BEGIN SOLUTION
     return linear(gelu(linear(x, w_in, b_in)), w_out, b_out)
     ### END SOLUTION
@@ -918,7 +962,8 @@ _zero, _none, _one = torch.zeros(2, 2), torch.zeros(2), torch.eye(2)
 check.close(
     mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0])),
     [-1.0, 2.0],
-    "after w_out only b_out is added, with no activation: zero weights give b_out itself",
+    "after w_out only b_out is added, with no activation: zero weights give b_out "
+    "itself",
 )
 _x = torch.tensor([10.0, 20.0])
 _swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
@@ -1032,7 +1077,8 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 
 # %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def swiglu(x, w_gate, w_up, w_down):
-    """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp, d_model], w_down [d_model, d_mlp]."""
+    """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
+    d_model], w_down [d_model, d_mlp]."""
     ### BEGIN SOLUTION
     gate = linear(x, w_gate)
     return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
@@ -1053,7 +1099,8 @@ def _number(n):
 check.close(
     swiglu(_x, _number(0), _number(5), _number(1)),
     [0.0],
-    "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone would give 0.5",
+    "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone "
+    "would give 0.5",
 )
 check.close(
     swiglu(_x, _number(2), _number(0), _number(1)),
@@ -1068,12 +1115,14 @@ check.close(
 check.close(
     swiglu(_x, _number(-100), _number(-1), _number(1)),
     [0.0],
-    "SiLU goes on the gate alone, before it is multiplied by w_up x: the product of two negatives must not open it",
+    "SiLU goes on the gate alone, before it is multiplied by w_up x: the product of "
+    "two negatives must not open it",
 )
 check.close(
     swiglu(_x, _number(1), _number(-100), _number(1)),
     [-73.11],
-    "SiLU(1) is 0.7311 and times w_up x = -100 that is -73.11 (a GELU gate gives -84.1)",
+    "SiLU(1) is 0.7311 and times w_up x = -100 that is -73.11 (a GELU gate gives "
+    "-84.1)",
     atol=0.01,
 )
 check.close(
@@ -1085,7 +1134,8 @@ check.close(
 check.close(
     swiglu(_x, _number(100), _number(2), _number(1)),
     [200.0],
-    "a gate of 100 lets 100 through, not NaN: torch.sigmoid is safe, exp(100) overflows",
+    "a gate of 100 lets 100 through, not NaN: torch.sigmoid is safe, exp(100) "
+    "overflows",
     atol=1e-3,
 )
 _x, _all, _one = torch.tensor([0.0, 100.0]), torch.ones(2, 2), torch.eye(2)
@@ -1165,12 +1215,14 @@ def watching(x, w_gate, w_up, w_down):
 text_loss = loss(model.using(mlp=watching))
 print(f"loss with your swiglu {text_loss:.2f}, with the engine's own {loss(model):.2f}")
 print(
-    f"gates nearly shut: {100 * sum(shut) / len(shut):.0f} % on average; from {100 * min(shut):.0f} % in layer {shut.index(min(shut)) + 1} "
-    f"to {100 * max(shut):.0f} % in layer {shut.index(max(shut)) + 1}"
+    f"gates nearly shut: {100 * sum(shut) / len(shut):.0f} % on average; from "
+    f"{100 * min(shut):.0f} % in layer {shut.index(min(shut)) + 1} to "
+    f"{100 * max(shut):.0f} % in layer {shut.index(max(shut)) + 1}"
 )
 d_mlp = model.weights.layers[0].mlp[0].shape[0]
 print(
-    f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f}, and 8/3 = {8 / 3:.4f}"
+    f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = "
+    f"{d_mlp / config.d_model:.4f}, and 8/3 = {8 / 3:.4f}"
 )
 
 # %% [markdown]
@@ -1286,7 +1338,8 @@ for _family in ("gpt2", "llama"):
     check.equal(
         _extra(_family, vocab_size=11),
         4,
-        f"{_family}: one more token costs one row of d_model = 4: a tied head is not counted again",
+        f"{_family}: one more token costs one row of d_model = 4: a tied head is not "
+        "counted again",
     )
     check.equal(
         _extra(_family, tied=False),
@@ -1304,7 +1357,8 @@ check.equal(
 check.equal(
     _extra("gpt2", d_mlp=6),
     9,
-    "gpt2: one more hidden column costs a row of w_in, a number of b_in and a column of w_out",
+    "gpt2: one more hidden column costs a row of w_in, a number of b_in and a column "
+    "of w_out",
 )
 check.equal(
     _extra("llama", d_mlp=6),
@@ -1319,7 +1373,8 @@ check.equal(
 check.equal(
     _extra("llama", n_head=3),
     24,
-    "llama: q and o have n_head heads of head_dim columns: one more costs 2 · head_dim · d_model",
+    "llama: q and o have n_head heads of head_dim columns: one more costs 2 · head_dim "
+    "· d_model",
 )
 check.equal(
     _extra("gpt2", n_head=3, n_kv_head=2),
@@ -1424,8 +1479,9 @@ for _ in range(3):
             _tied,
         ),
         sum(p.numel() for p in _model.parameters()),
-        f"llama: transformers counts otherwise for d_model {_d}, d_mlp {_mlp}, {_layers} layers, "
-        f"{_heads * _groups} heads of {_dim} on {_heads} key/value heads, vocab_size {_vocab}, tied {_tied}",
+        f"llama: transformers counts otherwise for d_model {_d}, d_mlp {_mlp}, "
+        f"{_layers} layers, {_heads * _groups} heads of {_dim} on {_heads} key/value "
+        f"heads, vocab_size {_vocab}, tied {_tied}",
     )
     with torch.device("meta"):
         _model = transformers.GPT2LMHeadModel(
@@ -1453,8 +1509,9 @@ for _ in range(3):
             _tied,
         ),
         sum(p.numel() for p in _model.parameters()),
-        f"gpt2: transformers counts otherwise for d_model {_heads * _dim}, d_mlp {_mlp}, "
-        f"{_layers} layers, context {_context}, vocab_size {_vocab}, tied {_tied}",
+        f"gpt2: transformers counts otherwise for d_model {_heads * _dim}, d_mlp "
+        f"{_mlp}, {_layers} layers, context {_context}, vocab_size {_vocab}, tied "
+        f"{_tied}",
     )
 ### END HIDDEN TESTS
 
@@ -1505,7 +1562,8 @@ print(f"GPT-2:   {count_parameters('gpt2', **gpt2_small):,} by formula")
 
 
 def parts(family, c):
-    """The same total, cut into three: tables, attention, feed-forward; norms go with the sublayer that reads them."""
+    """The same total, cut into three: tables, attention, feed-forward; norms go with
+    the sublayer that reads them."""
 
     def count(**change):
         return count_parameters(family, **{**c, **change})
@@ -1526,7 +1584,8 @@ show(
             "GPT-2 small": parts("gpt2", gpt2_small),
         }
     ),
-    alt="Stacked bars: share of parameters in tables, attention and feed-forward. GPT-2 small: 32, 23 and 46 percent; SmolLM2: 21, 20 and 59 percent.",
+    alt="Stacked bars: share of parameters in tables, attention and feed-forward. "
+    "GPT-2 small: 32, 23 and 46 percent; SmolLM2: 21, 20 and 59 percent.",
 )
 
 # %% [markdown]
@@ -1576,7 +1635,8 @@ for name, (family, shape) in shapes.items():
     billions = count_parameters(family, **shape) / 1e9
     with_40 = count_parameters(family, **{**shape, "n_layer": 40}) / 1e9
     print(
-        f"{name:15} {shape['n_layer']:4} layers of {shape['d_model']:6}: {billions:8.3f} billion"
+        f"{name:15} {shape['n_layer']:4} layers of {shape['d_model']:6}: "
+        f"{billions:8.3f} billion"
         + (f"   (with 40 layers: {with_40:.1f})" if shape["n_layer"] > 40 else "")
     )
 
@@ -1598,7 +1658,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def flops(seq, c):
-    """FLOPs of one run over seq tokens by part. The norms and activations are left out: they are no matrix products."""
+    """FLOPs of one run over seq tokens by part. The norms and activations are left out:
+    they are no matrix products."""
     q, kv, d, n = (
         c["n_head"] * c["head_dim"],
         c["n_kv_head"] * c["head_dim"],
@@ -1616,24 +1677,29 @@ def flops(seq, c):
 with FlopCounterMode(display=False) as counter:
     model(list(range(64)))
 print(
-    f"64 tokens: {counter.get_total_flops():,} FLOPs counted, {sum(flops(64, smollm2).values()):,} by formula"
+    f"64 tokens: {counter.get_total_flops():,} FLOPs counted, "
+    f"{sum(flops(64, smollm2).values()):,} by formula"
 )
 at = torch.logspace(2, 5.3, 100)
 show(
     pictures.flop_shares(at.tolist(), flops(at, smollm2), config.context),
-    alt="Share of FLOPs by text length, stacked. The feed-forward takes most of the work for short texts, the products inside attention nearly all of it "
-    "for texts of 100,000 tokens. At SmolLM2's context of 8,192 they take over half.",
+    alt="Share of FLOPs by text length, stacked. The feed-forward takes most of the "
+    "work for short texts, the products inside attention nearly all of it for texts of "
+    "100,000 tokens. At SmolLM2's context of 8,192 they take over half.",
 )
 inside, other = (
     flops(1, smollm2)["attention: scores and sums"],
     sum(flops(1, smollm2).values()) - flops(1, smollm2)["attention: scores and sums"],
 )
 print(
-    f"the seq² part equals all the rest at {other / inside:,.0f} tokens; at {config.context:,} it is {100 * inside / (inside + other / config.context):.0f} % of all"
+    f"the seq² part equals all the rest at {other / inside:,.0f} tokens; at "
+    f"{config.context:,} it is {100 * inside / (inside + other / config.context):.0f} "
+    "% of all"
 )
 gpt3 = shapes["GPT-3"][1]
 print(
-    f"in a layer of GPT-3: at {(4 * gpt3['d_model'] ** 2 + 8 * gpt3['d_model'] ** 2) / (2 * gpt3['d_model']):,.0f} tokens"
+    "in a layer of GPT-3: at "
+    f"{(4 * gpt3['d_model'] ** 2 + 8 * gpt3['d_model'] ** 2) / (2 * gpt3['d_model']):,.0f} tokens"
 )
 
 # %% [markdown]
@@ -1667,8 +1733,8 @@ for prompt in prompts:
     ).sum(dim=-1)
 show(
     pictures.lens(ranks),
-    alt="Rank of the final answer by layer for four prompts. All stay beyond rank 100 until about layer 23 and reach "
-    "the top between layers 28 and 30.",
+    alt="Rank of the final answer by layer for four prompts. All stay beyond rank 100 "
+    "until about layer 23 and reach the top between layers 28 and 30.",
 )
 
 # %% [markdown]
@@ -1686,7 +1752,8 @@ from dataclasses import replace
 
 
 def resume(model, x, layer_list):
-    """The model with only these layers, started from the stream x [seq, d_model] in place of an embedding."""
+    """The model with only these layers, started from the stream x [seq, d_model] in
+    place of an embedding."""
     return replace(model, weights=replace(model.weights, layers=layer_list)).using(
         embedding=lambda ids, table: x[None]
     )
@@ -1702,8 +1769,10 @@ swapped = [
 ]
 show(
     pictures.layer_costs(removed, swapped, base),
-    alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without layer 1 it is near 13, without layer 2 near 8; layers 9, 12, 29 and 30 cost "
-    "about 1 or more; most others cost little. Swapping two neighbours costs little except at both ends.",
+    alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
+    "layer 1 it is near 13, without layer 2 near 8; layers 9, 12, 29 and 30 cost about "
+    "1 or more; most others cost little. Swapping two neighbours costs little except "
+    "at both ends.",
 )
 order = sorted(range(30), key=lambda i: removed[i])
 print(
@@ -1711,7 +1780,8 @@ print(
     ", ".join(f"layer {i + 1} ({removed[i]:.2f})" for i in order[:-6:-1]),
 )
 print(
-    f"cheapest: {', '.join(f'layer {i + 1} ({removed[i]:.2f})' for i in order[:3])}; {sum(r - base < 0.3 for r in removed)} of 30 cost less than 0.3"
+    f"cheapest: {', '.join(f'layer {i + 1} ({removed[i]:.2f})' for i in order[:3])}; "
+    f"{sum(r - base < 0.3 for r in removed)} of 30 cost less than 0.3"
 )
 
 # %% [markdown]
@@ -1724,7 +1794,8 @@ print(
 # %%
 for first, last in ((13, 16), (11, 20), (27, 30)):
     print(
-        f"without layers {first} to {last}: {loss(resume(model, before[first - 1], stack[last:])):.2f}"
+        f"without layers {first} to {last}: "
+        f"{loss(resume(model, before[first - 1], stack[last:])):.2f}"
     )
 
 # %% [markdown]
@@ -1804,7 +1875,8 @@ headless = model.using(
 
 
 def last_words(texts):
-    """The stream at each text's last token, after each layer -> [31, len(texts), d_model]. Shorter texts are padded on the right, where nobody looks."""
+    """The stream at each text's last token, after each layer -> [31, len(texts),
+    d_model]. Shorter texts are padded on the right, where nobody looks."""
     encoded = [model.tokenizer.encode(text) for text in texts]
     padded = torch.tensor(
         [ids + [0] * (max(map(len, encoded)) - len(ids)) for ids in encoded]
@@ -1829,7 +1901,8 @@ def last_words(texts):
 
 
 def told_apart(a, b, out):
-    """Percent of vectors nearer to their own kind's mean, after each layer; out(i) are the indices left out for item i. A tie counts half."""
+    """Percent of vectors nearer to their own kind's mean, after each layer; out(i) are
+    the indices left out for item i. A tie counts half."""
     results = []
     for x, y in zip(a, b):
         both = torch.nn.functional.normalize(torch.cat([x, y]), dim=-1)
@@ -1851,8 +1924,9 @@ word_class = told_apart(last_words(nouns), last_words(verbs), out=lambda i: [i])
 meaning = told_apart(last_words(money), last_words(river), out=lambda i: [])
 show(
     pictures.told_apart({"noun or verb": word_class, "bank: money or river": meaning}),
-    alt="Percent told apart by layer. Noun or verb rises from chance at layer 0 to 100 at layer 2 and stays; the meaning of bank rises more slowly, to over 90 "
-    "at about layer 5, and stays.",
+    alt="Percent told apart by layer. Noun or verb rises from chance at layer 0 to 100 "
+    "at layer 2 and stays; the meaning of bank rises more slowly, to over 90 at about "
+    "layer 5, and stays.",
 )
 for name, curve in (("noun or verb", word_class), ("meaning of bank", meaning)):
     print(
@@ -1873,8 +1947,11 @@ for name, curve in (("noun or verb", word_class), ("meaning of bank", meaning)):
 # %%
 show(
     pictures.three_blocks(),
-    alt="Three columns. The 2017 decoder: attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. "
-    "GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.",
+    alt="Three columns. The 2017 decoder: attention, attention to the encoder, and a "
+    "ReLU MLP each branch off the stream and are added back, then a LayerNorm stands "
+    "on the stream. GPT-2: a LayerNorm stands on each branch, before attention and "
+    "before the GELU MLP. Llama: the same with RMSNorm, attention with RoPE and "
+    "grouped queries, and SwiGLU.",
 )
 
 # %% [markdown]
@@ -1961,8 +2038,9 @@ for name, (kind, shape) in pairs.items():
         theirs.save_pretrained(folder)
         got = pretrained.load(folder).using(**your_parts[name])(test_ids)
     print(
-        f"{name}: logits {list(got.shape)} from {wanted.min():.1f} to {wanted.max():.1f}; "
-        f"yours equal transformers' to within 0.001: {(got - wanted).abs().max().item() < 1e-3}"
+        f"{name}: logits {list(got.shape)} from {wanted.min():.1f} to "
+        f"{wanted.max():.1f}; yours equal transformers' to within 0.001: "
+        f"{(got - wanted).abs().max().item() < 1e-3}"
     )
 
 # %% [markdown]

@@ -112,7 +112,8 @@ print("I is", gpt2.encode("I"), "and ' I' is", gpt2.encode(" I"))
 
 # %% solution unembed off=["llmlib.output_head.unembed"]
 def unembed(x, table):
-    """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model] -> [..., vocab]."""
+    """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model]
+    -> [..., vocab]."""
     ### BEGIN SOLUTION
     return x @ table.T
     ### END SOLUTION
@@ -170,7 +171,8 @@ for _shape in [(7,), (1, 7), (3, 5, 7), (2, 1, 4, 7)]:
 
 # %%
 def residual_stream(prompt):
-    """The residual stream at the last position, after the embedding and after each layer: 31 vectors of 576 numbers."""
+    """The residual stream at the last position, after the embedding and after each
+    layer: 31 vectors of 576 numbers."""
     seen = []
 
     def watching(x, **functions):
@@ -204,7 +206,8 @@ for name, x in [
 # %%
 print("the same tensor:", model.weights.unembedding is model.weights.embedding)
 print(
-    f"weights saved by tying: {table.numel():,} of what would be {134_515_008 + table.numel():,}"
+    f"weights saved by tying: {table.numel():,} of what would be "
+    f"{134_515_008 + table.numel():,}"
 )
 
 # %% [markdown]
@@ -228,7 +231,8 @@ show(
         "probability",
         "The same logits, shifted and scaled",
     ),
-    alt="Bars of four probabilities: adding 100 to all logits leaves them as they were; doubling the logits makes the first one larger, from 0.64 to 0.86.",
+    alt="Bars of four probabilities: adding 100 to all logits leaves them as they "
+    "were; doubling the logits makes the first one larger, from 0.64 to 0.86.",
 )
 print("as they are:", [f"{p:.4f}" for p in probabilities["as they are"]])
 print("plus 100:   ", [f"{p:.4f}" for p in probabilities["plus 100"]])
@@ -271,7 +275,8 @@ print("torch's softmax:   ", torch.softmax(z, -1).tolist())
 
 # %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
-    """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first, so that exp cannot overflow."""
+    """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first,
+    so that exp cannot overflow."""
     ### BEGIN SOLUTION
     exps = torch.exp(x - x.amax(dim=dim, keepdim=True))
     return exps / exps.sum(dim=dim, keepdim=True)
@@ -288,7 +293,8 @@ from llmlib.course import check
 _got = softmax(torch.tensor([0.0, math.log(3)]))
 check.that(
     bool((_got >= 0).all()),
-    "probabilities are not negative: exponentiate before you divide (and return no logarithm)",
+    "probabilities are not negative: exponentiate before you divide (and return no "
+    "logarithm)",
 )
 check.close(
     _got,
@@ -299,7 +305,8 @@ _rows = softmax(torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]))
 check.close(
     _rows.sum(-1),
     torch.ones(2),
-    "each row must sum to 1: take the sum along dim, with keepdim=True, not over the whole tensor",
+    "each row must sum to 1: take the sum along dim, with keepdim=True, not over the "
+    "whole tensor",
 )
 _columns = softmax(torch.tensor([[0.0, 5.0], [math.log(3), 5.0]]), 0)
 check.close(
@@ -326,7 +333,8 @@ _far = softmax(
 check.close(
     _far[1],
     torch.tensor([0.25, 0.75]),
-    "a row far below the others vanished: subtract the maximum of each row, not of the whole tensor",
+    "a row far below the others vanished: subtract the maximum of each row, not of the "
+    "whole tensor",
     atol=1e-3,
 )
 check.close(
@@ -342,7 +350,8 @@ for _scale in (1, 30, 1000):
         check.close(
             softmax(_x, _dim),
             torch.nn.functional.softmax(_x, _dim),
-            "softmax must hold along any dim and for logits of any size: subtract the maximum along dim",
+            "softmax must hold along any dim and for logits of any size: subtract the "
+            "maximum along dim",
         )
 check.close(
     softmax(torch.tensor([-200.0, -201.0])),
@@ -364,7 +373,8 @@ print(
     )
 )
 print(
-    f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the {int((p < 1e-6).sum()):,} least likely tokens share {p[p < 1e-6].sum():.4f}"
+    f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the "
+    f"{int((p < 1e-6).sum()):,} least likely tokens share {p[p < 1e-6].sum():.4f}"
 )
 
 # %% [markdown]
@@ -398,7 +408,8 @@ print(
 
 # %% solution next_token_pairs off=["llmlib.output_head.next_token_pairs"]
 def next_token_pairs(ids):
-    """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the targets one place ahead."""
+    """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq -
+    1], the targets one place ahead."""
     ### BEGIN SOLUTION
     return ids[:, :-1], ids[:, 1:]
     ### END SOLUTION
@@ -418,7 +429,8 @@ check.that(
 _inputs, _targets = _got
 check.that(
     tuple(_inputs.shape) == (2, 3),
-    "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)",
+    "inputs must be [batch, seq - 1]: all but the last token of each row (the batch "
+    "stays whole)",
 )
 check.that(
     tuple(_targets.shape) == (2, 3),
@@ -426,7 +438,8 @@ check.that(
 )
 check.that(
     _inputs.tolist() != _targets.tolist(),
-    "inputs and targets are the same: a model could copy its input; shift the targets by one",
+    "inputs and targets are the same: a model could copy its input; shift the targets "
+    "by one",
 )
 check.that(
     _inputs.tolist() != [[20, 30, 40], [2, 3, 4]],
@@ -449,7 +462,8 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
     _inputs, _targets = next_token_pairs(_ids)
     check.that(
         tuple(_inputs.shape) == (_shape[0], _shape[1] - 1),
-        "inputs must be [batch, seq - 1]: all but the last token of each row (the batch stays whole)",
+        "inputs must be [batch, seq - 1]: all but the last token of each row (the "
+        "batch stays whole)",
     )
     for _row in range(_shape[0]):
         for _i in range(_shape[1] - 1):
@@ -489,7 +503,8 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 
 # %% solution cross_entropy off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
 def cross_entropy(logits, targets):
-    """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar."""
+    """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a
+    scalar."""
     ### BEGIN SOLUTION
     shifted = logits - logits.amax(dim=-1, keepdim=True)
     log_p = shifted - shifted.exp().sum(dim=-1, keepdim=True).log()
@@ -513,7 +528,8 @@ check.that(
 check.that(float(_got) > 0, "a loss is positive: -log p, with the minus")
 check.that(
     abs(float(_got) - 0.9808) > 1e-3,
-    "that is the sum of the losses: take the mean, so that long texts do not look worse",
+    "that is the sum of the losses: take the mean, so that long texts do not look "
+    "worse",
 )
 check.that(
     abs(float(_got) - 0.7075) > 1e-3, "that is in bits: use the natural logarithm"
@@ -525,19 +541,22 @@ check.that(
 check.close(
     _got,
     0.4904,
-    "the mean of -ln 0.75 and -ln 0.5 is 0.4904: pick the target's probability at each position",
+    "the mean of -ln 0.75 and -ln 0.5 is 0.4904: pick the target's probability at each "
+    "position",
     atol=1e-4,
 )
 check.close(
     cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.long)),
     math.log(7),
-    "a uniform guess among 7 tokens costs ln 7 at each position, for any leading dimensions",
+    "a uniform guess among 7 tokens costs ln 7 at each position, for any leading "
+    "dimensions",
     atol=1e-4,
 )
 _got = cross_entropy(torch.tensor([[500.0, 0.0]]), torch.tensor([1]))
 check.that(
     math.isfinite(float(_got)),
-    "logits of 500 and 0 gave infinity or NaN: subtract the maximum, and never take the logarithm of a rounded probability",
+    "logits of 500 and 0 gave infinity or NaN: subtract the maximum, and never take "
+    "the logarithm of a rounded probability",
 )
 check.close(
     _got,
@@ -559,7 +578,8 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
         check.close(
             cross_entropy(_logits, _targets),
             _want,
-            "the loss is the mean over all positions of -ln p(target), whatever the shape and size of the logits",
+            "the loss is the mean over all positions of -ln p(target), whatever the "
+            "shape and size of the logits",
             atol=1e-3,
         )
 ### END HIDDEN TESTS
@@ -631,7 +651,9 @@ inputs, targets = next_token_pairs(ids)
 print(f"ln V                {math.log(49152):.4f} nats")
 untrained_logits = untrained(inputs)
 print(
-    f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on {targets.numel()} tokens; the logits' standard deviation is {untrained_logits.std():.2f}"
+    f"untrained           {cross_entropy(untrained_logits, targets):.4f} nats on "
+    f"{targets.numel()} tokens; the logits' standard deviation is "
+    f"{untrained_logits.std():.2f}"
 )
 print(f"SmolLM2, trained    {cross_entropy(model(inputs), targets):.4f} nats")
 print("untrained, with a bug:")
@@ -661,12 +683,17 @@ show(
     plots.loss_on_text(
         pieces, [None] + losses.tolist(), "Loss of each token, given all before it"
     ),
-    alt="A paragraph about tides, each token shaded by its loss: content words such as centre, line, high and strength are dark, function words and full stops light; the darkest is ides, the second piece of the first word.",
+    alt="A paragraph about tides, each token shaded by its loss: content words such as "
+    "centre, line, high and strength are dark, function words and full stops light; "
+    "the darkest is ides, the second piece of the first word.",
 )
 order = losses.argsort(descending=True)[:5].tolist()
 print("most surprising:", [(pieces[i + 1], f"{losses[i]:.4f}") for i in order])
 print(
-    f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the most expensive tenth cost {losses.sort().values[-len(losses) // 10 :].sum() / losses.sum():.0%} of the total"
+    f"half of the {len(losses)} tokens cost less than {losses.median():.4f} nats; the "
+    "most expensive tenth cost "
+    f"{losses.sort().values[-len(losses) // 10 :].sum() / losses.sum():.0%} of the "
+    "total"
 )
 
 # %% [markdown]
@@ -700,7 +727,8 @@ print(
 
 # %% solution corpus_perplexity off=["llmlib.output_head.corpus_perplexity"]
 def corpus_perplexity(losses, counts):
-    """Perplexity of a text cut into batches: mean loss (nats per token) and number of tokens of each batch -> a float."""
+    """Perplexity of a text cut into batches: mean loss (nats per token) and number of
+    tokens of each batch -> a float."""
     ### BEGIN SOLUTION
     return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
     ### END SOLUTION
@@ -715,11 +743,13 @@ from llmlib.course import check
 _got = float(corpus_perplexity([1.0, 5.0], [3, 1]))
 check.that(
     abs(_got - 75.5657) > 0.01,
-    "that is the mean of the two perplexities: take the mean of the losses first, then exp once",
+    "that is the mean of the two perplexities: take the mean of the losses first, then "
+    "exp once",
 )
 check.that(
     abs(_got - math.exp(3)) > 0.01,
-    "a batch of 1 token counts as much as one of 3: weight each loss by its number of tokens",
+    "a batch of 1 token counts as much as one of 3: weight each loss by its number of "
+    "tokens",
 )
 check.that(
     abs(_got - (3 * math.e + math.exp(5)) / 4) > 0.01,
@@ -736,7 +766,8 @@ check.that(
 check.close(
     _got,
     math.exp(2),
-    "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is e^2",
+    "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is "
+    "e^2",
     atol=1e-3,
 )
 check.close(
@@ -796,7 +827,9 @@ for name, text in texts.items():
         len(tokenizer.decode(targets[0].tolist()).encode()),
     )
     print(
-        f"{name:<8} {targets.numel():>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats per token   perplexity {math.exp(loss):>8.4f}   {bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte"
+        f"{name:<8} {targets.numel():>3} tokens {n_bytes:>4} bytes   {loss:.4f} nats "
+        f"per token   perplexity {math.exp(loss):>8.4f}   "
+        f"{bits_per_byte(loss, targets.numel(), n_bytes):.4f} bits per byte"
     )
 
 # %% [markdown]
@@ -836,7 +869,8 @@ for name, text in texts.items():
 
 # %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
-    """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N, vocab], targets [N] -> [N, vocab]."""
+    """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N,
+    vocab], targets [N] -> [N, vocab]."""
     ### BEGIN SOLUTION
     gradient = softmax(logits)
     gradient[torch.arange(len(targets)), targets] -= 1
@@ -858,11 +892,13 @@ check.that(
 )
 check.that(
     float(_one[0, 0]) < 0,
-    "the sign is turned: raising the target's logit lowers the loss, so its gradient is negative",
+    "the sign is turned: raising the target's logit lowers the loss, so its gradient "
+    "is negative",
 )
 check.that(
     abs(float(_one[0, 1])) > 1e-6,
-    "the wrong tokens have a gradient too: subtract a one-hot row from all the probabilities",
+    "the wrong tokens have a gradient too: subtract a one-hot row from all the "
+    "probabilities",
 )
 check.that(
     abs(float(_one[0, 0]) + 1) > 1e-3,
@@ -908,7 +944,8 @@ push = gradient.abs().topk(5).indices.tolist()
 print("if the text had gone on with ' Lyon', training would move these logits most:")
 for i in push:
     print(
-        f"   {tokenizer.decode([i])!r:<10} gradient {gradient[i]:+.4f}   so its logit goes {'down' if gradient[i] > 0 else 'up'}"
+        f"   {tokenizer.decode([i])!r:<10} gradient {gradient[i]:+.4f}   so its logit "
+        f"goes {'down' if gradient[i] > 0 else 'up'}"
     )
 
 # %% [markdown]
@@ -925,7 +962,8 @@ print("layers done   likeliest token")
 for n in (0, 5, 10, 15, 20, 22, 24, 26, 28, 29, 30):
     p, i = lens[n].max(0)
     print(
-        f"{n:>11}   {tokenizer.decode([i.item()])!r:<16} {p:.4f}      ' Paris' {lens[n, paris]:.4f}"
+        f"{n:>11}   {tokenizer.decode([i.item()])!r:<16} {p:.4f}      ' Paris' "
+        f"{lens[n, paris]:.4f}"
     )
 first = next(n for n in range(31) if lens[n].argmax() == paris)
 print(f"' Paris' is first the likeliest after {first} layers")
@@ -947,7 +985,9 @@ show(
         "probability",
         "The logit lens on “The capital of France is”",
     ),
-    alt="Probability of four next tokens after each of 30 layers: all stay near zero up to layer 22; then the word the rises to 0.67, and in the last layer it falls and Paris jumps to 0.77.",
+    alt="Probability of four next tokens after each of 30 layers: all stay near zero "
+    "up to layer 22; then the word the rises to 0.67, and in the last layer it falls "
+    "and Paris jumps to 0.77.",
 )
 
 # %% [markdown]
@@ -969,10 +1009,13 @@ for paragraph in paragraphs:
 confidence, right = torch.cat(confidence).numpy(), torch.cat(right).numpy()
 show(
     plots.calibration(confidence, right),
-    alt="How often the likeliest token was right against the probability the model gave it, in ten bins with error bars: the points follow the diagonal, most of them a little below it.",
+    alt="How often the likeliest token was right against the probability the model "
+    "gave it, in ten bins with error bars: the points follow the diagonal, most of "
+    "them a little below it.",
 )
 print(
-    f"{len(right)} tokens; said on average {confidence.mean():.4f}, right {right.mean():.4f} of the time"
+    f"{len(right)} tokens; said on average {confidence.mean():.4f}, right "
+    f"{right.mean():.4f} of the time"
 )
 
 # %% [markdown]

@@ -69,8 +69,9 @@ next_logits = {
 }  # each [vocab]
 show(
     plots.next_tokens(llm.tokenizer, next_logits),
-    alt="Two bar charts of next-token probabilities. After 'The capital of France is' one token, Paris, holds most of the mass; after "
-    "'Once upon a time, there was a' the eight likeliest tokens hold a few per cent each.",
+    alt="Two bar charts of next-token probabilities. After 'The capital of France is' "
+    "one token, Paris, holds most of the mass; after 'Once upon a time, there was a' "
+    "the eight likeliest tokens hold a few per cent each.",
 )
 
 # %% [markdown]
@@ -116,7 +117,8 @@ show(
 
 # %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
-    """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]."""
+    """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
+    ids [batch]."""
     ### BEGIN SOLUTION
     edges = probabilities.double().cumsum(-1)  # where each stretch ends
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
@@ -131,12 +133,14 @@ _row = torch.tensor([[0.5, 0.3, 0.2]])
 check.equal(
     draw(_row, torch.tensor([0.6])),
     torch.tensor([1]),
-    "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the likeliest",
+    "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the "
+    "likeliest",
 )
 check.equal(
     draw(_row, torch.tensor([0.9])),
     torch.tensor([2]),
-    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches add up, so cumulate the probabilities",
+    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches add up, so "
+    "cumulate the probabilities",
 )
 check.equal(
     draw(torch.tensor([[0.0, 0.5, 0.5]]), torch.tensor([0.0])),
@@ -146,7 +150,8 @@ check.equal(
 check.equal(
     draw(torch.tensor([[0.5, 0.25, 0.25]]), torch.tensor([0.5])),
     torch.tensor([1]),
-    "u = 0.5 is where the second stretch starts: a stretch includes its start, not its end",
+    "u = 0.5 is where the second stretch starts: a stretch includes its start, not its "
+    "end",
 )
 check.equal(
     draw(_row.repeat(3, 1), torch.tensor([0.9, 0.1, 0.6])),
@@ -156,7 +161,8 @@ check.equal(
 check.equal(
     draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
     torch.tensor([1, 1]),
-    "rows that sum to 0.9 stand for rounding here: u behind the last edge must still give a token of the row",
+    "rows that sum to 0.9 stand for rounding here: u behind the last edge must still "
+    "give a token of the row",
 )
 check.equal(
     draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
@@ -221,12 +227,14 @@ chi_square = ((observed - expected) ** 2 / expected).sum()
 freedom = len(expected) - 1
 p_value = torch.special.gammaincc(torch.tensor(freedom / 2), chi_square / 2)
 print(
-    f"chi-square {chi_square:.1f} for {freedom} degrees of freedom; a fair draw is at least this far off in {p_value:.0%} of all tries"
+    f"chi-square {chi_square:.1f} for {freedom} degrees of freedom; a fair draw is at "
+    f"least this far off in {p_value:.0%} of all tries"
 )
 show(
     plots.draws(expected[:-1], observed[:-1]),
-    alt="Expected against observed counts of each common token in 10,000 draws, on logarithmic axes. All points lie near the diagonal, most of them inside "
-    "the band of two standard deviations.",
+    alt="Expected against observed counts of each common token in 10,000 draws, on "
+    "logarithmic axes. All points lie near the diagonal, most of them inside the band "
+    "of two standard deviations.",
 )
 
 # %% [markdown]
@@ -296,7 +304,8 @@ for disturbed in (False, True):
 
 # %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
-    """Divide the logits by t; t = 0 keeps only the largest of each row, the rest become -inf: [..., vocab] -> the same."""
+    """Divide the logits by t; t = 0 keeps only the largest of each row, the rest become
+    -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
     if t == 0:
         largest = logits.argmax(-1, keepdim=True)
@@ -315,7 +324,8 @@ from llmlib.course import check
 check.close(
     apply_temperature(torch.tensor([2.0, 4.0]), 2),
     [1.0, 2.0],
-    "temperature divides the logits: at T = 2 they are halved, so that the distribution is flatter",
+    "temperature divides the logits: at T = 2 they are halved, so that the "
+    "distribution is flatter",
 )
 check.close(
     apply_temperature(torch.tensor([2.0, -4.0]), 0.5),
@@ -380,7 +390,9 @@ sorted_p = {
 }
 for t, row in sorted_p.items():
     print(
-        f"T = {t}: likeliest token {row[0]:.4f}, first 100 together {row[:100].sum():.4f}, tokens 101 to {len(row):,} together {row[100:].sum():.4f}"
+        f"T = {t}: likeliest token {row[0]:.4f}, first 100 together "
+        f"{row[:100].sum():.4f}, tokens 101 to {len(row):,} together "
+        f"{row[100:].sum():.4f}"
     )
 ranked = story.argsort(descending=True)
 for first in (111, 1_001, 10_001):
@@ -390,7 +402,9 @@ for first in (111, 1_001, 10_001):
     )
 show(
     plots.temperatures(sorted_p),
-    alt="Probability against rank for four temperatures, both axes logarithmic. Higher temperatures lower the head of the curve and lift its tail of tens of thousands of tokens.",
+    alt="Probability against rank for four temperatures, both axes logarithmic. Higher "
+    "temperatures lower the head of the curve and lift its tail of tens of thousands "
+    "of tokens.",
 )
 
 # %% [markdown]
@@ -434,7 +448,8 @@ show(
 
 # %% solution top_k off=["llmlib.sampling.top_k"]
 def top_k(logits, k):
-    """Keep the k largest logits of each row, exactly k even on ties; the rest become -inf: [..., vocab] -> the same."""
+    """Keep the k largest logits of each row, exactly k even on ties; the rest become
+    -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], True)
@@ -451,7 +466,8 @@ _cut = -math.inf
 check.close(
     top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2),
     [_cut, 4.0, _cut, 3.0],
-    "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf (a logit of 0 would still have probability)",
+    "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf "
+    "(a logit of 0 would still have probability)",
 )
 check.close(
     top_k(torch.tensor([-5.0, -1.0, -3.0]), 1),
@@ -508,7 +524,9 @@ check.close(
 for text, logits in next_logits.items():
     p, after = softmax(logits), softmax(top_k(logits, 5))
     print(
-        f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of them had {p[after > 0].min():.4f}, the likeliest one cut {p[after == 0].max():.4f}"
+        f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of "
+        f"them had {p[after > 0].min():.4f}, the likeliest one cut "
+        f"{p[after == 0].max():.4f}"
     )
 
 # %% [markdown]
@@ -551,7 +569,8 @@ for text, logits in next_logits.items():
 
 # %% solution top_p off=["llmlib.sampling.top_p"]
 def top_p(logits, p):
-    """Keep the smallest set of likeliest tokens whose mass reaches p, the one that crosses p included; the rest become -inf."""
+    """Keep the smallest set of likeliest tokens whose mass reaches p, the one that
+    crosses p included; the rest become -inf."""
     ### BEGIN SOLUTION
     if p == 1:
         return logits  # a rounded cumulative sum must not drop the tail
@@ -581,7 +600,8 @@ def _want(*kept):
 check.close(
     top_p(_z, 0.9),
     _want(0, 1, 2),
-    "0.5 + 0.3 = 0.8 has not reached p = 0.9: the token that crosses p stays, so three tokens do",
+    "0.5 + 0.3 = 0.8 has not reached p = 0.9: the token that crosses p stays, so three "
+    "tokens do",
 )
 check.close(
     top_p(_z, 0.7),
@@ -597,12 +617,14 @@ _shuffled = _z[[3, 0, 2, 1]]
 check.close(
     top_p(_shuffled, 0.7),
     [_cut, _z[0].item(), _cut, _z[1].item()],
-    "tokens that come unsorted must be kept in their own places: the answer has to go back from sorted order",
+    "tokens that come unsorted must be kept in their own places: the answer has to go "
+    "back from sorted order",
 )
 check.close(
     top_p(_z + 20, 0.9),
     [z + 20 for z in _want(0, 1, 2)],
-    "adding 20 to all logits changes no probability: the mass is counted in probabilities, after softmax",
+    "adding 20 to all logits changes no probability: the mass is counted in "
+    "probabilities, after softmax",
     atol=1e-4,
 )
 check.close(
@@ -613,7 +635,8 @@ check.close(
 check.close(
     torch.isfinite(top_p(torch.zeros(4), 0.5)).sum(),
     2,
-    "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = 0.5",
+    "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = "
+    "0.5",
 )
 check.close(
     top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9),
@@ -677,7 +700,8 @@ def well_known_line(logits, p):
 for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     logits = torch.tensor(probabilities).log()
     print(
-        f"{probabilities}: the line keeps {len(well_known_line(logits, 0.9))} tokens, yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
+        f"{probabilities}: the line keeps {len(well_known_line(logits, 0.9))} tokens, "
+        f"yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
     )
 
 # %% [markdown]
@@ -695,11 +719,14 @@ nucleus = {
 for text, size in nucleus.items():
     p = softmax(next_logits[text]).sort(descending=True).values
     print(
-        f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is {p[0] / p[size - 1]:.0f} times as likely as the last"
+        f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is "
+        f"{p[0] / p[size - 1]:.0f} times as likely as the last"
     )
 show(
     plots.nucleus(next_logits, nucleus, 0.9),
-    alt="Cumulative probability against number of tokens, logarithmic, for two prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of the story only after hundreds.",
+    alt="Cumulative probability against number of tokens, logarithmic, for two "
+    "prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of "
+    "the story only after hundreds.",
 )
 
 # %% [markdown]
@@ -734,7 +761,8 @@ show(
 
 # %% solution min_p off=["llmlib.sampling.min_p"]
 def min_p(logits, p):
-    """Keep tokens at least p times as likely as the likeliest of their row; the rest become -inf: [..., vocab] -> the same."""
+    """Keep tokens at least p times as likely as the likeliest of their row; the rest
+    become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
     probabilities = softmax(logits)
     bar = p * probabilities.amax(-1, keepdim=True)
@@ -752,7 +780,8 @@ _cut = -math.inf
 check.close(
     min_p(_z, 0.2),
     [*_z[:3].tolist(), _cut],
-    "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 stays and the one of 0.05 is cut, to -inf",
+    "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 "
+    "stays and the one of 0.05 is cut, to -inf",
 )
 check.close(
     min_p(_z + 20, 0.2),
@@ -819,7 +848,8 @@ for _p in (0.03, 0.11, 0.5):
 
 # %% solution filter_logits off=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
-    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same. None: off."""
+    """Temperature first, then top-k, top-p and min-p, each on what the one before left:
+    [..., vocab] -> the same. None: off."""
     ### BEGIN SOLUTION
     logits = apply_temperature(logits, temperature)
     for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
@@ -852,17 +882,20 @@ check.close(
 check.close(
     filter_logits(_z, temperature=0.5, p=0.9),
     _want(0.5, 2),
-    "temperature comes before top-p: squared and scaled, 0.685 + 0.247 reaches 0.9 with two tokens",
+    "temperature comes before top-p: squared and scaled, 0.685 + 0.247 reaches 0.9 "
+    "with two tokens",
 )
 check.close(
     filter_logits(_z, k=2, p=0.6),
     _want(1, 1),
-    "top-p works on what top-k left: of two tokens the first has 0.5 / 0.8 = 0.625, which reaches 0.6",
+    "top-p works on what top-k left: of two tokens the first has 0.5 / 0.8 = 0.625, "
+    "which reaches 0.6",
 )
 check.close(
     filter_logits(_z, temperature=2.0, p_of_largest=0.5),
     _want(2, 3),
-    "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 times as likely as the first",
+    "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 "
+    "times as likely as the first",
 )
 check.close(filter_logits(_z, k=3), _want(1, 3), "k = 3 alone keeps three tokens")
 check.close(
@@ -897,7 +930,8 @@ for _t, _k, _p, _m in (
         _n = sum(1 for s in _share[:_n] if s >= _m * _share[0])
         check.that(
             set(_mine.nonzero()[:, 0].tolist()) == set(_order[:_n].tolist()),
-            "the tokens that survive differ: temperature first, then top-k, top-p and min-p, each on what the one before left",
+            "the tokens that survive differ: temperature first, then top-k, top-p and "
+            "min-p, each on what the one before left",
         )
 ### END HIDDEN TESTS
 
@@ -913,7 +947,8 @@ from llmlib.widgets import sampling_sliders
 
 
 def settings_side_by_side(logits, chosen):
-    """One panel for each of `chosen`: {name: the arguments of filter_logits after the logits}."""
+    """One panel for each of `chosen`: {name: the arguments of filter_logits after the
+    logits}."""
     return plots.survivors(
         llm.tokenizer,
         logits,
@@ -929,8 +964,10 @@ sure = {
 show(
     settings_side_by_side(next_logits[prompts[0]], sure),
     widget=sampling_sliders(llm, prompts),
-    alt="The twelve likeliest next tokens after 'The capital of France is': the model's probability as a grey bar and what three settings leave as a coloured one. "
-    "At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 leaves two.",
+    alt="The twelve likeliest next tokens after 'The capital of France is': the "
+    "model's probability as a grey bar and what three settings leave as a coloured "
+    "one. At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 "
+    "leaves two.",
 )
 
 # %% [markdown]
@@ -945,13 +982,16 @@ chosen = {
 }
 show(
     settings_side_by_side(story, chosen),
-    alt="For the twelve likeliest next tokens of the story prompt: the model's own probability as a grey bar and, under three settings, what is left to draw from. "
-    "Each setting keeps a different number of tokens, and those that are cut are marked with a cross.",
+    alt="For the twelve likeliest next tokens of the story prompt: the model's own "
+    "probability as a grey bar and, under three settings, what is left to draw from. "
+    "Each setting keeps a different number of tokens, and those that are cut are "
+    "marked with a cross.",
 )
 for name, values in chosen.items():
     print(
-        f"{name}: {int(torch.isfinite(filter_logits(story, *values)).sum())} tokens survive; "
-        f"in the wrong order (filters, then temperature): {int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}"
+        f"{name}: {int(torch.isfinite(filter_logits(story, *values)).sum())} tokens "
+        "survive; in the wrong order (filters, then temperature): "
+        f"{int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}"
     )
 
 # %% [markdown]
@@ -1014,7 +1054,8 @@ print(
 
 # %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
-    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch]. Temperature 0 is greedy."""
+    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
+    -> ids [batch]. Temperature 0 is greedy."""
     ### BEGIN SOLUTION
     if temperature == 0:
         return logits.argmax(-1)  # the same token, without sorting the vocabulary
@@ -1031,17 +1072,20 @@ _u = torch.tensor([0.6, 0.6])
 check.equal(
     sample(_z, torch.tensor([0.9, 0.1])),
     torch.tensor([0, 2]),
-    "by default the temperature is 0: the likeliest token of each row, whatever u says, as ids of shape [batch]",
+    "by default the temperature is 0: the likeliest token of each row, whatever u "
+    "says, as ids of shape [batch]",
 )
 check.equal(
     sample(_z, _u, temperature=1.0),
     torch.tensor([1, 2]),
-    "u = 0.6 falls into [0.5, 0.8) in the first row and [0.5, 1) in the second: draw with the u that is given",
+    "u = 0.6 falls into [0.5, 0.8) in the first row and [0.5, 1) in the second: draw "
+    "with the u that is given",
 )
 check.equal(
     sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5),
     torch.tensor([0, 1]),
-    "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = 0.658 long, the last row's 0.105",
+    "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = "
+    "0.658 long, the last row's 0.105",
 )
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
@@ -1095,7 +1139,8 @@ for _t in (0.7, 1.6):
 
 # %% given generate_from_table
 class TableModel:
-    """A toy model: the logits after token i are row i of a table [vocab, vocab]. It notes how long the texts are that it reads."""
+    """A toy model: the logits after token i are row i of a table [vocab, vocab]. It
+    notes how long the texts are that it reads."""
 
     def __init__(self, table, context=64, stop_ids=(), distracted=False):
         self.table, self.lengths, self.distracted = table, [], distracted
@@ -1120,7 +1165,8 @@ def generate_from_table(
     distracted=False,
     **settings,
 ):
-    """Run your `generate` on a toy: (the new ids, at most `take` of them; how long the texts were that the model read)."""
+    """Run your `generate` on a toy: (the new ids, at most `take` of them; how long the
+    texts were that the model read)."""
     model = TableModel(table, context, stop_ids, distracted)
     new = itertools.islice(generate(model, ids, max_new_tokens, **settings), take)
     return [int(token_id) for token_id in new], model.lengths
@@ -1181,7 +1227,8 @@ def generate(
     min_p=None,
     seed=None,
 ):
-    """Continue `ids` (a list), yielding each new id as it is picked, until a stop token, max_new_tokens or a full context."""
+    """Continue `ids` (a list), yielding each new id as it is picked, until a stop
+    token, max_new_tokens or a full context."""
     ### BEGIN SOLUTION
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
@@ -1203,7 +1250,8 @@ _next = 9 * torch.eye(8).roll(1, dims=1)  # 1 follows 0, 2 follows 1, ...
 check.equal(
     generate_from_table(_next, [0, 1], 3)[0],
     [2, 3, 4],
-    "[0, 1] continues with 2, 3, 4: yield the new ids only; max_new_tokens does not count the prompt",
+    "[0, 1] continues with 2, 3, 4: yield the new ids only; max_new_tokens does not "
+    "count the prompt",
 )
 check.equal(
     generate_from_table(_next, [0, 1], 3)[1],
@@ -1226,7 +1274,8 @@ check.equal(
 check.equal(
     generate_from_table(_next, [0, 1], 5, take=1),
     ([2], [2]),
-    "whoever asks for one id must get it after one run of the model: yield each id as soon as it is picked",
+    "whoever asks for one id must get it after one run of the model: yield each id as "
+    "soon as it is picked",
 )
 _flat = torch.zeros(8, 8)
 _a, _b = (
@@ -1234,7 +1283,8 @@ _a, _b = (
 )
 check.that(
     _a != _b,
-    "at temperature 1 two seeds gave the same 20 tokens: hand temperature on to sample, and draw u from a generator with that seed",
+    "at temperature 1 two seeds gave the same 20 tokens: hand temperature on to "
+    "sample, and draw u from a generator with that seed",
 )
 check.that(
     len(set(_a)) > 1,
@@ -1248,7 +1298,8 @@ check.equal(
 check.equal(
     generate_from_table(_flat, [0], 20, temperature=1.0, seed=1, distracted=True)[0],
     _a,
-    "somebody else drew random numbers, and your text changed: use a torch.Generator of your own",
+    "somebody else drew random numbers, and your text changed: use a torch.Generator "
+    "of your own",
 )
 for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
     check.equal(
@@ -1333,7 +1384,8 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 forgetful = llm.using(position=lambda x, positions, theta: x)
 for name, model in (("with positions", llm), ("without", forgetful)):
     print(
-        f"{name}: The capital of France is{complete(model, 'The capital of France is', 5)!r}"
+        f"{name}: The capital of France "
+        f"is{complete(model, 'The capital of France is', 5)!r}"
     )
 limits = {"max_new_tokens": 6, "max_length": 6}
 from llmlib.course.engine_check import reference
@@ -1344,7 +1396,8 @@ for name, value in limits.items():
         torch.tensor([ids]), do_sample=False, **{name: value}
     )[0, len(ids) :]
     print(
-        f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new tokens"
+        f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new "
+        "tokens"
     )
 
 # %% [markdown]
@@ -1407,7 +1460,8 @@ print(
 
 # %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
-    """Lower the logits of tokens that the text holds, each once: logits [batch, vocab], ids [batch, seq] -> [batch, vocab]."""
+    """Lower the logits of tokens that the text holds, each once: logits [batch, vocab],
+    ids [batch, seq] -> [batch, vocab]."""
     ### BEGIN SOLUTION
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
     return torch.where(
@@ -1429,7 +1483,8 @@ check.close(
 check.close(
     repetition_penalty(_z, torch.tensor([[0]]), 2.0),
     torch.tensor([[2.0, -1.0, 2.0]]),
-    "a positive logit of a token in the text is divided; tokens not in the text stay as they are",
+    "a positive logit of a token in the text is divided; tokens not in the text stay "
+    "as they are",
 )
 check.close(
     repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0),
@@ -1459,7 +1514,8 @@ for _row in range(6):
         check.close(
             _out[_row, _i],
             _wanted,
-            "tokens in the row's own text: positive logits divided, negative multiplied, once; others unchanged",
+            "tokens in the row's own text: positive logits divided, negative "
+            "multiplied, once; others unchanged",
             atol=1e-4,
         )
 ### END HIDDEN TESTS
@@ -1488,13 +1544,16 @@ for penalty in (1.0, 1.1):
     made = greedy_with_penalty("In the morning I", 24, penalty)
     pairs = list(zip(made, made[1:]))
     print(
-        f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs differ: In the morning I{llm.tokenizer.decode(made)!r}\n"
+        f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs "
+        f"differ: In the morning I{llm.tokenizer.decode(made)!r}\n"
     )
 
 z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
 for shift in (0, 5):
     print(
-        f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before {softmax(z + shift)[0, 0]:.3f}, after {softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first"
+        f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before "
+        f"{softmax(z + shift)[0, 0]:.3f}, after "
+        f"{softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first"
     )
 
 # %% [markdown]
@@ -1555,7 +1614,8 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
 # %% solution beam_search off=["llmlib.sampling.beam_search"]
 def beam_search(model, ids, max_new_tokens, width):
-    """The `width` likeliest continuations found: a list of (new ids, log-probability), best first."""
+    """The `width` likeliest continuations found: a list of (new ids, log-probability),
+    best first."""
     ### BEGIN SOLUTION
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
@@ -1608,13 +1668,15 @@ check.close(
 check.close(
     beam_search_from_table(_table + 5, [2], 2, 2)[0][1],
     math.log(0.36),
-    "adding 5 to all logits changes no probability: logits are not log-probabilities, softmax comes first",
+    "adding 5 to all logits changes no probability: logits are not log-probabilities, "
+    "softmax comes first",
     atol=1e-4,
 )
 check.equal(
     [new for new, _ in beam_search_from_table(_table, [2], 2, 3)],
     [[1, 2], [0, 0], [0, 1]],
-    "the two best next tokens of one beginning may both survive: compare all candidates with each other",
+    "the two best next tokens of one beginning may both survive: compare all "
+    "candidates with each other",
 )
 
 
@@ -1632,12 +1694,14 @@ _found = beam_search_from_table(_table, [2], 3, 27)
 check.equal(
     [new for new, _ in _found[:3]],
     [list(path) for path, _ in _exact[:3]],
-    "with room for all 27 continuations the best three must be those of trying them all",
+    "with room for all 27 continuations the best three must be those of trying them "
+    "all",
 )
 _stopped = beam_search_from_table(_table, [2], 3, 27, stop_ids=[0])
 check.that(
     [0] in [new for new, _ in _stopped],
-    "0 is a stop token: the continuation [0] is finished and must stay in the race as it is",
+    "0 is a stop token: the continuation [0] is finished and must stay in the race as "
+    "it is",
 )
 check.that(
     all(0 not in new[:-1] for new, _ in _stopped),
@@ -1719,7 +1783,9 @@ for name, ids in written.items():
     print(f"{name}: {llm.tokenizer.decode(ids)!r}")
 show(
     plots.likelihoods(log_p),
-    alt="Probability of each token along three texts. Beam search's tokens are mostly likely; many of Darwin's are very unlikely, and so are many of those drawn at temperature 1.",
+    alt="Probability of each token along three texts. Beam search's tokens are mostly "
+    "likely; many of Darwin's are very unlikely, and so are many of those drawn at "
+    "temperature 1.",
 )
 
 # %% [markdown]
@@ -1744,7 +1810,8 @@ tried += [("with top-p 0.9", t, {"top_p": 0.9}) for t in (1.0, 1.5)] + [
 
 
 def write(n, steps):
-    """n texts for each setting of `tried`: (ids [settings, n, steps], their log-probabilities, of the same shape)."""
+    """n texts for each setting of `tried`: (ids [settings, n, steps], their
+    log-probabilities, of the same shape)."""
     new = torch.tensor([llm.tokenizer.encode(prompts[1])]).expand(len(tried) * n, -1)
     cache = llm.new_cache(batch=len(new), context=new.shape[1] + steps)
     generators = [torch.Generator().manual_seed(0) for _ in tried]
@@ -1768,11 +1835,14 @@ for (name, t, _), ids, log_p in zip(tried, *write(8, 8)):
     pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
     curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
     print(
-        f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity {curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}"
+        f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity "
+        f"{curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}"
     )
 show(
     plots.quality_diversity(curves),
-    alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to 1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but not at 1.5; min-p keeps the quality high at both.",
+    alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to "
+    "1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but "
+    "not at 1.5; min-p keeps the quality high at both.",
 )
 
 # %% [markdown]
@@ -1796,11 +1866,13 @@ jobs = {
     "code": ("def is_even(n):\n    return", 7),
     "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
     "judging": (
-        "Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: negative\nReview: The best film this year. Sentiment:",
+        "Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: "
+        "negative\nReview: The best film this year. Sentiment:",
         1,
     ),
     "same, reworded": (
-        "Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: negative\nReview: The best film this year. Verdict:",
+        "Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: "
+        "negative\nReview: The best film this year. Verdict:",
         1,
     ),
     "translation": ("cheese => fromage\nwater => eau\ndog => chien\nbread =>", 3),
@@ -1827,7 +1899,8 @@ print(templated)
     llm, llm(llm.tokenizer.encode(question))[0, -1], 1
 )
 print(
-    f"without the template: {complete(llm, question, 8)!r}; likeliest first token {likeliest!r} ({p:.2f})"
+    f"without the template: {complete(llm, question, 8)!r}; likeliest first token "
+    f"{likeliest!r} ({p:.2f})"
 )
 print("with it:             ", repr(complete(llm, templated, 12)))
 
@@ -1843,7 +1916,8 @@ print("with it:             ", repr(complete(llm, templated, 12)))
 
 # %%
 def next_probabilities(texts):
-    """Probabilities of the next token after each text, all in one run: [len(texts), vocab]."""
+    """Probabilities of the next token after each text, all in one run: [len(texts),
+    vocab]."""
     rows = [llm.tokenizer.encode(text) for text in texts]
     longest = max(map(len, rows))
     logits = llm(torch.tensor([row + [0] * (longest - len(row)) for row in rows]))
@@ -1884,7 +1958,8 @@ for _ in range(5):  # a space and four digits
 for name, text, own in zip([*lived, *invented], texts, p.tolist()):
     year = text.split()[-1]
     print(
-        f"{name:<20} {year}  the model's own probability {own:.4f}   {'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}"
+        f"{name:<20} {year}  the model's own probability {own:.4f}   "
+        f"{'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}"
     )
 
 # %% [markdown]
@@ -1901,11 +1976,13 @@ often = {
 }  # the letter that occurs most
 tasks = {
     "first letter": (
-        "cat: the first letter is c\nhouse: the first letter is h\n{w}: the first letter is",
+        "cat: the first letter is c\nhouse: the first letter is h\n{w}: the first "
+        "letter is",
         lambda w: w[0],
     ),
     "second letter": (
-        "cat: the second letter is a\nhouse: the second letter is o\n{w}: the second letter is",
+        "cat: the second letter is a\nhouse: the second letter is o\n{w}: the second "
+        "letter is",
         lambda w: w[1],
     ),
     "number of letters": (
@@ -1913,7 +1990,8 @@ tasks = {
         lambda w: str(len(w)),
     ),
     "count a letter": (
-        "How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s are in {w}? ",
+        "How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s "
+        "are in {w}? ",
         lambda w: str(w.count(often[w])),
     ),
 }
@@ -1927,7 +2005,8 @@ for task, (text, truth) in tasks.items():
     )
 always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
 print(
-    f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} of the time"
+    f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} "
+    "of the time"
 )
 show(
     plots.shares(
@@ -1937,7 +2016,9 @@ show(
         "share of right answers",
         "Eight words, four questions about their letters",
     ),
-    alt="Share of right answers to four questions about the letters of eight words: the first letter is right for most words, the second for one of eight; no number of letters is right, and no count of one letter.",
+    alt="Share of right answers to four questions about the letters of eight words: "
+    "the first letter is right for most words, the second for one of eight; no number "
+    "of letters is right, and no count of one letter.",
 )
 
 # %% [markdown]
@@ -1953,7 +2034,8 @@ import random
 
 
 def sums(steps, n, rng):
-    """n problems such as ("7 - 2 + 3", 8) with that many operations, all results between 0 and 9."""
+    """n problems such as ("7 - 2 + 3", 8) with that many operations, all results
+    between 0 and 9."""
     found = []
     while len(found) < n:
         value, text, inside = rng.randrange(1, 10), "", True
@@ -1976,7 +2058,8 @@ for steps_needed in (1, 2, 3):
         g == str(value) for g, (_, value) in zip(got, problems)
     ) / len(problems)
     print(
-        f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; {list(right.values())[-1]:.0%} of {len(problems)} right"
+        f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; "
+        f"{list(right.values())[-1]:.0%} of {len(problems)} right"
     )
 show(
     plots.shares(
@@ -1986,7 +2069,9 @@ show(
         "share of right answers",
         "Sums of single digits, by number of operations",
     ),
-    alt="Share of right answers to sums with one to three operations: most sums with one operation are right, of those with more hardly any more than guessing one of ten digits would give.",
+    alt="Share of right answers to sums with one to three operations: most sums with "
+    "one operation are right, of those with more hardly any more than guessing one of "
+    "ten digits would give.",
 )
 
 # %% [markdown]
@@ -2039,7 +2124,8 @@ best = [
     for p, options in zip(asked, questions.values())
 ]
 print(
-    f"asked without letters, by the probability of the option's first token: right {sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}"
+    "asked without letters, by the probability of the option's first token: right "
+    f"{sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}"
 )
 show(
     plots.shares(
@@ -2049,7 +2135,8 @@ show(
         "share of questions",
         "Which letter does it pick? The right one is each letter a quarter of the time",
     ),
-    alt="Share of questions in which the model picks the letter A, B, C or D. It picks A every time, though the right option stands at each letter equally often.",
+    alt="Share of questions in which the model picks the letter A, B, C or D. It picks "
+    "A every time, though the right option stands at each letter equally often.",
 )
 
 # %% [markdown]
@@ -2072,7 +2159,8 @@ by_year = {
 }
 year = max(by_year, key=by_year.get)
 print(
-    f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: {sum(p for y, p in by_year.items() if y > 2024):.2f}"
+    f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: "
+    f"{sum(p for y, p in by_year.items() if y > 2024):.2f}"
 )
 print(
     "The latest version of the iPhone is the iPhone"
@@ -2080,7 +2168,8 @@ print(
 )
 show(
     plots.years(by_year, 2024),
-    alt="Probability of each year from 2000 to 2039 as the year of today's date. It rises to a peak in 2023 and drops sharply after 2024.",
+    alt="Probability of each year from 2000 to 2039 as the year of today's date. It "
+    "rises to a peak in 2023 and drops sharply after 2024.",
 )
 
 # %% [markdown]

@@ -38,7 +38,8 @@ print("\nthe same ids without a cache:", answers[True] == answers[False])
 # %% tags=["nbval-ignore-output"]
 for use_cache in (True, False):
     print(
-        f"{'with' if use_cache else 'without'} a cache: {len(answers[True]) / spent[use_cache]:.1f} tokens a second"
+        f"{'with' if use_cache else 'without'} a cache: "
+        f"{len(answers[True]) / spent[use_cache]:.1f} tokens a second"
     )
 
 # %% [markdown]
@@ -58,7 +59,8 @@ for layer in (0, 29):
         (short.keys[layer][:, :, :5] - long.keys[layer][:, :, :5]).abs().max().item()
     )
     print(
-        f"layer {layer}: the first 5 keys differ by at most {difference:.0e} of about {long.keys[layer][:, :, :5].abs().max().item():.0f}"
+        f"layer {layer}: the first 5 keys differ by at most {difference:.0e} of about "
+        f"{long.keys[layer][:, :, :5].abs().max().item():.0f}"
         if difference > 1e-4
         else f"layer {layer}: the first 5 keys differ by less than 0.0001 (rounding)"
     )
@@ -132,7 +134,8 @@ print(
 
 # %% solution write_cache
 def write_cache(store, new, start):
-    """Write new keys (or values) behind the `start` old ones, in place, and return all of them so far.
+    """Write new keys (or values) behind the `start` old ones, in place, and return all
+    of them so far.
 
     store [batch, n_kv_head, context, head_dim], new [batch, n_kv_head, seq, head_dim] -> store[:, :, :start + seq].
     Raises ValueError when the context is full.
@@ -155,7 +158,8 @@ def write_cache(store, new, start):
 
 # %% given write_pieces
 def write_pieces(pieces, context):
-    """Write `pieces` (tensors [batch, n_kv_head, seq, head_dim]) into an empty store -> (what each call returned, the store).
+    """Write `pieces` (tensors [batch, n_kv_head, seq, head_dim]) into an empty store ->
+    (what each call returned, the store).
 
     The first tuple ends with "full" where write_cache raised ValueError.
     """
@@ -199,12 +203,14 @@ def _check_pieces(sizes, context, batch, n_kv_head, head_dim, seed):
         check.close(
             _back,
             _all[:, :, :_end],
-            f"after {_end} tokens the answer holds those {_end} tokens in order: the old ones, then the new ones behind them",
+            f"after {_end} tokens the answer holds those {_end} tokens in order: the "
+            "old ones, then the new ones behind them",
         )
     check.close(
         _store[:, :, :_end],
         _all,
-        "every token must also stand in the store itself, where the next call looks for it",
+        "every token must also stand in the store itself, where the next call looks "
+        "for it",
     )
     check.close(
         _store[:, :, _end:],
@@ -223,11 +229,13 @@ check.that(
 check.close(
     _store.flatten(),
     [7, 8, 9, 0],
-    "the store must be [7, 8, 9, 0]: write the new tokens into the store itself, from position `start` on",
+    "the store must be [7, 8, 9, 0]: write the new tokens into the store itself, from "
+    "position `start` on",
 )
 check.that(
     _returned[1].shape[2] != 4,
-    "the answer must end at the last token written: the empty positions behind it would be attended to",
+    "the answer must end at the last token written: the empty positions behind it "
+    "would be attended to",
 )
 check.close(
     _returned[1].flatten(),
@@ -270,8 +278,10 @@ for chunk in (1, 3, 7):
         [mine(ids[i : i + chunk], cache)[0] for i in range(0, 12, chunk)]
     )
     print(
-        f"chunks of {chunk}: cache holds {cache.length} tokens, logits within {'0.001' if (logits - at_once).abs().max() < 1e-3 else 'MORE than 0.001'} of the pass over all, "
-        f"same likeliest token at {(logits.argmax(-1) == at_once.argmax(-1)).sum()} of 12 positions"
+        f"chunks of {chunk}: cache holds {cache.length} tokens, logits within "
+        f"{'0.001' if (logits - at_once).abs().max() < 1e-3 else 'MORE than 0.001'} of "
+        "the pass over all, same likeliest token at "
+        f"{(logits.argmax(-1) == at_once.argmax(-1)).sum()} of 12 positions"
     )
 try:
     mine(ids[:1], cache)
@@ -329,7 +339,8 @@ except ValueError as error:
 
 # %% solution generate_cached off=["llmlib.generate", "llmlib.generation.generate"]
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
-    """Continue `ids` (a list), yielding each new id as soon as it is picked; no token passes through the model twice.
+    """Continue `ids` (a list), yielding each new id as soon as it is picked; no token
+    passes through the model twice.
 
     model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids
     [1]. The prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of
@@ -356,7 +367,8 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 # %% given run_cached
 class Toy:
-    """The likeliest next id is the sum of (position + 1) * (id + 1) over all tokens, modulo 11. `passes` lists (position, tokens) of each pass."""
+    """The likeliest next id is the sum of (position + 1) * (id + 1) over all tokens,
+    modulo 11. `passes` lists (position, tokens) of each pass."""
 
     def __init__(self, context, stop_ids):
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
@@ -366,7 +378,8 @@ class Toy:
         ids = torch.as_tensor(ids)
         if cache is not self or ids.dim() != 2 or ids.shape[0] != 1:
             raise ValueError(
-                f"call model(ids, cache) with ids of shape [1, seq] and the cache you were given, not ids of shape {list(ids.shape)}"
+                "call model(ids, cache) with ids of shape [1, seq] and the cache you "
+                f"were given, not ids of shape {list(ids.shape)}"
             )
         self.passes.append((self.length, ids.shape[1]))
         rows = []
@@ -378,7 +391,8 @@ class Toy:
 
 
 def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=False):
-    """generate_cached with the toy model -> (new ids, or "changed" if the list `ids` was; passes; passes before the first id came).
+    """generate_cached with the toy model -> (new ids, or "changed" if the list `ids`
+    was; passes; passes before the first id came).
 
     `least`: pick the unlikeliest id.
     """
@@ -418,16 +432,19 @@ def _check_run(ids, n, chunk):
     _seen = sum(_tokens for _, _tokens in _passes)
     check.that(
         _seen <= len(ids) + n,
-        f"the model saw {_seen} tokens for a prompt of {len(ids)} and {n} new ids: give it only what is new, the cache has the rest",
+        f"the model saw {_seen} tokens for a prompt of {len(ids)} and {n} new ids: "
+        "give it only what is new, the cache has the rest",
     )
     check.that(
         _seen != len(ids) + n,
-        "the last new id went through the model as well: nothing comes after it, so that pass is wasted",
+        "the last new id went through the model as well: nothing comes after it, so "
+        "that pass is wasted",
     )
     check.equal(
         _new,
         _continue(ids, n),
-        f"prompt {ids}, chunk {chunk}: the ids differ from those made without a cache; each token must go in exactly once, in order",
+        f"prompt {ids}, chunk {chunk}: the ids differ from those made without a cache; "
+        "each token must go in exactly once, in order",
     )
     _sizes = [_tokens for _, _tokens in _passes]
     _want = [
@@ -437,25 +454,29 @@ def _check_run(ids, n, chunk):
     check.equal(
         _sizes[: len(_want)],
         _want,
-        f"a prompt of {len(ids)} with chunk {chunk} goes in as passes of {_want} tokens",
+        f"a prompt of {len(ids)} with chunk {chunk} goes in as passes of {_want} "
+        "tokens",
     )
 
 
 _new, _passes, _before = run_cached([5, 6, 7], 1)
 check.that(
     _new != "changed",
-    "the caller's list `ids` has changed: leave it as it was, and make a new one if you need it",
+    "the caller's list `ids` has changed: leave it as it was, and make a new one if "
+    "you need it",
 )
 check.equal(
     _new,
     _continue([5, 6, 7], 1),
-    "the first new id comes from the logits of the prompt's last token (logits[:, -1]), after the whole prompt has gone in",
+    "the first new id comes from the logits of the prompt's last token (logits[:, "
+    "-1]), after the whole prompt has gone in",
 )
 _new, _passes, _before = run_cached([5, 6, 7], 4)
 check.equal(
     _before,
     1,
-    "the first id must be yielded as soon as the prompt's pass is done, not after the others: use yield inside the loop",
+    "the first id must be yielded as soon as the prompt's pass is done, not after the "
+    "others: use yield inside the loop",
 )
 _check_run([5, 6, 7], 3, None)
 _check_run([5, 6, 7], 3, 2)
@@ -540,15 +561,17 @@ measured = [
 ]
 for n, a, b, s, t in zip(lengths, *counted, *measured):
     print(
-        f"{n:>3} new tokens: {a:>4} : {b:>3} token computations = {a / b:>4.1f}×     {s:>5.2f} s : {t:.2f} s = {s / t:.1f}×"
+        f"{n:>3} new tokens: {a:>4} : {b:>3} token computations = {a / b:>4.1f}×     "
+        f"{s:>5.2f} s : {t:.2f} s = {s / t:.1f}×"
     )
 
 from llmlib.plots import kv_cache as pictures
 
 plots.show(
     pictures.cache_gain(lengths, counted, measured),
-    alt="Two panels over the number of new tokens. Token computations without a cache grow with the square, with a cache in a straight line. "
-    "Measured seconds are also larger without a cache, but the two curves are far closer together.",
+    alt="Two panels over the number of new tokens. Token computations without a cache "
+    "grow with the square, with a cache in a straight line. Measured seconds are also "
+    "larger without a cache, but the two curves are far closer together.",
 )
 
 # %% [markdown]
@@ -568,7 +591,10 @@ print(
 )
 plots.show(
     pictures.pass_times(sizes, passes),
-    alt="Two panels. All axes are logarithmic. The time of one pass may jump from one token to two, stays nearly level for a few tokens, then rises, by far less than the number of tokens. The time for each token falls, the more tokens are in the pass.",
+    alt="Two panels. All axes are logarithmic. The time of one pass may jump from one "
+    "token to two, stays nearly level for a few tokens, then rises, by far less than "
+    "the number of tokens. The time for each token falls, the more tokens are in the "
+    "pass.",
 )
 
 # %% [markdown]
@@ -600,11 +626,14 @@ bandwidth, peak = (
     max(speeds),
 )  # at n = 1 there are 2 bytes for each operation
 print(
-    f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion operations/s: they meet at {peak / bandwidth:.0f} operations a byte"
+    f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion "
+    f"operations/s: they meet at {peak / bandwidth:.0f} operations a byte"
 )
 plots.show(
     pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
-    alt="Speed against arithmetic intensity, both on logarithmic axes: measured points climb along the slanted roof of the memory's bandwidth and flatten under the level roof of the processor's peak.",
+    alt="Speed against arithmetic intensity, both on logarithmic axes: measured points "
+    "climb along the slanted roof of the memory's bandwidth and flatten under the "
+    "level roof of the processor's peak.",
 )
 
 # %% [markdown]
@@ -644,7 +673,8 @@ plots.show(
 
 # %% solution cache_bytes
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
-    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x bytes a number, for each."""
+    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads
+    x head_dim x bytes a number, for each."""
     ### BEGIN SOLUTION
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq
     ### END SOLUTION
@@ -716,10 +746,13 @@ print(
     cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 100) == cache.nbytes,
 )
 print(
-    f"SmolLM2: {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1) / 1e3:.0f} kB a token; without grouped queries it would be {cache_bytes(c.n_layer, c.n_head, c.head_dim, 1) / 1e3:.0f} kB"
+    f"SmolLM2: {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1) / 1e3:.0f} kB a "
+    "token; without grouped queries it would be "
+    f"{cache_bytes(c.n_layer, c.n_head, c.head_dim, 1) / 1e3:.0f} kB"
 )
 print(
-    f"GPT-3:   {cache_bytes(96, 96, 128, 1, 2) / 1e6:.1f} MB a token, {cache_bytes(96, 96, 128, 2048, 2) / 1e9:.1f} GB for its context of 2,048"
+    f"GPT-3:   {cache_bytes(96, 96, 128, 1, 2) / 1e6:.1f} MB a token, "
+    f"{cache_bytes(96, 96, 128, 2048, 2) / 1e9:.1f} GB for its context of 2,048"
 )
 
 tokens = list(range(0, c.context + 1, 256))
@@ -737,7 +770,9 @@ plots.show(
         },
         134_515_008 * 4 / 1e6,
     ),
-    alt="Megabytes of cache against tokens, three straight lines: with 9 key/value heads the cache outgrows the weights before half the context, with 3 it stays below them, with 1 it is a third of that.",
+    alt="Megabytes of cache against tokens, three straight lines: with 9 key/value "
+    "heads the cache outgrows the weights before half the context, with 3 it stays "
+    "below them, with 1 it is a third of that.",
 )
 
 # %% [markdown]
@@ -759,18 +794,25 @@ from llmlib.scaling import H100, seconds_a_token
 for name, size in (("float32", 4), ("float16", 2), ("int8", 1)):
     held = 175e9 * size
     print(
-        f"175B in {name}: {held / 1e9:.0f} GB, {math.ceil(held / H100['bytes'])} H100s to hold it; one H100's bandwidth reads it in {1000 * seconds_a_token(held, H100['bytes_per_second']):.0f} ms"
+        f"175B in {name}: {held / 1e9:.0f} GB, {math.ceil(held / H100['bytes'])} H100s "
+        "to hold it; one H100's bandwidth reads it in "
+        f"{1000 * seconds_a_token(held, H100['bytes_per_second']):.0f} ms"
     )
 print(f"batch of 64 in 100 ms: {64 / 0.1:.0f} tokens/s")
 compute = 2 * 175e9 * 64 / H100["flops_per_second"]
 print(
-    f"calculating for 64 tokens takes {1000 * compute:.0f} ms: far less than reading the weights: as far as the weights go, the batch is nearly free"
+    f"calculating for 64 tokens takes {1000 * compute:.0f} ms: far less than reading "
+    "the weights: as far as the weights go, the batch is nearly free"
 )
 print(
-    f"five H100s together read float16 weights in {1000 * seconds_a_token(350e9, 5 * H100['bytes_per_second']):.0f} ms; 64 texts of 1,000 tokens keep a cache of {64 * cache_bytes(96, 96, 128, 1000, 2) / 1e9:.0f} GB"
+    "five H100s together read float16 weights in "
+    f"{1000 * seconds_a_token(350e9, 5 * H100['bytes_per_second']):.0f} ms; 64 texts "
+    "of 1,000 tokens keep a cache of "
+    f"{64 * cache_bytes(96, 96, 128, 1000, 2) / 1e9:.0f} GB"
 )
 print(
-    f"the H100's roofline bends at {H100['flops_per_second'] / H100['bytes_per_second']:.0f} operations a byte"
+    "the H100's roofline bends at "
+    f"{H100['flops_per_second'] / H100['bytes_per_second']:.0f} operations a byte"
 )
 
 # %% [markdown]
@@ -783,7 +825,9 @@ print(
 floor_ms = 1000 * seconds_a_token(134_515_008 * 4, bandwidth)
 decoding = 1000 * measured[1][-1] / lengths[-1]
 print(
-    f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f} GB/s: at least {floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms, {decoding / floor_ms:.1f} times the floor"
+    f"float32 weights: {134_515_008 * 4 / 1e6:.0f} MB at {bandwidth / 1e9:.0f} GB/s: "
+    f"at least {floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms, "
+    f"{decoding / floor_ms:.1f} times the floor"
 )
 
 # %% [markdown]
@@ -829,7 +873,8 @@ print(
 
 # %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
-    """Weights as whole numbers from -127 to 127, with one scale an output channel: w [out, in] -> q int8 [out, in], scale [out, 1].
+    """Weights as whole numbers from -127 to 127, with one scale an output channel: w
+    [out, in] -> q int8 [out, in], scale [out, 1].
 
     The largest |weight| of a row becomes 127, so q * scale is off by at most scale / 2. A row of zeros gets scale 1.
     """
@@ -849,7 +894,8 @@ def _check_matrix(w):
     _q, _scale = quantize_int8(w)
     check.that(
         _q.dtype == torch.int8,
-        f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}",
+        "q must be int8, one byte a weight, not "
+        f"{str(_q.dtype).removeprefix('torch.')}",
     )
     check.equal(
         list(_scale.shape),
@@ -859,7 +905,8 @@ def _check_matrix(w):
     check.close(
         _scale,
         w.abs().amax(1, keepdim=True) / 127,
-        "the scale of a row is its largest absolute value / 127, so that this weight becomes 127",
+        "the scale of a row is its largest absolute value / 127, so that this weight "
+        "becomes 127",
         atol=1e-6 * float(w.abs().max()),
     )
     check.that(
@@ -868,7 +915,8 @@ def _check_matrix(w):
     _error = (w - _q.float() * _scale).abs()
     check.that(
         (_error <= _scale / 2 * 1.001).all(),
-        "no weight may be off by more than scale / 2: round to the nearest whole number",
+        "no weight may be off by more than scale / 2: round to the nearest whole "
+        "number",
     )
 
 
@@ -879,12 +927,14 @@ check.that(
 )
 check.that(
     _q[1, 0] != 127,
-    "the largest weight of row 1 is negative (-12.7), so it becomes -127: did its sign overflow?",
+    "the largest weight of row 1 is negative (-12.7), so it becomes -127: did its sign "
+    "overflow?",
 )
 check.close(
     _scale.flatten(),
     [0.01, 0.1],
-    "rows [1.27, ...] and [-12.7, ...] have scales 0.01 and 0.1: the largest absolute value of each row / 127",
+    "rows [1.27, ...] and [-12.7, ...] have scales 0.01 and 0.1: the largest absolute "
+    "value of each row / 127",
 )
 check.equal(
     list(_scale.shape), [2, 1], "one scale a row (output channel): shape [out, 1]"
@@ -935,16 +985,19 @@ by_row = (w - q * scale).abs().amax(1)
 one_scale = w.abs().max() / 127
 by_matrix = (w - torch.round(w / one_scale) * one_scale).abs().amax(1)
 print(
-    f"largest error outside the outlier's row: {by_row[1:].max():.4f} with a scale a row, {by_matrix[1:].max():.4f} with one scale"
+    f"largest error outside the outlier's row: {by_row[1:].max():.4f} with a scale a "
+    f"row, {by_matrix[1:].max():.4f} with one scale"
 )
 print(
-    f"weights that become 0 with one scale: {100 * (torch.round(w / one_scale) == 0).float().mean():.0f} %"
+    "weights that become 0 with one scale: "
+    f"{100 * (torch.round(w / one_scale) == 0).float().mean():.0f} %"
 )
 plots.show(
     pictures.rounding_errors(
         ["one scale for the matrix", "one scale a row"], [by_matrix, by_row]
     ),
-    alt="Largest rounding error of each row: with a scale a row it is small in all rows but the outlier's; with one scale for the matrix it is large in every row.",
+    alt="Largest rounding error of each row: with a scale a row it is small in all "
+    "rows but the outlier's; with one scale for the matrix it is large in every row.",
 )
 
 # %% [markdown]
@@ -990,8 +1043,11 @@ small = replace(
     ),
 )
 paragraph = (
-    "A lighthouse keeper lived alone on a rock in the sea. Every evening she climbed the stairs, lit the lamp, and watched the ships go by. One night the lamp would not burn, "
-    "and far away she heard the horn of a ship that was coming closer. She took a drum, stood at the edge of the rock, and began to play as loudly as she could."
+    "A lighthouse keeper lived alone on a rock in the sea. Every evening she climbed "
+    "the stairs, lit the lamp, and watched the ships go by. One night the lamp would "
+    "not burn, and far away she heard the horn of a ship that was coming closer. She "
+    "took a drum, stood at the edge of the rock, and began to play as loudly as she "
+    "could."
 )
 ids = torch.tensor(model.tokenizer.encode(paragraph))
 with torch.no_grad():
@@ -1002,7 +1058,8 @@ with torch.no_grad():
 same = (model(ids)[0].argmax(-1) == small(ids)[0].argmax(-1)).float().mean()
 for name in loss_of:
     print(
-        f"{name:<8} {sizes_in_bytes[name] / 1e6:>6.0f} MB, loss {loss_of[name]:.3f} nats a token on {len(ids) - 1} tokens"
+        f"{name:<8} {sizes_in_bytes[name] / 1e6:>6.0f} MB, loss {loss_of[name]:.3f} "
+        f"nats a token on {len(ids) - 1} tokens"
     )
 print(f"the likeliest token is the same at {100 * same:.0f} % of the positions")
 
@@ -1028,7 +1085,8 @@ ways = {
 times = {name: seconds(run, repeat=3) for name, run in ways.items()}
 for name, spent in times.items():
     print(
-        f"{name:<32} {1000 * spent / len(weights):.3f} ms a matrix, {times['float32'] / spent:.1f}× the speed of float32"
+        f"{name:<32} {1000 * spent / len(weights):.3f} ms a matrix, "
+        f"{times['float32'] / spent:.1f}× the speed of float32"
     )
 
 # %% [markdown]
@@ -1078,7 +1136,8 @@ for name, spent in times.items():
 
 # %% solution accept_draft
 def accept_draft(drafted, p, q, u, v):
-    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into draws from p.
+    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws
+    from q into draws from p.
 
     drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the target model's; u and v [batch] are
     uniform in [0, 1). An id is kept with probability min(1, p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
@@ -1096,7 +1155,8 @@ from llmlib.course import check
 
 
 def _share(p, q, n_u, n_v):
-    """The exact share of each id: every drafted id with its probability, every u and v on a grid."""
+    """The exact share of each id: every drafted id with its probability, every u and v
+    on a grid."""
     _vocab = len(p)
     _u = (torch.arange(n_u) + 0.5) / n_u
     _v = (torch.arange(n_v) + 0.5) / n_v
@@ -1107,7 +1167,8 @@ def _share(p, q, n_u, n_v):
     check.equal(list(_out.shape), list(_d.shape), "one id a row: shape [batch]")
     check.that(
         ((_out >= 0) & (_out < _vocab)).all(),
-        f"every id must lie between 0 and {_vocab - 1}: draw from max(p - q, 0), scaled to sum 1",
+        f"every id must lie between 0 and {_vocab - 1}: draw from max(p - q, 0), "
+        "scaled to sum 1",
     )
     return torch.zeros(_vocab, dtype=torch.float64).index_add(
         0, _out.long(), q[_d].double() / (n_u * n_v)
@@ -1143,7 +1204,8 @@ check.that(
 check.equal(
     [_one(2, 0.41, _v) for _v in (0.01, 0.5, 0.99)],
     [0, 0, 0],
-    "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn from what p has more than q, not from p)",
+    "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn "
+    "from what p has more than q, not from p)",
 )
 check.close(
     _share(_p[0], _q[0], 20, 20),
@@ -1154,7 +1216,8 @@ _p, _q = torch.tensor([0.5, 0.3, 0.2, 0.0]), torch.tensor([0.25, 0.25, 0.25, 0.2
 check.close(
     _share(_p, _q, 20, 60),
     _p,
-    "p = [0.5, 0.3, 0.2, 0], q all 0.25: each id must come as often as p says; the replacement is drawn with weights 0.25 and 0.05",
+    "p = [0.5, 0.3, 0.2, 0], q all 0.25: each id must come as often as p says; the "
+    "replacement is drawn with weights 0.25 and 0.05",
 )
 check.close(_share(_q, _q, 10, 10), _q, "with q = p every drafted id is kept")
 ### BEGIN HIDDEN TESTS
@@ -1194,14 +1257,18 @@ print("token   ", "".join(f"{i:>8}" for i in range(6)))
 for name, values in (("draft q", q), ("target p", p), ("got", share)):
     print(f"{name:<9}", "".join(f"{x:>8.3f}" for x in values.tolist()))
 print(
-    f"chi-square {chi_square:.1f} with 5 degrees of freedom (above 11.1 in 5 % of fair draws)"
+    f"chi-square {chi_square:.1f} with 5 degrees of freedom (above 11.1 in 5 % of fair "
+    "draws)"
 )
 print(
-    f"drafts kept: {(out == drafted).float().mean():.3f}; the overlap of p and q, sum of min(p, q), is {torch.minimum(p, q).sum():.3f}"
+    f"drafts kept: {(out == drafted).float().mean():.3f}; the overlap of p and q, sum "
+    f"of min(p, q), is {torch.minimum(p, q).sum():.3f}"
 )
 plots.show(
     pictures.speculation(p.numpy(), q.numpy()),
-    alt="For each of six tokens, a bar of the target's probability, made of the part that is kept from the draft and the part that is drawn again, beside a bar of the draft's probability.",
+    alt="For each of six tokens, a bar of the target's probability, made of the part "
+    "that is kept from the draft and the part that is drawn again, beside a bar of the "
+    "draft's probability.",
 )
 
 # %% [markdown]
@@ -1212,11 +1279,14 @@ plots.show(
 acceptance = [i / 100 for i in range(100)]
 made = {k: [sum(a**i for i in range(k + 1)) for a in acceptance] for k in (2, 4, 8)}
 print(
-    f"4 drafted, each kept with chance 0.8: {made[4][80]:.2f} tokens a pass of the target model"
+    f"4 drafted, each kept with chance 0.8: {made[4][80]:.2f} tokens a pass of the "
+    "target model"
 )
 plots.show(
     pictures.expected_tokens(acceptance, made.keys(), made.values()),
-    alt="Tokens made in a pass against the chance that a draft is kept, for 2, 4 and 8 drafted tokens: all start at 1 and rise towards 3, 5 and 9; more drafts pay only when most are kept.",
+    alt="Tokens made in a pass against the chance that a draft is kept, for 2, 4 and 8 "
+    "drafted tokens: all start at 1 and rise towards 3, 5 and 9; more drafts pay only "
+    "when most are kept.",
 )
 
 # %% [markdown]
@@ -1232,7 +1302,9 @@ from llmlib import data
 
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
 print(
-    f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out; {sum(len(s.text.encode()) for s in train_stories + held_out_stories) / 1e6:.2f} MB in all"
+    f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out; "
+    f"{sum(len(s.text.encode()) for s in train_stories + held_out_stories) / 1e6:.2f} "
+    "MB in all"
 )
 print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
 print(held_out_stories[3].text[:500])
@@ -1246,10 +1318,13 @@ floor = data.floor(held_out_stories)
 by_story = [-s.logprobs.sum() / len(s.text.encode()) for s in held_out_stories]
 spread = torch.tensor(by_story).std().item() / len(by_story) ** 0.5
 print(
-    f"entropy of the source, measured on the held-out stories: {floor:.4f} nats a byte (give or take {spread:.4f}); on the training stories: {data.floor(train_stories):.4f}"
+    f"entropy of the source, measured on the held-out stories: {floor:.4f} nats a byte "
+    f"(give or take {spread:.4f}); on the training stories: "
+    f"{data.floor(train_stories):.4f}"
 )
 print(
-    f"a model that knows nothing of text, each byte with chance 1/256: {math.log(256):.4f}"
+    "a model that knows nothing of text, each byte with chance 1/256: "
+    f"{math.log(256):.4f}"
 )
 
 # %% [markdown]
@@ -1285,11 +1360,13 @@ f, k = (
 hidden = -f * math.log(f) - (1 - f) * math.log(1 - f) + f * math.log(k)
 per_byte = hidden * pieces / sum(len(s.text.encode()) for s in held_out_stories)
 print(
-    f"caution 1: {odd} unusual cuts in {pieces} pieces: the text's entropy is at most {per_byte:.4f} nats a byte below the floor"
+    f"caution 1: {odd} unusual cuts in {pieces} pieces: the text's entropy is at most "
+    f"{per_byte:.4f} nats a byte below the floor"
 )
 length = sum(len(s.text.encode()) for s in held_out_stories) / len(held_out_stories)
 print(
-    f"caution 2: with 1 prompt 0; with 1,000 prompts it would have been up to ln(1000) / {length:.0f} bytes = {math.log(1000) / length:.4f} nats a byte"
+    "caution 2: with 1 prompt 0; with 1,000 prompts it would have been up to ln(1000) "
+    f"/ {length:.0f} bytes = {math.log(1000) / length:.4f} nats a byte"
 )
 
 # %% [markdown]
@@ -1320,10 +1397,14 @@ def sample_of(weights):
 
 
 print(
-    f"{sum(t.numel() for t in training.tensors(student)):,} parameters, {bytes_a_token:.2f} bytes a token"
+    f"{sum(t.numel() for t in training.tensors(student)):,} parameters, "
+    f"{bytes_a_token:.2f} bytes a token"
 )
 print(
-    f"loss before training: {training.nats_per_byte(student, config, held_out_tokens):.4f} nats a byte; ln(512) / {bytes_a_token:.2f} = {training.initial_loss() / bytes_a_token:.4f}: all tokens equally likely"
+    "loss before training: "
+    f"{training.nats_per_byte(student, config, held_out_tokens):.4f} nats a byte; "
+    f"ln(512) / {bytes_a_token:.2f} = {training.initial_loss() / bytes_a_token:.4f}: "
+    "all tokens equally likely"
 )
 print("\na story before training:", repr(sample_of(student)[:200]))
 
@@ -1335,7 +1416,8 @@ from llmlib.plots import scaling as scaling_pictures
 
 STEPS = 400
 draw_curve = scaling_pictures.growing(
-    "Training and held-out loss fall steeply at first and then ever more slowly, and stay far above the dotted line of the source's entropy."
+    "Training and held-out loss fall steeply at first and then ever more slowly, and "
+    "stay far above the dotted line of the source's entropy."
 )
 steps, losses, watched = [], [], []
 for step, loss in training.train(student, config, train_tokens, STEPS, seed=0):
@@ -1345,7 +1427,8 @@ for step, loss in training.train(student, config, train_tokens, STEPS, seed=0):
         watched.append((step, training.nats_per_byte(student, config, held_out_tokens)))
         draw_curve(scaling_pictures.loss_curve(steps, losses, watched, floor, STEPS))
 print(
-    f"after {STEPS} steps of 2,048 tokens: {watched[-1][1]:.3f} nats a byte on held-out stories; the floor is {floor:.3f}"
+    f"after {STEPS} steps of 2,048 tokens: {watched[-1][1]:.3f} nats a byte on "
+    f"held-out stories; the floor is {floor:.3f}"
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -1402,7 +1485,8 @@ print(sample_of(student))
 
 # %% solution fit_power_law off=["scipy.optimize"]
 def fit_power_law(n, loss):
-    """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors -> (e, a, alpha), floats.
+    """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors ->
+    (e, a, alpha), floats.
 
     Given alpha, e and a are a straight-line fit to n^-alpha; so only alpha is searched, in steps of 0.001 from 0.001 to 2.
     """
@@ -1437,19 +1521,22 @@ def _check_planted(n, e, a, alpha, tolerance=0.002):
     check.close(
         _alpha,
         alpha,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that alpha",
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that "
+        "alpha",
         atol=tolerance,
     )
     check.close(
         _e,
         e,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that floor E",
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that "
+        "floor E",
         atol=0.02 * max(e, 1),
     )
     check.close(
         _a / a,
         1.0,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that A (here as a multiple of it)",
+        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that A "
+        "(here as a multiple of it)",
         atol=0.05,
     )
 
@@ -1467,7 +1554,8 @@ check.that(
 )
 check.that(
     _got[0] > 0.1,
-    "the fit put the floor E at 0: a straight line through log N and log L leaves the floor out; fit E as well",
+    "the fit put the floor E at 0: a straight line through log N and log L leaves the "
+    "floor out; fit E as well",
 )
 check.close(
     _got,
@@ -1568,7 +1656,8 @@ plots.show(
         {f"E + A·N^−α, E = {e:.2f}": lambda x: e + a * x**-alpha},
         floor,
     ),
-    alt="Loss against parameters on a logarithmic axis: 24 runs on a curve that flattens; the fitted curve passes through them; the known floor lies far below.",
+    alt="Loss against parameters on a logarithmic axis: 24 runs on a curve that "
+    "flattens; the fitted curve passes through them; the known floor lies far below.",
 )
 
 # %% [markdown]
@@ -1589,11 +1678,13 @@ straight = lambda x: (
     math.exp(log_loss.mean().item() - slope * log_n.mean().item()) * x**slope
 )  # noqa: E731
 print(
-    f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure power law (E = 0): alpha = {-slope:.3f}"
+    f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure "
+    f"power law (E = 0): alpha = {-slope:.3f}"
 )
 for size, average in list(zip(sizes_run, mean.tolist()))[6:]:
     print(
-        f"N = {size:>9,.0f}: measured {average:.4f}, predicted with a floor {six[0] + six[1] * size ** -six[2]:.4f}, without {straight(size):.4f}"
+        f"N = {size:>9,.0f}: measured {average:.4f}, predicted with a floor "
+        f"{six[0] + six[1] * size ** -six[2]:.4f}, without {straight(size):.4f}"
     )
 plots.show(
     scaling_pictures.scaling_law(
@@ -1604,12 +1695,14 @@ plots.show(
         },
         held_back=list(zip(sizes_run, mean.tolist()))[6:],
     ),
-    alt="The two larger sizes, held back from the fit, lie above the predictions of both a law with a floor and a pure power law.",
+    alt="The two larger sizes, held back from the fit, lie above the predictions of "
+    "both a law with a floor and a pure power law.",
 )
 for k in (5, 6, 7, 8):
     rows = n <= sizes_run[k - 1]
     print(
-        f"fit of the {k} smallest sizes: E = {fit_power_law(n[rows], loss[rows])[0]:.3f}"
+        f"fit of the {k} smallest sizes: E = "
+        f"{fit_power_law(n[rows], loss[rows])[0]:.3f}"
     )
 
 # %% [markdown]
@@ -1630,11 +1723,16 @@ best = candidates[
     chinchilla_loss(candidates, budget / (6 * candidates)).argmin()
 ].item()
 print(
-    f"best split of {budget:.2e} operations by the formula: {best / 1e9:.0f} billion parameters, {budget / 6 / best / 1e9:,.0f} billion tokens: {budget / 6 / best / best:.0f} tokens a parameter"
+    f"best split of {budget:.2e} operations by the formula: {best / 1e9:.0f} billion "
+    f"parameters, {budget / 6 / best / 1e9:,.0f} billion tokens: "
+    f"{budget / 6 / best / best:.0f} tokens a parameter"
 )
 for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1.4e12)):
     print(
-        f"{name:<10} {parameters / 1e9:.0f}B parameters, {tokens / 1e9:,.0f}B tokens ({tokens / parameters:.1f} a parameter), {training_flops(parameters, tokens):.2e} operations: loss by the formula {chinchilla_loss(parameters, tokens):.3f}"
+        f"{name:<10} {parameters / 1e9:.0f}B parameters, {tokens / 1e9:,.0f}B tokens "
+        f"({tokens / parameters:.1f} a parameter), "
+        f"{training_flops(parameters, tokens):.2e} operations: loss by the formula "
+        f"{chinchilla_loss(parameters, tokens):.3f}"
     )
 
 # %% [markdown]
@@ -1649,14 +1747,18 @@ for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1
 times = 175 / 1.5
 ratio = kaplan_loss_ratio(times)
 print(
-    f"{times:.0f} times the parameters: the loss falls to {ratio:.3f} of what it was, {100 * (1 - ratio):.0f} % less"
+    f"{times:.0f} times the parameters: the loss falls to {ratio:.3f} of what it was, "
+    f"{100 * (1 - ratio):.0f} % less"
 )
 print(f"2 % / 0.1 % would be {2 / 0.1:.0f} times, neither 170 nor 1700")
 print(
-    f"reported, LAMBADA: accuracy 63.2 % -> 76.2 %: errors {100 - 63.2:.1f} % -> {100 - 76.2:.1f} %, {(100 - 63.2) / (100 - 76.2):.2f} times fewer"
+    f"reported, LAMBADA: accuracy 63.2 % -> 76.2 %: errors {100 - 63.2:.1f} % -> "
+    f"{100 - 76.2:.1f} %, {(100 - 63.2) / (100 - 76.2):.2f} times fewer"
 )
 print(
-    f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.2f} -> {math.log(20.5):.2f} nats a word, {100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less"
+    f"reported, Penn Treebank: perplexity 35.8 -> 20.5: loss {math.log(35.8):.2f} -> "
+    f"{math.log(20.5):.2f} nats a word, "
+    f"{100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less"
 )
 
 # %% [markdown]
@@ -1673,7 +1775,9 @@ print("one token: ", "".join(f"{p:>7.2f}" for p in accuracy))
 print("10 tokens: ", "".join(f"{p**10:>7.3f}" for p in accuracy))
 plots.show(
     scaling_pictures.emergence(accuracy, (5, 10, 30)),
-    alt="Left: accuracy of one token rises steadily from small to large models. Right: the chance that 5, 10 or 30 tokens are all right starts near 0 and rises later the longer the answer; for 30 it stays at 0 for more than half of the models.",
+    alt="Left: accuracy of one token rises steadily from small to large models. Right: "
+    "the chance that 5, 10 or 30 tokens are all right starts near 0 and rises later "
+    "the longer the answer; for 30 it stays at 0 for more than half of the models.",
 )
 
 # %% [markdown]
@@ -1699,7 +1803,8 @@ for name, these, its_config in (
         right.unfold(1, 5, 1).all(-1).float().mean().item(),
     )
     print(
-        f"{name}: one token right {one:.3f}, five in a row {five:.4f} (if independent {one**5:.4f})"
+        f"{name}: one token right {one:.3f}, five in a row {five:.4f} (if independent "
+        f"{one**5:.4f})"
     )
 
 # %% [markdown]
@@ -1712,31 +1817,46 @@ for name, these, its_config in (
 # %%
 per_token = cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 1)
 print(
-    f"longer context      the cache of one text of 1,000,000 tokens would take {per_token * 1e6 / 1e9:.0f} GB for SmolLM2, {cache_bytes(96, 96, 128, 1_000_000, 2) / 1e12:.1f} TB for GPT-3's shape"
+    "longer context      the cache of one text of 1,000,000 tokens would take "
+    f"{per_token * 1e6 / 1e9:.0f} GB for SmolLM2, "
+    f"{cache_bytes(96, 96, 128, 1_000_000, 2) / 1e12:.1f} TB for GPT-3's shape"
 )
 print(
-    f"quantization        int8 weights: {sizes_in_bytes['int8'] / sizes_in_bytes['float32']:.3f} of the bytes, loss {loss_of['float32']:.3f} -> {loss_of['int8']:.3f}"
+    "quantization        int8 weights: "
+    f"{sizes_in_bytes['int8'] / sizes_in_bytes['float32']:.3f} of the bytes, loss "
+    f"{loss_of['float32']:.3f} -> {loss_of['int8']:.3f}"
 )
 print(
-    f"speculation         4 drafted tokens kept with chance 0.8 each: {made[4][80]:.2f} tokens a pass"
+    "speculation         4 drafted tokens kept with chance 0.8 each: "
+    f"{made[4][80]:.2f} tokens a pass"
 )
 print(
-    f"distillation        a student of {sum(t.numel() for t in training.tensors(student)):,} parameters learned from a teacher of 134,515,008"
+    "distillation        a student of "
+    f"{sum(t.numel() for t in training.tensors(student)):,} parameters learned from a "
+    "teacher of 134,515,008"
 )
 print(
-    f"retrieval           a text of 500 tokens put into the prompt costs one prefill of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes"
+    "retrieval           a text of 500 tokens put into the prompt costs one prefill "
+    f"of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes"
 )
 print(
-    f"efficient training  only some weights at work for each token ('experts'): with each MLP cut into 8 and 1 of the 8 active, SmolLM2's layers would do {1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work"
+    "efficient training  only some weights at work for each token ('experts'): with "
+    "each MLP cut into 8 and 1 of the 8 active, SmolLM2's layers would do "
+    f"{1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work"
 )
 print(
-    f"multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is {(224 // 16) ** 2} vectors for the same transformer (Dosovitskiy et al. 2020)"
+    "multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is "
+    f"{(224 // 16) ** 2} vectors for the same transformer (Dosovitskiy et al. 2020)"
 )
 print(
-    f"reasoning           1,000 tokens of thought before the answer: 1,000 passes, about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2; a larger budget, spent when asked"
+    "reasoning           1,000 tokens of thought before the answer: 1,000 passes, "
+    f"about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2; a "
+    "larger budget, spent when asked"
 )
 print(
-    f"specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains {30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %"
+    "specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains "
+    f"{30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: "
+    f"{100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %"
 )
 
 # %% [markdown]
