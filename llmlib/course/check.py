@@ -16,7 +16,17 @@ TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 
 class Mistake(AssertionError):
-    """A check that failed. IPython shows its sentence alone, without our frames."""
+    """A check that failed: `claim` names the mistake, `detail` holds the values it was seen on, if any.
+
+    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence alone, without our frames.
+    """
+
+    def __init__(self, claim, detail=""):
+        super().__init__(claim, detail)
+        self.claim, self.detail = claim, detail
+
+    def __str__(self):
+        return f"{self.claim} ({self.detail})" if self.detail else str(self.claim)
 
     def _render_traceback_(self):
         return [f"Mistake: {self}"]
@@ -40,7 +50,7 @@ def equal(got, want, message):
         mine, theirs = show(got), show(want)
         if mine == theirs:
             mine, theirs = f"{kind(got)}: {mine}", f"{kind(want)}: {theirs}"
-        raise Mistake(f"{message} (got {mine}, expected {theirs})")
+        raise Mistake(message, f"got {mine}, expected {theirs}")
 
 
 def close(got, want, message, atol=1e-5):
@@ -50,11 +60,10 @@ def close(got, want, message, atol=1e-5):
     """
     if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
         if type(got) not in SEQUENCES:
-            raise Mistake(
-                f"{message} (got {kind(got)}, expected a {type(want).__name__} of {len(want)} items)"
-            )
+            wanted = f"a {type(want).__name__} of {len(want)} items"
+            raise Mistake(message, f"got {kind(got)}, expected {wanted}")
         if len(got) != len(want):
-            raise Mistake(f"{message} (got {len(got)} items, expected {len(want)})")
+            raise Mistake(message, f"got {len(got)} items, expected {len(want)}")
         for mine, theirs in zip(got, want):
             close(mine, theirs, message, atol)
         return
@@ -65,9 +74,9 @@ def close(got, want, message, atol=1e-5):
     if theirs is None:
         return equal(got, want, message)
     if mine is None:
-        raise Mistake(f"{message} (got {kind(got)}, expected {kind(want)})")
+        raise Mistake(message, f"got {kind(got)}, expected {kind(want)}")
     if mine.shape != theirs.shape:
-        raise Mistake(f"{message} (got shape {_shape(mine)}, expected shape {_shape(theirs)})")
+        raise Mistake(message, f"got shape {_shape(mine)}, expected shape {_shape(theirs)}")
     far = ~(
         (mine == theirs) | ((mine - theirs).abs() <= atol)
     )  # inf - inf is NaN, hence the first half
@@ -75,9 +84,8 @@ def close(got, want, message, atol=1e-5):
         return
     first = tuple(far.nonzero()[0].tolist())
     place = f" at position {list(first)}" if first else ""
-    raise Mistake(
-        f"{message} (got {_digits(mine[first])}{place}, expected {_digits(theirs[first])})"
-    )
+    got, wanted = _digits(mine[first]), _digits(theirs[first])
+    raise Mistake(message, f"got {got}{place}, expected {wanted}")
 
 
 def show(value):

@@ -149,9 +149,8 @@ def _run(learner, exercise, ours):
             )  # our own source
         learner.end()
     except Mistake as mistake:
-        named, message = True, str(mistake)
-        if _hidden(exercise, mistake):
-            message = message.split(" (got ")[0]
+        hidden = _hidden(exercise, mistake)
+        named, message = True, str(mistake.claim) if hidden else str(mistake)
     except LearnerError as error:
         message = _words(learner, exercise, error)
     except Exceeded as limit:
