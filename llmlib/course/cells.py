@@ -16,8 +16,20 @@ from llmlib.course.source import (
 )
 
 __all__ = [
-    *("METADATA", "ROOT", "STUB", "Course", "Exercise", "Notebook", "SourceError", "course"),
-    *("grade_id", "kind", "load", "names", "parse", "without"),
+    "METADATA",
+    "ROOT",
+    "STUB",
+    "Course",
+    "Exercise",
+    "Notebook",
+    "SourceError",
+    "course",
+    "grade_id",
+    "kind",
+    "load",
+    "names",
+    "parse",
+    "without",
 ]
 ROOT = Path(__file__).resolve().parents[2]
 PACKED = Path(__file__).with_name("sources")  # in an installed package: a copy of solutions/

@@ -29,11 +29,12 @@ def python(source: str) -> str:
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:
-    """A fresh module of that name, in which classes find themselves, with what cells expect to find there."""
-    main = sys.modules[name] = types.ModuleType(name)
-    shell = Shell(main.__dict__)
-    main.__dict__.update(get_ipython=lambda: shell, display=lambda *_, **__: None)
-    return main
+    """A fresh module of that name, in which classes find themselves, with what a notebook's cells expect there."""
+    module = sys.modules[name] = types.ModuleType(name)
+    if name == "__main__":  # a notebook
+        shell = Shell(vars(module))
+        vars(module).update(get_ipython=lambda: shell, display=lambda *_, **__: None)
+    return module
 
 
 def run(title: str, source: str, space: dict) -> BaseException | None:

@@ -49,7 +49,8 @@ def main():
         for name, source, imports in job["tests"]:
             say(out, "at", name)
             error = limited(seconds, test, name, source, vars(module), imports)
-            broke_off = isinstance(error, Missing) and failed.get(name)
+            cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
+            broke_off = isinstance(error, Missing) and cell
             say(out, "test", name, broke_off or in_words(error, seconds))
 
 

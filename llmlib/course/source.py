@@ -4,10 +4,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import jupytext
 from nbformat import NotebookNode
 
+VERSION = version("llmlib")  # stands in pyproject.toml
 STUB = 'raise NotImplementedError("Write this function, then run the check below.")'
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
