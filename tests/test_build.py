@@ -207,18 +207,11 @@ def test_check_works_from_an_installed_package(tmp_path):
     """In a folder that holds only notebooks, and with no clone in sight."""
     site, mine = tmp_path / "site", tmp_path / "mine"
     source = tmp_path / "clone"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in tracked.stdout.split("\0"):
-        if (
-            name.startswith(("llmlib/", "solutions/"))
-            and name.endswith(".ipynb") is False
-            or "/" not in name
-            and name
-        ):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
+    for folder in ("llmlib", "solutions"):
+        unlike = shutil.ignore_patterns("__pycache__", "*.ipynb")
+        shutil.copytree(ROOT / folder, source / folder, ignore=unlike)
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--target", str(site), str(source)], check=True, capture_output=True)
     shutil.rmtree(source)
@@ -227,7 +220,7 @@ def test_check_works_from_an_installed_package(tmp_path):
         A.handed_in_notebook("05_output_head", {"softmax": SOFTMAX}), mine / "05_output_head.ipynb"
     )
     checked = run(site, "llmlib.cli", "check", cwd=mine)
-    assert "5 Output head  ██░░░░░░░░  1 of 6 done" in checked.stdout, checked.stderr
+    assert "1 of 6 done" in checked.stdout, checked.stderr
     assert "there is no 01_tokens.ipynb" in checked.stdout
     elsewhere = run(site, "llmlib.cli", "check", cwd=tmp_path)
     assert elsewhere.returncode == 2 and "there are no notebooks of the course" in elsewhere.stderr
