@@ -18,6 +18,7 @@ from pathlib import Path
 from llmlib.assets import cache_folder
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
+from llmlib.course.predict import is_prediction
 
 SECONDS = 120  # for one notebook
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
@@ -125,7 +126,7 @@ def _to_run(notebook, handed_in, written):
             if name not in seen and (name in given or name in written):
                 rows.append((name, given.get(name) or written[name]))
             seen.add(name)
-        elif source.strip() and source.strip() not in demos:
+        elif source.strip() and source.strip() not in demos and not is_prediction(source):
             rows.append((f"cell {number}", source))
     return [(name, source) for name, source in given.items() if name not in seen] + rows
 

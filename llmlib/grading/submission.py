@@ -8,6 +8,7 @@ import symtable
 from dataclasses import dataclass
 
 from llmlib.course import cells as course
+from llmlib.course.predict import is_prediction
 
 MAX_FILE = 256 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
@@ -92,7 +93,7 @@ def _cell(cell):
 def plan(notebook, handed_in):
     """The `Job` for a submission of `notebook` (a `course.Notebook`).
 
-    Given cells come from `notebook` whatever became of them; test cells stay out; solution cells count by their
+    Given cells come from `notebook` whatever became of them; test cells and predictions stay out; solution cells count by their
     grade_id, whatever their type or number; any other code cell runs if it was added or changed. A demonstration that
     is unchanged is left out, unless the learner's code uses a name that only that cell defines.
     """
@@ -121,7 +122,7 @@ def plan(notebook, handed_in):
                 own.append((here, count, name, cell.source))
             elif kinds[name] == "given" and text != trusted[here].source.strip():
                 notes.append(f"The locked cell {name} was changed; the original was used.")
-        elif cell.kind == "code" and text:
+        elif cell.kind == "code" and text and not is_prediction(text):
             if text in demos:
                 here = max(here, demos[text])
             else:
