@@ -19,7 +19,7 @@ check.equal({0}(2), 4, "twice two is four")"""
 
 @pytest.fixture
 def shell(monkeypatch):
-    """IPython in this process: `shell(source, …)` runs cells and returns what the last one showed."""
+    """IPython in this process: `shell(source, …)` runs cells, returns what the last one showed."""
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance(colors="nocolor")
     monkeypatch.setattr(predict, "_guesses", {})

@@ -55,7 +55,7 @@ def _after(result):
 
 
 def passed(name, checks, done):
-    """What a passed check of `name` says, as text and HTML; `done` are the functions that passed."""
+    """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
     notebook, functions = _home(name)
     missing = [each for each in functions if each not in done]
     said = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
@@ -76,7 +76,7 @@ def passed(name, checks, done):
 
 @cache
 def _home(name):
-    """The notebook whose exercise `name` is and all its exercises in order; (None, []) for others."""
+    """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
     for path in sorted((ROOT / "solutions").glob("*.py")):
         functions = re.findall(r"^# %% test (\w+)", path.read_text(encoding="utf-8"), re.M)
         if name in functions and path.stem in (*course_map.STATIONS, course_map.QUIZ):

@@ -1,7 +1,7 @@
-"""Predictions: a guess is recorded before the notebook shows the answer; its end shows how they went.
+"""Predictions: a guess is recorded before the notebook shows the answer.
 
 `predict` stands in a cell of its own, which the learner gets with `yours=...`; `reveal` stands where
-the answer is computed, and `predictions` at the end.
+the answer is computed, and `predictions` at the end, where it shows how they went.
 """
 
 import ast
@@ -18,20 +18,20 @@ class NoGuess(Exception):
 
 
 def predict(key, question, options=None, *, yours):
-    """Record `yours`: a number, or a letter of `options` ({"A": "a new line", …}). None goes on without a guess.
+    """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
 
-    Raises `NoGuess` while `yours` is still `...`. A guess changed after its answer was shown does not count.
+    Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands.
     """
     if yours is ...:
         raise NoGuess(
-            "Predict first: put your guess in place of the three dots, and run this cell again. None skips it."
+            "Predict first: put your guess in place of the three dots, and run this cell again. "
+            "None goes on without one."
         )
     if options is not None and yours is not None:
         yours = yours.strip().upper() if type(yours) is str else yours
         if yours not in options:
-            raise NoGuess(
-                f'Choose one of the letters {", ".join(options)}: yours="{next(iter(options))}", say.'
-            )
+            first = next(iter(options))
+            raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
     elif yours is not None and type(yours) not in (int, float):
         raise NoGuess("This prediction is a number: write it without quotes.")
     if "answer" in _guesses.get(key, ()):
@@ -43,8 +43,10 @@ def predict(key, question, options=None, *, yours):
 
 
 def reveal(key, answer, within=None):
-    """Show the guess beside `answer`: a letter, or a number, where a guess counts if it is at most `within` away
-    (default: a quarter of the answer). Does nothing but show the answer where no guess was made."""
+    """Show the guess beside `answer`, a letter or a number; without a guess the answer alone.
+
+    A number is right when it is at most `within` away (default: a quarter of the answer).
+    """
     guess = _guesses.setdefault(key, {"question": key, "options": None, "yours": None})
     answer = answer if type(answer) is str else float(answer)
     yours, told = guess["yours"], _text(guess, answer)
@@ -141,8 +143,6 @@ def _say(text, right=None):
 
 
 def _display(plain, html):
-    from IPython.display import (
-        display,
-    )  # not needed where a grader only asks what kind of cell it has
+    from IPython.display import display
 
     display({"text/plain": plain, "text/html": html}, raw=True)
