@@ -1,7 +1,7 @@
 """Predictions: a guess is recorded before the notebook shows the answer.
 
-`predict` stands in a cell of its own, which the learner gets with `yours=...`; `reveal` stands where
-the answer is computed, and `predictions` at the end, where it shows how they went.
+`predict` stands in a cell of its own, which the learner gets with `yours=...`; `reveal` stands
+where the answer is computed, and `predictions` at the end, where it shows how they went.
 """
 
 import ast
