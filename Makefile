@@ -22,6 +22,6 @@ grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
 	@$(setup)
 	@.venv/bin/llmlib grade $(ARGS)
 
-bench:  ## the side-by-side measurements in benchmarks/
+bench:  ## measure side by side with peers, about 20 minutes (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
-	@for file in benchmarks/*.py; do .venv/bin/python $$file $(ARGS) || exit 1; done
+	@.venv/bin/python -m benchmarks $(ARGS)

@@ -1696,10 +1696,9 @@ print(
     f"{config.context:,} it is {100 * inside / (inside + other / config.context):.0f} "
     "% of all"
 )
-gpt3 = shapes["GPT-3"][1]
+width = shapes["GPT-3"][1]["d_model"]
 print(
-    "in a layer of GPT-3: at "
-    f"{(4 * gpt3['d_model'] ** 2 + 8 * gpt3['d_model'] ** 2) / (2 * gpt3['d_model']):,.0f} tokens"
+    f"in a layer of GPT-3: at {(4 * width**2 + 8 * width**2) / (2 * width):,.0f} tokens"
 )
 
 # %% [markdown]

@@ -815,9 +815,18 @@ print(f"mean of the paragraphs' perplexities:   {np.mean(np.exp(losses)):.4f}")
 from llmlib.output_head import bits_per_byte
 
 texts = {
-    "English": "A good map leaves things out. One that showed every tree would be as large as the forest and no easier to read.",
-    "German": "Eine gute Karte lässt Dinge weg. Eine, die jeden Baum zeigte, wäre so groß wie der Wald und nicht leichter zu lesen.",
-    "Python": "def total(items):\n    result = 0\n    for item in items:\n        result += item.price * item.count\n    return result\n",
+    "English": (
+        "A good map leaves things out. One that showed every tree would be as large "
+        "as the forest and no easier to read."
+    ),
+    "German": (
+        "Eine gute Karte lässt Dinge weg. Eine, die jeden Baum zeigte, wäre so groß "
+        "wie der Wald und nicht leichter zu lesen."
+    ),
+    "Python": (
+        "def total(items):\n    result = 0\n    for item in items:\n"
+        "        result += item.price * item.count\n    return result\n"
+    ),
 }
 for name, text in texts.items():
     ids = torch.tensor([tokenizer.encode(text)])

@@ -1957,10 +1957,11 @@ for _ in range(5):  # a space and four digits
     ]
 for name, text, own in zip([*lived, *invented], texts, p.tolist()):
     year = text.split()[-1]
-    print(
-        f"{name:<20} {year}  the model's own probability {own:.4f}   "
-        f"{'never lived' if name in invented else 'right' if year == lived[name] else 'wrong: ' + lived[name]}"
-    )
+    if name in invented:
+        verdict = "never lived"
+    else:
+        verdict = "right" if year == lived[name] else f"wrong: {lived[name]}"
+    print(f"{name:<20} {year}  the model's own probability {own:.4f}   {verdict}")
 
 # %% [markdown]
 # Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation

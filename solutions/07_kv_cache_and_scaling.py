@@ -137,8 +137,8 @@ def write_cache(store, new, start):
     """Write new keys (or values) behind the `start` old ones, in place, and return all
     of them so far.
 
-    store [batch, n_kv_head, context, head_dim], new [batch, n_kv_head, seq, head_dim] -> store[:, :, :start + seq].
-    Raises ValueError when the context is full.
+    store [batch, n_kv_head, context, head_dim], new [batch, n_kv_head, seq, head_dim]
+    -> store[:, :, :start + seq]. Raises ValueError when the context is full.
     """
     ### BEGIN SOLUTION
     end = start + new.shape[2]
@@ -342,9 +342,10 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     """Continue `ids` (a list), yielding each new id as soon as it is picked; no token
     passes through the model twice.
 
-    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids
-    [1]. The prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of
-    model.config.stop_ids (which is yielded), or when prompt and answer fill model.config.context.
+    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache;
+    pick(logits [1, vocab]) -> ids [1]. The prompt goes in by `chunk` tokens at a time
+    (None: all at once). Stops after max_new_tokens, after one of model.config.stop_ids
+    (which is yielded), or when prompt and answer fill model.config.context.
     """
     ### BEGIN SOLUTION
     prompt = torch.tensor([ids])
@@ -876,7 +877,8 @@ def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w
     [out, in] -> q int8 [out, in], scale [out, 1].
 
-    The largest |weight| of a row becomes 127, so q * scale is off by at most scale / 2. A row of zeros gets scale 1.
+    The largest |weight| of a row becomes 127, so q * scale is off by at most scale / 2.
+    A row of zeros gets scale 1.
     """
     ### BEGIN SOLUTION
     largest = w.abs().amax(dim=1, keepdim=True)
@@ -1139,8 +1141,10 @@ def accept_draft(drafted, p, q, u, v):
     """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws
     from q into draws from p.
 
-    drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the target model's; u and v [batch] are
-    uniform in [0, 1). An id is kept with probability min(1, p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
+    drafted [batch] are ids drawn from the draft model's q [batch, vocab];
+    p [batch, vocab] is the target model's; u and v [batch] are uniform in [0, 1).
+    An id is kept with probability min(1, p/q), decided by u; else one is drawn by v
+    from max(p - q, 0), rescaled.
     """
     ### BEGIN SOLUTION
     rows = torch.arange(len(drafted))
@@ -1488,7 +1492,8 @@ def fit_power_law(n, loss):
     """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors ->
     (e, a, alpha), floats.
 
-    Given alpha, e and a are a straight-line fit to n^-alpha; so only alpha is searched, in steps of 0.001 from 0.001 to 2.
+    Given alpha, e and a are a straight-line fit to n^-alpha; so only alpha is searched,
+    in steps of 0.001 from 0.001 to 2.
     """
     ### BEGIN SOLUTION
     alphas = torch.arange(1, 2001, dtype=torch.float64)[:, None] / 1000
@@ -1839,10 +1844,11 @@ print(
     "retrieval           a text of 500 tokens put into the prompt costs one prefill "
     f"of 500 and {500 * per_token / 1e6:.0f} MB of cache; no weight changes"
 )
+mlp = 3 * 576 * 1536
 print(
     "efficient training  only some weights at work for each token ('experts'): with "
     "each MLP cut into 8 and 1 of the 8 active, SmolLM2's layers would do "
-    f"{1 - 7 / 8 * 3 * 576 * 1536 / (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work"
+    f"{1 - 7 / 8 * mlp / (mlp + 2 * 576 * 576 + 2 * 576 * 192):.2f} of the work"
 )
 print(
     "multimodal          an image of 224 x 224 pixels in patches of 16 x 16 is "

@@ -89,6 +89,8 @@ def set_up(wanted, here=False):
 def open_lab(python, words):
     """Replace this process by JupyterLab, serving notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    style = {"static_custom_path": [str(SETTINGS / "custom")]}
+    command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
     port = os.environ.get("PORT", "")
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -147,6 +149,11 @@ def _become(command):
     )  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
+    tools = str(Path(command[0]).parent)  # a terminal in JupyterLab finds `llmlib` there
+    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
+    os.environ["PYTHONUTF8"] = "1"  # Windows writes cp1252 otherwise
     if os.name == "nt":
         return subprocess.call(command)
     os.execv(command[0], command)

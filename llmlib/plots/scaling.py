@@ -1,11 +1,9 @@
 """Pictures of notebook 7's second half: a loss curve that grows while a model trains, scaling laws, emergence."""
 
-import io
-
 import numpy as np
 from IPython.display import display
 
-from llmlib.plots import BLUE, COLOURS, GREEN, GREY, LINES, MARKERS, ORANGE, RED, figure
+from llmlib.plots import BLUE, COLOURS, GREEN, GREY, LINES, MARKERS, ORANGE, RED, figure, image
 
 
 def loss_curve(steps, losses, held_out, floor, total):
@@ -77,14 +75,4 @@ def emergence(accuracy, lengths):
 def growing(alt):
     """A place in the notebook for a figure that is drawn again and again: returns the function that draws one there."""
     handle = display({"text/plain": alt}, raw=True, display_id=True)
-
-    def draw(fig):
-        picture = io.BytesIO()
-        fig.savefig(picture, format="png", metadata={"Software": None})
-        handle.update(
-            {"image/png": picture.getvalue(), "text/plain": alt},
-            metadata={"image/png": {"alt": alt}},
-            raw=True,
-        )
-
-    return draw
+    return lambda fig: handle.update(image(fig, alt), raw=True)
