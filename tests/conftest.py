@@ -10,6 +10,7 @@ import pytest
 
 from llmlib.course.setting_up import tools
 
+os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"  # ruff
 os.environ.update(
     OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="10000", PYTHONHASHSEED="0"
 )  # as in the build
@@ -19,7 +20,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
 )
-LAYERS = ["unit", "nbval", "graders", "nbgrader", "security", "browser"]
+LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 

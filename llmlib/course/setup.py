@@ -14,20 +14,17 @@ build of torch; more words go to JupyterLab or pytest.
 
 import hashlib
 import os
-import platform
 import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
-import tomllib
 from pathlib import Path
 
 if __package__:
-    from llmlib.course.setting_up import layers, steps, torch_build
+    from llmlib.course.setting_up import dead_ends, layers, steps, torch_build
 else:  # run by path, before llmlib is installed
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from setting_up import layers, steps, torch_build
+    from setting_up import dead_ends, layers, steps, torch_build
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -37,41 +34,20 @@ EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certifica
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def refuse_dead_ends():
-    """Raises SystemExit with one sentence where the packages do not exist, before pip finds out."""
-    version = ".".join(map(str, sys.version_info[:2]))
-    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
-        sys.exit(
-            f"The course needs Python 3.11 to 3.14, and this is {version}: try make lab PYTHON=python3.13"
-        )
-    machine, system = platform.machine().lower(), platform.system()
-    if platform.python_implementation() != "CPython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
-        sys.exit("The course needs the ordinary CPython: PyTorch has no build for this Python.")
-    if sys.maxsize < 2**32:
-        sys.exit("PyTorch has no build for a 32-bit Python: install a 64-bit one.")
-    if system == "Darwin" and machine == "x86_64":
-        sys.exit(
-            "PyTorch no longer supports Macs with an Intel processor: use the course in Colab "
-            "(README), or on another computer."
-        )
-    if system == "Linux" and platform.libc_ver()[0] not in ("glibc", ""):
-        sys.exit("PyTorch needs a Linux with glibc, such as Debian, Ubuntu or Fedora.")
-    if system == "Linux" and not sysconfig.get_platform().endswith(("x86_64", "aarch64")):
-        sys.exit(f"PyTorch has no build for Linux on {machine}: x86-64 and arm64 are supported.")
-
-
 def set_up(wanted, here=False, keep=False):
     """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit with one sentence."""
     folder = Path(sys.prefix) if here or keep else VENV
     python = Path(sys.executable) if here or keep else _venv_python()
     lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
-    mark = f"{lists} {torch_build.asked()} {ROOT}\n"
+    mark = f"{lists} {ROOT}\n"
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
 
     def ready():
         return _works(python) and all(map(_says(mark), done))
 
     if ready():
+        if torch_build.asked():
+            torch_build.refuse_another(_site(python))
         return python
     with steps.alone(ROOT / "build" / "setup.lock"):
         if ready():  # the set-up that this one waited for did it
@@ -86,7 +62,7 @@ def set_up(wanted, here=False, keep=False):
 
 
 def _install(wanted, python, own, keep):
-    refuse_dead_ends()
+    dead_ends.refuse()
     steps.room(ROOT)
     if own and not _works(python):
         print(f"Making a virtual environment in {VENV} …", flush=True)
@@ -149,7 +125,9 @@ def _works(python):
     if not python.exists():
         return False
     try:
-        return subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
+        return (
+            subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
+        )
     except OSError:
         return False
 
@@ -161,6 +139,8 @@ def _site(python):
 
 
 def _torch_range():
+    import tomllib  # not at the top: an older Python is to read our sentence
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return next(line for line in project["dependencies"] if line.startswith("torch>"))
 
@@ -203,7 +183,7 @@ def main(words):
     verb, rest = (words[0], words[1:]) if words else ("", [])
     if verb not in ("", "lab", "test", "check"):
         sys.exit(f"Unknown word {verb!r}: give nothing, lab, test or check.")
-    refuse_dead_ends()
+    dead_ends.refuse()
     python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
     if verb == "lab":
         return open_lab(python, rest)

@@ -37,27 +37,39 @@ def wants_cpu():
 
 
 def installed(site):
-    """"cpu", "cuda" or "" for the torch in a folder site-packages."""
+    """ "cpu", "cuda" or "" for the torch in a folder site-packages."""
     for found in importlib.metadata.distributions(name="torch", path=[str(site)]):
         needs = [line.lower() for line in found.requires or []]
         return "cuda" if any(line.startswith(NVIDIA) for line in needs) else "cpu"
     return ""
 
 
+def refuse_another(site):
+    """Raises SystemExit when TORCH asks for another build than the one in `site`."""
+    here = installed(site)
+    if asked() and here and asked() != here:
+        sys.exit(
+            f"TORCH={asked()}, but the torch in {site} is the {here} build: remove that environment and start again."
+        )
+
+
+def hold(path, site):
+    """Write a list of constraints that keeps the torch in `site` as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"torch=={each.version}\n" for each in importlib.metadata.distributions(name="torch", path=[str(site)])]  # fmt: skip
+    path.write_text("".join(lines[:1]), encoding="utf-8")
+
+
 def install(pip, python, requirement, site):
     """Install `requirement`, a range of torch, before everything else; say which build comes, and how much it is.
 
     pip: the words of a pip command up to "install". Raises SystemExit when what is installed is not what TORCH asks for."""
-    here = installed(site)
-    if here:
-        if asked() and asked() != here:
-            sys.exit(
-                f"TORCH={asked()}, but the torch in {site} is the {here} build: remove that environment "
-                "and start again."
-            )
-        return
+    if installed(site):
+        return refuse_another(site)
     plan = dry_run(pip, requirement)
-    if plan is None or not any(each["metadata"]["name"].lower().startswith(NVIDIA) for each in plan):
+    if plan is None or not any(
+        each["metadata"]["name"].lower().startswith(NVIDIA) for each in plan
+    ):
         return  # pip's own choice is small; where pip cannot even look, installing says why
     if not wants_cpu():
         return print(f"torch for NVIDIA cards: {size(plan)} to download.", flush=True)
