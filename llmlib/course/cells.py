@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from llmlib.course import environment
 from llmlib.course.source import (
     METADATA,
     STUB,
@@ -31,8 +32,7 @@ __all__ = [
     "parse",
     "without",
 ]
-ROOT = Path(__file__).resolve().parents[2]
-PACKED = Path(__file__).with_name("sources")  # in an installed package: a copy of solutions/
+ROOT = environment.PACKAGE
 
 
 class Course:
@@ -40,8 +40,7 @@ class Course:
 
     def __init__(self, root: Path):
         self.root = root
-        clone = root / "solutions"
-        self.sources = PACKED if root == ROOT and not clone.is_dir() else clone
+        self.sources = environment.SOURCES if root == ROOT else root / "solutions"
         self._parsed: dict[str, tuple[tuple[int, int], Notebook]] = {}
 
     @property

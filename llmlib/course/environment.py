@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2]  # the folder that llmlib lies in
+PACKAGE = Path(__file__).resolve().parents[2]  # the folder that llmlib lies in: a clone, if not installed
+CLONE = PACKAGE / "solutions"
+SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

@@ -9,17 +9,23 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from llmlib.course.predict import blanked
 from llmlib.course.source import STUB, VERSION, Notebook, SourceError
 
 
 class OwnStub(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one."""
+    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one.
+
+    A prediction loses its guess.
+    """
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         if cell.cell_type == "code" and "stub" in cell.metadata:
             cell.source = cell.metadata.stub
+        elif cell.cell_type == "code":
+            cell.source = blanked(cell.source)
         return cell, resources
 
 
