@@ -217,6 +217,11 @@ def test_a_table_that_a_loop_fills_brings_the_loop():
     assert not lacking and len(found) == 4 and "N += 1" in found[2]
 
 
+def test_a_name_that_is_local_in_an_inner_function_is_still_global_outside_of_it():
+    cell = "S = 3\ndef f(x):\n    def g():\n        S = 1\n        return S\n    return S + g()"
+    assert made("f", cell)[0][0] == "S = 3"
+
+
 def test_of_two_definitions_the_last_stands_unless_both_are_needed():
     assert made("f", "def f():\n    raise NotImplementedError", "def f():\n    return 1")[0] == [
         "def f():\n    return 1"

@@ -13,7 +13,10 @@ from llmlib.course.handed_in import names
 from llmlib.course.run_cells import python
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
-REPLACING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
+REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
@@ -138,6 +141,7 @@ def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
     """(name, is it read) in the order in which they are evaluated."""
     if isinstance(node, ast.Name):
         yield node.id, isinstance(node.ctx, ast.Load)
+    if isinstance(node, (ast.Name, *SCOPES)):
         return
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         yield node.target.id, True
@@ -151,7 +155,7 @@ def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
 
 def _changed(statement: ast.stmt) -> Iterator[str]:
     """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop too."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         return
     for node in ast.walk(statement):
         target: ast.AST | None = None
