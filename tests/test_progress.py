@@ -5,6 +5,7 @@ import os
 import time
 
 import nbformat
+import proofs
 import pytest
 
 from llmlib import cli
@@ -30,10 +31,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 def hand_in(folder, replace=(), name=NAME, extra=()):
     """The released notebook with some solution cells filled in, and cells added at its top."""
-    node = nbformat.read(cells.ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    for cell in node.cells:
-        if cells.kind(cell) == "solution":
-            cell.source = dict(replace).get(cells.grade_id(cell), cell.source)
+    node = proofs.handed_in_notebook(name, dict(replace))
     node.cells[:0] = [nbformat.v4.new_code_cell(source) for source in extra]
     nbformat.write(node, folder / f"{name}.ipynb")
     return folder
@@ -82,6 +80,32 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
             cell.source = "raise SystemExit"
     nbformat.write(node, folder / f"{NAME}.ipynb")
     assert states(folder)["merge"] == (DONE, None)
+
+
+COUNT_PAIRS = """def count_pairs(ids):
+    counts = {}
+    for pair in zip(ids, ids[1:]):    # what about the last id?
+        counts[pair] = counts.get(pair, 0) + 1
+    return list(counts.items())  # left to right?"""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        COUNT_PAIRS,
+        COUNT_PAIRS.replace(
+            "    counts", '    """Who may look?\n    Everyone?\n    """\n    counts', 1
+        ),
+        COUNT_PAIRS.replace(
+            "counts = {}", "counts = dict()\n    seven = (7\n    % 7)\n    assert (seven\n    != 8)"
+        ),
+        "%matplotlib inline\n?print\nprint?\nfiles = !ls\n" + COUNT_PAIRS,
+        "%%time\n" + COUNT_PAIRS,
+        "import asyncio\nawait asyncio.sleep(0)\n" + COUNT_PAIRS,
+    ],
+)
+def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path, cell):
+    assert states(hand_in(tmp_path, {"count_pairs": cell}))["count_pairs"] == (DONE, None)
 
 
 @pytest.mark.parametrize(

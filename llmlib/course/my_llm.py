@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, harvest, progress
+from llmlib.course import cells, handed_in, harvest, progress
 
 PIECES = {  # in the order in which data flows
     "01_tokens": ("merge", "encode", "stream_decode"),
@@ -98,7 +98,9 @@ def collect(folder, fill=False, seconds=progress.SECONDS):
         theirs = (
             ours
             if official or None in reasons[notebook]
-            else progress.read(Path(folder) / f"{notebook}.ipynb")
+            else handed_in.plan(
+                cells.load(notebook), handed_in.load(Path(folder) / f"{notebook}.ipynb")
+            ).cells
         )
         chosen = []
         for function in functions:

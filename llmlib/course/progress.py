@@ -1,6 +1,8 @@
-"""How far a learner is: what their notebooks hold, run in fresh processes against the visible tests.
+"""How far a learner is: what their notebooks hold, run in fresh processes against the visible
+tests.
 
-Notebooks are only read. The outcome for a notebook is kept in the cache folder, and used until the notebook changes.
+Notebooks are only read. The outcome for a notebook is kept in the cache folder, and used until the
+notebook changes.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from llmlib.assets import cache_folder
-from llmlib.course import cells
+from llmlib.course import cells, handed_in
 from llmlib.course.cells import ROOT
 
 SECONDS = 120  # for one notebook
@@ -61,73 +63,30 @@ def check(names=None, folder=None, seconds=SECONDS, tick=lambda status: None):
 
 def check_one(name, path, seconds=SECONDS):
     """The `Status` of the notebook at `path` as an answer to the course's notebook `name`."""
-    try:
-        handed_in = read(path)
-    except ValueError as fault:
-        return Status(name, fault=str(fault))
     notebook = cells.load(name)
-    written = _written(notebook, handed_in)
-    touched = [
-        each
-        for each in notebook.exercises
-        if written.get(each.name, each.stub).strip() != each.stub.strip()
-    ]
+    try:
+        job = handed_in.plan(notebook, handed_in.load(path))
+    except handed_in.Unreadable as fault:
+        return Status(name, fault=str(fault))
+    touched = [each for each in notebook.exercises if _touched(each, job)]
     outcome = {each.name: (UNTOUCHED, None) for each in notebook.exercises}
     if touched:
-        job = {"cells": _to_run(notebook, handed_in, written), "seconds": min(20, seconds / 3)}
-        job["tests"] = [(each.name, each.visible) for each in touched]
-        outcome |= _remembered(job, seconds)
+        tests = [(each.name, each.visible) for each in touched]
+        imports = handed_in.imports(notebook)
+        to_run = {"cells": job.cells, "tests": tests, "imports": imports}
+        outcome |= _remembered(to_run | {"seconds": min(20, seconds / 3)}, seconds)
     return Status(name, tuple((each.name, *outcome[each.name]) for each in notebook.exercises))
 
 
-def read(path):
-    """The code cells of a notebook: a list of (grade_id or None, source). ValueError says why it cannot be read."""
-    try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-        code = [cell for cell in tree["cells"] if cell["cell_type"] == "code"]
-        found = [
-            (cell["metadata"].get("nbgrader", {}).get("grade_id"), "".join(cell["source"]))
-            for cell in code
-        ]
-    except FileNotFoundError:
-        raise ValueError(f"there is no {Path(path).name} in {Path(path).parent}") from None
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(
-            "the file cannot be read: is it a notebook, and may you open it?"
-        ) from None
-    except (ValueError, RecursionError):
-        raise ValueError(
-            "damaged or half saved: not valid JSON. Save it again, or restore an earlier copy"
-        ) from None
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError("it has no cells of a notebook: restore an earlier copy") from None
-    return found
-
-
-def _written(notebook, handed_in):
-    """{function: the learner's cell}; where a cell was copied, the copies one after the other, without bare stubs."""
-    stubs, found = {each.name: each.stub.strip() for each in notebook.exercises}, {}
-    for name, source in handed_in:
-        if name in stubs and source.strip() != stubs[name]:
-            found[name] = f"{found[name]}\n\n{source}" if name in found else source
-    return found
-
-
-def _to_run(notebook, handed_in, written):
-    """(title, source) of our given cells, the learner's solutions, and cells that the learner added or changed."""
-    ours = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    demos = {cell.source.strip() for cell in ours if cells.kind(cell) == "demo"}
-    known = {cells.grade_id(cell) for cell in ours} - {None}
-    given = {cells.grade_id(cell): cell.source for cell in ours if cells.kind(cell) == "given"}
-    rows, seen = [], set()
-    for number, (name, source) in enumerate(handed_in, 1):
-        if name in known:
-            if name not in seen and (name in given or name in written):
-                rows.append((name, given.get(name) or written[name]))
-            seen.add(name)
-        elif source.strip() and source.strip() not in demos:
-            rows.append((f"cell {number}", source))
-    return [(name, source) for name, source in given.items() if name not in seen] + rows
+def _touched(exercise, job):
+    """Did the learner write this one, in its cell or in another?"""
+    return any(
+        step.source.strip() != exercise.stub.strip()
+        if step.title == exercise.name
+        else exercise.name in handed_in.names(step.source).binds
+        for step in job.steps
+        if step.own
+    )
 
 
 def _remembered(job, seconds):

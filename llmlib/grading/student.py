@@ -5,16 +5,14 @@ from the socket (boundary.py).
 """
 
 import builtins
-import linecache
 import os
-import re
 import sys
 import traceback
-import types
 import warnings
 
 import torch
 
+from llmlib.course import run_cells
 from llmlib.grading import off
 from llmlib.grading.boundary import Channel, Closed, Refused
 
@@ -25,18 +23,17 @@ def serve(sock):
     """Run a job: {"cells": [[title, source], …], "skip": [number, …]}, then serve one test after the other."""
     channel = Channel(sock)
     job = channel.receive()
-    main = types.ModuleType("__main__")
-    sys.modules["__main__"] = main
-    main.__dict__.update(get_ipython=lambda: SHELL, display=lambda *_, **__: None)
+    main = run_cells.new_main()
+    torch.set_num_threads = lambda number: None  # a fork of a process with threads hangs
     warnings.simplefilter("ignore")
     sys.path.insert(0, os.getcwd())
     sys.setrecursionlimit(3000)
     for number, (title, source) in enumerate(job["cells"]):
         if number not in job["skip"]:
             channel.send(["cell", number])
-            error = run(title, source, main.__dict__)
-            if error:
-                channel.send(["error", number, error])
+            error = run_cells.run(title, source, main.__dict__)
+            if error is not None:
+                channel.send(["error", number, describe(error)])
     channel.send(["ready"])
     while True:
         _, forbidden = channel.receive()
@@ -50,44 +47,6 @@ def serve(sock):
             os._exit(0)
         status = os.waitpid(pid, 0)[1]
         channel.send(["ended", status])
-
-
-def run(title, source, space):
-    """Execute one cell as a notebook does. None, or [class, bases, text, place] of what it raised."""
-    name = f"<{title}>"
-    try:
-        source = plain(source)
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        exec(compile(source, name, "exec"), space)
-    except BaseException as error:  # noqa: BLE001 - a learner's cell may raise anything, SystemExit too
-        return describe(error)
-    return None
-
-
-def plain(source):
-    """Python without IPython's own syntax: magics and shell lines become calls that do nothing."""
-    if re.search(r"^\s*[%!?]|\?\s*$|=\s*[%!]", source, re.MULTILINE):
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        source = TransformerManager().transform_cell(source)
-    return source
-
-
-class _Shell:
-    """What `get_ipython()` gives: magics do nothing, and the body of a cell magic such as %%time runs as it is."""
-
-    def run_cell_magic(self, name, line, body):
-        if name == "writefile":
-            with open(line.split()[-1], "w") as file:
-                file.write(body)
-        elif name in ("time", "timeit", "capture", "prun"):
-            exec(compile(plain(body), f"<%%{name}>", "exec"), sys.modules["__main__"].__dict__)
-
-    def __getattr__(self, name):
-        return lambda *_, **__: None
-
-
-SHELL = _Shell()
 
 
 def describe(error):

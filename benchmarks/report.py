@@ -1,0 +1,173 @@
+"""What a run of the benchmarks says: a table, a plot, what moved against the recorded run, and
+README's figures.
+"""
+
+import ast
+import datetime
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from pathlib import Path
+
+from benchmarks import plot
+from benchmarks.measure import ratios, summary
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "bench"
+RECORDED = ROOT / "benchmarks" / "recorded.json"
+EVIDENCE = ROOT / "docs" / "evidence"
+README = ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- figures of make bench -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+VERSIONS = ("torch", "transformers", "tokenizers")
+
+
+def machine():
+    """The processor and the versions that figures hold for."""
+    cpu = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        cpu = found[1] if found else cpu
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in VERSIONS]
+    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, " + ", ".join(
+        versions
+    )
+
+
+def fingerprint(name):
+    """A hash of the code that a benchmark measures, without comments, docstrings and layout."""
+    digest = hashlib.sha256()
+    for file in importlib.import_module(f"benchmarks.{name}").CODE:
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and _is_docstring(body[0]):
+                body[0] = ast.Pass()
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+def number(value):
+    """Three significant digits, without exponent."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 0.1 else 4
+    return f"{value:,.{digits}f}"
+
+
+def _goal(row, name):
+    """The goal of one line of the table with ✓ or ✗, "" where there is none."""
+    first, less = next(iter(row["values"])), row["better"] == "less"
+    if name == first:
+        goal, value, mark = row["limit"], summary(row["values"][name])[0], ""
+    else:
+        goal, value, mark, less = row["goals"].get(name), summary(ratios(row, name))[0], "×", False
+    if goal is None:
+        return ""
+    met = value <= goal if less else value >= goal
+    return f"{'≤' if less else '≥'} {number(goal)}{mark} {'✓' if met else '✗'}"
+
+
+def in_short(row):
+    """One comparison in one line."""
+    first, *peers = row["values"]
+    said = [f"{number(summary(row['values'][first])[0])} {row['unit']}"]
+    said += [
+        f"{number(summary(ratios(row, name))[0])}× {name} {_goal(row, name)}".strip()
+        for name in peers
+    ]
+    return "; ".join([*said, *filter(None, [_goal(row, first)])])
+
+
+def table(rows):
+    """A markdown table, one line a contender. "llmlib is 1.20×" always means better: quicker, or
+    more a second.
+    """
+    lines = ["| | | median | spread | llmlib is | goal |", "|---|---|---:|---:|---:|---:|"]
+    for row in rows:
+        for i, (name, values) in enumerate(row["values"].items()):
+            median, low, high = map(number, summary(values))
+            ratio = "" if i == 0 else "{}× ({}–{})".format(*map(number, summary(ratios(row, name))))
+            spread = f"{low}–{high}" if len(values) > 1 else ""
+            what = row["name"] if i == 0 else ""
+            goal = _goal(row, name)
+            lines.append(
+                f"| {what} | {name} | {median} {row['unit']} | {spread} | {ratio} | {goal} |"
+            )
+    return "\n".join(lines)
+
+
+def moved(run, recorded):
+    """Lines that say which medians differ from the recorded run's by more than the larger of the
+    two spreads.
+
+    Ratios are compared always, values only on the machine of the recorded run.
+    """
+    same, lines, compared = run["machine"] == recorded["machine"], [], 0
+    for name, benchmark in run["benchmarks"].items():
+        before = {row["name"]: row for row in recorded["benchmarks"].get(name, {}).get("rows", ())}
+        for row in benchmark["rows"]:
+            if row["name"] not in before:
+                continue
+            for unit, new, old, label in _pairs(row, before[row["name"]], same):
+                compared += 1
+                (a, *span_a), (b, *span_b) = summary(old), summary(new)
+                spread = max(span_a[1] - span_a[0], span_b[1] - span_b[0])
+                if abs(b - a) > max(spread, 0.02 * abs(a)):
+                    lines.append(f"moved: {row['name']}, {label}: {number(a)} → {number(b)}{unit}")
+    where = "" if same else " (another machine or other versions: ratios only)"
+    return [
+        f"{compared} figures against the recorded run{where}: {len(lines) or 'none'} moved",
+        *lines,
+    ]
+
+
+def _pairs(row, before, same):
+    for i, name in enumerate(row["values"]):
+        if name in before["values"]:
+            if same:
+                yield " " + row["unit"], row["values"][name], before["values"][name], name
+            if i:
+                yield "×", ratios(row, name), ratios(before, name), f"llmlib against {name}"
+
+
+def write(run, folder):
+    """speed.md and speed.svg in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plot.ratios_of(run, folder / "speed.svg")
+    text = [
+        "# Speed, side by side",
+        "Generated by `make bench`. Contenders take turns; a figure is the median of the repeats, "
+        "the spread their smallest and largest. “CPU s” are processor seconds, “s” seconds on "
+        "the clock; “llmlib is 2×” means twice as good.",
+        f"Measured on: {run['machine']}.",
+        "![Each line is a comparison: by what factor llmlib is better than a peer](speed.svg)",
+    ]
+    for name, benchmark in run["benchmarks"].items():
+        doc = importlib.import_module(f"benchmarks.{name}").__doc__
+        text += [f"## {name.capitalize()}", doc.strip(), table(benchmark["rows"])]
+    (folder / "speed.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+def record(run, recorded):
+    """Make `run` the recorded one; benchmarks that it leaves out keep their rows if the machine is
+    the same.
+    """
+    if recorded and recorded["machine"] == run["machine"]:
+        run = run | {"benchmarks": recorded["benchmarks"] | run["benchmarks"]}
+    run = run | {"date": datetime.date.today().isoformat()}
+    RECORDED.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(run, EVIDENCE)
+    README.write_text(with_figures(README.read_text(encoding="utf-8"), run), encoding="utf-8")
+
+
+def with_figures(text, run):
+    """README with its block of figures made from `run`: one line a comparison that has a goal."""
+    rows = [row for benchmark in run["benchmarks"].values() for row in benchmark["rows"]]
+    lines = [f"- {row['name']}: {in_short(row)}" for row in rows if row["goals"] or row["limit"]]
+    return BLOCK.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text)

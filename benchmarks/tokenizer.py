@@ -1,0 +1,180 @@
+"""Byte-level BPE in plain Python against `tokenizers` and `tiktoken` (compiled Rust) and minbpe's
+algorithm.
+
+The text is made of the course's sentences, drawn again and again with new made-up names and
+numbers, so that it goes on bringing words that were not seen before. `tokenizers` and `tiktoken`
+run on one thread. Ids and merges are compared before anything is timed. minbpe is on no package
+registry: its training loop is written down here anew.
+"""
+
+import json
+import os
+import random
+import re
+
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+from tokenizers import Tokenizer as HuggingFace  # noqa: E402
+from tokenizers import models, pre_tokenizers, trainers  # noqa: E402
+
+from benchmarks.measure import Comparison, Unavailable, peer  # noqa: E402
+from llmlib import assets, data, tokens  # noqa: E402
+from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT  # noqa: E402
+
+CODE = ["llmlib/tokens.py", "llmlib/token_files.py"]
+MB = 1_000_000
+
+
+def text_of(size, seed=0):
+    """`size` characters: sentences of the course's stories in random order, one word in fifty a
+    made-up one.
+    """
+    rng = random.Random(seed)
+    sentences = [
+        sentence.split(" ")
+        for story in data.stories("train")
+        for sentence in re.split(r"(?<=[.!?])\s", story.text)
+    ]
+    syllables = sorted(
+        {
+            w[i : i + 3].lower()
+            for s in sentences[:2000]
+            for w in s
+            for i in (0, 3)
+            if w[i : i + 3].isalpha()
+        }
+    )
+    parts, length = [], 0
+    while length < size:
+        words = list(rng.choice(sentences))
+        for _ in range(1 + len(words) // 50) if rng.random() < 0.5 else ():
+            made_up = "".join(rng.choices(syllables, k=rng.randint(1, 4)))
+            words[rng.randrange(len(words))] = rng.choice(
+                [made_up, made_up.capitalize(), str(rng.randrange(10 ** rng.randint(1, 6)))]
+            )
+        sentence = " ".join(words) + rng.choice([" ", " ", " ", "\n\n"])
+        parts.append(sentence)
+        length += len(sentence)
+    return "".join(parts)[:size]
+
+
+def their_training(text, vocab_size):
+    """`tokenizers` learns merges, in our form: pairs of bytes."""
+    tokenizer = HuggingFace(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([text], trainer)
+    return tokenizer
+
+
+def minbpe(text, n_merges):
+    """The training loop of minbpe's RegexTokenizer: count all pairs anew for each merge, over every
+    piece of the text.
+    """
+    pieces = [list(piece.encode()) for piece in tokens.split(text)]
+    merges = []
+    for i in range(n_merges):
+        counts = {}
+        for ids in pieces:
+            for pair in zip(ids, ids[1:]):
+                counts[pair] = counts.get(pair, 0) + 1
+        pair = max(counts, key=counts.get)
+        pieces = [tokens.merge(ids, pair, 256 + i) for ids in pieces]
+        merges.append(pair)
+    return merges
+
+
+def gpt2_of_tiktoken():
+    """GPT-2's tables in a `tiktoken.Encoding`, made offline. Raises `Unavailable`."""
+    tiktoken = peer("tiktoken")
+    gpt2 = tokens.Tokenizer.gpt2()
+    ranks = {token: i for i, token in gpt2.vocab.items() if token != b"<|endoftext|>"}
+    return tiktoken.Encoding(
+        "gpt2", pat_str=GPT2_SPLIT, mergeable_ranks=ranks, special_tokens=gpt2.special_tokens
+    )
+
+
+def gpt2_of_tokenizers():
+    encoder, merges = assets.gpt2_tables()
+    tokenizer = HuggingFace(
+        models.BPE(vocab=encoder, merges=[tuple(line.split(" ")) for line in merges])
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return tokenizer
+
+
+def comparisons(quick):
+    """Training, then encoding."""
+    yield from training(quick)
+    yield from encoding(quick)
+
+
+def training(quick):
+    sizes = [(1, 512), (1, 4096)] if quick else [(2, 512), (2, 4096), (2, 32768), (20, 4096)]
+    for size, n_merges in sizes:
+        text = text_of(size * MB)
+        vocab_size = 256 + n_merges
+        theirs = json.loads(their_training(text, vocab_size).to_str())["model"]["merges"]
+        ours = [
+            ["".join(BYTE_TO_CHAR[b] for b in part) for part in pair]
+            for pair in tokens.train_bpe(text, vocab_size)
+        ]
+        assert ours == theirs, "the merges differ from those of tokenizers"
+        yield Comparison(
+            f"train {len(ours):,} merges on {size} MB",
+            "CPU s",
+            {
+                "llmlib": lambda: tokens.train_bpe(text, vocab_size),
+                "tokenizers": lambda: their_training(text, vocab_size),
+            },
+            goals={"tokenizers": 1.0},
+            warm_up=0,
+        )
+    text = text_of(100_000)
+    n_merges = 16 if quick else 256
+    yield Comparison(
+        f"train {n_merges} merges on 0.1 MB",
+        "CPU s",
+        {
+            "llmlib": lambda: tokens.train_bpe(text, 256 + n_merges),
+            "minbpe's loop": lambda: minbpe(text, n_merges),
+        },
+        goals={"minbpe's loop": 100.0},
+        repeats=5 if quick else 5,
+    )
+
+
+def encoding(quick):
+    ours, theirs = tokens.Tokenizer.gpt2(), gpt2_of_tokenizers()
+    try:
+        tiktoken, missing = gpt2_of_tiktoken(), None
+    except Unavailable as reason:
+        tiktoken, missing = None, reason
+
+    def of_tiktoken(text):
+        if missing:
+            raise missing
+        return tiktoken.encode_ordinary(text)
+
+    for size in [1] if quick else [1, 10]:
+        text = text_of(size * MB, seed=1)
+        assert ours.encode(text) == theirs.encode(text).ids, (
+            "the ids differ from those of tokenizers"
+        )
+        assert missing or tiktoken.encode_ordinary(text) == ours.encode(text), (
+            "the ids differ from tiktoken's"
+        )
+        yield Comparison(
+            f"encode {size} MB, one string",
+            "CPU s",
+            {
+                "llmlib": lambda: tokens.Tokenizer(
+                    ours.merges, ours.special_tokens, ours.vocab
+                ).encode(text),
+                "tokenizers": lambda: gpt2_of_tokenizers().encode(text),
+                "tiktoken": lambda: of_tiktoken(text),
+            },
+            goals={"tokenizers": 1.0},
+        )

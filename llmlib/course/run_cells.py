@@ -1,0 +1,81 @@
+"""Runs one cell of a learner's as a notebook does: IPython's own syntax, a top-level await,
+tracebacks with lines.
+
+Only the standard library, and IPython where a cell uses its syntax. Whoever calls this runs
+somebody's code.
+"""
+
+import ast
+import asyncio
+import inspect
+import linecache
+import re
+import sys
+import types
+
+IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
+
+
+def python(source: str) -> str:
+    """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where it is neither."""
+    if IPYTHON.search(source):
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        try:
+            return TransformerManager().transform_cell(source)
+        except RuntimeError:  # more magics than IPython transforms
+            raise SyntaxError("too much notebook syntax in one cell") from None
+    return source
+
+
+def new_main() -> types.ModuleType:
+    """A fresh `__main__`, for classes that are looked up there, with what a notebook's cells expect to find."""
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    shell = Shell(main.__dict__)
+    main.__dict__.update(get_ipython=lambda: shell, display=lambda *_, **__: None)
+    return main
+
+
+def run(title: str, source: str, space: dict) -> BaseException | None:
+    """Execute one cell in `space`; None, or whatever it raised, SystemExit and KeyboardInterrupt too."""
+    name = f"<{title}>"
+    try:
+        source = python(source)
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(source, name, "exec", flags, dont_inherit=True)
+        if code.co_flags & inspect.CO_COROUTINE:
+            asyncio.run(eval(code, space))
+        else:
+            exec(code, space)
+    except BaseException as error:
+        return error
+    return None
+
+
+class Shell:
+    """What `get_ipython()` gives: magics do nothing, and the code that %time or %%capture is given runs as it is."""
+
+    RUNS = ("time", "timeit", "capture", "prun")
+
+    def __init__(self, space: dict):
+        self.space = space
+
+    def run_line_magic(self, name, line, *_, **__):
+        if name == "time" and line:
+            self._exec(name, line)
+
+    def run_cell_magic(self, name, line, body):
+        if name == "writefile":
+            with open(line.split()[-1], "w", encoding="utf-8") as file:
+                file.write(body)
+        elif name in self.RUNS:
+            self._exec(name, body)
+
+    def _exec(self, name, source):
+        error = run(f"%{name}", source, self.space)
+        if error:
+            raise error
+
+    def __getattr__(self, name):
+        return lambda *_, **__: None

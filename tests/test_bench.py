@@ -1,0 +1,89 @@
+"""The bench: taking turns, missing peers, what moved, and figures no older than the code."""
+
+import json
+
+import pytest
+
+from benchmarks import measure, report
+
+pytestmark = pytest.mark.unit
+
+
+def row(ours, theirs, **more):
+    values = {"llmlib": ours, "peer": theirs}
+    return (
+        dict(
+            name="job", unit="CPU s", better="less", goals={"peer": 2.0}, limit=None, values=values
+        )
+        | more
+    )
+
+
+def test_contenders_take_turns():
+    calls = []
+    jobs = {name: (lambda name=name: calls.append(name) or 1.0) for name in "ab"}
+    values = measure.run(measure.Comparison("x", "items/s", jobs, repeats=3))
+    assert calls == ["a", "b"] + ["a", "b"] + ["b", "a"] + ["a", "b"]
+    assert values == {"a": [1.0] * 3, "b": [1.0] * 3}
+
+
+def test_time_is_measured():
+    values = measure.run(measure.Comparison("x", "CPU s", {"a": lambda: sum(range(300_000))}))
+    assert len(values["a"]) == 5 and min(values["a"]) > 0
+
+
+def test_a_missing_peer_is_one_line_and_the_rest_goes_on(capsys):
+    def missing():
+        measure.peer("no_such_package")
+
+    jobs = {"a": lambda: 1.0, "b": missing, "c": lambda: 2.0}
+    values = measure.run(measure.Comparison("x", "items/s", jobs))
+    assert list(values) == ["a", "c"]
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "without b: no_such_package is not installed" in said
+
+
+def test_ratio_above_one_means_better():
+    assert measure.ratios(row([1.0, 2.0], [3.0, 4.0]), "peer") == [3.0, 2.0]
+    assert measure.ratios(row([3.0], [1.5], better="more"), "peer") == [2.0]
+    assert "2.50× peer ≥ 2.00× ✓" in report.in_short(row([1.0, 2.0], [3.0, 4.0]))
+    assert "✗" in report.in_short(row([1.0], [1.5]))
+    assert "≤ 1.50 ✗" in report.in_short(row([2.0], [9.0], limit=1.5))
+
+
+@pytest.mark.parametrize(
+    "new, said",
+    [([1.1, 1.0, 0.9], "none moved"), ([3.0, 3.1, 3.2], "job, llmlib: 1.00 → 3.10 CPU s")],
+)
+def test_what_moved_by_more_than_the_spread(new, said):
+    run, recorded = (
+        {"machine": "m", "benchmarks": {"x": {"rows": [row(values, [2.0, 2.0, 2.0])]}}}
+        for values in (new, [0.9, 1.0, 1.1])
+    )
+    assert said in "\n".join(report.moved(run, recorded))
+    elsewhere = "\n".join(report.moved(run | {"machine": "another"}, recorded))
+    assert "ratios only" in elsewhere and "CPU s" not in elsewhere
+
+
+def test_the_plot_and_table_are_written(tmp_path, monkeypatch):
+    run = {"machine": "m", "benchmarks": {"tokenizer": {"rows": [row([1.0, 1.2], [3.0, 2.0])]}}}
+    report.write(run, tmp_path)
+    assert "against peer" in (tmp_path / "speed.svg").read_text()
+    assert "| job | llmlib | 1.10 CPU s | 1.00–1.20 |" in (tmp_path / "speed.md").read_text()
+
+
+def test_readme_says_what_was_recorded_of_the_code_as_it_is():
+    text = report.README.read_text(encoding="utf-8")
+    block = report.BLOCK.search(text)
+    if not report.RECORDED.exists():
+        assert block is None or "×" not in block[0]
+        return
+    run = json.loads(report.RECORDED.read_text(encoding="utf-8"))
+    assert report.with_figures(text, run) == text, 'run make bench ARGS="--record"'
+    if block and block[0].count("\n") > 1:
+        old = [
+            name for name, b in run["benchmarks"].items() if b["code"] != report.fingerprint(name)
+        ]
+        assert not old, (
+            f"README's figures are older than the code of {old}: make bench ARGS='--record'"
+        )
