@@ -10,6 +10,7 @@ stdout that it started with; what the cells print goes nowhere.
 """
 
 import builtins
+import contextlib
 import json
 import os
 import signal
@@ -62,17 +63,28 @@ def test(name, source, space, imports):
     state, ours = torch.get_rng_state(), {}
     exec(imports, ours)
     torch.manual_seed(0)
-    error = run_cells.run(f"test_{name}", source, Globals(ours, space))
+    with default_dtype(torch.float32) as theirs:  # a learner may have chosen another
+        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs))
     torch.set_rng_state(state)
     return error
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield before
+    finally:
+        torch.set_default_dtype(before)
 
 
 class Globals(dict):
     """A test cell's globals: `ours`, what it defines itself, and else the functions in the learner's `space`."""
 
-    def __init__(self, ours, space):
+    def __init__(self, ours, space, dtype):
         super().__init__(ours, __name__="test_cell")
-        self.space = space
+        self.space, self.dtype = space, dtype
 
     def __missing__(self, name):
         if hasattr(builtins, name):
@@ -84,7 +96,8 @@ class Globals(dict):
             args, kwargs = copied(args, True), copied(kwargs, True)
             grads = torch.is_grad_enabled() and _differentiable([*args, *kwargs.values()])
             try:
-                return copied(self.space[name](*args, **kwargs), grads)
+                with default_dtype(self.dtype):
+                    return copied(self.space[name](*args, **kwargs), grads)
             except (AssertionError, StopIteration) as error:
                 raise Raised(f"{type(error).__name__}: {error}") from error
 
