@@ -40,7 +40,9 @@ def wheel(index, name, version, needs=(), script=None):
     files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
         for path, text in files.items():
-            file.writestr(path, text)
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = 0o100755 << 16  # a script must be executable
+            file.writestr(entry, text)
 
 
 class Quiet(SimpleHTTPRequestHandler):
