@@ -96,10 +96,7 @@ def learner(answer):
 def verdict(answer, hidden):
     """What the learner reads when the test cell fails, with or without its hidden part; None where it passes."""
     task, book = exercise(answer.notebook, answer.function), notebook(answer.notebook)
-    source, ours = (
-        task.full if hidden else task.visible,
-        run_tests.names_of(handed_in.imports(book)),
-    )
+    source, ours = (task.full if hidden else task.visible, handed_in.imports(book))
 
     def judge():
         return run_tests.test(answer.function, source, learner(answer), ours)

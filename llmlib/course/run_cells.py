@@ -28,12 +28,13 @@ def python(source: str) -> str:
     return source
 
 
-def new_main() -> types.ModuleType:
-    """A fresh `__main__`, for classes that are looked up there, with what a notebook's cells expect to find."""
-    main = sys.modules["__main__"] = types.ModuleType("__main__")
-    shell = Shell(main.__dict__)
-    main.__dict__.update(get_ipython=lambda: shell, display=lambda *_, **__: None)
-    return main
+def new_main(name: str = "__main__") -> types.ModuleType:
+    """A fresh module of that name, in which classes find themselves, with what a notebook's cells expect there."""
+    module = sys.modules[name] = types.ModuleType(name)
+    if name == "__main__":  # a notebook
+        shell = Shell(vars(module))
+        vars(module).update(get_ipython=lambda: shell, display=lambda *_, **__: None)
+    return module
 
 
 def run(title: str, source: str, space: dict) -> BaseException | None:

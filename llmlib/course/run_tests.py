@@ -1,11 +1,12 @@
-"""Runs a learner's cells and the visible tests in this process, and says how each went, as the
-grader would.
+"""Runs a learner's cells and the visible tests in this process, and says how each went.
 
 A test cell has a namespace of its own: it reaches the learner's functions by name, and what goes in
-and comes out is copied as if it had travelled to another process. As a program it is a process of
-its own for one notebook: it reads {"cells": [[title, source], …], "tests": [[function, source], …],
-"imports": source, "seconds": the limit for each} from stdin and writes one JSON list a line to the
-stdout it started with; what the cells print goes nowhere.
+and comes out is copied as if it had travelled to another process, as it does for the grader.
+
+As a program it is a process of its own for one job, read from stdin as JSON:
+{"cells": [[title, source], …], "tests": [[function, source, imports], …], "seconds": limit of each},
+and optionally "module", the name that the cells run under. It writes one JSON list a line to the
+stdout that it started with; what the cells print goes nowhere.
 """
 
 import builtins
@@ -40,32 +41,30 @@ def main():
         sys.stdin = open(os.devnull, encoding="utf-8")
         warnings.simplefilter("ignore")
         sys.path.insert(0, os.getcwd())
-        space, seconds = run_cells.new_main().__dict__, job["seconds"]
+        module, seconds = run_cells.new_main(job.get("module", "__main__")), job["seconds"]
         for title, source in job["cells"]:
             say(out, "at", title)
-            failed[title] = in_words(limited(seconds, run_cells.run, title, source, space), seconds)
-        ours = names_of(job["imports"])
-        for name, source in job["tests"]:
+            error = limited(seconds, run_cells.run, title, source, vars(module))
+            failed[title] = in_words(error, seconds)
+        for name, source, imports in job["tests"]:
             say(out, "at", name)
-            error = limited(seconds, test, name, source, space, ours)
-            broke_off = isinstance(error, Missing) and failed.get(name)
+            error = limited(seconds, test, name, source, vars(module), imports)
+            cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
+            broke_off = isinstance(error, Missing) and cell
             say(out, "test", name, broke_off or in_words(error, seconds))
 
 
-def test(name, source, space, ours):
-    """Run the test cell of `name` against the functions in `space`; None, or the exception that ended it."""
-    state = torch.get_rng_state()
+def test(name, source, space, imports):
+    """Run the test cell of `name` against the functions in `space`; None, or what ended it.
+
+    `imports` is source whose names are ours in the test cell, whatever the learner made of them.
+    """
+    state, ours = torch.get_rng_state(), {}
+    exec(imports, ours)
     torch.manual_seed(0)
     error = run_cells.run(f"test_{name}", source, Globals(ours, space))
     torch.set_rng_state(state)
     return error
-
-
-def names_of(imports):
-    """The namespace that the source text `imports` makes."""
-    space = {}
-    exec(imports, space)
-    return space
 
 
 class Globals(dict):
