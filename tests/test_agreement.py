@@ -1,7 +1,7 @@
 """`llmlib check` and `llmlib grade` agree on every answer, and on every honest shape of a notebook.
 
-`check` runs in a process of its own, as for a learner; `grade` in the grader's sandbox, here without
-its hidden tests, which a learner does not have.
+`check` runs in a process of its own, as for a learner; `grade` in the grader's sandbox, here
+without its hidden tests, which a learner does not have.
 """
 
 from dataclasses import replace
