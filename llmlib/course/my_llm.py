@@ -6,6 +6,7 @@ and regex, and nothing of this course.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Set
@@ -202,7 +203,10 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
     command = [sys.executable, str(output), prompt]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    ) as process:
         assert process.stdout
         while letter := process.stdout.read(1):  # as it comes, also into a notebook
             print(letter, end="", flush=True)
