@@ -12,6 +12,7 @@ progress      `llmlib check` and `llmlib progress` (progress_cli)
 my_llm        `llmlib my-llm`: definitions (renaming, my_llm_file) into my_llm_template, proved
 
 check, quiz, predict, feedback, course_map, engine_check, reference_bpe   what notebooks import
-setup, setting_up, lab   from a fresh clone to JupyterLab; environment: of every process started here
+setup, setting_up, lab   from a fresh clone to JupyterLab
+environment   of every process that is started here
 complete      `llmlib complete`
 """
