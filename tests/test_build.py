@@ -14,7 +14,7 @@ from nbgrader.converters import GenerateAssignment
 from llmlib.course import build, cells, stub
 from llmlib.course.cells import ROOT, SourceError
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SOFTMAX = "def softmax(x, dim=-1):\n    e = (x - x.amax(dim, keepdim=True)).exp()\n    return e / e.sum(dim, keepdim=True)"
 MARKS = '"schema_version": 3, "task": false, "locked": true'
 OPEN = MARKS.replace("true", "false")
