@@ -229,7 +229,51 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     change, solved, others = LAYOUTS[layout]
     node = proofs.handed_in_notebook(NAME, SOLVED)
     change(node)
-    path = tmp_path / f"{NAME}.ipynb"
+    checked, why = agreed(runner, node, tmp_path)
+    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
+    assert others == all(checked[name] for name in SOLVED if name != "merge_heads"), why
+
+
+OFF = "torch.nn.functional.scaled_dot_product_attention"
+SIGNATURE = "def scaled_dot_product_attention(q, k, v, mask=None):"
+READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)
+    "an import under another name": (
+        "import torch.nn.functional as F",
+        f"{SIGNATURE}\n    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "an import inside": (
+        "",
+        f"{SIGNATURE}\n    from torch.nn import functional as F\n"
+        "    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "a helper": (
+        f"def ours(*args):\n    return {OFF}(*args)",
+        f"{SIGNATURE}\n    return ours(q, k, v, mask)",
+        False,
+    ),
+    "a try-out that gives its name to a local one": (
+        f"k = torch.ones(1, 3, 4)\nscores = {OFF}(k, k, k)",
+        SOLVED["scaled_dot_product_attention"],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("title", READY_MADE)
+def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
+    above, answer, solved = READY_MADE[title]
+    node = proofs.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
+    node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
+    checked, (told, _) = agreed(runner, node, tmp_path)
+    assert checked["scaled_dot_product_attention"] == solved
+    assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
+
+
+def agreed(runner, node, folder):
+    """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
+    path = folder / f"{NAME}.ipynb"
     nbformat.write(node, path)
     status = progress.check_one(NAME, path)
     checked = {name: state == progress.DONE for name, state, _ in status.exercises}
@@ -240,8 +284,7 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
         [(n, t["message"]) for n, t in result["tests"].items()],
     )
     assert checked == graded, why
-    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
-    assert others == all(checked[name] for name in SOLVED if name != "merge_heads"), why
+    return checked, why
 
 
 def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
