@@ -11,6 +11,18 @@ def add_arguments(parser):
         help='"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)',
     )
     parser.add_argument(
+        "--weights",
+        default="float32",
+        metavar="KIND",
+        help="float32, bfloat16 or int8: fewer bits are faster, and a little less exact "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help='"cpu", or "cuda" or "mps" where there is one (default: %(default)s)',
+    )
+    parser.add_argument(
         "--max-new-tokens",
         type=int,
         default=32,
@@ -53,7 +65,7 @@ def run(args):
         "min_p": args.min_p,
         "seed": args.seed,
     }
-    model = pretrained.load(args.model)
+    model = pretrained.load(args.model, args.weights, args.device)
     prompt = (
         generation.chat_prompt(model, args.prompt) if args.chat and args.prompt else args.prompt
     )
