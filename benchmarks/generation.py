@@ -1,4 +1,4 @@
-"""The engine against `transformers`, llama.cpp and the speed of memory: SmolLM2-135M, 64 new tokens.
+"""The engine against `transformers`, llama.cpp and the speed of memory: SmolLM2, 64 new tokens.
 
 All write greedily from the same random prompt, with no stop token. A run gives two figures: the
 seconds to its first token, and the tokens a second after it. One run of each contender makes a
