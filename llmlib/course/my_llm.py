@@ -1,13 +1,15 @@
-"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that runs a real model.
+"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that
+runs a real model.
 
 The file is `my_llm_template.py` with the learner's code in its middle. It needs torch, safetensors
 and regex, and nothing of this course.
 """
 
 import argparse
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_file import TEMPLATE, Piece, render
+from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
 
 
@@ -42,13 +45,14 @@ class Gap:
 
 @cache
 def wanted() -> dict[str, Exercise]:
-    """The exercises, by name, that the engine in the template calls, and what our solutions of those call."""
+    """The exercises, by name, that the engine in the template calls, and what our solutions of
+    those call."""
     every = {each.name: each for book in cells.course().notebooks for each in book.exercises}
     found: set[str] = set()
-    todo = handed_in.names(TEMPLATE).reads & set(every)
+    todo = names(TEMPLATE).reads & set(every)
     while todo:
         found |= todo
-        called = (handed_in.names(every[name].solution).reads for name in todo)
+        called = (names(every[name].solution).reads for name in todo)
         todo = frozenset().union(*called) & set(every) - found
     return {name: each for name, each in every.items() if name in found}
 
@@ -60,14 +64,16 @@ def notebooks() -> list[str]:
 
 @cache
 def known() -> frozenset[str]:
-    """What a learner's code finds in the file: the template's own names, and the functions of all notebooks."""
-    return handed_in.names(TEMPLATE).binds | frozenset(wanted())
+    """What a learner's code finds in the file: the template's own names, and the functions of all
+    notebooks."""
+    return names(TEMPLATE).binds | frozenset(wanted())
 
 
 def collect(
     folder: Path | str, fill: bool = False, seconds: float = progress.SECONDS
 ) -> tuple[str | None, list[Gap]]:
-    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own function stands in each gap.
+    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
+    function stands in each gap.
 
     Without `fill` the text is None if there is a gap: a function that is not written, fails its
     check, or needs a name that no cell of its notebook makes. The checks are run on the notebooks,
@@ -94,7 +100,8 @@ def collect(
 
 
 def _reasons(folder: Path, seconds: float) -> dict[str, str]:
-    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are not there."""
+    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
+    not there."""
     reasons = {}
     for status in progress.check(notebooks(), folder, seconds):
         outcome = {name: (state, message) for name, state, message in status.exercises}
@@ -115,13 +122,18 @@ def _of(name: str) -> frozenset[str]:
 
 def _theirs(folder: Path, name: str) -> list[Definition]:
     job = handed_in.plan(cells.load(name), handed_in.load(folder / f"{name}.ipynb"))
-    return definitions(step.source for step in job.steps)
+    return _apart(step.source for step in job.steps)
 
 
 @cache
 def _ours(name: str) -> list[Definition]:
     code = [cell for cell in cells.load(name).cells if cell.cell_type == "code"]
-    return definitions(cell.source for cell in code if cells.kind(cell) != "test")
+    return _apart(cell.source for cell in code if cells.kind(cell) != "test")
+
+
+def _apart(sources: Iterable[str]) -> list[Definition]:
+    """The definitions but for what is imported from llmlib, which the file does without."""
+    return [each for each in definitions(sources) if each.module.partition(".")[0] != "llmlib"]
 
 
 def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
@@ -137,13 +149,13 @@ def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
 
 def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
     """{function: why}: the learner's functions whose visible tests fail on the finished file."""
-    made = handed_in.names(text).binds
+    made = names(text).binds
     helpers: dict[str, str] = {}
     tests = []
     for function, exercise in wanted().items():
         imports = handed_in.imports(cells.load(exercise.notebook))
-        reads, binds = handed_in.names(exercise.visible)
-        asked = reads - binds - made - BUILTINS - handed_in.names(imports).binds
+        reads, binds = names(exercise.visible)
+        asked = reads - binds - made - BUILTINS - names(imports).binds
         given = needed(asked, _ours(exercise.notebook), made)
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
         tests.append((function, exercise.visible, imports))
@@ -181,7 +193,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
-    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`; returns its status."""
+    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`;
+    returns its status."""
     text, gaps = collect(folder, fill)
     total = len(wanted())
     for gap in gaps:
@@ -196,7 +209,10 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
     command = [sys.executable, str(output), prompt]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    ) as process:
         assert process.stdout
         while letter := process.stdout.read(1):  # as it comes, also into a notebook
             print(letter, end="", flush=True)

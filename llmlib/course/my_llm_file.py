@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmlib.course.definitions import Definition, definitions
+from llmlib.course.definitions import Definition, definitions, without_replaced
 from llmlib.course.renaming import renamed
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
@@ -23,7 +23,8 @@ FILLED = "# Filled in from llmlib, not mine.\n"
 
 @dataclass(frozen=True)
 class Piece:
-    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or ours."""
+    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or
+    ours."""
 
     notebook: str
     wanted: frozenset[str]
@@ -45,6 +46,7 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     taken |= {name: {"an exercise"} for name in exercises}
     parts, last = [], ""
     for piece in pieces:
+        piece = replace(piece, made_by=without_replaced(piece.made_by))
         made_by = _without_clashes(piece, taken)
         imports |= {each.source for each in made_by if each.imports}
         head = "" if piece.notebook == last else f"# {f' {piece.notebook} ':-^98}\n\n\n"
@@ -68,7 +70,8 @@ def _joined(made_by: list[Definition], piece: Piece) -> str:
 
 
 def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definition]:
-    """What is not in the file yet of a piece's definitions, renamed where a name means something else there."""
+    """What is not in the file yet of a piece's definitions, renamed where a name means something
+    else there."""
     mine: dict[str, set[str]] = {}
     for each in piece.made_by:
         for name in each.names - piece.wanted:
@@ -99,6 +102,7 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
 
 
 def _meaning(definition: Definition) -> str:
-    """What it means that two notebooks make a name in the same way: `import torch.nn` makes `torch`."""
+    """What it means that two notebooks make a name in the same way: `import torch.nn` makes
+    `torch`."""
     plain = definition.kind is ast.Import and " as " not in definition.source
     return definition.source.partition(".")[0] if plain else definition.source

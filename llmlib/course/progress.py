@@ -1,4 +1,5 @@
-"""How far a learner is: what their notebooks hold, run in fresh processes against the visible tests.
+"""How far a learner is: what their notebooks hold, run in fresh processes against the visible
+tests.
 
 Notebooks are only read. The outcome for a notebook is kept in the cache folder, and used until the
 notebook changes.
@@ -13,7 +14,9 @@ from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
+from llmlib.course.forbidden import forbidden_names, sentence
 from llmlib.course.judge import judge
+from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
@@ -21,7 +24,8 @@ DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 @dataclass(frozen=True)
 class Status:
-    """One notebook: (function, state, message) in order, or the `fault` for which it cannot be read."""
+    """One notebook: (function, state, message) in order, or the `fault` for which it cannot be
+    read."""
 
     name: str
     exercises: tuple[tuple[str, str, str | None], ...] = ()
@@ -46,7 +50,8 @@ class Status:
 
 
 def default_folder() -> Path:
-    """The folder at work in if it holds notebooks of the course, else its notebooks/, else the clone that it is in.
+    """The folder at work in if it holds notebooks of the course, else its notebooks/, else the
+    clone that it is in.
 
     Raises ValueError where there are none: what lies elsewhere is checked only if it is asked for.
     """
@@ -70,7 +75,8 @@ def check(
     seconds: float = SECONDS,
     tick: Callable[[Status], None] = lambda status: None,
 ) -> list[Status]:
-    """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each becomes known."""
+    """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each
+    becomes known."""
     folder = Path(folder) if folder else default_folder()
 
     def one(name: str) -> Status:
@@ -97,6 +103,9 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     if tests:
         limit = min(20, seconds / 3)
         outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds)
+    for each in notebook.exercises:
+        used = forbidden_names(each, job) if each.name in outcome else []
+        outcome |= {each.name: sentence(name) for name in used[:1]}
 
     def state(function: str) -> str:
         if function not in outcome:
@@ -112,7 +121,7 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
     return any(
         step.source.strip() != exercise.stub.strip()
         if step.title == exercise.name
-        else exercise.name in handed_in.names(step.source).binds
+        else exercise.name in names(step.source).binds
         for step in job.steps
         if step.own
     )
