@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import regex
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import linear
 
 PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: digits apart, then words
     r"\p{N}|\P{N}+",
@@ -21,20 +22,6 @@ def split(text, patterns=PATTERNS[1:]):
     for pattern in patterns:
         pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
     return pieces
-
-
-def linear(x, weight, bias=None):
-    """torch's linear, by the fastest way to read the weights: for one vector in 16 slices of the
-    matrix, for many by oneDNN."""
-    d_out, d_in = weight.shape
-    if x.dtype != weight.dtype or bias is not None:
-        return torch.nn.functional.linear(x, weight, bias)
-    if x.numel() == d_in and d_out % 16 == 0 and torch.backends.mkl.is_available():
-        column = x.reshape(1, d_in).t().expand(16, d_in, 1)
-        return torch.bmm(weight.view(16, -1, d_in), column).view(*x.shape[:-1], d_out)
-    if torch.backends.mkldnn.is_available():
-        return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
-    return torch.nn.functional.linear(x, weight)
 
 
 def log_softmax(x, dim=-1):
@@ -97,10 +84,9 @@ class Model:
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
         self.weights = load_file(folder / "model.safetensors")
         for i in range(self.n_layer):  # queries, keys and values in one product
-            q, k, v = (f"model.layers.{i}.self_attn.{n}_proj.weight" for n in "qkv")
-            self.weights[q.replace("q_proj", "qkv")] = torch.cat(
-                [self.weights.pop(name) for name in (q, k, v)]
-            )
+            at = f"model.layers.{i}.self_attn."
+            qkv = [self.weights.pop(f"{at}{name}_proj.weight") for name in "qkv"]
+            self.weights[at + "qkv.weight"] = torch.cat(qkv)
 
     def new_cache(self, context):
         """Keys and values of every layer, with room for `context` tokens, and how many are in
@@ -132,9 +118,8 @@ class Model:
         def attend(x):
             n_q, n_k = self.n_head, self.n_kv_head
             heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
-            qk, v = heads[:, : n_q + n_k], heads[:, n_q + n_k :]
-            qk = apply_rope(qk, positions, self.theta).float()  # 1 n_q+n_k seq head_dim
-            q, k = qk[:, :n_q], qk[:, n_q:]
+            qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
+            q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
             stores = cache.stores[:, i]
             k, v = (write_cache(stores[j], new, cache.length) for j, new in enumerate((k, v)))
             k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
