@@ -160,24 +160,6 @@ def test_nothing_that_lab_offers_is_dead(lab, page):
     assert not failed and not complaints, (failed, complaints)
 
 
-def test_the_terminal_finds_llmlib(lab, page):
-    page.goto(lab.format("").replace("/tree/", "").replace("&reset", "&reset"))
-    page.locator(".jp-LauncherCard", has_text="Terminal").first.click()
-    screen = page.locator(".jp-Terminal .xterm-helper-textarea")
-    screen.wait_for(state="attached", timeout=1 * MINUTES)
-    rows = page.locator(".jp-Terminal .xterm-rows, .jp-Terminal .xterm-screen")
-    rows.first.wait_for(timeout=1 * MINUTES)
-    screen.press_sequentially("command -v llmlib > found.txt || echo missing > found.txt")
-    screen.press("Enter")
-    address = lab.format("found.txt").replace("/lab/tree/", "/files/").replace("&reset", "")
-    for _ in range(300):
-        answer = page.request.get(address)
-        if answer.ok and answer.text().strip():
-            break
-        time.sleep(0.1)
-    assert answer.ok and answer.text().strip().endswith("/llmlib"), answer.text()
-
-
 def _run_all(page):
     panel = page.locator(".jp-NotebookPanel:visible")
     panel.get_by_title("Restart the kernel and run all cells").first.click()
