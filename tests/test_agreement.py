@@ -4,15 +4,21 @@
 without its hidden tests, which a learner does not have.
 """
 
+from collections import Counter
 from dataclasses import replace
+from enum import IntEnum
+from typing import NamedTuple
 
 import nbformat
+import numpy as np
 import proofs
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, progress
+from llmlib.course import cells, handed_in, progress, run_tests
+from llmlib.grading import boundary as wire
 from llmlib.grading.runner import Runner
 
 pytestmark = pytest.mark.security
@@ -285,6 +291,43 @@ def agreed(runner, node, folder):
     )
     assert checked == graded, why
     return checked, why
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+CROSSING = [
+    *(None, True, 7, 2.5, "é", b"x", [1, (2, {"a": {3}})], frozenset({1})),
+    *(np.int64(3), np.float32(0.5), np.bool_(True), np.arange(3), np.ones((2, 2), np.float32)),
+    *(Pair(1, [2]), Counter("aab"), IntEnum("Kind", "A B").B, bytearray(b"y")),
+    *(torch.ones(2), torch.nn.Parameter(torch.ones(2)), torch.ones(2, dtype=torch.bfloat16)),
+    *(torch.ones(2, 3).T, torch.empty(0, 3), torch.ones(1, dtype=torch.complex64)),
+    *(object(), len, iter([]), torch.ones(2).to_sparse(), torch.ones(2, device="meta"), 1j),
+]
+
+
+@pytest.mark.parametrize("value", CROSSING, ids=lambda value: type(value).__name__)
+def test_what_crosses_to_the_grader_crosses_in_a_check(value):
+    """A value arrives as the same plain data both ways, or is refused both ways."""
+    try:
+        want = through_the_wire(value)
+    except wire.Refused:
+        with pytest.raises(TypeError):
+            run_tests.copied(value, False)
+        return
+    got = run_tests.copied(value, False)
+    assert type(got) is type(want) and repr(got) == repr(want)
+    if isinstance(want, torch.Tensor):
+        assert got.dtype == want.dtype and got.requires_grad == want.requires_grad
+
+
+def through_the_wire(value):
+    frame = bytes(wire.pack(value))
+    text, blob = wire.HEADER.unpack(frame[: wire.HEADER.size])
+    start = wire.HEADER.size
+    return wire.unpack(frame[start : start + text], frame[start + text : start + text + blob])
 
 
 def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
