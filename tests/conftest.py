@@ -13,7 +13,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
 )
-LAYERS = {"unit", "nbval", "graders", "nbgrader", "security", "browser"}
+LAYERS = {"unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"}
 
 
 def pytest_collection_modifyitems(items):

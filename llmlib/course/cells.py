@@ -8,8 +8,11 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from llmlib.course.course_map import with_map
+from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
+
 ROOT = Path(__file__).resolve().parents[2]
-STUB = 'raise NotImplementedError("Write this function, then run the check below.")'
+STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -69,6 +72,7 @@ def parse(text, name):
     node.metadata = NotebookNode(METADATA)
     node.nbformat, node.nbformat_minor = 4, 5
     seen = set()
+    with_map(node.cells, name)
     for cell in node.cells:
         _expand(cell, name)
         cell.id = _cell_id(cell, seen)
@@ -96,6 +100,9 @@ def _expand(cell, name):
     marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
     marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
     cell.metadata["nbgrader"] = NotebookNode(marks | ({"points": points} if what == "test" else {}))
+    if what == "test":  # folded to its first line
+        cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
+        cell.source = f"{CHECK_OF.format(subject)}\n{cell.source}"
 
 
 def kind(cell):

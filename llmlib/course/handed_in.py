@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmlib.course import cells as course
+from llmlib.course.predict import is_prediction
 from llmlib.course.run_cells import python
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
@@ -114,9 +115,9 @@ def _cell(cell) -> Cell:
 def plan(notebook, handed_in) -> Job:
     """The `Job` for `handed_in`, a list of `Cell`, as an answer to `notebook` (a `cells.Notebook`).
 
-    Given cells come from `notebook` whatever became of them; test cells stay out; solution cells
-    count by their grade_id, whatever their type or number; any other code cell runs if it was added
-    or changed. A demonstration that is unchanged is left out, unless the learner's functions need a
+    Given cells come from `notebook` whatever became of them; test cells and predictions stay out;
+    solution cells count by their grade_id, whatever their type or number; any other code cell runs
+    if it was added or changed. A demonstration that is unchanged is left out, unless the learner's functions need a
     name that only that cell defines.
     """
     trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -137,7 +138,7 @@ def plan(notebook, handed_in) -> Job:
                 notes.append(f"The locked cell {name} was changed; the original was used.")
         elif cell.kind == "code" and text in demos:
             here = max(here, demos[text])
-        elif cell.kind == "code" and text:
+        elif cell.kind == "code" and text and not is_prediction(text):
             rows.append(((here, count), Step(f"cell {count}", cell.source, True)))
     for name, n in marked.items():
         if kinds[n] == "given":

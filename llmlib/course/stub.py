@@ -3,14 +3,20 @@
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from llmlib.course.cells import STUB
+from llmlib.course.predict import blanked
 
 
 class OwnStub(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one."""
+    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one.
+
+    A prediction loses its guess.
+    """
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type == "code" and "stub" in cell.metadata:
             cell.source = cell.metadata.stub
+        elif cell.cell_type == "code":
+            cell.source = blanked(cell.source)
         return cell, resources
 
 
