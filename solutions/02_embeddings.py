@@ -606,6 +606,7 @@ plots.show(
         monday,
         {i: tokenizer.decode([i]) for i in near},
         {i: tokenizer.decode([i]) for i in far},
+        name="' Monday'",
     ),
     alt="Left: most cosines of ' Monday' with other tokens lie between 0.2 and 0.5, "
     "few below 0 or above 0.6; five weekdays stand apart, from 0.83 up. Right: dot "
@@ -664,7 +665,12 @@ last_vectors = model.using(unembedding=lambda x, table: x)  # stop before the lo
 after = torch.stack([last_vectors(tokenizer.encode(s))[0, -1] for s in sentences])
 before = torch.stack([table[tokenizer.encode(s)[-1]] for s in sentences])
 plots.show(
-    pictures.cosine_squares(before, after, ["grassy", "muddy", "money", "loan"]),
+    pictures.cosine_squares(
+        before,
+        after,
+        ["grassy", "muddy", "money", "loan"],
+        ["' bank' in the table", "' bank' after 30 layers"],
+    ),
     alt="Two 4 by 4 squares of cosines between the vectors of ' bank' in four "
     "sentences. In the table all are 1. After 30 layers the two money sentences agree "
     "best, the two river sentences next, and river with money least.",

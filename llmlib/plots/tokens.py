@@ -4,21 +4,17 @@ from html import escape
 
 from IPython.display import display
 
-from llmlib.plots import BLUE, COLOURS, HATCHES, LINES, MARKERS, ORANGE, figure
+from llmlib import plots
 
-BACKGROUNDS = (
-    "#cfe6f5",
-    "#fde9bd",
-    "#cdeee1",
-)  # pale blue, orange, green: neighbours differ in lightness too
+BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
 SPAN = (
     '<span style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
-    'padding:2px 1px;white-space:pre-wrap">{text}</span>'
+    'padding:2px 1px;white-space:pre-wrap">{text}</span><wbr>'
 )
 
 
 def token_text(token):
-    """The text of a token's bytes; a token that holds only a part of a character is shown as its bytes in hex."""
+    """The text of a token's bytes; a part of a character is shown as its bytes in hex."""
     try:
         return token.decode("utf-8").replace("\n", "⏎\n")
     except UnicodeDecodeError:
@@ -26,13 +22,14 @@ def token_text(token):
 
 
 def coloured_tokens(rows):
-    """Show texts cut into tokens. rows: [(label, [bytes of a token, ...]), ...]. A line stands left of each token."""
+    """Show texts cut into tokens, a line left of each: rows [(label, [bytes of a token, ...])]."""
     parts, plain = [], []
     for label, tokens in rows:
         texts = [token_text(token) for token in tokens]
+        shown = [text.replace(" ", "·") if text.isspace() else text for text in texts]
         spans = [
             SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(text))
-            for i, text in enumerate(texts)
+            for i, text in enumerate(shown)
         ]
         title = f"{label}: {len(tokens)} tokens"
         parts.append(
@@ -44,42 +41,28 @@ def coloured_tokens(rows):
 
 
 def bytes_per_token(rows):
-    """Bars: rows [(label, bytes per token with GPT-2, with SmolLM2), ...], one pair of bars for each label."""
-    fig, ax = figure(height=0.5 * len(rows) + 1.2)
-    for k, (name, colour, hatch) in enumerate(
-        [("GPT-2", ORANGE, HATCHES[1]), ("SmolLM2", BLUE, HATCHES[0])]
-    ):
-        places = [i + (k - 0.5) * 0.38 for i in range(len(rows))]
-        values = [row[k + 1] for row in rows]
-        ax.barh(
-            places, values, height=0.36, color=colour, hatch=hatch, edgecolor="white", label=name
-        )
-        for place, value in zip(places, values):
-            ax.text(value + 0.05, place, f"{value:.2f}", va="center", fontsize=9)
-    ax.set_yticks(range(len(rows)), [row[0] for row in rows])
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    ax.set(
-        xlabel="bytes of text per token (longer: fewer tokens for the same text)",
-        title="What one token carries",
-    )
+    """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]."""
+    fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
+    labels, gpt2, smollm2 = zip(*sorted(rows, key=lambda row: -row[2]))
+    plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.2f", across=True)
+    ax.set_xlabel("bytes of text per token (longer: fewer tokens for the same text)")
+    ax.set_title("What one token carries")
     ax.legend(loc="lower right")
     return fig
 
 
 def vocabulary_against_length(sizes, curves):
-    """Lines: tokens per 1,000 bytes of each text in `curves` (label -> values) at each vocabulary size in `sizes`."""
-    fig, ax = figure(height=4.0)
-    for (label, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.plot(sizes, values, color=colour, marker=marker, linestyle=line, label=label)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30, ha="right")
-    ax.minorticks_off()
-    ax.set(
-        xlabel="vocabulary size (tokens)",
-        ylabel="tokens per 1,000 bytes of text",
-        ylim=(0, 1050),
-        title="A larger vocabulary makes a shorter sequence",
-    )
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
+    fig, ax = plots.figure(height=4.0)
+    plots.lines(ax, sizes, curves)
+    ax.set(xscale="log", xlabel="vocabulary size (tokens, log scale)", ylim=(0, 1050))
+    plots.plain(ax.xaxis, sizes)
+    ax.tick_params(axis="x", rotation=30)
+    ax.set_ylabel("tokens per 1,000 bytes of text")
+    ax.set_title("A larger vocabulary shortens the languages it was learned from")
+    height = -100
+    for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
+        height = max(values[-1], height + 55)  # names one above the other, never on one another
+        style = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+        ax.annotate(label, (sizes[-1], height), (9, 0), **style)
     return fig

@@ -1,0 +1,130 @@
+"""Which build of torch to install: the CPU build, unless this machine has an NVIDIA driver or its owner asks otherwise.
+
+On Linux the ordinary package index serves a build for NVIDIA cards that brings more than 2 GB of libraries, which the
+course never uses. Whether that is what would come is asked of pip (a dry run), not guessed. If so, the CPU build is taken
+by uv, which knows where PyTorch keeps it; TORCH_INDEX names another index (a mirror). Where neither can be reached, the
+ordinary index serves.
+"""
+
+import concurrent.futures
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+NVIDIA = ("nvidia-", "cuda-", "triton")  # what a build for NVIDIA cards brings
+
+
+def asked():
+    """The value of TORCH: "cpu", "cuda" or "". Raises SystemExit for another one."""
+    value = os.environ.get("TORCH", "").lower()
+    if value not in ("", "cpu", "cuda"):
+        sys.exit(f"TORCH is {value!r}: give cpu or cuda, or leave it out.")
+    return value
+
+
+def wants_cpu():
+    """Whether the CPU build is to be taken where there is a choice."""
+    if asked():
+        return asked() == "cpu"
+    return not (shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists())
+
+
+def installed(site):
+    """ "cpu", "cuda" or "" for the torch in a folder site-packages."""
+    for found in importlib.metadata.distributions(name="torch", path=[str(site)]):
+        needs = [line.lower() for line in found.requires or []]
+        return "cuda" if any(line.startswith(NVIDIA) for line in needs) else "cpu"
+    return ""
+
+
+def refuse_another(site):
+    """Raises SystemExit when TORCH asks for another build than the one in `site`."""
+    here = installed(site)
+    if asked() and here and asked() != here:
+        sys.exit(
+            f"TORCH={asked()}, but the torch in {site} is the {here} build: remove that environment and start again."
+        )
+
+
+def hold(path, site):
+    """Write a list of constraints that keeps the torch in `site` as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"torch=={each.version}\n" for each in importlib.metadata.distributions(name="torch", path=[str(site)])]  # fmt: skip
+    path.write_text("".join(lines[:1]), encoding="utf-8")
+
+
+def install(pip, python, requirement, site):
+    """Install `requirement`, a range of torch, before everything else; say which build comes, and how much it is.
+
+    pip: the words of a pip command up to "install". Raises SystemExit when what is installed is not what TORCH asks for."""
+    if installed(site):
+        return refuse_another(site)
+    plan = dry_run(pip, requirement)
+    if plan is None or not any(
+        each["metadata"]["name"].lower().startswith(NVIDIA) for each in plan
+    ):
+        return  # pip's own choice is small; where pip cannot even look, installing says why
+    if not wants_cpu():
+        return print(f"torch for NVIDIA cards: {size(plan)} to download.", flush=True)
+    if not by_uv(pip, python, requirement):
+        print(
+            "The CPU build of torch could not be reached, so the one for NVIDIA cards is taken: "
+            f"{size(plan)} to download instead of about 0.2 GB.",
+            flush=True,
+        )
+
+
+def dry_run(pip, requirement):
+    """What pip would install for `requirement`, as the list in its report; None when it cannot say."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        words = [*pip, "install", "--dry-run", "--quiet", "--report", report, requirement]
+        if subprocess.run(list(map(str, words)), capture_output=True).returncode:
+            return None
+        return json.loads(report.read_text(encoding="utf-8"))["install"]
+
+
+def by_uv(pip, python, requirement):
+    """Install the CPU build by uv, the system's or pip's; whether that worked."""
+    uv = shutil.which("uv")
+    with tempfile.TemporaryDirectory() as folder:
+        if uv is None:  # 25 MB that save more than 2 GB, thrown away afterwards
+            words = [*pip, "install", "--quiet", "--no-deps", "--target", folder, "uv"]
+            if subprocess.run(list(map(str, words)), capture_output=True).returncode:
+                return False
+            uv = shutil.which("uv", path=str(Path(folder) / "bin"))
+        mirror = os.environ.get("TORCH_INDEX")
+        where = ["--index-url", mirror] if mirror else ["--torch-backend", "cpu"]
+        words = [uv, "--no-config", "pip", "install", "--quiet", "--no-deps", "--python", python]
+        words += [*where, requirement]
+        quick = {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "15"}
+        done = subprocess.run(
+            list(map(str, words)), capture_output=True, env={**quick, **os.environ}
+        )
+        return done.returncode == 0
+
+
+def size(plan):
+    """The download that a plan means, such as "2.9 GB", from what the files' servers say of them."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        sizes = list(pool.map(_bytes, [each["download_info"]["url"] for each in plan]))
+    total = sum(filter(None, sizes))
+    return f"{'more than ' if None in sizes else ''}{total / 1e9:.1f} GB"
+
+
+def _bytes(url):
+    try:
+        if url.startswith("file:"):
+            return Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path)).stat().st_size
+        request = urllib.request.Request(url, method="HEAD")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.headers["Content-Length"])
+    except (OSError, TypeError, ValueError):
+        return None
