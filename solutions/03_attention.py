@@ -1636,12 +1636,12 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 
 # %%
 def with_your_layers():
-    layers = cycle(model.weights.layers)
+    layers, yours = cycle(model.weights.layers), attend
 
-    def block(x, norm_1, attend_, norm_2, feed_forward):
+    def block(x, norm_1, attend, norm_2, feed_forward):
         layer = next(layers)
         q, k, v, o = (part[0] for part in (layer.q, layer.k, layer.v, layer.o))
-        x = x + attend(norm_1(x), q, k, v, o, own.n_head, own.n_kv_head, own.rope_theta)
+        x = x + yours(norm_1(x), q, k, v, o, own.n_head, own.n_kv_head, own.rope_theta)
         return x + feed_forward(norm_2(x))
 
     return model.using(block=block)
@@ -2008,7 +2008,7 @@ curves = {
     "without the 5 best previous-token heads": losses(without(best(previous))),
 }
 show(
-    plots.losses_by_position(curves, half),
+    plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
     alt="Loss by position, with a line at 10.8 for guessing. In the first half all "
     "curves are above it, near 15 nats. In the second half the whole model's loss "
     "falls to about 2; without the induction heads or the previous-token heads it "

@@ -143,11 +143,15 @@ def scores_spread_like_the_root_of_the_width():
         spreads.append(raw.std().item())
         ratios.append((slopes[1] / slopes[0]).item())
     assert all(abs(s - 32) < 1 for s in spreads) and all(6.5 < r < 10 for r in ratios)
-    return f"spread {min(spreads):.1f} to {max(spreads):.1f} at 1024; slopes {min(ratios):.1f} to {max(ratios):.1f} times apart"
+    return (
+        f"spread {min(spreads):.1f} to {max(spreads):.1f} at 1024; slopes {min(ratios):.1f} to "
+        f"{max(ratios):.1f} times apart"
+    )
 
 
 def the_wrong_divisor_breaks_the_model():
-    """“with a third of it the shares of the five tokens come near to equal (entropy 1.36, where five equal shares have 1.61)”
+    """“with a third of it the shares of the five tokens come near to equal (entropy 1.36, where
+    five equal shares have 1.61)”
 
     The right divisor, and a divisor that makes the scores three times too large.
     """
@@ -170,7 +174,8 @@ def the_wrong_divisor_breaks_the_model():
 
 
 def masked_after_the_softmax_the_future_leaks():
-    """“the numbers that are left still depend on the future: each was divided by a sum that counts the future scores”
+    """“the numbers that are left still depend on the future: each was divided by a sum that counts
+    the future scores”
 
     Masked before: the same change of a future score moves nothing.
     """
@@ -198,7 +203,8 @@ def the_mask_is_needed_in_writing_too():
 
 
 def heads_do_not_hand_on_what_they_look_at():
-    """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.33.”
+    """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
+    has 0.33.”
 
     Random vectors below, and above a head whose W_O is the transpose of its W_V.
     """
@@ -231,7 +237,7 @@ def heads_do_not_hand_on_what_they_look_at():
     copies = torch.cosine_similarity(every @ basis @ basis.T, every, dim=-1).mean()
     assert abs(size - 0.13) < 0.01 and largest < 0.6 and abs(random - 0.03) < 0.005
     assert abs(copies - 0.33) < 0.03
-    return f"mean {size:.2f}, largest {largest:.2f}; random {random:.2f}; a copying head {copies:.2f}"
+    return f"mean {size:.2f}, largest {largest:.2f}; random {random:.2f}; copying {copies:.2f}"
 
 
 def a_decoder_gives_the_future_nothing():
@@ -262,7 +268,8 @@ def two_thirds_go_to_the_first_token():
 def there_is_a_second_sink():
     """“There is a **second sink**: the second " the" gets even more than the first token.”
 
-    “Put " my" in its place, and the first token has it all; the second " a" of another sentence is none.”
+    “Put " my" in its place, and the first token has it all; the second " a" of another sentence is
+    none.”
 
     Another word at its place; another article that comes twice.
     """
@@ -272,7 +279,7 @@ def there_is_a_second_sink():
 
     the, my, man = row(CAT), row("The cat sat on my mat"), row("A man and a dog and a cat")
     assert the[4] > the[0] > 0.3 and my[4] < 0.1 and my[0] > 0.8 and max(man[3], man[6]) < 0.1
-    return f"the {the[4]:.2f} against The {the[0]:.2f}; my {my[4]:.2f}; a {man[3]:.2f} and {man[6]:.2f}"
+    return f"the {the[4]:.2f}, The {the[0]:.2f}; my {my[4]:.2f}; a {man[3]:.2f} and {man[6]:.2f}"
 
 
 def the_sink_has_a_short_value():
@@ -311,7 +318,8 @@ def the_heads_that_saw_cat_look_one_back():
 
 
 def the_model_does_worse_than_guessing_on_noise():
-    """“On random tokens the model does worse than guessing in the first half, since it expects sense; in the second half the loss should fall”
+    """“On random tokens the model does worse than guessing in the first half, since it expects
+    sense; in the second half the loss should fall”
 
     Guessing among all tokens costs ln 49152; ordinary text costs far less.
     """
@@ -326,7 +334,8 @@ def the_model_does_worse_than_guessing_on_noise():
 
 
 def previous_token_heads_matter_most():
-    """“Without the five best previous-token heads the model is back at guessing, and **one head, 16.0, makes most of that**: it alone costs as much as all five induction heads.”
+    """“Without the five best previous-token heads the model is back at guessing, and **one head,
+    16.0, makes most of that**: it alone costs as much as all five induction heads.”
 
     “Other heads of the same layers cost little, so it is not the layer.”
 
@@ -358,7 +367,9 @@ def previous_token_heads_matter_most():
 
 
 def switching_16_0_off_blinds_the_induction_heads():
-    """“without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-token heads change next to nothing.”
+    """“without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7
+    loses more than half. Its neighbour 16.1 and the two other previous-token heads change next to
+    nothing.”
 
     Another head of the layer, two other previous-token heads; a second pair of random texts.
     """
@@ -378,12 +389,14 @@ def switching_16_0_off_blinds_the_induction_heads():
         others = [scores([head]) for head in ((16, 1), (11, 1), (2, 1))]
         assert (blind[:4] < 0.4 * whole[:4]).all() and blind[4] < 0.5 * whole[4]
         assert all((o > 0.85 * whole).all() for o in others)
-        told.append(f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, others {min(o[0] for o in others):.2f}")
+        least = min(o[0] for o in others)
+        told.append(f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, others {least:.2f}")
     return "; ".join(told)
 
 
 def quillfeather_has_more_than_one_way_back():
-    """“Without the induction heads she is less likely, and is still named; without the previous-token heads she is gone, or nearly.”
+    """“Without the induction heads she is less likely, and is still named; without the previous-
+    token heads she is gone, or nearly.”
 
     Eight random heads, five draws.
     """
@@ -401,12 +414,13 @@ def quillfeather_has_more_than_one_way_back():
     assert complete(_without(_best(induction, 12)), DRAGON, 6).startswith(" Quill")
     return (
         f"{whole:.2f}; without 5 and 12 induction heads {five:.2f}, {twelve:.2f}; without 5 and 8 "
-        f"previous-token heads {back:.2f}, {gone:.2f}; without 8 random ones {min(random):.2f} or more"
+        f"previous-token heads {back:.2f}, {gone:.2f}; 8 random ones {min(random):.2f} or more"
     )
 
 
 def induction_takes_two_layers_unless_the_length_is_fixed():
-    """“Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does not get there, **unless the length never changes**”
+    """“Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer
+    does not get there, **unless the length never changes**”
 
     Three seeds each; one layer is given twice as many steps.
     """
@@ -450,7 +464,8 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 
 
 def equal_ids_forgive_bugs():
-    """“Three planted bugs write the same 48 ids, one of them a leak from the future that moves a logit by 29.”
+    """“Three planted bugs write the same 48 ids, one of them a leak from the future that moves a
+    logit by 29.”
 
     The right attention, and a bug that the ids do expose.
     """
