@@ -69,10 +69,10 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
     cache = model.new_cache(context=room) if use_cache else None
     new = ids  # what the model has not seen yet: first the whole prompt
     while ids.shape[1] < room:
-        logits = model(new if use_cache else ids, cache)[:, -1]  # 1 vocab
-        u = torch.rand(1, generator=generator)
+        logits = model(new if use_cache else ids, cache, last=True)[:, -1]  # 1 vocab
+        u = torch.rand(1, generator=generator).to(logits.device)
         new = model.parts.sampling(logits, u, **settings).view(1, 1)
-        ids = torch.cat([ids, new], dim=1)
+        ids = torch.cat([ids, new.to(ids.device)], dim=1)
         yield new.item(), logits[0]
         if new.item() in stop_ids:
             return

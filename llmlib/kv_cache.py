@@ -30,10 +30,11 @@ class KVCache:
         return sum(tensor.nbytes for tensor in self.keys + self.values)
 
 
-def new_cache(config, batch, context, dtype=torch.float32):
+def new_cache(config, batch, context, dtype=torch.float32, device=None):
     """An empty cache for `batch` texts of up to `context` tokens."""
-    shape = (batch, config.n_kv_head, context, config.head_dim)
-    return KVCache(*([torch.zeros(shape, dtype=dtype) for _ in range(config.n_layer)] for _ in range(2)))
+    shape = (2, config.n_layer, batch, config.n_kv_head, context, config.head_dim)
+    keys, values = torch.zeros(shape, dtype=dtype, device=device)
+    return KVCache(list(keys), list(values))
 
 
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):

@@ -1,4 +1,5 @@
-"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are only read."""
+"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are
+only read."""
 
 import hashlib
 import os
@@ -9,7 +10,7 @@ import proofs
 import pytest
 
 from llmlib import cli
-from llmlib.course import cells, progress
+from llmlib.course import cells, judge, progress
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
@@ -44,7 +45,7 @@ def states(folder, seconds=60):
 
 
 def test_untouched_notebooks_start_no_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress.subprocess, "Popen", None)
+    monkeypatch.setattr(judge.subprocess, "Popen", None)
     found = states(hand_in(tmp_path))
     assert {state for state, _ in found.values()} == {UNTOUCHED} and list(found) == list(SOLUTIONS)
 
@@ -62,7 +63,7 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
     status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
     assert status.done
     with monkeypatch.context() as patch:
-        patch.setattr(progress.subprocess, "Popen", None)
+        patch.setattr(judge.subprocess, "Popen", None)
         assert progress.check_one(NAME, folder / f"{NAME}.ipynb") == status
     hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
     assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
@@ -117,12 +118,13 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
         (
-            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n    except BaseException:\n"
-            "        while True: pass",
+            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
+            "    except BaseException:\n        while True: pass",
             "stopped after 12 s",
         ),
         (
-            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids',
+            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n'
+            "    return ids",
             "merge",
         ),
     ],
@@ -207,8 +209,6 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert "1 Tokens: 0 of 6 done" in said and "Quiz: 0 of 33 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
-    rows = [
-        {"title": name, "exercises": [("f", DONE, None)], "fault": None} for name in cells.names()
-    ]
-    assert "Quiz" not in alt_text(rows) and alt_text(rows).count("1 of 1 done") == 8
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    assert alt_text(rows).count("1 of 1 done") == 8
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}

@@ -8,11 +8,10 @@ import re
 import sys
 from functools import cache
 from html import escape
-from pathlib import Path
 
 from llmlib.course import course_map
+from llmlib.course.environment import SOURCES
 
-ROOT = Path(__file__).resolve().parents[2]
 CHECK_OF = "# Check of {}: run this cell"
 FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
 NOT_WRITTEN = "Write this function, then run the check below."
@@ -77,7 +76,7 @@ def passed(name, checks, done):
 @cache
 def _home(name):
     """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
-    for path in sorted((ROOT / "solutions").glob("*.py")):
+    for path in sorted(SOURCES.glob("*.py")):
         functions = re.findall(r"^# %% test (\w+)", path.read_text(encoding="utf-8"), re.M)
         if name in functions and path.stem in (*course_map.STATIONS, course_map.QUIZ):
             return path.stem, functions

@@ -4,61 +4,55 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from llmlib.plots import GREEN, GREY, ORANGE, figure
 
-PLACES = [*((0.9 + 2.05 * i, 2.6) for i in range(6)), (6.0, 0.4), (11.15, 0.4)]  # 1 to 6, 7, quiz
 WIDTH, HEIGHT = 1.75, 1.35
 LINE = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.4}
 
 
 def pipeline(statuses):
-    """A figure of eight notebooks: dicts with `title`, `exercises` [(function, state, message)] and `fault`."""
+    """A figure of some notebooks, each a dict: `title`, `number` (None for the quiz), `exercises`
+    [(function, state, message)], `fault` (None, or why it cannot be read) and `found`."""
+    places = _places([status["number"] for status in statuses])
     fig, ax = figure(width=9.6, height=3.2)
-    ax.set(xlim=(-0.35, 14.45), ylim=(0, 4.8))
+    right = max([14.45, *(x + WIDTH for x, _ in places.values())])
+    ax.set(xlim=(-0.35, right), ylim=(0, 4.8))
     ax.axis("off")
-    for status, (x, y) in zip(statuses, PLACES, strict=True):
-        _box(ax, x, y, status)
-    middle = 2.6 + HEIGHT / 2
-    for (left, _), (right, _) in zip(PLACES[:5], PLACES[1:6]):
+    for status in statuses:
+        _box(ax, *places[status["number"]], status)
+    if all(number in places for number in range(1, 8)):
+        _way(ax, [places[number] for number in range(1, 8)])
+    return fig
+
+
+def _places(numbers):
+    """Where each box stands: 1 to 6 are the way from text to text, the others stand below it."""
+    places = {n: (0.9 + 2.05 * (n - 1), 2.6) for n in numbers if n and n <= 6}
+    places |= {n: (6.0 + 2.05 * (n - 7), 0.4) for n in numbers if n and n > 6}
+    if None in numbers:
+        last = max([x for x, y in places.values() if y < 2], default=0)
+        places[None] = max(11.15, last + 2.05), 0.4
+    return places
+
+
+def _way(ax, places):
+    """The arrows: from text through the first six boxes to text, round again, and down to the seventh."""
+    *row, (x, y) = places
+    middle, top = 2.6 + HEIGHT / 2, 2.6 + HEIGHT
+    first, last = row[0][0], row[-1][0] + WIDTH
+    for (left, _), (right, _) in zip(row, row[1:]):
         ax.annotate("", xytext=(left + WIDTH, middle), xy=(right, middle), arrowprops=LINE)
-    first, last = PLACES[0][0], PLACES[5][0] + WIDTH
-    ax.annotate(
-        "text",
-        xytext=(first - 1.15, middle),
-        xy=(first, middle),
-        arrowprops=LINE,
-        va="center",
-        fontsize=11,
-    )
+    start = {"xytext": (first - 1.15, middle), "xy": (first, middle), "arrowprops": LINE}
+    ax.annotate("text", va="center", fontsize=11, **start)
     ax.annotate("", xytext=(last, middle), xy=(last + 0.5, middle), arrowprops=LINE)
     ax.text(last + 0.52, middle, "text", va="center", fontsize=11)
-    top = 2.6 + HEIGHT
-    again = {
-        "arrowstyle": "-|>",
-        "color": GREY,
-        "linewidth": 1.3,
-        "linestyle": "--",
-        "connectionstyle": "arc3,rad=0.06",
-    }
-    ax.annotate("", xytext=(last - 0.9, top), xy=(PLACES[1][0] + 0.9, top), arrowprops=again)
-    ax.text(
-        7.1, top + 0.42, "append, repeat", ha="center", va="bottom", fontsize=10, color="#444444"
-    )
-    x, y = PLACES[6]
-    ax.annotate(
-        "",
-        xytext=(x + WIDTH / 2, y + HEIGHT),
-        xy=(PLACES[2][0] + WIDTH, 2.6),
-        arrowprops=LINE | {"linestyle": ":"},
-    )
-    ax.text(
-        x - 0.15,
-        y + HEIGHT / 2,
-        "makes the loop fast",
-        ha="right",
-        va="center",
-        fontsize=10,
-        color="#444444",
-    )
-    return fig
+    again = LINE | {"color": GREY, "linewidth": 1.3, "linestyle": "--"}
+    again["connectionstyle"] = "arc3,rad=0.06"
+    ax.annotate("", xytext=(last - 0.9, top), xy=(row[1][0] + 0.9, top), arrowprops=again)
+    note = {"fontsize": 10, "color": "#444444"}
+    ax.text(7.1, top + 0.42, "append, repeat", ha="center", va="bottom", **note)
+    down = {"xytext": (x + WIDTH / 2, y + HEIGHT), "xy": (row[2][0] + WIDTH, 2.6)}
+    ax.annotate("", arrowprops=LINE | {"linestyle": ":"}, **down)
+    beside = x - 0.15, y + HEIGHT / 2
+    ax.text(*beside, "makes the loop fast", ha="right", va="center", **note)
 
 
 def alt_text(statuses):
@@ -73,7 +67,7 @@ def alt_text(statuses):
 def _words(status):
     states = [state for _, state, _ in status["exercises"]]
     if status["fault"]:
-        return "not found" if status["fault"].startswith("there is no") else "cannot be read"
+        return "cannot be read" if status["found"] else "not found"
     failing = f", {states.count('failing')} failing" if "failing" in states else ""
     return f"{states.count('done')} of {len(states)} done{failing}"
 
