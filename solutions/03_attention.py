@@ -1285,7 +1285,7 @@ print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
 # Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.33. A few
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. A few
 # heads come near to copying; most write something else. So much for "0.45 · cat": a head reads $W_V$ of
 # what it looks at and writes that through $W_O$.
 #
@@ -1650,7 +1650,7 @@ def with_your_layers():
 ids = model.tokenizer.encode(france)
 theirs, yours = model(ids), with_your_layers()(ids)
 print(f"largest difference of any logit: {(yours - theirs).abs().max():.0e}")
-print(repr(complete(with_your_layers(), france, 8, use_cache=False)))
+print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
 
 # %% [markdown]
 # ## 3.7 Where the real model looks
@@ -2034,13 +2034,16 @@ def neighbours(heads):
     return found
 
 
-named = {"none": [], "5 induction": best(induction), "5 previous": best(previous)}
-named |= {f"{n}.{h} alone": [(n, h)] for n, h in best(previous, 3) + best(induction, 2)}
-marks = {name: on_the_repetition(heads) for name, heads in named.items()}
+short = ("none", "5 induction", "5 previous")
+marks = {
+    name: found[half:].mean().item() for name, found in zip(short, curves.values())
+}
+for n, h in best(previous, 3) + best(induction, 1):
+    marks[f"{n}.{h} alone"] = on_the_repetition([(n, h)])
 dots = {
-    "any 5 heads": [on_the_repetition(any_five()) for _ in range(10)],
+    "any 5 heads": [on_the_repetition(any_five()) for _ in range(6)],
     "5 others of the same layers": [
-        on_the_repetition(neighbours(best(induction))) for _ in range(5)
+        on_the_repetition(neighbours(best(induction))) for _ in range(3)
     ],
 }
 for name, loss in marks.items():
@@ -2051,8 +2054,8 @@ show(
     plots.ablation(marks, dots, chance=math.log(model.config.vocab_size)),
     alt="Mean loss on the repetition. Whole model 3.4; without five induction heads "
     "9.0; without five previous-token heads 11.4, at the level of guessing; without "
-    "head 16.0 alone 9.2. Ten draws of any five heads spread between about 3 and 9, "
-    "most below 5; five others of the same layers stay near 3.5 to 4.",
+    "head 16.0 alone 9.2. Six draws of any five heads are scattered above the whole "
+    "model; five others of the same layers lie between 3.3 and 4.7.",
 )
 reveal("ablation", "B")
 
@@ -2087,11 +2090,11 @@ def scores_without(heads):
 
 five = best(induction)
 print("switched off    induction score of  " + "   ".join(f"{n}.{h}" for n, h in five))
-for heads in ([], [(16, 0)], [(16, 1)], [(11, 1)], [(2, 1)]):
+for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
     found = scores_without(heads)
     name = " ".join(f"{n}.{h}" for n, h in heads) or "none"
     print(f"{name:<35}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
-reveal("blinded", round(scores_without([(16, 0)])[18, 6].item(), 2), within=0.15)
+reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
 # That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers 17 and 18 no longer
@@ -2111,9 +2114,7 @@ qu = model.tokenizer.encode(" Qu")[0]
 for name, heads in {
     "nothing": [],
     "18.6": [(18, 6)],
-    "5 induction heads": best(induction),
     "12 induction heads": best(induction, 12),
-    "5 previous-token heads": best(previous),
     "8 previous-token heads": best(previous, 8),
     "8 random heads": best(torch.rand(30, 9, generator=generator), 8),
 }.items():
@@ -2175,11 +2176,13 @@ def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
     return found
 
 
+torch.set_num_threads(1)  # products this small are faster on one
 curves = {
     "1 layer, always 12 + 12 tokens": train(1, same_length=True),
     "1 layer, lengths vary": train(1),
     "2 layers, lengths vary": train(2),
 }
+torch.set_num_threads(2)
 for name, found in curves.items():
     print(f"{name:<32} loss at the end {sum(found[-20:]) / 20:.2f}")
 show(
@@ -2410,12 +2413,13 @@ prompts = [
 agreed = same_ids(mine, prompts, max_new_tokens=16)
 
 # %% [markdown]
-# 48 ids, all the same. How much does that prove? Plant four bugs on purpose: a divisor that is off by one (√65), a mask
-# of −12 in place of $-\infty$, which leaks a little of the future, head 7 of every layer a tenth too weak, and the
-# division by √576 from above.
+# 48 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off by one (√65), a
+# mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a tenth too weak.
 
 # %%
-predict("planted", "How many of the four bugs do the 48 ids expose?", yours=4)
+predict(
+    "planted", "How many of the three bugs do ids expose, 6 for each prompt?", yours=3
+)
 
 
 # %%
@@ -2434,31 +2438,35 @@ def weak_head(q, k, v, mask=None):
     return out
 
 
-written = [list(generate(model, model.tokenizer.encode(p), 16)) for p in prompts]
+texts = [model.tokenizer.encode(prompt) for prompt in prompts]
+written = [list(generate(model, ids, 6)) for ids in texts]
+said = [model(ids) for ids in texts]
+
+
+def apart(some_model):
+    return max((some_model(i) - s).abs().max().item() for i, s in zip(texts, said))
+
+
 exposed = 0
+print(f"{'yours':<12} logits at most {apart(mine):.4f} apart")
 for name, attention in {
-    "yours": scaled_dot_product_attention,
     "√65": off_by_one,
     "mask −12": leaky,
     "a weak head": weak_head,
-    "√576": divided_by_sqrt_d_model,
 }.items():
     planted = model.using(attention=attention)
-    same, apart = 0, 0.0
-    for prompt, want in zip(prompts, written):
-        ids = model.tokenizer.encode(prompt)
-        same += list(generate(planted, ids, 16)) == want
-        apart = max(apart, (planted(ids) - model(ids)).abs().max().item())
-    exposed += same < len(prompts)
+    same = sum(list(generate(planted, i, 6)) == w for i, w in zip(texts, written))
+    exposed += same < len(texts)
     print(
-        f"{name:<12} same ids on {same} of 3 prompts; logits at most {apart:.4f} apart"
+        f"{name:<12} logits at most {apart(planted):.4f} apart, ids equal on {same} of "
+        "3"
     )
 reveal("planted", exposed, within=0)
 
 # %% [markdown]
-# One. Three planted bugs write the same 48 ids, one of them a leak from the future that moves a logit by 29.
+# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29.
 # The likeliest token is usually likeliest by far, so ids forgive. **Equal ids are a smoke test; what proves a function
-# is the distance of the logits**, and yours is 0 to four digits. (Which is why `looks_ahead` looks at numbers, too.)
+# is the distance of the logits**, and yours is rounding away. (Which is why `looks_ahead` looks at numbers, too.)
 #
 # ## Recap
 #

@@ -140,10 +140,12 @@ def ablation(marks, dots, chance):
 
 
 def learning(curves, chance):
-    """Loss by training step, {name: losses}; `chance` is the loss of guessing."""
+    """Loss by training step, {name: losses}, as means of ten steps; `chance` is that of guessing."""
     fig, ax = plots.figure(height=3.6)
-    plots.lines(ax, None, curves, every=30)
+    smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
+    steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
+    plots.lines(ax, steps, smooth, every=3)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
-    ax.legend(loc="center right")
+    ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return fig

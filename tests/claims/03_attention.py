@@ -464,10 +464,10 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 
 
 def equal_ids_forgive_bugs():
-    """“Three planted bugs write the same 48 ids, one of them a leak from the future that moves a
+    """“Three planted bugs write the same ids, one of them a leak from the future that moves a
     logit by 29.”
 
-    The right attention, and a bug that the ids do expose.
+    48 ids; the right attention, and a bug that the ids do expose.
     """
     prompts = (
         FRANCE,
