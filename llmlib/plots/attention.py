@@ -140,7 +140,7 @@ def ablation(marks, dots, chance):
 
 
 def learning(curves, chance):
-    """Loss by training step, {name: losses}, as means of ten steps; `chance` is that of guessing."""
+    """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
     fig, ax = plots.figure(height=3.6)
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
     steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
