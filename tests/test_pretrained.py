@@ -1,4 +1,6 @@
-"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and never leaves half a file in use."""
+"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and never
+leaves half a file in use.
+"""
 
 import errno
 import json
