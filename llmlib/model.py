@@ -68,7 +68,7 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
         qk = parts.position(qk, positions, config.rope_theta)           # each head turns by itself
     q, k = qk.split([n_q, n_k], dim=1)
     if cache:
-        k = parts.cache(cache.keys[i], k, cache.length)                     # batch n_k start+seq …
+        k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)
     k, v = (parts.repeat_kv(t, n_q // n_k) for t in (k, v))
     return fast.linear(parts.merge_heads(parts.attention(q, k, v, mask)), *layer.o)
