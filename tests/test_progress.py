@@ -214,7 +214,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
 
 def test_the_picture_takes_in_a_new_notebook():
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
-    rows.insert(-1, rows[0] | {"title": "8 Fine-tuning", "number": 8})
-    assert {"8 Fine-tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
+    rows.insert(-1, rows[0] | {"title": "8 Tuning", "number": 8})
+    assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
     missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
     assert alt_text([missing]) == "Progress: 4 Layers: not found."
