@@ -1,6 +1,7 @@
 """JupyterLab as `make lab` opens it, in a real browser: notebook 1 runs, Validate names a mistake,
 sliders answer, figures have their words."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import TimeoutError, expect, sync_playwright
 
 from llmlib import plots
 from llmlib.course import cells
@@ -170,8 +171,12 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
 
 def _run_all(page):
     panel = page.locator(".jp-NotebookPanel:visible")
-    panel.get_by_title("Restart the kernel and run all cells").first.click()
-    page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
+    asked = page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart")
+    for _ in range(6):  # JupyterLab drops the click while the kernel is being chosen
+        panel.get_by_title("Restart the kernel and run all cells").first.click()
+        with contextlib.suppress(TimeoutError):
+            asked.click(timeout=10_000)
+            break
     expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(
         re.compile(r"\[\d+\]:"), timeout=5 * MINUTES
     )
