@@ -1,4 +1,4 @@
-"""The certificate: accepted by the library's own verifier, refused after any change, issued only when the course is complete."""
+"""The certificate: accepted by the library's own verifier, refused after any change, never given early."""
 
 import base64
 import os
