@@ -1,4 +1,4 @@
-"""The certificate: accepted by the library's own verifier, refused after any change, never given early."""
+"""The certificate: accepted by the library's own verifier, refused after a change, never early."""
 
 import base64
 import os
