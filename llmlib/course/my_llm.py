@@ -149,7 +149,7 @@ def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
 
 def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
     """{function: why}: the learner's functions whose visible tests fail on the finished file."""
-    made = names(text).binds
+    made = names(text, len(text)).binds
     helpers: dict[str, str] = {}
     tests = []
     for function, exercise in wanted().items():

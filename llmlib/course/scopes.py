@@ -15,9 +15,9 @@ class Names(NamedTuple):
     binds: frozenset[str] = frozenset()
 
 
-def names(source: str) -> Names:
+def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     """The `Names` of a cell; none of a cell that is not Python."""
-    if len(source) > MAX_ANALYSED:
+    if len(source) > longest:
         return Names()
     try:
         table = symtable.symtable(python(source), "cell", "exec")
