@@ -1,4 +1,5 @@
-"""What pyproject.toml cannot say: an installed package carries the notebooks' sources, so that it can check answers."""
+"""What pyproject.toml cannot say: an installed package carries the notebooks' sources, so that it
+can check answers."""
 
 from pathlib import Path
 

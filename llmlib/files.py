@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 def write(path: Path | str, data: str | bytes) -> None:
-    """Write `data` to `path`: beside it first, then moved there in one step. Makes the folder. Raises OSError."""
+    """Write `data` to `path`: beside it first, then moved there in one step. Makes the folder.
+    Raises OSError."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")

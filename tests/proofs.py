@@ -67,7 +67,8 @@ def exercise(name, function):
 
 
 def handed_in_notebook(name, code):
-    """The released notebook `name` as an nbformat node; `code` is {function: what its cell holds}, else the stub."""
+    """The released notebook `name` as an nbformat node; `code` is {function: what its cell holds},
+    else the stub."""
     node = nbformat.from_dict(notebook(name).node)
     tasks = {each.name: each for each in notebook(name).exercises}
     for cell in node.cells:
@@ -80,7 +81,8 @@ def handed_in_notebook(name, code):
 
 
 def learner(answer):
-    """The learner's namespace: every given and solution cell in order, with `answer` in its place."""
+    """The learner's namespace: every given and solution cell in order, with `answer` in its
+    place."""
     space = {"__name__": "__main__"}
     for cell in notebook(answer.notebook).cells:
         name, what = cells.grade_id(cell), cells.kind(cell)
@@ -94,7 +96,8 @@ def learner(answer):
 
 
 def verdict(answer, hidden):
-    """What the learner reads when the test cell fails, with or without its hidden part; None where it passes."""
+    """What the learner reads when the test cell fails, with or without its hidden part; None where
+    it passes."""
     task, book = exercise(answer.notebook, answer.function), notebook(answer.notebook)
     source, ours = (task.full if hidden else task.visible, handed_in.imports(book))
 
@@ -105,7 +108,8 @@ def verdict(answer, hidden):
 
 
 def rows():
-    """(notebook, exercise, right answers, wrong answers, of those: named by a visible check, by a hidden one only)."""
+    """(notebook, exercise, right answers, wrong answers, of those: named by a visible check, by a
+    hidden one only)."""
     for path in sorted(HERE.glob("*/*.py")):
         found = read(path)[0]
         wrong = [each for each in found if each.kind == "wrong"]

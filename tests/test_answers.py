@@ -1,4 +1,5 @@
-"""Every test cell is proven: right answers of any style pass, each misconception is caught by its name."""
+"""Every test cell is proven: right answers of any style pass, each misconception is caught by its
+name."""
 
 import proofs as A
 import pytest

@@ -1,4 +1,5 @@
-"""What stands in notebooks/ and solutions/ is what the build makes of the sources; building twice changes no byte."""
+"""What stands in notebooks/ and solutions/ is what the build makes of the sources; building twice
+changes no byte."""
 
 import hashlib
 import os
@@ -15,7 +16,9 @@ from llmlib.course import build, cells, stub
 from llmlib.course.cells import ROOT, SourceError
 
 pytestmark = pytest.mark.unit
-SOFTMAX = "def softmax(x, dim=-1):\n    e = (x - x.amax(dim, keepdim=True)).exp()\n    return e / e.sum(dim, keepdim=True)"
+SOFTMAX = """def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)"""
 MARKS = '"schema_version": 3, "task": false, "locked": true'
 OPEN = MARKS.replace("true", "false")
 SOURCE = f'''# %% [markdown]
@@ -75,7 +78,8 @@ def test_the_released_notebook_is_what_the_source_gives(name):
 
 
 def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
-    """No configuration is run, no folder is made, and neither the environment nor nbgrader is changed."""
+    """No configuration is run, no folder is made, and neither the environment nor nbgrader is
+    changed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nbgrader_config.py").write_text("raise SystemExit('not to be run')")
     notebook = cells.parse(SOURCE, "01_small")

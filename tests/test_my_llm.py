@@ -1,4 +1,5 @@
-"""my_llm.py, built from the solutions and from learners of three styles, says what `transformers` says."""
+"""my_llm.py, built from the solutions and from learners of three styles, says what `transformers`
+says."""
 
 import ast
 import importlib.util
@@ -18,7 +19,8 @@ PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We
 
 
 def notebooks(folder, code):
-    """A learner's notebooks in `folder`: `code` is {function: cell}; exercises without an entry are untouched."""
+    """A learner's notebooks in `folder`: `code` is {function: cell}; exercises without an entry are
+    untouched."""
     for name in my_llm.notebooks():
         nbformat.write(proofs.handed_in_notebook(name, code), folder / f"{name}.ipynb")
     return folder
@@ -133,7 +135,7 @@ def text_from(folder):
     return text
 
 
-HELPERS = {  # what each needs beside its function must come along, and mean in the file what it meant in its notebook
+HELPERS = {  # what each needs must come along, and mean in the file what it meant in its notebook
     "embed": """from __future__ import annotations
 import functools
 SCALE = {}
@@ -158,7 +160,8 @@ def rms_norm(x, weight, eps=1e-5):
         SCALE = 3.0 / scale
         return SCALE
     x = x.float()
-    return times(x / (x.square().mean(-1, keepdim=True) + eps).sqrt(), weight, SCALE=third(SCALE))""",
+    x = x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+    return times(x, weight, SCALE=third(SCALE))""",
     "split_heads": """@torch.no_grad()
 def embed(x):  # not the one of notebook 2
     return x
@@ -199,7 +202,8 @@ def made(function, *cells):
 def test_a_function_brings_what_it_reads_in_source_order_and_nothing_else():
     one = ["import math\nfrom llmlib.tokens import split\nHALF = 0.5; OTHER = 1\nprint(HALF)"]
     one += [
-        "%time\n# by half\ndef f(x):\n    HALVES = [HALF for x in [1]]\n    return math.floor(x * HALF)\n\nf(1)\n"
+        "%time\n# by half\ndef f(x):\n    HALVES = [HALF for x in [1]]\n"
+        "    return math.floor(x * HALF)\n\nf(1)\n"
     ]
     found, lacking = made("f", *one)
     assert found[:2] == ["import math", "HALF = 0.5"] and found[2].startswith("# by half\ndef f")
@@ -212,7 +216,8 @@ def test_a_function_brings_what_it_reads_in_source_order_and_nothing_else():
 
 
 def test_a_table_that_a_loop_fills_brings_the_loop():
-    cell = "i = 7\nT = {}\nN = 2\nfor i in range(3):\n    T[i] = N\n    N += 1\nfor i in T:\n    print(i)"
+    loop = "for i in range(3):\n    T[i] = N\n    N += 1\n"
+    cell = f"i = 7\nT = {{}}\nN = 2\n{loop}for i in T:\n    print(i)"
     found, lacking = made("f", cell, "def f(x):\n    return T[x]")
     assert not lacking and len(found) == 4 and "N += 1" in found[2]
 
@@ -231,6 +236,15 @@ def test_of_two_definitions_the_last_stands_unless_both_are_needed():
 
 
 def test_a_global_name_is_changed_where_it_is_global():
-    source = "def help(y, k=help):\n    def inner(help):\n        return help\n    return y.help(help=help(k))\n\n\nprint(help(1))"
-    want = "def help_2(y, k=help_2):\n\n    def inner(help):\n        return help\n    return y.help(help=help_2(k))\nprint(help_2(1))"
+    source = """def help(y, k=help):
+    def inner(help):
+        return help
+    return y.help(help=help(k))
+print(help(1))"""
+    want = """def help_2(y, k=help_2):
+
+    def inner(help):
+        return help
+    return y.help(help=help_2(k))
+print(help_2(1))"""
     assert renaming.renamed(source, {"help": "help_2"}) == want

@@ -1,4 +1,5 @@
-"""A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three submissions."""
+"""A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three
+submissions."""
 
 import csv
 import os
@@ -22,7 +23,8 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 
 
 def nbgrader(course, *words, cwd=cells.ROOT):
-    """Run one nbgrader command as an instructor (from the root) or a student (from a folder) would."""
+    """Run one nbgrader command as an instructor (from the root) or a student (from a folder)
+    would."""
     environment = {
         **os.environ,
         "LLM_COURSE_FOLDER": str(course),
@@ -47,7 +49,8 @@ def answered(released, replace):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A course whose 01_tokens was released, handed in by three students, collected, graded and reported."""
+    """A course whose 01_tokens was released, handed in by three students, collected, graded and
+    reported."""
     course = tmp_path_factory.mktemp("course")
     released = stub.release(cells.load(NAME))
     files.write(

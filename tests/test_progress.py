@@ -1,4 +1,5 @@
-"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are only read."""
+"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are
+only read."""
 
 import hashlib
 import os
@@ -117,12 +118,13 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
         (
-            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n    except BaseException:\n"
-            "        while True: pass",
+            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
+            "    except BaseException:\n        while True: pass",
             "stopped after 12 s",
         ),
         (
-            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids',
+            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n'
+            "    return ids",
             "merge",
         ),
     ],

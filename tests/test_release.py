@@ -1,4 +1,5 @@
-"""What a learner gets gives nothing away, holds no stored output, and passes no test before it is solved."""
+"""What a learner gets gives nothing away, holds no stored output, and passes no test before it is
+solved."""
 
 import re
 import tomllib

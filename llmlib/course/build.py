@@ -1,10 +1,13 @@
-"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` -> `notebooks/NAME.ipynb` for learners.
+"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` ->
+`notebooks/NAME.ipynb` for learners.
 
     python -m llmlib.course.build                  what has changed
     python -m llmlib.course.build 03_attention     one notebook
-    python -m llmlib.course.build --force          all of them, also after a change in llmlib that alters outputs
+    python -m llmlib.course.build --force          all of them, also after a change in llmlib that
+    alters outputs
 
-Two builds of the same source give the same bytes. Several people may build different notebooks at the same time.
+Two builds of the same source give the same bytes. Several people may build different notebooks at
+the same time.
 """
 
 import argparse
@@ -34,7 +37,8 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def build(
     name: str, root: Path | str = ROOT, force: bool = False, say: Callable[..., None] = print
 ) -> bool:
-    """Build one notebook under `root` and return whether it had to be executed. Raises `SourceError`."""
+    """Build one notebook under `root` and return whether it had to be executed. Raises
+    `SourceError`."""
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
@@ -60,7 +64,8 @@ def build(
 
 
 def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
-    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError`."""
+    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises
+    `SourceError`."""
     node = nbformat.from_dict(notebook.node)
     place = ["the first cell"]
     client = NotebookClient(
@@ -124,7 +129,8 @@ def _refuse_what_differs(output: NotebookNode, place: str) -> None:
     )
     if " at 0x" in text:
         raise SourceError(
-            f"{place} shows a memory address, which differs in every run; assign what its last line returns."
+            f"{place} shows a memory address, which differs in every run; assign what its last "
+            "line returns."
         )
     if str(ROOT) in text or str(Path.home()) + os.sep in text:
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")

@@ -36,7 +36,8 @@ ROOT = environment.PACKAGE
 
 
 class Course:
-    """The notebooks whose sources lie in `root`/solutions; what there is to know about them comes from there."""
+    """The notebooks whose sources lie in `root`/solutions; what there is to know about them comes
+    from there."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -49,7 +50,8 @@ class Course:
         return sorted(path.stem for path in self.sources.glob("*.py"))
 
     def notebook(self, name: str) -> Notebook:
-        """A notebook, parsed when it is first asked for, and again when its source has changed. Raises `SourceError`."""
+        """A notebook, parsed when it is first asked for, and again when its source has changed.
+        Raises `SourceError`."""
         path = self.sources / f"{name}.py"
         if not path.is_file():
             known = ", ".join(self.names) or "none"

@@ -1,4 +1,5 @@
-"""A notebook's cells as definitions: what each top-level statement binds and reads, and which of them a function needs.
+"""A notebook's cells as definitions: what each top-level statement binds and reads, and which of
+them a function needs.
 
 Nothing is run. What belongs to whom comes from `symtable`, the compiler's own account of scopes.
 """
@@ -36,7 +37,8 @@ class Definition:
 
 
 def definitions(cells: Iterable[str]) -> list[Definition]:
-    """The definitions in the sources of a notebook's cells, in order. A cell that is not Python has none.
+    """The definitions in the sources of a notebook's cells, in order. A cell that is not Python has
+    none.
 
     Try-outs that only show something are left behind, and so is what is imported from llmlib.
     """
@@ -51,7 +53,8 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
 
 
 def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[Definition]:
-    """Of the definitions `found`, those that make the names `wanted`, and all that these need, in order.
+    """Of the definitions `found`, those that make the names `wanted`, and all that these need, in
+    order.
 
     `known` are names that come from elsewhere; a notebook's own come before them.
     """
@@ -121,7 +124,8 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
     nothing: frozenset[str] = frozenset()
     for alias in statement.names:
         if isinstance(statement, ast.ImportFrom):
-            module, one = statement.module or "", ast.ImportFrom(statement.module, [alias], 0)
+            module = statement.module or ""
+            one: ast.stmt = ast.ImportFrom(module, [alias], 0)
         else:
             module, one = alias.name, ast.Import([alias])
         if module.partition(".")[0] != "llmlib":
@@ -154,7 +158,8 @@ def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
 
 
 def _changed(statement: ast.stmt) -> Iterator[str]:
-    """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop too."""
+    """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
+    too."""
     if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         return
     for node in ast.walk(statement):

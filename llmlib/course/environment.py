@@ -1,10 +1,13 @@
-"""The environment of a process that the course starts: offline, quiet, and the same from run to run."""
+"""The environment of a process that the course starts: offline, quiet, and the same from run to
+run."""
 
 import os
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2]  # the folder that llmlib lies in: a clone, if not installed
+PACKAGE = (
+    Path(__file__).resolve().parents[2]
+)  # the folder that llmlib lies in: a clone, if not installed
 CLONE = PACKAGE / "solutions"
 SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
 QUIET = {
@@ -22,7 +25,8 @@ QUIET = {
 
 
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
-    """The variables for a process with so many threads, which imports this llmlib, and finds programs
+    """The variables for a process with so many threads, which imports this llmlib, and finds
+    programs
     of this Python's folder by name, as nbgrader does with `alembic`."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))

@@ -8,18 +8,25 @@ grader start here.
 import ast
 import json
 import symtable
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from llmlib.course import cells as course
+from nbformat import NotebookNode
+
+from llmlib.course import source as course
 from llmlib.course.predict import is_prediction
-from llmlib.course.run_cells import python
+from llmlib.course.run_cells import IPYTHON, python
+from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
 MAX_ANALYSED = (
     50_000  # characters of one cell; no honest cell is longer, and a hostile one costs time
 )
+
+
+MAX_MAGICS = 200  # in one notebook: IPython's transformer reads a cell once for each
 
 
 class Unreadable(ValueError):
@@ -59,6 +66,9 @@ class Job:
         return tuple(step.own for step in self.steps)
 
 
+Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in theirs
+
+
 class Names(NamedTuple):
     """The global names that a piece of source reads, in whatever scope, and those that it binds."""
 
@@ -67,7 +77,8 @@ class Names(NamedTuple):
 
 
 def read(data: bytes) -> list[Cell]:
-    """The cells of a notebook file. Raises `Unreadable` for whatever is not a notebook of plain JSON."""
+    """The cells of a notebook file. Raises `Unreadable` for whatever is not a notebook of plain
+    JSON."""
     try:
         tree = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -78,7 +89,7 @@ def read(data: bytes) -> list[Cell]:
     return parse(tree)
 
 
-def load(path) -> list[Cell]:
+def load(path: Path | str) -> list[Cell]:
     """The cells of a learner's own notebook file. Raises `Unreadable`."""
     try:
         return read(Path(path).read_bytes())
@@ -90,7 +101,7 @@ def load(path) -> list[Cell]:
         ) from None
 
 
-def parse(tree) -> list[Cell]:
+def parse(tree: Any) -> list[Cell]:
     """The cells of a notebook given as plain values. Raises `Unreadable`."""
     try:
         if "cells" not in tree:
@@ -103,7 +114,7 @@ def parse(tree) -> list[Cell]:
     return found
 
 
-def _cell(cell) -> Cell:
+def _cell(cell: Any) -> Cell:
     source = cell["source"] if "source" in cell else cell["input"]  # before version 4
     source = "".join(map(str, source)) if isinstance(source, list) else str(source)
     marks = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
@@ -112,20 +123,23 @@ def _cell(cell) -> Cell:
     return Cell(str(cell.get("cell_type")), name if isinstance(name, str) else None, source)
 
 
-def plan(notebook, handed_in) -> Job:
+def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     """The `Job` for `handed_in`, a list of `Cell`, as an answer to `notebook` (a `cells.Notebook`).
 
     Given cells come from `notebook` whatever became of them; test cells and predictions stay out;
     solution cells count by their grade_id, whatever their type or number; any other code cell runs
-    if it was added or changed. A demonstration that is unchanged is left out, unless the learner's functions need a
-    name that only that cell defines.
+    if it was added or changed. A demonstration that is unchanged is left out, unless the learner's
+    functions need a name that only that cell defines.
     """
     trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
     marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
     kinds = [course.kind(cell) for cell in trusted]
     demos = {cell.source.strip(): n for n, cell in enumerate(trusted) if kinds[n] == "demo"}
     stubs = {exercise.name: exercise.stub.strip() for exercise in notebook.exercises}
-    rows, notes, here, seen = [], [], -1, set()  # rows: (place in our notebook, in theirs), step
+    rows: list[Row] = []
+    notes: list[str] = []
+    seen: set[str] = set()
+    here = -1  # the place in our notebook
     for count, cell in enumerate(handed_in, 1):
         name, text = cell.grade_id, cell.source.strip()
         if name in marked:
@@ -144,24 +158,29 @@ def plan(notebook, handed_in) -> Job:
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))
     rows.sort(key=lambda row: row[0])
-    rows += _wanted_demos([step for _, step in rows], demos, trusted, set(stubs))
+    steps = [step for _, step in rows]
+    rows += _wanted_demos(steps, list(demos.values()), trusted, set(stubs))
     rows.sort(key=lambda row: row[0])
     return Job(tuple(step for _, step in rows), tuple(notes))
 
 
-def _wanted_demos(steps, demos, trusted, functions):
-    """Demonstrations that bind what the learner's functions read, they or their helpers, and nothing else binds."""
-    own = [names(step.source) for step in steps if step.own]
-    bound = set().union(*(names(step.source).binds for step in steps))
-    read = set().union(*(names(step.source).reads for step in steps if step.title in functions))
-    todo = [each for each in own]
-    used = True
+def _wanted_demos(
+    steps: list[Step], demos: list[int], trusted: list[NotebookNode], functions: Set[str]
+) -> list[Row]:
+    """Demonstrations that bind what the learner's functions read, they or their helpers, and
+    nothing else binds."""
+    own = [step for step in steps if step.own]
+    if sum(len(IPYTHON.findall(step.source)) for step in own) > MAX_MAGICS:
+        return []
+    bound = frozenset().union(*(names(step.source).binds for step in steps))
+    read = frozenset().union(*(names(step.source).reads for step in own if step.title in functions))
+    todo = used = [names(step.source) for step in own]
     while used:  # what helpers read counts as well; what a try-out reads does not
         used = [each for each in todo if each.binds & (read | functions)]
         todo = [each for each in todo if each not in used]
         read = read.union(*(each.reads for each in used))
-    wanted = []
-    for n in sorted(demos.values(), reverse=True):
+    wanted: list[Row] = []
+    for n in sorted(demos, reverse=True):
         found = names(trusted[n].source)
         if (read - bound) & found.binds:
             wanted.append(((n, 0), Step(f"demonstration {n + 1}", trusted[n].source, False)))
@@ -177,7 +196,8 @@ def names(source: str) -> Names:
         table = symtable.symtable(python(source), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
-    reads, todo = set(), table.get_children()
+    reads: set[str] = set()
+    todo = table.get_children()
     while todo:
         scope = todo.pop()
         reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
@@ -188,8 +208,8 @@ def names(source: str) -> Names:
     return Names(frozenset(reads), frozenset(symbol.get_name() for symbol in binds))
 
 
-def imports(notebook) -> str:
-    """The imports of a notebook's given cells as source: in a test cell these names are ours, not the learner's."""
+def imports(notebook: Notebook) -> str:
+    """The imports of a notebook's given cells as source: in a test cell these names are ours."""
     lines = [
         ast.unparse(line)
         for cell in notebook.cells

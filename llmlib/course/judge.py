@@ -1,4 +1,5 @@
-"""Has a job run by `run_tests` in a process of its own, within a time limit, and remembers how it went."""
+"""Has a job run by `run_tests` in a process of its own, within a time limit, and remembers how it
+went."""
 
 import contextlib
 import hashlib
@@ -19,7 +20,8 @@ Outcomes = dict[str, str | None]  # function -> why its test fails, None where i
 
 
 def judge(job: dict[str, Any], seconds: float) -> Outcomes:
-    """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run before."""
+    """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
+    before."""
     text = json.dumps(job)
     library = sorted((PACKAGE / "llmlib").rglob("*.py"))
     marks = "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
@@ -50,9 +52,15 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
     )
     assert process.stdin and process.stdout
     late = threading.Event()
-    timer = threading.Timer(seconds, lambda: (late.set(), _end(process)))
+
+    def stop() -> None:
+        late.set()
+        _end(process)
+
+    timer = threading.Timer(seconds, stop)
     timer.start()
-    found, at = {}, "the start"
+    found: Outcomes = {}
+    at = "the start"
     try:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(text.encode())

@@ -1,10 +1,12 @@
-"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that runs a real model.
+"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that
+runs a real model.
 
 The file is `my_llm_template.py` with the learner's code in its middle. It needs torch, safetensors
 and regex, and nothing of this course.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Set
@@ -42,7 +44,8 @@ class Gap:
 
 @cache
 def wanted() -> dict[str, Exercise]:
-    """The exercises, by name, that the engine in the template calls, and what our solutions of those call."""
+    """The exercises, by name, that the engine in the template calls, and what our solutions of
+    those call."""
     every = {each.name: each for book in cells.course().notebooks for each in book.exercises}
     found: set[str] = set()
     todo = handed_in.names(TEMPLATE).reads & set(every)
@@ -60,14 +63,16 @@ def notebooks() -> list[str]:
 
 @cache
 def known() -> frozenset[str]:
-    """What a learner's code finds in the file: the template's own names, and the functions of all notebooks."""
+    """What a learner's code finds in the file: the template's own names, and the functions of all
+    notebooks."""
     return handed_in.names(TEMPLATE).binds | frozenset(wanted())
 
 
 def collect(
     folder: Path | str, fill: bool = False, seconds: float = progress.SECONDS
 ) -> tuple[str | None, list[Gap]]:
-    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own function stands in each gap.
+    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
+    function stands in each gap.
 
     Without `fill` the text is None if there is a gap: a function that is not written, fails its
     check, or needs a name that no cell of its notebook makes. The checks are run on the notebooks,
@@ -94,7 +99,8 @@ def collect(
 
 
 def _reasons(folder: Path, seconds: float) -> dict[str, str]:
-    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are not there."""
+    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
+    not there."""
     reasons = {}
     for status in progress.check(notebooks(), folder, seconds):
         outcome = {name: (state, message) for name, state, message in status.exercises}
@@ -181,7 +187,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
-    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`; returns its status."""
+    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`;
+    returns its status."""
     text, gaps = collect(folder, fill)
     total = len(wanted())
     for gap in gaps:
@@ -196,7 +203,10 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
     command = [sys.executable, str(output), prompt]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    ) as process:
         assert process.stdout
         while letter := process.stdout.read(1):  # as it comes, also into a notebook
             print(letter, end="", flush=True)

@@ -23,7 +23,8 @@ FILLED = "# Filled in from llmlib, not mine.\n"
 
 @dataclass(frozen=True)
 class Piece:
-    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or ours."""
+    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or
+    ours."""
 
     notebook: str
     wanted: frozenset[str]
@@ -68,7 +69,8 @@ def _joined(made_by: list[Definition], piece: Piece) -> str:
 
 
 def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definition]:
-    """What is not in the file yet of a piece's definitions, renamed where a name means something else there."""
+    """What is not in the file yet of a piece's definitions, renamed where a name means something
+    else there."""
     mine: dict[str, set[str]] = {}
     for each in piece.made_by:
         for name in each.names - piece.wanted:
@@ -99,6 +101,7 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
 
 
 def _meaning(definition: Definition) -> str:
-    """What it means that two notebooks make a name in the same way: `import torch.nn` makes `torch`."""
+    """What it means that two notebooks make a name in the same way: `import torch.nn` makes
+    `torch`."""
     plain = definition.kind is ast.Import and " as " not in definition.source
     return definition.source.partition(".")[0] if plain else definition.source

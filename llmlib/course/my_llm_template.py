@@ -72,7 +72,8 @@ MLP = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
 
 
 class Model:
-    """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq, vocab]."""
+    """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq,
+    vocab]."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -84,7 +85,8 @@ class Model:
         self.weights = load_file(folder / "model.safetensors")
 
     def new_cache(self, context):
-        """Keys and values of every layer, with room for `context` tokens, and how many are in it."""
+        """Keys and values of every layer, with room for `context` tokens, and how many are in
+        it."""
         shape = (2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
         return SimpleNamespace(stores=torch.zeros(shape), length=0)
 

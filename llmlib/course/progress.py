@@ -1,4 +1,5 @@
-"""How far a learner is: what their notebooks hold, run in fresh processes against the visible tests.
+"""How far a learner is: what their notebooks hold, run in fresh processes against the visible
+tests.
 
 Notebooks are only read. The outcome for a notebook is kept in the cache folder, and used until the
 notebook changes.
@@ -21,7 +22,8 @@ DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 @dataclass(frozen=True)
 class Status:
-    """One notebook: (function, state, message) in order, or the `fault` for which it cannot be read."""
+    """One notebook: (function, state, message) in order, or the `fault` for which it cannot be
+    read."""
 
     name: str
     exercises: tuple[tuple[str, str, str | None], ...] = ()
@@ -46,7 +48,8 @@ class Status:
 
 
 def default_folder() -> Path:
-    """The folder at work in if it holds notebooks of the course, else its notebooks/, else the clone that it is in.
+    """The folder at work in if it holds notebooks of the course, else its notebooks/, else the
+    clone that it is in.
 
     Raises ValueError where there are none: what lies elsewhere is checked only if it is asked for.
     """
@@ -70,7 +73,8 @@ def check(
     seconds: float = SECONDS,
     tick: Callable[[Status], None] = lambda status: None,
 ) -> list[Status]:
-    """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each becomes known."""
+    """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each
+    becomes known."""
     folder = Path(folder) if folder else default_folder()
 
     def one(name: str) -> Status:

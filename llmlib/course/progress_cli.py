@@ -79,8 +79,13 @@ def table(statuses: list[Status], width: int = 100) -> str:
 
 
 def _wrapped(head: str, text: str, width: int) -> list[str]:
-    words = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.wrap(head + text, max(width, 40), subsequent_indent=" " * 15, **words)
+    return textwrap.wrap(
+        head + text,
+        max(width, 40),
+        subsequent_indent=" " * 15,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def draw(statuses: list[Status], path: Path) -> None:

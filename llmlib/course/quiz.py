@@ -1,7 +1,7 @@
 """The quiz's check: a letter in, feedback out.
 
-Keys and feedback are veiled in llmlib/data/quiz.json. That keeps an answer from a glance, no more: whoever wants it
-finds it in solutions/, as with every exercise.
+Keys and feedback are veiled in llmlib/data/quiz.json. That keeps an answer from a glance, no more:
+whoever wants it finds it in solutions/, as with every exercise.
 """
 
 import base64
@@ -16,7 +16,8 @@ LETTERS = "ABCD"
 
 
 def check_answer(name, letter):
-    """Print why `letter` is right, or raise `Mistake` with what is wrong about it. `name` is such as "q07"."""
+    """Print why `letter` is right, or raise `Mistake` with what is wrong about it. `name` is such
+    as "q07"."""
     if letter is None:
         raise Mistake(f'{name} has no answer yet: put a letter in its place, such as {name} = "A".')
     choice = letter.strip().upper() if type(letter) is str else None

@@ -1,4 +1,5 @@
-"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE with."""
+"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE
+with."""
 
 import json
 
@@ -8,9 +9,11 @@ from llmlib.token_files import CHAR_TO_BYTE
 
 
 def train(text, vocab_size):
-    """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's numbering).
+    """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's
+    numbering).
 
-    Raises ValueError if two merges spell the same token: ids then differ between implementations, so take another text.
+    Raises ValueError if two merges spell the same token: ids then differ between implementations,
+    so take another text.
     """
     reference = Tokenizer(models.BPE())
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

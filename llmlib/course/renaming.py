@@ -1,11 +1,13 @@
-"""Gives global names of a piece of source other names, where two notebooks mean different things by one."""
+"""Gives global names of a piece of source other names, where two notebooks mean different things by
+one."""
 
 import ast
 import symtable
 
 
 def renamed(source: str, new: dict[str, str]) -> str:
-    """`source` with global names changed as in {old: new}; local names, attributes and keywords stay as they are.
+    """`source` with global names changed as in {old: new}; local names, attributes and keywords
+    stay as they are.
 
     Comments go: this is for the rare helper whose name means something else in another notebook.
     """
@@ -44,7 +46,8 @@ class _Renamed(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _scope(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> ast.AST:
-        """A function: its own name, decorators and defaults lie outside, its local names hide ours inside."""
+        """A function: its own name, decorators and defaults lie outside, its local names hide ours
+        inside."""
         text = ast.unparse(node)
         name = "lambda" if isinstance(node, ast.Lambda) else node.name
         children = symtable.symtable(text, "cell", "exec").get_children()

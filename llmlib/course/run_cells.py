@@ -12,12 +12,15 @@ import linecache
 import re
 import sys
 import types
+from collections.abc import Callable
+from typing import Any
 
 IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
 
 
 def python(source: str) -> str:
-    """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where it is neither."""
+    """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where
+    it is neither."""
     if IPYTHON.search(source):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -29,7 +32,8 @@ def python(source: str) -> str:
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:
-    """A fresh module of that name, in which classes find themselves, with what a notebook's cells expect there."""
+    """A fresh module of that name, in which classes find themselves, with what a notebook's cells
+    expect there."""
     module = sys.modules[name] = types.ModuleType(name)
     if name == "__main__":  # a notebook
         shell = Shell(vars(module))
@@ -37,8 +41,9 @@ def new_main(name: str = "__main__") -> types.ModuleType:
     return module
 
 
-def run(title: str, source: str, space: dict) -> BaseException | None:
-    """Execute one cell in `space`; None, or whatever it raised, SystemExit and KeyboardInterrupt too."""
+def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
+    """Execute one cell in `space`; None, or whatever it raised, SystemExit and KeyboardInterrupt
+    too."""
     name = f"<{title}>"
     try:
         source = python(source)
@@ -55,28 +60,29 @@ def run(title: str, source: str, space: dict) -> BaseException | None:
 
 
 class Shell:
-    """What `get_ipython()` gives: magics do nothing, and the code that %time or %%capture is given runs as it is."""
+    """What `get_ipython()` gives: magics do nothing, and the code that %time or %%capture is given
+    runs as it is."""
 
     RUNS = ("time", "timeit", "capture", "prun")
 
-    def __init__(self, space: dict):
+    def __init__(self, space: dict[str, Any]):
         self.space = space
 
-    def run_line_magic(self, name, line, *_, **__):
+    def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
         if name == "time" and line:
             self._exec(name, line)
 
-    def run_cell_magic(self, name, line, body):
+    def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name == "writefile":
             with open(line.split()[-1], "w", encoding="utf-8") as file:
                 file.write(body)
         elif name in self.RUNS:
             self._exec(name, body)
 
-    def _exec(self, name, source):
+    def _exec(self, name: str, source: str) -> None:
         error = run(f"%{name}", source, self.space)
         if error:
             raise error
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None

@@ -4,17 +4,20 @@ A test cell has a namespace of its own: it reaches the learner's functions by na
 and comes out is copied as if it had travelled to another process, as it does for the grader.
 
 As a program it is a process of its own for one job, read from stdin as JSON:
-{"cells": [[title, source], …], "tests": [[function, source, imports], …], "seconds": limit of each},
-and optionally "module", the name that the cells run under. It writes one JSON list a line to the
-stdout that it started with; what the cells print goes nowhere.
+{"cells": [[title, source], …], "tests": [[function, source, imports], …], "seconds": limit of
+each}, and optionally "module", the name that the cells run under. It writes one JSON list a line to
+the stdout that it started with; what the cells print goes nowhere.
 """
 
 import builtins
+import contextlib
 import json
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -22,8 +25,10 @@ import torch
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 
-PLAIN = (bool, int, float, str, bytes)
+PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes)
+COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 NOT_WRITTEN = "not written yet"
+Space = dict[str, Any]
 
 
 class Missing(NameError):
@@ -34,7 +39,7 @@ class Raised(Exception):
     """What a learner's function raised, where a test could take it for a word of its own."""
 
 
-def main():
+def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         job, failed = json.loads(sys.stdin.buffer.read()), {}
@@ -54,37 +59,50 @@ def main():
             say(out, "test", name, broke_off or in_words(error, seconds))
 
 
-def test(name, source, space, imports):
+def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
     """Run the test cell of `name` against the functions in `space`; None, or what ended it.
 
     `imports` is source whose names are ours in the test cell, whatever the learner made of them.
     """
-    state, ours = torch.get_rng_state(), {}
+    state, ours = torch.get_rng_state(), Space()
     exec(imports, ours)
     torch.manual_seed(0)
-    error = run_cells.run(f"test_{name}", source, Globals(ours, space))
+    with default_dtype(torch.float32) as theirs:  # a learner may have chosen another
+        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs))
     torch.set_rng_state(state)
     return error
 
 
-class Globals(dict):
-    """A test cell's globals: `ours`, what it defines itself, and else the functions in the learner's `space`."""
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield before
+    finally:
+        torch.set_default_dtype(before)
 
-    def __init__(self, ours, space):
+
+class Globals(Space):
+    """A test cell's globals: `ours`, what it defines itself, and else the functions in the
+    learner's `space`."""
+
+    def __init__(self, ours: Space, space: Space, dtype: torch.dtype):
         super().__init__(ours, __name__="test_cell")
-        self.space = space
+        self.space, self.dtype = space, dtype
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> Callable[..., Any]:
         if hasattr(builtins, name):
             raise KeyError(name)
 
-        def call(*args, **kwargs):
+        def call(*args: Any, **kwargs: Any) -> Any:
             if name not in self.space:  # looked up late, as in a call to the learner's process
                 raise Missing(f"`{name}` is not defined: write it and run its cell")
             args, kwargs = copied(args, True), copied(kwargs, True)
             grads = torch.is_grad_enabled() and _differentiable([*args, *kwargs.values()])
             try:
-                return copied(self.space[name](*args, **kwargs), grads)
+                with default_dtype(self.dtype):
+                    return copied(self.space[name](*args, **kwargs), grads)
             except (AssertionError, StopIteration) as error:
                 raise Raised(f"{type(error).__name__}: {error}") from error
 
@@ -92,8 +110,9 @@ class Globals(dict):
         return call
 
 
-def copied(value, grads):
-    """What arrives of a value in another process: the same plain data in new objects, gradients if `grads`."""
+def copied(value: Any, grads: bool) -> Any:
+    """What arrives of a value in another process: the same plain data in new objects, gradients if
+    `grads`."""
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
@@ -105,22 +124,21 @@ def copied(value, grads):
             raise TypeError(f"a tensor of layout {value.layout} on {value.device}; plain ones may")
         value = value if grads else value.detach()
         return value.as_subclass(torch.Tensor).clone()
-    for kind in PLAIN:
-        if isinstance(value, kind):
-            return kind(value)
+    for plain in PLAIN:
+        if isinstance(value, plain):
+            return plain(value)
     if isinstance(value, dict):
         return {copied(key, grads): copied(item, grads) for key, item in dict.items(value)}
-    for kind in (list, tuple, set, frozenset):
+    for kind, becomes in COLLECTIONS.items():
         if isinstance(value, kind):
-            items = [copied(item, grads) for item in kind.__iter__(value)]
-            return set(items) if kind is frozenset else kind(items)
+            return becomes(copied(item, grads) for item in kind.__iter__(value))
     raise TypeError(
         f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples "
         "and dicts may"
     )
 
 
-def _differentiable(values):
+def _differentiable(values: Iterable[Any]) -> bool:
     return any(
         value.requires_grad
         if isinstance(value, torch.Tensor)
@@ -129,8 +147,11 @@ def _differentiable(values):
     )
 
 
-def limited(seconds, function, *args):
-    """What `function` returns; after so many seconds it is interrupted, with the KeyboardInterrupt returned."""
+def limited(
+    seconds: float, function: Callable[..., BaseException | None], *args: Any
+) -> BaseException | None:
+    """What `function` returns; after so many seconds it is interrupted, with the KeyboardInterrupt
+    returned."""
     if not hasattr(signal, "setitimer"):  # Windows: the limit for the whole notebook has to do
         return function(*args)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -143,10 +164,10 @@ def limited(seconds, function, *args):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def in_words(error, seconds):
+def in_words(error: BaseException | None, seconds: float) -> str | None:
     """An exception of a cell or a test as one line; None for None."""
     if error is None or isinstance(error, Mistake):
-        return error and " ".join(str(error).split())
+        return " ".join(str(error).split()) if error else None
     if isinstance(error, NotImplementedError):
         return NOT_WRITTEN
     if isinstance(error, KeyboardInterrupt):
@@ -158,7 +179,7 @@ def in_words(error, seconds):
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
 
 
-def say(out, *words):
+def say(out: TextIO, *words: str | None) -> None:
     out.write(json.dumps(words) + "\n")
     out.flush()
 

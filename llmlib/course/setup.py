@@ -79,8 +79,8 @@ def _install(wanted, python, own, keep):
         torch_build.hold(held, site)
         steps.run("install the packages", [*install, "-c", held, "-e", f"{ROOT}[notebook]"], ROOT)
     else:
-        if own:  # older ones cannot say what they would install without downloading it
-            steps.run("update pip", [*install, "pip>=23.2"], ROOT)
+        if own:  # an older one downloads everything to say what it would install
+            steps.run("update pip", [*install, "pip>=26"], ROOT)
         torch_build.install(pip, python, _torch_range(), site)
         limits = ["-c", ROOT / "constraints.txt"]
         what = f"{ROOT}[{EXTRAS[wanted]}]"

@@ -26,7 +26,8 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function that a learner writes, with everything that grades it: source text, but for `points` and `off`."""
+    """One function that a learner writes, with everything that grades it: source text, but for
+    `points` and `off`."""
 
     name: str  # the function, and the grade_id of its solution cell
     notebook: str  # "03_attention"
@@ -76,7 +77,8 @@ class Notebook:
 
 
 def parse(text: str, name: str) -> Notebook:
-    """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises `SourceError`."""
+    """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises
+    `SourceError`."""
     node = jupytext.reads(text, fmt="py:percent")
     node.metadata = NotebookNode(METADATA)
     node.nbformat, node.nbformat_minor = 4, 5
@@ -99,8 +101,8 @@ def _expand(cell: NotebookNode, name: str) -> None:
     what, _, subject = title.partition(" ")
     if what not in ("given", "solution", "test") or not subject.isidentifier():
         raise SourceError(
-            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, `# %% solution FUNCTION` or "
-            "`# %% test FUNCTION points=N`."
+            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, "
+            "`# %% solution FUNCTION` or `# %% test FUNCTION points=N`."
         )
     points = cell.metadata.pop("points", None)
     if (what == "test") != isinstance(points, int):
@@ -124,13 +126,14 @@ def kind(cell: NotebookNode) -> str:
     return "solution" if marks["solution"] else "test" if marks["grade"] else "given"
 
 
-def grade_id(cell: NotebookNode) -> str | None:
-    """The cell's grade_id, or None for markdown and demonstrations."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+def grade_id(cell: NotebookNode) -> str:
+    """The cell's grade_id; empty for markdown and demonstrations."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
 def without(text: str, region: str, replacement: str | None = None) -> str:
-    """Drop `### BEGIN region` … `### END region` from `text`; `replacement` is put there at the same indentation."""
+    """Drop `### BEGIN region` … `### END region` from `text`; `replacement` is put there at the
+    same indentation."""
     kept, inside = [], False
     for line in text.split("\n"):
         if f"BEGIN {region}" in line:
@@ -200,7 +203,8 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
 
 
 def _cell_id(cell: NotebookNode, seen: set[str]) -> str:
-    """The grade_id, or else a hash of the source: the same source gives the same notebook, byte for byte."""
+    """The grade_id, or else a hash of the source: the same source gives the same notebook, byte for
+    byte."""
     start = grade_id(cell) or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
     start = re.sub(r"[^A-Za-z0-9_-]", "-", start)[:60]
     cell_id, count = start, 1

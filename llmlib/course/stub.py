@@ -1,4 +1,5 @@
-"""From a solved notebook to the learner's: nbgrader's own steps, and what takes a solution's place."""
+"""From a solved notebook to the learner's: nbgrader's own steps, and what takes a solution's
+place."""
 
 import copy
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from llmlib.course.source import STUB, VERSION, Notebook, SourceError
 
 
 class OwnStub(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one.
+    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
+    gets that one.
 
     A prediction loses its guess.
     """
@@ -43,7 +45,8 @@ def source(notebook: Notebook) -> NotebookNode:
 
 
 def release(notebook: Notebook) -> str:
-    """The learner's notebook as text: without solutions, hidden tests and outputs. Raises `SourceError`."""
+    """The learner's notebook as text: without solutions, hidden tests and outputs. Raises
+    `SourceError`."""
     node, resources = source(notebook), {"language": "python", "nbgrader": {}}
     for step in (*CLEARED, *MARKED, *HIDDEN, *reversed(MARKED)):
         settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
@@ -55,7 +58,8 @@ def release(notebook: Notebook) -> str:
 
 
 def configure(c: Any) -> None:
-    """Make nbgrader with the config object `c` release with these steps, and keep the rest of its own."""
+    """Make nbgrader with the config object `c` release with these steps, and keep the rest of its
+    own."""
     before = nbgrader.IncludeHeaderFooter, nbgrader.InstantiateTests
     steps = *before, *CLEARED, *MARKED, nbgrader.SaveCells, *HIDDEN, *reversed(MARKED)
     c.ClearSolutions.code_stub = STUBS

@@ -57,7 +57,7 @@ def floor(stories):
 
 def scaling_runs():
     """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens, loss (nats per byte), cpu_seconds."""
-    with open(SCALING_RUNS, newline="") as file:
+    with open(SCALING_RUNS, newline="", encoding="utf-8") as file:
         return [
             {name: float(value) if "." in value else int(value) for name, value in row.items()}
             for row in csv.DictReader(file)

@@ -49,13 +49,13 @@ def main():
     train_data = training.as_tokens(train_stories[:TRAINING_STORIES], tokenizer)
     held_out = training.as_tokens(stories("held_out"), tokenizer)
     if not SCALING_RUNS.exists():
-        SCALING_RUNS.write_text(HEADER)
+        SCALING_RUNS.write_text(HEADER, encoding="utf-8")
     done = {(row["d_model"], row["seed"]) for row in scaling_runs()}
     for d_model, seed in tqdm(
         [(d, s) for d in SIZES for s in seeds if (d, s) not in done], unit=" runs", file=sys.stderr
     ):
         row = run(d_model, seed, train_data, held_out)
-        with open(SCALING_RUNS, "a") as file:
+        with open(SCALING_RUNS, "a", encoding="utf-8") as file:
             file.write(row)
 
 

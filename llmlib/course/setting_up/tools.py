@@ -52,6 +52,16 @@ def chromium():
     return None, reason
 
 
+def index():
+    """("", "") where uv reaches the package index, else (None, the reason)."""
+    words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
+    try:
+        done = subprocess.run(words, input=b"filelock", capture_output=True)
+    except OSError:
+        return None, "uv is not installed"
+    return ("", "") if done.returncode == 0 else (None, "the package index cannot be reached")
+
+
 def get_bubblewrap():
     """Install it unless there is one; a line says how."""
     if sys.platform != "linux" or shutil.which("bwrap") or bubblewrap()[0]:

@@ -39,8 +39,7 @@ def wants_cpu():
 def installed(site):
     """ "cpu", "cuda" or "" for the torch in a folder site-packages."""
     for found in importlib.metadata.distributions(name="torch", path=[str(site)]):
-        needs = [line.lower() for line in found.requires or []]
-        return "cuda" if any(line.startswith(NVIDIA) for line in needs) else "cpu"
+        return "cuda" if any(map(_for_nvidia, found.requires or [])) else "cpu"
     return ""
 
 
@@ -67,9 +66,7 @@ def install(pip, python, requirement, site):
     if installed(site):
         return refuse_another(site)
     plan = dry_run(pip, requirement)
-    if plan is None or not any(
-        each["metadata"]["name"].lower().startswith(NVIDIA) for each in plan
-    ):
+    if plan is None or not any(_for_nvidia(each["metadata"]["name"]) for each in plan):
         return  # pip's own choice is small; where pip cannot even look, installing says why
     if not wants_cpu():
         return print(f"torch for NVIDIA cards: {size(plan)} to download.", flush=True)
@@ -82,10 +79,13 @@ def install(pip, python, requirement, site):
 
 
 def dry_run(pip, requirement):
-    """What pip would install for `requirement`, as the list in its report; None when it cannot say."""
+    """What pip would install for `requirement`, as the list in its report; None when it cannot say.
+
+    From pip 26 on this reads the packages' metadata only, from parts of the files if need be."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        words = [*pip, "install", "--dry-run", "--quiet", "--report", report, requirement]
+        words = [*pip, "install", "--dry-run", "--quiet", "--use-feature=fast-deps"]
+        words += ["--report", report, requirement]
         if subprocess.run(list(map(str, words)), capture_output=True).returncode:
             return None
         return json.loads(report.read_text(encoding="utf-8"))["install"]
@@ -117,6 +117,10 @@ def size(plan):
         sizes = list(pool.map(_bytes, [each["download_info"]["url"] for each in plan]))
     total = sum(filter(None, sizes))
     return f"{'more than ' if None in sizes else ''}{total / 1e9:.1f} GB"
+
+
+def _for_nvidia(name):
+    return name.lower().replace("_", "-").startswith(NVIDIA)
 
 
 def _bytes(url):

@@ -1,0 +1,257 @@
+"""`llmlib check` and `llmlib grade` agree on every answer, and on every honest shape of a notebook.
+
+`check` runs in a process of its own, as for a learner; `grade` in the grader's sandbox, here
+without its hidden tests, which a learner does not have.
+"""
+
+from dataclasses import replace
+
+import nbformat
+import proofs
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from llmlib import cli
+from llmlib.course import cells, handed_in, progress
+from llmlib.grading.runner import Runner
+
+pytestmark = pytest.mark.security
+NAME = "03_attention"
+TASKS = {each.name: each for each in cells.load(NAME).exercises}
+SOLVED = {name: each.solution for name, each in TASKS.items() if name != "looks_ahead"}
+BODY = "return x.transpose(1, 2).flatten(-2)"
+MERGE = f"def merge_heads(x):\n    {BODY}"
+WRONG = "def merge_heads(x):\n    return x.flatten(-2)"
+STUB = TASKS["merge_heads"].stub
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner([cells.load(name) for name in cells.names()])
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def visible(notebook):
+    """The notebook as a learner has it: its test cells without their hidden part."""
+    tasks = (replace(each, full=each.visible) for each in notebook.exercises)
+    return replace(notebook, exercises=tuple(tasks))
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.course().lessons])
+def test_every_answer_gets_the_same_verdict(runner, name):
+    """All answers to one notebook: `check`'s way in one process for each exercise."""
+    notebook = cells.load(name)
+    for task in notebook.exercises:
+        answers = proofs.read(proofs.HERE / name / f"{task.name}.py")[0]
+        alone = replace(visible(notebook), exercises=(replace(task, full=task.visible),))
+        for answer in answers:
+            code = {each.name: each.solution for each in notebook.exercises}
+            submission = handed_in.parse(
+                proofs.handed_in_notebook(name, code | {task.name: answer.code})
+            )
+            graded = runner.grade(alone, submission)["tests"][task.name]["message"] is None
+            checked = proofs.verdict(answer, hidden=False)
+            assert graded == (checked is None), f"{answer}: check says {checked!r}"
+
+
+def at(node, name):
+    return next(n for n, cell in enumerate(node.cells) if cells.grade_id(cell) == name)
+
+
+def mine(node):
+    return node.cells[at(node, "merge_heads")]
+
+
+def copy_of(cell, source):
+    return nbformat.from_dict(cell | {"source": source, "id": cell.id + "-copy"})
+
+
+def twice(first, second):
+    def change(node):
+        mine(node).source = first
+        node.cells.insert(at(node, "merge_heads") + 1, copy_of(mine(node), second))
+
+    return change
+
+
+def moved(place):
+    return lambda node: node.cells.insert(place, node.cells.pop(at(node, "merge_heads")))
+
+
+def code(source):
+    return lambda node: mine(node).update(source=source)
+
+
+def added(place, source, answer=MERGE):
+    def change(node):
+        code(answer)(node)
+        node.cells.insert(place if place >= 0 else len(node.cells), new_code_cell(source))
+
+    return change
+
+
+def without(*kinds):
+    def change(node):
+        node.cells = [cell for cell in node.cells if cells.kind(cell) not in kinds]
+
+    return change
+
+
+def edited(kind, line):
+    def change(node):
+        for cell in node.cells:
+            if cells.kind(cell) == kind:
+                cell.source = f"{line}\n{cell.source}"
+
+    return change
+
+
+def retyped(node):
+    node.cells[at(node, "merge_heads")] = new_code_cell(MERGE)
+
+
+def as_text(node):
+    place = at(node, "merge_heads")
+    marks = mine(node).metadata
+    node.cells[place] = new_markdown_cell(MERGE, metadata=marks)
+
+
+def windows(node):
+    for cell in node.cells:
+        cell.source = cell.source.replace("\n", "\r\n")
+
+
+def no_metadata(node):
+    node.metadata = {}
+    for cell in node.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        cell.metadata = {"nbgrader": {"grade_id": marks["grade_id"]}} if marks else {}
+
+
+LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are the others)
+    "as it was released": (lambda node: None, True, True),
+    "the stub, then a copy of the cell": (twice(STUB, MERGE), True, True),
+    "the answer, then a copy of the stub": (twice(MERGE, STUB), True, True),
+    "a wrong answer, then a right copy": (twice(WRONG, MERGE), True, True),
+    "a right answer, then a wrong copy": (twice(MERGE, WRONG), False, True),
+    "moved to the top": (moved(0), True, True),
+    "moved to the end": (moved(10**6), True, True),
+    "typed anew, without its mark": (retyped, True, True),
+    "typed below the stub": (added(50, MERGE, STUB), True, True),
+    "as a text cell": (as_text, True, True),
+    "no given cells": (without("given"), True, True),
+    "no test cells": (without("test"), True, True),
+    "no demonstrations": (without("demo", "markdown"), True, True),
+    "given cells broken": (edited("given", "raise SystemExit"), True, True),
+    "test cells broken": (edited("test", "raise SystemExit"), True, True),
+    "line ends of Windows": (windows, True, True),
+    "hardly any metadata": (no_metadata, True, True),
+    "lines that end in ?": (code(MERGE.replace(BODY, f"# why?\n    {BODY}  # all?")), True, True),
+    "a docstring that asks": (
+        code(MERGE.replace(BODY, f'"""Who\n    may?"""\n    {BODY}')),
+        True,
+        True,
+    ),
+    "lines that begin with % and !": (
+        code(MERGE.replace(BODY, f"assert (7\n    % 7) == 0 and (1\n    != 2)\n    {BODY}")),
+        True,
+        True,
+    ),
+    "magics and shell": (
+        code(f"%matplotlib inline\n!ls\nfiles = !ls\n?print\nprint?\n%time y = 2\n{MERGE}"),
+        True,
+        True,
+    ),
+    "%%time": (code(f"%%time\n{MERGE}"), True, True),
+    "%%writefile": (
+        added(2, f"%%writefile written.py\n{MERGE}", "from written import merge_heads"),
+        True,
+        True,
+    ),
+    "await": (code(f"import asyncio\nawait asyncio.sleep(0)\n{MERGE}"), True, True),
+    "a helper at the top": (
+        added(0, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
+        True,
+        True,
+    ),
+    "a helper at the very end": (
+        added(-1, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
+        True,
+        True,
+    ),
+    "a helper that reads a demonstration": (
+        added(40, "print(names)\nFACTOR = len(names) / 3", MERGE.replace(BODY, f"{BODY} * FACTOR")),
+        True,
+        True,
+    ),
+    "an answer that leans on a demonstration": (
+        code(MERGE.replace(BODY, f"assert len(names) == 3\n    {BODY}")),
+        True,
+        True,
+    ),
+    "demonstrations changed": (edited("demo", "print('mine')\nraise KeyError"), True, True),
+    "threads, then a product": (
+        added(2, "torch.set_num_threads(2)\nx = torch.randn(500, 500) @ torch.randn(500, 500)"),
+        True,
+        True,
+    ),
+    "torch under every name": (added(2, "from torch import *"), True, True),
+    "another default dtype": (added(2, "torch.set_default_dtype(torch.float64)"), True, True),
+    "a try-out that ends the program": (added(2, "exit()"), True, True),
+    "a scripted function": (code(f"@torch.jit.script\n{MERGE}"), True, True),
+    "a class with a call": (
+        code(f"class Heads:\n    def __call__(self, x):\n        {BODY}\n\nmerge_heads = Heads()"),
+        True,
+        True,
+    ),
+    "an array of numpy": (code(MERGE.replace(BODY, f"{BODY}.numpy()")), True, True),
+    "a generator": (code(MERGE.replace("return", "yield")), False, True),
+    "an assertion of its own": (
+        code(MERGE.replace(BODY, f"assert False, 'no'\n    {BODY}")),
+        False,
+        True,
+    ),
+    "not Python": (code("def merge_heads(x) return x"), False, True),
+    "no such function": (code("def merge_head(x):\n    return x"), False, True),
+    "untouched": (code(STUB), False, True),
+    "its cell deleted": (lambda node: node.cells.remove(mine(node)), False, True),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
+    change, solved, others = LAYOUTS[layout]
+    node = proofs.handed_in_notebook(NAME, SOLVED)
+    change(node)
+    path = tmp_path / f"{NAME}.ipynb"
+    nbformat.write(node, path)
+    status = progress.check_one(NAME, path)
+    checked = {name: state == progress.DONE for name, state, _ in status.exercises}
+    result = runner.grade(visible(cells.load(NAME)), handed_in.read(path.read_bytes()))
+    graded = {name: result["tests"][name]["message"] is None for name in TASKS}
+    why = (
+        [row for row in status.exercises if row[2]],
+        [(n, t["message"]) for n, t in result["tests"].items()],
+    )
+    assert checked == graded, why
+    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
+    assert others == all(checked[name] for name in SOLVED if name != "merge_heads"), why
+
+
+def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
+    parsed = []
+    count = cells.parse
+    monkeypatch.setattr(cells, "parse", lambda text, name: parsed.append(name) or count(text, name))
+    cells.course.cache_clear()
+    for name in cells.names():
+        nbformat.write(proofs.handed_in_notebook(name, {}), tmp_path / f"{name}.ipynb")
+    parsed.clear()
+    cells.course.cache_clear()
+    assert cli.main(["check", "--folder", str(tmp_path)]) == 1
+    assert sorted(parsed) == cells.names()
