@@ -63,11 +63,14 @@ class Tensors:
             )
         return tensor.to(self.device, torch.float32)
 
-    def lay(self, name, *matrices):
-        """The matrices [d_out, d_in] of one input as views of one block, so that one product can do for them all."""
+    def lay(self, name, *matrices, table=False):
+        """The matrices [d_out, d_in] of one input as views of one block, so that one product does
+        for all. A table of tokens is too fine for int4, and becomes int8 instead.
+        """
         block = torch.cat(matrices) if len(matrices) > 1 else matrices[0]
         if self.kind != "float32":
-            block = Packed.of(block, self.kind, name)
+            kind = "int8" if table and self.kind == "int4" else self.kind
+            block = Packed.of(block, kind, name)
         return block.split([len(m) for m in matrices]) if len(matrices) > 1 else [block]
 
     def assert_all_taken(self):

@@ -193,9 +193,9 @@ def _no_rope(settings, n_layer):
 
 def _tables(settings, tensors, name, vocab, d, tied_by_default):
     """Embedding and unembedding [vocab, d_model]; the same tensor where weights are tied."""
-    [embedding] = tensors.lay(name, tensors.take(name, vocab, d))
+    [embedding] = tensors.lay(name, tensors.take(name, vocab, d), table=True)
     if settings.get("tie_word_embeddings", tied_by_default):
         tensors.left.pop("lm_head.weight", None)
         return embedding, embedding
-    [head] = tensors.lay("lm_head.weight", tensors.take("lm_head.weight", vocab, d))
+    [head] = tensors.lay("lm_head.weight", tensors.take("lm_head.weight", vocab, d), table=True)
     return embedding, head

@@ -57,11 +57,10 @@ def attend(x, layer, config, parts, positions, mask, cache=None, i=0):
     qkv = fast.linears(x, layer.q, layer.k, layer.v)                        # batch seq (n_q+2*n_k)*head_dim
     if layer.qk_norm:
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
-    qkv = parts.split_heads(qkv, n_q + 2 * n_k)                             # batch n_q+2*n_k seq head_dim
-    qk, v = qkv[:, :n_q + n_k], qkv[:, n_q + n_k:]
+    qk, v = parts.split_heads(qkv, n_q + 2 * n_k).split([n_q + n_k, n_k], dim=1)  # batch heads seq head_dim
     if config.rope_theta is not None and i not in config.no_rope:
         qk = parts.position(qk, positions, config.rope_theta)               # each head by itself, queries and keys alike
-    q, k = qk[:, :n_q], qk[:, n_q:]
+    q, k = qk.split([n_q, n_k], dim=1)
     if cache:
         k = parts.cache(cache.keys[i], k, cache.length)                     # batch n_k start+seq head_dim
         v = parts.cache(cache.values[i], v, cache.length)

@@ -1,43 +1,47 @@
-"""Weights in fewer bits: a matrix stored as bfloat16, or as int8 with one scale a row, that multiplies float32 vectors."""
+"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8 or int4."""
 
 import torch
 from torch.nn import functional as F
 
-KINDS = ("float32", "bfloat16", "int8")
-FEW_ROWS = 12  # up to here the int8 kernel is faster than widening the weights to bfloat16 first
+KINDS = ("float32", "bfloat16", "int8", "int4")
+FEW_ROWS = 8  # up to here the int8 and int4 kernels are faster than a product in bfloat16
+GROUP = 32  # numbers of a row that share a scale and an offset in int4
+BLOCK = 64  # rows that the int4 kernel keeps together
 
 
 class Packed:
-    """A weight matrix [d_out, d_in] in 16 or 8 bits a number. To any function of torch it looks like a float32 tensor.
+    """A weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a float32 tensor.
 
     `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets `w.float()`. So a learner's
     function that was written for tensors runs on packed weights too.
+
+    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales and offsets, read instead
+    of rows when there are few vectors (memory is the limit then; with many vectors, arithmetic is).
     """
 
-    def __init__(self, rows, scale=None, base=None, turned=False):
-        self.rows, self.scale, self._base, self._turned = rows, scale, base, turned
+    def __init__(self, rows, scale=None, fours=None, base=None, turned=False):
+        self.rows, self.scale, self.fours = rows, scale, fours
+        self._base, self._turned = base, turned
 
     @classmethod
     def of(cls, weight, kind, name="a matrix"):
-        """`weight` as `kind` ("bfloat16" or "int8"). ValueError, with the matrix's name, if torch cannot multiply with it here."""
-        if kind == "bfloat16":
-            packed = cls(weight.bfloat16())
-        else:
-            scale = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12)
-            packed = cls((weight / scale[:, None]).round_().to(torch.int8), scale.bfloat16())
+        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot multiply with it here."""
         try:
+            packed = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)
             packed.times(torch.zeros(1, weight.shape[1], device=weight.device))
         except (RuntimeError, NotImplementedError) as error:
             raise ValueError(
-                f"{name} of shape {tuple(weight.shape)} cannot be multiplied as {kind} on {weight.device} "
-                f'({str(error).splitlines()[0]}): load the model with weights="float32"'
+                f"{name} of shape {tuple(weight.shape)} cannot be multiplied as {kind} on "
+                f'{weight.device} ({str(error).splitlines()[0]}): load with weights="float32"'
             ) from None
         return packed
 
     def times(self, x):
-        """x [..., d_in] float32 -> [..., d_out] float32, the product itself in bfloat16 with sums in float32."""
+        """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums in float32."""
         flat = x.reshape(-1, x.shape[-1]).bfloat16()
-        if self.scale is None:
+        if len(flat) <= FEW_ROWS and self.fours:
+            y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
+        elif self.scale is None:
             y = F.linear(flat, self.rows)
         elif len(flat) <= FEW_ROWS:
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
@@ -52,8 +56,16 @@ class Packed:
 
     def split(self, sizes):
         """Cut into blocks of rows that remember, as a tensor's views do, the whole (`_base`)."""
-        scales = [None] * len(sizes) if self.scale is None else self.scale.split(sizes)
-        return [Packed(rows, s, base=self) for rows, s in zip(self.rows.split(sizes), scales)]
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        return [self._between(end - size, end) for size, end in zip(sizes, ends)]
+
+    def _between(self, start, end):
+        scale = None if self.scale is None else self.scale[start:end]
+        fours = None
+        if self.fours and start % BLOCK == end % BLOCK == 0:
+            numbers, scales = self.fours
+            fours = numbers[start:end], scales[:, start:end].contiguous()
+        return Packed(self.rows[start:end], scale, fours, base=self)
 
     def __getitem__(self, index):
         """Rows by index, as float32: what an embedding looks up."""
@@ -64,7 +76,7 @@ class Packed:
 
     @property
     def T(self):
-        return Packed(self.rows, self.scale, turned=not self._turned)
+        return Packed(self.rows, self.scale, self.fours, turned=not self._turned)
 
     @property
     def shape(self):
@@ -76,6 +88,9 @@ class Packed:
 
     @property
     def nbytes(self):
+        """Of the numbers read for one token."""
+        if self.fours:
+            return sum(t.nbytes for t in self.fours)
         return self.rows.nbytes + (0 if self.scale is None else self.scale.nbytes)
 
     dtype = torch.float32  # what it computes in, and gives back
@@ -107,3 +122,30 @@ class Packed:
 
 
 PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm, torch.Tensor.mm}
+
+
+def _bfloat16(weight):
+    return Packed(weight.bfloat16())
+
+
+def _int8(weight):
+    """One scale a row, itself rounded first."""
+    scale = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).bfloat16()
+    numbers = (weight / scale.float()[:, None]).round_().clamp_(-127, 127)
+    return Packed(numbers.to(torch.int8), scale)
+
+
+def _int4(weight):
+    """16 evenly spaced values from the least to the largest of each group of a row: (number - 8) * scale + offset."""
+    if weight.shape[1] % GROUP:
+        raise NotImplementedError(f"its rows cannot be cut into groups of {GROUP}")
+    groups = weight.view(len(weight), -1, GROUP)  # d_out d_in/32 32
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    scale = ((high - low) / 15).clamp(min=1e-12).bfloat16().float()
+    offset = (low + 8 * scale).bfloat16().float()
+    numbers = ((groups - offset) / scale + 8).round_().clamp_(0, 15)
+    rows = ((numbers - 8) * scale + offset).view_as(weight).bfloat16()
+    scales = torch.cat([scale, offset], dim=-1).transpose(0, 1).contiguous().bfloat16()
+    numbers = numbers.view_as(weight).to(torch.int32)
+    fours = torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers, 1), scales
+    return Packed(rows, fours=fours)

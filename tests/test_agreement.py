@@ -4,15 +4,21 @@
 without its hidden tests, which a learner does not have.
 """
 
+from collections import Counter
 from dataclasses import replace
+from enum import IntEnum
+from typing import NamedTuple
 
 import nbformat
+import numpy as np
 import proofs
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, progress
+from llmlib.course import cells, handed_in, progress, run_tests
+from llmlib.grading import boundary as wire
 from llmlib.grading.runner import Runner
 
 pytestmark = pytest.mark.security
@@ -229,7 +235,51 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     change, solved, others = LAYOUTS[layout]
     node = proofs.handed_in_notebook(NAME, SOLVED)
     change(node)
-    path = tmp_path / f"{NAME}.ipynb"
+    checked, why = agreed(runner, node, tmp_path)
+    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
+    assert others == all(checked[name] for name in SOLVED if name != "merge_heads"), why
+
+
+OFF = "torch.nn.functional.scaled_dot_product_attention"
+SIGNATURE = "def scaled_dot_product_attention(q, k, v, mask=None):"
+READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)
+    "an import under another name": (
+        "import torch.nn.functional as F",
+        f"{SIGNATURE}\n    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "an import inside": (
+        "",
+        f"{SIGNATURE}\n    from torch.nn import functional as F\n"
+        "    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "a helper": (
+        f"def ours(*args):\n    return {OFF}(*args)",
+        f"{SIGNATURE}\n    return ours(q, k, v, mask)",
+        False,
+    ),
+    "a try-out that gives its name to a local one": (
+        f"k = torch.ones(1, 3, 4)\nscores = {OFF}(k, k, k)",
+        SOLVED["scaled_dot_product_attention"],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("title", READY_MADE)
+def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
+    above, answer, solved = READY_MADE[title]
+    node = proofs.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
+    node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
+    checked, (told, _) = agreed(runner, node, tmp_path)
+    assert checked["scaled_dot_product_attention"] == solved
+    assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
+
+
+def agreed(runner, node, folder):
+    """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
+    path = folder / f"{NAME}.ipynb"
     nbformat.write(node, path)
     status = progress.check_one(NAME, path)
     checked = {name: state == progress.DONE for name, state, _ in status.exercises}
@@ -240,8 +290,44 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
         [(n, t["message"]) for n, t in result["tests"].items()],
     )
     assert checked == graded, why
-    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
-    assert others == all(checked[name] for name in SOLVED if name != "merge_heads"), why
+    return checked, why
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+CROSSING = [
+    *(None, True, 7, 2.5, "é", b"x", [1, (2, {"a": {3}})], frozenset({1})),
+    *(np.int64(3), np.float32(0.5), np.bool_(True), np.arange(3), np.ones((2, 2), np.float32)),
+    *(Pair(1, [2]), Counter("aab"), IntEnum("Kind", "A B").B, bytearray(b"y")),
+    *(torch.ones(2), torch.nn.Parameter(torch.ones(2)), torch.ones(2, dtype=torch.bfloat16)),
+    *(torch.ones(2, 3).T, torch.empty(0, 3), torch.ones(1, dtype=torch.complex64)),
+    *(object(), len, iter([]), torch.ones(2).to_sparse(), torch.ones(2, device="meta"), 1j),
+]
+
+
+@pytest.mark.parametrize("value", CROSSING, ids=lambda value: type(value).__name__)
+def test_what_crosses_to_the_grader_crosses_in_a_check(value):
+    """A value arrives as the same plain data both ways, or is refused both ways."""
+    try:
+        want = through_the_wire(value)
+    except wire.Refused:
+        with pytest.raises(TypeError):
+            run_tests.copied(value, False)
+        return
+    got = run_tests.copied(value, False)
+    assert type(got) is type(want) and repr(got) == repr(want)
+    if isinstance(want, torch.Tensor):
+        assert got.dtype == want.dtype and got.requires_grad == want.requires_grad
+
+
+def through_the_wire(value):
+    frame = bytes(wire.pack(value))
+    text, blob = wire.HEADER.unpack(frame[: wire.HEADER.size])
+    start = wire.HEADER.size
+    return wire.unpack(frame[start : start + text], frame[start + text : start + text + blob])
 
 
 def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.graders
 
 BROKEN, EXERCISES = [], []
 for _name in cells.names():
-    if _name == "quiz":  # proven in test_quiz.py
-        continue
     try:
+        if A.notebook(_name).number is None:  # the quiz, proven in test_quiz.py
+            continue
         EXERCISES += [(_name, each.name) for each in A.notebook(_name).exercises]
     except (
         Exception

@@ -16,12 +16,10 @@ from playwright.sync_api import expect, sync_playwright
 
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import tools
 
 pytestmark = pytest.mark.browser
 NAME = "01_tokens"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "chromium"
-)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -101,7 +99,7 @@ def _wait_until_served(address, server, log, seconds=120):
 @pytest.fixture(scope="module")
 def page():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(1 * MINUTES)
         yield page
@@ -139,6 +137,27 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
     title = re.sub(r"^#\s*", "", cells.load(NAME).cells[0].source.splitlines()[0])
     expect(page.locator(".jp-NotebookPanel:visible h1").first).to_contain_text(title)
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
+
+
+def test_nothing_that_lab_offers_is_dead(lab, page):
+    """No request fails, no plugin complains, no menu is empty; code wraps and text has a reading width."""
+    failed, complaints = [], []
+    page.on("response", lambda answer: answer.status >= 400 and failed.append(answer.url))
+    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    _open(page, lab.format(f"{NAME}.ipynb"))
+    panel = page.locator(".jp-NotebookPanel:visible")
+    expect(panel.locator(".validate-button")).to_be_visible()
+    expect(panel.locator(".jp-CodeCell .cm-lineWrapping").first).to_be_visible()
+    assert panel.get_by_text("Notebook", exact=True).count() == 0  # a button that led to a 404
+    menus = page.locator(".lm-MenuBar-itemLabel").all_inner_texts()
+    assert menus == ["File", "Edit", "View", "Run", "Kernel", "Tabs", "Settings", "Help"]
+    page.set_viewport_size({"width": 1920, "height": 900})
+    text = panel.locator(".jp-MarkdownOutput").first.evaluate(
+        "e => e.getBoundingClientRect().width"
+    )
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert 500 < text < 800
+    assert not failed and not complaints, (failed, complaints)
 
 
 def _run_all(page):

@@ -15,7 +15,7 @@ from nbgrader.converters import GenerateAssignment
 from llmlib.course import build, cells, stub
 from llmlib.course.cells import ROOT, SourceError
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SOFTMAX = """def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
     return e / e.sum(dim, keepdim=True)"""

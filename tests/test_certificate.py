@@ -32,7 +32,7 @@ from llmlib.certificate.verify import (
 from llmlib.course import cells
 from llmlib.grading.gradebook import Book
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [
     "Ada Lovelace",
     "李小龍",

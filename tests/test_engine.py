@@ -9,7 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from llmlib import attention, embeddings, generate, layers, output_head, pretrained
 from llmlib.course.engine_check import reference, reference_ids
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 PROMPTS = [
     "The capital of France is",

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from llmlib import assets, pretrained
 from llmlib.cli import main
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def edit(folder, **settings):

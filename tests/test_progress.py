@@ -15,7 +15,7 @@ from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAME = "01_tokens"
 SOLUTIONS = {each.name: each.solution for each in cells.load(NAME).exercises}
 MERGE = """def merge(ids, pair, new_id):

@@ -38,8 +38,9 @@ def of_notebooks(folder, tick=lambda name: None):
     if missing:
         return Work(missing)
     notebooks = {name: cells.load(name) for name in cells.names()}
-    exercises = sum(len(each.exercises) for name, each in notebooks.items() if name != "quiz")
-    passed = f"All {exercises} exercises and {len(notebooks['quiz'].exercises)} questions passed their tests"
+    exercises = sum(len(notebook.exercises) for notebook in cells.course().lessons)
+    questions = sum(len(notebook.exercises) for notebook in notebooks.values()) - exercises
+    passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
         missing = tuple(_hidden(folder, notebooks, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."

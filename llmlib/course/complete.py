@@ -3,6 +3,7 @@
 import argparse
 
 from llmlib import generation, pretrained
+from llmlib.packed import KINDS
 
 SETTINGS = {  # of generation: option -> type, metavar, help
     "temperature": (float, "T", "0 takes the likeliest token each time (default: 0)"),
@@ -18,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("prompt", metavar="PROMPT", help="the text to continue")
     models = '"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)'
     add("--model", default="smollm2", help=models)
+    kinds = f"{', '.join(KINDS)}: fewer bits are faster, and less exact (default: %(default)s)"
+    add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
+    where = 'where the model runs: "cpu", "cuda" or "mps" (default: %(default)s)'
+    add("--device", default="cpu", help=where)
     most = "stop after N tokens (default: %(default)s)"
     add("--max-new-tokens", type=int, default=32, metavar="N", help=most)
     for name, (kind, letter, words) in SETTINGS.items():
@@ -31,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     names = [name.replace("-", "_") for name in SETTINGS]
     settings = {name: getattr(args, name) for name in names}
-    model, prompt = pretrained.load(args.model), args.prompt
+    model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
     if args.chat and prompt:
         prompt = generation.chat_prompt(model, prompt)
     if args.show_probabilities:

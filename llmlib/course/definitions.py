@@ -10,8 +10,8 @@ import symtable
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from llmlib.course.handed_in import names
 from llmlib.course.run_cells import python
+from llmlib.course.scopes import names
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -30,6 +30,7 @@ class Definition:
     reads: frozenset[str]  # of what others make
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
+    module: str = ""  # that an import imports from
 
     @property
     def imports(self) -> bool:
@@ -37,11 +38,8 @@ class Definition:
 
 
 def definitions(cells: Iterable[str]) -> list[Definition]:
-    """The definitions in the sources of a notebook's cells, in order. A cell that is not Python has
-    none.
-
-    Try-outs that only show something are left behind, and so is what is imported from llmlib.
-    """
+    """The definitions in the sources of a notebook's cells, in order; a cell that is not Python has
+    none. Try-outs that only show something are left behind."""
     found: list[Definition] = []
     imported: set[str] = set()
     for cell in cells:
@@ -58,19 +56,22 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
 
     `known` are names that come from elsewhere; a notebook's own come before them.
     """
+    makers: dict[str, list[int]] = {}
+    for number, each in enumerate(found):
+        for name in each.names:
+            makers.setdefault(name, []).append(number)
     chosen: set[int] = set()
     todo = set(wanted)
     seen: set[str] = set()
     while todo:
         name = todo.pop()
         seen.add(name)
-        makers = [n for n, each in enumerate(found) if name in each.names]
-        if not makers and name not in known | BUILTINS:  # perhaps from a star import
-            makers = [n for n, each in enumerate(found) if "*" in each.names]
-        for number in set(makers) - chosen:
-            chosen.add(number)
-            todo |= found[number].reads - seen
-    return _without_replaced([found[number] for number in sorted(chosen)])
+        elsewhere = name in known or name in BUILTINS
+        for number in makers.get(name, [] if elsewhere else makers.get("*", [])):
+            if number not in chosen:
+                chosen.add(number)
+                todo |= found[number].reads - seen
+    return [found[number] for number in sorted(chosen)]
 
 
 def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
@@ -120,7 +121,7 @@ def _definitions(source: str, statement: ast.stmt, imported: Set[str]) -> Iterat
 
 
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
-    """One definition for each name; none for what comes from llmlib."""
+    """One definition for each name."""
     nothing: frozenset[str] = frozenset()
     for alias in statement.names:
         if isinstance(statement, ast.ImportFrom):
@@ -128,9 +129,8 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
             one: ast.stmt = ast.ImportFrom(module, [alias], 0)
         else:
             module, one = alias.name, ast.Import([alias])
-        if module.partition(".")[0] != "llmlib":
-            name = frozenset({alias.asname or alias.name.partition(".")[0]})
-            yield Definition(ast.unparse(one), name, nothing, nothing, type(statement))
+        name = frozenset({alias.asname or alias.name.partition(".")[0]})
+        yield Definition(ast.unparse(one), name, nothing, nothing, type(statement), module)
 
 
 def _made_first(statement: ast.stmt) -> set[str]:
@@ -174,7 +174,7 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
             yield target.id
 
 
-def _without_replaced(chosen: list[Definition]) -> list[Definition]:
+def without_replaced(chosen: list[Definition]) -> list[Definition]:
     """Drop a definition whose names are all made anew below it, before any statement reads them."""
     kept: list[Definition] = []
     for number, each in enumerate(chosen):

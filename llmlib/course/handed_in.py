@@ -7,7 +7,6 @@ grader start here.
 
 import ast
 import json
-import symtable
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +16,11 @@ from nbformat import NotebookNode
 
 from llmlib.course import source as course
 from llmlib.course.predict import is_prediction
-from llmlib.course.run_cells import IPYTHON, python
+from llmlib.course.run_cells import IPYTHON
+from llmlib.course.scopes import MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
-MAX_ANALYSED = (
-    50_000  # characters of one cell; no honest cell is longer, and a hostile one costs time
-)
-
-
 MAX_MAGICS = 200  # in one notebook: IPython's transformer reads a cell once for each
 
 
@@ -67,13 +62,6 @@ class Job:
 
 
 Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in theirs
-
-
-class Names(NamedTuple):
-    """The global names that a piece of source reads, in whatever scope, and those that it binds."""
-
-    reads: frozenset[str] = frozenset()
-    binds: frozenset[str] = frozenset()
 
 
 def read(data: bytes) -> list[Cell]:
@@ -170,7 +158,8 @@ def _wanted_demos(
     """Demonstrations that bind what the learner's functions read, they or their helpers, and
     nothing else binds."""
     own = [step for step in steps if step.own]
-    if sum(len(IPYTHON.findall(step.source)) for step in own) > MAX_MAGICS:
+    magics = sum(len(IPYTHON.findall(step.source)) for step in own)
+    if magics > MAX_MAGICS or sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
         return []
     bound = frozenset().union(*(names(step.source).binds for step in steps))
     read = frozenset().union(*(names(step.source).reads for step in own if step.title in functions))
@@ -186,26 +175,6 @@ def _wanted_demos(
             wanted.append(((n, 0), Step(f"demonstration {n + 1}", trusted[n].source, False)))
             read, bound = read | found.reads, bound | found.binds
     return wanted
-
-
-def names(source: str) -> Names:
-    """The `Names` of a cell; none of a cell that is not Python."""
-    if len(source) > MAX_ANALYSED:
-        return Names()
-    try:
-        table = symtable.symtable(python(source), "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Names()
-    reads: set[str] = set()
-    todo = table.get_children()
-    while todo:
-        scope = todo.pop()
-        reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
-        todo += scope.get_children()
-    top = table.get_symbols()
-    reads |= {symbol.get_name() for symbol in top if symbol.is_referenced()}
-    binds = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
-    return Names(frozenset(reads), frozenset(symbol.get_name() for symbol in binds))
 
 
 def imports(notebook: Notebook) -> str:

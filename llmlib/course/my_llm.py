@@ -9,7 +9,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_file import TEMPLATE, Piece, render
+from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
 
 
@@ -48,10 +49,10 @@ def wanted() -> dict[str, Exercise]:
     those call."""
     every = {each.name: each for book in cells.course().notebooks for each in book.exercises}
     found: set[str] = set()
-    todo = handed_in.names(TEMPLATE).reads & set(every)
+    todo = names(TEMPLATE).reads & set(every)
     while todo:
         found |= todo
-        called = (handed_in.names(every[name].solution).reads for name in todo)
+        called = (names(every[name].solution).reads for name in todo)
         todo = frozenset().union(*called) & set(every) - found
     return {name: each for name, each in every.items() if name in found}
 
@@ -65,7 +66,7 @@ def notebooks() -> list[str]:
 def known() -> frozenset[str]:
     """What a learner's code finds in the file: the template's own names, and the functions of all
     notebooks."""
-    return handed_in.names(TEMPLATE).binds | frozenset(wanted())
+    return names(TEMPLATE).binds | frozenset(wanted())
 
 
 def collect(
@@ -121,13 +122,18 @@ def _of(name: str) -> frozenset[str]:
 
 def _theirs(folder: Path, name: str) -> list[Definition]:
     job = handed_in.plan(cells.load(name), handed_in.load(folder / f"{name}.ipynb"))
-    return definitions(step.source for step in job.steps)
+    return _apart(step.source for step in job.steps)
 
 
 @cache
 def _ours(name: str) -> list[Definition]:
     code = [cell for cell in cells.load(name).cells if cell.cell_type == "code"]
-    return definitions(cell.source for cell in code if cells.kind(cell) != "test")
+    return _apart(cell.source for cell in code if cells.kind(cell) != "test")
+
+
+def _apart(sources: Iterable[str]) -> list[Definition]:
+    """The definitions but for what is imported from llmlib, which the file does without."""
+    return [each for each in definitions(sources) if each.module.partition(".")[0] != "llmlib"]
 
 
 def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
@@ -143,13 +149,13 @@ def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
 
 def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
     """{function: why}: the learner's functions whose visible tests fail on the finished file."""
-    made = handed_in.names(text).binds
+    made = names(text, len(text)).binds
     helpers: dict[str, str] = {}
     tests = []
     for function, exercise in wanted().items():
         imports = handed_in.imports(cells.load(exercise.notebook))
-        reads, binds = handed_in.names(exercise.visible)
-        asked = reads - binds - made - BUILTINS - handed_in.names(imports).binds
+        reads, binds = names(exercise.visible)
+        asked = reads - binds - made - BUILTINS - names(imports).binds
         given = needed(asked, _ours(exercise.notebook), made)
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
         tests.append((function, exercise.visible, imports))

@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmlib.course.definitions import Definition, definitions
+from llmlib.course.definitions import Definition, definitions, without_replaced
 from llmlib.course.renaming import renamed
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
@@ -46,6 +46,7 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     taken |= {name: {"an exercise"} for name in exercises}
     parts, last = [], ""
     for piece in pieces:
+        piece = replace(piece, made_by=without_replaced(piece.made_by))
         made_by = _without_clashes(piece, taken)
         imports |= {each.source for each in made_by if each.imports}
         head = "" if piece.notebook == last else f"# {f' {piece.notebook} ':-^98}\n\n\n"

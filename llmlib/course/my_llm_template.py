@@ -73,7 +73,7 @@ MLP = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
 
 class Model:
     """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq,
-    vocab]."""
+    vocab], the last position's in every row."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -83,6 +83,10 @@ class Model:
         context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
         self.weights = load_file(folder / "model.safetensors")
+        for i in range(self.n_layer):  # queries, keys and values in one product
+            at = f"model.layers.{i}.self_attn."
+            qkv = [self.weights.pop(f"{at}{name}_proj.weight") for name in "qkv"]
+            self.weights[at + "qkv.weight"] = torch.cat(qkv)
 
     def new_cache(self, context):
         """Keys and values of every layer, with room for `context` tokens, and how many are in
@@ -99,8 +103,9 @@ class Model:
         for i in range(self.n_layer):
             x = self.layer(i, x, positions, mask, cache)
         cache.length += ids.shape[1]
-        x = self.norm(x, self.weights["model.norm.weight"])
-        return unembed(x, self.weights["model.embed_tokens.weight"])  # 1 seq vocab
+        x = self.norm(x[:, -1:], self.weights["model.norm.weight"])  # nobody reads other logits
+        logits = unembed(x, self.weights["model.embed_tokens.weight"])  # 1 1 vocab
+        return logits.expand(1, ids.shape[1], -1)
 
     def norm(self, x, weight):
         """In float32, whatever precision the function or the one before it chose; so too below."""
@@ -110,16 +115,14 @@ class Model:
         def weight(name):
             return self.weights[f"model.layers.{i}.{name}.weight"]
 
-        def heads(x, name, n_head):
-            x = linear(x, weight(f"self_attn.{name}_proj"))
-            return split_heads(x, n_head)  # 1 n_head seq head_dim
-
         def attend(x):
-            q, k, v = heads(x, "q", self.n_head), *(heads(x, n, self.n_kv_head) for n in "kv")
-            q, k = (apply_rope(t, positions, self.theta).float() for t in (q, k))
+            n_q, n_k = self.n_head, self.n_kv_head
+            heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
+            qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
+            q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
             stores = cache.stores[:, i]
             k, v = (write_cache(stores[j], new, cache.length) for j, new in enumerate((k, v)))
-            k, v = (repeat_kv(t, self.n_head // self.n_kv_head) for t in (k, v))
+            k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
             x = merge_heads(scaled_dot_product_attention(q, k, v, mask).float())
             return linear(x, weight("self_attn.o_proj"))
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
+from llmlib.course.forbidden import forbidden_names, sentence
 from llmlib.course.judge import judge
+from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
@@ -101,6 +103,9 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     if tests:
         limit = min(20, seconds / 3)
         outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds)
+    for each in notebook.exercises:
+        used = forbidden_names(each, job) if each.name in outcome else []
+        outcome |= {each.name: sentence(name) for name in used[:1]}
 
     def state(function: str) -> str:
         if function not in outcome:
@@ -116,7 +121,7 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
     return any(
         step.source.strip() != exercise.stub.strip()
         if step.title == exercise.name
-        else exercise.name in handed_in.names(step.source).binds
+        else exercise.name in names(step.source).binds
         for step in job.steps
         if step.own
     )

@@ -25,7 +25,7 @@ import torch
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 
-PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes)
+PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 NOT_WRITTEN = "not written yet"
 Space = dict[str, Any]
@@ -126,7 +126,7 @@ def copied(value: Any, grads: bool) -> Any:
         return value.as_subclass(torch.Tensor).clone()
     for plain in PLAIN:
         if isinstance(value, plain):
-            return plain(value)
+            return bytes(value) if plain is bytearray else plain(value)
     if isinstance(value, dict):
         return {copied(key, grads): copied(item, grads) for key, item in dict.items(value)}
     for kind, becomes in COLLECTIONS.items():

@@ -71,10 +71,6 @@ class Notebook:
         first, _, rest = self.heading.partition(" ")
         return int(first) if rest and first.isdigit() else None
 
-    @property
-    def title(self) -> str:
-        return self.heading if self.number is None else self.heading.partition(" ")[2]
-
 
 def parse(text: str, name: str) -> Notebook:
     """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises

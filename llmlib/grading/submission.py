@@ -1,10 +1,10 @@
-"""What is about untrusted files: how one is opened, and which forbidden names its code uses."""
+"""What is about untrusted files: how one is opened."""
 
-import ast
 import os
 import stat
 
 from llmlib.course import handed_in
+from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell, Job, Unreadable, parse, plan
 
 __all__ = ["Cell", "Job", "Unreadable", "data", "forbidden_names", "parse", "plan", "read"]
@@ -32,66 +32,5 @@ def data(path):
 
 
 def read(path):
-    """The cells of the notebook at `path`. Raises `Unreadable` for whatever is not a notebook of plain JSON."""
+    """The cells of the notebook at `path`. Raises `Unreadable`."""
     return handed_in.read(data(path))
-
-
-def _parsed(source):
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def forbidden_names(exercise, job):
-    """The names in `exercise.off` that its function or a helper of the learner's uses, as far as
-    text shows.
-
-    This names the fault early; `off.forbid` is what stops it at run time.
-    """
-    if not exercise.off:
-        return []
-    aliases, bodies = {}, {}
-    for (_, source), mine in zip(job.cells, job.own, strict=True):
-        tree = _parsed(source)
-        for each in ast.walk(tree) if tree else ():
-            if isinstance(each, ast.Import):
-                for alias in each.names:
-                    aliases[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
-            elif isinstance(each, ast.ImportFrom) and each.module:
-                aliases.update(
-                    {
-                        alias.asname or alias.name: f"{each.module}.{alias.name}"
-                        for alias in each.names
-                    }
-                )
-            elif mine and isinstance(each, (ast.FunctionDef, ast.ClassDef)):
-                bodies[each.name] = each
-            elif mine and isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
-                bodies.setdefault(each.targets[0].id, each.value)
-    used, todo, seen = set(), [exercise.name], set()
-    while todo:
-        name = todo.pop()
-        if name in seen or name not in bodies:
-            continue
-        seen.add(name)
-        for each in ast.walk(bodies[name]):
-            dotted = _dotted(each)
-            if dotted:
-                first, _, rest = dotted.partition(".")
-                used.add(
-                    aliases.get(first, first if first not in bodies else "")
-                    + ("." + rest if rest else "")
-                )
-                todo.append(first)
-    return [name for name in exercise.off if name in used]
-
-
-def _dotted(node):
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None

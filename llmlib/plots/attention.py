@@ -60,18 +60,6 @@ def gradients(curves):
     return fig
 
 
-def times(lengths, curves):
-    """Time of one training step by length of the text: curves {name: [milliseconds]}."""
-    fig, ax = plots.figure(height=3.2)
-    plots.lines(ax, lengths, curves)
-    ax.set(xscale="log", yscale="log", xlabel="length of the text (tokens, log scale)")
-    ax.set_ylabel("forward + backward\n(ms, log scale)")
-    plots.plain(ax.xaxis, lengths)
-    plots.plain(ax.yaxis)
-    ax.legend()
-    return fig
-
-
 def scaling(head_dims, deviations, largest):
     """By head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
     fig, axes = plots.figure(1, 2, height=3.4)
@@ -120,19 +108,44 @@ def head_maps(maps, best=3):
     return fig
 
 
-def losses_by_position(curves, repeat_from):
-    """Loss at each position of a text that repeats from `repeat_from` on: {name: losses}."""
+def losses_by_position(curves, repeat_from, chance):
+    """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
+    `chance` is the loss of guessing."""
     fig, ax = plots.figure(height=3.6)
     plots.lines(ax, range(1, 1 + max(map(len, curves.values()))), curves, every=2)
     plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
+    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
     ax.legend(loc="lower left")
     return fig
 
 
-def ablation(bars):
-    """Loss on repeated tokens with heads switched off: bars {name: loss}."""
-    fig, ax = plots.figure(height=0.9 + 0.42 * len(bars))
-    plots.bars(ax, list(bars), list(bars.values()), fmt="%.1f", across=True)
-    ax.set_xlabel("mean loss on the repetition (nats)")
+def ablation(marks, dots, chance):
+    """Loss with heads switched off: marks {name: loss} as bars, dots {name: [loss of each draw]}
+    as the controls, `chance` the loss of guessing."""
+    names = [*marks, *dots]
+    fig, ax = plots.figure(height=1.0 + 0.36 * len(names))
+    plots.bars(ax, names, [*marks.values(), *[0] * len(dots)], across=True)
+    for y, losses in enumerate([[loss] for loss in marks.values()] + list(dots.values())):
+        if y < len(marks):
+            ax.annotate(
+                f"{losses[0]:.1f}", (losses[0], y), (4, 0), textcoords="offset points", va="center"
+            )
+        else:
+            ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
+    plots.mark(ax, "guessing", x=chance, color=plots.GREY)
+    ax.set_xlabel("mean loss on the repetition (nats); a dot is one draw")
+    ax.set_xlim(0, 1.12 * max(chance, *marks.values()))
+    return fig
+
+
+def learning(curves, chance):
+    """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
+    fig, ax = plots.figure(height=3.6)
+    smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
+    steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
+    plots.lines(ax, steps, smooth, every=3)
+    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
+    ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
+    ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return fig

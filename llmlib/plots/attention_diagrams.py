@@ -5,6 +5,35 @@ from matplotlib.patches import Rectangle
 from llmlib import plots
 
 
+def one_head(q, k, v, names):
+    """One head, with its numbers: q kᵀ, over √head_dim through softmax, times v."""
+    scores = q @ k.T
+    shares = (scores / q.shape[-1] ** 0.5).softmax(dim=-1)
+    width = q.shape[-1]
+    columns = [f"{i}" for i in range(width)]
+    steps = (
+        ("queries q", q, columns, "× keys"),
+        ("scores  q·k", scores, names, f"÷ √{width},\nsoftmax"),
+        ("shares", shares, names, "× values"),
+        ("outputs", shares @ v, columns, ""),
+    )
+    ratios = [len(step[2]) for step in steps]
+    fig, axes = plots.figure(1, 4, height=2.7, width_ratios=ratios)
+    for ax, (title, values, labels, then) in zip(axes, steps):
+        whole = title == "shares"
+        ends = {"vmin": 0, "vmax": 1} if whole else {"vmin": -4, "vmax": 4, "cmap": plots.DIVERGING}
+        plots.heat(
+            ax, values, ".2f" if whole or title == "outputs" else ".0f", (names, labels), **ends
+        )
+        last = (-0.5, len(names) - 1.5)
+        ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
+        ax.set_title(title)
+        ax.annotate(
+            then, (1.0, 0.5), (6, 0), "axes fraction", "offset points", va="center", fontsize=10
+        )
+    return fig
+
+
 def heads():
     """x is projected, cut into heads, each attends alone; the results are joined and projected."""
     fig, ax = plots.canvas(8.4, 3.1, 16.6, 6)

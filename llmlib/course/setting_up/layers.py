@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CHECKS = {  # all at once; each must end with status 0. The first word is looked for in the environment.
     "lint": ["ruff", "check", "."],
     "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
-    "tests": ["pytest", "-q", "-m", "unit and not slow"],
+    "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
 TESTS = (  # side by side what only computes; alone what measures time or drives a browser
     [

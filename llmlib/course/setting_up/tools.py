@@ -24,7 +24,7 @@ APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
-SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true")
+SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
 
 
 def bubblewrap():
