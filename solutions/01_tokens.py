@@ -834,8 +834,8 @@ show(
         "Tokens per 1,000 bytes against vocabulary size on a log scale, from 256 to "
         "50,256. All five lines start at 1,000. English falls below 500 "
         "with the first 256 merges and then ever more slowly; German and Python lie "
-        "above it. Russian starts to fall near 2,000 tokens; "
-        "Chinese is still above 950 at 8,192."
+        "above it. Russian and Chinese stay at 1,000 "
+        "until beyond 4,096 tokens, and end at 587 and 667."
     ),
 )
 for label in texts:
@@ -847,8 +847,8 @@ alike = curves["English"][2] > 900  # at 1,024
 reveal("trade", "C" if flat and not alike else "B")
 
 # %% [markdown]
-# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first thousand merges change
-# almost nothing: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes were rare in it. A vocabulary is not
+# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first three thousand merges change
+# nothing at all: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes were rare in it. A vocabulary is not
 # free either: each token needs a vector of its own in the model.
 
 # %%
@@ -1696,7 +1696,7 @@ reveal("turn", russian)
 # **The same word, different tokens.** How many tokens does "strawberry" have?
 
 # %%
-for text in ["strawberry", " strawberry", "Strawberry", " STRAWBERRY"]:
+for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
     cuts = [
         [tokenizer.decode([i]) for i in tokenizer.encode(text)]
         for tokenizer in (gpt2, model.tokenizer)
@@ -1705,7 +1705,8 @@ for text in ["strawberry", " strawberry", "Strawberry", " STRAWBERRY"]:
 
 # %% [markdown]
 # With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In
-# neither case does the model see ten letters.
+# neither case does the model see ten letters. Numbers are no better: GPT-2 has one token for " 127" and two for " 677", " 6" and "77". SmolLM2 sets digits
+# apart, so that all numbers are cut alike.
 #
 # **A space at the end.** The space belongs to the next word. So what happens to " Paris" when the prompt already ends in a space?
 

@@ -77,7 +77,7 @@ def merge_tree(ids, merges, spelled):
     for i in ids:
         _draw(ax, i, at, merges, spelled, top=True)
         at += len(spelled[i])
-    ax.set_title("Bytes below, tokens in blue; in each box the rank of its merge")
+    ax.set_title("Each merge with its rank; the tokens in blue, the bytes at the bottom")
     return fig
 
 
@@ -95,7 +95,7 @@ def _draw(ax, i, at, merges, spelled, top=False):
             x, y = _draw(ax, part, at, merges, spelled)
             ax.plot([centre, x], [level + 0.2, y + 0.6], color="black", linewidth=1, zorder=0)
             at += len(spelled[part])
-        word = f"{word}\nrank {i - 256:,}"
+        word = f"{word}\n{i - 256:,}"
     half = 0.33 if i < 256 else 0.48
     colour = plots.SKY if top else "white" if i > 255 else "#eeeeee"
     plots.box(ax, centre - half, level + 0.1, 2 * half, 0.6, word, colour)
