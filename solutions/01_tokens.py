@@ -13,7 +13,7 @@
 #
 # First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue text and then to chat. It runs on your
 # processor, without a network. How sure can a model be of what comes next in "The capital of France is"? Write your guess into
-# the second cell below, in place of the dots, before you run on: this notebook keeps your predictions, and shows at the end how they went.
+# the third cell below, in place of the dots, before you run on: this notebook keeps your predictions, and shows at the end how they went.
 
 # %% given setup
 from collections import Counter
@@ -29,8 +29,7 @@ from llmlib.course.predict import predict, predictions, reveal
 # %%
 predict(
     "paris",
-    "How probable does the model find ' Paris' after 'The capital of France is'? (0 "
-    "to 1)",
+    "After 'The capital of France is', how probable is ' Paris', from 0 to 1?",
     yours=0.75,
 )
 
