@@ -18,7 +18,9 @@ def read_json(path):
 
 
 class Tensors:
-    """The tensors of a checkpoint, each taken once, by name and shape, onto a device; matrices are laid in as `kind`."""
+    """The tensors of a checkpoint, each taken once, by name and shape, onto a device; matrices are
+    laid in as `kind`.
+    """
 
     def __init__(self, folder, kind="float32", device="cpu"):
         self.folder, self.kind, self.device = folder, kind, device
@@ -78,5 +80,6 @@ class Tensors:
             some = ", ".join(sorted(self.left)[:3])
             more = " …" if len(self.left) > 3 else ""
             raise ValueError(
-                f"{len(self.left)} tensors of {self.folder} have no place in its architecture: {some}{more}"
+                f"{len(self.left)} tensors of {self.folder} have no place in its architecture: "
+                f"{some}{more}"
             )

@@ -1,4 +1,6 @@
-"""How each family of checkpoints names its settings and its tensors: config.json and tensors -> Config, Weights, Parts."""
+"""How each family of checkpoints names its settings and its tensors: config.json and tensors ->
+Config, Weights, Parts.
+"""
 
 import math
 from functools import partial
@@ -142,11 +144,14 @@ FAMILIES |= dict.fromkeys(("llama", "mistral", "smollm3", "qwen2", "qwen3", "olm
 
 
 def _refuse(settings, **supported):
-    """ValueError, by name, for a setting whose value is not among the supported ones (the first of which is the default)."""
+    """ValueError, by name, for a setting whose value is not among the supported ones (the first of
+    which is the default).
+    """
     for name, values in supported.items():
         if settings.get(name, values[0]) not in values:
             raise ValueError(
-                f"config.json sets {name} to {settings[name]!r}: this engine supports {' or '.join(map(repr, values))}"
+                f"config.json sets {name} to {settings[name]!r}: this engine supports "
+                f"{' or '.join(map(repr, values))}"
             )
 
 
@@ -160,15 +165,18 @@ def _rope(settings, head_dim, device):
         return _llama3_theta(rope, theta, head_dim).to(device), 1.0
     if kind not in ("default", "linear"):
         raise ValueError(
-            f"config.json asks for RoPE scaling of type {kind!r}: this engine supports 'default', 'linear' and 'llama3'"
+            f"config.json asks for RoPE scaling of type {kind!r}: this engine supports "
+            "'default', 'linear' and 'llama3'"
         )
     return theta, float(rope.get("factor", 1.0)) if kind == "linear" else 1.0
 
 
 def _llama3_theta(rope, theta, head_dim):
-    """Llama 3's scaling: slow pairs of columns turn `factor` times slower, fast ones as before, those between by a mean of both.
+    """Llama 3's scaling: slow pairs of columns turn `factor` times slower, fast ones as before,
+    those between by a mean of both.
 
-    As a base for each pair, [head_dim/2]: RoPE's own formula, theta^(-2i/head_dim), then gives the scaled speeds.
+    As a base for each pair, [head_dim/2]: RoPE's own formula, theta^(-2i/head_dim), then gives the
+    scaled speeds.
     """
     exponents = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
     speeds = theta**-exponents  # radians a position

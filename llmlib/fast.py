@@ -1,7 +1,8 @@
-"""The engine's default parts: what the taught functions compute, in fewer and larger operations of torch.
+"""The engine's default parts: what the taught functions compute, in fewer and larger operations of
+torch.
 
-Each stands in for the taught function of its name, takes the same arguments and returns the same numbers up to rounding.
-`model.using(...)` puts a taught or a learner's function in its place.
+Each stands in for the taught function of its name, takes the same arguments and returns the same
+numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
 """
 
 from functools import lru_cache
@@ -20,10 +21,12 @@ onednn_linear = (
 
 
 def linear(x, weight, bias=None):
-    """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as memory delivers the weights.
+    """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as
+    memory delivers the weights.
 
-    MKL's product of a matrix and one vector reads memory at a third of its speed on some processors. A batch of products
-    (slices of the matrix, each with the same vector) does not, and oneDNN's product is the faster one for many rows.
+    MKL's product of a matrix and one vector reads memory at a third of its speed on some
+    processors. A batch of products (slices of the matrix, each with the same vector) does not, and
+    oneDNN's product is the faster one for many rows.
     """
     if isinstance(weight, Packed):
         y = weight.times(x)
@@ -43,9 +46,11 @@ def linear(x, weight, bias=None):
 
 
 def linears(x, *weights):
-    """Several products with the same x, side by side: x [..., d_in], (weight, bias or None) each -> [..., all their d_out].
+    """Several products with the same x, side by side: x [..., d_in], (weight, bias or None) each ->
+    [..., all their d_out].
 
-    One product, if the weights are views of one block, one below the other, as the loader lays them.
+    One product, if the weights are views of one block, one below the other, as the loader lays
+    them.
     """
     (first, bias), block = weights[0], weights[0][0]._base
     if (
@@ -76,36 +81,48 @@ def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
 
 
 def apply_rope(x, positions, theta=10000.0):
-    """As the taught one, but cosines and sines are computed once for all layers, as long as `positions` is the same tensor."""
+    """As the taught one, but cosines and sines are computed once for all layers, as long as
+    `positions` is the same tensor.
+    """
     cos, sin = _turns(positions, theta, x.shape[-1])
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 @lru_cache(maxsize=2)
 def _turns(positions, theta, head_dim):
-    """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq, head_dim]."""
+    """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq,
+    head_dim].
+    """
     exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # head_dim/2
     angles = positions[:, None] * (1.0 / theta**exponents)  # seq head_dim/2
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
-@lru_cache(maxsize=2)
 def causal_mask(seq, start=0):
-    """Kept while the shape stays the same, so that `attention` knows this very tensor and need not read it."""
+    """The taught one, kept while the shape stays the same: `attention` knows this very tensor."""
+    return _kept_mask(seq, start, torch.get_default_device())
+
+
+@lru_cache(maxsize=2)
+def _kept_mask(seq, start, device):
     return taught.causal_mask(seq, start)
 
 
 def share_kv(x, n_rep):
-    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep times where it stands."""
+    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
+    times where it stands.
+    """
     return x
 
 
 def attention(q, k, v, mask=None):
-    """As scaled_dot_product_attention, in one operation; k and v may have fewer heads than q (grouped queries)."""
+    """As scaled_dot_product_attention, in one operation; k and v may have fewer heads than q
+    (grouped queries).
+    """
     seq = q.shape[2]
     start = k.shape[2] - seq
-    causal = mask is not None and mask is causal_mask(seq, start)
+    causal = mask is not None and mask is _kept_mask(seq, start, q.device)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)

@@ -1,7 +1,8 @@
-"""The whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function from the files of llmlib.
+"""The whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function from
+the files of llmlib.
 
-GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo 2) are settings of it: `Config` says which, and `Parts` names
-the functions; both stand in parts.py.
+GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo 2) are settings of it: `Config`
+says which, and `Parts` names the functions; both stand in parts.py.
 """
 
 from contextlib import nullcontext
@@ -13,24 +14,25 @@ import torch
 from llmlib import fast
 from llmlib.attention import causal_mask, repeat_kv
 from llmlib.kv_cache import new_cache
-from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
+from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights, fitting
 
 __all__ = ["GPT2_PARTS", "LLAMA_PARTS", "Config", "Layer", "Model", "Parts", "Weights", "forward"]
 
 
 # fmt: off
 def forward(ids, weights, config, parts, cache=None, last=False):
-    """ids [batch, seq] -> logits [batch, seq, vocab], or [batch, 1, vocab] if only the `last` ones are wanted.
+    """ids [batch, seq] -> logits [batch, seq, vocab], or [batch, 1, vocab] if only the `last` ones
+    are wanted.
 
     With a cache, `ids` are the tokens after those already in it.
     """
     start, seq = cache.length if cache else 0, ids.shape[1]
-    positions = torch.arange(start, start + seq, device=ids.device)
+    positions = torch.arange(start, start + seq)
     x = parts.embedding(ids, weights.embedding)                             # batch seq d_model
     if weights.positions is not None:
         x = x + parts.embedding(positions, weights.positions)
     positions = positions / config.rope_factor
-    mask = parts.mask(seq, start).to(ids.device)                            # seq start+seq
+    mask = parts.mask(seq, start)                                           # seq start+seq
     if config.window and start + seq > config.window:
         mask = mask & torch.ones_like(mask).triu(start - config.window + 1)
 
@@ -38,11 +40,12 @@ def forward(ids, weights, config, parts, cache=None, last=False):
         return parts.norm(x, *weights, config.eps) if here else x
 
     before, after = not config.norm_after, config.norm_after
+    rest = positions, mask, cache
     for i, layer in enumerate(weights.layers):
         x = parts.block(
             x,
             norm_1=lambda x: norm(x, layer.norm_1, before),
-            attend=lambda x: norm(attend(x, layer, config, parts, positions, mask, cache, i), layer.norm_1, after),
+            attend=lambda x: norm(attend(x, i, layer, config, parts, *rest), layer.norm_1, after),
             norm_2=lambda x: norm(x, layer.norm_2, before),
             feed_forward=lambda x: norm(parts.mlp(x, *layer.mlp), layer.norm_2, after),
         )
@@ -51,34 +54,41 @@ def forward(ids, weights, config, parts, cache=None, last=False):
     return parts.unembedding(norm(x[:, -1:] if last else x, weights.norm), weights.unembedding)
 
 
-def attend(x, layer, config, parts, positions, mask, cache=None, i=0):
-    """Self-attention of layer i: x [batch, seq, d_model] -> what attention adds to the residual stream, of the same shape."""
+def attend(x, i, layer, config, parts, positions, mask, cache=None):
+    """Self-attention of layer i: x [batch, seq, d_model] -> what attention adds to the residual
+    stream, of the same shape.
+    """
     n_q, n_k = config.n_head, config.n_kv_head
-    qkv = fast.linears(x, layer.q, layer.k, layer.v)                        # batch seq (n_q+2*n_k)*head_dim
+    qkv = fast.linears(x, layer.q, layer.k, layer.v)                    # batch seq heads*head_dim
     if layer.qk_norm:
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
-    qk, v = parts.split_heads(qkv, n_q + 2 * n_k).split([n_q + n_k, n_k], dim=1)  # batch heads seq head_dim
+    heads = parts.split_heads(qkv, n_q + 2 * n_k)                       # batch heads seq head_dim
+    qk, v = heads.split([n_q + n_k, n_k], dim=1)
     if config.rope_theta is not None and i not in config.no_rope:
-        qk = parts.position(qk, positions, config.rope_theta)               # each head by itself, queries and keys alike
+        qk = parts.position(qk, positions, config.rope_theta)           # each head turns by itself
     q, k = qk.split([n_q, n_k], dim=1)
     if cache:
-        k = parts.cache(cache.keys[i], k, cache.length)                     # batch n_k start+seq head_dim
+        k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)
     k, v = (parts.repeat_kv(t, n_q // n_k) for t in (k, v))
     return fast.linear(parts.merge_heads(parts.attention(q, k, v, mask)), *layer.o)
 
 
 def norm_queries_and_keys(qkv, layer, config, parts):
-    """qkv with its queries and its keys normalized, in groups as wide as the norm's weight: a head, or all heads at once."""
+    """qkv with its queries and its keys normalized, in groups as wide as the norm's weight: a head,
+    or all heads at once.
+    """
     *qk, v = qkv.split([len(w) for w, _ in (layer.q, layer.k, layer.v)], dim=-1)
-    qk = [parts.norm(t.unflatten(-1, (-1, len(w))), w, config.eps).flatten(-2) for t, w in zip(qk, layer.qk_norm)]
-    return torch.cat([*qk, v], dim=-1)
+    qk = [(t.unflatten(-1, (-1, len(w))), w) for t, w in zip(qk, layer.qk_norm)]
+    return torch.cat([*(parts.norm(t, w, config.eps).flatten(-2) for t, w in qk), v], dim=-1)
 # fmt: on
 
 
 @dataclass(frozen=True)
 class Model:
-    """Weights, how to use them, and the tokenizer they were trained with. `model(ids)` are the logits."""
+    """Weights, how to use them, and the tokenizer they were trained with. `model(ids)` are the
+    logits.
+    """
 
     config: Config
     weights: Weights
@@ -87,27 +97,32 @@ class Model:
     folder: Any = None
 
     def __call__(self, ids, cache=None, last=False):
-        """ids (a list, or a tensor [seq] or [batch, seq]) -> logits [batch, seq, vocab]. ValueError for ids or lengths out of range.
+        """ids (a list, or a tensor [seq] or [batch, seq]) -> logits [batch, seq, vocab]. ValueError
+        for ids or lengths out of range.
 
         With `last`, only the last position's logits [batch, 1, vocab] are computed.
         """
-        ids = self.check_ids(ids, cache).to(self.weights.embedding.device)
-        with torch.no_grad():
+        device = self.weights.embedding.device  # also where the functions make their new tensors
+        ids = self.check_ids(ids, cache).to(device)
+        with torch.no_grad(), nullcontext() if device.type == "cpu" else device:
             return forward(ids, self.weights, self.config, self.parts, cache, last)
 
     def using(self, **parts):
-        """The same model with some functions replaced: model.using(attention=my_attention). TypeError for an unknown part."""
+        """The same model with some functions replaced: model.using(attention=my_attention).
+        TypeError for an unknown part.
+        """
         known = Parts.__dataclass_fields__
         if unknown := set(parts) - set(known):
             raise TypeError(
-                f"the model has no part {', '.join(sorted(unknown))}: its parts are {', '.join(known)}"
+                f"the model has no part {', '.join(sorted(unknown))}: "
+                f"its parts are {', '.join(known)}"
             )
         if "attention" in parts and self.parts.attention is fast.attention:
             parts = {
                 "repeat_kv": repeat_kv,
                 "mask": causal_mask,
             } | parts  # what only that one does without
-        own = {name: fitting(f, self.weights.embedding) for name, f in parts.items()}
+        own = {name: fitting(f, self.weights.embedding.dtype) for name, f in parts.items()}
         return replace(self, parts=replace(self.parts, **own))
 
     def new_cache(self, batch=1, context=None):
@@ -133,18 +148,7 @@ class Model:
         length = ids.shape[1] + (cache.length if cache else 0)
         if length > self.config.context:
             raise ValueError(
-                f"the text is {length} tokens long, but this model's context holds {self.config.context}: shorten it"
+                f"the text is {length} tokens long, but this model's context holds "
+                f"{self.config.context}: shorten it"
             )
         return ids.long()
-
-
-def fitting(function, like):
-    """`function`, whose result gets the dtype and the device of `like`: one that computes in float64 fits into the model too."""
-
-    def run(*args, **kwargs):
-        with nullcontext() if like.device.type == "cpu" else torch.device(like.device):
-            result = function(*args, **kwargs)
-        floats = isinstance(result, torch.Tensor) and result.is_floating_point()
-        return result.to(like.dtype) if floats else result
-
-    return run

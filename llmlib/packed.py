@@ -1,4 +1,6 @@
-"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8 or int4."""
+"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8 or
+int4.
+"""
 
 import torch
 from torch.nn import functional as F
@@ -10,13 +12,15 @@ BLOCK = 64  # rows that the int4 kernel keeps together
 
 
 class Packed:
-    """A weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a float32 tensor.
+    """A weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a float32
+    tensor.
 
-    `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets `w.float()`. So a learner's
-    function that was written for tensors runs on packed weights too.
+    `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets
+    `w.float()`. So a learner's function that was written for tensors runs on packed weights too.
 
-    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales and offsets, read instead
-    of rows when there are few vectors (memory is the limit then; with many vectors, arithmetic is).
+    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales and
+    offsets, read instead of rows when there are few vectors (memory is the limit then; with many
+    vectors, arithmetic is).
     """
 
     def __init__(self, rows, scale=None, fours=None, base=None, turned=False):
@@ -25,7 +29,9 @@ class Packed:
 
     @classmethod
     def of(cls, weight, kind, name="a matrix"):
-        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot multiply with it here."""
+        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot multiply
+        with it here.
+        """
         try:
             packed = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)
             packed.times(torch.zeros(1, weight.shape[1], device=weight.device))
@@ -37,7 +43,9 @@ class Packed:
         return packed
 
     def times(self, x):
-        """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums in float32."""
+        """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
+        in float32.
+        """
         flat = x.reshape(-1, x.shape[-1]).bfloat16()
         if len(flat) <= FEW_ROWS and self.fours:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
@@ -136,7 +144,9 @@ def _int8(weight):
 
 
 def _int4(weight):
-    """16 evenly spaced values from the least to the largest of each group of a row: (number - 8) * scale + offset."""
+    """16 evenly spaced values from the least to the largest of each group of a row: (number - 8) *
+    scale + offset.
+    """
     if weight.shape[1] % GROUP:
         raise NotImplementedError(f"its rows cannot be cut into groups of {GROUP}")
     groups = weight.view(len(weight), -1, GROUP)  # d_out d_in/32 32

@@ -24,17 +24,18 @@ class Config:
     vocab_size: int
     context: int                        # the longest text, in tokens
     eps: float                          # inside the norms' root
-    rope_theta: Any                     # a number, or one for each pair of columns (Llama 3); None: learned positions (GPT-2)
+    rope_theta: Any                     # a number, or one a pair of columns (Llama 3); GPT-2: None
     rope_factor: float = 1.0            # positions are divided by it ("linear" RoPE scaling)
     stop_ids: tuple[int, ...] = ()      # the tokens that end a text
     no_rope: tuple[int, ...] = ()       # layers that know no positions (SmolLM3)
-    window: int | None = None           # how many tokens a row may look at, itself the last of them (Mistral); None: all
-    norm_after: bool = False            # norms stand behind attention and MLP instead of before them (OLMo 2)
+    window: int | None = None           # how many tokens a row looks at, itself included (Mistral)
+    norm_after: bool = False            # norms stand behind attention and MLP, not before (OLMo 2)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The functions that `forward` and `generate` call, by their place in the model. Replace any with `model.using(...)`.
+    """The functions that `forward` and `generate` call, by their place in the model. Replace any
+    with `model.using(...)`.
 
     The defaults from `fast` compute what the taught functions of those names compute.
     """
@@ -55,7 +56,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q, k, v, o are (weight, bias or None)."""
+    """One layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q, k,
+    v, o are (weight, bias or None).
+    """
     norm_1: tuple
     q: tuple
     k: tuple
@@ -63,7 +66,7 @@ class Layer:
     o: tuple
     norm_2: tuple
     mlp: tuple
-    qk_norm: tuple = ()                 # norm weights of queries and keys: as wide as a head (Qwen3) or as all heads (OLMo 2)
+    qk_norm: tuple = ()                 # of queries, of keys: a head wide (Qwen3) or all (OLMo 2)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,19 @@ class Weights:
     norm: tuple                         # the final norm
     unembedding: torch.Tensor           # vocab d_model; the embedding itself where weights are tied
 # fmt: on
+
+
+def fitting(function, dtype):
+    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in float64
+    fits into the model too.
+    """
+
+    def run(*args, **kwargs):
+        result = function(*args, **kwargs)
+        floats = isinstance(result, torch.Tensor) and result.is_floating_point()
+        return result.to(dtype) if floats else result
+
+    return run
 
 
 GPT2_PARTS = Parts(norm=fast.layer_norm, mlp=fast.mlp)

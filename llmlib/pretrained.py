@@ -1,4 +1,6 @@
-"""Real weights for the engine: any checkpoint of the GPT-2 or the Llama family, as Hugging Face folders hold them."""
+"""Real weights for the engine: any checkpoint of the GPT-2 or the Llama family, as Hugging Face
+folders hold them.
+"""
 
 from pathlib import Path
 
@@ -22,12 +24,15 @@ FILES = [
 
 
 def load(name_or_folder, weights="float32", device="cpu"):
-    """The model of that name: "smollm2" (offline, from the installed package), a folder, or a name on the Hugging Face hub ("gpt2").
+    """The model of that name: "smollm2" (offline, from the installed package), a folder, or a name
+    on the Hugging Face hub ("gpt2").
 
-    `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16" or "int8" (one scale a row); norms,
-    vectors and attention are float32 in any case. `device` is torch's name for where all of it goes. Raises FileNotFoundError for
-    what is not there, ValueError for a checkpoint that is damaged, of another architecture, or has a setting that this engine
-    lacks (each names the part), for a device that is not there, and for weights that it cannot multiply.
+    `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16" or
+    "int8" (one scale a row); norms, vectors and attention are float32 in any case. `device` is
+    torch's name for where all of it goes. Raises FileNotFoundError for what is not there,
+    ValueError for a checkpoint that is damaged, of another architecture, or has a setting that this
+    engine lacks (each names the part), for a device that is not there, and for weights that it
+    cannot multiply.
     """
     if weights not in KINDS:
         raise ValueError(f"weights is {weights!r}: it must be one of {', '.join(KINDS)}")
@@ -51,7 +56,7 @@ def _device(name):
     except (RuntimeError, AssertionError):  # torch raises either, by kind of device
         raise ValueError(
             f"torch finds no device {str(name)!r} here: "
-            'give "cpu", or "cuda" or "mps" where there is such a processor and a torch built for it'
+            'give "cpu", or "cuda" or "mps" where torch has been built for such a processor'
         ) from None
 
 
@@ -68,7 +73,8 @@ def _find(name):
         return folder
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise FileNotFoundError(
-            f'there is no folder {name}: give "smollm2", a model\'s folder, or a name on the hub such as "gpt2"'
+            f'there is no folder {name}: give "smollm2", a model\'s folder, '
+            'or a name on the hub such as "gpt2"'
         )
     from huggingface_hub import snapshot_download
 
@@ -100,7 +106,9 @@ def _tokenizer(folder):
 
 
 class OtherTokenizer:
-    """A tokenizer of another kind (Llama 2's, say), run by the `tokenizers` library, with the methods of `tokens.Tokenizer`."""
+    """A tokenizer of another kind (Llama 2's, say), run by the `tokenizers` library, with the
+    methods of `tokens.Tokenizer`.
+    """
 
     def __init__(self, path):
         import tokenizers

@@ -1,4 +1,6 @@
-"""The engine against `transformers`: logits on SmolLM2 and on a grid of random checkpoints of both families, greedy ids, the cache."""
+"""The engine against `transformers`: logits on SmolLM2 and on a grid of random checkpoints of both
+families, greedy ids, the cache.
+"""
 
 import math
 

@@ -212,3 +212,11 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
     assert alt_text(rows).count("1 of 1 done") == 8
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
+
+
+def test_the_picture_takes_in_a_new_notebook():
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    rows.insert(-1, rows[0] | {"title": "8 Tuning", "number": 8})
+    assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
+    missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
+    assert alt_text([missing]) == "Progress: 4 Layers: not found."

@@ -207,6 +207,7 @@ TRUE = {
 
 
 @unit
+@pytest.mark.slow
 @pytest.mark.parametrize("part", TRUE)
 def test_the_key_is_what_is_measured(part, model):
     [question] = [question for question in QUESTIONS.values() if part in question.ask]

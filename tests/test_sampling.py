@@ -1,4 +1,6 @@
-"""The filters against `transformers`' logits processors and the papers; draws against the distribution; the generate loop's stops."""
+"""The filters against `transformers`' logits processors and the papers; draws against the
+distribution; the generate loop's stops.
+"""
 
 import math
 

@@ -140,8 +140,9 @@ def picture_hash(svg: bytes) -> str:
 
 def _carrier(picture: bytes) -> bytes:
     """The picture as baking will leave it, with a token that does not matter."""
-    place = {"element": baking.SVG_ELEMENT_OB3, "namespace": baking.SVG_NS_OB3}
-    return baking.bake_svg(picture, "-", **place)
+    return baking.bake_svg(
+        picture, "-", element=baking.SVG_ELEMENT_OB3, namespace=baking.SVG_NS_OB3
+    )
 
 
 def is_canonical(token: str) -> bool:

@@ -4,6 +4,7 @@ import io
 import textwrap
 import warnings
 from functools import cache
+from typing import Any
 
 import matplotlib
 from matplotlib import font_manager
@@ -12,19 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from llmlib.certificate.credential import BUILT, COURSE, SELF, Certificate
+from llmlib.course import cells
 from llmlib.plots import BLUE, GREEN, ORANGE
 
 INK, PAPER = "#1D2433", "#FFFDF7"
-STAGES = (
-    "tokens",
-    "embeddings",
-    "attention",
-    "layers",
-    "output head",
-    "sampling",
-    "KV cache\n& scaling",
-)
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "certificate",
     "pdf.fonttype": 42,
@@ -62,17 +55,21 @@ def undrawable(name: str) -> str:
 def _figure(certificate: Certificate) -> Figure:
     figure = Figure(figsize=(11.69, 8.27), facecolor=PAPER)
 
-    def text(y, words, size, color=INK, x=0.5, **style):
-        style = {"ha": "center", "va": "center", "parse_math": False} | style
-        figure.text(x, y, words, fontsize=size, color=color, **style)
+    def text(
+        y: float, words: str, size: float, color: str = INK, x: float = 0.5, **style: Any
+    ) -> None:
+        plain: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False}
+        figure.text(x, y, words, fontsize=size, color=color, **plain | style)
 
+    shape: dict[str, Any]
     for inset, width, colour in ((0.025, 3, BLUE), (0.034, 0.8, INK)):
         corner, sides = (inset, inset * 1.41), (1 - 2 * inset, 1 - 2.82 * inset)
-        style = {"fill": False, "edgecolor": colour, "linewidth": width}
-        figure.add_artist(Rectangle(corner, *sides, transform=figure.transFigure, **style))
+        shape = {"fill": False, "edgecolor": colour, "linewidth": width}
+        figure.add_artist(Rectangle(corner, *sides, transform=figure.transFigure, **shape))
     text(0.87, "CERTIFICATE", 15, BLUE, weight="bold")
     text(0.80, COURSE, 30, weight="bold", family="serif")
-    text(0.745, "How large language models work, in seven notebooks", 13)
+    stages = [lesson.heading.partition(" ")[2] for lesson in cells.course().lessons]
+    text(0.745, f"How large language models work, in {len(stages)} notebooks", 13)
     text(0.678, "This certifies that", 13)
     lines, size = _fitted(certificate.name)
     for number, line in enumerate(lines):
@@ -81,14 +78,15 @@ def _figure(certificate: Certificate) -> Figure:
     figure.add_artist(Line2D([0.22, 0.78], [0.515, 0.515], color=INK, linewidth=0.8))
     for number, line in enumerate(textwrap.wrap(f"completed the course and built {BUILT}.", 100)):
         text(0.475 - 0.03 * number, line, 11.5)
-    wide, gap = 0.098, 0.0145
-    for number, stage in enumerate(STAGES):
-        x = 0.115 + number * (wide + gap)
+    gap = 0.0145
+    wide = 0.7875 / len(stages) - gap
+    for number, stage in enumerate(stages):
+        x = 0.1135 + number * (wide + gap)
         shape = {"boxstyle": "round,pad=0,rounding_size=0.008", "facecolor": GREEN, "alpha": 0.22}
         box = FancyBboxPatch((x, 0.285), wide, 0.062, transform=figure.transFigure, **shape)
         figure.add_artist(box)
-        text(0.316, stage, 10, x=x + wide / 2, linespacing=0.95)
-        if number < len(STAGES) - 1:
+        text(0.316, textwrap.fill(stage, 12), 10, x=x + wide / 2, linespacing=0.95)
+        if number < len(stages) - 1:
             text(0.316, "›", 12, x=x + wide + gap / 2)
     own = certificate.kind == SELF
     mark = {"boxstyle": "round,pad=0.45", "facecolor": "white", "linewidth": 2}

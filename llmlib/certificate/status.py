@@ -5,6 +5,7 @@ The list is a W3C Bitstring Status List.
 
 import json
 from pathlib import Path
+from typing import Any
 
 from openbadgeslib.ob3 import (
     build_status_list_credential,
@@ -22,7 +23,7 @@ class Register:
 
     def __init__(self, key: Path, url: str | None = None):
         self.path = Path(key).with_suffix(".register.json")
-        kept = {"url": url, "issued": {}}
+        kept: dict[str, Any] = {"url": url, "issued": {}}
         if self.path.exists():
             kept = json.loads(self.path.read_text(encoding="utf-8"))
         self.url, self.issued = kept["url"], kept["issued"]
@@ -32,7 +33,7 @@ class Register:
                 "cannot move"
             )
 
-    def enter(self, certificate: Certificate, student: str) -> dict:
+    def enter(self, certificate: Certificate, student: str) -> dict[str, Any]:
         """A place in the list for a certificate about to be signed: kept before it is used."""
         place = len(self.issued)
         entry = {"student": student, "name": certificate.name, "place": place, "revoked": False}

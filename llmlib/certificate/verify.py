@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openbadgeslib.errors import LibOpenBadgesException
 from openbadgeslib.ob3 import did_key_from_pem
@@ -51,9 +52,17 @@ class Asked:
     online: bool = False
 
 
-def verify(data: bytes, issuer_key=None, name=None, email=None, status_list=None, online=False):
+def verify(
+    data: bytes,
+    issuer_key: bytes | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    status_list: bytes | None = None,
+    online: bool = False,
+) -> Verdict:
     """The `Verdict` on the bytes of an SVG; see `Asked` for the rest."""
-    asked, facts = Asked(issuer_key, name, email, status_list, online), {}
+    facts: dict[str, Any] = {}
+    asked = Asked(issuer_key, name, email, status_list, online)
     try:
         badge = open_badge(data)
         facts = badge.facts()

@@ -18,6 +18,9 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from . import steps
+
+ROOM = 9  # GB of disk that the build for NVIDIA cards and its download need
 NVIDIA = ("nvidia-", "cuda-", "triton")  # what a build for NVIDIA cards brings
 
 
@@ -69,13 +72,16 @@ def install(pip, python, requirement, site):
     if plan is None or not any(_for_nvidia(each["metadata"]["name"]) for each in plan):
         return  # pip's own choice is small; where pip cannot even look, installing says why
     if not wants_cpu():
-        return print(f"torch for NVIDIA cards: {size(plan)} to download.", flush=True)
-    if not by_uv(pip, python, requirement):
+        print(f"torch for NVIDIA cards: {size(plan)} to download.", flush=True)
+    elif by_uv(pip, python, requirement):
+        return
+    else:
         print(
             "The CPU build of torch could not be reached, so the one for NVIDIA cards is taken: "
             f"{size(plan)} to download instead of about 0.2 GB.",
             flush=True,
         )
+    steps.room(site, ROOM)
 
 
 def dry_run(pip, requirement):
