@@ -53,7 +53,7 @@ def bytes_per_token(rows):
 
 
 def same_text(rows):
-    """Bars, the cheapest on top: rows [(language, tokens with GPT-2, with SmolLM2; English = 1)]."""
+    """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
     rows = sorted(rows, key=lambda row: row[2])
     return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
 

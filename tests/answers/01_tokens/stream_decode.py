@@ -299,21 +299,19 @@ def stream_decode(ids, merges):
     return out
 
 
-# %% wrong: a broken character waits for the next whole one
+# %% wrong: a first byte waits for its number of bytes, whatever they are
 # says: is broken off
 def stream_decode(ids, merges):
     table, waiting, shown = vocabulary(merges), b"", []
     for i in ids:
         waiting += table[i]
-        first = waiting[0]
-        length = 4 if 240 <= first < 248 else 3 if 224 <= first < 240 else 2 if 192 <= first < 224 else 1
-        if len(waiting) < length or (length == 2 and waiting[1] < 128 and len(waiting) < 3):
-            shown.append(waiting[:0].decode())
-            continue
-        text, rest = waiting.decode("utf-8", errors="replace"), b""
-        if text.endswith("\ufffd") and waiting[-1] < 248 and not waiting.endswith(b"\xef\xbf\xbd"):
-            back = max(k for k in range(len(waiting)) if waiting[k] >= 192)
-            text, rest = waiting[:back].decode("utf-8", errors="replace"), waiting[back:]
-        shown.append(text)
-        waiting = rest
+        end = 0
+        while end < len(waiting):
+            first = waiting[end]
+            length = 1 if first < 192 or first > 247 else 2 if first < 224 else 3 if first < 240 else 4
+            if end + length > len(waiting):
+                break
+            end += length
+        shown.append(waiting[:end].decode("utf-8", errors="replace"))
+        waiting = waiting[end:]
     return shown
