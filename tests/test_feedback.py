@@ -9,7 +9,7 @@ from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
 from llmlib.course import cells, course_map, feedback, predict
-from llmlib.course.cells import STUB
+from llmlib.course.source import STUB
 
 pytestmark = pytest.mark.unit
 CHECK = """# Check of {0}: run this cell

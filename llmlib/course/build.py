@@ -26,8 +26,9 @@ from nbformat import NotebookNode
 
 from llmlib import files
 from llmlib.course import cells, questions, stub
-from llmlib.course.cells import METADATA, ROOT, Notebook, SourceError
+from llmlib.course.cells import ROOT, Notebook, SourceError
 from llmlib.course.environment import environment
+from llmlib.course.source import METADATA
 
 VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300

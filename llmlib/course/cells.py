@@ -4,34 +4,13 @@ from functools import cache
 from pathlib import Path
 
 from llmlib.course import environment
-from llmlib.course.source import (
-    METADATA,
-    STUB,
-    Exercise,
-    Notebook,
-    SourceError,
-    grade_id,
-    kind,
-    parse,
-    without,
-)
+from llmlib.course.source import Exercise as Exercise  # so that all of a course is found here
+from llmlib.course.source import Notebook as Notebook
+from llmlib.course.source import SourceError as SourceError
+from llmlib.course.source import grade_id as grade_id
+from llmlib.course.source import kind as kind
+from llmlib.course.source import parse as parse
 
-__all__ = [
-    "METADATA",
-    "ROOT",
-    "STUB",
-    "Course",
-    "Exercise",
-    "Notebook",
-    "SourceError",
-    "course",
-    "grade_id",
-    "kind",
-    "load",
-    "names",
-    "parse",
-    "without",
-]
 ROOT = environment.PACKAGE
 
 

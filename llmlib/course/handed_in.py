@@ -71,7 +71,7 @@ def read(data: bytes) -> list[Cell]:
         tree = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Unreadable(
-            "it is damaged or half saved, or is no notebook (not valid JSON): save it again, or "
+            "damaged or half saved, or no notebook at all (not valid JSON): save it again, or "
             "restore an earlier copy"
         ) from None
     return parse(tree)

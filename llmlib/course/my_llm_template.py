@@ -51,8 +51,7 @@ class Tokenizer:
             self.merges.append((plain[left], plain[right]))
             plain.setdefault(left + right, len(tokens))
             tokens.append(left + right)
-        # Plain id -> SmolLM2's, None for a byte that it lacks; and the other way round.
-        self.own_ids = [own.get(token) for token in tokens]
+        self.own_ids = [own.get(token) for token in tokens]  # None for a byte that it lacks
         self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
 
     def encode(self, text):
@@ -72,8 +71,7 @@ MLP = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
 
 
 class Model:
-    """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq,
-    vocab], the last position's in every row."""
+    """SmolLM2's weights: ids [1, seq] -> logits [1, seq, vocab], the last one's in every row."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -89,8 +87,7 @@ class Model:
             self.weights[at + "qkv.weight"] = torch.cat(qkv)
 
     def new_cache(self, context):
-        """Keys and values of every layer, with room for `context` tokens, and how many are in
-        it."""
+        """Keys and values of every layer: room for `context` tokens, `length` of them taken."""
         shape = (2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
         return SimpleNamespace(stores=torch.zeros(shape), length=0)
 
