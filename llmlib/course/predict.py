@@ -104,7 +104,7 @@ def is_prediction(source):
 
 
 def blanked(source):
-    """A prediction cell as the learner gets it, with `...` for the guess; any other cell as it is."""
+    """A prediction cell as the learner gets it, `...` for the guess; any other cell as it is."""
     call = _call(source)
     yours = (
         next((each.value for each in call.keywords if each.arg == "yours"), None) if call else None

@@ -8,7 +8,7 @@ from llmlib import plots
 
 BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
 SPAN = (
-    '<span style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
+    '<span{hover} style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
     'padding:2px 1px;white-space:pre-wrap">{text}</span><wbr>'
 )
 
@@ -23,32 +23,83 @@ def token_text(token):
 
 def coloured_tokens(rows):
     """Show texts cut into tokens, a line left of each: rows [(label, [bytes of a token, ...])]."""
-    parts, plain = [], []
-    for label, tokens in rows:
-        texts = [token_text(token) for token in tokens]
-        shown = [text.replace(" ", "·") if text.isspace() else text for text in texts]
-        spans = [
-            SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(text))
-            for i, text in enumerate(shown)
-        ]
-        title = f"{label}: {len(tokens)} tokens"
-        parts.append(
-            f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
-            f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
-        )
-        plain.append(f"{title}: {'|'.join(texts)}")
-    display({"text/html": "".join(parts), "text/plain": "\n".join(plain)}, raw=True)
+    html = "".join(strip(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows)
+    plain = [
+        f"{label}: {len(tokens)} tokens: {'|'.join(map(token_text, tokens))}"
+        for label, tokens in rows
+    ]
+    display({"text/html": html, "text/plain": "\n".join(plain)}, raw=True)
+
+
+def strip(title, tokens, ids=None):
+    """A text cut into `tokens` (bytes) as HTML; with `ids`, each says its own when hovered."""
+    spans = []
+    for i, token in enumerate(tokens):
+        text = token_text(token)
+        shown = text.replace(" ", "·") if text.isspace() else text
+        hover = f' title="id {ids[i]}"' if ids else ""
+        spans.append(SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(shown), hover=hover))
+    return (
+        f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
+        f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
+    )
 
 
 def bytes_per_token(rows):
     """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]."""
+    rows = sorted(rows, key=lambda row: -row[2])
+    xlabel = "bytes of text per token (longer: fewer tokens for the same text)"
+    return _two_tokenizers(rows, xlabel, "What one token carries")
+
+
+def same_text(rows):
+    """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
+    rows = sorted(rows, key=lambda row: row[2])
+    return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
+
+
+def _two_tokenizers(rows, xlabel, title):
     fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
-    labels, gpt2, smollm2 = zip(*sorted(rows, key=lambda row: -row[2]))
+    labels, gpt2, smollm2 = zip(*rows)
     plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.2f", across=True)
-    ax.set_xlabel("bytes of text per token (longer: fewer tokens for the same text)")
-    ax.set_title("What one token carries")
-    ax.legend(loc="lower right")
+    ax.set(xlabel=xlabel, title=title)
+    ax.margins(x=0.08)
+    ax.legend(loc="best")
     return fig
+
+
+def merge_tree(ids, merges, spelled):
+    """The tokens `ids` as trees of merges with their ranks; `spelled` are the bytes of each id."""
+    width = sum(len(spelled[i]) for i in ids)
+    height = max(_depth(i, merges) for i in ids) + 1
+    fig, ax = plots.canvas(8.0, 0.62 * height + 0.5, width, height)
+    at = 0
+    for i in ids:
+        _draw(ax, i, at, merges, spelled, top=True)
+        at += len(spelled[i])
+    ax.set_title("Each merge with its rank; the tokens in blue, the bytes at the bottom")
+    return fig
+
+
+def _depth(i, merges):
+    return 1 + max(_depth(part, merges) for part in merges[i - 256]) if i > 255 else 0
+
+
+def _draw(ax, i, at, merges, spelled, top=False):
+    """One token's tree from byte `at` on; returns the middle of its box."""
+    word = spelled[i].decode("utf-8", errors="replace").replace(" ", plots.BLANK)
+    level, width = _depth(i, merges), len(spelled[i])
+    centre = at + width / 2
+    if i > 255:
+        for part in merges[i - 256]:
+            x, y = _draw(ax, part, at, merges, spelled)
+            ax.plot([centre, x], [level + 0.2, y + 0.6], color="black", linewidth=1, zorder=0)
+            at += len(spelled[part])
+        word = f"{word}\n{i - 256:,}"
+    half = 0.33 if i < 256 else 0.48
+    colour = plots.SKY if top else "white" if i > 255 else "#eeeeee"
+    plots.box(ax, centre - half, level + 0.1, 2 * half, 0.6, word, colour)
+    return centre, level
 
 
 def vocabulary_against_length(sizes, curves):

@@ -3,9 +3,9 @@
 python tests/claims/frame.py              all claims -> docs/evidence/claims.md
 python tests/claims/frame.py 01_tokens    one notebook's, on the terminal; nothing is written
 
-`tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence in
-“ ” and then says what the control is; its body computes both, asserts, and returns the figures as
-one short line of text.
+`tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
+in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
+as one short line of text.
 """
 
 import importlib.util
