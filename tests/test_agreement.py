@@ -14,12 +14,12 @@ import numpy as np
 import proofs
 import pytest
 import torch
-from llmlib.grading.outside.runner import Runner
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
 from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
+from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
 NAME = "03_attention"
