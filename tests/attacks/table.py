@@ -22,6 +22,8 @@ import sections  # noqa: E402
 import test_grading_attacks as ours  # noqa: E402
 from attacks import corpus  # noqa: E402
 
+from llmlib.grading.results import Graded  # noqa: E402
+
 CONFIG = """c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
@@ -124,12 +126,12 @@ def main():
     rows = []
     for attack in corpus.ATTACKS:
         result = state["rows"][attack.student]
-        mine = f"{ours.total(result):g}" if "fault" not in result else "not graded: " + result["fault"]
+        mine = f"{result.points:g}" if isinstance(result, Graded) else "not graded: " + result.reason
         due = f"{attack.points:g}" if attack.graded else "not graded"
         rows.append([WORDS.get(attack.kind, attack.kind), attack.title, due, words.get(attack, "not tried"), mine])
     wrong = sum(bool(words.get(a)) and words[a] != (f"{a.points:g}" if a.graded else "not graded") for a in corpus.ATTACKS)
-    missed = [a for a in corpus.ATTACKS if ("fault" not in state["rows"][a.student]) != a.graded]
-    missed += [a for a in corpus.ATTACKS if a.graded and a not in missed and ours.total(state["rows"][a.student]) != a.points]
+    missed = [a for a in corpus.ATTACKS if isinstance(state["rows"][a.student], Graded) != a.graded]
+    missed += [a for a in corpus.ATTACKS if a.graded and a not in missed and state["rows"][a.student].points != a.points]
     lead = (
         f"{len(corpus.ATTACKS)} submissions, 10 points each at most. Plain nbgrader was tried with {len(able)} of them (the others "
         f"exhaust a machine without a sandbox) and differs from what is due in {wrong}; this grader differs in {len(missed)} of all. "
