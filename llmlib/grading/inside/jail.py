@@ -47,7 +47,7 @@ def enter(python):
         ("/proc/self/gid_map", f"{gid} {gid} 1"),
         ("/proc/sys/user/max_user_namespaces", "0"),  # no further ones, in which it would be root
     ):
-        with open(file, "w") as out:
+        with open(file, "w", encoding="ascii") as out:
             out.write(text)
     # No reading of answers: the source of llmlib goes; what is imported stays imported.
     mount("tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k")

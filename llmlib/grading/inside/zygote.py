@@ -84,7 +84,8 @@ def fork(control, handle, setup):
         try:
             control.close()
             os.close(read)
-            with open("/proc/self/oom_score_adj", "w") as file:  # memory runs out: this one first
+            # memory runs out: this one first
+            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
                 file.write("1000")
             if setup["jail"]:
                 jail.enter(setup["python"])
