@@ -5,7 +5,7 @@ import sys
 import sysconfig
 
 
-def refuse():
+def refuse() -> None:
     """Raises SystemExit with one sentence where the packages do not exist, before pip finds out."""
     version = ".".join(map(str, sys.version_info[:2]))
     if not (3, 11) <= sys.version_info[:2] <= (3, 14):
