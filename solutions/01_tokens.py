@@ -1037,7 +1037,8 @@ coloured_tokens(
 # almost every space of the indentation. The same article is 33 tokens in English and 172 in Russian: more time, more money where
 # tokens are sold, and less of it fits into a model's context.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id.
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id
+# in our numbering.
 # The pictures above the controls show one text at three settings, and stay where no kernel runs.
 
 # %%
@@ -1061,6 +1062,11 @@ tokenizer_playground(
 name = "<|im_end|>"
 print("known:  ", model.tokenizer.encode(name))
 print("unknown:", [smollm2_numbers[i] for i in encode(name, smollm2_merges)])
+print(
+    f"{len(gpt2.vocab):,} tokens in GPT-2, of which {len(gpt2.special_tokens)} special"
+)
+count = len(model.tokenizer.special_tokens)
+print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} special")
 
 # %% [markdown]
 # ### Exercise 1.6 · `encode_special` · ●●○ · 10 min
@@ -1912,7 +1918,7 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# Runs of four and eight spaces, `self`, `return`, `):` and a new line with its indentation, if the pattern lets new lines and spaces join. Common English words come later or
+# Runs of three and seven spaces (GPT-2's pattern leaves the last blank to the word), ` self`, ` return`, `):`. Common English words come later or
 # not at all, so prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.)
 #
 # </details>

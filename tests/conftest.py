@@ -1,5 +1,6 @@
-"""Every test belongs to one layer; everything runs offline, one thread a process. What needs a program that this machine
-lacks is left out, by name and with the reason; with CI=true it fails instead. Nothing else is ever skipped."""
+"""Every test belongs to one layer; everything runs offline, one thread a process. What needs a
+program that this machine lacks is left out, by name and with the reason; with CI=true it fails
+instead. Nothing else is ever skipped."""
 
 import functools
 import json
@@ -40,7 +41,8 @@ def lack(tool):
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks are the layer nbval; every other test says which one it is, and `needs` names a tool beyond its layer's."""
+    """Notebooks are the layer nbval; every other test says which one it is, and `needs` names a
+    tool beyond its layer's."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("nbval")

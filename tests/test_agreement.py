@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
 from llmlib.course import cells, handed_in, progress, run_tests
-from llmlib.grading import boundary as wire
-from llmlib.grading.runner import Runner
+from llmlib.grading import wire
+from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
 NAME = "03_attention"
@@ -62,7 +62,7 @@ def test_every_answer_gets_the_same_verdict(runner, name):
             submission = handed_in.parse(
                 proofs.handed_in_notebook(name, code | {task.name: answer.code})
             )
-            graded = runner.grade(alone, submission)["tests"][task.name]["message"] is None
+            graded = runner.grade(alone, submission)[task.name].solved
             checked = proofs.verdict(answer, hidden=False)
             assert graded == (checked is None), f"{answer}: check says {checked!r}"
 
@@ -285,10 +285,10 @@ def agreed(runner, node, folder):
     status = progress.check_one(NAME, path)
     checked = {name: state == progress.DONE for name, state, _ in status.exercises}
     result = runner.grade(visible(cells.load(NAME)), handed_in.read(path.read_bytes()))
-    graded = {name: result["tests"][name]["message"] is None for name in TASKS}
+    graded = {name: result[name].solved for name in TASKS}
     why = (
         [row for row in status.exercises if row[2]],
-        [(n, t["message"]) for n, t in result["tests"].items()],
+        [(each.exercise, each.message) for each in result.outcomes],
     )
     assert checked == graded, why
     return checked, why
@@ -314,7 +314,7 @@ def test_what_crosses_to_the_grader_crosses_in_a_check(value):
     """A value arrives as the same plain data both ways, or is refused both ways."""
     try:
         want = through_the_wire(value)
-    except wire.Refused:
+    except wire.NotPlain:
         with pytest.raises(TypeError):
             run_tests.copied(value, False)
         return

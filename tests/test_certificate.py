@@ -31,6 +31,7 @@ from llmlib.certificate.verify import (
 )
 from llmlib.course import cells
 from llmlib.grading.gradebook import Book
+from llmlib.grading.results import Graded, Outcome
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [
@@ -334,14 +335,15 @@ def gradebook(path, shares):
             notebook = cells.load(name)
             book.add_assignment(notebook)
             for student, share in shares.items():
-                book.gradebook.update_or_create_student(
-                    student, first_name=student.title(), last_name="<Doe>"
-                )
-                tests = {
-                    each.name: {"points": each.points * share, "max": each.points}
+                with book.transaction() as nbgraders:
+                    nbgraders.update_or_create_student(
+                        student, first_name=student.title(), last_name="<Doe>"
+                    )
+                outcomes = (
+                    Outcome(each.name, each.points * share, each.points)
                     for each in notebook.exercises
-                }
-                book.save(student, name, {"tests": tests, "unsafe": False})
+                )
+                book.save(student, name, Graded(tuple(outcomes), (), False))
     return path
 
 

@@ -1,4 +1,4 @@
-"""The same notebooks in other front ends: Notebook 7 in a browser, and a bare kernel without any."""
+"""The same notebooks in other front ends: Notebook 7 in a browser, a bare kernel without any."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def test_notebook_7_opens_and_runs_a_cell(tmp_path):
 
 
 def test_a_bare_kernel_runs_the_released_notebook_up_to_the_first_exercise(monkeypatch):
-    """As VS Code, Colab and others do: a kernel, the code of the cells, nothing of Jupyter's pages."""
+    """As VS Code, Colab and others do: a kernel, the code of the cells, no page of Jupyter's."""
     monkeypatch.chdir(ROOT / "notebooks")
     manager, client = start_new_kernel()
     try:

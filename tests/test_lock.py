@@ -1,5 +1,5 @@
-"""The pins resolve to wheels, without a compiler, on every system and Python that the README names. Nothing is downloaded but
-lists of files; the sizes are those of the lists."""
+"""The pins resolve to wheels, without a compiler, on every system and Python that the README names.
+Nothing is downloaded but lists of files; the sizes are those of the lists."""
 
 import subprocess
 import tomllib
@@ -61,14 +61,16 @@ def test_every_pin_has_a_wheel(system, python, locks):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_what_a_learner_downloads(system, locks):
-    """Where torch comes for NVIDIA cards, what that alone costs is said apart. README states these sizes."""
+    """Where torch comes for NVIDIA cards, what that alone costs is said apart. README states these
+    sizes."""
     packages = locks[system, "3.13", LEARNER]
     cards = [each for each in packages if each["name"].startswith(NVIDIA)]
     rest = [each for each in packages if each not in cards and each["name"] != "torch"]
     torch = next(each for each in packages if each["name"] == "torch")
     print(
-        f"{system}: {len(packages)} packages, {gigabytes(packages):.2f} GB: torch {gigabytes([torch]):.2f}, "
-        f"for NVIDIA cards {gigabytes(cards):.2f}, all others {gigabytes(rest):.2f}"
+        f"{system}: {len(packages)} packages, {gigabytes(packages):.2f} GB: "
+        f"torch {gigabytes([torch]):.2f}, for NVIDIA cards {gigabytes(cards):.2f}, "
+        f"all others {gigabytes(rest):.2f}"
     )
     assert bool(cards) == system.startswith("Linux")
     assert gigabytes(rest) < 0.2

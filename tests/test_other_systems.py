@@ -1,4 +1,5 @@
-"""What a learner runs works without what only Unix has; the files for containers and public CI are well formed."""
+"""What a learner runs works without what only Unix has; the files for containers and public CI are
+well formed."""
 
 import ast
 import json
@@ -12,15 +13,18 @@ from llmlib import cli
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
-# A Python as Windows has it: these modules and functions are not there. torch comes first, it knows its own system.
+# A Python as Windows has it: these modules and functions are not there. torch comes first, it knows
+# its own system.
 WINDOWS = """
 import importlib, os, pkgutil, signal, sys
-import torch, matplotlib.pyplot, nbformat, jupytext, ipywidgets, tokenizers, filelock, subprocess, nbclient, jupyter_client
-import openbadgeslib, tempfile, nbgrader.api, asyncio, jupyter_client.kernelspec
+import torch, matplotlib.pyplot, nbformat, jupytext, ipywidgets, tokenizers, filelock, subprocess
+import nbclient, openbadgeslib, tempfile, nbgrader.api, asyncio, jupyter_client.kernelspec
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
-for module, names in {os: "fork killpg getuid geteuid setsid".split(), signal: "SIGALRM SIGKILL alarm".split()}.items():
-    for name in names:
+for module, names in {
+    os: "fork killpg getuid geteuid setsid", signal: "SIGALRM SIGKILL alarm"
+}.items():
+    for name in names.split():
         delattr(module, name)
 """
 
@@ -34,7 +38,8 @@ def windows(code):
 
 
 def test_a_learner_s_modules_need_no_unix():
-    """Every module but the grader's, which a learner does not run, and those that run on the sandbox's other side."""
+    """Every module but the grader's, which a learner does not run, and those that run on the
+    sandbox's other side."""
     said = windows("""
 import llmlib
 for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):

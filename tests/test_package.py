@@ -1,4 +1,5 @@
-"""The package: the engine runs with the engine's dependencies alone, and each extra brings what its part imports."""
+"""The package: the engine runs with the engine's dependencies alone, and each extra brings what its
+part imports."""
 
 import importlib.metadata
 import json
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(?!course|grading|certificate|plots|widgets|data)\w+$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|widgets|data|course\.(check|quiz|progress|my_llm|engine_check|reference_bpe|cells))$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|widgets|data|course\."
+    r"(check|quiz|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
     "grading": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
@@ -30,7 +32,8 @@ class Without:  # a module that the part does not bring is not there
         self.finders = finders
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] not in forbidden:
-            return next(filter(None, (each.find_spec(name, path, target) for each in self.finders)), None)
+            found = (each.find_spec(name, path, target) for each in self.finders)
+            return next(filter(None, found), None)
     def find_distributions(self, *words, **more):
         finders = [each for each in self.finders if hasattr(each, "find_distributions")]
         return (one for each in finders for one in each.find_distributions(*words, **more))
@@ -38,7 +41,8 @@ class Without:  # a module that the part does not bring is not there
         pass
 sys.meta_path[:] = [Without(list(sys.meta_path))]
 import llmlib
-found = [e.name for e in pkgutil.walk_packages(llmlib.__path__, "llmlib.") if re.match(pattern, e.name)]
+modules = [each.name for each in pkgutil.walk_packages(llmlib.__path__, "llmlib.")]
+found = [name for name in modules if re.match(pattern, name)]
 for name in found:
     importlib.import_module(name)
 print(len(found))

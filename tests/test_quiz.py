@@ -15,9 +15,9 @@ from llmlib import pretrained
 from llmlib.course import cells, questions
 from llmlib.course.cells import ROOT
 from llmlib.course.check import Mistake
+from llmlib.course.handed_in import Cell
 from llmlib.course.quiz import LETTERS, check_answer, unveil
-from llmlib.grading.runner import Runner
-from llmlib.grading.submission import Cell
+from llmlib.grading.outside.runner import Runner
 
 unit = pytest.mark.unit
 QUESTIONS = {question.name: question for question in questions.read()}
@@ -259,10 +259,8 @@ def test_the_trusted_grader_reads_a_letter():
                 )
                 for each in notebook.cells
             ]
-            result = runner.grade(task, handed_in)["tests"]["q02"]
-            assert (result["message"] is None) if says is None else (says in result["message"]), (
-                result
-            )
-            assert result["points"] == (1 if says is None else 0)
+            outcome = runner.grade(task, handed_in)["q02"]
+            assert outcome.solved if says is None else says in outcome.message, outcome
+            assert outcome.points == (1 if says is None else 0)
     finally:
         runner.close()

@@ -1,4 +1,5 @@
-"""Setting up: done once, resumed after an interruption, repeated when the list of dependencies changes."""
+"""Setting up: done once, resumed after an interruption, repeated when the list of dependencies
+changes."""
 
 import os
 import platform
@@ -22,7 +23,8 @@ SETUP = Path(setup.__file__)
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """An empty house in a temporary folder: `steps` are those that were run, `broken` is one that fails."""
+    """An empty house in a temporary folder: `steps` are those that were run, `broken` is one that
+    fails."""
     for name in setup.LISTS:
         (tmp_path / name).write_text("x")
     monkeypatch.setattr(setup, "ROOT", tmp_path)
@@ -112,7 +114,7 @@ def test_in_a_python_of_ones_own_no_environment_is_made(house, monkeypatch):
 
 
 def test_where_packages_are_somebody_elses_none_is_pinned_and_torch_stays(house, monkeypatch):
-    """Colab: torch is held at the version that is there, nothing else is, and no JupyterLab comes."""
+    """Colab: torch is held at the version that is there, nothing else is; no JupyterLab comes."""
     monkeypatch.setattr(setup.sys, "prefix", str(house.root))
     info = house.root / "torch-2.9.1.dist-info"
     info.mkdir()

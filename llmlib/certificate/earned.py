@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmlib.course import cells, my_llm, progress
-from llmlib.grading import submission
+from llmlib.course import cells, handed_in, my_llm, progress
 from llmlib.grading.gradebook import Book
-from llmlib.grading.runner import Runner
-from llmlib.grading.sandbox import Unavailable
+from llmlib.grading.outside.runner import Runner
+from llmlib.grading.outside.sandbox import Unavailable
 
 
 @dataclass(frozen=True)
@@ -70,13 +69,11 @@ def _hidden(folder, notebooks, tick):
     runner = Runner(list(notebooks.values()))
     try:
         for name, notebook in notebooks.items():
-            result = runner.grade(notebook, submission.read(Path(folder) / f"{name}.ipynb"))
+            graded = runner.grade(notebook, handed_in.load(Path(folder) / f"{name}.ipynb"))
             tick(name)
-            yield from (
-                f"{name}: {each}: {test['message']}"
-                for each, test in result["tests"].items()
-                if test["message"]
-            )
+            for outcome in graded.outcomes:
+                if not outcome.solved:
+                    yield f"{name}: {outcome.exercise}: {outcome.message}"
     finally:
         runner.close()
 

@@ -1,7 +1,8 @@
-"""The three checks that test cells use. Each raises `Mistake`, whose text names the learner's mistake.
+"""The three checks that test cells use. Each raises `Mistake`, whose text names what is wrong.
 
-What a learner's function returned is only ever treated as plain data (numbers, strings, lists, tuples, dicts,
-tensors): nothing here calls a method that a class of the learner's could have written.
+What a learner's function returned is only ever treated as plain data (numbers, strings, lists,
+tuples, dicts, tensors): nothing here calls a method that a class of the learner's could have
+written.
 """
 
 import math
@@ -20,9 +21,10 @@ TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 
 class Mistake(AssertionError):
-    """A check that failed: `claim` names the mistake, `detail` holds the values it was seen on, if any.
+    """A check that failed: `claim` names the mistake, `detail` holds the values that show it.
 
-    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence alone, without our frames.
+    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence
+    alone, without our frames.
     """
 
     def __init__(self, claim, detail=""):
@@ -37,7 +39,7 @@ class Mistake(AssertionError):
 
 
 def that(ok, message):
-    """Raise `Mistake(message)` unless `ok` is true. `ok` is a bool, a number or a tensor of one element."""
+    """Raise `Mistake(message)` unless `ok`, a bool, number or tensor of one element, is true."""
     if (type(ok) in TENSORS and ok.numel() == 1) or type(ok) is np.bool_:
         ok = ok.item()
     if type(ok) not in PLAIN or not ok:
@@ -60,9 +62,11 @@ def equal(got, want, message):
 
 
 def close(got, want, message, atol=1e-5):
-    """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree, dtypes need not.
+    """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree,
+    dtypes need not.
 
-    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN equals nothing.
+    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN
+    equals nothing.
     """
     if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
         if type(got) not in SEQUENCES:
@@ -104,7 +108,7 @@ def show(value):
 
 
 def kind(value):
-    """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items", "None"."""
+    """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items"."""
     if value is None:
         return "None (is there a return?)"
     if type(value) in TENSORS:

@@ -7,6 +7,7 @@ grader start here.
 
 import ast
 import json
+import re
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +68,27 @@ Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in t
 def read(data: bytes) -> list[Cell]:
     """The cells of a notebook file. Raises `Unreadable` for whatever is not a notebook of plain
     JSON."""
+    return parse(plain_values(data))
+
+
+def plain_values(data: bytes) -> Any:
+    """The JSON of a notebook file. Raises `Unreadable`."""
     try:
-        tree = json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Unreadable(
             "damaged or half saved, or no notebook at all (not valid JSON): save it again, or "
             "restore an earlier copy"
         ) from None
-    return parse(tree)
+
+
+def edition(tree: Any) -> str | None:
+    """The course's version that a notebook says it was released with; None where it says none."""
+    try:
+        said = tree["metadata"]["llmlib"]["course"]
+    except (KeyError, TypeError):
+        return None
+    return said if isinstance(said, str) and re.fullmatch(r"[0-9.]{1,20}", said) else None
 
 
 def load(path: Path | str) -> list[Cell]:

@@ -24,8 +24,8 @@ def predict(key, question, options=None, *, yours):
     """
     if yours is ...:
         raise NoGuess(
-            "Predict first: put your guess in place of the three dots, and run this cell again. "
-            "None goes on without one."
+            "Predict first: put your guess in place of the dots, then run this cell again "
+            "(None: no guess)."
         )
     if options is not None and yours is not None:
         yours = yours.strip().upper() if type(yours) is str else yours

@@ -1,15 +1,17 @@
-"""Set the course up and open it. Runs by path with any Python 3.11 to 3.14 and needs nothing but its standard library:
+"""Set the course up and open it. Runs by path with any Python 3.11 to 3.14 and needs nothing but
+its standard library:
 
-    python3 llmlib/course/setup.py            make .venv, install, convert the model's weights (once)
+    python3 llmlib/course/setup.py            make .venv, install, convert the weights (once)
     python3 llmlib/course/setup.py lab        the same, then open JupyterLab on notebooks/
     python3 llmlib/course/setup.py test       the same with the tests' packages, then run the tests
     python3 llmlib/course/setup.py check      the same, then the checks that take less than a minute
 
-What is done is not done again: a second run starts at once and uses no network, an interrupted one resumes. With
-`--here` everything goes into the Python that runs this script (a conda environment, say) instead of .venv; with `--keep`
-too, but no package that is already there is touched (Colab, Kaggle, a machine of somebody else's).
-PORT=9999 and BROWSER=0 in the environment choose the port and keep the browser closed, TORCH=cpu or TORCH=cuda the
-build of torch; more words go to JupyterLab or pytest.
+What is done is not done again: a second run starts at once and uses no network, an interrupted one
+resumes. With `--here` everything goes into the Python that runs this script (a conda environment,
+say) instead of .venv; with `--keep` too, but no package that is already there is touched (Colab,
+Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0 in the environment choose the port
+and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more words go to JupyterLab
+or pytest.
 """
 
 import hashlib
@@ -35,7 +37,8 @@ PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
 def set_up(wanted, here=False, keep=False):
-    """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit with one sentence."""
+    """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit
+    with one sentence."""
     folder = Path(sys.prefix) if here or keep else VENV
     python = Path(sys.executable) if here or keep else _venv_python()
     lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
@@ -90,11 +93,13 @@ def _install(wanted, python, own, keep):
     steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)
     notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
     if notebooks and not keep:
-        steps.run("mark the notebooks as trusted", [python, "-m", "jupyter", "trust", *notebooks], ROOT)  # fmt: skip
+        steps.run(
+            "mark the notebooks as trusted", [python, "-m", "jupyter", "trust", *notebooks], ROOT
+        )
 
 
 def open_lab(python, words):
-    """Replace this process by JupyterLab, serving notebooks/. Raises SystemExit with one sentence."""
+    """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
     command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
@@ -121,7 +126,8 @@ def _venv_python():
 
 
 def _works(python):
-    """Whether `python` runs and has pip (a venv is broken when its Python was removed or its making interrupted)."""
+    """Whether `python` runs and has pip. Not so when its Python was removed, or its making
+    interrupted."""
     if not python.exists():
         return False
     try:
@@ -152,7 +158,8 @@ def _refuse_used(port):
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             sys.exit(
-                f"Port {port} cannot be used ({error.strerror}): choose another, such as PORT={port % 65535 + 1}."
+                f"Port {port} cannot be used ({error.strerror}): "
+                f"choose another, such as PORT={port % 65535 + 1}."
             )
 
 

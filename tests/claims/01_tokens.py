@@ -449,3 +449,25 @@ def some_bytes_are_missing():
     dropped = _smollm2().decode(_smollm2().encode("a\x04b"))
     assert lost == [21, 0] and dropped == "ab" and _gpt2().decode(_gpt2().encode("a\x04b")) != "ab"
     return f"SmolLM2 lacks {lost[0]} bytes, GPT-2 {lost[1]}"
+
+
+def special_tokens_are_counted():
+    """“256 bytes, 50,000 merges and this one make 50,257. SmolLM2 has 17”
+
+    The vocabularies without their special tokens.
+    """
+    sizes = [(len(t.vocab), len(t.special_tokens)) for t in (_gpt2(), _smollm2())]
+    assert sizes == [(50_257, 1), (49_152, 17)] and len(_gpt2().merges) == 50_000
+    return "; ".join(f"{size:,} with {special} special" for size, special in sizes)
+
+
+def chinese_characters_in_pieces():
+    """“Chinese characters into one, two or three tokens each”
+
+    The letters of the English article: words, not letters, are tokens.
+    """
+    each = {len(_gpt2().encode(char)) for char in set(ARTICLE["Chinese"])}
+    english = len(_gpt2().encode(ARTICLE["English"])) / len(ARTICLE["English"])
+    chinese = len(_gpt2().encode(ARTICLE["Chinese"])) / len(ARTICLE["Chinese"])
+    assert each == {1, 2, 3} and english < 0.25 and chinese > 1.5
+    return f"tokens a character: Chinese {chinese:.2f}, English {english:.2f}"

@@ -1,1 +1,1 @@
-"""The parts of setup.py. They need nothing but the standard library: setup.py runs before anything is installed."""
+"""The parts of setup.py, which runs before anything is installed: standard library only."""

@@ -10,7 +10,8 @@ def refuse():
     version = ".".join(map(str, sys.version_info[:2]))
     if not (3, 11) <= sys.version_info[:2] <= (3, 14):
         sys.exit(
-            f"The course needs Python 3.11 to 3.14, and this is {version}: try make lab PYTHON=python3.13"
+            f"The course needs Python 3.11 to 3.14, and this is {version}: "
+            "try make lab PYTHON=python3.13"
         )
     if platform.python_implementation() != "CPython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
         sys.exit("The course needs the ordinary CPython: PyTorch has no build for this Python.")
@@ -19,8 +20,8 @@ def refuse():
         sys.exit("PyTorch has no build for a 32-bit Python: install a 64-bit one.")
     if system == "Darwin" and platform.machine() == "x86_64":
         sys.exit(
-            "PyTorch no longer supports Macs with an Intel processor: use the course in Colab (README) or on "
-            "another computer; on a newer Mac, install a Python for arm64."
+            "PyTorch no longer supports Macs with an Intel processor: "
+            "use the course in Colab (README) or on another computer; on a newer Mac, install a Python for arm64."
         )
     if built_for == "win-arm64":
         sys.exit("Some packages have no build for Windows on ARM: install the x86-64 Python.")

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-CHECKS = {  # all at once; each must end with status 0. The first word is looked for in the environment.
+# all at once; each must end with status 0. The first word is looked for in the environment.
+CHECKS = {
     "lint": ["ruff", "check", "."],
     "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
@@ -71,7 +72,8 @@ def closing(tallies, status, start):
     for each in tallies:
         for layer, (count, reason) in sorted(each["left_out"].items()):
             yield f"Left out of {layer}: {count} tests, because {reason}."
-    yield f"{'FAILED' if status else 'Passed'}: {passed} passed, {failed} failed, {_minutes(start)}."
+    verdict = "FAILED" if status else "Passed"
+    yield f"{verdict}: {passed} passed, {failed} failed, {_minutes(start)}."
 
 
 def _minutes(start):

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-ROOM = 2.5  # GB that an environment without CUDA and the converted model take, with the tests' packages
+# GB that an environment without CUDA and the converted model take, with the tests' packages
+ROOM = 2.5
 CAUSES = (  # what a failing program says -> what to tell the reader
     (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
     (
@@ -17,8 +18,8 @@ CAUSES = (  # what a failing program says -> what to tell the reader
     ),
     (
         r"NameResolutionError|NewConnectionError|Name or service not known|Failed to establish"
-        r"|getaddrinfo failed|Connection refused|ConnectTimeout|Read timed out|Network is unreachable"
-        r"|Temporary failure in name resolution|SSLError|dns error",
+        r"|getaddrinfo failed|Connection refused|ConnectTimeout|Read timed out"
+        r"|Network is unreachable|Temporary failure in name resolution|SSLError|dns error",
         "the package index cannot be reached: check the network (behind a proxy, set HTTPS_PROXY)",
     ),
     (r"Permission denied|Errno 13|Read-only file system|Errno 30", "{where} cannot be written to"),
@@ -110,7 +111,7 @@ def _locked(file):
 
 
 def room(folder, need=ROOM):
-    """Raises SystemExit when the disk has less than `need` GB free, before anything is downloaded."""
+    """Raises SystemExit, before any download, when the disk has less than `need` GB free."""
     free = shutil.disk_usage(folder).free / 1e9
     if free < need:
         sys.exit(
@@ -120,7 +121,7 @@ def room(folder, need=ROOM):
 
 
 def forget_half_installed(site):
-    """Remove the records of packages whose installation was cut off, so that pip installs them anew.
+    """Remove the records of packages whose installation was cut off: pip installs them anew.
 
     pip writes RECORD last: a package without it may lack files."""
     for info in site.glob("*.dist-info"):

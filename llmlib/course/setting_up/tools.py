@@ -1,7 +1,9 @@
-"""The two programs that some tests need: bubblewrap and Chromium. Run by the Python of the environment that gets them.
+"""The two programs that some tests need: bubblewrap and Chromium. Run by the Python of the
+environment that gets them.
 
-Each is looked for, then installed by the system's package manager where that needs no password, then taken from the package
-index (bubblewrap) or from Playwright (Chromium). What cannot be had is a sentence, never an exception.
+Each is looked for, then installed by the system's package manager where that needs no password,
+then taken from the package index (bubblewrap) or from Playwright (Chromium). What cannot be had is
+a sentence, never an exception.
 """
 
 import os

@@ -1,9 +1,10 @@
-"""Which build of torch to install: the CPU build, unless this machine has an NVIDIA driver or its owner asks otherwise.
+"""Which build of torch to install: the CPU build, unless this machine has an NVIDIA driver or its
+owner asks otherwise.
 
-On Linux the ordinary package index serves a build for NVIDIA cards that brings more than 2 GB of libraries, which the
-course never uses. Whether that is what would come is asked of pip (a dry run), not guessed. If so, the CPU build is taken
-by uv, which knows where PyTorch keeps it; TORCH_INDEX names another index (a mirror). Where neither can be reached, the
-ordinary index serves.
+On Linux the ordinary package index serves a build for NVIDIA cards that brings more than 2 GB of
+libraries, which the course never uses. Whether that is what would come is asked of pip (a dry run),
+not guessed. If so, the CPU build is taken by uv, which knows where PyTorch keeps it; TORCH_INDEX
+names another index (a mirror). Where neither can be reached, the ordinary index serves.
 """
 
 import concurrent.futures
@@ -51,21 +52,27 @@ def refuse_another(site):
     here = installed(site)
     if asked() and here and asked() != here:
         sys.exit(
-            f"TORCH={asked()}, but the torch in {site} is the {here} build: remove that environment and start again."
+            f"TORCH={asked()}, but the torch in {site} is the {here} build: "
+            "remove that environment and start again."
         )
 
 
 def hold(path, site):
     """Write a list of constraints that keeps the torch in `site` as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"torch=={each.version}\n" for each in importlib.metadata.distributions(name="torch", path=[str(site)])]  # fmt: skip
+    lines = [
+        f"torch=={each.version}\n"
+        for each in importlib.metadata.distributions(name="torch", path=[str(site)])
+    ]
     path.write_text("".join(lines[:1]), encoding="utf-8")
 
 
 def install(pip, python, requirement, site):
-    """Install `requirement`, a range of torch, before everything else; say which build comes, and how much it is.
+    """Install `requirement`, a range of torch, before everything else; say which build comes, and
+    how much it is.
 
-    pip: the words of a pip command up to "install". Raises SystemExit when what is installed is not what TORCH asks for."""
+    pip: the words of a pip command up to "install". Raises SystemExit when what is installed is not
+    what TORCH asks for."""
     if installed(site):
         return refuse_another(site)
     plan = dry_run(pip, requirement)
@@ -118,7 +125,7 @@ def by_uv(pip, python, requirement):
 
 
 def size(plan):
-    """The download that a plan means, such as "2.9 GB", from what the files' servers say of them."""
+    """The download that a plan means, such as "2.9 GB", as the files' servers say."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         sizes = list(pool.map(_bytes, [each["download_info"]["url"] for each in plan]))
     total = sum(filter(None, sizes))
