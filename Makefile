@@ -3,7 +3,7 @@ ARGS ?=
 setup = $(PYTHON) llmlib/course/setup.py
 export PORT BROWSER TORCH
 
-.PHONY: help lab check test build grade bench
+.PHONY: help lab check test build grade bench evidence
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,3 +28,7 @@ grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
 bench:  ## measure side by side with peers, about 20 minutes (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+evidence:  ## docs/evidence: the answers counted anew, stale pages marked
+	@$(setup)
+	@.venv/bin/python tests/sections.py

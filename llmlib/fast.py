@@ -84,18 +84,18 @@ def apply_rope(x, positions, theta=10000.0):
     """As the taught one, but cosines and sines are computed once for all layers, as long as
     `positions` is the same tensor.
     """
-    cos, sin = _turns(positions, theta, x.shape[-1])
+    cos, sin = _turns(positions, theta, x.shape[-1], x.dtype)
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 @lru_cache(maxsize=2)
-def _turns(positions, theta, head_dim):
+def _turns(positions, theta, head_dim, dtype):
     """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq,
     head_dim].
     """
     exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # head_dim/2
     angles = positions[:, None] * (1.0 / theta**exponents)  # seq head_dim/2
-    cos, sin = angles.cos(), angles.sin()
+    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 

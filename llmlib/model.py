@@ -67,6 +67,7 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
     if config.rope_theta is not None and i not in config.no_rope:
         qk = parts.position(qk, positions, config.rope_theta)           # each head turns by itself
     q, k = qk.split([n_q, n_k], dim=1)
+    q = q.contiguous()                                                  # some functions view it
     if cache:
         k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)

@@ -81,6 +81,7 @@ def test_norms_mlps_and_rope():
             positions = torch.arange(start, start + 5)
             expected = embeddings.apply_rope(heads, positions, theta)
             assert torch.allclose(fast.apply_rope(heads, positions, theta), expected, atol=1e-5)
+            assert fast.apply_rope(heads.bfloat16(), positions, theta).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("start", [0, 6])

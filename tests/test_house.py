@@ -42,7 +42,8 @@ ORDER = [
     "kv_cache",
     "scaling",
 ]
-ORDER += ["model", "checkpoint", "pretrained", "course", "grading", "certificate"]
+ORDER += ["packed", "fast", "parts", "model", "checkpoint", "families", "pretrained"]
+ORDER += ["course", "grading", "certificate"]
 LONGEST_MODULE = 220
 
 

@@ -120,7 +120,7 @@ class Model:
             stores = cache.stores[:, i]
             k, v = (write_cache(stores[j], new, cache.length) for j, new in enumerate((k, v)))
             k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
-            x = merge_heads(scaled_dot_product_attention(q, k, v, mask).float())
+            x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
             return linear(x, weight("self_attn.o_proj"))
 
         return pre_norm_block(
