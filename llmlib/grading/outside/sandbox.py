@@ -73,8 +73,7 @@ def rights() -> list[str]:
 
 
 def system() -> list[str]:
-    """The C library and its like, read only. Nothing of /etc but the loader's cache: no
-    passwords."""
+    """The C library and its like, read only. Of /etc the loader's cache alone: no passwords."""
     line = ["--ro-bind", "/usr", "/usr"]
     for file in ("/etc/ld.so.cache", "/etc/alternatives"):
         line += ["--ro-bind-try", file, file]
@@ -114,8 +113,7 @@ def course() -> list[str]:
 
 
 def scratch() -> list[str]:
-    """A /proc for the zygote to set up the forks; mount points for what each fork gets of its
-    own."""
+    """A /proc for the zygote to set up the forks; mount points for each fork's own folders."""
     line = "--proc /proc --dev /dev --dir /dev/shm --dir /tmp --chdir /tmp".split()
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
 
