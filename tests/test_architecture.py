@@ -49,7 +49,8 @@ def test_one_step_of_the_loop_visits_as_many_files_as_it_says():
 
 
 def _one_layer(visited):
-    """The walk with the repetition of its thirty layers taken out: each stay of it once in a row."""
+    """The walk with the repetition of its thirty layers taken out: each stay of it once in a
+    row."""
     pairs, walk = set(), visited[:1]
     for before, after in zip(visited, visited[1:]):
         if (before, after) not in pairs:

@@ -1,4 +1,5 @@
-"""Every right and wrong answer once more, through the sandbox and across the process boundary."""
+"""Every answer through the sandbox and across the process boundary: the same verdict and the same
+words as test_answers.py asks of `llmlib check`'s way, so the two agree on all of them."""
 
 import re
 from dataclasses import replace
@@ -10,7 +11,7 @@ from llmlib.course import cells, handed_in
 from llmlib.course.handed_in import Cell
 from llmlib.grading.outside.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
 EXERCISES = [
     (name, each.name)
@@ -27,10 +28,12 @@ def runner():
     runner.close()
 
 
-def graded(runner, name, function, code):
+def graded(runner, name, function, code, hidden=True):
     """The outcome of one exercise where its solution cell holds `code` and the others the
     official solutions."""
     notebook, task = A.notebook(name), A.exercise(name, function)
+    if not hidden:
+        task = replace(task, full=task.visible)
     cells_in = [
         Cell(
             cell.cell_type,
@@ -56,6 +59,9 @@ def test_the_trusted_path_agrees(runner, name, function):
             assert outcome.points == 0, f"{answer} passes"
             says = answer.says in outcome.message
             assert says, f"{answer}: the learner reads {outcome.message!r}"
+        if answer.hidden:
+            alone = graded(runner, name, function, answer.code, hidden=False)
+            assert alone.solved, f"{answer}: a visible test catches it: {alone.message}"
 
 
 def test_the_quiz_is_checked_on_our_side(runner):

@@ -51,7 +51,8 @@ def modules():
 
 
 def conda_specs():
-    """The lines of environment.yml as {name: MatchSpec}, and those that it leaves to pip as {name: Requirement}."""
+    """The lines of environment.yml as {name: MatchSpec}, and those that it leaves to pip as
+    {name: Requirement}."""
     lines = [
         line.strip().removeprefix("- ")
         for line in (ROOT / "environment.yml").read_text().splitlines()

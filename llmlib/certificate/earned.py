@@ -65,7 +65,9 @@ def _missing(status: progress.Status) -> Iterator[str]:
             yield f"{status.name}: {name}: {message or 'not written yet'}"
 
 
-def _hidden(folder, notebooks, tick):
+def _hidden(
+    folder: Path | str, notebooks: dict[str, cells.Notebook], tick: Callable[[str], None]
+) -> Iterator[str]:
     runner = Runner(list(notebooks.values()))
     try:
         for name, notebook in notebooks.items():

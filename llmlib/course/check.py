@@ -6,6 +6,8 @@ written.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,18 +29,18 @@ class Mistake(AssertionError):
     alone, without our frames.
     """
 
-    def __init__(self, claim, detail=""):
+    def __init__(self, claim: str, detail: str = "") -> None:
         super().__init__(claim, detail)
         self.claim, self.detail = claim, detail
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.claim} ({self.detail})" if self.detail else str(self.claim)
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"Mistake: {self}"]
 
 
-def that(ok, message):
+def that(ok: Any, message: str) -> None:
     """Raise `Mistake(message)` unless `ok`, a bool, number or tensor of one element, is true."""
     if (type(ok) in TENSORS and ok.numel() == 1) or type(ok) is np.bool_:
         ok = ok.item()
@@ -47,7 +49,7 @@ def that(ok, message):
     feedback.count()
 
 
-def equal(got, want, message):
+def equal(got: Any, want: Any, message: str) -> None:
     """Raise `Mistake` unless `got` equals `want` exactly: same kind, same length, same elements."""
     try:
         same = _same(got, want)
@@ -61,7 +63,7 @@ def equal(got, want, message):
     feedback.count()
 
 
-def close(got, want, message, atol=1e-5):
+def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
     """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree,
     dtypes need not.
 
@@ -98,7 +100,7 @@ def close(got, want, message, atol=1e-5):
     raise Mistake(message, f"got {got}{place}, expected {wanted}")
 
 
-def show(value):
+def show(value: Any) -> str:
     """One short line for `value`, bounded in length, made from plain data only."""
     try:
         text = _text(value, LONGEST)
@@ -107,7 +109,7 @@ def show(value):
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-def kind(value):
+def kind(value: Any) -> str:
     """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items"."""
     if value is None:
         return "None (is there a return?)"
@@ -119,7 +121,7 @@ def kind(value):
     return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def _same(got, want):
+def _same(got: Any, want: Any) -> bool:
     if type(want) in TENSORS or type(got) in TENSORS:
         if type(got) in (int, float, bool) or type(want) in (
             int,
@@ -145,7 +147,7 @@ def _same(got, want):
     return type(got) in PLAIN and got == want
 
 
-def _numbers(value):
+def _numbers(value: Any) -> torch.Tensor | None:
     """`value` as a float64 (or complex) tensor, or None where it is not numbers."""
     if type(value) in TENSORS:
         value = value.detach().to_dense() if value.layout != torch.strided else value.detach()
@@ -156,14 +158,14 @@ def _numbers(value):
         except (TypeError, ValueError, RuntimeError, OverflowError):
             return None
     if type(value) in SEQUENCES:
-        items = [_numbers(item) for item in value]
-        if any(item is None for item in items) or len({item.shape for item in items}) > 1:
+        items = [item for item in map(_numbers, value) if item is not None]
+        if len(items) < len(value) or len({item.shape for item in items}) > 1:
             return None
         return torch.stack(items) if items else torch.zeros(0, dtype=torch.float64)
     return None
 
 
-def _text(value, room):
+def _text(value: Any, room: int) -> str:
     if type(value) in TENSORS:
         if value.numel() > 12:
             return kind(value)
@@ -189,7 +191,7 @@ def _text(value, room):
     return kind(value)
 
 
-def _joined(texts, room):
+def _joined(texts: Iterable[str], room: int) -> str:
     parts, length = [], 0
     for text in texts:
         parts.append(text)
@@ -200,16 +202,16 @@ def _joined(texts, room):
     return ", ".join(parts)
 
 
-def _digits(number):
+def _digits(number: Any) -> str:
     number = number.item() if type(number) in TENSORS else number
     if type(number) is not float or not math.isfinite(number):
         return str(number)
     return f"{number:.6g}"
 
 
-def _shape(tensor):
+def _shape(tensor: torch.Tensor) -> list[int]:
     return list(tensor.shape)
 
 
-def _dtype(tensor):
+def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")

@@ -4,6 +4,7 @@ One line of Markdown, so that it reads alike in JupyterLab, on a web page and in
 build writes it; no source holds it.
 """
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 STATIONS = {  # notebook: (title, what it makes, the shape of that)
@@ -16,9 +17,10 @@ STATIONS = {  # notebook: (title, what it makes, the shape of that)
     "07_kv_cache_and_scaling": ("7 · KV cache & scaling", "again, but fast", ""),
 }
 QUIZ = "quiz"
+Station = tuple[str, str]  # name, title
 
 
-def strip(name):
+def strip(name: str) -> str:
     """Text → ids → vectors → …, the station of notebook `name` in bold; the others are links."""
     parts = ["text"]
     for each, (title, makes, shape) in STATIONS.items():
@@ -28,21 +30,21 @@ def strip(name):
     return " → ".join(parts)
 
 
-def neighbours(name):
+def neighbours(name: str) -> tuple[Station | None, Station | None]:
     """The notebooks before and after `name`, as (name, title) or None."""
     order = [*((each, title) for each, (title, _, _) in STATIONS.items()), (QUIZ, "Quiz")]
     at = [each for each, _ in order].index(name)
     return order[at - 1] if at else None, order[at + 1] if at + 1 < len(order) else None
 
 
-def links(name):
+def links(name: str) -> str:
     """← the notebook before · the one after →, as Markdown."""
     before, after = neighbours(name)
     back = [f"← [{before[1]}]({before[0]}.ipynb)"] if before else []
     return " · ".join(back + ([f"[{after[1]}]({after[0]}.ipynb) →"] if after else []))
 
 
-def with_map(cells, name):
+def with_map(cells: list[NotebookNode], name: str) -> None:
     """Write the map below the title of the course's notebook `name`, the links in a last cell."""
     if name not in STATIONS and name != QUIZ:
         return

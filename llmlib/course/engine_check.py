@@ -3,6 +3,8 @@ each notebook."""
 
 import traceback
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,7 +12,7 @@ from llmlib.generation import generate
 
 
 @lru_cache(maxsize=1)
-def reference(folder):
+def reference(folder: Path) -> Any:
     """The same checkpoint, run by `transformers` in float32, with no stop token: it always writes
     as many tokens as it is asked for."""
     from transformers import AutoModelForCausalLM
@@ -23,7 +25,7 @@ def reference(folder):
     return model
 
 
-def reference_ids(folder, ids, max_new_tokens):
+def reference_ids(folder: Path, ids: list[int], max_new_tokens: int) -> list[int]:
     """Greedy continuation of `ids` by `transformers`: a list of max_new_tokens ids."""
     prompt = torch.tensor([ids])
     with torch.no_grad():
@@ -36,7 +38,7 @@ def reference_ids(folder, ids, max_new_tokens):
     return out[0, len(ids) :].tolist()
 
 
-def same_ids(model, prompts, max_new_tokens=16):
+def same_ids(model: Any, prompts: list[str], max_new_tokens: int = 16) -> bool:
     """Print, for each prompt, whether `model` continues it greedily as `transformers` does; returns
     True if all do.
 

@@ -6,8 +6,11 @@ Importing `llmlib.course.check` in a running IPython switches it on; elsewhere n
 import linecache
 import re
 import sys
+from collections.abc import Collection
 from functools import cache
 from html import escape
+from types import CodeType, TracebackType
+from typing import Any
 
 from llmlib.course import course_map
 from llmlib.course.environment import SOURCES
@@ -16,19 +19,20 @@ CHECK_OF = "# Check of {}: run this cell"
 FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
 NOT_WRITTEN = "Write this function, then run the check below."
 
-_sites, _passed = set(), set()  # of this cell: where a check passed; of this kernel: functions
+_sites: set[tuple[str, int]] = set()  # where a check passed in this cell
+_passed: set[str] = set()  # functions whose check passed in this kernel
 
 
-def count():
+def count() -> None:
     """The check that calls this passed. The test cell's lines count, not calls: a loop is one."""
     frame = sys._getframe(1)
     library = frame.f_code.co_filename
-    while frame.f_code.co_filename == library:
+    while frame.f_code.co_filename == library and frame.f_back:
         frame = frame.f_back
     _sites.add((frame.f_code.co_filename, frame.f_lineno))
 
 
-def switch_on():
+def switch_on() -> None:
     """Register with IPython, once a kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
@@ -39,7 +43,7 @@ def switch_on():
     shell.set_custom_exc((NotImplementedError, NameError), _raised)
 
 
-def _after(result):
+def _after(result: Any) -> None:
     """A passed check says so below its cell."""
     found = FIRST_LINE.match(result.info.raw_cell or "")
     checks = len(_sites)
@@ -53,7 +57,7 @@ def _after(result):
             display({"text/plain": plain, "text/html": rich}, raw=True)
 
 
-def passed(name, checks, done):
+def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
     """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
     notebook, functions = _home(name)
     missing = [each for each in functions if each not in done]
@@ -62,7 +66,7 @@ def passed(name, checks, done):
     if missing and name == functions[-1]:
         so_far += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
     plain, rich = said + so_far * bool(said), escape(said + so_far * bool(said))
-    if functions and not missing:
+    if notebook and not missing:
         after = course_map.neighbours(notebook)[1]
         plain += f"\n✓ All {len(functions)} of this notebook are done."
         rich += f"<br>✓ <b>All {len(functions)} of this notebook are done.</b>"
@@ -74,7 +78,7 @@ def passed(name, checks, done):
 
 
 @cache
-def _home(name):
+def _home(name: str) -> tuple[str | None, list[str]]:
     """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
     for path in sorted(SOURCES.glob("*.py")):
         functions = re.findall(r"^# %% test (\w+)", path.read_text(encoding="utf-8"), re.M)
@@ -83,7 +87,9 @@ def _home(name):
     return None, []
 
 
-def _raised(shell, kind, error, trace, tb_offset=None):
+def _raised(
+    shell: Any, kind: type, error: Any, trace: TracebackType | None, tb_offset: int | None = None
+) -> None:
     """One line where one line says it all, else Python's traceback; the cell fails either way."""
     line = explained(error, trace)
     if line:
@@ -91,14 +97,18 @@ def _raised(shell, kind, error, trace, tb_offset=None):
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
-def explained(error, trace):
+def explained(error: Exception, trace: TracebackType | None) -> str | None:
     """The line for a function not written yet, or not known to its check; None for other errors."""
     frames = []
     while trace is not None:
         frames.append(trace.tb_frame.f_code)
         trace = trace.tb_next
-    cell = next((code for code in frames if FIRST_LINE.match(_first_line(code))), None)
-    checked = FIRST_LINE.match(_first_line(cell))[1] if cell else None
+    cell, checked = None, None
+    for code in frames:
+        found = FIRST_LINE.match(_first_line(code))
+        if found:
+            cell, checked = code, found[1]
+            break
     if isinstance(error, NameError):
         if checked and frames[-1] is cell and error.name:
             return (
@@ -114,6 +124,6 @@ def explained(error, trace):
     return f"{name} is not written yet: write it in its own cell first, then run this cell again."
 
 
-def _first_line(code):
+def _first_line(code: CodeType | None) -> str:
     """The first line of the cell that `code` was compiled from."""
     return linecache.getline(code.co_filename, 1) if code else ""

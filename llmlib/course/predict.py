@@ -6,18 +6,21 @@ where the answer is computed, and `predictions` at the end, where it shows how t
 
 import ast
 from html import escape
+from typing import Any
 
-_guesses = {}  # key: {"question", "options", "yours", and once revealed "answer", "right"}
+_guesses: dict[
+    str, dict
+] = {}  # key: {"question", "options", "yours", and once revealed "answer", "right"}
 
 
 class NoGuess(Exception):
     """A prediction that was not made, or not as asked. IPython shows its sentence alone."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
-def predict(key, question, options=None, *, yours):
+def predict(key: str, question: str, options: dict[str, str] | None = None, *, yours: Any) -> None:
     """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
 
     Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands.
@@ -42,7 +45,7 @@ def predict(key, question, options=None, *, yours):
     _say(f"Noted: {_text(_guesses[key], yours)}. Run on to see.")
 
 
-def reveal(key, answer, within=None):
+def reveal(key: str, answer: Any, within: float | None = None) -> None:
     """Show the guess beside `answer`, a letter or a number; without a guess the answer alone.
 
     A number is right when it is at most `within` away (default: a quarter of the answer).
@@ -63,7 +66,7 @@ def reveal(key, answer, within=None):
     _say(f"✓ You said {mine}. It is {told}." if right else f"You said {mine}. It is {told}.", right)
 
 
-def predictions():
+def predictions() -> None:
     """A table of what was predicted and what came, for the end of a notebook."""
     rows = [each for each in _guesses.values() if "answer" in each]
     made = [each for each in rows if each["yours"] is not None]
@@ -98,12 +101,12 @@ def predictions():
     _display(plain, html)
 
 
-def is_prediction(source):
+def is_prediction(source: str) -> bool:
     """Is this cell one call of `predict` and nothing else? Graders leave those out."""
     return _call(source) is not None
 
 
-def blanked(source):
+def blanked(source: str) -> str:
     """A prediction cell as the learner gets it, `...` for the guess; any other cell as it is."""
     call = _call(source)
     yours = (
@@ -112,13 +115,13 @@ def blanked(source):
     if yours is None:
         return source
     lines = [line.encode() for line in source.split("\n")]
-    first, last = yours.lineno - 1, yours.end_lineno - 1
+    first, last = yours.lineno - 1, (yours.end_lineno or 0) - 1
     tail = lines[last][yours.end_col_offset :]
     lines[first : last + 1] = [lines[first][: yours.col_offset] + b"..." + tail]
     return b"\n".join(lines).decode()
 
 
-def _call(source):
+def _call(source: str) -> ast.Call | None:
     if "predict(" not in source:
         return None
     try:
@@ -126,23 +129,24 @@ def _call(source):
     except (SyntaxError, ValueError):
         return None
     call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-    return call if named and call.func.id == "predict" else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return None
+    return call if call.func.id == "predict" else None
 
 
-def _text(guess, value):
+def _text(guess: dict, value: Any) -> str:
     if guess["options"] is not None:
         return f"{value}, {guess['options'][value]}"
     return value if type(value) is str else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _say(text, right=None):
+def _say(text: str, right: bool | None = None) -> None:
     colour = "#009E73" if right else "#0072B2"
     box = f'<div style="border-left:4px solid {colour};padding:2px 10px">{escape(text)}</div>'
     _display(text, box)
 
 
-def _display(plain, html):
+def _display(plain: str, html: str) -> None:
     from IPython.display import display
 
     display({"text/plain": plain, "text/html": html}, raw=True)

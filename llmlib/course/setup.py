@@ -14,19 +14,23 @@ and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more wo
 or pytest.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 if __package__:
     from llmlib.course.setting_up import dead_ends, layers, steps, torch_build
 else:  # run by path, before llmlib is installed
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from setting_up import dead_ends, layers, steps, torch_build
+    from setting_up import dead_ends, layers, steps, torch_build  # type: ignore[no-redef]
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -36,7 +40,7 @@ EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certifica
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def set_up(wanted, here=False, keep=False):
+def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
     """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit
     with one sentence."""
     folder = Path(sys.prefix) if here or keep else VENV
@@ -45,7 +49,7 @@ def set_up(wanted, here=False, keep=False):
     mark = f"{lists} {ROOT}\n"
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
 
-    def ready():
+    def ready() -> bool:
         return _works(python) and all(map(_says(mark), done))
 
     if ready():
@@ -64,7 +68,7 @@ def set_up(wanted, here=False, keep=False):
     return python
 
 
-def _install(wanted, python, own, keep):
+def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
     dead_ends.refuse()
     steps.room(ROOT)
     if own and not _works(python):
@@ -98,7 +102,7 @@ def _install(wanted, python, own, keep):
         )
 
 
-def open_lab(python, words):
+def open_lab(python: Path, words: list[str]) -> int:
     """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
@@ -117,15 +121,15 @@ def open_lab(python, words):
     return _become([*command, *words])
 
 
-def _says(mark):
+def _says(mark: str) -> Callable[[Path], bool]:
     return lambda stamp: stamp.exists() and stamp.read_text(encoding="utf-8") == mark
 
 
-def _venv_python():
+def _venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _works(python):
+def _works(python: Path) -> bool:
     """Whether `python` runs and has pip. Not so when its Python was removed, or its making
     interrupted."""
     if not python.exists():
@@ -138,20 +142,20 @@ def _works(python):
         return False
 
 
-def _site(python):
+def _site(python: Path) -> Path:
     """The folder site-packages of another Python."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     return Path(steps.run("start the environment's Python", [python, "-c", code], ROOT).strip())
 
 
-def _torch_range():
+def _torch_range() -> str:
     import tomllib  # not at the top: an older Python is to read our sentence
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return next(line for line in project["dependencies"] if line.startswith("torch>"))
 
 
-def _refuse_used(port):
+def _refuse_used(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         try:
@@ -163,7 +167,7 @@ def _refuse_used(port):
             )
 
 
-def _become(command):
+def _become(command: list[Any]) -> int:
     command = [str(word) for word in command]
     os.chdir(
         ROOT / "notebooks"
@@ -180,7 +184,7 @@ def _become(command):
     os.execv(command[0], command)
 
 
-def main(words):
+def main(words: list[str]) -> int:
     """Do what the words say; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):  # Windows' pipes cannot write "…" otherwise
         if hasattr(stream, "reconfigure"):

@@ -9,6 +9,7 @@ import fcntl
 import functools
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,15 @@ import nbformat
 
 import llmlib
 from llmlib import files
+from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Unreadable
 from llmlib.grading import plugin, pool, report
+from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import submission
-from llmlib.grading.results import Graded, Refused, from_json, to_json
+from llmlib.grading.results import Graded, Refused, Result, from_json, to_json
+from llmlib.grading.tasks import Task
+
+Notebooks = dict[str, Notebook]
 
 
 class Busy(Exception):
@@ -30,7 +36,7 @@ class Results:
     """The results of a course, one JSON file for each student and assignment. With `again` none
     of them counts."""
 
-    def __init__(self, folder, unsafe=False, again=False):
+    def __init__(self, folder: Path, unsafe: bool = False, again: bool = False) -> None:
         self.folder, self.unsafe, self.again = Path(folder), unsafe, again
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")  # noqa: SIM115 - held while this object lives
@@ -40,10 +46,10 @@ class Results:
             busy = f"Another run is grading into {self.folder}: wait for it, or end it."
             raise Busy(busy) from None
 
-    def path(self, task, suffix=".json"):
+    def path(self, task: Task, suffix: str = ".json") -> Path:
         return self.folder / task.student / f"{task.assignment}{suffix}"
 
-    def get(self, task, mark) -> Graded | None:
+    def get(self, task: Task, mark: str) -> Graded | None:
         """The stored result of a submission with this fingerprint."""
         try:
             kept = json.loads(self.path(task).read_text(encoding="utf-8"))
@@ -52,17 +58,17 @@ class Results:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def put(self, task, mark, graded):
+    def put(self, task: Task, mark: str, graded: Graded) -> None:
         files.write(self.path(task), json.dumps({"mark": mark, "graded": to_json(graded)}))
 
-    def written(self, task, mark) -> bool:
+    def written(self, task: Task, mark: str) -> bool:
         """Has the result with this fingerprint reached the gradebook?"""
         try:
             return self.path(task, ".written").read_text() == mark and not self.again
         except OSError:
             return False
 
-    def mark(self, notebook, data) -> str:
+    def mark(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of all that a result depends on: grader, notebook, submission."""
         return hashlib.sha256(
             f"{version()}{self.unsafe}{notebook.node}".encode() + data
@@ -79,7 +85,15 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def grade(tasks, notebooks, make_runner, workers, results, book, course):
+def grade(
+    tasks: list[Task],
+    notebooks: Notebooks,
+    make_runner: pool.MakeRunner,
+    workers: int,
+    results: Results,
+    book: Book,
+    course: Path,
+) -> Iterator[tuple[Task, Result]]:
     """Grade `tasks` into `results` and `book`; yields (task, result). `course` is nbgrader's
     folder."""
     for name in sorted({task.assignment for task in tasks if not task.fault}):
@@ -95,7 +109,7 @@ def grade(tasks, notebooks, make_runner, workers, results, book, course):
         yield order.task, result
 
 
-def _order(task, notebooks, results):
+def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
     """The only place where a submission's file is read."""
     try:
         if task.fault:
@@ -107,7 +121,14 @@ def _order(task, notebooks, results):
     return pool.Order(task, data, mark, results.get(task, mark))
 
 
-def _store(order, graded, results, book, course, notebooks):
+def _store(
+    order: pool.Order,
+    graded: Graded,
+    results: Results,
+    book: Book,
+    course: Path,
+    notebooks: Notebooks,
+) -> Graded:
     """Result, gradebook, autograded notebook and feedback of one submission, unless they are
     there."""
     task, notebook, at = order.task, notebooks[order.task.assignment], None

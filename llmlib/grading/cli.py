@@ -1,10 +1,12 @@
 """`llmlib grade SUBMITTED_DIR`: grade what was handed in, in parallel, in a sandbox; a killed run
 goes on."""
 
+import argparse
 import functools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from traitlets.config import PyFileConfigLoader
 
@@ -13,10 +15,10 @@ from llmlib.grading import batch, report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
-from llmlib.grading.results import Refused
+from llmlib.grading.results import Refused, Result
 
 CONFIG = Path("nbgrader_config.py")
-HELP = {
+HELP: dict[str, dict[str, Any]] = {
     "--assignment": {"help": "this notebook only"},
     "--student": {"help": "this student only"},
     "--workers": {
@@ -34,14 +36,14 @@ HELP = {
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
     parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
     for name, words in HELP.items():
         parser.add_argument(name, **words)
 
 
-def settings(path):
+def settings(path: Path) -> tuple[Path, str, str]:
     """(folder of the nbgrader course, gradebook URL, course id) as the config file says."""
     if not path.is_file():
         raise FileNotFoundError(
@@ -54,7 +56,7 @@ def settings(path):
     return root, url, config.get("course_id") or ""
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """0: every submission graded; 1: some could not be, each with its reason; 2: there is no
     sandbox, or another run."""
     root, url, course_id = settings(args.config)
@@ -86,7 +88,7 @@ def run(args):
     return 1 if faults else 0
 
 
-def _line(task, result):
+def _line(task: tasks.Task, result: Result) -> str:
     match result:
         case Refused(reason):
             said = f"not graded: {reason}"

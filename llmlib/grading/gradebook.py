@@ -4,29 +4,33 @@ import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 from nbgrader.api import Comment, Grade, Gradebook
 
 from llmlib.course import cells as course
 from llmlib.grading.plugin import UNSAFE
+from llmlib.grading.results import Graded
 
 
 class Book:
     """An open gradebook. Use it in a `with`."""
 
-    def __init__(self, url, course_id):
+    def __init__(self, url: str, course_id: str) -> None:
         folders = [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
         os.environ["PATH"] = os.pathsep.join(folders)  # nbgrader starts `alembic` by name
         self.gradebook = Gradebook(url, course_id)
 
-    def __enter__(self):
+    def __enter__(self) -> "Book":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.gradebook.close()
 
     @contextlib.contextmanager
-    def transaction(self):
+    def transaction(self) -> Iterator[Gradebook]:
         """nbgrader's gradebook, in which its many commits are one: all of them or none."""
         with self.gradebook.engine.begin() as connection, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Object of type <Submitted")  # nbgrader's own
@@ -38,7 +42,7 @@ class Book:
                 self.gradebook.db.remove()
                 self.gradebook.db.configure(bind=self.gradebook.engine)
 
-    def add_assignment(self, notebook):
+    def add_assignment(self, notebook: course.Notebook) -> None:
         """Make sure that the assignment of this `cells.Notebook` is there with all of its cells."""
         name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
         full |= {each.name: each.stub for each in notebook.exercises}
@@ -60,7 +64,9 @@ class Book:
                         grade_id, name, name, cell_type="code", locked=locked, source=source
                     )
 
-    def save(self, student, assignment, graded, handed_in_at=None):
+    def save(
+        self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None
+    ) -> None:
         """Store one submission's scores. Manual scores stay, and are marked for a second look."""
         with self.transaction() as book:
             book.update_or_create_student(student)
@@ -76,7 +82,7 @@ class Book:
                 comment.auto_comment = UNSAFE if graded.unsafe else None
             book.db.flush()
 
-    def scores(self, assignment):
+    def scores(self, assignment: str) -> dict[str, dict[str, float]]:
         """{student: {exercise: score}} as the gradebook has them, manual scores included."""
         return {
             submission.student_id: {
@@ -88,7 +94,7 @@ class Book:
         }
 
 
-def _add_missing(book, assignment, student):
+def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
     """Rows for exercises that came into the notebook after this student's first submission."""
     cells = book.find_notebook(assignment, assignment)
     handed_in = book.find_submission_notebook(assignment, assignment, student)

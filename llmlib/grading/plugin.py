@@ -9,8 +9,10 @@ import atexit
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
@@ -18,20 +20,19 @@ from nbgrader.converters.base import NbGraderException
 from llmlib.course import cells as course
 from llmlib.course import handed_in
 from llmlib.grading.outside import submission
+from llmlib.grading.results import Graded
 from llmlib.grading.tasks import Task
 
 UNSAFE = "graded without a sandbox (--unsafe)"
 
 
-def rebuild(notebook, ran):
+def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -> NotebookNode:
     """A new notebook: that of `notebook` (a `cells.Notebook`) with the cells that `ran`, a
     `Graded.cells`, in it."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
-    added, written, place = (
-        {},
-        {},
-        None,
-    )  # added: cells of the learner's, by the cell they stand below
+    added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
+    written: dict[str, str] = {}
+    place = None
     for title, source, own in ran:
         if own and title not in visible:
             cell = new_code_cell(source, id=f"added-{title.split()[-1]}")
@@ -53,7 +54,7 @@ def rebuild(notebook, ran):
     return node
 
 
-def fill(node, graded):
+def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
     """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores."""
     notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
     messages = {f"test_{outcome.exercise}": outcome.message for outcome in graded.outcomes}
@@ -73,7 +74,7 @@ def fill(node, graded):
 class TrustedAutograde(Autograde):
     """nbgrader's `Autograde` in one step in place of two: the exporter has done the grading."""
 
-    def init_destination(self, assignment_id, student_id):
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Before nbgrader opens or copies a file of the submission. What is refused is that
         submission alone."""
         folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
@@ -83,7 +84,7 @@ class TrustedAutograde(Autograde):
         Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
         return super().init_destination(assignment_id, student_id)
 
-    def convert_single_notebook(self, path):
+    def convert_single_notebook(self, path: str) -> None:
         self._init_preprocessors()
         super(Autograde, self).convert_single_notebook(path)
 
@@ -91,14 +92,14 @@ class TrustedAutograde(Autograde):
 class TrustedExporter(NotebookExporter):
     """Reads a submission, grades it and gives nbgrader the rebuilt notebook."""
 
-    def __init__(self, config=None, parent=None, **words):
+    def __init__(self, config: Any = None, parent: Any = None, **words: Any) -> None:
         super().__init__(config=config, parent=parent, **words)
         if (
             type(parent) is Autograde
         ):  # nbgrader has no setting for this class, but for its exporter
             parent.__class__ = TrustedAutograde
 
-    def from_filename(self, filename, resources=None, **_):
+    def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         try:
             cells = handed_in.read(submission.data(filename))
@@ -111,12 +112,12 @@ class TrustedExporter(NotebookExporter):
 
 
 @functools.cache
-def _notebook(name):
+def _notebook(name: str) -> course.Notebook:
     return course.load(name)
 
 
 @functools.cache
-def _runner(name, unsafe):
+def _runner(name: str, unsafe: bool) -> Any:
     from llmlib.grading.outside.runner import Runner  # slow to load, and most commands do without
 
     runner = Runner([_notebook(name)], unsafe)
@@ -124,7 +125,7 @@ def _runner(name, unsafe):
     return runner
 
 
-def configure(c):
+def configure(c: Any) -> None:
     """Make nbgrader with the config object `c` grade the trusted way."""
     c.Autograde.exporter_class = f"{__name__}.TrustedExporter"
     steps = "SaveAutoGrades AssignLatePenalties".split()

@@ -9,9 +9,13 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
 
 from llmlib.course import handed_in
+from llmlib.course.cells import Notebook
 from llmlib.course.stub import VERSION
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.sandbox import Unavailable
@@ -22,6 +26,8 @@ MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on 
 START = 180  # seconds for a worker to load torch
 GRACE = 120  # seconds beyond a notebook's own limit before a worker counts as deaf
 TRIES = 2
+Notebooks = dict[str, Notebook]
+MakeRunner = Callable[[list[Notebook]], Any]
 SET_DEATH_SIGNAL = 1
 
 
@@ -51,7 +57,7 @@ class Gone:
     how: str
 
 
-def grade_bytes(runner, notebook, data) -> Result:
+def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
     """Grade the notebook file whose bytes are `data`."""
     try:
         tree = handed_in.plain_values(data)
@@ -67,14 +73,14 @@ def grade_bytes(runner, notebook, data) -> Result:
         return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
 
 
-def work(pipe, notebooks, make_runner):
+def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:
     """A worker's life: (notebook, bytes) in, result out, until None comes in."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
-        runner = make_runner(notebooks.values())
+        runner = make_runner(list(notebooks.values()))
     except Unavailable as reason:
         pipe.send(Ready(str(reason)))
         return
@@ -90,21 +96,22 @@ def work(pipe, notebooks, make_runner):
 class Worker:
     """A trusted process that begins with `order` once it is ready."""
 
-    def __init__(self, notebooks, make_runner, order):
+    def __init__(self, notebooks: Notebooks, make_runner: MakeRunner, order: Order) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
         arguments = theirs, notebooks, make_runner
         self.process = context.Process(target=work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
-        self.order, self.deadline = order, time.monotonic() + START
+        self.order: Order | None = order  # None: at rest
+        self.deadline = time.monotonic() + START
 
-    def begin(self, order):
+    def begin(self, order: Order) -> None:
         self.order, self.deadline = order, time.monotonic() + Limits().notebook + GRACE
         with contextlib.suppress(OSError):  # it died at rest: `said` will tell
             self.pipe.send((order.task.assignment, order.data))
 
-    def said(self):
+    def said(self) -> Any:
         """Ready, a result or Gone; None while it is at work."""
         with contextlib.suppress(EOFError, OSError):
             if self.pipe.poll():
@@ -112,7 +119,7 @@ class Worker:
             return Gone("did not answer") if time.monotonic() > self.deadline else None
         return Gone("died")
 
-    def stop(self):
+    def stop(self) -> None:
         """At rest it is told to end; at work it is killed."""
         if self.order is None:
             with contextlib.suppress(OSError):  # dead already
@@ -123,14 +130,17 @@ class Worker:
         self.process.join()
 
 
-def run(orders, notebooks, make_runner, workers):
+def run(
+    orders: Iterable[Order], notebooks: Notebooks, make_runner: MakeRunner, workers: int
+) -> Iterator[tuple[Order, Result]]:
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
 
     One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
-    where
-    no worker could start.
+    where no worker could start.
     """
-    orders, again, pool, exhausted, started = iter(orders), [], [], False, False
+    orders, exhausted, started = iter(orders), False, False
+    again: list[Order] = []
+    pool: list[Worker] = []
     try:
         while True:
             while again or not exhausted:
@@ -146,12 +156,11 @@ def run(orders, notebooks, make_runner, workers):
                     idle.begin(order)
                 else:
                     pool.append(Worker(notebooks, make_runner, order))
-            busy = [worker for worker in pool if worker.order]
+            busy = [(worker, worker.order) for worker in pool if worker.order]
             if not busy:
                 return
-            multiprocessing.connection.wait([worker.pipe for worker in busy], timeout=1)
-            for worker in busy:
-                order = worker.order
+            multiprocessing.connection.wait([worker.pipe for worker, _ in busy], timeout=1)
+            for worker, order in busy:
                 match worker.said():
                     case None:
                         continue

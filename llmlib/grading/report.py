@@ -6,11 +6,18 @@ import io
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import jinja2
+from nbformat import NotebookNode
 
 from llmlib import files
-from llmlib.grading.results import Graded, Refused
+from llmlib.course.cells import Exercise, Notebook
+from llmlib.grading.results import Graded, Refused, Result
+from llmlib.grading.tasks import Task
+
+Rows = list[tuple[Task, Result]]
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,13 @@ class Heading:
     hints: list[str]
 
 
-def heading(exercise) -> Heading:
+def heading(exercise: Exercise) -> Heading:
     title = re.search(r"^#+\s*(Exercise [\d.]+)", exercise.statement, re.MULTILINE)
     hints = re.findall(r"<summary>(.*?)</summary>", exercise.statement)
     return Heading(title[1] if title else f"Exercise {exercise.name}", hints)
 
 
-def feedback(notebook, student, node, graded) -> str:
+def feedback(notebook: Notebook, student: str, node: NotebookNode, graded: Graded) -> str:
     """One learner's page for one notebook. Everything of the learner's is escaped; no hidden test
     is in it."""
     code = [cell for cell in node.cells if cell.metadata.get("nbgrader")]
@@ -44,7 +51,7 @@ def feedback(notebook, student, node, graded) -> str:
     return page.render(notebook=notebook.name, student=student, graded=graded, rows=rows)
 
 
-def scores(rows, folder):
+def scores(rows: Rows, folder: Path) -> None:
     """Write scores.csv, a row for each student and notebook, a column for each exercise. `rows`
     are (task, result)."""
     graded = [result for _, result in rows if isinstance(result, Graded)]
@@ -64,7 +71,7 @@ def scores(rows, folder):
     _write_table(folder / "scores.csv", [*lead, *names], lines)
 
 
-def class_report(rows, notebooks) -> list[dict]:
+def class_report(rows: Rows, notebooks: dict[str, Notebook]) -> list[dict]:
     """How each exercise went, in the course's order, with the commonest mistake: claims alone,
     without values."""
     outcomes, table = defaultdict(list), []
@@ -74,18 +81,16 @@ def class_report(rows, notebooks) -> list[dict]:
     for notebook in notebooks.values():
         for exercise in notebook.exercises:
             found = outcomes[notebook.name, exercise.name]
-            common = Counter(outcome.claim for outcome in found if not outcome.solved).most_common(
-                1
-            )
-            claim, times = common[0] if common else ("", 0)
-            row = {"notebook": notebook.name, "exercise": exercise.name}
+            claims = Counter(outcome.claim for outcome in found if not outcome.solved)
+            claim, times = next(iter(claims.most_common(1)), ("", 0))
+            row: dict = {"notebook": notebook.name, "exercise": exercise.name}
             row |= {"solved": sum(outcome.solved for outcome in found), "handed_in": len(found)}
             row |= {"commonest_mistake": claim, "times": times}
             table += [row] if found else []
     return table
 
 
-def write_class_report(rows, notebooks, folder):
+def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
     """class.csv and class.png in `folder`."""
     table = class_report(rows, notebooks)
     names = "notebook exercise solved handed_in commonest_mistake times".split()
@@ -94,7 +99,7 @@ def write_class_report(rows, notebooks, folder):
         picture(table).savefig(folder / "class.png", dpi=120)
 
 
-def _write_table(path, names, lines):
+def _write_table(path: Path, names: list[str], lines: list[dict]) -> None:
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, names)
     table.writeheader()
@@ -105,7 +110,7 @@ def _write_table(path, names, lines):
     files.write(path, text.getvalue().encode("utf-8", "replace"))
 
 
-def picture(table):
+def picture(table: list[dict]) -> Any:
     """A bar for each exercise: the share that solved it, and beside it the mistake most made."""
     import matplotlib
 

@@ -1,6 +1,7 @@
 """Which submissions there are: FOLDER/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, nbgrader's layout."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,12 @@ class Task:
             raise Unreadable("timestamp.txt was not used: it holds no date and time") from None
 
 
-def find(folder, notebooks, assignment=None, student=None) -> list[Task]:
+def find(
+    folder: Path,
+    notebooks: Collection[str],
+    assignment: str | None = None,
+    student: str | None = None,
+) -> list[Task]:
     """The tasks in `folder`, sorted."""
     tasks = []
     for desk in sorted(_folders(folder)):
@@ -50,12 +56,12 @@ def find(folder, notebooks, assignment=None, student=None) -> list[Task]:
     return tasks
 
 
-def _folders(folder):
+def _folders(folder: Path) -> list[Path]:
     found = (each for each in Path(folder).iterdir() if not each.name.startswith("."))
     return [each for each in found if each.is_dir() or each.is_symlink()]
 
 
-def _task(student, folder, notebooks):
+def _task(student: str, folder: Path, notebooks: Collection[str]) -> Task:
     name, path, fault = folder.name, folder / f"{folder.name}.ipynb", None
     if name not in notebooks:
         name = _printable(name)
@@ -69,6 +75,6 @@ def _task(student, folder, notebooks):
     return Task(student, name, str(path), fault)
 
 
-def _printable(name):
+def _printable(name: str) -> str:
     """A file name may hold anything: a line end, a terminal's commands, bytes that are no text."""
     return ascii(name)[1:-1]

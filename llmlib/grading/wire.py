@@ -11,6 +11,8 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +29,16 @@ DTYPES = (
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.bool),
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
 )
+Tensors = dict[str, torch.Tensor]
+Grads = list[torch.Tensor] | None
 KINDS = {"list": list, "tuple": tuple, "set": set}
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
 TOO_LARGE = f"more than {MAX_BLOB >> 20} MB in one value"
-UNREADABLE = (ValueError, TypeError, KeyError, RecursionError, RuntimeError, AssertionError)
+UNREADABLE = (
+    *(ValueError, TypeError, KeyError, AttributeError),
+    *(RecursionError, RuntimeError, AssertionError),
+)
 
 
 class NotPlain(Exception):
@@ -46,10 +53,10 @@ class TooSlow(Exception):
     """No complete frame before the deadline."""
 
 
-def pack(value, grads=None):
+def pack(value: Any, grads: Grads = None) -> bytes:
     """The frame (bytes) for `value`. Tensors that require a gradient are appended to the list
     `grads`, in order."""
-    tensors = {}
+    tensors: Tensors = {}
     text = json.dumps(_down(value, tensors, grads)).encode()
     blob = save(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
@@ -57,7 +64,7 @@ def pack(value, grads=None):
     return b"".join([HEADER.pack(len(text), len(blob)), text, blob])
 
 
-def unpack(text, blob, grads=None):
+def unpack(text: bytes | bytearray, blob: bytes | bytearray, grads: Grads = None) -> Any:
     """The value in a frame. With a list `grads`, tensors that want a gradient become leaves in
     it. Raises `NotPlain`."""
     try:
@@ -70,7 +77,7 @@ def unpack(text, blob, grads=None):
     return value
 
 
-def _down(value, tensors, grads, depth=0):
+def _down(value: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
     if isinstance(value, np.generic):
@@ -90,12 +97,13 @@ def _down(value, tensors, grads, depth=0):
     if isinstance(value, torch.Tensor):
         return _tensor_down(value, tensors, grads)
 
-    def inner(item):
+    def inner(item: Any) -> Any:
         return _down(item, tensors, grads, depth + 1)
 
     if isinstance(value, dict):
         return ["dict", *([inner(key), inner(item)] for key, item in dict.items(value))]
-    for kind in (list, tuple, set, frozenset):
+    kinds: tuple[Any, ...] = (list, tuple, set, frozenset)
+    for kind in kinds:
         if isinstance(value, kind):
             return [kind.__name__.removeprefix("frozen"), *map(inner, kind.__iter__(value))]
     name = type(value).__name__[:40]
@@ -104,7 +112,7 @@ def _down(value, tensors, grads, depth=0):
     )
 
 
-def _tensor_down(tensor, tensors, grads):
+def _tensor_down(tensor: torch.Tensor, tensors: Tensors, grads: Grads) -> list:
     plain = (
         tensor.dtype in DTYPES and tensor.layout == torch.strided and tensor.device.type == "cpu"
     )
@@ -113,15 +121,16 @@ def _tensor_down(tensor, tensors, grads):
         raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
-    wants = grads is not None and tensor.requires_grad
-    if wants:
+    wants = False
+    if grads is not None and tensor.requires_grad:
+        wants = True
         grads.append(tensor)
     values = tensor.detach().resolve_conj().resolve_neg()
     tensors[str(len(tensors))] = values.clone(memory_format=torch.contiguous_format)
     return ["tensor", str(len(tensors) - 1), wants]
 
 
-def _up(tree, tensors, grads, depth=0):
+def _up(tree: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
     if tree is None or type(tree) in (bool, float, str):
@@ -136,9 +145,10 @@ def _up(tree, tensors, grads, depth=0):
     if kind == "bytes":
         return bytes.fromhex(*items)
     if kind == "tensor":
-        return _tensor_up(*items, tensors, grads)
+        name, wants = items
+        return _tensor_up(name, wants, tensors, grads)
 
-    def inner(item):
+    def inner(item: Any) -> Any:
         return _up(item, tensors, grads, depth + 1)
 
     if kind == "dict":
@@ -146,7 +156,7 @@ def _up(tree, tensors, grads, depth=0):
     return KINDS[kind](map(inner, items))
 
 
-def _tensor_up(name, wants, tensors, grads):
+def _tensor_up(name: str, wants: Any, tensors: Tensors, grads: Grads) -> torch.Tensor:
     tensor = tensors.pop(name)
     if tensor.dtype not in DTYPES:
         raise TypeError
@@ -157,7 +167,7 @@ def _tensor_up(name, wants, tensors, grads):
     return tensor
 
 
-def _bounded(number):
+def _bounded(number: int) -> int:
     if number.bit_length() > MAX_BITS:
         raise NotPlain(f"an int of more than {MAX_BITS} bits")
     return number
@@ -167,23 +177,23 @@ class Channel:
     """Frames over a connected stream socket. A deadline is a `time.monotonic()`; None is for
     ever."""
 
-    def __init__(self, sock: socket.socket):
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def send(self, value, deadline=None, grads=None):
+    def send(self, value: Any, deadline: float | None = None, grads: Grads = None) -> None:
         """Send one value. Raises `NotPlain`, `Closed` or `TooSlow`."""
         data = pack(value, grads)
         with self._until(deadline):
             self.sock.sendall(data)  # its time-out is for all of the data
 
-    def receive(self, deadline=None, grads=None):
+    def receive(self, deadline: float | None = None, grads: Grads = None) -> Any:
         """The next value. Raises `NotPlain`, `Closed` or `TooSlow`."""
         text, blob = HEADER.unpack(self._read(HEADER.size, deadline))
         if text > MAX_TEXT or blob > MAX_BLOB:
             raise NotPlain(TOO_LARGE)
         return unpack(self._read(text, deadline), self._read(blob, deadline), grads)
 
-    def _read(self, length, deadline):
+    def _read(self, length: int, deadline: float | None) -> bytearray:
         data = bytearray()
         while len(data) < length:
             with self._until(
@@ -196,7 +206,7 @@ class Channel:
         return data
 
     @contextlib.contextmanager
-    def _until(self, deadline):
+    def _until(self, deadline: float | None) -> Iterator[None]:
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TooSlow

@@ -5,7 +5,7 @@ import sys
 import sysconfig
 
 
-def refuse():
+def refuse() -> None:
     """Raises SystemExit with one sentence where the packages do not exist, before pip finds out."""
     version = ".".join(map(str, sys.version_info[:2]))
     if not (3, 11) <= sys.version_info[:2] <= (3, 14):
@@ -21,7 +21,8 @@ def refuse():
     if system == "Darwin" and platform.machine() == "x86_64":
         sys.exit(
             "PyTorch no longer supports Macs with an Intel processor: "
-            "use the course in Colab (README) or on another computer; on a newer Mac, install a Python for arm64."
+            "use the course in Colab (README) or on another computer; "
+            "on a newer Mac, install a Python for arm64."
         )
     if built_for == "win-arm64":
         sys.exit("Some packages have no build for Windows on ARM: install the x86-64 Python.")

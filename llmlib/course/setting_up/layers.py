@@ -1,10 +1,13 @@
 """What `make check` and `make test` run, and what they say at the end."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -13,6 +16,7 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "imports": ["lint-imports", "--no-cache"],
     "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
+    "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
 TESTS = (  # side by side what only computes; alone what measures time or drives a browser
@@ -29,7 +33,7 @@ TESTS = (  # side by side what only computes; alone what measures time or drives
 )
 
 
-def check(python):
+def check(python: Path) -> bool:
     """Run CHECKS side by side and show what each says; returns the exit status."""
     start, failed = time.monotonic(), []
     running = {}
@@ -54,7 +58,7 @@ def check(python):
     return bool(failed)
 
 
-def test(python, words):
+def test(python: Path, words: list[str]) -> int:
     """Run every layer of tests, or what the words say to pytest; returns the exit status."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +71,7 @@ def test(python, words):
     return max(statuses)
 
 
-def closing(tallies, status, start):
+def closing(tallies: list[dict], status: int, start: float) -> Iterator[str]:
     """The last lines: what was left out, a line a layer, and one line for everything."""
     passed, failed = (sum(each[key] for each in tallies) for key in ("passed", "failed"))
     for each in tallies:
@@ -77,17 +81,17 @@ def closing(tallies, status, start):
     yield f"{verdict}: {passed} passed, {failed} failed, {_minutes(start)}."
 
 
-def _minutes(start):
+def _minutes(start: float) -> str:
     seconds = round(time.monotonic() - start)
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
 
-def _beside(python, program):
+def _beside(python: Path, program: str) -> Path:
     """A program of the environment whose Python this is."""
     return Path(python).parent / (f"{program}.exe" if os.name == "nt" else program)
 
 
-def _environment(python):
+def _environment(python: Path) -> dict[str, str]:
     """The environment's own programs come first, as if it were activated."""
     path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, "PATH": path, "PYTHONUTF8": "1"}

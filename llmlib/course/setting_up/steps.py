@@ -1,5 +1,7 @@
 """Run one step of the set-up, and where it fails say in one sentence why. One set-up at a time."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
@@ -7,6 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 # GB that an environment without CUDA and the converted model take, with the tests' packages
 ROOM = 2.5
@@ -27,7 +32,7 @@ CAUSES = (  # what a failing program says -> what to tell the reader
 )
 
 
-def run(what, command, folder, **options):
+def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
     """Run a command and return what it wrote. Raises SystemExit with one sentence when it fails.
 
     Its messages are shown only then: a quiet program that warned is still a program that worked."""
@@ -51,7 +56,7 @@ def run(what, command, folder, **options):
     return done.stdout
 
 
-def cause(said, where):
+def cause(said: str, where: Path) -> str:
     """The reason in one clause, from what a failing program said."""
     proxy = next(
         (os.environ[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -67,12 +72,12 @@ def cause(said, where):
     return f"it said {last!r}: correct that"
 
 
-def _without_password(address):
+def _without_password(address: str) -> str:
     return re.sub(r"//[^/@]*@", "//", address)
 
 
 @contextlib.contextmanager
-def alone(path):
+def alone(path: Path) -> Iterator[None]:
     """Hold the lock file `path`: two set-ups of the same folder would write over each other."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,9 +97,9 @@ def alone(path):
         yield  # closing the file, or the end of the process, gives the lock back
 
 
-def _locked(file):
+def _locked(file: IO[bytes]) -> bool:
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)
@@ -110,7 +115,7 @@ def _locked(file):
     return True
 
 
-def room(folder, need=ROOM):
+def room(folder: Path, need: float = ROOM) -> None:
     """Raises SystemExit, before any download, when the disk has less than `need` GB free."""
     free = shutil.disk_usage(folder).free / 1e9
     if free < need:
@@ -120,7 +125,7 @@ def room(folder, need=ROOM):
         )
 
 
-def forget_half_installed(site):
+def forget_half_installed(site: Path) -> None:
     """Remove the records of packages whose installation was cut off: pip installs them anew.
 
     pip writes RECORD last: a package without it may lack files."""

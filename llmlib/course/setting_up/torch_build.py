@@ -7,6 +7,8 @@ not guessed. If so, the CPU build is taken by uv, which knows where PyTorch keep
 names another index (a mirror). Where neither can be reached, the ordinary index serves.
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import importlib.metadata
 import json
@@ -18,6 +20,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from . import steps
 
@@ -25,7 +28,7 @@ ROOM = 9  # GB of disk that the build for NVIDIA cards and its download need
 NVIDIA = ("nvidia-", "cuda-", "triton")  # what a build for NVIDIA cards brings
 
 
-def asked():
+def asked() -> str:
     """The value of TORCH: "cpu", "cuda" or "". Raises SystemExit for another one."""
     value = os.environ.get("TORCH", "").lower()
     if value not in ("", "cpu", "cuda"):
@@ -33,21 +36,21 @@ def asked():
     return value
 
 
-def wants_cpu():
+def wants_cpu() -> bool:
     """Whether the CPU build is to be taken where there is a choice."""
     if asked():
         return asked() == "cpu"
     return not (shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists())
 
 
-def installed(site):
+def installed(site: Path) -> str:
     """ "cpu", "cuda" or "" for the torch in a folder site-packages."""
     for found in importlib.metadata.distributions(name="torch", path=[str(site)]):
         return "cuda" if any(map(_for_nvidia, found.requires or [])) else "cpu"
     return ""
 
 
-def refuse_another(site):
+def refuse_another(site: Path) -> None:
     """Raises SystemExit when TORCH asks for another build than the one in `site`."""
     here = installed(site)
     if asked() and here and asked() != here:
@@ -57,7 +60,7 @@ def refuse_another(site):
         )
 
 
-def hold(path, site):
+def hold(path: Path, site: Path) -> None:
     """Write a list of constraints that keeps the torch in `site` as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -67,7 +70,7 @@ def hold(path, site):
     path.write_text("".join(lines[:1]), encoding="utf-8")
 
 
-def install(pip, python, requirement, site):
+def install(pip: list[Any], python: Path, requirement: str, site: Path) -> None:
     """Install `requirement`, a range of torch, before everything else; say which build comes, and
     how much it is.
 
@@ -91,7 +94,7 @@ def install(pip, python, requirement, site):
     steps.room(site, ROOM)
 
 
-def dry_run(pip, requirement):
+def dry_run(pip: list[Any], requirement: str) -> list[dict] | None:
     """What pip would install for `requirement`, as the list in its report; None when it cannot say.
 
     From pip 26 on this reads the packages' metadata only, from parts of the files if need be."""
@@ -104,7 +107,7 @@ def dry_run(pip, requirement):
         return json.loads(report.read_text(encoding="utf-8"))["install"]
 
 
-def by_uv(pip, python, requirement):
+def by_uv(pip: list[Any], python: Path, requirement: str) -> bool:
     """Install the CPU build by uv, the system's or pip's; whether that worked."""
     uv = shutil.which("uv")
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +127,7 @@ def by_uv(pip, python, requirement):
         return done.returncode == 0
 
 
-def size(plan):
+def size(plan: list[dict]) -> str:
     """The download that a plan means, such as "2.9 GB", as the files' servers say."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         sizes = list(pool.map(_bytes, [each["download_info"]["url"] for each in plan]))
@@ -132,11 +135,11 @@ def size(plan):
     return f"{'more than ' if None in sizes else ''}{total / 1e9:.1f} GB"
 
 
-def _for_nvidia(name):
+def _for_nvidia(name: str) -> bool:
     return name.lower().replace("_", "-").startswith(NVIDIA)
 
 
-def _bytes(url):
+def _bytes(url: str) -> int | None:
     try:
         if url.startswith("file:"):
             return Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path)).stat().st_size

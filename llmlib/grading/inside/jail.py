@@ -7,6 +7,7 @@ process cannot take back.
 import ctypes
 import os
 import resource
+from typing import Any
 
 MB = 1 << 20
 SCRATCH = ("/tmp/", "/dev/shm/")  # noqa: S108 - each submission's own, empty
@@ -24,19 +25,19 @@ DROP_FROM_BOUNDING_SET, CAPABILITY_VERSION_3 = 24, 0x20080522
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def call(name, *arguments):
+def call(name: str, *arguments: Any) -> None:
     """Call a function of the C library. Raises OSError where it fails."""
     if getattr(libc, name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def mount(source, target, kind, flags, data=""):
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     words = (each.encode() for each in (source, target, kind))
     call("mount", *words, ctypes.c_ulong(flags), data.encode())
 
 
-def enter(python):
+def enter(python: list[str]) -> None:
     """Namespaces of its own; its next child is the first process in them. `python` are its
     folders."""
     uid, gid = os.getuid(), os.getgid()
@@ -47,7 +48,7 @@ def enter(python):
         ("/proc/self/gid_map", f"{gid} {gid} 1"),
         ("/proc/sys/user/max_user_namespaces", "0"),  # no further ones, in which it would be root
     ):
-        with open(file, "w") as out:
+        with open(file, "w", encoding="ascii") as out:
             out.write(text)
     # No reading of answers: the source of llmlib goes; what is imported stays imported.
     mount("tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k")
@@ -67,7 +68,7 @@ def enter(python):
     os.chdir("/tmp")  # noqa: S108
 
 
-def limit():
+def limit() -> None:
     """Hard limits. In the new user namespace: set before, they would count all workers'
     processes."""
     for kind, value in LIMITS.items():
@@ -76,7 +77,7 @@ def limit():
         resource.setrlimit(kind, (value, value))
 
 
-def drop_capabilities():
+def drop_capabilities() -> None:
     """No rights left, and none to be had by starting a program."""
     for number in range(64):
         libc.prctl(DROP_FROM_BOUNDING_SET, number, 0, 0, 0)

@@ -2,10 +2,9 @@
 tested.
 
 That process is a fork for one exercise, so nothing has to be put back. Three ways, because a
-learner
-may have kept a reference: a Python function gets other code in place, a torch operator is
-overridden
-in torch's dispatcher (under every name it has), any other name is replaced where it stands.
+learner may have kept a reference: a Python function gets other code in place, a torch operator is
+overridden in torch's dispatcher (under every name it has), any other name is replaced where it
+stands.
 """
 
 import builtins
@@ -15,6 +14,8 @@ import importlib
 import inspect
 import sys
 import types
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import torch
 
@@ -26,14 +27,14 @@ FAMILIES = {  # operators that do the same work under another name, by how their
     "MultiheadAttention": ("scaled_dot_product_attention", *ATTENTION),
 }
 SAME = ("{}", "_{}", "{}_", "special_{}", "native_{}", "_safe_{}", "_fused_{}")
-KEEP = []  # torch.library removes its overrides when the object goes
+KEEP: list = []  # torch.library removes its overrides when the object goes
 
 
 class Off(RuntimeError):
     """A function that is off was called; the text is its dotted name, as the exercise lists it."""
 
 
-def forbid(names, space):
+def forbid(names: list[str], space: dict[str, Any]) -> None:
     """Make every dotted name in `names` refuse, whatever leads to it. `space` is the learner's
     namespace."""
     for name in names:
@@ -44,7 +45,7 @@ def forbid(names, space):
             refuse_operator(name)
         parent, target = find(name)
         if isinstance(target, types.ModuleType):
-            sys.modules[name] = None
+            sys.modules[name] = None  # type: ignore[assignment]  # import then refuses
         for each in (target, getattr(target, "__wrapped__", None)):
             whole = inspect.isclass(each) or isinstance(each, types.ModuleType)
             for part in vars(each).values() if whole else [each]:
@@ -59,12 +60,13 @@ def forbid(names, space):
                 module.update(same)
 
 
-def find(name):
+def find(name: str) -> tuple[Any, Any]:
     """What a dotted name stands for, and the object that holds it; Nones where there is no such."""
     parts = name.split(".")
     for cut in range(len(parts), 0, -1):
         try:
-            parent, found = None, importlib.import_module(".".join(parts[:cut]))
+            parent: Any = None
+            found: Any = importlib.import_module(".".join(parts[:cut]))
         except ImportError:
             continue
         for part in parts[cut:]:
@@ -73,20 +75,20 @@ def find(name):
     return None, None
 
 
-def refusal(name):
-    def refuse(*_, **__):
+def refusal(name: str) -> Callable:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
         raise Off(name)
 
     return refuse
 
 
-def refuse_in_place(function, name):
+def refuse_in_place(function: Any, name: str) -> None:
     """Give a Python function other code, which raises `Off`."""
     function = getattr(function, "__func__", function)  # behind a classmethod or staticmethod
     if not isinstance(function, types.FunctionType):
         return
     free = ", ".join(function.__code__.co_freevars)  # its new code must have the same ones
-    space = {}
+    space: dict[str, Any] = {}
     exec(
         f"def outer({free}):\n"
         "    def refuse(*_, **__):\n"
@@ -99,7 +101,7 @@ def refuse_in_place(function, name):
     function.__code__ = space["outer"](*function.__code__.co_freevars).__code__
 
 
-def refuse_operator(name):
+def refuse_operator(name: str) -> None:
     """Override a torch operator, and those of the same family, in torch's dispatcher."""
     last = name.rpartition(".")[2]
     same, family = {each.format(last) for each in SAME}, FAMILIES.get(last, ())
@@ -116,7 +118,7 @@ def refuse_operator(name):
 
 
 @functools.cache  # called once before the fork
-def operators():
+def operators() -> set[str]:
     """The names of all of torch's operators."""
     names = (schema.name for schema in torch._C._jit_get_all_schemas())
     return {name.removeprefix("aten::") for name in names if name.startswith("aten::")}

@@ -7,9 +7,11 @@ plain values from the socket (wire.py), and nothing else.
 
 import builtins
 import os
+import socket
 import sys
 import traceback
 import warnings
+from typing import Any
 
 import torch
 
@@ -24,7 +26,7 @@ class Missing(NameError):
     """A test called a function that the learner's cells did not define."""
 
 
-def serve(sock):
+def serve(sock: socket.socket) -> None:
     """Run a job, [[[title, source], …], [number to leave out, …]]; then serve one test after the
     other."""
     channel = Channel(sock)
@@ -54,11 +56,14 @@ def serve(sock):
         channel.send(["ended", os.waitpid(pid, 0)[1]])
 
 
-def answer(channel, space):
+def answer(channel: Channel, space: dict[str, Any]) -> None:
     """Serve the messages of one test cell until ["end"]."""
-    graphs = []  # of each call whose result can be differentiated: its inputs and outputs
+    graphs: list[
+        tuple[list, list]
+    ] = []  # of each call whose result can be differentiated: its inputs and outputs
     while True:
-        inputs, outputs = [], []
+        inputs: list[torch.Tensor] = []
+        outputs: list[torch.Tensor] = []
         kind, *rest = channel.receive(grads=inputs)
         if kind == "end":
             return
@@ -69,31 +74,36 @@ def answer(channel, space):
                 channel.send(["value", len(graphs), call(space, *rest)], grads=outputs)
                 graphs.append((inputs, outputs))
             else:
-                channel.send(["value", 0, gradients(*graphs[rest[0]], rest[1])])
+                number, wanted = rest
+                given, made = graphs[number]
+                channel.send(["value", 0, gradients(given, made, wanted)])
         except Closed:
             return
         except BaseException as error:  # whatever the learner's function raises travels as text
             channel.send(["error", describe(error)])
 
 
-def call(space, function, args, kwargs):
+def call(space: dict[str, Any], function: str, args: list, kwargs: dict[str, Any]) -> Any:
     if function not in space:
         raise Missing
     return space[function](*args, **kwargs)
 
 
-def gradients(inputs, outputs, wanted):
+def gradients(inputs: list[torch.Tensor], outputs: list[torch.Tensor], wanted: list) -> list:
     """Those of a call's `inputs`, given the gradients `wanted` of its outputs (None for unused
     ones)."""
-    pairs = zip(outputs, wanted, strict=True)
-    pairs = [(each, gradient.to(each.dtype)) for each, gradient in pairs if gradient is not None]
+    pairs = [
+        (each, gradient.to(each.dtype))
+        for each, gradient in zip(outputs, wanted, strict=True)
+        if gradient is not None
+    ]
     if not pairs:
         return [None] * len(inputs)
     used, given = zip(*pairs)
     return list(torch.autograd.grad(used, inputs, given, retain_graph=True, allow_unused=True))
 
 
-def describe(error):
+def describe(error: BaseException) -> list[str]:
     """[class, nearest built-in class, text, place in the learner's code] of an exception, as
     strings."""
     kind = type(error)

@@ -16,6 +16,7 @@ import pkgutil
 import signal
 import socket
 import time
+from typing import NoReturn
 
 from llmlib.grading.inside import jail
 
@@ -25,9 +26,9 @@ LAZY = ("plots", "widgets", "cli")  # slow to import, of no use to an exercise
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36
 
 
-def main(setup):
-    """Serve orders until the grader is gone. `setup` is the JSON that outside/sandbox.py wrote."""
-    setup = json.loads(setup)
+def main(text: str) -> None:
+    """Serve orders until the grader is gone. `text` is the JSON that outside/sandbox.py wrote."""
+    setup = json.loads(text)
     if setup["jail"] and os.getuid() == 0:
         os.setgroups([])
         os.setresgid(LEARNER, LEARNER, LEARNER)
@@ -52,7 +53,7 @@ def main(setup):
             control.sendall(b"K")
 
 
-def load(modules):
+def load(modules: list[str]) -> None:
     """Import once what every submission needs. `modules` are the names that given cells import."""
     import torch
 
@@ -75,7 +76,7 @@ def load(modules):
     gc.freeze()  # pages that the collector does not touch stay shared between forks
 
 
-def fork(control, handle, setup):
+def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, bytes]:
     """Fork a process that serves the socket `handle`. Returns its pid and what to tell the
     grader."""
     read, write = os.pipe()
@@ -84,7 +85,8 @@ def fork(control, handle, setup):
         try:
             control.close()
             os.close(read)
-            with open("/proc/self/oom_score_adj", "w") as file:  # memory runs out: this one first
+            # memory runs out: this one first
+            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
                 file.write("1000")
             if setup["jail"]:
                 jail.enter(setup["python"])
@@ -105,7 +107,7 @@ def fork(control, handle, setup):
     return (int(answer), b"F") if answer.isdigit() else (None, answer or b"Eno process")
 
 
-def end(child, jailed):
+def end(child: int | None, jailed: bool) -> None:
     """End a submission's first process, and with it all others in its namespace; wait until they
     are gone.
 
@@ -113,7 +115,7 @@ def end(child, jailed):
     """
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
         for _ in range(PATIENCE if child else 0):
-            if os.waitpid(child, os.WNOHANG)[0]:
+            if child and os.waitpid(child, os.WNOHANG)[0]:
                 break
             time.sleep(0.002)
         else:
@@ -124,7 +126,7 @@ def end(child, jailed):
             os.waitpid(-1, 0)
 
 
-def serve(handle, jailed):
+def serve(handle: int, jailed: bool) -> NoReturn:
     """The first process behind the walls: starts the learner's, collects orphans, ends when that
     one ends."""
     code = 1

@@ -2,7 +2,9 @@
 hung or died."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -10,7 +12,7 @@ from llmlib.course.handed_in import Job
 from llmlib.grading.outside.gradients import differentiable
 from llmlib.grading.outside.sandbox import Broken, Sandbox
 from llmlib.grading.outside.told import LearnerError, Told, learner_error
-from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
+from llmlib.grading.wire import Channel, Closed, Grads, NotPlain, TooSlow
 
 STARTS = 4  # of one submission's process, each time without one more cell that hung or ended it
 
@@ -34,18 +36,19 @@ class RemoteProcess:
     """Runs a job's cells in the sandbox when first needed. `notes` says what went wrong with
     them."""
 
-    def __init__(self, sandbox: Sandbox, job: Job, limits: Limits):
+    def __init__(self, sandbox: Sandbox, job: Job, limits: Limits) -> None:
         self.sandbox, self.job, self.limits, self.notes = sandbox, job, limits, list(job.notes)
         self.deadline = time.monotonic() + limits.notebook
         self.skip: set[int] = set()
         self.errors: dict[str, Told] = {}  # by the cell's title
-        self.channel, self.rng = None, None
+        self.channel: Channel | None = None
+        self.rng: torch.Tensor | None = None  # the state of the random generator over there
 
-    def start(self):
+    def start(self) -> None:
         """Run the cells. One that hangs or ends the process is left out, the others run again."""
         for _ in range(STARTS):
             self.stop()
-            at = []
+            at: list[int] = []
             try:
                 return self._run_cells(at)
             except TooSlow:
@@ -60,16 +63,16 @@ class RemoteProcess:
         self.stop()
         raise Exceeded("your notebook's cells could not be run to the end within the limits")
 
-    def _run_cells(self, at):
+    def _run_cells(self, at: list[int]) -> None:
         """Run them; appends to `at` the number of each that begins."""
         cells = [[step.title, step.source] for step in self.job.steps]
         self.errors = {}
-        self.channel = Channel(self.sandbox.fork())
-        self.channel.send([cells, sorted(self.skip)], self._by(self.limits.cell))
+        self.channel = channel = Channel(self.sandbox.fork())
+        channel.send([cells, sorted(self.skip)], self._by(self.limits.cell))
         for _ in range(
             2 * len(cells) + 1
         ):  # each begins and may fail; whoever says more is no cell
-            match self.channel.receive(self._by(self.limits.cell)):
+            match channel.receive(self._by(self.limits.cell)):
                 case ["ready"]:
                     return
                 case ["cell", int(number)] if 0 <= number < len(cells):
@@ -80,30 +83,31 @@ class RemoteProcess:
                     break
         raise Closed
 
-    def stop(self):
+    def stop(self) -> None:
         """End the process and everything in its namespace."""
         if self.channel:
             self.channel.sock.close()
             self.channel = None
             self.sandbox.kill()
 
-    def begin(self, off):
+    def begin(self, off: Sequence[str]) -> None:
         """Enter the process for one test cell, in which the names in `off` refuse."""
         if self.channel is None:
             self.start()
         self.rng = None
         self._send(["test", list(off)])
 
-    def end(self):
+    def end(self) -> None:
         """Leave it. Raises Exceeded when it does not end as it should."""
         if self.channel:
             self._send(["end"])
             if self._receive(5) != ["ended", 0]:
                 raise Exceeded("the process of your code did not end as it should")
 
-    def call(self, name, args, kwargs):
+    def call(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
-        inputs, outputs = [], []
+        inputs: list[torch.Tensor] = []
+        outputs: list[torch.Tensor] = []
         try:
             self._share_rng()
             message = ["call", name, list(args), kwargs]
@@ -117,19 +121,19 @@ class RemoteProcess:
             each.requires_grad_(False)
         return value
 
-    def gradients(self, number, sent):
+    def gradients(self, number: int, sent: list) -> list:
         """The gradients of call `number`'s inputs, given those of its outputs (None for unused
         ones)."""
         self._send(["gradients", number, sent])
         return self._reply("backward")[1]
 
-    def _share_rng(self):
+    def _share_rng(self) -> None:
         state = torch.get_rng_state()
         if self.rng is None or not torch.equal(state, self.rng):
             self._send(["state", state])
             self.rng = state
 
-    def _reply(self, name, grads=None):
+    def _reply(self, name: str, grads: Grads = None) -> tuple[int, Any]:
         match self._receive(self.limits.call, name, grads):
             case ["value", number, value]:
                 return number, value
@@ -138,15 +142,15 @@ class RemoteProcess:
         self.stop()
         raise Exceeded(_ended(name))
 
-    def _send(self, value, grads=None):
+    def _send(self, value: Any, grads: Grads = None) -> None:
         try:
-            self.channel.send(value, self._by(self.limits.call), grads)
-        except (Closed, TooSlow, AttributeError):  # the last: it was stopped before
+            self._open().send(value, self._by(self.limits.call), grads)
+        except (Closed, TooSlow):
             raise Exceeded("the process of your code is gone") from None
 
-    def _receive(self, seconds, name="your code", grads=None):
+    def _receive(self, seconds: float, name: str = "your code", grads: Grads = None) -> Any:
         try:
-            return self.channel.receive(self._by(seconds), grads)
+            return self._open().receive(self._by(seconds), grads)
         except TooSlow:
             whole = time.monotonic() >= self.deadline
             what = f"the notebook took longer than {self.limits.notebook:g} s"
@@ -155,12 +159,17 @@ class RemoteProcess:
         except NotPlain as what:  # the honest half of it would have refused to send that
             self.stop()
             raise Exceeded(f"the process of `{name}` sent {what}") from None
-        except (Closed, AttributeError):
+        except Closed:
             raise Exceeded(_ended(name)) from None
 
-    def _by(self, seconds):
+    def _open(self) -> Channel:
+        if self.channel is None:  # it was stopped before
+            raise Closed
+        return self.channel
+
+    def _by(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.deadline)
 
 
-def _ended(name):
+def _ended(name: str) -> str:
     return f"`{name}` ended the process it ran in: out of memory, an exit or a crash"

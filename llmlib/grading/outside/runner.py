@@ -11,10 +11,13 @@ import contextlib
 import io
 import signal
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import torch
 
 from llmlib.course import handed_in
+from llmlib.course.cells import Exercise, Notebook
 from llmlib.course.check import Mistake
 from llmlib.course.forbidden import forbidden_names, sentence
 from llmlib.grading.outside.remote import Exceeded, Limits, RemoteProcess
@@ -22,6 +25,7 @@ from llmlib.grading.outside.sandbox import Sandbox
 from llmlib.grading.outside.told import LearnerError
 from llmlib.grading.results import Graded, Outcome
 
+Call = Callable[[str, tuple, dict[str, Any]], Any]
 LONGEST = 700  # characters of a message
 SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
 REFUSED = (
@@ -35,13 +39,13 @@ class Proxy:
 
     __slots__ = ("_call", "_name")
 
-    def __init__(self, call, name):
+    def __init__(self, call: Call, name: str) -> None:
         self._call, self._name = call, name
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._call(self._name, args, kwargs)
 
-    def _refuse(self, *_):
+    def _refuse(self, *_: Any) -> NoReturn:
         raise LearnerError(
             f"`{self._name}` is a function of the learner's: a test may only call it"
         )
@@ -55,11 +59,11 @@ class Names(dict):
     """A test cell's globals: our imports; any other name that the cell does not define is the
     learner's."""
 
-    def __init__(self, ours, call):
+    def __init__(self, ours: dict[str, Any], call: Call) -> None:
         super().__init__(ours, __name__="test_cell")
         self._call = call
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> Proxy:
         if hasattr(builtins, name):
             raise KeyError(name)
         return Proxy(self._call, name)
@@ -69,14 +73,16 @@ class Runner:
     """Grades submissions one after the other in one sandbox. `notebooks` are those whose imports
     are loaded before."""
 
-    def __init__(self, notebooks, unsafe=False, limits=Limits()):
+    def __init__(
+        self, notebooks: Iterable[Notebook], unsafe: bool = False, limits: Limits = Limits()
+    ) -> None:
         self.unsafe, self.limits = unsafe, limits
         self.sandbox = Sandbox(sorted(set().union(*map(modules, notebooks))), unsafe)
 
-    def close(self):
+    def close(self) -> None:
         self.sandbox.close()
 
-    def grade(self, notebook, cells) -> Graded:
+    def grade(self, notebook: Notebook, cells: list[handed_in.Cell]) -> Graded:
         """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
         `handed_in.Cell`."""
         outcomes = []
@@ -95,26 +101,26 @@ class Runner:
         return Graded(tuple(outcomes), notes, self.unsafe, process.job.steps)
 
 
-def modules(notebook):
+def modules(notebook: Notebook) -> set[str]:
     """The names of the modules that a notebook's given cells import."""
-    found = set()
+    found: set[str] = set()
     for line in ast.parse(handed_in.imports(notebook)).body:
-        names = {alias.name for alias in line.names}
-        if isinstance(line, ast.ImportFrom):
-            names = {line.module} | {f"{line.module}.{name}" for name in names}
-        found |= names
+        if isinstance(line, ast.Import):
+            found |= {alias.name for alias in line.names}
+        elif isinstance(line, ast.ImportFrom) and line.module:
+            found |= {line.module, *(f"{line.module}.{alias.name}" for alias in line.names)}
     return found
 
 
-def trusted_names(notebook):
+def trusted_names(notebook: Notebook) -> dict[str, Any]:
     """What the given cells import: in a test cell these names are ours, whatever the learner's
     process made of them."""
-    space = {}
+    space: dict[str, Any] = {}
     exec(handed_in.imports(notebook), space)
     return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}
 
 
-def _outcome(process, exercise, ours):
+def _outcome(process: RemoteProcess, exercise: Exercise, ours: dict[str, Any]) -> Outcome:
     points, used = float(exercise.points), forbidden_names(exercise, process.job)
     failed = (sentence(used[0]), "", True) if used else _failure(process, exercise, ours)
     if failed is None:
@@ -123,7 +129,9 @@ def _outcome(process, exercise, ours):
     return Outcome(exercise.name, 0.0, points, _line(claim) or "it failed", _line(detail), named)
 
 
-def _failure(process, exercise, ours):
+def _failure(
+    process: RemoteProcess, exercise: Exercise, ours: dict[str, Any]
+) -> tuple[str, str, bool] | None:
     """(claim, detail, is it a mistake that a check names) of a test cell that fails; None where
     it passes."""
     state = torch.get_rng_state()
@@ -155,7 +163,7 @@ def _failure(process, exercise, ours):
     return failed
 
 
-def _words(process, exercise, error):
+def _words(process: RemoteProcess, exercise: Exercise, error: LearnerError) -> tuple[str, str]:
     """(claim, detail) of an exception of the learner's; without its text where the input was a
     hidden one."""
     told = error.told
@@ -176,7 +184,7 @@ def _words(process, exercise, error):
     return f"your code raised {told.kind}: {told.text}", told.place
 
 
-def _hidden(exercise, error):
+def _hidden(exercise: Exercise, error: BaseException) -> bool:
     """Was the test cell in its hidden part when it raised `error`?"""
     begin, line, at = exercise.full.find("### BEGIN HIDDEN TESTS"), 0, error.__traceback__
     while at:
@@ -185,15 +193,15 @@ def _hidden(exercise, error):
     return begin >= 0 and line > exercise.full[:begin].count("\n")
 
 
-def _file(exercise):
+def _file(exercise: Exercise) -> str:
     return f"<test_{exercise.name}>"
 
 
 @contextlib.contextmanager
-def alarm(seconds, what):
+def alarm(seconds: float, what: str) -> Iterator[None]:
     """Raise Exceeded after that time. An alarm that was set before goes on afterwards."""
 
-    def stop(*_):
+    def stop(*_: Any) -> NoReturn:
         raise Exceeded(f"{what} took longer than {seconds:g} s and was stopped")
 
     before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
@@ -207,7 +215,7 @@ def alarm(seconds, what):
             signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))
 
 
-def _line(message):
+def _line(message: object) -> str:
     """One line of printable text, bounded."""
     text = " ".join(str(message).encode("utf-8", "replace").decode().split())
     return "".join(each for each in text if each.isprintable())[:LONGEST]

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import llmlib
@@ -50,7 +51,7 @@ class Broken(Exception):
     """The sandboxed process died or stopped answering."""
 
 
-def command():
+def command() -> list[str]:
     """The bubblewrap command line, up to and including `--`. Raises `Unavailable`."""
     beside = str(Path(sys.executable).parent)  # where `make test` puts one if the system has none
     bwrap = shutil.which("bwrap") or shutil.which("bwrap", path=beside)
@@ -61,7 +62,7 @@ def command():
     return [bwrap, *rights(), *system(), *python(), *course(), *scratch(), *environment(), "--"]
 
 
-def rights():
+def rights() -> list[str]:
     """Namespaces of its own: no network, no other process in sight, no right over the machine."""
     line = "--cap-drop ALL --die-with-parent --new-session --hostname sandbox".split()
     if os.getuid() != 0:
@@ -71,7 +72,7 @@ def rights():
     return ["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", *line]
 
 
-def system():
+def system() -> list[str]:
     """The C library and its like, read only. Nothing of /etc but the loader's cache: no
     passwords."""
     line = ["--ro-bind", "/usr", "/usr"]
@@ -85,12 +86,12 @@ def system():
     return line
 
 
-def python_folders():
+def python_folders() -> list[str]:
     """Where this Python and its packages live, outer folders first."""
     return sorted({sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix})
 
 
-def python():
+def python() -> list[str]:
     """This Python with torch and the rest, read only, at its own path; llmlib is hidden."""
     line = []
     for prefix in python_folders():
@@ -103,7 +104,7 @@ def python():
     return line
 
 
-def course():
+def course() -> list[str]:
     """llmlib, for the zygote to import; of that each fork keeps `OPEN` alone. And the model's
     weights."""
     line = ["--dir", "/course", "--dir", "/course/open", "--ro-bind", str(HERE), "/course/llmlib"]
@@ -112,14 +113,14 @@ def course():
     return [*line, "--ro-bind-try", str(assets.cache_folder()), "/course/cache"]
 
 
-def scratch():
+def scratch() -> list[str]:
     """A /proc for the zygote to set up the forks; mount points for what each fork gets of its
     own."""
     line = "--proc /proc --dev /dev --dir /dev/shm --dir /tmp --chdir /tmp".split()
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def environment():
+def environment() -> list[str]:
     """None of the grader's variables (tokens, passwords); these instead."""
     pairs = (["--setenv", name, value] for name, value in (SETTINGS | ONE_THREAD).items())
     return ["--clearenv", *sum(pairs, [])]
@@ -132,11 +133,13 @@ class Sandbox:
     `unsafe` there is no bubblewrap and there are no namespaces: only limits on time, memory, files.
     """
 
-    def __init__(self, preload=(), unsafe=False):
-        self.preload, self.unsafe, self.process, self.scratch = list(preload), unsafe, None, None
+    def __init__(self, preload: Iterable[str] = (), unsafe: bool = False) -> None:
+        self.preload, self.unsafe = list(preload), unsafe
+        self.process: subprocess.Popen | None = None
+        self.scratch: tempfile.TemporaryDirectory | None = None  # only where there is no sandbox
         self._start()
 
-    def fork(self):
+    def fork(self) -> socket.socket:
         """A socket connected to a new process for one submission. Raises `Broken` or
         `Unavailable`."""
         try:
@@ -145,7 +148,7 @@ class Sandbox:
             self._start()
             return self._fork()
 
-    def kill(self):
+    def kill(self) -> None:
         """End the submission's process and everything that it started."""
         try:
             self.sock.sendall(b"K")
@@ -153,7 +156,7 @@ class Sandbox:
         except (OSError, Broken):
             self._start()
 
-    def close(self):
+    def close(self) -> None:
         """It ends by itself when its socket closes, or is killed, with everything inside."""
         if self.process is None:
             return
@@ -167,7 +170,7 @@ class Sandbox:
         if self.scratch:
             self.scratch.cleanup()
 
-    def _start(self):
+    def _start(self) -> None:
         self.close()
         line = [] if self.unsafe else command()
         self.scratch = tempfile.TemporaryDirectory(prefix="llmlib-") if self.unsafe else None
@@ -183,7 +186,7 @@ class Sandbox:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                cwd=self.scratch.name if self.unsafe else "/",
+                cwd=self.scratch.name if self.scratch else "/",
                 env=os.environ | ONE_THREAD,
                 start_new_session=True,
             )
@@ -197,7 +200,7 @@ class Sandbox:
                 why = f"The sandbox did not start ({said[:300] or broken})"
                 raise Unavailable(f"{why}: {INSTALL} and allow user namespaces.") from None
 
-    def _fork(self):
+    def _fork(self) -> socket.socket:
         mine, theirs = socket.socketpair()
         try:
             socket.send_fds(self.sock, [b"F"], [theirs.fileno()])
@@ -208,7 +211,7 @@ class Sandbox:
             raise Broken(f"the sandbox could not start a process ({error})") from None
         return mine
 
-    def _expect(self, answer, seconds):
+    def _expect(self, answer: bytes, seconds: float) -> None:
         self.sock.settimeout(seconds)
         try:
             got = self.sock.recv(300)

@@ -2,13 +2,14 @@
 
 import os
 import stat
+from pathlib import Path
 
 from llmlib.course.handed_in import Unreadable
 
 MAX_FILE = 256 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 
 
-def data(path) -> bytes:
+def data(path: str | Path) -> bytes:
     """The bytes of the file at `path`. Raises `Unreadable`."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
