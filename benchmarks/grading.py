@@ -2,8 +2,8 @@
 autograde`, in one run.
 
 The same submissions, the solved notebooks, go through both. CPU time is that of the command and
-everything it started,
-its start included; it is shared by all submissions of a run, so both get several of each notebook.
+everything it started, its start included; it is shared by all submissions of a run, so both get
+several of each notebook.
 """
 
 import argparse

@@ -54,8 +54,7 @@ def repeat_kv(x, n_rep):
     n_kv_head * n_rep, seq, head_dim].
 
     Each key/value head serves n_rep query heads that stand next to each other: heads 0, 0, 0, 1,
-    1, 1, ... for n_rep = 3.
-    arXiv:2305.13245.
+    1, 1, ... for n_rep = 3. arXiv:2305.13245.
     """
     return x.repeat_interleave(n_rep, dim=1)
 
@@ -64,11 +63,10 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, n_head, n_kv_head=None, mask=Non
     """Multi-head attention (Vaswani et al. 2017, section 3.2.2): x [batch, seq, d_model] -> the
     same.
 
-    Queries are grouped if n_kv_head < n_head. Weights as torch.nn.Linear stores them: w_q [n_head *
-    head_dim, d_model],
-    w_k and w_v [n_kv_head * head_dim, d_model], w_o [d_model, n_head * head_dim]. Keys and values
-    come from
-    `context` [batch, seq_k, d_model] if given (cross-attention), else from x.
+    Queries are grouped if n_kv_head < n_head. Weights as torch.nn.Linear stores them: w_q [n_head
+    * head_dim, d_model], w_k and w_v [n_kv_head * head_dim, d_model], w_o [d_model, n_head *
+    head_dim]. Keys and values come from `context` [batch, seq_k, d_model] if given
+    (cross-attention), else from x.
     """
     n_kv_head = n_kv_head or n_head
     if n_head % n_kv_head:

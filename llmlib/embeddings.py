@@ -58,9 +58,8 @@ def apply_rope(x, positions, theta=10000.0):
     positions [seq] -> like x.
 
     Column i is paired with column i + head_dim/2 (the half-split pairing of Llama-family weights;
-    the paper pairs
-    neighbours), and turned by position * theta^(-2i/head_dim) radians. Raises ValueError if
-    head_dim is odd.
+    the paper pairs neighbours), and turned by position * theta^(-2i/head_dim) radians. Raises
+    ValueError if head_dim is odd.
     """
     head_dim = x.shape[-1]
     if head_dim % 2:

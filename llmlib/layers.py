@@ -12,8 +12,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
     the same.
 
     weight and bias [d_model]. The variance is the biased one (divided by d_model, not d_model -
-    1); eps stands inside
-    the root.
+    1); eps stands inside the root.
     """
     centred = x - x.mean(dim=-1, keepdim=True)
     variance = centred.pow(2).mean(dim=-1, keepdim=True)
@@ -54,8 +53,7 @@ def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
     """Llama's feed-forward (Shazeer 2020, arXiv:2002.05202): w_down(silu(w_gate x) * w_up x).
 
     x [..., d_model] -> the same; silu(z) = z * sigmoid(z). Weights as torch.nn.Linear stores them:
-    w_gate and w_up
-    [d_mlp, d_model], w_down [d_model, d_mlp].
+    w_gate and w_up [d_mlp, d_model], w_down [d_model, d_mlp].
     """
     gate = linear(x, w_gate, b_gate)
     return linear(gate * torch.sigmoid(gate) * linear(x, w_up, b_up), w_down, b_down)
@@ -65,9 +63,8 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch,
     seq, d_model].
 
-    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama; Vaswani
-    et al. 2017
-    normalised after each addition (post-norm).
+    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama;
+    Vaswani et al. 2017 normalised after each addition (post-norm).
     """
     x = x + attend(norm_1(x))
     return x + feed_forward(norm_2(x))

@@ -91,8 +91,8 @@ def draw(probabilities, u):
     [batch].
 
     The unit interval is cut into one stretch per token, as long as its probability; the answer is
-    the stretch that u
-    falls in. Summed in double precision, so that no stretch is lost at the far end.
+    the stretch that u falls in. Summed in double precision, so that no stretch is lost at the far
+    end.
     """
     edges = probabilities.double().cumsum(-1)  # where each stretch ends
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
@@ -114,9 +114,8 @@ def repetition_penalty(logits, ids, penalty):
     once however often.
 
     logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits
-    are divided by
-    `penalty`, negative ones multiplied. ValueError unless penalty > 0; above 1 it discourages, 1
-    changes nothing.
+    are divided by `penalty`, negative ones multiplied. ValueError unless penalty > 0; above 1 it
+    discourages, 1 changes nothing.
     """
     if not penalty > 0:
         raise ValueError(
@@ -130,9 +129,9 @@ def repetition_penalty(logits, ids, penalty):
 def beam_search(model, ids, max_new_tokens, width):
     """The `width` likeliest continuations found: a list of (new ids, log-probability), best first.
 
-    At each step the `width` best beginnings are kept. One that ends in a stop token stays as it is.
-    With `width` as
-    large as the number of all continuations nothing is dropped, and the answer is exact.
+    At each step the `width` best beginnings are kept. One that ends in a stop token stays as it
+    is. With `width` as large as the number of all continuations nothing is dropped, and the answer
+    is exact.
     """
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):

@@ -89,3 +89,21 @@ def _patterns(spec):
             f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is"
         )
     return patterns
+
+
+def canonical(tokenizer):
+    """A tokenizer in plain numbering (256 bytes, then one id a merge): its merges as id pairs,
+    and its own id of each.
+
+    That id is None for a byte that the tokenizer has no token for.
+    """
+    tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
+    number = {token: i for i, token in reversed(list(enumerate(tokens)))}
+    own = {
+        token: i
+        for i, token in tokenizer.vocab.items()
+        if i not in tokenizer.special_tokens.values()
+    }
+    return [(number[left], number[right]) for left, right in tokenizer.merges], [
+        own.get(token) for token in tokens
+    ]

@@ -1,11 +1,9 @@
 """Text to token ids and back: byte-level byte-pair encoding (BPE).
 
 BPE (Sennrich et al. 2015, arXiv:1508.07909) starts from single units and merges the commonest
-neighbouring pair again
-and again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes of UTF-8 as its units,
-so no text is unknown
-to it. This module does not normalise text, and knows no tokenizer but byte-level BPE (no
-WordPiece, no unigram model).
+neighbouring pair again and again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes
+of UTF-8 as its units, so no text is unknown to it. This module does not normalise text, and knows
+no tokenizer but byte-level BPE (no WordPiece, no unigram model).
 """
 
 import codecs
@@ -17,20 +15,20 @@ import regex
 
 from llmlib import assets, token_files
 from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
+from llmlib.token_files import canonical as canonical  # notebook 1 finds it here
 
 _BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)  # the order in which ties are broken
 
 
 def to_bytes(text: str) -> bytes:
-    """UTF-8 bytes of `text`. Raises ValueError for a lone surrogate, which stands for no
-    character."""
+    """UTF-8 bytes of `text`. Raises ValueError for half of a surrogate pair."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
             f"character {error.start} of the text is half of a surrogate pair "
-            f"(U+{ord(text[error.start]):04X}), which stands for no character: read the text as "
-            f"UTF-8, or drop it"
+            f"(U+{ord(text[error.start]):04X}), which stands for no character: read the text "
+            "as UTF-8, or drop it"
         ) from None
 
 
@@ -44,8 +42,7 @@ def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
 
 
 def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:
-    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order of first
-    appearance."""
+    """How often each pair of neighbours occurs: [((a, b), n), …] in order of first appearance."""
     return list(Counter(zip(ids, ids[1:])).items())
 
 
@@ -68,9 +65,8 @@ def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes
     special tokens.
 
     Ties go to the pair that comes first, as in `tokenizers`: bytes in the order of GPT-2's
-    printable alphabet, then
-    merges by age. Fewer merges come back when pairs run out. ValueError if `vocab_size` has no room
-    for the bytes.
+    printable alphabet, then merges by age. Fewer merges come back when pairs run out. ValueError
+    if `vocab_size` has no room for the bytes.
     """
     n_merges = vocab_size - 256 - len(special_tokens)
     if n_merges < 0:
@@ -136,9 +132,8 @@ class Tokenizer:
     """Byte-level BPE with given merges: `encode` text to ids, `decode` ids to text.
 
     Ids 0..255 are the bytes, then one id a merge, then the special tokens, unless `vocab` (id ->
-    bytes) numbers them
-    otherwise. `special_tokens` are strings with an id of their own, or (with `vocab`) a dict from
-    string to id.
+    bytes) numbers them otherwise. `special_tokens` are strings with an id of their own, or (with
+    `vocab`) a dict from string to id.
     """
 
     def __init__(self, merges, special_tokens=(), vocab=None, patterns=(GPT2_SPLIT,)):
@@ -223,21 +218,3 @@ class Tokenizer:
         for token_id in ids:
             yield decoder.decode(self.token_bytes(token_id))
         yield decoder.decode(b"", final=True)
-
-
-def canonical(tokenizer):
-    """A tokenizer in plain numbering (256 bytes, then one id a merge): its merges as id pairs,
-    and its own id of each.
-
-    That id is None for a byte that the tokenizer has no token for.
-    """
-    tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
-    number = {token: i for i, token in reversed(list(enumerate(tokens)))}
-    own = {
-        token: i
-        for i, token in tokenizer.vocab.items()
-        if i not in tokenizer.special_tokens.values()
-    }
-    return [(number[left], number[right]) for left, right in tokenizer.merges], [
-        own.get(token) for token in tokens
-    ]

@@ -2,9 +2,8 @@
 do the test cells miss?
 
 Each mutant is one small change of one solution (an operator, a comparison, a constant, a
-condition, a line left out). A
-mutant that passes the visible and the hidden tests survived: a test is missing, or the change
-changes nothing.
+condition, a line left out). A mutant that passes the visible and the hidden tests survived: a test
+is missing, or the change changes nothing.
 """
 
 import ast

@@ -172,6 +172,7 @@ def test_make_lists_its_verbs():
         "build",
         "grade",
         "bench",
+        "evidence",
     ]
 
 

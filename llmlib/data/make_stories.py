@@ -7,11 +7,9 @@ every token.
     that are there
 
 Every story continues the same prompt, each token is drawn from the model's whole distribution at
-one temperature (nothing is
-cut off), and -log p of that draw is kept. So the source's entropy is known: no model can predict
-these stories, on average,
-with a smaller loss than the recorded one. The source is the model as run here, with weights rounded
-to bfloat16.
+one temperature (nothing is cut off), and -log p of that draw is kept. So the source's entropy is
+known: no model can predict these stories, on average, with a smaller loss than the recorded one.
+The source is the model as run here, with weights rounded to bfloat16.
 """
 
 import argparse
