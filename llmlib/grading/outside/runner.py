@@ -1,5 +1,4 @@
-"""The trusted half: runs each test cell here, with the learner's functions reached by name in the
-sandbox.
+"""The trusted half: test cells run here and reach the learner's functions in the sandbox by name.
 
 `Runner.grade` turns a notebook's source and the cells that were handed in into a `Graded`. Nothing
 of the submission is executed, imported or unpickled in this process.

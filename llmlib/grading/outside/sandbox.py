@@ -1,5 +1,4 @@
-"""The sandbox: bubblewrap around one zygote (inside/zygote.py), which forks once for each
-submission.
+"""The sandbox: bubblewrap around one zygote (inside/zygote.py), a fork for each submission.
 
 Inside there is no network, no home, no course folder: a read-only system, this Python, llmlib, the
 model's weights.
