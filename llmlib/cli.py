@@ -1,4 +1,5 @@
-"""The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs it."""
+"""The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs
+it."""
 
 import argparse
 import importlib
@@ -13,11 +14,15 @@ VERBS = {
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
 }
-ELSEWHERE = "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual machine"
+ELSEWHERE = (
+    "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "
+    "machine"
+)
 
 
 def main(argv=None):
-    """Run one verb; returns its exit status. A mistake in what was asked is one sentence on stderr and status 2."""
+    """Run one verb; returns its exit status. A mistake in what was asked is one sentence on
+    stderr and status 2."""
     for stream in (sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

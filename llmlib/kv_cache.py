@@ -26,8 +26,8 @@ def write_cache(store, new, start):
 
 @dataclass
 class KVCache:
-    """Two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs a new
-    cache.
+    """Two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs a
+    new cache.
     """
 
     keys: list
@@ -47,8 +47,8 @@ def new_cache(config, batch, context, dtype=torch.float32, device=None):
 
 
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
-    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x
-    bytes a number, for each.
+    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim
+    x bytes a number, for each.
     """
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq
 

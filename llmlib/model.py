@@ -76,8 +76,8 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
 
 
 def norm_queries_and_keys(qkv, layer, config, parts):
-    """qkv with its queries and its keys normalized, in groups as wide as the norm's weight: a head,
-    or all heads at once.
+    """qkv with its queries and its keys normalized, in groups as wide as the norm's weight: a
+    head, or all heads at once.
     """
     *qk, v = qkv.split([len(w) for w, _ in (layer.q, layer.k, layer.v)], dim=-1)
     qk = [(t.unflatten(-1, (-1, len(w))), w) for t, w in zip(qk, layer.qk_norm)]

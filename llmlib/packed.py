@@ -1,5 +1,5 @@
-"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8 or
-int4.
+"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8
+or int4.
 """
 
 import torch
@@ -18,9 +18,9 @@ class Packed:
     `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets
     `w.float()`. So a learner's function that was written for tensors runs on packed weights too.
 
-    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales and
-    offsets, read instead of rows when there are few vectors (memory is the limit then; with many
-    vectors, arithmetic is).
+    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales
+    and offsets, read instead of rows when there are few vectors (memory is the limit then; with
+    many vectors, arithmetic is).
     """
 
     def __init__(self, rows, scale=None, fours=None, base=None, turned=False):
@@ -29,8 +29,8 @@ class Packed:
 
     @classmethod
     def of(cls, weight, kind, name="a matrix"):
-        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot multiply
-        with it here.
+        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot
+        multiply with it here.
         """
         try:
             packed = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)

@@ -80,8 +80,8 @@ class Weights:
 
 
 def fitting(function, dtype):
-    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in float64
-    fits into the model too.
+    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in
+    float64 fits into the model too.
     """
 
     def run(*args, **kwargs):

@@ -30,9 +30,9 @@ def load(name_or_folder, weights="float32", device="cpu"):
     `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16" or
     "int8" (one scale a row); norms, vectors and attention are float32 in any case. `device` is
     torch's name for where all of it goes. Raises FileNotFoundError for what is not there,
-    ValueError for a checkpoint that is damaged, of another architecture, or has a setting that this
-    engine lacks (each names the part), for a device that is not there, and for weights that it
-    cannot multiply.
+    ValueError for a checkpoint that is damaged, of another architecture, or has a setting that
+    this engine lacks (each names the part), for a device that is not there, and for weights that
+    it cannot multiply.
     """
     if weights not in KINDS:
         raise ValueError(f"weights is {weights!r}: it must be one of {', '.join(KINDS)}")

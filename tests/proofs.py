@@ -1,9 +1,9 @@
 """Reads tests/answers/NN_name/FUNCTION.py and runs one answer against its test cell, in this
 process.
 
-The learner's namespace holds the given cells, the official solutions of the other exercises and the
-answer. The test cell runs in a namespace of its own that reaches the learner's functions by name
-only, as the trusted grader does it.
+The learner's namespace holds the given cells, the official solutions of the other exercises and
+the answer. The test cell runs in a namespace of its own that reaches the learner's functions by
+name only, as the trusted grader does it.
 """
 
 import re

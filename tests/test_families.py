@@ -1,5 +1,5 @@
-"""Checkpoints of the Llama family, each against `transformers` on a small random one: every setting
-that tells them apart.
+"""Checkpoints of the Llama family, each against `transformers` on a small random one: every
+setting that tells them apart.
 """
 
 import dataclasses

@@ -165,6 +165,7 @@ def test_a_model_in_fewer_bits(tmp_path, make, kind):
         assert (small.using(**TAUGHT)(ids) - small(ids)).abs().max() < 0.1 * scale
 
 
+@pytest.mark.slow
 def test_the_loss_of_smollm2_in_fewer_bits():
     """On 2,048 tokens of stories that no model of the course was trained on: less than 0.5 % up."""
     stories = "\n\n".join(story.text for story in data.stories("held_out"))

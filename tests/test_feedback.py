@@ -92,6 +92,7 @@ def test_other_errors_keep_their_traceback(shell):
     assert "later" in said and "Traceback" in said
 
 
+@pytest.mark.slow
 def test_a_kernel_reports_the_error_and_shows_what_a_check_says():
     stub = f"def merge(x):\n    {STUB}"
     sources = [stub, CHECK.format("merge"), "def merge(x):\n    return 4", CHECK.format("merge")]

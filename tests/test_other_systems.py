@@ -37,6 +37,7 @@ def windows(code):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_learner_s_modules_need_no_unix():
     """Every module but the grader's, which a learner does not run, and those that run on the
     sandbox's other side."""
@@ -62,6 +63,7 @@ def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_not_utf8_gets_utf8(monkeypatch):
     """Progress is drawn with blocks that cp1252 cannot write."""
     code = "import sys; from llmlib import cli; cli.main(['grade', 'nowhere']); print('█░ 🙂')"

@@ -1,5 +1,5 @@
-"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and never
-leaves half a file in use.
+"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and
+never leaves half a file in use.
 """
 
 import errno

@@ -1,4 +1,5 @@
-"""The quiz: every question has one right option and feedback for all four, and its key is what the engine says."""
+"""The quiz: every question has one right option and feedback for all four, and its key is what
+the engine says."""
 
 import contextlib
 import io
@@ -105,7 +106,8 @@ def test_nothing_gives_an_answer_away(question):
         assert unveil(question.name, other, text)[1] in dict(question.options).values()
 
 
-# What is true, measured: by a part of each question, from what its own cell printed to how the right option begins.
+# What is true, measured: by a part of each question, from what its own cell printed to how the
+# right option begins.
 @pytest.fixture(scope="module")
 def model():
     return pretrained.load("smollm2")

@@ -1,4 +1,5 @@
-"""What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on random input."""
+"""What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on
+random input."""
 
 from dataclasses import replace
 
@@ -107,8 +108,8 @@ def test_embeddings(function, arguments):
 
 
 TOKEN_TEXT = (
-    "It's 2 o'clock in Zürich, isn't it?  Über 40 語 🦊🙂!\n\tlower lowest newer newest tokens tokenized "
-    * 3
+    "It's 2 o'clock in Zürich, isn't it?  Über 40 語 🦊🙂!\n\tlower lowest newer newest tokens "
+    "tokenized " * 3
 )
 
 

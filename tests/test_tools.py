@@ -180,6 +180,7 @@ def bare(tmp_path):
 LACK = "bubblewrap is missing and could not be installed"
 
 
+@pytest.mark.slow
 def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     done, tally = bare()
     assert done.returncode == 0, done.stdout
@@ -191,11 +192,13 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 5
 
 
+@pytest.mark.slow
 def test_in_continuous_integration_a_missing_piece_is_a_failure(bare):
     done, _ = bare(CI="true")
     assert done.returncode == 1 and f"may not be skipped: left out: {LACK}" in done.stdout
 
 
+@pytest.mark.slow
 def test_no_other_skip_is_accepted(bare, tmp_path):
     (tmp_path / "test_lazy.py").write_text(
         "import pytest\n@pytest.mark.unit\ndef test_it(): pytest.skip('not today')\n"

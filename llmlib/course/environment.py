@@ -26,8 +26,7 @@ QUIET = {
 
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
     """The variables for a process with so many threads, which imports this llmlib, and finds
-    programs
-    of this Python's folder by name, as nbgrader does with `alembic`."""
+    programs of this Python's folder by name, as nbgrader does with `alembic`."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
     ours = {"OMP_NUM_THREADS": str(threads), "PATH": path, "PYTHONPATH": modules}

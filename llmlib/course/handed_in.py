@@ -108,12 +108,19 @@ def parse(tree: Any) -> list[Cell]:
     try:
         if "cells" not in tree:
             tree = {"cells": [cell for sheet in tree["worksheets"] for cell in sheet["cells"]]}
-        found = [_cell(cell) for cell in tree["cells"]]
+        found = [_cell(each) for each in tree["cells"] if _is_cell(each)]
+        if tree["cells"] and not found:
+            raise TypeError
     except (KeyError, TypeError, AttributeError):
         raise Unreadable("it holds no cells: it is not a Jupyter notebook") from None
     if sum(len(cell.source) for cell in found) > MAX_SOURCE:
         raise Unreadable(f"it holds more than {MAX_SOURCE >> 20} MB of code")
     return found
+
+
+def _is_cell(each: Any) -> bool:
+    """What is none costs a notebook that has others nothing."""
+    return isinstance(each, dict) and ("source" in each or "input" in each)
 
 
 def _cell(cell: Any) -> Cell:

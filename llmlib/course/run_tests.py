@@ -3,10 +3,10 @@
 A test cell has a namespace of its own: it reaches the learner's functions by name, and what goes in
 and comes out is copied as if it had travelled to another process, as it does for the grader.
 
-As a program it is a process of its own for one job, read from stdin as JSON:
-{"cells": [[title, source], …], "tests": [[function, source, imports], …], "seconds": limit of
-each}, and optionally "module", the name that the cells run under. It writes one JSON list a line to
-the stdout that it started with; what the cells print goes nowhere.
+As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
+source], …], "tests": [[function, source, imports], …], "seconds": limit of each}, and optionally
+"module", the name that the cells run under. It writes one JSON list a line to the stdout that it
+started with; what the cells print goes nowhere.
 """
 
 import builtins

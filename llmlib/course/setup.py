@@ -10,8 +10,8 @@ What is done is not done again: a second run starts at once and uses no network,
 resumes. With `--here` everything goes into the Python that runs this script (a conda environment,
 say) instead of .venv; with `--keep` too, but no package that is already there is touched (Colab,
 Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0 in the environment choose the port
-and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more words go to JupyterLab
-or pytest.
+and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more words go to
+JupyterLab or pytest.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Record the scaling-law runs: eight sizes, three seeds, the same text and the same number of training tokens each.
+"""Record the scaling-law runs: eight sizes, three seeds, the same text and the same number of
+training tokens each.
 
-python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in the file is not made again
+python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in
+the file is not made again
 python -m llmlib.data.make_scaling_runs --seeds 2  one seed only
 """
 
@@ -29,7 +31,8 @@ def run(d_model, seed, train_data, held_out):
     seconds = time.process_time() - start
     loss = training.nats_per_byte(weights, config, held_out)
     tokens = STEPS * 8 * config.context
-    return f"{d_model},{seed},{training.non_embedding_parameters(weights)},{tokens},{loss:.5f},{seconds:.1f}\n"
+    size = training.non_embedding_parameters(weights)
+    return f"{d_model},{seed},{size},{tokens},{loss:.5f},{seconds:.1f}\n"
 
 
 def main():

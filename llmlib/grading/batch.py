@@ -1,8 +1,8 @@
 """Grades many submissions: those not graded yet, once each, into results, gradebook and feedback.
 
-Each result is a file of its own, moved into place whole, so a killed run goes on where it was; what
-it holds is then written to the gradebook by this process alone, and marked as written afterwards
-(writing it again changes nothing).
+Each result is a file of its own, moved into place whole, so a killed run goes on where it was;
+what it holds is then written to the gradebook by this process alone, and marked as written
+afterwards (writing it again changes nothing).
 """
 
 import fcntl

@@ -9,8 +9,8 @@ class Outcome:
     """One exercise: the points it got of what it is `worth`; `claim` and `detail` where its test
     cell failed.
 
-    A claim says what is wrong, a detail on what values or where; `named`: a check of ours names the
-    mistake.
+    A claim says what is wrong, a detail on what values or where; `named`: a check of ours names
+    the mistake.
     """
 
     exercise: str

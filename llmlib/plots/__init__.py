@@ -66,8 +66,8 @@ def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
 def image(fig: Figure, alt: str) -> dict[str, str]:
     """What a notebook keeps of a figure, {mime type: text}: its image with alt text, and that text.
 
-    The attribute `alt` is where readers look for it; what goes with `image/png`, neither JupyterLab
-    nor nbconvert reads. ValueError without alt text.
+    The attribute `alt` is where readers look for it; what goes with `image/png`, neither
+    JupyterLab nor nbconvert reads. ValueError without alt text.
     """
     if not alt.strip():
         raise ValueError("every figure needs alt text: one or two sentences that say what it shows")

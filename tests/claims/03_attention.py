@@ -452,9 +452,11 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
             found.append(loss.item())
         return [sum(found[i : i + 20]) / 20 for i in range(0, steps, 20)]
 
+    torch.set_num_threads(1)  # products this small are faster on one
     fixed = [train(1, True, seed=s)[-1] for s in range(3)]
     one = [train(1, seed=s)[-1] for s in range(3)] + [train(1, steps=600)[-1]]
     two = [train(2, seed=s) for s in range(3)]
+    torch.set_num_threads(2)
     assert max(fixed) < 0.3 and min(one) > 1.2 and max(t[-1] for t in two) < 0.6
     assert all(t[4] > 2 for t in two)  # steps 80 to 100: still nowhere
     return (
@@ -467,7 +469,7 @@ def equal_ids_forgive_bugs():
     """“Three planted bugs write the same ids, one of them a leak from the future that moves a
     logit by 29.”
 
-    48 ids; the right attention, and a bug that the ids do expose.
+    24 ids; the right attention, and a bug that the ids do expose.
     """
     prompts = (
         FRANCE,
@@ -487,7 +489,8 @@ def equal_ids_forgive_bugs():
         out[:, 7] *= 0.9
         return out
 
-    told = {}
+    told, texts = {}, [_ids(prompt) for prompt in prompts]
+    written = [(list(generate(model(), ids, 8)), model()(ids)) for ids in texts]
     for name, attention in {
         "right": scaled(1.0),
         "√65": scaled(math.sqrt(64 / 65)),
@@ -496,10 +499,9 @@ def equal_ids_forgive_bugs():
         "√576": scaled(1 / 3),
     }.items():
         some, same, apart = model().using(attention=attention), 0, 0.0
-        for prompt in prompts:
-            ids = _ids(prompt)
-            same += list(generate(some, ids, 16)) == list(generate(model(), ids, 16))
-            apart = max(apart, (some(ids) - model()(ids)).abs().max().item())
+        for ids, (want, logits) in zip(texts, written, strict=True):
+            same += list(generate(some, ids, 8)) == want
+            apart = max(apart, (some(ids) - logits).abs().max().item())
         told[name] = same, apart
     assert [same for same, _ in told.values()] == [3, 3, 3, 3, told["√576"][0]]
     assert told["√576"][0] < 3 and told["right"][1] < 1e-3 and abs(told["−12"][1] - 29) < 0.5

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # all at once; each must end with status 0. The first word is looked for in the environment.
 CHECKS = {
     "lint": ["ruff", "check", "."],
+    "imports": ["lint-imports", "--no-cache"],
     "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],

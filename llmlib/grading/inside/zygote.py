@@ -1,9 +1,8 @@
 """Runs inside the sandbox and only our own code: loads torch once, then forks for each submission.
 
-A fork goes behind walls of its own (jail.py). Nothing that it does reaches this process or the next
-fork. Orders come over a socket, one letter each: F with a socket makes a fork that serves it, K
-ends
-that fork.
+A fork goes behind walls of its own (jail.py). Nothing that it does reaches this process or the
+next fork. Orders come over a socket, one letter each: F with a socket makes a fork that serves it,
+K ends that fork.
 """
 
 import contextlib

@@ -1,5 +1,4 @@
-"""The trusted half: runs each test cell here, with the learner's functions reached by name in the
-sandbox.
+"""The trusted half: test cells run here and reach the learner's functions in the sandbox by name.
 
 `Runner.grade` turns a notebook's source and the cells that were handed in into a `Graded`. Nothing
 of the submission is executed, imported or unpickled in this process.
@@ -56,7 +55,7 @@ for _name in REFUSED.split():
 
 
 class Names(dict):
-    """A test cell's globals: our imports; any other name that the cell does not define is the
+    """A test cell's globals: our imports; a name that is neither those nor its own is the
     learner's."""
 
     def __init__(self, ours: dict[str, Any], call: Call) -> None:
@@ -113,8 +112,7 @@ def modules(notebook: Notebook) -> set[str]:
 
 
 def trusted_names(notebook: Notebook) -> dict[str, Any]:
-    """What the given cells import: in a test cell these names are ours, whatever the learner's
-    process made of them."""
+    """What the given cells import: in a test cell these names are ours, not the learner's."""
     space: dict[str, Any] = {}
     exec(handed_in.imports(notebook), space)
     return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}

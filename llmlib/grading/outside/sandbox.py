@@ -1,5 +1,4 @@
-"""The sandbox: bubblewrap around one zygote (inside/zygote.py), which forks once for each
-submission.
+"""The sandbox: bubblewrap around one zygote (inside/zygote.py), a fork for each submission.
 
 Inside there is no network, no home, no course folder: a read-only system, this Python, llmlib, the
 model's weights.
@@ -73,8 +72,7 @@ def rights() -> list[str]:
 
 
 def system() -> list[str]:
-    """The C library and its like, read only. Nothing of /etc but the loader's cache: no
-    passwords."""
+    """The C library and its like, read only. Of /etc the loader's cache alone: no passwords."""
     line = ["--ro-bind", "/usr", "/usr"]
     for file in ("/etc/ld.so.cache", "/etc/alternatives"):
         line += ["--ro-bind-try", file, file]
@@ -114,8 +112,7 @@ def course() -> list[str]:
 
 
 def scratch() -> list[str]:
-    """A /proc for the zygote to set up the forks; mount points for what each fork gets of its
-    own."""
+    """A /proc for the zygote to set up the forks; mount points for each fork's own folders."""
     line = "--proc /proc --dev /dev --dir /dev/shm --dir /tmp --chdir /tmp".split()
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
 
