@@ -147,16 +147,12 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
     print(f"{text!r:<8} {len(text)} characters, {len(data)} bytes: {data}")
 
 # %% [markdown]
-# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some
-# emoji are several characters in a row). An *id* below 256 stands for
-# that byte. All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two
-# others, which may include 256, and so on. This is
+# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some emoji are several characters in a row). An *id* below 256 stands for
+# that byte. All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is
 # byte-pair encoding, **BPE**.
 #
-# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check
-# under it, folded to one line. Run the check as
-# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-
-# made functions that are "off limits" in an
+# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it, folded to one line. Run the check as
+# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
 # exercise are those that would do it for you.
 
 # %% [markdown]
@@ -1547,8 +1543,7 @@ for char in "aé語🙂":
 # </details>
 
 
-# %% solution stream_decode off=["codecs.getincrementaldecoder", "codecs.iterdecode",
-# "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution stream_decode off=["codecs.getincrementaldecoder", "codecs.iterdecode", "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
     """The text that each id completes, one string per id.
 

@@ -279,8 +279,7 @@ print(
 # </details>
 
 
-# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding",
-# "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
     """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
     [vocab_size, d_model]."""
@@ -481,8 +480,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # </details>
 
 
-# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity",
-# "torch.nn.CosineSimilarity"]
+# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
     """The k tokens most similar to token_id by cosine, without itself: table
     [vocab_size, d_model] -> list of k ids."""

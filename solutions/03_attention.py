@@ -381,8 +381,7 @@ show(
 # </details>
 
 
-# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k
     [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
@@ -1561,66 +1560,53 @@ for head in range(3):
 # %% [markdown]
 # ### Exercise 3.7 · `attend` · ●●● · 20 min
 #
-# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it
-# receives to what it
+# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it receives to what it
 # adds to them.
 #
 # | | shape | |
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | one row a token |
-# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the
-# transpose |
+# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the transpose |
 # | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
 # | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
 # | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
-# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before
-# |
+# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before |
 # | returns | `[batch, seq, d_model]` | one row a token |
 #
-# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by
-# head; values are
-# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`,
-# `positions` is
+# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head; values are
+# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`, `positions` is
 # `[seq]`.
 # Attention is causal.
 #
-# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE
-# changes nothing. With
-# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the
-# value is (3, 5),
-# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0,
-# 1, 0, -1]]` makes
+# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE changes nothing. With
+# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the value is (3, 5),
+# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0, 1, 0, -1]]` makes
 # (3 + 3, 5 − 5): `[[[6, 0]]]`. The queries do not matter here.
 #
 # Off limits: torch's ready-made attention. Use your own functions.
 #
 # <details><summary>Hint 1</summary>
 #
-# In order: project (three matrix products); split into heads, with the right number for each; turn
-# q and k; repeat
+# In order: project (three matrix products); split into heads, with the right number for each; turn q and k; repeat
 # k and v; attend with the causal mask; merge; project once more.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `split_heads(x @ w_q.T, n_head)`, but `split_heads(x @ w_k.T, n_kv_head)`. After the split the
-# shape is
-# `[batch, heads, seq, head_dim]`, which is what `apply_rope` wants, with `torch.arange(x.shape[1])`
-# and `theta`. Each key head
+# `split_heads(x @ w_q.T, n_head)`, but `split_heads(x @ w_k.T, n_kv_head)`. After the split the shape is
+# `[batch, heads, seq, head_dim]`, which is what `apply_rope` wants, with `torch.arange(x.shape[1])` and `theta`. Each key head
 # serves `n_head // n_kv_head` query heads.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
 # The last lines: `k, v = repeat_kv(k, n), repeat_kv(v, n)` with `n = n_head // n_kv_head`; then
-# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed)
-# @ w_o.T`.
+# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed) @ w_o.T`.
 #
 # </details>
 
 
-# %% solution attend off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution attend off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     """Causal self-attention with grouped queries and RoPE: x [batch, seq, d_model] ->
     [batch, seq, d_model].
@@ -2267,15 +2253,12 @@ for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers
-# 17 and 18 no longer
-# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-
-# token heads
+# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers 17 and 18 no longer
+# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-token heads
 # change next to nothing. Two layers, one head reading
 # what another wrote: that is how the model copies anything, even noise.
 #
-# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks
-# at " Qu" there.
+# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
 # But that is one row of one head. Ask by switching off:
 
 # %%
@@ -2296,16 +2279,13 @@ for name, heads in {
     print(f"off: {name:<24} p(' Qu') {p:.2f}   {text!r}")
 
 # %% [markdown]
-# Partly. Without the induction heads she is less likely, and is still named; without the previous-
-# token heads
-# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come
-# back, and one
+# Partly. Without the induction heads she is less likely, and is still named; without the previous-token heads
+# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come back, and one
 # attention row would have told a simpler story than the true one.
 #
 # ### Watch it being learned
 #
-# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on
-# random tokens said
+# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on random tokens said
 # twice. In the first run all texts are equally long, in the others their length varies.
 
 # %%
@@ -2425,12 +2405,9 @@ show(
 )
 
 # %% [markdown]
-# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-
-# attention does both
-# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the
-# two sides differ in
-# kind: a speech recogniser writes text while it reads sound, an image generator paints while it
-# reads a sentence.
+# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
+# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the two sides differ in
+# kind: a speech recogniser writes text while it reads sound, an image generator paints while it reads a sentence.
 
 # %% [markdown]
 # ### Exercise 3.9 · `cross_attention` · ●●○ · 10 min
@@ -2441,14 +2418,12 @@ show(
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | the text being written: it asks |
 # | `context` | `[batch, seq_k, d_model]` | the text being read: it answers |
-# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out,
-# columns in]`, so multiply by the transpose, `w_q.T` |
+# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
 # | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
 #
 # There is no mask: the text being read is there as a whole, so nothing of it is the future.
 #
-# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights
-# `[[1]]`, the
+# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
 # scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
 #
 # Off limits: torch's ready-made attention. Use your own from 3.1.
@@ -2460,14 +2435,12 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention`
-# does the rest.
+# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention` does the rest.
 #
 # </details>
 
 
-# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values
     from context [batch, seq_k, d_model].

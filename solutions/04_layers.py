@@ -279,8 +279,7 @@ print(
 # </details>
 
 
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm",
-# "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
     [d_model]."""
@@ -417,8 +416,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # </details>
 
 
-# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm",
-# "llmlib.layers.rms_norm"]
+# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
 def rms_norm(x, weight, eps=1e-5):
     """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
     times weight [d_model]."""
@@ -919,8 +917,7 @@ print(
 # </details>
 
 
-# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu",
-# "llmlib.layers.gelu"]
+# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu"]
 def gelu(x):
     """GELU in its tanh form, on each number of x."""
     ### BEGIN SOLUTION
@@ -1149,8 +1146,7 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 # </details>
 
 
-# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu",
-# "llmlib.layers.swiglu"]
+# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def swiglu(x, w_gate, w_up, w_down):
     """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
     d_model], w_down [d_model, d_mlp]."""
@@ -1317,8 +1313,7 @@ print(
 # %% [markdown]
 # ### Exercise 4.7 · `count_parameters` · ●●● · 15 min
 #
-# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is
-# `True` or `False`, the rest are whole numbers:
+# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is `True` or `False`, the rest are whole numbers:
 #
 # | part | shape | in GPT-2 | in Llama |
 # |---|---|---|---|
@@ -1330,17 +1325,13 @@ print(
 # | o | `[d_model, n_head · head_dim]` | and a bias `[d_model]` | no bias |
 # | feed-forward | | `w_in`, `b_in`, `w_out`, `b_out` | `w_gate`, `w_up`, `w_down` |
 # | final norm, once | | weight and bias | weight only |
-# | output head | `[vocab_size, d_model]` | costs nothing where `tied` is true: the embedding table
-# is used again | the same |
+# | output head | `[vocab_size, d_model]` | costs nothing where `tied` is true: the embedding table is used again | the same |
 #
-# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count
-# `head_dim` as given: in a few models
+# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count `head_dim` as given: in a few models
 # `n_head · head_dim` is not `d_model`.
 #
-# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1,
-# `head_dim` 2, one layer, tied: the table has
-# 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the feed-
-# forward 3 · 5 · 4 = 60; the final norm 4.
+# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1, `head_dim` 2, one layer, tied: the table has
+# 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the feed-forward 3 · 5 · 4 = 60; the final norm 4.
 # Together 40 + 8 + 48 + 60 + 4 = 160.
 #
 # <details><summary>Hint 1</summary>
@@ -1357,8 +1348,7 @@ print(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and
-# `vocab_size * d_model` more if not `tied`.
+# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and `vocab_size * d_model` more if not `tied`.
 #
 # </details>
 
@@ -2062,29 +2052,20 @@ show(
 )
 
 # %% [markdown]
-# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each
-# *decoder* layer had a third sublayer that looked at the encoder's result
-# (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text
-# out, one stack. What changed after that:
+# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each *decoder* layer had a third sublayer that looked at the encoder's result
+# (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text out, one stack. What changed after that:
 #
 # | | GPT-2 (2019) | Llama 3, SmolLM2 | why |
 # |---|---|---|---|
-# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter
-# (section 2); less to compute |
-# | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the
-# distance; no parameters (notebook 2) |
-# | heads | each query head has its own keys and values | groups of query heads share them | a
-# smaller KV cache (notebook 7) |
-# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower
-# loss for the same parameters (Shazeer 2020) |
+# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 2); less to compute |
+# | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
+# | heads | each query head has its own keys and values | groups of query heads share them | a smaller KV cache (notebook 7) |
+# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
-# | head | tied | tied in small models, separate in large ones | where the table is a fifth of the
-# model, sharing it pays |
+# | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |
 #
-# What did *not* change: a stream, two sublayers that add to it, norms off the stream, one norm at
-# the end. In llmlib the two families differ by two functions,
-# `norm` and `mlp`, and by whether positions are learned: see `llmlib/model.py`, which you can now
-# read from top to bottom.
+# What did *not* change: a stream, two sublayers that add to it, norms off the stream, one norm at the end. In llmlib the two families differ by two functions,
+# `norm` and `mlp`, and by whether positions are learned: see `llmlib/model.py`, which you can now read from top to bottom.
 
 # %% [markdown]
 # ## 9 · Your pieces in the engine

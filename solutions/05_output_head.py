@@ -304,12 +304,7 @@ print("torch's softmax:   ", torch.softmax(z, -1).tolist())
 # </details>
 
 
-# %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp",
-# "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp",
-# "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin",
-# "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax",
-# "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp",
-# "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
+# %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
     """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first,
     so that exp cannot overflow."""
@@ -416,36 +411,25 @@ print(
 # %% [markdown]
 # ## 3 · How wrong was it? The loss
 #
-# A model is trained on one question, asked again and again: *what comes next in this text?* The
-# answer is known, since the text goes on. If the model gave the true next token the probability
-# $p$,
-# its **loss** at that position is $-\ln p$, in *nats*: 0 if it was certain and right, 0.69 for $p =
-# \tfrac12$, and without bound as $p$ approaches 0. The mean over positions is the **cross-
-# entropy**.
+# A model is trained on one question, asked again and again: *what comes next in this text?* The answer is known, since the text goes on. If the model gave the true next token the probability $p$,
+# its **loss** at that position is $-\ln p$, in *nats*: 0 if it was certain and right, 0.69 for $p = \tfrac12$, and without bound as $p$ approaches 0. The mean over positions is the **cross-entropy**.
 #
-# It is sometimes said that training picks positions at random and predicts those. It does not, and
-# there is no need to: **every position is a training example**. The causal mask (notebook 3) makes
-# the row at
-# position $i$ blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions
-# at once, each with the true text before it (*teacher forcing*). All that is needed is to line the
-# questions up with their
+# It is sometimes said that training picks positions at random and predicts those. It does not, and there is no need to: **every position is a training example**. The causal mask (notebook 3) makes the row at
+# position $i$ blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true text before it (*teacher forcing*). All that is needed is to line the questions up with their
 # answers: the target at position $i$ is the token at position $i + 1$.
 #
 # ### Exercise 5.3 · `next_token_pairs` · ●○○ · 5 min
 #
 # - **In:** `ids` `[batch, seq]`, whole numbers.
-# - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the
-# same place what it should say next.
+# - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the same place what it should say next.
 #
-# By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after
-# 20 comes 30, after 30 comes 40.
+# By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after 20 comes 30, after 30 comes 40.
 #
 # Off: `llmlib.output_head.next_token_pairs`.
 #
 # <details><summary>Hint 1</summary>
 #
-# The last token has no known successor, so it is never an input; the first has no predecessor, so
-# it is never a target.
+# The last token has no known successor, so it is never an input; the first has no predecessor, so it is never a target.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -557,12 +541,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # </details>
 
 
-# %% solution cross_entropy off=["torch.nn.functional.cross_entropy",
-# "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss",
-# "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax",
-# "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp",
-# "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses",
-# "llmlib.output_head.log_softmax"]
+# %% solution cross_entropy off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
 def cross_entropy(logits, targets):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a
     scalar."""
@@ -972,11 +951,7 @@ for name, text in texts.items():
 # </details>
 
 
-# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward",
-# "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev",
-# "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp",
-# "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss",
-# "llmlib.output_head.logits_gradient"]
+# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
     """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N,
     vocab], targets [N] -> [N, vocab]."""

@@ -130,8 +130,7 @@ show(
 #
 
 
-# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial",
-# "torch.distributions.Categorical", "llmlib.sampling.draw"]
+# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
     ids [batch]."""
@@ -221,11 +220,8 @@ for _u in (
 # %% [markdown]
 # ### Is it fair? Ten thousand draws
 #
-# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a
-# time, there was a" and count. Where a token of probability $p$ is expected
-# $E = 10000\,p$ times and came $O$ times, the sum of $(O - E)^2 / E$ over all tokens is the **chi-
-# square** statistic: for a fair draw it is about as large as the number of tokens compared, less
-# one.
+# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count. Where a token of probability $p$ is expected
+# $E = 10000\,p$ times and came $O$ times, the sum of $(O - E)^2 / E$ over all tokens is the **chi-square** statistic: for a fair draw it is about as large as the number of tokens compared, less one.
 # Tokens too rare to be expected five times are put together as "the rest".
 #
 # Predict: with 10,000 draws, how far off will the count of a token of 6 % be, roughly?
@@ -882,27 +878,22 @@ for _p in (0.03, 0.11, 0.5):
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# Put the four together in the order that `transformers` uses too: **temperature, then top-k, then
-# top-p, then min-p**, each on what the one before left.
+# Put the four together in the order that `transformers` uses too: **temperature, then top-k, then top-p, then min-p**, each on what the one before left.
 #
 # | | | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | |
 # | `temperature` | a number | 1 changes nothing |
-# | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that
-# filter off |
+# | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that filter off |
 # | returns | like `logits` | |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first:
-# squares 0.25, 0.09, 0.0225, 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has
-# **two** tokens. Top-p first would have kept three.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225, 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
 #
 # Off: llmlib's `filter_logits`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line
-# before returned.
+# Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
 #
 # </details>
 #
@@ -1124,8 +1115,7 @@ print(
 #
 
 
-# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial",
-# "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
+# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
     -> ids [batch]. Temperature 0 is greedy."""
@@ -1303,8 +1293,7 @@ def generate_from_table(
 #
 
 
-# %% solution generate off=["llmlib.generate", "llmlib.generation.generate",
-# "llmlib.generation.steps"]
+# %% solution generate off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
 def generate(
     model,
     ids,
@@ -1561,8 +1550,7 @@ print(
 #
 
 
-# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty",
-# "transformers.RepetitionPenaltyLogitsProcessor"]
+# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab],
     ids [batch, seq] -> [batch, vocab]."""
@@ -1692,39 +1680,31 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 #
 # | | | |
 # |---|---|---|
-# | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns
-# `[batch, seq, vocab]` |
+# | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns `[batch, seq, vocab]` |
 # | `ids` | a list of ints | the prompt |
 # | `max_new_tokens` | an int | |
 # | `width` | an int | how many continuations to keep |
-# | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum
-# of the new tokens' log-probabilities |
+# | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
 #
-# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued,
-# but goes on competing with its score. `model.config.context` bounds the length as before.
+# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but goes on competing with its score. `model.config.context` bounds the length as before.
 #
-# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 every token has about
-# a third; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × ⅓ = 0.2. With `width = 2`
-# the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
+# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 every token has about a third; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × ⅓ = 0.2. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
 #
 # Off: llmlib's `beam_search`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step
-# build the list of candidates, sort it by score, keep the first `width`.
+# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step build the list of candidates, sort it by score, keep the first `width`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only
-# the `width` best can ever survive: `.topk(min(width, vocab))`.
+# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever survive: `.topk(min(width, vocab))`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score +
-# log_p)` for each of its best tokens. Stop early when none is unfinished.
+# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score + log_p)` for each of its best tokens. Stop early when none is unfinished.
 #
 # </details>
 #

@@ -116,44 +116,35 @@ print(
 # %% [markdown]
 # ### Exercise 7.1 · `write_cache` · ●●○ · 10 min
 #
-# Write the keys (or the values) of new tokens into a store that was allocated once, behind the old
-# ones, and hand back all that are there.
+# Write the keys (or the values) of new tokens into a store that was allocated once, behind the old ones, and hand back all that are there.
 #
 # | | shape | |
 # |---|---|---|
-# | `store` | `[batch, n_kv_head, context, head_dim]` | room for `context` positions; the first
-# `start` are filled |
-# | `new` | `[batch, n_kv_head, seq, head_dim]` | keys or values of `seq` new tokens; `seq` may be
-# 1, or a whole prompt |
+# | `store` | `[batch, n_kv_head, context, head_dim]` | room for `context` positions; the first `start` are filled |
+# | `new` | `[batch, n_kv_head, seq, head_dim]` | keys or values of `seq` new tokens; `seq` may be 1, or a whole prompt |
 # | `start` | int | how many positions are filled already |
 # | returns | `[batch, n_kv_head, start + seq, head_dim]` | everything so far, old and new |
 #
-# `store` itself must change: the next call finds the new tokens in it. If they do not fit, raise
-# `ValueError`.
+# `store` itself must change: the next call finds the new tokens in it. If they do not fit, raise `ValueError`.
 #
-# By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`,
-# so `start` is 2. Writing `[9]` makes it
-# `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5
-# positions: `ValueError`.
+# By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`, so `start` is 2. Writing `[9]` makes it
+# `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5 positions: `ValueError`.
 #
 # Nothing is off limits.
 #
 # <details><summary>Hint 1</summary>
 #
-# Positions are dimension 2. The new tokens take the places from `start` up to, but not including,
-# `start + seq`.
+# Positions are dimension 2. The new tokens take the places from `start` up to, but not including, `start + seq`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Assigning to a slice changes the store in place: `store[:, :, start:end] = new`. `torch.cat` would
-# make a new tensor and leave the store as it was.
+# Assigning to a slice changes the store in place: `store[:, :, start:end] = new`. `torch.cat` would make a new tensor and leave the store as it was.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `end = start + new.shape[2]`; raise if `end > store.shape[2]`; assign to the slice; return
-# `store[:, :, :end]`.
+# `end = start + new.shape[2]`; raise if `end > store.shape[2]`; assign to the slice; return `store[:, :, :end]`.
 #
 # </details>
 
@@ -329,52 +320,41 @@ except ValueError as error:
 # %% [markdown]
 # ### Exercise 7.2 · `generate_cached` · ●●● · 20 min
 #
-# Write the generate loop so that every token passes through the model at most once. First the whole
-# prompt goes in; this is called **prefill**. Then
-# one new token at a time; this is called **decoding**. A long prompt may be fed in chunks, so that
-# no pass is too large.
+# Write the generate loop so that every token passes through the model at most once. First the whole prompt goes in; this is called **prefill**. Then
+# one new token at a time; this is called **decoding**. A long prompt may be fed in chunks, so that no pass is too large.
 #
 # | | |
 # |---|---|
-# | `model` | `model(ids, cache)` takes ids of shape `[1, seq]`, adds those tokens to `cache`,
-# returns logits `[1, seq, vocab]`; `model.config.context` and `model.config.stop_ids` as in
-# notebook 6 |
+# | `model` | `model(ids, cache)` takes ids of shape `[1, seq]`, adds those tokens to `cache`, returns logits `[1, seq, vocab]`; `model.config.context` and `model.config.stop_ids` as in notebook 6 |
 # | `cache` | an empty cache; just hand it to the model |
 # | `ids` | the prompt, a list of at least one id; leave it as it is |
 # | `max_new_tokens` | how many new ids at most |
-# | `pick` | `pick(logits)` takes the last logits, `[1, vocab]`, and returns the next id in a tensor
-# `[1]` |
+# | `pick` | `pick(logits)` takes the last logits, `[1, vocab]`, and returns the next id in a tensor `[1]` |
 # | `chunk` | how many tokens of the prompt go in at a time; `None` for all at once |
 # | yields | each new id (an int), as soon as it is picked |
 #
-# Three things stop it, as in notebook 6: a stop id (yield it, then stop), `max_new_tokens`, and a
-# full context (prompt and new ids together are never more than
-# `model.config.context`). Two things are new. Positions are the cache's business: the model reads
-# them from it. And the last new id needs no pass of its own, since nothing comes after it.
+# Three things stop it, as in notebook 6: a stop id (yield it, then stop), `max_new_tokens`, and a full context (prompt and new ids together are never more than
+# `model.config.context`). Two things are new. Positions are the cache's business: the model reads them from it. And the last new id needs no pass of its own, since nothing comes after it.
 #
-# By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first
-# new id; first new id → second; second → third. That is
+# By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first new id; first new id → second; second → third. That is
 # 3 + 2 = 5 token computations. A chunk's logits matter only for the last one.
 #
 # Off limits: `llmlib.generate`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Two loops, one after the other: over the chunks of the prompt, then over the new ids. The second
-# begins with logits that the first left behind.
+# Two loops, one after the other: over the chunks of the prompt, then over the new ids. The second begins with logits that the first left behind.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.tensor([ids]).split(chunk, dim=1)` cuts a prompt into chunks, the last one possibly
-# shorter. With `new` of shape `[1]`, `new[None]` has shape `[1, 1]`.
+# `torch.tensor([ids]).split(chunk, dim=1)` cuts a prompt into chunks, the last one possibly shorter. With `new` of shape `[1]`, `new[None]` has shape `[1, 1]`.
 # How many ids may be made: `min(max_new_tokens, context - len(ids))`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In the second loop: `new = pick(logits[:, -1])`, `yield new.item()`, return if it is a stop id or
-# the last one, and only then `logits = model(new[None], cache)`.
+# In the second loop: `new = pick(logits[:, -1])`, `yield new.item()`, return if it is a stop id or the last one, and only then `logits = model(new[None], cache)`.
 #
 # </details>
 
@@ -707,20 +687,17 @@ plots.show(
 #
 # | | |
 # |---|---|
-# | `n_layer`, `n_kv_head`, `head_dim` | ints: the model's layers, its key/value heads, the width of
-# one head |
+# | `n_layer`, `n_kv_head`, `head_dim` | ints: the model's layers, its key/value heads, the width of one head |
 # | `seq` | int: how many tokens are in the cache |
 # | `bytes_per_number` | int: 4 for float32, 2 for float16 |
 # | returns | int |
 #
-# By hand: 2 layers, 3 key/value heads of 5 numbers each, one token, float32. A layer keeps 3 × 5 =
-# 15 numbers for the keys and 15 for the values; two layers keep 60; at
+# By hand: 2 layers, 3 key/value heads of 5 numbers each, one token, float32. A layer keeps 3 × 5 = 15 numbers for the keys and 15 for the values; two layers keep 60; at
 # 4 bytes each that makes 240.
 #
 # <details><summary>Hint 1</summary>
 #
-# Everything multiplies. Go through the shapes: how many stores `[n_kv_head, seq, head_dim]` are
-# there in a model?
+# Everything multiplies. Go through the shapes: how many stores `[n_kv_head, seq, head_dim]` are there in a model?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -947,8 +924,7 @@ print(
 # </details>
 
 
-# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor",
-# "torch.fake_quantize_per_channel_affine"]
+# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w
     [out, in] -> q int8 [out, in], scale [out, 1].
@@ -1587,36 +1563,28 @@ print(sample_of(student))
 # |---|---|---|
 # | `n` | `[runs]` | model sizes, positive |
 # | `loss` | `[runs]` | the loss of each |
-# | returns | three floats | `(e, a, alpha)`: the values with the smallest sum of squared errors
-# $\sum (E + A N^{-\alpha} - L)^2$, with $E \ge 0$ and $\alpha$ between 0.001 and 2 |
+# | returns | three floats | `(e, a, alpha)`: the values with the smallest sum of squared errors $\sum (E + A N^{-\alpha} - L)^2$, with $E \ge 0$ and $\alpha$ between 0.001 and 2 |
 #
-# $E$ must not be negative, since no loss is: if the best $E$ would be, it is 0. Find $\alpha$ to
-# 0.001.
+# $E$ must not be negative, since no loss is: if the best $E$ would be, it is 0. Find $\alpha$ to 0.001.
 #
-# By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 1 + 8/2 = 5, 1 +
-# 8/4 = 3 and 1 + 8/8 = 2; the fit must return `(1, 8, 0.5)`.
+# By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 1 + 8/2 = 5, 1 + 8/4 = 3 and 1 + 8/8 = 2; the fit must return `(1, 8, 0.5)`.
 #
-# Off limits: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and
-# `numpy.polyfit` are fine.
+# Off limits: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and `numpy.polyfit` are fine.
 #
 # <details><summary>Hint 1</summary>
 #
-# Suppose you knew $\alpha$. With $x = N^{-\alpha}$ the formula reads $L = E + A x$: a straight
-# line, which has a formula. So only $\alpha$ must be searched.
+# Suppose you knew $\alpha$. With $x = N^{-\alpha}$ the formula reads $L = E + A x$: a straight line, which has a formula. So only $\alpha$ must be searched.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The best line has slope $A = \sum (x - \bar x)(L - \bar L) / \sum (x - \bar x)^2$ and $E = \bar L
-# - A \bar x$ (bars are means). If that $E$ is below 0, the best line through 0 has $A = \sum x L /
-# \sum x^2$.
+# The best line has slope $A = \sum (x - \bar x)(L - \bar L) / \sum (x - \bar x)^2$ and $E = \bar L - A \bar x$ (bars are means). If that $E$ is below 0, the best line through 0 has $A = \sum x L / \sum x^2$.
 # Use float64: `n.double()`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Loop over $\alpha$ = 0.001, 0.002, … 2. For each, compute the line and its squared error; keep the
-# $\alpha$ with the smallest. Return `float(e), float(a), float(alpha)`.
+# Loop over $\alpha$ = 0.001, 0.002, … 2. For each, compute the line and its squared error; keep the $\alpha$ with the smallest. Return `float(e), float(a), float(alpha)`.
 #
 # </details>
 
