@@ -210,6 +210,13 @@ check.that(n == 3, "n")
     assert "4x" in verdict(runner, "def f(x, a): return a * x.detach() ** 2 + 0 * x, len(x)", test)
 
 
+def test_two_threads_asked_for_in_a_submission_do_not_hang_it(runner):
+    """A thread does not survive a fork: a product in the fork would wait for the other for ever."""
+    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(600, 600)\na @ a\n"
+    solution += "def f(): return (torch.ones(600, 600) @ torch.ones(600, 600)).sum().item()"
+    assert verdict(runner, solution, "check.close(f(), 600.0**3, 'the sum')") is None
+
+
 def test_the_state_of_the_random_generator_travels(runner):
     seed = "torch.manual_seed(5)\n"
     test = f"{seed}a = torch.rand(3)\n{seed}check.close(f(), a, 'same draw')"
@@ -475,6 +482,53 @@ def test_a_second_run_grades_nothing_and_a_new_submission_again(tmp_path):
     path.write_text(path.read_text().replace("# bob", "# bob again"))
     grade(course)
     assert (course / "log").read_text().split("\n")[2:-1] == ["bob again"]
+
+
+def test_again_and_a_corrected_grader_grade_anew(tmp_path, monkeypatch):
+    course = class_of(tmp_path, {"ann": "#"})
+    grade(course)
+    grade(course, again=True)
+    monkeypatch.setattr(batch, "version", lambda: "corrected")
+    grade(course)
+    grade(course)
+    assert (course / "log").read_text().split() == ["ann"] * 3
+
+
+def test_an_odd_timestamp_costs_a_sentence_and_nothing_else(tmp_path):
+    odd = {"link": None, "old": "0001-01-01 00:00 CET", "nines": "9" * 20, "bytes": b"\xff\xfe"}
+    course = class_of(tmp_path, dict.fromkeys([*odd, "fine", "none"], "#"))
+    for student, text in (odd | {"fine": "2026-11-02 10:00:00 UTC"}).items():
+        path = course / "submitted" / student / "target" / "timestamp.txt"
+        if text is None:
+            path.symlink_to("/etc/hostname")
+        else:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    rows = grade(course)
+    assert all(rows[student].points == 10 for student in rows)
+    for student in odd:
+        assert "timestamp.txt was not used" in rows[student].notes[0], student
+    assert rows["fine"].notes == rows["none"].notes == ()
+
+
+def test_a_name_that_is_no_text_costs_its_own_row(tmp_path):
+    course = class_of(tmp_path, {"ann": "#"})
+    os.mkdir(os.fsencode(course / "submitted") + b"/b\xffd")
+    os.mkdir(os.fsencode(course / "submitted" / "ann") + b"/\xff")
+    found = find(course / "submitted", NOTEBOOKS)
+    assert sorted(bool(task.fault) for task in found) == [False, True, True]
+    assert all(task.student.isprintable() and task.assignment.isprintable() for task in found)
+
+
+def test_an_exercise_that_the_gradebook_does_not_know_yet_is_added(tmp_path):
+    course = class_of(tmp_path, {"ann": "#"})
+    short = cells.Notebook("target", corpus.TARGET.node.copy(), corpus.TARGET.exercises[:1])
+    kept = {f"{prefix}{short.exercises[0].name}" for prefix in ("", "test_")}
+    named = [cell for cell in short.cells if cells.kind(cell) in ("solution", "test")]
+    short.node.cells = [
+        cell for cell in short.cells if cell not in named or cells.grade_id(cell) in kept
+    ]
+    assert grade(course, notebooks={"target": short})["ann"].points < 10
+    assert grade(course)["ann"].points == 10
 
 
 def test_two_runs_at_once_are_refused(tmp_path):
