@@ -1,15 +1,18 @@
 PYTHON ?= python3
 ARGS ?=
 setup = $(PYTHON) llmlib/course/setup.py
-export PORT BROWSER
+export PORT BROWSER TORCH
 
-.PHONY: help lab test build grade bench
+.PHONY: help lab check test build grade bench evidence
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-lab:  ## set up once, then open JupyterLab on notebooks/ (PORT=9999, BROWSER=0, ARGS="--ip=0.0.0.0")
+lab:  ## set up once, then open JupyterLab on notebooks/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
 	@$(setup) lab $(ARGS)
+
+check:  ## what one runs all day, under a minute: lint, types, house rules, unit tests without a model
+	@$(setup) check
 
 test:  ## set up once, then run every layer of tests
 	@$(setup) test $(ARGS)
@@ -25,3 +28,7 @@ grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
 bench:  ## measure side by side with peers, about 20 minutes (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+evidence:  ## docs/evidence: the answers counted anew, stale pages marked
+	@$(setup)
+	@.venv/bin/python tests/sections.py

@@ -1,7 +1,8 @@
-"""What an instructor edits. Run nbgrader from this folder: `nbgrader generate_assignment 01_tokens`, and so on.
+"""What an instructor edits. Run nbgrader from this folder: `nbgrader generate_assignment
+01_tokens`, and so on.
 
-The source of every assignment comes from `make build`, one assignment a notebook; it lies in `grading/`, which git
-ignores, with everything else of a course: submissions, grades, feedback.
+The source of every assignment comes from `make build`, one assignment a notebook; it lies in
+`grading/`, which git ignores, with everything else of a course: submissions, grades, feedback.
 """
 
 import os
@@ -19,7 +20,8 @@ c.CourseDirectory.course_id = "from-tokens-to-tokens"
 # Where grades are kept: SQLite, or any SQLAlchemy URL, such as postgresql://grader@server/grades.
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
-# Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder all can write to.
+# Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder
+# all can write to.
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # Seconds that one cell may run.
@@ -28,5 +30,6 @@ c.Execute.timeout = 300
 c.CourseDirectory.root = str(root)
 stub.configure(c)
 
-# Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs both in one kernel.
+# Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs
+# both in one kernel.
 plugin.configure(c)

@@ -5,9 +5,9 @@
     make bench ARGS="--quick"              small inputs, two repeats: does it all still run?
     make bench ARGS="--record"             also make this the recorded run, and README's figures
 
-Prints a table with medians, spread and ratios, and what moved against the recorded run by more than
-the spread; writes build/bench/speed.md and speed.svg. The peers are pinned in the extra `bench`;
-one that is missing is left out by name.
+Prints a table with medians, spread and ratios, and what moved against the recorded run by more
+than the spread; writes build/bench/speed.md and speed.svg. The peers are pinned in the extra
+`bench`; one that is missing is left out by name.
 """
 
 import argparse

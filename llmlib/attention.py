@@ -1,11 +1,14 @@
-"""Attention: each position asks (q), every position it may look at answers (k), and what it reads is a mean of values (v)."""
+"""Attention: each position asks (q), every position it may look at answers (k), and what it reads
+is a mean of values (v)."""
+
 import math
 
 import torch
 
 
 def causal_mask(seq, start=0):
-    """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start + i, and sees itself and what came before.
+    """Who may look at whom -> bool [seq, start + seq], True = may look. Row i is position start +
+    i, and sees itself and what came before.
 
     `start` counts the positions before these rows (those in a KV cache).
     """
@@ -13,15 +16,18 @@ def causal_mask(seq, start=0):
 
 
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017, section 3.2.1): q [..., seq_q, head_dim], k and v [..., seq_k, head_dim] -> like q.
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017, section 3.2.1): q [..., seq_q, head_dim],
+    k and v [..., seq_k, head_dim] -> like q.
 
-    `mask` (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
+    `mask` (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax,
+    so that each row still sums to 1.
     """
     return attention_weights(q, k, mask) @ v
 
 
 def attention_weights(q, k, mask=None):
-    """The share of attention from each query to each key -> [..., seq_q, seq_k], each row summing to 1."""
+    """The share of attention from each query to each key -> [..., seq_q, seq_k], each row summing
+    to 1."""
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
@@ -29,7 +35,8 @@ def attention_weights(q, k, mask=None):
 
 
 def split_heads(x, n_head):
-    """Cut the columns into heads: [batch, seq, n_head * head_dim] -> [batch, n_head, seq, head_dim]. ValueError if they do not divide."""
+    """Cut the columns into heads: [batch, seq, n_head * head_dim] -> [batch, n_head, seq,
+    head_dim]. ValueError if they do not divide."""
     batch, seq, width = x.shape
     if width % n_head:
         raise ValueError(f"{width} columns cannot be cut into {n_head} heads of the same width")
@@ -37,37 +44,48 @@ def split_heads(x, n_head):
 
 
 def merge_heads(x):
-    """Put the heads side by side again: [batch, n_head, seq, head_dim] -> [batch, seq, n_head * head_dim]."""
+    """Put the heads side by side again: [batch, n_head, seq, head_dim] -> [batch, seq, n_head *
+    head_dim]."""
     return x.transpose(1, 2).flatten(-2)
 
 
 def repeat_kv(x, n_rep):
-    """Grouped queries (Ainslie et al. 2023): [batch, n_kv_head, seq, head_dim] -> [batch, n_kv_head * n_rep, seq, head_dim].
+    """Grouped queries (Ainslie et al. 2023): [batch, n_kv_head, seq, head_dim] -> [batch,
+    n_kv_head * n_rep, seq, head_dim].
 
-    Each key/value head serves n_rep query heads that stand next to each other: heads 0, 0, 0, 1, 1, 1, ... for n_rep = 3.
-    arXiv:2305.13245.
+    Each key/value head serves n_rep query heads that stand next to each other: heads 0, 0, 0, 1,
+    1, 1, ... for n_rep = 3. arXiv:2305.13245.
     """
     return x.repeat_interleave(n_rep, dim=1)
 
 
 def multi_head_attention(x, w_q, w_k, w_v, w_o, n_head, n_kv_head=None, mask=None, context=None):
-    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): x [batch, seq, d_model] -> the same.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): x [batch, seq, d_model] -> the
+    same.
 
-    Queries are grouped if n_kv_head < n_head. Weights as torch.nn.Linear stores them: w_q [n_head * head_dim, d_model],
-    w_k and w_v [n_kv_head * head_dim, d_model], w_o [d_model, n_head * head_dim]. Keys and values come from
-    `context` [batch, seq_k, d_model] if given (cross-attention), else from x.
+    Queries are grouped if n_kv_head < n_head. Weights as torch.nn.Linear stores them: w_q [n_head
+    * head_dim, d_model], w_k and w_v [n_kv_head * head_dim, d_model], w_o [d_model, n_head *
+    head_dim]. Keys and values come from `context` [batch, seq_k, d_model] if given
+    (cross-attention), else from x.
     """
     n_kv_head = n_kv_head or n_head
     if n_head % n_kv_head:
-        raise ValueError(f"{n_head} query heads cannot share {n_kv_head} key/value heads evenly: n_kv_head must divide n_head")
+        raise ValueError(
+            f"{n_head} query heads cannot share {n_kv_head} key/value heads evenly: n_kv_head must "
+            f"divide n_head"
+        )
     context = x if context is None else context
-    q = split_heads(x @ w_q.T, n_head)                                      # batch n_head seq head_dim
-    k, v = (repeat_kv(split_heads(context @ w.T, n_kv_head), n_head // n_kv_head) for w in (w_k, w_v))
+    # batch n_head seq head_dim
+    q = split_heads(x @ w_q.T, n_head)
+    k, v = (
+        repeat_kv(split_heads(context @ w.T, n_kv_head), n_head // n_kv_head) for w in (w_k, w_v)
+    )
     return merge_heads(scaled_dot_product_attention(q, k, v, mask)) @ w_o.T
 
 
 def attention_maps(model, ids):
-    """Every head's attention weights on one text: ids [seq] -> [n_layer, n_head, seq, seq]; row i says where token i looks."""
+    """Every head's attention weights on one text: ids [seq] -> [n_layer, n_head, seq, seq]; row i
+    says where token i looks."""
     maps = []
 
     def attention(q, k, v, mask=None):

@@ -2,8 +2,11 @@
 
 import json
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from llmlib.packed import Packed
 
 
 def read_json(path):
@@ -15,10 +18,12 @@ def read_json(path):
 
 
 class Tensors:
-    """The tensors of a checkpoint, each taken once, by name and shape."""
+    """The tensors of a checkpoint, each taken once, by name and shape, onto a device; matrices are
+    laid in as `kind`.
+    """
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, kind="float32", device="cpu"):
+        self.folder, self.kind, self.device = folder, kind, device
         index = folder / "model.safetensors.index.json"
         names = (
             sorted(set(read_json(index)["weight_map"].values()))
@@ -58,12 +63,23 @@ class Tensors:
             raise ValueError(
                 f"tensor {name} has shape {tuple(tensor.shape)}, but config.json asks for {shape}"
             )
-        return tensor.float()
+        return tensor.to(self.device, torch.float32)
+
+    def lay(self, name, *matrices, table=False):
+        """The matrices [d_out, d_in] of one input as views of one block, so that one product does
+        for all. A table of tokens is too fine for int4, and becomes int8 instead.
+        """
+        block = torch.cat(matrices) if len(matrices) > 1 else matrices[0]
+        if self.kind != "float32":
+            kind = "int8" if table and self.kind == "int4" else self.kind
+            block = Packed.of(block, kind, name)
+        return block.split([len(m) for m in matrices]) if len(matrices) > 1 else [block]
 
     def assert_all_taken(self):
         if self.left:
             some = ", ".join(sorted(self.left)[:3])
             more = " …" if len(self.left) > 3 else ""
             raise ValueError(
-                f"{len(self.left)} tensors of {self.folder} have no place in its architecture: {some}{more}"
+                f"{len(self.left)} tensors of {self.folder} have no place in its architecture: "
+                f"{some}{more}"
             )

@@ -1,4 +1,5 @@
-"""The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs it."""
+"""The `llmlib` command. Each verb lives in a module of its own, which adds its arguments and runs
+it."""
 
 import argparse
 import importlib
@@ -13,10 +14,18 @@ VERBS = {
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
 }
+ELSEWHERE = (
+    "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "
+    "machine"
+)
 
 
 def main(argv=None):
-    """Run one verb; returns its exit status. A mistake in what was asked is one sentence on stderr and status 2."""
+    """Run one verb; returns its exit status. A mistake in what was asked is one sentence on
+    stderr and status 2."""
+    for stream in (sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(
         prog="llmlib", description="From Tokens to Tokens: the course's command."
     )
@@ -24,6 +33,9 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     for verb, (module, summary) in VERBS.items():
         sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        if argv[:1] == ["grade"] and sys.platform != "linux":
+            print(f"llmlib grade: {ELSEWHERE}", file=sys.stderr)
+            return 2
         if argv[:1] == [verb]:  # import only what this call needs
             module = importlib.import_module(module)
             module.add_arguments(sub)

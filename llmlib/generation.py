@@ -20,9 +20,10 @@ def generate(
 ):
     """An iterator of new ids, each yielded as soon as it is picked.
 
-    Three things stop it: a stop token (yielded, then the end; `stop_ids` defaults to the model's own), `max_new_tokens`, and a
-    full context. temperature 0 is greedy; `seed` makes a draw repeatable, whatever else drew before. Raises ValueError, before
-    the model runs, for a prompt that is empty or fills the context, ids out of range, and settings out of range.
+    Three things stop it: a stop token (yielded, then the end; `stop_ids` defaults to the model's
+    own), `max_new_tokens`, and a full context. temperature 0 is greedy; `seed` makes a draw
+    repeatable, whatever else drew before. Raises ValueError, before the model runs, for a prompt
+    that is empty or fills the context, ids out of range, and settings out of range.
     """
     settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     return (
@@ -40,13 +41,16 @@ def generate(
 
 
 def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, **settings):
-    """Like `generate`, but yields (id, logits): each new id with the logits [vocab] that it was picked from."""
+    """Like `generate`, but yields (id, logits): each new id with the logits [vocab] that it was
+    picked from.
+    """
     ids = model.check_ids(ids)
     if ids.shape[0] != 1:
         raise ValueError(f"generate continues one text at a time, not a batch of {ids.shape[0]}")
     if ids.shape[1] >= model.config.context:
         raise ValueError(
-            f"the prompt is {ids.shape[1]} tokens long, but the context holds {model.config.context} with the answer: "
+            f"the prompt is {ids.shape[1]} tokens long, but the context holds "
+            f"{model.config.context} with the answer: "
             "shorten it"
         )
     if max_new_tokens < 0:
@@ -69,10 +73,10 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
     cache = model.new_cache(context=room) if use_cache else None
     new = ids  # what the model has not seen yet: first the whole prompt
     while ids.shape[1] < room:
-        logits = model(new if use_cache else ids, cache)[:, -1]  # 1 vocab
-        u = torch.rand(1, generator=generator)
+        logits = model(new if use_cache else ids, cache, last=True)[:, -1]  # 1 vocab
+        u = torch.rand(1, generator=generator).to(logits.device)
         new = model.parts.sampling(logits, u, **settings).view(1, 1)
-        ids = torch.cat([ids, new], dim=1)
+        ids = torch.cat([ids, new.to(ids.device)], dim=1)
         yield new.item(), logits[0]
         if new.item() in stop_ids:
             return
@@ -90,7 +94,9 @@ def complete(model, prompt, max_new_tokens=32, **settings):
 
 
 def stream_text(model, prompt, max_new_tokens=32, **settings):
-    """Continue `prompt`, yielding text as it is made; a character spread over several tokens waits until it is whole."""
+    """Continue `prompt`, yielding text as it is made; a character spread over several tokens waits
+    until it is whole.
+    """
     new_ids = generate(model, encode_prompt(model, prompt), max_new_tokens, **settings)
     return model.tokenizer.stream(
         token_id for token_id in new_ids if token_id not in model.config.stop_ids
@@ -98,7 +104,9 @@ def stream_text(model, prompt, max_new_tokens=32, **settings):
 
 
 def encode_prompt(model, prompt):
-    """Ids of a prompt. Raises ValueError for an empty one and for a model that came without a tokenizer."""
+    """Ids of a prompt. Raises ValueError for an empty one and for a model that came without a
+    tokenizer.
+    """
     if not prompt:
         raise ValueError(
             "the prompt is empty: a model continues text, so give it at least one character"
@@ -112,7 +120,9 @@ def encode_prompt(model, prompt):
 
 
 def chat_prompt(model, message):
-    """`message` in the format that the model's chat training used, up to where its answer begins. ValueError if it has none."""
+    """`message` in the format that the model's chat training used, up to where its answer begins.
+    ValueError if it has none.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model.folder)
@@ -126,7 +136,9 @@ def chat_prompt(model, message):
 
 
 def top_tokens(model, logits, n=5):
-    """The n likeliest next tokens: logits [vocab] -> [(id, text, probability), ...], likeliest first."""
+    """The n likeliest next tokens: logits [vocab] -> [(id, text, probability), ...], likeliest
+    first.
+    """
     best = torch.topk(softmax(logits), n)
     return [
         (i, model.tokenizer.decode([i]), p)

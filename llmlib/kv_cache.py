@@ -1,26 +1,35 @@
-"""Fast decoding: keys and values of past tokens are kept (the KV cache), and several tokens can be checked in one pass (speculation)."""
+"""Fast decoding: keys and values of past tokens are kept (the KV cache), and several tokens can be
+checked in one pass (speculation).
+"""
+
 from dataclasses import dataclass
 
 import torch
 
 
 def write_cache(store, new, start):
-    """Write new keys (or values) behind the `start` old ones, in place, and return all of them so far.
+    """Write new keys (or values) behind the `start` old ones, in place, and return all of them so
+    far.
 
-    store [batch, n_kv_head, context, head_dim], new [batch, n_kv_head, seq, head_dim] -> store[:, :, :start + seq].
-    Raises ValueError when the context is full.
+    store [batch, n_kv_head, context, head_dim], new [batch, n_kv_head, seq, head_dim] -> store[:,
+    :, :start + seq]. Raises ValueError when the context is full.
     """
     end = start + new.shape[2]
     if end > store.shape[2]:
-        raise ValueError(f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
-                         "shorten the prompt or ask for fewer new tokens")
+        raise ValueError(
+            f"the KV cache holds {store.shape[2]} positions, but {end} are needed: "
+            "shorten the prompt or ask for fewer new tokens"
+        )
     store[:, :, start:end] = new
     return store[:, :, :end]
 
 
 @dataclass
 class KVCache:
-    """Two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs a new cache."""
+    """Two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs a
+    new cache.
+    """
+
     keys: list
     values: list
     length: int = 0
@@ -30,23 +39,28 @@ class KVCache:
         return sum(tensor.nbytes for tensor in self.keys + self.values)
 
 
-def new_cache(config, batch, context, dtype=torch.float32):
+def new_cache(config, batch, context, dtype=torch.float32, device=None):
     """An empty cache for `batch` texts of up to `context` tokens."""
-    shape = (batch, config.n_kv_head, context, config.head_dim)
-    return KVCache(*([torch.zeros(shape, dtype=dtype) for _ in range(config.n_layer)] for _ in range(2)))
+    shape = (2, config.n_layer, batch, config.n_kv_head, context, config.head_dim)
+    keys, values = torch.zeros(shape, dtype=dtype, device=device)
+    return KVCache(list(keys), list(values))
 
 
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
-    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim x bytes a number, for each."""
+    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim
+    x bytes a number, for each.
+    """
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq
 
 
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
-    """Continue `ids` (a list), yielding each new id as soon as it is picked; every token passes through the model at most once.
+    """Continue `ids` (a list), yielding each new id as soon as it is picked; every token passes
+    through the model at most once.
 
-    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits [1, vocab]) -> ids [1]. The
-    prompt goes in by `chunk` tokens at a time (None: all at once). Stops after max_new_tokens, after one of model.config.stop_ids
-    (which is yielded), or when prompt and answer fill model.config.context.
+    model(ids [1, seq], cache) -> logits [1, seq, vocab] adds seq tokens to the cache; pick(logits
+    [1, vocab]) -> ids [1]. The prompt goes in by `chunk` tokens at a time (None: all at once).
+    Stops after max_new_tokens, after one of model.config.stop_ids (which is yielded), or when
+    prompt and answer fill model.config.context.
     """
     prompt = torch.tensor([ids])
     for part in prompt.split(chunk or len(ids), dim=1):
@@ -61,10 +75,12 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 def accept_draft(drafted, p, q, u, v):
-    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into draws from p.
+    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into
+    draws from p.
 
-    drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the target model's; u and v [batch] are
-    uniform in [0, 1). An id is kept with probability min(1, p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
+    drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the
+    target model's; u and v [batch] are uniform in [0, 1). An id is kept with probability min(1,
+    p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
     """
     rows = torch.arange(len(drafted))
     kept = u * q[rows, drafted] < p[rows, drafted]

@@ -1,4 +1,6 @@
-"""What stands around attention in a transformer layer: the norms, the MLPs, and the residual block around them."""
+"""What stands around attention in a transformer layer: the norms, the MLPs, and the residual
+block around them."""
+
 import math
 
 import torch
@@ -6,10 +8,11 @@ from torch.nn.functional import linear
 
 
 def layer_norm(x, weight, bias, eps=1e-5):
-    """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the last dimension: x [..., d_model] -> the same.
+    """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the last dimension: x [..., d_model] ->
+    the same.
 
-    weight and bias [d_model]. The variance is the biased one (divided by d_model, not d_model - 1); eps stands inside
-    the root.
+    weight and bias [d_model]. The variance is the biased one (divided by d_model, not d_model -
+    1); eps stands inside the root.
     """
     centred = x - x.mean(dim=-1, keepdim=True)
     variance = centred.pow(2).mean(dim=-1, keepdim=True)
@@ -17,7 +20,8 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
 
 def rms_norm(x, weight, eps=1e-5):
-    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [..., d_model] -> the same; weight [d_model].
+    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467): x [..., d_model] -> the same; weight
+    [d_model].
 
     Each vector is divided by its root mean square, eps inside the root. It does not centre.
     """
@@ -27,7 +31,8 @@ def rms_norm(x, weight, eps=1e-5):
 def gelu(x, approximate="tanh"):
     """GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415): x times the normal distribution's Φ(x).
 
-    "tanh" is the paper's approximation, which GPT-2's weights were trained with; "none" is the exact form with erf.
+    "tanh" is the paper's approximation, which GPT-2's weights were trained with; "none" is the
+    exact form with erf.
     """
     if approximate == "tanh":
         return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
@@ -47,18 +52,19 @@ def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
 def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
     """Llama's feed-forward (Shazeer 2020, arXiv:2002.05202): w_down(silu(w_gate x) * w_up x).
 
-    x [..., d_model] -> the same; silu(z) = z * sigmoid(z). Weights as torch.nn.Linear stores them: w_gate and w_up
-    [d_mlp, d_model], w_down [d_model, d_mlp].
+    x [..., d_model] -> the same; silu(z) = z * sigmoid(z). Weights as torch.nn.Linear stores them:
+    w_gate and w_up [d_mlp, d_model], w_down [d_model, d_mlp].
     """
     gate = linear(x, w_gate, b_gate)
     return linear(gate * torch.sigmoid(gate) * linear(x, w_up, b_up), w_down, b_down)
 
 
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
-    """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch, seq, d_model].
+    """One layer: x [batch, seq, d_model] -> the same. The four functions take and return [batch,
+    seq, d_model].
 
-    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama; Vaswani et al. 2017
-    normalised after each addition (post-norm).
+    The norms stand before the sublayers and off the residual stream, as in GPT-2 and Llama;
+    Vaswani et al. 2017 normalised after each addition (post-norm).
     """
     x = x + attend(norm_1(x))
     return x + feed_forward(norm_2(x))

@@ -1,11 +1,14 @@
-"""From the last vector to a distribution over the vocabulary, and how wrong that distribution was."""
+"""From the last vector to a distribution over the vocabulary, and how wrong that distribution
+was."""
+
 import math
 
 import torch
 
 
 def unembed(x, table):
-    """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model] -> [..., vocab].
+    """Logits, one per token of the vocabulary: x [..., d_model], table [vocab, d_model] -> [...,
+    vocab].
 
     With tied weights (Press & Wolf 2016, arXiv:1608.05859) the table is the embedding table itself.
     """
@@ -13,7 +16,8 @@ def unembed(x, table):
 
 
 def softmax(x, dim=-1):
-    """exp(x) over its sum along `dim`. The largest entry is subtracted first: that changes nothing but keeps exp from overflowing."""
+    """exp(x) over its sum along `dim`. The largest entry is subtracted first: that changes
+    nothing but keeps exp from overflowing."""
     exps = torch.exp(x - x.amax(dim=dim, keepdim=True))
     return exps / exps.sum(dim=dim, keepdim=True)
 
@@ -25,40 +29,48 @@ def log_softmax(x, dim=-1):
 
 
 def next_token_pairs(ids):
-    """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the targets one place ahead of the inputs."""
+    """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq - 1], the
+    targets one place ahead of the inputs."""
     return ids[:, :-1], ids[:, 1:]
 
 
 def cross_entropy(logits, targets):
-    """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar. Shift the targets by one before calling."""
+    """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar. Shift
+    the targets by one before calling."""
     return token_losses(logits, targets).mean()
 
 
 def token_losses(logits, targets):
     """-log p(target) at each position, in nats: logits [..., vocab], targets [...] -> [...]."""
     if logits.shape[:-1] != targets.shape:
-        raise ValueError(f"logits of shape {tuple(logits.shape)} need targets of shape {tuple(logits.shape[:-1])}, "
-                         f"not {tuple(targets.shape)}")
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} need targets of shape "
+            f"{tuple(logits.shape[:-1])}, not {tuple(targets.shape)}"
+        )
     return -log_softmax(logits).gather(-1, targets[..., None]).squeeze(-1)
 
 
 def perplexity(logits, targets):
-    """exp of the mean loss per token: how many equally likely tokens the model was as unsure between. A scalar."""
+    """exp of the mean loss per token: how many equally likely tokens the model was as unsure
+    between. A scalar."""
     return cross_entropy(logits, targets).exp()
 
 
 def logits_gradient(logits, targets):
-    """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [N, vocab], targets [N] -> [N, vocab]."""
+    """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [N,
+    vocab], targets [N] -> [N, vocab]."""
     gradient = softmax(logits)
     gradient[torch.arange(len(targets)), targets] -= 1
     return gradient / len(targets)
 
 
 def corpus_perplexity(losses, counts):
-    """Perplexity of a text cut into batches: the mean loss (nats per token) and the number of tokens of each batch, as lists of numbers."""
+    """Perplexity of a text cut into batches: the mean loss (nats per token) and the number of
+    tokens of each batch, as lists of numbers."""
     return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
 
 
 def bits_per_byte(loss, n_tokens, n_bytes):
-    """Loss in nats per token, as bits per byte of text: a unit in which models with different tokenizers can be compared."""
+    """Loss in nats per token, as bits per byte of text: a unit in which models with different
+    tokenizers can be compared."""
     return loss * n_tokens / n_bytes / math.log(2)

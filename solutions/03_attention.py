@@ -1,35 +1,45 @@
 # %% [markdown]
 # # 3 · Attention
 #
-# **What you will build.** Attention, whole: the weighted look-back (3.1), the mask that hides the future (3.2) and
-# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
-# (3.6), and the variant that lets one text read another (3.7). At the end your functions run inside SmolLM2, a real
-# language model, and it says what it always says.
+# **You will build** attention, whole: the weighted look-back (3.1), the mask that hides the future
+# (3.2) and
+# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long
+# texts affordable
+# (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers
+# of SmolLM2, a real
+# language model. Then you look at where it looks: you write the score that finds its copying heads
+# (3.8), and switch
+# heads off to see which of them it needs. Last, the variant that lets one text read another (3.9).
 #
-# **What you need.** Notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector, and rotary
-# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot product, and softmax,
-# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i = e^{s_i} / \sum_j
-# e^{s_j}$.
+# **You need** notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector,
+# and rotary
+# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot
+# product, and softmax,
+# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i =
+# e^{s_i} / \sum_j
+# e^{s_j}$. Layers, heads and positions are counted from 0.
 #
-# **How long it takes.** About two and a half hours, 70 minutes of them at the seven exercises.
+# **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
 
 # %% given setup
 import math
 
 import torch
 
+from llmlib.embeddings import apply_rope
+
 # %% [markdown]
 # ## The real thing first
 #
 # Mrs. Quillfeather is made up, so the model cannot know her name. It has to *look it up* in the
-# text in front of it. The second line is the same model with one change: every token may look at itself only.
-# **Predict** what it makes of the name.
+# text in front of it. The second line is the same model with one change: every token may look at
+# itself only.
 
 # %%
 from itertools import cycle
 
-from llmlib import complete, pretrained
-from llmlib.attention import attention_maps, attention_weights
+from llmlib import complete, generate, pretrained
+from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import attention as plots
 from llmlib.plots import attention_diagrams as diagrams
 from llmlib.plots import show
@@ -38,36 +48,68 @@ torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 
 
+# %%
+predict(
+    "alone",
+    "Each token may look at itself only. What does the model write after 'Mrs.'?",
+    {
+        "A": "the name all the same: it is stored in the weights",
+        "B": "some other name: any name fits after 'Mrs.'",
+        "C": "no name at all: it cannot even tell that a name is due",
+    },
+    yours="C",
+)
+
+
+# %%
 def only_itself(seq, start=0):
-    return torch.arange(start + seq) == torch.arange(start, start + seq)[:, None]
+    mask = torch.zeros(seq, start + seq, dtype=torch.bool)
+    mask[range(seq), range(start, start + seq)] = True
+    return mask
 
 
-prompt = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
-print("with attention:   ", repr(complete(model, prompt, 6)))
-print("without attention:", repr(complete(model.using(mask=only_itself), prompt, 6)))
+dragon = (
+    "Mrs. Quillfeather keeps a dragon. "
+    "Every morning the dragon eats breakfast with Mrs."
+)
+print("with attention:   ", repr(complete(model, dragon, 6)))
+print("without attention:", repr(complete(model.using(mask=only_itself), dragon, 6)))
+reveal("alone", "C")
 
 # %% [markdown]
-# Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
-# is worked on alone. **Attention is the only place in the model where one token learns about another.**
+# Everything else was still there: the embedding table, all 30 layers, the output head. But in all
+# of them each token
+# is worked on alone. **Attention is the only place in the model where one token learns about
+# another.**
 #
-# (This model, SmolLM2-135M-Instruct, has 135 million weights, stored in about 4 bits each. It is small and says
-# foolish things; how it is built is the same as in models a thousand times its size.)
+# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things;
+# how it is built is
+# the same as in models a thousand times its size.)
 #
-# ## 1 · Why recurrence lost
+# ## 3.1 Why recurrence lost
 #
-# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of memory, $h$, and
-# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token $t$ and $W$, $U$ are
-# learned matrices. Two things follow from that line, and both hurt.
+# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of
+# memory, $h$, and
+# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token
+# $t$ and $W$, $U$ are
+# learned matrices. Two things follow from that line.
 #
-# **The past fades.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50 tanh's.
-# Learning goes the same way backwards: the gradient (how much the last output would change if an early input did) is
-# a product of 50 factors. If a step keeps about half, **predict** what is left after 50.
+# **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications
+# by $U$ and 50
+# tanh's. Learning goes the same way backwards: how much the last output would change if an early
+# input did (its
+# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Two of
+# them are the
+# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997),
+# which has a *forget
+# gate*, once as PyTorch starts it and once with the gate's bias set to 3, so that it begins nearly
+# open.
 
 
 # %%
 def gradient_back(make_reader, steps=50, d_model=64, runs=10):
-    """Norm of the gradient of the last output's length at the input 0, 1, ... steps
-    back (geometric mean of random readers)."""
+    """Norm of the gradient at the input 0, 1, ... steps back (mean of random readers).
+    """
     logs = []
     for seed in range(runs):
         torch.manual_seed(seed)
@@ -78,13 +120,17 @@ def gradient_back(make_reader, steps=50, d_model=64, runs=10):
     return torch.stack(logs).mean(0).exp()
 
 
-def rnn(d_model):
+def rnn(d_model, rotation=False):
     layer = torch.nn.RNN(d_model, d_model, batch_first=True)
+    if rotation:
+        torch.nn.init.orthogonal_(layer.weight_hh_l0)
     return lambda x: layer(x)[0]
 
 
-def lstm(d_model):
+def lstm(d_model, forget_bias=0.0):
     layer = torch.nn.LSTM(d_model, d_model, batch_first=True)
+    with torch.no_grad():
+        layer.bias_hh_l0[d_model : 2 * d_model] += forget_bias
     return lambda x: layer(x)[0]
 
 
@@ -93,98 +139,85 @@ def attention_layer(d_model):
     return lambda x: layer(x, x, x, need_weights=False)[0]
 
 
-curves = {
-    name: gradient_back(make)
-    for name, make in (("RNN", rnn), ("LSTM", lstm), ("attention", attention_layer))
+readers = {
+    "RNN": rnn,
+    "RNN, U a rotation": lambda d: rnn(d, rotation=True),
+    "LSTM": lstm,
+    "LSTM, forget bias 3": lambda d: lstm(d, forget_bias=3.0),
+    "attention": attention_layer,
 }
+curves = {name: gradient_back(make) for name, make in readers.items()}
 for name, curve in curves.items():
     print(
-        f"{name:<10} 1 step back {curve[1]:.0e}   10 back {curve[10]:.0e}   50 back "
-        f"{curve[50]:.0e}   kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
+        f"{name:<20} 1 step back {curve[1]:.0e}   50 back {curve[50]:.0e}   "
+        f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
     )
 show(
     plots.gradients(curves),
-    alt="Gradient norm against steps back, log scale. RNN falls in a straight line to "
-    "about 1e-18 at 50 steps, LSTM to about 1e-12, attention stays level near 1e-2.",
+    alt="Gradient norm against steps back, log scale. The plain RNN falls in a "
+    "straight line to about 1e-18 at 50 steps, the LSTM to 1e-12, the RNN with a "
+    "rotation to 1e-8; the LSTM with forget bias 3 and attention stay level above "
+    "1e-2.",
 )
 
 # %% [markdown]
-# The RNN keeps less than half of the signal a step: after 50 steps it is lost in the rounding of everything nearer.
-# (With larger $U$ it explodes instead; Pascanu et al. 2013 show why there is hardly anything in between.) The LSTM
-# (Hochreiter & Schmidhuber 1997), built to cure this, fades more slowly, and training can improve it, but it fades.
-# Attention is level: **step 50 is one step away, like step 1**. It is not loud, since the last token divides its
-# attention among 51, but distance costs nothing.
+# As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths: what
+# was said 50 steps
+# ago is lost in the rounding of everything nearer. But that is a matter of how they start, not of
+# what they are:
+# with a rotation for $U$ more survives, and **with its gate open the LSTM carries the signal as
+# evenly as attention
+# does**. Fading can be cured.
+# In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of
+# this shape and
+# before any training. (It is not loud, since the last token divides its attention among 51.)
 #
-# **The past must wait.** $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of 512 tokens in 512
-# steps, one after the other, however many processors stand idle. Attention computes all pairs of tokens in one matrix
-# product. It even does *more* multiplications. Count them, then time one training step (forward and backward) of
-# each.
+# **The past must wait.** This cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An
+# RNN reads a text of
+# 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention
+# computes all pairs of
+# tokens in one matrix product. It even does *more* multiplications:
 
 # %%
 d_model = 64
-lengths = [64, 128, 256, 512]
-print(
-    "length   multiplications: RNN   attention     steps that must wait for each "
-    "other: RNN   attention"
-)
-for seq in lengths:
-    print(
-        f"{seq:>6} {2 * seq * d_model**2:>22,} "
-        f"{4 * seq * d_model**2 + 2 * seq**2 * d_model:>11,} {seq:>46} {1:>11}"
-    )
-
-# %% tags=["nbval-ignore-output"]
-from time import perf_counter
-
-
-def milliseconds(read, x, repeats=4):
-    best = math.inf
-    for _ in range(repeats):
-        start = perf_counter()
-        read(x).sum().backward()
-        best = min(best, perf_counter() - start)
-    return 1000 * best
-
-
-texts = [torch.randn(1, seq, d_model) for seq in lengths]
-curves = {
-    name: [milliseconds(make(d_model), x) for x in texts]
-    for name, make in (("RNN", rnn), ("attention", attention_layer))
-}
-show(
-    plots.times(lengths, curves),
-    alt="Time of one training step against text length, both axes logarithmic: the "
-    "RNN's line lies above attention's, and the gap narrows as the text grows.",
-)
-print(
-    f"at {lengths[-1]} tokens the RNN takes "
-    f"{curves['RNN'][-1] / curves['attention'][-1]:.1f} times as long"
-)
+print("          multiplications           steps that must wait for each other")
+print("length         RNN   attention      RNN   attention")
+for seq in (64, 128, 256, 512):
+    pairs = 4 * seq * d_model**2 + 2 * seq**2 * d_model
+    print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {1:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, and done sooner, even on a laptop. On a GPU, which is thousands of
-# processors that all want work at once, the gap is far wider, and it decided the matter: what can be trained on more
-# text gets better. The price stands in the table, too: attention's count has a term with seq², so twice the text
-# costs more than twice the work, and the RNN catches up on long texts. Notebook 4 shows from which length on that
-# term rules.
+# Three to ten times the multiplications, but none waits for another. Hardware that does thousands
+# of multiplications
+# at once is what made the difference: what can be trained on more text gets better. The price
+# stands in the table,
+# too: attention's count has a term with seq², so twice the text costs more than twice the work.
+# Notebook 4 shows from
+# which length on that term rules.
 #
-# ## 2 · Attention by hand, on three tokens
+# ## 3.2 Attention by hand, on three tokens
 #
-# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three vectors from its own
+# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three
+# vectors from its own
 # vector $x$, with three learned matrices:
 #
 # - a **query** $q = W_Q x$: what am I looking for?
 # - a **key** $k = W_K x$: what do I have to offer?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The dot product of one token's query and another's key is their **score**: large when they point the same way.
-# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
+# The dot product of one token's query and another's key is their **score**: large when they point
+# the same way.
+# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output
+# for that query is
 # the sum of all values, each times its share:
 #
-# $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
+# $$\mathrm{attention}(q, k, v) =
+# \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# Here `head_dim` is the number of columns of $q$ and $k$; section 3 is about why its root stands there. Follow the
-# cell with a pencil: vectors of 2 columns, three tokens, and in $k$ the matrix $W_K$ leaves everything as it is.
+# Here `head_dim` is how many numbers a query has; section 3.3 is about why its root stands there.
+# Follow the
+# cell with a pencil: vectors of 2 numbers, three tokens, and the matrix $W_K$ leaves everything as
+# it is.
 
 # %%
 names = ["the", "cat", "sat"]
@@ -199,66 +232,75 @@ shares = torch.softmax(scores / math.sqrt(2), dim=-1)  # each row sums to 1
 outputs = shares @ v  # seq head_dim
 for i, name in enumerate(names):
     print(
-        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  shares "
-        f"{[f'{s:.2f}' for s in shares[i]]}  output {[f'{o:.2f}' for o in outputs[i]]}"
+        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  "
+        f"shares {[f'{s:.2f}' for s in shares[i]]}  "
+        f"output {[f'{o:.2f}' for o in outputs[i]]}"
     )
+show(
+    diagrams.one_head(q, k, v, names),
+    alt="One head from left to right, with its numbers. Queries times keys give a 3 by "
+    "3 grid of scores; over √2 and through softmax, a grid of shares, each row summing "
+    "to 1; times the values, the outputs. The row of sat is framed: scores −2, 2, 0, "
+    "shares 0.05, 0.77, 0.19.",
+)
 
 # %% [markdown]
-# Take the last line. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
-# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
+# Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of
+# "the", −1·0 + 1·2 =
+# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that
+# makes most of its
 # attention go to "cat", so its output lies near the value of "cat".
 
 # %%
 show(
     plots.mixtures(v, outputs, names),
-    alt="Three orange squares, the values of the, cat and sat, span a triangle; the "
-    "three outputs, blue dots, lie inside it, the output of sat close to the value of "
-    "cat.",
+    alt="Three orange squares, the values of the, cat and sat, are the corners of a "
+    "triangle; the three outputs, blue dots, lie inside it, the output of sat close to "
+    "the value of cat.",
 )
 
 # %% [markdown]
-# Shares are positive and sum to 1, so an output can never leave the shape that the values span.
+# Shares are positive and sum to 1, so an output can never leave the shape whose corners are the
+# values.
 #
-# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* + …", as if attention
+# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* +
+# …", as if attention
 # mixed the tokens themselves. Mix both ways and compare:
 
 # %%
 print("shares times token vectors x:", [f"{o:.2f}" for o in shares[2] @ x])
 print(
-    "shares times values W_V x:   ",
-    [f"{o:.2f}" for o in shares[2] @ v],
-    " <- the output",
+    f"shares times values W_V x:    {[f'{o:.2f}' for o in shares[2] @ v]} <- the output"
 )
 
 # %% [markdown]
-# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model can look for one
-# thing (by keys) and fetch another (by values). In section 5 you will see on the real model that what arrives has
-# next to nothing in common with the tokens' vectors.
+# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model
+# can look for one
+# thing (by keys) and fetch another (by values). Section 3.5 puts the claim to a fair test on the
+# real model.
 #
-# ## 3 · Why √head_dim
+# ## 3.3 Why √head_dim
 #
-# **Claim.** A score is a sum of head_dim products. If the columns of $q$ and $k$ are independent with mean 0 and
-# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
-# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives everything to the
-# largest. Then the shares barely move when a score does, and nothing can be learned: the slope of a share $p$ in its
+# **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent
+# with mean 0 and
+# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation
+# is √head_dim.
+# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives
+# nearly everything
+# to the largest. Then the shares barely move when a score does, and learning is slow: the slope of
+# a share $p$ in its
 # own score is $p(1-p)$. Measured on random queries with 10 keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
 head_dims = [4, 16, 64, 256, 1024]
-deviations, largest = (
-    {"q·k": [], "q·k / √head_dim": []},
-    {"q·k": [], "q·k / √head_dim": []},
-)
-print(
-    "head_dim   deviation of q·k   after division   largest share: raw   divided   "
-    "slope p(1-p): raw   divided"
-)
+deviations = {"q·k": [], "q·k / √head_dim": []}
+largest = {"q·k": [], "q·k / √head_dim": []}
+print("           deviation of q·k     largest share       slope p(1-p)")
+print("head_dim     raw   divided      raw   divided      raw   divided")
 for head_dim in head_dims:
-    queries, keys = (
-        torch.randn(2000, 1, head_dim, generator=generator),
-        torch.randn(2000, 10, head_dim, generator=generator),
-    )
+    queries = torch.randn(2000, 1, head_dim, generator=generator)
+    keys = torch.randn(2000, 10, head_dim, generator=generator)
     raw = (queries @ keys.transpose(-2, -1)).squeeze(1)  # 2000 queries, 10 scores each
     slopes = []
     for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
@@ -266,10 +308,11 @@ for head_dim in head_dims:
         deviations[name].append(s.std().item())
         largest[name].append(top.mean().item())
         slopes.append((top * (1 - top)).mean().item())
+    a, b = deviations.values()
+    c, d = largest.values()
     print(
-        f"{head_dim:>8} {deviations['q·k'][-1]:>18.2f} "
-        f"{deviations['q·k / √head_dim'][-1]:>16.2f} {largest['q·k'][-1]:>20.3f} "
-        f"{largest['q·k / √head_dim'][-1]:>9.3f} {slopes[0]:>19.4f} {slopes[1]:>9.4f}"
+        f"{head_dim:>8} {a[-1]:>7.2f} {b[-1]:>9.2f} {c[-1]:>8.3f} {d[-1]:>9.3f} "
+        f"{slopes[0]:>8.4f} {slopes[1]:>9.4f}"
     )
 show(
     plots.scaling(head_dims, deviations, largest),
@@ -279,8 +322,11 @@ show(
 )
 
 # %% [markdown]
-# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope. What counts is
-# the width of the vectors that are multiplied: head_dim, 64 or 128 in most models, not the model's whole width d_model.
+# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its
+# slope; undivided, at
+# head_dim 1024 the slope is an eighth of that. What counts is the width of the vectors that are
+# multiplied:
+# head_dim, 64 or 128 in most models, not the model's whole width d_model.
 # Confusing the two is a well-known bug; you will see what it does below.
 
 # %% [markdown]
@@ -296,43 +342,53 @@ show(
 # | `mask` | `[seq_q, seq_k]`, bool, or `None` | `True` = this query may look at this key |
 # | returns | `[..., seq_q, d_v]` | one mixture of values for each query |
 #
-# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the function treats each of
-# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over the scores. Where
-# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key gets no share at
+# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the
+# function treats each of
+# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over
+# the scores. Where
+# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
+# gets no share at
 # all, and the other shares still sum to 1.
 #
-# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores are $2 \ln 3$ and
-# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and
+# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores
+# are $2 \ln 3$ and
+# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the
+# shares are 3/4 and
 # 1/4. Output: 3/4 · 4 + 1/4 · 0 = `[[3]]`. With `mask = [[False, True]]` it is `[[0]]`.
 #
 # Off limits: torch's ready-made attention. `torch.softmax` is allowed (you write it in notebook 5).
 #
 # <details><summary>Hint 1</summary>
 #
-# All scores at once are one matrix product: row *i* of `q` against row *j* of `k`. Which of the two must be turned on
+# All scores at once are one matrix product: row *i* of `q` against row *j* of `k`. Which of the two
+# must be turned on
 # its side, and by which method, so that leading dimensions stay where they are?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `k.transpose(-2, -1)` swaps only the last two dimensions (`k.T` would reverse all of them). `q.shape[-1]` is
+# `k.transpose(-2, -1)` swaps only the last two dimensions (`k.T` would reverse all of them).
+# `q.shape[-1]` is
 # head_dim. `scores.masked_fill(~mask, -math.inf)` writes $-\infty$ where the mask is `False`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask forbids, if there is a
+# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask
+# forbids, if there is a
 # mask; `torch.softmax(scores, dim=-1)`; times `v`.
 #
 # </details>
 
 
-# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention",
+# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k
     [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
 
-    mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before the softmax, so that each row still sums to 1.
+    mask (bool, broadcast to [..., seq_q, seq_k], True = may look) is applied before
+    the softmax, so that each row still sums to 1.
     """
     ### BEGIN SOLUTION
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
@@ -475,8 +531,21 @@ check.close(
 # %% [markdown]
 # ### On the real model
 #
-# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
-# by √64. That makes all scores three times too small. **Predict**: does the model break, or does it only get vaguer?
+# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's
+# width, rather than
+# by √64. That makes all scores three times too small.
+
+# %%
+predict(
+    "divisor",
+    "Scores three times too small in every head. The model …",
+    {
+        "A": "writes as before: the order of the scores has not changed",
+        "B": "gets a little vaguer, and still knows Paris",
+        "C": "breaks",
+    },
+    yours="B",
+)
 
 
 # %%
@@ -484,30 +553,66 @@ def divided_by_sqrt_d_model(q, k, v, mask=None):
     return scaled_dot_product_attention(q / math.sqrt(576 / 64), k, v, mask)
 
 
-prompt = "The capital of France is"
-print(
-    "yours:              ",
-    repr(complete(model.using(attention=scaled_dot_product_attention), prompt, 8)),
-)
-print(
-    "divided by √d_model:",
-    repr(complete(model.using(attention=divided_by_sqrt_d_model), prompt, 8)),
-)
+def spread(attention):
+    """Entropy of the last token's shares, in nats: mean over all heads."""
+    found = []
+
+    def watched(q, k, v, mask=None):
+        shares = attention(q, k, torch.eye(k.shape[-2]), mask)  # see below
+        found.append(torch.special.entr(shares[0, :, -1]).sum(-1).mean().item())
+        return attention(q, k, v, mask)
+
+    model.using(attention=watched)(model.tokenizer.encode(france))
+    return sum(found) / len(found)
+
+
+france = "The capital of France is"
+for name, attention in (
+    ("yours:              ", scaled_dot_product_attention),
+    ("divided by √d_model:", divided_by_sqrt_d_model),
+):
+    text = complete(model.using(attention=attention), france, 8)
+    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {text!r}")
+reveal("divisor", "C")
 
 # %% [markdown]
-# It breaks. The trained weights count on scores of a certain spread; with a third of it every head looks a little at
-# everything and finds nothing. (A model *trained* with the other divisor would learn larger weights to make up for
+# It breaks. The trained weights count on scores of a certain spread; with a third of it the shares
+# of the five tokens
+# come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a
+# little at
+# everything. (A model *trained* with the other divisor would learn larger weights to make up for
 # it. A convention is harmless until two programs differ in it.)
 #
-# ## 4 · No looking ahead
+# A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and
+# what comes out is
+# the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the
+# list of shares.
 #
-# **Claim.** A model that writes from left to right must not see the future. When it writes there is no future to see.
-# But when it *trains*, the whole text is there, and every position predicts its next token at the same time. A
-# position that could look at the next token would copy the answer and learn nothing. So each token may look at itself
-# and at what came before. That is the **causal mask**.
+# ## 3.4 No looking ahead
 #
-# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score to $-\infty$
-# *before*. **Predict**: is that the same? Here are the three tokens from above.
+# **Claim.** A model that writes from left to right must not see the future. When it *trains*, the
+# whole text is
+# there, and every position predicts its next token at the same time. A position that could look at
+# the next token
+# would copy the answer and learn nothing. So each token may look at itself and at what came before.
+# That is the
+# **causal mask**.
+#
+# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score
+# to $-\infty$
+# *before*. Here are the three tokens from above.
+
+# %%
+predict(
+    "mask",
+    "Is masking after the softmax the same as masking before it?",
+    {
+        "A": "yes: a share of 0 is a share of 0",
+        "B": "no: the rows no longer sum to 1, and that is all",
+        "C": "no: what is left still depends on the future",
+    },
+    yours="C",
+)
 
 # %%
 past = torch.ones(3, 3).tril().bool()
@@ -530,19 +635,32 @@ show(
 print("row sums, masked after the softmax: ", [f"{s:.2f}" for s in after.sum(-1)])
 print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1)])
 
+other_future = scores.clone()
+other_future[1, 2] = 3.0  # what "cat" thinks of "sat", which it must not know
+other = torch.softmax(other_future / math.sqrt(2), dim=-1)
+print("row of 'cat', masked after: ", [f"{s:.2f}" for s in after[1, :2]], end=" ")
+print("and with another future:", [f"{s:.2f}" for s in other[1, :2]])
+reveal("mask", "C")
+
 # %% [markdown]
-# Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still depend on the future:
-# each was divided by a sum that counts the future scores. Nobody looks at a later token, and yet its presence can be
-# felt. Such a leak is hard to see in the shares. It is easy to *test* for, and you will.
+# Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still
+# depend on the future:
+# each was divided by a sum that counts the future scores, as the last line shows. Nobody looks at a
+# later token, and
+# yet its presence can be felt. Such a leak is hard to see in the shares. It is easy to *test* for,
+# and you will.
 
 # %% [markdown]
 # ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
 #
-# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that looks, column = the
+# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that
+# looks, column = the
 # token it looks at, `True` = may look.
 #
-# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens (notebook 7), so the
-# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens came before: row *i*
+# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens
+# (notebook 7), so the
+# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens
+# came before: row *i*
 # is then the token at position `start + i`, and the mask has shape `[seq, start + seq]`.
 #
 # By hand: `causal_mask(3)` and `causal_mask(2, start=3)` are
@@ -555,13 +673,15 @@ print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1
 #
 # <details><summary>Hint 1</summary>
 #
-# Row *i* may look at column *j* exactly when *j* ≤ the position of row *i*. Write down the positions of the columns,
+# Row *i* may look at column *j* exactly when *j* ≤ the position of row *i*. Write down the
+# positions of the columns,
 # then those of the rows.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.arange(start + seq)` are the columns' positions and `torch.arange(start, start + seq)` the rows'. Comparing a
+# `torch.arange(start + seq)` are the columns' positions and `torch.arange(start, start + seq)` the
+# rows'. Comparing a
 # `[n]` tensor with an `[m, 1]` tensor gives `[m, n]`; `rows[:, None]` makes the second shape.
 #
 # </details>
@@ -650,13 +770,18 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 # %% [markdown]
 # ### Exercise 3.3 · `looks_ahead` · ●●○ · 15 min
 #
-# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the input at one
-# position, `changed`, and run again. An honest attention can only have changed outputs **at that position and after
+# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the
+# input at one
+# position, `changed`, and run again. An honest attention can only have changed outputs **at that
+# position and after
 # it**. If an output *before* it moved, that position has seen the future.
 #
-# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
-# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column. An empty list
-# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic always leaves.
+# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of
+# positions smaller
+# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column.
+# An empty list
+# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic
+# always leaves.
 #
 # By hand, with `changed = 2`:
 #
@@ -672,13 +797,15 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # <details><summary>Hint 1</summary>
 #
-# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in opposite ways, so
+# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in
+# opposite ways, so
 # do not add them up.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first `changed` entries
+# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first
+# `changed` entries
 # matter.
 #
 # </details>
@@ -694,7 +821,8 @@ def looks_ahead(before, after, changed):
     """Which positions saw the future? before and after [seq, head_dim]: outputs with
     two different inputs at position `changed`.
 
-    Returns the positions (ints) before `changed` whose output moved by more than 1e-5 in some column; [] if none did.
+    Returns the positions (ints) before `changed` whose output moved by more than 1e-5
+    in some column; [] if none did.
     """
     ### BEGIN SOLUTION
     moved = (after - before).abs().amax(dim=-1) > 1e-5
@@ -844,25 +972,24 @@ for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
 
 # %%
 def suspect_a(q, k, v):
-    return attention_weights(q, k, torch.ones(len(q), len(q)).tril().bool()) @ v
+    return scaled_dot_product_attention(q, k, v, torch.ones(len(q), len(q)).tril() > 0)
 
 
 def suspect_b(q, k, v):
-    return attention_weights(q, k).tril() @ v
+    return scaled_dot_product_attention(q, k, torch.eye(len(k))).tril() @ v
 
 
 def suspect_c(q, k, v):
-    return attention_weights(q, k, torch.ones(len(q), len(q)).tril(1).bool()) @ v
+    return scaled_dot_product_attention(q, k, v, torch.ones(len(q), len(q)).tril(1) > 0)
 
 
 def suspect_d(q, k, v):
-    return attention_weights(q, k) @ v
+    return scaled_dot_product_attention(q, k, v)
 
 
 generator = torch.Generator().manual_seed(1)
-text, other = torch.randn(
-    2, 6, 8, generator=generator
-)  # seq 6, 8 columns: serves as q, k and v
+# seq 6, 8 columns: serves as q, k and v
+text, other = torch.randn(2, 6, 8, generator=generator)
 for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print(suspect.__name__, end="")
     for changed in (1, 3, 5):
@@ -875,58 +1002,82 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print()
 
 # %% [markdown]
-# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away, which is why a test
-# must look at *every* earlier position. B is the attention that masks after the softmax. Note what this kind of test
-# is worth: it needs no access to the inside, so it works on whole models.
+# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away,
+# which is why a test
+# must look at *every* earlier position. B is the attention that masks after the softmax. Note what
+# this kind of test
+# is worth: it needs no access to the inside, so it works on whole models. Then let the model that
+# sees everything
+# *write*. When it writes its next token, there is no future to see.
+
+# %%
+predict(
+    "blind",
+    "SmolLM2 without its mask, asked for the capital of France, writes …",
+    {
+        "A": "Paris: nothing comes after the last token, so nothing can leak",
+        "B": "nonsense",
+    },
+    yours="A",
+)
 
 # %%
 ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat"))
 edited = ids.clone()
 edited[4] = model.tokenizer.encode(" my")[0]
-print(
-    "SmolLM2, ' the' changed to ' my' at position 4:",
-    looks_ahead(model(ids)[0], model(edited)[0], 4),
-)
+print("SmolLM2, ' the' changed to ' my' at position 4: peeked at by", end=" ")
+print(looks_ahead(model(ids)[0], model(edited)[0], 4))
 blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
-print(
-    "the same without its mask:                     ",
-    looks_ahead(blind(ids)[0], blind(edited)[0], 4),
-)
+print("the same without its mask:                      peeked at by", end=" ")
+print(looks_ahead(blind(ids)[0], blind(edited)[0], 4))
+print("without its mask it writes:", repr(complete(blind, france, 8)))
+reveal("blind", "B")
 
 # %% [markdown]
-# ## 5 · Heads
+# The *last* token has no future. All the others do, and in training each of them was worked on
+# without it. Let them
+# see it, and every layer meets vectors it never met. So the mask is needed in writing as well, for
+# the
+# tokens that are already there. (And it is why a model can keep what it computed for them: nothing
+# that comes later
+# changes it. Notebook 7 lives on that.)
 #
-# **Claim.** One softmax can point at one thing. To look at the subject *and* at the previous word at once, a token
-# needs two attentions. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$, attends alone, in
-# parallel, and gets a slice of the width. The matrices of all heads are stored as one: the first head_dim rows of
-# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
+# ## 3.5 Heads
+#
+# **Claim.** One softmax gives one set of shares. To look at the subject *and* at the previous word
+# at once, a token
+# needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone,
+# in parallel.
+# **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are
+# the queries, keys
+# and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first
+# head_dim rows of
+# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by
+# one more learned
 # matrix, the output projection $W_O$.
 
 # %%
 show(
     diagrams.heads(),
-    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, cut into "
-    "heads; each head attends alone; the results stand side by side and are multiplied "
-    "by W_O, which gives seq by d_model again.",
+    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, and the "
+    "products are cut into heads; each head attends alone; the results stand side by "
+    "side and are multiplied by W_O, which gives seq by d_model again.",
 )
 
 # %% [markdown]
-# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. **Predict** head_dim for that, then ask
-# the library:
+# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. What would head_dim
+# be? Ask the library:
 
 # %%
 from transformers import GPT2Config
 
 gpt2 = GPT2Config()  # the defaults are GPT-2 small
-print(f"8 heads would be {gpt2.n_embd // 8} columns each")
+own = model.config
+print(f"8 heads would have {gpt2.n_embd // 8} columns each")
 print(
-    f"GPT-2 small: d_model {gpt2.n_embd}, {gpt2.n_head} heads of "
-    f"{gpt2.n_embd // gpt2.n_head}"
+    f"GPT-2 small: {gpt2.n_embd} = {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}"
 )
-print(
-    f"SmolLM2:     d_model {model.config.d_model}, {model.config.n_head} heads of "
-    f"{model.config.head_dim}"
-)
+print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 
 # %% [markdown]
 # Twelve heads of 64. The width of a head is 64 or 128 in most models; wider models have more heads.
@@ -934,9 +1085,12 @@ print(
 # %% [markdown]
 # ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
 #
-# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`.
-# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps all positions.
-# Heads stand *before* positions so that the attention you wrote treats them like one more batch dimension.
+# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head,
+# seq, head_dim]`.
+# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps
+# all positions.
+# Heads stand *before* positions so that the attention you wrote treats them like one more batch
+# dimension.
 #
 # By hand: one text of 2 tokens with 4 columns, cut into 2 heads:
 #
@@ -947,8 +1101,10 @@ print(
 #
 # <details><summary>Hint 1</summary>
 #
-# Two steps. First write the last dimension as two: heads and columns of a head. Then swap the dimensions for
-# positions and heads. One single reshape to the final shape also has the right *shape*, but it cuts rows where it
+# Two steps. First write the last dimension as two: heads and columns of a head. Then swap the
+# dimensions for
+# positions and heads. One single reshape to the final shape also has the right *shape*, but it cuts
+# rows where it
 # should cut columns.
 #
 # </details>
@@ -1038,10 +1194,12 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # %% [markdown]
 # ### Exercise 3.5 · `merge_heads` · ●○○ · 5 min
 #
-# The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
+# The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` →
+# `[batch, seq, n_head *
 # head_dim]`. Head 0's columns come first. In papers this is called concatenation.
 #
-# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
+# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5
+# 6 7 8`.
 #
 # Nothing is off limits.
 #
@@ -1052,7 +1210,8 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a transposed tensor,
+# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a
+# transposed tensor,
 # because its numbers no longer stand in that order in memory; `.reshape` copies them.
 #
 # </details>
@@ -1127,7 +1286,8 @@ for _seed, _shape in enumerate(
 # %% [markdown]
 # ### The whole layer, from your pieces
 #
-# Four of your functions make a complete multi-head attention. torch has one ready-made, with its three input matrices
+# Four of your functions make a complete multi-head attention. torch has one ready-made, with its
+# three input matrices
 # stacked into one. They should agree:
 
 
@@ -1157,85 +1317,126 @@ print(f"largest difference: {(mine - want).abs().max():.1e}")
 # %% [markdown]
 # ### What a head writes
 #
-# The output projection has a second reading. Its columns belong to heads, too: the first head_dim columns are
-# multiplied by head 0's result only. So "side by side, then project" is the same as **each head writing its own
-# vector of d_model columns, and all of them added up**. Check it in layer 11 of SmolLM2, and see what its head 1
-# writes for "sat", after looking at "cat" with nearly all its attention:
+# The output projection has a second reading. Its columns belong to heads, too: the first head_dim
+# columns are
+# multiplied by head 0's result only. So "side by side, then project" is the same as **each head
+# writing its own
+# vector of d_model numbers, and all of them added up**. Check it in layer 11 of SmolLM2.
+#
+# That also gives a fair test of the claim in section 3.2, that attention mixes the tokens
+# themselves. If it did, what
+# a head writes for "sat" would point the same way as the mixture, with that head's shares, of the
+# vectors that
+# its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the
+# control is a head
+# made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would
+# prove
+# nothing: by layer 11 a token's vector has nothing in common with its own embedding.)
 
 # %%
-seen = []
+sat = model.tokenizer.encode("The cat sat on the mat")
+received, read = [], []  # a layer each: [seq, d_model]; (shares, values) of all heads
 
 
 def watched(q, k, v, mask=None):
-    seen.append(
-        (attention_weights(q, k, mask)[0], v[0])
-    )  # n_head seq seq and n_head seq head_dim
-    return attention_weights(q, k, mask) @ v
+    shares = scaled_dot_product_attention(q, k, torch.eye(k.shape[-2]), mask)
+    read.append((shares[0], v[0]))  # n_head seq seq and n_head seq head_dim
+    return shares @ v
 
 
-ids = model.tokenizer.encode("The cat sat on the mat")
-model.using(attention=watched)(ids)
-shares, values = seen[11]
-w_o = model.weights.layers[11].o[0]  # d_model, n_head * head_dim
-mixtures = (shares @ values)[:, 2]  # what each head reads for "sat": n_head head_dim
-writes = torch.stack(
-    [w_o[:, 64 * h : 64 * (h + 1)] @ mixtures[h] for h in range(9)]
-)  # n_head d_model
+def block(x, norm_1, attend, norm_2, feed_forward):
+    received.append(norm_1(x)[0])
+    x = x + attend(norm_1(x))
+    return x + feed_forward(norm_2(x))
+
+
+model.using(attention=watched, block=block)(sat)
+
+
+def writes(layer, position):
+    """What each head of a layer writes for one token: [n_head, d_model]."""
+    shares, values = read[layer]
+    w_o = model.weights.layers[layer].o[0]  # d_model, n_head * head_dim
+    mixtures = (shares @ values)[:, position]  # n_head head_dim
+    return torch.stack([w_o[:, 64 * h : 64 * (h + 1)] @ mixtures[h] for h in range(9)])
+
+
+shares, values = read[11]
+together = model.weights.layers[11].o[0] @ (shares @ values)[:, 2].flatten()
 print(
-    "sum of nine writes against concatenate-and-project: largest difference "
-    f"{(writes.sum(0) - w_o @ mixtures.flatten()).abs().max():.1e}"
+    "sum of nine writes and concatenate-and-project: "
+    f"{(writes(11, 2).sum(0) - together).abs().max():.0e} apart"
 )
+print("layer 11, head 1, shares of 'sat':", [f"{s:.3f}" for s in shares[1, 2, :3]])
+
+cosines = torch.stack(
+    [
+        torch.cosine_similarity(writes(n, 2), read[n][0][:, 2] @ received[n], dim=-1)
+        for n in range(30)
+    ]
+)
+print(f"layer 11, head 1: cosine {cosines[11, 1]:.2f}")
 print(
-    "head 1's shares:",
-    [f"{s:.3f}" for s in shares[1, 2, :3]],
-    "  what it reads has",
-    len(mixtures[1]),
-    "columns, what it writes",
-    len(writes[1]),
+    f"all 270 heads: mean size {cosines.abs().mean():.2f}, largest "
+    f"{cosines.abs().max():.2f}"
 )
-for token_id in ids[:3]:
-    cosine = torch.cosine_similarity(
-        writes[1], model.weights.embedding[token_id], dim=0
-    )
-    print(
-        "cosine between what it writes and the embedding of "
-        f"{model.tokenizer.decode([token_id])!r}: {cosine:.3f}"
-    )
+generator = torch.Generator().manual_seed(0)
+pair = torch.randn(2, 1000, 576, generator=generator)
+print(f"two random vectors: {torch.cosine_similarity(*pair, dim=-1).abs().mean():.2f}")
+basis = torch.linalg.qr(torch.randn(576, 64, generator=generator))[0]
+copied = torch.cat(received) @ basis @ basis.T
+copies = torch.cosine_similarity(copied, torch.cat(received), dim=-1)
+print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
-# 0.97 of the attention on "cat", and what is written is at a right angle to the embedding of "cat" (cosine near 0).
-# So much for "0.45 · cat": the head reads $W_V$ of what layer 11 receives, and passes it through $W_O$.
+# Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04
+# with what it
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to
+# copy has 0.32. A few
+# heads come near to copying; most write something else. So much for "0.45 · cat": a head reads
+# $W_V$ of
+# what it looks at and writes that through $W_O$.
 #
-# ## 6 · Grouped queries
+# ## 3.6 Grouped queries
 #
-# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
-# store). For long texts this memory is what runs out first. Queries need not be kept. So several query heads can
-# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
+# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook
+# 7 builds that
+# store). For long texts this memory is what runs out first. Queries need not be kept. So several
+# query heads can
+# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2
+# has 9 query heads
 # and 3 key/value heads.
 
 # %%
+from llmlib.kv_cache import cache_bytes
+
 show(
     diagrams.grouped(model.config.n_head, model.config.n_kv_head),
     alt="Three drawings of 9 query heads: each with a key/value head of "
     "its own, three groups of three sharing one each, and all nine on a single one.",
 )
-from llmlib.kv_cache import cache_bytes
-
 for n_kv_head in (9, 3, 1):
-    per_token = cache_bytes(
-        model.config.n_layer, n_kv_head, model.config.head_dim, seq=1
-    )
+    each = cache_bytes(model.config.n_layer, n_kv_head, model.config.head_dim, seq=1)
+    full = each * model.config.context / 2**20
     print(
-        f"{n_kv_head} key/value heads: {per_token:>7,} bytes a token, "
-        f"{per_token * model.config.context / 2**20:>6,.0f} MiB for "
-        f"{model.config.context:,} tokens"
+        f"{n_kv_head} key/value heads: {each:>7,} bytes a token in float32, "
+        f"{full:>6,.0f} MiB for {model.config.context:,} tokens"
     )
+
+# %% [markdown]
+# (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next
+# exercise you *copy*
+# keys so that each query head finds its own. That is the plain way to compute it; what is **kept**
+# are the three
+# heads.
 
 # %% [markdown]
 # ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
 #
-# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
-# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own
+# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times,
+# copies **next to
+# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner
+# at its own
 # number, and your attention needs no change.
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
@@ -1244,7 +1445,8 @@ for n_kv_head in (9, 3, 1):
 #
 # <details><summary>Hint 1</summary>
 #
-# `x.repeat(1, 3, 1, 1)` gives `A B C A B C A B C`: query head 1 would be paired with `B`, which was never trained to
+# `x.repeat(1, 3, 1, 1)` gives `A B C A B C A B C`: query head 1 would be paired with `B`, which was
+# never trained to
 # answer it. torch has another method whose name says that the copies stay together.
 #
 # </details>
@@ -1260,7 +1462,8 @@ def repeat_kv(x, n_rep):
     """Grouped queries (Ainslie et al. 2023): x [batch, n_kv_head, seq, head_dim] ->
     [batch, n_kv_head * n_rep, seq, head_dim].
 
-    Each key/value head serves n_rep query heads that stand next to each other: 0, 0, 0, 1, 1, 1, ... for n_rep = 3.
+    Each key/value head serves n_rep query heads that stand next to each other:
+    0, 0, 0, 1, 1, 1, ... for n_rep = 3.
     """
     ### BEGIN SOLUTION
     return x.repeat_interleave(n_rep, dim=1)
@@ -1337,33 +1540,266 @@ for _seed, (_shape, _n) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for "sat" in layer 11:
+# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for
+# "sat" in layer 11:
 
 # %%
 for head in range(3):
+    row = read[11][0][head, 2]
     print(
         f"layer 11, head {head}:",
         "  ".join(
-            f"{name} {share:.2f}"
-            for name, share in zip(("The", "cat", "sat"), shares[head, 2])
+            f"{word} {row[i]:.2f}" for i, word in enumerate(("The", "cat", "sat"))
         ),
     )
 
 # %% [markdown]
-# The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing costs little
+# The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing
+# costs little
 # quality; the memory is a third.
+
+# %% [markdown]
+# ### Exercise 3.7 · `attend` · ●●● · 20 min
 #
-# ## 7 · Where the real model looks
+# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it
+# receives to what it
+# adds to them.
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `[batch, seq, d_model]` | one row a token |
+# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the
+# transpose |
+# | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
+# | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
+# | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
+# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before
+# |
+# | returns | `[batch, seq, d_model]` | one row a token |
+#
+# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by
+# head; values are
+# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`,
+# `positions` is
+# `[seq]`.
+# Attention is causal.
+#
+# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE
+# changes nothing. With
+# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the
+# value is (3, 5),
+# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0,
+# 1, 0, -1]]` makes
+# (3 + 3, 5 − 5): `[[[6, 0]]]`. The queries do not matter here.
+#
+# Off limits: torch's ready-made attention. Use your own functions.
+#
+# <details><summary>Hint 1</summary>
+#
+# In order: project (three matrix products); split into heads, with the right number for each; turn
+# q and k; repeat
+# k and v; attend with the causal mask; merge; project once more.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `split_heads(x @ w_q.T, n_head)`, but `split_heads(x @ w_k.T, n_kv_head)`. After the split the
+# shape is
+# `[batch, heads, seq, head_dim]`, which is what `apply_rope` wants, with `torch.arange(x.shape[1])`
+# and `theta`. Each key head
+# serves `n_head // n_kv_head` query heads.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The last lines: `k, v = repeat_kv(k, n), repeat_kv(v, n)` with `n = n_head // n_kv_head`; then
+# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed)
+# @ w_o.T`.
+#
+# </details>
+
+
+# %% solution attend off=["torch.nn.functional.scaled_dot_product_attention",
+# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    """Causal self-attention with grouped queries and RoPE: x [batch, seq, d_model] ->
+    [batch, seq, d_model].
+
+    w_q [n_head * head_dim, d_model], w_k and w_v [n_kv_head * head_dim, d_model],
+    w_o [d_model, n_head * head_dim].
+    """
+    ### BEGIN SOLUTION
+    positions = torch.arange(x.shape[1])
+    q = apply_rope(split_heads(x @ w_q.T, n_head), positions, theta)
+    k = apply_rope(split_heads(x @ w_k.T, n_kv_head), positions, theta)
+    v = split_heads(x @ w_v.T, n_kv_head)
+    k, v = (repeat_kv(t, n_head // n_kv_head) for t in (k, v))
+    mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))
+    return merge_heads(mixed) @ w_o.T
+    ### END SOLUTION
+
+
+# %% test attend points=4
+import torch
+
+from llmlib.course import check
+
+
+def _turned(t, theta):
+    """RoPE by complex numbers: column i and column i + half are one number."""
+    half = t.shape[-1] // 2
+    angles = torch.arange(t.shape[-2])[:, None] * theta ** (-torch.arange(half) / half)
+    z = torch.complex(t[..., :half], t[..., half:])
+    z = z * torch.polar(torch.ones_like(angles), angles)
+    return torch.cat([z.real, z.imag], dim=-1)
+
+
+def _layer(
+    x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta, turn="qk", causal=True, wide=False
+):
+    """The layer by torch's own attention; the options plant a mistake."""
+
+    def split(t, n, name):
+        t = _turned(t, theta) if wide and name in turn else t
+        t = t.unflatten(-1, (n, -1)).transpose(1, 2)
+        return _turned(t, theta) if not wide and name in turn else t
+
+    q = split(x @ w_q.T, n_head, "q")
+    k, v = split(x @ w_k.T, n_kv_head, "k"), split(x @ w_v.T, n_kv_head, "v")
+    k, v = (t.repeat_interleave(n_head // n_kv_head, dim=1) for t in (k, v))
+    mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    return mixed.transpose(1, 2).flatten(2) @ w_o.T
+
+
+def _weights(d_model, n_head, n_kv_head, head_dim, seed):
+    g = torch.Generator().manual_seed(seed)
+    shapes = [(n * head_dim, d_model) for n in (n_head, n_kv_head, n_kv_head)]
+    return [
+        torch.randn(*s, generator=g) for s in (*shapes, (d_model, n_head * head_dim))
+    ]
+
+
+_one = [torch.zeros(4, 2), torch.zeros(2, 2), torch.eye(2)]
+_one += [torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0]])]
+_got = attend(torch.tensor([[[3.0, 5.0]]]), *_one, 2, 1)
+check.that(_got is not None, "attend gave back None: is there a return?")
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 1, 4),
+    "the heads' results still stand side by side: multiply by w_o.T to get back to "
+    "d_model columns",
+)
+check.close(
+    _got,
+    torch.tensor([[[6.0, 0.0]]]),
+    "the example by hand: one token reads its own value in both heads, and w_o writes "
+    "(6, 0)",
+    atol=1e-4,
+)
+_w = _weights(8, 4, 2, 4, 370)
+_x = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(371))
+_got = attend(_x, *_w, 4, 2, 100.0)
+
+
+def _is(theta=100.0, **mistake):
+    want = _layer(_x, *_w, 4, 2, theta, **mistake)
+    same = isinstance(_got, torch.Tensor) and _got.shape == want.shape
+    return same and torch.allclose(_got.float(), want, atol=1e-4)
+
+
+check.that(
+    not _is(causal=False),
+    "tokens see the future: pass causal_mask(seq) to your attention",
+)
+check.that(
+    not _is(turn=""),
+    "positions are missing: turn queries and keys by RoPE before you attend",
+)
+check.that(
+    not _is(turn="qkv"),
+    "the values are turned as well: RoPE is for queries and keys only",
+)
+check.that(not _is(theta=10000.0), "theta is not passed on to apply_rope")
+check.that(not _is(turn="q"), "only the queries are turned: the keys need RoPE, too")
+check.that(
+    not _is(wide=True),
+    "RoPE was applied to the whole width: split into heads first, then turn each head",
+)
+check.that(
+    not _is(turn="", causal=False),
+    "neither a mask nor RoPE: attention is causal, and q and k are turned",
+)
+_other = _x.clone()
+_other[:, 4] += 1.0
+check.close(
+    attend(_other, *_w, 4, 2, 100.0)[:, :4],
+    _got[:, :4],
+    "the last token was changed, and earlier outputs moved: attention must be causal",
+    atol=1e-4,
+)
+check.close(
+    _got,
+    _layer(_x, *_w, 4, 2, 100.0),
+    "this is not what a layer of 4 query heads and 2 key/value heads computes: does "
+    "each key/value head serve neighbouring query heads (A A B B)?",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
+    ((1, 1, 6, 3, 1, 2), (2, 7, 12, 6, 3, 4), (3, 4, 5, 4, 4, 6), (1, 9, 16, 9, 3, 8))
+):
+    _w = _weights(_d, _n, _kv, _head, 1370 + _seed)
+    _x = torch.randn(_batch, _seq, _d, generator=torch.Generator().manual_seed(_seed))
+    check.close(
+        attend(_x, *_w, _n, _kv),
+        _layer(_x, *_w, _n, _kv, 10000.0),
+        f"{_n} query heads on {_kv} key/value heads, {_seq} tokens: project, split, "
+        "turn q and k, repeat k and v, attend causally, merge, project",
+        atol=1e-3,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### On the real model
+#
+# Your layer in place of the engine's, with the weights of each of the 30 layers in turn. Logits are
+# what the model
+# says before anything is drawn: one number for every token of its vocabulary.
+
+
+# %%
+def with_your_layers():
+    layers, yours = cycle(model.weights.layers), attend
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        layer = next(layers)
+        q, k, v, o = (part[0] for part in (layer.q, layer.k, layer.v, layer.o))
+        x = x + yours(norm_1(x), q, k, v, o, own.n_head, own.n_kv_head, own.rope_theta)
+        return x + feed_forward(norm_2(x))
+
+    return model.using(block=block)
+
+
+ids = model.tokenizer.encode(france)
+theirs, yours = model(ids), with_your_layers()(ids)
+print(f"largest difference of any logit: {(yours - theirs).abs().max():.0e}")
+print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
+
+# %% [markdown]
+# ## 3.7 Where the real model looks
 #
 # ### A row that cannot be
 #
-# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8 % to "on", 3 % to
-# "the" and 20.8 % to "mat". **Predict** from section 4 what a decoder's row must look like. Then take the mean over
+# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8
+# % to "on", 3 % to
+# "the" and 20.8 % to "mat". From section 3.4 you know what a decoder's row must look like. Here is
+# the mean over
 # all 270 heads of SmolLM2 (30 layers of 9):
 
 # %%
-words = [model.tokenizer.decode([i]) for i in ids]
-maps = attention_maps(model, ids)  # n_layer n_head seq seq
+from llmlib.attention import attention_maps
+
+words = [model.tokenizer.decode([i]) for i in sat]
+maps = attention_maps(model, sat)  # n_layer n_head seq seq
 mean_row = maps[:, :, 2].mean(dim=(0, 1))
 show(
     plots.row(
@@ -1372,34 +1808,33 @@ show(
     alt="Bars for the row of sat: The 77.8 percent, cat 13.3, sat 8.9, and exactly "
     "zero for on, the, mat, which are marked as the future.",
 )
-print(
-    "the tutorial gives the future",
-    f"{0.08 + 0.03 + 0.208:.1%};",
-    "SmolLM2 gives it",
-    f"{mean_row[3:].sum():.1%}",
-)
+print(f"the tutorial gives the future {0.08 + 0.03 + 0.208:.1%};", end=" ")
+print(f"SmolLM2 gives it {mean_row[3:].sum():.1%}")
 
 # %% [markdown]
-# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 % for "The"
+# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 %
+# for "The"
 # plausible? What has the article to do with sitting? Look at single heads:
 
 # %%
 by_cat = maps[:, :, 2, 1].flatten()
 for index in by_cat.topk(4).indices.tolist():
     layer, head = divmod(index, 9)
-    print(
-        f"layer {layer:>2} head {head}: The {maps[layer, head, 2, 0]:.2f}  cat "
-        f"{maps[layer, head, 2, 1]:.2f}  sat {maps[layer, head, 2, 2]:.2f}"
+    row = "  ".join(
+        f"{words[i].strip()} {maps[layer, head, 2, i]:.2f}" for i in range(3)
     )
+    print(f"layer {layer:>2} head {head}: {row}")
 
 # %% [markdown]
-# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that follows.
+# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that
+# follows.
 #
 # ### The sink
 #
-# Softmax must spend 100 %. What does a head do that has nothing to look for? It parks its attention on the first
-# token, whatever that is: an **attention sink** (Xiao et al. 2023). Test it on three texts, the last without any
-# sense:
+# Softmax must spend 100 %. What does a head do that has nothing to look for? Most park their
+# attention on the first
+# token, whatever that is: an **attention sink** (Xiao et al. 2023). Three texts, the last without
+# any sense:
 
 # %%
 curves = {}
@@ -1408,125 +1843,316 @@ for sentence in (
     "Two dogs ran in a park",
     "mat the on sat cat The",
 ):
-    maps_of_it = attention_maps(model, model.tokenizer.encode(sentence))
-    curves[sentence] = maps_of_it[:, :, 2:, 0].mean(
+    of_it = attention_maps(model, model.tokenizer.encode(sentence))
+    curves[sentence] = of_it[:, :, 2:, 0].mean(
         dim=(1, 2)
-    )  # queries from position 2 on, looking at position 0
+    )  # position 2 on, looking at 0
     print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
+uniform = torch.tensor([1 / 3, 1 / 4, 1 / 5, 1 / 6]).mean()
+print(f"if all were looked at alike: {uniform:.2f}")
 show(
     plots.by_layer(curves, "mean share on the first token"),
     alt="Mean share on the first token by layer for three texts: low in the first two "
-    "layers and in layers 10 and 11, mostly between 0.5 and 0.9 elsewhere; the three "
-    "lines agree.",
-)
-lengths = torch.stack([v.norm(dim=-1) for _, v in seen]).mean(
-    dim=(0, 1)
-)  # seq: mean over layers and heads
-print(
-    "mean length of the values:",
-    "  ".join(f"{word.strip()} {length:.1f}" for word, length in zip(words, lengths)),
+    "layers and in layers 10 and 11, high elsewhere. In layers 3 to 8 the line of the "
+    "first text stands near 0.6, clearly below the other two at 0.85.",
 )
 
 # %% [markdown]
-# In these short texts about two thirds of all attention goes to the first token, whatever it is. And the last line
-# shows why that does no harm: the value of that token is far shorter than the others'. To look there is to add almost
-# nothing. **A large share is not yet influence**: it is share times value that counts.
+# In these short texts about two thirds of all attention goes to the first token. But one line does
+# not
+# agree with the others: in layers 3 to 8, "The cat sat on the mat" gives its first token less.
+# Where does the rest go?
+
+# %%
+predict(
+    "second",
+    "In layers 3 to 8, which token besides the first does ' mat' look at?",
+    {"A": "cat", "B": "sat", "C": "on", "D": "the"},
+    yours="B",
+)
+
+# %%
+for sentence in (
+    "The cat sat on the mat",
+    "The cat sat on my mat",
+    "Two dogs ran in a park",
+    "A man and a dog and a cat",
+):
+    ids = model.tokenizer.encode(sentence)
+    row = attention_maps(model, ids)[3:9, :, -1].mean(dim=(0, 1))
+    pieces = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
+    print("last token, layers 3 to 8:", "  ".join(pieces))
+reveal("second", "D")
+lengths = torch.stack([v.norm(dim=-1) for _, v in read]).mean(dim=(0, 1))  # seq
+pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
+print("mean length of the values:", "  ".join(pairs))
+
+# %% [markdown]
+# There is a **second sink**: the second " the" gets even more than the first token. Put " my" in
+# its place, and the
+# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report
+# exactly this: the first
+# token and a few words of little meaning. Notebook 4 shows how such tokens are made.
+#
+# Why does looking at a token that has nothing to do with it not spoil what a head says? The last
+# line: the value of
+# the first token is a quarter as long as the others. To look there is to add almost nothing. **A
+# large share is not
+# yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
 #
-# How would a head look at the previous token, always? With vectors that say where they stand, you can set $q$ and $k$
+# How would a head look at the previous token, always? With vectors that say where they stand, you
+# can set $q$ and $k$
 # by hand: let the query of position $i$ be what the key of position $i - 1$ is.
 
 # %%
 where = torch.eye(6)  # position i is the i-th row: a 1 at column i
-query, key = (
-    12 * where.roll(-1, dims=1),
-    where,
-)  # the query of position i has its 12 at column i - 1
-by_hand = attention_weights(query, key, torch.ones(6, 6).tril().bool())
+query = 12 * where.roll(-1, dims=1)  # that of position i has its 12 at column i - 1
+by_hand = scaled_dot_product_attention(query, where, torch.eye(6), causal_mask(6))
+shown = torch.where(causal_mask(6), by_hand, math.nan)
 show(
     plots.grids(
-        {
-            "a previous-token head, set by hand": torch.where(
-                torch.ones(6, 6).tril().bool(), by_hand, math.nan
-            )
-        },
-        [str(i) for i in range(6)],
+        {"a previous-token head, set by hand": shown}, [str(i) for i in range(6)]
     ),
     alt="A 6 by 6 grid: almost all of each row's share is on the position before it; "
     "row 0 looks at itself.",
 )
 
 # %% [markdown]
-# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no grammar and no
-# meaning in it, so whatever a head does here, it does by rule. Three scores for each of the 270 heads, each the mean
-# share of attention from a token
+# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no
+# grammar and no
+# meaning in it, so whatever a head does here, it does by rule. The rule to look for is called
+# **induction** (Olsson et
+# al. 2022): in `A B C … A`, the second A looks at B, the token that *followed* the first A. If that
+# head then says
+# "B again", the model can continue any repetition, of anything. You write the score that finds such
+# heads.
+
+# %% [markdown]
+# ### Exercise 3.8 · `induction_score` · ●●○ · 10 min
 #
-# - **previous**: to the token right before it,
-# - **first**: to the first token (the sink),
-# - **induction**: in the second half, to the token that *followed* the same token in the first half. In `A B C … A`,
-#   the second A looks at B. If that head then says "B again", the model can continue any repetition, of anything.
-#   (Olsson et al. 2022)
+# `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the
+# first: `[n_layer,
+# n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return
+# the mean share with
+# which a token of the second half looks at the token **after** its first occurrence: `[n_layer,
+# n_head]`.
+#
+# By hand: with `half = 2` the text is `A B A B`. Position 2 is the second A: its first occurrence
+# is position 0, so
+# it should look at position 1. Position 3 is the second B and should look at position 2. A head
+# whose rows 2 and 3
+# are
+#
+#         row 2:  0.1  0.7  0.2  0.0
+#         row 3:  0.1  0.1  0.6  0.2
+#
+# scores (0.7 + 0.6) / 2 = 0.65.
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which positions make up the second half? For a token at position *i* there, where is its first
+# occurrence, and where
+# the token after that?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Position *i* should look at *i − half + 1*. A loop over *i* from `half` to `2 * half - 1` that
+# adds up
+# `maps[:, :, i, i - half + 1]` does it.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Without a loop: `second = torch.arange(half, 2 * half)`, then index rows with `second` and columns
+# with
+# `second - half + 1`, and take the mean over the last dimension.
+#
+# </details>
+
+
+# %% solution induction_score
+def induction_score(maps, half):
+    """Mean share from each token of the second half to the token after its first
+    occurrence: maps [n_layer, n_head, 2 * half, 2 * half] -> [n_layer, n_head]."""
+    ### BEGIN SOLUTION
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].mean(dim=-1)
+    ### END SOLUTION
+
+
+# %% test induction_score points=2
+import torch
+
+from llmlib.course import check
+
+
+def _looking(half, back, rows=None):
+    """Shares of one head on 2 * half tokens: each token looks `back` positions back."""
+    n = 2 * half
+    maps = torch.zeros(1, 1, n, n)
+    for i in range(n) if rows is None else rows:
+        maps[0, 0, i, i - back if i >= back else i] = 1.0
+    return maps
+
+
+_hand = torch.zeros(1, 1, 4, 4)
+_hand[0, 0, 2] = torch.tensor([0.1, 0.7, 0.2, 0.0])
+_hand[0, 0, 3] = torch.tensor([0.1, 0.1, 0.6, 0.2])
+_got = induction_score(_hand, 2)
+check.that(_got is not None, "induction_score gave back None: is there a return?")
+check.equal(
+    tuple(_got.shape) if isinstance(_got, torch.Tensor) else (),
+    (1, 1),
+    "one score for each layer and head: the shape is [n_layer, n_head]",
+)
+check.that(
+    abs(_got[0, 0] - 1.3) > 1e-4,
+    "the shares were added up: take their mean over the tokens of the second half",
+)
+check.that(
+    abs(_got[0, 0] - 0.325) > 1e-4,
+    "the mean runs over the whole text: only tokens of the second half have a first "
+    "occurrence to look back to",
+)
+check.close(
+    induction_score(_looking(5, 6), 5),
+    torch.zeros(1, 1),
+    "a head that looks at the token before the first occurrence does no induction",
+    atol=1e-4,
+)
+check.close(
+    induction_score(_looking(5, 5), 5),
+    torch.zeros(1, 1),
+    "a head that looks at the same token's first occurrence, half positions back, does "
+    "no induction: look at the token after it",
+    atol=1e-4,
+)
+check.close(
+    induction_score(_looking(5, 1), 5),
+    torch.zeros(1, 1),
+    "a previous-token head does no induction: the token to look at stands half - 1 "
+    "back",
+    atol=1e-4,
+)
+check.close(
+    induction_score(_looking(5, 4, rows=range(5)), 5),
+    torch.zeros(1, 1),
+    "rows of the first half do not count: nothing has been repeated there yet",
+    atol=1e-4,
+)
+check.close(
+    induction_score(_looking(5, 4), 5),
+    torch.ones(1, 1),
+    "a head that always looks at the token after the first occurrence has a score of "
+    "1: rows are who looks, columns whom they look at",
+    atol=1e-4,
+)
+check.close(
+    _got,
+    torch.tensor([[0.65]]),
+    "the example by hand: row 2 at position 1 and row 3 at position 2, so (0.7 + 0.6) "
+    "/ 2",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(38)
+for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
+    _maps = torch.rand(_n_layer, _n_head, 2 * _half, 2 * _half, generator=_g).tril()
+    _maps = _maps / _maps.sum(-1, keepdim=True)
+    _want = torch.zeros(_n_layer, _n_head)
+    for _i in range(_half, 2 * _half):
+        _want += _maps[:, :, _i, _i - _half + 1] / _half
+    check.close(
+        induction_score(_maps, _half),
+        _want,
+        f"{_n_layer} layers of {_n_head} heads, half = {_half}: the mean share from "
+        "position i to position i - half + 1, over the second half",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### On the real model
+#
+# Your score for all 270 heads, beside two simpler ones: the mean share to the token right before
+# (**previous**), and
+# to the first token (**first**, the sink).
 
 # %%
 generator = torch.Generator().manual_seed(0)
 half = 25
-texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(
-    1, 2
-)  # 2 texts of 50 tokens
-previous, first, induction = torch.zeros(3, 30, 9)
-second = torch.arange(half, 2 * half)
-for text in texts:
-    of_text = attention_maps(model, text)
-    previous += of_text.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) / len(
-        texts
-    )  # from i to i - 1
-    first += of_text[:, :, 1:, 0].mean(-1) / len(texts)
-    induction += of_text[:, :, second, second - half + 1].mean(-1) / len(texts)
+# 2 texts of 50 tokens
+texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(1, 2)
+both = [attention_maps(model, text) for text in texts]
+induction = sum(induction_score(m, half) for m in both) / 2
+previous = sum(m.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) for m in both) / 2
+first = sum(m[:, :, 1:, 0].mean(-1) for m in both) / 2
 
+scores_of = {
+    "previous token": previous,
+    "first token (sink)": first,
+    "induction": induction,
+}
 show(
-    plots.head_maps(
-        {
-            "previous token": previous,
-            "first token (sink)": first,
-            "induction": induction,
-        }
-    ),
+    plots.head_maps(scores_of),
     alt="Three maps of 30 layers by 9 heads. Previous-token heads are few and "
     "scattered, the sink fills most of the layers above the second, induction heads "
-    "are few and sit in layers 17 to 23. The best three of each are ringed.",
+    "are few and sit in layers 17 to 23. The best of each are ringed.",
 )
-for name, scores in (
-    ("previous token", previous),
-    ("first token", first),
-    ("induction", induction),
-):
-    best = scores.flatten().topk(5).indices.tolist()
-    print(
-        f"{name:<15} {int((scores > 0.5).sum()):>3} heads above 0.5; best: "
-        + ", ".join(
-            f"layer {i // 9} head {i % 9} ({scores.flatten()[i]:.2f})" for i in best
-        )
-    )
+
+
+def best(scores, n=5):
+    return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
+
+
+for name, found in scores_of.items():
+    listed = (f"{n}.{h} ({found[n, h]:.2f})" for n, h in best(found))
+    print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *listed)
 
 # %% [markdown]
-# Look back at section 7's first lines: the heads that gave "cat" nearly everything, layer 11 head 1, layer 16 head 0,
-# layer 2 head 1, are now the three best *previous-token* heads. They looked at "cat" because it stands before "sat",
-# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is a measurement.
+# (16.0 is head 0 of layer 16.) Look back at the heads that gave "cat" nearly everything, 11.1,
+# 16.0, 2.1: they are
+# now the three best *previous-token* heads. They looked at "cat" because it stands before "sat",
+# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is
+# a measurement.
 #
-# A name is still only a description. Does the model *use* it? Switch heads off (their output becomes 0) and look at
-# the loss, $-\ln p$ of the token that really comes next: on random tokens it is hopeless in the first half, and
-# should fall in the second if the model notices the repetition. **Predict**: which five of the 270 heads matter more
-# for that, the best induction heads or the best previous-token heads? And any five?
+# A name is still only a description. Does the model *use* it? Switch heads off (their output
+# becomes 0) and look at
+# the loss, $-\ln p$ of the token that really comes next, in *nats*. Guessing among 49,152 tokens
+# costs
+# $\ln 49152 = 10.8$. On random tokens the model does worse than guessing in the first half, since
+# it expects
+# sense; in the second half the loss should fall if it notices the repetition.
+
+# %%
+predict(
+    "ablation",
+    "Which five of the 270 heads does it miss most on the repetition?",
+    {
+        "A": "the five best induction heads",
+        "B": "the five best previous-token heads",
+        "C": "any five: it is spread over all of them",
+    },
+    yours="A",
+)
 
 
 # %%
-def without(heads):
-    """The model with some (layer, head) switched off."""
+def without(heads, watch=None):
+    """The model with some (layer, head) switched off; their shares go to `watch`."""
     layers = cycle(range(model.config.n_layer))
 
     def attention(q, k, v, mask=None):
-        layer, out = next(layers), attention_weights(q, k, mask) @ v
+        layer = next(layers)
+        shares = scaled_dot_product_attention(q, k, torch.eye(k.shape[-2]), mask)
+        if watch is not None:
+            watch.append(shares)
+        out = shares @ v
         out[:, [head for at, head in heads if at == layer]] = 0
         return out
 
@@ -1539,60 +2165,225 @@ def losses(some_model):
     return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
 
 
-def best(scores, n=5):
-    return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
-
-
 curves = {
     "all 270 heads": losses(model),
     "without the 5 best induction heads": losses(without(best(induction))),
     "without the 5 best previous-token heads": losses(without(best(previous))),
 }
-bars = {name: curve[half:].mean().item() for name, curve in curves.items()}
-for draw in range(3):
-    heads = [
-        divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()
-    ]
-    bars[f"without 5 random heads, draw {draw + 1}"] = (
-        losses(without(heads))[half:].mean().item()
-    )
 show(
-    plots.losses_by_position(curves, half),
-    alt="Loss by position. In the first half all curves are near 15 nats. In the "
-    "second half the whole model's loss falls to about 2; without the induction heads "
-    "or the previous-token heads it stays high.",
-)
-show(
-    plots.ablation(bars),
-    alt="Mean loss on the repetition for six models: low for the whole model and "
-    "without random heads, high without the five best induction heads or "
-    "previous-token heads.",
+    plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
+    alt="Loss by position, with a line at 10.8 for guessing. In the first half all "
+    "curves are above it, near 15 nats. In the second half the whole model's loss "
+    "falls to about 2; without the induction heads or the previous-token heads it "
+    "stays high.",
 )
 
+
+def on_the_repetition(heads):
+    return losses(without(heads))[half:].mean().item()
+
+
+def any_five():
+    return [divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()]
+
+
+def neighbours(heads):
+    """As many other heads of the same layers."""
+    found = []
+    for layer, _ in heads:
+        left = [h for h in range(9) if (layer, h) not in heads + found]
+        pick = torch.randint(len(left), (1,), generator=generator).item()
+        found.append((layer, left[pick]))
+    return found
+
+
+short = ("none", "5 induction", "5 previous")
+marks = {
+    name: found[half:].mean().item() for name, found in zip(short, curves.values())
+}
+for n, h in best(previous, 3) + best(induction, 1):
+    marks[f"{n}.{h} alone"] = on_the_repetition([(n, h)])
+dots = {
+    "any 5 heads": [on_the_repetition(any_five()) for _ in range(6)],
+    "5 others of the same layers": [
+        on_the_repetition(neighbours(best(induction))) for _ in range(3)
+    ],
+}
+for name, loss in marks.items():
+    print(f"off: {name:<14} loss {loss:5.2f}")
+for name, found in dots.items():
+    print(f"off: {name}: {min(found):.2f} to {max(found):.2f}")
+show(
+    plots.ablation(marks, dots, chance=math.log(model.config.vocab_size)),
+    alt="Mean loss on the repetition. Whole model 3.4; without five induction heads "
+    "9.0; without five previous-token heads 11.4, at the level of guessing; without "
+    "head 16.0 alone 9.2. Six draws of any five heads are scattered above the whole "
+    "model; five others of the same layers lie between 3.3 and 4.7.",
+)
+reveal("ablation", "B")
+
 # %% [markdown]
-# Five heads of 270, of either kind, and more than half of the model's gift for repetition is gone. Both kinds are
-# needed because they work as a pair: in an earlier layer a previous-token head writes into each token what stood
-# before it ("I come after A"), and in a later layer an induction head looks for just that mark. Random heads cost
-# less, though not always little: a blind draw can hit heads that others build on. (Switching heads off shows what a
-# model needs, not all of what it could do without; one text type, two texts and 15 random heads are a small sample.)
+# Without the five best previous-token heads the model is back at guessing, and **one head, 16.0,
+# makes most of
+# that**: it alone costs as much as all five induction heads. Two of the other previous-token heads
+# cost next to
+# nothing, though they do the same job: their shares look alike, their use does not. The controls
+# matter, too. Other
+# heads of the same layers cost little, so it is not the layer. And a blind draw of five can cost a
+# lot, when it hits a
+# head that others build on: "worse than random" needs more than one draw.
 #
-# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, layer 18 head 6, at the last
-# token of that prompt:
+# Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each
+# token what stood
+# before it, "I come after A", and a later induction head looks for just that mark. If that is so,
+# then **switching
+# 16.0 off must blind the induction heads**: not their output, which we leave on, but where they
+# look.
 
 # %%
-opening = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
-ids = model.tokenizer.encode(opening)
-shares = attention_maps(model, ids)[18, 6, -1]
-for i in shares.topk(3).indices.tolist():
-    print(f"token {i} {model.tokenizer.decode([ids[i]])!r}: {shares[i]:.2f}")
+predict(
+    "blinded",
+    "18.6 looks at the right token with 0.90. With 16.0 switched off, its score is …?",
+    yours=0.5,
+)
+
+
+# %%
+def scores_without(heads):
+    total = 0
+    for text in texts:
+        seen = []
+        without(heads, watch=seen)(text)
+        total = total + induction_score(torch.cat(seen), half)
+    return total / len(texts)
+
+
+five = best(induction)
+print("switched off    induction score of  " + "   ".join(f"{n}.{h}" for n, h in five))
+for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
+    found = scores_without(heads)
+    name = " ".join(f"{n}.{h}" for n, h in heads) or "none"
+    print(f"{name:<35}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
+reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# It looks at " Qu", the token that came after "Mrs." the last time, with most of its attention.
+# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers
+# 17 and 18 no longer
+# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-
+# token heads
+# change next to nothing. Two layers, one head reading
+# what another wrote: that is how the model copies anything, even noise.
 #
-# ## 8 · Look for yourself
+# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks
+# at " Qu" there.
+# But that is one row of one head. Ask by switching off:
+
+# %%
+ids = model.tokenizer.encode(dragon)
+row = attention_maps(model, ids)[18, 6, -1]
+for i in row.topk(2).indices.tolist():
+    print(f"18.6 looks at token {i} {model.tokenizer.decode([ids[i]])!r}: {row[i]:.2f}")
+qu = model.tokenizer.encode(" Qu")[0]
+for name, heads in {
+    "nothing": [],
+    "18.6": [(18, 6)],
+    "12 induction heads": best(induction, 12),
+    "8 previous-token heads": best(previous, 8),
+    "8 random heads": best(torch.rand(30, 9, generator=generator), 8),
+}.items():
+    p = without(heads)(ids)[0, -1].softmax(-1)[qu]
+    text = complete(without(heads), dragon, 6)
+    print(f"off: {name:<24} p(' Qu') {p:.2f}   {text!r}")
+
+# %% [markdown]
+# Partly. Without the induction heads she is less likely, and is still named; without the previous-
+# token heads
+# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come
+# back, and one
+# attention row would have told a simpler story than the true one.
 #
-# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one setting, as a
-# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22 head 0 (mostly
+# ### Watch it being learned
+#
+# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on
+# random tokens said
+# twice. In the first run all texts are equally long, in the others their length varies.
+
+# %%
+predict(
+    "layers",
+    "An induction head reads what a head of an earlier layer wrote. Which of these can "
+    "learn to repeat?",
+    {
+        "A": "all three",
+        "B": "only the one with two layers",
+        "C": "two layers, and one layer where the length is always the same",
+    },
+    yours="B",
+)
+
+
+# %%
+def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
+    """Loss on the second halves, step by step, in nats."""
+    g = torch.Generator().manual_seed(seed)
+    table = torch.randn(vocab, d, generator=g).requires_grad_()
+    head = (torch.randn(vocab, d, generator=g) / d**0.5).requires_grad_()
+    layers = [
+        [(torch.randn(d, d, generator=g) / d**0.5).requires_grad_() for _ in range(4)]
+        for _ in range(n_layer)
+    ]
+    weights = [table, head, *(w for layer in layers for w in layer)]
+    optimizer = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0)
+    found = []
+    for _ in range(steps):
+        half = 12 if same_length else int(torch.randint(6, 13, (1,), generator=g))
+        ids = torch.randint(vocab, (24, half), generator=g).repeat(1, 2)
+        x = table[ids]
+        for layer in layers:
+            x = x + attend(torch.nn.functional.rms_norm(x, (d,)), *layer, 4, 4)
+        logits = torch.nn.functional.rms_norm(x, (d,)) @ head.T
+        loss = torch.nn.functional.cross_entropy(
+            logits[:, half:-1].flatten(0, 1), ids[:, half + 1 :].flatten()
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+torch.set_num_threads(1)  # products this small are faster on one
+curves = {
+    "1 layer, always 12 + 12 tokens": train(1, same_length=True),
+    "1 layer, lengths vary": train(1),
+    "2 layers, lengths vary": train(2),
+}
+torch.set_num_threads(2)
+for name, found in curves.items():
+    print(f"{name:<32} loss at the end {sum(found[-20:]) / 20:.2f}")
+show(
+    plots.learning(curves, chance=math.log(32)),
+    alt="Loss on the repetition against training steps. One layer with fixed length "
+    "falls to near 0 within 100 steps; one layer with varying lengths stays near 2.4; "
+    "two layers stay near 2.5 for some 120 steps, then fall at once to 0.3.",
+)
+reveal("layers", "C")
+
+# %% [markdown]
+# Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does
+# not get there,
+# **unless the length never changes**: then "look eleven back" is a matter of position, RoPE can say
+# it, and there is
+# no induction in it. With only the first run you would have concluded that one layer is enough. The
+# control is the
+# lesson: vary what the model must not rely on.
+#
+# ## 3.8 Look for yourself
+#
+# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one
+# setting, as a
+# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22
+# head 0 (mostly
 # sink), layer 0 (no pattern with a name here).
 
 # %% tags=["nbval-ignore-output"]
@@ -1613,12 +2404,16 @@ show(
 )
 
 # %% [markdown]
-# ## 9 · Reading another text: cross-attention
+# ## 3.9 Reading another text: cross-attention
 #
-# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
-# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say, the French sentence;
-# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
-# self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
+# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first
+# transformer
+# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say,
+# the French sentence;
+# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its
+# layers has a causal
+# self-attention over what is written so far, and then a **cross-attention**: queries from the text
+# being written,
 # keys and values from the text being read.
 
 # %%
@@ -1630,12 +2425,15 @@ show(
 )
 
 # %% [markdown]
-# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
-# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the two sides differ in
-# kind: a speech recogniser writes text while it reads sound, an image generator paints while it reads a sentence.
+# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-
+# attention does both
+# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the
+# two sides differ in
+# kind: a speech recogniser writes text while it reads sound, an image generator paints while it
+# reads a sentence.
 
 # %% [markdown]
-# ### Exercise 3.7 · `cross_attention` · ●●○ · 10 min
+# ### Exercise 3.9 · `cross_attention` · ●●○ · 10 min
 #
 # One head of cross-attention, from vectors to mixtures of values.
 #
@@ -1643,12 +2441,14 @@ show(
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | the text being written: it asks |
 # | `context` | `[batch, seq_k, d_model]` | the text being read: it answers |
-# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
+# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out,
+# columns in]`, so multiply by the transpose, `w_q.T` |
 # | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
 #
 # There is no mask: the text being read is there as a whole, so nothing of it is the future.
 #
-# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
+# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights
+# `[[1]]`, the
 # scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
 #
 # Off limits: torch's ready-made attention. Use your own from 3.1.
@@ -1660,12 +2460,14 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention` does the rest.
+# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention`
+# does the rest.
 #
 # </details>
 
 
-# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention",
+# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values
     from context [batch, seq_k, d_model].
@@ -1780,11 +2582,11 @@ for _batch, _seq, _seq_k, _d, _head in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 10 · Your attention in the engine
+# ## 3.10 Your attention in the engine
 #
-# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field uses, runs the same
-# weights with its own code. If any of the five were wrong in any position of any head, the ids would part ways sooner
-# or later.
+# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field
+# uses, runs the same
+# weights with its own code. Do they write the same?
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -1796,55 +2598,154 @@ mine = model.using(
     attention=scaled_dot_product_attention,
     merge_heads=merge_heads,
 )
-agreed = same_ids(
-    mine,
-    [
-        "The capital of France is",
-        "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
-        "def fibonacci(n):",
-    ],
-    max_new_tokens=16,
-)
+prompts = [
+    "The capital of France is",
+    "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
+    "def fibonacci(n):",
+]
+agreed = same_ids(mine, prompts, max_new_tokens=16)
 
 # %% [markdown]
-# ## What you know now
+# 48 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off
+# by one (√65), a
+# mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a
+# tenth too weak.
+
+# %%
+predict(
+    "planted", "How many of the three bugs do ids expose, 6 for each prompt?", yours=3
+)
+
+
+# %%
+def off_by_one(q, k, v, mask=None):
+    return scaled_dot_product_attention(q * math.sqrt(64 / 65), k, v, mask)
+
+
+def leaky(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    return torch.softmax(scores - 12.0 * ~mask, dim=-1) @ v
+
+
+def weak_head(q, k, v, mask=None):
+    out = scaled_dot_product_attention(q, k, v, mask)
+    out[:, 7] *= 0.9
+    return out
+
+
+texts = [model.tokenizer.encode(prompt) for prompt in prompts]
+written = [list(generate(model, ids, 6)) for ids in texts]
+said = [model(ids) for ids in texts]
+
+
+def apart(some_model):
+    return max((some_model(i) - s).abs().max().item() for i, s in zip(texts, said))
+
+
+exposed = 0
+print(f"{'yours':<12} logits at most {apart(mine):.4f} apart")
+for name, attention in {
+    "√65": off_by_one,
+    "mask −12": leaky,
+    "a weak head": weak_head,
+}.items():
+    planted = model.using(attention=attention)
+    same = sum(list(generate(planted, i, 6)) == w for i, w in zip(texts, written))
+    exposed += same < len(texts)
+    print(
+        f"{name:<12} logits at most {apart(planted):.4f} apart, ids equal on {same} of "
+        "3"
+    )
+reveal("planted", exposed, within=0)
+
+# %% [markdown]
+# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit
+# by 29.
+# The likeliest token is usually likeliest by far, so ids forgive. **Equal ids are a smoke test;
+# what proves a function
+# is the distance of the logits**, and yours is rounding away. (Which is why `looks_ahead` looks at
+# numbers, too.)
 #
-# - Attention is the only place where tokens learn about each other. An RNN passes the past on step by step and loses
-#   it; attention reaches any distance in one step, for all positions at once, and pays with work that grows with
-#   seq².
-# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are **shares**; the output
+# ## Recap
+#
+# - Attention is the only place where tokens learn about each other. An RNN must read a text step by
+# step;
+#   attention reaches any distance in one step, for all positions at once, and pays with work that
+# grows with seq².
+# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are
+# **shares**; the output
 #   is the mixture of **values**.
 # - The mask comes **before** the softmax. Whether anyone peeks can be tested from outside.
-# - Heads attend alone, in parallel; side by side and through $W_O$, their writes add up. Grouped queries share keys
-#   and values to save memory.
-# - A decoder's row has nothing to the right of itself. Much attention goes to the first token and means nothing; a
-#   few heads do jobs that can be named, and switching them off shows whether the model needs them.
+# - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$,
+# their writes add
+#   up. Grouped queries share keys and values to save memory.
+# - A decoder's row has nothing to the right of itself. Much attention goes to the first token,
+# sometimes to a second
+#   sink, and adds next to nothing.
+# - Induction takes two heads in two layers: one notes what stood before, the other looks for the
+# note. Switching the
+#   first off blinds the second.
+# - Equal ids forgive bugs. Compare logits.
 #
-# ## Three questions to think about
+# ## Questions to think about
 #
-# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at which line of
+# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at
+# which line of
 #    `scaled_dot_product_attention` would you notice?
-# 2. An induction head needs a previous-token head in an *earlier* layer. Can a model with a single layer continue a
-#    repetition of random tokens?
-# 3. Attention shares are often shown as "what the model based its answer on". You have now seen three reasons to be
+# 2. Two previous-token heads, 16.0 and 11.1, have nearly the same shares, and only one of them
+# matters for induction.
+#    What else about a head decides what it does?
+# 3. Attention shares are often shown as "what the model based its answer on". You have now seen
+# three reasons to be
 #    careful. Which?
 #
-# ## Papers
+# <details><summary>Answers</summary>
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*, arXiv:1706.03762: sections 3.2.1 to 3.2.3 are this notebook.
-# - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*, arXiv:1409.0473:
-#   attention, still inside an RNN.
-# - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*, arXiv:1211.5063; Hochreiter &
-#   Schmidhuber 1997, *Long Short-Term Memory*.
-# - Olsson et al. 2022, *In-context Learning and Induction Heads*, arXiv:2209.11895.
-# - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*, arXiv:2309.17453.
-# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*,
-#   arXiv:2305.13245.
+# 1. Row 0 could see nothing at all. All its scores would be $-\infty$, softmax would divide 0 by 0,
+# and the row of
+#    shares would be NaN; the product with `v` then spreads it.
+# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have
+# keys that respond
+#    to what 16.0 writes.
+# 3. The share goes to a value that may be next to nothing (the sink). A head may look somewhere for
+# a reason of
+#    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be
+# needed (18.6 and Mrs.
+#    Quillfeather): only switching it off tells.
+#
+# </details>
+#
+# ## To read
+#
+# - Vaswani et al. 2017, *Attention Is All You Need*,
+# [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
+#   3.2.3 are this notebook.
+# - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*,
+#   [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN.
+# - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*,
+#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term
+# Memory*.
+# - Olsson et al. 2022, *In-context Learning and Induction Heads*,
+# [2209.11895](https://arxiv.org/abs/2209.11895).
+# - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*,
+#   [2309.17453](https://arxiv.org/abs/2309.17453); Sun et al. 2024, *Massive Activations in Large
+# Language Models*,
+#   [2402.17762](https://arxiv.org/abs/2402.17762): the second sink.
+# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
+# Checkpoints*,
+#   [2305.13245](https://arxiv.org/abs/2305.13245).
+
+# %% [markdown]
+# ## How your predictions went
+
+# %%
+predictions()
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
+# the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

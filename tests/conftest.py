@@ -1,9 +1,17 @@
-"""Every test belongs to one layer; everything runs offline, one thread a process."""
+"""Every test belongs to one layer; everything runs offline, one thread a process. What needs a
+program that this machine lacks is left out, by name and with the reason; with CI=true it fails
+instead. Nothing else is ever skipped."""
 
+import functools
+import json
 import os
+import sys
 
 import pytest
 
+from llmlib.course.setting_up import tools
+
+os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"  # ruff
 os.environ.update(
     OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="10000", PYTHONHASHSEED="0"
 )  # as in the build
@@ -13,15 +21,77 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
 )
-LAYERS = {"unit", "nbval", "graders", "nbgrader", "security", "browser"}
+LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
+NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
+LEFT_OUT = "left out: "
+
+
+def layer(item):
+    """A mark on the test itself comes before its file's."""
+    found = [mark.name for mark in item.iter_markers() if mark.name in LAYERS]
+    if not found:
+        raise pytest.UsageError(f"{item.nodeid} belongs to no layer: mark it with one of {LAYERS}")
+    return found[0]
+
+
+@functools.cache
+def lack(tool):
+    """Why the tests that need `tool` cannot run here; "" if they can."""
+    return getattr(tools, tool)()[1]
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks are the layer nbval; every other test says which one it is."""
+    """Notebooks are the layer nbval; every other test says which one it is, and `needs` names a
+    tool beyond its layer's."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("nbval")
-        elif not LAYERS & {mark.name for mark in item.iter_markers()}:
-            raise pytest.UsageError(
-                f"{item.nodeid} belongs to no layer: mark it with one of {sorted(LAYERS)}"
-            )
+        mine = layer(item)
+        item.user_properties.append(("layer", mine))
+        needs = {mark.args[0] for mark in item.iter_markers("needs")} | {NEEDS.get(mine)} - {None}
+        for reason in sorted(filter(None, map(lack, needs))):
+            item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
+
+
+def _must_have(reason):
+    """With CI=true everything must run, but for what the system can never have."""
+    return os.environ.get("CI") == "true" and (
+        sys.platform == "linux" or not reason.endswith("needs Linux")
+    )
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus):
+    """A line a layer for what was left out, and a line in the file that LLMLIB_TALLY names."""
+    count = {key: len(terminalreporter.stats.get(key, [])) for key in ("passed", "failed", "error")}
+    left = _left_out(terminalreporter)
+    for name, (number, reason) in sorted(left.items()):
+        terminalreporter.write_line(f"Left out of {name}: {number} tests, because {reason}.")
+    if os.environ.get("LLMLIB_TALLY"):
+        line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
+        with open(os.environ["LLMLIB_TALLY"], "a", encoding="utf-8") as file:
+            file.write(json.dumps({**line, "left_out": left}) + "\n")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker
+        return
+    for reason in {_reason(report) for report in reporter.stats.get("skipped", [])}:
+        if not reason.startswith(LEFT_OUT) or _must_have(reason):
+            reporter.write_line(f"\nA test may not be skipped: {reason}", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _reason(report):
+    return report.longrepr[2].removeprefix("Skipped: ")
+
+
+def _left_out(reporter):
+    """{layer: [how many tests, why]}"""
+    left = {}
+    for report in reporter.stats.get("skipped", []):
+        name = dict(report.user_properties).get("layer", "nbval")
+        number, _ = left.get(name, (0, ""))
+        left[name] = [number + 1, _reason(report).removeprefix(LEFT_OUT)]
+    return left

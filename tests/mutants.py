@@ -1,7 +1,9 @@
-"""`python tests/mutants.py [NOTEBOOK …]`: change the official solutions a little; which changes do the test cells miss?
+"""`python tests/mutants.py [NOTEBOOK …]`: change the official solutions a little; which changes
+do the test cells miss?
 
-Each mutant is one small change of one solution (an operator, a comparison, a constant, a condition, a line left out). A
-mutant that passes the visible and the hidden tests survived: a test is missing, or the change changes nothing.
+Each mutant is one small change of one solution (an operator, a comparison, a constant, a
+condition, a line left out). A mutant that passes the visible and the hidden tests survived: a test
+is missing, or the change changes nothing.
 """
 
 import ast
@@ -16,10 +18,14 @@ import proofs as A  # noqa: E402
 from llmlib.course import cells  # noqa: E402
 
 OPERATORS = {
-    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.FloorDiv: [ast.Div],
-    ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd],
-    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE: [ast.Gt, ast.LtE],
-    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.And: [ast.Or], ast.Or: [ast.And],
+    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.FloorDiv:
+    [ast.Div],
+    ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult], ast.BitAnd: [ast.BitOr],
+    ast.BitOr: [ast.BitAnd],
+    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE:
+    [ast.Gt, ast.LtE],
+    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.And:
+    [ast.Or], ast.Or: [ast.And],
 }  # fmt: skip
 
 
@@ -81,16 +87,31 @@ def mutants(source):
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "USub dropped": "`dim=-1` became `dim=1`, the same axis of a two-dimensional tensor",
     "looks_ahead: Gt -> GtE": "differs only where a difference is exactly 1e-5",
-    "accept_draft: Lt -> LtE": "differs only where a drawn number equals the ratio exactly, which has probability 0",
+    "accept_draft: Lt -> LtE": (
+        "differs only where a drawn number equals the ratio exactly, which has probability 0"
+    ),
     "repetition_penalty: Gt -> GtE": "a logit of 0 is 0 both multiplied and divided",
-    "fit_power_law: Sub -> Add": "the other factor has mean 0, so a shift of this one adds nothing to the sum",
+    "fit_power_law: Sub -> Add": (
+        "the other factor has mean 0, so a shift of this one adds nothing to the sum"
+    ),
     "fit_power_law: Lt -> LtE": "a floor of exactly 0 is pinned to 0",
-    "fit_power_law: 1000 -> 1001": "moves the grid of exponents by a thousandth of itself, below the tolerance",
+    "fit_power_law: 1000 -> 1001": (
+        "moves the grid of exponents by a thousandth of itself, below the tolerance"
+    ),
     "fit_power_law: 1 -> 2": "moves an end of the grid of exponents, which no tested fit reaches",
-    "fit_power_law: 2001 -> 2002": "moves an end of the grid of exponents, which no tested fit reaches",
-    "sinusoidal_positions: 10000.0 -> 10001.0": "changes angles by less than the tolerance at the tested sizes",
-    "beam_search: 0 -> 1": "`beam[0] and` guards the first step, at which no beam has an id or a score",
+    "fit_power_law: 2001 -> 2002": (
+        "moves an end of the grid of exponents, which no tested fit reaches"
+    ),
+    "sinusoidal_positions: 10000.0 -> 10001.0": (
+        "changes angles by less than the tolerance at the tested sizes"
+    ),
+    "beam_search: 0 -> 1": (
+        "`beam[0] and` guards the first step, at which no beam has an id or a score"
+    ),
     "write_cache: 2 -> 3": "a number in the text of an error message",
+    "stream_decode: 3 -> 4": "a character has at most four bytes, so at most three wait",
+    "stream_decode: 192 -> 193": "the byte 192 begins no character",
+    "stream_decode: GtE -> Gt": "the byte 192 begins no character",
     "top_k: True -> False": "torch sorts small tensors stably in any case",
     "top_p: True -> False": "torch sorts small tensors stably in any case",
 }
@@ -106,7 +127,7 @@ def main(names):
     """Run all mutants; without names the result also goes into INSTRUCTORS.md."""
     A.SECONDS = 10
     survivors, total = [], 0
-    for name in names or [name for name in cells.names() if name != "quiz"]:
+    for name in names or [each.name for each in cells.course().lessons]:
         for exercise in A.notebook(name).exercises:
             for line, words, code in mutants(exercise.solution):
                 total += 1
@@ -122,7 +143,8 @@ def main(names):
                     )
                     print("survived:", *survivors[-1], flush=True)
     gaps = sum(row[-1] == "**a gap**" for row in survivors)
-    lead = f"{total} mutants of the solutions: {total - len(survivors)} fail a test cell, {len(survivors)} survive, "
+    lead = f"{total} mutants of the solutions: {total - len(survivors)} fail a test cell, "
+    lead += f"{len(survivors)} survive, "
     lead += f"of which {gaps} show a gap."
     print(lead)
     if not names:

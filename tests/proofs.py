@@ -1,20 +1,19 @@
-"""Reads tests/answers/NN_name/FUNCTION.py and runs one answer against its test cell, in this process.
+"""Reads tests/answers/NN_name/FUNCTION.py and runs one answer against its test cell, in this
+process.
 
-The learner's namespace holds the given cells, the official solutions of the other exercises and the answer. The test
-cell runs in a namespace of its own that reaches the learner's functions by name only, as the trusted grader does it.
+The learner's namespace holds the given cells, the official solutions of the other exercises and
+the answer. The test cell runs in a namespace of its own that reaches the learner's functions by
+name only, as the trusted grader does it.
 """
 
-import builtins
 import re
-import signal
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import torch
+import nbformat
 
-from llmlib.course import cells
-from llmlib.course.check import Mistake
+from llmlib.course import cells, handed_in, run_cells, run_tests
 
 SECONDS = 60
 HERE = Path(__file__).resolve().parent / "answers"
@@ -67,71 +66,50 @@ def exercise(name, function):
     return next(each for each in notebook(name).exercises if each.name == function)
 
 
-def copied(value):
-    """What arrives on the other side of a process boundary: the same values in new objects (clones keep gradients)."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if type(value) in (list, tuple):
-        return type(value)(copied(item) for item in value)
-    if type(value) is dict:
-        return {copied(key): copied(item) for key, item in value.items()}
-    return value
-
-
-class ByName(dict):
-    """The test cell's globals: a name that it does not define is a function of the learner's."""
-
-    def __init__(self, learner):
-        super().__init__(__name__="test_cell")
-        self._learner = learner
-
-    def __missing__(self, name):
-        if hasattr(builtins, name):
-            raise KeyError(name)
-
-        def call(*args, **kwargs):
-            function = self._learner[name]  # looked up late, as a call to the learner's process is
-            return copied(function(*copied(args), **copied(kwargs)))
-
-        call.__name__ = name
-        return call
+def handed_in_notebook(name, code):
+    """The released notebook `name` as an nbformat node; `code` is {function: what its cell holds},
+    else the stub."""
+    node = nbformat.from_dict(notebook(name).node)
+    tasks = {each.name: each for each in notebook(name).exercises}
+    for cell in node.cells:
+        key = cells.grade_id(cell)
+        if key in tasks:
+            cell.source = code.get(key, tasks[key].stub)
+        elif cells.kind(cell) == "test":
+            cell.source = tasks[key.removeprefix("test_")].visible
+    return node
 
 
 def learner(answer):
-    """The learner's namespace: every given and solution cell in order, with `answer` in its place."""
+    """The learner's namespace: every given and solution cell in order, with `answer` in its
+    place."""
     space = {"__name__": "__main__"}
     for cell in notebook(answer.notebook).cells:
         name, what = cells.grade_id(cell), cells.kind(cell)
-        if name == answer.function:
-            exec(compile(answer.code, f"<answer {answer}>", "exec"), space)
-        elif what in ("given", "solution"):
-            exec(compile(cell.source, f"<{answer.notebook} {name}>", "exec"), space)
+        if what in ("given", "solution"):
+            error = run_cells.run(
+                name, answer.code if name == answer.function else cell.source, space
+            )
+            if error is not None and name != answer.function:
+                raise error
     return space
 
 
 def verdict(answer, hidden):
-    """What the learner reads when the test cell fails, with or without its hidden part; None where it passes."""
-    task = exercise(answer.notebook, answer.function)
-    code = compile(task.full if hidden else task.visible, f"<test_{answer.function}>", "exec")
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(SECONDS)
-    try:
-        exec(code, ByName(learner(answer)))
-    except Mistake as mistake:
-        return str(mistake)
-    except Exception as error:  # the learner's function raised, or the test cell itself did
-        return f"{type(error).__name__}: {error}"
-    finally:
-        signal.alarm(0)
-    return None
+    """What the learner reads when the test cell fails, with or without its hidden part; None where
+    it passes."""
+    task, book = exercise(answer.notebook, answer.function), notebook(answer.notebook)
+    source, ours = (task.full if hidden else task.visible, handed_in.imports(book))
 
+    def judge():
+        return run_tests.test(answer.function, source, learner(answer), ours)
 
-def _too_long(*_):
-    raise TimeoutError(f"more than {SECONDS} s in one test cell")
+    return run_tests.in_words(run_tests.limited(SECONDS, judge), SECONDS)
 
 
 def rows():
-    """(notebook, exercise, right answers, wrong answers, of those: named by a visible check, by a hidden one only)."""
+    """(notebook, exercise, right answers, wrong answers, of those: named by a visible check, by a
+    hidden one only)."""
     for path in sorted(HERE.glob("*/*.py")):
         found = read(path)[0]
         wrong = [each for each in found if each.kind == "wrong"]
@@ -146,17 +124,12 @@ def rows():
         )
 
 
-if __name__ == "__main__":  # the table in INSTRUCTORS.md
+def answers_table():
+    """The page of answers in docs/evidence, as markdown."""
     import sections
 
-    head = [
-        "notebook",
-        "exercise",
-        "right answers that pass",
-        "wrong answers that fail",
-        "caught by a visible check",
-        "by hidden tests only",
-    ]
+    head = ["notebook", "exercise", "right answers that pass", "wrong answers that fail"]
+    head += ["caught by a visible check", "by hidden tests only"]
     lines = list(rows())
     total = ["", "**all**", *(sum(line[column] for line in lines) for column in range(2, 6))]
-    sections.write("answers", sections.table(head, [*lines, total]))
+    return sections.table(head, [*lines, total])

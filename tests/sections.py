@@ -1,23 +1,59 @@
-"""Generated parts of INSTRUCTORS.md: each stands between `<!-- NAME -->` and `<!-- /NAME -->`."""
+"""The pages of docs/evidence: what measured tables were made from, and whether that has changed.
 
+python tests/sections.py    writes answers.md anew and marks the pages whose inputs have changed
+"""
+
+import hashlib
 import re
 from pathlib import Path
 
-GUIDE = Path(__file__).resolve().parents[1] / "INSTRUCTORS.md"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "evidence"
+INPUTS = {  # what each page's numbers depend on
+    "answers": ["tests/answers/*/*.py"],
+    "mutants": ["solutions/0*.py", "tests/mutants.py"],
+    "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"],
+    "speed": ["benchmarks/grading.py", "llmlib/grading/**/*.py"],
+}
+STALE = "**Stale:** what this page measures has changed since; make it anew.\n\n"
+
+
+def inputs(name):
+    """A fingerprint of the files that a page's numbers depend on."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in INPUTS[name] for path in ROOT.glob(pattern)):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write(name, text):
-    """Put `text` in the guide's section `name`."""
-    guide, mark = GUIDE.read_text(encoding="utf-8"), re.escape(name)
-    new, count = re.subn(
-        rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)",
-        lambda m: f"{m[1]}{text.strip()}\n{m[2]}",
-        guide,
-        flags=re.DOTALL,
-    )
-    if count != 1:
-        raise SystemExit(f"INSTRUCTORS.md has no section <!-- {name} -->")
-    GUIDE.write_text(new, encoding="utf-8")
+    """Put the measured `text` on the page `name`, as made from today's inputs."""
+    path = FOLDER / f"{name}.md"
+    lead = path.read_text(encoding="utf-8").partition("<!-- inputs:")[0]
+    page = f"{lead}<!-- inputs: {inputs(name)} -->\n\n{text.strip()}\n"
+    path.write_text(marked(name, page), encoding="utf-8", newline="\n")
+
+
+def marked(name, page):
+    """The page with its word on whether it is stale."""
+    page = page.replace(STALE, "")
+    made = re.search(r"<!-- inputs: (\w+) -->", page)[1]
+    if made == inputs(name):
+        return page
+    return page.replace("<!-- inputs:", f"{STALE}<!-- inputs:", 1)
+
+
+def mark_all():
+    """Say on every page whether it is stale; returns the names of those that are."""
+    stale = []
+    for name in INPUTS:
+        path = FOLDER / f"{name}.md"
+        before = path.read_text(encoding="utf-8")
+        after = marked(name, before)
+        if after != before:
+            path.write_text(after, encoding="utf-8", newline="\n")
+        stale += [name] if STALE in after else []
+    return stale
 
 
 def table(head, rows):
@@ -26,3 +62,10 @@ def table(head, rows):
     return "\n".join(
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     )
+
+
+if __name__ == "__main__":
+    import proofs
+
+    write("answers", proofs.answers_table())
+    print("Stale pages:", ", ".join(mark_all()) or "none")

@@ -1,4 +1,5 @@
-"""Every test cell is proven: right answers of any style pass, each misconception is caught by its name."""
+"""Every test cell is proven: right answers of any style pass, each misconception is caught by its
+name."""
 
 import proofs as A
 import pytest
@@ -9,9 +10,9 @@ pytestmark = pytest.mark.graders
 
 BROKEN, EXERCISES = [], []
 for _name in cells.names():
-    if _name == "quiz":  # proven in test_quiz.py
-        continue
     try:
+        if A.notebook(_name).number is None:  # the quiz, proven in test_quiz.py
+            continue
         EXERCISES += [(_name, each.name) for each in A.notebook(_name).exercises]
     except (
         Exception
@@ -57,35 +58,38 @@ def test_every_proof_has_its_exercise(path):
 def test_the_solution_passes_and_the_stub_fails(exercise):
     notebook, function = exercise
     official = A.Answer(notebook, function, "solution", "official", A.exercise(*exercise).solution)
-    for hidden in (False, True):
-        outcome = A.verdict(official, hidden)
-        assert outcome is None, (
-            f"the solution fails its {'hidden' if hidden else 'visible'} tests: {outcome}"
-        )
+    outcome = A.verdict(official, hidden=True)
+    assert outcome is None, f"the solution fails its test: {outcome}"
     stub = A.Answer(notebook, function, "stub", "untouched", A.exercise(*exercise).stub)
     assert A.verdict(stub, hidden=False) is not None, (
         "the stub passes the visible tests: the test cell checks nothing"
     )
 
 
+@pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
+def test_the_hidden_part_of_a_test_comes_last(exercise):
+    """So a test passes whole only if its visible part passes, and fails whole if that fails."""
+    task = A.exercise(*exercise)
+    before, _, rest = task.full.partition("### BEGIN HIDDEN TESTS")
+    assert before.strip() == task.visible.strip()
+    assert not rest.partition("### END HIDDEN TESTS")[2].strip()
+
+
 @pytest.mark.parametrize("answer", ANSWERS, ids=ids)
 def test_answer(answer):
-    visible, hidden = A.verdict(answer, hidden=False), A.verdict(answer, hidden=True)
     if answer.kind == "right":
-        assert visible is None, f"a right answer fails the visible tests: {visible}"
-        assert hidden is None, f"a right answer fails the hidden tests only: {hidden}"
+        outcome = A.verdict(answer, hidden=True)
+        assert outcome is None, f"a right answer fails: {outcome}"
         return
+    caught = A.verdict(answer, hidden=False)
     if answer.hidden:
-        assert visible is None, (
-            f"marked `caught by: hidden`, but the visible tests catch it: {visible}"
+        assert caught is None, (
+            f"marked `caught by: hidden`, but the visible tests catch it: {caught}"
         )
-        caught = hidden
+        caught = A.verdict(answer, hidden=True)
         assert caught is not None, "a wrong answer passes the visible and the hidden tests"
-    else:
-        caught = visible
-        assert caught is not None, (
-            "the hidden tests alone catch it (mark it `# caught by: hidden` or add a visible check)"
-            if hidden
-            else "a wrong answer passes the visible and the hidden tests"
-        )
+    assert caught is not None, (
+        "a wrong answer passes the visible tests: "
+        "add a check, or mark it `# caught by: hidden` if the hidden tests catch it"
+    )
     assert answer.says in caught, f"the learner should read {answer.says!r}, but reads {caught!r}"

@@ -1,5 +1,7 @@
-"""JupyterLab as `make lab` opens it, in a real browser: notebook 1 shows, runs, Validate names a mistake, sliders answer."""
+"""JupyterLab as `make lab` opens it, in a real browser: notebook 1 runs, Validate names a mistake,
+sliders answer, figures have their words."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,16 +14,16 @@ import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import TimeoutError, expect, sync_playwright
 
+from llmlib import plots
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import tools
+from llmlib.course.source import METADATA
 
 pytestmark = pytest.mark.browser
 NAME = "01_tokens"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "chromium"
-)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,6 +37,26 @@ SLIDERS = """from llmlib import pretrained, widgets
 model = pretrained.load("smollm2")
 display(widgets.attention_explorer(model, "The cat sat on the mat"))
 display(widgets.sampling_sliders(model, ["The capital of France is"]))"""
+ALT = "A line that rises from 1 to 3."
+CROWDED = """() => {
+  const found = [], places = [];
+  const kinds = ".widget-hslider, .widget-dropdown, .widget-combobox";
+  for (const control of document.querySelectorAll(kinds)) {
+    const label = control.querySelector(".widget-label"), box = control.getBoundingClientRect();
+    const page = control.closest(".jp-OutputArea-output").getBoundingClientRect();
+    if (label.scrollWidth > label.clientWidth) found.push("cut: " + label.textContent);
+    if (box.right > page.right + 1) found.push("runs out: " + label.textContent);
+    for (const [other, name] of places)
+      if (box.left < other.right - 1 && other.left < box.right - 1
+          && box.top < other.bottom - 1 && other.top < box.bottom - 1)
+        found.push("overlap: " + label.textContent + " and " + name);
+    places.push([box, label.textContent]);
+    const parts = [...control.children].map(child => child.getBoundingClientRect());
+    for (let i = 1; i < parts.length; i++)
+      if (parts[i].left < parts[i - 1].right - 1) found.push("overlap in: " + label.textContent);
+  }
+  return [places.length, found];
+}"""
 WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
@@ -56,15 +78,19 @@ def solved(**replace):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that `make lab` serves; its notebooks are copies, so that nothing here is changed."""
+    """The address of a JupyterLab that `make lab` serves, on copies: nothing here is changed."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
     nbformat.write(solved(merge=WRONG_MERGE), folder / "wrong.ipynb")
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SLIDERS)]),
-        folder / "sliders.ipynb",
-    )
+    sliders = nbformat.v4.new_code_cell(SLIDERS)
+    figure, ax = plots.figure(height=2.0)
+    ax.plot([1, 2, 3])
+    shown = nbformat.v4.new_output("display_data", plots.image(figure, ALT))
+    cell = nbformat.v4.new_code_cell("show(figure, alt=...)", outputs=[shown], execution_count=1)
+    for name, only in (("sliders", sliders), ("picture", cell)):
+        notebook = nbformat.v4.new_notebook(cells=[only], metadata=METADATA)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -101,7 +127,7 @@ def _wait_until_served(address, server, log, seconds=120):
 @pytest.fixture(scope="module")
 def page():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(1 * MINUTES)
         yield page
@@ -141,10 +167,35 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
 
 
+def test_nothing_that_lab_offers_is_dead(lab, page):
+    """No request fails, no plugin complains, no menu is empty; code wraps, text is not too wide."""
+    failed, complaints = [], []
+    page.on("response", lambda answer: answer.status >= 400 and failed.append(answer.url))
+    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    _open(page, lab.format(f"{NAME}.ipynb"))
+    panel = page.locator(".jp-NotebookPanel:visible")
+    expect(panel.locator(".validate-button")).to_be_visible()
+    expect(panel.locator(".jp-CodeCell .cm-lineWrapping").first).to_be_visible()
+    assert panel.get_by_text("Notebook", exact=True).count() == 0  # a button that led to a 404
+    menus = page.locator(".lm-MenuBar-itemLabel").all_inner_texts()
+    assert menus == ["File", "Edit", "View", "Run", "Kernel", "Tabs", "Settings", "Help"]
+    page.set_viewport_size({"width": 1920, "height": 900})
+    text = panel.locator(".jp-MarkdownOutput").first.evaluate(
+        "e => e.getBoundingClientRect().width"
+    )
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert 500 < text < 800
+    assert not failed and not complaints, (failed, complaints)
+
+
 def _run_all(page):
     panel = page.locator(".jp-NotebookPanel:visible")
-    panel.get_by_title("Restart the kernel and run all cells").first.click()
-    page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart").click()
+    asked = page.locator(".jp-Dialog button.jp-mod-accept", has_text="Restart")
+    for _ in range(6):  # JupyterLab drops the click while the kernel is being chosen
+        panel.get_by_title("Restart the kernel and run all cells").first.click()
+        with contextlib.suppress(TimeoutError):
+            asked.click(timeout=10_000)
+            break
     expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(
         re.compile(r"\[\d+\]:"), timeout=5 * MINUTES
     )
@@ -196,3 +247,19 @@ def test_sliders_answer(lab, page):
     expect(sums).to_contain_text("2 of 49,152 tokens survive")
     press("temperature", "Home")
     expect(sums).to_contain_text("1 of 49,152 tokens survive")
+    page.keyboard.press("Control+b")  # the list of files away, as one does on a narrow screen
+    for width in (400, 640, 960, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
+        count, crowded = page.evaluate(CROWDED)
+        assert count >= 7 and not crowded, (width, crowded)
+    page.keyboard.press("Control+b")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_saved_figure_has_its_alt_text_and_is_sharp(lab, page):
+    """As it lies in a notebook of somebody else's, which JupyterLab does not trust."""
+    _open(page, lab.format("picture.ipynb"))
+    image = page.locator(".jp-NotebookPanel:visible .jp-OutputArea-output img")
+    expect(image).to_have_attribute("alt", ALT)
+    assert image.evaluate("image => [image.width, image.naturalWidth]") == [800, 1600]

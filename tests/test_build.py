@@ -1,15 +1,24 @@
-"""What stands in notebooks/ and solutions/ is what the build makes of the sources; building twice changes no byte."""
+"""What stands in notebooks/ and solutions/ is what the build makes of the sources; building twice
+changes no byte."""
 
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
 
 import nbformat
+import proofs as A
 import pytest
+from nbgrader.converters import GenerateAssignment
 
-from llmlib.course import build, cells
+from llmlib.course import build, cells, stub
 from llmlib.course.cells import ROOT, SourceError
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
+SOFTMAX = """def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)"""
 MARKS = '"schema_version": 3, "task": false, "locked": true'
 OPEN = MARKS.replace("true", "false")
 SOURCE = f'''# %% [markdown]
@@ -63,11 +72,31 @@ def silent(*words, **options):
 
 
 @pytest.mark.parametrize("name", cells.names())
-def test_the_released_notebook_is_what_the_source_gives(name, tmp_path):
-    (tmp_path / "solutions").mkdir()
-    shutil.copy(ROOT / "solutions" / f"{name}.py", tmp_path / "solutions")
+def test_the_released_notebook_is_what_the_source_gives(name):
     released = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    assert released == build.release(name, tmp_path), f"run `make build` ({name})"
+    assert released == stub.release(cells.load(name)), f"run `make build` ({name})"
+
+
+def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
+    """No configuration is run, no folder is made, and neither the environment nor nbgrader is
+    changed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nbgrader_config.py").write_text("raise SystemExit('not to be run')")
+    notebook = cells.parse(SOURCE, "01_small")
+    before = (
+        dict(os.environ),
+        nbformat.writes(notebook.node),
+        list(GenerateAssignment.preprocessors.default_args),
+    )
+    first = stub.release(notebook)
+    after = (
+        dict(os.environ),
+        nbformat.writes(notebook.node),
+        list(GenerateAssignment.preprocessors.default_args),
+    )
+    assert first == stub.release(notebook) and before == after
+    assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
+    assert "hidden" not in first.lower() and "return 2 * x" not in first
 
 
 @pytest.mark.parametrize("name", cells.names())
@@ -139,6 +168,66 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
     with pytest.raises(SourceError, match=says):
         build.build("01_small", root, say=silent)
     assert not list(root.glob("*/*.ipynb"))
+
+
+EIGHTH = SOURCE.replace("# # A small notebook", "# # 8 · Small").replace("01_small", "08_small")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone with a ninth notebook in it: one file more."""
+    root = tmp_path_factory.mktemp("clone")
+    for folder in ("llmlib", "solutions"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "solutions" / "08_small.py").write_text(EIGHTH)
+    return root
+
+
+def run(root, *words, cwd=None):
+    environment = os.environ | {"PYTHONPATH": str(root), "LLMLIB_CACHE": str(root / "cache")}
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, cwd=cwd or root, env=environment, capture_output=True, text=True)
+
+
+def test_a_new_notebook_is_one_file(clone):
+    built = run(clone, "llmlib.course.build", "08_small")
+    assert built.returncode == 0, built.stderr
+    checked = run(clone, "llmlib.cli", "check", "08_small")
+    assert checked.returncode == 1 and "8 Small" in checked.stdout, checked.stderr
+    assert "0 of 1 done" in checked.stdout and str(clone / "notebooks") in checked.stdout
+    path = clone / "notebooks" / "08_small.ipynb"
+    node = nbformat.read(path, as_version=4)
+    (cell,) = (cell for cell in node.cells if cells.grade_id(cell) == "double")
+    cell.source = "def double(x):\n    return x + x"
+    nbformat.write(node, path)
+    checked = run(clone, "llmlib.cli", "check", "08_small")
+    assert checked.returncode == 0 and "1 of 1 done" in checked.stdout, checked.stderr
+    drawn = run(clone, "llmlib.cli", "progress")
+    assert "8 Small: 1 of 1 done; Quiz: not found" in drawn.stdout, drawn.stderr
+    assert (clone / "progress.png").stat().st_size > 10_000
+
+
+def test_check_works_from_an_installed_package(tmp_path):
+    """In a folder that holds only notebooks, and with no clone in sight."""
+    site, mine = tmp_path / "site", tmp_path / "mine"
+    source = tmp_path / "clone"
+    for folder in ("llmlib", "solutions"):
+        unlike = shutil.ignore_patterns("__pycache__", "*.ipynb")
+        shutil.copytree(ROOT / folder, source / folder, ignore=unlike)
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--target", str(site), str(source)], check=True, capture_output=True)
+    shutil.rmtree(source)
+    mine.mkdir()
+    nbformat.write(
+        A.handed_in_notebook("05_output_head", {"softmax": SOFTMAX}), mine / "05_output_head.ipynb"
+    )
+    checked = run(site, "llmlib.cli", "check", cwd=mine)
+    assert "1 of 6 done" in checked.stdout, checked.stderr
+    assert "there is no 01_tokens.ipynb" in checked.stdout
+    elsewhere = run(site, "llmlib.cli", "check", cwd=tmp_path)
+    assert elsewhere.returncode == 2 and "there are no notebooks of the course" in elsewhere.stderr
 
 
 def test_a_notebook_that_is_not_there_is_named():

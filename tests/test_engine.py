@@ -1,4 +1,6 @@
-"""The engine against `transformers`: logits on SmolLM2 and on a grid of random checkpoints of both families, greedy ids, the cache."""
+"""The engine against `transformers`: logits on SmolLM2 and on a grid of random checkpoints of both
+families, greedy ids, the cache.
+"""
 
 import math
 
@@ -9,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from llmlib import attention, embeddings, generate, layers, output_head, pretrained
 from llmlib.course.engine_check import reference, reference_ids
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 PROMPTS = [
     "The capital of France is",

@@ -1,4 +1,5 @@
-"""The trusted grader's parts: the boundary, the calls across it, the batch that survives what happens to it."""
+"""The trusted grader's parts: the boundary, the calls across it, the batch that survives what
+happens to it."""
 
 import csv
 import json
@@ -11,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,24 +23,29 @@ from attacks import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlib.course import cells
-from llmlib.grading import batch, boundary, cli, plugin, pool, report, sandbox, submission
+from llmlib.course import cells, handed_in
+from llmlib.course.forbidden import forbidden_names
+from llmlib.course.handed_in import Cell
+from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book
-from llmlib.grading.learner import Limits
-from llmlib.grading.runner import Proxy, Runner
-from llmlib.grading.submission import Cell
+from llmlib.grading.outside import sandbox
+from llmlib.grading.outside.remote import Limits
+from llmlib.grading.outside.runner import Proxy, Runner
+from llmlib.grading.results import Graded, Outcome, Refused
+from llmlib.grading.tasks import Task, find
 
 pytestmark = pytest.mark.security
 NOTEBOOKS = {"target": corpus.TARGET}
 
-# ---- the boundary ----------------------------------------------------------------------------------------------------
+# ---- the wire ------------------------------------------------------------------------------------
+# ---------------------
 
 
 def crossed(value):
-    text, blob = boundary.HEADER.unpack(boundary.pack(value)[: boundary.HEADER.size])
-    frame = boundary.pack(value)[boundary.HEADER.size :]
+    frame = wire.pack(value)
+    (text, blob), frame = wire.HEADER.unpack(frame[:8]), frame[8:]
     assert len(frame) == text + blob
-    return boundary.unpack(frame[:text], frame[text:])
+    return wire.unpack(frame[:text], frame[text:])
 
 
 PLAIN = st.recursive(
@@ -66,7 +71,7 @@ def test_plain_values_cross_unchanged(value):
     assert back == value and type(back) is type(value)
 
 
-@pytest.mark.parametrize("dtype", boundary.DTYPES.values(), ids=str)
+@pytest.mark.parametrize("dtype", wire.DTYPES, ids=str)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3)])
 def test_tensors_cross_bit_by_bit(dtype, shape):
     tensor = (torch.arange(torch.Size(shape).numel()).reshape(shape) % 2).to(dtype)
@@ -87,8 +92,8 @@ def test_what_is_like_a_plain_value_becomes_one():
     ids=repr,
 )
 def test_other_values_are_refused_in_one_sentence(value):
-    with pytest.raises(boundary.Refused):
-        boundary.pack(value)
+    with pytest.raises(wire.NotPlain):
+        wire.pack(value)
 
 
 def test_endless_and_deep_values_are_refused():
@@ -97,8 +102,8 @@ def test_endless_and_deep_values_are_refused():
         deep = [deep]
     endless.append(endless)
     for value in (deep, endless):
-        with pytest.raises(boundary.Refused):
-            boundary.pack(value)
+        with pytest.raises(wire.NotPlain):
+            wire.pack(value)
 
 
 FRAMES = st.recursive(
@@ -116,8 +121,8 @@ FRAMES = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_a_hostile_frame_is_a_value_or_is_refused(tree, blob):
     try:
-        boundary.unpack(json.dumps(tree).encode(), blob)
-    except boundary.Refused:
+        wire.unpack(json.dumps(tree).encode(), blob)
+    except wire.NotPlain:
         pass
 
 
@@ -125,26 +130,53 @@ def test_a_hostile_frame_is_a_value_or_is_refused(tree, blob):
 @settings(max_examples=200, deadline=None)
 def test_bytes_that_are_no_frame_are_refused(text, blob):
     try:
-        boundary.unpack(text, blob)
-    except boundary.Refused:
+        wire.unpack(text, blob)
+    except wire.NotPlain:
         pass
 
 
 @pytest.mark.parametrize(
-    "tree",
-    [["tensor", "float32", [1 << 40], False], ["tensor", "float32", [-1], False], ["bytes", -5]],
+    ("dtype", "shape", "size"),
+    [
+        ("F32", [1 << 40], 16),
+        ("F32", [-1], 16),
+        ("F32", [4], 17),
+        ("F4", [4], 16),
+        ("F64", [2], -16),
+    ],
 )
-def test_impossible_sizes_are_refused(tree):
-    with pytest.raises(boundary.Refused):
-        boundary.unpack(json.dumps(tree).encode(), b"\0" * 16)
+def test_impossible_tensors_are_refused(dtype, shape, size):
+    with pytest.raises(wire.NotPlain):
+        wire.unpack(b'["tensor", "0", false]', tensor_file(dtype, shape, size))
+
+
+def tensor_file(dtype, shape, size, content=bytes(16)):
+    """A safetensors file of one tensor that says what we want it to say."""
+    entry = {"0": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}
+    head = json.dumps(entry).encode()
+    return len(head).to_bytes(8, "little") + head + content
+
+
+def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
+    file = tensor_file("F32", [4], 16)
+    for tree in (b"1", b'["list", ["tensor", "0", false], ["tensor", "0", false]]'):
+        with pytest.raises(wire.NotPlain):
+            wire.unpack(tree, file)
+
+
+def test_keys_made_to_collide_are_refused_before_they_are_hashed():
+    pairs = [[number * (2**61 - 1), 0] for number in range(wire.MAX_KEYS + 1)]
+    with pytest.raises(wire.NotPlain, match="dict of 10001 items"):
+        wire.unpack(json.dumps(["dict", *pairs]).encode(), b"")
 
 
 def test_a_bool_tensor_holds_only_true_and_false():
-    back = boundary.unpack(json.dumps(["tensor", "bool", [2], False]).encode(), b"\x02\x00")
+    back = wire.unpack(b'["tensor", "0", false]', tensor_file("BOOL", [2], 2, b"\x02\x00"))
     assert back.view(torch.uint8).tolist() == [1, 0]
 
 
-# ---- calls across it -------------------------------------------------------------------------------------------------
+# ---- calls across it
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +192,10 @@ def verdict(runner, solution, test):
     source = f"# %% nbgrader={json.dumps(marks | {'grade_id': 'f'})}\ndef f():\n"
     source += "    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
     marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
-    source += f"\n# %% nbgrader={json.dumps(marks)}\nimport torch\nfrom llmlib.course import check\n{test}\n"
-    return runner.grade(cells.parse(source, "one"), [Cell("code", "f", solution)])["tests"]["f"][
-        "message"
-    ]
+    imports = "import torch\nfrom llmlib.course import check"
+    source += f"\n# %% nbgrader={json.dumps(marks)}\n{imports}\n{test}\n"
+    notebook = cells.parse(source, "one")
+    return runner.grade(notebook, [Cell("code", "f", solution)])["f"].message or None
 
 
 def test_gradients_are_asked_of_the_learners_process(runner):
@@ -179,7 +211,8 @@ check.that(n == 3, "n")
 
 
 def test_the_state_of_the_random_generator_travels(runner):
-    test = "torch.manual_seed(5)\na = torch.rand(3)\ntorch.manual_seed(5)\ncheck.close(f(), a, 'same draw')"
+    seed = "torch.manual_seed(5)\n"
+    test = f"{seed}a = torch.rand(3)\n{seed}check.close(f(), a, 'same draw')"
     assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", test) is None
     differs = (
         "torch.manual_seed(5)\ncheck.that(not torch.equal(f(), f()), 'the second draw differs')"
@@ -248,23 +281,24 @@ def test_limits_are_named_and_the_rest_is_graded():
                 Cell("code", None, "while True: pass"),
             ],
         )
-        assert result["tests"]["merge"]["points"] == 3
-        assert "cell 2: this cell took longer than 2 s" in result["notes"][0]
+        assert result["merge"].points == 3
+        assert "cell 2: this cell took longer than 2 s" in result.notes[0]
     finally:
         runner.close()
 
 
 def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     other = Runner([corpus.TARGET])
-    bomb = "import os, time\nfor _ in range(300):\n    try:\n        os.fork() or time.sleep(60)\n    except OSError: pass"
+    bomb = "import os, time\nfor _ in range(300):\n    try:\n        os.fork() or time.sleep(60)"
+    bomb += "\n    except OSError: pass"
     sock = other.sandbox.fork()
     try:
-        channel = boundary.Channel(sock)
-        channel.send({"cells": [["bomb", bomb + "\nwhile True: time.sleep(1)"]], "skip": []})
+        channel = wire.Channel(sock)
+        channel.send([[["bomb", bomb + "\nwhile True: time.sleep(1)"]], []])
         channel.receive(time.monotonic() + 20)
         time.sleep(2)
-        result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
-        assert sum(test["points"] for test in result["tests"].values()) == 10
+        result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
+        assert result.points == 10
     finally:
         sock.close()
         other.sandbox.kill()
@@ -272,7 +306,8 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
 
 
 def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(monkeypatch, request):
-    """Each submission gets an empty /tmp of its own, over whatever lies there: a virtual environment, say."""
+    """Each submission gets an empty /tmp of its own, over whatever lies there: a virtual
+    environment, say."""
     folder = tempfile.TemporaryDirectory(dir="/tmp")  # wherever TMPDIR points
     request.addfinalizer(folder.cleanup)
     python = Path(folder.name) / "python"
@@ -281,7 +316,8 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
     (python.parent / "secret.py").write_text("answer = 42")
     monkeypatch.setattr(sys, "exec_prefix", str(python))
     runner = Runner([corpus.TARGET])
-    late = f"def f(where, what):\n    import sys\n    sys.path.insert(0, {folder.name!r} + where)\n    return __import__(what).answer"
+    late = f"def f(where, what):\n    import sys\n    sys.path.insert(0, {folder.name!r} + where)"
+    late += "\n    return __import__(what).answer"
     write = f"def f():\n    open({str(python / 'new')!r}, 'w')"
     try:
         assert verdict(runner, late, "check.equal(f('/python', 'imported_late'), 42, 'it')") is None
@@ -291,7 +327,8 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
         runner.close()
 
 
-# ---- without a sandbox -----------------------------------------------------------------------------------------------
+# ---- without a sandbox
+# -----------------------------------------------------------------------------------------------
 
 
 def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
@@ -304,28 +341,30 @@ def test_unsafe_works_and_marks_every_score(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     runner = Runner([corpus.TARGET], unsafe=True)
     try:
-        result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
+        result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
     finally:
         runner.close()
-    assert result["unsafe"] and sum(test["points"] for test in result["tests"].values()) == 10
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, submission.parse(corpus.TARGET.node)), result)
+    assert result.unsafe and result.points == 10
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
     assert plugin.UNSAFE in nbformat.writes(node)
 
 
 def test_an_ordinary_user_gets_the_same_sandbox():
-    """The tests may run as root, an instructor does not: uid 1000 has no right that bubblewrap could use."""
+    """The tests may run as root, an instructor does not: uid 1000 has no right that bubblewrap
+    could use."""
     code = """
 import os, sys
 sys.path[:0] = sys.argv[1:]
 from attacks import corpus
-from llmlib.grading.runner import Runner
-from llmlib.grading.submission import Cell, parse
+from llmlib.course.handed_in import Cell, parse
+from llmlib.grading.outside.runner import Runner
 assert os.getuid() == 1000
 runner = Runner([corpus.TARGET])
-escape = [Cell("code", None, f"import ctypes\\nif ctypes.CDLL(None).unshare({flag}) == 0: exec({corpus.SOLVE!r})")
+source = "import ctypes\\nif ctypes.CDLL(None).unshare({}) == 0: exec({!r})"
+escape = [Cell("code", None, source.format(flag, corpus.SOLVE))
           for flag in (0x10000000, 0x20000, 0x40000000)]
 for cells in (parse(corpus.TARGET.node), escape):
-    print(sum(test["points"] for test in runner.grade(corpus.TARGET, cells)["tests"].values()))
+    print(runner.grade(corpus.TARGET, cells).points)
 """
     here = Path(__file__).parent
     user = [
@@ -345,11 +384,13 @@ for cells in (parse(corpus.TARGET.node), escape):
     assert done.stdout.split() == ["10.0", "0.0"], done.stderr
 
 
-# ---- the batch -------------------------------------------------------------------------------------------------------
+# ---- the batch -----------------------------------------------------------------------------------
+# --------------------
 
 
 class Stub:
-    """A runner without a sandbox: full points, a note of each call, and what the notebook's first cell asks for."""
+    """A runner without a sandbox: full points, a note of each call, and what the notebook's first
+    cell asks for."""
 
     def __init__(self, notebooks, log):
         self.log = log
@@ -363,11 +404,8 @@ class Stub:
         if order == "#raise":
             raise RuntimeError("ours")
         time.sleep(0.005)
-        tests = {
-            each.name: {"points": each.points, "max": each.points, "named": False, "message": None}
-            for each in notebook.exercises
-        }
-        return {"tests": tests, "notes": [], "unsafe": False}
+        full = (Outcome(each.name, each.points, each.points) for each in notebook.exercises)
+        return Graded(tuple(full), (), False)
 
     def close(self):
         pass
@@ -386,14 +424,12 @@ def class_of(folder, orders):
     return folder
 
 
-def grade(course, workers=2):
+def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     """{student: result} of one run with the stub."""
-    tasks, results = batch.find(course / "submitted", NOTEBOOKS), batch.Results(course / "results")
-    make = _Make(str(course / "log"))
+    results = batch.Results(course / "results", again=again)
+    tasks, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(
-            tasks, NOTEBOOKS, make, workers, results, book, course, say=lambda _: None
-        )
+        graded = batch.grade(tasks, notebooks, make, workers, results, book, course)
         return {task.student: result for task, result in graded}
 
 
@@ -409,17 +445,16 @@ def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
     rows = grade(
         class_of(tmp_path, {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#raise", "eve": "#"})
     )
-    assert "died on it, twice" in rows["bad"]["fault"] and "RuntimeError" in rows["dan"]["fault"]
-    assert all("tests" in rows[student] for student in ("ann", "cyd", "eve"))
+    assert "died on it, twice" in rows["bad"].reason and "RuntimeError" in rows["dan"].reason
+    assert all(rows[student].points == 10 for student in ("ann", "cyd", "eve"))
 
 
 def test_workers_at_rest_end_by_themselves():
     """The first one, too, whose pipe the second one inherited."""
-    workers = [
-        pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None)) for _ in range(2)
-    ]
+    idle = SimpleNamespace(close=lambda: None)
+    workers = [pool.Worker(NOTEBOOKS, lambda _: idle, None) for _ in range(2)]
     for worker in workers:
-        worker.ready = worker.pipe.recv() == "ready"
+        assert worker.pipe.recv() == pool.Ready()
     for worker in workers:
         worker.stop()
     assert [worker.process.exitcode for worker in workers] == [0, 0]
@@ -429,7 +464,7 @@ def test_a_deaf_worker_is_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "GRACE", -Limits().notebook + 0.5)
     monkeypatch.setattr(Stub, "grade", lambda *_: time.sleep(100))
     rows = grade(class_of(tmp_path, {"ann": "#"}), workers=1)
-    assert "did not answer on it, twice" in rows["ann"]["fault"]
+    assert "did not answer on it, twice" in rows["ann"].reason
 
 
 def test_a_second_run_grades_nothing_and_a_new_submission_again(tmp_path):
@@ -455,7 +490,8 @@ def test_two_runs_at_once_are_refused(tmp_path):
 
 
 def test_killed_50_times_at_random_moments(tmp_path):
-    """After each SIGKILL the gradebook holds whole submissions only, and what has a result is never graded again."""
+    """After each SIGKILL the gradebook holds whole submissions only, and what has a result is
+    never graded again."""
     rng, kills, number, course, done = random.Random(4), 0, 0, None, set()
     while kills < 50:
         if course is None:
@@ -500,66 +536,55 @@ def check_gradebook(course):
     assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
     if not base.execute("select 1 from sqlite_master where name = 'grade'").fetchall():
         return 0
-    query = "select n.assignment_id, count(*), count(g.auto_score) from grade g join submitted_notebook n on g.notebook_id = n.id group by 1"
+    query = "select n.assignment_id, count(*), count(g.auto_score) from grade g "
+    query += "join submitted_notebook n on g.notebook_id = n.id group by 1"
     rows = base.execute(query).fetchall()
     assert all(row[1:] == (3, 3) for row in rows), rows
     assert base.execute("select count(*) from submitted_assignment").fetchone() == (len(rows),)
     return len(rows)
 
 
-# ---- what people read ------------------------------------------------------------------------------------------------
+# ---- what people read
+# ------------------------------------------------------------------------------------------------
 
 
-def graded_class(tmp_path, runner):
-    """(rows, course) of three submissions: solved, half solved, hostile markup."""
+def graded_class(runner):
+    """(task, result) of three submissions: solved, half solved, hostile markup."""
     made = {
         "ann": corpus.SOLVE,
         "bob": corpus.SOLUTIONS["merge"],
         "eve": "def merge(*a): raise ValueError('<script>x</script>')",
     }
-    rows = []
-    for student, code in made.items():
-        result = runner.grade(corpus.TARGET, [Cell("code", None, code)])
-        rows.append((batch.Task(student, "target", ""), result))
-    return rows
-
-
-def test_feedback_names_the_mistake_and_holds_no_hidden_test(tmp_path, runner):
-    (_, _, (task, result)) = graded_class(tmp_path, runner)
-    handed_in = [
-        Cell(
-            "code", "merge", "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
-        )
+    return [
+        (Task(student, "target", ""), runner.grade(corpus.TARGET, [Cell("code", None, code)]))
+        for student, code in made.items()
     ]
-    node = plugin.rebuild(corpus.TARGET, handed_in)
-    page = report.feedback(corpus.TARGET, task, node, result)
+
+
+def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
+    code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
+    result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
+    node = plugin.rebuild(corpus.TARGET, result.cells)
+    page = report.feedback(corpus.TARGET, "eve", node, result)
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
-    assert (
-        "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result))
-        and "dim names the axis" not in page
-    )
+    assert "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result))
+    assert "dim names the axis" not in page
 
 
 def test_scores_and_class_report(tmp_path, runner):
-    rows = graded_class(tmp_path, runner) + [
-        (batch.Task("=cmd()", "target", "", "broken"), {"fault": "broken"})
-    ]
+    rows = graded_class(runner)
+    rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken")))
     report.scores(rows, tmp_path)
     found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
-    assert (
-        found["ann"]["score"] == "10.0"
-        and found["bob"]["merge"] == "3.0"
-        and found["bob"]["softmax"] == "0.0"
-    )
+    assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0"
+    assert found["bob"]["softmax"] == "0.0"
     assert "'=cmd()" in found and found["'=cmd()"]["fault"] == "broken"
     report.write_class_report(rows, NOTEBOOKS, tmp_path)
     table = {row["exercise"]: row for row in csv.DictReader((tmp_path / "class.csv").open())}
     assert table["merge"]["solved"] == "2" and table["merge"]["handed_in"] == "3"
-    assert (
-        table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
-        and table["softmax"]["times"] == "2"
-    )
+    assert table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
+    assert table["softmax"]["times"] == "2"
     assert (tmp_path / "class.png").stat().st_size > 5000
 
 
@@ -584,7 +609,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
 
 
 class Namespace:
-    assignment, student, workers, unsafe = None, None, 1, False
+    assignment, student, workers, unsafe, again = None, None, 1, False, False
 
     def __init__(self, **values):
         self.__dict__.update(values)
@@ -592,13 +617,13 @@ class Namespace:
 
 def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
     stub = [Cell("code", "softmax", "def softmax(x):\n    return x * scale")]
-    assert [title for title, _ in submission.plan(corpus.TARGET, stub).cells] == [
+    assert [title for title, _ in handed_in.plan(corpus.TARGET, stub).cells] == [
         "given_setup",
         "demonstration 2",
         "softmax",
     ]
     local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
-    assert [title for title, _ in submission.plan(corpus.TARGET, local).cells] == [
+    assert [title for title, _ in handed_in.plan(corpus.TARGET, local).cells] == [
         "given_setup",
         "softmax",
     ]
@@ -612,10 +637,27 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
         "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
     )
     for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
-        job = submission.plan(replace(corpus.TARGET), [Cell("code", "softmax", code)])
-        assert submission.forbidden_names(task, job) == found
+        job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])
+        assert forbidden_names(task, job) == found
 
 
 def test_the_grader_can_be_reviewed():
-    files = sorted(Path(sandbox.__file__).parent.glob("*.py"))
+    files = sorted(Path(wire.__file__).parent.rglob("*.py"))
     assert all(len(path.read_text().splitlines()) <= 220 for path in files)
+
+
+def test_another_edition_of_the_notebook_is_said(tmp_path):
+    notebook = cells.load("quiz")
+    tree = nbformat.from_dict(notebook.node)
+
+    class Dummy:
+        def grade(self, notebook, found):
+            return Graded((), ("a note",), False)
+
+    def notes(said):
+        tree.metadata["llmlib"] = {"course": said}
+        return pool.grade_bytes(Dummy(), notebook, nbformat.writes(tree).encode()).notes
+
+    assert notes("0.9.0")[0].startswith("Handed in from version 0.9.0 of the course, graded with ")
+    assert notes(pool.VERSION) == ("a note",)
+    assert notes("<b>1</b>") == ("a note",) == notes(["0.9"])

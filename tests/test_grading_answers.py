@@ -1,4 +1,5 @@
-"""Every right and wrong answer once more, through the sandbox and across the process boundary."""
+"""Every answer through the sandbox and across the process boundary: the same verdict and the same
+words as test_answers.py asks of `llmlib check`'s way, so the two agree on all of them."""
 
 import re
 from dataclasses import replace
@@ -6,12 +7,11 @@ from dataclasses import replace
 import proofs as A
 import pytest
 
-from llmlib.course import cells
-from llmlib.grading import submission
-from llmlib.grading.runner import Runner
-from llmlib.grading.submission import Cell
+from llmlib.course import cells, handed_in
+from llmlib.course.handed_in import Cell
+from llmlib.grading.outside.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
 EXERCISES = [
     (name, each.name)
@@ -28,10 +28,13 @@ def runner():
     runner.close()
 
 
-def graded(runner, name, function, code):
-    """The result of one exercise where its solution cell holds `code` and the others the official solutions."""
+def graded(runner, name, function, code, hidden=True):
+    """The outcome of one exercise where its solution cell holds `code` and the others the
+    official solutions."""
     notebook, task = A.notebook(name), A.exercise(name, function)
-    handed_in = [
+    if not hidden:
+        task = replace(task, full=task.visible)
+    cells_in = [
         Cell(
             cell.cell_type,
             cells.grade_id(cell),
@@ -39,40 +42,42 @@ def graded(runner, name, function, code):
         )
         for cell in notebook.cells
     ]
-    return runner.grade(replace(notebook, exercises=(task,)), handed_in)["tests"][function]
+    return runner.grade(replace(notebook, exercises=(task,)), cells_in)[function]
 
 
 @pytest.mark.parametrize(("name", "function"), EXERCISES)
 def test_the_trusted_path_agrees(runner, name, function):
     task = A.exercise(name, function)
-    assert graded(runner, name, function, task.solution)["message"] is None
-    assert (
-        graded(runner, name, function, task.stub)["message"] == f"`{function}` is not written yet"
-    )
+    assert graded(runner, name, function, task.solution).message == ""
+    stub = graded(runner, name, function, task.stub)
+    assert stub.message == f"`{function}` is not written yet"
     for answer in A.read(A.HERE / name / f"{function}.py")[0]:
-        result = graded(runner, name, function, answer.code)
+        outcome = graded(runner, name, function, answer.code)
         if answer.kind == "right":
-            assert result["message"] is None, f"{answer}: {result['message']}"
+            assert outcome.solved, f"{answer}: {outcome.message}"
         else:
-            assert result["points"] == 0, f"{answer} passes"
-            assert answer.says in result["message"], (
-                f"{answer}: the learner reads {result['message']!r}"
-            )
+            assert outcome.points == 0, f"{answer} passes"
+            says = answer.says in outcome.message
+            assert says, f"{answer}: the learner reads {outcome.message!r}"
+        if answer.hidden:
+            alone = graded(runner, name, function, answer.code, hidden=False)
+            assert alone.solved, f"{answer}: a visible test catches it: {alone.message}"
 
 
 def test_the_quiz_is_checked_on_our_side(runner):
-    """Right letters pass; other letters fail, and so does a checking function of the learner's own."""
+    """Right letters pass; other letters fail, and so does a checking function of the learner's
+    own."""
     quiz = cells.load("quiz")
-    right = submission.parse(quiz.node)
-    assert {each["message"] for each in runner.grade(quiz, right)["tests"].values()} == {None}
+    right = handed_in.parse(quiz.node)
+    assert {outcome.message for outcome in runner.grade(quiz, right).outcomes} == {""}
     forged = Cell("code", None, "def check_answer(*_): pass")
     for added in ([], [forged]):
         blank = [Cell("code", each.name, each.stub) for each in quiz.exercises] + added
-        assert all(each["message"] for each in runner.grade(quiz, blank)["tests"].values())
+        assert not any(outcome.solved for outcome in runner.grade(quiz, blank).outcomes)
     turn = {"A": "B", "B": "C", "C": "D", "D": "A"}
     wrong = [
         Cell("code", each.name, re.sub(r'"([ABCD])"', lambda m: f'"{turn[m[1]]}"', each.solution))
         for each in quiz.exercises
     ]
-    tests = runner.grade(quiz, wrong)["tests"].values()
-    assert all(each["named"] and each["points"] == 0 for each in tests)
+    for outcome in runner.grade(quiz, wrong).outcomes:
+        assert outcome.named and outcome.points == 0

@@ -1,4 +1,5 @@
-"""One run of the grader over a class in which nearly everyone is hostile; then what must hold for each of them."""
+"""One run of the grader over a class in which nearly everyone is hostile; then what must hold for
+each of them."""
 
 import hashlib
 import os
@@ -12,8 +13,10 @@ from attacks import corpus
 from llmlib.course import cells
 from llmlib.grading import batch
 from llmlib.grading.gradebook import Book
-from llmlib.grading.learner import Limits
-from llmlib.grading.runner import Runner
+from llmlib.grading.outside.remote import Limits
+from llmlib.grading.outside.runner import Runner
+from llmlib.grading.results import Graded
+from llmlib.grading.tasks import find
 
 pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
@@ -22,7 +25,8 @@ NOTEBOOKS = {"target": corpus.TARGET}
 
 
 def make_course(course, attacks, port):
-    """A course folder with its submissions; returns the files that no attack may touch, each with its hash."""
+    """A course folder with its submissions; returns the files that no attack may touch, each with
+    its hash."""
     places = {
         "COURSE": course,
         "REPO": cells.ROOT,
@@ -65,7 +69,7 @@ def processes():
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if b"llmlib.grading import zygote" in (entry / "cmdline").read_bytes():
+            if b"llmlib.grading.inside import zygote" in (entry / "cmdline").read_bytes():
                 found.add(int(entry.name))
         except OSError:
             continue
@@ -93,17 +97,16 @@ class Listener:
 
 
 def grade_all(folder):
-    """Grade the whole corpus once; everything that the tests, and the table in INSTRUCTORS.md, look at."""
+    """Grade the whole corpus once; everything that the tests, and the table in INSTRUCTORS.md,
+    look at."""
     course, listener = folder / "course", Listener()
     before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
     try:
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
-            tasks = batch.find(course / "submitted", NOTEBOOKS)
+            tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
-            graded = batch.grade(
-                tasks, NOTEBOOKS, make_runner, 2, results, book, course, say=lambda _: None
-            )
+            graded = batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course)
             rows = {task.student: result for task, result in graded}
             scores = book.scores("target")
     finally:
@@ -130,20 +133,18 @@ def run(tmp_path_factory):
     return grade_all(tmp_path_factory.mktemp("class"))
 
 
-def total(result):
-    return sum(test["points"] for test in result["tests"].values())
-
-
 @pytest.mark.parametrize(
     "attack", corpus.ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.title}"
 )
 def test_what_must_hold(run, attack):
     result = run["rows"][attack.student]
-    assert ("fault" not in result) == attack.graded, result
+    assert isinstance(result, Graded) == attack.graded, result
     if attack.graded:
-        assert total(result) == attack.points, result
+        assert result.points == attack.points, result
         assert sum(run["scores"][attack.student].values()) == attack.points
-    assert corpus.SECRET not in str(result)
+        assert corpus.SECRET not in "".join(
+            [*result.notes, *(each.message for each in result.outcomes)]
+        )
     page = run["course"] / "feedback" / attack.student / "target" / "target.html"
     if page.exists():
         text = page.read_text()
@@ -156,7 +157,7 @@ def test_what_must_hold(run, attack):
 
 @pytest.mark.parametrize("student", HONEST)
 def test_honest_neighbours_keep_their_points(run, student):
-    assert total(run["rows"][student]) == 10
+    assert run["rows"][student].points == 10
     assert sum(run["scores"][student].values()) == 10
 
 

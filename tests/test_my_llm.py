@@ -1,4 +1,5 @@
-"""my_llm.py, built from the solutions and from learners of three styles, says what `transformers` says."""
+"""my_llm.py, built from the solutions and from learners of three styles, says what `transformers`
+says."""
 
 import ast
 import importlib.util
@@ -10,7 +11,7 @@ import proofs
 import pytest
 
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, harvest, my_llm
+from llmlib.course import cells, definitions, my_llm, renaming
 from llmlib.course.engine_check import reference_ids
 
 pytestmark = pytest.mark.graders
@@ -18,30 +19,27 @@ PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We
 
 
 def notebooks(folder, code):
-    """A learner's seven notebooks in `folder`: `code` is {function: cell}; exercises without an entry are untouched."""
-    for name in my_llm.PIECES:
-        node = nbformat.from_dict(cells.load(name).node)
-        stubs = {each.name: each.stub for each in cells.load(name).exercises}
-        for cell in node.cells:
-            if cells.kind(cell) == "solution":
-                cell.source = code.get(cells.grade_id(cell), stubs.get(cells.grade_id(cell)))
-        nbformat.write(node, folder / f"{name}.ipynb")
+    """A learner's notebooks in `folder`: `code` is {function: cell}; exercises without an entry are
+    untouched."""
+    for name in my_llm.notebooks():
+        nbformat.write(proofs.handed_in_notebook(name, code), folder / f"{name}.ipynb")
     return folder
 
 
 def solutions():
     return {
-        each.name: each.solution for name in my_llm.PIECES for each in cells.load(name).exercises
+        each.name: each.solution
+        for name in my_llm.notebooks()
+        for each in cells.load(name).exercises
     }
 
 
 def right_answers(style):
     """The style-th right answer to every function that the file needs."""
     found = {}
-    for name, functions in my_llm.PIECES.items():
-        for function in functions:
-            answers, _ = proofs.read(proofs.HERE / name / f"{function}.py")
-            found[function] = [answer.code for answer in answers if answer.kind == "right"][style]
+    for function, exercise in my_llm.wanted().items():
+        answers, _ = proofs.read(proofs.HERE / exercise.notebook / f"{function}.py")
+        found[function] = [answer.code for answer in answers if answer.kind == "right"][style]
     return found
 
 
@@ -126,22 +124,127 @@ def test_a_damaged_notebook_is_named_and_filled(tmp_path):
     assert "damaged" in str(gaps[0])
 
 
-def test_helpers_come_along_and_do_not_clash():
-    one = [
-        (None, "import math\nfrom llmlib.tokens import split\nHALF = 0.5"),
-        ("f", "def f(x):\n    return math.floor(x * HALF)"),
+@pytest.fixture(scope="module")
+def official():
+    return solutions()
+
+
+def text_from(folder):
+    text, gaps = my_llm.collect(folder)
+    assert not gaps, "; ".join(map(str, gaps))
+    return text
+
+
+HELPERS = {  # what each needs must come along, and mean in the file what it meant in its notebook
+    "embed": """from __future__ import annotations
+import functools
+SCALE = {}
+for i, factor in enumerate([1.0, 2.0]):
+    SCALE[i] = factor
+SCALE.update(two=2.0)
+
+
+def times(x: torch.Tensor | None, factor):
+    return x * factor * SCALE[0] * SCALE["two"] / 2
+
+def embed(ids, table):
+    return times(table[ids], 1.0)
+
+print(embed(torch.tensor([0]), torch.ones(1, 2)))""",
+    "rms_norm": """SCALE = 3.0
+def times(x, factor, *, SCALE=1.0):
+    return x * factor * SCALE
+
+def rms_norm(x, weight, eps=1e-5):
+    def third(scale):
+        SCALE = 3.0 / scale
+        return SCALE
+    x = x.float()
+    x = x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+    return times(x, weight, SCALE=third(SCALE))""",
+    "split_heads": """@torch.no_grad()
+def embed(x):  # not the one of notebook 2
+    return x
+
+class Model:  # nor the engine's
+    heads = staticmethod(lambda x, n: x.unflatten(-1, (n, -1)).transpose(1, 2))
+
+def split_heads(x, n_head):
+    return Model.heads(embed(x), n_head)""",
+}
+
+
+def test_helpers_and_their_tables_come_along_and_keep_their_meaning(tmp_path, official):
+    path = tmp_path / "my_llm.py"
+    path.write_text(text_from(notebooks(tmp_path, official | HELPERS)))
+    assert "print(embed(" not in path.read_text() and "SCALE_of_04" in path.read_text()
+    says_what_transformers_says(path, n=8)
+
+
+def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, official):
+    once = "import math\nCALLS = []\nSEEN = globals()\n"
+    late = "\n\ndef top_k(logits, k):\n    return SEEN['nearest'](logits, k)\n\n"
+    body = official["top_k"].split("\n", 1)[1]
+    code = official | {"top_k": once + "def nearest(logits, k):\n" + body + late}
+    text, gaps = my_llm.collect(notebooks(tmp_path, code))
+    assert text is None and "top_k" in [gap.function for gap in gaps]
+    assert all("in the finished file: " in gap.why and "nearest" in gap.why for gap in gaps)
+    text, gaps = my_llm.collect(tmp_path, fill=True)
+    assert text.count("# Filled in from llmlib, not mine.") == len(gaps)
+
+
+def made(function, *cells):
+    found = definitions.definitions(cells)
+    chosen = definitions.needed({function}, found, set())
+    return [each.source for each in chosen], definitions.missing(chosen, set())
+
+
+def test_a_function_brings_what_it_reads_in_source_order_and_nothing_else():
+    one = ["import math\nfrom llmlib.tokens import split\nHALF = 0.5; OTHER = 1\nprint(HALF)"]
+    one += [
+        "%time\n# by half\ndef f(x):\n    HALVES = [HALF for x in [1]]\n"
+        "    return math.floor(x * HALF)\n\nf(1)\n"
     ]
-    code, missing = harvest.with_what_it_uses(harvest.piece("f", one), one, set())
-    assert not missing and "HALF = 0.5" in code and "import math" in code and "llmlib" not in code
-    taken = {}
-    harvest.without_clashes("def help(x):\n    return x", "_of_01", taken, set())
-    renamed = harvest.without_clashes(
-        "def help(y):\n    return y.help\n\n\nprint(help(1))", "_of_02", taken, set()
+    found, lacking = made("f", *one)
+    assert found[:2] == ["import math", "HALF = 0.5"] and found[2].startswith("# by half\ndef f")
+    assert len(found) == 3 and not lacking
+    assert made("g", "def g():\n    return nowhere")[1] == {"nowhere"}
+    assert made("g", "from math import *", "def g():\n    return tau") == (
+        ["from math import *", "def g():\n    return tau"],
+        set(),
     )
-    assert renamed == "def help_of_02(y):\n    return y.help\n\n\nprint(help_of_02(1))"
 
 
-def test_a_try_out_in_a_cell_is_left_behind():
-    cell = [("f", "%time\ndef f(x):\n    return x\n\nprint(f(1))\n")]
-    assert harvest.piece("f", cell) == "def f(x):\n    return x"
-    assert harvest.with_what_it_uses("def g():\n    return nowhere", cell, set())[1] == ["nowhere"]
+def test_a_table_that_a_loop_fills_brings_the_loop():
+    loop = "for i in range(3):\n    T[i] = N\n    N += 1\n"
+    cell = f"i = 7\nT = {{}}\nN = 2\n{loop}for i in T:\n    print(i)"
+    found, lacking = made("f", cell, "def f(x):\n    return T[x]")
+    assert not lacking and len(found) == 4 and "N += 1" in found[2]
+
+
+def test_a_name_that_is_local_in_an_inner_function_is_still_global_outside_of_it():
+    cell = "S = 3\ndef f(x):\n    def g():\n        S = 1\n        return S\n    return S + g()"
+    assert made("f", cell)[0][0] == "S = 3"
+
+
+def test_of_two_definitions_the_last_stands_unless_both_are_needed():
+    assert made("f", "def f():\n    raise NotImplementedError", "def f():\n    return 1")[0] == [
+        "def f():\n    return 1"
+    ]
+    wrapped = made("f", "def f(x):\n    return x", "old = f\ndef f(x):\n    return old(x)")[0]
+    assert len(wrapped) == 3
+
+
+def test_a_global_name_is_changed_where_it_is_global():
+    source = """def help(y, k=help):
+    def inner(help):
+        return help
+    return y.help(help=help(k))
+print(help(1))"""
+    want = """def help_2(y, k=help_2):
+
+    def inner(help):
+        return help
+    return y.help(help=help_2(k))
+print(help_2(1))"""
+    assert renaming.renamed(source, {"help": "help_2"}) == want

@@ -1,8 +1,8 @@
-"""A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three submissions."""
+"""A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three
+submissions."""
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 
@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from llmlib.course import build, cells
+from llmlib import files
+from llmlib.course import cells, stub
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"
@@ -22,7 +23,8 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 
 
 def nbgrader(course, *words, cwd=cells.ROOT):
-    """Run one nbgrader command as an instructor (from the root) or a student (from a folder) would."""
+    """Run one nbgrader command as an instructor (from the root) or a student (from a folder)
+    would."""
     environment = {
         **os.environ,
         "LLM_COURSE_FOLDER": str(course),
@@ -47,9 +49,13 @@ def answered(released, replace):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A course whose 01_tokens was released, handed in by three students, collected, graded and reported."""
+    """A course whose 01_tokens was released, handed in by three students, collected, graded and
+    reported."""
     course = tmp_path_factory.mktemp("course")
-    released = build.release(NAME, root=_copy_of_sources(course))
+    released = stub.release(cells.load(NAME))
+    files.write(
+        course / "source" / NAME / f"{NAME}.ipynb", nbformat.writes(stub.source(cells.load(NAME)))
+    )
     nbgrader(course, "generate_assignment", NAME)
     made = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
     assert made == released, (
@@ -66,15 +72,6 @@ def course(tmp_path_factory):
     nbgrader(course, "generate_feedback", NAME)
     nbgrader(course, "export", f"--to={course / 'grades.csv'}")
     return course
-
-
-def _copy_of_sources(course):
-    root = course / "tree"
-    (root / "solutions").mkdir(parents=True)
-    shutil.copy(cells.ROOT / "solutions" / f"{NAME}.py", root / "solutions")
-    build.release(NAME, root)
-    shutil.copytree(root / "grading" / "source", course / "source")
-    return root
 
 
 def _hand_in(course, desk, student, text):

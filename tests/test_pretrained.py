@@ -1,4 +1,6 @@
-"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and never leaves half a file in use."""
+"""Checkpoints that do not fit are refused by name; the conversion is right, happens once, and
+never leaves half a file in use.
+"""
 
 import errno
 import json
@@ -9,12 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from test_engine import gpt2, llama
+from test_families import LLAMA3, checkpoint
 from transformers import AutoModelForCausalLM
 
-from llmlib import assets, pretrained
+from llmlib import assets, generate, pretrained
 from llmlib.cli import main
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def edit(folder, **settings):
@@ -40,6 +43,64 @@ def test_llama_that_does_not_fit(tmp_path, settings, message):
     edit(tmp_path, **settings)
     with pytest.raises(ValueError, match=message):
         pretrained.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "family, settings, message",
+    [
+        ("Qwen2", {"use_sliding_window": True}, "use_sliding_window to True"),
+        ("Qwen3", {"rope_parameters": {"rope_type": "longrope"}}, "type 'longrope'"),
+        ("Mistral", {"hidden_act": "gelu"}, "hidden_act to 'gelu'"),
+        ("Llama 3", {"partial_rotary_factor": 0.5}, "partial_rotary_factor to 0.5"),
+        ("Llama 3", {"rope_parameters": LLAMA3 | {"high_freq_factor": 40.0}}, "fastest pair"),
+        ("OLMo 2", {"model_type": "olmo3"}, "type 'olmo3'"),
+        ("OLMo 2", {"model_type": "llama"}, "has no tensor layers.0.input_layernorm.weight"),
+    ],
+)
+def test_a_relative_that_does_not_fit(tmp_path, family, settings, message):
+    checkpoint(tmp_path, family)
+    edit(tmp_path, **settings)
+    with pytest.raises(ValueError, match=message) as raised:
+        pretrained.load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"weights": "float8"}, "weights is 'float8': it must be one of float32, bfloat16, int8"),
+        ({"weights": "int4"}, r"self_attn.q/k/v_proj of shape \(96, 48\).*groups of 32"),
+        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"device": "cuda:99"}, "no device 'cuda:99'"),
+    ],
+)
+def test_an_option_that_cannot_be(tmp_path, options, message):
+    llama(tmp_path)
+    with pytest.raises(ValueError, match=message) as raised:
+        pretrained.load(tmp_path, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_kernel_that_this_processor_lacks(tmp_path, monkeypatch):
+    llama(tmp_path)
+
+    def refuses(*_):
+        raise RuntimeError("not implemented for this processor\nC++ call stack")
+
+    monkeypatch.setattr(torch, "_weight_int8pack_mm", refuses)
+    with pytest.raises(ValueError, match="cannot be multiplied as int8 on cpu") as raised:
+        pretrained.load(tmp_path, "int8")
+    assert "not implemented" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_prompt_longer_than_the_context(tmp_path):
+    llama(tmp_path, max_position_embeddings=2048)
+    model = pretrained.load(tmp_path)
+    for run in (model, lambda ids: generate(model, ids, 8)):
+        with pytest.raises(ValueError, match="text is 4000 tokens.*holds 2048: shorten it"):
+            run([1] * 4000)
+    with pytest.raises(ValueError, match="prompt is 2048 tokens.*with the answer: shorten it"):
+        generate(model, [1] * 2048, 8)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +231,7 @@ def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, cap
     monkeypatch.setattr(assets, "_convert", full)
     assert main(["complete", "x"]) == 2
     assert "No space left on device" in capsys.readouterr().err
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch):
@@ -198,6 +259,8 @@ def test_without_the_model_package(tmp_path, monkeypatch, capsys):
         (["bad \ud800"], "surrogate"),
         (["a " * 9000], "context holds 8192"),
         (["x", "--model", "./nowhere"], "no folder"),
+        (["x", "--weights", "int3"], "weights is 'int3'"),
+        (["x", "--device", "nowhere"], "no device 'nowhere'"),
         (["x", "--temperature", "-1"], "temperature"),
         (["x", "--top-k", "0"], "top_k"),
         (["x", "--top-p", "0"], "top_p"),
@@ -244,6 +307,13 @@ def test_the_command_completes(capsys):
         == 0
     )
     assert capsys.readouterr().out.strip()
+
+
+def test_the_command_completes_in_fewer_bits(capsys):
+    arguments = ["complete", "The capital of France is", "--max-new-tokens", "3"]
+    for kind in ("bfloat16", "int8", "int4"):
+        assert main([*arguments, "--weights", kind]) == 0
+        assert capsys.readouterr().out.startswith("The capital of France is Paris")
 
 
 def test_a_copied_folder_loads(tmp_path):

@@ -1,19 +1,21 @@
-"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are only read."""
+"""`llmlib check` and `llmlib progress`: what notebooks hold is what is reported, and notebooks are
+only read."""
 
 import hashlib
 import os
 import time
 
 import nbformat
+import proofs
 import pytest
 
 from llmlib import cli
-from llmlib.course import cells, progress
+from llmlib.course import cells, judge, progress
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAME = "01_tokens"
 SOLUTIONS = {each.name: each.solution for each in cells.load(NAME).exercises}
 MERGE = """def merge(ids, pair, new_id):
@@ -30,10 +32,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 def hand_in(folder, replace=(), name=NAME, extra=()):
     """The released notebook with some solution cells filled in, and cells added at its top."""
-    node = nbformat.read(cells.ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    for cell in node.cells:
-        if cells.kind(cell) == "solution":
-            cell.source = dict(replace).get(cells.grade_id(cell), cell.source)
+    node = proofs.handed_in_notebook(name, dict(replace))
     node.cells[:0] = [nbformat.v4.new_code_cell(source) for source in extra]
     nbformat.write(node, folder / f"{name}.ipynb")
     return folder
@@ -46,7 +45,7 @@ def states(folder, seconds=60):
 
 
 def test_untouched_notebooks_start_no_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress.subprocess, "Popen", None)
+    monkeypatch.setattr(judge.subprocess, "Popen", None)
     found = states(hand_in(tmp_path))
     assert {state for state, _ in found.values()} == {UNTOUCHED} and list(found) == list(SOLUTIONS)
 
@@ -64,7 +63,7 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
     status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
     assert status.done
     with monkeypatch.context() as patch:
-        patch.setattr(progress.subprocess, "Popen", None)
+        patch.setattr(judge.subprocess, "Popen", None)
         assert progress.check_one(NAME, folder / f"{NAME}.ipynb") == status
     hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
     assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
@@ -84,6 +83,32 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
     assert states(folder)["merge"] == (DONE, None)
 
 
+COUNT_PAIRS = """def count_pairs(ids):
+    counts = {}
+    for pair in zip(ids, ids[1:]):    # what about the last id?
+        counts[pair] = counts.get(pair, 0) + 1
+    return list(counts.items())  # left to right?"""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        COUNT_PAIRS,
+        COUNT_PAIRS.replace(
+            "    counts", '    """Who may look?\n    Everyone?\n    """\n    counts', 1
+        ),
+        COUNT_PAIRS.replace(
+            "counts = {}", "counts = dict()\n    seven = (7\n    % 7)\n    assert (seven\n    != 8)"
+        ),
+        "%matplotlib inline\n?print\nprint?\nfiles = !ls\n" + COUNT_PAIRS,
+        "%%time\n" + COUNT_PAIRS,
+        "import asyncio\nawait asyncio.sleep(0)\n" + COUNT_PAIRS,
+    ],
+)
+def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path, cell):
+    assert states(hand_in(tmp_path, {"count_pairs": cell}))["count_pairs"] == (DONE, None)
+
+
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
@@ -93,12 +118,13 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
         (
-            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n    except BaseException:\n"
-            "        while True: pass",
+            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
+            "    except BaseException:\n        while True: pass",
             "stopped after 12 s",
         ),
         (
-            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n    return ids',
+            'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n'
+            "    return ids",
             "merge",
         ),
     ],
@@ -183,8 +209,14 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert "1 Tokens: 0 of 6 done" in said and "Quiz: 0 of 33 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
-    rows = [
-        {"title": name, "exercises": [("f", DONE, None)], "fault": None} for name in cells.names()
-    ]
-    assert "Quiz" not in alt_text(rows) and alt_text(rows).count("1 of 1 done") == 8
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    assert alt_text(rows).count("1 of 1 done") == 8
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
+
+
+def test_the_picture_takes_in_a_new_notebook():
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    rows.insert(-1, rows[0] | {"title": "8 Tuning", "number": 8})
+    assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
+    missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
+    assert alt_text([missing]) == "Progress: 4 Layers: not found."

@@ -1,10 +1,15 @@
-"""What a learner gets gives nothing away, holds no stored output, and passes no test before it is solved."""
+"""What a learner gets gives nothing away, holds no stored output, and passes no test before it is
+solved."""
+
+import re
+import tomllib
 
 import nbformat
 import pytest
 
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
+from llmlib.course.source import VERSION
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +33,9 @@ def test_no_solution_and_no_hidden_test_leaks(name):
     for exercise in cells.load(name).exercises:
         assert given[exercise.name] == exercise.stub
         assert given[f"test_{exercise.name}"] == exercise.visible
-        if name == "quiz":  # a letter is right or not: nothing is left to hide
+        if (
+            cells.load(name).number is None
+        ):  # the quiz: a letter is right or not: nothing is left to hide
             continue
         hidden = set(exercise.full.splitlines()) - set(exercise.visible.splitlines())
         assert len(hidden) > 2, f"{exercise.name} has no hidden tests"
@@ -39,7 +46,14 @@ def test_nothing_is_stored(name):
     for cell in released(name).cells:
         if cell.cell_type == "code":
             assert cell.outputs == [] and cell.execution_count is None
-    assert set(released(name).metadata) == {"kernelspec", "language_info"}
+    assert set(released(name).metadata) == {"kernelspec", "language_info", "llmlib"}
+
+
+def test_the_version_stands_in_one_place_and_in_every_released_notebook(name):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)[1]
+    assert VERSION == project["version"] == cited, "after a new version, install again: make lab"
+    assert released(name).metadata.llmlib == {"course": VERSION}
 
 
 def test_test_cells_cannot_be_edited_and_solution_cells_can(name):

@@ -1,4 +1,6 @@
-"""The filters against `transformers`' logits processors and the papers; draws against the distribution; the generate loop's stops."""
+"""The filters against `transformers`' logits processors and the papers; draws against the
+distribution; the generate loop's stops.
+"""
 
 import math
 
@@ -163,6 +165,7 @@ def test_bad_input_is_refused_before_the_model_runs(model, ids, options, message
         generate(model, ids, **{"max_new_tokens": 3, **options})
 
 
+@pytest.mark.slow
 def test_completing_text():
     model = pretrained.load("smollm2")
     assert complete(model, "The capital of France is", 4).startswith(" Paris.")

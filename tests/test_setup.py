@@ -1,89 +1,235 @@
-"""Setting up: done once, resumed after an interruption, repeated when the list of dependencies changes."""
+"""Setting up: done once, resumed after an interruption, repeated when the list of dependencies
+changes."""
 
+import os
+import platform
+import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
+import threading
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from llmlib.course import setup
+from llmlib.course.setting_up import dead_ends, steps, torch_build
 
 pytestmark = pytest.mark.unit
+SETUP = Path(setup.__file__)
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """An empty house in a temporary folder: `steps` are those that were run, `broken` is one that fails."""
+    """An empty house in a temporary folder: `steps` are those that were run, `broken` is one that
+    fails."""
     for name in setup.LISTS:
         (tmp_path / name).write_text("x")
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(setup, "_torch_range", lambda: "torch>=2.9,<3")
 
     class House:
-        root, steps, broken = tmp_path, [], None
+        root, steps, commands, broken = tmp_path, [], [], None
 
-    def run(what, *command, **options):
+    def run(what, command, folder, **options):
         House.steps.append(what.split(" (")[0])
+        House.commands.append([str(word) for word in command])
         if House.broken == House.steps[-1]:
             sys.exit("interrupted")
         if House.steps[-1] == "make .venv":
             python = setup._venv_python()
             python.parent.mkdir(parents=True)
             python.symlink_to(sys.executable)
+        return str(tmp_path)
 
-    monkeypatch.setattr(setup, "_run", run)
+    monkeypatch.setattr(steps, "run", run)
+    monkeypatch.setattr(torch_build, "install", lambda *_: House.steps.append("choose torch"))
     return House
 
 
-def steps(house, wanted="lab"):
+def done(house, wanted="lab", **options):
     house.steps.clear()
-    setup.set_up(wanted)
-    return list(house.steps)
+    house.commands.clear()
+    setup.set_up(wanted, **options)
+    return [step for step in house.steps if step != "start the environment's Python"]
 
 
-INSTALL = ["install the packages", "install the model", "prepare the model"]
+INSTALL = ["update pip", "choose torch", "install the packages"]
+INSTALL += ["install the model", "prepare the model"]
 
 
 def test_a_second_run_does_nothing(house):
-    assert steps(house) == ["make .venv", *INSTALL]
-    assert steps(house) == []
+    assert done(house) == ["make .venv", *INSTALL]
+    assert done(house) == []
 
 
 def test_tests_need_more_than_lab_but_not_twice(house):
-    steps(house)
-    assert steps(house, "test") == INSTALL
-    assert steps(house, "test") == steps(house) == []
+    done(house)
+    assert done(house, "test") == INSTALL
+    assert done(house, "test") == done(house) == []
 
 
-@pytest.mark.parametrize("step", INSTALL)
+@pytest.mark.parametrize("step", [each for each in INSTALL if each != "choose torch"])
 def test_an_interrupted_run_resumes(house, step):
     house.broken = step
     with pytest.raises(SystemExit):
         setup.set_up("lab")
     house.broken = None
-    assert steps(house) == INSTALL
-    assert steps(house) == []
+    assert done(house) == INSTALL
+    assert done(house) == []
+
+
+def test_a_set_up_that_breaks_after_a_whole_one_is_not_taken_for_whole(house):
+    done(house)
+    (house.root / "pyproject.toml").write_text("y")
+    house.broken = "install the packages"
+    with pytest.raises(SystemExit):
+        setup.set_up("lab")
+    (house.root / "pyproject.toml").write_text("x")  # back to the list that was whole
+    house.broken = None
+    assert done(house) == INSTALL
 
 
 def test_a_broken_environment_is_made_anew(house):
-    steps(house)
+    done(house)
     python = setup._venv_python()
     python.unlink()
     python.symlink_to(house.root / "removed")
-    assert steps(house) == ["make .venv", *INSTALL]
+    assert done(house) == ["make .venv", *INSTALL]
 
 
 @pytest.mark.parametrize("name", setup.LISTS)
 def test_a_changed_list_is_installed_again(house, name):
-    steps(house)
+    done(house)
     (house.root / name).write_text("y")
-    assert steps(house) == INSTALL
+    assert done(house) == INSTALL
 
 
-def test_a_failing_step_is_one_sentence():
-    with pytest.raises(SystemExit, match="^Could not install the packages: see the message above"):
-        setup._run("install the packages", sys.executable, "-c", "raise SystemExit(1)")
+def test_in_a_python_of_ones_own_no_environment_is_made(house, monkeypatch):
+    monkeypatch.setattr(setup.sys, "prefix", str(house.root))
+    assert done(house, here=True) == [step for step in INSTALL if step != "update pip"]
+
+
+def test_where_packages_are_somebody_elses_none_is_pinned_and_torch_stays(house, monkeypatch):
+    """Colab: torch is held at the version that is there, nothing else is; no JupyterLab comes."""
+    monkeypatch.setattr(setup.sys, "prefix", str(house.root))
+    info = house.root / "torch-2.9.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.9.1+cu126\n")
+    (info / "RECORD").write_text("")
+    assert done(house, keep=True) == INSTALL[2:]
+    (packages,) = [words for words in house.commands if words[-1].endswith("[notebook]")]
+    assert packages[-4:-1] == ["-c", str(house.root / "build/held.txt"), "-e"]
+    assert (house.root / "build/held.txt").read_text() == "torch==2.9.1+cu126\n"
+
+
+def test_two_set_ups_at_once_install_once(house):
+    """The second waits for the first and finds everything done."""
+    setup._venv_python()
+    both = [threading.Thread(target=setup.set_up, args=["lab"]) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(60)
+    assert house.steps.count("install the packages") == 1
+
+
+def test_a_lock_is_given_back_by_a_process_that_is_killed(tmp_path):
+    lock = tmp_path / "lock"
+    code = (
+        "import sys, time; from pathlib import Path; from llmlib.course.setting_up import steps\n"
+        f"with steps.alone(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    assert not steps._locked(open(lock, "a+b"))
+    holder.kill()
+    holder.communicate()
+    with steps.alone(lock):
+        pass
+
+
+def test_packages_whose_installation_was_cut_off_are_forgotten(tmp_path):
+    for name in ("whole", "cut_off"):
+        (tmp_path / f"{name}-1.0.dist-info").mkdir()
+        (tmp_path / f"{name}-1.0.dist-info" / "METADATA").write_text("")
+    (tmp_path / "whole-1.0.dist-info" / "RECORD").write_text("")
+    steps.forget_half_installed(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["whole-1.0.dist-info"]
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 10**9))
+    with pytest.raises(SystemExit, match=r"has 1\.0 GB free and the course needs 2\.5: make room"):
+        done(house)
+    assert house.steps == []
+
+
+SAYINGS = {
+    "OSError: [Errno 28] No space left on device": "the disk is full",
+    "Retrying ... NewConnectionError: [Errno -2] Name or service not known": "cannot be reached",
+    "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed'))": "the proxy "
+    "http://proxy.test:3128 does not answer",
+    "OSError: [Errno 30] Read-only file system: '/x'": "{folder} cannot be written to",
+    "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
+    "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
+    "distribution found for x==9'",
+    "llmlib: the model could not be written to /y": "it said 'llmlib: the model could not be",
+}
+
+
+@pytest.mark.parametrize("said", SAYINGS)
+def test_a_failing_step_is_one_sentence(said, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.test:3128")
+    code = f"import sys; print('Collecting', flush=True); sys.stderr.write({said!r}); sys.exit(1)"
+    with pytest.raises(SystemExit) as stopped:
+        steps.run("install the packages", [sys.executable, "-c", code], tmp_path)
+    sentence = str(stopped.value)
+    assert sentence.startswith("Could not install the packages: ") and "\n" not in sentence
+    assert SAYINGS[said].format(folder=tmp_path) in sentence and "secret" not in sentence
+
+
+def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
+    """The real pip against an index that nobody serves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = ["install", "-q", "--retries", "1", "--target", tmp_path, "--index-url"]
+    command = [
+        sys.executable,
+        *setup.PIP,
+        *words,
+        f"http://127.0.0.1:{port}/",
+        "nothing-of-that-name",
+    ]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    with pytest.raises(SystemExit, match="the package index cannot be reached"):
+        steps.run("install the packages", command, tmp_path, env=environment)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "build").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit, match="build cannot be written to"):
+        with steps.alone(tmp_path / "build" / "setup.lock"):
+            pass
+
+
+@pytest.mark.slow
+def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
+    """A real environment in such a folder runs, and so do the programs in it."""
+    root = tmp_path / "Bücher und Kurse"
+    root.mkdir()
+    monkeypatch.setattr(setup, "VENV", root / ".venv")
+    python = setup._venv_python()
+    subprocess.run([sys.executable, "-m", "venv", setup.VENV], check=True)
+    assert setup._works(python) and setup._site(python).is_relative_to(root)
+    subprocess.run([python.parent / "pip", "--version"], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
@@ -102,16 +248,63 @@ def test_a_used_port_is_named():
             setup._refuse_used(port)
 
 
-@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    setup._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"])
+    assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays
+
+
+@pytest.mark.parametrize("version", [(3, 9), (3, 10), (3, 15)])
 def test_another_python_is_refused(version, monkeypatch):
-    monkeypatch.setattr(setup.sys, "version_info", version)
-    with pytest.raises(SystemExit, match=f"this is 3.{version[1]}"):
+    monkeypatch.setattr(sys, "version_info", (*version, 0))
+    with pytest.raises(SystemExit, match=f"needs Python 3.11 to 3.14, and this is 3.{version[1]}"):
         setup.main(["lab"])
 
 
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 4), (3, 13, 0), (3, 14, 0)])
+def test_these_pythons_are_accepted(version, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", version)
+    dead_ends.refuse()
+
+
+ENDS = [
+    (platform, "python_implementation", "PyPy", "ordinary CPython"),
+    (sysconfig, "get_platform", "win-arm64", "install the x86-64 Python"),
+    (sysconfig, "get_config_var", "x86_64-pc-linux-musl", "ordinary CPython|with glibc"),
+    (sysconfig, "get_platform", "linux-armv7l", "no build for linux-armv7l"),
+    (sys, "maxsize", 2**31 - 1, "64-bit"),
+]
+
+
+@pytest.mark.parametrize(("where", "name", "value", "sentence"), ENDS)
+def test_a_dead_end_is_one_sentence(where, name, value, sentence, monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(where, name, value if where is sys else lambda *_: value)
+    with pytest.raises(SystemExit, match=sentence):
+        dead_ends.refuse()
+
+
+def test_an_intel_mac_is_a_dead_end_with_a_way_out(monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    with pytest.raises(SystemExit, match="Intel processor: use the course in Colab"):
+        dead_ends.refuse()
+
+
 def test_an_unknown_word_is_refused():
-    path = Path(setup.__file__)
-    done = subprocess.run([sys.executable, path, "lap"], capture_output=True, text=True)
-    assert (
-        done.returncode == 1 and done.stderr == "Unknown word 'lap': give nothing, lab or test.\n"
+    done = subprocess.run(
+        [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False
     )
+    sentence = "Unknown word 'lap': give nothing, lab, test or check.\n"
+    assert done.returncode == 1 and done.stderr == sentence
+
+
+def test_pipes_that_cannot_write_an_ellipsis(tmp_path):
+    """A Windows pipe is cp1252 or worse; the set-up writes UTF-8 all the same."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TORCH": "…"}
+    done = subprocess.run([sys.executable, SETUP], capture_output=True, env=environment)
+    assert done.returncode == 1 and "TORCH is '…'" in done.stderr.decode("utf-8")

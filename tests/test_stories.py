@@ -10,7 +10,7 @@ from llmlib import data, pretrained, training
 from llmlib.data.make_stories import MAX_TOKENS, TEMPERATURE
 from llmlib.generation import chat_prompt
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-"""What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on random input."""
+"""What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on
+random input."""
 
 from dataclasses import replace
 
@@ -107,8 +108,8 @@ def test_embeddings(function, arguments):
 
 
 TOKEN_TEXT = (
-    "It's 2 o'clock in Zürich, isn't it?  Über 40 語 🦊🙂!\n\tlower lowest newer newest tokens tokenized "
-    * 3
+    "It's 2 o'clock in Zürich, isn't it?  Über 40 語 🦊🙂!\n\tlower lowest newer newest tokens "
+    "tokenized " * 3
 )
 
 
@@ -122,6 +123,11 @@ def test_tokens():
     assert taught["train_bpe"](TOKEN_TEXT, 330) == merges
     encoded = tokenizer.encode(TOKEN_TEXT)
     assert taught["encode"](TOKEN_TEXT, merges) == encoded
+    assert taught["cut_words"](TOKEN_TEXT) == tokens.split(TOKEN_TEXT)
+    chat = tokens.Tokenizer(tokenizer.merges, ["<|end|>", "<|end|>!"])
+    typed = "newer<|end|>!tokens<|end|>"
+    special = taught["encode_special"](typed, merges, chat.special_tokens)
+    assert special == chat.encode(typed) and len(special) < len(taught["encode"](typed, merges))
     assert taught["decode"](encoded, merges) == tokenizer.decode(encoded) == TOKEN_TEXT
     assert taught["stream_decode"](encoded, merges) + [""] == list(tokenizer.stream(encoded))
 

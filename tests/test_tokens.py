@@ -1,4 +1,5 @@
-"""Token ids against the reference tokenizers, training against `tokenizers`, and cases worked by hand."""
+"""Token ids against the reference tokenizers, training against `tokenizers`, and cases worked by
+hand."""
 
 import json
 import random
@@ -144,7 +145,8 @@ def test_pairs_overlap_and_merging_goes_left_to_right():
 
 
 def test_training_by_hand():
-    # "aaabdaaabac": aa 4 times; then (a, b) and (aa, a) tie at 2 and the older pair wins; then (aa, ab).
+    # "aaabdaaabac": aa 4 times; then (a, b) and (aa, a) tie at 2 and the older pair wins; then (aa,
+    # ab).
     assert train_bpe("aaabdaaabac", 256 + 3) == [(b"a", b"a"), (b"a", b"b"), (b"aa", b"ab")]
 
 

@@ -1,19 +1,20 @@
-"""Is the course complete? A learner's notebooks are re-checked; an instructor's gradebook is read."""
+"""Is the course complete? A learner's notebooks are checked again, or a gradebook is read."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from llmlib.course import cells, my_llm, progress
-from llmlib.grading import submission
+from llmlib.course import cells, handed_in, my_llm, progress
 from llmlib.grading.gradebook import Book
-from llmlib.grading.runner import Runner
-from llmlib.grading.sandbox import Unavailable
+from llmlib.grading.outside.runner import Runner
+from llmlib.grading.outside.sandbox import Unavailable
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a learner's notebooks are worth: what is `missing`, how they were `checked`, the hash of their my_llm.py."""
+    """A learner's notebooks: what is `missing`, how they were `checked`, the hash of my_llm.py."""
 
     missing: tuple[str, ...]
     checked: str = ""
@@ -22,7 +23,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Student:
-    """One row of a gradebook: `share` of all points of the course, and the notebooks whose points are not all there."""
+    """One row of a gradebook: `share` of all points, and the notebooks where some are missing."""
 
     id: str
     name: str
@@ -31,15 +32,17 @@ class Student:
     missing: tuple[str, ...]
 
 
-def of_notebooks(folder, tick=lambda name: None):
-    """The `Work` in a folder: visible tests first; then all tests, in the grader's sandbox where there is one."""
+def of_notebooks(folder: Path | str, tick: Callable[[str], Any] = lambda name: None) -> Work:
+    """The `Work` in a folder: visible tests first, then all, in the grader's sandbox if it can."""
     statuses = progress.check(folder=folder, tick=lambda status: tick(status.name))
     missing = tuple(line for status in statuses for line in _missing(status))
     if missing:
         return Work(missing)
-    notebooks = {name: cells.load(name) for name in cells.names()}
-    exercises = sum(len(each.exercises) for name, each in notebooks.items() if name != "quiz")
-    passed = f"All {exercises} exercises and {len(notebooks['quiz'].exercises)} questions passed their tests"
+    course = cells.course()
+    notebooks = {notebook.name: notebook for notebook in course.notebooks}
+    exercises = sum(len(lesson.exercises) for lesson in course.lessons)
+    questions = sum(len(notebook.exercises) for notebook in course.notebooks) - exercises
+    passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
         missing = tuple(_hidden(folder, notebooks, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."
@@ -54,7 +57,7 @@ def of_notebooks(folder, tick=lambda name: None):
     )
 
 
-def _missing(status):
+def _missing(status: progress.Status) -> Iterator[str]:
     if status.fault:
         yield f"{status.name}: {status.fault}"
     for name, state, message in status.exercises:
@@ -62,51 +65,52 @@ def _missing(status):
             yield f"{status.name}: {name}: {message or 'not written yet'}"
 
 
-def _hidden(folder, notebooks, tick):
+def _hidden(
+    folder: Path | str, notebooks: dict[str, cells.Notebook], tick: Callable[[str], None]
+) -> Iterator[str]:
     runner = Runner(list(notebooks.values()))
     try:
         for name, notebook in notebooks.items():
-            result = runner.grade(notebook, submission.read(Path(folder) / f"{name}.ipynb"))
+            graded = runner.grade(notebook, handed_in.load(Path(folder) / f"{name}.ipynb"))
             tick(name)
-            yield from (
-                f"{name}: {each}: {test['message']}"
-                for each, test in result["tests"].items()
-                if test["message"]
-            )
+            for outcome in graded.outcomes:
+                if not outcome.solved:
+                    yield f"{name}: {outcome.exercise}: {outcome.message}"
     finally:
         runner.close()
 
 
-def of_gradebook(where, course_id=""):
-    """Every `Student` of a gradebook, a file or an SQLAlchemy URL. A notebook not handed in counts 0. Raises ValueError."""
+def of_gradebook(where: str, course_id: str = "") -> list[Student]:
+    """Every `Student` of a gradebook, a file or an SQLAlchemy URL; what was not handed in counts 0.
+
+    Raises ValueError where there is none.
+    """
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         raise ValueError(
-            f"there is no gradebook {where}: grade first, or give the file or the URL in nbgrader_config.py"
+            f"there is no gradebook {where}: grade first, or give the file or the URL in "
+            "nbgrader_config.py"
         )
-    points = {
-        name: sum(each.points for each in cells.load(name).exercises) for name in cells.names()
-    }
+    notebooks = cells.course().notebooks
+    points = {book.name: sum(each.points for each in book.exercises) for book in notebooks}
     with Book(url, course_id) as book:
-        known = {each.name for each in book.gradebook.assignments}
+        known = {assignment.name for assignment in book.gradebook.assignments}
         scores = {name: book.scores(name) if name in known else {} for name in points}
-        people = [
-            (each.id, each.first_name, each.last_name, each.email)
-            for each in book.gradebook.students
-        ]
+        people = [(s.id, s.first_name, s.last_name, s.email) for s in book.gradebook.students]
     found = []
-    for student, first, last, email in sorted(people):
+    for student, first, last, email in sorted(people, key=lambda row: row[0]):
         got = {
             name: sum(score or 0 for score in scores[name].get(student, {}).values())
             for name in points
         }
         missing = tuple(
-            f"{name}: {got[name]:g} of {points[name]:g}"
-            for name in points
-            if got[name] < points[name]
+            f"{name}: {got[name]:g} of {worth:g}"
+            for name, worth in points.items()
+            if got[name] < worth
         )
-        name = " ".join(filter(None, (first, last))) or student
-        found.append(
-            Student(student, name, email, sum(got.values()) / sum(points.values()), missing)
+        name, share = (
+            " ".join(filter(None, (first, last))),
+            sum(got.values()) / sum(points.values()),
         )
+        found.append(Student(student, name or student, email, share, missing))
     return found

@@ -1,23 +1,25 @@
-"""Ed25519 keys in PEM files: created with owner-only permissions, never overwritten, never printed."""
+"""Ed25519 keys in PEM files: only their owner may read them; never overwritten, never printed."""
 
 import os
 import stat
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PEM, RAW = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 
 
-def own_key_path():
+def own_key_path() -> Path:
     """Where a learner's own key is kept."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base).expanduser() / "llmlib" / "certificate-key.pem"
 
 
-def load_or_create(path):
-    """(private PEM, public PEM) of the key at `path`, which is made if there is none; beside it stands the public key.
+def load_or_create(path: Path | str) -> tuple[bytes, bytes]:
+    """(private PEM, public PEM) of the key at `path`, made if there is none; the public one beside.
 
     Raises ValueError for a file that is no Ed25519 private key or that others may read.
     """
@@ -31,39 +33,55 @@ def load_or_create(path):
             file.write(private)
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise ValueError(
-            f"others may read the private key {path}: run `chmod 600` on it, and make a new one if they did"
+            f"others may read the private key {path}: run `chmod 600` on it, and make a new one if "
+            "they did"
         )
     private = path.read_bytes()
     public = _public(private, path)
-    beside = public_path(path)
-    if not beside.exists():
-        beside.write_bytes(public)
+    if not public_path(path).exists():
+        public_path(path).write_bytes(public)
     return private, public
 
 
-def public_path(path):
-    """The file of the public key that belongs to the private key at `path`: what an issuer gives away."""
+def public_path(path: Path | str) -> Path:
+    """The file of the public key that belongs to a private key: what an issuer gives away."""
     return Path(path).with_suffix(".public.pem")
 
 
-def read_public(path):
+def read_public(path: Path | str) -> bytes:
     """The public key in a PEM file, as PEM. Raises ValueError."""
     try:
         key = serialization.load_pem_public_key(Path(path).read_bytes())
-        return key.public_bytes(PEM, RAW)
     except ValueError:
         raise ValueError(
             f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem"
         ) from None
+    return key.public_bytes(PEM, RAW)
 
 
-def _public(private, path):
+def signed_by(token: str, public: bytes | str) -> bool:
+    """Has the owner of this public key (PEM) signed the token, whatever it says and however old?"""
+    signed, _, signature = token.strip().rpartition(".")
+    key = serialization.load_pem_public_key(
+        public if isinstance(public, bytes) else public.encode()
+    )
+    if not isinstance(key, Ed25519PublicKey):
+        return False
+    try:
+        key.verify(urlsafe_b64decode(signature + "=" * (-len(signature) % 4)), signed.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _public(private: bytes, path: Path) -> bytes:
     try:
         key = serialization.load_pem_private_key(private, password=None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError(
-            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if the file is new"
+            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if "
+            "the file is new"
         )
     return key.public_key().public_bytes(PEM, RAW)

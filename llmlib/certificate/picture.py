@@ -4,166 +4,107 @@ import io
 import textwrap
 import warnings
 from functools import cache
+from typing import Any
 
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from llmlib.certificate.credential import BUILT, COURSE, SELF
+from llmlib.certificate.credential import BUILT, COURSE, SELF, Certificate
+from llmlib.course import cells
 from llmlib.plots import BLUE, GREEN, ORANGE
 
 INK, PAPER = "#1D2433", "#FFFDF7"
-STAGES = (
-    "tokens",
-    "embeddings",
-    "attention",
-    "layers",
-    "output head",
-    "sampling",
-    "KV cache\n& scaling",
-)
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "certificate",
     "pdf.fonttype": 42,
     "text.parse_math": False,
+    "figure.constrained_layout.use": False,
 }
+# Fonts that could hold a script which DejaVu Sans lacks, where a computer has them.
+SCRIPTS = {"PingFang SC", "Microsoft YaHei", "Malgun Gothic", "Hiragino Sans", "Yu Gothic"}
+SCRIPTS |= {"Nirmala UI", "Arial Unicode MS"}
 
 
-def draw(certificate, kind="svg"):
-    """The picture's bytes; `kind` is "svg", "png" or "pdf". What is unknown to every font here comes out as boxes, save in SVG."""
+def draw(certificate: Certificate, kind: str = "svg") -> bytes:
+    """The picture; `kind` is "svg", "png" or "pdf". What no font here has comes out as boxes, save
+    in SVG."""
+    title, out = f"{COURSE}: certificate of {certificate.name}", io.BytesIO()
+    metadata = {
+        "svg": {"Date": None, "Title": title},
+        "pdf": {"CreationDate": None, "Title": title},
+    }
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing"
-        )  # `undrawable` says it, and once
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # `undrawable` says it, once
         figure = _figure(certificate)
-        out = io.BytesIO()
-        title = f"{COURSE}: certificate of {certificate.name}"
-        metadata = {
-            "svg": {"Date": None, "Title": title},
-            "pdf": {"CreationDate": None, "Title": title},
-        }.get(kind)
-        figure.savefig(out, format=kind, dpi=150, facecolor=PAPER, metadata=metadata)
+        figure.savefig(out, format=kind, dpi=150, facecolor=PAPER, metadata=metadata.get(kind))
     return out.getvalue()
 
 
-def undrawable(name):
-    """The characters of `name` that no font of this computer has: the PNG and the PDF cannot show them."""
-    fonts = [_characters(path) for path in _paths()]
-    return "".join(
-        dict.fromkeys(
-            c for c in name if not c.isspace() and not any(ord(c) in found for found in fonts)
-        )
+def undrawable(name: str) -> str:
+    """The characters of `name` that no font of this computer has: PNG and PDF cannot show them."""
+    known: frozenset[int] = frozenset().union(
+        *(_characters(font_manager.findfont(family)) for family in _families())
     )
+    return "".join(dict.fromkeys(c for c in name if not c.isspace() and ord(c) not in known))
 
 
-def _figure(certificate):
-    figure = Figure(figsize=(11.69, 8.27))
-    figure.patch.set_facecolor(PAPER)
+def _figure(certificate: Certificate) -> Figure:
+    figure = Figure(figsize=(11.69, 8.27), facecolor=PAPER)
+
+    def text(
+        y: float, words: str, size: float, color: str = INK, x: float = 0.5, **style: Any
+    ) -> None:
+        plain: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False}
+        figure.text(x, y, words, fontsize=size, color=color, **plain | style)
+
+    shape: dict[str, Any]
     for inset, width, colour in ((0.025, 3, BLUE), (0.034, 0.8, INK)):
-        frame = Rectangle(
-            (inset, inset * 1.41),
-            1 - 2 * inset,
-            1 - 2.82 * inset,
-            fill=False,
-            edgecolor=colour,
-            linewidth=width,
-        )
-        frame.set_transform(figure.transFigure)
-        figure.add_artist(frame)
-    text = _writer(figure)
+        corner, sides = (inset, inset * 1.41), (1 - 2 * inset, 1 - 2.82 * inset)
+        shape = {"fill": False, "edgecolor": colour, "linewidth": width}
+        figure.add_artist(Rectangle(corner, *sides, transform=figure.transFigure, **shape))
     text(0.87, "CERTIFICATE", 15, BLUE, weight="bold")
     text(0.80, COURSE, 30, weight="bold", family="serif")
-    text(0.745, "How large language models work, in seven notebooks", 13)
+    stages = [lesson.heading.partition(" ")[2] for lesson in cells.course().lessons]
+    text(0.745, f"How large language models work, in {len(stages)} notebooks", 13)
     text(0.678, "This certifies that", 13)
     lines, size = _fitted(certificate.name)
     for number, line in enumerate(lines):
-        text(
-            0.592 + size / 900 * (len(lines) - 1 - 2 * number),
-            line,
-            size,
-            family=_families(),
-            weight="bold",
-        )
-    figure.add_artist(
-        matplotlib.lines.Line2D([0.22, 0.78], [0.515, 0.515], color=INK, linewidth=0.8)
-    )
-    for number, line in enumerate(
-        textwrap.wrap("completed the course and built " + BUILT + ".", 100)
-    ):
+        y = 0.592 + size / 900 * (len(lines) - 1 - 2 * number)
+        text(y, line, size, family=_families(), weight="bold")
+    figure.add_artist(Line2D([0.22, 0.78], [0.515, 0.515], color=INK, linewidth=0.8))
+    for number, line in enumerate(textwrap.wrap(f"completed the course and built {BUILT}.", 100)):
         text(0.475 - 0.03 * number, line, 11.5)
-    _stages(figure)
-    accent = ORANGE if certificate.kind == SELF else GREEN
-    label = "SELF-ATTESTED" if certificate.kind == SELF else "ISSUED BY AN INSTRUCTOR"
-    mark = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": accent, "linewidth": 2}
+    gap = 0.0145
+    wide = 0.7875 / len(stages) - gap
+    for number, stage in enumerate(stages):
+        x = 0.1135 + number * (wide + gap)
+        shape = {"boxstyle": "round,pad=0,rounding_size=0.008", "facecolor": GREEN, "alpha": 0.22}
+        box = FancyBboxPatch((x, 0.285), wide, 0.062, transform=figure.transFigure, **shape)
+        figure.add_artist(box)
+        text(0.316, textwrap.fill(stage, 12), 10, x=x + wide / 2, linespacing=0.95)
+        if number < len(stages) - 1:
+            text(0.316, "›", 12, x=x + wide + gap / 2)
+    own = certificate.kind == SELF
+    mark = {"boxstyle": "round,pad=0.45", "facecolor": "white", "linewidth": 2}
+    mark["edgecolor"] = ORANGE if own else GREEN
+    label = "SELF-ATTESTED" if own else "ISSUED BY AN INSTRUCTOR"
     text(0.225, label, 11, weight="bold", bbox=mark)
-    for number, line in enumerate(_lines(certificate)):
+    until = f", valid until {certificate.expires:%Y-%m-%d}" if certificate.expires else ""
+    words = f"{certificate.attested} {certificate.checked}"
+    said = textwrap.wrap(words, 120, max_lines=2, placeholder=" …")
+    for number, line in enumerate([f"{certificate.issued:%Y-%m-%d}{until}", *said]):
         text(0.175 - 0.0245 * number, line, 9.5)
-    small = [certificate.id] + (
-        [f"my_llm.py  sha256 {certificate.engine}"] if certificate.engine else []
-    )
-    for number, line in enumerate(small):
+    engine = [f"my_llm.py  sha256 {certificate.engine}"] if certificate.engine else []
+    for number, line in enumerate([certificate.id, *engine]):
         text(0.092 - 0.02 * number, line, 8, family="monospace")
     return figure
 
 
-def _lines(certificate):
-    until = f", valid until {certificate.expires:%Y-%m-%d}" if certificate.expires else ""
-    words = textwrap.wrap(
-        f"{certificate.attested} {certificate.checked}", 120, max_lines=2, placeholder=" …"
-    )
-    return [f"{certificate.issued:%Y-%m-%d}{until}", *words]
-
-
-def _stages(figure):
-    left, wide, gap = 0.115, 0.098, 0.0145
-    for number, stage in enumerate(STAGES):
-        x = left + number * (wide + gap)
-        box = FancyBboxPatch(
-            (x, 0.285),
-            wide,
-            0.062,
-            boxstyle="round,pad=0,rounding_size=0.008",
-            facecolor=GREEN,
-            alpha=0.22,
-        )
-        box.set_transform(figure.transFigure)
-        figure.add_artist(box)
-        figure.text(
-            x + wide / 2,
-            0.316,
-            stage,
-            ha="center",
-            va="center",
-            fontsize=10,
-            color=INK,
-            linespacing=0.95,
-        )
-        if number < len(STAGES) - 1:
-            figure.text(
-                x + wide + gap / 2, 0.316, "›", ha="center", va="center", fontsize=12, color=INK
-            )
-
-
-def _writer(figure):
-    def text(y, words, size, color=INK, **style):
-        return figure.text(
-            0.5,
-            y,
-            words,
-            ha="center",
-            va="center",
-            fontsize=size,
-            color=color,
-            parse_math=False,
-            **style,
-        )
-
-    return text
-
-
-def _fitted(name):
+def _fitted(name: str) -> tuple[list[str], float]:
     """(up to four lines, font size) in which a name fits the page, whole."""
     room = 44 if _width(name) > len(name) else 48
     lines = [name] if _width(name) <= 44 else textwrap.wrap(name, room)
@@ -173,39 +114,20 @@ def _fitted(name):
     return lines, min((34, 22, 18, 14)[len(lines) - 1], 34 * 30 / max(map(_width, lines)))
 
 
-def _width(text):
+def _width(text: str) -> int:
     """Roughly how many letters wide: Chinese, Japanese and Korean characters count twice."""
-    return sum(
-        2 if 0x1100 <= ord(c) <= 0x11FF or 0x2E80 <= ord(c) <= 0xFFEF or ord(c) > 0x1F000 else 1
-        for c in text
-    )
+    double = ((0x1100, 0x11FF), (0x2E80, 0xFFEF), (0x1F001, 0x10FFFF))
+    return sum(2 if any(low <= ord(c) <= high for low, high in double) else 1 for c in text)
 
 
 @cache
-def _families():
-    """DejaVu Sans first, then every other font of this computer that could hold a script which it lacks."""
-    others = {
-        entry.name
-        for entry in font_manager.fontManager.ttflist
-        if "Noto" in entry.name or "CJK" in entry.name
-    }
-    others |= {
-        "PingFang SC",
-        "Microsoft YaHei",
-        "Malgun Gothic",
-        "Hiragino Sans",
-        "Yu Gothic",
-        "Nirmala UI",
-        "Arial Unicode MS",
-    }
-    known = {entry.name for entry in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *sorted(others & known)]
-
-
-def _paths():
-    return [font_manager.findfont(family) for family in _families()]
+def _families() -> list[str]:
+    """DejaVu Sans first, then every other font here that could hold a script which it lacks."""
+    here = {entry.name for entry in font_manager.fontManager.ttflist}
+    others = {name for name in here if "Noto" in name or "CJK" in name or name in SCRIPTS}
+    return ["DejaVu Sans", *sorted(others)]
 
 
 @cache
-def _characters(path):
+def _characters(path: str) -> frozenset[int]:
     return frozenset(font_manager.get_font(path).get_charmap())

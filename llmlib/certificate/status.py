@@ -1,8 +1,11 @@
-"""An issuer's revocations: a register beside the private key, and the signed list (W3C Bitstring Status List) made from it."""
+"""An issuer's revocations: a register beside the private key, and the signed list made from it.
+
+The list is a W3C Bitstring Status List.
+"""
 
 import json
-import os
 from pathlib import Path
+from typing import Any
 
 from openbadgeslib.ob3 import (
     build_status_list_credential,
@@ -11,63 +14,57 @@ from openbadgeslib.ob3 import (
     status_entry,
 )
 
+from llmlib import files
+from llmlib.certificate.credential import Certificate
+
 
 class Register:
     """Which certificate has which place in the list, and which are revoked."""
 
-    def __init__(self, key, url=None):
+    def __init__(self, key: Path, url: str | None = None):
         self.path = Path(key).with_suffix(".register.json")
-        kept = (
-            json.loads(self.path.read_text(encoding="utf-8"))
-            if self.path.exists()
-            else {"url": url, "issued": {}}
-        )
+        kept: dict[str, Any] = {"url": url, "issued": {}}
+        if self.path.exists():
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
         self.url, self.issued = kept["url"], kept["issued"]
         if url and url != self.url:
             raise ValueError(
-                f"this key's status list is at {self.url}, not at {url}: an issued certificate cannot move"
+                f"this key's status list is at {self.url}, not at {url}: an issued certificate "
+                "cannot move"
             )
 
-    def enter(self, certificate, student):
-        """A place in the list for a certificate that is about to be signed: its status entry, kept before it is used."""
+    def enter(self, certificate: Certificate, student: str) -> dict[str, Any]:
+        """A place in the list for a certificate about to be signed: kept before it is used."""
         place = len(self.issued)
-        self.issued[certificate.id] = {
-            "student": student,
-            "name": certificate.name,
-            "place": place,
-            "revoked": False,
-        }
+        entry = {"student": student, "name": certificate.name, "place": place, "revoked": False}
+        self.issued[certificate.id] = entry
         self._keep()
         return status_entry(self.url, "revocation", place)
 
-    def revoke(self, id):
+    def revoke(self, id: str) -> list[str]:
         """Mark a certificate, given its id or that of its student, as revoked; returns the ids."""
         found = [
-            each
-            for each, entry in self.issued.items()
-            if id in (each, each.removeprefix("urn:uuid:"), entry["student"])
+            known
+            for known, entry in self.issued.items()
+            if id in (known, known.removeprefix("urn:uuid:"), entry["student"])
         ]
         if not found:
             raise ValueError(
-                f"this key has issued no certificate {id}, nor one to a student of that name: see {self.path}"
+                f"this key has issued no certificate {id}, nor one to a student of that name: see "
+                f"{self.path}"
             )
-        for each in found:
-            self.issued[each]["revoked"] = True
+        for known in found:
+            self.issued[known]["revoked"] = True
         self._keep()
         return found
 
-    def signed(self, private, public):
+    def signed(self, private: bytes, public: bytes) -> str:
         """The list to publish at the register's URL: a token."""
         places = [entry["place"] for entry in self.issued.values() if entry["revoked"]]
-        document = build_status_list_credential(
-            did_key_from_pem(public), self.url, "revocation", places
-        )
+        issuer = did_key_from_pem(public)
+        document = build_status_list_credential(issuer, self.url, "revocation", places)
         return sign_status_list_credential(document, private, "EdDSA")
 
-    def _keep(self):
-        part = self.path.with_name(f".{self.path.name}.part")
-        part.write_text(
-            json.dumps({"url": self.url, "issued": self.issued}, indent=1, ensure_ascii=False),
-            encoding="utf-8",
-        )
-        os.replace(part, self.path)
+    def _keep(self) -> None:
+        kept = {"url": self.url, "issued": self.issued}
+        files.write(self.path, json.dumps(kept, indent=1, ensure_ascii=False))

@@ -1,27 +1,25 @@
 """`llmlib verify FILE`: is this certificate what it says? Offline, unless --online is given."""
 
+import argparse
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openbadgeslib.errors import LibOpenBadgesException
-from openbadgeslib.ob3 import OB3Verifier, did_key_from_pem
-from openbadgeslib.verify import issuer_did_from_token
+from openbadgeslib.ob3 import did_key_from_pem
+from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
-from llmlib.certificate.credential import COURSE, INSTRUCTOR, SELF, is_canonical, picture_hash
+from llmlib.certificate.badge import EXPIRED as EXPIRED
+from llmlib.certificate.badge import TAMPERED, Badge, Refused, open_badge
+from llmlib.certificate.credential import COURSE, INSTRUCTOR, SELF
 
-VALID, TAMPERED, WRONG_HOLDER, UNKNOWN_ISSUER, EXPIRED, REVOKED = (
-    0,
-    1,
-    3,
-    4,
-    5,
-    6,
-)  # 2: the command was misused
+VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED = 0, 3, 4, 6
 WORDS = {
     VALID: "valid",
-    TAMPERED: "tampered with, or no certificate",
+    TAMPERED: "tampered with, or no certificate",  # 2: the command was misused
     WRONG_HOLDER: "another holder's",
     UNKNOWN_ISSUER: "issuer unknown",
     EXPIRED: "expired",
@@ -32,7 +30,7 @@ LARGEST = 5 << 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """`status` is the exit status; `why` one sentence; the rest what the credential says, as far as it can be believed."""
+    """`status` is the exit status; `why` one sentence; the rest what can be believed of it."""
 
     status: int
     why: str
@@ -43,128 +41,132 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def verify(data, issuer_key=None, name=None, email=None, status_list=None, online=False):
-    """The `Verdict` on the bytes of an SVG. `issuer_key` and `status_list` are the bytes of those files."""
+@dataclass(frozen=True)
+class Asked:
+    """What it is held against: the issuer's public key and status list, a name, an address."""
+
+    issuer_key: bytes | None = None
+    name: str | None = None
+    email: str | None = None
+    status_list: bytes | None = None
+    online: bool = False
+
+
+def verify(
+    data: bytes,
+    issuer_key: bytes | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    status_list: bytes | None = None,
+    online: bool = False,
+) -> Verdict:
+    """The `Verdict` on the bytes of an SVG; see `Asked` for the rest."""
+    facts: dict[str, Any] = {}
+    asked = Asked(issuer_key, name, email, status_list, online)
     try:
-        signed_picture = picture_hash(data)
-        token = OB3Verifier.extract_token_from_svg(data)
-        if not is_canonical(token):
-            return Verdict(TAMPERED, "The signed text in it was altered.")
-        did = issuer_did_from_token(token)
-        if not did.startswith("did:key:"):
-            return Verdict(
-                TAMPERED,
-                f"Its issuer is {did[:80]!r}; certificates of this course name a key (did:key:…).",
-            )
-        verifier = OB3Verifier.for_issuer_did(did)
-        credential = verifier.verify(token)
-    except ValueError as error:
-        return Verdict(TAMPERED, f"The file cannot be read: {error}.")
+        badge = open_badge(data)
+        facts = badge.facts()
+        notes = tuple(note for check in CHECKS if (note := check(badge, asked)))
+    except Refused as refused:
+        return Verdict(*refused.args, **facts)
+    return Verdict(VALID, "Nothing was changed since it was signed.", notes=notes, **facts)
+
+
+def the_picture_is_the_one_that_was_signed(badge: Badge, asked: Asked) -> None:
+    evidence = badge.credential.evidence
+    if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
+        why = (
+            "The credential is untouched, but the picture around it was altered: believe these "
+            "lines."
+        )
+        raise Refused(TAMPERED, why)
+
+
+def the_issuer_is_known(badge: Badge, asked: Asked) -> None:
+    if asked.issuer_key is None and badge.kind == INSTRUCTOR:
+        why = (
+            "Its signature is right, but anyone can make a key and a name for it: give the "
+            "issuer's with --issuer-key."
+        )
+        raise Refused(UNKNOWN_ISSUER, why)
+    if asked.issuer_key is not None:
+        if badge.credential.issuer.id != did_key_from_pem(asked.issuer_key):
+            raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
+
+
+def the_holder_is_the_one_asked_for(badge: Badge, asked: Asked) -> None:
+    address = (badge.credential.recipient_id or "").casefold()
+    if asked.name is not None and _same(asked.name) != _same(badge.holder):
+        raise Refused(WRONG_HOLDER, "It was issued to someone else.")
+    if asked.email is not None and address != f"mailto:{asked.email}".casefold():
+        raise Refused(WRONG_HOLDER, "It was issued to someone else.")
+
+
+def it_was_not_taken_back(badge: Badge, asked: Asked) -> str | None:
+    if not badge.credential.credential_status:
+        return None
+    if asked.status_list is None and not asked.online:
+        return "Whether it was revoked was not checked: give --status-list FILE, or --online."
+    lists: list[bytes] = []
+
+    def fetch(url: str) -> bytes:
+        lists.append(download_file(url) if asked.status_list is None else asked.status_list)
+        return lists[-1]
+
+    try:
+        badge.verifier.check_status(badge.credential, verify_list=True, download=fetch)
     except LibOpenBadgesException as error:
-        if "expired" in str(error):  # said only after the signature was found to be right
-            return Verdict(EXPIRED, f"{error}.")
-        return Verdict(TAMPERED, f"What it holds is not what was signed: {error}.")
-    if (
-        not credential.achievement.id.startswith("urn:from-tokens-to-tokens:")
-        or credential.achievement.name != COURSE
-    ):
-        return Verdict(
-            TAMPERED,
-            f"It is a credential for something else: {credential.achievement.name[:80]!r}.",
-        )
-    kind = SELF if credential.achievement.id.endswith("self-attested") else INSTRUCTOR
-    holder = next(
-        (each.identity_hash for each in credential.identifiers if each.identity_type == "name"), ""
-    )
-    facts = {
-        "name": holder,
-        "kind": kind,
-        "issuer": credential.issuer.name,
-        "issued": f"{credential.issuance_date:%Y-%m-%d}",
-    }
-    drawn = next((each.description for each in credential.evidence if each.name == "Picture"), "")
-    if drawn != f"sha256:{signed_picture}":
-        return Verdict(
-            TAMPERED,
-            "The credential is untouched, but the picture around it was altered: believe these lines.",
-            **facts,
-        )
-    notes = []
-    if issuer_key is not None and did != did_key_from_pem(issuer_key):
-        return Verdict(
-            UNKNOWN_ISSUER, "It was signed with another key than the one given.", **facts
-        )
-    if issuer_key is None and kind == INSTRUCTOR:
-        why = "Its signature is right, but anyone can make a key and a name for it: give the issuer's with --issuer-key."
-        return Verdict(UNKNOWN_ISSUER, why, **facts)
-    if (name is not None and _same(name) != _same(holder)) or (
-        email is not None
-        and (credential.recipient_id or "").casefold() != f"mailto:{email}".casefold()
-    ):
-        return Verdict(WRONG_HOLDER, "It was issued to someone else.", **facts)
-    if credential.credential_status and (status_list is not None or online):
-        try:
-            verifier.check_status(
-                credential,
-                verify_list=True,
-                download=None if status_list is None else lambda url: status_list,
-            )
-        except LibOpenBadgesException as error:
-            if "is set at index" in str(error):
-                return Verdict(REVOKED, "Its issuer has taken it back.", **facts)
-            return Verdict(TAMPERED, f"Whether it was revoked cannot be told: {error}.", **facts)
-    elif credential.credential_status:
-        notes.append(
-            "Whether it was revoked was not checked: give --status-list FILE, or --online."
-        )
-    if kind == SELF:
-        notes.append(
-            "Self-attested: the file is as it was made, by a key that nobody else vouches for."
-        )
-    return Verdict(VALID, "Nothing was changed since it was signed.", notes=tuple(notes), **facts)
+        if any(badge.is_revoked_in(raw) for raw in lists):
+            raise Refused(REVOKED, "Its issuer has taken it back.") from None
+        raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
+    return None
 
 
-def _same(name):
+def who_vouches_for_it(badge: Badge, asked: Asked) -> str | None:
+    if badge.kind == SELF:
+        return "Self-attested: the file is as it was made, by a key that nobody else vouches for."
+    return None
+
+
+# In this order: each returns a note for the reader or nothing, and raises `Refused`.
+CHECKS: tuple[Callable[[Badge, Asked], str | None], ...] = (
+    the_picture_is_the_one_that_was_signed,
+    the_issuer_is_known,
+    the_holder_is_the_one_asked_for,
+    it_was_not_taken_back,
+    who_vouches_for_it,
+)
+
+
+def _same(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     codes = ", ".join(f"{code} {words}" for code, words in WORDS.items())
     parser.epilog = f"Exit status: {codes}; 2 the command was misused."
     parser.add_argument("file", type=Path, metavar="FILE", help="a certificate (.svg)")
-    parser.add_argument(
-        "--issuer-key", type=Path, metavar="FILE", help="the issuer's public key (*.public.pem)"
-    )
+    for option, words in (
+        ("--issuer-key", "the issuer's public key (*.public.pem)"),
+        ("--status-list", "the issuer's list of revoked certificates"),
+    ):
+        parser.add_argument(option, type=Path, metavar="FILE", help=words)
     parser.add_argument("--name", help="must be this holder's")
     parser.add_argument("--email", help="must be issued to this address")
-    parser.add_argument(
-        "--status-list", type=Path, metavar="FILE", help="the issuer's list of revoked certificates"
-    )
-    parser.add_argument(
-        "--online",
-        action="store_true",
-        help="fetch that list from where the certificate says it is",
-    )
+    online = "fetch that list from where the certificate says it is"
+    parser.add_argument("--online", action="store_true", help=online)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print the verdict; its status."""
     if args.file.stat().st_size > LARGEST:
         raise ValueError(f"{args.file} is larger than {LARGEST >> 20} MB: no certificate is")
-    verdict = verify(
-        args.file.read_bytes(),
-        keys.read_public(args.issuer_key) if args.issuer_key else None,
-        args.name,
-        args.email,
-        args.status_list.read_bytes() if args.status_list else None,
-        args.online,
-    )
-    print(f"{args.file.name}: {WORDS[verdict.status]}. {verdict.why}")
-    if verdict.name:
-        print(
-            f"  holder  {verdict.name}\n  course  {COURSE}\n  kind    {verdict.kind}\n  issuer  {verdict.issuer}"
-        )
-        print(f"  issued  {verdict.issued}")
-    for note in verdict.notes:
-        print(f"  note    {note}")
-    return verdict.status
+    key = keys.read_public(args.issuer_key) if args.issuer_key else None
+    revoked = args.status_list.read_bytes() if args.status_list else None
+    found = verify(args.file.read_bytes(), key, args.name, args.email, revoked, args.online)
+    lines = [f"{args.file.name}: {WORDS[found.status]}. {found.why}"]
+    if found.name:
+        lines += [f"  holder  {found.name}", f"  course  {COURSE}", f"  kind    {found.kind}"]
+        lines += [f"  issuer  {found.issuer}", f"  issued  {found.issued}"]
+    print("\n".join(lines + [f"  note    {note}" for note in found.notes]))
+    return found.status

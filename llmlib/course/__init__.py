@@ -1,0 +1,18 @@
+"""The course around the engine: its notebooks, what learners make of them, what notebooks import.
+
+source        the format of solutions/NN_name.py; cells: the course, each source read once
+build         source -> executed notebook -> the learner's (stub); questions: the quiz's source
+
+handed_in     a learner's notebook: read, and planned: what runs of it, in which order
+scopes        which names code reads and binds; definitions: what a function needs
+forbidden     the ready-made answers that code uses
+run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests
+judge         has such a process run a job, and remembers the outcome
+progress      `llmlib check` and `llmlib progress` (progress_cli)
+my_llm        `llmlib my-llm`: definitions (renaming, my_llm_file) into my_llm_template, proved
+
+check, quiz, predict, feedback, course_map, engine_check, reference_bpe   what notebooks import
+setup, setting_up, lab   from a fresh clone to JupyterLab
+environment   of every process that is started here
+complete      `llmlib complete`
+"""

@@ -1,49 +1,45 @@
-"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` -> `notebooks/NAME.ipynb` for learners.
+"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` ->
+`notebooks/NAME.ipynb` for learners.
 
     python -m llmlib.course.build                  what has changed
     python -m llmlib.course.build 03_attention     one notebook
-    python -m llmlib.course.build --force          all of them, also after a change in llmlib that alters outputs
+    python -m llmlib.course.build --force          all of them, also after a change in llmlib that
+    alters outputs
 
-Two builds of the same source give the same bytes. Several people may build different notebooks at the same time.
+Two builds of the same source give the same bytes. Several people may build different notebooks at
+the same time.
 """
 
 import argparse
 import hashlib
 import os
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from traitlets.config import PyFileConfigLoader
+from nbformat import NotebookNode
 
-from llmlib.course import cells, questions
-from llmlib.course.cells import METADATA, ROOT, SourceError
+from llmlib import files
+from llmlib.course import cells, questions, stub
+from llmlib.course.cells import ROOT, Notebook, SourceError
+from llmlib.course.environment import environment
+from llmlib.course.source import METADATA
 
 VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
 VIEW = "application/vnd.jupyter.widget-view+json"
-ENVIRONMENT = {  # offline, two threads, and nothing in an output that differs from run to run
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "OMP_NUM_THREADS": "2",
-    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait sleep: where cores are shared, spinning made a cell 28 times slower
-    "GOMP_SPINCOUNT": "10000",  # but not in the first microseconds: small operations would take ten times as long
-    "PYTHONHASHSEED": "0",
-    "SOURCE_DATE_EPOCH": "0",
-    "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "error",
-}
 
 
-def build(name, root=ROOT, force=False, say=print):
-    """Build one notebook under `root` and return whether it had to be executed. Raises `SourceError`."""
+def build(
+    name: str, root: Path | str = ROOT, force: bool = False, say: Callable[..., None] = print
+) -> bool:
+    """Build one notebook under `root` and return whether it had to be executed. Raises
+    `SourceError`."""
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
@@ -54,20 +50,23 @@ def build(name, root=ROOT, force=False, say=print):
         start = time.time()
         node = execute(notebook, root)
         node.metadata["llmlib"] = {"source": before}
-        _write(executed, nbformat.writes(node))
+        files.write(executed, nbformat.writes(node) + "\n")
         say(f" {time.time() - start:.0f} s")
-    released = release(name, root)
+    for_nbgrader = nbformat.writes(stub.source(notebook)) + "\n"  # where it looks for it
+    files.write(root / "grading" / "source" / name / f"{name}.ipynb", for_nbgrader)
+    released = stub.release(notebook)
     path = root / "notebooks" / f"{name}.ipynb"
     if not path.exists() or path.read_text(encoding="utf-8") != released:
-        _write(path, released)
+        files.write(path, released)
         say(f"{name}: released to {path.relative_to(root)}")
     elif not stale:
         say(f"{name}: up to date")
     return stale
 
 
-def execute(notebook, root=ROOT):
-    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises `SourceError`."""
+def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
+    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises
+    `SourceError`."""
     node = nbformat.from_dict(notebook.node)
     place = ["the first cell"]
     client = NotebookClient(
@@ -81,11 +80,8 @@ def execute(notebook, root=ROOT):
         resources={"metadata": {"path": str(Path(root) / "solutions")}},
         on_cell_start=lambda cell, cell_index: place.append(_place(cell_index + 1, cell)),
     )
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     try:
-        client.execute(
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        )
+        client.execute(env=environment(threads=2))
     except CellExecutionError as error:
         raise SourceError(
             f"{notebook.name}: {place[-1]} failed: {error.ename}: {error.evalue}"
@@ -109,37 +105,12 @@ def execute(notebook, root=ROOT):
     return node
 
 
-def release(name, root=ROOT):
-    """The learner's notebook as text: nbgrader takes out solutions, hidden tests and outputs. Raises `SourceError`.
-
-    The source also stays in `root`/grading/source, where an instructor's nbgrader looks for it.
-    """
-    source = nbformat.writes(cells.load(name, root).node)
-    _write(Path(root) / "grading" / "source" / name / f"{name}.ipynb", source)
-    os.environ["PATH"] = os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
-    )  # nbgrader starts `alembic` by name
-    with tempfile.TemporaryDirectory() as scratch:
-        _write(Path(scratch) / "source" / name / f"{name}.ipynb", source)
-        config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
-        config.CourseDirectory.root = os.path.realpath(scratch)
-        config.CourseDirectory.db_url = f"sqlite:///{Path(scratch) / 'gradebook.db'}"
-        api = NbGraderAPI(CourseDirectory(config=config), config=config)
-        result = api.generate_assignment(name)
-        if not result["success"]:
-            raise SourceError(
-                f"{name}: nbgrader cannot release it: {result.get('error') or result.get('log')}"
-            )
-        api.gradebook.close()
-        return (Path(scratch) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
-
-
-def mark(notebook):
+def mark(notebook: Notebook) -> str:
     """What is noted in an executed notebook, to see later whether its source has changed."""
     return hashlib.sha256((VERSION + nbformat.writes(notebook.node)).encode()).hexdigest()
 
 
-def _built_from(path):
+def _built_from(path: Path) -> str | None:
     """The mark in an executed notebook, or None."""
     try:
         return nbformat.read(path, as_version=4).metadata.llmlib.source
@@ -147,11 +118,11 @@ def _built_from(path):
         return None
 
 
-def _place(number, cell):
+def _place(number: int, cell: NotebookNode) -> str:
     return f"cell {number} ({cells.grade_id(cell) or cell.source.strip().splitlines()[0][:60]})"
 
 
-def _refuse_what_differs(output, place):
+def _refuse_what_differs(output: NotebookNode, place: str) -> None:
     text = (
         output.get("text")
         or output.get("data", {}).get("text/plain")
@@ -159,21 +130,14 @@ def _refuse_what_differs(output, place):
     )
     if " at 0x" in text:
         raise SourceError(
-            f"{place} shows a memory address, which differs in every run; assign what its last line returns."
+            f"{place} shows a memory address, which differs in every run; assign what its last "
+            "line returns."
         )
     if str(ROOT) in text or str(Path.home()) + os.sep in text:
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
 
 
-def _write(path, text):
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
-    os.replace(part, path)
-
-
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Build what was asked for; exit status 1 if any notebook could not be built."""
     parser = argparse.ArgumentParser(
         prog="python -m llmlib.course.build", description=__doc__.split("\n")[0]

@@ -1,195 +1,65 @@
-"""Read a notebook's source, `solutions/NN_name.py`, into cells and exercises."""
+"""The course: where its sources are, its notebooks in order, each read once."""
 
-import hashlib
-import re
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import jupytext
-from nbformat import NotebookNode
+from llmlib.course import environment
+from llmlib.course.source import Exercise as Exercise  # so that all of a course is found here
+from llmlib.course.source import Notebook as Notebook
+from llmlib.course.source import SourceError as SourceError
+from llmlib.course.source import grade_id as grade_id
+from llmlib.course.source import kind as kind
+from llmlib.course.source import parse as parse
 
-ROOT = Path(__file__).resolve().parents[2]
-STUB = 'raise NotImplementedError("Write this function, then run the check below.")'
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
-}
-
-
-class SourceError(Exception):
-    """A notebook's source breaks the contract in CONTRIBUTING.md; the text says where and how."""
+ROOT = environment.PACKAGE
 
 
-@dataclass(frozen=True)
-class Exercise:
-    """One function that a learner writes, with everything that grades it: source text, but for `points` and `off`."""
+class Course:
+    """The notebooks whose sources lie in `root`/solutions; what there is to know about them comes
+    from there."""
 
-    name: str  # the function, and the grade_id of its solution cell
-    notebook: str  # "03_attention"
-    statement: str  # the markdown above it
-    solution: str
-    stub: str  # what the learner gets
-    visible: str  # the test cell without its hidden tests
-    full: str  # the test cell with them
-    points: float
-    off: tuple[str, ...]  # ready-made functions that may not be used, such as "torch.softmax"
-
-
-@dataclass(frozen=True)
-class Notebook:
-    """A source as written: `node` is an unexecuted nbformat notebook with stable cell ids."""
-
-    name: str
-    node: NotebookNode
-    exercises: tuple[Exercise, ...]
+    def __init__(self, root: Path):
+        self.root = root
+        self.sources = environment.SOURCES if root == ROOT else root / "solutions"
+        self._parsed: dict[str, tuple[tuple[int, int], Notebook]] = {}
 
     @property
-    def cells(self):
-        return self.node.cells
+    def names(self) -> list[str]:
+        """The names of all notebooks in order: ["01_tokens", …]."""
+        return sorted(path.stem for path in self.sources.glob("*.py"))
+
+    def notebook(self, name: str) -> Notebook:
+        """A notebook, parsed when it is first asked for, and again when its source has changed.
+        Raises `SourceError`."""
+        path = self.sources / f"{name}.py"
+        if not path.is_file():
+            known = ", ".join(self.names) or "none"
+            raise SourceError(f"There is no solutions/{name}.py; known: {known}.")
+        status = path.stat()
+        mark = status.st_mtime_ns, status.st_size
+        if self._parsed.get(name, (None,))[0] != mark:
+            self._parsed[name] = mark, parse(path.read_text(encoding="utf-8"), name)
+        return self._parsed[name][1]
+
+    @property
+    def notebooks(self) -> list[Notebook]:
+        return [self.notebook(name) for name in self.names]
+
+    @property
+    def lessons(self) -> list[Notebook]:
+        """The notebooks that teach: all but the quiz."""
+        return [notebook for notebook in self.notebooks if notebook.number is not None]
 
 
-def names(root=ROOT):
-    """The names of all sources in order: ["01_tokens", …]."""
-    return sorted(path.stem for path in (Path(root) / "solutions").glob("*.py"))
+@cache
+def course(root: Path = ROOT) -> Course:
+    """The one `Course` under `root`."""
+    return Course(root)
 
 
-def load(name, root=ROOT):
-    """Read `solutions/NAME.py` under `root`. Raises `SourceError`."""
-    path = Path(root) / "solutions" / f"{name}.py"
-    if not path.is_file():
-        raise SourceError(
-            f"There is no solutions/{name}.py; known: {', '.join(names(root)) or 'none'}."
-        )
-    return parse(path.read_text(encoding="utf-8"), name)
+def names(root: Path = ROOT) -> list[str]:
+    return course(Path(root)).names
 
 
-def parse(text, name):
-    """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises `SourceError`."""
-    node = jupytext.reads(text, fmt="py:percent")
-    node.metadata = NotebookNode(METADATA)
-    node.nbformat, node.nbformat_minor = 4, 5
-    seen = set()
-    for cell in node.cells:
-        _expand(cell, name)
-        cell.id = _cell_id(cell, seen)
-        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the .py
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return Notebook(name, node, tuple(_exercises(node.cells, name)))
-
-
-def _expand(cell, name):
-    """A short marker such as `# %% test causal_mask points=1` becomes nbgrader's metadata."""
-    title = cell.metadata.pop("title", "")
-    if not title:
-        return
-    what, _, subject = title.partition(" ")
-    if what not in ("given", "solution", "test") or not subject.isidentifier():
-        raise SourceError(
-            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, `# %% solution FUNCTION` or "
-            "`# %% test FUNCTION points=N`."
-        )
-    points = cell.metadata.pop("points", None)
-    if (what == "test") != isinstance(points, int):
-        raise SourceError(f"{name}: `# %% {title}`: a test cell, and no other, says points=N.")
-    prefix = "" if what == "solution" else f"{what}_"
-    marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
-    marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
-    cell.metadata["nbgrader"] = NotebookNode(marks | ({"points": points} if what == "test" else {}))
-
-
-def kind(cell):
-    """What a cell is: "markdown", "demo", "given", "solution" or "test" (see CONTRIBUTING.md)."""
-    if cell.cell_type != "code":
-        return "markdown"
-    marks = cell.metadata.get("nbgrader")
-    if not marks:
-        return "demo"
-    return "solution" if marks["solution"] else "test" if marks["grade"] else "given"
-
-
-def grade_id(cell):
-    """The cell's grade_id, or None for markdown and demonstrations."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
-
-
-def without(text, region, replacement=None):
-    """Drop `### BEGIN region` … `### END region` from `text`; `replacement` is put there at the same indentation."""
-    kept, inside = [], False
-    for line in text.split("\n"):
-        if f"BEGIN {region}" in line:
-            if inside:
-                raise SourceError(f"A second BEGIN {region} before the END {region} of the first.")
-            inside = True
-            if replacement is not None:
-                kept.append(line[: len(line) - len(line.lstrip())] + replacement)
-        elif f"END {region}" in line:
-            if not inside:
-                raise SourceError(f"END {region} without its BEGIN {region}.")
-            inside = False
-        elif not inside:
-            kept.append(line)
-    if inside:
-        raise SourceError(f"BEGIN {region} without its END {region}.")
-    return "\n".join(kept)
-
-
-def _exercises(cells, name):
-    statement, solution = "", None
-    for cell in cells:
-        what = kind(cell)
-        if what == "markdown":
-            statement = cell.source
-        elif what == "solution":
-            if solution is not None:
-                raise SourceError(
-                    f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
-                )
-            solution = cell, statement
-        elif what == "test":
-            wanted = f"test_{grade_id(solution[0])}" if solution else "a solution cell above it"
-            if not solution or grade_id(cell) != wanted:
-                raise SourceError(
-                    f"{name}: test cell {grade_id(cell)} does not belong here: expected {wanted}."
-                )
-            yield _exercise(name, *solution, cell)
-            solution = None
-    if solution is not None:
-        raise SourceError(
-            f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
-        )
-
-
-def _exercise(name, solution, statement, test):
-    try:
-        cleared = without(solution.source, "SOLUTION", STUB)
-        visible = without(test.source, "HIDDEN TESTS")
-    except SourceError as error:
-        raise SourceError(f"{name}: exercise {grade_id(solution)}: {error}") from None
-    if cleared == solution.source:
-        raise SourceError(
-            f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION."
-        )
-    return Exercise(
-        name=grade_id(solution),
-        notebook=name,
-        statement=statement,
-        solution=solution.source,
-        stub=solution.metadata.get("stub", cleared),
-        visible=visible,
-        full=test.source,
-        points=test.metadata.nbgrader.points,
-        off=tuple(solution.metadata.get("off", ())),
-    )
-
-
-def _cell_id(cell, seen):
-    """The grade_id, or else a hash of the source: the same source gives the same notebook, byte for byte."""
-    start = grade_id(cell) or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
-    start = re.sub(r"[^A-Za-z0-9_-]", "-", start)[:60]
-    cell_id, count = start, 1
-    while cell_id in seen:
-        count += 1
-        cell_id = f"{start}-{count}"
-    seen.add(cell_id)
-    return cell_id
+def load(name: str, root: Path = ROOT) -> Notebook:
+    return course(Path(root)).notebook(name)

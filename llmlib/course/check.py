@@ -1,13 +1,20 @@
-"""The three checks that test cells use. Each raises `Mistake`, whose text names the learner's mistake.
+"""The three checks that test cells use. Each raises `Mistake`, whose text names what is wrong.
 
-What a learner's function returned is only ever treated as plain data (numbers, strings, lists, tuples, dicts,
-tensors): nothing here calls a method that a class of the learner's could have written.
+What a learner's function returned is only ever treated as plain data (numbers, strings, lists,
+tuples, dicts, tensors): nothing here calls a method that a class of the learner's could have
+written.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+
+from llmlib.course import feedback
+
+feedback.switch_on()
 
 LONGEST = 160  # characters of a value shown to the learner
 SEQUENCES = (list, tuple)
@@ -16,31 +23,33 @@ TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 
 class Mistake(AssertionError):
-    """A check that failed: `claim` names the mistake, `detail` holds the values it was seen on, if any.
+    """A check that failed: `claim` names the mistake, `detail` holds the values that show it.
 
-    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence alone, without our frames.
+    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence
+    alone, without our frames.
     """
 
-    def __init__(self, claim, detail=""):
+    def __init__(self, claim: str, detail: str = "") -> None:
         super().__init__(claim, detail)
         self.claim, self.detail = claim, detail
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.claim} ({self.detail})" if self.detail else str(self.claim)
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"Mistake: {self}"]
 
 
-def that(ok, message):
-    """Raise `Mistake(message)` unless `ok` is true. `ok` is a bool, a number or a tensor of one element."""
+def that(ok: Any, message: str) -> None:
+    """Raise `Mistake(message)` unless `ok`, a bool, number or tensor of one element, is true."""
     if (type(ok) in TENSORS and ok.numel() == 1) or type(ok) is np.bool_:
         ok = ok.item()
     if type(ok) not in PLAIN or not ok:
         raise Mistake(message)
+    feedback.count()
 
 
-def equal(got, want, message):
+def equal(got: Any, want: Any, message: str) -> None:
     """Raise `Mistake` unless `got` equals `want` exactly: same kind, same length, same elements."""
     try:
         same = _same(got, want)
@@ -51,12 +60,15 @@ def equal(got, want, message):
         if mine == theirs:
             mine, theirs = f"{kind(got)}: {mine}", f"{kind(want)}: {theirs}"
         raise Mistake(message, f"got {mine}, expected {theirs}")
+    feedback.count()
 
 
-def close(got, want, message, atol=1e-5):
-    """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree, dtypes need not.
+def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
+    """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree,
+    dtypes need not.
 
-    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN equals nothing.
+    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN
+    equals nothing.
     """
     if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
         if type(got) not in SEQUENCES:
@@ -66,7 +78,7 @@ def close(got, want, message, atol=1e-5):
             raise Mistake(message, f"got {len(got)} items, expected {len(want)}")
         for mine, theirs in zip(got, want):
             close(mine, theirs, message, atol)
-        return
+        return feedback.count()
     try:
         mine, theirs = _numbers(got), _numbers(want)
     except RecursionError:
@@ -81,14 +93,14 @@ def close(got, want, message, atol=1e-5):
         (mine == theirs) | ((mine - theirs).abs() <= atol)
     )  # inf - inf is NaN, hence the first half
     if not far.any():
-        return
+        return feedback.count()
     first = tuple(far.nonzero()[0].tolist())
     place = f" at position {list(first)}" if first else ""
     got, wanted = _digits(mine[first]), _digits(theirs[first])
     raise Mistake(message, f"got {got}{place}, expected {wanted}")
 
 
-def show(value):
+def show(value: Any) -> str:
     """One short line for `value`, bounded in length, made from plain data only."""
     try:
         text = _text(value, LONGEST)
@@ -97,8 +109,8 @@ def show(value):
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-def kind(value):
-    """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items", "None"."""
+def kind(value: Any) -> str:
+    """What sort of thing `value` is: "a float tensor of shape [2, 3]", "a list of 4 items"."""
     if value is None:
         return "None (is there a return?)"
     if type(value) in TENSORS:
@@ -109,7 +121,7 @@ def kind(value):
     return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def _same(got, want):
+def _same(got: Any, want: Any) -> bool:
     if type(want) in TENSORS or type(got) in TENSORS:
         if type(got) in (int, float, bool) or type(want) in (
             int,
@@ -135,7 +147,7 @@ def _same(got, want):
     return type(got) in PLAIN and got == want
 
 
-def _numbers(value):
+def _numbers(value: Any) -> torch.Tensor | None:
     """`value` as a float64 (or complex) tensor, or None where it is not numbers."""
     if type(value) in TENSORS:
         value = value.detach().to_dense() if value.layout != torch.strided else value.detach()
@@ -146,14 +158,14 @@ def _numbers(value):
         except (TypeError, ValueError, RuntimeError, OverflowError):
             return None
     if type(value) in SEQUENCES:
-        items = [_numbers(item) for item in value]
-        if any(item is None for item in items) or len({item.shape for item in items}) > 1:
+        items = [item for item in map(_numbers, value) if item is not None]
+        if len(items) < len(value) or len({item.shape for item in items}) > 1:
             return None
         return torch.stack(items) if items else torch.zeros(0, dtype=torch.float64)
     return None
 
 
-def _text(value, room):
+def _text(value: Any, room: int) -> str:
     if type(value) in TENSORS:
         if value.numel() > 12:
             return kind(value)
@@ -179,7 +191,7 @@ def _text(value, room):
     return kind(value)
 
 
-def _joined(texts, room):
+def _joined(texts: Iterable[str], room: int) -> str:
     parts, length = [], 0
     for text in texts:
         parts.append(text)
@@ -190,16 +202,16 @@ def _joined(texts, room):
     return ", ".join(parts)
 
 
-def _digits(number):
+def _digits(number: Any) -> str:
     number = number.item() if type(number) in TENSORS else number
     if type(number) is not float or not math.isfinite(number):
         return str(number)
     return f"{number:.6g}"
 
 
-def _shape(tensor):
+def _shape(tensor: torch.Tensor) -> list[int]:
     return list(tensor.shape)
 
 
-def _dtype(tensor):
+def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")

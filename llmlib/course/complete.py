@@ -1,74 +1,53 @@
 """`llmlib complete PROMPT`: stream a continuation to the terminal."""
 
+import argparse
+
 from llmlib import generation, pretrained
+from llmlib.packed import KINDS
+
+SETTINGS = {  # of generation: option -> type, metavar, help
+    "temperature": (float, "T", "0 takes the likeliest token each time (default: 0)"),
+    "top-k": (int, "K", "keep the K likeliest tokens"),
+    "top-p": (float, "P", "keep the likeliest tokens whose mass reaches P"),
+    "min-p": (float, "P", "keep tokens at least P times as likely as the likeliest"),
+    "seed": (int, "S", "make a draw repeatable"),
+}
 
 
-def add_arguments(parser):
-    parser.add_argument("prompt", metavar="PROMPT", help="the text to continue")
-    parser.add_argument(
-        "--model",
-        default="smollm2",
-        help='"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)',
-    )
-    parser.add_argument(
-        "--max-new-tokens",
-        type=int,
-        default=32,
-        metavar="N",
-        help="stop after N tokens (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="0 takes the likeliest token each time (default: %(default)s)",
-    )
-    parser.add_argument("--top-k", type=int, metavar="K", help="keep the K likeliest tokens")
-    parser.add_argument(
-        "--top-p", type=float, metavar="P", help="keep the likeliest tokens whose mass reaches P"
-    )
-    parser.add_argument(
-        "--min-p",
-        type=float,
-        metavar="P",
-        help="keep tokens at least P times as likely as the likeliest",
-    )
-    parser.add_argument("--seed", type=int, metavar="S", help="make a draw repeatable")
-    parser.add_argument(
-        "--chat", action="store_true", help="put PROMPT into the model's chat template"
-    )
-    parser.add_argument(
-        "--show-probabilities",
-        action="store_true",
-        help="print the five likeliest tokens at each step",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("prompt", metavar="PROMPT", help="the text to continue")
+    models = '"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)'
+    add("--model", default="smollm2", help=models)
+    kinds = f"{', '.join(KINDS)}: fewer bits are faster, and less exact (default: %(default)s)"
+    add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
+    where = 'where the model runs: "cpu", "cuda" or "mps" (default: %(default)s)'
+    add("--device", default="cpu", help=where)
+    most = "stop after N tokens (default: %(default)s)"
+    add("--max-new-tokens", type=int, default=32, metavar="N", help=most)
+    for name, (kind, letter, words) in SETTINGS.items():
+        add(f"--{name}", type=kind, metavar=letter, help=words)
+    parser.set_defaults(temperature=0.0)
+    add("--chat", action="store_true", help="put PROMPT into the model's chat template")
+    likeliest = "print the five likeliest tokens at each step"
+    add("--show-probabilities", action="store_true", help=likeliest)
 
 
-def run(args):
-    settings = {
-        "temperature": args.temperature,
-        "top_k": args.top_k,
-        "top_p": args.top_p,
-        "min_p": args.min_p,
-        "seed": args.seed,
-    }
-    model = pretrained.load(args.model)
-    prompt = (
-        generation.chat_prompt(model, args.prompt) if args.chat and args.prompt else args.prompt
-    )
+def run(args: argparse.Namespace) -> None:
+    names = [name.replace("-", "_") for name in SETTINGS]
+    settings = {name: getattr(args, name) for name in names}
+    model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
+    if args.chat and prompt:
+        prompt = generation.chat_prompt(model, prompt)
     if args.show_probabilities:
-        for token_id, logits in generation.steps(
-            model, generation.encode_prompt(model, prompt), args.max_new_tokens, **settings
-        ):
-            table = "   ".join(
-                f"{text!r} {p:.3f}" for _, text, p in generation.top_tokens(model, logits)
-            )
+        ids = generation.encode_prompt(model, prompt)
+        for token_id, logits in generation.steps(model, ids, args.max_new_tokens, **settings):
+            likeliest = generation.top_tokens(model, logits)
+            table = "   ".join(f"{text!r} {p:.3f}" for _, text, p in likeliest)
             print(f"{model.tokenizer.decode([token_id])!r:<16} from   {table}", flush=True)
         return
-    stream = generation.stream_text(
-        model, prompt, args.max_new_tokens, **settings
-    )  # refuses bad settings before anything is printed
+    # Bad settings are refused before anything is printed.
+    stream = generation.stream_text(model, prompt, args.max_new_tokens, **settings)
     print("" if args.chat else prompt, end="", flush=True)
     for text in stream:
         print(text, end="", flush=True)

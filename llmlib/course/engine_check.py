@@ -1,7 +1,10 @@
-"""Does an engine say, token for token, what `transformers` says? Shown to learners at the end of each notebook."""
+"""Does an engine say, token for token, what `transformers` says? Shown to learners at the end of
+each notebook."""
 
 import traceback
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,8 +12,9 @@ from llmlib.generation import generate
 
 
 @lru_cache(maxsize=1)
-def reference(folder):
-    """The same checkpoint, run by `transformers` in float32, with no stop token: it always writes as many tokens as it is asked for."""
+def reference(folder: Path) -> Any:
+    """The same checkpoint, run by `transformers` in float32, with no stop token: it always writes
+    as many tokens as it is asked for."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -21,7 +25,7 @@ def reference(folder):
     return model
 
 
-def reference_ids(folder, ids, max_new_tokens):
+def reference_ids(folder: Path, ids: list[int], max_new_tokens: int) -> list[int]:
     """Greedy continuation of `ids` by `transformers`: a list of max_new_tokens ids."""
     prompt = torch.tensor([ids])
     with torch.no_grad():
@@ -34,10 +38,12 @@ def reference_ids(folder, ids, max_new_tokens):
     return out[0, len(ids) :].tolist()
 
 
-def same_ids(model, prompts, max_new_tokens=16):
-    """Print, for each prompt, whether `model` continues it greedily as `transformers` does; returns True if all do.
+def same_ids(model: Any, prompts: list[str], max_new_tokens: int = 16) -> bool:
+    """Print, for each prompt, whether `model` continues it greedily as `transformers` does; returns
+    True if all do.
 
-    When a replaced part raises an error, one sentence says so; when ids differ, the first difference is shown as text.
+    When a replaced part raises an error, one sentence says so; when ids differ, the first
+    difference is shown as text.
     """
     matched = 0
     for prompt in prompts:
@@ -49,7 +55,8 @@ def same_ids(model, prompts, max_new_tokens=16):
             where = traceback.extract_tb(error.__traceback__)[-1]
             print(
                 f"{prompt!r}: the engine stopped in {where.name}: {type(error).__name__}: {error}. "
-                "Run the checks of your functions above again; the one that fails names the mistake."
+                "Run the checks of your functions above again; the one that fails names the "
+                "mistake."
             )
             return False
         if ours == theirs:
@@ -57,9 +64,10 @@ def same_ids(model, prompts, max_new_tokens=16):
             print(f"same {max_new_tokens} ids  {prompt!r} -> {model.tokenizer.decode(ours)!r}")
         else:
             at = next(i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b)
+            mine, other = (model.tokenizer.decode(found[at : at + 5]) for found in (ours, theirs))
             print(
-                f"different from new token {at + 1} on: {prompt!r} -> {model.tokenizer.decode(ours[at : at + 5])!r}, "
-                f"transformers says {model.tokenizer.decode(theirs[at : at + 5])!r}"
+                f"different from new token {at + 1} on: {prompt!r} -> {mine!r}, "
+                f"transformers says {other!r}"
             )
     print(f"{matched} of {len(prompts)} prompts continued as transformers does, token for token.")
     return matched == len(prompts)

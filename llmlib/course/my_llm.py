@@ -1,237 +1,219 @@
-"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that runs a real model.
+"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that
+runs a real model.
 
-The file is `my_llm_template.py` with the learner's code in its middle. It needs torch, safetensors and regex, and
-nothing of this course.
+The file is `my_llm_template.py` with the learner's code in its middle. It needs torch, safetensors
+and regex, and nothing of this course.
 """
 
-import re
+import argparse
+import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from llmlib import files
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, harvest, progress
-
-PIECES = {  # in the order in which data flows
-    "01_tokens": ("merge", "encode", "stream_decode"),
-    "02_embeddings": ("embed", "apply_rope"),
-    "03_attention": (
-        "causal_mask",
-        "scaled_dot_product_attention",
-        "split_heads",
-        "merge_heads",
-        "repeat_kv",
-    ),
-    "04_layers": ("rms_norm", "swiglu", "pre_norm_block"),
-    "05_output_head": ("unembed", "softmax"),
-    "06_sampling": (
-        "draw",
-        "apply_temperature",
-        "top_k",
-        "top_p",
-        "min_p",
-        "filter_logits",
-        "sample",
-    ),
-    "07_kv_cache_and_scaling": ("write_cache", "generate_cached"),
-}
-FUNCTIONS = {function for functions in PIECES.values() for function in functions}
-TEMPLATE = Path(__file__).with_name("my_llm_template.py")
-IN_TEMPLATE = {
-    "argparse",
-    "json",
-    "os",
-    "Path",
-    "SimpleNamespace",
-    "regex",
-    "torch",
-    "load_file",
-    "linear",
-    "split",
-}
-HEADER = '''"""my_llm.py: an LLM engine, written exercise by exercise by me. It runs SmolLM2-135M.
-
-    python my_llm.py "The capital of France is"
-
-The functions under a notebook's name come from my notebooks. Around them stand the tokenizer's tables, the weights,
-and the order in which the functions are called.
-"""
-'''
+from llmlib.course import cells, handed_in, progress
+from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
+from llmlib.course.judge import judge
+from llmlib.course.my_llm_file import TEMPLATE, Piece, render
+from llmlib.course.scopes import names
+from llmlib.course.source import Exercise
 
 
 @dataclass(frozen=True)
 class Gap:
     """A function that cannot be used as it is, and why."""
 
-    notebook: str
-    function: str
+    exercise: Exercise
     why: str
 
-    def __str__(self):
-        statement = next(
-            e.statement for e in cells.load(self.notebook).exercises if e.name == self.function
-        )
-        number = re.search(r"Exercise (\d+\.\d+)", statement)
-        return (
-            f"{self.notebook}, exercise {number[1] if number else ''} {self.function}: {self.why}"
-        )
+    @property
+    def notebook(self) -> str:
+        return self.exercise.notebook
+
+    @property
+    def function(self) -> str:
+        return self.exercise.name
+
+    def __str__(self) -> str:
+        return f"{self.notebook}, exercise {self.exercise.number} {self.function}: {self.why}"
 
 
-def collect(folder, fill=False, seconds=progress.SECONDS):
-    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own function stands in each gap.
+@cache
+def wanted() -> dict[str, Exercise]:
+    """The exercises, by name, that the engine in the template calls, and what our solutions of
+    those call."""
+    every = {each.name: each for book in cells.course().notebooks for each in book.exercises}
+    found: set[str] = set()
+    todo = names(TEMPLATE).reads & set(every)
+    while todo:
+        found |= todo
+        called = (names(every[name].solution).reads for name in todo)
+        todo = frozenset().union(*called) & set(every) - found
+    return {name: each for name, each in every.items() if name in found}
 
-    Without `fill` the text is None if there is a gap: a function that is not written, fails its check, or uses a name
-    that no cell of its notebook defines. The checks are run, in processes of their own, for at most `seconds` a notebook.
+
+def notebooks() -> list[str]:
+    """The names of the notebooks whose functions the engine uses, in order."""
+    return list(dict.fromkeys(each.notebook for each in wanted().values()))
+
+
+@cache
+def known() -> frozenset[str]:
+    """What a learner's code finds in the file: the template's own names, and the functions of all
+    notebooks."""
+    return names(TEMPLATE).binds | frozenset(wanted())
+
+
+def collect(
+    folder: Path | str, fill: bool = False, seconds: float = progress.SECONDS
+) -> tuple[str | None, list[Gap]]:
+    """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
+    function stands in each gap.
+
+    Without `fill` the text is None if there is a gap: a function that is not written, fails its
+    check, or needs a name that no cell of its notebook makes. The checks are run on the notebooks,
+    and then on the finished file, in processes of their own, for at most `seconds` each.
     """
-    official = (
-        Path(folder).resolve() == cells.ROOT / "solutions"
-    )  # proven by the tests, and so not checked again
-    reasons = {} if official else _reasons(Path(folder), seconds)
-    gaps, imports, parts, taken = [], [], [], {}
-    for notebook, functions in PIECES.items():
-        ours = [
-            (cells.grade_id(cell), cell.source)
-            for cell in cells.load(notebook).cells
-            if cell.cell_type == "code"
+    folder = Path(folder)
+    if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
+        pieces = [
+            Piece(name, _of(name), needed(_of(name), _ours(name), known())) for name in notebooks()
         ]
-        theirs = (
-            ours
-            if official or None in reasons[notebook]
-            else progress.read(Path(folder) / f"{notebook}.ipynb")
+        return render(pieces, set(wanted())), []
+    reasons = _reasons(folder, seconds)
+    while fill or not reasons:
+        text = render(
+            [piece for name in notebooks() for piece in _pieces(folder, name, set(reasons))],
+            set(wanted()),
         )
-        chosen = []
-        for function in functions:
-            why = (
-                None if official else reasons[notebook].get(None) or reasons[notebook].get(function)
-            )
-            code = None if why else harvest.piece(function, theirs)
-            if code is not None:
-                code, missing = harvest.with_what_it_uses(code, theirs, FUNCTIONS | IN_TEMPLATE)
-                why = (
-                    f"it uses {', '.join(missing)}, which no cell of its notebook defines"
-                    if missing
-                    else None
-                )
-            if code is None or why:
-                gaps.append(Gap(notebook, function, why or "its cell is missing or is not Python"))
-                code, _ = harvest.with_what_it_uses(
-                    harvest.piece(function, ours), ours, FUNCTIONS | IN_TEMPLATE
-                )
-                code = "# Filled in from llmlib, not mine.\n" + code
-            chosen.append(code)
-        lines, code = harvest.without_imports(_once(chosen))
-        imports += lines
-        code = harvest.without_clashes(code, f"_of_{notebook[:2]}", taken, FUNCTIONS)
-        parts.append(f"# {f' {notebook} ':-^110}\n\n\n{code}\n")
-    if gaps and not fill:
-        return None, gaps
-    return _file(imports, parts), gaps
+        failing = _failing(text, set(reasons), seconds)
+        if not failing:
+            break
+        reasons |= failing
+    gaps = [Gap(each, reasons[name]) for name, each in wanted().items() if name in reasons]
+    return text if fill or not gaps else None, gaps
 
 
-def _reasons(folder, seconds):
-    """{notebook: {function: why it cannot be used}}; under None, why the whole notebook cannot."""
+def _reasons(folder: Path, seconds: float) -> dict[str, str]:
+    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
+    not there."""
     reasons = {}
-    for status in progress.check(list(PIECES), folder, seconds):
-        reasons[status.name] = {
-            f: m or "not written yet" for f, state, m in status.exercises if state != progress.DONE
-        }
-        if status.fault:
-            reasons[status.name] = {None: status.fault}
+    for status in progress.check(notebooks(), folder, seconds):
+        outcome = {name: (state, message) for name, state, message in status.exercises}
+        theirs = [] if status.fault else _theirs(folder, status.name)
+        for function in _of(status.name):
+            state, message = outcome.get(function, (progress.FAILING, status.fault))
+            lacking = ", ".join(sorted(missing(needed({function}, theirs, known()), known())))
+            if state != progress.DONE:
+                reasons[function] = message or "not written yet"
+            elif lacking:
+                reasons[function] = f"it uses {lacking}, which no cell of its notebook defines"
     return reasons
 
 
-def _once(codes):
-    """The codes joined; a helper that several of them brought along stands once."""
-    seen, kept = set(), []
-    for block in "\n\n\n".join(codes).split("\n\n\n"):
-        if block not in seen or block.startswith(
-            (" ", "\n")
-        ):  # the inside of a function is not looked at
-            kept.append(block)
-        seen.add(block)
-    return "\n\n\n".join(kept)
+def _of(name: str) -> frozenset[str]:
+    return frozenset(f for f, each in wanted().items() if each.notebook == name)
 
 
-def _file(imports, parts):
-    before, _, after = TEMPLATE.read_text(encoding="utf-8").partition(
-        "# The learner's functions go here.\n"
-    )
-    before = before.partition("\n")[2]  # without the line that quiets the linter
-    there, rest = before.split("\n\n", 1)
-    lines = sorted(
-        set(imports) - set(before.split("\n")) | set(there.split("\n")),
-        key=lambda line: (line[:5] == "from ", line),
-    )
-    engine = f"# {' the engine ':-^110}\n\n\n"
-    return (
-        HEADER
-        + "\n".join(lines)
-        + "\n\n"
-        + rest
-        + "\n\n".join(parts)
-        + "\n\n"
-        + engine
-        + after.lstrip("\n")
-    )
+def _theirs(folder: Path, name: str) -> list[Definition]:
+    job = handed_in.plan(cells.load(name), handed_in.load(folder / f"{name}.ipynb"))
+    return _apart(step.source for step in job.steps)
 
 
-def add_arguments(parser):
+@cache
+def _ours(name: str) -> list[Definition]:
+    code = [cell for cell in cells.load(name).cells if cell.cell_type == "code"]
+    return _apart(cell.source for cell in code if cells.kind(cell) != "test")
+
+
+def _apart(sources: Iterable[str]) -> list[Definition]:
+    """The definitions but for what is imported from llmlib, which the file does without."""
+    return [each for each in definitions(sources) if each.module.partition(".")[0] != "llmlib"]
+
+
+def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
+    """A notebook's own functions; then ours, in the place of those that cannot be used."""
+    good, bad = _of(name) - reasons, _of(name) & reasons
+    if good:
+        found = _theirs(folder, name)
+        future = [each for each in found if each.source.startswith("from __future__")]
+        yield Piece(name, good, [*future, *needed(good, found, known())])
+    if bad:
+        yield Piece(name, bad, needed(bad, _ours(name), known()), filled=True)
+
+
+def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
+    """{function: why}: the learner's functions whose visible tests fail on the finished file."""
+    made = names(text, len(text)).binds
+    helpers: dict[str, str] = {}
+    tests = []
+    for function, exercise in wanted().items():
+        imports = handed_in.imports(cells.load(exercise.notebook))
+        reads, binds = names(exercise.visible)
+        asked = reads - binds - made - BUILTINS - names(imports).binds
+        given = needed(asked, _ours(exercise.notebook), made)
+        helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
+        tests.append((function, exercise.visible, imports))
+    code = [("my_llm", text), *((name, source) for source, name in helpers.items())]
+    job = {"module": "my_llm", "cells": code, "tests": tests, "seconds": min(20, seconds / 3)}
+    outcome = judge(job, seconds)
+    return {
+        name: f"in the finished file: {outcome[name]}"
+        for name in wanted()
+        if outcome[name] and name not in filled
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    prompt, file = "The capital of France is", Path("my_llm.py")
     parser.add_argument(
-        "prompt",
-        nargs="?",
-        default="The capital of France is",
-        metavar="PROMPT",
-        help="what to run it on",
+        "prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on"
     )
+    where = "where your notebooks are (default: this folder, or notebooks/ in it)"
+    parser.add_argument("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
     parser.add_argument(
-        "--notebooks",
-        type=Path,
-        metavar="DIR",
-        help="where they are (default: this folder, else notebooks/)",
+        "--output", type=Path, default=file, metavar="FILE", help="default: %(default)s"
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("my_llm.py"),
-        metavar="FILE",
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--fill",
-        action="store_true",
-        help="use the course's own function where one is missing or wrong",
-    )
+    gaps = "use the course's own function where one is missing or wrong"
+    parser.add_argument("--fill", action="store_true", help=gaps)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Write the file and run it. 1: something is missing or wrong, and nothing was written."""
-    folder = args.notebooks or progress.default_folder()
+    folder = args.folder or progress.default_folder()
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 
 
-def make(folder, output, prompt, fill=False):
-    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`; returns its status."""
+def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
+    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`;
+    returns its status."""
     text, gaps = collect(folder, fill)
+    total = len(wanted())
     for gap in gaps:
         print(f"{'filled in from llmlib: ' if fill else ''}{gap}")
     if text is None:
         print(
-            f"{len({gap.function for gap in gaps})} of {len(FUNCTIONS)} functions are missing or wrong, so {output} was "
-            "not written. Write them, or use the course's own in their place with: llmlib my-llm --fill"
+            f"{len(gaps)} of {total} functions are missing or wrong, so {output} was not written. "
+            "Write them, or use the course's own in their place with: llmlib my-llm --fill"
         )
         return 1
-    Path(output).write_text(text, encoding="utf-8")
-    print(
-        f"{output}: {len(text.splitlines())} lines, {len(FUNCTIONS) - len(gaps)} functions of your own",
-        flush=True,
-    )
+    files.write(output, text)
+    own = f"{total - len(gaps)} functions of your own"
+    print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
+    command = [sys.executable, str(output), prompt]
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
     with subprocess.Popen(
-        [sys.executable, str(output), prompt], stdout=subprocess.PIPE, text=True
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
     ) as process:
+        assert process.stdout
         while letter := process.stdout.read(1):  # as it comes, also into a notebook
             print(letter, end="", flush=True)
     return process.returncode

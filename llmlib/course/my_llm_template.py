@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import linear
 
-PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: every digit apart, then words with the space before
+PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: digits apart, then words
     r"\p{N}|\P{N}+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
 ]
@@ -24,6 +24,10 @@ def split(text, patterns=PATTERNS[1:]):
     return pieces
 
 
+def log_softmax(x, dim=-1):
+    return torch.log_softmax(x, dim)
+
+
 # The learner's functions go here.
 
 
@@ -32,34 +36,22 @@ class Tokenizer:
 
     def __init__(self, folder):
         spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        visible = [
-            *range(33, 127),
-            *range(161, 173),
-            *range(174, 256),
-        ]  # these bytes are written as themselves
-        hidden = [
-            b for b in range(256) if b not in visible
-        ]  # and these as the characters from 256 on
+        # These bytes are written as themselves, and the others as the characters from 256 on.
+        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+        hidden = [b for b in range(256) if b not in visible]
         byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
-        own = {
-            bytes(byte_of[c] for c in t): i
-            for t, i in spec["model"]["vocab"].items()
-            if not t.startswith("<|")
-        }
+        vocab = {t: i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
+        own = {bytes(byte_of[c] for c in t): i for t, i in vocab.items()}
         tokens = [bytes([b]) for b in range(256)]
         plain = {token: i for i, token in enumerate(tokens)}
         self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
-        for merge in spec["model"]["merges"]:
-            left, right = (
-                bytes(byte_of[c] for c in t)
-                for t in (merge if type(merge) is list else merge.split(" "))
-            )
+        for pair in spec["model"]["merges"]:
+            pair = pair if type(pair) is list else pair.split(" ")
+            left, right = (bytes(byte_of[c] for c in t) for t in pair)
             self.merges.append((plain[left], plain[right]))
             plain.setdefault(left + right, len(tokens))
             tokens.append(left + right)
-        self.own_ids = [
-            own.get(token) for token in tokens
-        ]  # plain id -> SmolLM2's, None for a byte that it lacks
+        self.own_ids = [own.get(token) for token in tokens]  # None for a byte that it lacks
         self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
 
     def encode(self, text):
@@ -75,22 +67,27 @@ class Tokenizer:
                 yield stream_decode(seen, self.merges)[-1]
 
 
+MLP = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+
+
 class Model:
-    """SmolLM2's weights and the functions above: model(ids [1, seq], cache) -> logits [1, seq, vocab]."""
+    """SmolLM2's weights: ids [1, seq] -> logits [1, seq, vocab], the last one's in every row."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.n_layer, self.n_head, self.n_kv_head = (
-            c[f"num_{n}"] for n in ("hidden_layers", "attention_heads", "key_value_heads")
-        )
-        self.eps, self.theta, self.head_dim = c["rms_norm_eps"], c["rope_theta"], c["head_dim"]
-        self.config = SimpleNamespace(
-            context=c["max_position_embeddings"], stop_ids=(c["eos_token_id"],)
-        )
+        self.n_layer, self.n_head = c["num_hidden_layers"], c["num_attention_heads"]
+        self.n_kv_head, self.head_dim = c["num_key_value_heads"], c["head_dim"]
+        self.eps, self.theta = c["rms_norm_eps"], c["rope_theta"]
+        context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
+        self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
         self.weights = load_file(folder / "model.safetensors")
+        for i in range(self.n_layer):  # queries, keys and values in one product
+            at = f"model.layers.{i}.self_attn."
+            qkv = [self.weights.pop(f"{at}{name}_proj.weight") for name in "qkv"]
+            self.weights[at + "qkv.weight"] = torch.cat(qkv)
 
     def new_cache(self, context):
-        """Keys and values of every layer, with room for `context` tokens, and how many are in it."""
+        """Keys and values of every layer: room for `context` tokens, `length` of them taken."""
         shape = (2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
         return SimpleNamespace(stores=torch.zeros(shape), length=0)
 
@@ -103,8 +100,9 @@ class Model:
         for i in range(self.n_layer):
             x = self.layer(i, x, positions, mask, cache)
         cache.length += ids.shape[1]
-        x = self.norm(x, self.weights["model.norm.weight"])
-        return unembed(x, self.weights["model.embed_tokens.weight"])  # 1 seq vocab
+        x = self.norm(x[:, -1:], self.weights["model.norm.weight"])  # nobody reads other logits
+        logits = unembed(x, self.weights["model.embed_tokens.weight"])  # 1 1 vocab
+        return logits.expand(1, ids.shape[1], -1)
 
     def norm(self, x, weight):
         """In float32, whatever precision the function or the one before it chose; so too below."""
@@ -114,23 +112,15 @@ class Model:
         def weight(name):
             return self.weights[f"model.layers.{i}.{name}.weight"]
 
-        def heads(x, name, n_head):
-            return split_heads(
-                linear(x, weight(f"self_attn.{name}_proj")), n_head
-            )  # 1 n_head seq head_dim
-
         def attend(x):
-            q, k, v = (
-                heads(x, "q", self.n_head),
-                heads(x, "k", self.n_kv_head),
-                heads(x, "v", self.n_kv_head),
-            )
-            q, k = (apply_rope(t, positions, self.theta).float() for t in (q, k))
-            k, v = (
-                write_cache(cache.stores[j, i], new, cache.length) for j, new in enumerate((k, v))
-            )
-            k, v = (repeat_kv(t, self.n_head // self.n_kv_head) for t in (k, v))
-            x = merge_heads(scaled_dot_product_attention(q, k, v, mask).float())
+            n_q, n_k = self.n_head, self.n_kv_head
+            heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
+            qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
+            q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
+            stores = cache.stores[:, i]
+            k, v = (write_cache(stores[j], new, cache.length) for j, new in enumerate((k, v)))
+            k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
+            x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
             return linear(x, weight("self_attn.o_proj"))
 
         return pre_norm_block(
@@ -138,9 +128,7 @@ class Model:
             norm_1=lambda x: self.norm(x, weight("input_layernorm")),
             attend=attend,
             norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
-            feed_forward=lambda x: swiglu(
-                x, *(weight(f"mlp.{name}_proj") for name in ("gate", "up", "down"))
-            ),
+            feed_forward=lambda x: swiglu(x, *map(weight, MLP)),
         )
 
 
@@ -156,10 +144,8 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
 
 
 def main():
-    cache = (
-        os.environ.get("LLMLIB_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "llmlib"
-    )
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    model = Path(os.environ.get("LLMLIB_CACHE") or home / "llmlib") / "smollm2-135m-instruct-1"
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")
@@ -168,13 +154,7 @@ def main():
     parser.add_argument("--top-p", type=float, metavar="P")
     parser.add_argument("--min-p", type=float, metavar="P")
     parser.add_argument("--seed", type=int, metavar="S")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=Path(cache) / "smollm2-135m-instruct-1",
-        metavar="FOLDER",
-        help="%(default)s",
-    )
+    parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
     if not (folder / "model.safetensors").exists():
@@ -182,9 +162,8 @@ def main():
     model, tokenizer = Model(folder), Tokenizer(folder)
     ids = tokenizer.encode(prompt)
     if not 0 < len(ids) < model.config.context:
-        parser.error(
-            f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {model.config.context - 1}"
-        )
+        most = model.config.context - 1
+        parser.error(f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {most}")
     print(prompt, end="", flush=True)
     for text in tokenizer.stream(new_ids(model, ids, **settings)):
         print(text, end="", flush=True)

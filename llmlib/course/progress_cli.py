@@ -1,69 +1,68 @@
 """`llmlib check` and `llmlib progress`: the same outcome as a table and as a picture."""
 
+import argparse
 import shutil
 import sys
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from llmlib.course import cells, progress
+from llmlib.course.progress import Status
 
 
-def add_arguments(parser):
-    parser.add_argument(
-        "notebooks", nargs="*", metavar="NOTEBOOK", help="such as 03_attention; all by default"
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        help="where they are (default: this folder if it holds some, else notebooks/)",
-    )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=progress.SECONDS,
-        metavar="S",
-        help="time limit for one notebook (default: %(default)s)",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "such as 03_attention, or the path of one; all by default"
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=where)
+    where = "where they are (default: this folder, or notebooks/ in it)"
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
+    limit = "time limit for one notebook (default: %(default)g)"
+    seconds = progress.SECONDS
+    parser.add_argument("--seconds", type=float, default=seconds, metavar="S", help=limit)
     if parser.prog.endswith("progress"):
-        parser.add_argument(
-            "--output",
-            type=Path,
-            default=Path("progress.png"),
-            metavar="FILE",
-            help="default: %(default)s; .svg and .pdf work too",
-        )
+        kinds, file = "default: %(default)s; .svg and .pdf work too", Path("progress.png")
+        parser.add_argument("--output", type=Path, default=file, metavar="FILE", help=kinds)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """0: all done; 1: something is failing, untouched or unreadable."""
-    names = [Path(name).stem for name in args.notebooks] or cells.names()
-    for name in names:
-        if name not in cells.names():
-            raise ValueError(f"there is no notebook {name}; known: {', '.join(cells.names())}")
     if not 0 < args.seconds < float("inf"):
         raise ValueError("--seconds must be above 0")
-    folder = args.folder or progress.default_folder()
+    names, folder = _asked_for(args.notebooks, args.folder)
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
-    with tqdm(
-        total=len(names), desc="checking", unit="notebook", leave=False, file=sys.stderr
-    ) as bar:
+    hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
+    with tqdm(total=len(names), **hidden) as bar:
         statuses = progress.check(names, folder, args.seconds, tick=lambda _: bar.update())
     if args.verb == "check":
+        print(f"Notebooks in {folder}")
         print(table(statuses, shutil.get_terminal_size().columns))
     else:
         draw(statuses, args.output)
     return int(not all(status.done for status in statuses))
 
 
-def table(statuses, width=100):
+def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Path]:
+    """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
+    for path in map(Path, notebooks):
+        if path.stem not in cells.names():
+            known = ", ".join(cells.names())
+            raise ValueError(f"there is no notebook {path.stem}; known: {known}")
+        if path.parent != Path():
+            if folder is not None and folder != path.parent:
+                raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
+            folder = path.parent
+    names = [Path(notebook).stem for notebook in notebooks] or cells.names()
+    return names, folder or progress.default_folder()
+
+
+def table(statuses: list[Status], width: int = 100) -> str:
     """One line a notebook, then what is failing, with the named mistake, and what is untouched."""
-    lines, wide = [], max(len(progress.title(status.name)) for status in statuses)
+    lines: list[str] = []
+    wide = max(len(status.title) for status in statuses)
     for status in statuses:
-        head = f"{progress.title(status.name):<{wide}}  "
+        head = f"{status.title:<{wide}}  "
         if status.fault:
             lines += _wrapped(head + "unreadable  ", status.fault, width)
             continue
@@ -72,14 +71,14 @@ def table(statuses, width=100):
         lines.append(f"{head}{bar:░<10}  {done} of {total} done")
         for name, state, message in status.exercises:
             if state == progress.FAILING:
-                lines += _wrapped(f"    failing    {name}: ", message, width)
+                lines += _wrapped(f"    failing    {name}: ", message or "", width)
         untouched = [name for name, state, _ in status.exercises if state == progress.UNTOUCHED]
         if untouched and len(untouched) < total:
             lines += _wrapped("    untouched  ", ", ".join(untouched), width)
     return "\n".join(lines)
 
 
-def _wrapped(head, text, width):
+def _wrapped(head: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
         head + text,
         max(width, 40),
@@ -89,12 +88,12 @@ def _wrapped(head, text, width):
     )
 
 
-def draw(statuses, path):
+def draw(statuses: list[Status], path: Path) -> None:
     """Write the picture to `path`. Raises ValueError for a kind of file that cannot be drawn."""
     from llmlib.plots.progress import alt_text, pipeline
 
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--output must end in .png, .svg or .pdf, not {path.suffix or 'nothing'}")
-    rows = [asdict(status) | {"title": progress.title(status.name)} for status in statuses]
+    rows = [status.row() for status in statuses]
     pipeline(rows).savefig(path, dpi=150)
     print(f"{alt_text(rows)}\nPicture: {path}")

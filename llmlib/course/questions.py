@@ -1,31 +1,29 @@
-"""Turns solutions/quiz.toml, the one source of the quiz, into solutions/quiz.py and llmlib/data/quiz.json."""
+"""Turns solutions/quiz.toml, the one source of the quiz, into solutions/quiz.py and
+llmlib/data/quiz.json."""
 
 import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from llmlib.course.cells import ROOT, SourceError
+from llmlib import files
+from llmlib.course.cells import ROOT, SourceError, course
 from llmlib.course.quiz import LETTERS, veil
 
 SOURCE = ROOT / "solutions" / "quiz.toml"
-TITLES = {
-    "course": "The course in five questions",
-    "01_tokens": "Tokens",
-    "02_embeddings": "Embeddings",
-    "03_attention": "Attention",
-    "04_layers": "Layers",
-    "05_output_head": "Output head",
-    "06_sampling": "Sampling",
-    "07_kv_cache_and_scaling": "KV cache & scaling",
-}
+COURSE = "course", "The course in five questions"
 OPENING = """# Quiz
 
-{count} questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
+{count} questions, on what is easily got wrong rather than on names and dates. Each gives four \
+options, one of them
 right.
 
-**To answer,** put a letter in place of `None`, as in `q01 = A`, and run the check below it. It says at once why your
-choice is right, or what is wrong about it, and you may choose again. Where a question says **Predict**, decide before
+**To answer,** put a letter in place of `None`, as in `q01 = A`, and run the check below it. It \
+says at once why your
+choice is right, or what is wrong about it, and you may choose again. Where a question says \
+**Predict**, decide before
 you run the cell under the check: there the real model answers.
 
 **You need** the seven notebooks. **It takes** about 45 minutes."""
@@ -46,7 +44,8 @@ from llmlib import pretrained
 model = pretrained.load("smollm2")"""
 CLOSING = """## Done?
 
-The next cell runs the checks of your saved notebooks and draws what is done. Once nothing is missing,
+The next cell runs the checks of your saved notebooks and draws what is done. Once nothing is \
+missing,
 `llmlib certificate --name "Your Name"`, in a terminal, issues your certificate."""
 PROGRESS = """# %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress
@@ -66,7 +65,14 @@ class Question:
     run: str
 
 
-def read(path=SOURCE):
+def titles() -> dict[str, str]:
+    """{what a question may be about: its heading}."""
+    return dict([COURSE]) | {
+        each.name: each.heading.replace(" ", " · ", 1) for each in course().lessons
+    }
+
+
+def read(path: Path = SOURCE) -> list[Question]:
     """All questions, in order. Raises `SourceError`."""
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
@@ -75,36 +81,28 @@ def read(path=SOURCE):
         raise SourceError(f"{path.name}: {error}") from error
 
 
-def _question(number, entry):
+def _question(number: int, entry: dict[str, Any]) -> Question:
     name = f"q{number + 1:02d}"
-    if entry["about"] not in TITLES:
-        raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(TITLES)}")
-    options = [tuple(option) for option in (entry["right"], *entry["wrong"])]
-    if len({text for text, _ in options}) != 4 or not all(
-        feedback.strip() for _, feedback in options
-    ):
+    if entry["about"] not in titles():
+        raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(titles())}")
+    options = [(text, feedback) for text, feedback in (entry["right"], *entry["wrong"])]
+    feedbacks = all(feedback.strip() for _, feedback in options)
+    if len({text for text, _ in options}) != 4 or not feedbacks:
         raise ValueError(f"{name} needs four different options, each with its feedback")
     right, *wrong = options
     wrong.sort(key=lambda option: _digest(option[0]))
-    letter = sorted(LETTERS, key=lambda each: _digest(f"{number // 4} {each}"))[
-        number % 4
-    ]  # each once in four questions
+    order = sorted(LETTERS, key=lambda each: _digest(f"{number // 4} {each}"))
+    letter = order[number % 4]  # each once in four questions
     wrong.insert(LETTERS.index(letter), right)
-    return Question(
-        name,
-        entry["about"],
-        entry["ask"].strip(),
-        tuple(wrong),
-        letter,
-        entry.get("run", "").strip(),
-    )
+    ask, run = entry["ask"].strip(), entry.get("run", "").strip()
+    return Question(name, entry["about"], ask, tuple(wrong), letter, run)
 
 
-def _digest(text):
+def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def source(questions):
+def source(questions: list[Question]) -> str:
     """The text of solutions/quiz.py."""
     cells = [
         _markdown(OPENING.format(count=len(questions))),
@@ -115,8 +113,7 @@ def source(questions):
     for number, question in enumerate(questions, 1):
         if question.about != about:
             about = question.about
-            number_of = "" if about == "course" else f"{int(about[:2])} · "
-            cells.append(_markdown(f"## {number_of}{TITLES[about]}"))
+            cells.append(_markdown(f"## {titles()[about]}"))
         options = "\n".join(
             f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options)
         )
@@ -129,7 +126,7 @@ def source(questions):
     return "\n\n".join([*cells, _markdown(CLOSING), PROGRESS]) + "\n"
 
 
-def veiled(questions):
+def veiled(questions: list[Question]) -> str:
     """The text of llmlib/data/quiz.json."""
     key = {
         question.name: {
@@ -141,7 +138,7 @@ def veiled(questions):
     return json.dumps(key, indent=1) + "\n"
 
 
-def write(root=ROOT):
+def write(root: Path = ROOT) -> None:
     """Write both files where they differ. Raises `SourceError`."""
     questions = read(root / "solutions" / "quiz.toml")
     for path, text in [
@@ -149,14 +146,14 @@ def write(root=ROOT):
         ("llmlib/data/quiz.json", veiled(questions)),
     ]:
         if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text:
-            (root / path).write_text(text, encoding="utf-8", newline="\n")
+            files.write(root / path, text)
 
 
-def _markdown(text):
+def _markdown(text: str) -> str:
     return "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in text.split("\n"))
 
 
-def _code(text, marker=""):
+def _code(text: str, marker: str = "") -> str:
     return f"# %% {marker}".rstrip() + f"\n{text}"
 
 

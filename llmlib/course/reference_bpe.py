@@ -1,16 +1,20 @@
-"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE with."""
+"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE
+with."""
 
 import json
+from collections.abc import Callable
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from llmlib.token_files import CHAR_TO_BYTE
 
 
-def train(text, vocab_size):
-    """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's numbering).
+def train(text: str, vocab_size: int) -> tuple[list[tuple[int, int]], Callable[[str], list[int]]]:
+    """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's
+    numbering).
 
-    Raises ValueError if two merges spell the same token: ids then differ between implementations, so take another text.
+    Raises ValueError if two merges spell the same token: ids then differ between implementations,
+    so take another text.
     """
     reference = Tokenizer(models.BPE())
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -28,7 +32,7 @@ def train(text, vocab_size):
     return _merges(reference, number), lambda text: [ours[i] for i in reference.encode(text).ids]
 
 
-def _merges(reference, number):
+def _merges(reference: Tokenizer, number: dict[str, int]) -> list[tuple[int, int]]:
     pairs = [tuple(pair) for pair in json.loads(reference.to_str())["model"]["merges"]]
     if len(pairs) != len(number) - 256:
         raise ValueError("two merges of this text spell the same token: take another text")

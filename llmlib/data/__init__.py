@@ -1,4 +1,5 @@
-"""Data that the course made itself: short stories whose entropy is known, and recorded training runs.
+"""Data that the course made itself: short stories whose entropy is known, and recorded training
+runs.
 
 `make_stories.py` and `make_scaling_runs.py`, in this folder, made the files that are read here.
 """
@@ -28,7 +29,8 @@ class Story:
 
 
 def stories(part):
-    """The stories of one part, "train" or "held_out", in the order they were made. ValueError for another name."""
+    """The stories of one part, "train" or "held_out", in the order they were made. ValueError for
+    another name."""
     if part not in ("train", "held_out"):
         raise ValueError(f'there is no part {part!r} of the stories: ask for "train" or "held_out"')
     tokenizer = Tokenizer.smollm2()
@@ -49,15 +51,17 @@ def _story(ids, logprobs, tokenizer, stop):
 
 
 def floor(stories):
-    """Nats per byte that their own source loses on `stories`: no model, of any size, has a smaller loss on average."""
+    """Nats per byte that their own source loses on `stories`: no model, of any size, has a
+    smaller loss on average."""
     return -sum(story.logprobs.sum() for story in stories) / sum(
         len(story.text.encode()) for story in stories
     )
 
 
 def scaling_runs():
-    """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens, loss (nats per byte), cpu_seconds."""
-    with open(SCALING_RUNS, newline="") as file:
+    """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens,
+    loss (nats per byte), cpu_seconds."""
+    with open(SCALING_RUNS, newline="", encoding="utf-8") as file:
         return [
             {name: float(value) if "." in value else int(value) for name, value in row.items()}
             for row in csv.DictReader(file)

@@ -1,6 +1,8 @@
-"""Record the scaling-law runs: eight sizes, three seeds, the same text and the same number of training tokens each.
+"""Record the scaling-law runs: eight sizes, three seeds, the same text and the same number of
+training tokens each.
 
-python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in the file is not made again
+python -m llmlib.data.make_scaling_runs            about 15 minutes on one core; a run that is in
+the file is not made again
 python -m llmlib.data.make_scaling_runs --seeds 2  one seed only
 """
 
@@ -29,7 +31,8 @@ def run(d_model, seed, train_data, held_out):
     seconds = time.process_time() - start
     loss = training.nats_per_byte(weights, config, held_out)
     tokens = STEPS * 8 * config.context
-    return f"{d_model},{seed},{training.non_embedding_parameters(weights)},{tokens},{loss:.5f},{seconds:.1f}\n"
+    size = training.non_embedding_parameters(weights)
+    return f"{d_model},{seed},{size},{tokens},{loss:.5f},{seconds:.1f}\n"
 
 
 def main():
@@ -49,13 +52,13 @@ def main():
     train_data = training.as_tokens(train_stories[:TRAINING_STORIES], tokenizer)
     held_out = training.as_tokens(stories("held_out"), tokenizer)
     if not SCALING_RUNS.exists():
-        SCALING_RUNS.write_text(HEADER)
+        SCALING_RUNS.write_text(HEADER, encoding="utf-8")
     done = {(row["d_model"], row["seed"]) for row in scaling_runs()}
     for d_model, seed in tqdm(
         [(d, s) for d in SIZES for s in seeds if (d, s) not in done], unit=" runs", file=sys.stderr
     ):
         row = run(d_model, seed, train_data, held_out)
-        with open(SCALING_RUNS, "a") as file:
+        with open(SCALING_RUNS, "a", encoding="utf-8") as file:
             file.write(row)
 
 

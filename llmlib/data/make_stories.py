@@ -1,11 +1,15 @@
-"""Make the course's own corpus: short stories sampled from SmolLM2, with the log-probability of every token.
+"""Make the course's own corpus: short stories sampled from SmolLM2, with the log-probability of
+every token.
 
-    python -m llmlib.data.make_stories                 all chunks (about 40 minutes on one core), then stories.npz
-    python -m llmlib.data.make_stories --chunks 0:4    a few of them, then stories.npz from those that are there
+    python -m llmlib.data.make_stories                 all chunks (about 40 minutes on one core),
+    then stories.npz
+    python -m llmlib.data.make_stories --chunks 0:4    a few of them, then stories.npz from those
+    that are there
 
-Every story continues the same prompt, each token is drawn from the model's whole distribution at one temperature (nothing is
-cut off), and -log p of that draw is kept. So the source's entropy is known: no model can predict these stories, on average,
-with a smaller loss than the recorded one. The source is the model as run here, with weights rounded to bfloat16.
+Every story continues the same prompt, each token is drawn from the model's whole distribution at
+one temperature (nothing is cut off), and -log p of that draw is kept. So the source's entropy is
+known: no model can predict these stories, on average, with a smaller loss than the recorded one.
+The source is the model as run here, with weights rounded to bfloat16.
 """
 
 import argparse
@@ -27,7 +31,8 @@ SEED = 20260  # every chunk has a seed of its own, so that any can be made alone
 
 
 def grouped_attention(q, k, v, mask):
-    """The engine's attention with grouped queries, for one new token a story, without copying keys and values for each query head."""
+    """The engine's attention with grouped queries, for one new token a story, without copying
+    keys and values for each query head."""
     batch, n_head, seq, head_dim = q.shape
     n_kv_head = k.shape[1]
     if seq > 1:
@@ -54,7 +59,8 @@ def in_bfloat16(weights):
 
 @torch.no_grad()
 def sample_stories(model, n, seed, progress):
-    """n stories: a list of (ids, log-probabilities), both lists; an ended story keeps its stop token."""
+    """n stories: a list of (ids, log-probabilities), both lists; an ended story keeps its stop
+    token."""
     generator = torch.Generator().manual_seed(seed)
     prompt = model.tokenizer.encode(generation.chat_prompt(model, STORIES_PROMPT))
     cache = model.new_cache(context=len(prompt) + MAX_TOKENS)
@@ -133,7 +139,8 @@ def pack():
         temperature=TEMPERATURE,
     )
     print(
-        f"{len(lengths)} stories, {lengths.sum():,} tokens, {STORIES.stat().st_size / 1e6:.2f} MB in {STORIES.name}"
+        f"{len(lengths)} stories, {lengths.sum():,} tokens, {STORIES.stat().st_size / 1e6:.2f} MB "
+        f"in {STORIES.name}"
     )
 
 

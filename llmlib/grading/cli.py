@@ -1,103 +1,99 @@
-"""`llmlib grade SUBMITTED_DIR`: grade what was handed in, in parallel, in a sandbox; a killed run goes on."""
+"""`llmlib grade SUBMITTED_DIR`: grade what was handed in, in parallel, in a sandbox; a killed run
+goes on."""
 
+import argparse
 import functools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from traitlets.config import PyFileConfigLoader
 
 from llmlib.course import cells as course
-from llmlib.grading import batch, report
+from llmlib.grading import batch, report, tasks
 from llmlib.grading.gradebook import Book
-from llmlib.grading.runner import Runner
-from llmlib.grading.sandbox import Unavailable
+from llmlib.grading.outside.runner import Runner
+from llmlib.grading.outside.sandbox import Unavailable
+from llmlib.grading.results import Refused, Result
+
+CONFIG = Path("nbgrader_config.py")
+HELP: dict[str, dict[str, Any]] = {
+    "--assignment": {"help": "this notebook only"},
+    "--student": {"help": "this student only"},
+    "--workers": {
+        "type": int,
+        "default": os.cpu_count(),
+        "metavar": "N",
+        "help": "default: one for each core",
+    },
+    "--config": {"type": Path, "default": CONFIG, "help": f"default: {CONFIG} here"},
+    "--again": {"action": "store_true", "help": "also what was graded before"},
+    "--unsafe": {
+        "action": "store_true",
+        "help": "without a sandbox; every score is marked as such",
+    },
+}
 
 
-def add_arguments(parser):
-    parser.add_argument(
-        "submitted",
-        type=Path,
-        metavar="SUBMITTED_DIR",
-        help="STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it",
-    )
-    parser.add_argument("--assignment", help="this notebook only")
-    parser.add_argument("--student", help="this student only")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count(),
-        metavar="N",
-        help="default: one for each core",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("nbgrader_config.py"),
-        help="default: nbgrader_config.py here",
-    )
-    parser.add_argument(
-        "--unsafe", action="store_true", help="without a sandbox; every score is marked as such"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
+    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
+    for name, words in HELP.items():
+        parser.add_argument(name, **words)
 
 
-def settings(path):
+def settings(path: Path) -> tuple[Path, str, str]:
     """(folder of the nbgrader course, gradebook URL, course id) as the config file says."""
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no {path}: run this in the course's folder, or give --config"
         )
-    config = (
-        PyFileConfigLoader(path.name, path=str(path.resolve().parent)).load_config().CourseDirectory
-    )
-    root = Path(config.get("root") or path.resolve().parent)
-    return (
-        root,
-        config.get("db_url") or f"sqlite:///{root / 'gradebook.db'}",
-        config.get("course_id") or "",
-    )
+    here = path.resolve().parent
+    config = PyFileConfigLoader(path.name, path=str(here)).load_config().CourseDirectory
+    root = Path(config.get("root") or here)
+    url = config.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
+    return root, url, config.get("course_id") or ""
 
 
-def run(args):
-    """0: every submission graded; 1: some could not be, each with its reason; 2: nothing was started."""
+def run(args: argparse.Namespace) -> int:
+    """0: every submission graded; 1: some could not be, each with its reason; 2: there is no
+    sandbox, or another run."""
     root, url, course_id = settings(args.config)
     if not args.submitted.is_dir():
         raise FileNotFoundError(f"there is no folder {args.submitted}")
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
     notebooks = {name: course.load(name) for name in course.names()}
-    tasks = batch.find(args.submitted, notebooks, args.assignment, args.student)
-    used = {
-        name: each
-        for name, each in notebooks.items()
-        if any(task.assignment == name for task in tasks)
-    }
+    todo = tasks.find(args.submitted, notebooks, args.assignment, args.student)
+    wanted = {task.assignment for task in todo}
+    used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe)
+    print(f"{len(todo)} submissions", flush=True)
     rows = []
     try:
-        results = batch.Results(root / "results", args.unsafe)
+        results = batch.Results(root / "results", args.unsafe, args.again)
         with Book(url, course_id) as book:
-            for task, result in batch.grade(
-                tasks, used, make_runner, args.workers, results, book, root
-            ):
-                rows.append((task, result))
-                print(_row(task, result), flush=True)
+            for row in batch.grade(todo, used, make_runner, args.workers, results, book, root):
+                rows.append(row)
+                print(_line(*row), flush=True)
     except (Unavailable, batch.Busy) as reason:
         print(f"llmlib grade: {reason}", file=sys.stderr)
         return 2
     report.scores(rows, root)
     report.write_class_report(rows, used, root)
-    faults = sum("fault" in result for _, result in rows)
-    print(
-        f"{len(rows) - faults} graded, {faults} not. In {root}: scores.csv, class.csv, class.png, feedback/"
-    )
+    faults = sum(isinstance(result, Refused) for _, result in rows)
+    made = "scores.csv, class.csv, class.png, feedback/"
+    print(f"{len(rows) - faults} graded, {faults} not. In {root}: {made}")
     return 1 if faults else 0
 
 
-def _row(task, result):
-    lead = f"{task.student}  {task.assignment}  "
-    if "fault" in result:
-        return f"{lead}not graded: {result['fault']}"
-    tests = result["tests"].values()
-    marks = "  (without a sandbox)" if result["unsafe"] else ""
-    return f"{lead}{sum(each['points'] for each in tests):g}/{sum(each['max'] for each in tests):g}{marks}"
+def _line(task: tasks.Task, result: Result) -> str:
+    match result:
+        case Refused(reason):
+            said = f"not graded: {reason}"
+        case graded:
+            unsafe = ["(without a sandbox)"] if graded.unsafe else []
+            score = f"{graded.points:g}/{graded.worth:g}"
+            said = "  ".join([score, *unsafe, *graded.notes])
+    return f"{task.student}  {task.assignment}  {said}"

@@ -1,91 +1,109 @@
 """Writes results into nbgrader's gradebook: the one writer, one transaction a submission."""
 
+import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
-from nbgrader.api import Gradebook
-from sqlalchemy.exc import SQLAlchemyError
+from nbgrader.api import Comment, Grade, Gradebook
 
 from llmlib.course import cells as course
 from llmlib.grading.plugin import UNSAFE
+from llmlib.grading.results import Graded
 
 
 class Book:
     """An open gradebook. Use it in a `with`."""
 
-    def __init__(self, url, course_id):
-        here = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
-        os.environ["PATH"] = here  # nbgrader starts `alembic` by name
-        warnings.filterwarnings(
-            "ignore", message="Object of type <Submitted"
-        )  # of nbgrader's own making
+    def __init__(self, url: str, course_id: str) -> None:
+        folders = [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
+        os.environ["PATH"] = os.pathsep.join(folders)  # nbgrader starts `alembic` by name
         self.gradebook = Gradebook(url, course_id)
-        self.session = self.gradebook.db()
-        self.commit, self.session.commit = (
-            self.session.commit,
-            self.session.flush,
-        )  # nbgrader commits row by row
 
-    def __enter__(self):
+    def __enter__(self) -> "Book":
         return self
 
-    def __exit__(self, *_):
-        self.session.rollback()
+    def __exit__(self, *_: Any) -> None:
         self.gradebook.close()
 
-    def add_assignment(self, notebook):
-        """Make sure that the assignment of this `course.Notebook` is there; one that is there stays as it is."""
-        book, name = self.gradebook, notebook.name
-        if any(each.name == name for each in book.assignments):
-            return
-        book.add_assignment(name)
-        book.add_notebook(name, name)
-        full = {f"test_{each.name}": each.full for each in notebook.exercises}
-        full |= {each.name: each.stub for each in notebook.exercises}
-        for cell in notebook.cells:
-            kind, grade_id = course.kind(cell), course.grade_id(cell)
-            if not grade_id:
-                continue
-            if kind == "test":
-                book.add_grade_cell(
-                    grade_id, name, name, max_score=cell.metadata.nbgrader.points, cell_type="code"
-                )
-            elif kind == "solution":
-                book.add_solution_cell(grade_id, name, name)
-            locked, source = cell.metadata.nbgrader.locked, full.get(grade_id, cell.source)
-            book.add_source_cell(
-                grade_id, name, name, cell_type="code", locked=locked, source=source
-            )
-        self.commit()
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Gradebook]:
+        """nbgrader's gradebook, in which its many commits are one: all of them or none."""
+        with self.gradebook.engine.begin() as connection, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Object of type <Submitted")  # nbgrader's own
+            self.gradebook.db.remove()
+            self.gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
+            try:
+                yield self.gradebook
+            finally:
+                self.gradebook.db.remove()
+                self.gradebook.db.configure(bind=self.gradebook.engine)
 
-    def save(self, student, assignment, result, handed_in_at=None):
-        """Store one submission's scores. All of them or none. Manual scores stay, and are marked for a second look."""
-        book = self.gradebook
-        try:
+    def add_assignment(self, notebook: course.Notebook) -> None:
+        """Make sure that the assignment of this `cells.Notebook` is there with all of its cells."""
+        name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
+        full |= {each.name: each.stub for each in notebook.exercises}
+        with self.transaction() as book:
+            book.update_or_create_assignment(name)
+            book.update_or_create_notebook(name, name)
+            for cell in notebook.cells:
+                kind, grade_id = course.kind(cell), course.grade_id(cell)
+                if kind == "test":
+                    points = cell.metadata.nbgrader.points
+                    book.update_or_create_grade_cell(
+                        grade_id, name, name, max_score=points, cell_type="code"
+                    )
+                elif kind == "solution":
+                    book.update_or_create_solution_cell(grade_id, name, name)
+                if grade_id:
+                    locked, source = cell.metadata.nbgrader.locked, full.get(grade_id, cell.source)
+                    book.update_or_create_source_cell(
+                        grade_id, name, name, cell_type="code", locked=locked, source=source
+                    )
+
+    def save(
+        self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None
+    ) -> None:
+        """Store one submission's scores. Manual scores stay, and are marked for a second look."""
+        with self.transaction() as book:
             book.update_or_create_student(student)
             at = {"timestamp": handed_in_at} if handed_in_at else {}
             book.update_or_create_submission(assignment, student, **at)
-            for name, test in result["tests"].items():
-                grade = book.find_grade(f"test_{name}", assignment, assignment, student)
-                grade.auto_score, grade.needs_manual_grade = (
-                    test["points"],
-                    grade.manual_score is not None,
-                )
-                book.find_comment(name, assignment, assignment, student).auto_comment = (
-                    UNSAFE if result["unsafe"] else None
-                )
-            self.commit()
-        except SQLAlchemyError:
-            self.session.rollback()
-            raise
+            _add_missing(book, assignment, student)
+            for outcome in graded.outcomes:
+                where = assignment, assignment, student
+                grade = book.find_grade(f"test_{outcome.exercise}", *where)
+                grade.auto_score = outcome.points
+                grade.needs_manual_grade = grade.manual_score is not None
+                comment = book.find_comment(outcome.exercise, *where)
+                comment.auto_comment = UNSAFE if graded.unsafe else None
+            book.db.flush()
 
-    def scores(self, assignment):
+    def scores(self, assignment: str) -> dict[str, dict[str, float]]:
         """{student: {exercise: score}} as the gradebook has them, manual scores included."""
-        found = {}
-        for each in self.gradebook.assignment_submissions(assignment):
-            grades = [grade for notebook in each.notebooks for grade in notebook.grades]
-            found[each.student_id] = {
-                grade.name.removeprefix("test_"): grade.score for grade in grades
+        return {
+            submission.student_id: {
+                grade.name.removeprefix("test_"): grade.score
+                for notebook in submission.notebooks
+                for grade in notebook.grades
             }
-        return found
+            for submission in self.gradebook.assignment_submissions(assignment)
+        }
+
+
+def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
+    """Rows for exercises that came into the notebook after this student's first submission."""
+    cells = book.find_notebook(assignment, assignment)
+    handed_in = book.find_submission_notebook(assignment, assignment, student)
+    for made, kind, wanted in (
+        (handed_in.grades, Grade, cells.grade_cells),
+        (handed_in.comments, Comment, cells.solution_cells),
+    ):
+        known = {row.cell_id for row in made}
+        book.db.add_all(
+            kind(cell_id=cell.id, notebook=handed_in) for cell in wanted if cell.id not in known
+        )
+    book.db.flush()

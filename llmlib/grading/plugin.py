@@ -1,136 +1,133 @@
-"""The nbgrader preprocessors. `plugin.configure(c)` in nbgrader_config.py makes `nbgrader autograde` trusted.
+"""`nbgrader autograde`, made trusted: what nbgrader_config.py names, and nothing that is patched.
 
-The autograded notebook is built anew: the learner's solution cells and additions, our own cells around them, the test
-cells without their hidden part. Nothing else of a submission gets into it, neither metadata nor outputs.
+The autograded notebook is built anew: the learner's solution cells and additions, our own cells
+around them, the test cells without their hidden part. Nothing else of a submission gets into it,
+neither metadata nor outputs.
 """
 
 import atexit
 import functools
 import os
-import stat
+from pathlib import Path
+from typing import Any
 
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbgrader.converters import autograde, base
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 
 from llmlib.course import cells as course
-from llmlib.grading import submission
+from llmlib.course import handed_in
+from llmlib.grading.outside import submission
+from llmlib.grading.results import Graded
+from llmlib.grading.tasks import Task
 
 UNSAFE = "graded without a sandbox (--unsafe)"
 
 
-def rebuild(notebook, handed_in):
-    """A new notebook: that of `notebook` (a `course.Notebook`) with the learner's code in it."""
-    job = submission.plan(notebook, handed_in)
-    visible = {each.name: each.visible for each in notebook.exercises}
-    before, written, place = {}, {}, None
-    for (title, source), own in zip(job.cells, job.own, strict=True):
-        if not own:
-            place = title
-        elif title in visible:
-            written[title] = f"{written[title]}\n\n{source}" if title in written else source
-            place = title
-        else:
-            before.setdefault(place, []).append(
-                new_code_cell(source, id=f"added-{title.split()[-1]}")
-            )
-    found = new_notebook(metadata=notebook.node.metadata)
-    found.cells += before.get(None, [])
-    for cell in notebook.cells:
-        name, kind = course.grade_id(cell), course.kind(cell)
-        if kind == "markdown":
-            found.cells.append(new_markdown_cell(cell.source, id=cell.id, metadata=cell.metadata))
+def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -> NotebookNode:
+    """A new notebook: that of `notebook` (a `cells.Notebook`) with the cells that `ran`, a
+    `Graded.cells`, in it."""
+    visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
+    added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
+    written: dict[str, str] = {}
+    place = None
+    for title, source, own in ran:
+        if own and title not in visible:
+            cell = new_code_cell(source, id=f"added-{title.split()[-1]}")
+            added.setdefault(place, []).append(cell)
             continue
-        source = cell.source
+        place = title
+        if own:
+            written[title] = f"{written[title]}\n\n{source}" if title in written else source
+    node = new_notebook(metadata=notebook.node.metadata, cells=added.get(None, []))
+    for cell in notebook.cells:
+        name, kind, source = course.grade_id(cell), course.kind(cell), cell.source
         if kind == "solution":
             source = written.get(name, "# There was no cell with this exercise's grade_id.")
         elif kind == "test":
-            source = visible.get(name.removeprefix("test_"), source)
-        found.cells.append(new_code_cell(source, id=cell.id, metadata=cell.metadata))
-        found.cells += before.get(name, []) if name else []
-    return found
+            source = visible[name.removeprefix("test_")]
+        make = new_markdown_cell if kind == "markdown" else new_code_cell
+        node.cells.append(make(source, id=cell.id, metadata=cell.metadata))
+        node.cells += added.get(name, []) if name else []
+    return node
 
 
-def fill(node, result):
-    """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads its scores."""
-    tests, notes = result["tests"], list(result["notes"]) + ([UNSAFE] if result["unsafe"] else [])
+def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
+    """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores."""
+    notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
+    messages = {f"test_{outcome.exercise}": outcome.message for outcome in graded.outcomes}
     for cell in node.cells:
-        if cell.cell_type != "code" or course.kind(cell) != "test":
+        if course.kind(cell) != "test":
             continue
-        test, cell.outputs = tests.get(course.grade_id(cell).removeprefix("test_")), []
-        message = "it was not graded" if test is None else test["message"]
-        if notes:
-            cell.outputs.append(new_output("stream", name="stdout", text="\n".join(notes) + "\n"))
+        message = messages.get(course.grade_id(cell), "it was not graded")
+        cell.outputs = [new_output("stream", name="stdout", text=notes)] if notes else []
         if message:
+            lines = [f"Mistake: {message}"]
             cell.outputs.append(
-                new_output(
-                    "error", ename="Mistake", evalue=message, traceback=[f"Mistake: {message}"]
-                )
+                new_output("error", ename="Mistake", evalue=message, traceback=lines)
             )
     return node
 
 
+class TrustedAutograde(Autograde):
+    """nbgrader's `Autograde` in one step in place of two: the exporter has done the grading."""
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        """Before nbgrader opens or copies a file of the submission. What is refused is that
+        submission alone."""
+        folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
+        for path in folder.rglob("*"):
+            if not path.is_dir() or path.is_symlink():
+                submission.data(path)
+        Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
+        return super().init_destination(assignment_id, student_id)
+
+    def convert_single_notebook(self, path: str) -> None:
+        self._init_preprocessors()
+        super(Autograde, self).convert_single_notebook(path)
+
+
+class TrustedExporter(NotebookExporter):
+    """Reads a submission, grades it and gives nbgrader the rebuilt notebook."""
+
+    def __init__(self, config: Any = None, parent: Any = None, **words: Any) -> None:
+        super().__init__(config=config, parent=parent, **words)
+        if (
+            type(parent) is Autograde
+        ):  # nbgrader has no setting for this class, but for its exporter
+            parent.__class__ = TrustedAutograde
+
+    def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
+        try:
+            cells = handed_in.read(submission.data(filename))
+        except handed_in.Unreadable as fault:
+            raise NbGraderException(f"{student}, {name}: {fault}") from None
+        notebook = _notebook(name)
+        graded = _runner(name, os.environ.get("LLM_COURSE_UNSAFE") == "1").grade(notebook, cells)
+        node = fill(rebuild(notebook, graded.cells), graded)
+        return self.from_notebook_node(node, resources=resources)
+
+
 @functools.cache
-def _notebook(name):
+def _notebook(name: str) -> course.Notebook:
     return course.load(name)
 
 
 @functools.cache
-def _runner(name, unsafe):
-    from llmlib.grading.runner import (
-        Runner,
-    )  # torch is slow to load, and most nbgrader commands do without
+def _runner(name: str, unsafe: bool) -> Any:
+    from llmlib.grading.outside.runner import Runner  # slow to load, and most commands do without
 
     runner = Runner([_notebook(name)], unsafe)
     atexit.register(runner.close)
     return runner
 
 
-class Rebuild(NbGraderPreprocessor):
-    """In place of nbgrader's ClearOutput, DeduplicateIds, OverwriteCells and the checks of cell metadata."""
-
-    def preprocess(self, nb, resources):
-        return rebuild(
-            _notebook(resources["nbgrader"]["notebook"]), submission.parse(nb)
-        ), resources
-
-
-class Grade(NbGraderPreprocessor):
-    """In place of nbgrader's Execute."""
-
-    def preprocess(self, nb, resources):
-        name = resources["nbgrader"]["notebook"]
-        runner = _runner(name, os.environ.get("LLM_COURSE_UNSAFE") == "1")
-        return fill(nb, runner.grade(_notebook(name), submission.parse(nb))), resources
-
-
-def configure(c):
+def configure(c: Any) -> None:
     """Make nbgrader with the config object `c` grade the trusted way."""
-    here = "llmlib.grading.plugin."
-    c.Autograde.sanitize_preprocessors = [here + "Rebuild"]
-    c.Autograde.autograde_preprocessors = [
-        here + "Grade",
-        "nbgrader.preprocessors.SaveAutoGrades",
-        "nbgrader.preprocessors.AssignLatePenalties",
-    ]
+    c.Autograde.exporter_class = f"{__name__}.TrustedExporter"
+    steps = "SaveAutoGrades AssignLatePenalties".split()
+    c.Autograde.sanitize_preprocessors = [f"nbgrader.preprocessors.{step}" for step in steps]
     c.HTMLExporter.sanitize_html = True  # in nbgrader's own feedback
-    base.find_all_files = functools.partial(_plain_files, base.find_all_files)
-    convert = autograde.Autograde.convert_single_notebook
-
-    def checked(self, path):
-        submission.read(
-            path
-        )  # before nbconvert opens it: a link, a pipe or broken JSON is that submission's error alone
-        convert(self, path)
-
-    autograde.Autograde.convert_single_notebook = checked
-
-
-def _plain_files(find, path, exclude=None):
-    """Files beside a submission: no links, no devices, nothing huge."""
-    found = ((each, os.lstat(each)) for each in find(path, exclude))
-    return [
-        each
-        for each, status in found
-        if stat.S_ISREG(status.st_mode) and status.st_size < submission.MAX_FILE
-    ]

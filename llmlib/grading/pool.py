@@ -1,4 +1,5 @@
-"""Many submissions, several workers. A worker is a trusted process with a sandbox of its own; it may die or go deaf."""
+"""Many submissions, several workers. A worker is a trusted process with a sandbox of its own; it
+may die or go deaf."""
 
 import contextlib
 import ctypes
@@ -8,129 +9,179 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
 
-from llmlib.grading import submission
-from llmlib.grading.learner import Limits
-from llmlib.grading.sandbox import Unavailable
+from llmlib.course import handed_in
+from llmlib.course.cells import Notebook
+from llmlib.course.stub import VERSION
+from llmlib.grading.outside.remote import Limits
+from llmlib.grading.outside.sandbox import Unavailable
+from llmlib.grading.results import Refused, Result
+from llmlib.grading.tasks import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
+START = 180  # seconds for a worker to load torch
 GRACE = 120  # seconds beyond a notebook's own limit before a worker counts as deaf
 TRIES = 2
+Notebooks = dict[str, Notebook]
+MakeRunner = Callable[[list[Notebook]], Any]
 SET_DEATH_SIGNAL = 1
 
 
-def grade_file(runner, notebook, path):
-    """Grade the notebook file at `path`: its result, or {"fault": sentence} for what is no notebook."""
+@dataclass
+class Order:
+    """One submission on its way: the bytes that were read and their fingerprint, or a result
+    there was before."""
+
+    task: Task
+    data: bytes = b""
+    mark: str = ""
+    result: Result | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker's first word, with the reason where it can do nothing."""
+
+    unavailable: str = ""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What became of a worker that does not answer any more."""
+
+    how: str
+
+
+def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
+    """Grade the notebook file whose bytes are `data`."""
     try:
-        return runner.grade(notebook, submission.read(path))
-    except submission.Unreadable as fault:
-        return {"fault": str(fault)}
+        tree = handed_in.plain_values(data)
+        graded = runner.grade(notebook, handed_in.parse(tree))
+        theirs = handed_in.edition(tree)
+        if theirs in (None, VERSION):
+            return graded
+        note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
+        return replace(graded, notes=(note, *graded.notes))
+    except handed_in.Unreadable as fault:
+        return Refused(str(fault))
+    except Exception as error:  # ours; this submission alone goes without
+        return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
 
 
-def work(pipe, notebooks, make_runner):
-    """A worker's life: (notebook, path) in, result out, until None comes in."""
+def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:
+    """A worker's life: (notebook, bytes) in, result out, until None comes in."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(
-        SET_DEATH_SIGNAL, signal.SIGKILL
-    )  # a worker does not outlive a killed run
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
-        runner = make_runner(notebooks.values())
+        runner = make_runner(list(notebooks.values()))
     except Unavailable as reason:
-        pipe.send({"unavailable": str(reason)})
+        pipe.send(Ready(str(reason)))
         return
-    pipe.send("ready")
     try:
+        pipe.send(Ready())
         while order := pipe.recv():
-            name, path = order
-            try:
-                pipe.send(grade_file(runner, notebooks[name], path))
-            except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
-                pipe.send(
-                    {"fault": f"the grader failed on it ({type(error).__name__}: {error})"[:500]}
-                )
+            name, data = order
+            pipe.send(grade_bytes(runner, notebooks[name], data))
     finally:
         runner.close()
 
 
 class Worker:
-    def __init__(self, notebooks, make_runner):
+    """A trusted process that begins with `order` once it is ready."""
+
+    def __init__(self, notebooks: Notebooks, make_runner: MakeRunner, order: Order) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=work, args=(theirs, notebooks, make_runner), daemon=True
-        )
+        arguments = theirs, notebooks, make_runner
+        self.process = context.Process(target=work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
-        self.task, self.deadline = None, time.monotonic() + 180
-        self.ready = False
+        self.order: Order | None = order  # None: at rest
+        self.deadline = time.monotonic() + START
 
-    def give(self, task):
-        self.task, self.deadline = task, time.monotonic() + Limits().notebook + GRACE
-        self.pipe.send((task.assignment, task.path))
+    def begin(self, order: Order) -> None:
+        self.order, self.deadline = order, time.monotonic() + Limits().notebook + GRACE
+        with contextlib.suppress(OSError):  # it died at rest: `said` will tell
+            self.pipe.send((order.task.assignment, order.data))
 
-    def stop(self):
+    def said(self) -> Any:
+        """Ready, a result or Gone; None while it is at work."""
+        with contextlib.suppress(EOFError, OSError):
+            if self.pipe.poll():
+                return self.pipe.recv()
+            return Gone("did not answer") if time.monotonic() > self.deadline else None
+        return Gone("died")
+
+    def stop(self) -> None:
         """At rest it is told to end; at work it is killed."""
-        if self.task is None and self.ready:
+        if self.order is None:
             with contextlib.suppress(OSError):  # dead already
-                self.pipe.send(
-                    None
-                )  # a closed pipe would not do: workers forked later hold a copy of its end
+                self.pipe.send(None)  # closing would not do: workers forked later hold a copy
             self.process.join(10)
         self.pipe.close()
         self.process.kill()
         self.process.join()
 
 
-def run(tasks, notebooks, make_runner, workers):
-    """Yield (task, result) as they are done. Raises `sandbox.Unavailable` where there is no sandbox.
+def run(
+    orders: Iterable[Order], notebooks: Notebooks, make_runner: MakeRunner, workers: int
+) -> Iterator[tuple[Order, Result]]:
+    """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
 
-    A task whose worker died or went deaf is tried once more in a new worker, then its result is a fault.
+    One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
+    where no worker could start.
     """
-    todo, tries, pool = list(reversed(tasks)), {}, []
+    orders, exhausted, started = iter(orders), False, False
+    again: list[Order] = []
+    pool: list[Worker] = []
     try:
-        pool += [Worker(notebooks, make_runner) for _ in range(min(workers, len(tasks)))]
-        while todo or any(each.task for each in pool):
-            for each in pool:
-                if each.ready and not each.task and todo:
-                    each.give(todo.pop())
-            multiprocessing.connection.wait([each.pipe for each in pool], timeout=1)
-            for number, each in enumerate(pool):
-                answer = _answer(each)
-                if answer is None:
-                    continue
-                if answer == "ready":
-                    each.ready = True
-                elif "unavailable" in answer:
-                    raise Unavailable(answer["unavailable"])
-                elif "gone" in answer:
-                    pool[number] = Worker(notebooks, make_runner)
-                    each.stop()
-                    if each.task:
-                        tries[each.task] = tries.get(each.task, 0) + 1
-                        if tries[each.task] < TRIES:
-                            todo.append(each.task)
-                        else:
-                            yield (
-                                each.task,
-                                {"fault": f"the grader's worker {answer['gone']} on it, twice"},
-                            )
-                    elif not each.ready:
-                        raise Unavailable("A worker could not start: is there enough memory?")
+        while True:
+            while again or not exhausted:
+                idle = next((worker for worker in pool if worker.order is None), None)
+                if idle is None and len(pool) == workers:
+                    break
+                order = again.pop() if again else next(orders, None)
+                if order is None:
+                    exhausted = True
+                elif order.result:
+                    yield order, order.result
+                elif idle:
+                    idle.begin(order)
                 else:
-                    task, each.task = each.task, None
-                    yield task, answer
+                    pool.append(Worker(notebooks, make_runner, order))
+            busy = [(worker, worker.order) for worker in pool if worker.order]
+            if not busy:
+                return
+            multiprocessing.connection.wait([worker.pipe for worker, _ in busy], timeout=1)
+            for worker, order in busy:
+                match worker.said():
+                    case None:
+                        continue
+                    case Ready(""):
+                        started = True
+                        worker.begin(order)
+                    case Ready(why):
+                        raise Unavailable(why)
+                    case Gone(how):
+                        pool.remove(worker)
+                        worker.stop()
+                        order.tries += 1
+                        if order.tries < TRIES:
+                            again.append(order)
+                        elif started:
+                            yield order, Refused(f"the grader's worker {how} on it, twice")
+                        else:
+                            raise Unavailable("A worker could not start: is there enough memory?")
+                    case result:
+                        worker.order = None
+                        yield order, result
     finally:
-        for each in pool:
-            each.stop()
-
-
-def _answer(worker):
-    """What a worker says; None while it is at work."""
-    with contextlib.suppress(EOFError, OSError):
-        if worker.pipe.poll():
-            return worker.pipe.recv()
-        busy = worker.task or not worker.ready
-        return {"gone": "did not answer"} if busy and time.monotonic() > worker.deadline else None
-    return {"gone": "died"}
+        for worker in pool:
+            worker.stop()

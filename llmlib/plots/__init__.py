@@ -1,7 +1,7 @@
-"""Every picture of the course, one file a notebook. Here is what they share.
+"""Every picture of the course, one file a notebook. Here is what they share: style, words, showing.
 
 Colours are those of Okabe & Ito (2008), told apart by colour-blind readers; markers, line styles
-and hatches repeat the difference without colour.
+and hatches repeat the difference without colour. Importing this sets the style for all figures.
 """
 
 import io
@@ -9,67 +9,70 @@ from base64 import b64encode
 from html import escape
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import display
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-DPI = 100  # pixels of the page to an inch of a figure
-VIEW = "application/vnd.jupyter.widget-view+json"
-
-BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#7F7F7F",
-)
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+SKY, RED, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F"
 COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
-SEQUENTIAL, DIVERGING = (
-    "viridis",
-    "RdBu_r",
-)  # both keep their order in greyscale or for colour-blind readers
+SEQUENTIAL = "viridis"  # dark to light, so that greyscale keeps the order
+DIVERGING = "RdBu_r"  # in greyscale its two ends are alike: write the numbers beside it
 
-STYLE = {
-    "figure.figsize": (8.0, 3.6),
-    "figure.dpi": DPI,
-    "figure.constrained_layout.use": True,
-    "font.size": 11,
-    "axes.titlesize": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-    "lines.linewidth": 2,
-    "lines.markersize": 6,
-}
+BLANK = "␣"  # shown for a space, so that " cat" and "cat" differ
+GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
+
+DPI = 100  # pixels of the page to an inch of a figure
+VIEW = "application/vnd.jupyter.widget-view+json"
+plt.rcParams.update(
+    {
+        "figure.dpi": DPI,
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.08,
+        "font.size": 11,
+        "axes.titlesize": 12,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.alpha": 0.3,
+        "legend.edgecolor": "none",
+        "legend.fontsize": 10,
+        "lines.linewidth": 2,
+        "lines.markersize": 5,
+    }
+)
+
+
+def labels(texts):
+    """Tokens as tick labels: spaces and line ends made visible, long ones cut."""
+    texts = [text.replace(" ", BLANK).replace("\n", "\\n") for text in texts]
+    return [text if len(text) <= 12 else text[:11] + "…" for text in texts]
 
 
 def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
-    """A figure and its axes in the course's style."""
-    with plt.rc_context(STYLE):
-        made = plt.subplots(rows, columns, figsize=(width, height), **options)
+    """A figure and its axes in the course's style, in inches of `DPI` pixels."""
+    made = plt.subplots(rows, columns, figsize=(width, height), **options)
     plt.close(made[0])  # shown by `show` alone, never a second time by the notebook
     return made
 
 
 def image(fig: Figure, alt: str) -> dict[str, str]:
-    """What a notebook keeps of a figure, {mime type: text}: an image with its alt text, and that text.
+    """What a notebook keeps of a figure, {mime type: text}: its image with alt text, and that text.
 
-    The attribute `alt` is where readers look for it; what goes with `image/png`, neither JupyterLab
-    nor nbconvert reads. ValueError without alt text.
+    The attribute `alt` is where readers look for it; what goes with `image/png`, neither
+    JupyterLab nor nbconvert reads. ValueError without alt text.
     """
     if not alt.strip():
         raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
     drawn, packed = io.BytesIO(), io.BytesIO()
-    with plt.rc_context(STYLE):
-        fig.savefig(drawn, format="png", dpi=2 * DPI)  # sharp on a screen with dense pixels
+    fig.savefig(drawn, format="png", dpi=2 * DPI)  # sharp on a screen with dense pixels
     palette = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
     packing = Image.open(drawn).convert("RGB").quantize(256, **palette)  # a third of the bytes
     packing.save(packed, "png", optimize=True)
@@ -88,5 +91,130 @@ def show(fig: Figure, alt: str, widget=None):
     """
     display(image(fig, alt), raw=True)
     if widget:
-        live = widget._repr_mimebundle_()
-        display({VIEW: live[VIEW]}, raw=True)
+        display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
+
+
+# ---- the words that the pictures are made of
+
+
+def look(names):
+    """(name, colour, marker, line style, hatch) for each name. ValueError beyond six."""
+    names = list(names)
+    if len(names) > len(COLOURS):
+        raise ValueError(f"{len(names)} series: readers can tell {len(COLOURS)} apart, not more")
+    return list(zip(names, COLOURS, MARKERS, LINES, HATCHES))
+
+
+def lines(ax, x, curves, every=1, **options):
+    """A labelled line for each of `curves`, {name: values}; `x` is None for 0, 1, 2, ..."""
+    for name, colour, marker, line, _ in look(curves):
+        style = {"color": colour, "marker": marker, "linestyle": line, "markevery": every}
+        at = range(len(curves[name])) if x is None else x
+        ax.plot(at, curves[name], label=name, **style | options)
+
+
+def by_layer(curves, ylabel, title="", xlabel="layer (0 is the first)", every=1, **axes):
+    """Lines over the layers: curves {name: one value a layer, the last layer's last}."""
+    fig, ax = figure(height=3.6)
+    depth = max(map(len, curves.values()))
+    for name, colour, marker, line, _ in look(curves):
+        style = {"color": colour, "marker": marker, "linestyle": line, "markevery": every}
+        ax.plot(range(depth - len(curves[name]), depth), curves[name], label=name, **style)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, **axes)
+    ax.legend()
+    return fig
+
+
+def bars(ax, labels, series, fmt=None, across=False, colours=COLOURS):
+    """Bars side by side at 0, 1, 2, ...: series {name: one value a label}, or the values alone.
+
+    `fmt` writes each value at its bar; `across` lays the bars down, the first label on top.
+    """
+    series = series if isinstance(series, dict) else {None: series}
+    width = 0.8 / len(series)
+    for i, (name, _, _, _, hatch) in enumerate(look(series)):
+        places = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
+        style = {"color": colours[i], "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+        draw = ax.barh if across else ax.bar
+        drawn = draw(places, series[name], width * 0.94, label=name, **style)
+        if fmt:
+            ax.bar_label(drawn, fmt=fmt, fontsize=9, padding=2)
+    (ax.set_yticks if across else ax.set_xticks)(range(len(labels)), labels)
+    ax.grid(axis="y" if across else "x", visible=False)
+    if across:
+        ax.invert_yaxis()
+
+
+def heat(ax, values, fmt=None, labels=None, **options):
+    """A matrix as a heat map -> matplotlib's image. NaN stays white; `fmt` writes each value in its
+    cell; labels: (of the rows, of the columns)."""
+    values = np.asarray(values)
+    drawn = ax.imshow(values, **{"cmap": SEQUENTIAL} | options)
+    for (row, column), value in np.ndenumerate(values) if fmt else ():
+        if value == value:
+            colour = ink(drawn.cmap(drawn.norm(value)))
+            centred = {"ha": "center", "va": "center", "fontsize": 9}
+            ax.text(column, row, format(value, fmt), color=colour, **centred)
+    if labels:
+        ax.set_yticks(range(values.shape[0]), labels[0])
+        ax.set_xticks(range(values.shape[1]), labels[1])
+    ax.grid(visible=False)
+    return drawn
+
+
+def ink(colour):
+    """Black or white, whichever reads better on `colour` (relative luminance, WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return "white" if np.dot(linear, (0.2126, 0.7152, 0.0722)) < 0.179 else "black"
+
+
+def mark(ax, text, x=None, y=None, **options):
+    """A dashed line at `x` or at height `y`, with its name: what a curve is to be held against."""
+    style = {"color": "black", "linestyle": "--", "linewidth": 1.2} | options
+    words = {"textcoords": "offset points", "fontsize": 9, "bbox": GROUND}
+    if x is not None:
+        ax.axvline(x, **style)
+        place = {"xy": (x, 0.97), "xycoords": ax.get_xaxis_transform(), "va": "top", "ha": "left"}
+    else:
+        ax.axhline(y, **style)
+        place = {
+            "xy": (0.99, y),
+            "xycoords": ax.get_yaxis_transform(),
+            "va": "bottom",
+            "ha": "right",
+        }
+    ax.annotate(text, xytext=(5, 2) if x is not None else (0, 3), **place, **words)
+
+
+def plain(axis, ticks=None):
+    """Plain numbers on a logarithmic axis (`ax.xaxis`, `ax.yaxis`): `ticks`, or 1, 2, 5, 10, ..."""
+    low, high = axis.get_view_interval()
+    for steps in ((1, 2, 5), (1, 2, 3, 4, 5, 6, 8)) if ticks is None else ():
+        ticks = [m * 10.0**e for e in range(-12, 13) for m in steps if low <= m * 10.0**e <= high]
+        if len(ticks) > 2:
+            break
+    axis.set_ticks(ticks, [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks])
+    axis.set_tick_params(which="minor", size=0)
+    axis.set_minor_formatter("")
+
+
+def canvas(width, height, columns, rows):
+    """An empty sheet to draw boxes on -> figure, axes with `columns` by `rows` units."""
+    fig, ax = figure(width=width, height=height)
+    ax.set(xlim=(0, columns), ylim=(0, rows))
+    ax.axis("off")
+    return fig, ax
+
+
+def box(ax, x, y, width, height, text, colour, **style):
+    """A box with words in it, from its lower left corner."""
+    style = {"boxstyle": "round,pad=0.03", "facecolor": colour, "edgecolor": "black"} | style
+    ax.add_patch(FancyBboxPatch((x, y), width, height, **style))
+    words = {"ha": "center", "va": "center", "fontsize": 10, "color": ink(style["facecolor"])}
+    ax.text(x + width / 2, y + height / 2, text, **words)
+
+
+def arrow(ax, start, end, **style):
+    """An arrow from `start` to `end`."""
+    style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.3} | style
+    ax.annotate("", xytext=start, xy=end, arrowprops={"shrinkA": 0, "shrinkB": 0} | style)

@@ -1,268 +1,151 @@
 """The charts of notebook 3: shares of attention, gradients, softmax, masks, maps of heads."""
 
+import numpy as np
 import torch
+from matplotlib.patches import Rectangle
 
-from llmlib.plots import BLUE, COLOURS, GREY, HATCHES, LINES, MARKERS, ORANGE, SEQUENTIAL, figure
-
-BLANK = "␣"  # shown for a space, so that " cat" and "cat" differ
-
-
-def labels(texts):
-    """Tokens as tick labels: spaces and line ends made visible, long ones cut."""
-    texts = [text.replace(" ", BLANK).replace("\n", "\\n") for text in texts]
-    return [text if len(text) <= 12 else text[:11] + "…" for text in texts]
+from llmlib import plots
+from llmlib.plots import by_layer as by_layer  # noqa: PLC0414 (notebook 3 finds it here)
 
 
 def row(tokens, shares, title="", future=None):
-    """Where one token looks: a bar a token, in percent. Bars from index `future` on are hatched and marked as the future."""
-    fig, ax = figure(height=2.9)
-    bars = ax.bar(
-        range(len(tokens)), [100 * s for s in shares], color=BLUE, edgecolor="black", linewidth=0.6
-    )
-    ax.bar_label(bars, labels=[f"{100 * s:.1f}" for s in shares], fontsize=9, padding=2)
+    """Where one token looks: a bar a token, in percent; from index `future` on, it may not look."""
+    fig, ax = plots.figure(height=2.9)
+    percent = [100 * share for share in shares]
+    plots.bars(ax, plots.labels(tokens), percent, fmt=lambda s: f"{s:.1f}" if s >= 1 else "")
     if future is not None:
-        ax.axvspan(
-            future - 0.5,
-            len(tokens) - 0.5,
-            facecolor="none",
-            edgecolor=GREY,
-            hatch="//",
-            alpha=0.45,
-            linewidth=0,
-        )
-        ax.text(
-            (future + len(tokens) - 1) / 2,
-            0.92,
-            "the future",
-            ha="center",
-            va="top",
-            transform=ax.get_xaxis_transform(),
-            bbox={"facecolor": "white", "edgecolor": "none"},
-        )
-    ax.set(
-        xticks=range(len(tokens)),
-        xticklabels=labels(tokens),
-        ylabel="share of attention (%)",
-        title=title,
-        xlabel="token that is looked at",
-        ylim=(0, 1.18 * 100 * max(max(shares), 0.05)),
-    )
+        hidden = {"facecolor": "none", "edgecolor": plots.GREY, "hatch": "//", "linewidth": 0}
+        ax.axvspan(future - 0.5, len(tokens) - 0.5, alpha=0.45, **hidden)
+        middle, top = (future + len(tokens) - 1) / 2, ax.get_xaxis_transform()
+        ax.text(middle, 0.92, "the future", ha="center", va="top", transform=top, bbox=plots.GROUND)
+    ax.set(xlabel="token that is looked at", ylabel="share of attention (%)", title=title)
+    ax.set_ylim(0, 1.18 * max(*percent, 5))
     ax.tick_params(axis="x", rotation=45 if len(tokens) > 10 else 0)
-    ax.grid(axis="x", visible=False)
     return fig
 
 
 def grids(panels, tokens, decimals=2):
-    """Matrices of shares side by side: panels {title: [seq, seq]}, rows look at columns; masked entries (NaN) stay white."""
-    fig, axes = figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2), squeeze=False)
+    """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
+
+    The sum of each row stands at its right: of shares it is 1.
+    """
+    fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2), squeeze=False)
+    names, blank = plots.labels(tokens), [""] * len(tokens)
     for ax, (title, shares) in zip(axes[0], panels.items()):
-        shares = torch.as_tensor(shares).float()
-        ax.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-        for i, j in torch.cartesian_prod(
-            torch.arange(shares.shape[0]), torch.arange(shares.shape[1])
-        ).tolist():
-            if shares[i, j] == shares[i, j]:
-                ax.text(
-                    j,
-                    i,
-                    f"{shares[i, j]:.{decimals}f}",
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    color="white" if shares[i, j] < 0.6 else "black",
-                )
-        ax.set(
-            xticks=range(len(tokens)),
-            yticks=range(len(tokens)),
-            xticklabels=labels(tokens),
-            yticklabels=labels(tokens),
-            xlabel="looked at (key)",
-            title=title,
+        shares = np.asarray(torch.as_tensor(shares).float())
+        plots.heat(
+            ax,
+            shares,
+            f".{decimals}f",
+            (names if ax is axes[0][0] else blank, names),
+            vmin=0,
+            vmax=1,
         )
+        for i, total in enumerate(np.nansum(shares, axis=1)):
+            ax.text(len(tokens) - 0.4, i, f"Σ {total:.{decimals}f}", va="center", fontsize=9)
+        ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
-        ax.grid(visible=False)
     axes[0][0].set_ylabel("looks (query)")
     return fig
 
 
 def gradients(curves):
-    """How much of the gradient at the last step reaches each earlier one: curves {name: [steps back], index 0 = the last step}."""
-    fig, ax = figure(height=3.8)
-    for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.semilogy(
-            range(len(values)),
-            values,
-            color=colour,
-            marker=marker,
-            linestyle=line,
-            markevery=5,
-            label=name,
-        )
-    ax.set(
-        xlabel="steps back from the last one",
-        ylabel="norm of the gradient (log scale)",
-        title="How loudly the last output still hears an early input",
-    )
+    """How much of the last step's gradient reaches each earlier one: {name: [steps back]}."""
+    fig, ax = plots.figure(height=3.8)
+    plots.lines(ax, None, curves, every=5)
+    ax.set(yscale="log", xlabel="steps back from the last one")
+    ax.set(ylabel="norm of the gradient (log scale)")
+    ax.set_title("How loudly the last output still hears an early input")
     ax.legend(loc="lower left")
     return fig
 
 
-def times(lengths, curves):
-    """Time of one training step by length of the text: curves {name: [milliseconds]}."""
-    fig, ax = figure(height=3.2)
-    for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.loglog(lengths, values, color=colour, marker=marker, linestyle=line, label=name)
-    ax.set(
-        xlabel="length of the text (tokens, log scale)",
-        ylabel="forward + backward (ms, log scale)",
-        xticks=lengths,
-        xticklabels=lengths,
-    )
-    ax.minorticks_off()
-    ax.legend()
-    return fig
-
-
 def scaling(head_dims, deviations, largest):
-    """Two panels by head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
-    fig, axes = figure(1, 2, height=3.4)
-    for ax, curves, what in zip(
-        axes,
-        (deviations, largest),
-        ("standard deviation of the scores", "mean of the largest of 10 shares"),
-    ):
-        for (name, values), colour, marker, line in zip(
-            curves.items(), (ORANGE, BLUE), MARKERS, LINES
-        ):
-            ax.plot(head_dims, values, color=colour, marker=marker, linestyle=line, label=name)
-        ax.set(
-            xlabel="head_dim (log scale)",
-            ylabel=what,
-            xscale="log",
-            xticks=head_dims,
-            xticklabels=head_dims,
-            ylim=(0, None),
-        )
-        ax.minorticks_off()
-    axes[1].axhline(0.1, color=GREY, linestyle=":", linewidth=1.2)
-    axes[1].text(head_dims[-1], 0.115, "all equal", ha="right", color=GREY, fontsize=9)
+    """By head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
+    fig, axes = plots.figure(1, 2, height=3.4)
+    what = ("standard deviation of the scores", "mean of the largest of 10 shares")
+    for ax, curves, ylabel in zip(axes, (deviations, largest), what):
+        plots.lines(ax, head_dims, curves)
+        ax.set(xlabel="head_dim (log scale)", ylabel=ylabel, xscale="log", ylim=(0, None))
+        plots.plain(ax.xaxis, head_dims)
+    plots.mark(axes[1], "all equal", y=0.1, color=plots.GREY)
     axes[0].legend(loc="upper left")
     return fig
 
 
 def mixtures(values, outputs, names):
-    """Values [n, 2] as points, and the outputs [n, 2], which lie inside the shape that the values span."""
-    fig, ax = figure(width=5.6, height=4.2)
-    ax.fill(*values.T.tolist(), facecolor=GREY, alpha=0.12, edgecolor=GREY)
-    ax.scatter(
-        *values.T.tolist(),
-        s=110,
-        color=ORANGE,
-        marker="s",
-        edgecolor="black",
-        label="values v",
-        zorder=3,
-    )
-    ax.scatter(
-        *outputs.T.tolist(),
-        s=90,
-        color=BLUE,
-        marker="o",
-        edgecolor="black",
-        label="outputs: mixtures of values",
-        zorder=3,
-    )
-    for points, offset, kind in ((values, (9, 7), "v"), (outputs, (9, -13), "out")):
-        for (x, y), name in zip(points.tolist(), names):
-            ax.annotate(
-                f"{kind}({name})", (x, y), xytext=offset, textcoords="offset points", fontsize=10
-            )
+    """Values [n, 2] as points, and the outputs [n, 2], which lie inside what the values span."""
+    fig, ax = plots.figure(width=5.6, height=4.2)
+    ax.fill(*values.T.tolist(), facecolor=plots.GREY, alpha=0.12, edgecolor=plots.GREY)
+    for points, kind, label, colour, marker, offset in (
+        (values, "v", "values v", plots.ORANGE, "s", (9, 7)),
+        (outputs, "out", "outputs: mixtures of values", plots.BLUE, "o", (9, -13)),
+    ):
+        style = {"color": colour, "marker": marker, "edgecolor": "black", "zorder": 3}
+        ax.scatter(*points.T.tolist(), s=100, label=label, **style)
+        for place, name in zip(points.tolist(), names):
+            ax.annotate(f"{kind}({name})", place, offset, textcoords="offset points", fontsize=10)
     ax.margins(0.18)
     ax.set(xlabel="column 0", ylabel="column 1")
     ax.legend(loc="lower left", fontsize=9)
     return fig
 
 
-def head_maps(maps):
-    """Score of every head, as panels of layer x head: maps {title: [n_layer, n_head]}; the best three of each are ringed."""
-    fig, axes = figure(1, len(maps), height=6.2, sharey=True)
+def head_maps(maps, best=3):
+    """Score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are framed."""
+    fig, axes = plots.figure(1, len(maps), height=6.2, sharey=True)
     for ax, (title, scores) in zip(axes, maps.items()):
-        picture = ax.imshow(scores, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto", origin="lower")
-        for best in scores.flatten().topk(3).indices.tolist():
-            layer, head = divmod(best, scores.shape[1])
-            for size, colour in ((13, "white"), (15, "black")):
-                ax.plot(
-                    head,
-                    layer,
-                    marker="o",
-                    markersize=size,
-                    markerfacecolor="none",
-                    markeredgecolor=colour,
-                )
+        style = {"vmin": 0, "vmax": 1, "aspect": "auto", "origin": "lower"}
+        picture = plots.heat(ax, scores, **style)
+        for place in scores.flatten().topk(best).indices.tolist():
+            layer, head = divmod(place, scores.shape[1])
+            corner = (head - 0.5, layer - 0.5)
+            for width, colour in ((3.5, "black"), (1.5, "white")):
+                ax.add_patch(Rectangle(corner, 1, 1, fill=False, lw=width, ec=colour, zorder=3))
         ax.set(xlabel="head", title=title, xticks=range(scores.shape[1]))
-        ax.grid(visible=False)
     axes[0].set_ylabel("layer (0 is the first)")
     fig.colorbar(picture, ax=axes, label="mean share of attention", shrink=0.6)
     return fig
 
 
-def by_layer(curves, ylabel, title=""):
-    """Lines over the layers: curves {name: [n_layer]}."""
-    fig, ax = figure(height=3.1)
-    for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.plot(
-            range(len(values)),
-            values,
-            color=colour,
-            marker=marker,
-            linestyle=line,
-            label=name,
-            markersize=4,
-        )
-    ax.set(xlabel="layer (0 is the first)", ylabel=ylabel, title=title, ylim=(0, None))
-    ax.legend()
-    return fig
-
-
-def losses_by_position(curves, repeat_from):
-    """Loss at each position of a text that repeats from `repeat_from` on: curves {name: [positions], the first is position 1}."""
-    fig, ax = figure(height=3.6)
-    for (name, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.plot(
-            range(1, len(values) + 1),
-            values,
-            color=colour,
-            marker=marker,
-            linestyle=line,
-            label=name,
-            markersize=4,
-        )
-    ax.axvline(repeat_from, color=GREY, linestyle="--", linewidth=1.2)
-    ax.text(
-        repeat_from + 0.5,
-        0.97,
-        "from here on, a repetition",
-        va="top",
-        transform=ax.get_xaxis_transform(),
-    )
+def losses_by_position(curves, repeat_from, chance):
+    """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
+    `chance` is the loss of guessing."""
+    fig, ax = plots.figure(height=3.6)
+    plots.lines(ax, range(1, 1 + max(map(len, curves.values()))), curves, every=2)
+    plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
+    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
     ax.legend(loc="lower left")
     return fig
 
 
-def ablation(bars):
-    """Loss on repeated tokens with heads switched off: bars {name: loss}."""
-    fig, ax = figure(height=0.9 + 0.42 * len(bars))
-    colours = [COLOURS[i % 4] for i in range(len(bars))]
-    drawn = ax.barh(
-        range(len(bars)), list(bars.values()), color=colours, edgecolor="black", linewidth=0.6
-    )
-    for bar, hatch in zip(drawn, (HATCHES * 3)):
-        bar.set_hatch(hatch)
-    ax.bar_label(drawn, fmt="%.1f", padding=3)
-    ax.set(
-        yticks=range(len(bars)), yticklabels=list(bars), xlabel="mean loss on the repetition (nats)"
-    )
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
+def ablation(marks, dots, chance):
+    """Loss with heads switched off: marks {name: loss} as bars, dots {name: [loss of each draw]}
+    as the controls, `chance` the loss of guessing."""
+    names = [*marks, *dots]
+    fig, ax = plots.figure(height=1.0 + 0.36 * len(names))
+    plots.bars(ax, names, [*marks.values(), *[0] * len(dots)], across=True)
+    for y, losses in enumerate([[loss] for loss in marks.values()] + list(dots.values())):
+        if y < len(marks):
+            ax.annotate(
+                f"{losses[0]:.1f}", (losses[0], y), (4, 0), textcoords="offset points", va="center"
+            )
+        else:
+            ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
+    plots.mark(ax, "guessing", x=chance, color=plots.GREY)
+    ax.set_xlabel("mean loss on the repetition (nats); a dot is one draw")
+    ax.set_xlim(0, 1.12 * max(chance, *marks.values()))
+    return fig
+
+
+def learning(curves, chance):
+    """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
+    fig, ax = plots.figure(height=3.6)
+    smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
+    steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
+    plots.lines(ax, steps, smooth, every=3)
+    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
+    ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
+    ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return fig

@@ -1,133 +1,110 @@
 """The drawings of notebook 3: boxes and arrows rather than data."""
 
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import Rectangle
 
-from llmlib.plots import BLUE, GREEN, GREY, ORANGE, PINK, SKY, YELLOW, figure
-
-
-def _canvas(width, height, columns, rows):
-    fig, ax = figure(width=width, height=height)
-    ax.set(xlim=(0, columns), ylim=(0, rows))
-    ax.axis("off")
-    return fig, ax
+from llmlib import plots
 
 
-def _box(ax, x, y, width, height, text, colour, **style):
-    ax.add_patch(
-        FancyBboxPatch(
-            (x, y),
-            width,
-            height,
-            boxstyle="round,pad=0.03",
-            facecolor=colour,
-            edgecolor="black",
-            alpha=0.85,
-            linewidth=1,
-            **style,
+def one_head(q, k, v, names):
+    """One head, with its numbers: q kᵀ, over √head_dim through softmax, times v."""
+    scores = q @ k.T
+    shares = (scores / q.shape[-1] ** 0.5).softmax(dim=-1)
+    width = q.shape[-1]
+    columns = [f"{i}" for i in range(width)]
+    steps = (
+        ("queries q", q, columns, "× keys"),
+        ("scores  q·k", scores, names, f"÷ √{width},\nsoftmax"),
+        ("shares", shares, names, "× values"),
+        ("outputs", shares @ v, columns, ""),
+    )
+    ratios = [len(step[2]) for step in steps]
+    fig, axes = plots.figure(1, 4, height=2.7, width_ratios=ratios)
+    for ax, (title, values, labels, then) in zip(axes, steps):
+        whole = title == "shares"
+        ends = {"vmin": 0, "vmax": 1} if whole else {"vmin": -4, "vmax": 4, "cmap": plots.DIVERGING}
+        plots.heat(
+            ax, values, ".2f" if whole or title == "outputs" else ".0f", (names, labels), **ends
         )
-    )
-    ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=10)
-
-
-def _arrow(ax, start, end, colour="black", line="-", width=1.3):
-    ax.annotate(
-        "",
-        xytext=start,
-        xy=end,
-        arrowprops={"arrowstyle": "-|>", "color": colour, "linestyle": line, "linewidth": width},
-    )
+        last = (-0.5, len(names) - 1.5)
+        ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
+        ax.set_title(title)
+        ax.annotate(
+            then, (1.0, 0.5), (6, 0), "axes fraction", "offset points", va="center", fontsize=10
+        )
+    return fig
 
 
 def heads():
-    """x is projected, cut into heads, each head attends alone, and the results are joined and projected."""
-    fig, ax = _canvas(8, 3.1, 16, 6)
-    _box(ax, 0.1, 2.1, 1.9, 1.6, "x\nseq ×\nd_model", YELLOW)
-    _box(ax, 2.8, 2.1, 2.2, 1.6, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ, x·W_Vᵀ", "white")
-    for i, (colour, hatch) in enumerate(((SKY, ""), (GREEN, "//"), (PINK, ".."))):
+    """x is projected, cut into heads, each attends alone; the results are joined and projected."""
+    fig, ax = plots.canvas(8.4, 3.1, 16.6, 6)
+    plots.box(ax, 0.1, 2.1, 1.9, 1.6, "x\nseq ×\nd_model", plots.YELLOW)
+    plots.box(ax, 2.8, 2.1, 2.4, 1.6, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ, x·W_Vᵀ", "white")
+    shades = ((plots.SKY, ""), (plots.GREEN, "//"), (plots.PINK, ".."))
+    for i, (colour, hatch) in enumerate(shades):
         y = 4.4 - 2 * i
-        _box(ax, 6.1, y, 3.4, 1.2, f"head {i}: attention\nseq × head_dim", colour)
-        _arrow(ax, (5.1, 2.9), (6.0, y + 0.6))
-        _arrow(ax, (9.6, y + 0.6), (10.5, 2.9 + 0.4 * (1 - i)))
+        plots.box(ax, 6.4, y, 3.8, 1.2, f"head {i}: attention\nseq × head_dim", colour)
+        ax.add_patch(Rectangle((6.4, y), 0.35, 1.2, fc=colour, ec="black", hatch=hatch))
+        plots.arrow(ax, (5.3, 2.9), (6.3, y + 0.6))
+        plots.arrow(ax, (10.3, y + 0.6), (11.0, 2.9 + 0.4 * (1 - i)))
         ax.add_patch(
-            FancyBboxPatch(
-                (10.6 + 0.62 * i, 2.1),
-                0.6,
-                1.6,
-                boxstyle="square,pad=0",
-                facecolor=colour,
-                edgecolor="black",
-                hatch=hatch,
-                alpha=0.85,
-            )
+            Rectangle((11.1 + 0.62 * i, 2.1), 0.6, 1.6, fc=colour, ec="black", hatch=hatch)
         )
-    ax.text(11.5, 1.5, "side by side", ha="center", fontsize=10)
-    _box(ax, 13.0, 2.1, 1.0, 1.6, "· W_Oᵀ", "white")
-    _box(ax, 14.5, 2.1, 1.4, 1.6, "seq ×\nd_model", YELLOW)
-    for start, end in ((2.1, 2.7), (12.5, 12.9), (14.1, 14.4)):
-        _arrow(ax, (start, 2.9), (end, 2.9))
+    ax.text(12.0, 1.6, "side by side", ha="center", va="center", fontsize=10)
+    plots.box(ax, 13.5, 2.1, 1.2, 1.6, "· W_Oᵀ", "white")
+    plots.box(ax, 15.1, 2.1, 1.4, 1.6, "seq ×\nd_model", plots.YELLOW)
+    for start, end in ((2.1, 2.7), (13.0, 13.4), (14.8, 15.0)):
+        plots.arrow(ax, (start, 2.9), (end, 2.9))
     return fig
 
 
 def grouped(n_head, n_kv_head):
-    """Which query head uses which key/value head: one each, grouped as in the model, and all on one."""
-    fig, axes = figure(1, 3, height=2.7)
-    for ax, kv, title in zip(
-        axes, (n_head, n_kv_head, 1), ("multi-head", "grouped-query", "multi-query")
-    ):
-        ax.set(
-            xlim=(-0.7, n_head - 0.3),
-            ylim=(-0.75, 1.6),
-            title=f"{title}\n{kv} key/value head{'s' * (kv > 1)}",
-        )
+    """Which query head uses which key/value head: one each, grouped as in the model, all on one."""
+    fig, axes = plots.figure(1, 3, height=2.7)
+    titles = {"multi-head": n_head, "grouped-query": n_kv_head, "multi-query": 1}
+    for ax, (title, kv) in zip(axes, titles.items()):
+        ax.set(xlim=(-0.7, n_head - 0.3), ylim=(-0.75, 1.6))
+        ax.set_title(f"{title}\n{kv} key/value head{'s' * (kv > 1)}")
         ax.axis("off")
         per = n_head // kv
+        places = [g * per + (per - 1) / 2 for g in range(kv)]
         for h in range(n_head):
-            target = (h // per) * per + (per - 1) / 2
-            ax.plot([h, target], [0.85, 0.2], color=GREY, linewidth=1.3, zorder=1)
-            ax.scatter(h, 1, s=230, color=SKY, edgecolor="black", zorder=2)
-            ax.text(h, 1, str(h), ha="center", va="center", fontsize=9)
-        for g in range(kv):
-            x = g * per + (per - 1) / 2
-            ax.scatter(x, 0, s=270, color=ORANGE, marker="s", edgecolor="black", zorder=2)
-            ax.text(x, 0, str(g), ha="center", va="center", fontsize=9)
-    axes[0].text(n_head / 2 - 0.5, 1.4, "query heads", ha="center", fontsize=10)
-    axes[0].text(n_head / 2 - 0.5, -0.55, "key/value heads", ha="center", fontsize=10)
+            ax.plot([h, places[h // per]], [0.85, 0.2], color=plots.GREY, linewidth=1.3, zorder=1)
+        for x, y, number, colour, marker in (
+            *((h, 1, h, plots.SKY, "o") for h in range(n_head)),
+            *((x, 0, g, plots.ORANGE, "s") for g, x in enumerate(places)),
+        ):
+            ax.scatter(x, y, s=240, color=colour, marker=marker, edgecolor="black", zorder=2)
+            ax.text(x, y, str(number), ha="center", va="center", fontsize=9)
+    for y, words in ((1.4, "query heads"), (-0.55, "key/value heads")):
+        axes[0].text(n_head / 2 - 0.5, y, words, ha="center", fontsize=10)
     return fig
 
 
 def encoder_decoder():
     """Left, an encoder read by a decoder through cross-attention; right, a decoder alone."""
-    fig, ax = _canvas(8, 4.2, 16, 8.4)
-    source, target, joined = (
-        ["le", "chat", "dort"],
-        ["the", "cat", "sleeps"],
-        ["le", "chat", "dort", "=", "the", "cat"],
-    )
-    _box(ax, 0.2, 3.0, 4.2, 1.5, "encoder: self-attention\nall tokens see all", GREEN)
-    _box(ax, 5.6, 3.0, 4.2, 1.0, "self-attention, causal", SKY)
-    _box(ax, 5.6, 5.0, 4.2, 1.3, "cross-attention\nq here, k and v there", ORANGE)
-    _box(ax, 11.2, 3.0, 4.6, 1.5, "self-attention, causal\n(also over the source)", SKY)
-    for x, width, words, top in (
-        (0.2, 4.2, source, 3.0),
-        (5.6, 4.2, target, 3.0),
-        (11.2, 4.6, joined, 3.0),
+    fig, ax = plots.canvas(8, 4.2, 16, 8.4)
+    plots.box(ax, 0.2, 3.0, 4.2, 1.5, "encoder: self-attention\nall tokens see all", plots.GREEN)
+    plots.box(ax, 5.6, 3.0, 4.2, 1.0, "self-attention, causal", plots.SKY)
+    plots.box(ax, 5.6, 5.0, 4.2, 1.3, "cross-attention\nq here, k and v there", plots.ORANGE)
+    both = "self-attention, causal\n(also over the source)"
+    plots.box(ax, 11.2, 3.0, 4.6, 1.5, both, plots.SKY)
+    for x, width, words, what in (
+        (0.2, 4.2, "le chat dort", "the text being read"),
+        (5.6, 4.2, "the cat sleeps", "the text being written"),
+        (11.2, 4.6, "le chat dort = the cat", "one text, read and written"),
     ):
-        for i, word in enumerate(words):
-            place = x + width * (i + 0.5) / len(words)
+        ax.text(x + width / 2, 1.0, what, ha="center", fontsize=10, style="italic")
+        for i, word in enumerate(words.split()):
+            place = x + width * (i + 0.5) / len(words.split())
             ax.text(place, 1.75, word, ha="center", va="center", fontsize=10)
-            _arrow(ax, (place, 2.1), (place, top - 0.1), GREY)
-    _arrow(ax, (4.5, 3.9), (5.5, 5.4), BLUE, "--", 2)
-    ax.text(4.55, 5.0, "k, v", ha="right", fontsize=10, color=BLUE)
-    _arrow(ax, (7.7, 4.1), (7.7, 4.9))
-    _arrow(ax, (7.7, 6.4), (7.7, 7.2))
-    _arrow(ax, (13.5, 4.6), (13.5, 7.2))
+            plots.arrow(ax, (place, 2.1), (place, 2.9), color=plots.GREY)
+    plots.arrow(ax, (4.5, 3.9), (5.5, 5.4), color=plots.BLUE, linestyle="--", linewidth=2)
+    ax.text(4.55, 5.0, "k, v", ha="right", fontsize=10, color=plots.BLUE)
+    for x, low, high in ((7.7, 4.1, 4.9), (7.7, 6.4, 7.2), (13.5, 4.6, 7.2)):
+        plots.arrow(ax, (x, low), (x, high))
     for x in (7.7, 13.5):
         ax.text(x, 7.5, "next token", ha="center", fontsize=10)
-    ax.text(2.3, 1.0, "the text being read", ha="center", fontsize=10, style="italic")
-    ax.text(7.7, 1.0, "the text being written", ha="center", fontsize=10, style="italic")
-    ax.text(13.5, 1.0, "one text, read and written", ha="center", fontsize=10, style="italic")
-    ax.text(
-        5.0, 0.2, "encoder–decoder (Vaswani et al. 2017)", ha="center", fontsize=11, weight="bold"
-    )
-    ax.text(13.5, 0.2, "decoder only (GPT, Llama)", ha="center", fontsize=11, weight="bold")
+    kinds = {5.0: "encoder–decoder (Vaswani et al. 2017)", 13.5: "decoder only (GPT, Llama)"}
+    for x, kind in kinds.items():
+        ax.text(x, 0.2, kind, ha="center", fontsize=11, weight="bold")
     return fig

@@ -1,149 +1,75 @@
-"""The learner's progress: the way from tokens to tokens, each box as full as its notebook is done."""
+"""The learner's progress: the way from tokens to tokens, a box as full as its notebook is done."""
+
+import textwrap
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from llmlib.plots import GREEN, GREY, ORANGE, figure
+from llmlib import plots
 
-PLACES = [*((0.9 + 2.05 * i, 2.6) for i in range(6)), (6.0, 0.4), (11.15, 0.4)]  # 1 to 6, 7, quiz
-WIDTH, HEIGHT = 1.75, 1.35
-LINE = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.4}
+WIDTH, HEIGHT, STEP, ROW = 1.75, 1.35, 2.05, 2.1  # of a box; from box to box, from row to row
+LOOP = 6  # the first six notebooks are the loop that writes a text; what follows stands below
 
 
 def pipeline(statuses):
-    """A figure of eight notebooks: dicts with `title`, `exercises` [(function, state, message)] and `fault`."""
-    fig, ax = figure(width=9.6, height=3.2)
-    ax.set(xlim=(-0.35, 14.45), ylim=(0, 4.8))
-    ax.axis("off")
-    for status, (x, y) in zip(statuses, PLACES, strict=True):
+    """A figure of the notebooks in order, the loop that writes a text on top: dicts with `title`,
+    `number` (None: no lesson), `found`, `fault`, `exercises` [(function, state, message)]."""
+    loop = [status for status in statuses if status["number"]][:LOOP]
+    others = [status for status in statuses if status not in loop]
+    below = -(-len(others) // LOOP)
+    fig, ax = plots.canvas(9.6, 1.65 + 1.3 * below, 14.8, 2.5 + ROW * below)
+    y = 0.55 + ROW * below
+    middle, top, end = y + HEIGHT / 2, y + HEIGHT, 1.25 + STEP * len(loop) - STEP + WIDTH
+    for i, status in enumerate(loop):
+        x = 1.25 + STEP * i
         _box(ax, x, y, status)
-    middle = 2.6 + HEIGHT / 2
-    for (left, _), (right, _) in zip(PLACES[:5], PLACES[1:6]):
-        ax.annotate("", xytext=(left + WIDTH, middle), xy=(right, middle), arrowprops=LINE)
-    first, last = PLACES[0][0], PLACES[5][0] + WIDTH
-    ax.annotate(
-        "text",
-        xytext=(first - 1.15, middle),
-        xy=(first, middle),
-        arrowprops=LINE,
-        va="center",
-        fontsize=11,
-    )
-    ax.annotate("", xytext=(last, middle), xy=(last + 0.5, middle), arrowprops=LINE)
-    ax.text(last + 0.52, middle, "text", va="center", fontsize=11)
-    top = 2.6 + HEIGHT
-    again = {
-        "arrowstyle": "-|>",
-        "color": GREY,
-        "linewidth": 1.3,
-        "linestyle": "--",
-        "connectionstyle": "arc3,rad=0.06",
-    }
-    ax.annotate("", xytext=(last - 0.9, top), xy=(PLACES[1][0] + 0.9, top), arrowprops=again)
-    ax.text(
-        7.1, top + 0.42, "append, repeat", ha="center", va="bottom", fontsize=10, color="#444444"
-    )
-    x, y = PLACES[6]
-    ax.annotate(
-        "",
-        xytext=(x + WIDTH / 2, y + HEIGHT),
-        xy=(PLACES[2][0] + WIDTH, 2.6),
-        arrowprops=LINE | {"linestyle": ":"},
-    )
-    ax.text(
-        x - 0.15,
-        y + HEIGHT / 2,
-        "makes the loop fast",
-        ha="right",
-        va="center",
-        fontsize=10,
-        color="#444444",
-    )
+        plots.arrow(ax, (x - (STEP - WIDTH if i else 0.55), middle), (x, middle))
+    plots.arrow(ax, (end, middle), (end + 0.55, middle))
+    for x, side in ((0.65, "right"), (end + 0.6, "left")):
+        ax.text(x, middle, "text", ha=side, va="center", fontsize=11)
+    if len(loop) > 2:
+        first, last = 1.25 + STEP + WIDTH / 2, end - WIDTH / 2
+        bend = {"connectionstyle": "arc3,rad=0.06", "linestyle": "--", "color": plots.GREY}
+        plots.arrow(ax, (last, top), (first, top), **bend)
+        label = {"ha": "center", "va": "bottom", "fontsize": 10, "color": "#444444"}
+        ax.text((first + last) / 2, top + 0.32, "append, repeat", **label)
+    for i, status in enumerate(others):
+        column, row = i % LOOP, i // LOOP
+        _box(ax, 1.25 + STEP * column, 0.55 + ROW * (below - 1 - row), status)
     return fig
 
 
 def alt_text(statuses):
     """The picture in words."""
-    return (
-        "Progress: "
-        + "; ".join(f"{status['title']}: {_words(status)}" for status in statuses)
-        + "."
-    )
+    words = (f"{status['title']}: {_words(status)}" for status in statuses)
+    return f"Progress: {'; '.join(words)}."
 
 
 def _words(status):
     states = [state for _, state, _ in status["exercises"]]
     if status["fault"]:
-        return "not found" if status["fault"].startswith("there is no") else "cannot be read"
+        return "cannot be read" if status["found"] else "not found"
     failing = f", {states.count('failing')} failing" if "failing" in states else ""
     return f"{states.count('done')} of {len(states)} done{failing}"
 
 
 def _box(ax, x, y, status):
-    states = [state for _, state, _ in status["exercises"]]
-    frame = FancyBboxPatch(
-        (x, y),
-        WIDTH,
-        HEIGHT,
-        boxstyle="round,pad=0,rounding_size=0.15",
-        facecolor="white",
-        zorder=2,
-    )
-    ax.add_patch(frame)
-    start = x
-    for state, colour, hatch in [("done", GREEN, ""), ("failing", ORANGE, "////")]:
+    states, at, start = [state for _, state, _ in status["exercises"]], x + WIDTH / 2, x
+    shape = {"boxstyle": "round,pad=0,rounding_size=0.15"}
+    frame = ax.add_patch(FancyBboxPatch((x, y), WIDTH, HEIGHT, facecolor="white", **shape))
+    for state, colour, hatch in (("done", plots.GREEN, ""), ("failing", plots.ORANGE, "////")):
         wide = WIDTH * states.count(state) / max(len(states), 1)
-        part = Rectangle(
-            (start, y),
-            wide,
-            HEIGHT,
-            facecolor=colour,
-            edgecolor="white",
-            hatch=hatch,
-            lw=0,
-            alpha=0.55,
-            zorder=3,
-        )
-        ax.add_patch(part)
-        part.set_clip_path(frame)
+        style = {"facecolor": colour, "edgecolor": "white", "hatch": hatch, "lw": 0, "alpha": 0.55}
+        ax.add_patch(Rectangle((start, y), wide, HEIGHT, **style)).set_clip_path(frame)
         start += wide
-    outline = ORANGE if status["fault"] else "black"
-    style = {
-        "boxstyle": "round,pad=0,rounding_size=0.15",
-        "fill": False,
-        "zorder": 4,
-        "edgecolor": outline,
-    }
-    ax.add_patch(
-        FancyBboxPatch((x, y), WIDTH, HEIGHT, linewidth=2.2 if status["fault"] else 1.3, **style)
-    )
-    name = status["title"].replace(" & ", "\n& ").replace("Output head", "Output\nhead")
-    middle = x + WIDTH / 2
-    ax.text(
-        middle,
-        y + HEIGHT * 0.66,
-        name,
-        ha="center",
-        va="center",
-        fontsize=9.5,
-        weight="bold",
-        zorder=5,
-        linespacing=1.0,
-    )
+    outline = {"edgecolor": plots.ORANGE, "lw": 2.2} if status["fault"] else {"lw": 1.3}
+    ax.add_patch(FancyBboxPatch((x, y), WIDTH, HEIGHT, fill=False, **shape | outline))
     done, failing = states.count("done"), states.count("failing")
-    text = (
-        _words(status)
-        if status["fault"]
-        else f"{done} / {len(states)}" + (" done" if states and done == len(states) else "")
-    )
-    ax.text(middle, y + HEIGHT * 0.24, text, ha="center", va="center", fontsize=10, zorder=5)
+    count = f"{done} / {len(states)}" + (" done" if states and done == len(states) else "")
+    centre = {"ha": "center", "va": "center"}
+    name = textwrap.fill(status["title"], 12, break_on_hyphens=False)
+    ax.text(at, y + HEIGHT * 0.66, name, fontsize=9.5, weight="bold", linespacing=1.0, **centre)
+    below = _words(status) if status["fault"] else count
+    ax.text(at, y + HEIGHT * 0.24, below, fontsize=10, **centre)
     if failing:
-        ax.text(
-            middle,
-            y - 0.07,
-            f"{failing} failing",
-            ha="center",
-            va="top",
-            fontsize=9,
-            color="#8A4B00",
-            zorder=5,
-        )
+        under = {"ha": "center", "va": "top", "fontsize": 9, "color": "#8A4B00"}
+        ax.text(at, y - 0.07, f"{failing} failing", **under)

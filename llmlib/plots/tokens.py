@@ -4,21 +4,17 @@ from html import escape
 
 from IPython.display import display
 
-from llmlib.plots import BLUE, COLOURS, HATCHES, LINES, MARKERS, ORANGE, figure
+from llmlib import plots
 
-BACKGROUNDS = (
-    "#cfe6f5",
-    "#fde9bd",
-    "#cdeee1",
-)  # pale blue, orange, green: neighbours differ in lightness too
+BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
 SPAN = (
-    '<span style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
-    'padding:2px 1px;white-space:pre-wrap">{text}</span>'
+    '<span{hover} style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
+    'padding:2px 1px;white-space:pre-wrap">{text}</span><wbr>'
 )
 
 
 def token_text(token):
-    """The text of a token's bytes; a token that holds only a part of a character is shown as its bytes in hex."""
+    """The text of a token's bytes; a part of a character is shown as its bytes in hex."""
     try:
         return token.decode("utf-8").replace("\n", "⏎\n")
     except UnicodeDecodeError:
@@ -26,60 +22,98 @@ def token_text(token):
 
 
 def coloured_tokens(rows):
-    """Show texts cut into tokens. rows: [(label, [bytes of a token, ...]), ...]. A line stands left of each token."""
-    parts, plain = [], []
-    for label, tokens in rows:
-        texts = [token_text(token) for token in tokens]
-        spans = [
-            SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(text))
-            for i, text in enumerate(texts)
-        ]
-        title = f"{label}: {len(tokens)} tokens"
-        parts.append(
-            f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
-            f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
-        )
-        plain.append(f"{title}: {'|'.join(texts)}")
-    display({"text/html": "".join(parts), "text/plain": "\n".join(plain)}, raw=True)
+    """Show texts cut into tokens, a line left of each: rows [(label, [bytes of a token, ...])]."""
+    html = "".join(strip(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows)
+    plain = [
+        f"{label}: {len(tokens)} tokens: {'|'.join(map(token_text, tokens))}"
+        for label, tokens in rows
+    ]
+    display({"text/html": html, "text/plain": "\n".join(plain)}, raw=True)
+
+
+def strip(title, tokens, ids=None):
+    """A text cut into `tokens` (bytes) as HTML; with `ids`, each says its own when hovered."""
+    spans = []
+    for i, token in enumerate(tokens):
+        text = token_text(token)
+        shown = text.replace(" ", "·") if text.isspace() else text
+        hover = f' title="id {ids[i]}"' if ids else ""
+        spans.append(SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(shown), hover=hover))
+    return (
+        f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
+        f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
+    )
 
 
 def bytes_per_token(rows):
-    """Bars: rows [(label, bytes per token with GPT-2, with SmolLM2), ...], one pair of bars for each label."""
-    fig, ax = figure(height=0.5 * len(rows) + 1.2)
-    for k, (name, colour, hatch) in enumerate(
-        [("GPT-2", ORANGE, HATCHES[1]), ("SmolLM2", BLUE, HATCHES[0])]
-    ):
-        places = [i + (k - 0.5) * 0.38 for i in range(len(rows))]
-        values = [row[k + 1] for row in rows]
-        ax.barh(
-            places, values, height=0.36, color=colour, hatch=hatch, edgecolor="white", label=name
-        )
-        for place, value in zip(places, values):
-            ax.text(value + 0.05, place, f"{value:.2f}", va="center", fontsize=9)
-    ax.set_yticks(range(len(rows)), [row[0] for row in rows])
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    ax.set(
-        xlabel="bytes of text per token (longer: fewer tokens for the same text)",
-        title="What one token carries",
-    )
-    ax.legend(loc="lower right")
+    """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]."""
+    rows = sorted(rows, key=lambda row: -row[2])
+    xlabel = "bytes of text per token (longer: fewer tokens for the same text)"
+    return _two_tokenizers(rows, xlabel, "What one token carries")
+
+
+def same_text(rows):
+    """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
+    rows = sorted(rows, key=lambda row: row[2])
+    return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
+
+
+def _two_tokenizers(rows, xlabel, title):
+    fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
+    labels, gpt2, smollm2 = zip(*rows)
+    plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.2f", across=True)
+    ax.set(xlabel=xlabel, title=title)
+    ax.margins(x=0.08)
+    ax.legend(loc="best")
     return fig
 
 
+def merge_tree(ids, merges, spelled):
+    """The tokens `ids` as trees of merges with their ranks; `spelled` are the bytes of each id."""
+    width = sum(len(spelled[i]) for i in ids)
+    height = max(_depth(i, merges) for i in ids) + 1
+    fig, ax = plots.canvas(8.0, 0.62 * height + 0.5, width, height)
+    at = 0
+    for i in ids:
+        _draw(ax, i, at, merges, spelled, top=True)
+        at += len(spelled[i])
+    ax.set_title("Each merge with its rank; the tokens in blue, the bytes at the bottom")
+    return fig
+
+
+def _depth(i, merges):
+    return 1 + max(_depth(part, merges) for part in merges[i - 256]) if i > 255 else 0
+
+
+def _draw(ax, i, at, merges, spelled, top=False):
+    """One token's tree from byte `at` on; returns the middle of its box."""
+    word = spelled[i].decode("utf-8", errors="replace").replace(" ", plots.BLANK)
+    level, width = _depth(i, merges), len(spelled[i])
+    centre = at + width / 2
+    if i > 255:
+        for part in merges[i - 256]:
+            x, y = _draw(ax, part, at, merges, spelled)
+            ax.plot([centre, x], [level + 0.2, y + 0.6], color="black", linewidth=1, zorder=0)
+            at += len(spelled[part])
+        word = f"{word}\n{i - 256:,}"
+    half = 0.33 if i < 256 else 0.48
+    colour = plots.SKY if top else "white" if i > 255 else "#eeeeee"
+    plots.box(ax, centre - half, level + 0.1, 2 * half, 0.6, word, colour)
+    return centre, level
+
+
 def vocabulary_against_length(sizes, curves):
-    """Lines: tokens per 1,000 bytes of each text in `curves` (label -> values) at each vocabulary size in `sizes`."""
-    fig, ax = figure(height=4.0)
-    for (label, values), colour, marker, line in zip(curves.items(), COLOURS, MARKERS, LINES):
-        ax.plot(sizes, values, color=colour, marker=marker, linestyle=line, label=label)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30, ha="right")
-    ax.minorticks_off()
-    ax.set(
-        xlabel="vocabulary size (tokens)",
-        ylabel="tokens per 1,000 bytes of text",
-        ylim=(0, 1050),
-        title="A larger vocabulary makes a shorter sequence",
-    )
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
+    fig, ax = plots.figure(height=4.0)
+    plots.lines(ax, sizes, curves)
+    ax.set(xscale="log", xlabel="vocabulary size (tokens, log scale)", ylim=(0, 1050))
+    plots.plain(ax.xaxis, sizes)
+    ax.tick_params(axis="x", rotation=30)
+    ax.set_ylabel("tokens per 1,000 bytes of text")
+    ax.set_title("A larger vocabulary shortens the languages it was learned from")
+    height = -100
+    for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
+        height = max(values[-1], height + 55)  # names one above the other, never on one another
+        style = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+        ax.annotate(label, (sizes[-1], height), (9, 0), **style)
     return fig

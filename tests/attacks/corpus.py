@@ -316,7 +316,7 @@ def causal_mask(*a): raise KeyboardInterrupt
 """, "last")
 code("forgery", "raises the grader's own exceptions", """
 def softmax(*a, **k):
-    from llmlib.grading.learner import Exceeded
+    from llmlib.grading.outside.remote import Exceeded
     raise Exceeded("passed")
 def merge(*a):
     from llmlib.course.check import Mistake
@@ -326,7 +326,7 @@ code("forgery", "ends the process with status 0", "import os\ndef softmax(*a, **
 code("forgery", "answers in the grader's protocol", """
 import os, socket
 def softmax(*a, **k):
-    from llmlib.grading.boundary import pack
+    from llmlib.grading.wire import pack
     for each in (["ended", 0], ["value", 0, None], ["ended", 0], {"tests": {"softmax": {"points": 4}}}):
         for number in range(3, 30):
             try: os.write(number, pack(each))
@@ -350,9 +350,10 @@ def softmax(*a, **k): return pickle.dumps(P())
 def merge(*a): return P()
 """, "last")
 code("forgery", "patches the boundary in its own process", """
-from llmlib.grading import boundary, student, off
+from llmlib.grading import wire
+from llmlib.grading.inside import off, process
 off.forbid = lambda *a: None
-boundary.pack = student.answer = lambda *a, **k: b""
+wire.pack = process.answer = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)
 """, "last", points=0)

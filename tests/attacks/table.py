@@ -1,6 +1,8 @@
-"""`python tests/attacks/table.py`: every attack against plain nbgrader and against this grader, into INSTRUCTORS.md.
+"""`python tests/attacks/table.py`: every attack against plain nbgrader and against this grader,
+into INSTRUCTORS.md.
 
-Plain nbgrader grades each in a scratch course of its own; those that aim at others have an honest submission after them.
+Plain nbgrader grades each in a scratch course of its own; those that aim at others have an honest
+submission after them.
 """
 
 import os
@@ -22,6 +24,8 @@ import sections  # noqa: E402
 import test_grading_attacks as ours  # noqa: E402
 from attacks import corpus  # noqa: E402
 
+from llmlib.grading.results import Graded  # noqa: E402
+
 CONFIG = """c = get_config()
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
@@ -36,20 +40,34 @@ WORDS = {
 
 
 def nbgrader(course, *words, seconds=120):
-    """Run an nbgrader command; whatever it or the attack started is ended afterwards. True if something was left."""
-    environment = os.environ | {"HOME": f"{course}/home", "PYTHONPATH": str(TESTS.parent), "A_SECRET": corpus.SECRET}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts `alembic` by name
+    """Run an nbgrader command; whatever it or the attack started is ended afterwards. True if
+    something was left."""
+    environment = os.environ | {
+        "HOME": f"{course}/home",
+        "PYTHONPATH": str(TESTS.parent),
+        "A_SECRET": corpus.SECRET,
+    }
+    # nbgrader starts `alembic` by name
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "nbgrader", *words], cwd=course, env=environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-m", "nbgrader", *words],
+        cwd=course,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
     time.sleep(0.3)
-    left = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if f"HOME={course}/home".encode() in _environ(pid)]
+    left = [
+        pid
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+        if f"HOME={course}/home".encode() in _environ(pid)
+    ]
     for pid in left:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -72,7 +90,9 @@ def generated(folder):
     (course / "nbgrader_config.py").write_text(CONFIG.format(root=str(course)))
     nbformat.write(corpus.TARGET.node, course / "source" / "target" / "target.ipynb")
     nbgrader(course, "generate_assignment", "target")
-    assert (course / "release" / "target" / "target.ipynb").exists(), "nbgrader could not generate the assignment"
+    assert (course / "release" / "target" / "target.ipynb").exists(), (
+        "nbgrader could not generate the assignment"
+    )
     return course
 
 
@@ -91,18 +111,33 @@ def plain(base, attack, number):
             shutil.rmtree(course / "submitted" / student)
     before = ours.hashes(course)
     left = nbgrader(course, "autograde", "target")
-    query = "select s.assignment_id, a.student_id, sum(coalesce(g.manual_score, g.auto_score)), count(g.auto_score) from grade g "
-    query += "join submitted_notebook s on g.notebook_id = s.id join submitted_assignment a on s.assignment_id = a.id group by 2"
+    query = """
+        select s.assignment_id, a.student_id, sum(coalesce(g.manual_score, g.auto_score)),
+            count(g.auto_score)
+        from grade g join submitted_notebook s on g.notebook_id = s.id
+            join submitted_assignment a on s.assignment_id = a.id
+        group by 2
+    """
     try:
-        rows = {row[1]: row[2] for row in sqlite3.connect(course / "gradebook.db").execute(query) if row[3]}
+        rows = {
+            row[1]: row[2]
+            for row in sqlite3.connect(course / "gradebook.db").execute(query)
+            if row[3]
+        }
     except sqlite3.Error:
         rows = {}
     after, words = ours.hashes(course), []
     got = rows.get(attack.student)
     words.append("not graded" if got is None else f"{got:g}")
     if not alone and rows.get("z-honest") != 10:
-        words.append("**the next student: " + ("not graded" if rows.get("z-honest") is None else f"{rows['z-honest']:g}") + "**")
-    touched = {path for path, digest in before.items() if after.get(path) != digest} | (after.keys() - before.keys())
+        words.append(
+            "**the next student: "
+            + ("not graded" if rows.get("z-honest") is None else f"{rows['z-honest']:g}")
+            + "**"
+        )
+    touched = {path for path, digest in before.items() if after.get(path) != digest} | (
+        after.keys() - before.keys()
+    )
     if [path for path in touched if "/home/" not in path]:
         words.append("**files changed**")
     if listener.connections:
@@ -119,22 +154,46 @@ def main():
         base = generated(Path(folder))
         able = [attack for attack in corpus.ATTACKS if attack.plain]
         with ThreadPoolExecutor(2) as pool:
-            words = dict(zip(able, pool.map(lambda pair: plain(base, pair[1], pair[0]), enumerate(able)), strict=True))
+            words = dict(
+                zip(
+                    able,
+                    pool.map(lambda pair: plain(base, pair[1], pair[0]), enumerate(able)),
+                    strict=True,
+                )
+            )
         state = ours.grade_all(Path(folder) / "ours")
     rows = []
     for attack in corpus.ATTACKS:
         result = state["rows"][attack.student]
-        mine = f"{ours.total(result):g}" if "fault" not in result else "not graded: " + result["fault"]
+        mine = (
+            f"{result.points:g}" if isinstance(result, Graded) else "not graded: " + result.reason
+        )
         due = f"{attack.points:g}" if attack.graded else "not graded"
-        rows.append([WORDS.get(attack.kind, attack.kind), attack.title, due, words.get(attack, "not tried"), mine])
-    wrong = sum(bool(words.get(a)) and words[a] != (f"{a.points:g}" if a.graded else "not graded") for a in corpus.ATTACKS)
-    missed = [a for a in corpus.ATTACKS if ("fault" not in state["rows"][a.student]) != a.graded]
-    missed += [a for a in corpus.ATTACKS if a.graded and a not in missed and ours.total(state["rows"][a.student]) != a.points]
+        rows.append(
+            [
+                WORDS.get(attack.kind, attack.kind),
+                attack.title,
+                due,
+                words.get(attack, "not tried"),
+                mine,
+            ]
+        )
+    wrong = sum(
+        bool(words.get(a)) and words[a] != (f"{a.points:g}" if a.graded else "not graded")
+        for a in corpus.ATTACKS
+    )
+    missed = [a for a in corpus.ATTACKS if isinstance(state["rows"][a.student], Graded) != a.graded]
+    missed += [
+        a
+        for a in corpus.ATTACKS
+        if a.graded and a not in missed and state["rows"][a.student].points != a.points
+    ]
     lead = (
-        f"{len(corpus.ATTACKS)} submissions, 10 points each at most. Plain nbgrader was tried with {len(able)} of them (the others "
-        f"exhaust a machine without a sandbox) and differs from what is due in {wrong}; this grader differs in {len(missed)} of all. "
-        f"With this grader: {len(state['touched'] | state['new'])} files changed, {state['connections']} connections, "
-        f"{len(state['left'])} processes left."
+        f"{len(corpus.ATTACKS)} submissions, 10 points each at most. Plain nbgrader was tried with "
+        f"{len(able)} of them (the others exhaust a machine without a sandbox) and differs from "
+        f"what is due in {wrong}; this grader differs in {len(missed)} of all. With this grader: "
+        f"{len(state['touched'] | state['new'])} files changed, "
+        f"{state['connections']} connections, {len(state['left'])} processes left."
     )
     head = ["kind", "submission", "due", "plain nbgrader", "this grader"]
     sections.write("attacks", lead + "\n\n" + sections.table(head, rows))

@@ -24,6 +24,9 @@ def decode(ids, merges, errors="replace"):
 
 
 # %% right: an incremental decoder with a final call
+import codecs
+
+
 def decode(ids, merges):
     table = dict(enumerate(vocabulary(merges)))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")

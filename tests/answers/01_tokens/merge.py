@@ -190,3 +190,10 @@ def merge(ids, pair, new_id):
             out.append(ids[i])
             i += 1
     return out
+
+
+# %% wrong: by replacing text, blanks between the numbers
+# says: ids are whole numbers, not digits
+def merge(ids, pair, new_id):
+    text = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id))
+    return [int(word) for word in text.split()]

@@ -1,8 +1,20 @@
-# %% right: the incremental decoder
+# %% right: how long a character is, asked of its first byte
 def stream_decode(ids, merges):
-    table = vocabulary(merges)
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    return [decoder.decode(table[i]) for i in ids]
+    table, data, shown = vocabulary(merges), b"", []
+    for i in ids:
+        data += table[i]
+        end = 0
+        while end < len(data):
+            first = data[end]
+            length = 1 if first < 192 or first > 247 else 2 if first < 224 else 3 if first < 240 else 4
+            here = data[end:end + length]
+            broken = any(byte // 64 != 2 for byte in here[1:])
+            if len(here) < length and not broken:
+                break
+            end += 1 if broken else length
+        shown.append(data[:end].decode("utf-8", "replace"))
+        data = data[end:]
+    return shown
 
 
 # %% right: a buffer and the error's own words
@@ -48,6 +60,20 @@ def stream_decode(ids, merges):
 
 
 # %% right: a class, and what is new in the whole text
+def cut(data):
+    """The text of all whole characters, and the bytes that wait."""
+    text = ""
+    while data:
+        try:
+            return text + data.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            text += data[:error.start].decode("utf-8")
+            if error.reason == "unexpected end of data":
+                return text, data[error.start:]
+            text, data = text + "\ufffd", data[error.end:]
+    return text, b""
+
+
 class Stream:
     def __init__(self, merges):
         self.table = vocabulary(merges)
@@ -55,8 +81,7 @@ class Stream:
 
     def push(self, token_id):
         self.data += self.table[token_id]
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        text = decoder.decode(self.data)
+        text, _ = cut(self.data)
         new, self.length = text[self.length:], len(text)
         return new
 
@@ -103,9 +128,32 @@ def stream_decode(ids, merges):
 
 # %% wrong: empty strings are left out
 # says: first an empty string
+def cut(data):
+    """The text of all whole characters, and the bytes that wait."""
+    text = ""
+    while data:
+        try:
+            return text + data.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            text += data[:error.start].decode("utf-8")
+            if error.reason == "unexpected end of data":
+                return text, data[error.start:]
+            text, data = text + "\ufffd", data[error.end:]
+    return text, b""
+
+
+class Decoder:
+    def __init__(self):
+        self.rest = b""
+
+    def decode(self, data):
+        text, self.rest = cut(self.rest + data)
+        return text
+
+
 def stream_decode(ids, merges):
     table = vocabulary(merges)
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    decoder = Decoder()
     return [text for text in (decoder.decode(table[i]) for i in ids) if text]
 
 
@@ -128,22 +176,76 @@ def stream_decode(ids, merges):
 # %% wrong: strict about invalid bytes
 # says: UnicodeDecodeError
 def stream_decode(ids, merges):
-    table = vocabulary(merges)
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    return [decoder.decode(table[i]) for i in ids]
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        try:
+            text, waiting = waiting.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            if error.reason != "unexpected end of data":
+                raise
+            text, waiting = waiting[:error.start].decode("utf-8"), waiting[error.start:]
+        shown.append(text)
+    return shown
 
 
 # %% wrong: the rest at the end is forced out
 # says: left unfinished at the end
+def cut(data):
+    """The text of all whole characters, and the bytes that wait."""
+    text = ""
+    while data:
+        try:
+            return text + data.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            text += data[:error.start].decode("utf-8")
+            if error.reason == "unexpected end of data":
+                return text, data[error.start:]
+            text, data = text + "\ufffd", data[error.end:]
+    return text, b""
+
+
+class Decoder:
+    def __init__(self):
+        self.rest = b""
+
+    def decode(self, data):
+        text, self.rest = cut(self.rest + data)
+        return text
+
+
 def stream_decode(ids, merges):
     table = vocabulary(merges)
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    return [decoder.decode(table[i], final=n + 1 == len(ids)) for n, i in enumerate(ids)]
+    decoder = Decoder()
+    return [decoder.decode(table[i]) + ("\ufffd" if n + 1 == len(ids) and decoder.rest else "") for n, i in enumerate(ids)]
 
 
 # %% wrong: one decoder for all calls
 # says: start afresh in each call
-_decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+def cut(data):
+    """The text of all whole characters, and the bytes that wait."""
+    text = ""
+    while data:
+        try:
+            return text + data.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            text += data[:error.start].decode("utf-8")
+            if error.reason == "unexpected end of data":
+                return text, data[error.start:]
+            text, data = text + "\ufffd", data[error.end:]
+    return text, b""
+
+
+class Decoder:
+    def __init__(self):
+        self.rest = b""
+
+    def decode(self, data):
+        text, self.rest = cut(self.rest + data)
+        return text
+
+
+_decoder = Decoder()
 
 
 def stream_decode(ids, merges):
@@ -154,10 +256,62 @@ def stream_decode(ids, merges):
 # %% wrong: two-byte characters only
 # says: all characters that are whole by then
 # caught by: hidden
+def cut(data):
+    """The text of all whole characters, and the bytes that wait."""
+    text = ""
+    while data:
+        try:
+            return text + data.decode("utf-8"), b""
+        except UnicodeDecodeError as error:
+            text += data[:error.start].decode("utf-8")
+            if error.reason == "unexpected end of data":
+                return text, data[error.start:]
+            text, data = text + "\ufffd", data[error.end:]
+    return text, b""
+
+
+class Decoder:
+    def __init__(self):
+        self.rest = b""
+
+    def decode(self, data):
+        text, self.rest = cut(self.rest + data)
+        return text
+
+
 def stream_decode(ids, merges):
     table = vocabulary(merges)
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    decoder = Decoder()
     shown = [decoder.decode(table[i]) for i in ids]
     if len(ids) > 8:
         shown = [""] + shown[:-2] + ["".join(shown[-2:])]
+    return shown
+
+
+# %% wrong: the prefix decoded, its last replacement characters taken off
+# says: begins nothing
+def stream_decode(ids, merges):
+    table, shown, out = vocabulary(merges), "", []
+    for n in range(1, len(ids) + 1):
+        text = b"".join(table[i] for i in ids[:n]).decode("utf-8", errors="replace").rstrip("\ufffd")
+        out.append(text[len(shown):])
+        shown = text
+    return out
+
+
+# %% wrong: a first byte waits for its number of bytes, whatever they are
+# says: is broken off
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        end = 0
+        while end < len(waiting):
+            first = waiting[end]
+            length = 1 if first < 192 or first > 247 else 2 if first < 224 else 3 if first < 240 else 4
+            if end + length > len(waiting):
+                break
+            end += length
+        shown.append(waiting[:end].decode("utf-8", errors="replace"))
+        waiting = waiting[end:]
     return shown

@@ -1,0 +1,111 @@
+"""A certificate as it comes from anyone: opened only if its signature is right."""
+
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from openbadgeslib.errors import LibOpenBadgesException
+from openbadgeslib.ob3 import OB3Verifier, OpenBadgeCredential, decode_encoded_list, set_indices
+from openbadgeslib.verify import issuer_did_from_token
+
+from llmlib.certificate import keys
+from llmlib.certificate.credential import (
+    ACHIEVEMENT,
+    COURSE,
+    INSTRUCTOR,
+    SELF,
+    is_canonical,
+    picture_hash,
+)
+
+TAMPERED, EXPIRED = 1, 5
+
+
+class Refused(Exception):
+    """The status and the sentence of a verdict that is not VALID."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A credential of this course whose signature is right, and the hash of what carries it."""
+
+    credential: OpenBadgeCredential
+    verifier: OB3Verifier
+    picture: str
+
+    @property
+    def kind(self) -> str:
+        return SELF if self.credential.achievement.id == ACHIEVEMENT[SELF] else INSTRUCTOR
+
+    @property
+    def holder(self) -> str:
+        named = (i.identity_hash for i in self.credential.identifiers if i.identity_type == "name")
+        return next(named, "")
+
+    def facts(self) -> dict[str, str]:
+        issued = self.credential.issuance_date
+        return {
+            "name": self.holder,
+            "kind": self.kind,
+            "issuer": self.credential.issuer.name or "",
+            "issued": f"{issued:%Y-%m-%d}" if issued else "",
+        }
+
+    def is_revoked_in(self, raw: bytes) -> bool:
+        """Does this list, if its issuer signed it, say that the certificate is revoked?"""
+        try:
+            token = raw.decode("ascii").strip()
+            if not keys.signed_by(token, self.verifier.pubkey_pem):
+                return False
+            subject = _payload(token)["credentialSubject"]
+            revoked = set_indices(decode_encoded_list(subject["encodedList"]))
+            places = [int(entry["statusListIndex"]) for entry in self.credential.credential_status]
+            return subject["statusPurpose"] == "revocation" and not revoked.isdisjoint(places)
+        except (LibOpenBadgesException, KeyError, TypeError, ValueError, IndexError):
+            return False
+
+
+def open_badge(data: bytes) -> Badge:
+    """What an SVG holds, its signature checked. Raises `Refused`."""
+    try:
+        picture, token = picture_hash(data), OB3Verifier.extract_token_from_svg(data)
+        if not is_canonical(token):
+            raise Refused(TAMPERED, "The signed text in it was altered.")
+        did = issuer_did_from_token(token)
+        if not did.startswith("did:key:"):
+            why = f"Its issuer is {did[:80]!r}; certificates of this course name a key (did:key:…)."
+            raise Refused(TAMPERED, why)
+        verifier = OB3Verifier.for_issuer_did(did)
+    except ValueError as error:
+        raise Refused(TAMPERED, f"The file cannot be read: {error}.") from None
+    except LibOpenBadgesException as error:
+        raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
+    try:
+        credential = verifier.verify(token)
+    except (LibOpenBadgesException, ValueError) as error:
+        if _expired(token, verifier):
+            raise Refused(EXPIRED, f"{error}.") from None
+        raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
+    achievement = credential.achievement
+    if achievement.id not in ACHIEVEMENT.values() or achievement.name != COURSE:
+        why = f"It is a credential for something else: {achievement.name[:80]!r}."
+        raise Refused(TAMPERED, why)
+    return Badge(credential, verifier, picture)
+
+
+def _expired(token: str, verifier: OB3Verifier) -> bool:
+    """Is a token that the library refuses rightly signed, and past its last day?"""
+    if not keys.signed_by(token, verifier.pubkey_pem):
+        return False
+    try:
+        last = OpenBadgeCredential.from_jwt_payload(_payload(token)).expiration_date
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return last is not None and last < datetime.now(UTC)
+
+
+def _payload(token: str) -> dict:
+    """What a signed token says, unchecked."""
+    part = token.split(".")[1]
+    return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))

@@ -1,0 +1,189 @@
+"""A notebook's cells as definitions: what each top-level statement binds and reads, and which of
+them a function needs.
+
+Nothing is run. What belongs to whom comes from `symtable`, the compiler's own account of scopes.
+"""
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+
+from llmlib.course.run_cells import python
+from llmlib.course.scopes import names
+
+BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
+REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
+MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One statement that makes or changes names."""
+
+    source: str
+    names: frozenset[str]  # what it makes or changes
+    reads: frozenset[str]  # of what others make
+    at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
+    kind: type[ast.stmt]
+    module: str = ""  # that an import imports from
+
+    @property
+    def imports(self) -> bool:
+        return self.kind in (ast.Import, ast.ImportFrom)
+
+
+def definitions(cells: Iterable[str]) -> list[Definition]:
+    """The definitions in the sources of a notebook's cells, in order; a cell that is not Python has
+    none. Try-outs that only show something are left behind."""
+    found: list[Definition] = []
+    imported: set[str] = set()
+    for cell in cells:
+        for source, statement in _statements(cell):
+            for each in _definitions(source, statement, imported):
+                imported |= each.names if each.imports else set()
+                found.append(each)
+    return found
+
+
+def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[Definition]:
+    """Of the definitions `found`, those that make the names `wanted`, and all that these need, in
+    order.
+
+    `known` are names that come from elsewhere; a notebook's own come before them.
+    """
+    makers: dict[str, list[int]] = {}
+    for number, each in enumerate(found):
+        for name in each.names:
+            makers.setdefault(name, []).append(number)
+    chosen: set[int] = set()
+    todo = set(wanted)
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        elsewhere = name in known or name in BUILTINS
+        for number in makers.get(name, [] if elsewhere else makers.get("*", [])):
+            if number not in chosen:
+                chosen.add(number)
+                todo |= found[number].reads - seen
+    return [found[number] for number in sorted(chosen)]
+
+
+def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
+    """The names that the `chosen` definitions read and nobody makes."""
+    made = set(known) | BUILTINS
+    made = made.union(*(each.names for each in chosen))
+    if "*" in made:
+        return set()
+    return set().union(*(each.reads for each in chosen)) - made
+
+
+def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
+    """Each top-level statement of a cell with its text, the comments right above it included."""
+    lines = [line for line in cell.splitlines() if line.strip() not in MARKS]
+    try:
+        source = python("\n".join(lines))
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    lines, end = source.split("\n"), 0
+    for statement in tree.body:
+        decorators = getattr(statement, "decorator_list", [])
+        first = min([statement.lineno, *(each.lineno for each in decorators)]) - 1
+        last = statement.end_lineno or first + 1
+        while first > end and lines[first - 1].startswith("#"):
+            first -= 1
+        text = "\n".join(lines[first:last])
+        if first < end or any(
+            other.lineno == last for other in tree.body if other is not statement
+        ):
+            text = ast.unparse(statement)  # `a = 1; b = 2`
+        yield text, statement
+        end = last
+
+
+def _definitions(source: str, statement: ast.stmt, imported: Set[str]) -> Iterator[Definition]:
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        yield from _imports(statement)
+        return
+    reads, binds = names(source)
+    changes = frozenset(_changed(statement)) - imported
+    if binds or changes:
+        reads -= _made_first(statement)
+        top = symtable.symtable(source, "cell", "exec").get_symbols()
+        at_once = frozenset(symbol.get_name() for symbol in top if symbol.is_referenced())
+        yield Definition(source, binds | changes, reads, at_once, type(statement))
+
+
+def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
+    """One definition for each name."""
+    nothing: frozenset[str] = frozenset()
+    for alias in statement.names:
+        if isinstance(statement, ast.ImportFrom):
+            module = statement.module or ""
+            one: ast.stmt = ast.ImportFrom(module, [alias], 0)
+        else:
+            module, one = alias.name, ast.Import([alias])
+        name = frozenset({alias.asname or alias.name.partition(".")[0]})
+        yield Definition(ast.unparse(one), name, nothing, nothing, type(statement), module)
+
+
+def _made_first(statement: ast.stmt) -> set[str]:
+    """The names that a statement makes before it reads them, such as those of a loop."""
+    first: dict[str, bool] = {}
+    for name, reads in _uses(statement):
+        first.setdefault(name, reads)
+    return {name for name, reads in first.items() if not reads}
+
+
+def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    """(name, is it read) in the order in which they are evaluated."""
+    if isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Load)
+    if isinstance(node, (ast.Name, *SCOPES)):
+        return
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id, True
+    children = list(ast.iter_child_nodes(node))
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For)):
+        late = [node.iter if isinstance(node, ast.For) else node.value]
+        children = [each for each in late if each] + [each for each in children if each not in late]
+    for child in children:
+        yield from _uses(child)
+
+
+def _changed(statement: ast.stmt) -> Iterator[str]:
+    """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
+    too."""
+    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+        return
+    for node in ast.walk(statement):
+        target: ast.AST | None = None
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+            target = node
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            target = node.value.func if isinstance(node.value.func, ast.Attribute) else None
+        while isinstance(target, (ast.Subscript, ast.Attribute)):
+            target = target.value
+        if isinstance(target, ast.Name):
+            yield target.id
+
+
+def without_replaced(chosen: list[Definition]) -> list[Definition]:
+    """Drop a definition whose names are all made anew below it, before any statement reads them."""
+    kept: list[Definition] = []
+    for number, each in enumerate(chosen):
+        left = set(each.names)
+        for later in chosen[number + 1 :]:
+            if not left or later.at_once & left:
+                break
+            if later.kind in REPLACING or later.imports:
+                left -= later.names
+        if left or not each.names:
+            kept.append(each)
+    return kept

@@ -1,0 +1,33 @@
+"""The environment of a process that the course starts: offline, quiet, and the same from run to
+run."""
+
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = (
+    Path(__file__).resolve().parents[2]
+)  # the folder that llmlib lies in: a clone, if not installed
+CLONE = PACKAGE / "solutions"
+SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    # Threads that wait sleep: where cores are shared, spinning made a cell 28 times slower;
+    # but not in the first microseconds: small operations would take ten times as long.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "10000",
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def environment(threads: int = 1, **more: str) -> dict[str, str]:
+    """The variables for a process with so many threads, which imports this llmlib, and finds
+    programs of this Python's folder by name, as nbgrader does with `alembic`."""
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
+    ours = {"OMP_NUM_THREADS": str(threads), "PATH": path, "PYTHONPATH": modules}
+    return os.environ | QUIET | ours | more

@@ -1,0 +1,129 @@
+"""What a notebook says of its own cells: a check that passed, a function that is not written yet.
+
+Importing `llmlib.course.check` in a running IPython switches it on; elsewhere nothing happens.
+"""
+
+import linecache
+import re
+import sys
+from collections.abc import Collection
+from functools import cache
+from html import escape
+from types import CodeType, TracebackType
+from typing import Any
+
+from llmlib.course import course_map
+from llmlib.course.environment import SOURCES
+
+CHECK_OF = "# Check of {}: run this cell"
+FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
+NOT_WRITTEN = "Write this function, then run the check below."
+
+_sites: set[tuple[str, int]] = set()  # where a check passed in this cell
+_passed: set[str] = set()  # functions whose check passed in this kernel
+
+
+def count() -> None:
+    """The check that calls this passed. The test cell's lines count, not calls: a loop is one."""
+    frame = sys._getframe(1)
+    library = frame.f_code.co_filename
+    while frame.f_code.co_filename == library and frame.f_back:
+        frame = frame.f_back
+    _sites.add((frame.f_code.co_filename, frame.f_lineno))
+
+
+def switch_on() -> None:
+    """Register with IPython, once a kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or getattr(shell, "_llmlib_feedback", False):
+        return
+    shell._llmlib_feedback = True
+    shell.events.register("post_run_cell", _after)
+    shell.set_custom_exc((NotImplementedError, NameError), _raised)
+
+
+def _after(result: Any) -> None:
+    """A passed check says so below its cell."""
+    found = FIRST_LINE.match(result.info.raw_cell or "")
+    checks = len(_sites)
+    _sites.clear()
+    if found and result.success:
+        from IPython.display import display
+
+        _passed.add(found[1])
+        plain, rich = passed(found[1], checks, _passed)
+        if plain:
+            display({"text/plain": plain, "text/html": rich}, raw=True)
+
+
+def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
+    """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
+    notebook, functions = _home(name)
+    missing = [each for each in functions if each not in done]
+    said = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
+    so_far = f" ({len(functions) - len(missing)} of {len(functions)})" if missing else ""
+    if missing and name == functions[-1]:
+        so_far += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
+    plain, rich = said + so_far * bool(said), escape(said + so_far * bool(said))
+    if notebook and not missing:
+        after = course_map.neighbours(notebook)[1]
+        plain += f"\n✓ All {len(functions)} of this notebook are done."
+        rich += f"<br>✓ <b>All {len(functions)} of this notebook are done.</b>"
+        if after:
+            plain += f" Next: {after[1]}"
+            rich += f' Next: <a href="{after[0]}.ipynb">{escape(after[1])}</a>'
+    box = "border-left:4px solid #009E73;padding:2px 10px"
+    return plain.strip(), f'<div style="{box}">{rich.removeprefix("<br>")}</div>'
+
+
+@cache
+def _home(name: str) -> tuple[str | None, list[str]]:
+    """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
+    for path in sorted(SOURCES.glob("*.py")):
+        functions = re.findall(r"^# %% test (\w+)", path.read_text(encoding="utf-8"), re.M)
+        if name in functions and path.stem in (*course_map.STATIONS, course_map.QUIZ):
+            return path.stem, functions
+    return None, []
+
+
+def _raised(
+    shell: Any, kind: type, error: Any, trace: TracebackType | None, tb_offset: int | None = None
+) -> None:
+    """One line where one line says it all, else Python's traceback; the cell fails either way."""
+    line = explained(error, trace)
+    if line:
+        error._render_traceback_ = lambda: [line]
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def explained(error: Exception, trace: TracebackType | None) -> str | None:
+    """The line for a function not written yet, or not known to its check; None for other errors."""
+    frames = []
+    while trace is not None:
+        frames.append(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    cell, checked = None, None
+    for code in frames:
+        found = FIRST_LINE.match(_first_line(code))
+        if found:
+            cell, checked = code, found[1]
+            break
+    if isinstance(error, NameError):
+        if checked and frames[-1] is cell and error.name:
+            return (
+                f"{error.name} is not known yet: run the cells above first (menu Run, "
+                "Run All Above Selected Cell), then run this check again."
+            )
+        return None
+    if str(error) != NOT_WRITTEN:
+        return None
+    name = frames[-1].co_name
+    if checked == name:
+        return f"{name} is not written yet: write it in the cell above, then run this check again."
+    return f"{name} is not written yet: write it in its own cell first, then run this cell again."
+
+
+def _first_line(code: CodeType | None) -> str:
+    """The first line of the cell that `code` was compiled from."""
+    return linecache.getline(code.co_filename, 1) if code else ""

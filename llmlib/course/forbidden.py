@@ -1,0 +1,59 @@
+"""Ready-made answers that an exercise forbids, found in the text of what was handed in.
+
+`check` and `grade` name the fault so; the grader's sandbox is what stops it at run time.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from llmlib.course.definitions import Definition, definitions, needed
+from llmlib.course.handed_in import Job
+from llmlib.course.scopes import MAX_ANALYSED, names
+from llmlib.course.source import Exercise
+
+
+def sentence(name: str) -> str:
+    return f"`{name}` is off in this exercise: write this one yourself"
+
+
+def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
+    """The names in `exercise.off` that its function or a helper of the learner's uses, as far as
+    text shows. A local name is the function's own affair, whatever a cell calls by that name."""
+    own = [step.source for step in job.steps if step.own]
+    if not exercise.off or sum(map(len, own)) > 4 * MAX_ANALYSED:
+        return []
+    given = [each for step in job.steps if not step.own for each in definitions([step.source])]
+    found = [*(each for each in given if each.imports), *definitions(own)]
+    imported = {name: _origin(each) for each in found if each.imports for name in each.names}
+    used: set[str] = set()
+    for each in needed({exercise.name}, found, set()):
+        if not each.imports:
+            used.update(_used(each, imported))
+    return [name for name in exercise.off if name in used]
+
+
+def _origin(definition: Definition) -> str:
+    """What the name of an import stands for: "torch", "torch.nn.functional.softmax"."""
+    statement = ast.parse(definition.source).body[0]
+    assert isinstance(statement, (ast.Import, ast.ImportFrom))
+    alias = statement.names[0]
+    if isinstance(statement, ast.ImportFrom):
+        return f"{statement.module}.{alias.name}"
+    return alias.name if alias.asname else alias.name.partition(".")[0]
+
+
+def _used(definition: Definition, imported: dict[str, str]) -> Iterator[str]:
+    """The full dotted names that a definition reads."""
+    tree = ast.parse(definition.source)
+    inside = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    local = definitions([ast.unparse(node) for node in inside])  # imports inside of functions
+    origins = imported | {name: _origin(each) for each in local for name in each.names}
+    reads = names(definition.source).reads.union(*(each.names for each in local))
+    for node in ast.walk(tree):
+        parts: list[str] = []
+        part: ast.AST = node
+        while isinstance(part, ast.Attribute) and len(parts) < 9:
+            parts.append(part.attr)
+            part = part.value
+        if isinstance(part, ast.Name) and part.id in reads:
+            yield ".".join([origins.get(part.id, part.id), *reversed(parts)])

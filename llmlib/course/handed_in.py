@@ -1,0 +1,210 @@
+"""What a learner hands in: read once and the same for all who look at it, and the plan of what runs
+of it.
+
+Reading and planning run nothing. `llmlib check`, `progress`, `my-llm`, the certificate and the
+grader start here.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbformat import NotebookNode
+
+from llmlib.course import source as course
+from llmlib.course.predict import is_prediction
+from llmlib.course.run_cells import IPYTHON
+from llmlib.course.scopes import MAX_ANALYSED, names
+from llmlib.course.source import Notebook
+
+MAX_SOURCE = 4 << 20  # bytes of code in one notebook
+MAX_MAGICS = 200  # in one notebook: IPython's transformer reads a cell once for each
+
+
+class Unreadable(ValueError):
+    """A file that holds no notebook; the text is the sentence for its author."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as handed in; `grade_id` is None where it has none."""
+
+    kind: str
+    grade_id: str | None
+    source: str
+
+
+class Step(NamedTuple):
+    """One cell to run: its grade_id or "cell 12" as title; `own` where the learner wrote it."""
+
+    title: str
+    source: str
+    own: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """What runs of a notebook that was handed in, in order, and what there is to say about it."""
+
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        return tuple(step[:2] for step in self.steps)
+
+    @property
+    def own(self) -> tuple[bool, ...]:
+        return tuple(step.own for step in self.steps)
+
+
+Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in theirs
+
+
+def read(data: bytes) -> list[Cell]:
+    """The cells of a notebook file. Raises `Unreadable` for whatever is not a notebook of plain
+    JSON."""
+    return parse(plain_values(data))
+
+
+def plain_values(data: bytes) -> Any:
+    """The JSON of a notebook file. Raises `Unreadable`."""
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise Unreadable(
+            "damaged or half saved, or no notebook at all (not valid JSON): save it again, or "
+            "restore an earlier copy"
+        ) from None
+
+
+def edition(tree: Any) -> str | None:
+    """The course's version that a notebook says it was released with; None where it says none."""
+    try:
+        said = tree["metadata"]["llmlib"]["course"]
+    except (KeyError, TypeError):
+        return None
+    return said if isinstance(said, str) and re.fullmatch(r"[0-9.]{1,20}", said) else None
+
+
+def load(path: Path | str) -> list[Cell]:
+    """The cells of a learner's own notebook file. Raises `Unreadable`."""
+    try:
+        return read(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise Unreadable(f"there is no {Path(path).name} in {Path(path).parent}") from None
+    except OSError:
+        raise Unreadable(
+            "the file cannot be read: is it a notebook, and may you open it?"
+        ) from None
+
+
+def parse(tree: Any) -> list[Cell]:
+    """The cells of a notebook given as plain values. Raises `Unreadable`."""
+    try:
+        if "cells" not in tree:
+            tree = {"cells": [cell for sheet in tree["worksheets"] for cell in sheet["cells"]]}
+        found = [_cell(each) for each in tree["cells"] if _is_cell(each)]
+        if tree["cells"] and not found:
+            raise TypeError
+    except (KeyError, TypeError, AttributeError):
+        raise Unreadable("it holds no cells: it is not a Jupyter notebook") from None
+    if sum(len(cell.source) for cell in found) > MAX_SOURCE:
+        raise Unreadable(f"it holds more than {MAX_SOURCE >> 20} MB of code")
+    return found
+
+
+def _is_cell(each: Any) -> bool:
+    """What is none costs a notebook that has others nothing."""
+    return isinstance(each, dict) and ("source" in each or "input" in each)
+
+
+def _cell(cell: Any) -> Cell:
+    source = cell["source"] if "source" in cell else cell["input"]  # before version 4
+    source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    marks = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+    marks = marks.get("nbgrader")
+    name = marks.get("grade_id") if isinstance(marks, dict) else None
+    return Cell(str(cell.get("cell_type")), name if isinstance(name, str) else None, source)
+
+
+def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
+    """The `Job` for `handed_in`, a list of `Cell`, as an answer to `notebook` (a `cells.Notebook`).
+
+    Given cells come from `notebook` whatever became of them; test cells and predictions stay out;
+    solution cells count by their grade_id, whatever their type or number; any other code cell runs
+    if it was added or changed. A demonstration that is unchanged is left out, unless the learner's
+    functions need a name that only that cell defines.
+    """
+    trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
+    kinds = [course.kind(cell) for cell in trusted]
+    demos = {cell.source.strip(): n for n, cell in enumerate(trusted) if kinds[n] == "demo"}
+    stubs = {exercise.name: exercise.stub.strip() for exercise in notebook.exercises}
+    rows: list[Row] = []
+    notes: list[str] = []
+    seen: set[str] = set()
+    here = -1  # the place in our notebook
+    for count, cell in enumerate(handed_in, 1):
+        name, text = cell.grade_id, cell.source.strip()
+        if name in marked:
+            here = marked[name]
+            if kinds[here] == "solution":
+                if not (name in seen and text == stubs.get(name)):  # a copy of the bare stub
+                    rows.append(((here, count), Step(name, cell.source, True)))
+                seen.add(name)
+            elif kinds[here] == "given" and text != trusted[here].source.strip():
+                notes.append(f"The locked cell {name} was changed; the original was used.")
+        elif cell.kind == "code" and text in demos:
+            here = max(here, demos[text])
+        elif cell.kind == "code" and text and not is_prediction(text):
+            rows.append(((here, count), Step(f"cell {count}", cell.source, True)))
+    for name, n in marked.items():
+        if kinds[n] == "given":
+            rows.append(((n, 0), Step(name, trusted[n].source, False)))
+    rows.sort(key=lambda row: row[0])
+    steps = [step for _, step in rows]
+    rows += _wanted_demos(steps, list(demos.values()), trusted, set(stubs))
+    rows.sort(key=lambda row: row[0])
+    return Job(tuple(step for _, step in rows), tuple(notes))
+
+
+def _wanted_demos(
+    steps: list[Step], demos: list[int], trusted: list[NotebookNode], functions: Set[str]
+) -> list[Row]:
+    """Demonstrations that bind what the learner's functions read, they or their helpers, and
+    nothing else binds."""
+    own = [step for step in steps if step.own]
+    magics = sum(len(IPYTHON.findall(step.source)) for step in own)
+    if magics > MAX_MAGICS or sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
+        return []
+    bound = frozenset().union(*(names(step.source).binds for step in steps))
+    read = frozenset().union(*(names(step.source).reads for step in own if step.title in functions))
+    todo = used = [names(step.source) for step in own]
+    while used:  # what helpers read counts as well; what a try-out reads does not
+        used = [each for each in todo if each.binds & (read | functions)]
+        todo = [each for each in todo if each not in used]
+        read = read.union(*(each.reads for each in used))
+    wanted: list[Row] = []
+    for n in sorted(demos, reverse=True):
+        found = names(trusted[n].source)
+        if (read - bound) & found.binds:
+            wanted.append(((n, 0), Step(f"demonstration {n + 1}", trusted[n].source, False)))
+            read, bound = read | found.reads, bound | found.binds
+    return wanted
+
+
+def imports(notebook: Notebook) -> str:
+    """The imports of a notebook's given cells as source: in a test cell these names are ours."""
+    lines = [
+        ast.unparse(line)
+        for cell in notebook.cells
+        if course.kind(cell) == "given"
+        for line in ast.parse(cell.source).body
+        if isinstance(line, (ast.Import, ast.ImportFrom))
+    ]
+    return "\n".join(lines)

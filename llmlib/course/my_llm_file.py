@@ -1,0 +1,108 @@
+"""Puts the learner's definitions into the template: my_llm.py as text."""
+
+import ast
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmlib.course.definitions import Definition, definitions, without_replaced
+from llmlib.course.renaming import renamed
+
+TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
+PLACE = "# The learner's functions go here.\n"
+HEADER = '''"""my_llm.py: an LLM engine, written exercise by exercise by me. It runs SmolLM2-135M.
+
+    python my_llm.py "The capital of France is"
+
+The functions under a notebook's name come from my notebooks. Around them stand the tokenizer's
+tables, the weights, and the order in which the functions are called.
+"""
+'''
+FILLED = "# Filled in from llmlib, not mine.\n"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or
+    ours."""
+
+    notebook: str
+    wanted: frozenset[str]
+    made_by: list[Definition]
+    filled: bool = False
+
+
+def render(pieces: list[Piece], exercises: Set[str]) -> str:
+    """The file's text: the template with the pieces in its middle, all imports at its top.
+
+    `exercises` are the names of all functions that belong there, whose pieces call each other.
+    """
+    tree = ast.parse(TEMPLATE)
+    ours = [each for each in tree.body if isinstance(each, (ast.Import, ast.ImportFrom))]
+    imports = {ast.unparse(each) for each in ours}
+    rest = "\n".join(TEMPLATE.split("\n")[ours[-1].end_lineno :])
+    before, _, after = rest.partition(PLACE)
+    taken = {name: {each.source} for each in definitions([TEMPLATE]) for name in each.names}
+    taken |= {name: {"an exercise"} for name in exercises}
+    parts, last = [], ""
+    for piece in pieces:
+        piece = replace(piece, made_by=without_replaced(piece.made_by))
+        made_by = _without_clashes(piece, taken)
+        imports |= {each.source for each in made_by if each.imports}
+        head = "" if piece.notebook == last else f"# {f' {piece.notebook} ':-^98}\n\n\n"
+        parts.append(head + _joined([each for each in made_by if not each.imports], piece))
+        last = piece.notebook
+    lines = sorted(imports, key=lambda line: ("__future__" not in line, line[:5] == "from ", line))
+    parts.append(f"# {' the engine ':-^98}\n\n\n{after.strip()}\n")
+    return "\n\n\n".join([HEADER + "\n".join(lines) + "\n\n" + before.strip(), *parts])
+
+
+def _joined(made_by: list[Definition], piece: Piece) -> str:
+    """The definitions' text: two empty lines around functions and classes."""
+    large = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    text = ""
+    for before, each in zip([None, *made_by], made_by):
+        if before:
+            text += "\n\n\n" if {before.kind, each.kind} & set(large) else "\n"
+        text += FILLED if piece.filled and each.names & piece.wanted else ""
+        text += each.source
+    return text
+
+
+def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definition]:
+    """What is not in the file yet of a piece's definitions, renamed where a name means something
+    else there."""
+    mine: dict[str, set[str]] = {}
+    for each in piece.made_by:
+        for name in each.names - piece.wanted:
+            mine.setdefault(name, set()).add(_meaning(each))
+    clash = {name for name in mine if taken.get(name, mine[name]) != mine[name]}
+    while (
+        more := {
+            name
+            for each in piece.made_by
+            if each.reads & clash and not each.names <= clash | piece.wanted
+            for name in each.names - piece.wanted
+            if name in taken
+        }
+        - clash
+    ):  # the same text, but it reads what is another thing here
+        clash |= more
+    suffix = "_of_llmlib" if piece.filled else f"_of_{piece.notebook[:2]}"
+    new = {name: name + suffix for name in clash}
+    found = []
+    for each in piece.made_by:
+        if clash & (each.names | each.reads):
+            found.append(replace(each, source=renamed(each.source, new)))
+        elif each.names & piece.wanted or each.imports or not each.names <= set(taken):
+            found.append(each)
+    for name in mine.keys() - clash:
+        taken[name] = mine[name]
+    return found
+
+
+def _meaning(definition: Definition) -> str:
+    """What it means that two notebooks make a name in the same way: `import torch.nn` makes
+    `torch`."""
+    plain = definition.kind is ast.Import and " as " not in definition.source
+    return definition.source.partition(".")[0] if plain else definition.source

@@ -1,0 +1,152 @@
+"""Predictions: a guess is recorded before the notebook shows the answer.
+
+`predict` stands in a cell of its own, which the learner gets with `yours=...`; `reveal` stands
+where the answer is computed, and `predictions` at the end, where it shows how they went.
+"""
+
+import ast
+from html import escape
+from typing import Any
+
+_guesses: dict[
+    str, dict
+] = {}  # key: {"question", "options", "yours", and once revealed "answer", "right"}
+
+
+class NoGuess(Exception):
+    """A prediction that was not made, or not as asked. IPython shows its sentence alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def predict(key: str, question: str, options: dict[str, str] | None = None, *, yours: Any) -> None:
+    """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
+
+    Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands.
+    """
+    if yours is ...:
+        raise NoGuess(
+            "Predict first: put your guess in place of the dots, then run this cell again "
+            "(None: no guess)."
+        )
+    if options is not None and yours is not None:
+        yours = yours.strip().upper() if type(yours) is str else yours
+        if yours not in options:
+            first = next(iter(options))
+            raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
+    elif yours is not None and type(yours) not in (int, float):
+        raise NoGuess("This prediction is a number: write it without quotes.")
+    if "answer" in _guesses.get(key, ()):
+        return _say("The answer has been shown: your first prediction stands.")
+    _guesses[key] = {"question": question, "options": options, "yours": yours}
+    if yours is None:
+        return _say("No prediction. Go on.")
+    _say(f"Noted: {_text(_guesses[key], yours)}. Run on to see.")
+
+
+def reveal(key: str, answer: Any, within: float | None = None) -> None:
+    """Show the guess beside `answer`, a letter or a number; without a guess the answer alone.
+
+    A number is right when it is at most `within` away (default: a quarter of the answer).
+    """
+    guess = _guesses.setdefault(key, {"question": key, "options": None, "yours": None})
+    answer = answer if type(answer) is str else float(answer)
+    yours, told = guess["yours"], _text(guess, answer)
+    if yours is None:
+        right = None
+    elif guess["options"] is not None:
+        right = yours == answer
+    else:
+        right = abs(yours - answer) <= (abs(answer) / 4 if within is None else within)
+    guess.update(answer=answer, right=right)
+    if yours is None:
+        return _say(f"It is {told}.")
+    mine = _text(guess, yours)
+    _say(f"✓ You said {mine}. It is {told}." if right else f"You said {mine}. It is {told}.", right)
+
+
+def predictions() -> None:
+    """A table of what was predicted and what came, for the end of a notebook."""
+    rows = [each for each in _guesses.values() if "answer" in each]
+    made = [each for each in rows if each["yours"] is not None]
+    if not made:
+        return _say("No predictions are recorded since the notebook was started.")
+    hits = sum(each["right"] for each in made)
+    head = f"{hits} of {len(made)} as you predicted. The others are worth a second look."
+    if hits == len(made):
+        head = f"All {hits} as you predicted."
+    cells = [
+        (
+            "✓" if each["right"] else "·",
+            each["question"],
+            "no guess" if each["yours"] is None else _text(each, each["yours"]),
+            _text(each, each["answer"]),
+        )
+        for each in rows
+    ]
+    table = "".join(
+        "<tr>"
+        + "".join(f'<td style="text-align:left">{escape(text)}</td>' for text in row)
+        + "</tr>"
+        for row in cells
+    )
+    names = "".join(
+        f'<th style="text-align:left">{name}</th>' for name in ("", "", "you", "it was")
+    )
+    plain = "\n".join(
+        [head, *(f"{mark} {q} You: {mine}. It was: {was}." for mark, q, mine, was in cells)]
+    )
+    html = f"<p><b>{escape(head)}</b></p><table><tr>{names}</tr>{table}</table>"
+    _display(plain, html)
+
+
+def is_prediction(source: str) -> bool:
+    """Is this cell one call of `predict` and nothing else? Graders leave those out."""
+    return _call(source) is not None
+
+
+def blanked(source: str) -> str:
+    """A prediction cell as the learner gets it, `...` for the guess; any other cell as it is."""
+    call = _call(source)
+    yours = (
+        next((each.value for each in call.keywords if each.arg == "yours"), None) if call else None
+    )
+    if yours is None:
+        return source
+    lines = [line.encode() for line in source.split("\n")]
+    first, last = yours.lineno - 1, (yours.end_lineno or 0) - 1
+    tail = lines[last][yours.end_col_offset :]
+    lines[first : last + 1] = [lines[first][: yours.col_offset] + b"..." + tail]
+    return b"\n".join(lines).decode()
+
+
+def _call(source: str) -> ast.Call | None:
+    if "predict(" not in source:
+        return None
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return None
+    return call if call.func.id == "predict" else None
+
+
+def _text(guess: dict, value: Any) -> str:
+    if guess["options"] is not None:
+        return f"{value}, {guess['options'][value]}"
+    return value if type(value) is str else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _say(text: str, right: bool | None = None) -> None:
+    colour = "#009E73" if right else "#0072B2"
+    box = f'<div style="border-left:4px solid {colour};padding:2px 10px">{escape(text)}</div>'
+    _display(text, box)
+
+
+def _display(plain: str, html: str) -> None:
+    from IPython.display import display
+
+    display({"text/plain": plain, "text/html": html}, raw=True)

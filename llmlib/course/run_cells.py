@@ -1,0 +1,88 @@
+"""Runs one cell of a learner's as a notebook does: IPython's own syntax, a top-level await,
+tracebacks with lines.
+
+Only the standard library, and IPython where a cell uses its syntax. Whoever calls this runs
+somebody's code.
+"""
+
+import ast
+import asyncio
+import inspect
+import linecache
+import re
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
+
+
+def python(source: str) -> str:
+    """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where
+    it is neither."""
+    if IPYTHON.search(source):
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        try:
+            return TransformerManager().transform_cell(source)
+        except RuntimeError:  # more magics than IPython transforms
+            raise SyntaxError("too much notebook syntax in one cell") from None
+    return source
+
+
+def new_main(name: str = "__main__") -> types.ModuleType:
+    """A fresh module of that name, in which classes find themselves, with what a notebook's cells
+    expect there."""
+    module = sys.modules[name] = types.ModuleType(name)
+    if name == "__main__":  # a notebook
+        shell = Shell(vars(module))
+        vars(module).update(get_ipython=lambda: shell, display=lambda *_, **__: None)
+    return module
+
+
+def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
+    """Execute one cell in `space`; None, or whatever it raised, SystemExit and KeyboardInterrupt
+    too."""
+    name = f"<{title}>"
+    try:
+        source = python(source)
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(source, name, "exec", flags, dont_inherit=True)
+        if code.co_flags & inspect.CO_COROUTINE:
+            asyncio.run(eval(code, space))
+        else:
+            exec(code, space)
+    except BaseException as error:
+        return error
+    return None
+
+
+class Shell:
+    """What `get_ipython()` gives: magics do nothing, and the code that %time or %%capture is given
+    runs as it is."""
+
+    RUNS = ("time", "timeit", "capture", "prun")
+
+    def __init__(self, space: dict[str, Any]):
+        self.space = space
+
+    def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
+        if name == "time" and line:
+            self._exec(name, line)
+
+    def run_cell_magic(self, name: str, line: str, body: str) -> None:
+        if name == "writefile":
+            with open(line.split()[-1], "w", encoding="utf-8") as file:
+                file.write(body)
+        elif name in self.RUNS:
+            self._exec(name, body)
+
+    def _exec(self, name: str, source: str) -> None:
+        error = run(f"%{name}", source, self.space)
+        if error:
+            raise error
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None

@@ -1,0 +1,35 @@
+"""Which global names a piece of source reads and binds, by the compiler's account, `symtable`."""
+
+import symtable
+from typing import NamedTuple
+
+from llmlib.course.run_cells import python
+
+MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a hostile one costs time
+
+
+class Names(NamedTuple):
+    """The global names that a piece of source reads, in whatever scope, and those that it binds."""
+
+    reads: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
+
+
+def names(source: str, longest: int = MAX_ANALYSED) -> Names:
+    """The `Names` of a cell; none of a cell that is not Python."""
+    if len(source) > longest:
+        return Names()
+    try:
+        table = symtable.symtable(python(source), "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Names()
+    reads: set[str] = set()
+    todo = table.get_children()
+    while todo:
+        scope = todo.pop()
+        reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        todo += scope.get_children()
+    top = table.get_symbols()
+    reads |= {symbol.get_name() for symbol in top if symbol.is_referenced()}
+    binds = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
+    return Names(frozenset(reads), frozenset(symbol.get_name() for symbol in binds))

@@ -1,0 +1,32 @@
+"""Computers and Pythons for which a package that the course needs has no build."""
+
+import platform
+import sys
+import sysconfig
+
+
+def refuse() -> None:
+    """Raises SystemExit with one sentence where the packages do not exist, before pip finds out."""
+    version = ".".join(map(str, sys.version_info[:2]))
+    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+        sys.exit(
+            f"The course needs Python 3.11 to 3.14, and this is {version}: "
+            "try make lab PYTHON=python3.13"
+        )
+    if platform.python_implementation() != "CPython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        sys.exit("The course needs the ordinary CPython: PyTorch has no build for this Python.")
+    built_for, system = sysconfig.get_platform(), platform.system()  # such as "linux-x86_64"
+    if sys.maxsize < 2**32:
+        sys.exit("PyTorch has no build for a 32-bit Python: install a 64-bit one.")
+    if system == "Darwin" and platform.machine() == "x86_64":
+        sys.exit(
+            "PyTorch no longer supports Macs with an Intel processor: "
+            "use the course in Colab (README) or on another computer; "
+            "on a newer Mac, install a Python for arm64."
+        )
+    if built_for == "win-arm64":
+        sys.exit("Some packages have no build for Windows on ARM: install the x86-64 Python.")
+    if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or ""):
+        sys.exit("PyTorch needs a Linux with glibc, such as Debian, Ubuntu or Fedora.")
+    if system == "Linux" and not built_for.endswith(("x86_64", "aarch64")):
+        sys.exit(f"PyTorch has no build for {built_for}: on Linux, x86-64 and arm64 are supported.")

@@ -1,0 +1,97 @@
+"""What `make check` and `make test` run, and what they say at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+# all at once; each must end with status 0. The first word is looked for in the environment.
+CHECKS = {
+    "lint": ["ruff", "check", "."],
+    "imports": ["lint-imports", "--no-cache"],
+    "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
+    "types": ["mypy"],
+    "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
+}
+TESTS = (  # side by side what only computes; alone what measures time or drives a browser
+    [
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        "-m",
+        "unit or claims or graders or nbval",
+    ],
+    ["-m", "nbgrader or security or browser"],
+)
+
+
+def check(python: Path) -> bool:
+    """Run CHECKS side by side and show what each says; returns the exit status."""
+    start, failed = time.monotonic(), []
+    running = {}
+    for name, (program, *words) in CHECKS.items():
+        command = [str(_beside(python, program)), *words]
+        running[name] = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=_environment(python),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+    for name, process in running.items():
+        said = process.communicate()[0].strip()
+        if process.returncode:
+            failed.append(name)
+        lines = said.splitlines()
+        print(f"{name}: {said if process.returncode else lines[-1] if lines else 'fine'}")
+    print(f"{'Failed: ' + ', '.join(failed) if failed else 'All is well'}, {_minutes(start)}.")
+    return bool(failed)
+
+
+def test(python: Path, words: list[str]) -> int:
+    """Run every layer of tests, or what the words say to pytest; returns the exit status."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        tally = Path(folder) / "tally"
+        environment = {**_environment(python), "LLMLIB_TALLY": str(tally)}
+        runs = [[str(python), "-m", "pytest", *run] for run in ([words] if words else TESTS)]
+        statuses = [subprocess.call(run, cwd=ROOT, env=environment) for run in runs]
+        lines = tally.read_text(encoding="utf-8").splitlines() if tally.exists() else []
+    print(*closing([json.loads(line) for line in lines], max(statuses), start), sep="\n")
+    return max(statuses)
+
+
+def closing(tallies: list[dict], status: int, start: float) -> Iterator[str]:
+    """The last lines: what was left out, a line a layer, and one line for everything."""
+    passed, failed = (sum(each[key] for each in tallies) for key in ("passed", "failed"))
+    for each in tallies:
+        for layer, (count, reason) in sorted(each["left_out"].items()):
+            yield f"Left out of {layer}: {count} tests, because {reason}."
+    verdict = "FAILED" if status else "Passed"
+    yield f"{verdict}: {passed} passed, {failed} failed, {_minutes(start)}."
+
+
+def _minutes(start: float) -> str:
+    seconds = round(time.monotonic() - start)
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def _beside(python: Path, program: str) -> Path:
+    """A program of the environment whose Python this is."""
+    return Path(python).parent / (f"{program}.exe" if os.name == "nt" else program)
+
+
+def _environment(python: Path) -> dict[str, str]:
+    """The environment's own programs come first, as if it were activated."""
+    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path, "PYTHONUTF8": "1"}

@@ -1,0 +1,134 @@
+"""Run one step of the set-up, and where it fails say in one sentence why. One set-up at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+# GB that an environment without CUDA and the converted model take, with the tests' packages
+ROOM = 2.5
+CAUSES = (  # what a failing program says -> what to tell the reader
+    (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
+    (
+        r"ProxyError|Cannot connect to proxy|Tunnel connection failed",
+        "the proxy {proxy} does not answer: check the settings HTTPS_PROXY and HTTP_PROXY",
+    ),
+    (
+        r"NameResolutionError|NewConnectionError|Name or service not known|Failed to establish"
+        r"|getaddrinfo failed|Connection refused|ConnectTimeout|Read timed out"
+        r"|Network is unreachable|Temporary failure in name resolution|SSLError|dns error",
+        "the package index cannot be reached: check the network (behind a proxy, set HTTPS_PROXY)",
+    ),
+    (r"Permission denied|Errno 13|Read-only file system|Errno 30", "{where} cannot be written to"),
+    (r"DO NOT MATCH THE HASHES", "a download differs from what was pinned: do not use it"),
+)
+
+
+def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
+    """Run a command and return what it wrote. Raises SystemExit with one sentence when it fails.
+
+    Its messages are shown only then: a quiet program that warned is still a program that worked."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            **options,
+        )
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; start it again to go on from here.")
+    except OSError as error:
+        sys.exit(f"Could not {what}: {error.strerror}: {command[0]}")
+    if done.returncode:
+        sys.exit(f"Could not {what}: {cause(done.stdout, folder)}; then start it again.")
+    return done.stdout
+
+
+def cause(said: str, where: Path) -> str:
+    """The reason in one clause, from what a failing program said."""
+    proxy = next(
+        (os.environ[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+         if os.environ.get(name)),
+        "",
+    )  # fmt: skip
+    for pattern, sentence in CAUSES:
+        if re.search(pattern, said):
+            return sentence.format(proxy=_without_password(proxy), where=where)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(ERROR|error|llmlib)\b", line)]
+    last = (errors or lines or ["it said nothing"])[-1]
+    return f"it said {last!r}: correct that"
+
+
+def _without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`: two set-ups of the same folder would write over each other."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")
+    except OSError as error:
+        sys.exit(f"{path.parent} cannot be written to ({error.strerror}): give it to this user.")
+    with file:
+        waiting = False
+        while not _locked(file):
+            if not waiting:
+                print("Another set-up of this folder is at work: waiting for it …", flush=True)
+            waiting = True
+            try:
+                time.sleep(0.5)
+            except KeyboardInterrupt:
+                sys.exit("\nInterrupted; start it again to go on from here.")
+        yield  # closing the file, or the end of the process, gives the lock back
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # Windows: held by another; elsewhere: a file system without locks
+        return os.name != "nt"
+    return True
+
+
+def room(folder: Path, need: float = ROOM) -> None:
+    """Raises SystemExit, before any download, when the disk has less than `need` GB free."""
+    free = shutil.disk_usage(folder).free / 1e9
+    if free < need:
+        sys.exit(
+            f"The disk of {folder} has {free:.1f} GB free and the course needs {need:g}: make room "
+            "and start again."
+        )
+
+
+def forget_half_installed(site: Path) -> None:
+    """Remove the records of packages whose installation was cut off: pip installs them anew.
+
+    pip writes RECORD last: a package without it may lack files."""
+    for info in site.glob("*.dist-info"):
+        if not (info / "RECORD").is_file():
+            shutil.rmtree(info, ignore_errors=True)

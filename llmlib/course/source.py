@@ -1,0 +1,211 @@
+"""The format of a notebook's source, `solutions/NN_name.py`: its cells and its exercises."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import jupytext
+from nbformat import NotebookNode
+
+from llmlib.course.course_map import with_map
+from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
+
+VERSION = version("llmlib")  # stands in pyproject.toml
+STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+
+
+class SourceError(Exception):
+    """A notebook's source breaks the contract in CONTRIBUTING.md; the text says where and how."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function that a learner writes, with everything that grades it: source text, but for
+    `points` and `off`."""
+
+    name: str  # the function, and the grade_id of its solution cell
+    notebook: str  # "03_attention"
+    statement: str  # the markdown above it
+    solution: str
+    stub: str  # what the learner gets
+    visible: str  # the test cell without its hidden tests
+    full: str  # the test cell with them
+    points: float
+    off: tuple[str, ...]  # ready-made functions that may not be used, such as "torch.softmax"
+
+    @property
+    def number(self) -> str:
+        """The "3.2" of "Exercise 3.2" in its statement; else nothing."""
+        found = re.search(r"Exercise (\d+\.\d+)", self.statement)
+        return found[1] if found else ""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A source as written: `node` is an unexecuted nbformat notebook with stable cell ids."""
+
+    name: str
+    node: NotebookNode
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def cells(self) -> list[NotebookNode]:
+        return self.node.cells
+
+    @property
+    def heading(self) -> str:
+        """Its first line without marks: "3 Attention", "Quiz"."""
+        lines = self.cells[0].source.splitlines() if self.cells else []
+        first = next((line for line in lines if line.startswith("# ")), f"# {self.name}")
+        return first.removeprefix("# ").replace(" · ", " ")
+
+    @property
+    def number(self) -> int | None:
+        """The 3 of "3 Attention"; None for the quiz, which teaches nothing new."""
+        first, _, rest = self.heading.partition(" ")
+        return int(first) if rest and first.isdigit() else None
+
+
+def parse(text: str, name: str) -> Notebook:
+    """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises
+    `SourceError`."""
+    node = jupytext.reads(text, fmt="py:percent")
+    node.metadata = NotebookNode(METADATA)
+    node.nbformat, node.nbformat_minor = 4, 5
+    seen: set[str] = set()
+    with_map(node.cells, name)
+    for cell in node.cells:
+        _expand(cell, name)
+        cell.id = _cell_id(cell, seen)
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the .py
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return Notebook(name, node, tuple(_exercises(node.cells, name)))
+
+
+def _expand(cell: NotebookNode, name: str) -> None:
+    """A short marker such as `# %% test causal_mask points=1` becomes nbgrader's metadata."""
+    title = cell.metadata.pop("title", "")
+    if not title:
+        return
+    what, _, subject = title.partition(" ")
+    if what not in ("given", "solution", "test") or not subject.isidentifier():
+        raise SourceError(
+            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, "
+            "`# %% solution FUNCTION` or `# %% test FUNCTION points=N`."
+        )
+    points = cell.metadata.pop("points", None)
+    if (what == "test") != isinstance(points, int):
+        raise SourceError(f"{name}: `# %% {title}`: a test cell, and no other, says points=N.")
+    prefix = "" if what == "solution" else f"{what}_"
+    marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
+    marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
+    cell.metadata["nbgrader"] = NotebookNode(marks | ({"points": points} if what == "test" else {}))
+    if what == "test":  # folded to its first line
+        cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
+        cell.source = f"{CHECK_OF.format(subject)}\n{cell.source}"
+
+
+def kind(cell: NotebookNode) -> str:
+    """What a cell is: "markdown", "demo", "given", "solution" or "test" (see CONTRIBUTING.md)."""
+    if cell.cell_type != "code":
+        return "markdown"
+    marks = cell.metadata.get("nbgrader")
+    if not marks:
+        return "demo"
+    return "solution" if marks["solution"] else "test" if marks["grade"] else "given"
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """The cell's grade_id; empty for markdown and demonstrations."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def without(text: str, region: str, replacement: str | None = None) -> str:
+    """Drop `### BEGIN region` … `### END region` from `text`; `replacement` is put there at the
+    same indentation."""
+    kept, inside = [], False
+    for line in text.split("\n"):
+        if f"BEGIN {region}" in line:
+            if inside:
+                raise SourceError(f"A second BEGIN {region} before the END {region} of the first.")
+            inside = True
+            if replacement is not None:
+                kept.append(line[: len(line) - len(line.lstrip())] + replacement)
+        elif f"END {region}" in line:
+            if not inside:
+                raise SourceError(f"END {region} without its BEGIN {region}.")
+            inside = False
+        elif not inside:
+            kept.append(line)
+    if inside:
+        raise SourceError(f"BEGIN {region} without its END {region}.")
+    return "\n".join(kept)
+
+
+def _exercises(cells: list[NotebookNode], name: str) -> Iterator[Exercise]:
+    statement, solution = "", None
+    for cell in cells:
+        what = kind(cell)
+        if what == "markdown":
+            statement = cell.source
+        elif what == "solution":
+            if solution is not None:
+                raise SourceError(
+                    f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
+                )
+            solution = cell, statement
+        elif what == "test":
+            wanted = f"test_{grade_id(solution[0])}" if solution else "a solution cell above it"
+            if not solution or grade_id(cell) != wanted:
+                raise SourceError(
+                    f"{name}: test cell {grade_id(cell)} does not belong here: expected {wanted}."
+                )
+            yield _exercise(name, *solution, cell)
+            solution = None
+    if solution is not None:
+        raise SourceError(
+            f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
+        )
+
+
+def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookNode) -> Exercise:
+    try:
+        cleared = without(solution.source, "SOLUTION", STUB)
+        visible = without(test.source, "HIDDEN TESTS")
+    except SourceError as error:
+        raise SourceError(f"{name}: exercise {grade_id(solution)}: {error}") from None
+    if cleared == solution.source:
+        raise SourceError(
+            f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION."
+        )
+    return Exercise(
+        name=grade_id(solution),
+        notebook=name,
+        statement=statement,
+        solution=solution.source,
+        stub=solution.metadata.get("stub", cleared),
+        visible=visible,
+        full=test.source,
+        points=test.metadata.nbgrader.points,
+        off=tuple(solution.metadata.get("off", ())),
+    )
+
+
+def _cell_id(cell: NotebookNode, seen: set[str]) -> str:
+    """The grade_id, or else a hash of the source: the same source gives the same notebook, byte for
+    byte."""
+    start = grade_id(cell) or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+    start = re.sub(r"[^A-Za-z0-9_-]", "-", start)[:60]
+    cell_id, count = start, 1
+    while cell_id in seen:
+        count += 1
+        cell_id = f"{start}-{count}"
+    seen.add(cell_id)
+    return cell_id

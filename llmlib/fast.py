@@ -1,0 +1,128 @@
+"""The engine's default parts: what the taught functions compute, in fewer and larger operations of
+torch.
+
+Each stands in for the taught function of its name, takes the same arguments and returns the same
+numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch.nn import functional as F
+
+from llmlib import attention as taught
+from llmlib.packed import Packed
+
+SLICES = 16  # of a matrix, which the processor's cores share among them
+ROWS_IN_SLICES = 4  # with more rows than this the plain product is the faster one
+onednn_linear = (
+    torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+)
+
+
+def linear(x, weight, bias=None):
+    """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as
+    memory delivers the weights.
+
+    MKL's product of a matrix and one vector reads memory at a third of its speed on some
+    processors. A batch of products (slices of the matrix, each with the same vector) does not, and
+    oneDNN's product is the faster one for many rows.
+    """
+    if isinstance(weight, Packed):
+        y = weight.times(x)
+        return y if bias is None else y + bias
+    d_out, d_in = weight.shape
+    rows = x.numel() // d_in
+    if x.dtype != torch.float32 or x.device.type != "cpu" or torch.is_grad_enabled():
+        return F.linear(x, weight, bias)
+    if rows <= ROWS_IN_SLICES and d_out % SLICES == 0 and torch.backends.mkl.is_available():
+        columns = x.reshape(rows, d_in).t().expand(SLICES, d_in, rows)
+        y = torch.bmm(weight.view(SLICES, -1, d_in), columns)  # slices d_out/slices rows
+        y = y.view(d_out, rows).t().reshape(*x.shape[:-1], d_out)
+        return y if bias is None else y + bias
+    if onednn_linear:
+        return onednn_linear(x, weight, bias, "none", [], "")
+    return F.linear(x, weight, bias)
+
+
+def linears(x, *weights):
+    """Several products with the same x, side by side: x [..., d_in], (weight, bias or None) each ->
+    [..., all their d_out].
+
+    One product, if the weights are views of one block, one below the other, as the loader lays
+    them.
+    """
+    (first, bias), block = weights[0], weights[0][0]._base
+    if (
+        block is not None
+        and all(w._base is block for w, _ in weights)
+        and block.shape[0] == sum(w.shape[0] for w, _ in weights)
+        and first.data_ptr() == block.data_ptr()
+    ):
+        return linear(x, block, None if bias is None else torch.cat([b for _, b in weights]))
+    return torch.cat([linear(x, *each) for each in weights], dim=-1)
+
+
+def rms_norm(x, weight, eps=1e-5):
+    return torch.rms_norm(x, weight.shape, weight, eps)
+
+
+def layer_norm(x, weight, bias, eps=1e-5):
+    return torch.layer_norm(x, weight.shape, weight, bias, eps)
+
+
+def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
+    gate, up = linears(x, (w_gate, b_gate), (w_up, b_up)).chunk(2, dim=-1)
+    return linear(F.silu(gate) * up, w_down, b_down)
+
+
+def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
+    return linear(F.gelu(linear(x, w_in, b_in), approximate=approximate), w_out, b_out)
+
+
+def apply_rope(x, positions, theta=10000.0):
+    """As the taught one, but cosines and sines are computed once for all layers, as long as
+    `positions` is the same tensor.
+    """
+    cos, sin = _turns(positions, theta, x.shape[-1], x.dtype)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+
+@lru_cache(maxsize=2)
+def _turns(positions, theta, head_dim, dtype):
+    """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq,
+    head_dim].
+    """
+    exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # head_dim/2
+    angles = positions[:, None] * (1.0 / theta**exponents)  # seq head_dim/2
+    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
+
+
+def causal_mask(seq, start=0):
+    """The taught one, kept while the shape stays the same: `attention` knows this very tensor."""
+    return _kept_mask(seq, start, torch.get_default_device())
+
+
+@lru_cache(maxsize=2)
+def _kept_mask(seq, start, device):
+    return taught.causal_mask(seq, start)
+
+
+def share_kv(x, n_rep):
+    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
+    times where it stands.
+    """
+    return x
+
+
+def attention(q, k, v, mask=None):
+    """As scaled_dot_product_attention, in one operation; k and v may have fewer heads than q
+    (grouped queries).
+    """
+    seq = q.shape[2]
+    start = k.shape[2] - seq
+    causal = mask is not None and mask is _kept_mask(seq, start, q.device)
+    if causal and (seq == 1 or start == 0):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)

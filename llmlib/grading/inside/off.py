@@ -1,0 +1,124 @@
+"""Ready-made answers that an exercise forbids, made to refuse in the process that is about to be
+tested.
+
+That process is a fork for one exercise, so nothing has to be put back. Three ways, because a
+learner may have kept a reference: a Python function gets other code in place, a torch operator is
+overridden in torch's dispatcher (under every name it has), any other name is replaced where it
+stands.
+"""
+
+import builtins
+import contextlib
+import functools
+import importlib
+import inspect
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+
+ATTENTION = ("_scaled_dot_product", "_native_multi_head_attention")
+FAMILIES = {  # operators that do the same work under another name, by how their names begin
+    "cross_entropy": ("cross_entropy_loss", "nll_loss"),
+    "scaled_dot_product_attention": ("_safe_softmax_attention", *ATTENTION),
+    "multi_head_attention_forward": ATTENTION,
+    "MultiheadAttention": ("scaled_dot_product_attention", *ATTENTION),
+}
+SAME = ("{}", "_{}", "{}_", "special_{}", "native_{}", "_safe_{}", "_fused_{}")
+KEEP: list = []  # torch.library removes its overrides when the object goes
+
+
+class Off(RuntimeError):
+    """A function that is off was called; the text is its dotted name, as the exercise lists it."""
+
+
+def forbid(names: list[str], space: dict[str, Any]) -> None:
+    """Make every dotted name in `names` refuse, whatever leads to it. `space` is the learner's
+    namespace."""
+    for name in names:
+        if hasattr(builtins, name):  # off for the learner, not for the libraries around
+            space[name] = refusal(name)
+            continue
+        if name.startswith("torch."):
+            refuse_operator(name)
+        parent, target = find(name)
+        if isinstance(target, types.ModuleType):
+            sys.modules[name] = None  # type: ignore[assignment]  # import then refuses
+        for each in (target, getattr(target, "__wrapped__", None)):
+            whole = inspect.isclass(each) or isinstance(each, types.ModuleType)
+            for part in vars(each).values() if whole else [each]:
+                refuse_in_place(part, name)
+        if parent is not None:
+            with contextlib.suppress(AttributeError, TypeError):  # in C code, not to be replaced
+                setattr(parent, name.rpartition(".")[2], refusal(name))
+        if callable(target) or isinstance(target, types.ModuleType):
+            ours = [vars(sys.modules[each]) for each in list(sys.modules) if each[:6] == "llmlib"]
+            for module in [space, *ours]:
+                same = {key: refusal(name) for key, value in module.items() if value is target}
+                module.update(same)
+
+
+def find(name: str) -> tuple[Any, Any]:
+    """What a dotted name stands for, and the object that holds it; Nones where there is no such."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            parent: Any = None
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:]:
+            parent, found = found, getattr(found, part, None)
+        return parent, found
+    return None, None
+
+
+def refusal(name: str) -> Callable:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise Off(name)
+
+    return refuse
+
+
+def refuse_in_place(function: Any, name: str) -> None:
+    """Give a Python function other code, which raises `Off`."""
+    function = getattr(function, "__func__", function)  # behind a classmethod or staticmethod
+    if not isinstance(function, types.FunctionType):
+        return
+    free = ", ".join(function.__code__.co_freevars)  # its new code must have the same ones
+    space: dict[str, Any] = {}
+    exec(
+        f"def outer({free}):\n"
+        "    def refuse(*_, **__):\n"
+        f"        from {__name__} import Off\n"
+        f"        raise Off({name!r})\n"
+        f"        {free or None}\n"  # never reached, but mentioned
+        "    return refuse",
+        space,
+    )
+    function.__code__ = space["outer"](*function.__code__.co_freevars).__code__
+
+
+def refuse_operator(name: str) -> None:
+    """Override a torch operator, and those of the same family, in torch's dispatcher."""
+    last = name.rpartition(".")[2]
+    same, family = {each.format(last) for each in SAME}, FAMILIES.get(last, ())
+    wanted = {each for each in operators() if each in same or (family and each.startswith(family))}
+    library = torch.library.Library("aten", "IMPL")  # noqa: TOR901 - it must outlive this function
+    KEEP.append(library)
+    for operator in wanted:
+        if not operator.endswith("_backward"):
+            for overload in getattr(torch.ops.aten, operator).overloads():
+                full = operator if overload == "default" else f"{operator}.{overload}"
+                for key in ("CPU", "AutogradCPU"):
+                    with contextlib.suppress(RuntimeError):
+                        library.impl(full, refusal(name), key, allow_override=True)
+
+
+@functools.cache  # called once before the fork
+def operators() -> set[str]:
+    """The names of all of torch's operators."""
+    names = (schema.name for schema in torch._C._jit_get_all_schemas())
+    return {name.removeprefix("aten::") for name in names if name.startswith("aten::")}

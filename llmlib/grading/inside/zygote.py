@@ -1,0 +1,152 @@
+"""Runs inside the sandbox and only our own code: loads torch once, then forks for each submission.
+
+A fork goes behind walls of its own (jail.py). Nothing that it does reaches this process or the
+next fork. Orders come over a socket, one letter each: F with a socket makes a fork that serves it,
+K ends that fork.
+"""
+
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import time
+from typing import NoReturn
+
+from llmlib.grading.inside import jail
+
+LEARNER = 60001  # the uid inside when the grader is root
+PATIENCE = 50  # times 2 ms
+LAZY = ("plots", "widgets", "cli")  # slow to import, of no use to an exercise
+SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36
+
+
+def main(text: str) -> None:
+    """Serve orders until the grader is gone. `text` is the JSON that outside/sandbox.py wrote."""
+    setup = json.loads(text)
+    if setup["jail"] and os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(LEARNER, LEARNER, LEARNER)
+        os.setresuid(LEARNER, LEARNER, LEARNER)
+        jail.call("prctl", SET_DUMPABLE, 1, 0, 0, 0)
+    jail.call("prctl", SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans come here and are collected
+    control = socket.socket(fileno=setup["socket"])
+    load(setup["preload"])
+    control.sendall(b"R")
+    child = None
+    while order := socket.recv_fds(control, 1, 1):
+        letter, handles = order[:2]
+        if letter == b"F":
+            child, answer = fork(control, handles[0], setup)
+            os.close(handles[0])
+            control.sendall(answer)
+        else:
+            end(child, setup["jail"])
+            child = None
+            if letter != b"K":  # the grader is gone
+                return
+            control.sendall(b"K")
+
+
+def load(modules: list[str]) -> None:
+    """Import once what every submission needs. `modules` are the names that given cells import."""
+    import torch
+
+    import llmlib
+    from llmlib.grading.inside import off, process  # noqa: F401
+
+    off.operators()
+    torch.set_num_threads(1)
+    ours = [each.name for each in pkgutil.iter_modules(llmlib.__path__) if each.name not in LAZY]
+    for name in [*(f"llmlib.{each}" for each in ours), "llmlib.course.check", *modules]:
+        with contextlib.suppress(Exception):  # what is not there fails in the learner's cell
+            importlib.import_module(name)
+    if "llmlib.pretrained" in modules:
+        from llmlib import pretrained
+
+        pretrained.load = functools.cache(pretrained.load)
+        with contextlib.suppress(Exception):
+            pretrained.load("smollm2")
+    gc.collect()
+    gc.freeze()  # pages that the collector does not touch stay shared between forks
+
+
+def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, bytes]:
+    """Fork a process that serves the socket `handle`. Returns its pid and what to tell the
+    grader."""
+    read, write = os.pipe()
+    middle = os.fork()
+    if middle == 0:  # enters the namespaces; its own child is the first process in them
+        try:
+            control.close()
+            os.close(read)
+            # memory runs out: this one first
+            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+                file.write("1000")
+            if setup["jail"]:
+                jail.enter(setup["python"])
+            jail.limit()
+            first = os.fork()
+        except BaseException as error:  # told to the grader
+            os.write(write, f"E{error}".encode()[:300])
+            os._exit(1)
+        if first:
+            os.write(write, str(first).encode())
+            os._exit(0)
+        os.close(write)
+        serve(handle, setup["jail"])
+    os.close(write)
+    answer = os.read(read, 300)
+    os.close(read)
+    os.waitpid(middle, 0)
+    return (int(answer), b"F") if answer.isdigit() else (None, answer or b"Eno process")
+
+
+def end(child: int | None, jailed: bool) -> None:
+    """End a submission's first process, and with it all others in its namespace; wait until they
+    are gone.
+
+    Its socket is closed by now, so an honest one ends by itself at once; any other is killed.
+    """
+    with contextlib.suppress(ChildProcessError, ProcessLookupError):
+        for _ in range(PATIENCE if child else 0):
+            if child and os.waitpid(child, os.WNOHANG)[0]:
+                break
+            time.sleep(0.002)
+        else:
+            if child:
+                (os.kill if jailed else os.killpg)(child, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def serve(handle: int, jailed: bool) -> NoReturn:
+    """The first process behind the walls: starts the learner's, collects orphans, ends when that
+    one ends."""
+    code = 1
+    try:
+        os.setsid()  # in a session of its own it cannot signal or slow the zygote's process group
+        os.dup2(handle, 3)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.closerange(4, 4096)
+        if jailed:
+            jail.drop_capabilities()
+            learner = os.fork()
+            if learner:
+                os.close(3)
+                while os.wait()[0] != learner:
+                    pass
+                os._exit(0)
+        from llmlib.grading.inside import process
+
+        process.serve(socket.socket(fileno=3))
+        code = 0
+    finally:
+        os._exit(code)

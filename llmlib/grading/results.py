@@ -1,0 +1,72 @@
+"""What grading one notebook comes to: `Graded` or `Refused`. Nothing is decided by the wording of
+a message."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One exercise: the points it got of what it is `worth`; `claim` and `detail` where its test
+    cell failed.
+
+    A claim says what is wrong, a detail on what values or where; `named`: a check of ours names
+    the mistake.
+    """
+
+    exercise: str
+    points: float
+    worth: float
+    claim: str | None = None
+    detail: str = ""
+    named: bool = False
+
+    @property
+    def solved(self) -> bool:
+        return self.claim is None
+
+    @property
+    def message(self) -> str:
+        """What the learner reads; empty where it is solved."""
+        return f"{self.claim} ({self.detail})" if self.detail else self.claim or ""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A notebook that was graded, with the cells that ran: (title, source, did the learner write
+    it)."""
+
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...]
+    unsafe: bool
+    cells: tuple[tuple[str, str, bool], ...] = ()
+
+    @property
+    def points(self) -> float:
+        return sum(outcome.points for outcome in self.outcomes)
+
+    @property
+    def worth(self) -> float:
+        return sum(outcome.worth for outcome in self.outcomes)
+
+    def __getitem__(self, exercise: str) -> Outcome:
+        return next(outcome for outcome in self.outcomes if outcome.exercise == exercise)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A submission that could not be graded; the reason is a sentence for its author."""
+
+    reason: str
+
+
+Result = Graded | Refused
+
+
+def to_json(graded: Graded) -> dict:
+    return asdict(graded)
+
+
+def from_json(tree: dict) -> Graded:
+    outcomes = tuple(Outcome(**outcome) for outcome in tree["outcomes"])
+    cells = tuple((title, source, own) for title, source, own in tree["cells"])
+    return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], cells)

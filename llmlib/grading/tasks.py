@@ -1,0 +1,80 @@
+"""Which submissions there are: FOLDER/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, nbgrader's layout."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nbgrader.utils import parse_utc
+
+from llmlib.course.handed_in import Unreadable
+from llmlib.grading.outside import submission
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook handed in by one student; `fault` where it cannot be graded."""
+
+    student: str
+    assignment: str
+    path: str
+    fault: str | None = None
+
+    def handed_in_at(self) -> datetime | None:
+        """The time in nbgrader's timestamp.txt; None where there is none. Raises `Unreadable`."""
+        path = Path(self.path).with_name("timestamp.txt")
+        if not os.path.lexists(path):
+            return None
+        try:
+            return parse_utc(submission.data(path)[:64].decode().strip())
+        except Unreadable as fault:
+            raise Unreadable(f"timestamp.txt was not used: {fault}") from None
+        except Exception:  # dateutil has many ways to fail
+            raise Unreadable("timestamp.txt was not used: it holds no date and time") from None
+
+
+def find(
+    folder: Path,
+    notebooks: Collection[str],
+    assignment: str | None = None,
+    student: str | None = None,
+) -> list[Task]:
+    """The tasks in `folder`, sorted."""
+    tasks = []
+    for desk in sorted(_folders(folder)):
+        if student and desk.name != student:
+            continue
+        try:
+            if not desk.name.isprintable() or desk.is_symlink():
+                raise OSError("it is a link or has a name that cannot be printed")
+            found = [each for each in sorted(_folders(desk)) if assignment in (None, each.name)]
+            tasks += [_task(desk.name, each, notebooks) for each in found]
+        except OSError as error:
+            fault = f"this folder cannot be read ({error})"
+            tasks.append(Task(_printable(desk.name), "", str(desk), fault))
+    return tasks
+
+
+def _folders(folder: Path) -> list[Path]:
+    found = (each for each in Path(folder).iterdir() if not each.name.startswith("."))
+    return [each for each in found if each.is_dir() or each.is_symlink()]
+
+
+def _task(student: str, folder: Path, notebooks: Collection[str]) -> Task:
+    name, path, fault = folder.name, folder / f"{folder.name}.ipynb", None
+    if name not in notebooks:
+        name = _printable(name)
+        fault = f"there is no assignment of that name; known: {', '.join(notebooks)}"
+    elif folder.is_symlink():
+        fault = "it is a link, not a folder"
+    elif not os.path.lexists(path):
+        others = sorted(each.name for each in folder.iterdir() if each.suffix == ".ipynb")
+        only = f", only {_printable(', '.join(others))[:200]}: rename it" if others else ""
+        fault = f"there is no {path.name}{only}"
+    return Task(student, name, str(path), fault)
+
+
+def _printable(name: str) -> str:
+    """A file name may hold anything: a line end, a terminal's commands, bytes that are no text."""
+    return ascii(name)[1:-1]

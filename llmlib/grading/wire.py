@@ -1,0 +1,219 @@
+"""What may cross between a learner's process and the grader: plain values, checked on arrival.
+
+A frame is two lengths, a JSON text and a safetensors file; nothing is ever unpickled. JSON carries
+None, bool, int, float and str as they are. Any other value is a list that begins with its kind:
+["list", …], ["tuple", …], ["set", …], ["dict", [key, value], …], ["bytes", hexadecimal digits],
+["tensor", its name in the safetensors file, does it want a gradient].
+"""
+
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+MAX_TEXT = 16 << 20  # bytes of JSON in one frame
+MAX_BLOB = 64 << 20  # bytes of tensors in one frame
+MAX_DEPTH = 24
+MAX_BITS = 4096  # of an int
+MAX_ITEMS = 1_000_000  # of a list or tuple
+MAX_KEYS = 10_000  # of a dict or set: hashes can be made to collide, which costs the square of this
+DTYPES = (
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+)
+Tensors = dict[str, torch.Tensor]
+Grads = list[torch.Tensor] | None
+KINDS = {"list": list, "tuple": tuple, "set": set}
+HEADER = struct.Struct("<II")
+TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
+TOO_LARGE = f"more than {MAX_BLOB >> 20} MB in one value"
+UNREADABLE = (
+    *(ValueError, TypeError, KeyError, AttributeError),
+    *(RecursionError, RuntimeError, AssertionError),
+)
+
+
+class NotPlain(Exception):
+    """A value that may not cross, or a frame that is not one. The text says which and why."""
+
+
+class Closed(Exception):
+    """The other end is gone."""
+
+
+class TooSlow(Exception):
+    """No complete frame before the deadline."""
+
+
+def pack(value: Any, grads: Grads = None) -> bytes:
+    """The frame (bytes) for `value`. Tensors that require a gradient are appended to the list
+    `grads`, in order."""
+    tensors: Tensors = {}
+    text = json.dumps(_down(value, tensors, grads)).encode()
+    blob = save(tensors) if tensors else b""
+    if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
+        raise NotPlain(TOO_LARGE)
+    return b"".join([HEADER.pack(len(text), len(blob)), text, blob])
+
+
+def unpack(text: bytes | bytearray, blob: bytes | bytearray, grads: Grads = None) -> Any:
+    """The value in a frame. With a list `grads`, tensors that want a gradient become leaves in
+    it. Raises `NotPlain`."""
+    try:
+        tensors = load(bytes(blob)) if blob else {}
+        value = _up(json.loads(text), tensors, grads)
+    except (*UNREADABLE, SafetensorError, OverflowError) as error:
+        raise NotPlain(f"a frame that cannot be read ({type(error).__name__})") from None
+    if tensors:
+        raise NotPlain("a frame with tensors left over")
+    return value
+
+
+def _down(value: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise NotPlain(TOO_DEEP)
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, np.ndarray):
+        value = torch.from_numpy(np.ascontiguousarray(value))
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return _bounded(int(value))
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (bytes, bytearray)):
+        return ["bytes", bytes(value).hex()]
+    if isinstance(value, torch.Tensor):
+        return _tensor_down(value, tensors, grads)
+
+    def inner(item: Any) -> Any:
+        return _down(item, tensors, grads, depth + 1)
+
+    if isinstance(value, dict):
+        return ["dict", *([inner(key), inner(item)] for key, item in dict.items(value))]
+    kinds: tuple[Any, ...] = (list, tuple, set, frozenset)
+    for kind in kinds:
+        if isinstance(value, kind):
+            return [kind.__name__.removeprefix("frozen"), *map(inner, kind.__iter__(value))]
+    name = type(value).__name__[:40]
+    raise NotPlain(
+        f"a value of type {name}; tensors, numbers, strings, lists, tuples and dicts may cross"
+    )
+
+
+def _tensor_down(tensor: torch.Tensor, tensors: Tensors, grads: Grads) -> list:
+    plain = (
+        tensor.dtype in DTYPES and tensor.layout == torch.strided and tensor.device.type == "cpu"
+    )
+    if not plain:
+        what = f"a tensor of {tensor.dtype}, layout {tensor.layout}, on {tensor.device}"
+        raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
+    if tensor.numel() * tensor.element_size() > MAX_BLOB:
+        raise NotPlain(TOO_LARGE)
+    wants = False
+    if grads is not None and tensor.requires_grad:
+        wants = True
+        grads.append(tensor)
+    values = tensor.detach().resolve_conj().resolve_neg()
+    tensors[str(len(tensors))] = values.clone(memory_format=torch.contiguous_format)
+    return ["tensor", str(len(tensors) - 1), wants]
+
+
+def _up(tree: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise NotPlain(TOO_DEEP)
+    if tree is None or type(tree) in (bool, float, str):
+        return tree
+    if type(tree) is int:
+        return _bounded(tree)
+    if type(tree) is not list:
+        raise TypeError
+    kind, *items = tree
+    if len(items) > (MAX_ITEMS if kind in ("list", "tuple") else MAX_KEYS):
+        raise NotPlain(f"a {str(kind)[:9]} of {len(items)} items")
+    if kind == "bytes":
+        return bytes.fromhex(*items)
+    if kind == "tensor":
+        name, wants = items
+        return _tensor_up(name, wants, tensors, grads)
+
+    def inner(item: Any) -> Any:
+        return _up(item, tensors, grads, depth + 1)
+
+    if kind == "dict":
+        return {inner(key): inner(item) for key, item in items}
+    return KINDS[kind](map(inner, items))
+
+
+def _tensor_up(name: str, wants: Any, tensors: Tensors, grads: Grads) -> torch.Tensor:
+    tensor = tensors.pop(name)
+    if tensor.dtype not in DTYPES:
+        raise TypeError
+    if tensor.dtype == torch.bool:  # a byte of 2 would be a bool that is neither True nor False
+        tensor = tensor.view(torch.uint8).ne(0)
+    if wants is True and grads is not None and (tensor.is_floating_point() or tensor.is_complex()):
+        grads.append(tensor.requires_grad_())
+    return tensor
+
+
+def _bounded(number: int) -> int:
+    if number.bit_length() > MAX_BITS:
+        raise NotPlain(f"an int of more than {MAX_BITS} bits")
+    return number
+
+
+class Channel:
+    """Frames over a connected stream socket. A deadline is a `time.monotonic()`; None is for
+    ever."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def send(self, value: Any, deadline: float | None = None, grads: Grads = None) -> None:
+        """Send one value. Raises `NotPlain`, `Closed` or `TooSlow`."""
+        data = pack(value, grads)
+        with self._until(deadline):
+            self.sock.sendall(data)  # its time-out is for all of the data
+
+    def receive(self, deadline: float | None = None, grads: Grads = None) -> Any:
+        """The next value. Raises `NotPlain`, `Closed` or `TooSlow`."""
+        text, blob = HEADER.unpack(self._read(HEADER.size, deadline))
+        if text > MAX_TEXT or blob > MAX_BLOB:
+            raise NotPlain(TOO_LARGE)
+        return unpack(self._read(text, deadline), self._read(blob, deadline), grads)
+
+    def _read(self, length: int, deadline: float | None) -> bytearray:
+        data = bytearray()
+        while len(data) < length:
+            with self._until(
+                deadline
+            ):  # looked at in every round: a trickle of bytes is no reprieve
+                part = self.sock.recv(min(length - len(data), 1 << 20))
+            if not part:
+                raise Closed
+            data += part
+        return data
+
+    @contextlib.contextmanager
+    def _until(self, deadline: float | None) -> Iterator[None]:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TooSlow
+        try:
+            self.sock.settimeout(left)
+            yield
+        except TimeoutError:
+            raise TooSlow from None
+        except OSError:
+            raise Closed from None

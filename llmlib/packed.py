@@ -1,0 +1,161 @@
+"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8
+or int4.
+"""
+
+import torch
+from torch.nn import functional as F
+
+KINDS = ("float32", "bfloat16", "int8", "int4")
+FEW_ROWS = 8  # up to here the int8 and int4 kernels are faster than a product in bfloat16
+GROUP = 32  # numbers of a row that share a scale and an offset in int4
+BLOCK = 64  # rows that the int4 kernel keeps together
+
+
+class Packed:
+    """A weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a float32
+    tensor.
+
+    `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets
+    `w.float()`. So a learner's function that was written for tensors runs on packed weights too.
+
+    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales
+    and offsets, read instead of rows when there are few vectors (memory is the limit then; with
+    many vectors, arithmetic is).
+    """
+
+    def __init__(self, rows, scale=None, fours=None, base=None, turned=False):
+        self.rows, self.scale, self.fours = rows, scale, fours
+        self._base, self._turned = base, turned
+
+    @classmethod
+    def of(cls, weight, kind, name="a matrix"):
+        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot
+        multiply with it here.
+        """
+        try:
+            packed = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)
+            packed.times(torch.zeros(1, weight.shape[1], device=weight.device))
+        except (RuntimeError, NotImplementedError) as error:
+            raise ValueError(
+                f"{name} of shape {tuple(weight.shape)} cannot be multiplied as {kind} on "
+                f'{weight.device} ({str(error).splitlines()[0]}): load with weights="float32"'
+            ) from None
+        return packed
+
+    def times(self, x):
+        """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
+        in float32.
+        """
+        flat = x.reshape(-1, x.shape[-1]).bfloat16()
+        if len(flat) <= FEW_ROWS and self.fours:
+            y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
+        elif self.scale is None:
+            y = F.linear(flat, self.rows)
+        elif len(flat) <= FEW_ROWS:
+            y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
+        else:
+            y = F.linear(flat, self.rows.bfloat16()) * self.scale
+        return y.float().view(*x.shape[:-1], -1)
+
+    def float(self):
+        weight = self.rows.float()
+        weight = weight if self.scale is None else weight * self.scale[:, None].float()
+        return weight.T if self._turned else weight
+
+    def split(self, sizes):
+        """Cut into blocks of rows that remember, as a tensor's views do, the whole (`_base`)."""
+        ends = torch.tensor(sizes).cumsum(0).tolist()
+        return [self._between(end - size, end) for size, end in zip(sizes, ends)]
+
+    def _between(self, start, end):
+        scale = None if self.scale is None else self.scale[start:end]
+        fours = None
+        if self.fours and start % BLOCK == end % BLOCK == 0:
+            numbers, scales = self.fours
+            fours = numbers[start:end], scales[:, start:end].contiguous()
+        return Packed(self.rows[start:end], scale, fours, base=self)
+
+    def __getitem__(self, index):
+        """Rows by index, as float32: what an embedding looks up."""
+        if self._turned:
+            return self.float()[index]
+        rows = self.rows[index].float()
+        return rows if self.scale is None else rows * self.scale[index][..., None].float()
+
+    @property
+    def T(self):
+        return Packed(self.rows, self.scale, self.fours, turned=not self._turned)
+
+    @property
+    def shape(self):
+        return self.rows.shape[::-1] if self._turned else self.rows.shape
+
+    @property
+    def device(self):
+        return self.rows.device
+
+    @property
+    def nbytes(self):
+        """Of the numbers read for one token."""
+        if self.fours:
+            return sum(t.nbytes for t in self.fours)
+        return self.rows.nbytes + (0 if self.scale is None else self.scale.nbytes)
+
+    dtype = torch.float32  # what it computes in, and gives back
+
+    def data_ptr(self):
+        return self.rows.data_ptr()
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.float(), name)
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function is F.linear and isinstance(args[1], cls) and not args[1]._turned:
+            bias = args[2] if len(args) > 2 else kwargs.get("bias")
+            y = args[1].times(args[0])
+            return y if bias is None else y + bias
+        if function in PRODUCTS and isinstance(args[1], cls) and args[1]._turned:
+            return args[1].times(args[0])
+        plain = [a.float() if isinstance(a, cls) else a for a in args]
+        return function(
+            *plain, **{k: v.float() if isinstance(v, cls) else v for k, v in kwargs.items()}
+        )
+
+
+PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm, torch.Tensor.mm}
+
+
+def _bfloat16(weight):
+    return Packed(weight.bfloat16())
+
+
+def _int8(weight):
+    """One scale a row, itself rounded first."""
+    scale = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).bfloat16()
+    numbers = (weight / scale.float()[:, None]).round_().clamp_(-127, 127)
+    return Packed(numbers.to(torch.int8), scale)
+
+
+def _int4(weight):
+    """16 evenly spaced values from the least to the largest of each group of a row: (number - 8) *
+    scale + offset.
+    """
+    if weight.shape[1] % GROUP:
+        raise NotImplementedError(f"its rows cannot be cut into groups of {GROUP}")
+    groups = weight.view(len(weight), -1, GROUP)  # d_out d_in/32 32
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    scale = ((high - low) / 15).clamp(min=1e-12).bfloat16().float()
+    offset = (low + 8 * scale).bfloat16().float()
+    numbers = ((groups - offset) / scale + 8).round_().clamp_(0, 15)
+    rows = ((numbers - 8) * scale + offset).view_as(weight).bfloat16()
+    scales = torch.cat([scale, offset], dim=-1).transpose(0, 1).contiguous().bfloat16()
+    numbers = numbers.view_as(weight).to(torch.int32)
+    fours = torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers, 1), scales
+    return Packed(rows, fours=fours)

@@ -1,0 +1,96 @@
+"""What a model is made of: its settings, the functions it calls, its weights."""
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+
+from llmlib import fast
+from llmlib.attention import merge_heads, split_heads
+from llmlib.embeddings import embed
+from llmlib.kv_cache import write_cache
+from llmlib.layers import pre_norm_block
+from llmlib.sampling import sample
+
+
+# fmt: off
+@dataclass(frozen=True)
+class Config:
+    n_layer: int
+    n_head: int
+    n_kv_head: int                      # fewer than n_head: grouped queries
+    d_model: int
+    head_dim: int
+    vocab_size: int
+    context: int                        # the longest text, in tokens
+    eps: float                          # inside the norms' root
+    rope_theta: Any                     # a number, or one a pair of columns (Llama 3); GPT-2: None
+    rope_factor: float = 1.0            # positions are divided by it ("linear" RoPE scaling)
+    stop_ids: tuple[int, ...] = ()      # the tokens that end a text
+    no_rope: tuple[int, ...] = ()       # layers that know no positions (SmolLM3)
+    window: int | None = None           # how many tokens a row looks at, itself included (Mistral)
+    norm_after: bool = False            # norms stand behind attention and MLP, not before (OLMo 2)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The functions that `forward` and `generate` call, by their place in the model. Replace any
+    with `model.using(...)`.
+
+    The defaults from `fast` compute what the taught functions of those names compute.
+    """
+    norm: Callable                                  # layer_norm or rms_norm, chosen by the loader
+    mlp: Callable                                   # mlp or swiglu
+    embedding: Callable = embed
+    position: Callable = fast.apply_rope            # not called where positions are learned
+    mask: Callable = fast.causal_mask
+    split_heads: Callable = split_heads
+    repeat_kv: Callable = fast.share_kv
+    attention: Callable = fast.attention
+    merge_heads: Callable = merge_heads
+    block: Callable = pre_norm_block
+    unembedding: Callable = fast.linear
+    cache: Callable = write_cache
+    sampling: Callable = sample
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q, k,
+    v, o are (weight, bias or None).
+    """
+    norm_1: tuple
+    q: tuple
+    k: tuple
+    v: tuple
+    o: tuple
+    norm_2: tuple
+    mlp: tuple
+    qk_norm: tuple = ()                 # of queries, of keys: a head wide (Qwen3) or all (OLMo 2)
+
+
+@dataclass(frozen=True)
+class Weights:
+    embedding: torch.Tensor             # vocab d_model
+    positions: torch.Tensor | None      # context d_model, where positions are learned
+    layers: list[Layer]
+    norm: tuple                         # the final norm
+    unembedding: torch.Tensor           # vocab d_model; the embedding itself where weights are tied
+# fmt: on
+
+
+def fitting(function, dtype):
+    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in
+    float64 fits into the model too.
+    """
+
+    def run(*args, **kwargs):
+        result = function(*args, **kwargs)
+        floats = isinstance(result, torch.Tensor) and result.is_floating_point()
+        return result.to(dtype) if floats else result
+
+    return run
+
+
+GPT2_PARTS = Parts(norm=fast.layer_norm, mlp=fast.mlp)
+LLAMA_PARTS = Parts(norm=fast.rms_norm, mlp=fast.swiglu)

@@ -1,0 +1,161 @@
+# %% right: GPT-2's pattern in one piece
+def cut_words(text):
+    pattern = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    return regex.findall(pattern, text)
+
+
+# %% right: compiled, verbose, with finditer
+PATTERN = regex.compile(
+    r"""
+      ' (?: s | t | d | m | ll | ve | re )
+    | [ ]? [\p{L}]+
+    | [ ]? [\p{N}]+
+    | [ ]? [^\s\p{L}\p{N}]+
+    | \s+ (?= \s | $ )
+    | \s
+    """,
+    regex.VERBOSE,
+)
+
+
+def cut_words(text):
+    return [found.group() for found in PATTERN.finditer(text)]
+
+
+# %% right: by hand, without a pattern for the text
+import unicodedata
+
+
+def kind_of(char):
+    if regex.match(r"\s", char):
+        return "space"
+    return {"L": "letter", "N": "digit"}.get(unicodedata.category(char)[0], "sign")
+
+
+def cut_words(text):
+    pieces, i = [], 0
+    while i < len(text):
+        ending = next((e for e in ("'s", "'t", "'d", "'m", "'ll", "'ve", "'re") if text.startswith(e, i)), None)
+        if ending:
+            end = i + len(ending)
+        else:
+            start = i + 1 if text[i] == " " and i + 1 < len(text) and kind_of(text[i + 1]) != "space" else i
+            kind, end = kind_of(text[start]), start
+            while end < len(text) and kind_of(text[end]) == kind:
+                end += 1
+            if kind == "space" and end < len(text) and end - i > 1:
+                end -= 1
+        pieces.append(text[i:end])
+        i = end
+    return pieces
+
+
+# %% right: a generator that matches at one place after another
+def steps(text):
+    at = 0
+    alternatives = [r"'(?:[sdmt]|ll|ve|re)", r" ?\p{L}+", r" ?\p{N}+", r" ?[^\s\p{L}\p{N}]+", r"\s+(?!\S)", r"\s+"]
+    while at < len(text):
+        found = next(filter(None, (regex.compile(each).match(text, at) for each in alternatives)))
+        yield found.group()
+        at = found.end()
+
+
+def cut_words(text):
+    return list(steps(text))
+
+
+# %% wrong: cut at spaces, which are lost
+# says: the space belongs to the word that follows
+def cut_words(text):
+    return text.split()
+
+
+# %% wrong: the space goes with the word before it
+# says: the space belongs to the word that follows
+def cut_words(text):
+    return regex.findall(r"\p{L}+ ?|\p{N}+ ?|[^\s\p{L}\p{N}]+ ?|\s+", text)
+
+
+# %% wrong: letters and digits only
+# says: joined, the pieces must be the text
+def cut_words(text):
+    return regex.findall(r" ?\p{L}+| ?\p{N}+", text)
+
+
+# %% wrong: \w for letters and digits
+# says: digits and letters are pieces of their own
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\w+| ?[^\s\w]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: \w without the digits
+# says: the underscore is no letter
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?[^\W\d]+| ?\d+| ?[^\s\w]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: letters from a to z
+# says: letters are those of every script
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: signs one by one
+# says: signs next to each other stay together
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: no blank before a sign
+# says: a sign, too, takes one blank
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+|[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: no blank before a number
+# says: a number, too, takes one blank
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: the endings forgotten
+# says: an English ending is one piece
+def cut_words(text):
+    return regex.findall(r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: any letters after an apostrophe
+# says: only the endings of rule 1
+def cut_words(text):
+    return regex.findall(r"'\p{L}+| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: a group that findall returns in place of the match
+# says: the space belongs to the word that follows
+def cut_words(text):
+    return regex.findall(r"'(s|d|m|t|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: all white space at once
+# says: of two blanks before a word the word takes the second
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+", text)
+
+
+# %% wrong: white space one by one
+# says: white space that no visible character follows
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s", text)
+
+
+# %% wrong: any white space before a word
+# says: never a new line
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)|\s?\p{L}+|\s?\p{N}+|\s?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: endings in capitals too
+# says: the same pieces as the `tokenizers` package
+# caught by: hidden
+def cut_words(text):
+    return regex.findall(r"(?i:'(?:[sdmt]|ll|ve|re))| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)

@@ -1,0 +1,64 @@
+# %% right: a loop over positions
+def induction_score(maps, half):
+    total = torch.zeros(maps.shape[:2])
+    for i in range(half, 2 * half):
+        total += maps[:, :, i, i - half + 1]
+    return total / half
+
+# %% right: a diagonal
+def induction_score(maps, half):
+    return maps.diagonal(1 - half, -2, -1)[..., 1:].mean(-1)
+
+# %% right: a mask of places, float64
+def induction_score(maps, half, dtype=torch.float64):
+    n = maps.shape[-1]
+    rows, columns = torch.arange(n)[:, None], torch.arange(n)
+    places = (rows >= half) & (columns == rows - half + 1)
+    return (maps.to(dtype) * places).sum((-2, -1)) / half
+
+# %% wrong: the token itself
+# says: look at the token after it
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half].mean(-1)
+
+# %% wrong: one before
+# says: the token before the first occurrence
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, (second - half - 1).clamp_min(0)].mean(-1)
+
+# %% wrong: added up
+# says: the shares were added up
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].sum(-1)
+
+# %% wrong: mean over the whole text
+# says: only tokens of the second half
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].sum(-1) / (2 * half)
+
+# %% wrong: one number for all heads
+# says: the shape is [n_layer, n_head]
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].mean()
+
+# %% wrong: rows of the first half too
+# says: rows of the first half do not count
+def induction_score(maps, half):
+    return maps.diagonal(1 - half, -2, -1).mean(-1)
+
+# %% wrong: rows and columns swapped
+# says: rows are who looks
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second - half + 1, second].mean(-1)
+
+# %% wrong: no return
+# says: is there a return?
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    maps[:, :, second, second - half + 1].mean(-1)

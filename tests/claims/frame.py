@@ -1,0 +1,113 @@
+"""Claims of the notebooks as functions: each computes what a sentence says, and the control for it.
+
+python tests/claims/frame.py              all claims -> docs/evidence/claims.md
+python tests/claims/frame.py 01_tokens    one notebook's, on the terminal; nothing is written
+
+`tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
+in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
+as one short line of text.
+"""
+
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE)]
+for _name, _value in {
+    "OMP_NUM_THREADS": "2",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "10000",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}.items():
+    os.environ.setdefault(_name, _value)
+TABLE = ROOT / "docs" / "evidence" / "claims.md"
+
+
+@cache
+def model():
+    """SmolLM2, loaded once for all claims; two threads, as in the notebooks."""
+    import torch
+
+    from llmlib import pretrained
+
+    torch.set_num_threads(2)
+    return pretrained.load("smollm2")
+
+
+@cache
+def solved(notebook):
+    """What the given and solution cells of a notebook define: its official functions."""
+    from llmlib.course import cells
+
+    space = {"__name__": "__main__"}
+    for cell in cells.load(notebook).cells:
+        if cells.kind(cell) in ("given", "solution"):
+            exec(compile(cell.source, f"<{notebook} {cells.grade_id(cell)}>", "exec"), space)
+    return space
+
+
+@cache
+def prose(notebook):
+    """A notebook's source as one line of text: no comment marks, one space between words."""
+    lines = (ROOT / "solutions" / f"{notebook}.py").read_text(encoding="utf-8").splitlines()
+    return " ".join(" ".join(line.lstrip().removeprefix("#") for line in lines).split())
+
+
+def names():
+    """The notebooks that have claims, in order."""
+    return sorted(path.stem for path in HERE.glob("[0-9][0-9]_*.py"))
+
+
+@cache
+def claims(notebook):
+    """The claims of a notebook: {name: function} in the order of the file."""
+    spec = importlib.util.spec_from_file_location(f"claims_{notebook}", HERE / f"{notebook}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {
+        name: each
+        for name, each in vars(module).items()
+        if inspect.isfunction(each) and each.__module__ == spec.name and not name.startswith("_")
+    }
+
+
+def read(claim):
+    """(the sentences it quotes, what its control is)."""
+    text = " ".join((claim.__doc__ or "").split())
+    return re.findall("“(.+?)”", text), re.sub("“.+?”", "", text).strip()
+
+
+def main(only):
+    """Run the claims and write the table; exit status 1 if one fails."""
+    rows, failed = [], 0
+    for notebook in only or names():
+        for name, claim in claims(notebook).items():
+            start = time.time()
+            try:
+                figures = claim()
+            except AssertionError as error:
+                failed, figures = failed + 1, f"**fails** {error}"
+            quoted, control = read(claim)
+            rows.append([notebook, " … ".join(quoted), control, figures])
+            print(f"{notebook} {name} ({time.time() - start:.1f} s): {figures}", flush=True)
+    if not only:
+        head = "| notebook | claim | control | figures |\n|---|---|---|---|\n"
+        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        body = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        lead = "# Claims and their controls\n\nWritten by `python tests/claims/frame.py`, "
+        lead += "which runs every one.\n\n"
+        TABLE.parent.mkdir(parents=True, exist_ok=True)
+        TABLE.write_text(f"{lead}{head}{body}", encoding="utf-8")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

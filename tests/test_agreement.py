@@ -1,0 +1,328 @@
+"""`llmlib check` and `llmlib grade` agree on every honest shape of a notebook.
+
+`check` runs in a process of its own, as for a learner; `grade` in the grader's sandbox, here
+without its hidden tests, which a learner does not have. That they agree on every answer too follows
+from test_answers.py and test_grading_answers.py, which ask the same verdict of each.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from enum import IntEnum
+from typing import NamedTuple
+
+import nbformat
+import numpy as np
+import proofs
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from llmlib import cli
+from llmlib.course import cells, handed_in, progress, run_tests
+from llmlib.grading import wire
+from llmlib.grading.outside.runner import Runner
+
+pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
+NAME = "03_attention"
+TASKS = {each.name: each for each in cells.load(NAME).exercises}
+SOLVED = {name: each.solution for name, each in TASKS.items() if name != "looks_ahead"}
+BODY = "return x.transpose(1, 2).flatten(-2)"
+OTHERS = "scaled_dot_product_attention", "causal_mask", "split_heads", "repeat_kv"
+MERGE = f"def merge_heads(x):\n    {BODY}"
+WRONG = "def merge_heads(x):\n    return x.flatten(-2)"
+STUB = TASKS["merge_heads"].stub
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner([cells.load(NAME)])
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def visible(notebook):
+    """The notebook as a learner has it: its test cells without their hidden part."""
+    tasks = (replace(each, full=each.visible) for each in notebook.exercises)
+    return replace(notebook, exercises=tuple(tasks))
+
+
+def at(node, name):
+    return next(n for n, cell in enumerate(node.cells) if cells.grade_id(cell) == name)
+
+
+def mine(node):
+    return node.cells[at(node, "merge_heads")]
+
+
+def copy_of(cell, source):
+    return nbformat.from_dict(cell | {"source": source, "id": cell.id + "-copy"})
+
+
+def twice(first, second):
+    def change(node):
+        mine(node).source = first
+        node.cells.insert(at(node, "merge_heads") + 1, copy_of(mine(node), second))
+
+    return change
+
+
+def moved(place):
+    return lambda node: node.cells.insert(place, node.cells.pop(at(node, "merge_heads")))
+
+
+def code(source):
+    return lambda node: mine(node).update(source=source)
+
+
+def added(place, source, answer=MERGE):
+    def change(node):
+        code(answer)(node)
+        node.cells.insert(place if place >= 0 else len(node.cells), new_code_cell(source))
+
+    return change
+
+
+def without(*kinds):
+    def change(node):
+        node.cells = [cell for cell in node.cells if cells.kind(cell) not in kinds]
+
+    return change
+
+
+def edited(kind, line):
+    def change(node):
+        for cell in node.cells:
+            if cells.kind(cell) == kind:
+                cell.source = f"{line}\n{cell.source}"
+
+    return change
+
+
+def retyped(node):
+    node.cells[at(node, "merge_heads")] = new_code_cell(MERGE)
+
+
+def as_text(node):
+    place = at(node, "merge_heads")
+    marks = mine(node).metadata
+    node.cells[place] = new_markdown_cell(MERGE, metadata=marks)
+
+
+def windows(node):
+    for cell in node.cells:
+        cell.source = cell.source.replace("\n", "\r\n")
+
+
+def no_metadata(node):
+    node.metadata = {}
+    for cell in node.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        cell.metadata = {"nbgrader": {"grade_id": marks["grade_id"]}} if marks else {}
+
+
+LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are the others)
+    "as it was released": (lambda node: None, True, True),
+    "the stub, then a copy of the cell": (twice(STUB, MERGE), True, True),
+    "the answer, then a copy of the stub": (twice(MERGE, STUB), True, True),
+    "a wrong answer, then a right copy": (twice(WRONG, MERGE), True, True),
+    "a right answer, then a wrong copy": (twice(MERGE, WRONG), False, True),
+    "moved to the top": (moved(0), True, True),
+    "moved to the end": (moved(10**6), True, True),
+    "typed anew, without its mark": (retyped, True, True),
+    "typed below the stub": (added(50, MERGE, STUB), True, True),
+    "as a text cell": (as_text, True, True),
+    "no given cells": (without("given"), True, True),
+    "no test cells": (without("test"), True, True),
+    "no demonstrations": (without("demo", "markdown"), True, True),
+    "given cells broken": (edited("given", "raise SystemExit"), True, True),
+    "test cells broken": (edited("test", "raise SystemExit"), True, True),
+    "line ends of Windows": (windows, True, True),
+    "hardly any metadata": (no_metadata, True, True),
+    "lines that end in ?": (code(MERGE.replace(BODY, f"# why?\n    {BODY}  # all?")), True, True),
+    "a docstring that asks": (
+        code(MERGE.replace(BODY, f'"""Who\n    may?"""\n    {BODY}')),
+        True,
+        True,
+    ),
+    "lines that begin with % and !": (
+        code(MERGE.replace(BODY, f"assert (7\n    % 7) == 0 and (1\n    != 2)\n    {BODY}")),
+        True,
+        True,
+    ),
+    "magics and shell": (
+        code(f"%matplotlib inline\n!ls\nfiles = !ls\n?print\nprint?\n%time y = 2\n{MERGE}"),
+        True,
+        True,
+    ),
+    "%%time": (code(f"%%time\n{MERGE}"), True, True),
+    "%%writefile": (
+        added(2, f"%%writefile written.py\n{MERGE}", "from written import merge_heads"),
+        True,
+        True,
+    ),
+    "await": (code(f"import asyncio\nawait asyncio.sleep(0)\n{MERGE}"), True, True),
+    "a helper at the top": (
+        added(0, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
+        True,
+        True,
+    ),
+    "a helper at the very end": (
+        added(-1, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
+        True,
+        True,
+    ),
+    "a helper that reads a demonstration": (
+        added(40, "print(names)\nFACTOR = len(names) / 3", MERGE.replace(BODY, f"{BODY} * FACTOR")),
+        True,
+        True,
+    ),
+    "an answer that leans on a demonstration": (
+        code(MERGE.replace(BODY, f"assert len(names) == 3\n    {BODY}")),
+        True,
+        True,
+    ),
+    "demonstrations changed": (edited("demo", "print('mine')\nraise KeyError"), True, True),
+    "threads, then a product": (
+        added(2, "torch.set_num_threads(2)\nx = torch.randn(500, 500) @ torch.randn(500, 500)"),
+        True,
+        True,
+    ),
+    "torch under every name": (added(2, "from torch import *"), True, True),
+    "another default dtype": (added(2, "torch.set_default_dtype(torch.float64)"), True, True),
+    "a try-out that ends the program": (added(2, "exit()"), True, True),
+    "a scripted function": (code(f"@torch.jit.script\n{MERGE}"), True, True),
+    "a class with a call": (
+        code(f"class Heads:\n    def __call__(self, x):\n        {BODY}\n\nmerge_heads = Heads()"),
+        True,
+        True,
+    ),
+    "an array of numpy": (code(MERGE.replace(BODY, f"{BODY}.numpy()")), True, True),
+    "a generator": (code(MERGE.replace("return", "yield")), False, True),
+    "an assertion of its own": (
+        code(MERGE.replace(BODY, f"assert False, 'no'\n    {BODY}")),
+        False,
+        True,
+    ),
+    "not Python": (code("def merge_heads(x) return x"), False, True),
+    "no such function": (code("def merge_head(x):\n    return x"), False, True),
+    "untouched": (code(STUB), False, True),
+    "its cell deleted": (lambda node: node.cells.remove(mine(node)), False, True),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
+    change, solved, others = LAYOUTS[layout]
+    node = proofs.handed_in_notebook(NAME, SOLVED)
+    change(node)
+    checked, why = agreed(runner, node, tmp_path)
+    assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
+    assert others == all(checked[name] for name in OTHERS), why
+
+
+OFF = "torch.nn.functional.scaled_dot_product_attention"
+SIGNATURE = "def scaled_dot_product_attention(q, k, v, mask=None):"
+READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)
+    "an import under another name": (
+        "import torch.nn.functional as F",
+        f"{SIGNATURE}\n    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "an import inside": (
+        "",
+        f"{SIGNATURE}\n    from torch.nn import functional as F\n"
+        "    return F.scaled_dot_product_attention(q, k, v, mask)",
+        False,
+    ),
+    "a helper": (
+        f"def ours(*args):\n    return {OFF}(*args)",
+        f"{SIGNATURE}\n    return ours(q, k, v, mask)",
+        False,
+    ),
+    "a try-out that gives its name to a local one": (
+        f"k = torch.ones(1, 3, 4)\nscores = {OFF}(k, k, k)",
+        SOLVED["scaled_dot_product_attention"],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("title", READY_MADE)
+def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
+    above, answer, solved = READY_MADE[title]
+    node = proofs.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
+    node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
+    checked, (told, _) = agreed(runner, node, tmp_path)
+    assert checked["scaled_dot_product_attention"] == solved
+    assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
+
+
+def agreed(runner, node, folder):
+    """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
+    path = folder / f"{NAME}.ipynb"
+    nbformat.write(node, path)
+    status = progress.check_one(NAME, path)
+    checked = {name: state == progress.DONE for name, state, _ in status.exercises}
+    result = runner.grade(visible(cells.load(NAME)), handed_in.read(path.read_bytes()))
+    graded = {name: result[name].solved for name in TASKS}
+    why = (
+        [row for row in status.exercises if row[2]],
+        [(each.exercise, each.message) for each in result.outcomes],
+    )
+    assert checked == graded, why
+    return checked, why
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+CROSSING = [
+    *(None, True, 7, 2.5, "é", b"x", [1, (2, {"a": {3}})], frozenset({1})),
+    *(np.int64(3), np.float32(0.5), np.bool_(True), np.arange(3), np.ones((2, 2), np.float32)),
+    *(Pair(1, [2]), Counter("aab"), IntEnum("Kind", "A B").B, bytearray(b"y")),
+    *(torch.ones(2), torch.nn.Parameter(torch.ones(2)), torch.ones(2, dtype=torch.bfloat16)),
+    *(torch.ones(2, 3).T, torch.empty(0, 3), torch.ones(1, dtype=torch.complex64)),
+    *(object(), len, iter([]), torch.ones(2).to_sparse(), torch.ones(2, device="meta"), 1j),
+]
+
+
+@pytest.mark.parametrize("value", CROSSING, ids=lambda value: type(value).__name__)
+def test_what_crosses_to_the_grader_crosses_in_a_check(value):
+    """A value arrives as the same plain data both ways, or is refused both ways."""
+    try:
+        want = through_the_wire(value)
+    except wire.NotPlain:
+        with pytest.raises(TypeError):
+            run_tests.copied(value, False)
+        return
+    got = run_tests.copied(value, False)
+    assert type(got) is type(want) and repr(got) == repr(want)
+    if isinstance(want, torch.Tensor):
+        assert got.dtype == want.dtype and got.requires_grad == want.requires_grad
+
+
+def through_the_wire(value):
+    frame = bytes(wire.pack(value))
+    text, blob = wire.HEADER.unpack(frame[: wire.HEADER.size])
+    start = wire.HEADER.size
+    return wire.unpack(frame[start : start + text], frame[start + text : start + text + blob])
+
+
+def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
+    parsed = []
+    count = cells.parse
+    monkeypatch.setattr(cells, "parse", lambda text, name: parsed.append(name) or count(text, name))
+    cells.course.cache_clear()
+    for name in cells.names():
+        nbformat.write(proofs.handed_in_notebook(name, {}), tmp_path / f"{name}.ipynb")
+    parsed.clear()
+    cells.course.cache_clear()
+    assert cli.main(["check", "--folder", str(tmp_path)]) == 1
+    assert sorted(parsed) == cells.names()

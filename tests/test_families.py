@@ -1,0 +1,88 @@
+"""Checkpoints of the Llama family, each against `transformers` on a small random one: every
+setting that tells them apart.
+"""
+
+import dataclasses
+
+import pytest
+import torch
+import transformers
+from test_engine import assert_same_logits, random_ids, saved
+
+from llmlib import pretrained
+
+pytestmark = pytest.mark.unit
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+CHECKPOINTS = {
+    "Llama 3": ("Llama", {"rope_parameters": LLAMA3}),
+    "Qwen2": ("Qwen2", {}),
+    "Qwen2, tied": ("Qwen2", {"tie_word_embeddings": True}),
+    "Qwen3": ("Qwen3", {"head_dim": 16}),
+    "Qwen3, biases": ("Qwen3", {"head_dim": 16, "attention_bias": True}),
+    "Mistral": ("Mistral", {"head_dim": 16, "sliding_window": None}),
+    "Mistral, window": ("Mistral", {"sliding_window": 9}),
+    "SmolLM3": ("SmolLM3", {"pad_token_id": 0}),
+    "SmolLM3, listed": ("SmolLM3", {"no_rope_layers": [0, 1, 1, 0, 1], "pad_token_id": 0}),
+    "OLMo 2": ("Olmo2", {"pad_token_id": 0}),
+    "OLMo 2, biases": ("Olmo2", {"attention_bias": True, "pad_token_id": 0}),
+}
+
+
+def checkpoint(folder, name):
+    kind, settings = CHECKPOINTS[name]
+    config = getattr(transformers, kind + "Config")(
+        **{
+            "hidden_size": 48,
+            "intermediate_size": 100,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 3,
+            "vocab_size": 211,
+            "max_position_embeddings": 64,
+            **settings,
+        }
+    )
+    torch.manual_seed(0)
+    return saved(getattr(transformers, kind + "ForCausalLM")(config), folder)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_logits(tmp_path, name):
+    theirs = checkpoint(tmp_path, name)
+    assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 48, 211))
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_the_cache_changes_nothing(tmp_path, name):
+    checkpoint(tmp_path, name)
+    model, ids = pretrained.load(tmp_path), random_ids(2, 40, 211)
+    whole = model(ids)
+    for chunk in (1, 7):
+        cache = model.new_cache(batch=2)
+        parts = [model(piece, cache) for piece in ids.split(chunk, dim=1)]
+        assert (torch.cat(parts, dim=1) - whole).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name, changed",
+    [
+        ("Llama 3", {"rope_theta": 10000.0}),
+        ("Mistral, window", {"window": None}),
+        ("SmolLM3", {"no_rope": ()}),
+        ("OLMo 2", {"norm_after": False}),
+    ],
+)
+def test_the_setting_matters(tmp_path, name, changed):
+    """Control: with the setting switched off, the logits are others."""
+    checkpoint(tmp_path, name)
+    model, ids = pretrained.load(tmp_path), random_ids(2, 48, 211)
+    without = dataclasses.replace(model, config=dataclasses.replace(model.config, **changed))
+    assert (model(ids) - without(ids)).abs().max() > 1e-3  # ten times the bound of parity

@@ -1,0 +1,159 @@
+"""What a notebook says about its own cells: passed checks, unwritten functions, predictions."""
+
+import re
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from nbclient import NotebookClient
+
+from llmlib.course import cells, course_map, feedback, predict
+from llmlib.course.source import STUB
+
+pytestmark = pytest.mark.unit
+CHECK = """# Check of {0}: run this cell
+from llmlib.course import check
+check.equal({0}(2), 4, "twice two is four")"""
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """IPython in this process: `shell(source, …)` runs cells, returns what the last one showed."""
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(colors="nocolor")
+    monkeypatch.setattr(predict, "_guesses", {})
+    monkeypatch.setattr(feedback, "_passed", set())
+    feedback.switch_on()
+
+    def run(*sources):
+        for source in sources:
+            with capture_output() as shown:
+                run.result = made.run_cell(source, store_history=True)
+        return [each.data for each in shown.outputs] or shown.stdout.strip()
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+def test_every_check_is_folded_and_says_what_to_do():
+    for name in cells.names():
+        for cell in cells.load(name).cells:
+            if cells.kind(cell) == "test":
+                function = cells.grade_id(cell).removeprefix("test_")
+                assert cell.source.startswith(f"# Check of {function}: run this cell\n")
+                assert cell.metadata.jupyter.source_hidden
+
+
+def test_a_passed_check_says_so_and_how_many_checks_it_made(shell):
+    loop = '\nfor n in range(5):\n    check.that(merge(n) == 2 * n, "twice")'
+    (said,) = shell("def merge(x):\n    return 2 * x", CHECK.format("merge") + loop)
+    assert said["text/plain"].startswith("✓ merge: 2 checks passed (1 of ")
+    assert "✓ merge" in said["text/html"]
+
+
+def test_a_failed_check_and_an_ordinary_cell_say_nothing_more(shell):
+    failed = shell("def merge(x):\n    return 5", CHECK.format("merge"))
+    assert failed == "Mistake: twice two is four (got 5, expected 4)"
+    assert shell(CHECK.format("merge").replace("Check", "Look"), 'check.that(True, "fine")') == ""
+
+
+def test_the_last_check_hands_over_to_the_next_notebook():
+    name, functions = feedback._home("merge")
+    assert name == "01_tokens" and "merge" in functions
+    plain, rich = feedback.passed(functions[-1], 3, set(functions))
+    assert "are done. Next: 2 · Embeddings" in plain and 'href="02_embeddings.ipynb"' in rich
+    plain, _ = feedback.passed(functions[-1], 3, set(functions) - {"merge"})
+    assert plain.endswith("Not run yet: merge") and "Next" not in plain
+    assert feedback.passed("of_nobody", 1, {"of_nobody"})[0] == "✓ of_nobody: 1 check passed"
+
+
+NOT_WRITTEN = "merge is not written yet: write it in the cell above, then run this check again."
+
+
+def test_a_function_that_is_not_written_answers_in_one_line(shell):
+    stub = f"def merge(x):\n    {STUB}"
+    assert shell(stub, CHECK.format("merge")) == NOT_WRITTEN
+    assert isinstance(shell.result.error_in_exec, NotImplementedError)
+    said = shell(stub, "def twice(x):\n    return merge(x)", CHECK.format("twice"))
+    assert said.startswith("merge is not written yet: write it in its own cell first")
+
+
+def test_a_check_before_its_function_was_run_answers_in_one_line(shell):
+    said = shell(CHECK.format("merge"))
+    assert said.startswith("merge is not known yet: run the cells") and "\n" not in said
+    assert isinstance(shell.result.error_in_exec, NameError)
+
+
+def test_other_errors_keep_their_traceback(shell):
+    said = shell("def f():\n    return g()\nf()")
+    assert "NameError" in said and len(said.splitlines()) > 3
+    said = shell('raise NotImplementedError("later")')
+    assert "later" in said and "Traceback" in said
+
+
+@pytest.mark.slow
+def test_a_kernel_reports_the_error_and_shows_what_a_check_says():
+    stub = f"def merge(x):\n    {STUB}"
+    sources = [stub, CHECK.format("merge"), "def merge(x):\n    return 4", CHECK.format("merge")]
+    node = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)))
+    NotebookClient(node, kernel_name="python3", allow_errors=True).execute()
+    (error,), (said,) = node.cells[1].outputs, node.cells[3].outputs
+    assert error.output_type == "error" and error.ename == "NotImplementedError"
+    assert error.traceback == [NOT_WRITTEN]
+    assert said.data["text/plain"].startswith("✓ merge: 1 check passed")
+
+
+START = "from llmlib.course.predict import predict, predictions, reveal"
+GUESS = 'predict("n", "How many?", yours={})'
+CHOICE = 'predict("what", "Which?", {{"A": "this", "B": "that"}}, yours={})'
+
+
+def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
+    assert shell(START, GUESS.format("...")).startswith("Predict first: put your guess")
+    assert isinstance(shell.result.error_in_exec, predict.NoGuess)
+    assert shell(GUESS.format('"nine"')).startswith("This prediction is a number")
+    (said,) = shell(GUESS.format(9), 'reveal("n", 10)')
+    assert said["text/plain"] == "✓ You said 9. It is 10."
+    (said,) = shell('reveal("n", 10, within=0.5)')
+    assert said["text/plain"] == "You said 9. It is 10."
+    assert shell(CHOICE.format('"C"')).startswith("Choose one of the letters A, B")
+    (said,) = shell(CHOICE.format('"a"'), 'reveal("what", "B")')
+    assert said["text/plain"] == "You said A, this. It is B, that."
+
+
+@pytest.mark.parametrize("made", [GUESS.format("None"), "pass"])
+def test_without_a_guess_the_answer_is_shown_all_the_same(shell, made):
+    (said,) = shell(START, made, 'reveal("n", 10)')
+    assert said["text/plain"] == "It is 10."
+
+
+def test_the_end_shows_the_first_guesses(shell):
+    (nothing,) = shell(START, "predictions()")
+    assert nothing["text/plain"].startswith("No predictions are recorded")
+    shell(GUESS.format(3), 'reveal("n", 10)', GUESS.format(10), 'reveal("n", 10)')
+    (table,) = shell(CHOICE.format('"B"'), 'reveal("what", "B")', "predictions()")
+    assert table["text/plain"].splitlines() == [
+        "1 of 2 as you predicted. The others are worth a second look.",
+        "· How many? You: 3. It was: 10.",
+        "✓ Which? You: B, that. It was: B, that.",
+    ]
+
+
+def test_a_released_prediction_holds_no_guess_and_is_no_work_of_the_learner():
+    source = '# é\npredict(\n    "a",\n    "é?",\n    {"A": "x", "B": "y"},\n    yours="B",\n)'
+    assert predict.is_prediction(source)
+    assert predict.blanked(source) == source.replace('"B",\n)', "...,\n)")
+    assert predict.blanked(predict.blanked(source)) == predict.blanked(source)
+    for other in ("x = 1", "predict(", 'predict("a", "b", yours=1)\nx = 1', "%time predict(1)"):
+        assert not predict.is_prediction(other) and predict.blanked(other) == other
+
+
+def test_each_notebook_says_where_it_stands():
+    for name in course_map.STATIONS:
+        opening = cells.load(name).cells[0].source
+        assert f"**▸ {name[1]} " in opening and "text → " in opening
+        links = set(re.findall(r"\]\((\w+)\.ipynb\)", opening))
+        assert links <= {*cells.names()} and name not in links and len(links) >= 6
+    assert course_map.links("quiz") == "← [7 · KV cache & scaling](07_kv_cache_and_scaling.ipynb)"
+    assert set(course_map.STATIONS) | {"quiz"} == set(cells.names())

@@ -1,0 +1,128 @@
+"""What a learner runs works without what only Unix has; the files for containers and public CI are
+well formed."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from llmlib import cli
+from llmlib.course.cells import ROOT
+
+pytestmark = pytest.mark.unit
+# A Python as Windows has it: these modules and functions are not there. torch comes first, it knows
+# its own system.
+WINDOWS = """
+import importlib, os, pkgutil, signal, sys
+import torch, matplotlib.pyplot, nbformat, jupytext, ipywidgets, tokenizers, filelock, subprocess
+import nbclient, openbadgeslib, tempfile, nbgrader.api, asyncio, jupyter_client.kernelspec
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+for module, names in {
+    os: "fork killpg getuid geteuid setsid", signal: "SIGALRM SIGKILL alarm"
+}.items():
+    for name in names.split():
+        delattr(module, name)
+"""
+
+
+def windows(code):
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    words = [sys.executable, "-c", WINDOWS + code]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_learner_s_modules_need_no_unix():
+    """Every module but the grader's, which a learner does not run, and those that run on the
+    sandbox's other side."""
+    said = windows("""
+import llmlib
+for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
+    if not each.name.startswith(("llmlib.grading.", "llmlib.data.", "llmlib.course.lab")):
+        importlib.import_module(each.name)
+        print(each.name)
+""")
+    assert {"llmlib.course.progress_cli", "llmlib.course.my_llm", "llmlib.certificate.cli"} <= set(
+        said.split()
+    )
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+@pytest.mark.parametrize("words", [["submitted"], ["submitted", "--unsafe"], ["--help"]])
+def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", system)
+    assert cli.main(["grade", *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("llmlib grade: grading runs learners' code in a sandbox that only Linux")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_pipe_that_is_not_utf8_gets_utf8(monkeypatch):
+    """Progress is drawn with blocks that cp1252 cannot write."""
+    code = "import sys; from llmlib import cli; cli.main(['grade', 'nowhere']); print('█░ 🙂')"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert done.returncode == 0 and done.stdout.decode("utf-8").strip() == "█░ 🙂"
+
+
+def test_text_is_never_in_the_system_s_own_encoding():
+    """Windows' is cp1252: whoever reads or writes text says which encoding."""
+    wrong = []
+    for path in set((ROOT / "llmlib").rglob("*.py")) - set((ROOT / "llmlib/grading").iterdir()):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _guesses(node):
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not wrong, wrong
+
+
+def _guesses(call):
+    given = {word.arg: word.value for word in call.keywords}
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if "encoding" in given or None in given:
+        return False
+    if "text" in given or "universal_newlines" in given:
+        return name in ("run", "Popen", "check_output")
+    if name == "read_text":
+        return not call.args
+    if name == "write_text":
+        return len(call.args) < 2
+    if name == "open" and isinstance(call.func, ast.Name):
+        mode = call.args[1] if len(call.args) > 1 else given.get("mode")
+        return not (isinstance(mode, ast.Constant) and "b" in mode.value)
+    return False
+
+
+def lint(program, *words):
+    done = subprocess.run([program, *words], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_is_well_formed_and_calls_the_two_commands():
+    path = ".github/workflows/test.yml"
+    lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", path)
+    text = (ROOT / path).read_text(encoding="utf-8")
+    steps = [line.split("run: ")[1] for line in text.splitlines() if "run: " in line]
+    assert steps == [f"python llmlib/course/setup.py {verb}" for verb in ("lab --version", "test")]
+    assert text.count("uses: ") == text.count("# v"), "an action is named by its commit"
+
+
+def test_the_container_file_is_clean():
+    lint("hadolint", "Containerfile")
+
+
+def test_the_dev_container_builds_from_the_container_file():
+    said = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    built = (ROOT / ".devcontainer" / said["build"]["dockerfile"]).resolve()
+    assert built == ROOT / "Containerfile"
+    text = built.read_text(encoding="utf-8")
+    assert f" AS {said['build']['target']}\n" in text and "ARG" not in text
+    user = said["remoteUser"]
+    assert f"--create-home {user}" in text
+    assert said["postCreateCommand"] == "python3 llmlib/course/setup.py"

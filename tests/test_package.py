@@ -1,0 +1,105 @@
+"""The package: the engine runs with the engine's dependencies alone, and each extra brings what its
+part imports."""
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from llmlib.course.cells import ROOT
+
+pytestmark = pytest.mark.unit
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PARTS = {  # the modules of a part, and the extras with which they must import
+    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|data)\w+$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|widgets|data|course\."
+    r"(check|quiz|progress|my_llm|engine_check|reference_bpe|cells))$",
+    "course": r"llmlib\.course\.\w+$",
+    "grading": r"llmlib\.grading\.\w+$",
+    "certificate,grading": r"llmlib\.certificate\.\w+$",
+}
+CODE = """
+import importlib, json, pkgutil, re, sys
+forbidden, pattern = json.loads(sys.argv[1])
+class Without:  # a module that the part does not bring is not there
+    def __init__(self, finders):
+        self.finders = finders
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in forbidden:
+            found = (each.find_spec(name, path, target) for each in self.finders)
+            return next(filter(None, found), None)
+    def find_distributions(self, *words, **more):
+        finders = [each for each in self.finders if hasattr(each, "find_distributions")]
+        return (one for each in finders for one in each.find_distributions(*words, **more))
+    def invalidate_caches(self):
+        pass
+sys.meta_path[:] = [Without(list(sys.meta_path))]
+import llmlib
+modules = [each.name for each in pkgutil.walk_packages(llmlib.__path__, "llmlib.")]
+found = [name for name in modules if re.match(pattern, name)]
+for name in found:
+    importlib.import_module(name)
+print(len(found))
+"""
+
+
+def closure(lines):
+    """The names of the distributions that an installation of `lines` brings here."""
+    names, waiting = set(), list(map(Requirement, lines))
+    while waiting:
+        each = waiting.pop()
+        name, extras = canonicalize_name(each.name), each.extras or {""}
+        if name == "llmlib":
+            waiting += [Requirement(x) for e in extras for x in PROJECT["optional-dependencies"][e]]
+            continue
+        if (name, frozenset(extras)) in names:
+            continue
+        names.add((name, frozenset(extras)))
+        try:
+            needs = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # for another system
+        for need in map(Requirement, needs):
+            if need.marker is None or any(need.marker.evaluate({"extra": e}) for e in extras):
+                waiting.append(need)
+    return {name for name, _ in names}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extras", PARTS, ids=lambda extras: extras or "the engine alone")
+def test_a_part_imports_nothing_that_its_extra_does_not_bring(extras):
+    lines = list(PROJECT["dependencies"])
+    for extra in filter(None, extras.split(",")):
+        lines += PROJECT["optional-dependencies"][extra]
+    brought = closure(lines)
+    forbidden = [
+        module
+        for module, owners in importlib.metadata.packages_distributions().items()
+        if module not in ("llmlib", "tests") and not brought & set(map(canonicalize_name, owners))
+    ]
+    assert "matplotlib" in forbidden or extras
+    words = [sys.executable, "-c", CODE, json.dumps([forbidden, PARTS[extras]])]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr[-1500:]
+    assert int(done.stdout.split()[-1]) > 3
+
+
+def test_the_engine_needs_little():
+    names = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert names == {"torch", "numpy", "regex", "safetensors", "filelock"}
+
+
+def test_the_readme_names_the_extras_that_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for extra in ("course", "grading", "certificate", "test"):
+        assert f"`.[{extra}]`" in text and extra in PROJECT["optional-dependencies"]
+    installed = re.search(r"pip install -c constraints.txt -e \.\[([\w,]+)\]", text)[1]
+    from llmlib.course import setup
+
+    assert installed == setup.EXTRAS["lab"]

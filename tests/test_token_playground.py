@@ -1,0 +1,47 @@
+"""The tokenizer playground: the learner's encode, any text, any number of merges."""
+
+import pytest
+
+from llmlib import token_playground
+
+pytestmark = pytest.mark.unit
+MERGES = [(97, 98), (256, 99)]
+
+
+def encode(text, merges):
+    """abc in one token, ab in one, all else in bytes: what two merges would give."""
+    if text == "boom":
+        raise ValueError("not <today>")
+    known = {0: {}, 1: {"ab": 256}, 2: {"abc": 257}}[len(merges)]
+    return [known[text]] if text in known else list(text.encode())
+
+
+def controls():
+    cut = token_playground._cutter(encode, {"mine": MERGES, "none": []})
+    box = token_playground._controls(cut, {"mine": MERGES, "none": []}, "abc")
+    return box.children
+
+
+def test_the_slider_sets_how_many_merges_encode_may_use():
+    typed, which, count, picture = controls()
+    assert "mine, 2 merges: 1 tokens, 3.00 bytes a token" in picture.value
+    assert 'title="id 257"' in picture.value
+    count.value = 0
+    assert "mine, 0 merges: 3 tokens, 1.00 bytes a token" in picture.value
+    count.value, which.value = 50000, "none"
+    assert "none, 0 merges: 3 tokens" in picture.value
+
+
+def test_any_text_may_be_typed():
+    typed, which, count, picture = controls()
+    typed.value = "<b>é"
+    assert "&lt;" in picture.value and "<b>é" not in picture.value and "‹c3›" in picture.value
+    typed.value = ""
+    assert "0 tokens" in picture.value
+    typed.value = "boom"
+    assert picture.value == "encode raised ValueError: not &lt;today&gt;"
+
+
+def test_the_picture_stands_where_no_kernel_runs(capsys):
+    token_playground.tokenizer_playground(encode, {"mine": MERGES}, "xyz")
+    assert "mine, 0 merges: 3 tokens" in capsys.readouterr().out

