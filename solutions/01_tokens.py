@@ -1,26 +1,19 @@
 # %% [markdown]
 # # 1 · Tokens
 #
-# A language model never sees a letter. It reads a list of whole numbers and answers with a number
-# for each entry of its
-# vocabulary. Something has to turn text into those numbers and back, and the model has to live with
-# whatever that something does.
+# A language model never sees a letter. It reads a list of whole numbers and answers with a number for each entry of its
+# vocabulary. Something has to turn text into those numbers and back, and the model has to live with whatever that something does.
 #
-# **You will build** a byte-level BPE tokenizer: the rule that cuts text into words, the trainer,
-# the encoder, special tokens, the decoder,
-# and a decoder that streams. At the end your own `encode` produces the exact ids of GPT-2 and
-# SmolLM2, and feeds a real model.
+# **You will build** a byte-level BPE tokenizer: the rule that cuts text into words, the trainer, the encoder, special tokens, the decoder,
+# and a decoder that streams. At the end your own `encode` produces the exact ids of GPT-2 and SmolLM2, and feeds a real model.
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
 # **It takes** about two hours; the eight exercises are marked with 90 minutes between them.
 #
-# First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue
-# text and then to chat. It runs on your
-# processor, without a network. How sure can a model be of what comes next in "The capital of France
-# is"? Write your guess into
-# the third cell below, in place of the dots, before you run on: this notebook keeps your
-# predictions, and shows at the end how they went.
+# First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue text and then to chat. It runs on your
+# processor, without a network. How sure can a model be of what comes next in "The capital of France is"? Write your guess into
+# the third cell below, in place of the dots, before you run on: this notebook keeps your predictions, and shows at the end how they went.
 
 # %% given setup
 from collections import Counter
@@ -74,15 +67,11 @@ reveal("paris", probability, within=0.1)
 # %% [markdown]
 # ## 1.1 A function from ids to probabilities
 #
-# That is all a language model does: **token ids in, one probability for each token of its
-# vocabulary out.** Inside there are four steps: each id
-# looks up a vector (notebook 2), SmolLM2's thirty layers rework the vectors (3 and 4), the last
-# vector is compared with every token
-# of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This
-# notebook is about what comes before and after.
+# That is all a language model does: **token ids in, one probability for each token of its vocabulary out.** Inside there are four steps: each id
+# looks up a vector (notebook 2), SmolLM2's thirty layers rework the vectors (3 and 4), the last vector is compared with every token
+# of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This notebook is about what comes before and after.
 #
-# The tutorial that this course grew out of prints P(Paris) = 0.87. That figure is an illustration.
-# The table above has the figure of this
+# The tutorial that this course grew out of prints P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
 # model, 0.773; another model has another.
 #
 # "What is machine learning?" is a complete question. What will the model say next?
@@ -102,13 +91,10 @@ reveal("question", {"\n": "C", " Machine": "B"}.get(first, "A"))
 
 # %% [markdown]
 # A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a
-# message: the question could be all there is. To this function, an answer is one way to go on among
-# others.
+# message: the question could be all there is. To this function, an answer is one way to go on among others.
 #
-# Everything a language model seems to do is such a continuation: translating, coding, arithmetic,
-# knowing, telling. Read the output
-# below in that light, and judge each line yourself. This is a very small model, and at each step we
-# take its likeliest token.
+# Everything a language model seems to do is such a continuation: translating, coding, arithmetic, knowing, telling. Read the output
+# below in that light, and judge each line yourself. This is a very small model, and at each step we take its likeliest token.
 
 # %%
 prompts = {
@@ -124,8 +110,7 @@ for ability, prompt in prompts.items():
     print(f"{ability:<12} {prompt!r} -> {continuation!r}")
 
 # %% [markdown]
-# Fluent everywhere, right in some places. (The French for bread is *pain*.) The same function made
-# all six lines; only the ids differed.
+# Fluent everywhere, right in some places. (The French for bread is *pain*.) The same function made all six lines; only the ids differed.
 #
 # ## 1.2 What to make ids of
 #
@@ -133,12 +118,10 @@ for ability, prompt in prompts.items():
 #
 # - **Words?** Then every name, typo and compound that was not in the list is unknown.
 # - **Characters?** Unicode has well over 100,000 of them, most of them rare.
-# - **Bytes?** Every text is a sequence of bytes in the encoding UTF-8, and there are only 256 of
-# them. Nothing is ever unknown. But texts get
+# - **Bytes?** Every text is a sequence of bytes in the encoding UTF-8, and there are only 256 of them. Nothing is ever unknown. But texts get
 #   long, and a model pays for each position.
 #
-# GPT-2 and many models since (Llama 3, Qwen) settle in between: they start from the 256 bytes and
-# give frequent sequences of bytes a number of
+# GPT-2 and many models since (Llama 3, Qwen) settle in between: they start from the 256 bytes and give frequent sequences of bytes a number of
 # their own. Look at the bytes first.
 
 # %%
@@ -147,16 +130,12 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
     print(f"{text!r:<8} {len(text)} characters, {len(data)} bytes: {data}")
 
 # %% [markdown]
-# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some
-# emoji are several characters in a row). An *id* below 256 stands for
-# that byte. All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two
-# others, which may include 256, and so on. This is
+# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some emoji are several characters in a row). An *id* below 256 stands for
+# that byte. All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is
 # byte-pair encoding, **BPE**.
 #
-# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check
-# under it, folded to one line. Run the check as
-# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-
-# made functions that are "off limits" in an
+# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it, folded to one line. Run the check as
+# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
 # exercise are those that would do it for you.
 
 # %% [markdown]
@@ -165,12 +144,10 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # Count how often each pair of neighbours occurs in a list of ids.
 #
 # - **In:** `ids`, a list of ints, of any length, also empty.
-# - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the
-# pairs first appear. `a`
+# - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the pairs first appear. `a`
 #   stands left of `b` in the text; `n` is how often. Pairs may overlap.
 #
-# By hand: `[97, 97, 97, 98]` (the bytes of "aaab") has three pairs of neighbours, (97, 97), (97,
-# 97) and (97, 98), so the
+# By hand: `[97, 97, 97, 98]` (the bytes of "aaab") has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
 # answer is `[((97, 97), 2), ((97, 98), 1)]`.
 #
 # Off limits: `llmlib.tokens.count_pairs`. `Counter` is there for you.
@@ -185,8 +162,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A `Counter` is a dictionary, and dictionaries keep the order of first insertion:
-# `list(Counter(...).items())`.
+# A `Counter` is a dictionary, and dictionaries keep the order of first insertion: `list(Counter(...).items())`.
 # </details>
 
 
@@ -269,8 +245,7 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # %% [markdown]
 # ## 1.3 Merging
 #
-# The commonest pair gets an id of its own. Replacing it makes the sequence shorter and the
-# vocabulary larger by one.
+# The commonest pair gets an id of its own. Replacing it makes the sequence shorter and the vocabulary larger by one.
 
 # %% [markdown]
 # ### Exercise 1.2 · `merge` · ●●○ · 10 min
@@ -278,29 +253,24 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # Replace every occurrence of a pair by one new id.
 #
 # - **In:** `ids`, a list of ints; `pair`, a tuple of two ids; `new_id`, an int.
-# - **Out:** a new list in which each `pair` has become `new_id`. Go from left to right; an id that
-# went into a merge is used up.
+# - **Out:** a new list in which each `pair` has become `new_id`. Go from left to right; an id that went into a merge is used up.
 #
-# By hand: in `[1, 1, 1]` the pair `(1, 1)` stands at positions 0–1 and at 1–2, and the two overlap.
-# From left to right the
+# By hand: in `[1, 1, 1]` the pair `(1, 1)` stands at positions 0–1 and at 1–2, and the two overlap. From left to right the
 # first wins: `merge([1, 1, 1], (1, 1), 9)` is `[9, 1]`.
 #
 # Off limits: `llmlib.tokens.merge`.
 #
 # <details><summary>Hint 1</summary>
 #
-# A `for` loop over the ids cannot skip the second half of a merged pair. A `while` loop with a
-# position `i` of your own can.
+# A `for` loop over the ids cannot skip the second half of a merged pair. A `while` loop with a position `i` of your own can.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# At each step there are two cases: the pair starts at `i` (append `new_id`, go on by 2) or it does
-# not (append `ids[i]`, go on by 1).
+# At each step there are two cases: the pair starts at `i` (append `new_id`, go on by 2) or it does not (append `ids[i]`, go on by 1).
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# At the last position there is no `ids[i + 1]`: ask `i + 1 < len(ids)` first. And compare like with
-# like:
+# At the last position there is no `ids[i + 1]`: ask `i + 1 < len(ids)` first. And compare like with like:
 # `(ids[i], ids[i + 1]) == pair`, since a list never equals a tuple.
 # </details>
 
@@ -415,8 +385,7 @@ for _ in range(40):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train by hand, three times: count, take a pair with the highest count, merge. In the second round
-# (97, 98) and (256, 97) are equally common,
+# Train by hand, three times: count, take a pair with the highest count, merge. In the second round (97, 98) and (256, 97) are equally common,
 # and `max` takes whichever comes first.
 
 # %%
@@ -430,8 +399,7 @@ for new_id in [256, 257, 258]:
 # %% [markdown]
 # ## 1.4 Where merges must not reach
 #
-# Your two functions are already a trainer. Let it loose on two or three pages of prose, as one long
-# list of bytes, for 300 rounds. What will the
+# Your two functions are already a trainer. Let it loose on two or three pages of prose, as one long list of bytes, for 300 rounds. What will the
 # tokens look like? Syllables, words, something else?
 
 # %%
@@ -452,11 +420,9 @@ spanning = sum(b" " in token.strip() for token in unbounded[256:])
 print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
-# They form wherever the same letters happen to stand side by side: in "e ", at the end of one word
-# and the beginning of another, around a comma. Whole phrases
+# They form wherever the same letters happen to stand side by side: in "e ", at the end of one word and the beginning of another, around a comma. Whole phrases
 # of this one text become tokens. So GPT-2 first cuts the text into **pieces**, and merges
-# only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular
-# expression, and you will write it.
+# only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular expression, and you will write it.
 #
 # | in a pattern | fits |
 # |---|---|
@@ -474,8 +440,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
     print(f"{pattern:<18}", regex.findall(pattern, "Hello, world! It's 2 dogs."))
 
 # %% [markdown]
-# The first loses the spaces. In the second the space belongs to the *following* word, as it does in
-# GPT-2. But all three lose text: a comma,
+# The first loses the spaces. In the second the space belongs to the *following* word, as it does in GPT-2. But all three lose text: a comma,
 # an apostrophe, the end. A pattern for a tokenizer must fit every character of every text.
 
 # %% [markdown]
@@ -484,36 +449,28 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # Cut a text into the pieces inside which merges are allowed.
 #
 # - **In:** `text`, a string.
-# - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the
-# first of these that fits:
-#   1. an English ending with its apostrophe: `'s`, `'t`, `'d`, `'m`, `'ll`, `'ve` or `'re` (lower
-# case only);
-#   2. letters; or 3. digits; or 4. other visible characters: as many of one kind as there are, with
-# *one* blank before them if there is one;
-#   5. white space, as much as there is; but where a visible character follows, the last one is left
-# to it.
+# - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
+#   1. an English ending with its apostrophe: `'s`, `'t`, `'d`, `'m`, `'ll`, `'ve` or `'re` (lower case only);
+#   2. letters; or 3. digits; or 4. other visible characters: as many of one kind as there are, with *one* blank before them if there is one;
+#   5. white space, as much as there is; but where a visible character follows, the last one is left to it.
 #   6. A single white space that nothing else takes, such as a new line right before a word.
 #
-# By hand: in "We'll buy 20 dogs,  ok?" there are two blanks before "ok". The first is a piece by
-# rule 5; the second goes with the word. So
+# By hand: in "We'll buy 20 dogs,  ok?" there are two blanks before "ok". The first is a piece by rule 5; the second goes with the word. So
 # the pieces are `["We", "'ll", " buy", " 20", " dogs", ",", " ", " ok", "?"]`.
 #
 # Off limits: `llmlib.tokens.split` and `tokenizers.pre_tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Rules 2 to 4 are three alternatives of the same form: ` ?` and then one or more characters of a
-# kind. "Other visible" means not white space, not a letter, not a digit.
+# Rules 2 to 4 are three alternatives of the same form: ` ?` and then one or more characters of a kind. "Other visible" means not white space, not a letter, not a digit.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Rule 1 comes first among the alternatives: `'(?:[sdmt]|ll|ve|re)`. The `(?:…)` groups without
-# changing what `findall` returns.
+# Rule 1 comes first among the alternatives: `'(?:[sdmt]|ll|ve|re)`. The `(?:…)` groups without changing what `findall` returns.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Rule 5 is `\s+(?!\S)`: white space, as much as possible, that no visible character follows. Rule 6
-# is a plain `\s+` at the very end of the pattern.
+# Rule 5 is `\s+(?!\S)`: white space, as much as possible, that no visible character follows. Rule 6 is a plain `\s+` at the very end of the pattern.
 # </details>
 
 
@@ -628,24 +585,18 @@ print(cut_words("Hello, world! It's 2 dogs' 10 bones."))
 print(all("".join(cut_words(each)) == each for each in [prose, "  \n x", "🙂 ok"]))
 
 # %% [markdown]
-# Other models cut by other rules. SmolLM2 sets every digit apart before anything else; GPT-4 allows
-# at most three digits in a piece.
+# Other models cut by other rules. SmolLM2 sets every digit apart before anything else; GPT-4 allows at most three digits in a piece.
 #
-# In what follows `split` is the course's own function for this. It cuts as yours does, so that a
-# slip in a pattern cannot
+# In what follows `split` is the course's own function for this. It cuts as yours does, so that a slip in a pattern cannot
 # follow you through the notebook.
 #
 # ## 1.5 Training
 #
-# Now for real, with one more addition. **Ties:** several pairs may be equally common, as you saw.
-# Any rule will do, but two trainers agree only if they
-# share it. `commonest` below has the rule of the `tokenizers` package, so that your merges can be
-# compared with that package's.
+# Now for real, with one more addition. **Ties:** several pairs may be equally common, as you saw. Any rule will do, but two trainers agree only if they
+# share it. `commonest` below has the rule of the `tokenizers` package, so that your merges can be compared with that package's.
 #
-# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: a letter
-# as itself, a space as "Ġ", which is why you will
-# meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties
-# between bytes.
+# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: a letter as itself, a space as "Ġ", which is why you will
+# meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties between bytes.
 
 
 # %% given commonest
@@ -668,22 +619,15 @@ def commonest(counts):
 #
 # Learn merges from a text.
 #
-# - **In:** `text`, a string; `vocab_size`, an int of at least 256: how many tokens to end up with,
-# the 256 bytes included.
-# - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th
-# (from 0) makes the token
-#   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the
-# text runs out of pairs.
+# - **In:** `text`, a string; `vocab_size`, an int of at least 256: how many tokens to end up with, the 256 bytes included.
+# - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th (from 0) makes the token
+#   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the text runs out of pairs.
 #
-# Cut the text with `split` first: no pair reaches from one piece into the next. Turn each piece
-# into its UTF-8 bytes. Then again
-# and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge
-# it everywhere.
+# Cut the text with `split` first: no pair reaches from one piece into the next. Turn each piece into its UTF-8 bytes. Then again
+# and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge it everywhere.
 #
-# By hand: "aaabdaaabac" is one piece, the bytes 97 97 97 98 100 97 97 97 98 97 99. (97, 97) occurs
-# 4 times and becomes 256.
-# Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now
-# (256, 257) occurs twice. So
+# By hand: "aaabdaaabac" is one piece, the bytes 97 97 97 98 100 97 97 97 98 97 99. (97, 97) occurs 4 times and becomes 256.
+# Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now (256, 257) occurs twice. So
 # `train_bpe("aaabdaaabac", 259)` is `[(97, 97), (97, 98), (256, 257)]`.
 #
 # Off limits: `llmlib.tokens.train_bpe` and the package `tokenizers`.
@@ -694,17 +638,13 @@ def commonest(counts):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Counts change with every merge, so they are made anew in each round: `counts = Counter()`, then
-# for each piece add what
-# `count_pairs` says. `commonest(counts.items())` (with the `.items()`) wants at least one pair; if
-# there is none, you are done.
+# Counts change with every merge, so they are made anew in each round: `counts = Counter()`, then for each piece add what
+# `count_pairs` says. `commonest(counts.items())` (with the `.items()`) wants at least one pair; if there is none, you are done.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Texts repeat their words. `words = Counter(split(text))` says how often each piece occurs; a pair
-# inside a piece that
-# occurs 100 times counts 100 times, and has to be merged only once. This makes training many times
-# faster.
+# Texts repeat their words. `words = Counter(split(text))` says how often each piece occurs; a pair inside a piece that
+# occurs 100 times counts 100 times, and has to be merged only once. This makes training many times faster.
 # </details>
 
 
@@ -834,15 +774,11 @@ times = len(regex.findall("harder", prose))
 print(f"' harder' is a token, and occurs {times} times in the whole text")
 
 # %% [markdown]
-# Pieces of words first, and common words early, each with its space. That these are words and not
-# phrases is the doing of `split`; the counting knows nothing of words.
-# With so little text the last merges are rare accidents. A real tokenizer learns from gigabytes,
-# and then "common" means common.
+# Pieces of words first, and common words early, each with its space. That these are words and not phrases is the doing of `split`; the counting knows nothing of words.
+# With so little text the last merges are rare accidents. A real tokenizer learns from gigabytes, and then "common" means common.
 #
-# How far should one go? GPT-2's makers went 50,000 merges far. The merges are stored in the order
-# in which they were learned, so GPT-2's
-# first 1,000 are the tokenizer that training would have given if it had been stopped there. That
-# lets us see the trade that a vocabulary makes, on
+# How far should one go? GPT-2's makers went 50,000 merges far. The merges are stored in the order in which they were learned, so GPT-2's
+# first 1,000 are the tokenizer that training would have given if it had been stopped there. That lets us see the trade that a vocabulary makes, on
 # one text in several languages: article 1 of the Universal Declaration of Human Rights.
 
 # %%
@@ -910,10 +846,8 @@ alike = curves["English"][2] > 900  # at 1,024
 reveal("trade", "C" if flat and not alike else "B")
 
 # %% [markdown]
-# In English the first merges shorten most, and each doubling of the vocabulary saves less. In
-# Russian and Chinese the first three thousand merges change
-# nothing at all: the text they were learned from was mostly English web pages, and pairs of
-# Cyrillic or Chinese bytes were rare in it. A vocabulary is not
+# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first three thousand merges change
+# nothing at all: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes were rare in it. A vocabulary is not
 # free either: each token needs a vector of its own in the model.
 
 # %%
@@ -931,8 +865,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # %% [markdown]
 # ## 1.6 Encoding
 #
-# Training is over; a new text arrives. Which merges apply, and in what order? A tempting answer is
-# to look for the longest token that
+# Training is over; a new text arrives. Which merges apply, and in what order? A tempting answer is to look for the longest token that
 # fits. It is not what BPE does.
 
 # %% [markdown]
@@ -940,36 +873,28 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 #
 # Turn text into ids with merges learned before.
 #
-# - **In:** `text`, a string; `merges`, a list of pairs of ids, oldest first; the `i`-th makes the
-# token `256 + i`.
+# - **In:** `text`, a string; `merges`, a list of pairs of ids, oldest first; the `i`-th makes the token `256 + i`.
 # - **Out:** the ids of the text, a list of ints.
 #
-# Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that
-# was learned *first* among
-# those that are there, look again, and stop when none of the neighbours is a merge. Training went
-# in this order, so encoding must.
+# Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
+# those that are there, look again, and stop when none of the neighbours is a merge. Training went in this order, so encoding must.
 #
-# By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258
-# = "abc". In the bytes of "abc" both
-# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although
-# one token, 258, spells it whole.
+# By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
+# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
 #
 # Off limits: `Tokenizer.encode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Looking up the age of a pair is quick in a dictionary: `rank = {pair: i for i, pair in
-# enumerate(merges)}`.
+# Looking up the age of a pair is quick in a dictionary: `rank = {pair: i for i, pair in enumerate(merges)}`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `min(zip(ids, ids[1:]), key=…)` finds the oldest pair. What should the key be for a pair that is
-# no merge at all?
+# `min(zip(ids, ids[1:]), key=…)` finds the oldest pair. What should the key be for a pair that is no merge at all?
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `rank.get(pair, len(merges))` makes it younger than every merge. If even the minimum is not in
-# `rank`, the piece is done;
+# `rank.get(pair, len(merges))` makes it younger than every merge. If even the minimum is not in `rank`, the piece is done;
 # otherwise `merge(ids, pair, 256 + rank[pair])`.
 # </details>
 
@@ -1056,10 +981,8 @@ for _ in range(3):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here is the word " embeddings" as GPT-2 reads it. Your `merge` built this picture from the bottom
-# up. Each box is a merge, and the number
-# in it is its rank, its place in the order of training; of all merges possible at a moment the
-# lowest rank goes first. `canonical` gives GPT-2's
+# Here is the word " embeddings" as GPT-2 reads it. Your `merge` built this picture from the bottom up. Each box is a merge, and the number
+# in it is its rank, its place in the order of training; of all merges possible at a moment the lowest rank goes first. `canonical` gives GPT-2's
 # merges as pairs of ids, in our numbering, and the number that GPT-2 uses for each of ours.
 
 # %%
@@ -1094,15 +1017,11 @@ for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
     print(f"{word!r:<16} by rank {by_rank}   longest first {longest_match(word)}")
 
 # %% [markdown]
-# " embeddings" ends in "d", "ings": the tokens "ding" and "s" exist and would fit, but "in" (rank
-# 3) formed long before anything could ask for "ding". " preprocessing"
-# comes out better by rank, " embeddings" arguably worse. What counts is that the encoder repeats
-# what the trainer did: the model was trained on those ids.
+# " embeddings" ends in "d", "ings": the tokens "ding" and "s" exist and would fit, but "in" (rank 3) formed long before anything could ask for "ding". " preprocessing"
+# comes out better by rank, " embeddings" arguably worse. What counts is that the encoder repeats what the trainer did: the model was trained on those ids.
 #
-# Now look at what GPT-2's tokenizer makes of the five texts. Each change of colour, with a thin
-# line before it, starts a new token; a token that holds
-# only part of a character is shown as its bytes, in hex, between ‹ and ›. A dot is a token of
-# nothing but blanks.
+# Now look at what GPT-2's tokenizer makes of the five texts. Each change of colour, with a thin line before it, starts a new token; a token that holds
+# only part of a character is shown as its bytes, in hex, between ‹ and ›. A dot is a token of nothing but blanks.
 
 # %%
 coloured_tokens(
@@ -1113,16 +1032,12 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Nearly every English word is one token, with the space in front. German words break into pieces
-# that are neither syllables nor parts with a meaning ("W|ür|de",
-# "G|ew|iss|en"), Russian into letters and halves of letters, and Chinese characters into one, two
-# or three tokens each. In the program, GPT-2 spends a token on
-# almost every space of the indentation. The same article is 33 tokens in English and 172 in
-# Russian: more time, more money where
+# Nearly every English word is one token, with the space in front. German words break into pieces that are neither syllables nor parts with a meaning ("W|ür|de",
+# "G|ew|iss|en"), Russian into letters and halves of letters, and Chinese characters into one, two or three tokens each. In the program, GPT-2 spends a token on
+# almost every space of the indentation. The same article is 33 tokens in English and 172 in Russian: more time, more money where
 # tokens are sold, and less of it fits into a model's context.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none
-# (bytes) to all of them; hover a token to see its id
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id
 # in our numbering.
 # The pictures above the controls show one text at three settings, and stay where no kernel runs.
 
@@ -1139,12 +1054,9 @@ tokenizer_playground(
 # %% [markdown]
 # ## 1.7 Special tokens
 #
-# Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256
-# bytes, 50,000 merges and this one make 50,257.
-# SmolLM2 has 17, two of which shape a conversation: `<|im_start|>` opens a message, `<|im_end|>`
-# closes it. They are written like text, and must not be
-# read like text: here is what their names look like to a tokenizer that does not know them, and to
-# one that does.
+# Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this one make 50,257.
+# SmolLM2 has 17, two of which shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it. They are written like text, and must not be
+# read like text: here is what their names look like to a tokenizer that does not know them, and to one that does.
 
 # %%
 name = "<|im_end|>"
@@ -1161,32 +1073,25 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 #
 # Encode a text in which special tokens may stand.
 #
-# - **In:** `text` and `merges`, as for `encode`; `special`, a dictionary from the special tokens
-# that are *allowed* in this text to their ids.
-# - **Out:** the ids. Each special token in the text becomes its id; what stands between them is
-# encoded by `encode`, each part by itself.
-#   A special token that is not in the dictionary is text like any other. Where two could begin at
-# the same place, the longer one counts.
+# - **In:** `text` and `merges`, as for `encode`; `special`, a dictionary from the special tokens that are *allowed* in this text to their ids.
+# - **Out:** the ids. Each special token in the text becomes its id; what stands between them is encoded by `encode`, each part by itself.
+#   A special token that is not in the dictionary is text like any other. Where two could begin at the same place, the longer one counts.
 #
-# By hand: with `special = {"<end>": 300}` and no merges, "a<end>b" is `[97, 300, 98]`. With
-# `special = {}` the same text is its seven bytes.
+# By hand: with `special = {"<end>": 300}` and no merges, "a<end>b" is `[97, 300, 98]`. With `special = {}` the same text is its seven bytes.
 #
 # Off limits: `Tokenizer.encode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `regex.split("(x|y)", text)` cuts a text at every x and y, and because of the parentheses the cuts
-# themselves stay in the list.
+# `regex.split("(x|y)", text)` cuts a text at every x and y, and because of the parentheses the cuts themselves stay in the list.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape(token)` makes every
-# character stand for itself. And an empty dictionary makes an empty pattern, so treat it apart.
+# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape(token)` makes every character stand for itself. And an empty dictionary makes an empty pattern, so treat it apart.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Of alternatives, a pattern takes the first that fits. `sorted(special, key=len, reverse=True)`
-# puts the longest first.
+# Of alternatives, a pattern takes the first that fits. `sorted(special, key=len, reverse=True)` puts the longest first.
 # </details>
 
 
@@ -1284,10 +1189,8 @@ for _ in range(40):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What may a *user* type? A chat program writes special tokens around what the user says, and the
-# model sees one long list of ids. The program
-# below writes two messages: the user's, and the beginning of the assistant's. This user types
-# something clever:
+# What may a *user* type? A chat program writes special tokens around what the user says, and the model sees one long list of ids. The program
+# below writes two messages: the user's, and the beginning of the assistant's. This user types something clever:
 
 # %%
 special = model.tokenizer.special_tokens
@@ -1323,10 +1226,8 @@ for label, allowed in {"special tokens": special, "plain text": {}}.items():
 reveal("messages", messages["special tokens"], within=0)
 
 # %% [markdown]
-# Read as special tokens, the user's text puts a sentence into the assistant's mouth, and nothing in
-# the ids tells the forged messages from real ones. Read as
-# plain text, the chat has the two messages that the program wrote. So a careful program allows
-# special tokens in the parts that it
+# Read as special tokens, the user's text puts a sentence into the assistant's mouth, and nothing in the ids tells the forged messages from real ones. Read as
+# plain text, the chat has the two messages that the program wrote. So a careful program allows special tokens in the parts that it
 # writes itself, and none in what users type. That is what the argument `special` is for.
 #
 # ## 1.8 Decoding
@@ -1351,25 +1252,20 @@ def vocabulary(merges):
 #
 # Turn ids back into text.
 #
-# - **In:** `ids`, a list of ints; `merges`, as before. `vocabulary(merges)[i]` are the bytes of the
-# token `i`.
-# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the
-# replacement character; nothing is raised.
+# - **In:** `ids`, a list of ints; `merges`, as before. `vocabulary(merges)[i]` are the bytes of the token `i`.
+# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the replacement character; nothing is raised.
 #
-# By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which
-# is "é". Neither byte alone is a character.
+# By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which is "é". Neither byte alone is a character.
 #
 # Off limits: `Tokenizer.decode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# A character may be spread over two tokens. So what must come first: joining, or turning bytes into
-# characters?
+# A character may be spread over two tokens. So what must come first: joining, or turning bytes into characters?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `b"".join(...)` joins bytes; `bytes.decode` takes an argument `errors` that says what to do with
-# invalid bytes.
+# `b"".join(...)` joins bytes; `bytes.decode` takes an argument `errors` that says what to do with invalid bytes.
 # </details>
 
 
@@ -1446,10 +1342,8 @@ for _ in range(20):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# An encoder without a decoder cannot be checked. The tutorial says that GPT-2's ids of "The future
-# of AI is" are
-# `[464, 2003, 286, 7590, 318]`, and those of "What is machine learning?" are `[2061, 318, 4572,
-# 4673, 30]`.
+# An encoder without a decoder cannot be checked. The tutorial says that GPT-2's ids of "The future of AI is" are
+# `[464, 2003, 286, 7590, 318]`, and those of "What is machine learning?" are `[2061, 318, 4572, 4673, 30]`.
 
 # %%
 predict(
@@ -1475,14 +1369,12 @@ print("The second list, read by SmolLM2:", repr(said))
 reveal("ids", right, within=0)
 
 # %% [markdown]
-# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2
-# only: ids mean nothing without the
+# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the
 # tokenizer that made them. Decoding what you feed a model is the quickest test there is.
 #
 # ## 1.9 Streaming
 #
-# A model makes one token at a time, and a chat window shows each at once. But a token may end
-# inside a character.
+# A model makes one token at a time, and a chat window shows each at once. But a token may end inside a character.
 
 # %%
 ids = gpt2.encode("Good 🦊!")
@@ -1511,44 +1403,32 @@ for char in "aé語🙂":
 # Decode ids one at a time, as they come out of a model, and never show half a character.
 #
 # - **In:** `ids` and `merges`, as for `decode`.
-# - **Out:** a list of strings, one for each id: the text that this id *completes*. While a
-# character is not yet whole, nothing of it
+# - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
 #   is shown (""). Bytes left unfinished at the very end are dropped.
-# - Bytes that can never become a character still turn into "\ufffd": those from 248 on, and further
-# bytes that follow no first byte, at once;
+# - Bytes that can never become a character still turn into "\ufffd": those from 248 on, and further bytes that follow no first byte, at once;
 #   a character that is broken off, with the id that breaks it.
 #
-# By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159,
-# 153, 130], [])` is
-# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["",
-# "\ufffdA"]`: 195 wants a further byte, and A is none.
+# By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
+# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["", "\ufffdA"]`: 195 wants a further byte, and A is none.
 #
 # Off limits: `codecs`, `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Keep the bytes that have not been shown yet. When the next token comes, add its bytes, show as
-# much as is whole, and keep the rest. One token can hold the end of one character, whole characters
-# and the start of another.
+# Keep the bytes that have not been shown yet. When the next token comes, add its bytes, show as much as is whole, and keep the rest. One token can hold the end of one character, whole characters and the start of another.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte
-# that begins a character: it says how many bytes it wants. Fewer are there: they wait. Enough are
-# there: nothing waits.
+# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte that begins a character: it says how many bytes it wants. Fewer are there: they wait. Enough are there: nothing waits.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# What does not wait is decoded with `.decode("utf-8", errors="replace")`, which turns broken bytes
-# into "\ufffd". Walking back: a byte from 128 to 191 is a further byte, go on; below 128 it is a
-# whole
-# character, stop; from 248 on it begins nothing, stop; from 192 on it begins one of 2, from 224 on
-# of 3, from 240 on of 4 bytes.
+# What does not wait is decoded with `.decode("utf-8", errors="replace")`, which turns broken bytes into "\ufffd". Walking back: a byte from 128 to 191 is a further byte, go on; below 128 it is a whole
+# character, stop; from 248 on it begins nothing, stop; from 192 on it begins one of 2, from 224 on of 3, from 240 on of 4 bytes.
 # </details>
 
 
-# %% solution stream_decode off=["codecs.getincrementaldecoder", "codecs.iterdecode",
-# "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution stream_decode off=["codecs.getincrementaldecoder", "codecs.iterdecode", "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
     """The text that each id completes, one string per id.
 
@@ -1759,11 +1639,9 @@ show(
 )
 
 # %% [markdown]
-# It holds for running English, and nowhere else here. Even "Hello, world!" has 13 characters in 4
-# tokens.
+# It holds for running English, and nowhere else here. Even "Hello, world!" has 13 characters in 4 tokens.
 #
-# **What the same text costs.** To compare languages, take the same text in each: article 1 again.
-# (Bytes would be no fair measure: UTF-8 itself
+# **What the same text costs.** To compare languages, take the same text in each: article 1 again. (Bytes would be no fair measure: UTF-8 itself
 # spends two bytes on a Russian letter and three on a Hindi one.) English is 1.
 
 # %%
@@ -1796,8 +1674,7 @@ show(
 reveal("hindi", dict((row[0], row[1]) for row in cost)["Hindi"])
 
 # %% [markdown]
-# Is that the languages' doing, or the tokenizers'? Test it: train two small tokenizers with your
-# `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on
+# Is that the languages' doing, or the tokenizers'? Test it: train two small tokenizers with your `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on
 # the same articles in Russian. Then encode article 1, which neither has seen.
 
 # %%
@@ -1818,8 +1695,7 @@ for language, articles in declaration["articles 2 to 7"].items():
 reveal("turn", russian)
 
 # %% [markdown]
-# The ranking turns over. Learned from Russian, the Russian article is as short as the English one
-# was with merges from English, and now English is left as bare bytes. With these two
+# The ranking turns over. Learned from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. With these two
 # languages, nearly all of the difference is the training text's.
 #
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -1833,14 +1709,11 @@ for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
     print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
 
 # %% [markdown]
-# With a space before it, as inside a sentence, it is a single token. At the start of a text the
-# same word is "st", "raw", "berry". In
-# neither case does the model see ten letters. Numbers are no better: GPT-2 has one token for " 127"
-# and two for " 677", " 6" and "77". SmolLM2 sets digits
+# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In
+# neither case does the model see ten letters. Numbers are no better: GPT-2 has one token for " 127" and two for " 677", " 6" and "77". SmolLM2 sets digits
 # apart, so that all numbers are cut alike.
 #
-# **A space at the end.** The space belongs to the next word. So what happens to " Paris" when the
-# prompt already ends in a space?
+# **A space at the end.** The space belongs to the next word. So what happens to " Paris" when the prompt already ends in a space?
 
 # %%
 predict(
@@ -1857,12 +1730,10 @@ probability = next_logits("The capital of France is ").softmax(-1)[paris].item()
 reveal("space", probability, within=0.1)
 
 # %% [markdown]
-# Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands
-# before a digit, and digits are what
+# Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, and digits are what
 # the model goes on with. Never end a prompt with a space.
 #
-# **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? The
-# control shows the model the letters, with hyphens between
+# **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? The control shows the model the letters, with hyphens between
 # them, so that each is a token of its own.
 
 # %%
@@ -1890,12 +1761,10 @@ print(right)
 reveal("spelling", right["hidden"], within=0)
 
 # %% [markdown]
-# Same model, same question, same words. With the word as one token it spells none of them; with the
-# letters visible, where there is nothing to know and
+# Same model, same question, same words. With the word as one token it spells none of them; with the letters visible, where there is nothing to know and
 # only something to copy, nearly all. Here the token *is* what stands in the way.
 #
-# **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are
-# blamed. We compare the probabilities of the
+# **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
 # ten digits at the place where the count stands, after two examples.
 
 # %%
@@ -1936,10 +1805,8 @@ print("strawberry:", said[0])
 reveal("counting", {2: "A", 3: "B"}.get(said[0], "C"))
 
 # %% [markdown]
-# Three r: right! Before you praise the model, do what this course will do again and again, and run
-# the **control**. Other words; the same two examples in
-# the other order; examples with other counts; and the letters visible, so that no token can be to
-# blame.
+# Three r: right! Before you praise the model, do what this course will do again and again, and run the **control**. Other words; the same two examples in
+# the other order; examples with other counts; and the letters visible, so that no token can be to blame.
 
 # %%
 print("examples         letters ", *(f"{word:<11}" for _, word in asked))
@@ -1955,23 +1822,17 @@ for label, examples in {
         print(f"{label:<16} {letters:<8}", *(f"{n:<11}" for n in said))
 
 # %% [markdown]
-# After 1 and 2 it says 3 to every word: it continues the series. After 1 and 1 it says 1 to every
-# word. The examples decide, not the word, and showing the
-# letters does not help. This model cannot count, and its right answer for "strawberry" was an
-# accident of our prompt. Whether tokens
+# After 1 and 2 it says 3 to every word: it continues the series. After 1 and 1 it says 1 to every word. The examples decide, not the word, and showing the
+# letters does not help. This model cannot count, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
 # keep a *larger* model from counting is another question; this experiment cannot say.
 #
-# Spelling and counting look like one story and are two. Only the control told them apart. One right
-# answer is never a test.
+# Spelling and counting look like one story and are two. Only the control told them apart. One right answer is never a test.
 #
 # ## 1.11 Your pieces in the engine
 #
-# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer
-# was. `canonical` translates between your
-# numbering (bytes, then merges by age) and the numbers that the model was trained with. SmolLM2
-# cuts by two patterns in turn; the first, which sets digits
-# apart, is applied before your `encode` is called. SmolLM2 also has no token for 21 of the 256
-# bytes and drops them without a word, so the adapter does the same.
+# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was. `canonical` translates between your
+# numbering (bytes, then merges by age) and the numbers that the model was trained with. SmolLM2 cuts by two patterns in turn; the first, which sets digits
+# apart, is applied before your `encode` is called. SmolLM2 also has no token for 21 of the 256 bytes and drops them without a word, so the adapter does the same.
 
 
 # %% given my_tokenizer
@@ -2019,8 +1880,7 @@ lost = [byte for byte in range(256) if mine_smollm2.own_ids[byte] is None]
 print(f"{len(lost)} bytes have no token in SmolLM2")
 
 # %% [markdown]
-# The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the
-# package `transformers`, which the world uses to run
+# The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the package `transformers`, which the world uses to run
 # such models, continues the same ids beside it.
 
 # %%
@@ -2042,68 +1902,52 @@ agreed = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - A language model is a function: token ids in, a probability for each token of the vocabulary
-# out. Its abilities are continuations.
-# - Byte-level BPE cuts text into pieces by a pattern, starts from 256 bytes, and gives frequent
-# neighbours inside a piece an id of their own. If all 256 bytes
+# - A language model is a function: token ids in, a probability for each token of the vocabulary out. Its abilities are continuations.
+# - Byte-level BPE cuts text into pieces by a pattern, starts from 256 bytes, and gives frequent neighbours inside a piece an id of their own. If all 256 bytes
 #   are in the vocabulary, nothing is unknown to it.
 # - Encoding repeats the merges by rank. It does not look for the longest token.
 # - Special tokens stand for no text. What a user typed must not become one.
 # - Decode bytes only when they are all there; a token may end inside a character.
-# - Vocabulary size trades the length of the sequence against the size of the embedding table, in
-# the languages that the merges were learned from.
-# - What a text costs in tokens depends on what the tokenizer was trained on. Spelling fails here
-# because of tokens; counting fails with or without them.
+# - Vocabulary size trades the length of the sequence against the size of the embedding table, in the languages that the merges were learned from.
+# - What a text costs in tokens depends on what the tokenizer was trained on. Spelling fails here because of tokens; counting fails with or without them.
 # - One right answer is never a test: change the words, the order, the examples, and see what stays.
 #
 # ## Questions to think about
 #
-# 1. You train BPE on a million lines of Python instead of English. Which tokens appear early that
-# English does not have? What happens to prose?
+# 1. You train BPE on a million lines of Python instead of English. Which tokens appear early that English does not have? What happens to prose?
 #
 # <details><summary>An answer</summary>
 #
-# Runs of three and seven spaces (GPT-2's pattern leaves the last blank to the word), ` self`, `
-# return`, `):`. Common English words come later or
-# not at all, so prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5
-# it is ahead of GPT-2, though not on prose.)
+# Runs of three and seven spaces (GPT-2's pattern leaves the last blank to the word), ` self`, ` return`, `):`. Common English words come later or
+# not at all, so prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.)
 #
 # </details>
 #
-# 2. "strawberry" and " strawberry" share no token, so they share no vector. How can a model learn
-# that they are the same word?
+# 2. "strawberry" and " strawberry" share no token, so they share no vector. How can a model learn that they are the same word?
 #
 # <details><summary>An answer</summary>
 #
-# Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those
-# neighbours pushes what the model computes from the two
+# Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those neighbours pushes what the model computes from the two
 # in the same direction. Notebook 2 measures how near such pairs of vectors are.
 #
 # </details>
 #
-# 3. A vocabulary of a million tokens would make texts shorter still. Name two reasons against it,
-# one of them about rare tokens.
+# 3. A vocabulary of a million tokens would make texts shorter still. Name two reasons against it, one of them about rare tokens.
 #
 # <details><summary>An answer</summary>
 #
-# The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are
-# 576 million numbers, four times the whole model of today. And
-# a rare token's vector is trained only where that token occurs, so most of the million would hardly
-# be trained at all. (Tokens that never occurred in training are known as
+# The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
+# a rare token's vector is trained only where that token occurs, so most of the million would hardly be trained at all. (Tokens that never occurred in training are known as
 # glitch tokens: their vectors are as random as on the first day.)
 #
 # </details>
 #
 # ## To read
 #
-# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*,
-# [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text.
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why
-# bytes.
-# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*,
-# [arXiv:2305.15425](https://arxiv.org/abs/2305.15425): the same text in many languages.
-# - Kudo and Richardson 2018, *SentencePiece*, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226):
-# another family of tokenizers, which needs no cutting into words.
+# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
+# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*, [arXiv:2305.15425](https://arxiv.org/abs/2305.15425): the same text in many languages.
+# - Kudo and Richardson 2018, *SentencePiece*, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226): another family of tokenizers, which needs no cutting into words.
 #
 # ## How your predictions went
 
@@ -2113,8 +1957,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

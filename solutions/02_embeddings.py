@@ -13,14 +13,11 @@
 # %% [markdown]
 # # 2 · Embeddings
 #
-# Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a
-# language model does with an
+# Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a language model does with an
 # id is to swap it for one; then it has to be told where in the text each vector stands.
 #
-# **You will build** the look-up and the gradient that trains it, a search for similar tokens, the
-# position vectors of the
-# first transformer, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end
-# your `embed` and
+# **You will build** the look-up and the gradient that trains it, a search for similar tokens, the position vectors of the
+# first transformer, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end your `embed` and
 # `apply_rope` run inside SmolLM2 and it still says, token for token, what `transformers` says.
 #
 # **You need** notebook 1, and tensors: indexing, broadcasting, `@`, sine and cosine.
@@ -31,8 +28,7 @@
 import torch
 
 # %% [markdown]
-# Here is the real model's table, asked for the tokens most similar to four others. Nobody told it
-# what a weekday is: all of
+# Here is the real model's table, asked for the tokens most similar to four others. Nobody told it what a weekday is: all of
 # this came from predicting the next token.
 
 # %%
@@ -59,13 +55,10 @@ for text in [" Monday", " Paris", " good", "7"]:
     print(f"{text!r:>9}  is near  {texts(embeddings.nearest(table, token(text), 6))}")
 
 # %% [markdown]
-# A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a
-# sentence.
+# A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a sentence.
 #
-# The model is **SmolLM2-135M-Instruct**: 134,515,008 numbers, small enough for a laptop. The file
-# it comes in keeps most of them in
-# about 4 bits each, so they are slightly rounded. It knows some facts and invents others; what we
-# study here works the same way
+# The model is **SmolLM2-135M-Instruct**: 134,515,008 numbers, small enough for a laptop. The file it comes in keeps most of them in
+# about 4 bits each, so they are slightly rounded. It knows some facts and invents others; what we study here works the same way
 # in models a thousand times larger.
 #
 # ## 1 · An id is a name, not a quantity
@@ -78,8 +71,7 @@ for token_id in range(paris - 2, paris + 3):
     print(token_id, repr(tokenizer.decode([token_id])))
 
 # %% [markdown]
-# Nothing related. An id says when the tokenizer learned a token, and no arithmetic on ids means
-# anything. So the model keeps a
+# Nothing related. An id says when the tokenizer learned a token, and no arithmetic on ids means anything. So the model keeps a
 # **table** with one row of numbers for each token, and the row is what it computes with:
 
 # %%
@@ -90,13 +82,10 @@ print(
 )
 
 # %% [markdown]
-# `vocab_size` is the number of tokens, `d_model` the length of every vector in the model. GPT-2
-# small has a table of
-# 50,257 × 768, SmolLM2 one of 49,152 × 576. The rows start as random numbers and are trained like
-# every other weight.
+# `vocab_size` is the number of tokens, `d_model` the length of every vector in the model. GPT-2 small has a table of
+# 50,257 × 768, SmolLM2 one of 49,152 × 576. The rows start as random numbers and are trained like every other weight.
 #
-# From here to the last layer of the model, data has the shape `[batch, seq, d_model]`: `batch`
-# texts side by side, `seq` tokens in each,
+# From here to the last layer of the model, data has the shape `[batch, seq, d_model]`: `batch` texts side by side, `seq` tokens in each,
 # and a vector for each token.
 
 # %% [markdown]
@@ -108,21 +97,18 @@ print(
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
 #
-# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1],
-# [20, 21]]`.
+# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`.
 #
 # Off limits: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which do just this.
 #
 # <details><summary>Hint 1</summary>
 #
-# How do you get row 2 of a tensor? And what does torch do with a whole tensor of indices in place
-# of one?
+# How do you get row 2 of a tensor? And what does torch do with a whole tensor of indices in place of one?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Indexing a tensor by a tensor of whole numbers picks rows, keeps the shape of the index and adds
-# the row's dimension behind it. It is one line.
+# Indexing a tensor by a tensor of whole numbers picks rows, keeps the shape of the index and adds the row's dimension behind it. It is one line.
 #
 # </details>
 
@@ -201,8 +187,7 @@ print("same logits:", torch.equal(model.using(embedding=embed)(ids), model(ids))
 # %% [markdown]
 # ## 2 · The same thing, as a matrix product
 #
-# Write each id as a **one-hot** row: `vocab_size` numbers, all 0 but for a 1 in the token's own
-# column. Such a row times the table is
+# Write each id as a **one-hot** row: `vocab_size` numbers, all 0 but for a 1 in the token's own column. Such a row times the table is
 # the token's row, because every other row is multiplied by 0.
 
 # %%
@@ -229,58 +214,47 @@ print(
 )
 
 # %% [markdown]
-# But the product explains two things. First, **why vectors**: one-hot rows all stand at right
-# angles and equally far apart, so no token
-# resembles another. In `d_model` trained numbers tokens can be near in one respect and far in
-# another.
+# But the product explains two things. First, **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
+# resembles another. In `d_model` trained numbers tokens can be near in one respect and far in another.
 #
-# Second, **how the table is trained**. A look-up is linear in the table, so its gradient is the
-# same product, backwards. If $X = H\,T$, with $H$ the one-hot rows, $T$ the table
-# and $X$ the vectors that come out, and $G$ is the gradient of the loss with respect to $X$, then
-# the gradient with respect to $T$
+# Second, **how the table is trained**. A look-up is linear in the table, so its gradient is the same product, backwards. If $X = H\,T$, with $H$ the one-hot rows, $T$ the table
+# and $X$ the vectors that come out, and $G$ is the gradient of the loss with respect to $X$, then the gradient with respect to $T$
 # is $H^\top G$. And $H^\top$ does something simple with the rows of $G$.
 
 # %% [markdown]
 # ### Exercise 2.2 · `embedding_gradient` · ●●○ · 8 min
 #
-# The backward pass of `embed`: given the gradient of the loss with respect to each vector that was
-# looked up, find its gradient with respect to the table.
+# The backward pass of `embed`: given the gradient of the loss with respect to each vector that was looked up, find its gradient with respect to the table.
 #
 # - `ids`: whole numbers `[...]`, the ids that were looked up
 # - `grad_output`: `[..., d_model]`, one gradient for each place in the text
 # - `vocab_size`: an int, the number of rows of the table
 # - returns `[vocab_size, d_model]`
 #
-# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0
-# stands in one place and gets `[3, 4]`. Token 2 stands in two, and its
+# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two, and its
 # row has to answer for both: `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
 #
-# Off limits: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so
-# is a loop.
+# Off limits: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so is a loop.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start from zeros, one row per token of the vocabulary. What does each place of the text add, and
-# to which row?
+# Start from zeros, one row per token of the vocabulary. What does each place of the text add, and to which row?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A batch changes nothing: flatten `ids` to `[n]` and `grad_output` to `[n, d_model]`. Beware of
-# `gradient[ids] += …`: where an id
+# A batch changes nothing: flatten `ids` to `[n]` and `grad_output` to `[n, d_model]`. Beware of `gradient[ids] += …`: where an id
 # occurs twice, torch keeps one of the two additions.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Either `one_hot.T @ grad_output`, with `one_hot` of shape `[n, vocab_size]`, or
-# `zeros.index_add(0, ids, grad_output)`.
+# Either `one_hot.T @ grad_output`, with `one_hot` of shape `[n, vocab_size]`, or `zeros.index_add(0, ids, grad_output)`.
 #
 # </details>
 
 
-# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding",
-# "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
     """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
     [vocab_size, d_model]."""
@@ -364,8 +338,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** One training step on one sentence. Predict: how many of the 49,152
-# rows get a gradient?
+# **Run it on the real model.** One training step on one sentence. Predict: how many of the 49,152 rows get a gradient?
 
 # %%
 from llmlib.model import forward
@@ -389,12 +362,10 @@ print(
 print(texts(moved))
 
 # %% [markdown]
-# The last token of the sentence predicts nothing here, so `.` gets no gradient; the others that
-# occur do. A rare token's row is
+# The last token of the sentence predicts nothing here, so `.` gets no gradient; the others that occur do. A rare token's row is
 # touched rarely.
 #
-# That is the look-up's side. SmolLM2 uses the same table a second time, at the output, to score all
-# candidates for the next token (*tied*
+# That is the look-up's side. SmolLM2 uses the same table a second time, at the output, to score all candidates for the next token (*tied*
 # weights, notebook 5). Predict: how many rows get a gradient if both uses count?
 
 # %%
@@ -417,8 +388,7 @@ print(
 # %% [markdown]
 # ## 3 · Neighbours
 #
-# Similar tokens have similar vectors, one reads. Similar by which measure? The plainest is the dot
-# product $a \cdot b$: multiply number by number and add up. Predict what
+# Similar tokens have similar vectors, one reads. Similar by which measure? The plainest is the dot product $a \cdot b$: multiply number by number and add up. Predict what
 # stands nearest to ` Monday` by dot product.
 
 # %%
@@ -427,10 +397,8 @@ for text in [" Monday", " Paris", " happy"]:
     print(f"{text!r:>9}  has its largest dot products with  {texts(by_dot)}")
 
 # %% [markdown]
-# Odd fragments and bits of program code, and never the word itself first. The dot product is
-# $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
-# $a$ and $\cos(a, b)$ the cosine of the angle between the two: a long vector has large products
-# with everything. Here are the longest rows of the table:
+# Odd fragments and bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
+# $a$ and $\cos(a, b)$ the cosine of the angle between the two: a long vector has large products with everything. Here are the longest rows of the table:
 
 # %%
 norms = table.norm(dim=1)
@@ -440,10 +408,8 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
     print(f"{norm:.4f}  {tokenizer.decode([token_id])!r}")
 
 # %% [markdown]
-# Most of the fragments that ` Monday` and ` happy` got are here: beginnings of words such as
-# *struggle* and *affiliate*. To compare what two
-# vectors point at, divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for
-# a right angle, −1 for opposite directions.
+# Most of the fragments that ` Monday` and ` happy` got are here: beginnings of words such as *struggle* and *affiliate*. To compare what two
+# vectors point at, divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
 
 # %% [markdown]
 # ### Exercise 2.3 · `nearest` · ●●○ · 8 min
@@ -454,35 +420,30 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # - `token_id`, `k`: ints
 # - returns a list of `k` ids (ints), the most similar first, without `token_id` itself
 #
-# By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 (itself),
-# 0.995, 0.707 and −1, so
+# By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 (itself), 0.995, 0.707 and −1, so
 # `nearest(table, 0, 2)` is `[1, 2]`. By dot product (1, 5, 30, −1) the long row 2 would win.
 #
 # Off limits: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Divide each row by its length first. The dot product of two vectors of length 1 is their cosine,
-# and one matrix product gives all of them.
+# Divide each row by its length first. The dot product of two vectors of length 1 is their cosine, and one matrix product gives all of them.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `table.norm(dim=-1, keepdim=True)` are the lengths, as a column. `topk` gives the largest;
-# `.indices.tolist()` makes a list of ints.
+# `table.norm(dim=-1, keepdim=True)` are the lengths, as a column. `topk` gives the largest; `.indices.tolist()` makes a list of ints.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# To leave the token out, set its own cosine to `-torch.inf` before `topk`. Skipping the first place
-# is not enough: another token may
+# To leave the token out, set its own cosine to `-torch.inf` before `topk`. Skipping the first place is not enough: another token may
 # point in exactly the same direction.
 #
 # </details>
 
 
-# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity",
-# "torch.nn.CosineSimilarity"]
+# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
     """The k tokens most similar to token_id by cosine, without itself: table
     [vocab_size, d_model] -> list of k ids."""
@@ -499,8 +460,7 @@ import torch
 
 from llmlib.course import check
 
-# cosines with row 0: itself, 0.995, 0.707, -1, 0.814, 0; row 2 is long, row 4 is close by, row 3 is
-# opposite
+# cosines with row 0: itself, 0.995, 0.707, -1, 0.814, 0; row 2 is long, row 4 is close by, row 3 is opposite
 _table = torch.tensor(
     [[1.0, 0.0], [5.0, 0.5], [30.0, 30.0], [-1.0, 0.0], [0.7, 0.5], [0.0, 2.0]]
 )
@@ -571,8 +531,7 @@ for _vocab, _width, _k in [(20, 3, 1), (50, 8, 7), (9, 4, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What does "similar" mean to a table that was only ever trained to
-# predict tokens?
+# **Run it on the real model.** What does "similar" mean to a table that was only ever trained to predict tokens?
 
 # %%
 for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg"]:
@@ -581,14 +540,11 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # %% [markdown]
 # Three sorts of neighbours, and only one of them is what "meaning" suggests:
 #
-# - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another
-# tense. To the tokenizer these are unrelated ids, and the model had to
+# - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another tense. To the tokenizer these are unrelated ids, and the model had to
 #   find out by itself that they belong together;
-# - **words that stand in the same places**: ` good` and ` bad`, ` dog` and ` cat`, ` three` and `
-# four`. Opposites are neighbours, because a sentence with one would
+# - **words that stand in the same places**: ` good` and ` bad`, ` dog` and ` cat`, ` three` and ` four`. Opposites are neighbours, because a sentence with one would
 #   mostly do with the other. Near means *exchangeable*, not *equal*;
-# - **things of one kind in form**: digits next to digits, the ending *ing* next to *ed*, fragments
-# next to fragments.
+# - **things of one kind in form**: digits next to digits, the ending *ing* next to *ed*, fragments next to fragments.
 #
 # How often is each? Take 1,000 random words and look at the nearest neighbour of each.
 
@@ -634,12 +590,10 @@ print(
 )
 
 # %% [markdown]
-# About two thirds of nearest neighbours begin alike, mostly other forms of the same word; the last
-# third holds synonyms, companions, and fragments lumped with
+# About two thirds of nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
 # fragments. And by dot product one decoy would have won nearly always.
 #
-# The picture shows all 49,152 tokens as ` Monday` sees them. Where would you expect most cosines to
-# lie?
+# The picture shows all 49,152 tokens as ` Monday` sees them. Where would you expect most cosines to lie?
 
 # %%
 monday = token(" Monday")
@@ -668,16 +622,12 @@ print(
 )
 
 # %% [markdown]
-# Not around 0: two tokens picked at random have a cosine of 0.44, since all rows share a large
-# common part (their mean). So a cosine of 0.4 between two words says nothing; compare
-# with other pairs, never with 0. Mu and Viswanath (2018) found the same common part in older word
-# vectors and got better similarities by subtracting it, with a few other dominant directions.
+# Not around 0: two tokens picked at random have a cosine of 0.44, since all rows share a large common part (their mean). So a cosine of 0.4 between two words says nothing; compare
+# with other pairs, never with 0. Mu and Viswanath (2018) found the same common part in older word vectors and got better similarities by subtracting it, with a few other dominant directions.
 #
 # ### A famous sum
 #
-# *king − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013).
-# Predict: which token is nearest to the result in SmolLM2's table? And for Paris − France +
-# Germany?
+# *king − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Predict: which token is nearest to the result in SmolLM2's table? And for Paris − France + Germany?
 
 # %%
 for a, b, c in [
@@ -696,15 +646,12 @@ for a, b, c in [
     )
 
 # %% [markdown]
-# ` queen` wins by a hair; the other two sums land on one of the words that went in. Published
-# results look cleaner because the usual program is
-# not allowed to answer with an input word (Nissim et al. 2020). There is structure, since ` Berlin`
-# and ` jumped` come second; it is weaker than the slogan.
+# ` queen` wins by a hair; the other two sums land on one of the words that went in. Published results look cleaner because the usual program is
+# not allowed to answer with an input word (Nissim et al. 2020). There is structure, since ` Berlin` and ` jumped` come second; it is weaker than the slogan.
 #
 # ### One row per token, whatever it means
 #
-# ` bank` has a single row, for rivers and for money. What tells them apart comes later: here is the
-# cosine between the vectors for ` bank` in four sentences,
+# ` bank` has a single row, for rivers and for money. What tells them apart comes later: here is the cosine between the vectors for ` bank` in four sentences,
 # in the table and after all 30 layers.
 
 # %%
@@ -730,16 +677,13 @@ plots.show(
 )
 
 # %% [markdown]
-# Attention (notebook 3) and the layers (notebook 4) bring the sentence into the vector. The table
-# is where it starts.
+# Attention (notebook 3) and the layers (notebook 4) bring the sentence into the vector. The table is where it starts.
 
 # %% [markdown]
 # ## 4 · A map
 #
-# Nobody can look at 576 dimensions, but we can look at the two in which a few chosen tokens differ
-# most: subtract their mean, and
-# take the two directions of largest variance (principal component analysis, one call of the
-# singular value decomposition).
+# Nobody can look at 576 dimensions, but we can look at the two in which a few chosen tokens differ most: subtract their mean, and
+# take the two directions of largest variance (principal component analysis, one call of the singular value decomposition).
 
 # %%
 groups = {
@@ -765,10 +709,8 @@ plots.show(
 )
 
 # %% [markdown]
-# Four clusters, from nothing but next-token prediction, and the numbers even lie roughly in order.
-# Read such maps with care: two dimensions show about two fifths of the
-# differences between these tokens, and distances *within* a cluster are mostly lost. The choice of
-# words made the map, too: ask for other
+# Four clusters, from nothing but next-token prediction, and the numbers even lie roughly in order. Read such maps with care: two dimensions show about two fifths of the
+# differences between these tokens, and distances *within* a cluster are mostly lost. The choice of words made the map, too: ask for other
 # words and other directions appear.
 
 # %% [markdown]
@@ -791,22 +733,17 @@ for name, (vocab, width, parameters) in models.items():
 print("and ours, measured:", f"{table.numel():,} numbers, {table.nbytes / 1e6:,.1f} MB")
 
 # %% [markdown]
-# In a small model the table is a fifth to a third of everything; the layers grow with $d_{model}^2$
-# and the table with $d_{model}$ only, so in GPT-3 it hardly counts. This is
+# In a small model the table is a fifth to a third of everything; the layers grow with $d_{model}^2$ and the table with $d_{model}$ only, so in GPT-3 it hardly counts. This is
 # why small models share it with the output: SmolLM2 would otherwise pay for it twice.
 
 # %% [markdown]
 # ## 6 · Without positions, a text is a bag of words
 #
-# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They
-# do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the
-# same. Does it matter? The layers
-# could see the order from the order of the rows, one might think. Predict: if SmolLM2 loses its
-# position information, what changes in its output when the words of the
+# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same. Does it matter? The layers
+# could see the order from the order of the rows, one might think. Predict: if SmolLM2 loses its position information, what changes in its output when the words of the
 # prompt are shuffled?
 #
-# Two things in SmolLM2 know the order: RoPE, which we come to, and the *causal mask* (notebook 3),
-# which lets each token look only at those before it. We
+# Two things in SmolLM2 know the order: RoPE, which we come to, and the *causal mask* (notebook 3), which lets each token look only at those before it. We
 # can switch off each.
 
 
@@ -832,14 +769,10 @@ print(
 )
 
 # %% [markdown]
-# The same outputs, up to rounding, in the new order: what the model says about ` cat` does not
-# depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a
-# weighted *sum* over
-# the other tokens, and a sum has no order; everything else treats each token alone. "Dog bites man"
-# and "man bites dog" are the same text to such a model.
+# The same outputs, up to rounding, in the new order: what the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
+# the other tokens, and a sum has no order; everything else treats each token alone. "Dog bites man" and "man bites dog" are the same text to such a model.
 #
-# So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the
-# ones before it, and watch the
+# So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the ones before it, and watch the
 # logits of the last, with all 30 layers and with the first one only.
 
 # %%
@@ -879,12 +812,9 @@ for key, change in changes.items():
     )
 
 # %% [markdown]
-# The common statement "without position embeddings a transformer cannot see order" holds for
-# attention without a mask, and for one layer with a mask. With several layers
-# the mask alone gives order away: in the first layer each token summarises what is before it, so
-# tokens come out different in different places, and the second layer can read
-# that. Models trained so do work (Haviv et al. 2022), but SmolLM2 was trained with RoPE and is lost
-# without it:
+# The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask, and for one layer with a mask. With several layers
+# the mask alone gives order away: in the first layer each token summarises what is before it, so tokens come out different in different places, and the second layer can read
+# that. Models trained so do work (Haviv et al. 2022), but SmolLM2 was trained with RoPE and is lost without it:
 
 # %%
 print("with RoPE:   ", repr(complete(model, "The dog bit the man, so the", 10)))
@@ -896,8 +826,7 @@ print(
 # %% [markdown]
 # ## 7 · A second table: learned positions
 #
-# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the
-# first, and added to the token's vector:
+# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's vector:
 # `x = embed(ids, token_table) + embed(positions, position_table)`. Your `embed` serves both.
 
 # %%
@@ -920,53 +849,44 @@ except IndexError as error:
     print("position 1024:", error)
 
 # %% [markdown]
-# Two prices. The table ends: GPT-2 has 1,024 rows and cannot take a longer text at all. And each
-# row is learned by itself: nothing tells the model that
-# position 500 is to 501 what 20 is to 21, though what matters in language is mostly *how far apart*
-# two words are.
+# Two prices. The table ends: GPT-2 has 1,024 rows and cannot take a longer text at all. And each row is learned by itself: nothing tells the model that
+# position 500 is to 501 what 20 is to 21, though what matters in language is mostly *how far apart* two words are.
 
 # %% [markdown]
 # ## 8 · Clock hands: sinusoids
 #
-# The first transformer (Vaswani et al. 2017) computed its position vectors instead of learning
-# them. Think of a clock: one hand turns fast and tells neighbouring seconds apart, another
+# The first transformer (Vaswani et al. 2017) computed its position vectors instead of learning them. Think of a clock: one hand turns fast and tells neighbouring seconds apart, another
 # turns slowly and tells the hours. Pair $i$ of the columns is such a hand, turning by
 #
 # $$\omega_i = 10000^{-2i/d_{model}}$$
 #
-# radians per position. What is written into the vector is where the tip of each hand is: the sine
-# of its angle and the cosine.
+# radians per position. What is written into the vector is where the tip of each hand is: the sine of its angle and the cosine.
 
 # %% [markdown]
 # ### Exercise 2.4 · `sinusoidal_positions` · ●●○ · 10 min
 #
 # - `seq`, `d_model`: ints; `d_model` is even
 # - returns `[seq, d_model]`, row $p$ for position $p = 0, 1, 2, …$, with
-#   $\sin(p\,\omega_i)$ in column $2i$ and $\cos(p\,\omega_i)$ in column $2i + 1$, for $i = 0, 1, …,
-# d_{model}/2 - 1$ and $\omega_i = 10000^{-2i/d_{model}}$.
+#   $\sin(p\,\omega_i)$ in column $2i$ and $\cos(p\,\omega_i)$ in column $2i + 1$, for $i = 0, 1, …, d_{model}/2 - 1$ and $\omega_i = 10000^{-2i/d_{model}}$.
 #
-# By hand, `d_model = 4`: $\omega_0 = 1$ and $\omega_1 = 10000^{-2/4} = 0.01$. Row 0 is `[0, 1, 0,
-# 1]`, row 1 is
+# By hand, `d_model = 4`: $\omega_0 = 1$ and $\omega_1 = 10000^{-2/4} = 0.01$. Row 0 is `[0, 1, 0, 1]`, row 1 is
 # `[sin 1, cos 1, sin 0.01, cos 0.01]` = `[0.8415, 0.5403, 0.0100, 0.9999…]`.
 #
 # Everything is allowed. It can be done without a loop.
 #
 # <details><summary>Hint 1</summary>
 #
-# Make the frequencies first, `[d_model/2]` of them: `torch.arange(0, d_model, 2)` is 0, 2, 4, …,
-# that is, $2i$. Then all angles at once: positions as a column, times frequencies as a row.
+# Make the frequencies first, `[d_model/2]` of them: `torch.arange(0, d_model, 2)` is 0, 2, 4, …, that is, $2i$. Then all angles at once: positions as a column, times frequencies as a row.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Sines and cosines alternate. Fill `out[:, 0::2]` and `out[:, 1::2]`, or stack the two on a new
-# last dimension and flatten it.
+# Sines and cosines alternate. Fill `out[:, 0::2]` and `out[:, 1::2]`, or stack the two on a new last dimension and flatten it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `angles = torch.arange(seq)[:, None] * frequencies`, then `torch.stack([angles.sin(),
-# angles.cos()], dim=-1).flatten(-2)`.
+# `angles = torch.arange(seq)[:, None] * frequencies`, then `torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)`.
 #
 # </details>
 
@@ -1072,8 +992,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Look at it.** On the left the table itself; on the right, the dot product of the rows for
-# positions 20, 50 and 80 with all others.
+# **Look at it.** On the left the table itself; on the right, the dot product of the rows for positions 20, 50 and 80 with all others.
 
 # %%
 positions_table = sinusoidal_positions(100, 64)
@@ -1095,32 +1014,24 @@ print(
 )
 
 # %% [markdown]
-# The same curve, moved: similarity depends on the distance alone, since $\sin a \sin b + \cos a
-# \cos b = \cos(a - b)$ in each pair. No row was learned, and
+# The same curve, moved: similarity depends on the distance alone, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned, and
 # row 5,000 is as easy to compute as row 5.
 #
-# But the vectors are *added* to the tokens' vectors, so attention sees the two mixed: words times
-# words, words times positions, positions times positions. RoPE keeps the
+# But the vectors are *added* to the tokens' vectors, so attention sees the two mixed: words times words, words times positions, positions times positions. RoPE keeps the
 # good half of the idea.
 
 # %% [markdown]
 # ## 9 · Turn, don't add: RoPE
 #
-# In attention (notebook 3), each token makes a **query** $q$ ("what I look for") and a **key** $k$
-# ("what I have"), and the **score** $q \cdot k$ says how strongly one token looks at another.
-# Rotary
-# position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$
-# instead, each by an angle in proportion to its position. A dot product of two arrows depends on
-# the angle between them, so if both are turned, only the *difference* of the turns is left: the
-# distance.
+# In attention (notebook 3), each token makes a **query** $q$ ("what I look for") and a **key** $k$ ("what I have"), and the **score** $q \cdot k$ says how strongly one token looks at another. Rotary
+# position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$ instead, each by an angle in proportion to its position. A dot product of two arrows depends on
+# the angle between them, so if both are turned, only the *difference* of the turns is left: the distance.
 #
 # An arrow $(a, b)$ turned counter-clockwise by the angle $\varphi$ is
 #
 # $$(a\cos\varphi - b\sin\varphi,\;\; b\cos\varphi + a\sin\varphi).$$
 #
-# The $q$ of a head (one of the parallel attentions of notebook 3) has `head_dim` columns (64 in
-# SmolLM2): 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. SmolLM2's speeds are
-# $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code).
+# The $q$ of a head (one of the parallel attentions of notebook 3) has `head_dim` columns (64 in SmolLM2): 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. SmolLM2's speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code).
 
 # %%
 plots.show(
@@ -1133,9 +1044,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Which columns form a pair? In SmolLM2 and all Llama-like weights in this format, column $i$ goes
-# with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all
-# arrows, the
+# Which columns form a pair? In SmolLM2 and all Llama-like weights in this format, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
 # second half holds the second ones. (The paper pairs neighbours; section 10 is about that.)
 
 # %% [markdown]
@@ -1143,38 +1052,29 @@ plots.show(
 #
 # Turn every pair of columns by its angle.
 #
-# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or
-# `batch, n_head`
-# - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole
-# numbers (some models stretch their positions)
-# - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position
-# \cdot theta^{-2i/head\_dim}$
+# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or `batch, n_head`
+# - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole numbers (some models stretch their positions)
+# - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position \cdot theta^{-2i/head\_dim}$
 # - returns the same shape as `x`
 #
-# By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow (1,
-# 0), turned by $1 \cdot theta^0 = 1$ radian: (cos 1, sin 1). Columns 1 and 3 are (0, 0) and stay.
-# Result:
+# By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow (1, 0), turned by $1 \cdot theta^0 = 1$ radian: (cos 1, sin 1). Columns 1 and 3 are (0, 0) and stay. Result:
 # `[0.5403, 0, 0.8415, 0]`.
 #
 # Everything is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
-# The angles are made as in exercise 2.4, with the given positions in place of `arange` and `theta`
-# in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever
-# stands in `...`.
+# The angles are made as in exercise 2.4, with the given positions in place of `arange` and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `first, second = x.chunk(2, dim=-1)` are the two halves: all the $a$, and all the $b$. Apply the
-# formula to them at once, keeping the old `first` until both are done.
+# `first, second = x.chunk(2, dim=-1)` are the two halves: all the $a$, and all the $b$. Apply the formula to them at once, keeping the old `first` until both are done.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)`, with `cos =
-# angles.cos()` and `sin = angles.sin()`.
+# `torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)`, with `cos = angles.cos()` and `sin = angles.sin()`.
 #
 # </details>
 
@@ -1344,8 +1244,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Look at it.** One query and one key, at every pair of positions up to 40. Left: sinusoids added
-# to them. Right: both turned by your function. Predict what "depends on the distance alone"
+# **Look at it.** One query and one key, at every pair of positions up to 40. Left: sinusoids added to them. Right: both turned by your function. Predict what "depends on the distance alone"
 # looks like in such a square.
 
 # %%
@@ -1372,8 +1271,7 @@ print(
 )
 
 # %% [markdown]
-# **Run it on the real model.** If only distances count, SmolLM2 should not notice when every
-# position is moved by 100. It should notice if positions are squeezed, or
+# **Run it on the real model.** If only distances count, SmolLM2 should not notice when every position is moved by 100. It should notice if positions are squeezed, or
 # if `theta` is wrong. Predict, then run.
 
 # %%
@@ -1398,8 +1296,7 @@ for name, position in settings.items():
     )
 
 # %% [markdown]
-# Moved: no difference. The sign, the distances, and the speeds must be those of the training;
-# nothing crashes when they are wrong, the text just gets worse.
+# Moved: no difference. The sign, the distances, and the speeds must be those of the training; nothing crashes when they are wrong, the text just gets worse.
 #
 # How slow are the slow hands? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
@@ -1420,16 +1317,13 @@ print(
 )
 
 # %% [markdown]
-# A larger `theta` slows the hands down, so that a longer text fits into a turn: models for long
-# texts raise it, or divide the positions ("stretch" them), and train a little more.
+# A larger `theta` slows the hands down, so that a longer text fits into a turn: models for long texts raise it, or divide the positions ("stretch" them), and train a little more.
 
 # %% [markdown]
 # ## 10 · Which columns are a pair?
 #
-# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's
-# weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and for
-# a model that is yet to be trained neither is better. But weights made for one are wrong for the
-# other:
+# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and for
+# a model that is yet to be trained neither is better. But weights made for one are wrong for the other:
 
 # %%
 plots.show(
@@ -1473,23 +1367,19 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
     )
 
 # %% [markdown]
-# This bug is easy to miss: no error, the right shapes, even the right first word, and a model that
-# has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
-# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows
-# land where the other convention looks for them, and the scores come out the same.
+# This bug is easy to miss: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
+# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
 
 # %% [markdown]
 # ### Exercise 2.6 · `interleaved_to_half_split` · ●●● · 10 min
 #
 # Take weights made for neighbouring pairs, and reorder them for `apply_rope`.
 #
-# - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; rows 0 … head_dim − 1 belong to head
-# 0, the next `head_dim` rows to head 1, and so on
+# - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; rows 0 … head_dim − 1 belong to head 0, the next `head_dim` rows to head 1, and so on
 # - `n_head`: an int
 # - returns the same shape: in each head, rows 0, 2, 4, … first, then rows 1, 3, 5, …
 #
-# By hand: one head of `head_dim` 4, rows named by number: 0 1 2 3 becomes 0 2 1 3. The pair (0, 1)
-# has moved to places (0, 2) and the pair (2, 3) to places (1, 3), where `apply_rope` looks. Two
+# By hand: one head of `head_dim` 4, rows named by number: 0 1 2 3 becomes 0 2 1 3. The pair (0, 1) has moved to places (0, 2) and the pair (2, 3) to places (1, 3), where `apply_rope` looks. Two
 # such heads, 0 1 2 3 | 4 5 6 7, become 0 2 1 3 | 4 6 5 7.
 #
 # Everything is allowed.
@@ -1501,14 +1391,12 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Without a loop: view the rows as `[n_head, head_dim/2, 2, d_model]`, in which the 2 is "first or
-# second of the pair". Where should that 2 stand instead?
+# Without a loop: view the rows as `[n_head, head_dim/2, 2, d_model]`, in which the 2 is "first or second of the pair". Where should that 2 stand instead?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `w.view(n_head, -1, 2, d_model).transpose(1, 2)` is `[n_head, 2, head_dim/2, d_model]`: all first
-# ones, then all second ones. Then reshape back.
+# `w.view(n_head, -1, 2, d_model).transpose(1, 2)` is `[n_head, 2, head_dim/2, d_model]`: all first ones, then all second ones. Then reshape back.
 #
 # </details>
 
@@ -1635,11 +1523,8 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** The file that your SmolLM2 came in is a GGUF, the format of the
-# program llama.cpp, which turns neighbours in models of Llama's kind. So the rows of $W_q$ and
-# $W_k$ *in that file* are
-# interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the
-# raw rows of one layer and compare:
+# **Run it on the real model.** The file that your SmolLM2 came in is a GGUF, the format of the program llama.cpp, which turns neighbours in models of Llama's kind. So the rows of $W_q$ and $W_k$ *in that file* are
+# interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the raw rows of one layer and compare:
 
 # %%
 from importlib.util import find_spec
@@ -1690,53 +1575,34 @@ all_same = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It
-# equals one-hot rows times the table, and its gradient adds up, for each token, over the places
-# where it stands.
-# - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
-# Measure them by cosine (long vectors are decoys), and compare with the 0.44 that any two tokens
-# have.
-# - Without positions and without a mask, a transformer sees a **bag of words** (a set in which
-# repetitions count). A causal mask alone gives order away from the second layer on.
-# - Positions can be **learned** (GPT-2: a table that ends at 1,024), **computed and added**
-# (sinusoids), or **turned into queries and keys** (RoPE: lengths stay, position 0 stays, scores
-# depend on distance alone).
-# - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows
-# leads from one to the other.
+# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table, and its gradient adds up, for each token, over the places where it stands.
+# - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites. Measure them by cosine (long vectors are decoys), and compare with the 0.44 that any two tokens have.
+# - Without positions and without a mask, a transformer sees a **bag of words** (a set in which repetitions count). A causal mask alone gives order away from the second layer on.
+# - Positions can be **learned** (GPT-2: a table that ends at 1,024), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: lengths stay, position 0 stays, scores depend on distance alone).
+# - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
 #
 # **Next:** notebook 3, attention, in which the vectors start to look at each other.
 #
 # ## Questions to think about
 #
-# 1. Two tokens that never occur in the training text: where are their rows after training, with
-# tied and with untied output weights?
-# 2. RoPE turns $q$ and $k$ but never $v$, the values that attention sums up. What would go wrong if
-# it turned $v$ as well?
-# 3. A model was trained on texts of up to 8,192 tokens. Which of RoPE's pairs have shown all their
-# angles by then, which have not, and what might happen at token 10,000?
+# 1. Two tokens that never occur in the training text: where are their rows after training, with tied and with untied output weights?
+# 2. RoPE turns $q$ and $k$ but never $v$, the values that attention sums up. What would go wrong if it turned $v$ as well?
+# 3. A model was trained on texts of up to 8,192 tokens. Which of RoPE's pairs have shown all their angles by then, which have not, and what might happen at token 10,000?
 #
 # ## To read
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*, section 3.5
-# ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2 and its
-# learned positions
+# - Vaswani et al. 2017, *Attention Is All You Need*, section 3.5 ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2 and its learned positions
 # - Su et al. 2021, *RoFormer* ([2104.09864](https://arxiv.org/abs/2104.09864)): RoPE
-# - Press and Wolf 2016, *Using the Output Embedding to Improve Language Models*
-# ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
-# - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king
-# and queen; Nissim et al. 2020, *Fair Is Better than Sensational*
-# ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
-# - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)): the
-# part that all vectors share
-# - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn
-# Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
+# - Press and Wolf 2016, *Using the Output Embedding to Improve Language Models* ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
+# - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king and queen; Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
+# - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)): the part that all vectors share
+# - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

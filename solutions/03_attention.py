@@ -1,22 +1,15 @@
 # %% [markdown]
 # # 3 · Attention
 #
-# **You will build** attention, whole: the weighted look-back (3.1), the mask that hides the future
-# (3.2) and
-# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long
-# texts affordable
-# (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers
-# of SmolLM2, a real
-# language model. Then you look at where it looks: you write the score that finds its copying heads
-# (3.8), and switch
+# **You will build** attention, whole: the weighted look-back (3.1), the mask that hides the future (3.2) and
+# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
+# (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers of SmolLM2, a real
+# language model. Then you look at where it looks: you write the score that finds its copying heads (3.8), and switch
 # heads off to see which of them it needs. Last, the variant that lets one text read another (3.9).
 #
-# **You need** notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector,
-# and rotary
-# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot
-# product, and softmax,
-# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i =
-# e^{s_i} / \sum_j
+# **You need** notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector, and rotary
+# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot product, and softmax,
+# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i = e^{s_i} / \sum_j
 # e^{s_j}$. Layers, heads and positions are counted from 0.
 #
 # **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
@@ -32,8 +25,7 @@ from llmlib.embeddings import apply_rope
 # ## The real thing first
 #
 # Mrs. Quillfeather is made up, so the model cannot know her name. It has to *look it up* in the
-# text in front of it. The second line is the same model with one change: every token may look at
-# itself only.
+# text in front of it. The second line is the same model with one change: every token may look at itself only.
 
 # %%
 from itertools import cycle
@@ -77,33 +69,23 @@ print("without attention:", repr(complete(model.using(mask=only_itself), dragon,
 reveal("alone", "C")
 
 # %% [markdown]
-# Everything else was still there: the embedding table, all 30 layers, the output head. But in all
-# of them each token
-# is worked on alone. **Attention is the only place in the model where one token learns about
-# another.**
+# Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
+# is worked on alone. **Attention is the only place in the model where one token learns about another.**
 #
-# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things;
-# how it is built is
+# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things; how it is built is
 # the same as in models a thousand times its size.)
 #
 # ## 3.1 Why recurrence lost
 #
-# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of
-# memory, $h$, and
-# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token
-# $t$ and $W$, $U$ are
+# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of memory, $h$, and
+# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token $t$ and $W$, $U$ are
 # learned matrices. Two things follow from that line.
 #
-# **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications
-# by $U$ and 50
-# tanh's. Learning goes the same way backwards: how much the last output would change if an early
-# input did (its
-# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Two of
-# them are the
-# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997),
-# which has a *forget
-# gate*, once as PyTorch starts it and once with the gate's bias set to 3, so that it begins nearly
-# open.
+# **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
+# tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
+# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Two of them are the
+# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997), which has a *forget
+# gate*, once as PyTorch starts it and once with the gate's bias set to 3, so that it begins nearly open.
 
 
 # %%
@@ -161,21 +143,15 @@ show(
 )
 
 # %% [markdown]
-# As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths: what
-# was said 50 steps
-# ago is lost in the rounding of everything nearer. But that is a matter of how they start, not of
-# what they are:
-# with a rotation for $U$ more survives, and **with its gate open the LSTM carries the signal as
-# evenly as attention
+# As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths: what was said 50 steps
+# ago is lost in the rounding of everything nearer. But that is a matter of how they start, not of what they are:
+# with a rotation for $U$ more survives, and **with its gate open the LSTM carries the signal as evenly as attention
 # does**. Fading can be cured.
-# In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of
-# this shape and
+# In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
 # before any training. (It is not loud, since the last token divides its attention among 51.)
 #
-# **The past must wait.** This cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An
-# RNN reads a text of
-# 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention
-# computes all pairs of
+# **The past must wait.** This cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
+# 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention computes all pairs of
 # tokens in one matrix product. It even does *more* multiplications:
 
 # %%
@@ -187,37 +163,28 @@ for seq in (64, 128, 256, 512):
     print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {1:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, but none waits for another. Hardware that does thousands
-# of multiplications
-# at once is what made the difference: what can be trained on more text gets better. The price
-# stands in the table,
-# too: attention's count has a term with seq², so twice the text costs more than twice the work.
-# Notebook 4 shows from
+# Three to ten times the multiplications, but none waits for another. Hardware that does thousands of multiplications
+# at once is what made the difference: what can be trained on more text gets better. The price stands in the table,
+# too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows from
 # which length on that term rules.
 #
 # ## 3.2 Attention by hand, on three tokens
 #
-# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three
-# vectors from its own
+# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three vectors from its own
 # vector $x$, with three learned matrices:
 #
 # - a **query** $q = W_Q x$: what am I looking for?
 # - a **key** $k = W_K x$: what do I have to offer?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The dot product of one token's query and another's key is their **score**: large when they point
-# the same way.
-# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output
-# for that query is
+# The dot product of one token's query and another's key is their **score**: large when they point the same way.
+# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
 # the sum of all values, each times its share:
 #
-# $$\mathrm{attention}(q, k, v) =
-# \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
+# $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# Here `head_dim` is how many numbers a query has; section 3.3 is about why its root stands there.
-# Follow the
-# cell with a pencil: vectors of 2 numbers, three tokens, and the matrix $W_K$ leaves everything as
-# it is.
+# Here `head_dim` is how many numbers a query has; section 3.3 is about why its root stands there. Follow the
+# cell with a pencil: vectors of 2 numbers, three tokens, and the matrix $W_K$ leaves everything as it is.
 
 # %%
 names = ["the", "cat", "sat"]
@@ -245,10 +212,8 @@ show(
 )
 
 # %% [markdown]
-# Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of
-# "the", −1·0 + 1·2 =
-# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that
-# makes most of its
+# Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
+# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
 # attention go to "cat", so its output lies near the value of "cat".
 
 # %%
@@ -260,11 +225,9 @@ show(
 )
 
 # %% [markdown]
-# Shares are positive and sum to 1, so an output can never leave the shape whose corners are the
-# values.
+# Shares are positive and sum to 1, so an output can never leave the shape whose corners are the values.
 #
-# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* +
-# …", as if attention
+# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* + …", as if attention
 # mixed the tokens themselves. Mix both ways and compare:
 
 # %%
@@ -274,21 +237,15 @@ print(
 )
 
 # %% [markdown]
-# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model
-# can look for one
-# thing (by keys) and fetch another (by values). Section 3.5 puts the claim to a fair test on the
-# real model.
+# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model can look for one
+# thing (by keys) and fetch another (by values). Section 3.5 puts the claim to a fair test on the real model.
 #
 # ## 3.3 Why √head_dim
 #
-# **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent
-# with mean 0 and
-# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation
-# is √head_dim.
-# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives
-# nearly everything
-# to the largest. Then the shares barely move when a score does, and learning is slow: the slope of
-# a share $p$ in its
+# **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent with mean 0 and
+# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
+# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
+# to the largest. Then the shares barely move when a score does, and learning is slow: the slope of a share $p$ in its
 # own score is $p(1-p)$. Measured on random queries with 10 keys each:
 
 # %%
@@ -322,10 +279,8 @@ show(
 )
 
 # %% [markdown]
-# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its
-# slope; undivided, at
-# head_dim 1024 the slope is an eighth of that. What counts is the width of the vectors that are
-# multiplied:
+# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope; undivided, at
+# head_dim 1024 the slope is an eighth of that. What counts is the width of the vectors that are multiplied:
 # head_dim, 64 or 128 in most models, not the model's whole width d_model.
 # Confusing the two is a well-known bug; you will see what it does below.
 
@@ -342,47 +297,38 @@ show(
 # | `mask` | `[seq_q, seq_k]`, bool, or `None` | `True` = this query may look at this key |
 # | returns | `[..., seq_q, d_v]` | one mixture of values for each query |
 #
-# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the
-# function treats each of
-# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over
-# the scores. Where
-# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
-# gets no share at
+# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the function treats each of
+# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over the scores. Where
+# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key gets no share at
 # all, and the other shares still sum to 1.
 #
-# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores
-# are $2 \ln 3$ and
-# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the
-# shares are 3/4 and
+# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores are $2 \ln 3$ and
+# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and
 # 1/4. Output: 3/4 · 4 + 1/4 · 0 = `[[3]]`. With `mask = [[False, True]]` it is `[[0]]`.
 #
 # Off limits: torch's ready-made attention. `torch.softmax` is allowed (you write it in notebook 5).
 #
 # <details><summary>Hint 1</summary>
 #
-# All scores at once are one matrix product: row *i* of `q` against row *j* of `k`. Which of the two
-# must be turned on
+# All scores at once are one matrix product: row *i* of `q` against row *j* of `k`. Which of the two must be turned on
 # its side, and by which method, so that leading dimensions stay where they are?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `k.transpose(-2, -1)` swaps only the last two dimensions (`k.T` would reverse all of them).
-# `q.shape[-1]` is
+# `k.transpose(-2, -1)` swaps only the last two dimensions (`k.T` would reverse all of them). `q.shape[-1]` is
 # head_dim. `scores.masked_fill(~mask, -math.inf)` writes $-\infty$ where the mask is `False`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask
-# forbids, if there is a
+# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask forbids, if there is a
 # mask; `torch.softmax(scores, dim=-1)`; times `v`.
 #
 # </details>
 
 
-# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution scaled_dot_product_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k
     [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
@@ -531,8 +477,7 @@ check.close(
 # %% [markdown]
 # ### On the real model
 #
-# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's
-# width, rather than
+# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
 # by √64. That makes all scores three times too small.
 
 # %%
@@ -576,30 +521,22 @@ for name, attention in (
 reveal("divisor", "C")
 
 # %% [markdown]
-# It breaks. The trained weights count on scores of a certain spread; with a third of it the shares
-# of the five tokens
-# come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a
-# little at
+# It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
+# come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a little at
 # everything. (A model *trained* with the other divisor would learn larger weights to make up for
 # it. A convention is harmless until two programs differ in it.)
 #
-# A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and
-# what comes out is
-# the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the
-# list of shares.
+# A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and what comes out is
+# the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the list of shares.
 #
 # ## 3.4 No looking ahead
 #
-# **Claim.** A model that writes from left to right must not see the future. When it *trains*, the
-# whole text is
-# there, and every position predicts its next token at the same time. A position that could look at
-# the next token
-# would copy the answer and learn nothing. So each token may look at itself and at what came before.
-# That is the
+# **Claim.** A model that writes from left to right must not see the future. When it *trains*, the whole text is
+# there, and every position predicts its next token at the same time. A position that could look at the next token
+# would copy the answer and learn nothing. So each token may look at itself and at what came before. That is the
 # **causal mask**.
 #
-# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score
-# to $-\infty$
+# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score to $-\infty$
 # *before*. Here are the three tokens from above.
 
 # %%
@@ -643,24 +580,18 @@ print("and with another future:", [f"{s:.2f}" for s in other[1, :2]])
 reveal("mask", "C")
 
 # %% [markdown]
-# Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still
-# depend on the future:
-# each was divided by a sum that counts the future scores, as the last line shows. Nobody looks at a
-# later token, and
-# yet its presence can be felt. Such a leak is hard to see in the shares. It is easy to *test* for,
-# and you will.
+# Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still depend on the future:
+# each was divided by a sum that counts the future scores, as the last line shows. Nobody looks at a later token, and
+# yet its presence can be felt. Such a leak is hard to see in the shares. It is easy to *test* for, and you will.
 
 # %% [markdown]
 # ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
 #
-# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that
-# looks, column = the
+# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that looks, column = the
 # token it looks at, `True` = may look.
 #
-# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens
-# (notebook 7), so the
-# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens
-# came before: row *i*
+# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens (notebook 7), so the
+# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens came before: row *i*
 # is then the token at position `start + i`, and the mask has shape `[seq, start + seq]`.
 #
 # By hand: `causal_mask(3)` and `causal_mask(2, start=3)` are
@@ -673,15 +604,13 @@ reveal("mask", "C")
 #
 # <details><summary>Hint 1</summary>
 #
-# Row *i* may look at column *j* exactly when *j* ≤ the position of row *i*. Write down the
-# positions of the columns,
+# Row *i* may look at column *j* exactly when *j* ≤ the position of row *i*. Write down the positions of the columns,
 # then those of the rows.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.arange(start + seq)` are the columns' positions and `torch.arange(start, start + seq)` the
-# rows'. Comparing a
+# `torch.arange(start + seq)` are the columns' positions and `torch.arange(start, start + seq)` the rows'. Comparing a
 # `[n]` tensor with an `[m, 1]` tensor gives `[m, n]`; `rows[:, None]` makes the second shape.
 #
 # </details>
@@ -770,18 +699,13 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 # %% [markdown]
 # ### Exercise 3.3 · `looks_ahead` · ●●○ · 15 min
 #
-# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the
-# input at one
-# position, `changed`, and run again. An honest attention can only have changed outputs **at that
-# position and after
+# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the input at one
+# position, `changed`, and run again. An honest attention can only have changed outputs **at that position and after
 # it**. If an output *before* it moved, that position has seen the future.
 #
-# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of
-# positions smaller
-# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column.
-# An empty list
-# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic
-# always leaves.
+# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
+# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column. An empty list
+# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic always leaves.
 #
 # By hand, with `changed = 2`:
 #
@@ -797,15 +721,13 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # <details><summary>Hint 1</summary>
 #
-# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in
-# opposite ways, so
+# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in opposite ways, so
 # do not add them up.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first
-# `changed` entries
+# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first `changed` entries
 # matter.
 #
 # </details>
@@ -1002,12 +924,9 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print()
 
 # %% [markdown]
-# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away,
-# which is why a test
-# must look at *every* earlier position. B is the attention that masks after the softmax. Note what
-# this kind of test
-# is worth: it needs no access to the inside, so it works on whole models. Then let the model that
-# sees everything
+# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away, which is why a test
+# must look at *every* earlier position. B is the attention that masks after the softmax. Note what this kind of test
+# is worth: it needs no access to the inside, so it works on whole models. Then let the model that sees everything
 # *write*. When it writes its next token, there is no future to see.
 
 # %%
@@ -1034,26 +953,18 @@ print("without its mask it writes:", repr(complete(blind, france, 8)))
 reveal("blind", "B")
 
 # %% [markdown]
-# The *last* token has no future. All the others do, and in training each of them was worked on
-# without it. Let them
-# see it, and every layer meets vectors it never met. So the mask is needed in writing as well, for
-# the
-# tokens that are already there. (And it is why a model can keep what it computed for them: nothing
-# that comes later
+# The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them
+# see it, and every layer meets vectors it never met. So the mask is needed in writing as well, for the
+# tokens that are already there. (And it is why a model can keep what it computed for them: nothing that comes later
 # changes it. Notebook 7 lives on that.)
 #
 # ## 3.5 Heads
 #
-# **Claim.** One softmax gives one set of shares. To look at the subject *and* at the previous word
-# at once, a token
-# needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone,
-# in parallel.
-# **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are
-# the queries, keys
-# and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first
-# head_dim rows of
-# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by
-# one more learned
+# **Claim.** One softmax gives one set of shares. To look at the subject *and* at the previous word at once, a token
+# needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
+# **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are the queries, keys
+# and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first head_dim rows of
+# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
 # matrix, the output projection $W_O$.
 
 # %%
@@ -1065,8 +976,7 @@ show(
 )
 
 # %% [markdown]
-# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. What would head_dim
-# be? Ask the library:
+# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. What would head_dim be? Ask the library:
 
 # %%
 from transformers import GPT2Config
@@ -1085,12 +995,9 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 # %% [markdown]
 # ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
 #
-# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head,
-# seq, head_dim]`.
-# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps
-# all positions.
-# Heads stand *before* positions so that the attention you wrote treats them like one more batch
-# dimension.
+# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`.
+# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps all positions.
+# Heads stand *before* positions so that the attention you wrote treats them like one more batch dimension.
 #
 # By hand: one text of 2 tokens with 4 columns, cut into 2 heads:
 #
@@ -1101,10 +1008,8 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 #
 # <details><summary>Hint 1</summary>
 #
-# Two steps. First write the last dimension as two: heads and columns of a head. Then swap the
-# dimensions for
-# positions and heads. One single reshape to the final shape also has the right *shape*, but it cuts
-# rows where it
+# Two steps. First write the last dimension as two: heads and columns of a head. Then swap the dimensions for
+# positions and heads. One single reshape to the final shape also has the right *shape*, but it cuts rows where it
 # should cut columns.
 #
 # </details>
@@ -1194,12 +1099,10 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # %% [markdown]
 # ### Exercise 3.5 · `merge_heads` · ●○○ · 5 min
 #
-# The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` →
-# `[batch, seq, n_head *
+# The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
 # head_dim]`. Head 0's columns come first. In papers this is called concatenation.
 #
-# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5
-# 6 7 8`.
+# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
 #
 # Nothing is off limits.
 #
@@ -1210,8 +1113,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a
-# transposed tensor,
+# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a transposed tensor,
 # because its numbers no longer stand in that order in memory; `.reshape` copies them.
 #
 # </details>
@@ -1286,8 +1188,7 @@ for _seed, _shape in enumerate(
 # %% [markdown]
 # ### The whole layer, from your pieces
 #
-# Four of your functions make a complete multi-head attention. torch has one ready-made, with its
-# three input matrices
+# Four of your functions make a complete multi-head attention. torch has one ready-made, with its three input matrices
 # stacked into one. They should agree:
 
 
@@ -1317,20 +1218,14 @@ print(f"largest difference: {(mine - want).abs().max():.1e}")
 # %% [markdown]
 # ### What a head writes
 #
-# The output projection has a second reading. Its columns belong to heads, too: the first head_dim
-# columns are
-# multiplied by head 0's result only. So "side by side, then project" is the same as **each head
-# writing its own
+# The output projection has a second reading. Its columns belong to heads, too: the first head_dim columns are
+# multiplied by head 0's result only. So "side by side, then project" is the same as **each head writing its own
 # vector of d_model numbers, and all of them added up**. Check it in layer 11 of SmolLM2.
 #
-# That also gives a fair test of the claim in section 3.2, that attention mixes the tokens
-# themselves. If it did, what
-# a head writes for "sat" would point the same way as the mixture, with that head's shares, of the
-# vectors that
-# its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the
-# control is a head
-# made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would
-# prove
+# That also gives a fair test of the claim in section 3.2, that attention mixes the tokens themselves. If it did, what
+# a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
+# its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the control is a head
+# made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
 # nothing: by layer 11 a token's vector has nothing in common with its own embedding.)
 
 # %%
@@ -1389,22 +1284,16 @@ copies = torch.cosine_similarity(copied, torch.cat(received), dim=-1)
 print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
-# Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04
-# with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to
-# copy has 0.32. A few
-# heads come near to copying; most write something else. So much for "0.45 · cat": a head reads
-# $W_V$ of
+# Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. A few
+# heads come near to copying; most write something else. So much for "0.45 · cat": a head reads $W_V$ of
 # what it looks at and writes that through $W_O$.
 #
 # ## 3.6 Grouped queries
 #
-# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook
-# 7 builds that
-# store). For long texts this memory is what runs out first. Queries need not be kept. So several
-# query heads can
-# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2
-# has 9 query heads
+# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
+# store). For long texts this memory is what runs out first. Queries need not be kept. So several query heads can
+# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
 # and 3 key/value heads.
 
 # %%
@@ -1424,19 +1313,15 @@ for n_kv_head in (9, 3, 1):
     )
 
 # %% [markdown]
-# (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next
-# exercise you *copy*
-# keys so that each query head finds its own. That is the plain way to compute it; what is **kept**
-# are the three
+# (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next exercise you *copy*
+# keys so that each query head finds its own. That is the plain way to compute it; what is **kept** are the three
 # heads.
 
 # %% [markdown]
 # ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
 #
-# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times,
-# copies **next to
-# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner
-# at its own
+# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
+# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own
 # number, and your attention needs no change.
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
@@ -1445,8 +1330,7 @@ for n_kv_head in (9, 3, 1):
 #
 # <details><summary>Hint 1</summary>
 #
-# `x.repeat(1, 3, 1, 1)` gives `A B C A B C A B C`: query head 1 would be paired with `B`, which was
-# never trained to
+# `x.repeat(1, 3, 1, 1)` gives `A B C A B C A B C`: query head 1 would be paired with `B`, which was never trained to
 # answer it. torch has another method whose name says that the copies stay together.
 #
 # </details>
@@ -1540,8 +1424,7 @@ for _seed, (_shape, _n) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for
-# "sat" in layer 11:
+# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for "sat" in layer 11:
 
 # %%
 for head in range(3):
@@ -1554,73 +1437,59 @@ for head in range(3):
     )
 
 # %% [markdown]
-# The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing
-# costs little
+# The same keys, different queries, different answers. Ainslie et al. (2023) found that sharing costs little
 # quality; the memory is a third.
 
 # %% [markdown]
 # ### Exercise 3.7 · `attend` · ●●● · 20 min
 #
-# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it
-# receives to what it
+# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it receives to what it
 # adds to them.
 #
 # | | shape | |
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | one row a token |
-# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the
-# transpose |
+# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the transpose |
 # | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
 # | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
 # | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
-# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before
-# |
+# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before |
 # | returns | `[batch, seq, d_model]` | one row a token |
 #
-# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by
-# head; values are
-# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`,
-# `positions` is
+# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head; values are
+# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`, `positions` is
 # `[seq]`.
 # Attention is causal.
 #
-# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE
-# changes nothing. With
-# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the
-# value is (3, 5),
-# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0,
-# 1, 0, -1]]` makes
+# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE changes nothing. With
+# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the value is (3, 5),
+# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0, 1, 0, -1]]` makes
 # (3 + 3, 5 − 5): `[[[6, 0]]]`. The queries do not matter here.
 #
 # Off limits: torch's ready-made attention. Use your own functions.
 #
 # <details><summary>Hint 1</summary>
 #
-# In order: project (three matrix products); split into heads, with the right number for each; turn
-# q and k; repeat
+# In order: project (three matrix products); split into heads, with the right number for each; turn q and k; repeat
 # k and v; attend with the causal mask; merge; project once more.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `split_heads(x @ w_q.T, n_head)`, but `split_heads(x @ w_k.T, n_kv_head)`. After the split the
-# shape is
-# `[batch, heads, seq, head_dim]`, which is what `apply_rope` wants, with `torch.arange(x.shape[1])`
-# and `theta`. Each key head
+# `split_heads(x @ w_q.T, n_head)`, but `split_heads(x @ w_k.T, n_kv_head)`. After the split the shape is
+# `[batch, heads, seq, head_dim]`, which is what `apply_rope` wants, with `torch.arange(x.shape[1])` and `theta`. Each key head
 # serves `n_head // n_kv_head` query heads.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
 # The last lines: `k, v = repeat_kv(k, n), repeat_kv(v, n)` with `n = n_head // n_kv_head`; then
-# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed)
-# @ w_o.T`.
+# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed) @ w_o.T`.
 #
 # </details>
 
 
-# %% solution attend off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution attend off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     """Causal self-attention with grouped queries and RoPE: x [batch, seq, d_model] ->
     [batch, seq, d_model].
@@ -1761,8 +1630,7 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Your layer in place of the engine's, with the weights of each of the 30 layers in turn. Logits are
-# what the model
+# Your layer in place of the engine's, with the weights of each of the 30 layers in turn. Logits are what the model
 # says before anything is drawn: one number for every token of its vocabulary.
 
 
@@ -1789,10 +1657,8 @@ print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
 #
 # ### A row that cannot be
 #
-# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8
-# % to "on", 3 % to
-# "the" and 20.8 % to "mat". From section 3.4 you know what a decoder's row must look like. Here is
-# the mean over
+# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8 % to "on", 3 % to
+# "the" and 20.8 % to "mat". From section 3.4 you know what a decoder's row must look like. Here is the mean over
 # all 270 heads of SmolLM2 (30 layers of 9):
 
 # %%
@@ -1812,8 +1678,7 @@ print(f"the tutorial gives the future {0.08 + 0.03 + 0.208:.1%};", end=" ")
 print(f"SmolLM2 gives it {mean_row[3:].sum():.1%}")
 
 # %% [markdown]
-# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 %
-# for "The"
+# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 % for "The"
 # plausible? What has the article to do with sitting? Look at single heads:
 
 # %%
@@ -1826,15 +1691,12 @@ for index in by_cat.topk(4).indices.tolist():
     print(f"layer {layer:>2} head {head}: {row}")
 
 # %% [markdown]
-# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that
-# follows.
+# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that follows.
 #
 # ### The sink
 #
-# Softmax must spend 100 %. What does a head do that has nothing to look for? Most park their
-# attention on the first
-# token, whatever that is: an **attention sink** (Xiao et al. 2023). Three texts, the last without
-# any sense:
+# Softmax must spend 100 %. What does a head do that has nothing to look for? Most park their attention on the first
+# token, whatever that is: an **attention sink** (Xiao et al. 2023). Three texts, the last without any sense:
 
 # %%
 curves = {}
@@ -1858,10 +1720,8 @@ show(
 )
 
 # %% [markdown]
-# In these short texts about two thirds of all attention goes to the first token. But one line does
-# not
-# agree with the others: in layers 3 to 8, "The cat sat on the mat" gives its first token less.
-# Where does the rest go?
+# In these short texts about two thirds of all attention goes to the first token. But one line does not
+# agree with the others: in layers 3 to 8, "The cat sat on the mat" gives its first token less. Where does the rest go?
 
 # %%
 predict(
@@ -1888,22 +1748,17 @@ pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
 print("mean length of the values:", "  ".join(pairs))
 
 # %% [markdown]
-# There is a **second sink**: the second " the" gets even more than the first token. Put " my" in
-# its place, and the
-# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report
-# exactly this: the first
+# There is a **second sink**: the second " the" gets even more than the first token. Put " my" in its place, and the
+# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report exactly this: the first
 # token and a few words of little meaning. Notebook 4 shows how such tokens are made.
 #
-# Why does looking at a token that has nothing to do with it not spoil what a head says? The last
-# line: the value of
-# the first token is a quarter as long as the others. To look there is to add almost nothing. **A
-# large share is not
+# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the value of
+# the first token is a quarter as long as the others. To look there is to add almost nothing. **A large share is not
 # yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
 #
-# How would a head look at the previous token, always? With vectors that say where they stand, you
-# can set $q$ and $k$
+# How would a head look at the previous token, always? With vectors that say where they stand, you can set $q$ and $k$
 # by hand: let the query of position $i$ be what the key of position $i - 1$ is.
 
 # %%
@@ -1920,29 +1775,20 @@ show(
 )
 
 # %% [markdown]
-# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no
-# grammar and no
-# meaning in it, so whatever a head does here, it does by rule. The rule to look for is called
-# **induction** (Olsson et
-# al. 2022): in `A B C … A`, the second A looks at B, the token that *followed* the first A. If that
-# head then says
-# "B again", the model can continue any repetition, of anything. You write the score that finds such
-# heads.
+# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no grammar and no
+# meaning in it, so whatever a head does here, it does by rule. The rule to look for is called **induction** (Olsson et
+# al. 2022): in `A B C … A`, the second A looks at B, the token that *followed* the first A. If that head then says
+# "B again", the model can continue any repetition, of anything. You write the score that finds such heads.
 
 # %% [markdown]
 # ### Exercise 3.8 · `induction_score` · ●●○ · 10 min
 #
-# `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the
-# first: `[n_layer,
-# n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return
-# the mean share with
-# which a token of the second half looks at the token **after** its first occurrence: `[n_layer,
-# n_head]`.
+# `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the first: `[n_layer,
+# n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return the mean share with
+# which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
 #
-# By hand: with `half = 2` the text is `A B A B`. Position 2 is the second A: its first occurrence
-# is position 0, so
-# it should look at position 1. Position 3 is the second B and should look at position 2. A head
-# whose rows 2 and 3
+# By hand: with `half = 2` the text is `A B A B`. Position 2 is the second A: its first occurrence is position 0, so
+# it should look at position 1. Position 3 is the second B and should look at position 2. A head whose rows 2 and 3
 # are
 #
 #         row 2:  0.1  0.7  0.2  0.0
@@ -1954,22 +1800,19 @@ show(
 #
 # <details><summary>Hint 1</summary>
 #
-# Which positions make up the second half? For a token at position *i* there, where is its first
-# occurrence, and where
+# Which positions make up the second half? For a token at position *i* there, where is its first occurrence, and where
 # the token after that?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Position *i* should look at *i − half + 1*. A loop over *i* from `half` to `2 * half - 1` that
-# adds up
+# Position *i* should look at *i − half + 1*. A loop over *i* from `half` to `2 * half - 1` that adds up
 # `maps[:, :, i, i - half + 1]` does it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Without a loop: `second = torch.arange(half, 2 * half)`, then index rows with `second` and columns
-# with
+# Without a loop: `second = torch.arange(half, 2 * half)`, then index rows with `second` and columns with
 # `second - half + 1`, and take the mean over the last dimension.
 #
 # </details>
@@ -2079,8 +1922,7 @@ for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
 # %% [markdown]
 # ### On the real model
 #
-# Your score for all 270 heads, beside two simpler ones: the mean share to the token right before
-# (**previous**), and
+# Your score for all 270 heads, beside two simpler ones: the mean share to the token right before (**previous**), and
 # to the first token (**first**, the sink).
 
 # %%
@@ -2115,18 +1957,13 @@ for name, found in scores_of.items():
     print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *listed)
 
 # %% [markdown]
-# (16.0 is head 0 of layer 16.) Look back at the heads that gave "cat" nearly everything, 11.1,
-# 16.0, 2.1: they are
+# (16.0 is head 0 of layer 16.) Look back at the heads that gave "cat" nearly everything, 11.1, 16.0, 2.1: they are
 # now the three best *previous-token* heads. They looked at "cat" because it stands before "sat",
-# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is
-# a measurement.
+# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is a measurement.
 #
-# A name is still only a description. Does the model *use* it? Switch heads off (their output
-# becomes 0) and look at
-# the loss, $-\ln p$ of the token that really comes next, in *nats*. Guessing among 49,152 tokens
-# costs
-# $\ln 49152 = 10.8$. On random tokens the model does worse than guessing in the first half, since
-# it expects
+# A name is still only a description. Does the model *use* it? Switch heads off (their output becomes 0) and look at
+# the loss, $-\ln p$ of the token that really comes next, in *nats*. Guessing among 49,152 tokens costs
+# $\ln 49152 = 10.8$. On random tokens the model does worse than guessing in the first half, since it expects
 # sense; in the second half the loss should fall if it notices the repetition.
 
 # %%
@@ -2223,22 +2060,15 @@ show(
 reveal("ablation", "B")
 
 # %% [markdown]
-# Without the five best previous-token heads the model is back at guessing, and **one head, 16.0,
-# makes most of
-# that**: it alone costs as much as all five induction heads. Two of the other previous-token heads
-# cost next to
-# nothing, though they do the same job: their shares look alike, their use does not. The controls
-# matter, too. Other
-# heads of the same layers cost little, so it is not the layer. And a blind draw of five can cost a
-# lot, when it hits a
+# Without the five best previous-token heads the model is back at guessing, and **one head, 16.0, makes most of
+# that**: it alone costs as much as all five induction heads. Two of the other previous-token heads cost next to
+# nothing, though they do the same job: their shares look alike, their use does not. The controls matter, too. Other
+# heads of the same layers cost little, so it is not the layer. And a blind draw of five can cost a lot, when it hits a
 # head that others build on: "worse than random" needs more than one draw.
 #
-# Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each
-# token what stood
-# before it, "I come after A", and a later induction head looks for just that mark. If that is so,
-# then **switching
-# 16.0 off must blind the induction heads**: not their output, which we leave on, but where they
-# look.
+# Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
+# before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
+# 16.0 off must blind the induction heads**: not their output, which we leave on, but where they look.
 
 # %%
 predict(
@@ -2267,15 +2097,12 @@ for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers
-# 17 and 18 no longer
-# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-
-# token heads
+# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers 17 and 18 no longer
+# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-token heads
 # change next to nothing. Two layers, one head reading
 # what another wrote: that is how the model copies anything, even noise.
 #
-# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks
-# at " Qu" there.
+# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
 # But that is one row of one head. Ask by switching off:
 
 # %%
@@ -2296,16 +2123,13 @@ for name, heads in {
     print(f"off: {name:<24} p(' Qu') {p:.2f}   {text!r}")
 
 # %% [markdown]
-# Partly. Without the induction heads she is less likely, and is still named; without the previous-
-# token heads
-# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come
-# back, and one
+# Partly. Without the induction heads she is less likely, and is still named; without the previous-token heads
+# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come back, and one
 # attention row would have told a simpler story than the true one.
 #
 # ### Watch it being learned
 #
-# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on
-# random tokens said
+# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on random tokens said
 # twice. In the first run all texts are equally long, in the others their length varies.
 
 # %%
@@ -2370,20 +2194,15 @@ show(
 reveal("layers", "C")
 
 # %% [markdown]
-# Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does
-# not get there,
-# **unless the length never changes**: then "look eleven back" is a matter of position, RoPE can say
-# it, and there is
-# no induction in it. With only the first run you would have concluded that one layer is enough. The
-# control is the
+# Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does not get there,
+# **unless the length never changes**: then "look eleven back" is a matter of position, RoPE can say it, and there is
+# no induction in it. With only the first run you would have concluded that one layer is enough. The control is the
 # lesson: vary what the model must not rely on.
 #
 # ## 3.8 Look for yourself
 #
-# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one
-# setting, as a
-# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22
-# head 0 (mostly
+# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one setting, as a
+# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22 head 0 (mostly
 # sink), layer 0 (no pattern with a name here).
 
 # %% tags=["nbval-ignore-output"]
@@ -2406,14 +2225,10 @@ show(
 # %% [markdown]
 # ## 3.9 Reading another text: cross-attention
 #
-# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first
-# transformer
-# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say,
-# the French sentence;
-# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its
-# layers has a causal
-# self-attention over what is written so far, and then a **cross-attention**: queries from the text
-# being written,
+# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
+# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say, the French sentence;
+# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
+# self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
 # keys and values from the text being read.
 
 # %%
@@ -2425,12 +2240,9 @@ show(
 )
 
 # %% [markdown]
-# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-
-# attention does both
-# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the
-# two sides differ in
-# kind: a speech recogniser writes text while it reads sound, an image generator paints while it
-# reads a sentence.
+# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
+# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the two sides differ in
+# kind: a speech recogniser writes text while it reads sound, an image generator paints while it reads a sentence.
 
 # %% [markdown]
 # ### Exercise 3.9 · `cross_attention` · ●●○ · 10 min
@@ -2441,14 +2253,12 @@ show(
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | the text being written: it asks |
 # | `context` | `[batch, seq_k, d_model]` | the text being read: it answers |
-# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out,
-# columns in]`, so multiply by the transpose, `w_q.T` |
+# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
 # | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
 #
 # There is no mask: the text being read is there as a whole, so nothing of it is the future.
 #
-# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights
-# `[[1]]`, the
+# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
 # scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
 #
 # Off limits: torch's ready-made attention. Use your own from 3.1.
@@ -2460,14 +2270,12 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention`
-# does the rest.
+# Queries from `x`; keys *and* values from `context`. One call to `scaled_dot_product_attention` does the rest.
 #
 # </details>
 
 
-# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention",
-# "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution cross_attention off=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values
     from context [batch, seq_k, d_model].
@@ -2584,8 +2392,7 @@ for _batch, _seq, _seq_k, _d, _head in (
 # %% [markdown]
 # ## 3.10 Your attention in the engine
 #
-# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field
-# uses, runs the same
+# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field uses, runs the same
 # weights with its own code. Do they write the same?
 
 # %%
@@ -2606,10 +2413,8 @@ prompts = [
 agreed = same_ids(mine, prompts, max_new_tokens=16)
 
 # %% [markdown]
-# 48 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off
-# by one (√65), a
-# mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a
-# tenth too weak.
+# 48 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off by one (√65), a
+# mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a tenth too weak.
 
 # %%
 predict(
@@ -2659,80 +2464,59 @@ for name, attention in {
 reveal("planted", exposed, within=0)
 
 # %% [markdown]
-# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit
-# by 29.
-# The likeliest token is usually likeliest by far, so ids forgive. **Equal ids are a smoke test;
-# what proves a function
-# is the distance of the logits**, and yours is rounding away. (Which is why `looks_ahead` looks at
-# numbers, too.)
+# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29.
+# The likeliest token is usually likeliest by far, so ids forgive. **Equal ids are a smoke test; what proves a function
+# is the distance of the logits**, and yours is rounding away. (Which is why `looks_ahead` looks at numbers, too.)
 #
 # ## Recap
 #
-# - Attention is the only place where tokens learn about each other. An RNN must read a text step by
-# step;
-#   attention reaches any distance in one step, for all positions at once, and pays with work that
-# grows with seq².
-# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are
-# **shares**; the output
+# - Attention is the only place where tokens learn about each other. An RNN must read a text step by step;
+#   attention reaches any distance in one step, for all positions at once, and pays with work that grows with seq².
+# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are **shares**; the output
 #   is the mixture of **values**.
 # - The mask comes **before** the softmax. Whether anyone peeks can be tested from outside.
-# - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$,
-# their writes add
+# - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$, their writes add
 #   up. Grouped queries share keys and values to save memory.
-# - A decoder's row has nothing to the right of itself. Much attention goes to the first token,
-# sometimes to a second
+# - A decoder's row has nothing to the right of itself. Much attention goes to the first token, sometimes to a second
 #   sink, and adds next to nothing.
-# - Induction takes two heads in two layers: one notes what stood before, the other looks for the
-# note. Switching the
+# - Induction takes two heads in two layers: one notes what stood before, the other looks for the note. Switching the
 #   first off blinds the second.
 # - Equal ids forgive bugs. Compare logits.
 #
 # ## Questions to think about
 #
-# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at
-# which line of
+# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at which line of
 #    `scaled_dot_product_attention` would you notice?
-# 2. Two previous-token heads, 16.0 and 11.1, have nearly the same shares, and only one of them
-# matters for induction.
+# 2. Two previous-token heads, 16.0 and 11.1, have nearly the same shares, and only one of them matters for induction.
 #    What else about a head decides what it does?
-# 3. Attention shares are often shown as "what the model based its answer on". You have now seen
-# three reasons to be
+# 3. Attention shares are often shown as "what the model based its answer on". You have now seen three reasons to be
 #    careful. Which?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Row 0 could see nothing at all. All its scores would be $-\infty$, softmax would divide 0 by 0,
-# and the row of
+# 1. Row 0 could see nothing at all. All its scores would be $-\infty$, softmax would divide 0 by 0, and the row of
 #    shares would be NaN; the product with `v` then spreads it.
-# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have
-# keys that respond
+# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
 #    to what 16.0 writes.
-# 3. The share goes to a value that may be next to nothing (the sink). A head may look somewhere for
-# a reason of
-#    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be
-# needed (18.6 and Mrs.
+# 3. The share goes to a value that may be next to nothing (the sink). A head may look somewhere for a reason of
+#    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be needed (18.6 and Mrs.
 #    Quillfeather): only switching it off tells.
 #
 # </details>
 #
 # ## To read
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*,
-# [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
+# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
 #   3.2.3 are this notebook.
 # - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*,
 #   [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN.
 # - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*,
-#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term
-# Memory*.
-# - Olsson et al. 2022, *In-context Learning and Induction Heads*,
-# [2209.11895](https://arxiv.org/abs/2209.11895).
+#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*.
+# - Olsson et al. 2022, *In-context Learning and Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
 # - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*,
-#   [2309.17453](https://arxiv.org/abs/2309.17453); Sun et al. 2024, *Massive Activations in Large
-# Language Models*,
+#   [2309.17453](https://arxiv.org/abs/2309.17453); Sun et al. 2024, *Massive Activations in Large Language Models*,
 #   [2402.17762](https://arxiv.org/abs/2402.17762): the second sink.
-# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
-# Checkpoints*,
+# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*,
 #   [2305.13245](https://arxiv.org/abs/2305.13245).
 
 # %% [markdown]
@@ -2744,8 +2528,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

@@ -1,22 +1,17 @@
 # %% [markdown]
 # # 4 · Layers
 #
-# **You will build** what stands around attention: the norms, the feed-forward networks, and the
-# block that holds everything together. Then you will write
-# the formula that turns a model's configuration into its number of parameters. At the end your
-# block runs SmolLM2 and a model of
+# **You will build** what stands around attention: the norms, the feed-forward networks, and the block that holds everything together. Then you will write
+# the formula that turns a model's configuration into its number of parameters. At the end your block runs SmolLM2 and a model of
 # GPT-2's shape, and both say what `transformers` says.
 #
-# **You need** notebooks 1 to 3: ids, embeddings, RoPE, attention. One picture shows gradients; you
-# need to know that a gradient says how strongly
+# **You need** notebooks 1 to 3: ids, embeddings, RoPE, attention. One picture shows gradients; you need to know that a gradient says how strongly
 # the loss would react to a weight, no more.
 #
 # **It takes** about two hours, one of them for the seven exercises.
 #
-# A *layer* (or *block*) is attention followed by a small network. SmolLM2-135M has 30 of them, all
-# of the same form. The copy used here stores most of its
-# weights in four bits each, which changes probabilities a little; it has 135 million parameters, so
-# do not expect wisdom.
+# A *layer* (or *block*) is attention followed by a small network. SmolLM2-135M has 30 of them, all of the same form. The copy used here stores most of its
+# weights in four bits each, which changes probabilities a little; it has 135 million parameters, so do not expect wisdom.
 
 # %% given setup
 import math
@@ -25,14 +20,11 @@ import torch
 from torch.nn.functional import linear
 
 # %% [markdown]
-# Let us look into the stack at once. After each layer there is one vector per token, of `d_model` =
-# 576 numbers. The model turns only the *last*
-# layer's vectors into a prediction, by a final norm and the output head (notebook 5). But nothing
-# stops us from doing that after any layer.
+# Let us look into the stack at once. After each layer there is one vector per token, of `d_model` = 576 numbers. The model turns only the *last*
+# layer's vectors into a prediction, by a final norm and the output head (notebook 5). But nothing stops us from doing that after any layer.
 # This is the *logit lens* (nostalgebraist 2020).
 #
-# `writes` swaps the model's block for one that does the same and notes what each half of a layer
-# adds. Layers are counted from 1 in this notebook, so that
+# `writes` swaps the model's block for one that does the same and notes what each half of a layer adds. Layers are counted from 1 in this notebook, so that
 # "after layer 0" is the embedding; in code, layer 1 is `layers[0]`.
 
 # %%
@@ -84,21 +76,16 @@ for layer in (0, 5, 10, 15, 20, 25, 27, 28, 29, 30):
     )
 
 # %% [markdown]
-# At layer 0 the vector *is* the word "is", and the tied table reads it back. For most of the stack
-# nothing readable stands there but commas and
-# spaces. " cold" surfaces near the end. By the last cell of this notebook you will know every
-# operation between those rows.
+# At layer 0 the vector *is* the word "is", and the tied table reads it back. For most of the stack nothing readable stands there but commas and
+# spaces. " cold" surfaces near the end. By the last cell of this notebook you will know every operation between those rows.
 
 # %% [markdown]
 # ## 1 · The residual stream is a running sum
 #
-# **Claim.** No layer replaces a vector. Each layer *adds* to it, twice: attention adds something,
-# then the feed-forward adds something. The vector that travels
-# up from embedding to head is called the *residual stream*; its shape is `[batch, seq, d_model]`
-# everywhere.
+# **Claim.** No layer replaces a vector. Each layer *adds* to it, twice: attention adds something, then the feed-forward adds something. The vector that travels
+# up from embedding to head is called the *residual stream*; its shape is `[batch, seq, d_model]` everywhere.
 #
-# **Predict.** `added` holds 61 tensors: the embedding and 2 · 30 writes. If the claim is true, what
-# do you get from their plain sum, put through
+# **Predict.** `added` holds 61 tensors: the embedding and 2 · 30 writes. If the claim is true, what do you get from their plain sum, put through
 # the final norm and the head?
 
 # %%
@@ -116,11 +103,9 @@ print(
 )
 
 # %% [markdown]
-# The whole depth of the model is a sum of 61 vectors. (The *contents* of each write depend on the
-# sum before it: that is where depth comes from.)
+# The whole depth of the model is a sum of 61 vectors. (The *contents* of each write depend on the sum before it: that is where depth comes from.)
 #
-# How large are the writes? The length of a vector is its L2 norm, the root of the sum of its
-# squares.
+# How large are the writes? The length of a vector is its L2 norm, the root of the sum of its squares.
 
 # %%
 lengths = added.norm(dim=-1)  # 61 seq
@@ -148,17 +133,12 @@ print(
 )
 
 # %% [markdown]
-# Two things to keep. The stream *grows*: what layer 1 wrote is small beside what layer 30 writes.
-# And the first token's vector becomes huge at layer 12. It is the
-# attention sink of notebook 3 (layer 11 there, which counts from 0), seen from the other side; such
-# *massive activations* stand in most large models (Sun et al. 2024). Remember layer 12.
+# Two things to keep. The stream *grows*: what layer 1 wrote is small beside what layer 30 writes. And the first token's vector becomes huge at layer 12. It is the
+# attention sink of notebook 3 (layer 11 there, which counts from 0), seen from the other side; such *massive activations* stand in most large models (Sun et al. 2024). Remember layer 12.
 #
-# Since the end is a sum, we may ask which write is to blame for an answer. The head's logit for "
-# Paris" is a dot product of the final, normalised
-# vector with one row of the table. Once we know the one number that the final norm divides by, the
-# difference
-# *logit(" Paris") − logit(" London")* is a sum of 61 terms, one a write. This is *direct logit
-# attribution* (Elhage et al. 2021).
+# Since the end is a sum, we may ask which write is to blame for an answer. The head's logit for " Paris" is a dot product of the final, normalised
+# vector with one row of the table. Once we know the one number that the final norm divides by, the difference
+# *logit(" Paris") − logit(" London")* is a sum of 61 terms, one a write. This is *direct logit attribution* (Elhage et al. 2021).
 #
 # **Predict.** Is the difference built up evenly, or do few layers decide?
 
@@ -189,20 +169,16 @@ show(
 )
 
 # %% [markdown]
-# One attention sublayer fetches most of the answer: from " France", to the position where it is
-# needed. Everything before built what it reads and
+# One attention sublayer fetches most of the answer: from " France", to the position where it is needed. Everything before built what it reads and
 # what it looks for.
 
 # %% [markdown]
 # ## 2 · Norms: every sublayer reads a copy of fixed size
 #
-# **Claim.** The stream grows two-hundredfold on its way up, and the first token's far more. A
-# sublayer whose input is 200 times larger would write 200 times more, or with
-# products in it (attention's scores, the gate of section 4) 40,000 times more. So each sublayer
-# reads a *normalised* copy. The stream itself stays as it is.
+# **Claim.** The stream grows two-hundredfold on its way up, and the first token's far more. A sublayer whose input is 200 times larger would write 200 times more, or with
+# products in it (attention's scores, the gate of section 4) 40,000 times more. So each sublayer reads a *normalised* copy. The stream itself stays as it is.
 #
-# **Predict.** What does SmolLM2 compute if its norms keep their learned weights but no longer
-# divide by anything?
+# **Predict.** What does SmolLM2 compute if its norms keep their learned weights but no longer divide by anything?
 
 # %%
 story = (
@@ -228,21 +204,17 @@ print(
 )
 
 # %% [markdown]
-# Not a worse model: no numbers at all. `nan`, "not a number", is what a computer makes of ∞ − ∞
-# after an overflow.
+# Not a worse model: no numbers at all. `nan`, "not a number", is what a computer makes of ∞ − ∞ after an overflow.
 #
-# There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is
-# $\frac{1}{d}\sum x_i$; its *variance* is the mean
-# of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001, that
-# keeps us from dividing by 0.
+# There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its *variance* is the mean
+# of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001, that keeps us from dividing by 0.
 
 # %% [markdown]
 # ### Exercise 4.1 · `layer_norm` · ●●○ · 10 min
 #
 # Write LayerNorm (Ba et al. 2016). For each vector on its own, over the **last** dimension:
 #
-# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot
-# \text{weight} + \text{bias}$$
+# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot \text{weight} + \text{bias}$$
 #
 # | | shape | |
 # |---|---|---|
@@ -251,19 +223,16 @@ print(
 # | `eps` | a number | keeps the root away from 0 |
 # | returns | like `x` | |
 #
-# The variance here is the *mean* of the squared distances from the mean: their sum divided by
-# `d_model`, not by `d_model - 1`.
+# The variance here is the *mean* of the squared distances from the mean: their sum divided by `d_model`, not by `d_model - 1`.
 #
-# **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is 2, the distances are −1 and 1,
-# the variance is (1 + 1) / 2 = 1, so the
+# **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is 2, the distances are −1 and 1, the variance is (1 + 1) / 2 = 1, so the
 # result is `[-1, 1]`. With `eps = 3` the root becomes √(1 + 3) = 2 and the result `[-0.5, 0.5]`.
 #
 # Off limits: torch's and llmlib's own layer norms.
 #
 # <details><summary>Hint 1</summary>
 #
-# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True`
-# keeps it, with length 1.
+# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True` keeps it, with length 1.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -273,14 +242,12 @@ print(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `x.var()` divides by `d_model - 1` unless told otherwise. Last line: `centred /
-# torch.sqrt(variance + eps) * weight + bias`.
+# `x.var()` divides by `d_model - 1` unless told otherwise. Last line: `centred / torch.sqrt(variance + eps) * weight + bias`.
 #
 # </details>
 
 
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm",
-# "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
     [d_model]."""
@@ -390,16 +357,13 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # %% [markdown]
 # ### Exercise 4.2 · `rms_norm` · ●○○ · 5 min
 #
-# Write RMSNorm (Zhang & Sennrich 2019): divide each vector by its *root mean square* (RMS), then
-# multiply by `weight`.
+# Write RMSNorm (Zhang & Sennrich 2019): divide each vector by its *root mean square* (RMS), then multiply by `weight`.
 #
 # $$\text{rms\_norm}(x) = \frac{x}{\sqrt{\text{mean}(x^2) + \epsilon}} \cdot \text{weight}$$
 #
-# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is like `x`. No mean is subtracted
-# and there is no bias.
+# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is like `x`. No mean is subtracted and there is no bias.
 #
-# **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its
-# root is 5: the result is `[0.2, 1.4]`.
+# **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result is `[0.2, 1.4]`.
 # With `eps = 11` the root is √36 = 6.
 #
 # Off limits: torch's and llmlib's own RMSNorm.
@@ -411,14 +375,12 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.pow(2).mean(dim=-1, keepdim=True)` is the mean square of each vector; add `eps` to it before
-# taking the root.
+# `x.pow(2).mean(dim=-1, keepdim=True)` is the mean square of each vector; add `eps` to it before taking the root.
 #
 # </details>
 
 
-# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm",
-# "llmlib.layers.rms_norm"]
+# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
 def rms_norm(x, weight, eps=1e-5):
     """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
     times weight [d_model]."""
@@ -512,8 +474,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # %% [markdown]
 # ### What the two norms do to a plane
 #
-# **Predict.** Take points of the plane, so `d_model` = 2. RMSNorm moves each point along its ray
-# from the origin. Where do they all land? And with LayerNorm?
+# **Predict.** Take points of the plane, so `d_model` = 2. RMSNorm moves each point along its ray from the origin. Where do they all land? And with LayerNorm?
 
 # %%
 generator = torch.Generator().manual_seed(2)
@@ -531,12 +492,9 @@ show(
 )
 
 # %% [markdown]
-# RMSNorm forgets the length and keeps the direction: a circle of radius √d = 1.41. LayerNorm
-# removes the mean first, and with it one whole direction,
-# the one in which all entries are equal. Of two dimensions that leaves one, and of one dimension
-# only the sign: two points. Of 576 dimensions it
-# leaves 575. Does that direction matter to SmolLM2? Count which share of each vector's squared
-# length lies in it.
+# RMSNorm forgets the length and keeps the direction: a circle of radius √d = 1.41. LayerNorm removes the mean first, and with it one whole direction,
+# the one in which all entries are equal. Of two dimensions that leaves one, and of one dimension only the sign: two points. Of 576 dimensions it
+# leaves 575. Does that direction matter to SmolLM2? Count which share of each vector's squared length lies in it.
 
 # %%
 every_token = writes(model, story_ids).cumsum(dim=0)[::2]  # 31 seq d_model
@@ -554,8 +512,7 @@ print(
 )
 
 # %% [markdown]
-# Almost nothing lies there, so subtracting it hardly matters, even to a model never trained for it.
-# That is the paper's argument for RMSNorm: the re-scaling does the
+# Almost nothing lies there, so subtracting it hardly matters, even to a model never trained for it. That is the paper's argument for RMSNorm: the re-scaling does the
 # work, the re-centring can be saved. Now your function in the real model:
 
 # %%
@@ -568,14 +525,12 @@ print(
 # %% [markdown]
 # ## 3 · Before or after?
 #
-# Many explanations of the transformer, the tutorial this course grew out of among them, give the
-# layer as
+# Many explanations of the transformer, the tutorial this course grew out of among them, give the layer as
 #
 #     x = layer_norm(x + attention(x))
 #     x = layer_norm(x + feed_forward(x))
 #
-# Add, then normalise: *post-norm*. It is what Vaswani et al. wrote in 2017. The norm stands **on**
-# the stream. In *pre-norm* it stands **off** the stream, in front of each sublayer,
+# Add, then normalise: *post-norm*. It is what Vaswani et al. wrote in 2017. The norm stands **on** the stream. In *pre-norm* it stands **off** the stream, in front of each sublayer,
 # and one more norm follows after the last layer:
 #
 #     x = x + attention(norm_1(x))
@@ -583,8 +538,7 @@ print(
 #
 # GPT-2, GPT-3, Llama and SmolLM2 are pre-norm.
 #
-# **Predict.** We rewire SmolLM2 to the first form and keep all its weights. A little worse? And
-# what if we keep pre-norm but forget the final norm,
+# **Predict.** We rewire SmolLM2 to the first form and keep all its weights. A little worse? And what if we keep pre-norm but forget the final norm,
 # which those explanations leave out as well?
 
 
@@ -619,17 +573,13 @@ print(
 )
 
 # %% [markdown]
-# Both are far beyond the 10.8 of blind guessing. So the formula matters: these weights mean
-# something in one wiring only. It does *not* show that
-# post-norm is bad; the original transformer was trained that way and worked. To see why the field
-# moved, look at both *before* training.
+# Both are far beyond the 10.8 of blind guessing. So the formula matters: these weights mean something in one wiring only. It does *not* show that
+# post-norm is bad; the original transformer was trained that way and worked. To see why the field moved, look at both *before* training.
 #
 # ### Signal and gradient at the start
 #
-# We build stacks of 2 to 48 layers with random weights (each matrix keeps the size of what passes
-# through it) and look at two things in each: how large the stream is on its
-# way up, and how strongly the loss would react to the feed-forward's last matrix, `w_out`, in each
-# layer.
+# We build stacks of 2 to 48 layers with random weights (each matrix keeps the size of what passes through it) and look at two things in each: how large the stream is on its
+# way up, and how strongly the loss would react to the feed-forward's last matrix, `w_out`, in each layer.
 
 
 # %%
@@ -700,24 +650,18 @@ print(
 )
 
 # %% [markdown]
-# Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers:
-# independent writes add up as random steps do. The final norm divides by that size,
-# and so the gradient of a layer shrinks like 1/√layers: the product in the last row hardly moves
-# while the depth grows 24-fold. In post-norm the last layer's gradient does
+# Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers: independent writes add up as random steps do. The final norm divides by that size,
+# and so the gradient of a layer shrinks like 1/√layers: the product in the last row hardly moves while the depth grows 24-fold. In post-norm the last layer's gradient does
 # not shrink with depth at all.
 #
-# This is what Xiong et al. (2020) proved and measured. Its consequence: in a deep post-norm stack
-# the first steps, with all layers pulling at full
-# strength, are too large, and training needs a careful *warm-up* (a learning rate that starts near
-# 0). Pre-norm trains without. There is a price: in a deep pre-norm stack each
-# single layer changes the stream, and so the result, by less and less. Section 7 shows how little
-# some layers do.
+# This is what Xiong et al. (2020) proved and measured. Its consequence: in a deep post-norm stack the first steps, with all layers pulling at full
+# strength, are too large, and training needs a careful *warm-up* (a learning rate that starts near 0). Pre-norm trains without. There is a price: in a deep pre-norm stack each
+# single layer changes the stream, and so the result, by less and less. Section 7 shows how little some layers do.
 
 # %% [markdown]
 # ### Exercise 4.3 · `pre_norm_block` · ●●○ · 10 min
 #
-# Write the layer of GPT-2 and Llama. It takes the stream `x` of shape `[batch, seq, d_model]` and
-# **four functions**; each takes a tensor of that
+# Write the layer of GPT-2 and Llama. It takes the stream `x` of shape `[batch, seq, d_model]` and **four functions**; each takes a tensor of that
 # shape and returns one. Everything else (weights, heads, masks) is inside them.
 #
 # 1. `attend` reads `norm_1` of the stream, and what it writes is added to the stream;
@@ -725,13 +669,10 @@ print(
 #
 # It returns the stream, `[batch, seq, d_model]`.
 #
-# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by
-# 5, `feed_forward` by 7. From x = 1, attention
-# writes 3 · 2 · 1 = 6 and the stream is 1 + 6 = 7. The feed-forward writes 7 · 5 · 7 = 245 and the
-# block returns 7 + 245 = 252.
+# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by 5, `feed_forward` by 7. From x = 1, attention
+# writes 3 · 2 · 1 = 6 and the stream is 1 + 6 = 7. The feed-forward writes 7 · 5 · 7 = 245 and the block returns 7 + 245 = 252.
 #
-# The check sends numbers, not functions, so it goes through `block_of_matrices` (given, below): it
-# calls your block with four functions that
+# The check sends numbers, not functions, so it goes through `block_of_matrices` (given, below): it calls your block with four functions that
 # each multiply by a matrix, and notes which were called.
 #
 # <details><summary>Hint 1</summary>
@@ -848,17 +789,13 @@ print(
 # %% [markdown]
 # ## 4 · The feed-forward: GELU and SwiGLU
 #
-# **Claim.** Attention moves information *between* positions; the feed-forward works on each
-# position alone. It widens the vector to `d_mlp` columns,
-# bends each, and narrows it again. The bend is what makes it more than a matrix: two linear maps in
-# a row are one linear map.
+# **Claim.** Attention moves information *between* positions; the feed-forward works on each position alone. It widens the vector to `d_mlp` columns,
+# bends each, and narrows it again. The bend is what makes it more than a matrix: two linear maps in a row are one linear map.
 #
-# ReLU, the oldest bend, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that
-# lies below z. SiLU multiplies it by sigmoid(z) = 1 / (1 + exp(−z)).
+# ReLU, the oldest bend, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that lies below z. SiLU multiplies it by sigmoid(z) = 1 / (1 + exp(−z)).
 # Both are smooth, and both dip below zero.
 #
-# A *gated* unit has two numbers per column. One, through SiLU, is a gate; the other is what passes.
-# SwiGLU (Shazeer 2020) is such a unit.
+# A *gated* unit has two numbers per column. One, through SiLU, is a gate; the other is what passes. SwiGLU (Shazeer 2020) is such a unit.
 
 # %%
 z = torch.linspace(-5, 5, 201)
@@ -877,8 +814,7 @@ show(
 )
 
 # %% [markdown]
-# The exact bell-curve share needs the error function erf. Computing it was slow once, so GPT-2 was
-# trained with a formula that comes close. How close?
+# The exact bell-curve share needs the error function erf. Computing it was slow once, so GPT-2 was trained with a formula that comes close. How close?
 
 # %%
 gap = layers.gelu(z) - layers.gelu(z, approximate="none")
@@ -888,22 +824,18 @@ print(
 )
 
 # %% [markdown]
-# Small, but it happens in every column of every layer. Weights trained with one form want that
-# form.
+# Small, but it happens in every column of every layer. Weights trained with one form want that form.
 
 # %% [markdown]
 # ### Exercise 4.4 · `gelu` · ●○○ · 5 min
 #
-# Write the form that GPT-2's weights were trained with, an approximation from the GELU paper
-# (Hendrycks & Gimpel 2016):
+# Write the form that GPT-2's weights were trained with, an approximation from the GELU paper (Hendrycks & Gimpel 2016):
 #
-# $$\text{gelu}(x) = \tfrac{1}{2}\, x \left(1 + \tanh\left(\sqrt{2/\pi}\;(x + 0.044715\,
-# x^3)\right)\right)$$
+# $$\text{gelu}(x) = \tfrac{1}{2}\, x \left(1 + \tanh\left(\sqrt{2/\pi}\;(x + 0.044715\, x^3)\right)\right)$$
 #
 # `x` is a tensor of any shape; the function works on each number and keeps the shape.
 #
-# **By hand.** For x = 1 the argument of tanh is 0.7979 · 1.0447 = 0.8336, tanh of it is 0.6824, and
-# gelu(1) = 0.5 · 1 · 1.6824 = 0.8412.
+# **By hand.** For x = 1 the argument of tanh is 0.7979 · 1.0447 = 0.8336, tanh of it is 0.6824, and gelu(1) = 0.5 · 1 · 1.6824 = 0.8412.
 #
 # Off limits: torch's and llmlib's own GELU. `torch.tanh` is allowed.
 #
@@ -919,8 +851,7 @@ print(
 # </details>
 
 
-# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu",
-# "llmlib.layers.gelu"]
+# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu"]
 def gelu(x):
     """GELU in its tanh form, on each number of x."""
     ### BEGIN SOLUTION
@@ -994,12 +925,10 @@ check.close(
 # | `w_out`, `b_out` | `[d_model, d_mlp]`, `[d_model]` |
 # | returns | `[..., d_model]` |
 #
-# Weights are stored `[out, in]`, as `torch.nn.Linear` does: row i of `w_in` makes hidden column i.
-# `linear(x, w, b)`, imported at the top,
+# Weights are stored `[out, in]`, as `torch.nn.Linear` does: row i of `w_in` makes hidden column i. `linear(x, w, b)`, imported at the top,
 # is `x @ w.T + b`.
 #
-# **By hand.** d_model = d_mlp = 2, `x = [10, 20]`, `w_in = [[0, 1], [0, 0]]`, `w_out` the identity,
-# biases 0: hidden column 0 reads x's second entry,
+# **By hand.** d_model = d_mlp = 2, `x = [10, 20]`, `w_in = [[0, 1], [0, 0]]`, `w_out` the identity, biases 0: hidden column 0 reads x's second entry,
 # so the hidden vector is `[20, 0]`, gelu leaves it so, and the result is `[20, 0]`.
 #
 # Off limits: llmlib's own `mlp`.
@@ -1111,8 +1040,7 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 #
 # Write Llama's feed-forward. With SiLU(z) = z · sigmoid(z), applied to each number:
 #
-# $$\text{swiglu}(x) = W_\text{down}\left(\text{SiLU}(W_\text{gate}\,x) \cdot
-# W_\text{up}\,x\right)$$
+# $$\text{swiglu}(x) = W_\text{down}\left(\text{SiLU}(W_\text{gate}\,x) \cdot W_\text{up}\,x\right)$$
 #
 # where the dot multiplies entry by entry.
 #
@@ -1125,10 +1053,8 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 #
 # There are no biases; weights are `[out, in]` again.
 #
-# **By hand**, with numbers for matrices: x = 1, `w_gate` = 1, `w_up` = −100, `w_down` = 3. SiLU(1)
-# = 1 · 0.7311, times −100 is −73.11, times 3 is −219.3.
-# With `w_gate` = −100 instead, the gate is shut, SiLU(−100) = 0, and the result is 0 whatever
-# `w_up` is.
+# **By hand**, with numbers for matrices: x = 1, `w_gate` = 1, `w_up` = −100, `w_down` = 3. SiLU(1) = 1 · 0.7311, times −100 is −73.11, times 3 is −219.3.
+# With `w_gate` = −100 instead, the gate is shut, SiLU(−100) = 0, and the result is 0 whatever `w_up` is.
 #
 # Off limits: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
 #
@@ -1149,8 +1075,7 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 # </details>
 
 
-# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu",
-# "llmlib.layers.swiglu"]
+# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def swiglu(x, w_gate, w_up, w_down):
     """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
     d_model], w_down [d_model, d_mlp]."""
@@ -1273,11 +1198,9 @@ check.close(
 # %% [markdown]
 # ### What the gates of SmolLM2 do
 #
-# **Predict.** Of all gates, over all layers and tokens of a text, how many let next to nothing
-# through (|SiLU| below 0.1)?
+# **Predict.** Of all gates, over all layers and tokens of a text, how many let next to nothing through (|SiLU| below 0.1)?
 #
-# And look at the widths. GPT-2 has `d_mlp` = 4 · `d_model` and two matrices: 8 · d_model² numbers.
-# Three matrices of the same total are each narrower: 8/3 · `d_model`.
+# And look at the widths. GPT-2 has `d_mlp` = 4 · `d_model` and two matrices: 8 · d_model² numbers. Three matrices of the same total are each narrower: 8/3 · `d_model`.
 
 # %%
 shut = []
@@ -1305,20 +1228,16 @@ print(
 # %% [markdown]
 # ## 5 · The stack, and what it weighs
 #
-# A model is an embedding table, `n_layer` blocks, one final norm and a head. All blocks have the
-# same shape; only their weights differ. So the number
+# A model is an embedding table, `n_layer` blocks, one final norm and a head. All blocks have the same shape; only their weights differ. So the number
 # of parameters follows from ten entries of the configuration.
 #
-# A few names once more: `vocab_size` tokens; `context`, the longest text; `n_head` query heads of
-# `head_dim` columns; `n_kv_head` key/value heads (notebook 3: fewer than
-# `n_head` where queries are grouped); `d_mlp`, the feed-forward's width. *Tied* means that the head
-# uses the embedding table again (Press & Wolf 2016).
+# A few names once more: `vocab_size` tokens; `context`, the longest text; `n_head` query heads of `head_dim` columns; `n_kv_head` key/value heads (notebook 3: fewer than
+# `n_head` where queries are grouped); `d_mlp`, the feed-forward's width. *Tied* means that the head uses the embedding table again (Press & Wolf 2016).
 
 # %% [markdown]
 # ### Exercise 4.7 · `count_parameters` · ●●● · 15 min
 #
-# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is
-# `True` or `False`, the rest are whole numbers:
+# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is `True` or `False`, the rest are whole numbers:
 #
 # | part | shape | in GPT-2 | in Llama |
 # |---|---|---|---|
@@ -1330,17 +1249,13 @@ print(
 # | o | `[d_model, n_head · head_dim]` | and a bias `[d_model]` | no bias |
 # | feed-forward | | `w_in`, `b_in`, `w_out`, `b_out` | `w_gate`, `w_up`, `w_down` |
 # | final norm, once | | weight and bias | weight only |
-# | output head | `[vocab_size, d_model]` | costs nothing where `tied` is true: the embedding table
-# is used again | the same |
+# | output head | `[vocab_size, d_model]` | costs nothing where `tied` is true: the embedding table is used again | the same |
 #
-# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count
-# `head_dim` as given: in a few models
+# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count `head_dim` as given: in a few models
 # `n_head · head_dim` is not `d_model`.
 #
-# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1,
-# `head_dim` 2, one layer, tied: the table has
-# 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the feed-
-# forward 3 · 5 · 4 = 60; the final norm 4.
+# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1, `head_dim` 2, one layer, tied: the table has
+# 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the feed-forward 3 · 5 · 4 = 60; the final norm 4.
 # Together 40 + 8 + 48 + 60 + 4 = 160.
 #
 # <details><summary>Hint 1</summary>
@@ -1357,8 +1272,7 @@ print(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and
-# `vocab_size * d_model` more if not `tied`.
+# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and `vocab_size * d_model` more if not `tied`.
 #
 # </details>
 
@@ -1679,8 +1593,7 @@ show(
 #
 # ### How many layers do models have?
 #
-# "12 to 40" is a figure one reads. **Run it.** The published shapes of larger models, and what the
-# formula makes of them:
+# "12 to 40" is a figure one reads. **Run it.** The published shapes of larger models, and what the formula makes of them:
 
 
 # %%
@@ -1728,20 +1641,15 @@ for name, (family, shape) in shapes.items():
     )
 
 # %% [markdown]
-# GPT-2 XL already had 48 layers, GPT-3 has 96 and Llama 3.1 405B has 126. With 40, GPT-3 would not
-# have its 175 billion parameters, nor Llama its 405.
-# (Shapes: Radford et al. 2019; Brown et al. 2020, table 2.1; Grattafiori et al. 2024, table 3. The
-# vocabulary of 128,256 is the one that Llama 3.1 was released with.)
+# GPT-2 XL already had 48 layers, GPT-3 has 96 and Llama 3.1 405B has 126. With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.
+# (Shapes: Radford et al. 2019; Brown et al. 2020, table 2.1; Grattafiori et al. 2024, table 3. The vocabulary of 128,256 is the one that Llama 3.1 was released with.)
 
 # %% [markdown]
 # ## 6 · Where the arithmetic goes
 #
-# A *FLOP* is one floating-point operation. A matrix product `[a, b] @ [b, c]` takes a·b·c
-# multiplications and as many additions: 2·a·b·c FLOPs. So each
-# weight of a matrix costs 2 FLOPs per token, however long the text. Only the two products *inside*
-# attention (queries with keys, weights with values) depend
-# on the length `seq`: each is `[seq, head_dim] @ [head_dim, seq]` or its mirror image, in every
-# head, 2 · 2 · n_head · head_dim · seq² in a layer.
+# A *FLOP* is one floating-point operation. A matrix product `[a, b] @ [b, c]` takes a·b·c multiplications and as many additions: 2·a·b·c FLOPs. So each
+# weight of a matrix costs 2 FLOPs per token, however long the text. Only the two products *inside* attention (queries with keys, weights with values) depend
+# on the length `seq`: each is `[seq, head_dim] @ [head_dim, seq]` or its mirror image, in every head, 2 · 2 · n_head · head_dim · seq² in a layer.
 #
 # First see whether that accounts for everything: torch can count the FLOPs of a real run.
 
@@ -1794,10 +1702,8 @@ print(
 )
 
 # %% [markdown]
-# "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all
-# work is in the matrices. The wider the model, the later the crossing comes: in a layer
-# at seq = 6 · `d_model` where heads fill `d_model` and the feed-forward is 4 times as wide (GPT-3).
-# (A causal mask hides half of the score matrix; an implementation that skips that half
+# "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all work is in the matrices. The wider the model, the later the crossing comes: in a layer
+# at seq = 6 · `d_model` where heads fill `d_model` and the feed-forward is 4 times as wide (GPT-3). (A causal mask hides half of the score matrix; an implementation that skips that half
 # moves the crossing to twice the length. Ours computes all of it.)
 
 # %% [markdown]
@@ -1805,8 +1711,7 @@ print(
 #
 # ### Reading off the answer, layer by layer
 #
-# The opening's logit lens, for several prompts: at which place does the model's final answer stand
-# in the list of all 49,152 tokens, after each layer?
+# The opening's logit lens, for several prompts: at which place does the model's final answer stand in the list of all 49,152 tokens, after each layer?
 
 # %%
 prompts = [
@@ -1832,17 +1737,14 @@ show(
 )
 
 # %% [markdown]
-# For two thirds of the stack the answer is nowhere near the top. Be careful with the conclusion:
-# the lens reads early vectors with the *last* layer's alphabet. What stands there may be
+# For two thirds of the stack the answer is nowhere near the top. Be careful with the conclusion: the lens reads early vectors with the *last* layer's alphabet. What stands there may be
 # readable to later layers, and not to the head. Two better questions follow.
 #
 # ### What happens without a layer?
 #
-# In a residual stream a layer can simply be left out: its two writes are missing, the rest goes on.
-# **Predict**: which of the 30 costs most? Which could go?
+# In a residual stream a layer can simply be left out: its two writes are missing, the rest goes on. **Predict**: which of the 30 costs most? Which could go?
 #
-# To save time, the runs share their beginnings: `resume` feeds the stream from before layer i to
-# the layers that remain.
+# To save time, the runs share their beginnings: `resume` feeds the stream from before layer i to the layers that remain.
 
 # %%
 from dataclasses import replace
@@ -1882,15 +1784,11 @@ print(
 )
 
 # %% [markdown]
-# The ends matter most. Layer 1 turns bare tokens into something the others understand; the last
-# layers translate into next-token predictions. Between them most layers can be left out, or
-# swapped with a neighbour, for a few tenths of a nat: they make small, overlapping improvements to
-# one shared vector. The exceptions in the middle are layer 9 and,
-# above all, layer 12, the very one that makes the first token's vector huge. Lad et al. (2024)
-# found the same pattern of robust middles and fragile ends in many models.
+# The ends matter most. Layer 1 turns bare tokens into something the others understand; the last layers translate into next-token predictions. Between them most layers can be left out, or
+# swapped with a neighbour, for a few tenths of a nat: they make small, overlapping improvements to one shared vector. The exceptions in the middle are layer 9 and,
+# above all, layer 12, the very one that makes the first token's vector huge. Lad et al. (2024) found the same pattern of robust middles and fragile ends in many models.
 #
-# (One text of one small model: the shape is what to keep, not the digits. And cheap one at a time
-# is not cheap together:)
+# (One text of one small model: the shape is what to keep, not the digits. And cheap one at a time is not cheap together:)
 
 # %%
 for first, last in ((13, 16), (11, 20), (27, 30)):
@@ -1902,18 +1800,14 @@ for first, last in ((13, 16), (11, 20), (27, 30)):
 # %% [markdown]
 # ### Early syntax, late meaning?
 #
-# One often reads that early layers handle syntax and late layers meaning. Tenney et al. (2019)
-# found such an order in BERT. Let us ask SmolLM2 two questions about the vector of
+# One often reads that early layers handle syntax and late layers meaning. Tenney et al. (2019) found such an order in BERT. Let us ask SmolLM2 two questions about the vector of
 # a sentence's *last* word, after each layer:
 #
-# - **word class**: is "watch" a noun ("He bought an expensive watch") or a verb ("They all wanted
-# to watch")?
+# - **word class**: is "watch" a noun ("He bought an expensive watch") or a verb ("They all wanted to watch")?
 # - **meaning**: is "bank" one for money or one of a river?
 #
-# The test is simple: average the vectors of each kind, leaving out the one in question, and see to
-# which average that one is closer (by cosine). For word
-# class both sentences of the word in question are left out, so what is learned must carry over to
-# *other* words.
+# The test is simple: average the vectors of each kind, leaving out the one in question, and see to which average that one is closer (by cosine). For word
+# class both sentences of the word in question are left out, so what is learned must carry over to *other* words.
 #
 # **Predict** both curves. At layer 0 the two "bank"s are the same row of the table.
 
@@ -2040,10 +1934,8 @@ for name, curve in (("noun or verb", word_class), ("meaning of bank", meaning)):
     )
 
 # %% [markdown]
-# The order is as claimed: word class, which the neighbouring word gives away, comes before meaning,
-# which needs the sentence. The *places* are not: both are there within the first six
-# of 30 layers. What comes late is something else, the next word. "Early: what is this token here?
-# Late: what comes next?" fits this model better than
+# The order is as claimed: word class, which the neighbouring word gives away, comes before meaning, which needs the sentence. The *places* are not: both are there within the first six
+# of 30 layers. What comes late is something else, the next word. "Early: what is this token here? Late: what comes next?" fits this model better than
 # "early syntax, late meaning". (Twelve sentences of a kind are a sketch, no study.)
 
 # %% [markdown]
@@ -2062,29 +1954,20 @@ show(
 )
 
 # %% [markdown]
-# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each
-# *decoder* layer had a third sublayer that looked at the encoder's result
-# (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text
-# out, one stack. What changed after that:
+# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each *decoder* layer had a third sublayer that looked at the encoder's result
+# (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text out, one stack. What changed after that:
 #
 # | | GPT-2 (2019) | Llama 3, SmolLM2 | why |
 # |---|---|---|---|
-# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter
-# (section 2); less to compute |
-# | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the
-# distance; no parameters (notebook 2) |
-# | heads | each query head has its own keys and values | groups of query heads share them | a
-# smaller KV cache (notebook 7) |
-# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower
-# loss for the same parameters (Shazeer 2020) |
+# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 2); less to compute |
+# | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
+# | heads | each query head has its own keys and values | groups of query heads share them | a smaller KV cache (notebook 7) |
+# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
-# | head | tied | tied in small models, separate in large ones | where the table is a fifth of the
-# model, sharing it pays |
+# | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |
 #
-# What did *not* change: a stream, two sublayers that add to it, norms off the stream, one norm at
-# the end. In llmlib the two families differ by two functions,
-# `norm` and `mlp`, and by whether positions are learned: see `llmlib/model.py`, which you can now
-# read from top to bottom.
+# What did *not* change: a stream, two sublayers that add to it, norms off the stream, one norm at the end. In llmlib the two families differ by two functions,
+# `norm` and `mlp`, and by whether positions are learned: see `llmlib/model.py`, which you can now read from top to bottom.
 
 # %% [markdown]
 # ## 9 · Your pieces in the engine
@@ -2102,10 +1985,8 @@ agreed = same_ids(
 )
 
 # %% [markdown]
-# GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")`
-# fetches them). But a checkpoint of its *shape* is enough to test a
-# block: `transformers` makes one with random weights, saves it, and runs it; the engine loads the
-# same file and runs it with your functions. The second pair has Llama's shape.
+# GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")` fetches them). But a checkpoint of its *shape* is enough to test a
+# block: `transformers` makes one with random weights, saves it, and runs it; the engine loads the same file and runs it with your functions. The second pair has Llama's shape.
 
 # %%
 import tempfile
@@ -2166,67 +2047,44 @@ for name, (kind, shape) in pairs.items():
 #
 # ## Recap
 #
-# - A model is a running sum. The embedding starts it, each of `n_layer` layers adds to it twice,
-# the head reads it once.
-# - Norms hand each sublayer a copy of fixed size. LayerNorm centres and scales, RMSNorm only
-# scales, and that is enough.
-# - Since GPT-2 the norm stands before the sublayer, off the stream, and one more stands before the
-# head. The 2017 form (add, then normalise) needs a careful warm-up.
-# - The feed-forward works on each position alone: GELU between two matrices, or SwiGLU with a gate
-# and three.
-# - Parameters follow from the configuration: 124,439,808 for GPT-2 small, 134,515,008 for SmolLM2.
-# Depths run from 12 layers to 126.
-# - For short texts the matrices take nearly all the work, for long ones the products inside
-# attention.
-# - The first and last layers are hard to spare, most in the middle are easy. What a token is
-# becomes readable early, what comes next only late.
+# - A model is a running sum. The embedding starts it, each of `n_layer` layers adds to it twice, the head reads it once.
+# - Norms hand each sublayer a copy of fixed size. LayerNorm centres and scales, RMSNorm only scales, and that is enough.
+# - Since GPT-2 the norm stands before the sublayer, off the stream, and one more stands before the head. The 2017 form (add, then normalise) needs a careful warm-up.
+# - The feed-forward works on each position alone: GELU between two matrices, or SwiGLU with a gate and three.
+# - Parameters follow from the configuration: 124,439,808 for GPT-2 small, 134,515,008 for SmolLM2. Depths run from 12 layers to 126.
+# - For short texts the matrices take nearly all the work, for long ones the products inside attention.
+# - The first and last layers are hard to spare, most in the middle are easy. What a token is becomes readable early, what comes next only late.
 #
-# **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it
-# is: notebook 5, the output head.
+# **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it is: notebook 5, the output head.
 #
 # ## Questions to think about
 #
-# 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits, and which
-# part of this notebook makes sure of it?
-# 2. Removing layer 12 costs far more than removing its neighbours. How would you find out whether
-# the loss comes from the first token's huge vector or from something else that
+# 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits, and which part of this notebook makes sure of it?
+# 2. Removing layer 12 costs far more than removing its neighbours. How would you find out whether the loss comes from the first token's huge vector or from something else that
 #    layer 12 writes? (You have `writes` and `resume`.)
-# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. What
-# does each do to the FLOPs inside attention, and to the longest chain
+# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. What does each do to the FLOPs inside attention, and to the longest chain
 #    of operations that must wait for each other?
 #
 # ## Papers
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*,
-# [1706.03762](https://arxiv.org/abs/1706.03762): the block, post-norm.
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners* (GPT-2): section 2.3
-# moves the norm and adds the final one.
-# - Ba, Kiros & Hinton 2016, *Layer Normalization*, [1607.06450](https://arxiv.org/abs/1607.06450);
-# Zhang & Sennrich 2019, *Root Mean Square Layer Normalization*,
+# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): the block, post-norm.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners* (GPT-2): section 2.3 moves the norm and adds the final one.
+# - Ba, Kiros & Hinton 2016, *Layer Normalization*, [1607.06450](https://arxiv.org/abs/1607.06450); Zhang & Sennrich 2019, *Root Mean Square Layer Normalization*,
 #   [1910.07467](https://arxiv.org/abs/1910.07467).
-# - Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*,
-# [2002.04745](https://arxiv.org/abs/2002.04745): pre- against post-norm at the start of training.
-# - Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*,
-# [1606.08415](https://arxiv.org/abs/1606.08415); Shazeer 2020, *GLU Variants Improve Transformer*,
-#   [2002.05202](https://arxiv.org/abs/2002.05202), whose last line explains their success by
-# "divine benevolence".
-# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: the residual stream as
-# a sum; nostalgebraist 2020, *interpreting GPT: the logit lens*.
-# - Lad, Gurnee & Tegmark 2024, *The Remarkable Robustness of LLMs: Stages of Inference?*,
-# [2406.19384](https://arxiv.org/abs/2406.19384); Sun et al. 2024, *Massive Activations
-#   in Large Language Models*, [2402.17762](https://arxiv.org/abs/2402.17762); Tenney, Das & Pavlick
-# 2019, *BERT Rediscovers the Classical NLP Pipeline*,
+# - Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*, [2002.04745](https://arxiv.org/abs/2002.04745): pre- against post-norm at the start of training.
+# - Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*, [1606.08415](https://arxiv.org/abs/1606.08415); Shazeer 2020, *GLU Variants Improve Transformer*,
+#   [2002.05202](https://arxiv.org/abs/2002.05202), whose last line explains their success by "divine benevolence".
+# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: the residual stream as a sum; nostalgebraist 2020, *interpreting GPT: the logit lens*.
+# - Lad, Gurnee & Tegmark 2024, *The Remarkable Robustness of LLMs: Stages of Inference?*, [2406.19384](https://arxiv.org/abs/2406.19384); Sun et al. 2024, *Massive Activations
+#   in Large Language Models*, [2402.17762](https://arxiv.org/abs/2402.17762); Tenney, Das & Pavlick 2019, *BERT Rediscovers the Classical NLP Pipeline*,
 #   [1905.05950](https://arxiv.org/abs/1905.05950).
-# - Brown et al. 2020 (GPT-3), [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori et al.
-# 2024, *The Llama 3 Herd of Models*, [2407.21783](https://arxiv.org/abs/2407.21783);
-#   Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*,
-# [1608.05859](https://arxiv.org/abs/1608.05859).
+# - Brown et al. 2020 (GPT-3), [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori et al. 2024, *The Llama 3 Herd of Models*, [2407.21783](https://arxiv.org/abs/2407.21783);
+#   Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*, [1608.05859](https://arxiv.org/abs/1608.05859).
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

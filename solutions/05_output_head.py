@@ -1,19 +1,15 @@
 # %% [markdown]
 # # 5 · Output head
 #
-# **You will build** the last step of the engine: the function that turns a vector into one score
-# per token, the one that turns
-# scores into probabilities, and the loss that says how good those probabilities were. At the end
-# your functions do this
+# **You will build** the last step of the engine: the function that turns a vector into one score per token, the one that turns
+# scores into probabilities, and the loss that says how good those probabilities were. At the end your functions do this
 # for SmolLM2, and the engine still says what `transformers` says.
 #
-# **You need** notebooks 1 to 4: tokens, embedding tables, attention, the residual stream and
-# RMSNorm. Logarithms help.
+# **You need** notebooks 1 to 4: tokens, embedding tables, attention, the residual stream and RMSNorm. Logarithms help.
 #
 # **It takes** about two hours.
 #
-# Here is the whole head at work. The prompt goes through all 30 layers; the vector at its last
-# position becomes 49,152
+# Here is the whole head at work. The prompt goes through all 30 layers; the vector at its last position becomes 49,152
 # scores; five of the tokens get most of the probability.
 
 # %% given setup
@@ -49,15 +45,11 @@ print_top("The capital of France is")
 # %% [markdown]
 # ### What it says, and what it is said to say
 #
-# Introductions to LLMs like to print such a table with invented numbers. Two of them are worth
-# checking: that after "The capital of France
-# is" the word Paris has probability 0.87, and that the likeliest continuation of "What is machine
-# learning?" is "Machine".
+# Introductions to LLMs like to print such a table with invented numbers. Two of them are worth checking: that after "The capital of France
+# is" the word Paris has probability 0.87, and that the likeliest continuation of "What is machine learning?" is "Machine".
 #
-# **Predict** before you run the next cell: the model is small (135 million weights, most of them
-# stored in about 4 bits each before they were unpacked
-# here), and it sees plain text, with no chat format around it. What would *you* expect to come
-# right after a question mark?
+# **Predict** before you run the next cell: the model is small (135 million weights, most of them stored in about 4 bits each before they were unpacked
+# here), and it sees plain text, with no chat format around it. What would *you* expect to come right after a question mark?
 
 # %%
 print_top("What is machine learning?")
@@ -68,13 +60,10 @@ print(
 )
 
 # %% [markdown]
-# Paris gets 0.77, not 0.87: an illustration is not a measurement. And the likeliest token after the
-# question is a *newline*; " Machine" comes
-# second, and `<|im_end|>`, the token that ends a chat message, third. The model continues text;
-# without the chat format nothing tells it that *it* is the one who was asked.
+# Paris gets 0.77, not 0.87: an illustration is not a measurement. And the likeliest token after the question is a *newline*; " Machine" comes
+# second, and `<|im_end|>`, the token that ends a chat message, third. The model continues text; without the chat format nothing tells it that *it* is the one who was asked.
 #
-# Ids, too, mean nothing without their tokenizer. A table that circulates says that 12 is "I", 451
-# "it", 119 "there", 340 "the" and 756 "we".
+# Ids, too, mean nothing without their tokenizer. A table that circulates says that 12 is "I", 451 "it", 119 "there", 340 "the" and 756 "we".
 # Ask GPT-2's tokenizer:
 
 # %%
@@ -90,39 +79,30 @@ for token_id, claim in [
 print("I is", gpt2.encode("I"), "and ' I' is", gpt2.encode(" I"))
 
 # %% [markdown]
-# Not one of the five holds; 119 is not even a character, only one byte of one. (SmolLM2 numbers its
-# tokens differently again.)
+# Not one of the five holds; 119 is not even a character, only one byte of one. (SmolLM2 numbers its tokens differently again.)
 #
 # ## 1 · From a vector to one score per token
 #
-# After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). The
-# head does two things with it:
+# After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). The head does two things with it:
 #
-# 1. **The final norm.** Every layer added to the residual stream, so its size has grown. One more
-# RMSNorm brings it back to the scale that the head was trained on.
-# 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]`
-# gives one number per token, its **logit**: the larger, the better $x$ points along that token's
-# row.
+# 1. **The final norm.** Every layer added to the residual stream, so its size has grown. One more RMSNorm brings it back to the scale that the head was trained on.
+# 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per token, its **logit**: the larger, the better $x$ points along that token's row.
 #
-# The table is often the embedding table itself (*tied weights*, Press & Wolf 2016): the row that
-# says what a token means on its way in is
+# The table is often the embedding table itself (*tied weights*, Press & Wolf 2016): the row that says what a token means on its way in is
 # what the output is compared with on its way out. SmolLM2 and GPT-2 both do this.
 #
 # ### Exercise 5.1 · `unembed` · ●○○ · 5 min
 #
 # - **In:** `x` `[..., d_model]`, any number of leading dimensions; `table` `[vocab, d_model]`.
-# - **Out:** logits `[..., vocab]`: entry $v$ is the dot product of the vector with row $v$ of the
-# table.
+# - **Out:** logits `[..., vocab]`: entry $v$ is the dot product of the vector with row $v$ of the table.
 #
-# By hand: `x = [1, 2]` and the table with the rows `[1, 0]`, `[0, 1]`, `[1, 1]` give the logits
-# `[1, 2, 3]`.
+# By hand: `x = [1, 2]` and the table with the rows `[1, 0]`, `[0, 1]`, `[1, 1]` give the logits `[1, 2, 3]`.
 #
 # Off: `llmlib.output_head.unembed`.
 #
 # <details><summary>Hint 1</summary>
 #
-# A matrix product takes rows of the left and *columns* of the right. Here both hold vectors as
-# rows.
+# A matrix product takes rows of the left and *columns* of the right. Here both hold vectors as rows.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -184,8 +164,7 @@ for _shape in [(7,), (1, 7), (3, 5, 7), (2, 1, 4, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** We take the engine apart just before its head: a block that
-# remembers what it returned is one replaced part.
+# **Run it on the real model.** We take the engine apart just before its head: a block that remembers what it returned is one replaced part.
 #
 # **Predict:** what happens to the top five if the final norm is left out?
 
@@ -219,8 +198,7 @@ for name, x in [
     print(f"{name:<20} " + "  ".join(f"{text!r} {p:.4f}" for _, text, p in best))
 
 # %% [markdown]
-# Leaving the norm out is a mistake that many hand-written engines make, and it does not crash. Note
-# what differs: the norm has a *weight per column*, so it changes directions
+# Leaving the norm out is a mistake that many hand-written engines make, and it does not crash. Note what differs: the norm has a *weight per column*, so it changes directions
 # and not only lengths, and that changes the order of the tokens as well as their probabilities.
 #
 # And the table is the embedding table, not a copy:
@@ -240,8 +218,7 @@ print(
 #
 # $$\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 #
-# **Predict:** which of these change the probabilities: adding 100 to every logit? Doubling every
-# logit?
+# **Predict:** which of these change the probabilities: adding 100 to every logit? Doubling every logit?
 
 # %%
 logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
@@ -262,8 +239,7 @@ print("plus 100:   ", [f"{p:.4f}" for p in probabilities["plus 100"]])
 print("doubled:    ", [f"{p:.4f}" for p in probabilities["doubled"]])
 
 # %% [markdown]
-# Only *differences* between logits count: a shift multiplies every $e^{z_i}$ by the same factor,
-# and the division takes it out again. So a logit alone, "7.2" say, tells you nothing.
+# Only *differences* between logits count: a shift multiplies every $e^{z_i}$ by the same factor, and the division takes it out again. So a logit alone, "7.2" say, tells you nothing.
 # Doubling doubles the differences; you meet it again in notebook 6 as temperature.
 #
 # The shift is also what makes softmax safe to compute. In float32, $e^{89}$ is already infinite:
@@ -276,40 +252,28 @@ print("torch's softmax:   ", torch.softmax(z, -1).tolist())
 # %% [markdown]
 # ### Exercise 5.2 · `softmax` · ●●○ · 10 min
 #
-# - **In:** `x`, a float tensor of any shape; `dim`, the dimension that is to sum to 1 (default: the
-# last).
-# - **Out:** a tensor of the same shape, non-negative, summing to 1 along `dim`, for logits of any
-# size, some of which may be $-\infty$.
+# - **In:** `x`, a float tensor of any shape; `dim`, the dimension that is to sum to 1 (default: the last).
+# - **Out:** a tensor of the same shape, non-negative, summing to 1 along `dim`, for logits of any size, some of which may be $-\infty$.
 #
-# By hand: `[0, ln 3]` has the exponentials 1 and 3, so its softmax is `[0.25, 0.75]`. And `[1000,
-# 1000 + ln 3]` must give the same.
+# By hand: `[0, ln 3]` has the exponentials 1 and 3, so its softmax is `[0.25, 0.75]`. And `[1000, 1000 + ln 3]` must give the same.
 #
-# Off: `torch.softmax`, `torch.log_softmax`, `torch.nn.functional.softmax` and their kin,
-# `Tensor.softmax`, `torch.logsumexp`, and llmlib's.
+# Off: `torch.softmax`, `torch.log_softmax`, `torch.nn.functional.softmax` and their kin, `Tensor.softmax`, `torch.logsumexp`, and llmlib's.
 #
 # <details><summary>Hint 1</summary>
 #
-# You may subtract any number from all logits of a row. Which one makes sure that no exponent is
-# above 0?
+# You may subtract any number from all logits of a row. Which one makes sure that no exponent is above 0?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.amax(dim=dim, keepdim=True)` is the largest entry along `dim`, in a shape that still lines up
-# with `x`.
+# `x.amax(dim=dim, keepdim=True)` is the largest entry along `dim`, in a shape that still lines up with `x`.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `exps = torch.exp(x - largest)`, then divide by `exps.sum(dim=dim, keepdim=True)`. Without
-# `keepdim` the division is along the wrong dimension, or fails.
+# `exps = torch.exp(x - largest)`, then divide by `exps.sum(dim=dim, keepdim=True)`. Without `keepdim` the division is along the wrong dimension, or fails.
 # </details>
 
 
-# %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp",
-# "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp",
-# "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin",
-# "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax",
-# "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp",
-# "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
+# %% solution softmax off=["torch.softmax", "torch.log_softmax", "torch.logsumexp", "torch.special.softmax", "torch.special.log_softmax", "torch.special.logsumexp", "torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin", "torch.nn.functional.gumbel_softmax", "torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.Tensor.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
     """exp(x) over its sum along `dim`, like x; the largest entry is subtracted first,
     so that exp cannot overflow."""
@@ -416,36 +380,25 @@ print(
 # %% [markdown]
 # ## 3 · How wrong was it? The loss
 #
-# A model is trained on one question, asked again and again: *what comes next in this text?* The
-# answer is known, since the text goes on. If the model gave the true next token the probability
-# $p$,
-# its **loss** at that position is $-\ln p$, in *nats*: 0 if it was certain and right, 0.69 for $p =
-# \tfrac12$, and without bound as $p$ approaches 0. The mean over positions is the **cross-
-# entropy**.
+# A model is trained on one question, asked again and again: *what comes next in this text?* The answer is known, since the text goes on. If the model gave the true next token the probability $p$,
+# its **loss** at that position is $-\ln p$, in *nats*: 0 if it was certain and right, 0.69 for $p = \tfrac12$, and without bound as $p$ approaches 0. The mean over positions is the **cross-entropy**.
 #
-# It is sometimes said that training picks positions at random and predicts those. It does not, and
-# there is no need to: **every position is a training example**. The causal mask (notebook 3) makes
-# the row at
-# position $i$ blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions
-# at once, each with the true text before it (*teacher forcing*). All that is needed is to line the
-# questions up with their
+# It is sometimes said that training picks positions at random and predicts those. It does not, and there is no need to: **every position is a training example**. The causal mask (notebook 3) makes the row at
+# position $i$ blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true text before it (*teacher forcing*). All that is needed is to line the questions up with their
 # answers: the target at position $i$ is the token at position $i + 1$.
 #
 # ### Exercise 5.3 · `next_token_pairs` · ●○○ · 5 min
 #
 # - **In:** `ids` `[batch, seq]`, whole numbers.
-# - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the
-# same place what it should say next.
+# - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the same place what it should say next.
 #
-# By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after
-# 20 comes 30, after 30 comes 40.
+# By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after 20 comes 30, after 30 comes 40.
 #
 # Off: `llmlib.output_head.next_token_pairs`.
 #
 # <details><summary>Hint 1</summary>
 #
-# The last token has no known successor, so it is never an input; the first has no predecessor, so
-# it is never a target.
+# The last token has no known successor, so it is never an input; the first has no predecessor, so it is never a target.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -524,45 +477,31 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # %% [markdown]
 # ### Exercise 5.4 · `cross_entropy` · ●●○ · 15 min
 #
-# - **In:** `logits` `[..., vocab]`; `targets` `[...]`, the id of the true next token at each
-# position.
-# - **Out:** one number (a tensor of no dimensions): the mean over all positions of $-\ln
-# p(\text{target})$, in nats.
+# - **In:** `logits` `[..., vocab]`; `targets` `[...]`, the id of the true next token at each position.
+# - **Out:** one number (a tensor of no dimensions): the mean over all positions of $-\ln p(\text{target})$, in nats.
 #
-# By hand: two positions, two tokens, logits `[[0, ln 3], [0, 0]]`, targets `[1, 0]`. The
-# probabilities of the targets are 0.75 and 0.5, so the loss is $(-\ln 0.75 - \ln 0.5)/2 = (0.2877 +
-# 0.6931)/2 = 0.4904$.
+# By hand: two positions, two tokens, logits `[[0, ln 3], [0, 0]]`, targets `[1, 0]`. The probabilities of the targets are 0.75 and 0.5, so the loss is $(-\ln 0.75 - \ln 0.5)/2 = (0.2877 + 0.6931)/2 = 0.4904$.
 #
-# Taking the logarithm of your `softmax` is right on paper, but a probability of $10^{-50}$ is
-# rounded to 0 in float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded
-# away:
+# Taking the logarithm of your `softmax` is right on paper, but a probability of $10^{-50}$ is rounded to 0 in float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded away:
 # $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit.
 #
 # Off: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Three steps: log-probabilities of all tokens; pick the target's at each position; the mean, with a
-# minus.
+# Three steps: log-probabilities of all tokens; pick the target's at each position; the mean, with a minus.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `shifted = logits - logits.amax(-1, keepdim=True)`, the log-probabilities are `shifted -
-# shifted.exp().sum(-1, keepdim=True).log()`.
+# With `shifted = logits - logits.amax(-1, keepdim=True)`, the log-probabilities are `shifted - shifted.exp().sum(-1, keepdim=True).log()`.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `log_p.gather(-1, targets[..., None])` picks one entry a position, whatever the leading
-# dimensions.
+# `log_p.gather(-1, targets[..., None])` picks one entry a position, whatever the leading dimensions.
 # </details>
 
 
-# %% solution cross_entropy off=["torch.nn.functional.cross_entropy",
-# "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss",
-# "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax",
-# "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp",
-# "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses",
-# "llmlib.output_head.log_softmax"]
+# %% solution cross_entropy off=["torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss", "torch.nn.functional.log_softmax", "torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss", "torch.nn.LogSoftmax", "torch.log_softmax", "torch.special.log_softmax", "torch.Tensor.log_softmax", "torch.logsumexp", "torch.special.logsumexp", "torch.Tensor.logsumexp", "llmlib.output_head.cross_entropy", "llmlib.output_head.token_losses", "llmlib.output_head.log_softmax"]
 def cross_entropy(logits, targets):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a
     scalar."""
@@ -646,9 +585,7 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Is one pass really worth as much as many? Below, the loss of a
-# sentence is computed twice: once from a single pass over the whole sentence, and once from
-# separate passes, each of which sees only the
+# **Run it on the real model.** Is one pass really worth as much as many? Below, the loss of a sentence is computed twice: once from a single pass over the whole sentence, and once from separate passes, each of which sees only the
 # tokens before the one it predicts.
 
 # %%
@@ -669,15 +606,13 @@ print(
 )
 
 # %% [markdown]
-# The same number, for a fraction of the work. This is why transformers train so well on parallel
-# hardware.
+# The same number, for a fraction of the work. This is why transformers train so well on parallel hardware.
 #
 # ### Before training
 #
 # **Predict** the loss of a model that has learned nothing. The vocabulary has $V$ = 49,152 tokens.
 #
-# The next cell fills SmolLM2's shape with random numbers (standard deviation 0.02, as GPT-2 did)
-# and measures.
+# The next cell fills SmolLM2's shape with random numbers (standard deviation 0.02, as GPT-2 did) and measures.
 
 # %%
 g = torch.Generator().manual_seed(0)
@@ -730,22 +665,14 @@ for bug, loss in {
     print(f"  {bug:<27}{loss:.4f} nats")
 
 # %% [markdown]
-# With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained
-# model costs a little *more*, 11.08 against 10.80: its logits are not all 0 but scatter (standard
-# deviation 0.48), which costs about half the variance, 0.12 nats, on average; the rest is chance,
-# on 121 tokens. A new training run whose first loss is far above $\ln V$ has a bug:
-# most often, logits that are too large at the start. (Not every bug shows here, as the last two
-# lines say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it,
-# since its "logits" lie between 0 and 1. Targets that leak start where they should, and give
-# themselves away later: the loss falls towards 0.)
+# With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained model costs a little *more*, 11.08 against 10.80: its logits are not all 0 but scatter (standard deviation 0.48), which costs about half the variance, 0.12 nats, on average; the rest is chance, on 121 tokens. A new training run whose first loss is far above $\ln V$ has a bug:
+# most often, logits that are too large at the start. (Not every bug shows here, as the last two lines say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it, since its "logits" lie between 0 and 1. Targets that leak start where they should, and give themselves away later: the loss falls towards 0.)
 #
 # ### Where it is surprised
 #
-# A paragraph written for this course, so that the model cannot know it by heart. Dark tokens
-# surprised it.
+# A paragraph written for this course, so that the model cannot know it by heart. Dark tokens surprised it.
 #
-# **Predict:** which will be darker: words like "the" and "of", or nouns and adjectives? A word when
-# it comes first, or when it comes again?
+# **Predict:** which will be darker: words like "the" and "of", or nouns and adjectives? A word when it comes first, or when it comes again?
 
 # %%
 from llmlib.output_head import token_losses
@@ -770,29 +697,21 @@ print(
 )
 
 # %% [markdown]
-# Nouns and adjectives are dark, small words and full stops light. A word that comes again is
-# lighter (compare the two "centre"). The darkest is "ides", because all that stood before it was
-# the letter T.
+# Nouns and adjectives are dark, small words and full stops light. A word that comes again is lighter (compare the two "centre"). The darkest is "ides", because all that stood before it was the letter T.
 #
 # ## 4 · Perplexity, and a fair unit
 #
-# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 is as unsure, on average, as
-# if it had to guess among 20 equally likely tokens.
+# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 is as unsure, on average, as if it had to guess among 20 equally likely tokens.
 #
-# A long text is measured in batches, and the last batch is nearly always shorter. The perplexity of
-# the whole is the exponential of the mean *over tokens*; neither the mean of the batches'
-# perplexities nor
+# A long text is measured in batches, and the last batch is nearly always shorter. The perplexity of the whole is the exponential of the mean *over tokens*; neither the mean of the batches' perplexities nor
 # the exponential of the mean of the batches' losses is that.
 #
 # ### Exercise 5.5 · `corpus_perplexity` · ●●○ · 10 min
 #
-# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a
-# list of as many ints, the number of tokens in each batch.
+# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of as many ints, the number of tokens in each batch.
 # - **Out:** a float, the perplexity of all tokens together.
 #
-# By hand: a batch of 3 tokens with loss 1 and a batch of 1 token with loss 5 hold $3 \cdot 1 + 1
-# \cdot 5 = 8$ nats in 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$. (The mean of the two
-# perplexities, 75.6, is ten times as large.)
+# By hand: a batch of 3 tokens with loss 1 and a batch of 1 token with loss 5 hold $3 \cdot 1 + 1 \cdot 5 = 8$ nats in 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$. (The mean of the two perplexities, 75.6, is ten times as large.)
 #
 # Off: llmlib's own.
 #
@@ -889,12 +808,8 @@ print(
 print(f"mean of the paragraphs' perplexities:   {np.mean(np.exp(losses)):.4f}")
 
 # %% [markdown]
-# Perplexity is *per token*, so it depends on how the text was cut. A tokenizer with long tokens
-# asks fewer, harder questions. To compare models with different tokenizers, or texts in different
-# languages, count what both
-# share, the bytes of the text: **bits per byte** $= \dfrac{\text{loss} \cdot
-# n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$. (The first token is not predicted, so neither it
-# nor its bytes count.)
+# Perplexity is *per token*, so it depends on how the text was cut. A tokenizer with long tokens asks fewer, harder questions. To compare models with different tokenizers, or texts in different languages, count what both
+# share, the bytes of the text: **bits per byte** $= \dfrac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$. (The first token is not predicted, so neither it nor its bytes count.)
 
 # %%
 from llmlib.output_head import bits_per_byte
@@ -927,35 +842,25 @@ for name, text in texts.items():
     )
 
 # %% [markdown]
-# By perplexity per token the German sentence looks *easier* than the English one, by a factor of
-# three. By bits per byte it is harder, as one would expect of a model trained mostly on English and
-# code: German
-# words fall into more pieces, and the later pieces of a word are easy, which flatters the mean per
-# token. Only the last column is a fair comparison.
+# By perplexity per token the German sentence looks *easier* than the English one, by a factor of three. By bits per byte it is harder, as one would expect of a model trained mostly on English and code: German
+# words fall into more pieces, and the later pieces of a word are easy, which flatters the mean per token. Only the last column is a fair comparison.
 #
 # ## 5 · The gradient: probability minus truth
 #
-# Training changes the weights against the gradient of the loss, and it all starts at the logits.
-# There the gradient is as simple as it could be. For one position with probabilities $p$ and the
-# target $t$,
+# Training changes the weights against the gradient of the loss, and it all starts at the logits. There the gradient is as simple as it could be. For one position with probabilities $p$ and the target $t$,
 #
 # $$\frac{\partial\,(-\ln p_t)}{\partial z_i} = p_i - [i = t]$$
 #
-# where $[i = t]$ is 1 for the target and 0 for all others: *what the model said, minus what was
-# true*. Every wrong token is pushed down in proportion to the probability it was given; the right
-# one is pulled up by what it lacks.
+# where $[i = t]$ is 1 for the target and 0 for all others: *what the model said, minus what was true*. Every wrong token is pushed down in proportion to the probability it was given; the right one is pulled up by what it lacks.
 #
 # ### Exercise 5.6 · `logits_gradient` · ●●● · 15 min
 #
 # - **In:** `logits` `[N, vocab]`; `targets` `[N]`.
-# - **Out:** `[N, vocab]`, the gradient of the *mean* loss over the N positions with respect to the
-# logits.
+# - **Out:** `[N, vocab]`, the gradient of the *mean* loss over the N positions with respect to the logits.
 #
-# By hand: logits `[[0, ln 3]]`, target 0. The probabilities are `[0.25, 0.75]`, the truth is `[1,
-# 0]`, so the gradient is `[[-0.75, 0.75]]`. With a second position, every entry is halved.
+# By hand: logits `[[0, ln 3]]`, target 0. The probabilities are `[0.25, 0.75]`, the truth is `[1, 0]`, so the gradient is `[[-0.75, 0.75]]`. With a second position, every entry is halved.
 #
-# Off: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and
-# llmlib's own. Your `softmax` is there for you.
+# Off: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own. Your `softmax` is there for you.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -967,16 +872,11 @@ for name, text in texts.items():
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The loss is a mean, so its gradient is divided by N. If you change `p` in place, be sure that it
-# is a tensor of your own, not the input: `softmax` returns a new one.
+# The loss is a mean, so its gradient is divided by N. If you change `p` in place, be sure that it is a tensor of your own, not the input: `softmax` returns a new one.
 # </details>
 
 
-# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward",
-# "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev",
-# "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp",
-# "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss",
-# "llmlib.output_head.logits_gradient"]
+# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
     """Gradient of the mean loss by the logits, (softmax - one-hot) / N: logits [N,
     vocab], targets [N] -> [N, vocab]."""
@@ -1060,9 +960,7 @@ for i in push:
 # %% [markdown]
 # ## 6 · The logit lens: reading the stream before it is finished
 #
-# Nothing forces us to wait for layer 30. Put the residual stream after each layer through the same
-# final norm and the same table, and see what the model would say if it stopped there (*logit lens*,
-# nostalgebraist 2020).
+# Nothing forces us to wait for layer 30. Put the residual stream after each layer through the same final norm and the same table, and see what the model would say if it stopped there (*logit lens*, nostalgebraist 2020).
 #
 # **Predict:** after which layer is " Paris" first the likeliest token?
 
@@ -1102,20 +1000,13 @@ show(
 )
 
 # %% [markdown]
-# Three stages. Before any layer the lens gives the *input* back, " is" with probability 1.0000:
-# with tied weights, a token's own row points most along itself. For most of the depth it shows full
-# stops and spaces;
-# the middle layers write in directions that the head does not read. After layer 22 a guess at the
-# *kind* of word rises (" the", 0.67 after layer 28), and Paris comes out on top only in the very
-# last layer. A word of caution: that the head
-# cannot read an answer earlier does not mean that it is not there; the lens is one reader, trained
-# for the last layer only.
+# Three stages. Before any layer the lens gives the *input* back, " is" with probability 1.0000: with tied weights, a token's own row points most along itself. For most of the depth it shows full stops and spaces;
+# the middle layers write in directions that the head does not read. After layer 22 a guess at the *kind* of word rises (" the", 0.67 after layer 28), and Paris comes out on top only in the very last layer. A word of caution: that the head
+# cannot read an answer earlier does not mean that it is not there; the lens is one reader, trained for the last layer only.
 #
 # ## 7 · Calibration: does 70 % mean 70 %?
 #
-# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of
-# the ten paragraphs, we compare the probability of the likeliest token with how often it was the
-# right one.
+# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten paragraphs, we compare the probability of the likeliest token with how often it was the right one.
 
 # %%
 confidence, right = [], []
@@ -1137,20 +1028,14 @@ print(
 )
 
 # %% [markdown]
-# The points rise with the diagonal but sit a little below it: said 0.36 on average, right 0.30 of
-# the time. On this text the model is somewhat *overconfident*.
+# The points rise with the diagonal but sit a little below it: said 0.36 on average, right 0.30 of the time. On this text the model is somewhat *overconfident*.
 #
-# Why should it be calibrated at all? Because the loss rewards it: $-\ln p$ is smallest on average
-# exactly when the probabilities are the true frequencies (it is a *proper scoring rule*). But only
-# on text like that which it was trained on. These paragraphs
-# are not, the weights were rounded to about 4 bits, and chat tuning can bend the curve too; which
-# of them it is here, this one plot cannot say. And even a calibrated model promises only that it
-# predicts *text* well: a sentence that it writes is not true with the probability of its tokens.
+# Why should it be calibrated at all? Because the loss rewards it: $-\ln p$ is smallest on average exactly when the probabilities are the true frequencies (it is a *proper scoring rule*). But only on text like that which it was trained on. These paragraphs
+# are not, the weights were rounded to about 4 bits, and chat tuning can bend the curve too; which of them it is here, this one plot cannot say. And even a calibrated model promises only that it predicts *text* well: a sentence that it writes is not true with the probability of its tokens.
 #
 # ## Your pieces in the engine
 #
-# Your `unembed` goes into the engine; your `softmax` stood behind every table above. Does it still
-# say what `transformers` says?
+# Your `unembed` goes into the engine; your `softmax` stood behind every table above. Does it still say what `transformers` says?
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -1164,45 +1049,33 @@ agreed = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - The head is a final norm and one dot product per token, with the embedding table again where
-# weights are tied.
-# - Logits mean something only in comparison; softmax turns their differences into ratios of
-# probabilities. Subtract the maximum.
-# - The loss is $-\ln p$ of the true next token. Every position of a text is an example, all in one
-# pass, thanks to the causal mask.
-# - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per
-# byte compare across tokenizers.
+# - The head is a final norm and one dot product per token, with the embedding table again where weights are tied.
+# - Logits mean something only in comparison; softmax turns their differences into ratios of probabilities. Subtract the maximum.
+# - The loss is $-\ln p$ of the true next token. Every position of a text is an example, all in one pass, thanks to the causal mask.
+# - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare across tokenizers.
 # - At the logits the gradient is softmax minus one-hot.
-# - The same head reads the unfinished stream (logit lens); on text like its training text, a
-# model's probabilities should match how often it is right, and that can be measured.
+# - The same head reads the unfinished stream (logit lens); on text like its training text, a model's probabilities should match how often it is right, and that can be measured.
 #
-# **Takeaways so far:** tokenization → embedding → position → attention and layers → **output
-# projection**. Next: choosing a token.
+# **Takeaways so far:** tokenization → embedding → position → attention and layers → **output projection**. Next: choosing a token.
 #
 # ## Three questions to think about
 #
-# 1. With tied weights, a token's row is both "what it means when read" and "what to say when it
-# fits". Can you think of a token for which these pull in different directions?
-# 2. A model has perplexity 12 with a vocabulary of 50,000 and another has perplexity 15 with a
-# vocabulary of 200,000. Which is better?
-# 3. If $-\ln p$ were replaced by $1 - p$, which probabilities would a model learn to give to a coin
-# that falls heads 60 % of the time?
+# 1. With tied weights, a token's row is both "what it means when read" and "what to say when it fits". Can you think of a token for which these pull in different directions?
+# 2. A model has perplexity 12 with a vocabulary of 50,000 and another has perplexity 15 with a vocabulary of 200,000. Which is better?
+# 3. If $-\ln p$ were replaced by $1 - p$, which probabilities would a model learn to give to a coin that falls heads 60 % of the time?
 #
 # ## Papers
 #
-# - Press & Wolf 2016, *Using the Output Embedding to Improve Language Models* (1608.05859): tied
-# weights.
+# - Press & Wolf 2016, *Using the Output Embedding to Improve Language Models* (1608.05859): tied weights.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2.
-# - Brown et al. 2020, *Language Models are Few-Shot Learners* (2005.14165): GPT-3, trained to
-# predict the next token at every position.
+# - Brown et al. 2020, *Language Models are Few-Shot Learners* (2005.14165): GPT-3, trained to predict the next token at every position.
 # - Guo et al. 2017, *On Calibration of Modern Neural Networks* (1706.04599).
 # - nostalgebraist 2020, *interpreting GPT: the logit lens*.
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

@@ -1,21 +1,16 @@
 # %% [markdown]
 # # 6 · Sampling
 #
-# At every step the model hands over a score for each of its 49,152 tokens. One of them has to be
-# picked, appended, and the whole thing run
-# again. How to pick is not the model's business: it is a dozen lines of yours, and they decide
-# whether the same model
+# At every step the model hands over a score for each of its 49,152 tokens. One of them has to be picked, appended, and the whole thing run
+# again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the same model
 # sounds like a clerk, a poet or a broken radio.
 #
-# **You will build** the draw, temperature, the filters top-k, top-p and min-p, a repetition
-# penalty, the loop that writes text, and beam
+# **You will build** the draw, temperature, the filters top-k, top-p and min-p, a repetition penalty, the loop that writes text, and beam
 # search, which looks ahead.
 #
-# **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2½ hours. The
-# sections on what one prompt can do (9) and on how models fail (10) have no exercises.
+# **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2½ hours. The sections on what one prompt can do (9) and on how models fail (10) have no exercises.
 #
-# First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, most of
-# them stored in about 4 bits each and opened here as
+# First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, most of them stored in about 4 bits each and opened here as
 # float32. The same prompt, four ways to pick:
 #
 
@@ -38,10 +33,8 @@ for settings in (
     )
 
 # %% [markdown]
-# The first is the likeliest token each time, and it is the same in every run. The second and third
-# differ by a seed. In the last, unlikely tokens
-# have become likely, and the text falls apart. By the end of this notebook each of these settings
-# is a function of yours.
+# The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the last, unlikely tokens
+# have become likely, and the text falls apart. By the end of this notebook each of these settings is a function of yours.
 #
 
 # %% given setup
@@ -61,12 +54,10 @@ torch.set_num_threads(2)
 # %% [markdown]
 # ## 6.1 Drawing one token
 #
-# **Claim.** Softmax turns the logits into probabilities, $p_i$ for token $i$, which sum to 1. To
-# pick token $i$ with probability $p_i$ it takes one
+# **Claim.** Softmax turns the logits into probabilities, $p_i$ for token $i$, which sum to 1. To pick token $i$ with probability $p_i$ it takes one
 # random number $u$, uniform between 0 and 1.
 #
-# How sure the model is depends on the text. Here are two prompts, and the eight likeliest next
-# tokens of each:
+# How sure the model is depends on the text. Here are two prompts, and the eight likeliest next tokens of each:
 #
 
 # %%
@@ -84,14 +75,12 @@ show(
 )
 
 # %% [markdown]
-# Left, one token holds most of the probability. Right, no token has even a tenth, and the rest lies
-# far beyond the eight
+# Left, one token holds most of the probability. Right, no token has even a tenth, and the rest lies far beyond the eight
 # that are shown. A good way to pick must serve both.
 #
 # ### Exercise 6.1 · `draw` · ●●○ · 10 min
 #
-# Cut the interval from 0 to 1 into one stretch per token, in order of ids, each as long as its
-# probability. The number `u` falls into one
+# Cut the interval from 0 to 1 into one stretch per token, in order of ids, each as long as its probability. The number `u` falls into one
 # of them: that token is drawn.
 #
 # | | shape | |
@@ -100,20 +89,17 @@ show(
 # | `u` | `[batch]` | one number in [0, 1) a row |
 # | returns | `[batch]` | the ids drawn |
 #
-# A stretch includes its start but not its end, so a token of probability 0 has no stretch and is
-# never drawn. Rounded probabilities may sum to a little less than 1;
+# A stretch includes its start but not its end, so a token of probability 0 has no stretch and is never drawn. Rounded probabilities may sum to a little less than 1;
 # `u` may then lie behind the last edge, and must still give a token that has some probability.
 #
-# **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8,
-# 1). `u = [0.6]` falls into the second, so the
+# **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into the second, so the
 # answer is `[1]`. `u = [0.5]` gives `[1]` too.
 #
 # Off: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `probabilities.cumsum(-1)` is where each stretch ends. How many of those ends lie at or before
-# `u`?
+# `probabilities.cumsum(-1)` is where each stretch ends. How many of those ends lie at or before `u`?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -123,15 +109,13 @@ show(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last edge is the row's sum. If it is 0.9999 rather than 1, then `u * edges[:, -1:]` is a
-# number that always falls in front of it.
+# The last edge is the row's sum. If it is 0.9999 rather than 1, then `u * edges[:, -1:]` is a number that always falls in front of it.
 #
 # </details>
 #
 
 
-# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial",
-# "torch.distributions.Categorical", "llmlib.sampling.draw"]
+# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
     ids [batch]."""
@@ -221,11 +205,8 @@ for _u in (
 # %% [markdown]
 # ### Is it fair? Ten thousand draws
 #
-# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a
-# time, there was a" and count. Where a token of probability $p$ is expected
-# $E = 10000\,p$ times and came $O$ times, the sum of $(O - E)^2 / E$ over all tokens is the **chi-
-# square** statistic: for a fair draw it is about as large as the number of tokens compared, less
-# one.
+# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count. Where a token of probability $p$ is expected
+# $E = 10000\,p$ times and came $O$ times, the sum of $(O - E)^2 / E$ over all tokens is the **chi-square** statistic: for a fair draw it is about as large as the number of tokens compared, less one.
 # Tokens too rare to be expected five times are put together as "the rest".
 #
 # Predict: with 10,000 draws, how far off will the count of a token of 6 % be, roughly?
@@ -257,12 +238,9 @@ show(
 )
 
 # %% [markdown]
-# The counts follow the probabilities, and stray by about the square root of what is expected: 620
-# give or take 25. A statistic far above the degrees of freedom would have meant a bug.
+# The counts follow the probabilities, and stray by about the square root of what is expected: 620 give or take 25. A statistic far above the degrees of freedom would have meant a bug.
 #
-# **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a
-# seed. Two generators with the same seed give the same numbers. A generator *of one's own* also
-# does so when something else draws in between:
+# **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
 #
 
 
@@ -287,17 +265,13 @@ for disturbed in (False, True):
     )
 
 # %% [markdown]
-# The global generator's numbers changed when a stranger drew from it; those of our own generator
-# did not.
+# The global generator's numbers changed when a stranger drew from it; those of our own generator did not.
 #
 # ## 6.2 Temperature
 #
-# **Claim.** Dividing all logits by a number $T$, the temperature, sharpens the distribution if $T <
-# 1$ and flattens it if $T > 1$.
+# **Claim.** Dividing all logits by a number $T$, the temperature, sharpens the distribution if $T < 1$ and flattens it if $T > 1$.
 #
-# Why *logits* and not probabilities? Because $e^{z/T} = (e^z)^{1/T}$: each probability is raised to
-# the power $1/T$ (and all are then scaled to sum to 1). At $T = 0.5$ probabilities are squared, so
-# that 2 : 1 becomes 4 : 1. At $T = 2$ it becomes √2 : 1.
+# Why *logits* and not probabilities? Because $e^{z/T} = (e^z)^{1/T}$: each probability is raised to the power $1/T$ (and all are then scaled to sum to 1). At $T = 0.5$ probabilities are squared, so that 2 : 1 becomes 4 : 1. At $T = 2$ it becomes √2 : 1.
 # Dividing probabilities would change nothing at all, once they are scaled to sum to 1 again.
 #
 # ### Exercise 6.2 · `apply_temperature` · ●○○ · 6 min
@@ -308,13 +282,10 @@ for disturbed in (False, True):
 # | `t` | a number | 0 or more |
 # | returns | like `logits` | |
 #
-# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the
-# largest logit; so `t = 0` **keeps exactly one** largest logit in each row as it is, and sets all
-# others to $-\infty$ (`-math.inf`), whose softmax is exactly 0.
+# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit; so `t = 0` **keeps exactly one** largest logit in each row as it is, and sets all others to $-\infty$ (`-math.inf`), whose softmax is exactly 0.
 # If several are equally large, any one of them will do.
 #
-# **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is
-# `[-inf, 3, -inf]`.
+# **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is `[-inf, 3, -inf]`.
 #
 # Off: llmlib's `apply_temperature`.
 #
@@ -325,9 +296,7 @@ for disturbed in (False, True):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Start from a tensor that is `-math.inf` everywhere, `torch.full_like(logits, -math.inf)`, and
-# write the kept values into it: `.scatter(-1, index, values)`; the values come from
-# `logits.gather(-1, index)`.
+# Start from a tensor that is `-math.inf` everywhere, `torch.full_like(logits, -math.inf)`, and write the kept values into it: `.scatter(-1, index, values)`; the values come from `logits.gather(-1, index)`.
 #
 # </details>
 #
@@ -408,10 +377,8 @@ check.close(
 # %% [markdown]
 # ### Run it on the real model
 #
-# The picture sorts all 49,152 tokens by probability. Both axes are logarithmic: far to the right
-# lie tens of thousands of tokens, hardly any of which makes sense here.
-# The table says what they add up to. **Predict:** at which of the four temperatures will the tail
-# beyond the hundredth token outweigh the first hundred?
+# The picture sorts all 49,152 tokens by probability. Both axes are logarithmic: far to the right lie tens of thousands of tokens, hardly any of which makes sense here.
+# The table says what they add up to. **Predict:** at which of the four temperatures will the tail beyond the hundredth token outweigh the first hundred?
 #
 
 # %%
@@ -441,19 +408,14 @@ show(
 )
 
 # %% [markdown]
-# This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from
-# beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
-# tail holds three tenths. Some of it is sensible here ("knight", "legend"), but the farther out a
-# draw falls, the likelier it is nonsense, and the model then has to go on as if that had been
-# meant.
+# This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
+# tail holds three tenths. Some of it is sensible here ("knight", "legend"), but the farther out a draw falls, the likelier it is nonsense, and the model then has to go on as if that had been meant.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
-# **Claim.** Cutting off the tail repairs this. The three usual filters differ in how they decide
-# where the tail begins.
+# **Claim.** Cutting off the tail repairs this. The three usual filters differ in how they decide where the tail begins.
 #
-# All three take logits and return logits of the same shape, in the same places, with the tokens
-# that are cut at $-\infty$. Softmax afterwards spreads their share over the survivors.
+# All three take logits and return logits of the same shape, in the same places, with the tokens that are cut at $-\infty$. Softmax afterwards spreads their share over the survivors.
 #
 # ### Exercise 6.3 · `top_k` · ●●○ · 8 min
 #
@@ -467,21 +429,18 @@ show(
 #
 # **Exactly** `k` stay, even where logits are equal; which of the equal ones is up to you.
 #
-# **By hand.** `top_k([1, 4, 2, 3], 2)` is `[-inf, 4, -inf, 3]`. `top_k([2, 2, 2], 1)` keeps one of
-# the three.
+# **By hand.** `top_k([1, 4, 2, 3], 2)` is `[-inf, 4, -inf, 3]`. `top_k([2, 2, 2], 1)` keeps one of the three.
 #
 # Off: llmlib's `top_k`. (`torch.topk` is allowed.)
 #
 # <details><summary>Hint 1</summary>
 #
-# Comparing with the k-th largest value keeps too many when several logits equal it. Work with
-# *positions* instead: `torch.topk` and `torch.argsort` give them.
+# Comparing with the k-th largest value keeps too many when several logits equal it. Work with *positions* instead: `torch.topk` and `torch.argsort` give them.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `.scatter(-1, positions, True)` on a bool tensor of zeros marks what stays;
-# `logits.masked_fill(~kept, -math.inf)` cuts the rest.
+# `.scatter(-1, positions, True)` on a bool tensor of zeros marks what stays; `logits.masked_fill(~kept, -math.inf)` cuts the rest.
 #
 # </details>
 #
@@ -571,15 +530,12 @@ for text, logits in next_logits.items():
     )
 
 # %% [markdown]
-# For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut
-# that are nearly as good as those kept.
+# For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut that are nearly as good as those kept.
 # A fixed number cannot fit both; a fixed *share of the mass* can.
 #
 # ### Exercise 6.4 · `top_p` · ●●● · 12 min
 #
-# Nucleus sampling (Holtzman et al. 2019). Sort the tokens by probability. The nucleus is the
-# **smallest set of likeliest tokens whose probabilities add up to at least `p`**. Keep it, cut the
-# rest.
+# Nucleus sampling (Holtzman et al. 2019). Sort the tokens by probability. The nucleus is the **smallest set of likeliest tokens whose probabilities add up to at least `p`**. Keep it, cut the rest.
 #
 # | | shape | |
 # |---|---|---|
@@ -587,31 +543,25 @@ for text, logits in next_logits.items():
 # | `p` | a number, above 0, at most 1 | 1 keeps every token |
 # | returns | like `logits` | kept logits unchanged, in their places; the rest $-\infty$ |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.9`: 0.5 is not enough, 0.5 + 0.3 = 0.8
-# is not enough, 0.8 + 0.15 = 0.95 is. Three tokens stay. The third *crosses* 0.9, and without it
-# the set would not reach `p`.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.9`: 0.5 is not enough, 0.5 + 0.3 = 0.8 is not enough, 0.8 + 0.15 = 0.95 is. Three tokens stay. The third *crosses* 0.9, and without it the set would not reach `p`.
 #
-# Two traps. Rounding: the running sum of 49,152 rounded numbers can reach 1 before the last token,
-# so treat `p = 1` on its own. Ties: with four tokens of 0.25 and `p = 0.4`, two stay, not four.
+# Two traps. Rounding: the running sum of 49,152 rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. Ties: with four tokens of 0.25 and `p = 0.4`, two stay, not four.
 #
 # Off: llmlib's `top_p`.
 #
 # <details><summary>Hint 1</summary>
 #
-# A token stays if the mass *before* it, without its own, has not reached `p` yet. The likeliest
-# token has 0 before it: it always stays.
+# A token stays if the mass *before* it, without its own, has not reached `p` yet. The likeliest token has 0 before it: it always stays.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `order = torch.argsort(logits, dim=-1, descending=True)`, then `sorted_p =
-# softmax(logits.gather(-1, order))`. The mass before each is `sorted_p.cumsum(-1) - sorted_p`.
+# `order = torch.argsort(logits, dim=-1, descending=True)`, then `sorted_p = softmax(logits.gather(-1, order))`. The mass before each is `sorted_p.cumsum(-1) - sorted_p`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `mass_before < p` is in sorted order. `.scatter(-1, order, mass_before < p)` on a bool tensor of
-# zeros sends each answer back to the place that its token came from.
+# `mass_before < p` is in sorted order. `.scatter(-1, order, mass_before < p)` on a bool tensor of zeros sends each answer back to the place that its token came from.
 #
 # </details>
 #
@@ -737,8 +687,7 @@ check.that(
 #
 #     nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
 #
-# **Predict:** how many of the tokens 0.5, 0.3, 0.15, 0.05 does it keep? And what does it do with a
-# model that is 95 % sure?
+# **Predict:** how many of the tokens 0.5, 0.3, 0.15, 0.05 does it keep? And what does it do with a model that is 95 % sure?
 #
 
 
@@ -756,12 +705,10 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     )
 
 # %% [markdown]
-# It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the
-# model is sure, it keeps nothing at all, and there is nothing to draw from.
+# It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the model is sure, it keeps nothing at all, and there is nothing to draw from.
 # The definition says: smallest set whose mass *reaches* p.
 #
-# **Run it on the real model.** The curve is the mass of the first $n$ tokens; the nucleus ends
-# where it crosses 0.9.
+# **Run it on the real model.** The curve is the mass of the first $n$ tokens; the nucleus ends where it crosses 0.9.
 #
 
 # %%
@@ -783,9 +730,7 @@ show(
 )
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and 698 for the other: it adapts. But between its
-# first token and its last there may be a factor of hundreds, as the second number says. One can
-# also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and 698 for the other: it adapts. But between its first token and its last there may be a factor of hundreds, as the second number says. One can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -797,15 +742,13 @@ show(
 # | `p` | a number from 0 to 1 | 0 keeps everything, 1 only the likeliest (and what equals it) |
 # | returns | like `logits` | kept logits unchanged, the rest $-\infty$ |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.2`: the bar is 0.2 × 0.5 = 0.1, so
-# three tokens stay.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.2`: the bar is 0.2 × 0.5 = 0.1, so three tokens stay.
 #
 # Off: llmlib's `min_p`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Probabilities first: `softmax(logits)`. The bar of each row is `p` times its largest, `.amax(-1,
-# keepdim=True)`.
+# Probabilities first: `softmax(logits)`. The bar of each row is `p` times its largest, `.amax(-1, keepdim=True)`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -882,27 +825,22 @@ for _p in (0.03, 0.11, 0.5):
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# Put the four together in the order that `transformers` uses too: **temperature, then top-k, then
-# top-p, then min-p**, each on what the one before left.
+# Put the four together in the order that `transformers` uses too: **temperature, then top-k, then top-p, then min-p**, each on what the one before left.
 #
 # | | | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | |
 # | `temperature` | a number | 1 changes nothing |
-# | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that
-# filter off |
+# | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that filter off |
 # | returns | like `logits` | |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first:
-# squares 0.25, 0.09, 0.0225, 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has
-# **two** tokens. Top-p first would have kept three.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225, 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
 #
 # Off: llmlib's `filter_logits`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line
-# before returned.
+# Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
 #
 # </details>
 #
@@ -1000,9 +938,7 @@ for _t, _k, _p, _m in (
 # %% [markdown]
 # ### Run it on the real model
 #
-# Slide. Grey bars are the model's own probabilities, coloured bars what is left to draw from; a
-# token that was cut is struck through or marked "cut". Choose the story prompt, or type one of your
-# own.
+# Slide. Grey bars are the model's own probabilities, coloured bars what is left to draw from; a token that was cut is struck through or marked "cut". Choose the story prompt, or type one of your own.
 # (On paper, and on a page without a kernel, three settings stand in for the sliders.)
 #
 
@@ -1035,8 +971,7 @@ show(
 )
 
 # %% [markdown]
-# The same picture for the story, where the model is unsure. **Predict** first: for which of the
-# three filters does it matter whether the temperature acts before or after?
+# The same picture for the story, where the model is unsure. **Predict** first: for which of the three filters does it matter whether the temperature acts before or after?
 #
 
 # %%
@@ -1060,11 +995,8 @@ for name, values in chosen.items():
     )
 
 # %% [markdown]
-# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at
-# $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and
-# more of them pass the bar.
-# So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. The
-# filters of `transformers`, put in the same order, keep the same tokens as yours:
+# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and more of them pass the bar.
+# So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. The filters of `transformers`, put in the same order, keep the same tokens as yours:
 #
 
 # %%
@@ -1104,28 +1036,23 @@ print(
 # | `temperature`, `top_k`, `top_p`, `min_p` | numbers or `None` | handed on to `filter_logits` |
 # | returns | `[batch]` | ids |
 #
-# The default temperature is 0: the likeliest token, whatever `u` says. This is called **greedy**
-# decoding.
+# The default temperature is 0: the likeliest token, whatever `u` says. This is called **greedy** decoding.
 #
-# Mind the names: *inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide
-# your functions of the same name. That is why `filter_logits` has other names for them.
+# Mind the names: *inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same name. That is why `filter_logits` has other names for them.
 #
-# **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With
-# `top_k=1` they give 0 for any `u`.
+# **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any `u`.
 #
 # Off: `torch.multinomial`, llmlib's `sample`.
 #
 # <details><summary>Hint 1</summary>
 #
-# One line: `draw(softmax(filter_logits(…)), u)`. At temperature 0 the filter leaves one token a
-# row, and draw must take it.
+# One line: `draw(softmax(filter_logits(…)), u)`. At temperature 0 the filter leaves one token a row, and draw must take it.
 #
 # </details>
 #
 
 
-# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial",
-# "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
+# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
     -> ids [batch]. Temperature 0 is greedy."""
@@ -1204,13 +1131,9 @@ for _t in (0.7, 1.6):
 # %% [markdown]
 # ## 6.5 The loop that writes
 #
-# **Claim.** A model that says one next token is a writer once its answer is appended and it is
-# asked again. This is called **autoregressive** generation: one token a step, each step waiting for
-# the one before. That is why answers *stream* onto your screen.
+# **Claim.** A model that says one next token is a writer once its answer is appended and it is asked again. This is called **autoregressive** generation: one token a step, each step waiting for the one before. That is why answers *stream* onto your screen.
 #
-# To test the loop in microseconds it will run on a toy: after token $i$ come the logits in row $i$
-# of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and
-# its `config` knows how long a text may be and which tokens end one.
+# To test the loop in microseconds it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
 #
 
 
@@ -1261,50 +1184,39 @@ def generate_from_table(
 # | `seed` | an int or `None` | the same seed gives the same text |
 # | yields | ints | each new id as soon as it is picked |
 #
-# At each step: run the model on **the whole text so far**, take the logits of its **last**
-# position, `sample`, append, `yield`. Three things stop it:
+# At each step: run the model on **the whole text so far**, take the logits of its **last** position, `sample`, append, `yield`. Three things stop it:
 #
 # 1. `max_new_tokens` ids have been made;
-# 2. an id in `model.config.stop_ids` was picked. It is still yielded, so that the caller sees why
-# the text ended;
+# 2. an id in `model.config.stop_ids` was picked. It is still yielded, so that the caller sees why the text ended;
 # 3. the text, prompt included, is `model.config.context` tokens long.
 #
-# Draw a fresh `u` at each step, from a generator of your own: `torch.rand(1, generator=generator)`.
-# Other draws must not change your text, so `torch.manual_seed` will not do.
+# Draw a fresh `u` at each step, from a generator of your own: `torch.rand(1, generator=generator)`. Other draws must not change your text, so `torch.manual_seed` will not do.
 #
-# A function with `yield` in it is a *generator function*: calling it gives an iterator that runs up
-# to the next `yield` whenever it is asked for one more.
+# A function with `yield` in it is a *generator function*: calling it gives an iterator that runs up to the next `yield` whenever it is asked for one more.
 #
-# **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields
-# 2, 3, 4; the model reads texts of 2, 3 and 4 tokens. With `stop_ids = (3,)` it yields 2, 3. With
-# `context = 3` it yields 2.
+# **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields 2, 3, 4; the model reads texts of 2, 3 and 4 tokens. With `stop_ids = (3,)` it yields 2, 3. With `context = 3` it yields 2.
 #
 # Off: llmlib's `generate` and `steps`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `generator = None if seed is None else torch.Generator().manual_seed(seed)`: `torch.rand` takes
-# either.
+# `generator = None if seed is None else torch.Generator().manual_seed(seed)`: `torch.rand` takes either.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many steps at most? The smaller of `max_new_tokens` and `model.config.context - len(ids)`: one
-# `for` loop covers two of the three stops.
+# How many steps at most? The smaller of `max_new_tokens` and `model.config.context - len(ids)`: one `for` loop covers two of the three stops.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In the loop: `logits = model(ids)[:, -1]` is `[1, vocab]`, what `sample` wants; `ids = ids +
-# [new]` makes a new list rather than changing the caller's; after `yield new`, `return` if it is a
-# stop token.
+# In the loop: `logits = model(ids)[:, -1]` is `[1, vocab]`, what `sample` wants; `ids = ids + [new]` makes a new list rather than changing the caller's; after `yield new`, `return` if it is a stop token.
 #
 # </details>
 #
 
 
-# %% solution generate off=["llmlib.generate", "llmlib.generation.generate",
-# "llmlib.generation.steps"]
+# %% solution generate off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
 def generate(
     model,
     ids,
@@ -1439,8 +1351,7 @@ check.close(
 # %% [markdown]
 # ### Run it on the real model
 #
-# Each token is printed when it is picked. The stop token of SmolLM2 is number 2, whose text is
-# `<|im_end|>`.
+# Each token is printed when it is picked. The stop token of SmolLM2 is number 2, whose text is `<|im_end|>`.
 #
 
 # %%
@@ -1462,16 +1373,11 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 #             new_embeddings = embedding_matrix[sequence]
 #             …
 #
-# 1. `max_length` counts the *new* tokens. In `transformers` that is `max_new_tokens`; `max_length`
-# there includes the prompt.
-# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A
-# GPT-2 adds learned position vectors to it. Without them only the causal mask still tells something
-# about the order (notebook 2).
-# 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is
-# yours. Notebook 7 repairs it with a cache.
+# 1. `max_length` counts the *new* tokens. In `transformers` that is `max_new_tokens`; `max_length` there includes the prompt.
+# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position vectors to it. Without them only the causal mask still tells something about the order (notebook 2).
+# 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs it with a cache.
 #
-# See the first two. **Predict:** will SmolLM2 still find Paris if the positions are forgotten (each
-# token believes that it stands at position 0)? And what will come after it?
+# See the first two. **Predict:** will SmolLM2 still find Paris if the positions are forgotten (each token believes that it stands at position 0)? And what will come after it?
 #
 
 # %%
@@ -1495,17 +1401,13 @@ for name, value in limits.items():
     )
 
 # %% [markdown]
-# Without positions it still finds Paris: which words are there is enough for that. Then it no
-# longer knows where in the text it is, and repeats itself.
+# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats itself.
 #
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
-# **Claim.** Small models that always take the likeliest token fall into loops: a phrase that has
-# occurred makes itself likelier.
+# **Claim.** Small models that always take the likeliest token fall into loops: a phrase that has occurred makes itself likelier.
 #
-# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway"
-# again and again (you will see it below). Here is that phrase six times over. **Predict:** how
-# likely are its tokens the first time, the second, the sixth?
+# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will see it below). Here is that phrase six times over. **Predict:** how likely are its tokens the first time, the second, the sixth?
 #
 
 # %%
@@ -1523,8 +1425,7 @@ print(
 )
 
 # %% [markdown]
-# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came
-# then. Once a greedy text is in such a loop, it seldom gets out.
+# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, it seldom gets out.
 #
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
@@ -1538,19 +1439,15 @@ print(
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
 # | returns | `[batch, vocab]` | |
 #
-# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only
-# divides; implementations such as `transformers` added this): either way it falls. A token is
-# penalised once, however often it occurs.
+# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
 #
-# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to
-# 2, token 1 from −1 to −2, token 2 stays: `[[2, -2, 2]]`.
+# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2, token 2 stays: `[[2, -2, 2]]`.
 #
 # Off: `transformers`' processor, llmlib's `repetition_penalty`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Which tokens occur in each row? `torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids,
-# True)`: writing True twice is the same as once.
+# Which tokens occur in each row? `torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)`: writing True twice is the same as once.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1561,8 +1458,7 @@ print(
 #
 
 
-# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty",
-# "transformers.RepetitionPenaltyLogitsProcessor"]
+# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab],
     ids [batch, seq] -> [batch, vocab]."""
@@ -1627,8 +1523,7 @@ for _row in range(6):
 # %% [markdown]
 # ### Run it on the real model
 #
-# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here
-# it only makes the loop faster.
+# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop faster.
 #
 
 
@@ -1662,19 +1557,14 @@ for shift in (0, 5):
     )
 
 # %% [markdown]
-# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a
-# logit, to which softmax is blind. Adding 5 to all logits changes no probability, yet it changes
-# what the penalty does:
-# a rule of thumb, not a law. And a text has to repeat its commas and its "the": the penalty counts
-# those too.
+# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does:
+# a rule of thumb, not a law. And a text has to repeat its commas and its "the": the penalty counts those too.
 #
 # ## 6.7 Beam search: looking ahead
 #
 # **Claim.** The likeliest next token need not begin the likeliest text.
 #
-# A text's probability is the product of its tokens' probabilities, so its log-probability is their
-# sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every
-# beginning is continued by every token, and the `width` best of all those survive.
+# A text's probability is the product of its tokens' probabilities, so its log-probability is their sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every token, and the `width` best of all those survive.
 #
 
 
@@ -1692,39 +1582,31 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 #
 # | | | |
 # |---|---|---|
-# | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns
-# `[batch, seq, vocab]` |
+# | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns `[batch, seq, vocab]` |
 # | `ids` | a list of ints | the prompt |
 # | `max_new_tokens` | an int | |
 # | `width` | an int | how many continuations to keep |
-# | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum
-# of the new tokens' log-probabilities |
+# | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
 #
-# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued,
-# but goes on competing with its score. `model.config.context` bounds the length as before.
+# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but goes on competing with its score. `model.config.context` bounds the length as before.
 #
-# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 every token has about
-# a third; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × ⅓ = 0.2. With `width = 2`
-# the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
+# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 every token has about a third; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × ⅓ = 0.2. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
 #
 # Off: llmlib's `beam_search`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step
-# build the list of candidates, sort it by score, keep the first `width`.
+# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step build the list of candidates, sort it by score, keep the first `width`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only
-# the `width` best can ever survive: `.topk(min(width, vocab))`.
+# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever survive: `.topk(min(width, vocab))`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score +
-# log_p)` for each of its best tokens. Stop early when none is unfinished.
+# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score + log_p)` for each of its best tokens. Stop early when none is unfinished.
 #
 # </details>
 #
@@ -1870,8 +1752,7 @@ check.that(
 # %% [markdown]
 # ### Run it on the real model
 #
-# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With
-# 49,152 tokens and a dozen steps that is hopeless; beam search looks at a few.
+# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and a dozen steps that is hopeless; beam search looks at a few.
 # The prompt is the opening of Darwin's *Journal of Researches* (1839).
 #
 
@@ -1885,9 +1766,7 @@ for width, (ids, score) in beams.items():
 # %% [markdown]
 # ### Why chat models do not use it
 #
-# The wider search has found a likelier text. If likelier were better, it would also write better.
-# **Predict:** how likely for the model are the words that Darwin wrote? As likely as those of beam
-# search, or as those drawn at temperature 1?
+# The wider search has found a likelier text. If likelier were better, it would also write better. **Predict:** how likely for the model are the words that Darwin wrote? As likely as those of beam search, or as those drawn at temperature 1?
 #
 
 # %%
@@ -1910,29 +1789,17 @@ show(
 )
 
 # %% [markdown]
-# Darwin's words are about as unlikely as the drawn ones (−4.85 and −4.30 nats a token), far from
-# beam search (−1.36). A human text is not the likeliest one. It is full of tokens that the model
-# found improbable, because a writer who always said what the reader expects would say nothing.
-# Holtzman et al. (2019) measured this on GPT-2:
-# the likeliest text is bland and goes in circles. Where there is one right answer, as in
-# translation, beam search still helps. In a conversation it costs `width` times the work, cannot be
-# streamed (the best beginning may be thrown away later), and reads worse.
+# Darwin's words are about as unlikely as the drawn ones (−4.85 and −4.30 nats a token), far from beam search (−1.36). A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
+# the likeliest text is bland and goes in circles. Where there is one right answer, as in translation, beam search still helps. In a conversation it costs `width` times the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
 #
 # ## 6.8 Quality against diversity
 #
-# **Claim.** Temperature trades one for the other, and a filter decides how much quality a high
-# temperature costs.
+# **Claim.** Temperature trades one for the other, and a filter decides how much quality a high temperature costs.
 #
-# Eight texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different
-# pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low.
-# *Quality*: the mean log-probability of the tokens that were picked, under the model itself at
-# temperature 1.
-# That is a rough measure: the section above showed that likelier is not better. But below some
-# level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p,
-# or min-p?
+# Eight texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
+# That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
 #
-# All texts are written side by side, one row each: a step for 64 rows costs far less than 64 steps
-# for one (notebook 7 says why).
+# All texts are written side by side, one row each: a step for 64 rows costs far less than 64 steps for one (notebook 7 says why).
 #
 
 # %%
@@ -1979,19 +1846,12 @@ show(
 )
 
 # %% [markdown]
-# From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity:
-# it has reached the tail. Top-p does not help there. Temperature comes first and flattens the
-# distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one,
-# and cuts the tail even then. What no filter did here is beat a low temperature: $T = 0.6$ alone
-# has as much diversity as min-p at 1.5, and higher quality. What min-p buys is safety when the
-# temperature is high. (The mean is over eight short texts: read the large gaps, not the small
-# ones.)
+# From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
+# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. What no filter did here is beat a low temperature: $T = 0.6$ alone has as much diversity as min-p at 1.5, and higher quality. What min-p buys is safety when the temperature is high. (The mean is over eight short texts: read the large gaps, not the small ones.)
 #
 # ## 6.9 One prompt, many jobs
 #
-# **Claim.** Nothing but next-token prediction is needed for translation, arithmetic, code or facts:
-# put the job so that its answer is the likely continuation.
+# **Claim.** Nothing but next-token prediction is needed for translation, arithmetic, code or facts: put the job so that its answer is the likely continuation.
 #
 # **Predict** which of these a model of 135 million weights gets right.
 #
@@ -2022,16 +1882,10 @@ for job, (text, n) in jobs.items():
     print(f"{job:<15} {text!r} -> {complete(llm, text, n)!r}")
 
 # %% [markdown]
-# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until
-# one word of the prompt is changed: the wording is part of the program. The French word for bread
-# is *pain*: this model has seen little French. And the poem begins as a numbered list of titles.
-# Some prompts show the job by a few examples
-# first, which is called **few-shot** prompting (Brown et al. 2020): no weight changes, the examples
-# only make the right kind of continuation likely.
+# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until one word of the prompt is changed: the wording is part of the program. The French word for bread is *pain*: this model has seen little French. And the poem begins as a numbered list of titles. Some prompts show the job by a few examples
+# first, which is called **few-shot** prompting (Brown et al. 2020): no weight changes, the examples only make the right kind of continuation likely.
 #
-# **A chat is a continuation too.** SmolLM2-Instruct was trained further on conversations in a fixed
-# format, its *chat template*, in which special tokens say who speaks. The template is plain text
-# around your question:
+# **A chat is a continuation too.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*, in which special tokens say who speaks. The template is plain text around your question:
 #
 
 # %%
@@ -2051,16 +1905,12 @@ print(
 print("with it:             ", repr(complete(llm, templated, 12)))
 
 # %% [markdown]
-# Without the template the likeliest token after the question is a stop token, and the text is over
-# before it began. With it, what the model finds likely after `<|im_start|>assistant` is an answer.
+# Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it, what the model finds likely after `<|im_start|>assistant` is an answer.
 #
 # ## 6.10 How it fails
 #
-# Each of the following is a failure of language models in general, seen here on a small one: 135
-# million weights, most of them of about 4 bits. Models a thousand times as large fail more rarely
-# and in the same ways. All figures below are measured now.
-# The questions go through the model together, padded at the right to one length: no token looks
-# ahead, so padding behind a text cannot change it.
+# Each of the following is a failure of language models in general, seen here on a small one: 135 million weights, most of them of about 4 bits. Models a thousand times as large fail more rarely and in the same ways. All figures below are measured now.
+# The questions go through the model together, padded at the right to one length: no token looks ahead, so padding behind a text cannot change it.
 #
 
 
@@ -2084,8 +1934,7 @@ def answers(texts):
 # %% [markdown]
 # ### Hallucination
 #
-# "… was born in the year": three people who lived, and three whom we made up. **Predict** what the
-# model says about those.
+# "… was born in the year": three people who lived, and three whom we made up. **Predict** what the model says about those.
 #
 
 # %%
@@ -2115,12 +1964,8 @@ for name, text, own in zip([*lived, *invented], texts, p.tolist()):
     print(f"{name:<20} {year}  the model's own probability {own:.4f}   {verdict}")
 
 # %% [markdown]
-# Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in
-# the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a
-# malfunction, but a likely continuation
-# where the model does not know. It happens with people who lived, too: two of their three years are
-# wrong. The probabilities do tell something: 0.84 for the year that is right, less than 0.2 for all
-# the others. Greedy decoding throws that away.
+# Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
+# where the model does not know. It happens with people who lived, too: two of their three years are wrong. The probabilities do tell something: 0.84 for the year that is right, less than 0.2 for all the others. Greedy decoding throws that away.
 #
 # ### Spelling and counting: it never saw the letters
 #
@@ -2178,14 +2023,11 @@ show(
 )
 
 # %% [markdown]
-# A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1).
-# What it knows about spelling it must have read somewhere, and texts say more about first letters
-# than about second ones, and next to nothing about lengths.
+# A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
 #
 # ### Arithmetic
 #
-# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the
-# share of right answers for 1, 2 and 3 operations.
+# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2 and 3 operations.
 #
 
 # %%
@@ -2234,16 +2076,12 @@ show(
 )
 
 # %% [markdown]
-# One run through 30 layers is a fixed amount of computation, and the answer has to come out of it
-# at once. One operation mostly works, several do not. This is why larger models are made to write
-# their steps down: each token written is another
+# One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
 # run, and the text becomes their scratch paper.
 #
 # ### Order bias
 #
-# Six questions, each asked four times with its options rotated, so that the right one stands once
-# at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random
-# takes each letter a quarter of the time. **Predict** how often this model takes A.
+# Six questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict** how often this model takes A.
 #
 
 # %%
@@ -2303,17 +2141,12 @@ show(
 )
 
 # %% [markdown]
-# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al.
-# (2023) found that models a hundred times this size also prefer certain letters, not all of them A.
-# The second line asks the same questions by the probability of the option itself:
-# how a question is put may matter more than what the model knows. Whoever measures a model with
-# multiple choice must rotate the options.
+# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found that models a hundred times this size also prefer certain letters, not all of them A. The second line asks the same questions by the probability of the option itself:
+# how a question is put may matter more than what the model knows. Whoever measures a model with multiple choice must rotate the options.
 #
 # ### What is past its training data
 #
-# A model knows the world up to the day its training text was collected. SmolLM2 was released in
-# late 2024. Which year does it take today to be? Digits are single tokens here, so the probability
-# of a year is that of its third digit times that of its fourth.
+# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does it take today to be? Digits are single tokens here, so the probability of a year is that of its third digit times that of its fourth.
 #
 
 # %%
@@ -2341,14 +2174,11 @@ show(
 )
 
 # %% [markdown]
-# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards it
-# can only invent, in the tone of the first failure. Giving the model today's facts in its prompt
-# (retrieval) helps; asking it more sternly does not.
+# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards it can only invent, in the tone of the first failure. Giving the model today's facts in its prompt (retrieval) helps; asking it more sternly does not.
 #
 # ## 6.11 Your pieces in the engine
 #
-# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must
-# say the same for the same seed, with or without a cache.
+# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must say the same for the same seed, with or without a cache.
 #
 
 # %%
@@ -2367,49 +2197,35 @@ print(
 # %% [markdown]
 # ## What you have now
 #
-# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a
-# generator of one's own keeps it so.
-# - Temperature divides logits. At 0 only the largest is left; above 1 the tail of tens of thousands
-# takes over.
-# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Temperature
-# comes first, and the order matters.
+# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it so.
+# - Temperature divides logits. At 0 only the largest is left; above 1 the tail of tens of thousands takes over.
+# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Temperature comes first, and the order matters.
 # - Generation is a loop: run, sample, append; three stops; one token at a time, hence streaming.
 # - The likeliest text is not the best one: greedy and beam search are dull and repeat themselves.
-# - Every job is a continuation, and so is every failure: the model says what is likely, not what is
-# so.
+# - Every job is a continuation, and so is every failure: the model says what is likely, not what is so.
 #
-# **The road so far:** text → ids (1) → vectors (2) → attention (3) in layers (4) → logits (5) →
-# **the next id (6)** → and again. Notebook 7 makes it fast.
+# **The road so far:** text → ids (1) → vectors (2) → attention (3) in layers (4) → logits (5) → **the next id (6)** → and again. Notebook 7 makes it fast.
 #
 # ### Three questions to think about
 #
-# 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can
-# still be written? (Not 0.9.)
-# 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could
-# change it tomorrow.
-# 3. A speech recogniser listens to its own guess before it writes the next word. Would beam search
-# help there more than in a chat? Why?
+# 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
+# 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
+# 3. A speech recogniser listens to its own guess before it writes the next word. Would beam search help there more than in a chat? Why?
 #
 # ### Papers
 #
-# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*,
-# [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): nucleus sampling
-# - Fan et al. 2018, *Hierarchical Neural Story Generation*,
-# [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k
+# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): nucleus sampling
+# - Fan et al. 2018, *Hierarchical Neural Story Generation*, [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k
 # - Nguyen et al. 2024, *Min-p Sampling*, [arXiv:2407.01082](https://arxiv.org/abs/2407.01082)
-# - Keskar et al. 2019, *CTRL*, [arXiv:1909.05858](https://arxiv.org/abs/1909.05858): the repetition
-# penalty
-# - Brown et al. 2020, *Language Models are Few-Shot Learners*,
-# [arXiv:2005.14165](https://arxiv.org/abs/2005.14165)
-# - Zheng et al. 2023, *Large Language Models Are Not Robust Multiple Choice Selectors*,
-# [arXiv:2309.03882](https://arxiv.org/abs/2309.03882)
+# - Keskar et al. 2019, *CTRL*, [arXiv:1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
+# - Brown et al. 2020, *Language Models are Few-Shot Learners*, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165)
+# - Zheng et al. 2023, *Large Language Models Are Not Robust Multiple Choice Selectors*, [arXiv:2309.03882](https://arxiv.org/abs/2309.03882)
 #
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

@@ -1,21 +1,14 @@
 # %% [markdown]
 # # 7 · KV cache & scaling
 #
-# The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a
-# single token, and then we ask what a model's size buys.
+# The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a single token, and then we ask what a model's size buys.
 #
-# **You will build** a KV cache, a generate loop that uses it, 8-bit weights, the accept/reject rule
-# of speculative decoding, and a fit of a scaling law to real training runs, some of which you train
-# yourself.
+# **You will build** a KV cache, a generate loop that uses it, 8-bit weights, the accept/reject rule of speculative decoding, and a fit of a scaling law to real training runs, some of which you train yourself.
 #
-# **You need** notebooks 3 (attention), 5 (loss) and 6 (the generate loop). **Time:** about two and
-# a half hours; six exercises. Running all cells takes about two minutes, a third of them the
-# training of a tiny model.
+# **You need** notebooks 3 (attention), 5 (loss) and 6 (the generate loop). **Time:** about two and a half hours; six exercises. Running all cells takes about two minutes, a third of them the training of a tiny model.
 #
-# First, the real model, SmolLM2-135M, with and without a cache. The text is the same. The time is
-# not. (The weights come from a file in which each was rounded to 4 bits;
-# a 135-million-parameter model that was rounded so far writes fluent English and knows few facts.
-# It serves here for its speed.)
+# First, the real model, SmolLM2-135M, with and without a cache. The text is the same. The time is not. (The weights come from a file in which each was rounded to 4 bits;
+# a 135-million-parameter model that was rounded so far writes fluent English and knows few facts. It serves here for its speed.)
 
 # %% given setup
 from types import SimpleNamespace
@@ -52,11 +45,9 @@ for use_cache in (True, False):
 # %% [markdown]
 # ## 1 · The loop does the same work again and again
 #
-# **Claim.** In a decoder, what the model computed for a token never changes when more tokens
-# follow: the mask hides the future. So computing it again is waste.
+# **Claim.** In a decoder, what the model computed for a token never changes when more tokens follow: the mask hides the future. So computing it again is waste.
 #
-# Compare the keys of the first and of the last layer for a text with those for the same text with
-# one more token. The old rows are the same, up to rounding.
+# Compare the keys of the first and of the last layer for a text with those for the same text with one more token. The old rows are the same, up to rounding.
 
 # %%
 text = model.tokenizer.encode("The cat sat on the mat")
@@ -75,14 +66,10 @@ for layer in (0, 29):
     )
 
 # %% [markdown]
-# What does a new token need from the old ones? In attention, its query meets their **keys** and
-# reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time.
-# So keep the
-# keys and values of every layer, and throw away the rest. That is the **KV cache**: two tensors a
-# layer, and a position that says how many tokens are in it.
+# What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time. So keep the
+# keys and values of every layer, and throw away the rest. That is the **KV cache**: two tensors a layer, and a position that says how many tokens are in it.
 #
-# **Predict.** We want 100 new tokens after a prompt of one. A *token computation* is one token
-# going through all layers once. How many are there without a cache, and how many with?
+# **Predict.** We want 100 new tokens after a prompt of one. A *token computation* is one token going through all layers once. How many are there without a cache, and how many with?
 
 # %%
 without = [
@@ -101,59 +88,46 @@ print(
 )
 
 # %% [markdown]
-# A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there
-# are N passes either way, and they get longer. The *token computations* are N(N+1)/2 against N.
-# (Attention itself
-# stays quadratic also with a cache: the n-th token still looks at n keys. But that is a small part
-# of the work in short texts.)
+# A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there are N passes either way, and they get longer. The *token computations* are N(N+1)/2 against N. (Attention itself
+# stays quadratic also with a cache: the n-th token still looks at n keys. But that is a small part of the work in short texts.)
 #
 # ## 2 · Writing into the cache
 #
-# The store is allocated once, with room for the whole context. New keys are written behind the old
-# ones. Then the engine's attention runs as before, with more keys than queries, and with the mask
+# The store is allocated once, with room for the whole context. New keys are written behind the old ones. Then the engine's attention runs as before, with more keys than queries, and with the mask
 # of notebook 3 shifted by `start`: row *i* of the new tokens is position `start + i`.
 
 # %% [markdown]
 # ### Exercise 7.1 · `write_cache` · ●●○ · 10 min
 #
-# Write the keys (or the values) of new tokens into a store that was allocated once, behind the old
-# ones, and hand back all that are there.
+# Write the keys (or the values) of new tokens into a store that was allocated once, behind the old ones, and hand back all that are there.
 #
 # | | shape | |
 # |---|---|---|
-# | `store` | `[batch, n_kv_head, context, head_dim]` | room for `context` positions; the first
-# `start` are filled |
-# | `new` | `[batch, n_kv_head, seq, head_dim]` | keys or values of `seq` new tokens; `seq` may be
-# 1, or a whole prompt |
+# | `store` | `[batch, n_kv_head, context, head_dim]` | room for `context` positions; the first `start` are filled |
+# | `new` | `[batch, n_kv_head, seq, head_dim]` | keys or values of `seq` new tokens; `seq` may be 1, or a whole prompt |
 # | `start` | int | how many positions are filled already |
 # | returns | `[batch, n_kv_head, start + seq, head_dim]` | everything so far, old and new |
 #
-# `store` itself must change: the next call finds the new tokens in it. If they do not fit, raise
-# `ValueError`.
+# `store` itself must change: the next call finds the new tokens in it. If they do not fit, raise `ValueError`.
 #
-# By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`,
-# so `start` is 2. Writing `[9]` makes it
-# `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5
-# positions: `ValueError`.
+# By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`, so `start` is 2. Writing `[9]` makes it
+# `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5 positions: `ValueError`.
 #
 # Nothing is off limits.
 #
 # <details><summary>Hint 1</summary>
 #
-# Positions are dimension 2. The new tokens take the places from `start` up to, but not including,
-# `start + seq`.
+# Positions are dimension 2. The new tokens take the places from `start` up to, but not including, `start + seq`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Assigning to a slice changes the store in place: `store[:, :, start:end] = new`. `torch.cat` would
-# make a new tensor and leave the store as it was.
+# Assigning to a slice changes the store in place: `store[:, :, start:end] = new`. `torch.cat` would make a new tensor and leave the store as it was.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `end = start + new.shape[2]`; raise if `end > store.shape[2]`; assign to the slice; return
-# `store[:, :, :end]`.
+# `end = start + new.shape[2]`; raise if `end > store.shape[2]`; assign to the slice; return `store[:, :, :end]`.
 #
 # </details>
 
@@ -179,8 +153,7 @@ def write_cache(store, new, start):
 
 
 # %% [markdown]
-# The check below calls your function through this adapter, which writes several pieces one after
-# the other into one store.
+# The check below calls your function through this adapter, which writes several pieces one after the other into one store.
 
 
 # %% given write_pieces
@@ -290,9 +263,7 @@ _check_pieces([2, 4, 1], 8, 1, 4, 3, seed=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Your `write_cache` goes into the engine. One text of 12 tokens goes
-# in at once, token by token, and in chunks of 3 and 7; the logits must be the same at *every*
-# position. If a position were counted
+# **Run it on the real model.** Your `write_cache` goes into the engine. One text of 12 tokens goes in at once, token by token, and in chunks of 3 and 7; the logits must be the same at *every* position. If a position were counted
 # wrong, RoPE would turn the keys by the wrong angle, and this would show.
 
 # %%
@@ -318,63 +289,50 @@ except ValueError as error:
     print("one more token:", error)
 
 # %% [markdown]
-# The logits agree up to rounding: sums are added in another order, so the last digits differ. And a
-# full cache says so, instead of overwriting something.
+# The logits agree up to rounding: sums are added in another order, so the last digits differ. And a full cache says so, instead of overwriting something.
 #
-# A cache belongs to *one* text. To start another prompt with an old cache is a classic bug: the
-# model would continue the old text. In this engine a new prompt gets a new cache.
+# A cache belongs to *one* text. To start another prompt with an old cache is a classic bug: the model would continue the old text. In this engine a new prompt gets a new cache.
 #
 # ## 3 · The loop, with a cache
 
 # %% [markdown]
 # ### Exercise 7.2 · `generate_cached` · ●●● · 20 min
 #
-# Write the generate loop so that every token passes through the model at most once. First the whole
-# prompt goes in; this is called **prefill**. Then
-# one new token at a time; this is called **decoding**. A long prompt may be fed in chunks, so that
-# no pass is too large.
+# Write the generate loop so that every token passes through the model at most once. First the whole prompt goes in; this is called **prefill**. Then
+# one new token at a time; this is called **decoding**. A long prompt may be fed in chunks, so that no pass is too large.
 #
 # | | |
 # |---|---|
-# | `model` | `model(ids, cache)` takes ids of shape `[1, seq]`, adds those tokens to `cache`,
-# returns logits `[1, seq, vocab]`; `model.config.context` and `model.config.stop_ids` as in
-# notebook 6 |
+# | `model` | `model(ids, cache)` takes ids of shape `[1, seq]`, adds those tokens to `cache`, returns logits `[1, seq, vocab]`; `model.config.context` and `model.config.stop_ids` as in notebook 6 |
 # | `cache` | an empty cache; just hand it to the model |
 # | `ids` | the prompt, a list of at least one id; leave it as it is |
 # | `max_new_tokens` | how many new ids at most |
-# | `pick` | `pick(logits)` takes the last logits, `[1, vocab]`, and returns the next id in a tensor
-# `[1]` |
+# | `pick` | `pick(logits)` takes the last logits, `[1, vocab]`, and returns the next id in a tensor `[1]` |
 # | `chunk` | how many tokens of the prompt go in at a time; `None` for all at once |
 # | yields | each new id (an int), as soon as it is picked |
 #
-# Three things stop it, as in notebook 6: a stop id (yield it, then stop), `max_new_tokens`, and a
-# full context (prompt and new ids together are never more than
-# `model.config.context`). Two things are new. Positions are the cache's business: the model reads
-# them from it. And the last new id needs no pass of its own, since nothing comes after it.
+# Three things stop it, as in notebook 6: a stop id (yield it, then stop), `max_new_tokens`, and a full context (prompt and new ids together are never more than
+# `model.config.context`). Two things are new. Positions are the cache's business: the model reads them from it. And the last new id needs no pass of its own, since nothing comes after it.
 #
-# By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first
-# new id; first new id → second; second → third. That is
+# By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first new id; first new id → second; second → third. That is
 # 3 + 2 = 5 token computations. A chunk's logits matter only for the last one.
 #
 # Off limits: `llmlib.generate`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Two loops, one after the other: over the chunks of the prompt, then over the new ids. The second
-# begins with logits that the first left behind.
+# Two loops, one after the other: over the chunks of the prompt, then over the new ids. The second begins with logits that the first left behind.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.tensor([ids]).split(chunk, dim=1)` cuts a prompt into chunks, the last one possibly
-# shorter. With `new` of shape `[1]`, `new[None]` has shape `[1, 1]`.
+# `torch.tensor([ids]).split(chunk, dim=1)` cuts a prompt into chunks, the last one possibly shorter. With `new` of shape `[1]`, `new[None]` has shape `[1, 1]`.
 # How many ids may be made: `min(max_new_tokens, context - len(ids))`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In the second loop: `new = pick(logits[:, -1])`, `yield new.item()`, return if it is a stop id or
-# the last one, and only then `logits = model(new[None], cache)`.
+# In the second loop: `new = pick(logits[:, -1])`, `yield new.item()`, return if it is a stop id or the last one, and only then `logits = model(new[None], cache)`.
 #
 # </details>
 
@@ -404,8 +362,7 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 # %% [markdown]
-# The check uses a toy model with 11 tokens, small enough to follow by hand. Its next token depends
-# on every token before and on its position: a token that is lost, or put in the wrong
+# The check uses a toy model with 11 tokens, small enough to follow by hand. Its next token depends on every token before and on its position: a token that is lost, or put in the wrong
 # place, changes the answer. It also writes down each pass.
 
 
@@ -556,8 +513,7 @@ check.equal(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Your loop and your cache, with the prompt in chunks of 4; the
-# reference is `transformers`, which has never seen your code.
+# **Run it on the real model.** Your loop and your cache, with the prompt in chunks of 4; the reference is `transformers`, which has never seen your code.
 
 # %%
 from llmlib.course.engine_check import reference_ids
@@ -576,8 +532,7 @@ print(model.tokenizer.decode(new_ids))
 print("as transformers:", new_ids == reference_ids(model.folder, prompt, 16))
 
 # %% [markdown]
-# **Now the clock.** We counted 50 times fewer token computations for 100 tokens. **Predict** how
-# much faster the text comes.
+# **Now the clock.** We counted 50 times fewer token computations for 100 tokens. **Predict** how much faster the text comes.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -621,8 +576,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Far fewer computations, but the time shrinks much less. So a pass over many tokens cannot cost as
-# much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
+# Far fewer computations, but the time shrinks much less. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
 
 # %% tags=["nbval-ignore-output"]
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
@@ -645,19 +599,12 @@ plots.show(
 )
 
 # %% [markdown]
-# A pass over 8 tokens takes far less than 8 passes over one. The reason is memory. To multiply a
-# vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two
-# operations with it: one multiplication, one addition.
+# A pass over 8 tokens takes far less than 8 passes over one. The reason is memory. To multiply a vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two operations with it: one multiplication, one addition.
 # It waits for memory. With 8 vectors at once, each weight that was read serves 8 times.
-# (One token alone is matrix times vector, for which the maths library has a routine of its own: the
-# step from 1 to 2 tokens can be larger than those that follow.)
+# (One token alone is matrix times vector, for which the maths library has a routine of its own: the step from 1 to 2 tokens can be larger than those that follow.)
 #
-# The **arithmetic intensity** is the number of operations for each byte read: with `n` tokens, 2n
-# operations a weight of 4 bytes, so n/2. A processor has two limits, how fast it reads
-# (**bandwidth**, bytes a second) and how fast it calculates
-# (**peak**, operations a second), and the speed is the smaller of *intensity × bandwidth* and
-# *peak* (the *roofline* of Williams et al. 2009). Here is this machine's, measured with matrices of
-# the sizes that SmolLM2 has.
+# The **arithmetic intensity** is the number of operations for each byte read: with `n` tokens, 2n operations a weight of 4 bytes, so n/2. A processor has two limits, how fast it reads (**bandwidth**, bytes a second) and how fast it calculates
+# (**peak**, operations a second), and the speed is the smaller of *intensity × bandwidth* and *peak* (the *roofline* of Williams et al. 2009). Here is this machine's, measured with matrices of the sizes that SmolLM2 has.
 
 # %% tags=["nbval-ignore-output"]
 weights = [
@@ -691,9 +638,7 @@ plots.show(
 )
 
 # %% [markdown]
-# To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time,
-# stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and
-# training, with thousands of tokens a pass.
+# To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time, stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and training, with thousands of tokens a pass.
 # So "LLMs are memory-bound" is true of decoding in small batches, and only of that.
 #
 # ## 4 · What the cache costs
@@ -707,20 +652,17 @@ plots.show(
 #
 # | | |
 # |---|---|
-# | `n_layer`, `n_kv_head`, `head_dim` | ints: the model's layers, its key/value heads, the width of
-# one head |
+# | `n_layer`, `n_kv_head`, `head_dim` | ints: the model's layers, its key/value heads, the width of one head |
 # | `seq` | int: how many tokens are in the cache |
 # | `bytes_per_number` | int: 4 for float32, 2 for float16 |
 # | returns | int |
 #
-# By hand: 2 layers, 3 key/value heads of 5 numbers each, one token, float32. A layer keeps 3 × 5 =
-# 15 numbers for the keys and 15 for the values; two layers keep 60; at
+# By hand: 2 layers, 3 key/value heads of 5 numbers each, one token, float32. A layer keeps 3 × 5 = 15 numbers for the keys and 15 for the values; two layers keep 60; at
 # 4 bytes each that makes 240.
 #
 # <details><summary>Hint 1</summary>
 #
-# Everything multiplies. Go through the shapes: how many stores `[n_kv_head, seq, head_dim]` are
-# there in a model?
+# Everything multiplies. Go through the shapes: how many stores `[n_kv_head, seq, head_dim]` are there in a model?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -795,9 +737,7 @@ check.equal(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** SmolLM2 has 30 layers, 9 query heads that share 3 key/value heads
-# (grouped queries, notebook 3), head_dim 64. GPT-3 has 96 layers and 96 heads of 128, no sharing,
-# and its cache is kept in float16.
+# **Run it on the real model.** SmolLM2 has 30 layers, 9 query heads that share 3 key/value heads (grouped queries, notebook 3), head_dim 64. GPT-3 has 96 layers and 96 heads of 128, no sharing, and its cache is kept in float16.
 
 # %%
 c = model.config
@@ -837,21 +777,17 @@ plots.show(
 )
 
 # %% [markdown]
-# The cache grows with every token of every text that is being written at the same time. For long
-# contexts it, not the weights, fills the memory: that is what grouped queries are for, and why
-# serving a long context is expensive.
+# The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and why serving a long context is expensive.
 #
 # ## 5 · The bandwidth floor
 #
-# Decoding reads all weights for each token. So time for a token $\ge$ bytes of weights / bandwidth.
-# Three claims from a well-known page, to be checked with nothing but this:
+# Decoding reads all weights for each token. So time for a token $\ge$ bytes of weights / bandwidth. Three claims from a well-known page, to be checked with nothing but this:
 #
 # 1. "GPT-3 (175 billion parameters) takes 350 GB in float32."
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# **Predict** which hold. An H100 has 80 GB of memory, reads 3.35 TB/s and calculates about 989
-# TFLOP/s in bfloat16 (the maker's data sheet).
+# **Predict** which hold. An H100 has 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s in bfloat16 (the maker's data sheet).
 
 # %%
 from llmlib.scaling import H100, seconds_a_token
@@ -881,13 +817,8 @@ print(
 )
 
 # %% [markdown]
-# The first is wrong by a factor of 2: 350 GB is float16. The second cannot be: the weights do not
-# fit into 80 GB, and if they did, reading them would take 104 ms, not 50. (Five H100s, which can
-# hold them, would read them together in 21 ms.) In the third the arithmetic is right, and 100 ms is
-# about one reading, but it needs more than one H100, too. It shows why servers collect requests
-# into batches:
-# 64 tokens cost one reading of the weights, as one token does. What does not get cheaper is the
-# cache: each text has its own, and 64 texts of 1,000 tokens keep 302 GB that must be read as well.
+# The first is wrong by a factor of 2: 350 GB is float16. The second cannot be: the weights do not fit into 80 GB, and if they did, reading them would take 104 ms, not 50. (Five H100s, which can hold them, would read them together in 21 ms.) In the third the arithmetic is right, and 100 ms is about one reading, but it needs more than one H100, too. It shows why servers collect requests into batches:
+# 64 tokens cost one reading of the weights, as one token does. What does not get cheaper is the cache: each text has its own, and 64 texts of 1,000 tokens keep 302 GB that must be read as well.
 #
 # And this laptop? Its floor for SmolLM2:
 
@@ -903,14 +834,12 @@ print(
 # %% [markdown]
 # ## 6 · Smaller numbers: int8 weights
 #
-# If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds
-# whole numbers of 8 bits and one scale a row.
+# If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds whole numbers of 8 bits and one scale a row.
 
 # %% [markdown]
 # ### Exercise 7.4 · `quantize_int8` · ●●○ · 12 min
 #
-# Turn a weight matrix into whole numbers from −127 to 127, with one scale for each row (an **output
-# channel**: a row makes one output number).
+# Turn a weight matrix into whole numbers from −127 to 127, with one scale for each row (an **output channel**: a row makes one output number).
 #
 # | | shape | |
 # |---|---|---|
@@ -918,26 +847,22 @@ print(
 # | returns `q` | `[out, in]`, `torch.int8` | whole numbers, −127 … 127 |
 # | and `scale` | `[out, 1]` | one positive number a row, so that `q * scale` is close to `w` |
 #
-# In each row the weight that is largest in absolute value becomes 127 or −127, and the others are
-# rounded to the nearest whole number. So no weight is off by more than `scale / 2`.
+# In each row the weight that is largest in absolute value becomes 127 or −127, and the others are rounded to the nearest whole number. So no weight is off by more than `scale / 2`.
 # A row of zeros has nothing to scale: give it scale 1.
 #
-# By hand: the row `[1.27, −0.5, 0.004]` has scale 1.27 / 127 = 0.01; divided by it the row is
-# `[127, −50, 0.4]`, rounded `[127, −50, 0]`. Back again: `[1.27, −0.5, 0]`; the largest error is
+# By hand: the row `[1.27, −0.5, 0.004]` has scale 1.27 / 127 = 0.01; divided by it the row is `[127, −50, 0.4]`, rounded `[127, −50, 0]`. Back again: `[1.27, −0.5, 0]`; the largest error is
 # 0.004, less than 0.005.
 #
 # Off limits: `torch.quantize_per_channel` and its relatives.
 #
 # <details><summary>Hint 1</summary>
 #
-# The scale of a row is its largest absolute value divided by 127. Which dimension does the maximum
-# run over, if each row is to get its own?
+# The scale of a row is its largest absolute value divided by 127. Which dimension does the maximum run over, if each row is to get its own?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `w.abs().amax(dim=1, keepdim=True)` has shape `[out, 1]` and so divides row by row.
-# `.to(torch.int8)` alone cuts off the fraction: `torch.round` first.
+# `w.abs().amax(dim=1, keepdim=True)` has shape `[out, 1]` and so divides row by row. `.to(torch.int8)` alone cuts off the fraction: `torch.round` first.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -947,8 +872,7 @@ print(
 # </details>
 
 
-# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor",
-# "torch.fake_quantize_per_channel_affine"]
+# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w
     [out, in] -> q int8 [out, in], scale [out, 1].
@@ -1051,9 +975,7 @@ for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Why a scale for each row? **Predict** what one single scale for the whole matrix does if one row
-# holds an outlier. Take a real matrix (the output projection of layer 29's attention) and make one
-# weight 20 times the largest.
+# Why a scale for each row? **Predict** what one single scale for the whole matrix does if one row holds an outlier. Take a real matrix (the output projection of layer 29's attention) and make one weight 20 times the largest.
 
 # %%
 from llmlib.plots import kv_cache as pictures
@@ -1081,9 +1003,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put
-# the rounded weights back into the engine, and look at bytes and loss. (SmolLM2's weights came from
-# a 4-bit file: they were rounded before; the loss below compares with them as they are here.)
+# **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put the rounded weights back into the engine, and look at bytes and loss. (SmolLM2's weights came from a 4-bit file: they were rounded before; the loss below compares with them as they are here.)
 
 # %%
 from dataclasses import replace
@@ -1146,9 +1066,7 @@ for name in loss_of:
 print(f"the likeliest token is the same at {100 * same:.0f} % of the positions")
 
 # %% [markdown]
-# A quarter of the memory for nearly the same loss. And the speed? That depends on whether the
-# processor can *multiply* by int8 weights as it reads them. If the weights are first turned back
-# into float32, nothing is gained: those are read as well.
+# A quarter of the memory for nearly the same loss. And the speed? That depends on whether the processor can *multiply* by int8 weights as it reads them. If the weights are first turned back into float32, nothing is gained: those are read as well.
 
 # %% tags=["nbval-ignore-output"]
 pairs = [quantize_int8(w) for w in weights]
@@ -1174,18 +1092,12 @@ for name, spent in times.items():
     )
 
 # %% [markdown]
-# Rounding alone makes a model smaller. To be faster it needs a kernel made for it, and torch's (the
-# last line) is one. Our engine stays with float32, so that its ids can be compared with
-# `transformers`'.
+# Rounding alone makes a model smaller. To be faster it needs a kernel made for it, and torch's (the last line) is one. Our engine stays with float32, so that its ids can be compared with `transformers`'.
 #
 # ## 7 · Speculative decoding: several tokens in one pass
 #
-# A pass over 5 tokens costs less than 5 passes over one (section 3). But the tokens must be known,
-# and each depends on the one before. Trick (Leviathan et al. 2022): let a small, fast **draft**
-# model guess the next few, then let the large
-# **target** model check all guesses in *one* pass. Good guesses are kept. The art is to do so
-# without changing what comes out: the tokens must be distributed exactly as if the target model had
-# drawn each one itself.
+# A pass over 5 tokens costs less than 5 passes over one (section 3). But the tokens must be known, and each depends on the one before. Trick (Leviathan et al. 2022): let a small, fast **draft** model guess the next few, then let the large
+# **target** model check all guesses in *one* pass. Good guesses are kept. The art is to do so without changing what comes out: the tokens must be distributed exactly as if the target model had drawn each one itself.
 
 # %% [markdown]
 # ### Exercise 7.5 · `accept_draft` · ●●● · 20 min
@@ -1201,32 +1113,25 @@ for name, spent in times.items():
 # | `v` | `[batch]` | uniform in [0, 1): draws another id where it is not kept |
 # | returns | `[batch]`, ints | the ids to use |
 #
-# Keep the drafted id $x$ if $u < p(x)/q(x)$ (so surely if $p(x) \ge q(x)$). Otherwise draw from
-# what $p$ has *more* than $q$, $\max(p - q, 0)$, scaled to sum 1. `draw(weights, v)` from
+# Keep the drafted id $x$ if $u < p(x)/q(x)$ (so surely if $p(x) \ge q(x)$). Otherwise draw from what $p$ has *more* than $q$, $\max(p - q, 0)$, scaled to sum 1. `draw(weights, v)` from
 # notebook 6 is given; it takes `[batch, vocab]` and `[batch]`, and scales the weights itself.
 #
-# By hand: `p = [0.5, 0.3, 0.2]`, `q = [0.2, 0.3, 0.5]`. Drafted 0 or 1: always kept. Drafted 2:
-# kept if $u < 0.2/0.5 = 0.4$; otherwise drawn from $\max(p - q, 0) = [0.3, 0, 0]$, so it is 0. How
-# often
-# do we get id 0? It is drafted with 0.2; id 2 is drafted with 0.5, and refused with 0.6: 0.2 + 0.5
-# × 0.6 = 0.5. That is $p(0)$, as it must be.
+# By hand: `p = [0.5, 0.3, 0.2]`, `q = [0.2, 0.3, 0.5]`. Drafted 0 or 1: always kept. Drafted 2: kept if $u < 0.2/0.5 = 0.4$; otherwise drawn from $\max(p - q, 0) = [0.3, 0, 0]$, so it is 0. How often
+# do we get id 0? It is drafted with 0.2; id 2 is drafted with 0.5, and refused with 0.6: 0.2 + 0.5 × 0.6 = 0.5. That is $p(0)$, as it must be.
 #
 # <details><summary>Hint 1</summary>
 #
-# Look up two numbers a row: how likely is the drafted id under `p`, and under `q`? Row numbers and
-# ids together do it: `p[torch.arange(len(drafted)), drafted]`.
+# Look up two numbers a row: how likely is the drafted id under `p`, and under `q`? Row numbers and ids together do it: `p[torch.arange(len(drafted)), drafted]`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(p - q).clamp(min=0)` is what `p` has more. Compute a replacement for every row, then choose:
-# `torch.where(kept, drafted, replacement)`.
+# `(p - q).clamp(min=0)` is what `p` has more. Compute a replacement for every row, then choose: `torch.where(kept, drafted, replacement)`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `kept = u * q_drafted < p_drafted` avoids the division. The rest is `draw((p - q).clamp(min=0),
-# v)` and `torch.where`.
+# `kept = u * q_drafted < p_drafted` avoids the division. The rest is `draw((p - q).clamp(min=0), v)` and `torch.where`.
 #
 # </details>
 
@@ -1340,8 +1245,7 @@ check.equal(_out.tolist(), [2, 0], "each row has its own p, q, u and v")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it** on a toy vocabulary of 6 tokens: 100,000 drafts by `q`, your rule, and a count. Drawn
-# from `q`, distributed as `p`.
+# **Run it** on a toy vocabulary of 6 tokens: 100,000 drafts by `q`, your rule, and a count. Drawn from `q`, distributed as `p`.
 
 # %%
 generator = torch.Generator().manual_seed(7)
@@ -1372,10 +1276,8 @@ plots.show(
 )
 
 # %% [markdown]
-# A draft is kept as often as the two distributions overlap. If each of k drafted tokens is kept
-# with chance $a$, one pass of the target makes
-# $1 + a + a^2 + \dots + a^k$ tokens on average: the kept ones, and one more from the target itself,
-# which comes free.
+# A draft is kept as often as the two distributions overlap. If each of k drafted tokens is kept with chance $a$, one pass of the target makes
+# $1 + a + a^2 + \dots + a^k$ tokens on average: the kept ones, and one more from the target itself, which comes free.
 
 # %%
 acceptance = [i / 100 for i in range(100)]
@@ -1394,14 +1296,10 @@ plots.show(
 # %% [markdown]
 # ## 8 · Train a tiny model, now
 #
-# So far the weights were given. Where do they come from? From the loss of notebook 5, and gradient
-# descent on it. In about a minute you can watch a model go from noise to words.
+# So far the weights were given. Where do they come from? From the loss of notebook 5, and gradient descent on it. In about a minute you can watch a model go from noise to words.
 #
-# **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the
-# same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p).
-# With each token its log-probability was written down.
-# `llmlib/data/make_stories.py` made them, and can make them again. A student that learns from a
-# teacher's text is a simple form of **distillation**.
+# **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p). With each token its log-probability was written down.
+# `llmlib/data/make_stories.py` made them, and can make them again. A student that learns from a teacher's text is a simple form of **distillation**.
 
 # %%
 from llmlib import data
@@ -1416,13 +1314,8 @@ print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
 print(held_out_stories[3].text[:500])
 
 # %% [markdown]
-# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best
-# possible model would predict it. Here we know. The stories were *drawn* from distributions that
-# were written down; on average nobody can predict a draw better
-# than the distribution it was drawn from. So the mean of $-\ln p$ over the tokens is the source's
-# **entropy**, and the loss of any model, of any size, stays above it, up to the luck of a finite
-# sample. We count in nats for each *byte* of text, since student and teacher use different tokens
-# (notebook 5).
+# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from distributions that were written down; on average nobody can predict a draw better
+# than the distribution it was drawn from. So the mean of $-\ln p$ over the tokens is the source's **entropy**, and the loss of any model, of any size, stays above it, up to the luck of a finite sample. We count in nats for each *byte* of text, since student and teacher use different tokens (notebook 5).
 
 # %%
 floor = data.floor(held_out_stories)
@@ -1441,15 +1334,9 @@ print(
 # %% [markdown]
 # Two honest cautions, and how much each can matter.
 #
-# 1. **Tokens are not text.** What was written down is the entropy of the *token sequence*. The same
-# text can be cut into tokens in several ways, and a model of the text need not know which way was
-# taken. So the entropy of the text is a little smaller. How often did the teacher
-#    cut a piece of text in another way than its tokenizer does? If that happens to a share $f$ of
-# the pieces, and there are about $k$ ways to cut one (the cell takes a long piece, of 8 bytes), a
-# piece hides at most about $h(f) + f \ln k$ nats, with $h(f) = -f \ln f - (1-f) \ln(1-f)$.
-# 2. **The student does not see the prompt.** Had the stories come from $K$ different prompts, a
-# student would also have to guess which one, at up to $\ln K$ nats a story. There is one prompt,
-# and $\ln 1 = 0$: nothing to pay.
+# 1. **Tokens are not text.** What was written down is the entropy of the *token sequence*. The same text can be cut into tokens in several ways, and a model of the text need not know which way was taken. So the entropy of the text is a little smaller. How often did the teacher
+#    cut a piece of text in another way than its tokenizer does? If that happens to a share $f$ of the pieces, and there are about $k$ ways to cut one (the cell takes a long piece, of 8 bytes), a piece hides at most about $h(f) + f \ln k$ nats, with $h(f) = -f \ln f - (1-f) \ln(1-f)$.
+# 2. **The student does not see the prompt.** Had the stories come from $K$ different prompts, a student would also have to guess which one, at up to $\ln K$ nats a story. There is one prompt, and $\ln 1 = 0$: nothing to pay.
 
 # %%
 from llmlib.tokens import split
@@ -1487,17 +1374,10 @@ print(
 )
 
 # %% [markdown]
-# Both are small beside the floor. A third thing keeps a *student* above the floor, but does not
-# move the floor: our student looks back 256 of its tokens at most, while the teacher saw the whole
-# story. (And the teacher ran with weights rounded to bfloat16. That changes which distribution was
-# drawn from, not that we know it.)
+# Both are small beside the floor. A third thing keeps a *student* above the floor, but does not move the floor: our student looks back 256 of its tokens at most, while the teacher saw the whole story. (And the teacher ran with weights rounded to bfloat16. That changes which distribution was drawn from, not that we know it.)
 #
-# **The student** is the engine of this course with random weights: the same `forward`, two layers,
-# d_model 128, a byte-level BPE of 512 tokens learned from the stories (notebook 1). Its training
-# loop is twenty lines in `llmlib/training.py`: pick 8 windows of
-# 256 tokens, cross-entropy with targets shifted by one, gradients, a step of AdamW. Every one of
-# the 2,048 positions is a training example, in parallel; nothing is "predicted at random
-# positions".
+# **The student** is the engine of this course with random weights: the same `forward`, two layers, d_model 128, a byte-level BPE of 512 tokens learned from the stories (notebook 1). Its training loop is twenty lines in `llmlib/training.py`: pick 8 windows of
+# 256 tokens, cross-entropy with targets shifted by one, gradients, a step of AdamW. Every one of the 2,048 positions is a training example, in parallel; nothing is "predicted at random positions".
 
 # %%
 from llmlib import training
@@ -1560,23 +1440,17 @@ print("a story after training:\n")
 print(sample_of(student))
 
 # %% [markdown]
-# From noise to words, names and full stops; not yet to sentences that make sense. The teacher, 300
-# times as large, is at the floor by definition. How much of the gap would a larger student close?
+# From noise to words, names and full stops; not yet to sentences that make sense. The teacher, 300 times as large, is at the floor by definition. How much of the gap would a larger student close?
 #
 # ## 9 · Scaling laws: what size buys
 #
-# **Claim** (a power law as in Kaplan et al. 2020, with a floor $E$ as in Hoffmann et al. 2022).
-# With the same text and the same number of training tokens, the loss falls with the number of
-# parameters $N$ along a curve with three numbers:
+# **Claim** (a power law as in Kaplan et al. 2020, with a floor $E$ as in Hoffmann et al. 2022). With the same text and the same number of training tokens, the loss falls with the number of parameters $N$ along a curve with three numbers:
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
-# $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the
-# embedding table out, as Kaplan et al. did, who found that without it models of different shapes
-# lie on one curve.
+# $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the embedding table out, as Kaplan et al. did, who found that without it models of different shapes lie on one curve.
 #
-# You will write the fit, test it on losses whose exponent you planted yourself, and then use it on
-# real runs.
+# You will write the fit, test it on losses whose exponent you planted yourself, and then use it on real runs.
 
 # %% [markdown]
 # ### Exercise 7.6 · `fit_power_law` · ●●● · 25 min
@@ -1587,36 +1461,28 @@ print(sample_of(student))
 # |---|---|---|
 # | `n` | `[runs]` | model sizes, positive |
 # | `loss` | `[runs]` | the loss of each |
-# | returns | three floats | `(e, a, alpha)`: the values with the smallest sum of squared errors
-# $\sum (E + A N^{-\alpha} - L)^2$, with $E \ge 0$ and $\alpha$ between 0.001 and 2 |
+# | returns | three floats | `(e, a, alpha)`: the values with the smallest sum of squared errors $\sum (E + A N^{-\alpha} - L)^2$, with $E \ge 0$ and $\alpha$ between 0.001 and 2 |
 #
-# $E$ must not be negative, since no loss is: if the best $E$ would be, it is 0. Find $\alpha$ to
-# 0.001.
+# $E$ must not be negative, since no loss is: if the best $E$ would be, it is 0. Find $\alpha$ to 0.001.
 #
-# By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 1 + 8/2 = 5, 1 +
-# 8/4 = 3 and 1 + 8/8 = 2; the fit must return `(1, 8, 0.5)`.
+# By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 1 + 8/2 = 5, 1 + 8/4 = 3 and 1 + 8/8 = 2; the fit must return `(1, 8, 0.5)`.
 #
-# Off limits: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and
-# `numpy.polyfit` are fine.
+# Off limits: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and `numpy.polyfit` are fine.
 #
 # <details><summary>Hint 1</summary>
 #
-# Suppose you knew $\alpha$. With $x = N^{-\alpha}$ the formula reads $L = E + A x$: a straight
-# line, which has a formula. So only $\alpha$ must be searched.
+# Suppose you knew $\alpha$. With $x = N^{-\alpha}$ the formula reads $L = E + A x$: a straight line, which has a formula. So only $\alpha$ must be searched.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The best line has slope $A = \sum (x - \bar x)(L - \bar L) / \sum (x - \bar x)^2$ and $E = \bar L
-# - A \bar x$ (bars are means). If that $E$ is below 0, the best line through 0 has $A = \sum x L /
-# \sum x^2$.
+# The best line has slope $A = \sum (x - \bar x)(L - \bar L) / \sum (x - \bar x)^2$ and $E = \bar L - A \bar x$ (bars are means). If that $E$ is below 0, the best line through 0 has $A = \sum x L / \sum x^2$.
 # Use float64: `n.double()`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Loop over $\alpha$ = 0.001, 0.002, … 2. For each, compute the line and its squared error; keep the
-# $\alpha$ with the smallest. Return `float(e), float(a), float(alpha)`.
+# Loop over $\alpha$ = 0.001, 0.002, … 2. For each, compute the line and its squared error; keep the $\alpha$ with the smallest. Return `float(e), float(a), float(alpha)`.
 #
 # </details>
 
@@ -1756,13 +1622,9 @@ e, a, alpha = fit_power_law(
 print(f"fit: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
 
 # %% [markdown]
-# Larger is better, each time. (All four took the same learning rate, which suits the larger ones
-# more; in the recorded runs below each size has a rate that suits it.) But look at $E$: four points
-# over less than two decades of $N$ say next to nothing about it.
+# Larger is better, each time. (All four took the same learning rate, which suits the larger ones more; in the recorded runs below each size has a rate that suits it.) But look at $E$: four points over less than two decades of $N$ say next to nothing about it.
 #
-# **Recorded runs.** The same thing done thoroughly takes a quarter of an hour, so it was done once:
-# eight sizes, three seeds each, on 1,500 of the stories (`llmlib/data/make_scaling_runs.py`; the
-# table is `scaling_runs.csv`).
+# **Recorded runs.** The same thing done thoroughly takes a quarter of an hour, so it was done once: eight sizes, three seeds each, on 1,500 of the stories (`llmlib/data/make_scaling_runs.py`; the table is `scaling_runs.csv`).
 
 # %%
 runs = data.scaling_runs()
@@ -1778,9 +1640,7 @@ e, a, alpha = fit_power_law(n, loss)
 print(f"\nfit of all: E = {e:.3f}, A = {a:.2f}, alpha = {alpha:.3f}")
 
 # %% [markdown]
-# How sure is that? Fit again and again, each time to runs drawn from these with replacement (the
-# *bootstrap*). The spread of the answers shows what the luck of the runs does to the fit. It cannot
-# show whether the formula is right; that comes below.
+# How sure is that? Fit again and again, each time to runs drawn from these with replacement (the *bootstrap*). The spread of the answers shows what the luck of the runs does to the fit. It cannot show whether the formula is right; that comes below.
 
 # %%
 generator = torch.Generator().manual_seed(3)
@@ -1806,12 +1666,8 @@ plots.show(
 )
 
 # %% [markdown]
-# The fitted $E$ and the known floor are different things, and here you can tell them apart. The
-# fit's $E$ is the limit for larger and larger models *trained on these 819,200 tokens*: it also
-# contains what too little text, a short training and a short memory cost.
-# Only with endless data, endless training and a memory of the whole story would it come down to the
-# source's own entropy. With text from people one could not see this: there the fitted $E$ is often
-# called "the entropy of language".
+# The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is the limit for larger and larger models *trained on these 819,200 tokens*: it also contains what too little text, a short training and a short memory cost.
+# Only with endless data, endless training and a memory of the whole story would it come down to the source's own entropy. With text from people one could not see this: there the fitted $E$ is often called "the entropy of language".
 #
 # **Predict a size nobody has seen.** Fit the six smaller sizes and predict the two larger ones.
 
@@ -1855,22 +1711,13 @@ for k in (5, 6, 7, 8):
     )
 
 # %% [markdown]
-# Both predictions are too low, by more than the spread of the seeds. The larger models have more
-# room than the training budget fills, and a formula fitted to sizes for which the budget was ample
-# does not know. The last four lines say the same of $E$: it moves from nearly 0 to above 1 with the
-# range of sizes.
-# With six sizes it happens to come out near the known floor; that is chance, and looks like a
-# discovery. An extrapolation is a guess with a formula: fit over more than two decades of $N$, and
-# even then hold something back.
+# Both predictions are too low, by more than the spread of the seeds. The larger models have more room than the training budget fills, and a formula fitted to sizes for which the budget was ample does not know. The last four lines say the same of $E$: it moves from nearly 0 to above 1 with the range of sizes.
+# With six sizes it happens to come out near the known floor; that is chance, and looks like a discovery. An extrapolation is a guess with a formula: fit over more than two decades of $N$, and even then hold something back.
 #
 # ### What the well-known laws say
 #
-# Kaplan et al. 2020 found $L \propto N^{-0.076}$ for models up to 1.5 billion parameters with ample
-# data. The pure power law's exponent above is in the same region; that is chance: it moves with the
-# token budget, the size range and the text. Hoffmann et al. 2022 ("Chinchilla") added the
-# number of training tokens $D$: $L(N, D) = 1.69 + 406.4/N^{0.34} + 410.7/D^{0.28}$. Under a budget
-# of training compute (about $6ND$ operations), both should grow together, some 20 tokens a
-# parameter. Let us see whether the formula says so.
+# Kaplan et al. 2020 found $L \propto N^{-0.076}$ for models up to 1.5 billion parameters with ample data. The pure power law's exponent above is in the same region; that is chance: it moves with the token budget, the size range and the text. Hoffmann et al. 2022 ("Chinchilla") added the
+# number of training tokens $D$: $L(N, D) = 1.69 + 406.4/N^{0.34} + 410.7/D^{0.28}$. Under a budget of training compute (about $6ND$ operations), both should grow together, some 20 tokens a parameter. Let us see whether the formula says so.
 
 # %%
 from llmlib.scaling import chinchilla_loss, kaplan_loss_ratio, training_flops
@@ -1894,19 +1741,12 @@ for name, parameters, tokens in (("GPT-3", 175e9, 300e9), ("Chinchilla", 70e9, 1
     )
 
 # %% [markdown]
-# Chinchilla has 2.5 times fewer parameters than GPT-3, 4.7 times the text (so 1.9 times the
-# operations), and the smaller loss. So "bigger models learn better" is half of the truth. (The
-# paper's other two methods, and the model that was trained, gave about 20 tokens a parameter; this
-# formula alone asks for more text. Fits differ, as yours just did.)
-# The 3.15e23 operations of GPT-3 are $6ND$, and agree with the paper's own 3.14e23. It ran on V100
-# GPUs. What that cost was never published: estimates start at about 4.6 million dollars, and should
-# be called estimates.
+# Chinchilla has 2.5 times fewer parameters than GPT-3, 4.7 times the text (so 1.9 times the operations), and the smaller loss. So "bigger models learn better" is half of the truth. (The paper's other two methods, and the model that was trained, gave about 20 tokens a parameter; this formula alone asks for more text. Fits differ, as yours just did.)
+# The 3.15e23 operations of GPT-3 are $6ND$, and agree with the paper's own 3.14e23. It ran on V100 GPUs. What that cost was never published: estimates start at about 4.6 million dollars, and should be called estimates.
 #
 # ### "170 times better"
 #
-# A well-known page says: GPT-2 with 1.5B parameters makes about 2 % errors, GPT-3 about 0.1 %, so
-# it is "1700×, no, 170× better". **Predict** what 117 times the parameters do to the loss, by
-# Kaplan's law.
+# A well-known page says: GPT-2 with 1.5B parameters makes about 2 % errors, GPT-3 about 0.1 %, so it is "1700×, no, 170× better". **Predict** what 117 times the parameters do to the loss, by Kaplan's law.
 
 # %%
 times = 175 / 1.5
@@ -1927,17 +1767,12 @@ print(
 )
 
 # %% [markdown]
-# Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What
-# was reported (zero-shot, in the papers of GPT-2 and GPT-3) is in the last two lines: solid
-# progress, by tens of percent.
+# Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What was reported (zero-shot, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
 #
 # ### "Abilities emerge at 1B, 10B, 100B"
 #
-# Some tasks look impossible for small models and easy for large ones, as if an ability had switched
-# on. Schaeffer et al. 2023 asked how it was measured. Take models that become better smoothly: the
-# chance that one token is right rises step by step. Now ask for
-# an answer of 10 tokens and count it only if *all* are right. If tokens fail independently, that is
-# accuracy to the power of 10.
+# Some tasks look impossible for small models and easy for large ones, as if an ability had switched on. Schaeffer et al. 2023 asked how it was measured. Take models that become better smoothly: the chance that one token is right rises step by step. Now ask for
+# an answer of 10 tokens and count it only if *all* are right. If tokens fail independently, that is accuracy to the power of 10.
 
 # %%
 accuracy = [0.50, 0.60, 0.69, 0.77, 0.84, 0.90, 0.94, 0.97]
@@ -1951,8 +1786,7 @@ plots.show(
 )
 
 # %% [markdown]
-# **Check it on the real thing.** The tiny model's loss fell smoothly all the way. How often would
-# it have written the next 5 tokens of a held-out story exactly right?
+# **Check it on the real thing.** The tiny model's loss fell smoothly all the way. How often would it have written the next 5 tokens of a held-out story exactly right?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -1979,8 +1813,7 @@ for name, these, its_config in (
     )
 
 # %% [markdown]
-# Which threshold one sees depends on the task and on the metric. "1B", "10B" and "100B" are not
-# constants of nature.
+# Which threshold one sees depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature.
 #
 # ## 10 · Where it goes
 #
@@ -2049,19 +1882,15 @@ agreed = same_ids(
 # %% [markdown]
 # ## 12 · Your own file
 #
-# The functions of all seven notebooks now fit together into one file that runs a real LLM. It is
-# made of your solution cells, in the order in which data flows, and it imports torch, safetensors,
-# regex and the standard library: nothing of this course.
-# Save all notebooks (Ctrl-S), then run the cell. If a function is missing or wrong, its notebook
-# and exercise are named, and no file is written.
+# The functions of all seven notebooks now fit together into one file that runs a real LLM. It is made of your solution cells, in the order in which data flows, and it imports torch, safetensors, regex and the standard library: nothing of this course.
+# Save all notebooks (Ctrl-S), then run the cell. If a function is missing or wrong, its notebook and exercise are named, and no file is written.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course import my_llm
 
 my_llm.make(".", "../my_llm.py", "The capital of France is")
 # %% [markdown]
-# The same in a terminal: `llmlib my-llm` writes `my_llm.py`, with `--fill` also where something is
-# missing (the course's own function is put there, marked as such). Then:
+# The same in a terminal: `llmlib my-llm` writes `my_llm.py`, with `--fill` also where something is missing (the course's own function is put there, marked as such). Then:
 #
 #     python my_llm.py "The capital of France is"
 #
@@ -2070,44 +1899,30 @@ my_llm.make(".", "../my_llm.py", "The capital of France is")
 # What you have seen in seven notebooks:
 #
 # 1. **Tokenization** turns text into ids, with a vocabulary learned from pairs (1).
-# 2. **Embeddings** turn ids into vectors; **positions** enter by sinusoids, a table or rotation
-# (2).
-# 3. **Attention** lets each position read from those before it (3); **layers** of attention and MLP
-# write into one residual stream (4).
-# 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax −
-# one-hot (5).
+# 2. **Embeddings** turn ids into vectors; **positions** enter by sinusoids, a table or rotation (2).
+# 3. **Attention** lets each position read from those before it (3); **layers** of attention and MLP write into one residual stream (4).
+# 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax − one-hot (5).
 # 5. **Sampling** picks a token; **autoregression** appends it and goes on (6).
 # 6. **The KV cache** makes each step cost one token; memory bandwidth sets the floor (7).
-# 7. **Training** is the same forward pass with a loss at every position; **scaling** lowers the
-# loss along a curve with a floor; **emergence** is often a matter of the metric (7).
+# 7. **Training** is the same forward pass with a loss at every position; **scaling** lowers the loss along a curve with a floor; **emergence** is often a matter of the metric (7).
 #
 # ## Three questions to think about
 #
-# 1. Two users send different prompts that begin with the same 1,000 tokens. What could a server
-# share, and what not?
-# 2. The draft model gets better, and its overlap with the target rises from 0.8 to 0.9. Would you
-# draft more tokens at a time? What else would you need to know?
-# 3. The known floor lies far below the fitted $E$. Which two experiments would tell whether more
-# text, or longer training on the same text, is what is missing?
+# 1. Two users send different prompts that begin with the same 1,000 tokens. What could a server share, and what not?
+# 2. The draft model gets better, and its overlap with the target rises from 0.8 to 0.9. Would you draft more tokens at a time? What else would you need to know?
+# 3. The known floor lies far below the fitted $E$. Which two experiments would tell whether more text, or longer training on the same text, is what is missing?
 #
 # ## Papers
 #
-# - Shazeer 2019, *Fast Transformer Decoding* (arXiv:1911.02150); Ainslie et al. 2023, *GQA*
-# (2305.13245); Williams et al. 2009, *Roofline*
-# - Dettmers et al. 2022, *LLM.int8()* (2208.07339); Leviathan et al. 2022, *Fast Inference from
-# Transformers via Speculative Decoding* (2211.17192); Hinton et al. 2015, *Distilling the Knowledge
-# in a Neural Network* (1503.02531)
-# - Kaplan et al. 2020, *Scaling Laws for Neural Language Models* (2001.08361); Hoffmann et al.
-# 2022, *Training Compute-Optimal Large Language Models* (2203.15556); Schaeffer et al. 2023, *Are
-# Emergent Abilities of Large Language Models a Mirage?* (2304.15004)
-# - Hu et al. 2021, *LoRA* (2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words*
-# (2010.11929)
+# - Shazeer 2019, *Fast Transformer Decoding* (arXiv:1911.02150); Ainslie et al. 2023, *GQA* (2305.13245); Williams et al. 2009, *Roofline*
+# - Dettmers et al. 2022, *LLM.int8()* (2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding* (2211.17192); Hinton et al. 2015, *Distilling the Knowledge in a Neural Network* (1503.02531)
+# - Kaplan et al. 2020, *Scaling Laws for Neural Language Models* (2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models* (2203.15556); Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?* (2304.15004)
+# - Hu et al. 2021, *LoRA* (2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words* (2010.11929)
 
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does
-# the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.progress import show as show_progress

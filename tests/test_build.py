@@ -148,6 +148,11 @@ def test_only_what_changed_is_executed(tmp_path):
         ("print(double(21))", "object()", "shows a memory address"),
         ("print(double(21))", "import os; os.getcwd()", "shows a path of this computer"),
         ("print(double(21))", "import os; os._exit(1)", "the kernel died in cell 6"),
+        (
+            'off=["math.prod"]',
+            'off=["math.prod",\n# "torch.prod"]',
+            "01_small: a cell marker stands on one line, whole",
+        ),
         ("    ### END SOLUTION\n", "", "exercise double: BEGIN SOLUTION without its END SOLUTION"),
         (
             "    ### BEGIN SOLUTION\n",

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -145,6 +146,35 @@ def test_a_module_imports_only_what_stands_below_it():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert said.returncode == 0, said.stdout[-2000:]
+
+
+def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
+    """In its own text, that is: the zygote also loads, by name, what a notebook may import."""
+    inside, graph = "llmlib.grading.inside", grimp.build_graph("llmlib", cache_dir=None)
+    modules = {inside, *graph.find_descendants(inside)}
+    imported = set().union(*map(graph.find_modules_directly_imported_by, modules)) - modules
+    assert imported == {
+        "llmlib",  # for the list of its modules
+        "llmlib.course.run_cells",
+        "llmlib.grading.wire",
+        "llmlib.pretrained",  # loaded once, so that a submission that asks for the model has it
+    }
+
+
+@pytest.mark.parametrize(
+    "schema, names",
+    [
+        ("forms", ["fact_is_wrong", "right_answer_refused", "wrong_answer_passes"]),
+        ("config", ["config"]),
+    ],
+)
+def test_the_issue_forms_are_well_formed(schema, names):
+    folder = ROOT / ".github/ISSUE_TEMPLATE"
+    assert {"config", *names} <= {path.stem for path in folder.iterdir()}
+    command = [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema"]
+    command += [f"vendor.github-issue-{schema}", *(folder / f"{name}.yml" for name in names)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert said.returncode == 0, said.stdout + said.stderr
 
 
 def test_setup_needs_only_the_standard_library():

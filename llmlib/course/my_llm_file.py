@@ -49,11 +49,11 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
         piece = replace(piece, made_by=without_replaced(piece.made_by))
         made_by = _without_clashes(piece, taken)
         imports |= {each.source for each in made_by if each.imports}
-        head = "" if piece.notebook == last else f"# {f' {piece.notebook} ':-^98}\n\n\n"
+        head = "" if piece.notebook == last else f"# {f' {piece.notebook} ':-^98}\n\n"
         parts.append(head + _joined([each for each in made_by if not each.imports], piece))
         last = piece.notebook
     lines = sorted(imports, key=lambda line: ("__future__" not in line, line[:5] == "from ", line))
-    parts.append(f"# {' the engine ':-^98}\n\n\n{after.strip()}\n")
+    parts.append(f"# {' the engine ':-^98}\n\n{after.strip()}\n")
     return "\n\n\n".join([HEADER + "\n".join(lines) + "\n\n" + before.strip(), *parts])
 
 

@@ -67,9 +67,6 @@ class Tokenizer:
                 yield stream_decode(seen, self.merges)[-1]
 
 
-MLP = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
-
-
 class Model:
     """SmolLM2's weights: ids [1, seq] -> logits [1, seq, vocab], the last one's in every row."""
 
@@ -101,14 +98,15 @@ class Model:
             x = self.layer(i, x, positions, mask, cache)
         cache.length += ids.shape[1]
         x = self.norm(x[:, -1:], self.weights["model.norm.weight"])  # nobody reads other logits
-        logits = unembed(x, self.weights["model.embed_tokens.weight"])  # 1 1 vocab
-        return logits.expand(1, ids.shape[1], -1)
+        return unembed(x, self.weights["model.embed_tokens.weight"]).expand(1, ids.shape[1], -1)
 
     def norm(self, x, weight):
         """In float32, whatever precision the function or the one before it chose; so too below."""
         return rms_norm(x.float(), weight, self.eps).float()
 
     def layer(self, i, x, positions, mask, cache):
+        mlp = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+
         def weight(name):
             return self.weights[f"model.layers.{i}.{name}.weight"]
 
@@ -117,8 +115,7 @@ class Model:
             heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
             qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
             q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
-            stores = cache.stores[:, i]
-            k, v = (write_cache(stores[j], new, cache.length) for j, new in enumerate((k, v)))
+            k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
             k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
             x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
             return linear(x, weight("self_attn.o_proj"))
@@ -128,7 +125,7 @@ class Model:
             norm_1=lambda x: self.norm(x, weight("input_layernorm")),
             attend=attend,
             norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
-            feed_forward=lambda x: swiglu(x, *map(weight, MLP)),
+            feed_forward=lambda x: swiglu(x, *map(weight, mlp)),
         )
 
 
@@ -150,10 +147,8 @@ def main():
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")
     parser.add_argument("--temperature", type=float, default=0.0, metavar="T")
-    parser.add_argument("--top-k", type=int, metavar="K")
-    parser.add_argument("--top-p", type=float, metavar="P")
-    parser.add_argument("--min-p", type=float, metavar="P")
-    parser.add_argument("--seed", type=int, metavar="S")
+    for name, kind in {"top-k": int, "top-p": float, "min-p": float, "seed": int}.items():
+        parser.add_argument(f"--{name}", type=kind, metavar="N")
     parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
@@ -162,8 +157,7 @@ def main():
     model, tokenizer = Model(folder), Tokenizer(folder)
     ids = tokenizer.encode(prompt)
     if not 0 < len(ids) < model.config.context:
-        most = model.config.context - 1
-        parser.error(f"the prompt has {len(ids)} tokens: it needs at least 1 and at most {most}")
+        parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
     print(prompt, end="", flush=True)
     for text in tokenizer.stream(new_ids(model, ids, **settings)):
         print(text, end="", flush=True)

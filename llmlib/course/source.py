@@ -92,6 +92,11 @@ def parse(text: str, name: str) -> Notebook:
 def _expand(cell: NotebookNode, name: str) -> None:
     """A short marker such as `# %% test causal_mask points=1` becomes nbgrader's metadata."""
     title = cell.metadata.pop("title", "")
+    if "incorrectly_encoded_metadata" in cell.metadata:  # jupytext's name for what it cannot read
+        said = cell.metadata.incorrectly_encoded_metadata
+        raise SourceError(
+            f"{name}: a cell marker stands on one line, whole: `# %% {title} {said}`."
+        )
     if not title:
         return
     what, _, subject = title.partition(" ")
