@@ -36,10 +36,12 @@ def ratios_of(run, path):
         )
     ax.set_xscale("log")
     ax.margins(x=0.12)
+    ax.set_ylim(-0.7, len(lines) - 0.3)
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set_yticks(range(len(lines)), [label for label, *_ in lines], size=8)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}×")
+    ax.xaxis.set_minor_formatter(lambda x, _: f"{x:g}×" if f"{x:e}"[0] in "25" else "")
     ax.set_xlabel(
         "llmlib is better by this factor (blue: goal met, orange: not, grey: no goal; ◇ the goal)"
     )

@@ -11,6 +11,12 @@ import json
 import os
 import random
 import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer as HuggingFace  # noqa: E402
@@ -20,7 +26,7 @@ from benchmarks.measure import Comparison, Unavailable, peer  # noqa: E402
 from llmlib import assets, data, tokens  # noqa: E402
 from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT  # noqa: E402
 
-CODE = ["llmlib/tokens.py", "llmlib/token_files.py"]
+CODE = [f"llmlib/{name}.py" for name in "tokens token_files token_pieces token_training".split()]
 MB = 1_000_000
 
 
@@ -105,8 +111,21 @@ def gpt2_of_tokenizers():
     return tokenizer
 
 
+def printable(token):
+    """A token as `tokenizers` writes it."""
+    return "".join(BYTE_TO_CHAR[b] for b in token)
+
+
+def timed(tokenizer, text):
+    """CPU seconds to encode `text`, without making the tokenizer."""
+    encode = getattr(tokenizer, "encode_ordinary", tokenizer.encode)
+    start = time.process_time()
+    encode(text)
+    return time.process_time() - start
+
+
 def comparisons(quick):
-    """Training, then encoding."""
+    """Training, then encoding; texts grow tenfold, to see that time grows no faster."""
     yield from training(quick)
     yield from encoding(quick)
 
@@ -114,14 +133,12 @@ def comparisons(quick):
 def training(quick):
     sizes = [(1, 512), (1, 4096)] if quick else [(2, 512), (2, 4096), (2, 32768), (20, 4096)]
     for size, n_merges in sizes:
-        text = text_of(size * MB)
-        vocab_size = 256 + n_merges
+        text, vocab_size = text_of(size * MB), 256 + n_merges
         theirs = json.loads(their_training(text, vocab_size).to_str())["model"]["merges"]
-        ours = [
-            ["".join(BYTE_TO_CHAR[b] for b in part) for part in pair]
-            for pair in tokens.train_bpe(text, vocab_size)
-        ]
-        assert ours == theirs, "the merges differ from those of tokenizers"
+        ours = tokens.train_bpe(text, vocab_size)
+        assert [tuple(map(printable, pair)) for pair in ours] == [tuple(pair) for pair in theirs], (
+            "the merges differ from those of tokenizers"
+        )
         yield Comparison(
             f"train {len(ours):,} merges on {size} MB",
             "CPU s",
@@ -130,10 +147,10 @@ def training(quick):
                 "tokenizers": lambda: their_training(text, vocab_size),
             },
             goals={"tokenizers": 1.0},
-            warm_up=0,
+            warm_up=0,  # both have just run
         )
-    text = text_of(100_000)
-    n_merges = 16 if quick else 256
+    yield from reading_a_file(10 if quick else 100)
+    text, n_merges = text_of(100_000), 16 if quick else 256
     yield Comparison(
         f"train {n_merges} merges on 0.1 MB",
         "CPU s",
@@ -141,9 +158,71 @@ def training(quick):
             "llmlib": lambda: tokens.train_bpe(text, 256 + n_merges),
             "minbpe's loop": lambda: minbpe(text, n_merges),
         },
-        goals={"minbpe's loop": 100.0},
-        repeats=5 if quick else 5,
+        goals={} if quick else {"minbpe's loop": 100.0},
+        warm_up=0 if quick else 1,
     )
+
+
+def reading_a_file(size):
+    """Both read the file as they count: a process each, which tells how much memory it came to."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "text.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            for seed in range(size // 10):
+                file.write(text_of(10 * MB, seed))
+        jobs = {name: Process(program.format(path=str(path))) for name, program in PROGRAMS.items()}
+        name = f"train 4,096 merges on a file of {size} MB"
+        yield Comparison(name, "CPU s a text", jobs, goals={"tokenizers": 1.0}, warm_up=0)
+        yield Comparison(
+            name + ", memory",
+            "MB",
+            {name: lambda job=job: statistics.median(job.megabytes) for name, job in jobs.items()},
+            repeats=1,
+            warm_up=0,
+        )
+
+
+PROGRAMS = {
+    "llmlib": """
+from llmlib.tokens import train_bpe
+def job():
+    with open({path!r}, encoding="utf-8") as file:
+        train_bpe(file, 256 + 4096)
+""",
+    "tokenizers": """
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+def job():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train([{path!r}], trainers.BpeTrainer(
+        vocab_size=256 + 4096, initial_alphabet=alphabet, show_progress=False))
+""",
+}
+WATCHED = """
+import re, time
+def kilobytes(what):
+    return int(re.search(what + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
+start, before = time.process_time(), kilobytes("VmRSS")
+job()
+print(time.process_time() - start, kilobytes("VmHWM") - before)
+"""
+
+
+class Process:
+    """A program in a process of its own: CPU seconds of its job; `megabytes` that it needed."""
+
+    def __init__(self, program):
+        self.program, self.megabytes = program, []
+
+    def __call__(self):
+        if not Path("/proc/self/status").exists():
+            raise Unavailable("memory is read from /proc, which only Linux has")
+        command, root = [sys.executable, "-c", self.program + WATCHED], Path(__file__).parents[1]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+        seconds, kilobytes = map(float, done.stdout.split())
+        self.megabytes.append(kilobytes / 1000)
+        return seconds
 
 
 def encoding(quick):
@@ -153,28 +232,43 @@ def encoding(quick):
     except Unavailable as reason:
         tiktoken, missing = None, reason
 
-    def of_tiktoken(text):
+    def by_tiktoken(job):
         if missing:
             raise missing
-        return tiktoken.encode_ordinary(text)
+        return job(tiktoken)
+
+    def ours_anew():
+        """A tokenizer that remembers no piece, as that of `tokenizers` is made anew."""
+        return tokens.Tokenizer(ours.merges, ours.special_tokens, ours.vocab)
 
     for size in [1] if quick else [1, 10]:
         text = text_of(size * MB, seed=1)
-        assert ours.encode(text) == theirs.encode(text).ids, (
-            "the ids differ from those of tokenizers"
-        )
-        assert missing or tiktoken.encode_ordinary(text) == ours.encode(text), (
-            "the ids differ from tiktoken's"
-        )
+        ids = ours.encode(text)
+        assert ids == theirs.encode(text).ids, "the ids differ from those of tokenizers"
+        assert missing or tiktoken.encode_ordinary(text) == ids, "the ids differ from tiktoken's"
         yield Comparison(
             f"encode {size} MB, one string",
-            "CPU s",
+            "CPU s a text",  # without making the tokenizer, which has its memory still empty
             {
-                "llmlib": lambda: tokens.Tokenizer(
-                    ours.merges, ours.special_tokens, ours.vocab
-                ).encode(text),
-                "tokenizers": lambda: gpt2_of_tokenizers().encode(text),
-                "tiktoken": lambda: of_tiktoken(text),
+                "llmlib": lambda: timed(ours_anew(), text),
+                "tokenizers": lambda: timed(gpt2_of_tokenizers(), text),
+                "tiktoken": lambda: by_tiktoken(lambda t: timed(t, text)),
             },
             goals={"tokenizers": 1.0},
         )
+    stories = [story.text for story in data.stories("train")]
+    size = sum(map(len, stories)) / MB
+    assert [ours.encode(story) for story in stories[:99]] == [
+        encoding.ids for encoding in theirs.encode_batch(stories[:99])
+    ]
+    yield Comparison(
+        f"encode {len(stories):,} stories, {size:.1f} MB, as one batch",
+        "CPU s",
+        {
+            "llmlib": lambda: list(map(ours.encode, stories)),
+            "tokenizers": lambda: theirs.encode_batch(stories),
+            "tiktoken": lambda: by_tiktoken(
+                lambda t: t.encode_ordinary_batch(stories, num_threads=1)
+            ),
+        },
+    )

@@ -8,37 +8,17 @@ no tokenizer but byte-level BPE (no WordPiece, no unigram model).
 
 import codecs
 import heapq
-from collections import Counter, defaultdict
-from functools import lru_cache
-
-import regex
+from collections import Counter
+from itertools import chain
 
 from llmlib import assets, token_files
-from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
+from llmlib.token_files import GPT2_SPLIT, SINGLE_DIGITS
 from llmlib.token_files import canonical as canonical  # notebook 1 finds it here
+from llmlib.token_pieces import blocks, split, split_special, to_bytes
+from llmlib.token_training import train_bpe as train_bpe
 
-_BYTES_IN_ORDER = sorted(BYTE_TO_CHAR, key=BYTE_TO_CHAR.get)  # the order in which ties are broken
-
-
-def to_bytes(text: str) -> bytes:
-    """UTF-8 bytes of `text`. Raises ValueError for half of a surrogate pair."""
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"character {error.start} of the text is half of a surrogate pair "
-            f"(U+{ord(text[error.start]):04X}), which stands for no character: read the text "
-            "as UTF-8, or drop it"
-        ) from None
-
-
-def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
-    """Cut `text` into pieces that no merge may cross; joined, they are the text. Patterns apply
-    one after another."""
-    pieces = [text]
-    for pattern in patterns:
-        pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
-    return pieces
+BYTES = [bytes([b]) for b in range(256)]
+KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it begins anew
 
 
 def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:
@@ -58,74 +38,6 @@ def merge(ids, pair, new_id) -> list:
             merged.append(ids[i])
             i += 1
     return merged
-
-
-def train_bpe(text: str, vocab_size: int, special_tokens=()) -> list[tuple[bytes, bytes]]:
-    """Learn merges from `text` until there are `vocab_size` tokens: 256 bytes, the merges, the
-    special tokens.
-
-    Ties go to the pair that comes first, as in `tokenizers`: bytes in the order of GPT-2's
-    printable alphabet, then merges by age. Fewer merges come back when pairs run out. ValueError
-    if `vocab_size` has no room for the bytes.
-    """
-    n_merges = vocab_size - 256 - len(special_tokens)
-    if n_merges < 0:
-        raise ValueError(
-            f"vocab_size is {vocab_size}, but 256 bytes and {len(special_tokens)} special tokens "
-            f"need {256 + len(special_tokens)}: ask for at least that many"
-        )
-    tokens = [bytes([b]) for b in _BYTES_IN_ORDER]
-    index = {token: i for i, token in enumerate(tokens)}
-    parts = [part for part in _split_special(text, special_tokens) if part not in special_tokens]
-    pieces = Counter(piece for part in parts for piece in split(part))
-    words = [[index[bytes([b])] for b in to_bytes(piece)] for piece in pieces]
-    times = list(pieces.values())
-
-    # A merge changes only the words that hold its pair: keep the counts, and which words hold which
-    # pair, up to date.
-    counts, holders = Counter(), defaultdict(set)
-    for i, word in enumerate(words):
-        for pair in zip(word, word[1:]):
-            counts[pair] += times[i]
-            holders[pair].add(i)
-    heap = [(-n, pair) for pair, n in counts.items()]
-    heapq.heapify(heap)
-
-    merges = []
-    while heap and len(merges) < n_merges:
-        n, pair = heapq.heappop(heap)
-        if -n != counts[pair]:  # the count has changed since this entry was pushed
-            if counts[pair] > 0:
-                heapq.heappush(heap, (-counts[pair], pair))
-            continue
-        left, right = tokens[pair[0]], tokens[pair[1]]
-        merges.append((left, right))
-        new_id = index.setdefault(left + right, len(tokens))  # two merges may spell the same token
-        if new_id == len(tokens):
-            tokens.append(left + right)
-        created = set()
-        for i in holders.pop(pair):
-            for old in zip(words[i], words[i][1:]):
-                counts[old] -= times[i]
-            words[i] = merge(words[i], pair, new_id)
-            for new in zip(words[i], words[i][1:]):
-                counts[new] += times[i]
-                holders[new].add(i)
-                created.add(new)
-        for new in created:
-            heapq.heappush(heap, (-counts[new], new))
-    return merges
-
-
-def _split_special(text, special_tokens):
-    if not special_tokens:
-        return [text]
-    longest_first = sorted(special_tokens, key=len, reverse=True)
-    return [
-        part
-        for part in regex.split("(" + "|".join(map(regex.escape, longest_first)) + ")", text)
-        if part
-    ]
 
 
 class Tokenizer:
@@ -153,7 +65,7 @@ class Tokenizer:
         self._id = {
             token: i for i, token in reversed(list(self.vocab.items())) if i not in special_ids
         }
-        self._piece_ids = lru_cache(maxsize=1 << 16)(self._encode_piece)
+        self._known = {}  # pieces seen before, and their ids
 
     @classmethod
     def gpt2(cls):
@@ -177,24 +89,55 @@ class Tokenizer:
         """Ids of `text`; special tokens in it become their own ids. Raises ValueError for lone
         surrogates."""
         ids = []
-        for part in _split_special(text, self.special_tokens):
-            if part in self.special_tokens:
-                ids.append(self.special_tokens[part])
-                continue
-            for piece in split(part, self.patterns):
-                ids.extend(self._piece_ids(piece))
+        in_blocks = GPT2_SPLIT in self.patterns and {GPT2_SPLIT, SINGLE_DIGITS}.issuperset(
+            self.patterns
+        )
+        for block in blocks(text, self.special_tokens) if in_blocks else [text]:
+            for part in split_special(block, self.special_tokens):
+                if part in self.special_tokens:
+                    ids.append(self.special_tokens[part])
+                else:
+                    ids += self._encode_ordinary(part)
         return ids
 
+    def _encode_ordinary(self, text):
+        pieces = split(text, self.patterns)
+        if len(self._known) > KNOWN_PIECES:
+            self._known.clear()
+        for piece in set(pieces).difference(self._known):
+            self._known[piece] = self._encode_piece(piece)
+        return chain.from_iterable(map(self._known.__getitem__, pieces))
+
     def _encode_piece(self, piece):
-        parts = [bytes([b]) for b in to_bytes(piece) if bytes([b]) in self._id]
-        while len(parts) > 1:
-            pair = min(
-                zip(parts, parts[1:]), key=lambda pair: self._rank.get(pair, len(self._rank))
-            )
-            if pair not in self._rank:
-                break  # no neighbours left that training ever merged
-            parts = merge(parts, pair, pair[0] + pair[1])
-        return tuple(self._id[part] for part in parts)
+        """Merge the pair of lowest rank, the leftmost first, until no pair has a rank.
+
+        A heap finds that pair, and each part knows its neighbours, so that a piece of n bytes takes
+        n log n steps, however long it is."""
+        parts = [token for b in to_bytes(piece) if (token := BYTES[b]) in self._id]
+        n, rank_of = len(parts), self._rank.get
+        heap = [
+            (rank, i)
+            for i, pair in enumerate(zip(parts, parts[1:]))
+            if (rank := rank_of(pair)) is not None
+        ]
+        heapq.heapify(heap)
+        before, after = list(range(-1, n - 1)), list(range(1, n + 1))
+        while heap:
+            rank, i = heapq.heappop(heap)
+            j = after[i]
+            if j == n or rank_of((parts[i], parts[j])) != rank:
+                continue  # one of the two has been merged with another neighbour
+            parts[i] += parts[j]
+            parts[j] = None
+            h, k = before[i], after[j]
+            after[i] = k
+            if k < n:
+                before[k] = i
+                if (rank := rank_of((parts[i], parts[k]))) is not None:
+                    heapq.heappush(heap, (rank, i))
+            if h >= 0 and (rank := rank_of((parts[h], parts[i]))) is not None:
+                heapq.heappush(heap, (rank, h))
+        return [self._id[part] for part in parts if part is not None]
 
     def token_bytes(self, token_id) -> bytes:
         """The bytes of one token. Raises ValueError for an id that the vocabulary does not hold."""

@@ -3,6 +3,10 @@ hand."""
 
 import json
 import random
+import subprocess
+import sys
+import time
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +14,9 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Reference
 
-from llmlib import assets
-from llmlib.tokens import BYTE_TO_CHAR, Tokenizer, count_pairs, merge, split, train_bpe
+from llmlib import assets, token_pieces
+from llmlib.token_files import CHAR_TO_BYTE
+from llmlib.tokens import Tokenizer, count_pairs, merge, split, train_bpe
 
 pytestmark = pytest.mark.unit
 
@@ -117,6 +122,11 @@ def _gpt2(cache=[]):
     return cache[0]
 
 
+def _smollm2(cache=[]):
+    cache or cache.append(Tokenizer.smollm2())
+    return cache[0]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=0x2FFF, exclude_categories=("Cs", "Cn"))))
 def test_gpt2_ids_of_any_text(text):
@@ -161,17 +171,7 @@ def test_training_stops_when_no_pairs_are_left():
 def test_training_gives_the_merges_of_the_reference(seed):
     text = mixed_text(20_000, seed) + " " + "abab baab aaab " * 50
     text = text.replace("<|", "")
-    reference = Reference(models.BPE())
-    reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=800, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    reference.train_from_iterator([text], trainer)
-    theirs = json.loads(reference.to_str())["model"]["merges"]
-    ours = [
-        ["".join(BYTE_TO_CHAR[b] for b in part) for part in pair] for pair in train_bpe(text, 800)
-    ]
-    assert ours == [list(pair) for pair in theirs]
+    assert train_bpe(text, 800) == reference_merges(text, 800)
 
 
 def test_a_trained_tokenizer_with_special_tokens():
@@ -218,3 +218,89 @@ def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path):
     reference.save(str(path))
     with pytest.raises(ValueError, match="Whitespace is not supported"):
         Tokenizer.from_file(path)
+
+
+def reference_merges(text, vocab_size):
+    reference = Reference(models.BPE())
+    reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False
+    )
+    reference.train_from_iterator([text], trainer)
+    merges = json.loads(reference.to_str())["model"]["merges"]
+    return [tuple(bytes(CHAR_TO_BYTE[c] for c in part) for part in pair) for pair in merges]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text("ab", min_size=1, max_size=30), max_size=20))
+def test_training_where_pairs_overlap_and_tie(words):
+    text = " ".join(words)
+    assert train_bpe(text, 400) == reference_merges(text, 400)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("ab1é'!  \n\t\x1c\u2003"), max_size=200), st.data())
+def test_chunks_end_anywhere(text, data):
+    """Blocks of a few characters, read in chunks of any length, hold the pieces of the text."""
+    size = data.draw(st.integers(1, 20))
+    chunks = [text[i : i + size] for i in range(0, len(text), size)]
+    with mock.patch.object(token_pieces, "BLOCK", data.draw(st.integers(1, 10))):
+        cut = list(token_pieces.blocks(chunks))
+        assert [piece for block in cut for piece in split(block)] == split(text)
+        assert train_bpe(iter(chunks), 300, ["!a"]) == train_bpe([text], 300, ["!a"])
+        for tokenizer in (_gpt2(), _smollm2()):
+            assert tokenizer.encode(text) == [
+                i for piece in split(text, tokenizer.patterns) for i in tokenizer.encode(piece)
+            ]
+
+
+def test_a_special_token_is_found_across_chunks():
+    for special in ("<end>", "<the end>", " <end>"):
+        text = "low lower " + special + " lowest" + special
+        with mock.patch.object(token_pieces, "BLOCK", 3):
+            for size in range(1, 9):
+                chunks = [text[i : i + size] for i in range(0, len(text), size)]
+                assert train_bpe(chunks, 280, [special]) == train_bpe(text, 280, [special])
+                tokenizer = Tokenizer([], [special])
+                assert tokenizer.encode(text).count(256) == 2
+
+
+def test_chunks_of_bytes_are_refused_by_name():
+    with pytest.raises(ValueError, match="open the file as text"):
+        train_bpe([b"ab"], 300)
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: limiting memory needs Linux")
+def test_a_long_file_is_read_in_bounded_memory(tmp_path):
+    """30 MB of text in 25 MB of memory on top of what Python and llmlib take by themselves."""
+    path = tmp_path / "long.txt"
+    path.write_text("".join(f"word{i % 5000} and so on,\n" for i in range(1_600_000)))
+    assert path.stat().st_size > 30_000_000
+    program = f"""
+import resource
+from llmlib.tokens import Tokenizer, train_bpe
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 25_000_000,) * 2)
+with open({str(path)!r}, encoding="utf-8") as file:
+    merges = train_bpe(file, 300)
+print(len(merges))
+try:
+    train_bpe([open({str(path)!r}, encoding="utf-8").read()], 300)
+except MemoryError:
+    print("the limit holds")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["44", "the limit holds"], done.stderr[-2000:]
+
+
+def test_time_grows_with_the_text_also_without_spaces():
+    """Ten times as long takes less than twenty times as long; quadratic would be a hundred."""
+    tokenizer, rng = _gpt2(), random.Random(0)
+    for text in ("".join(rng.choices("abcdefgh", k=100_000)), "a" * 100_000):
+        seconds = []
+        for length in (10_000, 100_000):
+            start = time.process_time()
+            tokenizer.encode(text[:length])
+            seconds.append(time.process_time() - start)
+        assert seconds[1] < 20 * seconds[0], seconds
