@@ -204,7 +204,7 @@ def the_mask_is_needed_in_writing_too():
 
 def heads_do_not_hand_on_what_they_look_at():
     """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
-    has 0.33.”
+    has 0.32.”
 
     Random vectors below, and above a head whose W_O is the transpose of its W_V.
     """
@@ -395,8 +395,8 @@ def switching_16_0_off_blinds_the_induction_heads():
 
 
 def quillfeather_has_more_than_one_way_back():
-    """“Without the induction heads she is less likely, and is still named; without the previous-
-    token heads she is gone, or nearly.”
+    """“Without the induction heads she is less likely, and is still named; without the
+    previous-token heads she is gone, or nearly.”
 
     Eight random heads, five draws.
     """
