@@ -2124,7 +2124,7 @@ for name, heads in {
 
 # %% [markdown]
 # Partly. Without the induction heads she is less likely, and is still named; without the previous-token heads
-# she is gone, or nearly. A name that was read thirteen tokens ago has more than one way to come back, and one
+# she is gone, or nearly. A name that was read sixteen tokens ago has more than one way to come back, and one
 # attention row would have told a simpler story than the true one.
 #
 # ### Watch it being learned

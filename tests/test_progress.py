@@ -174,7 +174,7 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     hand_in(tmp_path, SOLUTIONS)
     before = sorted(tmp_path.iterdir())
     assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 0
-    assert "6 of 6 done" in capsys.readouterr().out
+    assert "8 of 8 done" in capsys.readouterr().out
     assert cli.main(["check", "--folder", str(tmp_path)]) == 1
     assert sorted(tmp_path.iterdir()) == before
     assert cli.main(["check", "08_more"]) == 2
@@ -206,7 +206,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
         cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
     )
     said = capsys.readouterr().out
-    assert "1 Tokens: 0 of 6 done" in said and "Quiz: 0 of 33 done" in said
+    assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 33 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
