@@ -73,6 +73,7 @@ def solved(**replace):
     for cell in node.cells:
         if cells.kind(cell) == "solution":
             cell.source = solutions[cells.grade_id(cell)]
+        cell.source = cell.source.replace("yours=...", "yours=None")  # no prediction: go on
     return node
 
 
