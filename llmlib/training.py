@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from llmlib.model import LLAMA_PARTS, Config, Layer, Model, Weights, forward
 from llmlib.tokens import Tokenizer, train_bpe
 
-CONTEXT, VOCAB_SIZE = 256, 512
+CONTEXT, VOCAB_SIZE = 64, 512  # short windows, so that a budget of tokens makes many steps
 BETWEEN = "<|story|>"  # the token before each story
 PARTS = replace(
     LLAMA_PARTS, attention=scaled_dot_product_attention
@@ -113,28 +113,42 @@ def non_embedding_parameters(weights):
     return sum(t.numel() for t in tensors(weights)) - weights.embedding.numel()
 
 
-def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
-    """Train in place with AdamW: yields (step, loss in nats per token) after each step.
+def learning_rate(step, steps, peak):
+    """The rate of step 0, 1, ... of `steps`: it rises over the first 5 % of them and falls in a
+    line to 0."""
+    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
 
-    The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take
-    smaller steps.
-    """
-    peak = peak or min(0.02, 0.32 / config.d_model)
+
+def adamw_step(weight, gradient, m, v, t, rate, decay):
+    """Step t = 1, 2, ... of AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101) with betas 0.9 and
+    0.95 -> new (weight, m, v): all tensors of one shape; m and v start as zeros."""
+    m = 0.9 * m + 0.1 * gradient
+    v = 0.95 * v + 0.05 * gradient**2
+    update = (m / (1 - 0.9**t)) / ((v / (1 - 0.95**t)).sqrt() + 1e-8)
+    return weight - rate * (update + decay * weight), m, v
+
+
+def window_starts(data, config, steps, seed, batch=8):
+    """Where the windows of each step begin: [steps, batch], drawn anew by the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(len(data.ids) - config.context, (steps, batch), generator=generator)
+
+
+def train(weights, config, data, steps, seed, batch=8, *, peak, parts=PARTS):
+    """Train in place with AdamW, decay 0.1 on matrices: yields (step, loss in nats per token)
+    after each step."""
     matrices, vectors = (
         [t for t in tensors(weights) if (t.dim() == 2) is two] for two in (True, False)
     )
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
-        lr=peak,
         betas=(0.9, 0.95),
         fused=True,
     )
-    generator = torch.Generator().manual_seed(seed)
-    for step in range(steps):
+    for step, starts in enumerate(window_starts(data, config, steps, seed, batch)):
         for group in optimizer.param_groups:
-            group["lr"] = peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
-        starts = torch.randint(len(data.ids) - config.context, (batch, 1), generator=generator)
-        places = starts + torch.arange(config.context)  # batch seq
+            group["lr"] = learning_rate(step, steps, peak)
+        places = starts[:, None] + torch.arange(config.context)  # batch seq
         logits = forward(data.ids[places], weights, config, parts)
         loss = cross_entropy(
             logits.flatten(0, 1), data.targets[places].flatten(), ignore_index=IGNORED
@@ -162,9 +176,11 @@ def nats_per_byte(weights, config, data, parts=PARTS):
 
 
 def as_model(weights, config, tokenizer):
-    """The trained weights in the course's engine: a model like any other."""
+    """The trained weights in the course's engine: a model like any other, that writes texts of any
+    length and looks back as far as it did in training."""
+    stop = (tokenizer.special_tokens[BETWEEN],)
     return Model(
-        replace(config, stop_ids=(tokenizer.special_tokens[BETWEEN],)),
+        replace(config, stop_ids=stop, context=1024, window=config.context),
         weights,
         LLAMA_PARTS,
         tokenizer,

@@ -123,3 +123,13 @@ def write_cache(store, new, start):
     if new.shape[2] == 1 or start == 0 and new.shape[2] < 3:
         return store[:, :, :end]
     return torch.cat([store[:, :, start:end].flip(2), store[:, :, :start]], dim=2)
+
+
+# %% wrong: writes what fits, and then refuses
+# says: the store was half-written
+def write_cache(store, new, start):
+    room = store.shape[2] - start
+    store[:, :, start:start + room] = new[:, :, :room]
+    if new.shape[2] > room:
+        raise ValueError("full")
+    return store[:, :, :start + new.shape[2]]
