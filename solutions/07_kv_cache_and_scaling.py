@@ -2807,11 +2807,11 @@ plots.show(
     scaling_pictures.emergence(n, loss, one, five),
     alt="Three panels over the number of parameters. The loss falls steadily. The "
     "share of tokens guessed right rises steadily. The share of fives that are all "
-    "right is near 0 for the four smallest models and then rises steeply.",
+    "right is near 0 for the three smallest models and then rises steeply.",
 )
 
 # %% [markdown]
-# The loss falls evenly from model to model, and five in a row stay near 0 for half of them. Seen alone, the last panel looks as if an ability had switched on. Nothing did: these are the same models, and the leap is in the metric. (The wider ones have five in a row more often than if the five were independent, since an easy passage is easy for all of them.)
+# The loss falls steadily from model to model, and five in a row stay near 0 for the three smallest. Seen alone, the last panel looks as if an ability had switched on. Nothing did: these are the same models, and the leap is in the metric. (The wider ones have five in a row more often than if the five were independent, since an easy passage is easy for all of them.)
 #
 # Where the threshold stands depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature. That does not make every reported leap an artefact; it is what has to be excluded first.
 #

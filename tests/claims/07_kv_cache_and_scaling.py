@@ -208,12 +208,13 @@ def a_shared_beginning_can_be_kept_once():
     """“A shared beginning can be kept once, since the keys and values of a token depend only on the
     tokens before it”
 
-    The same words behind another beginning: their keys differ.
+    The same words at the same places behind another beginning: their keys differ.
     """
     start, end = _ids("You are a helpful assistant."), _ids(" The cat sat on the mat.")
     n = len(start)
     one, other = (_keys(model(), start + _ids(text), n) for text in (" Hello", " Never mind"))
-    behind = [_keys(model(), begin + end, 64)[:, :, -len(end) :] for begin in (start, start[:-2])]
+    begins = start, start[::-1]  # as long, so that no position differs
+    behind = [_keys(model(), begin + end, n + len(end))[:, :, n:] for begin in begins]
     same, moved = (one - other).abs().max().item(), (behind[0] - behind[1])[1:].abs().max().item()
     assert same < 1e-3 and moved > 1
     return f"keys of a shared beginning differ by {same:.0e}, of a shared end by {moved:.1f}"
@@ -406,7 +407,7 @@ def first_loss_is_ln_v():
     def first(scale):
         weights = training.new_weights(config, 0)
         with torch.no_grad():
-            weights.embedding *= scale
+            weights.embedding.mul_(scale)
             logits = training.forward(train.ids[places], weights, config, training.PARTS)
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), train.targets[places].flatten()
@@ -515,13 +516,13 @@ def wider_models_want_lower_rates():
     assert rates == sorted(rates, reverse=True) and rates[0] >= 4 * rates[-1]
     for rate, losses in best.values():
         assert {rate / 2, rate * 2} <= set(losses)
-    narrow, wide = (min(best), max(best))
+    narrow, wide = min(best), 64
     cost = best[narrow][1][0.01] - best[narrow][1][rates[0]]
-    other = best[wide][1][0.02] - best[wide][1][rates[-1]]
+    other = best[wide][1][0.02] - best[wide][1][best[wide][0]]
     assert cost > 0.03 and other > 0.05
     return (
         f"best rates {', '.join(f'{r:g}' for r in rates)}; 0.01 costs the narrowest {cost:.3f}, "
-        f"0.02 the widest {other:.3f}"
+        f"0.02 costs width 64 {other:.3f}"
     )
 
 
@@ -630,7 +631,8 @@ def kaplan_says_twice_what_was_seen():
 
 
 def the_metric_makes_the_leap():
-    """“The loss falls evenly from model to model, and five in a row stay near 0 for half of them.”
+    """“The loss falls steadily from model to model, and five in a row stay near 0 for the three
+    smallest.”
 
     The chance if the five were independent.
     """
@@ -641,6 +643,6 @@ def the_metric_makes_the_leap():
         five, one, loss = [*five, row["five_right"]], [*one, row["one_right"]], [*loss, row["loss"]]
     steps = [a - b for a, b in zip(loss, loss[1:])]
     assert min(steps) > 0.03 and max(steps) < 0.15 and one == sorted(one)
-    half = len(five) // 2 - 1
+    half = 3
     assert max(five[:half]) < 0.001 and five[-1] > 0.005 and five[-1] > one[-1] ** 5
     return f"loss {loss[0]:.2f} -> {loss[-1]:.2f}; fives {five[half]:.4f} -> {five[-1]:.4f}"
