@@ -2280,7 +2280,7 @@ plots.show(
 # **Now train**, for real. The curve moves while the model learns.
 
 # %% tags=["nbval-ignore-output"]
-STEPS = 600
+STEPS = 400
 draw_curve = scaling_pictures.growing(
     "Training and held-out loss fall steeply at first and then ever more slowly, and "
     "stay far above the dotted line of the source's entropy."
@@ -2289,7 +2289,7 @@ windows = training.window_starts(train_tokens, config, STEPS, seed=0)
 losses, watched, written = [], [], {}
 for step, loss in enumerate(my_training(student, config, windows, peak=0.005), 1):
     losses.append(loss / bytes_a_token)
-    if step in (1, 10, 30, 100, 200, 300, 400, 500, STEPS):
+    if step in (1, 10, 30, 100, 200, STEPS):
         watched.append((step, training.nats_per_byte(student, config, watched_tokens)))
         written[step] = sample_of(student, 40)
         draw_curve(scaling_pictures.loss_curve(losses, watched, floor, STEPS))
@@ -2299,7 +2299,7 @@ print(
 print(f"stories; the floor is {floor:.3f}")
 
 # %% tags=["nbval-ignore-output"]
-for step in (1, 30, 100, 300):
+for step in (1, 30, 100, 200):
     print(f"after {step:>3} steps: {written[step][:90]!r}")
 print(f"\na story after {STEPS} steps:\n")
 print(sample_of(student))
