@@ -163,15 +163,22 @@ def train(weights, config, data, steps, seed, batch=8, *, peak, parts=PARTS):
 def nats_per_byte(weights, config, data, parts=PARTS):
     """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each
     token has a long past."""
-    half, total = config.context // 2, 0.0
-    windows = [(0, config.context, 0)] + [
-        (a, a + config.context, half) for a in range(half, len(data.ids) - half, half)
-    ]
-    for start, end, first in windows:
-        logits = forward(data.ids[None, start:end], weights, config, parts)[0, first:]
-        total += cross_entropy(
-            logits, data.targets[start + first : end], ignore_index=IGNORED, reduction="sum"
+    context, half, length = config.context, config.context // 2, len(data.ids)
+
+    def nats(places, first=half):
+        logits = forward(data.ids[places], weights, config, parts)[:, first:]
+        targets = data.targets[places[:, first:]]
+        return cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         ).item()
+
+    starts = torch.arange(half, length - context + 1, half)
+    total = nats(torch.arange(min(context, length))[None], first=0)
+    for some in starts.split(64):
+        total += nats(some[:, None] + torch.arange(context))
+    rest = half * (len(starts) + 1)  # the last window is shorter
+    if rest < length - half:
+        total += nats(torch.arange(rest, length)[None])
     return total / data.n_bytes
 
 

@@ -2325,7 +2325,7 @@ print(
 # **How far to the floor, and why?** One part can be measured now, without another run: what looking back is worth. Let the trained model see shorter windows.
 
 # %% tags=["nbval-ignore-output"]
-for context in (2, 4, 8, 16, 32, 64):
+for context in (4, 8, 16, 32, 64):
     seen = replace(config, context=context)
     nats = training.nats_per_byte(student, seen, watched_tokens)
     print(f"windows of {context:>2} tokens: {nats:.3f} nats a byte")

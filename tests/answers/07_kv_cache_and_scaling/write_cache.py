@@ -138,7 +138,7 @@ def write_cache(store, new, start=0):
 # %% wrong: writes what fits, and then refuses
 # says: the store was half-written
 def write_cache(store, new, start):
-    room = store.shape[2] - start
+    room = min(store.shape[2] - start, new.shape[2])
     store[:, :, start:start + room] = new[:, :, :room]
     if new.shape[2] > room:
         raise ValueError("full")
