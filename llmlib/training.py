@@ -119,15 +119,6 @@ def learning_rate(step, steps, peak):
     return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
 
 
-def adamw_step(weight, gradient, m, v, t, rate, decay):
-    """Step t = 1, 2, ... of AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101) with betas 0.9 and
-    0.95 -> new (weight, m, v): all tensors of one shape; m and v start as zeros."""
-    m = 0.9 * m + 0.1 * gradient
-    v = 0.95 * v + 0.05 * gradient**2
-    update = (m / (1 - 0.9**t)) / ((v / (1 - 0.95**t)).sqrt() + 1e-8)
-    return weight - rate * (update + decay * weight), m, v
-
-
 def window_starts(data, config, steps, seed, batch=8):
     """Where the windows of each step begin: [steps, batch], drawn anew by the seed."""
     generator = torch.Generator().manual_seed(seed)

@@ -3,11 +3,11 @@
 #
 # The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a single token. Then you train a model of your own, and ask what a model's size buys.
 #
-# **You will build**, in part one, a KV cache (7.1), a generate loop that uses it (7.2), a calculator of what serving costs (7.3, 7.4), 8-bit weights (7.5) and the rule of speculative decoding (7.6); in part two a step of AdamW (7.7), a learning-rate schedule (7.8), the training loop (7.9), and the fit of a scaling law (7.10).
+# **You will build**, in part one, a KV cache (7.1), a generate loop that uses it (7.2), a calculator of what serving costs (7.3, 7.4), 8-bit weights (7.5) and the rule of speculative decoding (7.6); in part two the fit of a scaling law (7.7).
 #
-# **You need** notebooks 3 (attention), 5 (loss and gradient) and 6 (the generate loop).
+# **You need** notebooks 3 (attention), 5 (loss and the training loop) and 6 (the generate loop).
 #
-# **It takes** two sittings of about an hour and a half: a good place to pause is after section 7. Running all cells takes about two minutes. Layers, heads and positions are counted from 0.
+# **It takes** about two hours and a half; a good place to pause is after section 7. Running all cells takes about two minutes. Layers, heads and positions are counted from 0.
 
 # %% given setup
 import math
@@ -1708,7 +1708,7 @@ for name, text in texts.items():
 #
 # ## 8 · Where weights come from
 #
-# So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient. You will write those steps, and watch a model go from noise to words in well under a minute.
+# So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient, in the loop that you wrote there. Here you watch a model go from noise to words in well under a minute, and then ask what makes it better.
 #
 # **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p), up to 200 tokens. With each token its log-probability was written down.
 # `llmlib/data/make_stories.py` made them, and can make them again. A student that learns from a teacher's text is a simple form of **distillation**.
@@ -1795,499 +1795,20 @@ print("\na story before training:", repr(sample_of(student, 40)))
 # %% [markdown]
 # A training run whose first loss is far from $\ln V$ has a bug. So look at it first, always.
 #
-# ### A step
-#
-# The gradient says, for each weight, how the loss changes when the weight grows a little. **Gradient descent** moves every weight against it: $w \leftarrow w - \eta g$, with a **learning rate** $\eta$. Two things are wrong with that. The gradient comes from a few windows of text, so it is noisy. And it is huge for some weights and tiny for others, so no $\eta$ suits all.
-#
-# **Adam** (Kingma & Ba 2014) cures both. It keeps two running means for each weight: $m$ of the gradient, in which noise averages out, and $v$ of its square, whose root says how large gradients usually are here. The step is $m / \sqrt v$: about one $\eta$ for every weight, whatever its scale. **AdamW** (Loshchilov & Hutter 2017) also pulls each weight towards 0 a little.
-
-# %% [markdown]
-# ### Exercise 7.7 · `adamw_step` · ●●○ · 15 min
-#
-# One step of AdamW for one tensor of weights.
-#
-# | | | |
-# |---|---|---|
-# | `weight`, `gradient` | tensors of one shape | the weights, and the gradient of the loss |
-# | `m`, `v` | of the same shape | the running means before this step, zeros at first |
-# | `t` | int | the number of this step: 1, 2, 3, … |
-# | `rate`, `decay` | floats | the learning rate $\eta$, the weight decay $\lambda$ |
-# | returns | `(weight, m, v)` | all three after the step |
-#
-# $$m \leftarrow 0.9\, m + 0.1\, g \qquad v \leftarrow 0.95\, v + 0.05\, g^2$$
-#
-# $$\hat m = \frac{m}{1 - 0.9^t} \qquad \hat v = \frac{v}{1 - 0.95^t} \qquad w \leftarrow w - \eta \left( \frac{\hat m}{\sqrt{\hat v} + 10^{-8}} + \lambda w \right)$$
-#
-# $m$ and $v$ start at 0 and are too small at first; $\hat m$ and $\hat v$ correct for that. What is handed back as `m` and `v` is *not* corrected.
-#
-# By hand: $w = 1$, $g = 2$, $m = v = 0$, $t = 1$, $\eta = 0.1$, $\lambda = 0.5$. Then $m = 0.2$, $v = 0.2$; $\hat m = 0.2/0.1 = 2$, $\hat v = 0.2/0.05 = 4$, and the step is $2/2 = 1$. With the decay, $0.5 · 1$, the weight becomes $1 - 0.1 · 1.5 = 0.85$.
-#
-# Off limits: `torch.optim`.
-#
-# <details><summary>Hint 1</summary>
-#
-# Five lines, one for each formula, in the order above. `**` works on tensors.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Do not write $\hat m$ over `m`: the next step needs `m`. The $10^{-8}$ stands outside the root.
-#
-# </details>
-
-
-# %% solution adamw_step off=["torch.optim", "llmlib.training.adamw_step"]
-def adamw_step(weight, gradient, m, v, t, rate, decay):
-    """Step t = 1, 2, ... of AdamW (Loshchilov & Hutter 2017) with betas 0.9 and 0.95
-    -> new (weight, m, v): all tensors of one shape; m and v start as zeros."""
-    ### BEGIN SOLUTION
-    m = 0.9 * m + 0.1 * gradient
-    v = 0.95 * v + 0.05 * gradient**2
-    update = (m / (1 - 0.9**t)) / ((v / (1 - 0.95**t)).sqrt() + 1e-8)
-    return weight - rate * (update + decay * weight), m, v
-    ### END SOLUTION
-
-# %% test adamw_step points=2
-import torch
-from llmlib.course import check
-
-
-def _step(w, g, m=0.0, v=0.0, t=1, rate=0.1, decay=0.0):
-    _got = adamw_step(*map(torch.tensor, ([w], [g], [m], [v])), t, rate, decay)
-    check.that(
-        isinstance(_got, (tuple, list)) and len(_got) == 3,
-        "return three tensors: weight, m, v",
-    )
-    return [float(_each[0]) for _each in _got]
-
-
-_w, _m, _v = _step(1.0, 2.0)
-check.that(
-    _w < 1.0, "go against the gradient: it is positive here, so the weight must shrink"
-)
-check.that(
-    abs(_w - 0.8) > 1e-4,
-    "that is plain gradient descent: divide the mean of the gradients by the root of "
-    "the mean of their squares",
-)
-check.that(
-    abs(_w - 0.9553) > 1e-3,
-    "m and v start at 0 and are too small at first: divide them by 1 - 0.9^t and "
-    "1 - 0.95^t before the step",
-)
-check.close(
-    [_m, _v],
-    [0.2, 0.2],
-    "with g = 2 from zeros, m is 0.1 × 2 and v is 0.05 × 2²; hand them back "
-    "uncorrected, the next step needs them so",
-)
-check.close(_w, 0.9, "w = 1, g = 2, no decay: the first step is one learning rate, 0.1")
-check.that(
-    abs(_step(1.0, 2.0, decay=0.5)[0] - 0.9) > 1e-4,
-    "the decay has no effect here: AdamW takes rate × decay × weight off the weight "
-    "itself; added to the gradient it would be divided away",
-)
-check.that(
-    abs(_step(1.0, 2.0, decay=0.5)[0] - 0.4) > 1e-4,
-    "the learning rate multiplies the decay as well: rate × decay × weight",
-)
-check.close(
-    _step(1.0, 2.0, decay=0.5)[0], 0.85, "w = 1, g = 2, decay 0.5: 1 - 0.1 × 1.5"
-)
-check.close(
-    _step(1.0, 1e-8)[0],
-    0.95,
-    "g = 1e-8: the step is 1e-8 / (1e-8 + 1e-8); the 1e-8 stands outside the root",
-)
-check.close(
-    _step(1.0, 0.0, m=0.3, v=0.2, t=2, rate=0.1)[0],
-    1 - 0.1 * (0.27 / 0.19) / (0.19 / 0.0975) ** 0.5,
-    "step 2 corrects with 1 - 0.9² and 1 - 0.95²: use t",
-)
-
-
-def _like_torch(shape, steps, rate, decay, seed):
-    _g = torch.Generator().manual_seed(seed)
-    _mine = torch.randn(shape, generator=_g)
-    _theirs = _mine.clone().requires_grad_()
-    _rule = torch.optim.AdamW([_theirs], lr=rate, betas=(0.9, 0.95), weight_decay=decay)
-    _m = _v = torch.zeros(shape)
-    for _t in range(1, steps + 1):
-        _theirs.grad = torch.randn(shape, generator=_g) * 10.0**-_t
-        _mine, _m, _v = adamw_step(_mine, _theirs.grad, _m, _v, _t, rate, decay)
-        _rule.step()
-    check.close(
-        _mine, _theirs.detach(), f"{steps} steps must end where torch.optim.AdamW does"
-    )
-
-
-_like_torch((3, 4), 3, 0.1, 0.1, seed=0)
-### BEGIN HIDDEN TESTS
-_like_torch((7,), 6, 0.03, 0.0, seed=1)
-_like_torch((2, 5), 5, 0.2, 0.5, seed=2)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 7.8 · `learning_rate` · ●○○ · 5 min
-#
-# The rate is not the same at all steps. At first $v$ has seen few gradients, and large steps do harm: the rate **warms up**. At the end small steps let the noise average out: it **decays** to 0.
-#
-# | | |
-# |---|---|
-# | `step` | int, from 0 to `steps` − 1 |
-# | `steps` | int: how many there are |
-# | `peak` | float: the highest rate |
-# | returns | float: `peak` × *warm-up* × *decay* |
-#
-# *Warm-up* is $(\text{step} + 1) / (0.05 · \text{steps})$, but at most 1. *Decay* is $1 - \text{step}/\text{steps}$.
-#
-# By hand, with 100 steps and peak 1: the first 5 steps warm up. Step 0: 0.2 × 1 = 0.2. Step 4: 1 × 0.96. Step 50: 0.5. Step 99: 0.01.
-#
-# <details><summary>Hint 1</summary>
-#
-# `min(1, ...)` for the warm-up.
-#
-# </details>
-
-
-# %% solution learning_rate off=["llmlib.training.learning_rate", "torch.optim"]
-def learning_rate(step, steps, peak):
-    """The rate of step 0, 1, ... of `steps`: it rises over the first 5 % of them and
-    falls in a line to 0."""
-    ### BEGIN SOLUTION
-    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
-    ### END SOLUTION
-
-# %% test learning_rate points=1
-from llmlib.course import check
-
-check.that(
-    learning_rate(0, 100, 1.0) is not None, "learning_rate returned None: use return"
-)
-check.that(
-    learning_rate(0, 100, 1.0) != 0,
-    "the first rate is 0, and its step does nothing: count step + 1",
-)
-check.that(
-    abs(learning_rate(0, 100, 1.0) - 1) > 1e-6,
-    "there is no warm-up: the first of 100 steps has a fifth of the peak",
-)
-check.that(
-    learning_rate(50, 100, 1.0) <= 1, "the warm-up goes on for ever: it is at most 1"
-)
-check.that(
-    abs(learning_rate(50, 100, 1.0) - 1) > 1e-6,
-    "there is no decay: half-way through, the rate is half the peak",
-)
-check.close(
-    [float(learning_rate(_s, 100, 1.0)) for _s in (0, 4, 50, 99)],
-    [0.2, 0.96, 0.5, 0.01],
-    "100 steps, peak 1: 0.2 at step 0, 0.96 at step 4, 0.5 at step 50, 0.01 at step 99",
-)
-check.close(float(learning_rate(50, 100, 0.3)), 0.15, "everything scales with the peak")
-check.close(
-    float(learning_rate(9, 1000, 2.0)),
-    0.3964,
-    "1,000 steps warm up over 50: 5 % of them, not a fixed number",
-)
-### BEGIN HIDDEN TESTS
-check.close(
-    [float(learning_rate(_s, 40, 0.5)) for _s in (0, 1, 20, 39)],
-    [0.25, 0.4875, 0.25, 0.0125],
-    "40 steps, peak 0.5: warm-up over 2 steps, then a line to 0",
-)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 7.9 · `train` · ●●● · 25 min
-#
-# The loop. It has no model, no data and no rule of its own: it is handed all three, and would train anything.
-#
-# | | | |
-# |---|---|---|
-# | `forward` | function | `forward(ids [batch, seq])` → logits `[batch, seq, vocab]` |
-# | `weights` | list of tensors | what `forward` uses; each has `requires_grad` |
-# | `ids`, `targets` | `[n]`, ints | the text, and what follows each of its tokens; −100 where that is unknown |
-# | `starts` | `[steps, batch]`, ints | where the windows of each step begin |
-# | `rates` | list of floats | the learning rate of each step |
-# | `update` | function | `update(weight, gradient, m, v, t, rate, decay)` → `(weight, m, v)`, such as your `adamw_step` |
-# | `seq` | int | how many tokens a window has |
-# | yields | float | the loss of each step's windows, *before* the step changes the weights |
-#
-# In each step: cut a window of `seq` tokens at each start; logits; mean cross-entropy against the targets at the same places, without those that are −100; gradients; `update` for each tensor. Matrices (two dimensions) get `decay` 0.1, vectors 0. Each tensor has an `m` and a `v` of its own, zeros at first. The tensors in `weights` must themselves change, in place, since `forward` uses them.
-#
-# Every position of every window is a training example, in parallel. Nothing is "predicted at random positions".
-#
-# Allowed: `torch.nn.functional.cross_entropy`, whose `ignore_index` is −100 unless you say otherwise. Off limits: `torch.optim`.
-#
-# <details><summary>Hint 1</summary>
-#
-# `places = start[:, None] + torch.arange(seq)` is `[batch, seq]`; `ids[places]` are the windows and `targets[places]` their targets.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `torch.autograd.grad(loss, weights)` gives a gradient for each tensor, and keeps none from the step before. (With `loss.backward()` they land in `w.grad` and *add up*: set `w.grad = None` after each step.) `cross_entropy` wants `[batch · seq, vocab]` and `[batch · seq]`: flatten.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# Change weights under `with torch.no_grad():`, by `weight.copy_(new)`. Count `t` from 1. `yield loss.item()`.
-#
-# </details>
-
-
-# %% solution train off=["torch.optim", "llmlib.training.train"]
-def train(forward, weights, ids, targets, starts, rates, update, seq):
-    """Train `weights` in place, one step for each row of `starts` [steps, batch];
-    yields the loss of each step, in nats a token.
-
-    forward(ids [batch, seq]) -> logits [batch, seq, vocab]; update(weight, gradient, m,
-    v, t, rate, decay) -> (weight, m, v), with decay 0.1 for matrices and 0 for vectors.
-    """
-    ### BEGIN SOLUTION
-    means = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
-    for t, (start, rate) in enumerate(zip(starts, rates), 1):
-        places = start[:, None] + torch.arange(seq)
-        logits = forward(ids[places])
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), targets[places].flatten()
-        )
-        gradients = torch.autograd.grad(loss, weights)
-        with torch.no_grad():
-            for i, (weight, gradient) in enumerate(zip(weights, gradients)):
-                decay = 0.1 if weight.dim() == 2 else 0.0
-                new, *means[i] = update(weight, gradient, *means[i], t, rate, decay)
-                weight.copy_(new)
-        yield loss.item()
-    ### END SOLUTION
-
-# %% [markdown]
-# The check trains a toy of two tensors with a rule so simple that it can be followed by hand: gradients are summed in `m`, and the weight moves against the sum.
-
-
-# %% given run_training
-def run_training(ids, targets, starts, rates, seq):
-    """Train a toy with `train`: logits of a token are its row of a table [5, 5], plus a
-    bias [5], all zeros at first -> (losses, table, bias, the t of each update)."""
-    table, bias = (torch.zeros(*s, requires_grad=True) for s in ((5, 5), (5,)))
-    with torch.no_grad():
-        bias += torch.tensor([0.0, 0.0, 0.0, 0.0, 0.5])
-    counted = []
-
-    def rule(weight, gradient, m, v, t, rate, decay):
-        counted.append(int(t))
-        m = m + gradient + decay * weight
-        return weight - rate * m, m, v + 1
-
-    losses = [
-        float(loss)
-        for loss in train(
-            lambda rows: table[rows] + bias,
-            [table, bias],
-            torch.tensor(ids),
-            torch.tensor(targets),
-            torch.tensor(starts),
-            rates,
-            rule,
-            seq,
-        )
-    ]
-    return losses, table.detach().clone(), bias.detach().clone(), counted
-
-# %% test train points=3
-import torch
-from llmlib.course import check
-
-
-def _expect(
-    ids, targets, starts, rates, seq, add_up=False, forget=False, decay_all=False
-):
-    """The same by torch.optim.SGD, whose momentum of 1 sums gradients."""
-    _ids, _targets = torch.tensor(ids), torch.tensor(targets)
-    _table = torch.zeros(5, 5, requires_grad=True)
-    _bias = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.5], requires_grad=True)
-    _groups = [
-        {"params": [_table], "weight_decay": 0.1},
-        {"params": [_bias], "weight_decay": 0.1 * decay_all},
-    ]
-    _rule = torch.optim.SGD(_groups, lr=1.0, momentum=0.0 if forget else 1.0)
-    _losses = []
-    for _start, _rate in zip(starts, rates):
-        for _group in _rule.param_groups:
-            _group["lr"] = _rate
-        _places = torch.tensor(_start)[:, None] + torch.arange(seq)
-        _loss = torch.nn.functional.cross_entropy(
-            (_table[_ids[_places]] + _bias).flatten(0, 1), _targets[_places].flatten()
-        )
-        if not add_up:
-            _rule.zero_grad()
-        _loss.backward()
-        _rule.step()
-        _losses.append(_loss.item())
-    return _losses, _table.detach(), _bias.detach()
-
-
-def _differs(a, b):
-    return not torch.allclose(torch.as_tensor(a), torch.as_tensor(b), atol=1e-5)
-
-
-_ids = [0, 1, 2, 3, 4, 0, 2, 4, 1, 3]
-_targets = [1, 2, 3, 4, 0, 2, 4, 1, 3, 0]
-_run = (_ids, _targets, [[1, 6], [2, 5], [0, 3]], [0.5, 0.3, 0.1], 3)
-_losses, _table, _bias, _counted = run_training(*_run)
-_want = _expect(*_run)
-check.equal(
-    len(_losses), 3, "three rows of starts are three steps: yield a loss for each"
-)
-check.that(
-    _table.abs().max() > 0,
-    "the table that forward uses has not changed: write into the tensors themselves, "
-    "weight.copy_(new)",
-)
-check.equal(
-    sorted(set(_counted)), [1, 2, 3], "t is the number of the step, from 1 to 3"
-)
-check.equal(
-    len(_counted), 6, "each of the 2 tensors is updated once in each of 3 steps"
-)
-_one = run_training(_ids, _targets, [[1, 6]], [0.5], 3)
-check.that(
-    _differs(_one[0], _expect(_ids, _ids, [[1, 6]], [0.5], 3)[0]),
-    "the model was asked for the token it has just read: the targets are in `targets`",
-)
-check.close(
-    _one[0],
-    _want[0][:1],
-    "the first loss is the mean cross-entropy of the untrained toy on both windows: "
-    "yield the loss from before the step, windows of seq tokens at both starts",
-    atol=1e-5,
-)
-check.close(
-    _one[1],
-    _expect(_ids, _targets, [[1, 6]], [0.5], 3)[1],
-    "after one step the table is off: use the gradient of the mean loss, and the rate "
-    "of that step",
-    atol=1e-5,
-)
-check.that(
-    _differs(_table, _expect(*_run, add_up=True)[1]),
-    "gradients of earlier steps are still in there: .backward() adds to w.grad, so set "
-    "it to None after each step",
-)
-check.that(
-    _differs(_table, _expect(*_run, forget=True)[1]),
-    "m is forgotten between steps: keep what update returns for the next one",
-)
-check.that(
-    _differs(_bias, _expect(*_run, decay_all=True)[2]),
-    "the bias decays: vectors get decay 0, only matrices 0.1",
-)
-check.close(_table, _want[1], "after three steps the table is off", atol=1e-5)
-check.close(_bias, _want[2], "after three steps the bias is off", atol=1e-5)
-check.close(_losses, _want[0], "the losses of the three steps are off", atol=1e-5)
-_holes = [1, -100, 3, 4, -100, 2, 4, 1, 3, 0]
-check.close(
-    run_training(_ids, _holes, [[0, 4]], [0.5], 3)[0],
-    _expect(_ids, _holes, [[0, 4]], [0.5], 3)[0],
-    "targets of -100 are unknown: they must not count, not even in the mean",
-    atol=1e-5,
-)
-### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(3)
-_ids = torch.randint(5, (60,), generator=_g).tolist()
-_targets = [*_ids[1:], -100]
-_run = (
-    _ids,
-    _targets,
-    torch.randint(52, (5, 4), generator=_g).tolist() + [[52, 0, 1, 2]],
-    [0.1, 0.4, 0.3, 0.2, 0.1, 0.05],
-    8,
-)
-for _got, _expected, _name in zip(
-    run_training(*_run), _expect(*_run), ("losses", "table", "bias")
-):
-    check.close(_got, _expected, f"six steps on a longer text: the {_name}", atol=1e-4)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **Run it.** Three habits before any long run. One: the first loss is $\ln V$ (done). Two: *overfit one batch*. A loop that works can learn 4 windows by heart; one that cannot has a bug, and no amount of data will help.
-
-# %%
-from llmlib.plots import scaling as scaling_pictures
-
-
-def my_training(weights, config, starts, peak):
-    """Your loop, your rule, your rates, on the stories."""
-    steps = len(starts)
-    return train(
-        lambda ids: training.forward(ids, weights, config, training.PARTS),
-        training.tensors(weights),
-        train_tokens.ids,
-        train_tokens.targets,
-        starts,
-        [learning_rate(step, steps, peak) for step in range(steps)],
-        adamw_step,
-        config.context,
-    )
-
-
-narrow = training.tiny_config(32)
-same_windows = training.window_starts(train_tokens, narrow, 1, seed=0, batch=4)
-losses = list(
-    my_training(
-        training.new_weights(narrow, seed=0), narrow, same_windows.expand(150, -1), 0.02
-    )
-)
-print(f"one batch, again and again: {losses[0]:.2f} -> {losses[-1]:.2f} nats a token")
-
-# %% [markdown]
-# Three: find the learning rate. It is the one setting that matters most. Too small wastes the run; too large destroys it.
-
-# %%
-predict(
-    "rate",
-    "150 steps of a model of width 32: which peak rate ends with the lowest loss?",
-    {"A": "0.0003", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
-    yours="B",
-)
-
-# %%
-counts = torch.bincount(train_tokens.targets.clamp(min=0), minlength=512).double()
-shares = counts / counts.sum()
-frequencies = -(shares * shares.clamp(min=1e-12).log()).sum().item()
-print(f"knowing only how frequent each token is: {frequencies:.2f} nats a token")
-windows = training.window_starts(train_tokens, narrow, 150, seed=0)
-curves = {}
-for peak in (0.0003, 0.001, 0.01, 0.1, 1.0):
-    fresh = training.new_weights(narrow, seed=0)
-    curves[peak] = list(my_training(fresh, narrow, windows, peak))
-    end = sum(curves[peak][-10:]) / 10
-    print(f"peak {peak:<7} loss of the last ten steps {end:.2f}")
-ends = {peak: sum(curve[-10:]) for peak, curve in curves.items()}
-reveal("rate", dict(zip(curves, "ABCDE"))[min(ends, key=ends.get)])
-plots.show(
-    scaling_pictures.rate_curves(curves, frequencies),
-    alt="Loss against steps for five peak rates. The two small rates fall slowly. 0.01 "
-    "falls fast and ends lowest. With 1 the loss first jumps above 10, then stays at "
-    "the line of a model that knows only how frequent each token is; 0.1 stays near "
-    "that line for most of the run.",
-)
-
-# %% [markdown]
-# With 1 the first steps destroy the model (the loss jumps above 10, worse than knowing nothing), and what is left learns how frequent each token is and no more. Nothing crashed, and the loss did fall: only the comparison shows that the run is lost. A rate ten times too small or too large costs more here than a far wider model wins. So a comparison of models in which each did not get a rate that suits it compares rates. Remember that for section 9.
-#
-# **Now train**, for real. The curve moves while the model learns.
+# **Now train**: the loop of notebook 5, with AdamW, warm-up and decay, 8 windows of 64 tokens a step, drawn at random places. Every one of the 512 positions is a training example, in parallel; nothing is "predicted at random positions". (It is `llmlib.training.train`, which in notebook 5 your own loop equalled loss for loss. Where a story was cut, what follows is unknown, and the place does not count.) The curve moves while the model learns.
 
 # %% tags=["nbval-ignore-output"]
+from llmlib.plots import scaling as scaling_pictures
+
 STEPS = 400
 draw_curve = scaling_pictures.growing(
     "Training and held-out loss fall steeply at first and then ever more slowly, and "
     "stay far above the dotted line of the source's entropy."
 )
-windows = training.window_starts(train_tokens, config, STEPS, seed=0)
 losses, watched, written = [], [], {}
-for step, loss in enumerate(my_training(student, config, windows, peak=0.005), 1):
+for step, loss in training.train(
+    student, config, train_tokens, STEPS, seed=0, peak=0.005
+):
     losses.append(loss / bytes_a_token)
     if step in (1, 10, 30, 100, 200, STEPS):
         watched.append((step, training.nats_per_byte(student, config, watched_tokens)))
@@ -2305,21 +1826,7 @@ print(f"\na story after {STEPS} steps:\n")
 print(sample_of(student))
 
 # %% [markdown]
-# From noise to letters, to words, to names and full stops; not yet to sentences that make sense. **You wrote every part of this**: the tokens, the vectors, attention, the layers, the loss, the step, the loop. A model that did not exist a minute ago writes, in your own engine.
-#
-# Does your loop do what the library's does, with its fused AdamW? Thirty steps of both from the same seed:
-
-# %%
-twins = [training.new_weights(narrow, seed=1) for _ in range(2)]
-first_30 = training.window_starts(train_tokens, narrow, 30, seed=1)
-yours = list(my_training(twins[0], narrow, first_30, 0.01))
-theirs = [
-    loss for _, loss in training.train(twins[1], narrow, train_tokens, 30, 1, peak=0.01)
-]
-print(
-    "largest difference of the 30 losses is below 0.001:",
-    max(abs(a - b) for a, b in zip(yours, theirs)) < 1e-3,
-)
+# From noise to letters, to words, to names and full stops; not yet to sentences that make sense. **You wrote every part of this**: the tokens, the vectors, attention, the layers, the loss, the step of AdamW and the loop around it. A model that did not exist a minute ago writes, in your own engine.
 
 # %% [markdown]
 # **How far to the floor, and why?** One part can be measured now, without another run: what looking back is worth. Let the trained model see shorter windows.
@@ -2341,7 +1848,7 @@ for context in (4, 8, 16, 32, 64):
 #
 # $E$ is what no size removes, $A N^{-\alpha}$ what a larger model still can. $N$ leaves the embedding table out, as Kaplan et al. did, who found that without it models of different shapes lie on one curve.
 # %% [markdown]
-# ### Exercise 7.10 · `fit_power_law` · ●●● · 25 min
+# ### Exercise 7.7 · `fit_power_law` · ●●● · 25 min
 #
 # Fit $L(N) = E + A \, N^{-\alpha}$ to measured losses.
 #
@@ -2498,7 +2005,7 @@ check.close(
 # %% [markdown]
 # ### The recorded runs
 #
-# Done thoroughly, training many models takes minutes, so it was done once: eight widths from 8 to 96, each on 102,400 to 819,200 tokens of the stories (`llmlib/data/make_scaling_runs.py`, with the loop above; the table is `scaling_runs.csv`).
+# Done thoroughly, training many models takes minutes, so it was done once: eight widths from 8 to 96, each on 102,400 to 819,200 tokens of the stories (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`).
 #
 # **First the rates.** Each width was trained on 409,600 tokens with several peak rates, a factor of 2 apart, until the best had a worse one on either side.
 
@@ -2641,11 +2148,10 @@ predict(
 )
 
 # %%
-again = {}
+narrow, again = training.tiny_config(32), {}
 for seed in (0, 1):
     fresh = training.new_weights(narrow, seed)
-    starts = training.window_starts(train_tokens, narrow, 200, seed)
-    list(my_training(fresh, narrow, starts, best_rate[32]))
+    list(training.train(fresh, narrow, train_tokens, 200, seed, peak=best_rate[32]))
     again[seed] = training.nats_per_byte(fresh, narrow, watched_tokens)
     print(f"seed {seed}: {again[seed]:.3f} nats a byte")
 reveal("seed", abs(again[0] - again[1]), within=0.05)
@@ -2907,7 +2413,7 @@ my_llm.make(
 # 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax − one-hot (5).
 # 5. **Sampling** picks a token; **autoregression** appends it and goes on (6).
 # 6. **The KV cache** makes each step cost one token; bandwidth, for weights and for caches, sets the floor; batches share weights, never caches (7).
-# 7. **Training** is the same forward pass with a loss at every position, a gradient, and a small step (7).
+# 7. **Training** is the same forward pass with a loss at every position, a gradient, and a small step (5, 7).
 # 8. **Scaling** lowers the loss along curves in size and text. Such a curve is worth what its rates, seeds and held-back runs are worth; **emergence** is often a matter of the metric (7).
 #
 # ## Three questions to think about
@@ -2928,7 +2434,7 @@ my_llm.make(
 #
 # - Shazeer 2019, *Fast Transformer Decoding*, [1911.02150](https://arxiv.org/abs/1911.02150); Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245); Williams et al. 2009, *Roofline*; Yu et al. 2022, *Orca* (continuous batching); Kwon et al. 2023, *PagedAttention*, [2309.06180](https://arxiv.org/abs/2309.06180)
 # - Dettmers et al. 2022, *LLM.int8()*, [2208.07339](https://arxiv.org/abs/2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding*, [2211.17192](https://arxiv.org/abs/2211.17192)
-# - Kingma & Ba 2014, *Adam*, [1412.6980](https://arxiv.org/abs/1412.6980); Loshchilov & Hutter 2017, *Decoupled Weight Decay Regularization*, [1711.05101](https://arxiv.org/abs/1711.05101); Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, [1503.02531](https://arxiv.org/abs/1503.02531)
+# - Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, [1503.02531](https://arxiv.org/abs/1503.02531)
 # - Kaplan et al. 2020, *Scaling Laws for Neural Language Models*, [2001.08361](https://arxiv.org/abs/2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models*, [2203.15556](https://arxiv.org/abs/2203.15556); Besiroglu et al. 2024, *Chinchilla Scaling: A replication attempt*, [2404.10102](https://arxiv.org/abs/2404.10102); Porian et al. 2024, *Resolving Discrepancies in Compute-Optimal Scaling of Language Models*, [2406.19146](https://arxiv.org/abs/2406.19146): untuned rates are one of three reasons why Kaplan and Hoffmann disagree
 # - Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?*, [2304.15004](https://arxiv.org/abs/2304.15004); Ben Allal et al. 2025, *SmolLM2*, [2502.02737](https://arxiv.org/abs/2502.02737)
 # - Hu et al. 2021, *LoRA*, [2106.09685](https://arxiv.org/abs/2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words*, [2010.11929](https://arxiv.org/abs/2010.11929)

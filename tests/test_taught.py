@@ -17,7 +17,6 @@ from llmlib import (
     sampling,
     scaling,
     tokens,
-    training,
 )
 from llmlib.course import cells
 
@@ -202,9 +201,6 @@ DRAFTED = U.mul(50).long()
         (scaling, "quantize_int8", (torch.cat([LOGITS, torch.zeros(1, 50)]),)),
         (scaling, "fit_power_law", (SIZES, 1.1 + 6 * SIZES**-0.3)),
         (scaling, "fit_power_law", (SIZES, 6 * SIZES**-0.3 - 0.1)),
-        (training, "adamw_step", (*LOGITS.split(1)[:3], LOGITS[3:4] ** 2, 3, 0.01, 0.1)),
-        (training, "learning_rate", (7, 90, 0.02)),
-        (training, "learning_rate", (1, 90, 0.02)),
     ],
 )
 def test_kv_cache_and_scaling(module, function, arguments):

@@ -21,17 +21,6 @@ def loss_curve(losses, held_out, floor, total):
     return fig
 
 
-def rate_curves(curves, frequencies):
-    """Training loss at each step, a line for each peak rate: {rate: losses}; `frequencies` is what
-    a model loses that knows only how often each token occurs."""
-    fig, ax = plots.figure(height=3.6, width=7)
-    plots.lines(ax, None, {f"{rate:g}": losses for rate, losses in curves.items()}, every=15)
-    plots.mark(ax, "token frequencies alone", y=frequencies)
-    ax.set(xlabel="step", ylabel="training loss (nats a token)", ylim=(4, 10.5))
-    ax.legend(title="peak rate", loc="upper right", ncols=2)
-    return fig
-
-
 def rate_sweep(swept):
     """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
     fig, ax = plots.figure(height=4.2, width=7.5)

@@ -41,23 +41,13 @@ def _tokens():
     return tuple(training.as_tokens(s, tokenizer) for s in (train, held_out[:32]))
 
 
-def _loop(width, steps, peak, seed=0, starts=None, update=None):
-    """The learner's own loop on the stories -> (losses, weights)."""
-    space, config, tokens = solved(NOTEBOOK), training.tiny_config(width), _tokens()[0]
+def _trained(width, steps, peak, seed=0):
+    """Weights of a tiny model after so many steps on the stories."""
+    config = training.tiny_config(width)
     weights = training.new_weights(config, seed)
-    starts = training.window_starts(tokens, config, steps, seed) if starts is None else starts
-    rates = [space["learning_rate"](step, steps, peak) for step in range(steps)]
-    losses = space["train"](
-        lambda ids: training.forward(ids, weights, config, training.PARTS),
-        training.tensors(weights),
-        tokens.ids,
-        tokens.targets,
-        starts,
-        rates,
-        update or space["adamw_step"],
-        config.context,
-    )
-    return list(losses), weights
+    for _ in training.train(weights, config, _tokens()[0], steps, seed, peak=peak):
+        pass
+    return weights
 
 
 @cache
@@ -418,63 +408,8 @@ def first_loss_is_ln_v():
     return f"first loss {good:.2f} (ln 512 = {math.log(512):.2f}); with the bug {bad:.1f}"
 
 
-def a_loop_can_learn_one_batch_by_heart():
-    """“A loop that works can learn 4 windows by heart; one that cannot has a bug”
-
-    A planted bug: weights that forget their means.
-    """
-    config, (train, _) = training.tiny_config(32), _tokens()
-    starts = training.window_starts(train, config, 1, 0, batch=4).expand(150, -1)
-    works, _ = _loop(32, 150, 0.02, starts=starts)
-    adamw = solved(NOTEBOOK)["adamw_step"]
-
-    def broken(weight, gradient, m, v, t, rate, decay):
-        return adamw(weight, -gradient, m, v, t, rate, decay)
-
-    fails, _ = _loop(32, 40, 0.02, starts=starts[:40], update=broken)
-    assert works[-1] < 0.1 and fails[-1] > 6
-    return f"{works[0]:.2f} -> {works[-1]:.2f}; with the sign turned {fails[-1]:.1f}"
-
-
-def a_rate_can_lose_a_run():
-    """“With 1 the first steps destroy the model (the loss jumps above 10, worse than knowing
-    nothing), and what is left learns how frequent each token is and no more.”
-
-    Rate 0.01 on the same windows, two seeds.
-    """
-    counts = torch.bincount(_tokens()[0].targets.clamp(min=0), minlength=512).double()
-    shares = counts / counts.sum()
-    known = -(shares * shares.clamp(min=1e-12).log()).sum().item()
-    for seed in (0, 1):
-        lost, _ = _loop(32, 150, 1.0, seed)
-        good, _ = _loop(32, 150, 0.01, seed)
-        ends = [sum(losses[-10:]) / 10 for losses in (lost, good)]
-        assert max(lost) > 8 and abs(ends[0] - known) < 0.15 and ends[1] < known - 0.4
-    return f"ends at {ends[0]:.2f} (frequencies alone {known:.2f}), with 0.01 at {ends[1]:.2f}"
-
-
-def the_learners_loop_is_the_librarys():
-    """“Does your loop do what the library's does, with its fused AdamW?”
-
-    The same loop without the correction of m and v.
-    """
-    yours, _ = _loop(32, 30, 0.01, seed=1)
-    config, train = training.tiny_config(32), _tokens()[0]
-    weights = training.new_weights(config, 1)
-    theirs = [x for _, x in training.train(weights, config, train, 30, 1, peak=0.01)]
-
-    def uncorrected(weight, gradient, m, v, t, rate, decay):
-        m, v = 0.9 * m + 0.1 * gradient, 0.95 * v + 0.05 * gradient**2
-        return weight - rate * (m / (v.sqrt() + 1e-8) + decay * weight), m, v
-
-    other, _ = _loop(32, 30, 0.01, seed=1, update=uncorrected)
-    near, far = (max(abs(a - b) for a, b in zip(theirs, x)) for x in (yours, other))
-    assert near < 1e-3 < 0.01 < far
-    return f"losses differ by {near:.0e}; without the corrections by {far:.2f}"
-
-
 def recorded_runs_can_be_made_again():
-    """“`llmlib/data/make_scaling_runs.py`, with the loop above; the table is `scaling_runs.csv`”
+    """“`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`”
 
     The narrowest run again, and with another seed.
     """
@@ -495,7 +430,7 @@ def looking_back_helps_less_and_less():
 
     A smaller model, trained for 300 steps with another seed.
     """
-    _, weights = _loop(32, 300, 0.01, seed=2)
+    weights = _trained(32, 300, 0.01, seed=2)
     config, held_out = training.tiny_config(32), _tokens()[1]
     loss = [
         training.nats_per_byte(weights, replace(config, context=n), held_out)
@@ -547,7 +482,7 @@ def one_seed_is_worthless_where_nobody_looked():
     """
     config, losses = training.tiny_config(32), []
     for seed in (0, 1):
-        _, weights = _loop(32, 200, _best()[32][0], seed)
+        weights = _trained(32, 200, _best()[32][0], seed)
         losses.append(training.nats_per_byte(weights, config, _tokens()[1]))
     looked = torch.tensor(_runs()[32, 409_600, _best()[32][0]]).std().item()
     column = [_mean(width, 102_400) for width in sorted(_best())]
