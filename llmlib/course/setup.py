@@ -105,6 +105,7 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
 def open_lab(python: Path, words: list[str]) -> int:
     """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    command.append(f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}")
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
     command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
     port = os.environ.get("PORT", "")
