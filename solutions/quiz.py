@@ -13,7 +13,7 @@
 #
 # **You need** the seven notebooks. **It takes** about 50 minutes.
 
-# %% given setup
+# %% given setup jupyter={"source_hidden": true}
 from llmlib.course.quiz_page import score, see
 
 A, B, C, D = "ABCD"

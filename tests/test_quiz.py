@@ -188,7 +188,7 @@ TRUE = {
     ],
     "What would show whether it counted": lambda out: (
         "The same examples with"
-        if [set(re.findall(r"says (\d)", part)) for part in out.split("after ")[1:]]
+        if [set(re.findall(r"model says (\d)", part)) for part in out.split("after ")[1:]]
         == [{"3"}, {"1"}]
         and "dog: the model says 3 (0.47)" in out
         else "?"
@@ -225,7 +225,7 @@ TRUE = {
     }[max(out.splitlines()[:4], key=lambda line: numbers(line)[-1]).split()[0]],
     "What does the block do": lambda out: (
         "It returns its input unchanged"
-        if re.search("19 .*: False\n.*20 .*: True\nParis", out, re.MULTILINE)
+        if re.search("19 .*: False\n.*20 .*: True\n Paris", out, re.MULTILINE)
         else "?"
     ),
     "5 is added to every entry": lambda out: {
@@ -276,7 +276,7 @@ TRUE = {
         else "?"
     ),
     "such a pass mostly wait for": lambda out: (
-        "For the weights" if (n := numbers(out))[1] > 100 * n[3] and n[5] > 100 * n[6] else "?"
+        "For the weights" if (n := numbers(out))[0] > 100 * n[2] and n[4] > 100 * n[5] else "?"
     ),
     "conversations of 8,192 tokens": lambda out: f"{numbers(out)[-1]:.0f}",
     "eight short texts side by side": lambda out: (
@@ -287,8 +287,8 @@ TRUE = {
     ),
     "What has a step to read for it": lambda out: (
         "The keys and values"
-        if [n[-1] for n in map(numbers, out.splitlines())][2] < 5
-        and [n[-1] for n in map(numbers, out.splitlines())][5] > 15
+        if (ms := [numbers(line)[-1] for line in out.splitlines()])[2] < 1.1 * ms[0]
+        and ms[5] > 2 * ms[3]
         else "The matrices"
     ),
     "What suffers": lambda out: (
@@ -303,7 +303,7 @@ TRUE = {
     "How many bits is that a weight": lambda out: f"{numbers(out.splitlines()[1])[1]:g}",
     "the Chinchilla law advise": lambda out: (
         "10 times the parameters"
-        if all(8 < each < 13 for line in out.splitlines() for each in numbers(line)[-2:])
+        if all(7 < each < 14 for line in out.splitlines() for each in numbers(line)[-2:])
         else "?"
     ),
     "What speaks for the small one": lambda out: "It costs less" if numbers(out)[-1] > 10 else "?",
@@ -378,6 +378,15 @@ def test_an_answer_is_told_at_once_and_a_changed_one_keeps_its_first(shell, form
 
 
 @unit
+def test_first_answers_are_counted_from_the_cells():
+    right, wrong = letters("q07")
+    sources = ["x = 1", f'q07 = "{right}"', f'q08 = "{letters("q08")[0]}"  # first: C']
+    right_at_once = 1 + (QUESTIONS["q08"].right == "C")
+    assert quiz_page.first_answers(sources) == (right_at_once, len(QUESTIONS))
+    assert quiz_page.first_answers([f'q07 = "{right}"  # first: {wrong}']) == (0, len(QUESTIONS))
+
+
+@unit
 def test_what_is_no_answer_is_let_be(shell):
     for source in (
         "q07 = None",
@@ -440,6 +449,7 @@ def test_the_trusted_grader_reads_a_letter():
         for given, says in [
             (f'"{right}"', None),
             (right, None),  # A, B, C and D are names as well
+            (f'"{right}"  # first: {wrong}', None),
             (wrong, f"{wrong} is not it."),
             ("None", "q02 has no answer yet"),
             ('"Z"', "give one of the letters"),

@@ -102,7 +102,10 @@ def _digest(text: str) -> bytes:
 
 def source(questions: list[Question]) -> str:
     """The text of solutions/quiz.py."""
-    cells = [_markdown(OPENING.format(count=len(questions))), _code(SETUP, "given setup")]
+    cells = [
+        _markdown(OPENING.format(count=len(questions))),
+        _code(SETUP, 'given setup jupyter={"source_hidden": true}'),
+    ]
     about = None
     for number, question in enumerate(questions, 1):
         if question.about != about:

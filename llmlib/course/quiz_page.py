@@ -9,6 +9,7 @@ a comment of the same cell, q07 = "B"  # first: D.
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -33,6 +34,17 @@ def answers(source: str) -> dict[str, tuple[str, str]]:
         for found in LINE.finditer(source)
         if found["name"] in veiled()
     }
+
+
+def first_answers(sources: Iterable[str]) -> tuple[int, int]:
+    """(how many questions were right at the first go, how many there are), by a notebook's cells.
+
+    A learner could take a note away: this is as honest as they are.
+    """
+    given: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        given |= answers(source)
+    return sum(told_of(name, first)[0] for name, (_, first) in given.items()), len(veiled())
 
 
 def switch_on() -> None:

@@ -27,6 +27,7 @@
     .llm-options button.wrong { border-color: #D55E00; border-style: dashed; border-left-style: solid; }
     .llm-options .mark { float: right; margin-left: 1em; font-weight: bold; }
     .llm-options button.see { width: auto; padding: 4px 12px; border-left-width: 1px; }
+    .llm-aside.jp-mod-noOutputs:not(.jp-mod-active) { display: none; }
     .llm-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }`;
 
   const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";
@@ -71,10 +72,13 @@
       return this.panel.content.widgets;
     }
 
-    /* Each rendered question gets its buttons and marks. */
+    /* Each rendered question gets its buttons and marks; its check and its `see` are out of sight
+     * until they have something to say, or are gone to with the keyboard. */
     draw() {
       this.cells.forEach((answer, at) => {
         if (answer.model.type !== "code" || !/^q\d\d$/.test(gradeId(answer))) return;
+        for (const cell of [this.cells[at + 1], this.seeCell(answer)])
+          cell?.node.classList.add("llm-aside");
         const list = this.cells[at - 1]?.node.querySelector(".jp-RenderedMarkdown ul");
         if (!list) return;
         if (!list.classList.contains("llm-options")) this.fill(list, answer);
@@ -85,7 +89,6 @@
     fill(list, answer) {
       list.classList.add("llm-options");
       list.setAttribute("aria-label", `Options of question ${Number(gradeId(answer).slice(1))}`);
-      list.setAttribute("data-lm-suppress-shortcuts", "true"); // Enter and Space belong to a button
       list.addEventListener("dblclick", event => event.stopPropagation());
       for (const item of list.children) {
         const letter = item.querySelector("strong").textContent;
@@ -122,7 +125,7 @@
         const item = document.createElement("li"), button = document.createElement("button");
         button.type = "button";
         button.className = "see";
-        button.textContent = "Show it: run the code below";
+        button.textContent = "Show it";
         button.onclick = () => this.run(answer, [see], button);
         item.append(button);
         list.append(item);
@@ -168,6 +171,11 @@
       const style = document.createElement("style");
       style.textContent = STYLE;
       document.head.append(style);
+      window.addEventListener("keydown", event => {
+        // On a button, Enter is not JupyterLab's "edit this cell", nor B "insert a cell below".
+        const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+        if (plain && event.target.closest?.(".llm-options")) event.stopPropagation();
+      }, true);
       tracker.widgetAdded.connect(async (_, panel) => {
         await panel.context.ready;
         if (panel.content.widgets.some(cell => gradeId(cell) === "q01")) new Quiz(lab, panel);
