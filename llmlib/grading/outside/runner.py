@@ -149,7 +149,7 @@ def _failure(
     except Exceeded as limit:
         process.stop()
         return str(limit), "", False
-    except Exception as error:  # the test cell stumbled over what came back
+    except Exception as error:  # noqa: BLE001 - the test cell stumbled over what came back
         detail = "" if _hidden(exercise, error) else f"{type(error).__name__}: {error}"
         failed = f"the check could not use what `{exercise.name}` returned", detail, False
     finally:
