@@ -339,7 +339,7 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
 
 
 def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sandbox.shutil, "which", lambda *words, **more: None)
     with pytest.raises(sandbox.Unavailable, match="bubblewrap is missing: install bubblewrap"):
         Runner([corpus.TARGET])
 
@@ -656,7 +656,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
     assert (
         "ann  target  0/10" in said and "bob  target  not graded: there is no target.ipynb" in said
     )
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sandbox.shutil, "which", lambda *words, **more: None)
     (course / "results" / "ann" / "target.json").unlink()
     assert cli.run(args) == 2
     assert "bubblewrap is missing" in capsys.readouterr().err
