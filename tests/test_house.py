@@ -210,3 +210,16 @@ def test_every_notebook_has_a_source_and_the_other_way_round():
     assert names
     for folder in ("solutions", "notebooks"):
         assert sorted(path.stem for path in (ROOT / folder).glob("*.ipynb")) == names, folder
+
+
+def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
+    """The code of the sources, without their comments and markers: 88 columns."""
+    long = [
+        f"{name}: {line}"
+        for name in cells.names()
+        for cell in cells.load(name).cells
+        if cell.cell_type == "code"
+        for line in cell.source.splitlines()
+        if len(line) > 88
+    ]
+    assert not long, "\n".join(long)

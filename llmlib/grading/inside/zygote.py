@@ -83,7 +83,7 @@ def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, 
                 jail.enter(setup["python"])
             jail.limit()
             first = os.fork()
-        except BaseException as error:  # told to the grader
+        except BaseException as error:  # noqa: BLE001 - told to the grader
             os.write(write, f"E{error}".encode()[:300])
             os._exit(1)
         if first:
