@@ -196,6 +196,7 @@ def main(words: list[str]) -> int:
     if verb not in ("", "lab", "test", "check"):
         sys.exit(f"Unknown word {verb!r}: give nothing, lab, test or check.")
     dead_ends.refuse()
+    steps.home(ROOT / "build" / "home")
     python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
     if verb == "lab":
         return open_lab(python, rest)
