@@ -65,6 +65,8 @@ def _mixed(name: str, letter: str, plain: bytes) -> bytes:
 def veiled() -> dict[str, dict[str, str]]:
     """quiz.json: {question: {letter: what it is told, "run": the code that shows it, "about": …}},
     all veiled but the last."""
-    return json.loads(
-        resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")
-    )
+    return json.loads(veiled_text())
+
+
+def veiled_text() -> str:
+    return resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")
