@@ -13,6 +13,8 @@ VERBS = {
     "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
+    "chat": ("llmlib.serve.cli", "talk with your engine, or with a model"),
+    "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
 }
 ELSEWHERE = (
     "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "

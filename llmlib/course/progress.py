@@ -14,6 +14,7 @@ from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
+from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.course.forbidden import forbidden_names, sentence
 from llmlib.course.judge import judge
 from llmlib.course.scopes import names
@@ -43,6 +44,13 @@ class Status:
     @property
     def done(self) -> bool:
         return not self.fault and self.count(DONE) == len(self.exercises)
+
+    def lines(self) -> list[tuple[str, str, str, str]]:
+        """(number, function, state, message), an exercise each: first those that are wrong."""
+        numbers = {each.name: each.number for each in cells.load(self.name).exercises}
+        lines = [(numbers.get(name, ""), name, *rest) for name, *rest in self.exercises]
+        lines = [(number, name, state, why or "") for number, name, state, why in lines]
+        return sorted(lines, key=lambda line: line[2] != FAILING)
 
     def row(self) -> dict[str, Any]:
         """As the picture of the progress takes it."""
@@ -108,12 +116,15 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
         outcome |= {each.name: sentence(name) for name in used[:1]}
 
     def state(function: str) -> str:
-        if function not in outcome:
+        if outcome.get(function, NOT_WRITTEN_YET) == NOT_WRITTEN_YET:
             return UNTOUCHED
         return FAILING if outcome[function] else DONE
 
-    rows = ((each.name, state(each.name), outcome.get(each.name)) for each in notebook.exercises)
-    return Status(name, tuple(rows))
+    def row(function: str) -> tuple[str, str, str | None]:
+        found = state(function)
+        return function, found, outcome[function] if found == FAILING else None
+
+    return Status(name, tuple(row(each.name) for each in notebook.exercises))
 
 
 def _touched(exercise: Exercise, job: handed_in.Job) -> bool:

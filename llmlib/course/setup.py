@@ -105,6 +105,7 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
 def open_lab(python: Path, words: list[str]) -> int:
     """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
     command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    command.append(f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}")
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
     command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
     port = os.environ.get("PORT", "")
@@ -169,9 +170,7 @@ def _refuse_used(port: int) -> None:
 
 def _become(command: list[Any]) -> int:
     command = [str(word) for word in command]
-    os.chdir(
-        ROOT / "notebooks"
-    )  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
+    os.chdir(ROOT / "notebooks")
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
     tools = str(Path(command[0]).parent)  # a terminal in JupyterLab finds `llmlib` there
