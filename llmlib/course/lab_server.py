@@ -70,11 +70,11 @@ class Solution(Ours):
     def get(self) -> None:
         notebook, _ = self.notebook(self.get_query_argument("path"))
         asked = self.get_query_argument("exercise")
-        for each in notebook.exercises:
-            if each.name == asked:
-                lines = [line for line in each.solution.split("\n") if " SOLUTION" not in line]
-                return self.finish(json.dumps({"number": each.number, "code": "\n".join(lines)}))
-        raise web.HTTPError(404, reason="There is no such exercise in this notebook")
+        found = next((each for each in notebook.exercises if each.name == asked), None)
+        if found is None:
+            raise web.HTTPError(404, reason="There is no such exercise in this notebook")
+        lines = [line for line in found.solution.split("\n") if " SOLUTION" not in line]
+        self.finish(json.dumps({"number": found.number, "code": "\n".join(lines)}))
 
 
 def which(path: Path) -> str | None:

@@ -48,8 +48,10 @@ class Status:
     def lines(self) -> list[tuple[str, str, str, str]]:
         """(number, function, state, message), an exercise each: first those that are wrong."""
         numbers = {each.name: each.number for each in cells.load(self.name).exercises}
-        lines = [(numbers.get(name, ""), name, *rest) for name, *rest in self.exercises]
-        lines = [(number, name, state, why or "") for number, name, state, why in lines]
+        lines = [
+            (numbers.get(name, ""), name, state, message or "")
+            for name, state, message in self.exercises
+        ]
         return sorted(lines, key=lambda line: line[2] != FAILING)
 
     def row(self) -> dict[str, Any]:

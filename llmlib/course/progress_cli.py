@@ -79,7 +79,7 @@ def table(statuses: list[Status], width: int = 100) -> str:
         if done < total and (done or status.count(progress.FAILING) or len(statuses) == 1):
             for number, name, state, message in status.lines():
                 exercise = f"{number} {name}".strip() + (": " if message else "")
-                lines += _wrapped(f"    {WORDS[state]:<17}{exercise}", message, width)
+                lines += _wrapped(f"    {WORDS[state]:<19}{exercise}", message, width)
     return "\n".join(lines)
 
 
@@ -87,7 +87,7 @@ def _wrapped(head: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
         head + text,
         max(width, 40),
-        subsequent_indent=" " * 21,
+        subsequent_indent=" " * 23,
         break_long_words=False,
         break_on_hyphens=False,
     )
