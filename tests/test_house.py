@@ -201,6 +201,7 @@ def test_make_lists_its_verbs():
         "test",
         "build",
         "grade",
+        "formgrader",
         "bench",
         "evidence",
     ]

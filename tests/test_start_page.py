@@ -8,7 +8,7 @@ import nbformat
 import proofs
 import pytest
 
-from llmlib.course import cells, lab_server, run_tests, start_page
+from llmlib.course import cells, lab_server, progress, run_tests, start_page
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
 
 pytestmark = pytest.mark.unit
@@ -134,3 +134,11 @@ def test_wrong_comes_first_then_the_order_of_the_notebook():
         ("1.1", "count_pairs", DONE),
         ("1.2", "merge", UNTOUCHED),
     ]
+
+
+def test_below_the_picture_stands_what_is_missing_with_a_link():
+    plain, rich = progress.left(at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE))
+    names = [each.name for each in cells.load("01_tokens").exercises]
+    assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
+    assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
+    assert progress.left(at(n02=DONE))[1] == ""

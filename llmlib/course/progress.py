@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +141,37 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
     )
 
 
+def left(statuses: Sequence[Status]) -> tuple[str, str]:
+    """What is missing of each notebook that is begun, as text and as HTML with links."""
+    plain, rich = [], []
+    for status in statuses:
+        states = [state for _, state, _ in status.exercises]
+        if status.fault or status.done or not {DONE, FAILING} & set(states):
+            continue
+        words = [
+            f"{number} {name}".strip() + (" (wrong)" if state == FAILING else "")
+            for number, name, state, _ in status.lines()
+            if state != DONE
+        ]
+        said = ", ".join(words[:5]) + (f" and {len(words) - 5} more" if words[5:] else "")
+        plain.append(f"{status.title}: {said}")
+        link = f'<a href="{status.name}.ipynb">{escape(status.title)}</a>'
+        rich.append(f"<li>{link}: {escape(said)}</li>")
+    return "\n".join(["Missing:", *plain]), f"Missing:<ul>{''.join(rich)}</ul>" if plain else ""
+
+
 def show(folder: Path | str | None = None) -> None:
-    """Draw the learner's progress below a notebook's cell. It goes by what is saved."""
+    """Draw the learner's progress below a notebook's cell, and name what is missing. It goes by
+    what is saved."""
+    from IPython.display import display
+
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 
-    rows = [status.row() for status in check(folder=folder)]
+    statuses = check(folder=folder)
+    rows = [status.row() for status in statuses]
     plots.show(pipeline(rows), alt=alt_text(rows))
+    plain, rich = left(statuses)
+    if rich:
+        display({"text/plain": plain, "text/html": rich}, raw=True)
     print("As saved: press Ctrl-S and run this cell again to include your last changes.")
