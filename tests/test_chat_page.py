@@ -57,7 +57,7 @@ def page(address):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         yield page
-        assert not complaints
+        assert not [said for said in complaints if "400 (Bad Request)" not in said]  # a refusal
         browser.close()
 
 
@@ -86,7 +86,7 @@ def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(pa
 
 
 def test_the_settings_count(page):
-    page.get_by_text("Settings").click()
+    page.locator("summary").click()
     page.locator("#temperature").fill("1")
     page.locator("#top_k").fill("3")
     page.locator("#max_tokens").fill("8")
@@ -103,7 +103,7 @@ def test_a_refusal_is_shown_and_the_conversation_goes_on(page):
 
 
 def test_stop_stops_and_new_begins_anew(page):
-    page.get_by_text("Settings").click()
+    page.locator("summary").click()
     page.locator("#max_tokens").fill("512")
     page.locator("#temperature").fill("2")
     page.get_by_label("Your message").fill("Write a long story.")
@@ -121,7 +121,7 @@ def test_stop_stops_and_new_begins_anew(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_from_400_pixels_on(page, scheme):
     page.emulate_media(color_scheme=scheme)
-    page.get_by_text("Settings").click()
+    page.locator("summary").click()
     reply = _ask(page)
     reply.locator(".token").nth(4).click()
     SHOTS.mkdir(parents=True, exist_ok=True)
