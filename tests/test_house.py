@@ -149,16 +149,10 @@ def test_a_module_imports_only_what_stands_below_it():
 
 
 def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
-    """In its own text, that is: the zygote also loads, by name, what a notebook may import."""
     inside, graph = "llmlib.grading.inside", grimp.build_graph("llmlib", cache_dir=None)
     modules = {inside, *graph.find_descendants(inside)}
     imported = set().union(*map(graph.find_modules_directly_imported_by, modules)) - modules
-    assert imported == {
-        "llmlib",  # for the list of its modules
-        "llmlib.course.run_cells",
-        "llmlib.grading.wire",
-        "llmlib.pretrained",  # loaded once, so that a submission that asks for the model has it
-    }
+    assert imported == {"llmlib.course.run_cells", "llmlib.grading.wire"}
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,10 @@ def scores(rows: Rows, folder: Path) -> None:
             case Graded(outcomes):
                 line |= {"score": result.points, "max_score": result.worth}
                 line |= {"unsafe": int(result.unsafe), "notes": " ".join(result.notes)}
+                line |= {"findings": "; ".join(result.findings)}
                 line |= {outcome.exercise: outcome.points for outcome in outcomes}
         lines.append(line)
-    lead = "student notebook score max_score unsafe fault notes".split()
+    lead = "student notebook score max_score unsafe fault notes findings".split()
     write_table(folder / "scores.csv", [*lead, *names], lines)
 
 

@@ -50,12 +50,6 @@ def enter(python: list[str]) -> None:
     ):
         with open(file, "w", encoding="ascii") as out:
             out.write(text)
-    # No reading of answers: the source of llmlib goes; what is imported stays imported.
-    mount("tmpfs", "/course/llmlib", "tmpfs", 0, "size=64k")
-    for name in os.listdir("/course/open"):
-        os.mkdir(f"/course/llmlib/{name}")
-        mount(f"/course/open/{name}", f"/course/llmlib/{name}", "", BIND)
-    mount("", "/course/llmlib", "", REMOUNT | READ_ONLY | NO_SUID | NO_DEV)
     # A Python that lives in /tmp stays visible: torch imports parts of itself late.
     kept = {folder: os.open(folder, os.O_PATH) for folder in python if folder.startswith(SCRATCH)}
     for folder in SCRATCH:
