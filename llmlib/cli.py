@@ -7,6 +7,8 @@ import sys
 
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
+    "grades": ("llmlib.grading.grades", "write the gradebook for Canvas or Moodle"),
+    "answers": ("llmlib.grading.answers", "write each answer as a file, to compare them"),
     "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.progress_cli", "draw how far you are"),
     "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),

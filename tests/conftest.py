@@ -22,6 +22,7 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
+LONG = ["graders", "claims", "nbval"]  # minutes a file: begun first, so that no worker waits alone
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 
@@ -51,6 +52,7 @@ def pytest_collection_modifyitems(items):
         needs = {mark.args[0] for mark in item.iter_markers("needs")} | {NEEDS.get(mine)} - {None}
         for reason in sorted(filter(None, map(lack, needs))):
             item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
+    items.sort(key=lambda item: LONG.index(layer(item)) if layer(item) in LONG else len(LONG))
 
 
 def _must_have(reason):

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from llmlib.course import setup
-from llmlib.course.setting_up import dead_ends, jupyter, steps, torch_build
+from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import dead_ends, jupyter, steps, tools, torch_build
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)
@@ -180,7 +181,7 @@ SAYINGS = {
     "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
     "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
     "distribution found for x==9'",
-    "llmlib: the model could not be written to /y": "it said 'llmlib: the model could not be",
+    "llmlib: the model could not be written to /y": "could not be written to /y; then start",
 }
 
 
@@ -211,6 +212,30 @@ def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     with pytest.raises(SystemExit, match="the package index cannot be reached"):
         steps.run("install the packages", command, tmp_path, env=environment)
+
+
+@pytest.mark.needs("bubblewrap")
+def test_with_a_read_only_home_the_set_up_writes_beside_the_course(tmp_path):
+    """A mount that is really read-only, since root may write wherever permissions forbid it."""
+    (tmp_path / "home").mkdir()
+    code = f"""
+import os, pathlib
+from llmlib.course.setting_up import steps
+steps.home(pathlib.Path({str(tmp_path / "build")!r}))
+pathlib.Path.home().joinpath("settings").write_text("kept")
+steps.home(pathlib.Path("never"))
+"""
+    mounts = ["--dev-bind", "/", "/", "--ro-bind", tmp_path / "home", tmp_path / "home"]
+    done = subprocess.run(
+        [tools.bubblewrap()[0], *mounts, sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path / "home")},
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1 and "home cannot be written to: using" in done.stdout
+    assert (tmp_path / "build" / "settings").read_text() == "kept"
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):

@@ -84,7 +84,7 @@ def which(path: Path) -> str | None:
         return path.stem
     try:
         found = {cells.grade_id(cell) for cell in nbformat.read(path, as_version=4).cells}
-    except Exception:  # nbformat raises many kinds for what is not a notebook
+    except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
         return None
     for name in cells.names():
         if found & {each.name for each in cells.load(name).exercises}:

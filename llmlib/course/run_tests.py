@@ -176,7 +176,7 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         return f"took longer than {seconds:g} s: is there a loop that never ends?"
     try:
         text = " ".join(str(error).split())[:300]
-    except BaseException:  # a __str__ of the learner's
+    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
         text = "(its text cannot be shown)"
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
 

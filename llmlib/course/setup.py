@@ -145,6 +145,7 @@ def main(words: list[str]) -> int:
     if verb not in ("", "lab", "formgrader", "test", "check"):
         sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, test or check.")
     dead_ends.refuse()
+    steps.home(ROOT / "build" / "home")
     python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
     if verb == "lab":
         return jupyter.open_lab(python, ROOT, rest)

@@ -118,7 +118,7 @@ def _text(engine: Engine, messages: Sequence[Message]) -> str:
         said = template.apply_chat_template(
             list(messages), tokenize=False, add_generation_prompt=True
         )
-    except Exception as error:  # a template refuses in its own words
+    except Exception as error:  # noqa: BLE001 - a template refuses in its own words
         raise ValueError(f"the model's chat template refuses these messages: {error}") from None
     assert isinstance(said, str)
     return said

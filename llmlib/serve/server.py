@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
     def _whole(self, reply: chat.Reply, asked: request.Request) -> None:
         try:
             answer = replies.whole(reply, asked)
-        except Exception as error:  # a learner's function may raise anything
+        except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             raise Refused(_broke(error), 500) from None
         self._json(answer)
 
@@ -139,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
             self._event("[DONE]")
         except OSError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the same
             self._event(json.dumps(_error(Refused(_broke(error), 500))))
 
     def _event(self, text: str) -> None:
