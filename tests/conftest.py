@@ -68,7 +68,8 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
     left = _left_out(terminalreporter)
     for name, (number, reason) in sorted(left.items()):
         terminalreporter.write_line(f"Left out of {name}: {number} tests, because {reason}.")
-    if os.environ.get("LLMLIB_TALLY"):
+    worker = hasattr(terminalreporter.config, "workerinput")  # it is counted at the end
+    if os.environ.get("LLMLIB_TALLY") and not worker:
         line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
         with open(os.environ["LLMLIB_TALLY"], "a", encoding="utf-8") as file:
             file.write(json.dumps({**line, "left_out": left}) + "\n")

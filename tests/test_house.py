@@ -32,6 +32,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "huggingface-hub": "huggingface_hub",
     "jupyter-client": "jupyter_client",
+    "jupyter-server": "jupyter_server",
 }
 LONGEST_MODULE = 220
 
@@ -195,6 +196,7 @@ def test_make_lists_its_verbs():
         "test",
         "build",
         "grade",
+        "formgrader",
         "bench",
         "evidence",
     ]

@@ -16,7 +16,7 @@ import pytest
 
 from llmlib.course import setup
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import dead_ends, steps, tools, torch_build
+from llmlib.course.setting_up import dead_ends, jupyter, steps, tools, torch_build
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)
@@ -261,7 +261,7 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
 def test_a_senseless_port_is_refused(port, monkeypatch):
     monkeypatch.setenv("PORT", port)
     with pytest.raises(SystemExit, match="give a number from 1 to 65535"):
-        setup.open_lab(Path("python"), [])
+        jupyter.open_formgrader(Path("python"), setup.ROOT, [])
 
 
 def test_a_used_port_is_named():
@@ -270,14 +270,14 @@ def test_a_used_port_is_named():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
-            setup._refuse_used(port)
+            jupyter._refuse_used(port)
 
 
 def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
     monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
     monkeypatch.setattr(os, "chdir", lambda _: None)
     monkeypatch.setattr(os, "execv", lambda *_: None)
-    setup._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"])
+    jupyter._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"], setup.ROOT)
     assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays
@@ -324,7 +324,7 @@ def test_an_unknown_word_is_refused():
     done = subprocess.run(
         [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False
     )
-    sentence = "Unknown word 'lap': give nothing, lab, test or check.\n"
+    sentence = "Unknown word 'lap': give nothing, lab, formgrader, test or check.\n"
     assert done.returncode == 1 and done.stderr == sentence
 
 
