@@ -410,8 +410,10 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
         expect(option(name, letter)).to_have_attribute("aria-pressed", "true")
 
     def save():
+        unsaved = page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")
+        expect(unsaved).to_have_count(1)
         page.keyboard.press("Control+s")
-        expect(page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")).to_have_count(0)
+        expect(unsaved).to_have_count(0)
         content = _api(lab, "contents/quiz.ipynb")["content"]
         (tmp_path / "quiz.ipynb").write_text(json.dumps(content), encoding="utf-8")
         return nbformat.from_dict(content).cells
