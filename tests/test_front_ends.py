@@ -73,6 +73,7 @@ def test_formgrader_opens_by_itself_and_without_a_pop_up(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [sys.executable, ROOT / "llmlib/course/setup.py", "formgrader", "--here"]
+    words.append(f"--ServerApp.root_dir={tmp_path}")  # Formgrader shows what lies below it
     environment = {
         **os.environ,
         "PORT": str(port),
@@ -95,7 +96,7 @@ def test_formgrader_opens_by_itself_and_without_a_pop_up(tmp_path):
             page.goto(html.unescape(address))
             inside = page.frame_locator("iframe")
             expect(inside.get_by_text("Manage Assignments").first).to_be_visible(timeout=120_000)
-            expect(inside.get_by_text(NAME).first).to_be_visible()
+            expect(inside.get_by_text(NAME).first).to_be_visible(timeout=60_000)
             assert page.locator(".jp-toast, .Toastify__toast").count() == 0
             SHOTS.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=SHOTS / "formgrader.png")
