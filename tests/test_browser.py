@@ -87,7 +87,7 @@ def solved(yours="None", **replace):
 def folder(tmp_path_factory):
     """Copies of notebooks: nothing here is changed."""
     folder = tmp_path_factory.mktemp("lab")
-    for name in (NAME, "quiz"):
+    for name in cells.names():
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
     stub = cells.load(NAME).exercises[-1]
@@ -188,6 +188,15 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
     title = re.sub(r"^#\s*", "", cells.load(NAME).cells[0].source.splitlines()[0])
     expect(page.locator(".jp-NotebookPanel:visible h1").first).to_contain_text(title)
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
+
+
+def test_a_notebook_that_was_only_looked_at_closes_without_a_question(lab, page):
+    _open(page, lab.format("02_embeddings.ipynb"))
+    page.wait_for_timeout(3000)
+    tab = page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings")
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
+    expect(tab).to_have_count(0)
+    assert page.locator(".jp-Dialog").count() == 0
 
 
 def _start(page, lab):
