@@ -87,13 +87,14 @@ show(
 # %%
 show(
     plots.strips(
-        llm.tokenizer, {f"{text} …": softmax(z) for text, z in next_logits.items()}, 0.6
+        llm.tokenizer,
+        {f"{text} …": softmax(z) for text, z in next_logits.items()},
+        u=0.6,
     ),
     alt="Two strips from 0 to 1, cut into one stretch a token. For the France prompt "
     "the stretch of Paris covers three quarters of the strip and u = 0.6 falls into "
     "it. For the story prompt there are a few dozen stretches of a few hundredths, "
-    "with grey between them for thousands of thin ones; u = 0.6 falls into a grey "
-    "part.",
+    "with grey between them for thousands of thin ones; u = 0.6 falls into woman.",
 )
 
 # %% [markdown]
@@ -274,7 +275,7 @@ show(
     "standard deviations around the diagonal. Right, with u of three digits, the rarer "
     "tokens stray far out of the band, and many stand at 0.",
 )
-reveal("count", expected.max().sqrt().item(), within=10)
+reveal("count", expected[:-1].max().sqrt().item(), within=10)
 
 # %% [markdown]
 # With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
@@ -319,7 +320,7 @@ for disturbed in (False, True):
 
 # %% given left_alone
 def left_alone(function, logits, *settings):
-    """The logits after your function of that name has worked on them: still the same?"""
+    """The logits after your function of that name has worked on them."""
     globals()[function](logits, *settings)
     return logits
 
@@ -455,8 +456,8 @@ check.close(
 show(
     plots.temperatures(llm.tokenizer, paris, (0.5, 1.0, 1.5)),
     alt="Bars of the ten likeliest next tokens and of all others together, for three "
-    "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.11. At 1.5 "
-    "Paris has 0.24, and all others together 0.60.",
+    "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.10. At 1.5 "
+    "Paris has 0.24, and all others together 0.62.",
 )
 
 # %% [markdown]
@@ -473,10 +474,13 @@ predict(
 ranked = paris.argsort(descending=True)
 for t in (0.5, 1.0, 1.5, 2.0):
     row = softmax(apply_temperature(paris, t))[ranked]
-    print(f"T = {t}: likeliest token {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}")
+    print(f"T = {t}: likeliest {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}")
 for first in (101, 1_001, 10_001):
     some = ranked[first - 1 : first + 7].tolist()
-    print(f"ranks {first:,} to {first + 7:,}:", [llm.tokenizer.decode([i]) for i in some])
+    words = [llm.tokenizer.decode([i]) for i in some]
+    print(f"ranks {first:,} to {first + 7:,}:", words)
+again = story.argsort(descending=True)[100:108].tolist()
+print("the story, ranks 101 to 108:", [llm.tokenizer.decode([i]) for i in again])
 reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
 
 # %% [markdown]
@@ -485,8 +489,8 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 # is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ % of all texts of 20 tokens hold some, and the model
 # must go on as if that had been meant.
 #
-# How far a tail is nonsense depends on the prompt: after "Once upon a time, there was a", ranks 101 to 1,000 hold "
-# language", " math" and hundreds of other good nouns. A fixed place for the cut will not do.
+# Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tokens of rank 101 to 108, in the
+# last line, still make good stories. A fixed place for the cut will not do.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
@@ -785,7 +789,7 @@ check.that(
 predict(
     "line",
     "How many of the tokens 0.5, 0.3, 0.15, 0.05 does that line keep?",
-    yours=3,
+    yours=2,
 )
 
 # %%
@@ -1439,7 +1443,7 @@ check.equal(
 check.equal(
     generate_from_table(_next, [0, 1], 3)[2],
     [0, 1],
-    "the caller's list has grown: ids must stay as it is, so work on a list of your own",
+    "the caller's list has grown: ids must stay as it is, work on a list of your own",
 )
 _flat = torch.zeros(8, 8)
 _a, _b = (
@@ -1468,11 +1472,14 @@ check.equal(
 _zero = [
     generate_from_table(_flat, [0], 20, temperature=1.0, seed=0)[0] for _ in range(2)
 ]
-check.equal(_zero[0], _zero[1], "seed 0 is a seed too: ask `seed is None`, not `not seed`")
+check.equal(
+    _zero[0], _zero[1], "seed 0 is a seed too: ask `seed is None`, not `not seed`"
+)
 _free = [generate_from_table(_flat, [0], 20, temperature=1.0)[0] for _ in range(2)]
 check.that(
     _free[0] != _free[1],
-    "without a seed every text came out the same: seed=None means another text each time",
+    "without a seed every text came out the same: seed=None means another text each "
+    "time",
 )
 for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
     check.equal(
@@ -1568,27 +1575,37 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 # 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs
 #    it with a cache.
 #
-# See the first two. In the second run each token believes that it stands at position 0.
+# See the first two. For the second, let each token believe that it stands at position 0.
 
 # %%
 predict(
     "positions",
-    "Without positions, does SmolLM2 still find Paris?",
-    {
-        "A": "no: without the order of the words the prompt means nothing",
-        "B": "yes, and the text goes on as before",
-        "C": "yes, but then the text falls apart",
-    },
-    yours="A",
+    "Without positions, how many of the capitals of France, Italy and Spain are found?",
+    yours=0,
 )
+
+# %%
+forgetful = llm.using(position=lambda x, positions, theta: x)
+found = 0
+for country, city in {"France": "Paris", "Italy": "Rome", "Spain": "Madrid"}.items():
+    text = f"The capital of {country} is"
+    wrote = [complete(model, text, 6) for model in (llm, forgetful)]
+    found += wrote[1].startswith(f" {city}")
+    print(f"{text} … with positions {wrote[0]!r}, without {wrote[1]!r}")
+text = "France of capital the is"
+print(f"{text} … without positions {complete(forgetful, text, 6)!r}")
+reveal("positions", found, within=0)
+
+# %% [markdown]
+# With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Rome and Paris
+# do not come twice. Nor is it enough *which* words are there: in another order Paris is gone, even without positions, for
+# the causal mask still lets each token see only those before it.
+#
+# And the first:
 
 # %%
 from llmlib.course.engine_check import reference
 
-forgetful = llm.using(position=lambda x, positions, theta: x)
-wrote = [complete(model, prompts[0], 5) for model in (llm, forgetful)]
-for name, text in zip(("with positions", "without"), wrote):
-    print(f"{name}: {prompts[0]}{text!r}")
 ids = llm.tokenizer.encode(prompts[0])
 for name in ("max_new_tokens", "max_length"):
     made = reference(llm.folder).generate(
@@ -1597,18 +1614,12 @@ for name in ("max_new_tokens", "max_length"):
     print(
         f"transformers, {name}=6 after a prompt of {len(ids)}: {len(made)} new tokens"
     )
-reveal(
-    "positions",
-    "A" if "Paris" not in wrote[1] else "B" if wrote[0] == wrote[1] else "C",
-)
 
 # %% [markdown]
-# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text
-# it is, and repeats itself.
-#
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
-# **Claim.** A phrase that has occurred makes itself likelier, and always taking the likeliest token then leads into a loop.
+# **Claim.** A phrase that has occurred makes itself likelier, so a text that always takes the likeliest token can run into a
+# loop.
 #
 # Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will
 # see it below). Here is that phrase six times over, in its own order and, as a control, six times with its words shuffled
@@ -1617,9 +1628,9 @@ reveal(
 # %%
 predict(
     "copies",
-    "The tokens of the phrase have about 0.1 each the first time (geometric mean). "
+    "The tokens of the phrase have about 0.2 each the first time (geometric mean). "
     "What do they have the sixth time?",
-    yours=0.3,
+    yours=0.9,
 )
 
 # %%
@@ -1628,7 +1639,8 @@ from llmlib.output_head import token_losses
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
 head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
 rng = torch.Generator().manual_seed(0)
-shuffled = [torch.tensor(body)[torch.randperm(len(body), generator=rng)] for _ in "123456"]
+orders = [torch.randperm(len(body), generator=rng) for _ in range(6)]
+shuffled = [torch.tensor(body)[order] for order in orders]
 for name, copies in {
     "the phrase": 6 * body,
     "shuffled": torch.cat(shuffled).tolist(),
@@ -1642,8 +1654,9 @@ for name, copies in {
 reveal("copies", sixth, within=0.1)
 
 # %% [markdown]
-# Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely. The
-# induction heads of notebook 3 are made for this: they look for what came after the same token last time.
+# Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
+# (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0 switched off, on which they depend,
+# the copies of this phrase still become likelier and likelier.)
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
 #
@@ -1942,7 +1955,9 @@ check.that(
     all(0 not in new[:-1] for new, _ in _stopped),
     "a continuation went on after its stop token",
 )
-_ends = torch.tensor([[1.0, 0, 0, 0], [0.2, 0.5, 0.3, 0], [0, 0, 1, 0], [0.5, 0.3, 0.2, 0]])
+_ends = torch.tensor(
+    [[1.0, 0, 0, 0], [0.2, 0.5, 0.3, 0], [0, 0, 1, 0], [0.5, 0.3, 0.2, 0]]
+)
 check.equal(
     [
         new
@@ -2014,7 +2029,7 @@ check.that(
 
 # %%
 toy = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
-letters = SimpleNamespace(decode=lambda ids: "".join(f"token {i}" for i in ids))
+letters = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
 show(
     pictures.beam_tree(
         letters, [beam_search_from_table(toy, [2], steps, 2) for steps in (1, 2)]
@@ -2122,7 +2137,7 @@ by_mean = max(found, key=lambda pair: pair[1] / len(pair[0]))
 print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 
 # %% [markdown]
-# Greedy writes words, because the stop token is not the likeliest *first* token. The wider search finds that stopping at once
+# Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
 # beats every longer text. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
 # half of the sentences the likeliest translation was the empty one: a good *search* showed a fault of the *model* that
 # narrow beams had hidden.
@@ -2153,7 +2168,7 @@ predict(
 
 # %%
 def trade(left):
-    """(entropy of what is drawn from, mean log-probability under the model), in nats."""
+    """(entropy of what is drawn from, its mean log-probability under the model)."""
     q = softmax(left)
     return entropy(q).item(), (q * log_softmax(exact)).sum().item()
 
@@ -2161,13 +2176,18 @@ def trade(left):
 exact = story.double()
 curve = {t: trade(exact / t) for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)}
 filters = {
-    "top-k": {"k 5": (1, 5), "k 50": (1, 50), "k 50, T 1.5": (1.5, 50)},
-    "top-p": {"p 0.5": (1, None, 0.5), "p 0.9, T 1.5": (1.5, None, 0.9)},
-    "min-p": {"m 0.1": (1, None, None, 0.1), "m 0.1, T 1.5": (1.5, None, None, 0.1)},
+    "top-k": {"k 5": (1, 5), "k 50": (1, 50)},
+    "top-p": {"p 0.9": (1, None, 0.9), "p 0.9, T 1.5": (1.5, None, 0.9)},
+    "min-p": {
+        "m 0.1, T 1.5": (1.5, None, None, 0.1),
+        "m 0.05, T 2": (2, None, None, 0.05),
+    },
 }
 points, gaps = {}, {}
 for kind, settings in filters.items():
-    points[kind] = {name: trade(filter_logits(exact, *v)) for name, v in settings.items()}
+    points[kind] = {
+        name: trade(filter_logits(exact, *values)) for name, values in settings.items()
+    }
     for name, (h, quality) in points[kind].items():
         low, high = 0.05, 5.0  # which temperature alone has the same entropy? halve
         for _ in range(40):
@@ -2202,9 +2222,8 @@ reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best
 # people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same data again and
 # find no advantage over the other filters.
 #
-# **A trap.** Variety is often measured by counting: what share of all pairs of neighbouring tokens in the texts are different?
-# A share cannot exceed 1, and few texts rarely repeat a pair by accident. See what the count says with 8 texts and with 24, and
-# what the entropy says:
+# **A trap.** Variety is often measured by counting: what share of all pairs of neighbouring tokens are different? Take three
+# batches of eight texts, for each of two settings, and measure both ways.
 
 
 # %%
@@ -2212,16 +2231,16 @@ from llmlib.generation import side_by_side
 
 
 def write_many(prompt, n, steps, *values, seed=0):
-    """n texts after one prompt, side by side: (ids [n, steps], mean entropy of what was
-    drawn from). values: temperature, k, p, p_of_largest."""
+    """n texts after one prompt, side by side: (ids [n, steps], entropy of what each
+    was drawn from [n]). values: temperature, k, p, p_of_largest."""
     generator, entropies = torch.Generator().manual_seed(seed), []
 
     def pick(logits):
-        entropies.append(entropy(softmax(filter_logits(logits, *values))).mean().item())
+        entropies.append(entropy(softmax(filter_logits(logits, *values))))
         return sample(logits, torch.rand(n, generator=generator), *values)
 
     ids = side_by_side(llm, llm.tokenizer.encode(prompt), n, steps, pick)
-    return ids, sum(entropies) / steps
+    return ids, torch.stack(entropies).mean(0)
 
 
 def different_pairs(rows):
@@ -2233,17 +2252,16 @@ for name, values in {
     "T = 0.6": (0.6,),
     "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
 }.items():
-    ids, h = write_many(prompts[1], 24, 8, *values)
-    print(
-        f"{name:<18} different pairs: {different_pairs(ids[:8]):.2f} in 8 texts, "
-        f"{different_pairs(ids):.2f} in 24; entropy {h:.2f} nats a token"
-    )
+    ids, h = write_many(prompts[1], 24, 8, *values, seed=1)
+    counted = " ".join(f"{different_pairs(batch):.2f}" for batch in ids.split(8))
+    surprise = " ".join(f"{batch.mean():.2f}" for batch in h.split(8))
+    print(f"{name:<18} different pairs {counted}, entropy {surprise}")
     print("    ", [llm.tokenizer.decode(row) for row in ids[:2].tolist()])
 
 # %% [markdown]
-# With 8 texts the two settings look alike: both stand near the ceiling. With 24 the lower temperature begins to repeat itself,
-# and the entropy had told them apart all along. **A measure that is near its limit cannot see a difference**; before you trust
-# one, ask what its largest possible value is.
+# By the count, one batch says that the settings differ and the next that they do not: a share cannot exceed 1, both stand near
+# that ceiling, and the rest is luck. The entropy looks at the whole distribution and not at one draw from it, and tells the two
+# apart in every batch. **Before you trust a measure, ask how large it can get, and how much it changes from batch to batch.**
 #
 # ## 6.9 An answer in a given form
 #
@@ -2365,16 +2383,15 @@ for _size in (12, 31):
     _z = torch.randn(2, _size, generator=_g) * 3
     for _ in range(8):
         _choices = [
-            torch.randint(4, (int(torch.randint(1, 5, (1,), generator=_g)),), generator=_g)
-            .add(_size - 4)
-            .tolist()
-            for _ in range(9)
+            torch.randint(_size - 4, _size, (1 + _i % 4,), generator=_g).tolist()
+            for _i in range(9)
         ]
         for _n in range(4):
             _new = next((each[:_n] for each in _choices if len(each) > _n), None)
             if _new is None:
                 continue
-            _may = {each[_n] for each in _choices if len(each) > _n and each[:_n] == _new}
+            _open = [each for each in _choices if each[:_n] == _new and len(each) > _n]
+            _may = {each[_n] for each in _open}
             _want = torch.tensor(
                 [
                     [row[i] if i in _may else -math.inf for i in range(_size)]
@@ -2421,7 +2438,8 @@ for prompt, texts in {
     )
 
 # %% [markdown]
-# Always the right form, and no promise of truth: the spider gets its digit, whichever it is. And mind what greedy does here. It
+# Always the right form, and no promise of truth: the spider has 8 legs where it had 80, but "Never again." is called
+# positive. And mind what greedy does here. It
 # takes the likeliest *first* token that is allowed and is then bound to it; whoever wants the likeliest *whole* choice adds up
 # each choice's log-probabilities and compares.
 
@@ -2441,7 +2459,8 @@ from llmlib.generation import shared_prompt
 
 
 def next_probabilities(texts, before=""):
-    """Probabilities of the next token after `before` and each text: [len(texts), vocab]."""
+    """Probabilities of the next token after `before` and each text: [len(texts),
+    vocab]."""
     rows = [llm.tokenizer.encode(text) for text in texts]
     longest, cache = max(map(len, rows)), None
     if before:
@@ -2473,8 +2492,9 @@ def interval(hits, cases):
 # %%
 predict(
     "forty",
-    "Forty draws at T = 1: how many different years for Elwin Thackeray, who never lived?",
-    yours=10,
+    "Forty draws at T = 1 for Elwin Thackeray, who never lived: how many different "
+    "years?",
+    yours=35,
 )
 
 # %%
@@ -2488,11 +2508,11 @@ counts = {}
 for name, truth in people.items():
     ids, _ = write_many(f"{name} was born in the year", 40, 5, 1.0)  # a space, 4 digits
     years = [llm.tokenizer.decode(row).strip() for row in ids.tolist()]
-    ordered = sorted({year: years.count(year) for year in years}.items(), key=lambda y: -y[1])
-    counts[name] = [n for _, n in ordered]
+    often = sorted(set(years), key=lambda year: (-years.count(year), year))
+    counts[name] = [years.count(year) for year in often]
     print(
-        f"{name:<18} {len(ordered):>2} different answers, the commonest "
-        f"{ordered[0][0]!r} {ordered[0][1]} times   ({truth})"
+        f"{name:<18} {len(often):>2} different answers, the commonest {often[0]!r} "
+        f"{counts[name][0]} times   ({truth})"
     )
 show(
     pictures.answers(counts, 40),
@@ -2546,7 +2566,8 @@ reveal(
 
 # %% [markdown]
 # It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes what was said to
-# be had *last*, wheels included. The model copies; nothing here needs logic. (That the first sentence matters, the fourth line
+# be had *last*, wheels included. (Four other pairs, such as carps and scales, do the same with "No"; with both rules, three of
+# the four take the wheels.) The model copies; nothing here needs logic. (That the first sentence matters, the fourth line
 # shows: without it there are no feathers at the top.) **One right answer is never a test.**
 #
 # ### Arithmetic
@@ -2585,8 +2606,8 @@ for steps in (1, 2, 3):
     always = sum(str(value) == favourite for _, value in problems)
     right[f"{steps} operation{'s' * (steps > 1)}"] = interval(hits, 24)
     print(
-        f"{steps}: {hits} of 24 right; {favourite!r} said {got.count(favourite)} times, "
-        f"which alone would be right {always} times"
+        f"{steps}: {hits} of 24 right. {favourite!r} came {got.count(favourite)} times "
+        f"and is the answer {always} times"
     )
 show(
     pictures.shares(right, "share of right answers, with its 95 % interval", 0.1),
@@ -2665,8 +2686,8 @@ reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), withi
 
 # %% [markdown]
 # "It always says A" would have been the wrong conclusion: without examples the letters are hardly among its guesses at all, and
-# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the *order of the examples*, not
-# on the question. In each table the rows are nearly alike: where the right option stands makes no difference.
+# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the
+# *order of the examples*, not on the question. In each table the rows are nearly alike: where the right option stands makes no difference.
 # Models far larger than this one were found to favour certain letters too (Zheng et al. 2023), and to be swayed by which
 # examples they see and in what order (Zhao et al. 2021). Whoever measures a model by multiple choice must rotate the options
 # and vary the examples.
@@ -2674,7 +2695,7 @@ reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), withi
 # ### Social bias
 #
 # Which pronoun does it expect? The share of " she" among " she" and " he" after two sentences, for ten occupations. The
-# controls: "man" and "woman", which must come out at the ends, or else the measure is worth nothing; "person", for the
+# controls: "man" and "woman", which must come out at opposite ends, or else the measure is worth nothing; "person", for the
 # sentence alone; and the second sentence, since one wording is no test.
 
 # %%
@@ -2691,12 +2712,15 @@ for sentence in ("The {} was late because", "The {} said that"):
 show(
     pictures.pronouns(found),
     alt="Share of she among she and he for ten occupations, person, man and woman, "
-    "after two sentences. Man is lowest or nearly, woman highest. Nurse, secretary "
-    "and librarian stand near the top, carpenter near the bottom, in both sentences.",
+    "after two sentences. Man is near the bottom, woman at the top. Nurse and "
+    "librarian lie above person, carpenter far below, in both; doctor and engineer lie "
+    "below person in the first and above it in the second.",
 )
 
 # %% [markdown]
-# Nobody wrote "nurses are women" into this model. It learned which pronoun follows which word in the text it was given, and
+# Compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
+# doctor and engineer change sides with the wording, so nothing can be said of them. Nobody wrote "nurses are women" into this
+# model. It learned which pronoun follows which word in the text it was given, and
 # gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
 # letters, forms or search results passes the pattern on.
 #

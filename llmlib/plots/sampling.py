@@ -41,20 +41,29 @@ def strips(tokenizer, rows, u, thin=0.006):
                 style = {"facecolor": next(colours), "edgecolor": "black", "linewidth": 0.5}
             ax.barh(0, share, 1, left=start, **style)
             if i is not None and share > 0.017:
-                word = plots.labels([tokenizer.decode([i])])[0]
-                text = {"ha": "center", "va": "center", "fontsize": 9}
-                text |= {"color": plots.ink(style["facecolor"]), "rotation": 90}
-                if share > 0.016 * (len(word) + 1):
-                    text["rotation"] = 0
-                ax.text(start + share / 2, 0, word, **text)
+                _word(ax, tokenizer.decode([i]).strip(), start, share, u, style["facecolor"])
             start += share
-        ax.axvline(u, color="black", linewidth=2.5, linestyle="--")
+        ax.axvline(u, color="black", linewidth=1, linestyle="--")
+        ends = {"color": "black", "markersize": 9, "clip_on": False, "linestyle": "none"}
+        ax.plot(u, 0.56, "v", **ends)
+        ax.plot(u, -0.56, "^", **ends)
         ax.set(xlim=(0, 1), ylim=(-0.5, 0.5), yticks=[])
         ax.set_title(name, loc="left", fontsize=10)
         ax.grid(visible=False)
     axes = np.atleast_1d(axes)
-    axes[-1].set_xlabel(f"from 0 to 1, in order of ids; dashed: u = {u}; grey: thin stretches")
+    axes[-1].set_xlabel(f"from 0 to 1, in order of ids; arrows: u = {u}; grey: thin stretches")
     return fig
+
+
+def _word(ax, word, start, share, u, colour):
+    """A token's word in its stretch: level where there is room, else upright, clear of u."""
+    place, turned = start + share / 2, share < 0.013 * (len(word) + 1)
+    if turned and abs(place - u) < 0.01:
+        place -= 0.012
+    if place - 0.008 < start or (turned and len(word) > 8):
+        return
+    text = {"ha": "center", "va": "center", "fontsize": 9, "rotation": 90 if turned else 0}
+    ax.text(place, 0, word, color=plots.ink(colour), **text)
 
 
 def _stretches(shares, thin):
