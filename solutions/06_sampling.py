@@ -12,8 +12,8 @@
 #
 # **You need** notebook 5: logits, softmax and log-probability.
 #
-# **It takes** about two hours and a half, 105 minutes of them at the eleven exercises. Section 6.10, on failures, has none:
-# keep it for a second sitting if you like.
+# **It takes** about two hours and a half, two of them at the eleven exercises. Section 6.10, on failures, has none: keep it
+# for a second sitting if you like.
 #
 # First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive in a file of about 5.85 bits
 # a weight and are opened here as float32. The same prompt, four ways to pick:
@@ -280,7 +280,7 @@ reveal("count", expected[:-1].max().sqrt().item(), within=10)
 # %% [markdown]
 # With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
 # fall, so a stretch of half a thousandth is either hit by one of them or never: the draw is visibly unfair, and no single text
-# would have told you. (float32 has 24 binary digits, and the draw adds up in float64; that is enough here.)
+# would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
 #
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
 # the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
@@ -1087,8 +1087,8 @@ print(
 )
 
 # %% [markdown]
-# `llama.cpp`, which runs models on many a laptop, has another default: penalties, top-k, top-p, min-p, and the temperature
-# *last*. Neither is wrong. But a setting means something only together with an order.
+# `llama.cpp`, which runs models on many a laptop, has another default: penalties, top-k, top-p, min-p (and a few more filters), and
+# the temperature *last*. Neither is wrong. But a setting means something only together with an order.
 
 # %%
 predict(
@@ -2220,7 +2220,7 @@ reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best
 # temperature (Gibbs found it for physics). What a filter buys is something the measure does not see: a hard floor. With $T =
 # 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a question for
 # people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same data again and
-# find no advantage over the other filters.
+# find no support for it.
 #
 # **A trap.** Variety is often measured by counting: what share of all pairs of neighbouring tokens are different? Take three
 # batches of eight texts, for each of two settings, and measure both ways.
@@ -2286,7 +2286,7 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1).
 #
 # **Constrained decoding.** A program that reads the answer needs more than likely. If only "positive" and "negative" will do,
-# set the logits of everything else to $-\infty$, at every step. That is the whole idea behind JSON modes and function calls.
+# set the logits of everything else to $-\infty$, at every step. JSON modes and function calls are built on this.
 
 
 # %% [markdown]
@@ -2446,8 +2446,8 @@ for prompt, texts in {
 # %% [markdown]
 # ## 6.10 How it fails, and how to be sure
 #
-# Each of these failures is known of language models in general; here you see them on one small model, and what is said is said
-# of this one. (That it never saw the letters of its tokens is in notebook 1.) A failure seen once proves little. So each
+# All of these are failures of kinds that are known from other models; here you see them on one small model, and what is said
+# is said of this one. (That it never saw the letters of its tokens is in notebook 1.) A failure seen once proves little. So each
 # comes with the number of cases, and with a control that could have shown that the story is wrong.
 #
 # Many short texts go through the model together, padded at the right to one length: no token looks ahead, so padding behind a
@@ -2825,6 +2825,8 @@ print(
 #   [2307.09702](https://arxiv.org/abs/2307.09702): constraints by regular expressions and grammars
 # - Wang et al. 2022, *Self-Consistency*, [2203.11171](https://arxiv.org/abs/2203.11171); Kuhn et al. 2023, *Semantic
 #   Uncertainty*, [2302.09664](https://arxiv.org/abs/2302.09664)
+# - Zhao et al. 2018, *Gender Bias in Coreference Resolution*, [1804.06876](https://arxiv.org/abs/1804.06876): occupations and
+#   pronouns
 # - Zhao et al. 2021, *Calibrate Before Use*, [2102.09690](https://arxiv.org/abs/2102.09690); Zheng et al. 2023, *Large Language
 #   Models Are Not Robust Multiple Choice Selectors*, [2309.03882](https://arxiv.org/abs/2309.03882)
 
