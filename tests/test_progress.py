@@ -193,8 +193,8 @@ def test_the_table_fits_and_says_what_is_what():
     assert all(len(line) <= 70 for line in text.splitlines())
     assert (
         "1 of 3 done" in text
-        and "failing    merge: the mask" in text
-        and "untouched  encode" in text
+        and "✗ wrong            1.2 merge: the mask" in text
+        and "· not written yet  1.5 encode" in text
         and "damaged" in text
     )
 
