@@ -56,7 +56,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
             logits = logits_of(prompt.value)
             after = softmax(filter_logits(logits, *settings()))[0]
             drawn = sample(logits, torch.tensor([u.value]), *settings()).item()
-        except Exception as error:  # the learner's own functions
+        except Exception as error:  # noqa: BLE001 - the learner's own functions
             picture.value = _refusal(error)
             return
         before, decode = softmax(logits)[0], model.tokenizer.decode
@@ -73,7 +73,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
         try:
             rows = side_by_side(model, model.tokenizer.encode(prompt.value), TEXTS, LENGTH, pick)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             texts.value = _refusal(error)
             return
         texts.value = _texts(model, prompt.value, rows.tolist())
