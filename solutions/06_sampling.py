@@ -74,7 +74,7 @@ show(
     plots.next_tokens(llm.tokenizer, next_logits),
     alt="Two bar charts of next-token probabilities. After 'The capital of France is' "
     "one token, Paris, has 0.77; after 'Once upon a time, there was a' the likeliest, "
-    "little, has 0.06 and the other seven of the eight have 0.02 to 0.05.",
+    "small, has 0.06 and the other seven of the eight have 0.02 to 0.05.",
 )
 
 # %% [markdown]
@@ -1282,8 +1282,8 @@ show(
     plots.strips(llm.tokenizer, strips, u),
     widget=sampling_lab(llm, prompts[::-1], filter_logits, sample),
     alt="The strip of next tokens of the story prompt under six settings, each with "
-    "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 little and few "
-    "others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves five wide "
+    "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
+    "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves five wide "
     "stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The token drawn differs.",
 )
 

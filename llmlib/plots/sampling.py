@@ -32,7 +32,7 @@ def strips(tokenizer, rows, u, thin=0.006):
 
     rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey.
     """
-    fig, axes = plots.figure(len(rows), 1, height=0.5 + 0.95 * len(rows), sharex=True)
+    fig, axes = plots.figure(len(rows), 1, height=0.5 + 1.02 * len(rows), sharex=True)
     for ax, (name, shares) in zip(np.atleast_1d(axes), rows.items()):
         start, colours = 0.0, cycle((plots.BLUE, plots.SKY))
         for i, share in _stretches(shares, thin):
@@ -60,9 +60,9 @@ def _word(ax, word, start, share, u, colour):
     place, turned = start + share / 2, share < 0.013 * (len(word) + 1)
     if turned and abs(place - u) < 0.01:
         place -= 0.012
-    if place - 0.008 < start or (turned and len(word) > 8):
+    if place - 0.008 < start or (turned and len(word) > 7):
         return
-    text = {"ha": "center", "va": "center", "fontsize": 9, "rotation": 90 if turned else 0}
+    text = {"ha": "center", "va": "center", "fontsize": 8.5, "rotation": 90 if turned else 0}
     ax.text(place, 0, word, color=plots.ink(colour), **text)
 
 
