@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import TimeoutError, expect, sync_playwright
 
 from llmlib import plots
-from llmlib.course import cells
+from llmlib.course import cells, progress, questions
 from llmlib.course.cells import ROOT
 from llmlib.course.setting_up import tools
 from llmlib.course.source import METADATA
@@ -88,7 +88,8 @@ def solved(yours="None", **replace):
 def folder(tmp_path_factory):
     """Copies of notebooks: nothing here is changed."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
+    for name in cells.names():
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
     stub = cells.load(NAME).exercises[-1]
     wrong = solved(**{"merge": WRONG_MERGE, stub.name: stub.stub})
@@ -188,6 +189,15 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
     title = re.sub(r"^#\s*", "", cells.load(NAME).cells[0].source.splitlines()[0])
     expect(page.locator(".jp-NotebookPanel:visible h1").first).to_contain_text(title)
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
+
+
+def test_a_notebook_that_was_only_looked_at_closes_without_a_question(lab, page):
+    _open(page, lab.format("02_embeddings.ipynb"))
+    page.wait_for_timeout(3000)
+    tab = page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings")
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
+    expect(tab).to_have_count(0)
+    assert page.locator(".jp-Dialog").count() == 0
 
 
 def _start(page, lab):
@@ -381,3 +391,87 @@ def test_a_saved_figure_has_its_alt_text_and_is_sharp(lab, page):
     image = page.locator(".jp-NotebookPanel:visible .jp-OutputArea-output img")
     expect(image).to_have_attribute("alt", ALT)
     assert image.evaluate("image => [image.width, image.naturalWidth]") == [800, 1600]
+
+
+def _api(lab, path, method="GET"):
+    """What JupyterLab's server answers, as JSON."""
+    request = urllib.request.Request(
+        f"{lab.split('/lab/')[0]}/api/{path}",
+        method=method,
+        headers={"Authorization": "token secret"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
+    """Wrong, then right, with no cell run before; saved, opened again with another kernel, gone on
+    with. The cells hold what was chosen, so it is what is checked and graded."""
+    complaints, asked = [], {each.name: each for each in questions.read()}
+    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    panel = page.locator(".jp-NotebookPanel:visible")
+
+    def option(name, letter):
+        options = panel.get_by_role("list", name=f"Options of question {int(name[1:])}", exact=True)
+        return options.locator(f"button[data-letter={letter}]")
+
+    def expect_told(name, letter, mark):
+        told = dict(zip("ABCD", asked[name].options))[letter][1]
+        expect(panel.get_by_text(told[:40]).last).to_be_visible(timeout=2 * MINUTES)
+        expect(option(name, letter)).to_have_accessible_name(re.compile(f"{mark}$"))
+        expect(option(name, letter)).to_have_attribute("aria-pressed", "true")
+
+    def save():
+        unsaved = page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")
+        expect(unsaved).to_have_count(1)
+        page.keyboard.press("Control+s")
+        expect(unsaved).to_have_count(0)
+        content = _api(lab, "contents/quiz.ipynb")["content"]
+        (tmp_path / "quiz.ipynb").write_text(json.dumps(content), encoding="utf-8")
+        return nbformat.from_dict(content).cells
+
+    right = {name: each.right for name, each in asked.items()}
+    wrong = {name: next(x for x in "ABCD" if x != right[name]) for name in asked}
+    _open(page, lab.format("quiz.ipynb"))
+    option("q01", wrong["q01"]).click()
+    expect_told("q01", wrong["q01"], "not it")
+    option("q01", right["q01"]).click()
+    expect_told("q01", right["q01"], "✓ right")
+    expect(option("q01", wrong["q01"])).to_have_attribute("aria-pressed", "false")
+
+    option("q02", "A").focus()
+    at = 0
+    for key, letter, mark in (
+        ("Enter", wrong["q02"], "not it"),
+        ("Space", right["q02"], "✓ right"),
+    ):
+        step = "ABCD".index(letter) - at
+        for _ in range(abs(step)):
+            page.keyboard.press("Tab" if step > 0 else "Shift+Tab")
+        at += step
+        page.keyboard.press("b")  # in JupyterLab, "insert a cell below"
+        page.keyboard.press(key)
+        expect_told("q02", letter, mark)
+        expect(option("q02", letter)).to_be_focused()
+
+    saved = save()
+    released = nbformat.read(ROOT / "notebooks/quiz.ipynb", as_version=4).cells
+    assert len(saved) == len(released)
+    sources = {cells.grade_id(cell): cell.source for cell in saved}
+    for name in ("q01", "q02"):
+        assert sources[name] == f'{name} = "{right[name]}"  # first: {wrong[name]}'
+    assert sources["q03"] == "q03 = None"
+
+    for session in _api(lab, "sessions"):
+        _api(lab, f"sessions/{session['id']}", "DELETE")
+    _open(page, lab.format("quiz.ipynb"))
+    expect_told("q02", right["q02"], "✓ right")
+    option("q03", right["q03"]).click()
+    expect_told("q03", right["q03"], "✓ right")
+    (score,) = [cell.outputs[0].data["text/plain"] for cell in save() if cell.source == "score()"]
+    count = len(asked)
+    assert f"3 of {count} right. First answers right: 1 of {count}." in score
+    checked = progress.check_one("quiz", tmp_path / "quiz.ipynb")
+    states = {name: state for name, state, _ in checked.exercises}
+    assert [states[f"q0{n}"] for n in (1, 2, 3, 4)] == ["done", "done", "done", "untouched"]
+    assert not complaints, complaints

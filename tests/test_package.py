@@ -21,7 +21,7 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     r"\w+$",
     "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|widgets|token_playground|sampling_lab|data|"
     r"course\."
-    r"(check|quiz|progress|my_llm|engine_check|reference_bpe|cells))$",
+    r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
     "grading": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",

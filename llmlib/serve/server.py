@@ -21,6 +21,7 @@ from llmlib.serve.request import Refused
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 LONGEST_BODY = 1 << 20  # bytes
 LONGEST_QUEUE = 8  # requests that may be in the house: one is answered, the others wait
+LONGEST_ANSWER = 1024  # tokens, where nobody says how many
 SECONDS = 30  # for a client to send its request, or to take a piece of the answer
 
 
@@ -121,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
                 f"{engine.context} with the answer: shorten it",
                 param="messages",
             )
-        most = min(asked.max_tokens or room, room)
+        most = min(asked.max_tokens or LONGEST_ANSWER, room)
         return chat.Reply(engine, ids, most, asked.seed, asked.settings, asked.likeliest or 1)
 
     def _whole(self, reply: chat.Reply, asked: request.Request) -> None:

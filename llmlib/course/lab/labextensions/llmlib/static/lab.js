@@ -200,6 +200,19 @@
       buttons: [Dialog.okButton({ label: "Close" })] });
   }
 
+  /* JupyterLab notes the language's version in a notebook that it opens, and then asks whether to
+   * save it. Where nothing else has changed there is nothing to save. */
+  async function untouched(panel) {
+    const { model } = panel.context;
+    const cells = () => JSON.stringify(model.toJSON().cells);
+    const before = cells();
+    if (model.dirty) return;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session?.kernel?.info;
+    await new Promise(done => setTimeout(done, 500));
+    if (cells() === before) model.dirty = false;
+  }
+
   function buttons(lab) {
     const add = panel => {
       const { ToolbarButton } = lab.apputils;
@@ -214,6 +227,7 @@
       });
       panel.context.ready.then(() => {
         if (panel.content.widgets.some(isExercise)) made.forEach(button => button.show());
+        untouched(panel);
       });
     };
     return {
