@@ -35,10 +35,11 @@ FLAGS = [
 ]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 MINUTES = 60_000  # in the milliseconds that Playwright counts in
-SLIDERS = """from llmlib import pretrained, widgets
+SLIDERS = """from llmlib import pretrained, sampling, sampling_lab, widgets
 model = pretrained.load("smollm2")
 display(widgets.attention_explorer(model, "The cat sat on the mat"))
-display(widgets.sampling_sliders(model, ["The capital of France is"]))"""
+learners = sampling.filter_logits, sampling.sample
+display(sampling_lab.sampling_lab(model, ["The capital of France is"], *learners))"""
 ALT = "A line that rises from 1 to 3."
 CROWDED = """() => {
   const found = [], places = [];
@@ -424,12 +425,14 @@ def test_sliders_answer(lab, page):
     expect(sums).to_contain_text("2 of 49,152 tokens survive")
     press("temperature", "Home")
     expect(sums).to_contain_text("1 of 49,152 tokens survive")
+    panel.get_by_role("button", name="write 20 tokens").click()
+    expect(panel.locator(".widget-html li")).to_have_count(5)
     page.keyboard.press("Control+b")  # the list of files away, as one does on a narrow screen
     for width in (400, 640, 960, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
         count, crowded = page.evaluate(CROWDED)
-        assert count >= 7 and not crowded, (width, crowded)
+        assert count >= 9 and not crowded, (width, crowded)
     page.keyboard.press("Control+b")
     page.set_viewport_size({"width": 1280, "height": 900})
 
