@@ -78,7 +78,7 @@ def learning_rates(rates, losses, start):
     """Loss at the end of a short training against the rate: losses {seed: one value a rate}."""
     fig, ax = plots.figure(height=3.4)
     plots.lines(ax, rates, losses)
-    ax.set(xscale="log", ylim=(4, 6.6), ylabel="loss over the last 10 steps (nats)")
+    ax.set(xscale="log", ylim=(4.5, 6.8), ylabel="loss over the last 10 steps (nats)")
     ax.set(xlabel="peak learning rate (log scale)", title="Too small, right, too large")
     plots.mark(ax, "before training", y=start)
     ax.legend(loc="upper center", ncols=len(losses))
@@ -96,17 +96,17 @@ def one_batch(curves, start):
     return fig
 
 
-def what_it_learns(losses, marks, seen, distances):
-    """Left: the training loss against steps, with the losses of simple rules, {name: nats}. Right:
-    how far the model's predictions are from each rule's at the steps `seen`."""
+def what_it_learns(losses, unseen, marks, seen, distances):
+    """Left: the loss on each batch, and on unseen text as [(step, nats), ...], with the losses of
+    simple rules, {name: nats}. Right: how far the model's predictions are from each rule's at the
+    steps `seen`."""
     fig, (ax, near) = plots.figure(columns=2, height=4.0, width=9.0)
-    steps = np.arange(1, len(losses) + 1)
-    smooth = [np.mean(losses[max(0, i - 5) : i + 6]) for i in range(len(losses))]
-    ax.plot(steps, losses, color=plots.SKY, linewidth=0.8, alpha=0.8)
-    ax.plot(steps, smooth, color=plots.BLUE, label="your model, mean of 11 steps")
+    ax.plot(range(len(losses)), losses, color=plots.SKY, linewidth=0.8, label="each batch")
+    ax.plot(*zip(*unseen), color=plots.BLUE, label="unseen stories")
     for name, nats in marks.items():
         plots.mark(ax, name, y=nats)
-    ax.set(xlabel="step", ylabel="loss (nats per token)", title="The loss falls past simple rules")
+    ax.set(xlabel="steps taken", ylabel="loss (nats per token)")
+    ax.set_title("The loss falls past simple rules")
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     plots.lines(near, seen, distances)
     near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
