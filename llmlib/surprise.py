@@ -67,7 +67,7 @@ def _controls(model, softmax, text):
     def draw(_=None):
         try:
             picture.value = _read(model, softmax, typed.value)[0]
-        except Exception as error:  # the learner's own softmax
+        except Exception as error:  # noqa: BLE001 - the learner's own softmax
             picture.value = escape(f"softmax raised {type(error).__name__}: {error}")
 
     typed.observe(draw, names="value")
