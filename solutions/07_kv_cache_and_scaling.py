@@ -571,7 +571,7 @@ print("as transformers:", new_ids == reference_ids(model.folder, prompt, 16))
 # %%
 from llmlib.embeddings import apply_rope
 
-greedy = lambda logits: logits.argmax(-1)  # noqa: E731
+greedy = lambda logits: logits.argmax(-1)
 used = mine.new_cache(context=64)
 pizza = model.tokenizer.encode("My favourite food is pizza, and I like")
 list(generate_cached(mine, used, pizza, 9, greedy))
