@@ -86,9 +86,3 @@ def kaplan_loss_ratio(times_parameters):
     """By what factor the loss changes when the parameters are multiplied: N^-0.076 (Kaplan et al.
     2020, arXiv:2001.08361)."""
     return times_parameters**-0.076
-
-
-def seconds_a_token(weight_bytes, bytes_per_second):
-    """The bandwidth floor of decoding: each new token needs every weight read once, and memory is
-    only so fast."""
-    return weight_bytes / bytes_per_second
