@@ -330,7 +330,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # - `ids`: `[seq]`, the text
 # - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
 #
-# Your `table` must come back unchanged. The slopes may be off by a thousandth: a nudge of 0.001 is small enough, one of 1 is not.
+# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is small enough, one of 1 is not.
 #
 # The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
 # Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
@@ -387,15 +387,10 @@ def _exact(table, ids):
 
 
 _zeros, _text = torch.zeros(2, 2), torch.tensor([0, 1])
-_got = nudged_gradient(_zeros, _text)
+_got = nudged_gradient(_zeros.clone(), _text)
 check.that(_got is not None, "nudged_gradient gave back None: is there a return?")
 check.equal(
     list(_got.shape), [2, 2], "one slope for each number: the shape of the table"
-)
-check.close(
-    _zeros,
-    torch.zeros(2, 2),
-    "the table must come back unchanged: nudge a copy, or put the number back",
 )
 check.that(
     float(_got[0].abs().max()) > 1e-2,
@@ -420,7 +415,7 @@ check.close(
 )
 _table = torch.tensor([[0.0, 1.0, -2.0], [3.0, 0.5, 0.0], [-1.0, 2.0, 1.0]])
 _text = torch.tensor([0, 1, 0, 2, 0, 1])
-_got = nudged_gradient(_table, _text)
+_got = nudged_gradient(_table.clone(), _text)
 check.close(
     _got.sum(dim=1),
     torch.zeros(3),
@@ -435,29 +430,17 @@ check.close(
     "the table you were given",
     atol=2e-3,
 )
-check.close(
-    _table,
-    torch.tensor([[0.0, 1.0, -2.0], [3.0, 0.5, 0.0], [-1.0, 2.0, 1.0]]),
-    "the table must come back unchanged: nudge a copy, or put the number back",
-    atol=1e-9,
-)
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(28)
 for _vocab, _seq in [(2, 9), (4, 3), (5, 12)]:
     _table = 2 * torch.randn(_vocab, _vocab, generator=_generator)
     _text = torch.randint(0, _vocab, (_seq,), generator=_generator)
-    _before = _table.clone()
     check.close(
-        nudged_gradient(_table, _text),
+        nudged_gradient(_table.clone(), _text),
         _exact(_table, _text),
         "a random table and text: the change of the loss per unit, one number at a "
         "time, all others as they were",
         atol=2e-3,
-    )
-    check.equal(
-        bool((_table == _before).all()),
-        True,
-        "the table must come back unchanged: nudge a copy, or put the number back",
     )
 ### END HIDDEN TESTS
 
@@ -923,8 +906,9 @@ shared = mean_row / mean_row.norm()  # a direction: a vector of length 1
 along = table @ shared  # how far each row goes in that direction
 across = (table - along[:, None] * shared).norm(dim=1)  # in the other 575, together
 print(
-    f"share of all squares that lie along the mean row's direction: "
-    f"{along.square().sum() / table.square().sum():.2f}, evenly it were 1/{d_model}"
+    f"of all the squares in the table, along the mean row's direction: "
+    f"{along.square().sum() / table.square().sum():.0%} "
+    f"(an even share: {1 / d_model:.1%})"
 )
 
 # %% [markdown]
@@ -954,8 +938,8 @@ plots.show(
     alt="Top: all rows as points, along the mean direction against across it. Across, "
     "nearly all lie between 2 and 3; along, from -2, where the commonest tokens stand "
     "(the comma, ' and', ' the'), over ' dog', ' happy' and ' Monday' between 0.7 and "
-    "1.5, to 7, where the fragment ' strugg' stands. Below: cosines of ' Monday' with "
-    "all tokens: around 0.4 as the table is, around 0 once the mean row is subtracted.",
+    "1.5, to beyond 6, where the fragment ' strugg' stands. Below: cosines of ' Monday' "
+    "with all tokens: around 0.4 as the table is, around 0 once the mean row is subtracted.",
 )
 print(
     f"across: mean {across.mean():.2f}, standard deviation {across.std():.2f};  "
@@ -966,7 +950,7 @@ print("farthest back: ", texts(along.topk(9, largest=False).indices.tolist()))
 print("farthest ahead:", texts(along.topk(9).indices.tolist()))
 
 # %% [markdown]
-# **The picture to remember.** Across, all rows are about equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
+# **The picture to remember.** (A circle joins places of equal length.) Across, all rows are about equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
 # tokens of all, at the other fragments of long words.
 #
 # That explains the decoys. A dot product is the product of the two *alongs*, plus the rest:
@@ -1053,6 +1037,18 @@ for name, rows in tables.items():
 # The rarer a token, the farther along it tends to stand. And the model needs it on both sides: without the direction its loss rises, whether it is taken from the look-up or from the output, while a random direction is hardly missed.
 # One line is a riddle: at the output, subtracting the mean row changes nothing at all. It takes the same number off the score of *every* token, and softmax looks at differences only. What counts there is how far tokens
 # stand *apart* along the direction, not where the whole cloud is.
+#
+# And the small spot under the cloud, near (2.9, 1.6)? Who lives there?
+
+# %%
+spot = ((across < 1.7) & (along > 2.8) & (along < 3.0)).nonzero().flatten()
+alike = (unit[spot] @ unit[spot].T).mean()
+print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
+print(texts(spot))
+
+# %% [markdown]
+# Thirty tokens with all but the same row: marks that separate files in a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. These are
+# the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way.
 #
 # So "similar" has a choice in it. For two words, the cosine after subtracting the mean is the more honest number. For the nearest neighbours it makes little difference:
 
@@ -1631,7 +1627,7 @@ plots.show(
 #
 # Turn every pair of columns by its angle.
 #
-# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or `batch, n_head`. Leave it as it was: return a new tensor
+# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or `batch, n_head`
 # - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole numbers (some models squeeze longer texts into the positions they know)
 # - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position \cdot theta^{-2i/head\_dim}$
 # - returns the same shape as `x`
@@ -1693,7 +1689,7 @@ check.equal(
 )
 _x = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
 check.close(
-    apply_rope(_x, torch.tensor([0])),
+    apply_rope(_x.clone(), torch.tensor([0])),
     _x,
     "position 0 turns by nothing: x must come back as it was",
 )
@@ -1745,24 +1741,17 @@ check.close(
     torch.tensor([[math.cos(0.5), math.sin(0.5)]]),
     "position 0.5 lies half-way to position 1: do not round positions",
 )
-_x = torch.tensor([[1.0, 2.0]])
-apply_rope(_x, torch.tensor([1]))
-check.close(
-    _x,
-    torch.tensor([[1.0, 2.0]]),
-    "x itself has changed: leave it as it was and return a new tensor",
-)
 _generator = torch.Generator().manual_seed(0)
 _x, _positions = torch.randn(2, 3, 3, 6, generator=_generator), torch.tensor([0, 1, 2])
 _rows = [
     [
-        [apply_rope(_x[b, h, p : p + 1], _positions[p : p + 1])[0] for p in range(3)]
+        [apply_rope(_x[b, h, [p]].clone(), _positions[[p]])[0] for p in range(3)]
         for h in range(3)
     ]
     for b in range(2)
 ]
 check.close(
-    apply_rope(_x, _positions),
+    apply_rope(_x.clone(), _positions),
     torch.stack(
         [torch.stack([torch.stack(rows) for rows in heads]) for heads in _rows]
     ),
@@ -1774,7 +1763,8 @@ _q, _k = torch.randn(2, 1, 8, generator=_generator)
 
 def _score(m, n):
     """The score of the query at position m and the key at position n."""
-    return (apply_rope(_q, torch.tensor([m])) * apply_rope(_k, torch.tensor([n]))).sum()
+    _turned_q = apply_rope(_q.clone(), torch.tensor([m]))
+    return (_turned_q * apply_rope(_k.clone(), torch.tensor([n]))).sum()
 
 
 check.close(
@@ -1810,7 +1800,7 @@ for _shape, _start, _theta in [
         torch.arange(_start, _start + _shape[-2]),
     )
     check.close(
-        apply_rope(_x, _positions, _theta),
+        apply_rope(_x.clone(), _positions, _theta),
         _turned(_x, _positions, _theta),
         f"random x of shape {list(_shape)} at positions from {_start} on, theta "
         f"{_theta:g}: each pair (i, i + head_dim/2) turns by position * "
@@ -1822,7 +1812,7 @@ _x, _positions = (
     torch.tensor([7, 1501, 2999, 4003]),
 )
 check.close(
-    apply_rope(_x, _positions),
+    apply_rope(_x.clone(), _positions),
     _turned(_x, _positions, 10000.0),
     "positions far into a text, such as 4003: compute the angles in float32 or better",
     atol=5e-3,

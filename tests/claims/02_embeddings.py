@@ -393,6 +393,23 @@ def the_direction_is_rarity_and_needed_on_both_sides():
     )
 
 
+def glitch_tokens_share_a_row():
+    """“Thirty tokens with all but the same row”
+
+    Thirty words at random; and none of the thirty occurs in the course's prose.
+    """
+    table, shared = _table(), _shared()
+    along = table @ shared
+    across = (table - along[:, None] * shared).norm(dim=1)
+    spot = ((across < 1.7) & (along > 2.8) & (along < 3.0)).nonzero().flatten()
+    unit = torch.nn.functional.normalize(table, dim=1)
+    alike, words = unit[spot] @ unit[spot].T, unit[_words(3, 30)]
+    others = (words @ words.T).mean().item()
+    assert len(spot) == 30 and alike.mean() > 0.99 and alike.min() > 0.95 and others < 0.6
+    assert not set(spot.tolist()) & set(_pieces(15).flatten().tolist())
+    return f"mean cosine of the thirty {alike.mean():.3f}, of thirty words {others:.2f}"
+
+
 def subtracting_the_mean_at_the_output_changes_nothing():
     """“It takes the same number off the score of *every* token, and softmax looks at differences
     only.”

@@ -113,18 +113,6 @@ def nudged_gradient(table, ids):
     return slopes
 
 
-# %% wrong: the table itself is nudged and left so
-# says: the table must come back unchanged
-def nudged_gradient(table, ids):
-    slopes = torch.zeros(table.shape)
-    for row in range(len(table)):
-        for column in range(len(table)):
-            before = bigram_loss(table, ids)
-            table[row, column] += 1e-3
-            slopes[row, column] = (bigram_loss(table, ids) - before) / 1e-3
-    return slopes
-
-
 # %% wrong: a nudge of 1
 # says: by a nudge that is small
 def nudged_gradient(table, ids):
