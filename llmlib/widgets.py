@@ -1,17 +1,14 @@
 """The course's sliders, each an ipywidget; `plots.show(fig, alt, widget)` keeps a figure above."""
 
 import math
-from functools import lru_cache
 from html import escape
 
 import ipywidgets
 import torch
 
 from llmlib.attention import attention_maps
-from llmlib.output_head import softmax
-from llmlib.sampling import filter_logits
 
-# A label has room for "top-k (0: off)"; a control is as wide as its page allows, up to 26em.
+# A control is as wide as its page allows, up to 26em.
 CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
 
 
@@ -70,68 +67,6 @@ def _strip(words, shares, at):
     return f'<div style="display:flex;flex-wrap:wrap;gap:2px">{"".join(columns)}</div>'
 
 
-def sampling_sliders(model, prompts):
-    """Slide temperature, top-k, top-p and min-p, and see which next tokens of a prompt survive."""
-    prompt = ipywidgets.Combobox(
-        value=prompts[0],
-        options=prompts,
-        ensure_option=False,
-        continuous_update=False,
-        description="prompt",
-        **CONTROL | {"layout": {"width": "98%"}},
-    )
-
-    def slider(value, lowest, highest, step, description):
-        return ipywidgets.FloatSlider(
-            value, min=lowest, max=highest, step=step, description=description, **CONTROL
-        )
-
-    settings = (
-        slider(1, 0, 3, 0.05, "temperature"),
-        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **CONTROL),
-        slider(1, 0.01, 1, 0.01, "top-p"),
-        slider(0, 0, 1, 0.01, "min-p"),
-    )
-    picture = ipywidgets.HTML()
-    logits_of = lru_cache(maxsize=16)(lambda text: model(model.tokenizer.encode(text))[0, -1])
-
-    def draw():
-        if prompt.value:
-            logits = logits_of(prompt.value)
-            temperature, top_k, top_p, min_p = (setting.value for setting in settings)
-            left = filter_logits(logits, temperature, top_k or None, top_p, min_p)
-            picture.value = _survivors(model.tokenizer, softmax(logits), softmax(left))
-
-    _whenever((prompt, *settings), draw)
-    return ipywidgets.VBox([prompt, _controls(*settings), picture])
-
-
-def _survivors(tokenizer, before, after, n=15):
-    """The n likeliest tokens as HTML: grey bars for the model, blue for what is left.
-
-    What is cut is struck out.
-    """
-    kept, rows = after > 0, []
-    for i in before.topk(n).indices.tolist():
-        crossed = "" if kept[i] else "text-decoration:line-through;opacity:0.55;"
-        bars = "".join(
-            f'<div style="width:{100 * share:.2f}%;height:7px;background:{colour}"></div>'
-            for share, colour in ((before[i], "#9a9a9a"), (after[i], "#0072B2"))
-        )
-        left = f"{after[i]:.3f}" if kept[i] else "cut"
-        rows.append(
-            f'<tr><td style="{crossed}font-family:monospace;white-space:pre;text-align:right">'
-            f"{escape(repr(tokenizer.decode([i])))}</td>"
-            f'<td style="width:60%;padding:0 8px">{bars}</td>'
-            f'<td style="text-align:right;white-space:nowrap">{before[i]:.3f} → {left}</td></tr>'
-        )
-    return (
-        f"<p><b>{int(kept.sum()):,}</b> of {len(kept):,} tokens survive; the model gave them "
-        f"<b>{before[kept].sum():.1%}</b> of the probability. Grey: the model. Blue: what is "
-        f'left.</p><table style="width:95%;line-height:1.2">{"".join(rows)}</table>'
-    )
-
-
 def rope_clock(apply_rope, q, k, theta):
     """Move a query and a key, q and k [head_dim], along a text, turned by the learner's own
     `apply_rope(x, positions, theta)`; lock their distance and the score stays."""
@@ -165,7 +100,7 @@ def rope_clock(apply_rope, q, k, theta):
             turned_q, turned_k = hands([q, k], last)
             score = (turned_q @ turned_k / math.sqrt(head_dim)).item()
             picture.value = _clock(arrows, pair.value, last[0] - last[1], score)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the learner's own function
             picture.value = escape(f"apply_rope raised {type(error).__name__}: {error}")
 
     _whenever((at_q, at_k, pair, lock), draw)

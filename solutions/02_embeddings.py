@@ -1048,7 +1048,7 @@ print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
 print(texts(spot))
 
 # %% [markdown]
-# Thirty tokens with all but the same row: marks that separate files in a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. These are
+# Thirty tokens with all but the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. These are
 # the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way.
 #
 # So "similar" has a choice in it. For two words, the cosine after subtracting the mean is the more honest number. For the nearest neighbours it makes little difference:
