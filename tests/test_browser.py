@@ -208,8 +208,60 @@ def _start(page, lab):
     return page.locator(".llm-start")
 
 
+def _write(page, source):
+    """Replace the active cell's code and run it, then the check that stands folded below it."""
+    panel = page.locator(".jp-NotebookPanel:visible")
+    panel.locator(".jp-Cell.jp-mod-active .cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Control+Enter")
+    return panel.locator(".jp-Cell.jp-mod-active")
+
+
+def test_a_newcomer_from_the_start_page_to_the_first_exercise_done(lab, folder, page):
+    shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
+    start = _start(page, lab)
+    start.locator("a.llm-go").click()
+    page.locator(".jp-NotebookPanel:visible").wait_for()
+    _wait_until_idle(page)
+    panel = page.locator(".jp-NotebookPanel:visible")
+    prompt = panel.locator(".jp-CodeCell .jp-InputPrompt").first
+    while prompt.inner_text().strip() == "[ ]:":  # keys are lost until the page listens
+        panel.locator(".jp-CodeCell .cm-content").first.click()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(1000)
+    expect(prompt).to_have_text(re.compile(r"\[\d\]:"), timeout=2 * MINUTES)
+    assert {word for word, _, _ in _check(page)} == {"· not written yet"}
+    page.locator(".jp-Dialog").get_by_role("button", name="1.1 count_pairs").click()
+    active = panel.locator(".jp-Cell.jp-mod-active")
+    expect(active).to_contain_text("def count_pairs")
+    page.wait_for_timeout(1500)  # the page comes to rest
+    check = _write(page, "def count_pairs(ids):\n    return dict(Counter(zip(ids, ids[1:])))")
+    expect(check).to_contain_text(
+        "return a list of ((a, b), n), not a dictionary", timeout=1 * MINUTES
+    )
+    assert "Traceback" not in check.inner_text()
+    page.screenshot(path=SHOTS / "newcomer_wrong.png")
+    statement = panel.locator(".jp-MarkdownCell", has_text="Exercise 1.1").last
+    hint = statement.locator("details", has_text="Hint 3")
+    hint.locator("summary").click()
+    expect(hint.get_by_text("dictionaries keep the order")).to_be_visible()
+    cell = panel.locator(".jp-CodeCell", has_text="def count_pairs").first
+    cell.locator(".cm-content").click()
+    check = _write(page, cells.load(NAME).exercises[0].solution)
+    expect(check).to_contain_text("✓ count_pairs: ", timeout=1 * MINUTES)
+    expect(check).to_contain_text("(1 of 8)")
+    page.screenshot(path=SHOTS / "newcomer_right.png")
+    page.keyboard.press("Control+s")
+    page.get_by_role("tab", name="Start").click()
+    expect(start.locator(".llm-box").first).to_contain_text("1 of 8 done", timeout=2 * MINUTES)
+    expect(start.locator(".llm-next")).to_contain_text("exercise 1.2 merge")
+
+
 def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page):
     """Untouched, it begins with notebook 1. A mistake saved there is named, and led to."""
+    shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
     start = _start(page, lab)
     go = start.locator("a.llm-go")
     expect(go).to_have_text("Begin: 1 Tokens")
@@ -432,8 +484,8 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
 
     right = {name: each.right for name, each in asked.items()}
     wrong = {name: next(x for x in "ABCD" if x != right[name]) for name in asked}
-    _open(page, lab.format("quiz.ipynb"))
-    option("q01", wrong["q01"]).click()
+    page.goto(lab.format("quiz.ipynb"))
+    option("q01", wrong["q01"]).click()  # before its kernel has started
     expect_told("q01", wrong["q01"], "not it")
     option("q01", right["q01"]).click()
     expect_told("q01", right["q01"], "✓ right")
