@@ -29,7 +29,7 @@ def answer(name):
 # %% [markdown]
 # ### Question 1
 #
-# What does a language model make of a text, in which order?
+# Through which stages does a text go on its way through a language model?
 #
 # - **A**  Ids, vectors, logits, layers, probabilities
 # - **B**  Ids, vectors, logits, probabilities, layers

@@ -23,6 +23,7 @@
     }
     .llm-options button:hover { background: var(--jp-layout-color2); }
     .llm-options button:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
+    .llm-options button[aria-busy] { opacity: 0.6; cursor: progress; }
     .llm-options button.right { border-color: #009E73; }
     .llm-options button.wrong { border-color: #D55E00; border-style: dashed; border-left-style: solid; }
     .llm-options .mark { float: right; margin-left: 1em; font-weight: bold; }
@@ -48,6 +49,7 @@
     constructor(lab, panel) {
       this.lab = lab;
       this.panel = panel;
+      this.turn = Promise.resolve(); // one click is dealt with after the other
       this.ready = false; // whether this kernel has run the first cell and the answers so far
       panel.sessionContext.kernelChanged.connect(() => (this.ready = false));
       panel.sessionContext.statusChanged.connect((_, status) => {
@@ -96,7 +98,7 @@
         button.type = "button";
         button.dataset.letter = letter;
         button.append(...item.childNodes);
-        button.onclick = () => this.choose(answer, letter, button);
+        button.onclick = () => this.next(button, () => this.choose(answer, letter, button));
         item.append(button);
       }
     }
@@ -126,7 +128,7 @@
         button.type = "button";
         button.className = "see";
         button.textContent = "Show it";
-        button.onclick = () => this.run(answer, [see], button);
+        button.onclick = () => this.next(button, () => this.run(answer, [see], button));
         item.append(button);
         list.append(item);
       }
@@ -137,18 +139,33 @@
       return this.cells.find(cell => cell.model.type === "code" && source(cell).startsWith(start));
     }
 
+    next(button, act) {
+      button.setAttribute("aria-busy", true);
+      this.turn = this.turn.then(() => this.connected()).then(act).catch(console.error)
+        .then(() => button.removeAttribute("aria-busy"));
+    }
+
+    /* A click may come while the kernel starts: JupyterLab would drop what it is to run. */
+    async connected() {
+      const { sessionContext } = this.panel;
+      for (let i = 0; i < 600; i++) {
+        if (sessionContext.session?.kernel?.connectionStatus === "connected") return;
+        await new Promise(go => setTimeout(go, 100));
+      }
+    }
+
     async choose(answer, letter, button) {
       const name = gradeId(answer);
       const line = new RegExp(`^(${name}[ \\t]*=[ \\t]*)[^#\\n]*?([ \\t]*(?:#.*)?)$`, "m");
       const before = this.ready ? [] : this.cells.filter(cell => cell.model.type === "code" && (
         gradeId(cell) === "given_setup" || (/^q\d\d$/.test(gradeId(cell)) && letterOf(cell))));
-      if (!(await this.run(answer, before, button))) return;
-      this.ready = true;
+      await this.run(answer, before, button);
       const written = source(answer).replace(line, `$1"${letter}"$2`);
       answer.model.sharedModel.setSource(line.test(written) ? written : `${name} = "${letter}"`);
       const score = this.cells.filter(cell => source(cell).startsWith("score()"));
       await this.run(answer, [answer, ...score], button);
       this.said.textContent = saidBy(answer);
+      this.ready = this.said.textContent[2] === letter;
     }
 
     /* Run cells, and leave the page and the focus where they are. */
@@ -157,9 +174,8 @@
       content.activeCellIndex = this.cells.indexOf(answer) - 1;
       const done = this.lab.NotebookActions.runCells(content, cells, sessionContext);
       button.focus({ preventScroll: true });
-      const fine = await done;
+      await done;
       if (button.isConnected) button.focus({ preventScroll: true });
-      return fine;
     }
   }
 
