@@ -10,6 +10,7 @@ from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
 LESSONS = [name for name in cells.names() if name != "quiz"]
+IN_PLACE = {"adamw_step"}  # changes its arguments, which are copies in the course's process
 WRONG_MERGE = """def merge(ids, pair, new_id):
     return [new_id if tuple(ids[i : i + 2]) == tuple(pair) else ids[i] for i in range(len(ids))]"""
 
@@ -57,10 +58,13 @@ def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
     notebook = cells.load(name)
     leans_on = reading.of(notebook, parse(notebook.node)).leans_on
-    below = {earlier for found in leans_on.values() for earlier in found}
+    below = {earlier for found in leans_on.values() for earlier in found} - IN_PLACE
     broken = {each: f"def {each}(*args, **more):\n    return None" for each in below}
     result = grade(runner, name, **broken)
     assert {each.exercise for each in result.outcomes if not each.solved} == below
     for each in result.outcomes:
         if each.solved:
-            assert set(filter(None, each.instead.split(", "))) == set(leans_on[each.exercise])
+            assert (
+                set(filter(None, each.instead.split(", ")))
+                == set(leans_on[each.exercise]) - IN_PLACE
+            )
