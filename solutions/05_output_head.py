@@ -456,7 +456,7 @@ for i in range(1, len(ids)):
     said = p[i - 1, ids[i]].item()  # row i - 1 has seen the tokens before ids[i]
     product, nats = product * said, nats - math.log(said)
     print(
-        f"{tokenizer.decode([ids[i]])!r:<12}{said:>8.4f}{product:>18.1e}"
+        f"{tokenizer.decode([ids[i]])!r:<12}{said:>8.2g}{product:>18.1e}"
         f"{-math.log(said):>10.2f}{nats:>14.2f}"
     )
 print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
