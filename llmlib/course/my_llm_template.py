@@ -68,7 +68,7 @@ class Tokenizer:
 
 
 class Model:
-    """SmolLM2's weights: ids [1, seq] -> logits [1, seq, vocab], the last one's in every row."""
+    """SmolLM2's weights, run by `forward`: ids [1, seq] -> logits [1, seq, vocab]."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -77,11 +77,17 @@ class Model:
         self.eps, self.theta = c["rms_norm_eps"], c["rope_theta"]
         context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
-        self.weights = load_file(folder / "model.safetensors")
-        for i in range(self.n_layer):  # queries, keys and values in one product
+        weights = load_file(folder / "model.safetensors")
+        self.table, self.norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
+        self.layers, self.qkv, self.out = [], [], []
+        for i in range(self.n_layer):
+            names = "input_layernorm", "post_attention_layernorm"
+            names += "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
+            self.layers.append(tuple(weights[f"model.layers.{i}.{n}.weight"] for n in names))
             at = f"model.layers.{i}.self_attn."
-            qkv = [self.weights.pop(f"{at}{name}_proj.weight") for name in "qkv"]
-            self.weights[at + "qkv.weight"] = torch.cat(qkv)
+            qkv = [weights[f"{at}{name}_proj.weight"] for name in "qkv"]
+            self.qkv.append(torch.cat(qkv))  # queries, keys and values in one product
+            self.out.append(weights[f"{at}o_proj.weight"])
 
     def new_cache(self, context):
         """Keys and values of every layer: room for `context` tokens, `length` of them taken."""
@@ -93,40 +99,24 @@ class Model:
         ids = torch.as_tensor(ids)
         positions = torch.arange(cache.length, cache.length + ids.shape[1])
         mask = causal_mask(ids.shape[1], cache.length)
-        x = embed(ids, self.weights["model.embed_tokens.weight"])  # 1 seq d_model
-        for i in range(self.n_layer):
-            x = self.layer(i, x, positions, mask, cache)
+
+        def attend(i, x):
+            return self.attend(i, x.float(), positions, mask, cache)
+
+        logits = forward(ids, self.table, self.layers, self.norm, attend, self.eps)
         cache.length += ids.shape[1]
-        x = self.norm(x[:, -1:], self.weights["model.norm.weight"])  # nobody reads other logits
-        return unembed(x, self.weights["model.embed_tokens.weight"]).expand(1, ids.shape[1], -1)
+        return logits
 
-    def norm(self, x, weight):
-        """In float32, whatever precision the function or the one before it chose; so too below."""
-        return rms_norm(x.float(), weight, self.eps).float()
-
-    def layer(self, i, x, positions, mask, cache):
-        mlp = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
-
-        def weight(name):
-            return self.weights[f"model.layers.{i}.{name}.weight"]
-
-        def attend(x):
-            n_q, n_k = self.n_head, self.n_kv_head
-            heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
-            qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
-            q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
-            k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
-            k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
-            x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
-            return linear(x, weight("self_attn.o_proj"))
-
-        return pre_norm_block(
-            x,
-            norm_1=lambda x: self.norm(x, weight("input_layernorm")),
-            attend=attend,
-            norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
-            feed_forward=lambda x: swiglu(x, *map(weight, mlp)),
-        )
+    def attend(self, i, x, positions, mask, cache):
+        """In float32, whatever precision the functions or those before them chose."""
+        n_q, n_k = self.n_head, self.n_kv_head
+        heads = split_heads(linear(x, self.qkv[i]), n_q + 2 * n_k)
+        qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
+        q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
+        k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
+        k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
+        x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
+        return linear(x, self.out[i])
 
 
 def new_ids(model, ids, max_new_tokens, seed=None, **settings):
