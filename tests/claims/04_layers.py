@@ -442,7 +442,8 @@ def the_brake_is_lowest_before_she():
 
 
 def a_second_sink_is_made_by_the_same_layers():
-    """“In layers 2 and 3 both sinks grow to a length of about 670, the other words to less than 100.”
+    """“In layers 2 and 3 both sinks grow to a length of about 670, the other words to less than
+    100.”
 
     The other words of the sentence, and the same sentence with " my" for the second " the".
     """
