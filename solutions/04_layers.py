@@ -2871,11 +2871,8 @@ show(
 
 # %% solution forward off=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu"]
 def forward(ids, table, layers, final_norm, attend, eps=1e-5):
-    """The whole model: ids [batch, seq] -> logits [batch, seq, vocab].
-
-    layers: for each layer (norm_1, norm_2, w_gate, w_up, w_down); attend(i, x) is what
-    attention of layer i writes; table [vocab, d_model] is both embedding and head.
-    """
+    """The whole model: ids [batch, seq] -> logits [batch, seq, vocab]. layers: (norm_1,
+    norm_2, w_gate, w_up, w_down) of each; attend(i, x) is what attention i writes."""
     ### BEGIN SOLUTION
     x = embed(ids, table)
     for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):
