@@ -3,10 +3,10 @@ ARGS ?=
 setup = $(PYTHON) llmlib/course/setup.py
 export PORT BROWSER TORCH
 
-.PHONY: help lab check test build grade bench evidence
+.PHONY: help lab check test build grade formgrader bench evidence
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 lab:  ## set up once, then open JupyterLab on notebooks/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
 	@$(setup) lab $(ARGS)
@@ -24,6 +24,11 @@ build:  ## solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (
 grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
 	@$(setup)
 	@.venv/bin/llmlib grade $(ARGS)
+
+formgrader:  ## set up once, then open Formgrader, nbgrader's page for instructors (PORT=9999, BROWSER=0)
+	@$(setup)
+	@.venv/bin/python -m llmlib.course.build
+	@$(setup) formgrader $(ARGS)
 
 bench:  ## measure side by side with peers, about 20 minutes (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)

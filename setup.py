@@ -1,5 +1,5 @@
 """What pyproject.toml cannot say: an installed package carries the notebooks' sources, so that it
-can check answers."""
+can check answers, and puts the quiz's buttons where every JupyterLab of its Python finds them."""
 
 from pathlib import Path
 
@@ -16,4 +16,12 @@ class WithSources(build_py):
             self.copy_file(str(source), str(target / source.name))
 
 
-setup(cmdclass={"build_py": WithSources})
+LAB = Path("llmlib", "course", "lab", "labextensions", "llmlib-quiz")
+SHARE = "share/jupyter/labextensions/llmlib-quiz"
+setup(
+    cmdclass={"build_py": WithSources},
+    data_files=[
+        (SHARE, [str(LAB / "package.json")]),
+        (f"{SHARE}/static", [str(LAB / "static" / "quiz.js")]),
+    ],
+)

@@ -51,7 +51,7 @@ def main(argv=None):
         except measure.Unavailable as reason:
             print(f"  left out: {reason}", flush=True)
             continue
-        except Exception:
+        except Exception:  # noqa: BLE001 - the other benchmarks go on
             traceback.print_exc()
             failed = True
             continue

@@ -19,12 +19,12 @@ import time
 from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-from tokenizers import Tokenizer as HuggingFace  # noqa: E402
-from tokenizers import models, pre_tokenizers, trainers  # noqa: E402
+from tokenizers import Tokenizer as HuggingFace
+from tokenizers import models, pre_tokenizers, trainers
 
-from benchmarks.measure import Comparison, Unavailable, peer  # noqa: E402
-from llmlib import assets, data, tokens  # noqa: E402
-from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT  # noqa: E402
+from benchmarks.measure import Comparison, Unavailable, peer
+from llmlib import assets, data, tokens
+from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
 
 CODE = [f"llmlib/{name}.py" for name in "tokens token_files token_pieces token_training".split()]
 MB = 1_000_000

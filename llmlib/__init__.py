@@ -1,6 +1,13 @@
 """llmlib: an LLM engine in plain functions, one file for each notebook of the course "From Tokens
 to Tokens"."""
 
-from llmlib.generation import complete, generate
-
 __all__ = ["complete", "generate"]
+
+
+def __getattr__(name):
+    """The two by name, once they are asked for: what needs no model starts without torch."""
+    if name in __all__:
+        from llmlib import generation
+
+        return getattr(generation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,16 @@ import sys
 
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
+    "grades": ("llmlib.grading.grades", "write the gradebook for Canvas or Moodle"),
+    "answers": ("llmlib.grading.answers", "write each answer as a file, to compare them"),
     "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.progress_cli", "draw how far you are"),
     "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
     "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.course.complete", "continue a text with a real model"),
+    "chat": ("llmlib.serve.cli", "talk with your engine, or with a model"),
+    "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
 }
 ELSEWHERE = (
     "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "

@@ -8,7 +8,7 @@ def embed(ids, table):
     """Look up one row per id: ids [...] (integers), table [vocab, d_model] -> [..., d_model].
 
     The same as one-hot rows times the table, without the multiplication. Raises IndexError for an
-    id outside the table.
+    id past its end; negative ids count from there, and a `Model` refuses them beforehand.
     """
     return table[ids]
 

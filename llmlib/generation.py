@@ -88,6 +88,30 @@ def _refuse_bad(temperature=0.0, top_k=None, top_p=None, min_p=None):
     )  # each filter raises ValueError for what is out of range
 
 
+def shared_prompt(model, ids, n, room):
+    """Run a prompt once for n texts that begin with it: (cache of n rows with `room` for further
+    tokens, logits [n, vocab] after the prompt).
+    """
+    one, cache = model.new_cache(context=len(ids)), model.new_cache(n, len(ids) + room)
+    logits = model(ids, one, last=True)[:, -1].expand(n, -1)
+    for many, single in zip(cache.keys + cache.values, one.keys + one.values):
+        many[:, :, : len(ids)] = single
+    cache.length = len(ids)
+    return cache, logits
+
+
+def side_by_side(model, ids, n, steps, pick):
+    """n continuations of one prompt, written at the same time: ids (a list) -> [n, steps].
+
+    pick(logits [n, vocab]) -> ids [n]. A stop token stops nothing here.
+    """
+    cache, logits = shared_prompt(model, ids, n, steps)
+    made = [pick(logits)]
+    while len(made) < steps:
+        made.append(pick(model(made[-1][:, None], cache)[:, -1]))
+    return torch.stack(made, dim=1)
+
+
 def complete(model, prompt, max_new_tokens=32, **settings):
     """Continue the text `prompt`; returns the new text only. `settings` are those of `generate`."""
     return "".join(stream_text(model, prompt, max_new_tokens, **settings))

@@ -34,10 +34,11 @@ def next_token_pairs(ids):
     return ids[:, :-1], ids[:, 1:]
 
 
-def cross_entropy(logits, targets):
+def cross_entropy(logits, targets, ignored=-100):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar. Shift
-    the targets by one before calling."""
-    return token_losses(logits, targets).mean()
+    the targets by one before calling; positions whose target is `ignored` do not count."""
+    counts = targets != ignored
+    return token_losses(logits[counts], targets[counts]).mean()
 
 
 def token_losses(logits, targets):

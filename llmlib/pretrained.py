@@ -80,7 +80,7 @@ def _find(name):
 
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
-    except Exception as error:  # the hub's client raises many kinds; to the reader they are one
+    except Exception as error:  # noqa: BLE001 - to the reader they are one
         raise FileNotFoundError(
             f'"{name}" is no folder here and could not be fetched from the Hugging Face hub '
             f'({type(error).__name__}): check the name and the network, or use "smollm2", '

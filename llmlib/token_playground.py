@@ -60,7 +60,7 @@ def _controls(cut, tokenizers, text):
     def draw(_=None):
         try:
             picture.value = cut(typed.value, which.value, count.value)[0]
-        except Exception as error:  # the learner's own encode
+        except Exception as error:  # noqa: BLE001 - the learner's own encode
             picture.value = escape(f"encode raised {type(error).__name__}: {error}")
 
     for control in (typed, which, count):

@@ -1,15 +1,14 @@
 """The course's sliders, each an ipywidget; `plots.show(fig, alt, widget)` keeps a figure above."""
 
-from functools import lru_cache
+import math
 from html import escape
 
 import ipywidgets
+import torch
 
 from llmlib.attention import attention_maps
-from llmlib.output_head import softmax
-from llmlib.sampling import filter_logits
 
-# A label has room for "top-k (0: off)"; a control is as wide as its page allows, up to 26em.
+# A control is as wide as its page allows, up to 26em.
 CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
 
 
@@ -68,63 +67,61 @@ def _strip(words, shares, at):
     return f'<div style="display:flex;flex-wrap:wrap;gap:2px">{"".join(columns)}</div>'
 
 
-def sampling_sliders(model, prompts):
-    """Slide temperature, top-k, top-p and min-p, and see which next tokens of a prompt survive."""
-    prompt = ipywidgets.Combobox(
-        value=prompts[0],
-        options=prompts,
-        ensure_option=False,
-        continuous_update=False,
-        description="prompt",
-        **CONTROL | {"layout": {"width": "98%"}},
-    )
-
-    def slider(value, lowest, highest, step, description):
-        return ipywidgets.FloatSlider(
-            value, min=lowest, max=highest, step=step, description=description, **CONTROL
+def rope_clock(apply_rope, q, k, theta):
+    """Move a query and a key, q and k [head_dim], along a text, turned by the learner's own
+    `apply_rope(x, positions, theta)`; lock their distance and the score stays."""
+    half, head_dim = len(q) // 2, len(q)
+    at_q, at_k, pair = (
+        ipywidgets.IntSlider(value, 0, most, description=name, **CONTROL)
+        for value, most, name in (
+            (5, 60, "q stands at"),
+            (4, 60, "k stands at"),
+            (0, half - 1, "pair"),
         )
-
-    settings = (
-        slider(1, 0, 3, 0.05, "temperature"),
-        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **CONTROL),
-        slider(1, 0.01, 1, 0.01, "top-p"),
-        slider(0, 0, 1, 0.01, "min-p"),
     )
-    picture = ipywidgets.HTML()
-    logits_of = lru_cache(maxsize=16)(lambda text: model(model.tokenizer.encode(text))[0, -1])
+    lock = ipywidgets.Checkbox(True, description="lock the distance", **CONTROL)
+    picture, last = ipywidgets.HTML(), [at_q.value, at_k.value]
+
+    def hands(rows, positions):
+        return apply_rope(torch.stack(rows), torch.tensor(positions), theta)
 
     def draw():
-        if prompt.value:
-            logits = logits_of(prompt.value)
-            temperature, top_k, top_p, min_p = (setting.value for setting in settings)
-            left = filter_logits(logits, temperature, top_k or None, top_p, min_p)
-            picture.value = _survivors(model.tokenizer, softmax(logits), softmax(left))
+        moved = [at_q.value - last[0], at_k.value - last[1]]
+        last[:] = at_q.value, at_k.value
+        if lock.value and (moved[0] == 0) != (moved[1] == 0):  # the other follows
+            follower, step = (at_k, moved[0]) if moved[0] else (at_q, moved[1])
+            last[follower is at_k] += step
+            follower.value = last[follower is at_k]  # held at an end, it moves the first back
+            last[:] = at_q.value, at_k.value
+        try:
+            unit = torch.zeros(head_dim)
+            unit[pair.value] = 1.0  # a hand at 3 o'clock
+            arrows = hands([unit, unit], last)[:, [pair.value, pair.value + half]].tolist()
+            turned_q, turned_k = hands([q, k], last)
+            score = (turned_q @ turned_k / math.sqrt(head_dim)).item()
+            picture.value = _clock(arrows, pair.value, last[0] - last[1], score)
+        except Exception as error:  # noqa: BLE001 - the learner's own function
+            picture.value = escape(f"apply_rope raised {type(error).__name__}: {error}")
 
-    _whenever((prompt, *settings), draw)
-    return ipywidgets.VBox([prompt, _controls(*settings), picture])
+    _whenever((at_q, at_k, pair, lock), draw)
+    return ipywidgets.VBox([_controls(at_q, at_k, pair, lock), picture])
 
 
-def _survivors(tokenizer, before, after, n=15):
-    """The n likeliest tokens as HTML: grey bars for the model, blue for what is left.
-
-    What is cut is struck out.
-    """
-    kept, rows = after > 0, []
-    for i in before.topk(n).indices.tolist():
-        crossed = "" if kept[i] else "text-decoration:line-through;opacity:0.55;"
-        bars = "".join(
-            f'<div style="width:{100 * share:.2f}%;height:7px;background:{colour}"></div>'
-            for share, colour in ((before[i], "#9a9a9a"), (after[i], "#0072B2"))
+def _clock(arrows, pair, distance, score):
+    """The two hands of one pair as an SVG clock, and in words what the score is."""
+    lines = []
+    for (x, y), name, colour, dash in zip(arrows, "qk", ("#0072B2", "#D55E00"), ("", "6 4")):
+        lines.append(
+            f'<line x2="{80 * x:.1f}" y2="{-80 * y:.1f}" stroke="{colour}" stroke-width="4" '
+            f'stroke-dasharray="{dash}"/><text x="{96 * x:.1f}" y="{5 - 96 * y:.1f}" '
+            f'fill="{colour}" text-anchor="middle">{name}</text>'
         )
-        left = f"{after[i]:.3f}" if kept[i] else "cut"
-        rows.append(
-            f'<tr><td style="{crossed}font-family:monospace;white-space:pre;text-align:right">'
-            f"{escape(repr(tokenizer.decode([i])))}</td>"
-            f'<td style="width:60%;padding:0 8px">{bars}</td>'
-            f'<td style="text-align:right;white-space:nowrap">{before[i]:.3f} → {left}</td></tr>'
-        )
+    (ax, ay), (bx, by) = arrows
+    angle = math.degrees(math.atan2(bx * ay - by * ax, ax * bx + ay * by)) % 360
     return (
-        f"<p><b>{int(kept.sum()):,}</b> of {len(kept):,} tokens survive; the model gave them "
-        f"<b>{before[kept].sum():.1%}</b> of the probability. Grey: the model. Blue: what is "
-        f'left.</p><table style="width:95%;line-height:1.2">{"".join(rows)}</table>'
+        '<div style="display:flex;align-items:center;gap:2em;background:white;color:black">'
+        '<svg width="220" height="220" viewBox="-110 -110 220 220"><circle r="80" fill="none" '
+        f'stroke="#7F7F7F"/>{"".join(lines)}</svg><div>k stands <b>{distance}</b> back<br>'
+        f"from k's hand to q's in pair {pair}: <b>{angle:.0f}°</b><br>"
+        f"score of all pairs, q · k / √head_dim: <b>{score:.2f}</b></div></div>"
     )

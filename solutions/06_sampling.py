@@ -1,21 +1,26 @@
 # %% [markdown]
 # # 6 · Sampling
 #
-# At every step the model hands over a score for each of its 49,152 tokens. One of them has to be picked, appended, and the whole thing run
-# again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the same model
-# sounds like a clerk, a poet or a broken radio.
+# At every step the model hands over a score for each of its 49,152 tokens. One of them has to be picked, appended, and the
+# whole thing run again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the
+# same model sounds like a clerk, a poet or a broken radio.
 #
-# **You will build** the draw, temperature, the filters top-k, top-p and min-p, a repetition penalty, the loop that writes text, and beam
-# search, which looks ahead.
+# **You will build** the draw (6.1), temperature (6.2), the filters top-k, top-p and min-p (6.3 to 6.5), the function that puts
+# them together and picks (6.6, 6.7), the loop that writes text (6.8), a repetition penalty (6.9), beam search, which looks
+# ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a small
+# model fails, each time with a control.
 #
-# **You need** notebook 5: logits, softmax and log-probability. **Time**: about 2½ hours. The sections on what one prompt can do (9) and on how models fail (10) have no exercises.
+# **You need** notebook 5: logits, softmax and log-probability.
 #
-# First, the real model doing the thing. SmolLM2-135M is a small model: 135 million weights, most of them stored in about 4 bits each and opened here as
-# float32. The same prompt, four ways to pick:
+# **It takes** about two hours and a half, two of them at the eleven exercises. Section 6.10, on failures, has none: keep it
+# for a second sitting if you like.
 #
+# First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive in a file of about 5.85 bits
+# a weight and are opened here as float32. The same prompt, four ways to pick:
 
 # %%
 from llmlib import complete, pretrained
+from llmlib.course.predict import predict, predictions, reveal
 
 llm = pretrained.load("smollm2")
 prompt = "Once upon a time, there was a"
@@ -25,17 +30,13 @@ for settings in (
     {"temperature": 0.8, "top_p": 0.9, "seed": 2},
     {"temperature": 2.0, "seed": 1},
 ):
-    print(
-        settings,
-        "->",
-        prompt + complete(llm, prompt, max_new_tokens=8, **settings),
-        "\n",
-    )
+    text = complete(llm, prompt, max_new_tokens=8, **settings)
+    print(f"{settings}\n    {prompt}{text}")
 
 # %% [markdown]
-# The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the last, unlikely tokens
-# have become likely, and the text falls apart. By the end of this notebook each of these settings is a function of yours.
-#
+# The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the
+# last, unlikely tokens have become likely, and the text falls apart. By the end of this notebook each of these settings is a
+# function of yours.
 
 # %% given setup
 import itertools
@@ -54,34 +55,53 @@ torch.set_num_threads(2)
 # %% [markdown]
 # ## 6.1 Drawing one token
 #
-# **Claim.** Softmax turns the logits into probabilities, $p_i$ for token $i$, which sum to 1. To pick token $i$ with probability $p_i$ it takes one
-# random number $u$, uniform between 0 and 1.
+# **Claim.** Softmax turns the logits into probabilities, $p_i$ for token $i$, which sum to 1. To pick token $i$ with
+# probability $p_i$ it takes one random number $u$, uniform between 0 and 1.
 #
 # How sure the model is depends on the text. Here are two prompts, and the eight likeliest next tokens of each:
-#
 
 # %%
-from llmlib.plots import sampling as plots, show
+from llmlib.plots import sampling as plots
+from llmlib.plots import sampling_texts as pictures
+from llmlib.plots import show
 
 prompts = ["The capital of France is", "Once upon a time, there was a"]
 next_logits = {
     text: llm(llm.tokenizer.encode(text))[0, -1] for text in prompts
 }  # each [vocab]
+paris, story = next_logits.values()
 show(
     plots.next_tokens(llm.tokenizer, next_logits),
     alt="Two bar charts of next-token probabilities. After 'The capital of France is' "
-    "one token, Paris, holds most of the mass; after 'Once upon a time, there was a' "
-    "the eight likeliest tokens hold a few per cent each.",
+    "one token, Paris, has 0.77; after 'Once upon a time, there was a' the likeliest, "
+    "small, has 0.06 and the other seven of the eight have 0.02 to 0.05.",
 )
 
 # %% [markdown]
 # Left, one token holds most of the probability. Right, no token has even a tenth, and the rest lies far beyond the eight
 # that are shown. A good way to pick must serve both.
 #
-# ### Exercise 6.1 · `draw` · ●●○ · 10 min
+# Now lay the tokens end to end, in order of their ids, each as long as its probability. All of them together are 1 long. Let
+# $u$ fall anywhere on that line: the token it falls into is drawn, and it is hit as often as it is long.
+
+# %%
+show(
+    plots.strips(
+        llm.tokenizer,
+        {f"{text} …": softmax(z) for text, z in next_logits.items()},
+        u=0.6,
+    ),
+    alt="Two strips from 0 to 1, cut into one stretch a token. For the France prompt "
+    "the stretch of Paris covers three quarters of the strip and u = 0.6 falls into "
+    "it. For the story prompt there are a few dozen stretches of a few hundredths, "
+    "with grey between them for thousands of thin ones; u = 0.6 falls into woman.",
+)
+
+# %% [markdown]
+# ### Exercise 6.1 · `draw` · ●●○ · 12 min
 #
-# Cut the interval from 0 to 1 into one stretch per token, in order of ids, each as long as its probability. The number `u` falls into one
-# of them: that token is drawn.
+# Cut the interval from 0 to 1 into one stretch per token, in order of ids, each as long as its probability. The number `u`
+# falls into one of them: that token is drawn.
 #
 # | | shape | |
 # |---|---|---|
@@ -89,31 +109,31 @@ show(
 # | `u` | `[batch]` | one number in [0, 1) a row |
 # | returns | `[batch]` | the ids drawn |
 #
-# A stretch includes its start but not its end, so a token of probability 0 has no stretch and is never drawn. Rounded probabilities may sum to a little less than 1;
-# `u` may then lie behind the last edge, and must still give a token that has some probability.
+# A stretch includes its start but not its end, so a token of probability 0 has no stretch and is never drawn. Rounded
+# probabilities may sum to a little less than 1; `u` may then lie behind the last edge, and must still give a token that has
+# some probability.
 #
-# **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into the second, so the
-# answer is `[1]`. `u = [0.5]` gives `[1]` too.
+# **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into
+# the second, so the answer is `[1]`. `u = [0.5]` gives `[1]` too.
 #
 # Off: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `probabilities.cumsum(-1)` is where each stretch ends. How many of those ends lie at or before `u`?
+# `edges = probabilities.cumsum(-1)` is where each stretch ends, `[batch, vocab]`. How many of those ends lie at or before `u`?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# That count is the answer: `(edges <= u[:, None]).sum(-1)`.
+# That count is the answer: `(edges <= u[:, None]).sum(-1)`. The `[:, None]` makes `u` a column, so that each row meets its own.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last edge is the row's sum. If it is 0.9999 rather than 1, then `u * edges[:, -1:]` is a number that always falls in front of it.
+# The last edge is the row's sum. If it is 0.9999 rather than 1, compare with a `u` that is shrunk as much: `u[:, None] *
+# edges[:, -1:]`, a column too, always lies in front of the last edge.
 #
 # </details>
-#
-
 
 # %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
@@ -139,8 +159,14 @@ check.equal(
 check.equal(
     draw(_row, torch.tensor([0.9])),
     torch.tensor([2]),
-    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches add up, so "
-    "cumulate the probabilities",
+    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches lie end to end, in "
+    "order of ids, so add the probabilities up",
+)
+check.equal(
+    draw(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([0.05])),
+    torch.tensor([0]),
+    "u = 0.05 falls into [0, 0.1), the stretch of token 0: stretches lie in order of "
+    "ids, not of probability",
 )
 check.equal(
     draw(torch.tensor([[0.0, 0.5, 0.5]]), torch.tensor([0.0])),
@@ -205,44 +231,59 @@ for _u in (
 # %% [markdown]
 # ### Is it fair? Ten thousand draws
 #
-# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count. Where a token of probability $p$ is expected
-# $E = 10000\,p$ times and came $O$ times, the sum of $(O - E)^2 / E$ over all tokens is the **chi-square** statistic: for a fair draw it is about as large as the number of tokens compared, less one.
-# Tokens too rare to be expected five times are put together as "the rest".
-#
-# Predict: with 10,000 draws, how far off will the count of a token of 6 % be, roughly?
-#
+# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count.
+# A token of probability $p$ is expected $E = 10000\,p$ times. Chance alone moves the count by about $\sqrt E$ up or down (its
+# standard deviation), and by more than $2\sqrt E$ about once in twenty tokens. (Tokens too rare to be expected five times are
+# put together, before the draw, as "the rest".)
 
 # %%
-p = softmax(next_logits[prompts[1]])
+predict(
+    "count",
+    "A token of 6.2 % is expected 620 times. How far off is the count, typically?",
+    yours=60,
+)
+
+# %% [markdown]
+# A test is worth something only if it also catches a draw that is *not* fair. So draw twice: once with $u$ as it is, once with
+# $u$ rounded down to three digits, as a lazy random number generator would hand it out.
+
+# %%
+p = softmax(story)
 common = p * 10_000 >= 5
 groups = torch.cat(
     [p[common], p[~common].sum()[None]]
 )  # the common tokens, then the rest
+expected = groups.double() * 10_000
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
-observed = torch.bincount(
-    draw(groups.expand(len(u), -1), u), minlength=len(groups)
-).double()
-expected = groups.double() * len(u)
-chi_square = ((observed - expected) ** 2 / expected).sum()
-freedom = len(expected) - 1
-p_value = torch.special.gammaincc(torch.tensor(freedom / 2), chi_square / 2)
-print(
-    f"chi-square {chi_square:.1f} for {freedom} degrees of freedom; a fair draw is at "
-    f"least this far off in {p_value:.0%} of all tries"
-)
+panels = {}
+for name, numbers in {
+    "u as it is": u,
+    "u with three digits": (u * 1000).floor() / 1000,
+}.items():
+    ids = draw(groups.expand(len(u), -1), numbers)
+    observed = torch.bincount(ids, minlength=len(groups)).double()
+    near = ((observed - expected).abs() <= 2 * expected.sqrt())[:-1].double().mean()
+    panels[name] = expected[:-1], observed[:-1]
+    print(
+        f"{name}: {near:.0%} of {len(groups) - 1} common tokens within 2√E of what is "
+        f"expected; {int((observed == 0).sum())} of them never came"
+    )
 show(
-    plots.draws(expected[:-1], observed[:-1]),
+    plots.draws(panels),
     alt="Expected against observed counts of each common token in 10,000 draws, on "
-    "logarithmic axes. All points lie near the diagonal, most of them inside the band "
-    "of two standard deviations.",
+    "logarithmic axes. Left, with u as it is, nearly all points lie in the band of two "
+    "standard deviations around the diagonal. Right, with u of three digits, the rarer "
+    "tokens stray far out of the band, and many stand at 0.",
 )
+reveal("count", expected[:-1].max().sqrt().item(), within=10)
 
 # %% [markdown]
-# The counts follow the probabilities, and stray by about the square root of what is expected: 620 give or take 25. A statistic far above the degrees of freedom would have meant a bug.
+# With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
+# fall, so a stretch of half a thousandth is either hit by one of them or never: the draw is visibly unfair, and no single text
+# would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
 #
-# **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
-#
-
+# **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
+# the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
 
 # %%
 def three(generator, disturbed):
@@ -269,11 +310,22 @@ for disturbed in (False, True):
 #
 # ## 6.2 Temperature
 #
-# **Claim.** Dividing all logits by a number $T$, the temperature, sharpens the distribution if $T < 1$ and flattens it if $T > 1$.
+# **Claim.** Dividing all logits by a number $T$, the temperature, sharpens the distribution if $T < 1$ and flattens it if
+# $T > 1$.
 #
-# Why *logits* and not probabilities? Because $e^{z/T} = (e^z)^{1/T}$: each probability is raised to the power $1/T$ (and all are then scaled to sum to 1). At $T = 0.5$ probabilities are squared, so that 2 : 1 becomes 4 : 1. At $T = 2$ it becomes √2 : 1.
-# Dividing probabilities would change nothing at all, once they are scaled to sum to 1 again.
-#
+# Why *logits* and not probabilities? Because $e^{z/T} = (e^z)^{1/T}$: each probability is raised to the power $1/T$ (and all
+# are then scaled to sum to 1). At $T = 0.5$ probabilities are squared, so that 2 : 1 becomes 4 : 1. At $T = 2$ it becomes
+# √2 : 1. Dividing probabilities would change nothing at all, once they are scaled to sum to 1 again.
+
+
+# %% given left_alone
+def left_alone(function, logits, *settings):
+    """The logits after your function of that name has worked on them."""
+    globals()[function](logits, *settings)
+    return logits
+
+
+# %% [markdown]
 # ### Exercise 6.2 · `apply_temperature` · ●○○ · 6 min
 #
 # | | shape | |
@@ -282,8 +334,12 @@ for disturbed in (False, True):
 # | `t` | a number | 0 or more |
 # | returns | like `logits` | |
 #
-# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit; so `t = 0` **keeps exactly one** largest logit in each row as it is, and sets all others to $-\infty$ (`-math.inf`), whose softmax is exactly 0.
-# If several are equally large, any one of them will do.
+# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit; so `t = 0`
+# **keeps exactly one** largest logit in each row as it is, and sets all others to $-\infty$ (`-math.inf`), whose softmax is
+# exactly 0. If several are equally large, any one of them will do. However small, a `t` above 0 still divides.
+#
+# Return a new tensor and leave `logits` as they are, here and in all filters that follow: whoever called you may need them
+# again. (A small given cell lets the checks see that.)
 #
 # **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is `[-inf, 3, -inf]`.
 #
@@ -296,11 +352,10 @@ for disturbed in (False, True):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Start from a tensor that is `-math.inf` everywhere, `torch.full_like(logits, -math.inf)`, and write the kept values into it: `.scatter(-1, index, values)`; the values come from `logits.gather(-1, index)`.
+# Start from a tensor that is `-math.inf` everywhere, `torch.full_like(logits, -math.inf)`, and write the kept values into it:
+# `.scatter(-1, index, values)` puts each value at its index; the values come from `logits.gather(-1, index)`.
 #
 # </details>
-#
-
 
 # %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
@@ -322,6 +377,11 @@ import torch
 from llmlib.course import check
 
 check.close(
+    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 2),
+    [2.0, 4.0],
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
+check.close(
     apply_temperature(torch.tensor([2.0, 4.0]), 2),
     [1.0, 2.0],
     "temperature divides the logits: at T = 2 they are halved, so that the "
@@ -331,6 +391,12 @@ check.close(
     apply_temperature(torch.tensor([2.0, -4.0]), 0.5),
     [4.0, -8.0],
     "at T = 0.5 the logits double: divide, and leave their sum and their softmax alone",
+)
+check.close(
+    apply_temperature(torch.tensor([1.0, 0.98]), 0.05),
+    [20.0, 19.6],
+    "T = 0.05 is small but not 0: it divides, and the second token keeps a chance",
+    atol=1e-4,
 )
 check.close(
     apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0),
@@ -357,6 +423,13 @@ check.close(
     "temperature divides the logits, for any shape in front",
     atol=1e-4,
 )
+for _t in (1e-3, 0.03, 3.0, 40.0):
+    check.close(
+        apply_temperature(_z, _t) * _t,
+        _z,
+        f"T = {_t} divides the logits: only T = 0 is a case of its own",
+        atol=1e-3,
+    )
 _kept = torch.isfinite(apply_temperature(_z, 0))
 check.close(
     _kept.sum(-1), torch.ones(2, 5), "at T = 0 each row keeps exactly one logit"
@@ -377,49 +450,58 @@ check.close(
 # %% [markdown]
 # ### Run it on the real model
 #
-# The picture sorts all 49,152 tokens by probability. Both axes are logarithmic: far to the right lie tens of thousands of tokens, hardly any of which makes sense here.
-# The table says what they add up to. **Predict:** at which of the four temperatures will the tail beyond the hundredth token outweigh the first hundred?
-#
+# The ten likeliest tokens after "The capital of France is", and all 49,142 others together:
 
 # %%
-story = next_logits[prompts[1]]
-temperatures = (0.5, 1.0, 1.5, 2.0)
-sorted_p = {
-    t: softmax(apply_temperature(story, t)).sort(descending=True).values
-    for t in temperatures
-}
-for t, row in sorted_p.items():
-    print(
-        f"T = {t}: likeliest token {row[0]:.4f}, first 100 together "
-        f"{row[:100].sum():.4f}, tokens 101 to {len(row):,} together "
-        f"{row[100:].sum():.4f}"
-    )
-ranked = story.argsort(descending=True)
-for first in (111, 1_001, 10_001):
-    print(
-        f"tokens {first:,} to {first + 7:,}:",
-        [llm.tokenizer.decode([i]) for i in ranked[first - 1 : first + 7].tolist()],
-    )
 show(
-    plots.temperatures(sorted_p),
-    alt="Probability against rank for four temperatures, both axes logarithmic. Higher "
-    "temperatures lower the head of the curve and lift its tail of tens of thousands "
-    "of tokens.",
+    plots.temperatures(llm.tokenizer, paris, (0.5, 1.0, 1.5)),
+    alt="Bars of the ten likeliest next tokens and of all others together, for three "
+    "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.10. At 1.5 "
+    "Paris has 0.24, and all others together 0.62.",
 )
 
 # %% [markdown]
-# This is the trouble with temperature alone. At $T = 1.5$ already, two draws in three come from beyond the hundred likeliest tokens, at $T = 2$ five in six. And even at $T = 1$ the
-# tail holds three tenths. Some of it is sensible here ("knight", "legend"), but the farther out a draw falls, the likelier it is nonsense, and the model then has to go on as if that had been meant.
+# At $T = 1$ a tail of tens of thousands of tokens holds little, since each of them has next to nothing. Flattened, they add up.
+
+# %%
+predict(
+    "tail",
+    "T = 1.5: how much of the probability lies beyond the 100 likeliest tokens?",
+    yours=0.1,
+)
+
+# %%
+ranked = paris.argsort(descending=True)
+for t in (0.5, 1.0, 1.5, 2.0):
+    row = softmax(apply_temperature(paris, t))[ranked]
+    print(f"T = {t}: likeliest {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}")
+for first in (101, 1_001, 10_001):
+    some = ranked[first - 1 : first + 7].tolist()
+    words = [llm.tokenizer.decode([i]) for i in some]
+    print(f"ranks {first:,} to {first + 7:,}:", words)
+again = story.argsort(descending=True)[100:108].tolist()
+print("the story, ranks 101 to 108:", [llm.tokenizer.decode([i]) for i in again])
+reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
+
+# %% [markdown]
+# This is the trouble with temperature alone. In a text about the capital of France there is no good use for " Bright" or
+# " Hot", and at $T = 1.5$ four draws in ten come from beyond rank 100. A tail does harm even when it is thin, because a text
+# is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ % of all texts of 20 tokens hold some, and the model
+# must go on as if that had been meant.
+#
+# Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tokens of rank 101 to 108, in the
+# last line, still make good stories. A fixed place for the cut will not do.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
 # **Claim.** Cutting off the tail repairs this. The three usual filters differ in how they decide where the tail begins.
 #
-# All three take logits and return logits of the same shape, in the same places, with the tokens that are cut at $-\infty$. Softmax afterwards spreads their share over the survivors.
+# All three take logits and return logits of the same shape, in the same places, with the tokens that are cut at $-\infty$.
+# Softmax afterwards spreads their share over the survivors.
 #
-# ### Exercise 6.3 · `top_k` · ●●○ · 8 min
+# ### Exercise 6.3 · `top_k` · ●●○ · 10 min
 #
-# Keep the `k` largest logits of each row.
+# Keep the `k` largest logits of each row (Fan et al. 2018).
 #
 # | | shape | |
 # |---|---|---|
@@ -435,16 +517,17 @@ show(
 #
 # <details><summary>Hint 1</summary>
 #
-# Comparing with the k-th largest value keeps too many when several logits equal it. Work with *positions* instead: `torch.topk` and `torch.argsort` give them.
+# Comparing with the k-th largest value keeps too many when several logits equal it. Work with *positions* instead:
+# `torch.argsort` and `torch.topk` give them. (`torch.topk` refuses a k beyond the vocabulary: give it `min(k,
+# logits.shape[-1])`.)
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `.scatter(-1, positions, True)` on a bool tensor of zeros marks what stays; `logits.masked_fill(~kept, -math.inf)` cuts the rest.
+# `.scatter(-1, positions, True)` on a bool tensor of zeros marks what stays: it writes True at each position.
+# `logits.masked_fill(~kept, -math.inf)` cuts the rest.
 #
 # </details>
-#
-
 
 # %% solution top_k off=["llmlib.sampling.top_k"]
 def top_k(logits, k):
@@ -464,10 +547,20 @@ from llmlib.course import check
 
 _cut = -math.inf
 check.close(
+    left_alone("top_k", torch.tensor([1.0, 4.0, 2.0]), 2),
+    [1.0, 4.0, 2.0],
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
+check.close(
     top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2),
     [_cut, 4.0, _cut, 3.0],
     "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf "
     "(a logit of 0 would still have probability)",
+)
+check.close(
+    torch.isfinite(top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 3)).sum(),
+    3,
+    "k = 3 of four tokens keeps three and cuts one: k counts what stays",
 )
 check.close(
     top_k(torch.tensor([-5.0, -1.0, -3.0]), 1),
@@ -533,7 +626,7 @@ for text, logits in next_logits.items():
 # For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut that are nearly as good as those kept.
 # A fixed number cannot fit both; a fixed *share of the mass* can.
 #
-# ### Exercise 6.4 · `top_p` · ●●● · 12 min
+# ### Exercise 6.4 · `top_p` · ●●● · 15 min
 #
 # Nucleus sampling (Holtzman et al. 2019). Sort the tokens by probability. The nucleus is the **smallest set of likeliest tokens whose probabilities add up to at least `p`**. Keep it, cut the rest.
 #
@@ -597,6 +690,11 @@ def _want(*kept):
     return [_z[i].item() if i in kept else _cut for i in range(4)]
 
 
+check.close(
+    left_alone("top_p", torch.tensor([2.0, 1.0, -3.0]), 0.5),
+    [2.0, 1.0, -3.0],
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
 check.close(
     top_p(_z, 0.9),
     _want(0, 1, 2),
@@ -686,10 +784,13 @@ check.that(
 # This line stands in many a tutorial on nucleus sampling:
 #
 #     nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
-#
-# **Predict:** how many of the tokens 0.5, 0.3, 0.15, 0.05 does it keep? And what does it do with a model that is 95 % sure?
-#
 
+# %%
+predict(
+    "line",
+    "How many of the tokens 0.5, 0.3, 0.15, 0.05 does that line keep?",
+    yours=2,
+)
 
 # %%
 def well_known_line(logits, p):
@@ -697,12 +798,15 @@ def well_known_line(logits, p):
     return order[softmax(logits[order]).cumsum(-1) <= p]
 
 
+line_keeps = []
 for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     logits = torch.tensor(probabilities).log()
+    line_keeps.append(len(well_known_line(logits, 0.9)))
     print(
-        f"{probabilities}: the line keeps {len(well_known_line(logits, 0.9))} tokens, "
+        f"{probabilities}: the line keeps {line_keeps[-1]} tokens, "
         f"yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
     )
+reveal("line", line_keeps[0], within=0)
 
 # %% [markdown]
 # It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the model is sure, it keeps nothing at all, and there is nothing to draw from.
@@ -778,6 +882,11 @@ from llmlib.course import check
 _z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 _cut = -math.inf
 check.close(
+    left_alone("min_p", torch.tensor([2.0, 1.0, -3.0]), 0.3),
+    [2.0, 1.0, -3.0],
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
+check.close(
     min_p(_z, 0.2),
     [*_z[:3].tolist(), _cut],
     "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 "
@@ -821,11 +930,12 @@ for _p in (0.03, 0.11, 0.5):
 # %% [markdown]
 # ## 6.4 The order of the filters
 #
-# **Claim.** The order of temperature and filters can change what survives.
+# **Claim.** The order of temperature and filters changes what survives, and two widely used engines do not agree on it.
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# Put the four together in the order that `transformers` uses too: **temperature, then top-k, then top-p, then min-p**, each on what the one before left.
+# Put the four together in the order that `transformers` uses: **temperature, then top-k, then top-p, then min-p**, each on
+# what the one before left.
 #
 # | | | |
 # |---|---|---|
@@ -834,7 +944,8 @@ for _p in (0.03, 0.11, 0.5):
 # | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that filter off |
 # | returns | like `logits` | |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225, 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225,
+# 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
 #
 # Off: llmlib's `filter_logits`.
 #
@@ -843,8 +954,6 @@ for _p in (0.03, 0.11, 0.5):
 # Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
 #
 # </details>
-#
-
 
 # %% solution filter_logits off=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
@@ -897,6 +1006,18 @@ check.close(
     "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 "
     "times as likely as the first",
 )
+check.close(
+    filter_logits(torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log(), p=0.85, p_of_largest=0.6),
+    torch.tensor([[0.4, 0.3, 0.0, 0.0]]).log(),
+    "top-p 0.85 keeps 0.4, 0.3, 0.2, then min-p 0.6 drops what is below 0.24: two stay",
+)
+_five = torch.tensor([[0.3, 0.28, 0.22, 0.1, 0.1]]).log()
+check.close(
+    torch.isfinite(filter_logits(_five, p=0.7, p_of_largest=0.5)).sum(),
+    3,
+    "top-p comes before min-p: 0.3 + 0.28 has not reached 0.7, so three tokens stay; "
+    "min-p first would leave 0.3, 0.28, 0.22 to be scaled up, and top-p then two",
+)
 check.close(filter_logits(_z, k=3), _want(1, 3), "k = 3 alone keeps three tokens")
 check.close(
     filter_logits(_z, p_of_largest=0.2),
@@ -938,66 +1059,7 @@ for _t, _k, _p, _m in (
 # %% [markdown]
 # ### Run it on the real model
 #
-# Slide. Grey bars are the model's own probabilities, coloured bars what is left to draw from; a token that was cut is struck through or marked "cut". Choose the story prompt, or type one of your own.
-# (On paper, and on a page without a kernel, three settings stand in for the sliders.)
-#
-
-# %%
-from llmlib.widgets import sampling_sliders
-
-
-def settings_side_by_side(logits, chosen):
-    """One panel for each of `chosen`: {name: the arguments of filter_logits after the
-    logits}."""
-    return plots.survivors(
-        llm.tokenizer,
-        logits,
-        {name: filter_logits(logits, *values) for name, values in chosen.items()},
-    )
-
-
-sure = {
-    "T = 1.5": (1.5,),
-    "T = 1.5, top-k 3": (1.5, 3),
-    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
-}
-show(
-    settings_side_by_side(next_logits[prompts[0]], sure),
-    widget=sampling_sliders(llm, prompts),
-    alt="The twelve likeliest next tokens after 'The capital of France is': the "
-    "model's probability as a grey bar and what three settings leave as a coloured "
-    "one. At temperature 1.5 nothing is cut; top-k 3 leaves three tokens; min-p 0.1 "
-    "leaves two.",
-)
-
-# %% [markdown]
-# The same picture for the story, where the model is unsure. **Predict** first: for which of the three filters does it matter whether the temperature acts before or after?
-#
-
-# %%
-chosen = {
-    "T = 0.7, top-k 5": (0.7, 5, None, None),
-    "T = 1.5, top-p 0.5": (1.5, None, 0.5, None),
-    "T = 1.5, min-p 0.3": (1.5, None, None, 0.3),
-}
-show(
-    settings_side_by_side(story, chosen),
-    alt="For the twelve likeliest next tokens of the story prompt: the model's own "
-    "probability as a grey bar and, under three settings, what is left to draw from. "
-    "Each setting keeps a different number of tokens, and those that are cut are "
-    "marked with a cross.",
-)
-for name, values in chosen.items():
-    print(
-        f"{name}: {int(torch.isfinite(filter_logits(story, *values)).sum())} tokens "
-        "survive; in the wrong order (filters, then temperature): "
-        f"{int(torch.isfinite(filter_logits(story, 1.0, *values[1:])).sum())}"
-    )
-
-# %% [markdown]
-# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have moved closer together, so it takes more of them to reach a mass, and more of them pass the bar.
-# So a setting such as "temperature 1.5, min-p 0.3" means something only together with an order. The filters of `transformers`, put in the same order, keep the same tokens as yours:
-#
+# The filters of `transformers`, put in the same order, keep the same tokens as yours:
 
 # %%
 from transformers import (
@@ -1025,6 +1087,58 @@ print(
 )
 
 # %% [markdown]
+# `llama.cpp`, which runs models on many a laptop, has another default: penalties, top-k, top-p, min-p (and a few more filters), and
+# the temperature *last*. Neither is wrong. But a setting means something only together with an order.
+
+# %%
+predict(
+    "order",
+    "Story prompt, temperature 1.5, min-p 0.1. How many tokens are left in llama.cpp's "
+    "order, compared with transformers'?",
+    {"A": "as many", "B": "about a third", "C": "three times as many"},
+    yours="A",
+)
+
+
+# %%
+def llama_cpp_order(logits, temperature, *filters):
+    return apply_temperature(filter_logits(logits, 1.0, *filters), temperature)
+
+
+def entropy(probabilities):
+    """Σ −p log p, in nats: how surprised one is by a draw, on average."""
+    return torch.special.entr(probabilities).sum(-1)
+
+
+chosen = {
+    "T = 0.7, top-k 5": (0.7, 5, None, None),
+    "T = 1.5, top-p 0.5": (1.5, None, 0.5, None),
+    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+}
+kept = {}
+print("                     temperature first      temperature last (llama.cpp)")
+for name, values in chosen.items():
+    told = []
+    for order in (filter_logits, llama_cpp_order):
+        left = order(story, *values)
+        kept[name, order] = int(torch.isfinite(left).sum())
+        told.append(
+            f"{kept[name, order]:>5,} tokens, entropy {entropy(softmax(left)):.2f}"
+        )
+    print(f"{name:<20}", "   ".join(told))
+ratio = (
+    kept["T = 1.5, min-p 0.1", llama_cpp_order]
+    / kept["T = 1.5, min-p 0.1", filter_logits]
+)
+reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
+
+# %% [markdown]
+# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have
+# moved closer together, so it takes more of them to reach a mass, and more of them pass the bar. So "temperature 1.5, min-p
+# 0.1" copied from one engine into another is another setting: in `llama.cpp` the filters see the model's own probabilities,
+# and the temperature only levels what they left. (**Entropy**, the last number, is the surprise $-\log p$ of a draw, averaged
+# over all draws; you will need it in 6.8. Where $n$ tokens are equally likely it is $\ln n$.)
+#
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
 #
 # The function that the engine calls at every step: filter, softmax, draw.
@@ -1038,9 +1152,11 @@ print(
 #
 # The default temperature is 0: the likeliest token, whatever `u` says. This is called **greedy** decoding.
 #
-# Mind the names: *inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same name. That is why `filter_logits` has other names for them.
+# Mind the names: *inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same
+# name. That is why `filter_logits` has other names for them.
 #
-# **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any `u`.
+# **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any
+# `u`.
 #
 # Off: `torch.multinomial`, llmlib's `sample`.
 #
@@ -1049,8 +1165,6 @@ print(
 # One line: `draw(softmax(filter_logits(…)), u)`. At temperature 0 the filter leaves one token a row, and draw must take it.
 #
 # </details>
-#
-
 
 # %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
@@ -1088,6 +1202,11 @@ check.equal(
     "0.658 long, the last row's 0.105",
 )
 check.equal(
+    sample(torch.tensor([[30.0, 29.0]]), torch.tensor([0.5]), temperature=0.2),
+    torch.tensor([0]),
+    "logits of 30 at T = 0.2 overflow exp: draw from softmax, whose rows sum to 1",
+)
+check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
     torch.tensor([0, 2]),
     "top_k = 1 leaves one token a row: hand top_k on",
@@ -1112,6 +1231,11 @@ check.equal(
     _z.argmax(-1),
     "top_k = 1 leaves the likeliest token",
 )
+check.equal(
+    sample(_z * 500, _u, temperature=0.3),
+    _z.argmax(-1),
+    "very large logits: softmax, not exp, makes probabilities of them",
+)
 _even = (torch.arange(2000) + 0.5) / 2000
 for _t in (0.7, 1.6):
     _share = (
@@ -1127,6 +1251,41 @@ for _t in (0.7, 1.6):
         atol=0.002,
     )
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The lab
+#
+# One $u$, six settings: the strip of 6.1 under your filters. Cut tokens lose their stretch, the survivors grow, and the same
+# $u$ falls into another token.
+#
+# With a running kernel, slide. The lab below the picture uses your `filter_logits` and your `sample`; the button writes five
+# texts of 20 tokens with whatever you have set. Worth trying on the story: temperature 1.5 alone, then with min-p 0.1, then
+# temperature 0.2.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.sampling_lab import sampling_lab
+
+u, settings = 0.6, {
+    "T = 1": (1.0,),
+    "T = 0.5": (0.5,),
+    "T = 1.5": (1.5,),
+    "T = 1, top-k 5": (1.0, 5),
+    "T = 1, top-p 0.5": (1.0, None, 0.5),
+    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+}
+strips = {}
+for name, values in settings.items():
+    drawn = sample(story[None], torch.tensor([u]), *values).item()
+    name = f"{name}: draws {llm.tokenizer.decode([drawn])!r}"
+    strips[name] = softmax(filter_logits(story, *values))
+show(
+    plots.strips(llm.tokenizer, strips, u),
+    widget=sampling_lab(llm, prompts[::-1], filter_logits, sample),
+    alt="The strip of next tokens of the story prompt under six settings, each with "
+    "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
+    "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves five "
+    "wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The drawn token differs.",
+)
 
 # %% [markdown]
 # ## 6.5 The loop that writes
@@ -1166,10 +1325,10 @@ def generate_from_table(
     **settings,
 ):
     """Run your `generate` on a toy: (the new ids, at most `take` of them; how long the
-    texts were that the model read)."""
+    texts were that the model read; what the prompt is afterwards)."""
     model = TableModel(table, context, stop_ids, distracted)
     new = itertools.islice(generate(model, ids, max_new_tokens, **settings), take)
-    return [int(token_id) for token_id in new], model.lengths
+    return [int(token_id) for token_id in new], model.lengths, ids
 
 
 # %% [markdown]
@@ -1178,10 +1337,10 @@ def generate_from_table(
 # | | | |
 # |---|---|---|
 # | `model` | `model(ids)` takes a list of ids | and returns logits `[1, seq, vocab]` |
-# | `ids` | a list of ints | the prompt |
+# | `ids` | a list of ints | the prompt; it must stay as it is, since the caller may need it again |
 # | `max_new_tokens` | an int | how many ids to make at most, *not* counting the prompt |
 # | `temperature`, `top_k`, `top_p`, `min_p` | | the settings of `sample` |
-# | `seed` | an int or `None` | the same seed gives the same text |
+# | `seed` | an int or `None` | the same seed gives the same text, 0 included; `None` gives another text each time |
 # | yields | ints | each new id as soon as it is picked |
 #
 # At each step: run the model on **the whole text so far**, take the logits of its **last** position, `sample`, append, `yield`. Three things stop it:
@@ -1247,6 +1406,10 @@ import torch
 from llmlib.course import check
 
 _next = 9 * torch.eye(8).roll(1, dims=1)  # 1 follows 0, 2 follows 1, ...
+check.that(
+    generate_from_table(_next, [0, 1], 3)[0][:1] != [1],
+    "[0, 1] goes on with 2, not with 1: take the logits of the last position",
+)
 check.equal(
     generate_from_table(_next, [0, 1], 3)[0],
     [2, 3, 4],
@@ -1272,10 +1435,15 @@ check.equal(
     generate_from_table(_next, [0, 1], 0)[0], [], "max_new_tokens = 0 makes no tokens"
 )
 check.equal(
-    generate_from_table(_next, [0, 1], 5, take=1),
+    generate_from_table(_next, [0, 1], 5, take=1)[:2],
     ([2], [2]),
     "whoever asks for one id must get it after one run of the model: yield each id as "
     "soon as it is picked",
+)
+check.equal(
+    generate_from_table(_next, [0, 1], 3)[2],
+    [0, 1],
+    "the caller's list has grown: ids must stay as it is, work on a list of your own",
 )
 _flat = torch.zeros(8, 8)
 _a, _b = (
@@ -1301,6 +1469,18 @@ check.equal(
     "somebody else drew random numbers, and your text changed: use a torch.Generator "
     "of your own",
 )
+_zero = [
+    generate_from_table(_flat, [0], 20, temperature=1.0, seed=0)[0] for _ in range(2)
+]
+check.equal(
+    _zero[0], _zero[1], "seed 0 is a seed too: ask `seed is None`, not `not seed`"
+)
+_free = [generate_from_table(_flat, [0], 20, temperature=1.0)[0] for _ in range(2)]
+check.that(
+    _free[0] != _free[1],
+    "without a seed every text came out the same: seed=None means another text each "
+    "time",
+)
 for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
     check.equal(
         generate_from_table(_next / 9, [0], 6, temperature=1.0, seed=3, **_setting)[0],
@@ -1319,6 +1499,19 @@ check.equal(
     _greedy,
     "at temperature 0 each token is the likeliest after the last position",
 )
+check.equal(
+    generate_from_table(_table, [7, 2, 4], 12)[2],
+    [7, 2, 4],
+    "the caller's list has grown: ids must stay as it is",
+)
+for _seed in (0, 5):
+    _twice = [
+        generate_from_table(
+            _table, [4], 15, temperature=1.5, seed=_seed, distracted=_other
+        )[0]
+        for _other in (False, True)
+    ]
+    check.equal(_twice[0], _twice[1], f"seed {_seed} must give the same text each time")
 check.equal(
     generate_from_table(_table, [7, 2, 4], 12, context=9)[0],
     _greedy[:6],
@@ -1363,6 +1556,9 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print(f"   {settings}")
 
 # %% [markdown]
+# A full context stops this loop. One can also drop the oldest tokens and go on; but every token that is left then stands at
+# another position, so all of them must be run anew, and the text has forgotten how it began.
+#
 # ### Three slips in a well-known loop
 #
 # A loop like this one is often printed:
@@ -1374,59 +1570,93 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 #             …
 #
 # 1. `max_length` counts the *new* tokens. In `transformers` that is `max_new_tokens`; `max_length` there includes the prompt.
-# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position vectors to it. Without them only the causal mask still tells something about the order (notebook 2).
-# 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs it with a cache.
+# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position
+#    vectors to it. Without them only the causal mask still tells something about the order (notebook 2).
+# 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs
+#    it with a cache.
 #
-# See the first two. **Predict:** will SmolLM2 still find Paris if the positions are forgotten (each token believes that it stands at position 0)? And what will come after it?
-#
+# See the first two. For the second, let each token believe that it stands at position 0.
+
+# %%
+predict(
+    "positions",
+    "Without positions, how many of the capitals of France, Italy and Spain are found?",
+    yours=0,
+)
 
 # %%
 forgetful = llm.using(position=lambda x, positions, theta: x)
-for name, model in (("with positions", llm), ("without", forgetful)):
-    print(
-        f"{name}: The capital of France "
-        f"is{complete(model, 'The capital of France is', 5)!r}"
-    )
-limits = {"max_new_tokens": 6, "max_length": 6}
+found = 0
+for country, city in {"France": "Paris", "Italy": "Rome", "Spain": "Madrid"}.items():
+    text = f"The capital of {country} is"
+    wrote = [complete(model, text, 6) for model in (llm, forgetful)]
+    found += wrote[1].startswith(f" {city}")
+    print(f"{text} … with positions {wrote[0]!r}, without {wrote[1]!r}")
+text = "France of capital the is"
+print(f"{text} … without positions {complete(forgetful, text, 6)!r}")
+reveal("positions", found, within=0)
+
+# %% [markdown]
+# With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Rome and Paris
+# do not come twice. Nor is it enough *which* words are there: in another order Paris is gone, even without positions, for
+# the causal mask still lets each token see only those before it.
+#
+# And the first:
+
+# %%
 from llmlib.course.engine_check import reference
 
-ids = llm.tokenizer.encode("The capital of France is")
-for name, value in limits.items():
+ids = llm.tokenizer.encode(prompts[0])
+for name in ("max_new_tokens", "max_length"):
     made = reference(llm.folder).generate(
-        torch.tensor([ids]), do_sample=False, **{name: value}
+        torch.tensor([ids]), do_sample=False, **{name: 6}
     )[0, len(ids) :]
     print(
-        f"transformers, {name}={value} after a prompt of {len(ids)}: {len(made)} new "
-        "tokens"
+        f"transformers, {name}=6 after a prompt of {len(ids)}: {len(made)} new tokens"
     )
 
 # %% [markdown]
-# Without positions it still finds Paris: which words are there is enough for that. Then it no longer knows where in the text it is, and repeats itself.
-#
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
-# **Claim.** Small models that always take the likeliest token fall into loops: a phrase that has occurred makes itself likelier.
+# **Claim.** A phrase that has occurred makes itself likelier, so a text that always takes the likeliest token can run into a
+# loop.
 #
-# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will see it below). Here is that phrase six times over. **Predict:** how likely are its tokens the first time, the second, the sixth?
-#
+# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will
+# see it below). Here is that phrase six times over, in its own order and, as a control, six times with its words shuffled
+# anew each time.
+
+# %%
+predict(
+    "copies",
+    "The tokens of the phrase have about 0.2 each the first time (geometric mean). "
+    "What do they have the sixth time?",
+    yours=0.9,
+)
 
 # %%
 from llmlib.output_head import token_losses
 
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
-ids = llm.tokenizer.encode(start + 6 * phrase)
-losses = token_losses(llm(ids)[0, :-1], torch.tensor(ids[1:]))
-copies = losses[len(llm.tokenizer.encode(start)) - 1 :].view(
-    6, -1
-)  # copy, token of the phrase
-print(
-    "probability of a token (geometric mean), copy 1 to 6:",
-    [f"{p:.3f}" for p in (-copies.mean(1)).exp().tolist()],
-)
+head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
+rng = torch.Generator().manual_seed(0)
+orders = [torch.randperm(len(body), generator=rng) for _ in range(6)]
+shuffled = [torch.tensor(body)[order] for order in orders]
+for name, copies in {
+    "the phrase": 6 * body,
+    "shuffled": torch.cat(shuffled).tolist(),
+}.items():
+    losses = token_losses(llm(head + copies)[0, :-1], torch.tensor((head + copies)[1:]))
+    by_copy = losses[len(head) - 1 :].view(6, -1)  # copy, token of the phrase
+    p = (-by_copy.mean(1)).exp().tolist()  # geometric mean
+    print(f"{name}, copy 1 to 6:", [f"{each:.3f}" for each in p])
+    if name == "the phrase":
+        sixth = p[-1]
+reveal("copies", sixth, within=0.1)
 
 # %% [markdown]
-# Each copy makes the next one likelier: attention finds the earlier copy and reads off what came then. Once a greedy text is in such a loop, it seldom gets out.
-#
+# Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
+# (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0 switched off, on which they depend,
+# the copies of this phrase still become likelier and likelier.)
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
 #
@@ -1439,15 +1669,18 @@ print(
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
 # | returns | `[batch, vocab]` | |
 #
-# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
+# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as
+# `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
 #
-# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2, token 2 stays: `[[2, -2, 2]]`.
+# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2,
+# token 2 stays: `[[2, -2, 2]]`.
 #
 # Off: `transformers`' processor, llmlib's `repetition_penalty`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Which tokens occur in each row? `torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)`: writing True twice is the same as once.
+# Which tokens occur in each row? `torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)`: writing True twice is the
+# same as once.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1455,8 +1688,6 @@ print(
 # `torch.where(condition, a, b)` picks entry by entry; two of them, one inside the other, do it.
 #
 # </details>
-#
-
 
 # %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
@@ -1475,6 +1706,16 @@ import torch
 from llmlib.course import check
 
 _z = torch.tensor([[4.0, -1.0, 2.0]])
+check.close(
+    left_alone("repetition_penalty", torch.tensor([[4.0]]), torch.tensor([[0]]), 2.0),
+    torch.tensor([[4.0]]),
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[1]]), 2.0)[:, [0, 2]],
+    torch.tensor([[4.0, 2.0]]),
+    "tokens 0 and 2 are not in the text: they stay as they are",
+)
 check.close(
     repetition_penalty(_z, torch.tensor([[1]]), 2.0),
     torch.tensor([[4.0, -2.0, 2.0]]),
@@ -1523,8 +1764,8 @@ for _row in range(6):
 # %% [markdown]
 # ### Run it on the real model
 #
-# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop faster.
-#
+# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop
+# faster.
 
 
 # %%
@@ -1532,9 +1773,8 @@ def greedy_with_penalty(prompt, n, penalty):
     ids = llm.tokenizer.encode(prompt)
     new, cache, start = ids, llm.new_cache(context=len(ids) + n), len(ids)
     for _ in range(n):
-        logits = repetition_penalty(
-            llm(new, cache)[:, -1], torch.tensor([ids]), penalty
-        )
+        logits = llm(new, cache, last=True)[:, -1]
+        logits = repetition_penalty(logits, torch.tensor([ids]), penalty)
         new = [logits.argmax().item()]
         ids = ids + new
     return ids[start:]
@@ -1545,7 +1785,7 @@ for penalty in (1.0, 1.1):
     pairs = list(zip(made, made[1:]))
     print(
         f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs "
-        f"differ: In the morning I{llm.tokenizer.decode(made)!r}\n"
+        f"differ\n    In the morning I{llm.tokenizer.decode(made)!r}"
     )
 
 z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
@@ -1557,16 +1797,18 @@ for shift in (0, 5):
     )
 
 # %% [markdown]
-# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does:
-# a rule of thumb, not a law. And a text has to repeat its commas and its "the": the penalty counts those too.
+# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is
+# blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does: a rule of thumb, not a law. And a
+# text has to repeat its commas and its "the": the penalty counts those too. (Two relatives: a *frequency penalty* subtracts
+# something for each time a token occurred; *no repeated n-grams* forbids any run of n tokens to come twice.)
 #
 # ## 6.7 Beam search: looking ahead
 #
 # **Claim.** The likeliest next token need not begin the likeliest text.
 #
-# A text's probability is the product of its tokens' probabilities, so its log-probability is their sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every token, and the `width` best of all those survive.
-#
-
+# A text's probability is the product of its tokens' probabilities, each given those before it, so its log-probability is their
+# sum. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every
+# token, and the `width` best of all those survive.
 
 # %% given beam_search_from_table
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
@@ -1578,7 +1820,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
 
 # %% [markdown]
-# ### Exercise 6.10 · `beam_search` · ●●● · 20 min
+# ### Exercise 6.10 · `beam_search` · ●●● · 25 min
 #
 # | | | |
 # |---|---|---|
@@ -1588,9 +1830,9 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # | `width` | an int | how many continuations to keep |
 # | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
 #
-# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but goes on competing with its score. `model.config.context` bounds the length as before.
+# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but goes on competing with its score; it takes one of the `width` places. `model.config.context` bounds the length as before.
 #
-# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 every token has about a third; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × ⅓ = 0.2. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
+# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 the best token has 0.35; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × 0.35 = 0.21. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
 #
 # Off: llmlib's `beam_search`.
 #
@@ -1652,7 +1894,13 @@ _one, _two = (
     beam_search_from_table(_table, [2], 2, 2),
 )
 check.equal(len(_one), 1, "width 1 keeps one continuation")
+check.that(
+    len(_one[0][0]) != 3, "a continuation is the new ids only, without the prompt"
+)
 check.equal(_one[0][0], [0, 0], "width 1 is greedy: 0 (0.6), then 0 (0.35)")
+check.that(
+    len(_two) < 2 or _two[0][1] >= _two[1][1], "the best continuation comes first"
+)
 check.equal(
     _two[0][0],
     [1, 2],
@@ -1707,6 +1955,32 @@ check.that(
     all(0 not in new[:-1] for new, _ in _stopped),
     "a continuation went on after its stop token",
 )
+_ends = torch.tensor(
+    [[1.0, 0, 0, 0], [0.2, 0.5, 0.3, 0], [0, 0, 1, 0], [0.5, 0.3, 0.2, 0]]
+)
+check.equal(
+    [
+        new
+        for new, _ in beam_search_from_table(
+            (_ends + 1e-9).log(), [3], 2, 2, stop_ids=[0]
+        )
+    ],
+    [[0], [1, 1]],
+    "a finished continuation takes one of the width places: of 0.5 (finished), 0.3 and "
+    "0.2 the last is dropped at width 2",
+)
+_ends[3] = torch.tensor([0.35, 0.6, 0.05, 0])
+check.equal(
+    [
+        new
+        for new, _ in beam_search_from_table(
+            (_ends + 1e-9).log(), [3], 2, 2, stop_ids=[0]
+        )
+    ],
+    [[0], [1, 1]],
+    "continuations are ranked by the sum, not by the mean per token: 0.35 beats 0.6 × "
+    "0.5 = 0.3",
+)
 check.equal(
     [len(new) for new, _ in beam_search_from_table(_table, [2, 2], 5, 2, context=4)],
     [2, 2],
@@ -1750,11 +2024,26 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# Here is the example by hand as a tree, drawn from your search: each box is a token that was kept, with the probability of the
+# text up to there. Blue is the way to the winner. Greedy would have gone through the upper box.
+
+# %%
+toy = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
+letters = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
+show(
+    pictures.beam_tree(
+        letters, [beam_search_from_table(toy, [2], steps, 2) for steps in (1, 2)]
+    ),
+    alt="A tree of two steps. After the prompt, token 0 with 0.600 above token 1 with "
+    "0.400. In the second step the best text is token 1, token 2 with 0.360, drawn in "
+    "blue; token 0, token 0 has 0.210.",
+)
+
+# %% [markdown]
 # ### Run it on the real model
 #
-# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and a dozen steps that is hopeless; beam search looks at a few.
-# The prompt is the opening of Darwin's *Journal of Researches* (1839).
-#
+# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and a dozen
+# steps that is hopeless; beam search looks at a few. The prompt is the opening of Darwin's *Journal of Researches* (1839).
 
 # %%
 lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
@@ -1762,12 +2051,31 @@ darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic")
 beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4)}
 for width, (ids, score) in beams.items():
     print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
+show(
+    pictures.beam_tree(
+        llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
+    ),
+    alt="The first three steps of a beam search of width 3 from Darwin's prompt, as a "
+    "tree: three boxes a step with the probability of the text up to there, the way to "
+    "the best in blue.",
+)
 
 # %% [markdown]
 # ### Why chat models do not use it
 #
-# The wider search has found a likelier text. If likelier were better, it would also write better. **Predict:** how likely for the model are the words that Darwin wrote? As likely as those of beam search, or as those drawn at temperature 1?
-#
+# The wider search has found a likelier text. If likelier were better, it would also write better.
+
+# %%
+predict(
+    "darwin",
+    "How likely for the model are the words that Darwin himself wrote?",
+    {
+        "A": "likelier than those of beam search: they are good English",
+        "B": "less likely, about like words drawn at temperature 1",
+        "C": "far less likely than words drawn at temperature 1",
+    },
+    yours="A",
+)
 
 # %%
 written = {
@@ -1777,258 +2085,494 @@ written = {
 }
 log_p = {}
 for name, ids in written.items():
-    log_p[name] = -token_losses(
-        llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids)
-    )
-    print(f"{name}: {llm.tokenizer.decode(ids)!r}")
-show(
-    plots.likelihoods(log_p),
-    alt="Probability of each token along three texts. Beam search's tokens are mostly "
-    "likely; many of Darwin's are very unlikely, and so are many of those drawn at "
-    "temperature 1.",
-)
-
-# %% [markdown]
-# Darwin's words are about as unlikely as the drawn ones (−4.85 and −4.30 nats a token), far from beam search (−1.36). A human text is not the likeliest one. It is full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing. Holtzman et al. (2019) measured this on GPT-2:
-# the likeliest text is bland and goes in circles. Where there is one right answer, as in translation, beam search still helps. In a conversation it costs `width` times the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
-#
-# ## 6.8 Quality against diversity
-#
-# **Claim.** Temperature trades one for the other, and a filter decides how much quality a high temperature costs.
-#
-# Eight texts of 8 tokens for each setting, all from one prompt. *Diversity*: the share of different pairs among all pairs of neighbouring tokens in the eight texts; if all texts are equal it is low. *Quality*: the mean log-probability of the tokens that were picked, under the model itself at temperature 1.
-# That is a rough measure: the section above showed that likelier is not better. But below some level it does mean nonsense. **Predict** which filter will hold the quality at $T = 1.5$: top-p, or min-p?
-#
-# All texts are written side by side, one row each: a step for 64 rows costs far less than 64 steps for one (notebook 7 says why).
-#
-
-# %%
-tried = [("temperature alone", t, {}) for t in (0.2, 0.6, 1.0, 1.5)]
-tried += [("with top-p 0.9", t, {"top_p": 0.9}) for t in (1.0, 1.5)] + [
-    ("with min-p 0.1", t, {"min_p": 0.1}) for t in (1.0, 1.5)
-]
-
-
-def write(n, steps):
-    """n texts for each setting of `tried`: (ids [settings, n, steps], their
-    log-probabilities, of the same shape)."""
-    new = torch.tensor([llm.tokenizer.encode(prompts[1])]).expand(len(tried) * n, -1)
-    cache = llm.new_cache(batch=len(new), context=new.shape[1] + steps)
-    generators = [torch.Generator().manual_seed(0) for _ in tried]
-    ids, log_p = [], []
-    for _ in range(steps):
-        logits = llm(new, cache)[:, -1]
-        picked = [
-            sample(rows, torch.rand(n, generator=g), t, **filters)
-            for rows, g, (_, t, filters) in zip(logits.split(n), generators, tried)
-        ]
-        new = torch.cat(picked)[:, None]
-        ids.append(new)
-        log_p.append(log_softmax(logits).gather(1, new))
-    return torch.cat(ids, 1).view(len(tried), n, -1), torch.cat(log_p, 1).view(
-        len(tried), n, -1
-    )
-
-
-curves = {name: [] for name, _, _ in tried}
-for (name, t, _), ids, log_p in zip(tried, *write(8, 8)):
-    pairs = [pair for row in ids.tolist() for pair in zip(row, row[1:])]
-    curves[name].append((t, log_p.mean().item(), len(set(pairs)) / len(pairs)))
+    losses = token_losses(llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids))
+    log_p[name] = ids, -losses
     print(
-        f"{name:<18} T = {t}: quality {curves[name][-1][1]:.2f}, diversity "
-        f"{curves[name][-1][2]:.2f}  {llm.tokenizer.decode(ids[0].tolist())!r}"
+        f"{name}: {-losses.mean():.2f} nats a token, {llm.tokenizer.decode(ids)!r}, "
+        f"surprise {[round(loss, 1) for loss in losses.tolist()]}"
     )
 show(
-    plots.quality_diversity(curves),
-    alt="Quality against diversity. Along the curve of temperature alone, from 0.2 to "
-    "1.5, diversity rises and quality falls steeply. Top-p helps at temperature 1 but "
-    "not at 1.5; min-p keeps the quality high at both.",
+    pictures.surprises(llm.tokenizer, log_p),
+    alt="Surprise of the model at each token of three texts, in nats. Darwin's words "
+    "have bars of up to 10: wears, des and volcanic. Beam search's tokens stay below "
+    "5. The drawn text has high bars as well.",
+)
+human, searched, drawn = (each.mean().item() for _, each in log_p.values())
+reveal("darwin", "A" if human > searched else "C" if human < drawn - 1.5 else "B")
+
+# %% [markdown]
+# Darwin's words are about as unlikely as the drawn ones, far from beam search. A human text is not the likeliest one. It is
+# full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing.
+# Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
+#
+# ### The empty answer
+#
+# There is a worse trouble. Every further token multiplies the probability by something below 1, so the sum of log-probabilities
+# prefers *short* texts, and the shortest is the one that stops at once. Ask, without the chat template:
+
+# %%
+predict(
+    "empty",
+    '"What do bees make?" with beam width 4: what is the likeliest answer?',
+    {
+        "A": "a sentence about honey",
+        "B": "nothing: the stop token alone",
+        "C": "the same as greedy writes, only longer",
+    },
+    yours="A",
 )
 
+# %%
+bees = llm.tokenizer.encode("What do bees make?")
+for width in (1, 4):
+    found = beam_search(llm, bees, 6, width)
+    for ids, score in found[:2]:
+        print(
+            f"width {width}: sum {score:>6.2f}, a token {score / len(ids):>6.2f} "
+            f"{llm.tokenizer.decode(ids)!r}"
+        )
+first = found[0][0][0] in llm.config.stop_ids
+reveal("empty", "B" if first else "A")
+by_mean = max(found, key=lambda pair: pair[1] / len(pair[0]))
+print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
+
 # %% [markdown]
-# From $T = 1$ to $T = 1.5$ temperature alone pays a great deal of quality for hardly any diversity: it has reached the tail. Top-p does not help there. Temperature comes first and flattens the distribution, and nine tenths of
-# a flat distribution are thousands of tokens. Min-p asks how a token compares with the best one, and cuts the tail even then. What no filter did here is beat a low temperature: $T = 0.6$ alone has as much diversity as min-p at 1.5, and higher quality. What min-p buys is safety when the temperature is high. (The mean is over eight short texts: read the large gaps, not the small ones.)
+# Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
+# beats every longer text. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
+# half of the sentences the likeliest translation was the empty one: a good *search* showed a fault of the *model* that
+# narrow beams had hidden.
 #
-# ## 6.9 One prompt, many jobs
+# The usual repair is **length normalisation**: rank finished texts by the mean per token, or by the sum over a power of the
+# length (Wu et al. 2016). It puts the words first here, and it remains a patch: where the stop token itself is likely, as after
+# "What is the capital of Japan?" (0.75), the empty answer also has the best mean.
 #
-# **Claim.** Nothing but next-token prediction is needed for translation, arithmetic, code or facts: put the job so that its answer is the likely continuation.
+# Where there is one right answer, as in translation, beam search helps all the same. In a conversation it costs `width` times
+# the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
 #
-# **Predict** which of these a model of 135 million weights gets right.
+# ## 6.8 Quality against entropy
 #
+# **Claim.** Temperature trades quality for variety, and no filter escapes that trade.
+#
+# "Quality" and "variety" need numbers. *Quality*: the log-probability of the drawn token under the model itself, averaged over
+# the draws. It is a rough measure (Darwin scores low), but below some level it does mean nonsense. *Variety*: the entropy of
+# what is drawn from. Both can be computed exactly for one step. Each filter makes one point; temperature alone makes a curve.
 
 # %%
-jobs = {
-    "facts": ("The chemical symbol for gold is", 2),
-    "reasoning": (
-        "All birds have feathers. A robin is a bird. Therefore, a robin has",
-        2,
-    ),
-    "code": ("def is_even(n):\n    return", 7),
-    "arithmetic": ("2 + 3 = 5\n4 + 4 = 8\n6 + 1 = 7\n5 + 3 =", 2),
-    "judging": (
-        "Review: I loved it. Sentiment: positive\nReview: A waste of time. Sentiment: "
-        "negative\nReview: The best film this year. Sentiment:",
-        1,
-    ),
-    "same, reworded": (
-        "Review: I loved it. Verdict: positive\nReview: A waste of time. Verdict: "
-        "negative\nReview: The best film this year. Verdict:",
-        1,
-    ),
-    "translation": ("cheese => fromage\nwater => eau\ndog => chien\nbread =>", 3),
-    "poetry": ("A short poem about the sea:\n\n", 8),
+predict(
+    "filter",
+    "At the same entropy, which filter has more quality than temperature alone?",
+    {"A": "top-k", "B": "top-p", "C": "min-p", "D": "none of them"},
+    yours="C",
+)
+
+
+# %%
+def trade(left):
+    """(entropy of what is drawn from, its mean log-probability under the model)."""
+    q = softmax(left)
+    return entropy(q).item(), (q * log_softmax(exact)).sum().item()
+
+
+exact = story.double()
+curve = {t: trade(exact / t) for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)}
+filters = {
+    "top-k": {"k 5": (1, 5), "k 50": (1, 50)},
+    "top-p": {"p 0.9": (1, None, 0.9), "p 0.9, T 1.5": (1.5, None, 0.9)},
+    "min-p": {
+        "m 0.1, T 1.5": (1.5, None, None, 0.1),
+        "m 0.05, T 2": (2, None, None, 0.05),
+    },
 }
-for job, (text, n) in jobs.items():
-    print(f"{job:<15} {text!r} -> {complete(llm, text, n)!r}")
+points, gaps = {}, {}
+for kind, settings in filters.items():
+    points[kind] = {
+        name: trade(filter_logits(exact, *values)) for name, values in settings.items()
+    }
+    for name, (h, quality) in points[kind].items():
+        low, high = 0.05, 5.0  # which temperature alone has the same entropy? halve
+        for _ in range(40):
+            t = (low + high) / 2
+            low, high = (t, high) if trade(exact / t)[0] < h else (low, t)
+        alone = trade(exact / t)[1]
+        gaps[name] = quality - alone
+        print(
+            f"{name:<13} entropy {h:.2f}: quality {quality:.2f}; temperature {t:.2f} "
+            f"alone: {alone:.2f}"
+        )
+show(
+    pictures.quality_entropy(curve, points),
+    alt="Quality against entropy for the next token of the story prompt. Temperature "
+    "alone is a falling curve from T = 0.2 at the upper left to T = 2 at the lower "
+    "right. The points of top-k, top-p and min-p lie on it or a little below, none "
+    "above.",
+)
+best = max(gaps, key=gaps.get)
+reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best[0]])
 
 # %% [markdown]
-# Facts, a step of logic, a line of code, a small sum: right. The sentiment is right as well, until one word of the prompt is changed: the wording is part of the program. The French word for bread is *pain*: this model has seen little French. And the poem begins as a numbered list of titles. Some prompts show the job by a few examples
-# first, which is called **few-shot** prompting (Brown et al. 2020): no weight changes, the examples only make the right kind of continuation likely.
+# All filters lie on one curve or just below it, and it could not be otherwise. Let $q$ be any way to draw with entropy $H$, and
+# $r \propto p^{1/T}$ the one of temperature alone with the same $H$. Then
 #
-# **A chat is a continuation too.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*, in which special tokens say who speaks. The template is plain text around your question:
+# $$0 \le \sum q \log \tfrac{q}{r} = -H - \tfrac1T \sum q \log p + \log Z,\qquad
+# 0 = \sum r \log \tfrac{r}{r} = -H - \tfrac1T \sum r \log p + \log Z,$$
 #
+# with $Z = \sum p^{1/T}$; take one from the other: $\sum q \log p \le \sum r \log p$. By *this* measure nothing beats a
+# temperature (Gibbs found it for physics). What a filter buys is something the measure does not see: a hard floor. With $T =
+# 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a question for
+# people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same data again and
+# find no support for it.
+#
+# **A trap.** Variety is often measured by counting: what share of all pairs of neighbouring tokens are different? Take three
+# batches of eight texts, for each of two settings, and measure both ways.
+
 
 # %%
-from llmlib import generation
-from llmlib.generation import chat_prompt
+from llmlib.generation import side_by_side
+
+
+def write_many(prompt, n, steps, *values, seed=0):
+    """n texts after one prompt, side by side: (ids [n, steps], entropy of what each
+    was drawn from [n]). values: temperature, k, p, p_of_largest."""
+    generator, entropies = torch.Generator().manual_seed(seed), []
+
+    def pick(logits):
+        entropies.append(entropy(softmax(filter_logits(logits, *values))))
+        return sample(logits, torch.rand(n, generator=generator), *values)
+
+    ids = side_by_side(llm, llm.tokenizer.encode(prompt), n, steps, pick)
+    return ids, torch.stack(entropies).mean(0)
+
+
+def different_pairs(rows):
+    pairs = [pair for row in rows.tolist() for pair in zip(row, row[1:])]
+    return len(set(pairs)) / len(pairs)
+
+
+for name, values in {
+    "T = 0.6": (0.6,),
+    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+}.items():
+    ids, h = write_many(prompts[1], 24, 8, *values, seed=1)
+    counted = " ".join(f"{different_pairs(batch):.2f}" for batch in ids.split(8))
+    surprise = " ".join(f"{batch.mean():.2f}" for batch in h.split(8))
+    print(f"{name:<18} different pairs {counted}, entropy {surprise}")
+    print("    ", [llm.tokenizer.decode(row) for row in ids[:2].tolist()])
+
+# %% [markdown]
+# By the count, one batch says that the settings differ and the next that they do not: a share cannot exceed 1, both stand near
+# that ceiling, and the rest is luck. The entropy looks at the whole distribution and not at one draw from it, and tells the two
+# apart in every batch. **Before you trust a measure, ask how large it can get, and how much it changes from batch to batch.**
+#
+# ## 6.9 An answer in a given form
+#
+# **Claim.** A prompt makes an answer likely; a filter can make it certain that it has the right *form*.
+#
+# **A chat is a continuation.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*:
+
+# %%
+from llmlib.generation import chat_prompt, top_tokens
 
 question = "What is the capital of Japan?"
 templated = chat_prompt(llm, question)
 print(templated)
-[(_, likeliest, p)] = generation.top_tokens(
-    llm, llm(llm.tokenizer.encode(question))[0, -1], 1
-)
-print(
-    f"without the template: {complete(llm, question, 8)!r}; likeliest first token "
-    f"{likeliest!r} ({p:.2f})"
-)
-print("with it:             ", repr(complete(llm, templated, 12)))
+print([llm.tokenizer.decode([i]) for i in llm.tokenizer.encode(templated)[-9:]])
+[(_, likeliest, p)] = top_tokens(llm, llm(llm.tokenizer.encode(question))[0, -1], 1)
+print(f"without the template the likeliest first token is {likeliest!r} ({p:.2f})")
+print("with it the model writes", repr(complete(llm, templated, 12)))
 
 # %% [markdown]
-# Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it, what the model finds likely after `<|im_start|>assistant` is an answer.
+# Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it,
+# what the model finds likely after `<|im_start|>assistant` is an answer. The markers look like text and are not: each is *one*
+# special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1).
 #
-# ## 6.10 How it fails
+# **Constrained decoding.** A program that reads the answer needs more than likely. If only "positive" and "negative" will do,
+# set the logits of everything else to $-\infty$, at every step. JSON modes and function calls are built on this.
+
+
+# %% [markdown]
+# ### Exercise 6.11 · `constrain` · ●●○ · 12 min
 #
-# Each of the following is a failure of language models in general, seen here on a small one: 135 million weights, most of them of about 4 bits. Models a thousand times as large fail more rarely and in the same ways. All figures below are measured now.
-# The questions go through the model together, padded at the right to one length: no token looks ahead, so padding behind a text cannot change it.
+# Only the texts in `choices` may be written. Cut every token that does not go on with one of them.
 #
+# | | shape | |
+# |---|---|---|
+# | `logits` | `[..., vocab]` | the model's scores for the next token |
+# | `new` | a list of ints | what has been written so far, without the prompt |
+# | `choices` | a list of lists of ints | the texts that are allowed, each with its stop token at the end if it has one |
+# | returns | like `logits` | tokens that may come next unchanged, the rest $-\infty$ |
+#
+# A token may come next if some choice begins with `new` and then has that token. Choices may begin alike and have different
+# lengths.
+#
+# **By hand.** `choices = [[5, 2], [5, 7, 2], [9, 2]]`. With `new = []` tokens 5 and 9 may come; with `new = [5]` tokens 2 and
+# 7; with `new = [5, 7]` only 2.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which choices are still open? Those with `choice[: len(new)] == new`, and longer than `new`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The token that an open choice allows is `choice[len(new)]`. Collect those, start from `torch.full_like(logits, -math.inf)`, and
+# copy the logits at these places: `out[..., allowed] = logits[..., allowed]`.
+#
+# </details>
+
+
+# %% solution constrain
+def constrain(logits, new, choices):
+    """Keep the logits of tokens that continue `new` towards one of `choices`; the rest
+    become -inf: [..., vocab] -> the same."""
+    ### BEGIN SOLUTION
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    out[..., allowed] = logits[..., allowed]
+    return out
+    ### END SOLUTION
+
+
+# %% test constrain points=2
+import math
+import torch
+from llmlib.course import check
+
+_z = torch.tensor([0.1, -0.2, 0.3, -0.4, 0.5, -0.6, 0.7, -0.8, 0.9, -1.0])
+_choices = [[5, 2], [5, 7, 2], [9, 2]]
+
+
+def _only(*ids):
+    return [_z[i].item() if i in ids else -math.inf for i in range(10)]
+
+
+check.close(
+    constrain(_z, [], _choices),
+    _only(5, 9),
+    "nothing is written yet: only 5 and 9 begin a choice, with their own logits, and "
+    "everything else is -inf",
+)
+check.close(
+    constrain(_z, [5], _choices),
+    _only(2, 7),
+    "after 5 two choices are open: one goes on with 2, the other with 7",
+)
+check.close(
+    constrain(_z, [5, 7], _choices),
+    _only(2),
+    "after 5, 7 only the choice [5, 7, 2] is open: look at all that is written, not "
+    "only at how much",
+)
+check.close(
+    constrain(_z, [9], _choices),
+    _only(2),
+    "after 9 only 2 may come: a choice that began otherwise is closed",
+)
+check.close(
+    constrain(_z, [4, 1], [[4, 1, 3], [1, 6], [4, 8, 6], [4]]),
+    _only(3),
+    "choices of different lengths: those shorter than what is written are closed too",
+)
+check.close(
+    constrain(torch.stack([_z, _z + 1]), [], [[2, 3], [0]]),
+    torch.tensor([_only(0, 2), [each + 1 for each in _only(0, 2)]]),
+    "logits may have dimensions in front: mask along the last one",
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(70)
+for _size in (12, 31):
+    _z = torch.randn(2, _size, generator=_g) * 3
+    for _ in range(8):
+        _choices = [
+            torch.randint(_size - 4, _size, (1 + _i % 4,), generator=_g).tolist()
+            for _i in range(9)
+        ]
+        for _n in range(4):
+            _new = next((each[:_n] for each in _choices if len(each) > _n), None)
+            if _new is None:
+                continue
+            _open = [each for each in _choices if each[:_n] == _new and len(each) > _n]
+            _may = {each[_n] for each in _open}
+            _want = torch.tensor(
+                [
+                    [row[i] if i in _may else -math.inf for i in range(_size)]
+                    for row in _z.tolist()
+                ]
+            )
+            check.close(
+                constrain(_z, _new, _choices),
+                _want,
+                "a token may come if some choice begins with all that is written and "
+                "goes on with that token; its logit stays as it is",
+            )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Run it on the real model
+#
+# Free and constrained, greedily:
 
 
 # %%
-def next_probabilities(texts):
-    """Probabilities of the next token after each text, all in one run: [len(texts),
+def choose(prompt, texts):
+    """One of `texts`, written token by token; each is followed by a stop token."""
+    stop = llm.config.stop_ids[0]
+    choices = [llm.tokenizer.encode(text) + [stop] for text in texts]
+    ids, new = llm.tokenizer.encode(prompt), []
+    while not new or new[-1] != stop:
+        new.append(constrain(llm(ids + new)[0, -1], new, choices).argmax().item())
+    return llm.tokenizer.decode(new[:-1])
+
+
+for prompt, texts in {
+    "What is the capital of Japan?": [" Kyoto", " Osaka", " Tokyo"],
+    "The capital of India is": [" New York", " New Delhi", " New Zealand"],
+    "Review: Never again.\nIs this positive or negative? It is": [
+        " positive",
+        " negative",
+    ],
+    "A spider has this many legs:": [f" {n}" for n in range(10)],
+}.items():
+    print(
+        f"{prompt!r}\n    free: {complete(llm, prompt, 3)!r}, "
+        f"constrained: {choose(prompt, texts)!r}"
+    )
+
+# %% [markdown]
+# Always the right form, and no promise of truth: the spider has 8 legs where it had 80, but "Never again." is called
+# positive. And mind what greedy does here. It
+# takes the likeliest *first* token that is allowed and is then bound to it; whoever wants the likeliest *whole* choice adds up
+# each choice's log-probabilities and compares.
+
+# %% [markdown]
+# ## 6.10 How it fails, and how to be sure
+#
+# All of these are failures of kinds that are known from other models; here you see them on one small model, and what is said
+# is said of this one. (That it never saw the letters of its tokens is in notebook 1.) A failure seen once proves little. So each
+# comes with the number of cases, and with a control that could have shown that the story is wrong.
+#
+# Many short texts go through the model together, padded at the right to one length: no token looks ahead, so padding behind a
+# text cannot change it. What they all begin with is run once.
+
+
+# %%
+from llmlib.generation import shared_prompt
+
+
+def next_probabilities(texts, before=""):
+    """Probabilities of the next token after `before` and each text: [len(texts),
     vocab]."""
     rows = [llm.tokenizer.encode(text) for text in texts]
-    longest = max(map(len, rows))
-    logits = llm(torch.tensor([row + [0] * (longest - len(row)) for row in rows]))
+    longest, cache = max(map(len, rows)), None
+    if before:
+        start = llm.tokenizer.encode(before)
+        cache, _ = shared_prompt(llm, start, len(rows), longest)
+    padded = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    logits = llm(padded, cache)
     return softmax(torch.stack([logits[i, len(row) - 1] for i, row in enumerate(rows)]))
 
 
-def answers(texts):
-    return [
-        llm.tokenizer.decode([i]).strip()
-        for i in next_probabilities(texts).argmax(-1).tolist()
-    ]
+def interval(hits, cases):
+    """95 % interval of a share, by Wilson: (hits, cases, low, high)."""
+    share, z = hits / cases, 1.96
+    middle = (share + z**2 / 2 / cases) / (1 + z**2 / cases)
+    half = z * math.sqrt(share * (1 - share) / cases + (z / 2 / cases) ** 2)
+    half /= 1 + z**2 / cases
+    return hits, cases, middle - half, middle + half
 
 
 # %% [markdown]
-# ### Hallucination
+# ### Hallucination: ask forty times
 #
-# "… was born in the year": three people who lived, and three whom we made up. **Predict** what the model says about those.
+# "… was born in the year": two people who lived, and two whom we made up. Text that begins like this goes on with a year, so a
+# year it will be, in the same tone for all of them. That is what **hallucination** is: not a malfunction, but a likely
+# continuation where the model does not know. (The prompt forbids "I do not know"; it is there to make the guess visible.)
 #
+# One answer does not tell knowing from guessing. Forty do.
 
 # %%
-lived = {
-    "Albert Einstein": "1879",
-    "Isaac Newton": "1642",
-    "Marie Curie": "1867",
-}  # Newton by the calendar of his day
-invented = ["Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather"]
-texts, p = (
-    [f"{name} was born in the year" for name in [*lived, *invented]],
-    torch.ones(6),
+predict(
+    "forty",
+    "Forty draws at T = 1 for Elwin Thackeray, who never lived: how many different "
+    "years?",
+    yours=35,
 )
-for _ in range(5):  # a space and four digits
-    likeliest = next_probabilities(texts).max(-1)
-    p *= likeliest.values
-    texts = [
-        text + llm.tokenizer.decode([i])
-        for text, i in zip(texts, likeliest.indices.tolist())
-    ]
-for name, text, own in zip([*lived, *invented], texts, p.tolist()):
-    year = text.split()[-1]
-    if name in invented:
-        verdict = "never lived"
-    else:
-        verdict = "right" if year == lived[name] else f"wrong: {lived[name]}"
-    print(f"{name:<20} {year}  the model's own probability {own:.4f}   {verdict}")
-
-# %% [markdown]
-# Nobody gets "I do not know": text that begins like this goes on with a year, so a year it is, in the same tone for Einstein and for a name out of the air. That is what **hallucination** is: not a malfunction, but a likely continuation
-# where the model does not know. It happens with people who lived, too: two of their three years are wrong. The probabilities do tell something: 0.84 for the year that is right, less than 0.2 for all the others. Greedy decoding throws that away.
-#
-# ### Spelling and counting: it never saw the letters
-#
 
 # %%
-words = "banana bottle letter kitten cherry coffee apple engine".split()
-often = {
-    word: max(word, key=word.count) for word in words
-}  # the letter that occurs most
-tasks = {
-    "first letter": (
-        "cat: the first letter is c\nhouse: the first letter is h\n{w}: the first "
-        "letter is",
-        lambda w: w[0],
-    ),
-    "second letter": (
-        "cat: the second letter is a\nhouse: the second letter is o\n{w}: the second "
-        "letter is",
-        lambda w: w[1],
-    ),
-    "number of letters": (
-        "cat: number of letters 3\nhouse: number of letters 5\n{w}: number of letters ",
-        lambda w: str(len(w)),
-    ),
-    "count a letter": (
-        "How many m's are in hammer? 2\nHow many o's are in house? 1\nHow many {c}'s "
-        "are in {w}? ",
-        lambda w: str(w.count(often[w])),
-    ),
+people = {
+    "Albert Einstein": "born in 1879",
+    "Marie Curie": "born in 1867",
+    "Elwin Thackeray": "never lived",
+    "Brunilda Okonsker": "never lived",
 }
-right = {}
-for task, (text, truth) in tasks.items():
-    got = answers([text.format(w=word, c=often[word]) for word in words])
-    right[task] = sum(g == truth(word) for g, word in zip(got, words)) / len(words)
+counts = {}
+for name, truth in people.items():
+    ids, _ = write_many(f"{name} was born in the year", 40, 5, 1.0)  # a space, 4 digits
+    years = [llm.tokenizer.decode(row).strip() for row in ids.tolist()]
+    often = sorted(set(years), key=lambda year: (-years.count(year), year))
+    counts[name] = [years.count(year) for year in often]
     print(
-        f"{task:<18} {right[task]:.0%} right;",
-        ", ".join(f"{word}: {g}" for word, g in list(zip(words, got))[:5]),
+        f"{name:<18} {len(often):>2} different answers, the commonest {often[0]!r} "
+        f"{counts[name][0]} times   ({truth})"
     )
-always_2 = sum(word.count(often[word]) == 2 for word in words) / len(words)
-print(
-    f"whoever says 2 to every 'count a letter' without looking is right {always_2:.0%} "
-    "of the time"
-)
 show(
-    plots.shares(
-        list(right),
-        list(right.values()),
-        None,
-        "share of right answers",
-        "Eight words, four questions about their letters",
-    ),
-    alt="Share of right answers to four questions about the letters of eight words: "
-    "the first letter is right for most words, the second for one of eight; no number "
-    "of letters is right, and no count of one letter.",
+    pictures.answers(counts, 40),
+    alt="Forty answers for each of four people, one box a year, the commonest first. "
+    "For Einstein one year fills 33 of 40. For Curie the commonest has 9 and 21 years "
+    "came. For the two invented people nearly every draw is another year.",
+)
+reveal("forty", len(counts["Elwin Thackeray"]), within=5)
+
+# %% [markdown]
+# A single draw throws away what the model has to say about itself; forty keep it. Where it knows, the draws agree; where the
+# person does not exist, hardly two are alike. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
+# al. 2023) work. Agreement is not truth, though: Curie's commonest year is wrong.
+#
+# ### A step of logic, or a copy?
+#
+# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? The controls change one
+# thing at a time.
+
+# %%
+predict(
+    "logic",
+    "'No birds have feathers. A robin is a bird. Therefore, a robin has' → ?",
+    {
+        "A": "' no' (feathers)",
+        "B": "' feathers', about as surely as with 'All'",
+        "C": "' feathers', but less surely than something else",
+    },
+    yours="A",
+)
+
+# %%
+premises = [
+    "All birds have feathers. A robin is a bird.",
+    "No birds have feathers. A robin is a bird.",
+    "All birds have feathers. A robin is a car.",
+    "A robin is a bird.",
+    "All cars have wheels. All birds have feathers. A robin is a bird.",
+    "All birds have feathers. All cars have wheels. A robin is a bird.",
+]
+p = next_probabilities([f"{text} Therefore, a robin has" for text in premises])
+feathers = p[:, llm.tokenizer.encode(" feathers")[0]].tolist()
+for text, row, each in zip(premises, p, feathers):
+    word = llm.tokenizer.decode([row.argmax().item()])
+    print(f"{text:<66} {word!r} {row.max():.2f}   ' feathers' {each:.2f}")
+said = llm.tokenizer.decode([p[1].argmax().item()])
+reveal(
+    "logic",
+    "A" if said == " no" else "B" if abs(feathers[1] - feathers[0]) < 0.1 else "C",
 )
 
 # %% [markdown]
-# A token is a number to the model: ` strawberry` is one id, with no letters in it (notebook 1). What it knows about spelling it must have read somewhere, and texts say more about first letters than about second ones, and next to nothing about lengths.
+# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes what was said to
+# be had *last*, wheels included. (Four other pairs, such as carps and scales, do the same with "No"; with both rules, three of
+# the four take the wheels.) The model copies; nothing here needs logic. (That the first sentence matters, the fourth line
+# shows: without it there are no feathers at the top.) **One right answer is never a test.**
 #
 # ### Arithmetic
 #
-# Sums with intermediate results from 0 to 9, so that each answer is one token. **Predict** the share of right answers for 1, 2 and 3 operations.
-#
+# Sums with intermediate results from 0 to 9, so that each answer is one token; 24 problems for each number of operations.
 
 # %%
 import random
@@ -2039,7 +2583,7 @@ def sums(steps, n, rng):
     between 0 and 9."""
     found = []
     while len(found) < n:
-        value, text, inside = rng.randrange(1, 10), "", True
+        value, inside = rng.randrange(1, 10), True
         text = str(value)
         for _ in range(steps):
             sign, number = rng.choice("+-"), rng.randrange(1, 9)
@@ -2050,104 +2594,141 @@ def sums(steps, n, rng):
     return found
 
 
-examples = "2 + 3 = 5\n9 - 4 + 1 = 6\n"
 rng, right = random.Random(6), {}
-for steps_needed in (1, 2, 3):
-    problems = sums(steps_needed, 12, rng)
-    got = answers([f"{examples}{text} = " for text, _ in problems])
-    right[f"{steps_needed} operation{'s' * (steps_needed > 1)}"] = sum(
-        g == str(value) for g, (_, value) in zip(got, problems)
-    ) / len(problems)
+for steps in (1, 2, 3):
+    problems = sums(steps, 24, rng)
+    p = next_probabilities(
+        [f"{text} = " for text, _ in problems], "2 + 3 = 5\n9 - 4 + 1 = 6\n"
+    )
+    got = [llm.tokenizer.decode([i]).strip() for i in p.argmax(-1).tolist()]
+    hits = sum(g == str(value) for g, (_, value) in zip(got, problems))
+    favourite = max(got, key=got.count)
+    always = sum(str(value) == favourite for _, value in problems)
+    right[f"{steps} operation{'s' * (steps > 1)}"] = interval(hits, 24)
     print(
-        f"{problems[0][0]} = {problems[0][1]}, the model says {got[0]}; "
-        f"{list(right.values())[-1]:.0%} of {len(problems)} right"
+        f"{steps}: {hits} of 24 right. {favourite!r} came {got.count(favourite)} times "
+        f"and is the answer {always} times"
     )
 show(
-    plots.shares(
-        list(right),
-        list(right.values()),
-        0.1,
-        "share of right answers",
-        "Sums of single digits, by number of operations",
-    ),
-    alt="Share of right answers to sums with one to three operations: most sums with "
-    "one operation are right, of those with more hardly any more than guessing one of "
-    "ten digits would give.",
+    pictures.shares(right, "share of right answers, with its 95 % interval", 0.1),
+    alt="Share of right answers to sums with one to three operations, with intervals. "
+    "One operation: 15 of 24. Two: 3 of 24; three: 3 of 24, no better than guessing "
+    "one of ten digits.",
 )
 
 # %% [markdown]
-# One run through 30 layers is a fixed amount of computation, and the answer has to come out of it at once. One operation mostly works, several do not. This is why larger models are made to write their steps down: each token written is another
-# run, and the text becomes their scratch paper.
+# One operation mostly works; with two the model is at the level of a guess. Why? That an answer must come out of one run
+# through 30 layers, a fixed amount of work, is *a* limit in principle, and the reason why models are made to write their steps
+# down: each token written is another run, and the text becomes scratch paper. But 30 layers are ample for two digits, and
+# nothing in this experiment says that depth is the cause here and not training.
 #
 # ### Order bias
 #
-# Six questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model that knows the answer follows it around; a model that guesses at random takes each letter a quarter of the time. **Predict** how often this model takes A.
-#
+# Four questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model
+# that knows the answer follows it around; one that guesses takes each letter a quarter of the time. Three ways to ask: as it
+# is; after four solved examples, whose answers are B, D, A and C; after the same four in the reverse order.
 
 # %%
+predict(
+    "order bias",
+    "After four solved examples (answers B, D, A, C), how many of 16 are right?",
+    yours=10,
+)
+
+
+# %%
+def put(question, options, answer=""):
+    rows = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", options))
+    return f"{question}{rows}\nAnswer:{answer}"
+
+
 questions = {
     "Which of these is an animal?": "dog chair river bread",
     "Which of these can you eat?": "apple stone window road",
-    "What colour is the sky on a clear day?": "blue red green black",
     "What do bees make?": "honey milk paper iron",
     "What is the capital of France?": "Paris London Rome Madrid",
-    "Which planet do we live on?": "Earth Mars Venus Saturn",
 }
-letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
-picked, right = [0, 0, 0, 0], 0
+solved = [
+    put("Which of these is a fruit?", "table pear lamp shoe".split(), " B\n\n"),
+    put("What do cows give?", "sand glass wool milk".split(), " D\n\n"),
+    put("What colour is grass?", "green pink white grey".split(), " A\n\n"),
+    put("What is the capital of Italy?", "Oslo Lima Rome Bern".split(), " C\n\n"),
+]
+texts = []
 for question, options in questions.items():
     options = options.split()
-    rotated = [
-        options[-r:] + options[:-r] if r else options for r in range(4)
-    ]  # the right option stands at place r
-    texts = [
-        question
-        + "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", row))
-        + "\nAnswer:"
-        for row in rotated
-    ]
-    for place, choice in enumerate(
-        next_probabilities(texts)[:, letter_ids].argmax(-1).tolist()
-    ):
-        picked[choice] += 1
-        right += choice == place
-print(f"picked A, B, C, D: {picked}; right {right} of {sum(picked)}")
-
-first_words = {question: options.split()[0] for question, options in questions.items()}
-asked = next_probabilities(
-    [f"Question: {question}\nAnswer: The answer is" for question in questions]
-)
-best = [
-    max(
-        options.split(),
-        key=lambda option: p[llm.tokenizer.encode(f" {option}")[0]].item(),
+    for place in range(4):  # where the right option, the first, is to stand
+        texts.append(put(question, options[4 - place :] + options[: 4 - place]))
+letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
+tables = {}
+for name, before in {
+    "no examples": "",
+    "four examples": "".join(solved),
+    "the same, reversed": "".join(solved[::-1]),
+}.items():
+    p = next_probabilities(texts, before)[:, letter_ids]
+    table = tables[name] = [[0] * 4 for _ in range(4)]
+    for i, choice in enumerate(p.argmax(-1).tolist()):
+        table[i % 4][choice] += 1
+    print(
+        f"{name:<18} picked A, B, C, D: {[sum(column) for column in zip(*table)]}, "
+        f"right {sum(table[i][i] for i in range(4))} of 16; the four letters hold "
+        f"{p.sum(-1).mean():.2f} of the probability"
     )
-    for p, options in zip(asked, questions.values())
-]
-print(
-    "asked without letters, by the probability of the option's first token: right "
-    f"{sum(b == f for b, f in zip(best, first_words.values()))} of {len(best)}"
-)
 show(
-    plots.shares(
-        list("ABCD"),
-        [n / sum(picked) for n in picked],
-        0.25,
-        "share of questions",
-        "Which letter does it pick? The right one is each letter a quarter of the time",
-    ),
-    alt="Share of questions in which the model picks the letter A, B, C or D. It picks "
-    "A every time, though the right option stands at each letter equally often.",
+    pictures.places_and_picks(tables),
+    alt="Three tables, where the right option stands against which letter is picked. "
+    "Without examples every pick is A. With four examples most picks are B, with the "
+    "same examples reversed most are C. In each table the four rows are nearly alike: "
+    "where the right option stands makes no difference.",
+)
+reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
+
+# %% [markdown]
+# "It always says A" would have been the wrong conclusion: without examples the letters are hardly among its guesses at all, and
+# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the
+# *order of the examples*, not on the question. In each table the rows are nearly alike: where the right option stands makes no difference.
+# Models far larger than this one were found to favour certain letters too (Zheng et al. 2023), and to be swayed by which
+# examples they see and in what order (Zhao et al. 2021). Whoever measures a model by multiple choice must rotate the options
+# and vary the examples.
+#
+# ### Social bias
+#
+# Which pronoun does it expect? The share of " she" among " she" and " he" after two sentences, for ten occupations. The
+# controls: "man" and "woman", which must come out at opposite ends, or else the measure is worth nothing; "person", for the
+# sentence alone; and the second sentence, since one wording is no test.
+
+# %%
+who = "nurse secretary teacher librarian cook doctor engineer carpenter pilot mechanic"
+who = [*who.split(), "person", "man", "woman"]
+he, she = (llm.tokenizer.encode(word)[0] for word in (" he", " she"))
+found = {}
+for sentence in ("The {} was late because", "The {} said that"):
+    p = next_probabilities([sentence.format(each) for each in who])[:, [he, she]]
+    share = p[:, 1] / p.sum(-1)
+    found[sentence.format("…")] = dict(zip(who, share.tolist()))
+    ranked = share.argsort().tolist()
+    print(sentence, ", ".join(f"{who[i]} {share[i]:.2f}" for i in ranked))
+show(
+    pictures.pronouns(found),
+    alt="Share of she among she and he for ten occupations, person, man and woman, "
+    "after two sentences. Man is near the bottom, woman at the top. Nurse and "
+    "librarian lie above person, carpenter far below, in both; doctor and engineer lie "
+    "below person in the first and above it in the second.",
 )
 
 # %% [markdown]
-# The letter decides, not the option behind it. Larger models are less blunt, but Zheng et al. (2023) found that models a hundred times this size also prefer certain letters, not all of them A. The second line asks the same questions by the probability of the option itself:
-# how a question is put may matter more than what the model knows. Whoever measures a model with multiple choice must rotate the options.
+# Compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
+# doctor and engineer change sides with the wording, so nothing can be said of them. Nobody wrote "nurses are women" into this
+# model. It learned which pronoun follows which word in the text it was given, and
+# gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
+# letters, forms or search results passes the pattern on.
 #
 # ### What is past its training data
 #
-# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does it take today to be? Digits are single tokens here, so the probability of a year is that of its third digit times that of its fourth.
-#
+# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does it
+# take today to be? Digits are single tokens here, so the probability of a year is that of its third digit times that of its
+# fourth.
 
 # %%
 third = next_probabilities(["Today's date is January 1, 20"])[0]
@@ -2163,29 +2744,27 @@ print(
     f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: "
     f"{sum(p for y, p in by_year.items() if y > 2024):.2f}"
 )
-print(
-    "The latest version of the iPhone is the iPhone"
-    + complete(llm, "The latest version of the iPhone is the iPhone", 3)
-)
 show(
-    plots.years(by_year, 2024),
+    pictures.years(by_year, 2024),
     alt="Probability of each year from 2000 to 2039 as the year of today's date. It "
     "rises to a peak in 2023 and drops sharply after 2024.",
 )
 
 # %% [markdown]
-# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards it can only invent, in the tone of the first failure. Giving the model today's facts in its prompt (retrieval) helps; asking it more sternly does not.
+# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards is not in its weights; it can only
+# be put into the prompt.
 #
 # ## 6.11 Your pieces in the engine
 #
-# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must say the same for the same seed, with or without a cache.
-#
+# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must say the same for the same
+# seed, with or without a cache.
 
 # %%
+from llmlib import generation
 from llmlib.course.engine_check import same_ids
 
 mine = llm.using(sampling=sample)
-same_ids(mine, ["The capital of France is", "def add(a, b):"], max_new_tokens=4)
+same_ids(mine, ["The capital of France is"], max_new_tokens=4)
 ids = llm.tokenizer.encode("The future of AI is")
 settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
 print(
@@ -2195,32 +2774,67 @@ print(
 )
 
 # %% [markdown]
-# ## What you have now
+# ## Recap
 #
-# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it so.
+# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it
+#   so.
 # - Temperature divides logits. At 0 only the largest is left; above 1 the tail of tens of thousands takes over.
-# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Temperature comes first, and the order matters.
+# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Where the temperature stands among them
+#   is a convention of the engine, and changes what survives.
 # - Generation is a loop: run, sample, append; three stops; one token at a time, hence streaming.
-# - The likeliest text is not the best one: greedy and beam search are dull and repeat themselves.
-# - Every job is a continuation, and so is every failure: the model says what is likely, not what is so.
+# - The likeliest text is not the best one: greedy can go in circles, and a wide beam may find that saying nothing is likeliest.
+# - By entropy against log-probability no filter beats a temperature; what filters give is a floor.
+# - A filter can guarantee the form of an answer, never its truth.
+# - Every failure is a continuation too: the model says what is likely, not what is so. One right answer, or one wrong one, is
+#   never a test.
 #
-# **The road so far:** text → ids (1) → vectors (2) → attention (3) in layers (4) → logits (5) → **the next id (6)** → and again. Notebook 7 makes it fast.
-#
-# ### Three questions to think about
+# ## Questions to think about
 #
 # 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
 # 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
-# 3. A speech recogniser listens to its own guess before it writes the next word. Would beam search help there more than in a chat? Why?
+# 3. A speech recogniser turns sound into text. Would beam search help there more than in a chat? Why?
+# 4. With `constrain` you let the model answer "yes" or "no", and it says "yes" to a question. What control do you want before
+#    you believe it?
 #
-# ### Papers
+# <details><summary>Answers</summary>
 #
-# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [arXiv:1904.09751](https://arxiv.org/abs/1904.09751): nucleus sampling
-# - Fan et al. 2018, *Hierarchical Neural Story Generation*, [arXiv:1805.04833](https://arxiv.org/abs/1805.04833): top-k
-# - Nguyen et al. 2024, *Min-p Sampling*, [arXiv:2407.01082](https://arxiv.org/abs/2407.01082)
-# - Keskar et al. 2019, *CTRL*, [arXiv:1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
-# - Brown et al. 2020, *Language Models are Few-Shot Learners*, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165)
-# - Zheng et al. 2023, *Large Language Models Are Not Robust Multiple Choice Selectors*, [arXiv:2309.03882](https://arxiv.org/abs/2309.03882)
+# 1. At each step the cut tokens held up to 0.1 of the probability (a little less: the crossing token stays). About
+#    $0.9^{20} = 0.12$: seven eighths of all texts, by probability, can no longer be written.
+# 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
+#    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another engine's order of
+#    filters, when the temperature is not 0.
+# 3. Yes. The sound says what is right, so there is one right text, of known length, and a beginning that looked second best may
+#    turn out to be it once more has been heard. In a chat many answers are right, and the likeliest is dull.
+# 4. The same question turned round ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
+#    about nothing; and the two words in the other order in the prompt. If it says yes to all of them, you have measured a habit.
 #
+# </details>
+#
+# ## To read
+#
+# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751):
+#   nucleus sampling; Fan et al. 2018, *Hierarchical Neural Story Generation*,
+#   [1805.04833](https://arxiv.org/abs/1805.04833): top-k
+# - Nguyen et al. 2024, *Turning Up the Heat: Min-p Sampling*, [2407.01082](https://arxiv.org/abs/2407.01082), and its critics:
+#   Schaeffer et al. 2025, *Min-p, Max Exaggeration*, [2506.13681](https://arxiv.org/abs/2506.13681)
+# - Stahlberg & Byrne 2019, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*,
+#   [1908.10090](https://arxiv.org/abs/1908.10090); Wu et al. 2016, [1609.08144](https://arxiv.org/abs/1609.08144), section 7:
+#   length normalisation
+# - Keskar et al. 2019, *CTRL*, [1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
+# - Willard & Louf 2023, *Efficient Guided Generation for Large Language Models*,
+#   [2307.09702](https://arxiv.org/abs/2307.09702): constraints by regular expressions and grammars
+# - Wang et al. 2022, *Self-Consistency*, [2203.11171](https://arxiv.org/abs/2203.11171); Kuhn et al. 2023, *Semantic
+#   Uncertainty*, [2302.09664](https://arxiv.org/abs/2302.09664)
+# - Zhao et al. 2018, *Gender Bias in Coreference Resolution*, [1804.06876](https://arxiv.org/abs/1804.06876): occupations and
+#   pronouns
+# - Zhao et al. 2021, *Calibrate Before Use*, [2102.09690](https://arxiv.org/abs/2102.09690); Zheng et al. 2023, *Large Language
+#   Models Are Not Robust Multiple Choice Selectors*, [2309.03882](https://arxiv.org/abs/2309.03882)
+
+# %% [markdown]
+# ## How your predictions went
+
+# %%
+predictions()
 
 # %% [markdown]
 # ## Where you are

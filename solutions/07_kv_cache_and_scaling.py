@@ -1681,7 +1681,7 @@ slope = (
 ).item()
 straight = lambda x: (
     math.exp(log_loss.mean().item() - slope * log_n.mean().item()) * x**slope
-)  # noqa: E731
+)
 print(
     f"fit of six sizes: E = {six[0]:.3f}, A = {six[1]:.2f}, alpha = {six[2]:.3f}; pure "
     f"power law (E = 0): alpha = {-slope:.3f}"

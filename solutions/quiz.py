@@ -1,17 +1,20 @@
 # %% [markdown]
 # # Quiz
 #
-# 33 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
+# 43 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
 # right.
 #
-# **To answer,** put a letter in place of `None`, as in `q01 = A`, and run the check below it. It says at once why your
-# choice is right, or what is wrong about it, and you may choose again. Where a question says **Predict**, decide before
-# you run the cell under the check: there the real model answers.
+# **To answer,** click an option (Tab and Enter do it as well). Where options are no buttons, put its letter in place of
+# `None`, as in `q01 = "A"`, and run that cell. At once you are told why your choice is right, or what is wrong about it, and
+# you may choose again; your first answer is noted beside the new one. A cell with `see` bears the answer out, with the real
+# model or a few lines of code: run it once you have the answer.
 #
-# **You need** the seven notebooks. **It takes** about 45 minutes.
+# **Your answers are what the cells say:** saved with the notebook (Ctrl-S), handed in with it.
+#
+# **You need** the seven notebooks. **It takes** about 50 minutes.
 
-# %% given setup
-from llmlib.course.quiz import check_answer
+# %% given setup jupyter={"source_hidden": true}
+from llmlib.course.quiz_page import score, see
 
 A, B, C, D = "ABCD"
 
@@ -20,27 +23,18 @@ def answer(name):
     """The letter that was given to a question, or None."""
     return globals().get(name)
 
-# %%
-import math
-
-import torch
-
-from llmlib import pretrained
-
-model = pretrained.load("smollm2")
-
 # %% [markdown]
 # ## The course in five questions
 
 # %% [markdown]
 # ### Question 1
 #
-# What is the first thing that happens to a text on its way into a language model?
+# Through which stages does a text go on its way through a language model?
 #
-# - **A**  Attention decides which of its words matter.
-# - **B**  The model's weights are adjusted to the text.
-# - **C**  The model writes down the first word of its answer.
-# - **D**  It is cut into tokens; each becomes an id.
+# - **A**  Ids, vectors, logits, layers, probabilities
+# - **B**  Ids, vectors, logits, probabilities, layers
+# - **C**  Vectors, ids, logits, layers, probabilities
+# - **D**  Ids, vectors, layers, logits, probabilities
 
 # %% solution q01 stub="q01 = None"
 ### BEGIN SOLUTION
@@ -48,17 +42,19 @@ q01 = "D"
 ### END SOLUTION
 
 # %% test q01 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q01", answer("q01"))
 
 # %% [markdown]
 # ### Question 2
 #
-# The embedding table gives the model something for each token id. What?
+# What does the embedding table give for a token id?
 #
-# - **A**  A vector of learned numbers.
-# - **B**  A recording of how it sounds.
-# - **C**  A small image of the word.
-# - **D**  The id in binary code.
+# - **A**  A row of learned numbers, the same in all contexts
+# - **B**  A row of numbers computed from the letters of the token
+# - **C**  A row of numbers that depends on the words around it
+# - **D**  A row as long as the vocabulary, with a single 1 in it
 
 # %% solution q02 stub="q02 = None"
 ### BEGIN SOLUTION
@@ -66,6 +62,8 @@ q02 = "A"
 ### END SOLUTION
 
 # %% test q02 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q02", answer("q02"))
 
 # %% [markdown]
@@ -73,10 +71,10 @@ check_answer("q02", answer("q02"))
 #
 # How does a language model come to its next token?
 #
-# - **A**  It draws any token, all with the same chance.
-# - **B**  It gives every token a probability; then one is picked.
-# - **C**  It repeats the part of the input that fits best.
-# - **D**  It looks the continuation up in a database of texts.
+# - **A**  A passage seen in training is found and read on
+# - **B**  The tokens get scores, and one is picked by a rule
+# - **C**  A plan of the sentence is written, and its next word taken
+# - **D**  The closest passage of the input is found and copied
 
 # %% solution q03 stub="q03 = None"
 ### BEGIN SOLUTION
@@ -84,6 +82,8 @@ q03 = "B"
 ### END SOLUTION
 
 # %% test q03 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q03", answer("q03"))
 
 # %% [markdown]
@@ -91,10 +91,10 @@ check_answer("q03", answer("q03"))
 #
 # Which part of the model yields the probabilities of the next token?
 #
-# - **A**  The embedding look-up.
-# - **B**  The final normalization layer.
-# - **C**  The output head, with a softmax.
-# - **D**  The attention of the last layer.
+# - **A**  The attention of the last layer
+# - **B**  The final norm and its weights
+# - **C**  The output head and a softmax
+# - **D**  The last feed-forward network
 
 # %% solution q04 stub="q04 = None"
 ### BEGIN SOLUTION
@@ -102,17 +102,19 @@ q04 = "C"
 ### END SOLUTION
 
 # %% test q04 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q04", answer("q04"))
 
 # %% [markdown]
 # ### Question 5
 #
-# A token has been picked. What happens next?
+# A token has been picked. Where does the one after it come from?
 #
-# - **A**  The model forgets the text and starts afresh.
-# - **B**  All the tokens written so far are written anew.
-# - **C**  Generation is over.
-# - **D**  It is appended, and the model runs again.
+# - **A**  A new run, on the picked token without the text before it
+# - **B**  The same run, as the second likeliest of its tokens
+# - **C**  The same run, as one of the tokens that it put out for later
+# - **D**  A new run, with the picked token at the end of the text
 
 # %% solution q05 stub="q05 = None"
 ### BEGIN SOLUTION
@@ -120,6 +122,8 @@ q05 = "D"
 ### END SOLUTION
 
 # %% test q05 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q05", answer("q05"))
 
 # %% [markdown]
@@ -141,21 +145,22 @@ q06 = "A"
 ### END SOLUTION
 
 # %% test q06 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q06", answer("q06"))
 
 # %%
-from llmlib.tokens import merge
-merge([97, 97, 97, 98], (97, 97), 256)
+see("q06")
 
 # %% [markdown]
 # ### Question 7
 #
 # **Predict:** SmolLM2's tokenizer cuts "strawberry" (the start of a text) and " strawberry" (after a space). How many tokens do the two have in common?
 #
-# - **A**  One, the "berry" at the end.
-# - **B**  None.
-# - **C**  All, but for a token that is the space.
-# - **D**  All: a word has one token, wherever it stands.
+# - **A**  All of them
+# - **B**  None of them
+# - **C**  One, "berry"
+# - **D**  All but the space
 
 # %% solution q07 stub="q07 = None"
 ### BEGIN SOLUTION
@@ -163,22 +168,22 @@ q07 = "B"
 ### END SOLUTION
 
 # %% test q07 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q07", answer("q07"))
 
 # %%
-for text in ["strawberry", " strawberry"]:
-    ids = model.tokenizer.encode(text)
-    print(repr(text), ids, [model.tokenizer.decode([i]) for i in ids])
+see("q07")
 
 # %% [markdown]
 # ### Question 8
 #
 # "A token is about four characters." For which of these texts does GPT-2's tokenizer bear that out?
 #
-# - **A**  A sentence of German.
-# - **B**  A sentence of Chinese.
-# - **C**  A page of English prose.
-# - **D**  A short Python program.
+# - **A**  A sentence in German.
+# - **B**  A program in Python.
+# - **C**  A page in English.
+# - **D**  A sentence in Chinese.
 
 # %% solution q08 stub="q08 = None"
 ### BEGIN SOLUTION
@@ -186,32 +191,23 @@ q08 = "C"
 ### END SOLUTION
 
 # %% test q08 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q08", answer("q08"))
 
 # %%
-from importlib import resources
-from llmlib.tokens import Tokenizer
-
-gpt2 = Tokenizer.gpt2()
-samples = {
-    "English": resources.files("llmlib").joinpath("data/prose.txt").read_text(encoding="utf-8"),
-    "German": "Alle Menschen sind frei und gleich an Würde und Rechten geboren.",
-    "Chinese": "人人生而自由,在尊严和权利上一律平等。",
-    "Python": "def mean(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total / len(xs)\n",
-}
-for name, text in samples.items():
-    print(f"{name:<8} {len(text) / len(gpt2.encode(text)):.2f} characters per token")
+see("q08")
 
 # %% [markdown]
 # ### Question 9
 #
-# **Predict:** asked how often r occurs in "strawberry", with two examples before, SmolLM2 finds the digit 3 likeliest. That is right.
-# Asked in the same way how often o occurs in "dog", which digit is likeliest?
+# SmolLM2 reads two examples, whose answers are 1 and 2, then: how often does r occur in "strawberry"? It says 3, and that is right.
+# What would show whether it counted?
 #
-# - **A**  3
-# - **B**  0
-# - **C**  1
-# - **D**  2
+# - **A**  The same examples with other words, and other examples
+# - **B**  A question after the answer, how it counted the letters
+# - **C**  The probability of 3, beside those of the other digits
+# - **D**  The same prompt a hundred times, with the same settings
 
 # %% solution q09 stub="q09 = None"
 ### BEGIN SOLUTION
@@ -219,14 +215,12 @@ q09 = "A"
 ### END SOLUTION
 
 # %% test q09 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q09", answer("q09"))
 
 # %%
-examples = 'The letter n occurs 1 time in the word "lemon".\nThe letter t occurs 2 times in the word "kitten".\n'
-digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-for letter, word in [("r", "strawberry"), ("o", "dog"), ("f", "giraffe")]:
-    logits = model(model.tokenizer.encode(examples + f'The letter {letter} occurs in the word "{word}" '))[0, -1]
-    print(f"{letter} in {word}: the model says {logits[digits].argmax().item()}, counting says {word.count(letter)}")
+see("q09")
 
 # %% [markdown]
 # ## 2 · Embeddings
@@ -236,10 +230,10 @@ for letter, word in [("r", "strawberry"), ("o", "dog"), ("f", "giraffe")]:
 #
 # In SmolLM2, id 7042 is " Paris". **Predict** what id 7043 is.
 #
-# - **A**  The next word in alphabetical order.
-# - **B**  Something unrelated to Paris.
-# - **C**  Another capital.
-# - **D**  "Paris" without the space.
+# - **A**  The next word of a dictionary
+# - **B**  Something unrelated to Paris
+# - **C**  The name of another capital
+# - **D**  "Paris" without its space
 
 # %% solution q10 stub="q10 = None"
 ### BEGIN SOLUTION
@@ -247,21 +241,22 @@ q10 = "B"
 ### END SOLUTION
 
 # %% test q10 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q10", answer("q10"))
 
 # %%
-for token_id in (7042, 7043, *model.tokenizer.encode("Paris")):
-    print(token_id, repr(model.tokenizer.decode([token_id])))
+see("q10")
 
 # %% [markdown]
 # ### Question 11
 #
 # **Predict:** which token has the largest *dot product* with " Monday" in SmolLM2's embedding table?
 #
-# - **A**  " Monday" itself.
-# - **B**  " Tuesday".
-# - **C**  " day".
-# - **D**  A fragment of a word, with a very long vector.
+# - **A**  " day", the word in it
+# - **B**  " Tuesday", the day after
+# - **C**  " Monday" itself
+# - **D**  A part of some other word
 
 # %% solution q11 stub="q11 = None"
 ### BEGIN SOLUTION
@@ -269,14 +264,12 @@ q11 = "D"
 ### END SOLUTION
 
 # %% test q11 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q11", answer("q11"))
 
 # %%
-table, [monday] = model.weights.embedding, model.tokenizer.encode(" Monday")
-by_dot = (table @ table[monday]).topk(4).indices
-by_cosine = torch.cosine_similarity(table, table[monday], dim=1).topk(4).indices
-for name, ids in [("dot product", by_dot), ("cosine", by_cosine)]:
-    print(f"{name:<12}", [model.tokenizer.decode([i]) for i in ids.tolist()])
+see("q11")
 
 # %% [markdown]
 # ### Question 12
@@ -284,10 +277,10 @@ for name, ids in [("dot product", by_dot), ("cosine", by_cosine)]:
 # **Predict:** SmolLM2 runs without RoPE *and* without the causal mask. The tokens of the prompt are shuffled.
 # What happens to the outputs, one for each token?
 #
-# - **A**  They become the same for all tokens.
-# - **B**  Only the last one changes.
-# - **C**  They are the same outputs, shuffled in the same way.
-# - **D**  They all change: another order is another text.
+# - **A**  They become equal for all the tokens.
+# - **B**  The last one changes, the others do not.
+# - **C**  They are shuffled in the same way.
+# - **D**  Each of them changes its values.
 
 # %% solution q12 stub="q12 = None"
 ### BEGIN SOLUTION
@@ -295,23 +288,22 @@ q12 = "C"
 ### END SOLUTION
 
 # %% test q12 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q12", answer("q12"))
 
 # %%
-blind = model.using(position=lambda x, positions, theta: x, mask=lambda seq, start=0: torch.ones(seq, start + seq, dtype=torch.bool))
-ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat and the dog"))
-order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(1))
-print("same outputs, shuffled alike:", bool((blind(ids)[0][order] - blind(ids[order])[0]).abs().max() < 1e-2))
+see("q12")
 
 # %% [markdown]
 # ### Question 13
 #
-# With RoPE, a query at position 5 meets a key at position 3. Now 100 other tokens are put in front, so that they stand at 105 and 103. What happens to their score?
+# A query vector is turned by RoPE for position 5, a key vector for position 3. Now the same two vectors are turned for 105 and 103. What happens to their score?
 #
-# - **A**  It becomes smaller, since they are further into the text.
-# - **B**  It stays the same.
-# - **C**  It changes in a way that depends on the vectors.
-# - **D**  It becomes larger, since the angles are larger.
+# - **A**  It shrinks with the position.
+# - **B**  It stays as it was.
+# - **C**  That depends on the vectors.
+# - **D**  It grows with the position.
 
 # %% solution q13 stub="q13 = None"
 ### BEGIN SOLUTION
@@ -319,14 +311,12 @@ q13 = "B"
 ### END SOLUTION
 
 # %% test q13 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q13", answer("q13"))
 
 # %%
-from llmlib.embeddings import apply_rope
-q, k = torch.randn(2, 1, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-for at_q, at_k in [(5, 3), (105, 103), (5, 4)]:
-    score = (apply_rope(q, torch.tensor([at_q])) * apply_rope(k, torch.tensor([at_k]))).sum()
-    print(f"positions {at_q} and {at_k}: score {score:.4f}")
+see("q13")
 
 # %% [markdown]
 # ## 3 · Attention
@@ -337,10 +327,10 @@ for at_q, at_k in [(5, 3), (105, 103), (5, 4)]:
 # A well-known picture of "The cat sat on the mat" gives a fifth of the attention of "sat" to "mat".
 # **Predict:** if "mat" is replaced by "moon", by how much do SmolLM2's outputs at "sat" change?
 #
-# - **A**  Not at all.
-# - **B**  Only the probability of "mat" itself changes.
-# - **C**  A good deal: "sat" has to know on what.
-# - **D**  A little, through the attention of later layers.
+# - **A**  Not at all
+# - **B**  A little
+# - **C**  A good deal
+# - **D**  For "mat" only
 
 # %% solution q14 stub="q14 = None"
 ### BEGIN SOLUTION
@@ -348,11 +338,12 @@ q14 = "A"
 ### END SOLUTION
 
 # %% test q14 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q14", answer("q14"))
 
 # %%
-outputs = [model(model.tokenizer.encode(f"The cat sat on the {word}"))[0, 2] for word in ("mat", "moon")]
-print("outputs at 'sat' are equal:", torch.allclose(*outputs, atol=1e-3))
+see("q14")
 
 # %% [markdown]
 # ### Question 15
@@ -370,19 +361,21 @@ q15 = "C"
 ### END SOLUTION
 
 # %% test q15 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q15", answer("q15"))
 
 # %%
-print("scores are divided by", math.sqrt(model.config.head_dim))
+see("q15")
 
 # %% [markdown]
 # ### Question 16
 #
 # Someone masks *after* the softmax: the shares of future tokens are set to 0. What is wrong with that?
 #
-# - **A**  Nothing: 0 is 0.
-# - **B**  The gradient can no longer flow.
-# - **C**  The values of future tokens are still added in.
+# - **A**  The values of future tokens are still added in.
+# - **B**  The gradient no longer flows to the keys.
+# - **C**  The result is right, but a pass takes longer.
 # - **D**  The shares that are left depend on the future.
 
 # %% solution q16 stub="q16 = None"
@@ -391,26 +384,22 @@ q16 = "D"
 ### END SOLUTION
 
 # %% test q16 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q16", answer("q16"))
 
 # %%
-from llmlib.attention import causal_mask
-mask = causal_mask(3)
-for last in (0.0, 5.0):                                             # the score of the last token, in the future of the others
-    scores = torch.zeros(3, 3)
-    scores[:, 2] = last
-    late, early = scores.softmax(-1) * mask, scores.masked_fill(~mask, -math.inf).softmax(-1)
-    print(f"score of the future token {last}: row 1 sums to {late[1].sum():.4f} masked after softmax, {early[1].sum():.4f} before")
+see("q16")
 
 # %% [markdown]
 # ### Question 17
 #
-# In SmolLM2, 9 query heads share 3 key/value heads (grouped-query attention). What does that make three times smaller?
+# In SmolLM2, 9 query heads share 3 key/value heads (grouped-query attention). Which of these does that make three times smaller?
 #
-# - **A**  d_model.
-# - **B**  The number of scores to compute.
-# - **C**  The number of attention patterns.
-# - **D**  The KV cache.
+# - **A**  The width of the residual stream
+# - **B**  The number of scores to compute
+# - **C**  The number of attention patterns
+# - **D**  The number of vectors in the cache
 
 # %% solution q17 stub="q17 = None"
 ### BEGIN SOLUTION
@@ -418,13 +407,12 @@ q17 = "D"
 ### END SOLUTION
 
 # %% test q17 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q17", answer("q17"))
 
 # %%
-from llmlib.kv_cache import cache_bytes
-c = model.config
-for heads in (c.n_head, c.n_kv_head):
-    print(f"{heads} key/value heads: {cache_bytes(c.n_layer, heads, c.head_dim, 1):,} bytes a token")
+see("q17")
 
 # %% [markdown]
 # ## 4 · Layers
@@ -434,10 +422,10 @@ for heads in (c.n_head, c.n_kv_head):
 #
 # Where are most of SmolLM2's 134,515,008 parameters?
 #
-# - **A**  In the norms.
-# - **B**  In the embedding table.
-# - **C**  In the feed-forward networks.
-# - **D**  In attention.
+# - **A**  In the embedding table
+# - **B**  In the output head
+# - **C**  In the feed-forward networks
+# - **D**  In the attention sublayers
 
 # %% solution q18 stub="q18 = None"
 ### BEGIN SOLUTION
@@ -445,14 +433,12 @@ q18 = "C"
 ### END SOLUTION
 
 # %% test q18 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q18", answer("q18"))
 
 # %%
-c, d_mlp = model.config, model.weights.layers[0].mlp[0].shape[0]
-print(f"feed-forward {c.n_layer * 3 * c.d_model * d_mlp:>12,}")
-print(f"attention    {c.n_layer * 2 * (c.n_head + c.n_kv_head) * c.head_dim * c.d_model:>12,}")
-print(f"embedding    {c.vocab_size * c.d_model:>12,}")
-print(f"norms        {(2 * c.n_layer + 1) * c.d_model:>12,}")
+see("q18")
 
 # %% [markdown]
 # ### Question 19
@@ -460,9 +446,9 @@ print(f"norms        {(2 * c.n_layer + 1) * c.d_model:>12,}")
 # In one pre-norm block the last matrix of attention and the last matrix of the feed-forward are set to zero. What does the block do?
 #
 # - **A**  It returns its input, normalized.
-# - **B**  It returns its input as it came.
-# - **C**  It returns zeros.
-# - **D**  It makes the model useless.
+# - **B**  It returns its input unchanged.
+# - **C**  It returns zeros for every token.
+# - **D**  It returns its input, doubled.
 
 # %% solution q19 stub="q19 = None"
 ### BEGIN SOLUTION
@@ -470,26 +456,22 @@ q19 = "B"
 ### END SOLUTION
 
 # %% test q19 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q19", answer("q19"))
 
 # %%
-from dataclasses import replace
-from llmlib import complete
-
-layers = list(model.weights.layers)
-old = layers[20]
-layers[20] = replace(old, o=(torch.zeros_like(old.o[0]), None), mlp=(*old.mlp[:2], torch.zeros_like(old.mlp[2])))
-print(complete(replace(model, weights=replace(model.weights, layers=layers)), "The capital of France is", 6))
+see("q19")
 
 # %% [markdown]
 # ### Question 20
 #
-# 5 is added to every entry of a vector. Whose output changes: LayerNorm's, RMSNorm's, both, or neither? (Weights 1, no bias.)
+# 5 is added to every entry of a vector. Whose output changes: LayerNorm's or RMSNorm's? (Weights 1, no bias.)
 #
-# - **A**  RMSNorm's only.
-# - **B**  Both.
-# - **C**  LayerNorm's only.
-# - **D**  Neither: that is what a norm is for.
+# - **A**  RMSNorm's alone
+# - **B**  Both of them
+# - **C**  Neither of them
+# - **D**  LayerNorm's alone
 
 # %% solution q20 stub="q20 = None"
 ### BEGIN SOLUTION
@@ -497,23 +479,22 @@ q20 = "A"
 ### END SOLUTION
 
 # %% test q20 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q20", answer("q20"))
 
 # %%
-from llmlib.layers import layer_norm, rms_norm
-x, one, zero = torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.ones(4), torch.zeros(4)
-for name, norm in [("LayerNorm", lambda x: layer_norm(x, one, zero, 1e-5)), ("RMSNorm", lambda x: rms_norm(x, one, 1e-5))]:
-    print(f"{name:<10}", [f"{v:.4f}" for v in norm(x).tolist()], "and with 5 added", [f"{v:.4f}" for v in norm(x + 5).tolist()])
+see("q20")
 
 # %% [markdown]
 # ### Question 21
 #
 # The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). What does that block's attention write?
 #
-# - **A**  The same as before.
-# - **B**  10 times as much.
-# - **C**  A tenth.
-# - **D**  100 times as much: scores are products of two vectors.
+# - **A**  As much as before
+# - **B**  A tenth of that
+# - **C**  100 times as much
+# - **D**  10 times as much
 
 # %% solution q21 stub="q21 = None"
 ### BEGIN SOLUTION
@@ -521,13 +502,12 @@ q21 = "A"
 ### END SOLUTION
 
 # %% test q21 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q21", answer("q21"))
 
 # %%
-from llmlib.layers import rms_norm
-x = torch.randn(576, generator=torch.Generator().manual_seed(0))
-[weight] = model.weights.layers[0].norm_1
-print("what attention reads is equal:", torch.allclose(rms_norm(x, weight, 1e-5), rms_norm(10 * x, weight, 1e-5), atol=1e-4))
+see("q21")
 
 # %% [markdown]
 # ## 5 · Output head
@@ -537,10 +517,10 @@ print("what attention reads is equal:", torch.allclose(rms_norm(x, weight, 1e-5)
 #
 # Which of these leaves all the probabilities as they are?
 #
-# - **A**  Doubling every logit.
-# - **B**  Dividing every logit by the largest.
-# - **C**  Replacing every negative logit by 0.
-# - **D**  Adding 100 to every logit.
+# - **A**  Dividing every logit by the largest
+# - **B**  Doubling every logit
+# - **C**  Replacing every negative logit by 0
+# - **D**  Adding 100 to every logit
 
 # %% solution q22 stub="q22 = None"
 ### BEGIN SOLUTION
@@ -548,22 +528,22 @@ q22 = "D"
 ### END SOLUTION
 
 # %% test q22 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q22", answer("q22"))
 
 # %%
-logits = torch.tensor([5.0, 1.0, -3.0])
-for name, z in [("as they are", logits), ("+ 100", logits + 100), ("doubled", 2 * logits), ("negatives to 0", logits.clamp(min=0)), ("by the largest", logits / logits.max())]:
-    print(f"{name:<15}", [f"{p:.4f}" for p in z.softmax(-1).tolist()])
+see("q22")
 
 # %% [markdown]
 # ### Question 23
 #
-# **Predict:** SmolLM2's final norm is left out. What does it then say after "The capital of France is"?
+# SmolLM2's final norm is left out, so the head reads the stream itself, which is many times as long. **Predict:** what happens to the probabilities of the next token?
 #
-# - **A**  All tokens become about equally likely.
-# - **B**  Another token, and it is nearly certain of it.
-# - **C**  " Paris", with the same probability.
-# - **D**  " Paris", only less sure.
+# - **A**  They stay as with the norm.
+# - **B**  One token becomes almost certain.
+# - **C**  They no longer sum to 1.
+# - **D**  They come closer to each other.
 
 # %% solution q23 stub="q23 = None"
 ### BEGIN SOLUTION
@@ -571,17 +551,12 @@ q23 = "B"
 ### END SOLUTION
 
 # %% test q23 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q23", answer("q23"))
 
 # %%
-from llmlib.generation import top_tokens
-
-ids = model.tokenizer.encode("The capital of France is")
-last = model.using(unembedding=lambda x, table: x)                   # stop before the head: normalized vectors
-stream = []
-model.using(block=lambda x, **functions: stream.append(model.parts.block(x, **functions)) or stream[-1])(ids)
-for name, x in [("with the final norm", last(ids)[0, -1]), ("without", stream[-1][0, -1])]:
-    print(f"{name:<20}", [(text, f"{p:.4f}") for _, text, p in top_tokens(model, model.weights.unembedding @ x, 3)])
+see("q23")
 
 # %% [markdown]
 # ### Question 24
@@ -599,20 +574,22 @@ q24 = "C"
 ### END SOLUTION
 
 # %% test q24 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q24", answer("q24"))
 
 # %%
-print(f"ln {model.config.vocab_size:,} = {math.log(model.config.vocab_size):.1f}")
+see("q24")
 
 # %% [markdown]
 # ### Question 25
 #
 # A text of 11 tokens goes through the model once, in training. From how many predictions does the loss come?
 #
-# - **A**  1, that of the last token
+# - **A**  55
 # - **B**  10
-# - **C**  1, at a position chosen at random
-# - **D**  55, one for each pair of tokens
+# - **C**  11
+# - **D**  1
 
 # %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
@@ -620,25 +597,22 @@ q25 = "B"
 ### END SOLUTION
 
 # %% test q25 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q25", answer("q25"))
 
 # %%
-from llmlib.output_head import next_token_pairs
-ids = torch.tensor([model.tokenizer.encode("Water boils at one hundred degrees Celsius at sea level.")])
-print(ids.shape[1], "tokens,", next_token_pairs(ids)[1].numel(), "predictions")
-
-# %% [markdown]
-# ## 6 · Sampling
+see("q25")
 
 # %% [markdown]
 # ### Question 26
 #
-# Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p with p = 0.9 keep?
+# After more training the loss is 2.3 nats a token, where it was 3.0. What has happened to the probability of the true token (its geometric mean)?
 #
-# - **A**  4
-# - **B**  1
-# - **C**  3
-# - **D**  2
+# - **A**  It is 5 times as large.
+# - **B**  It is 1.3 times as large.
+# - **C**  It is 2 times as large.
+# - **D**  It is 0.7 more than before.
 
 # %% solution q26 stub="q26 = None"
 ### BEGIN SOLUTION
@@ -646,22 +620,22 @@ q26 = "C"
 ### END SOLUTION
 
 # %% test q26 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q26", answer("q26"))
 
 # %%
-from llmlib.sampling import top_p
-torch.isfinite(top_p(torch.tensor([0.5, 0.3, 0.15, 0.05]).log(), 0.9)).sum().item()
+see("q26")
 
 # %% [markdown]
 # ### Question 27
 #
-# **Predict:** after "Once upon a time, there was a", SmolLM2's 100 likeliest tokens hold 69 % of the probability.
-# At temperature 2, how much is left for those 100?
+# The loss of a batch is known and `loss.backward()` has run. Nothing else has. What has become of the weights?
 #
-# - **A**  About 15 %.
-# - **B**  About 90 %.
-# - **C**  Still about 69 %: temperature keeps the ranking.
-# - **D**  About 35 %: half of it.
+# - **A**  They are as they were.
+# - **B**  Those to blame have moved.
+# - **C**  They moved by the learning rate.
+# - **D**  They moved against their gradients.
 
 # %% solution q27 stub="q27 = None"
 ### BEGIN SOLUTION
@@ -669,22 +643,22 @@ q27 = "A"
 ### END SOLUTION
 
 # %% test q27 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q27", answer("q27"))
 
 # %%
-logits = model(model.tokenizer.encode("Once upon a time, there was a"))[0, -1]
-for t in (0.5, 1.0, 2.0):
-    print(f"T = {t}: {(logits / t).softmax(-1).topk(100).values.sum():.4f}")
+see("q27")
 
 # %% [markdown]
 # ### Question 28
 #
-# Of which filter does it not matter whether temperature is applied before it or after?
+# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does a move?
 #
-# - **A**  top-p
-# - **B**  min-p
-# - **C**  None of the three
-# - **D**  top-k
+# - **A**  About 1,000 times as far
+# - **B**  About a thousandth as far
+# - **C**  About 32 times as far
+# - **D**  About as far as b
 
 # %% solution q28 stub="q28 = None"
 ### BEGIN SOLUTION
@@ -692,25 +666,25 @@ q28 = "D"
 ### END SOLUTION
 
 # %% test q28 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q28", answer("q28"))
 
 # %%
-from llmlib.sampling import min_p, top_k, top_p
-logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
-for name, keep in [("top-k 2", lambda z: top_k(z, 2)), ("top-p 0.9", lambda z: top_p(z, 0.9)), ("min-p 0.2", lambda z: min_p(z, 0.2))]:
-    first, after = (torch.isfinite(z).sum().item() for z in (keep(logits / 0.5), keep(logits) / 0.5))
-    print(f"{name:<10} temperature 0.5 first: {first} tokens stay; temperature after: {after}")
+see("q28")
+
+# %% [markdown]
+# ## 6 · Sampling
 
 # %% [markdown]
 # ### Question 29
 #
-# **Predict:** SmolLM2 reads " I was driving down the highway." six times in a row. How does the probability
-# that it gives to the words of this sentence change from the first copy to the sixth?
+# Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p with p = 0.9 keep?
 #
-# - **A**  It rises, to about 0.9.
-# - **B**  It rises and then falls to 0, since the model notices the loop.
-# - **C**  It falls: nobody says the same thing six times.
-# - **D**  It stays the same: the sentence is the same.
+# - **A**  3
+# - **B**  4
+# - **C**  1
+# - **D**  2
 
 # %% solution q29 stub="q29 = None"
 ### BEGIN SOLUTION
@@ -718,27 +692,22 @@ q29 = "A"
 ### END SOLUTION
 
 # %% test q29 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q29", answer("q29"))
 
 # %%
-from llmlib.output_head import token_losses
-start = model.tokenizer.encode("In the morning I was in the car.")
-ids = model.tokenizer.encode("In the morning I was in the car." + 6 * " I was driving down the highway.")
-losses = token_losses(model(ids)[0, :-1], torch.tensor(ids[1:]))[len(start) - 1:].view(6, -1)
-print([f"{p:.2f}" for p in (-losses.mean(1)).exp().tolist()])
-
-# %% [markdown]
-# ## 7 · KV cache & scaling
+see("q29")
 
 # %% [markdown]
 # ### Question 30
 #
-# 100 tokens are generated after a prompt of one token. What does a KV cache change?
+# Without temperature, one token is 4 times as likely as another. How many times as likely is it at temperature 0.5?
 #
-# - **A**  One forward pass in place of 100.
-# - **B**  100 token computations in place of 10,000.
-# - **C**  100 forward passes in place of 5,050.
-# - **D**  100 token computations in place of 5,050.
+# - **A**  4 times
+# - **B**  8 times
+# - **C**  2 times
+# - **D**  16 times
 
 # %% solution q30 stub="q30 = None"
 ### BEGIN SOLUTION
@@ -746,25 +715,22 @@ q30 = "D"
 ### END SOLUTION
 
 # %% test q30 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q30", answer("q30"))
 
 # %%
-from llmlib import generate
-for use_cache in (False, True):
-    passes = []
-    watched = model.using(embedding=lambda ids, table: passes.append(ids.shape[1]) or table[ids])
-    list(generate(watched, [504], 10, use_cache=use_cache, stop_ids=()))
-    print(f"10 new tokens, cache {use_cache}: {len(passes)} passes over {passes} tokens, {sum(passes)} in all")
+see("q30")
 
 # %% [markdown]
 # ### Question 31
 #
-# So the cache saves 5,050 : 100, a factor of 50.5. Why is the text not written 50 times faster?
+# Of which filter does it not matter whether temperature is applied before it or after?
 #
-# - **A**  Attention is still quadratic with a cache.
-# - **B**  A pass over one token mostly waits for the weights to be read.
-# - **C**  Reading the cache takes as long as computing it anew.
-# - **D**  Sampling takes most of the time.
+# - **A**  None of these
+# - **B**  top-k
+# - **C**  top-p
+# - **D**  min-p
 
 # %% solution q31 stub="q31 = None"
 ### BEGIN SOLUTION
@@ -772,22 +738,23 @@ q31 = "B"
 ### END SOLUTION
 
 # %% test q31 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q31", answer("q31"))
 
 # %%
-from llmlib.kv_cache import cache_bytes
-c = model.config
-print(f"weights {134_515_008 * 4 / 1e6:.0f} MB; cache of 100 tokens {cache_bytes(c.n_layer, c.n_kv_head, c.head_dim, 100) / 1e6:.1f} MB")
+see("q31")
 
 # %% [markdown]
 # ### Question 32
 #
-# GPT-3 has 175 billion parameters. How much memory do its weights take in float32?
+# **Predict:** SmolLM2 reads " I was driving down the highway." six times in a row. What happens, from the first copy to the sixth,
+# to the probability that it gives to the words of this sentence?
 #
-# - **A**  350 GB
-# - **B**  175 GB
-# - **C**  700 GB
-# - **D**  1,400 GB
+# - **A**  It falls with each copy.
+# - **B**  It stays about the same.
+# - **C**  It rises with each copy.
+# - **D**  It rises, and then it falls.
 
 # %% solution q32 stub="q32 = None"
 ### BEGIN SOLUTION
@@ -795,20 +762,25 @@ q32 = "C"
 ### END SOLUTION
 
 # %% test q32 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q32", answer("q32"))
 
 # %%
-print(f"{175e9 * 4 / 1e9:.0f} GB")
+see("q32")
+
+# %% [markdown]
+# ## 7 · KV cache & scaling
 
 # %% [markdown]
 # ### Question 33
 #
-# In speculative decoding a small model drafts tokens and the large one checks them. The draft model turns out to be bad. What suffers?
+# 100 tokens are generated after a prompt of one token. What does a KV cache change?
 #
-# - **A**  Nothing: the large model overrules it.
-# - **B**  Both, speed and quality.
-# - **C**  Only the speed.
-# - **D**  The quality of the text.
+# - **A**  1 forward pass, not 100
+# - **B**  100 forward passes, not 5,050
+# - **C**  100 token computations, not 5,050
+# - **D**  100 forward passes, not 10,000
 
 # %% solution q33 stub="q33 = None"
 ### BEGIN SOLUTION
@@ -816,21 +788,251 @@ q33 = "C"
 ### END SOLUTION
 
 # %% test q33 points=1
+from llmlib.course.quiz_page import check_answer
+
 check_answer("q33", answer("q33"))
 
 # %%
-p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.1, 0.1, 0.8])         # the large model's distribution, a bad draft's
-kept = torch.minimum(p, q)                                          # drafted and kept
-extra = (p - q).clamp(min=0)
-print("kept:", f"{kept.sum():.2f}", " distribution of what comes out:", [f"{v:.2f}" for v in (kept + (1 - kept.sum()) * extra / extra.sum()).tolist()])
+see("q33")
 
 # %% [markdown]
-# ## Done?
+# ### Question 34
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. Once nothing is missing,
-# `llmlib certificate --name "Your Name"`, in a terminal, issues your certificate.
+# With a cache, each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
+#
+# - **A**  For one of the logits to be picked
+# - **B**  For the products to be computed
+# - **C**  For the cache to be read from memory
+# - **D**  For the weights to be read from memory
 
-# %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+# %% solution q34 stub="q34 = None"
+### BEGIN SOLUTION
+q34 = "D"
+### END SOLUTION
 
-show_progress()
+# %% test q34 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q34", answer("q34"))
+
+# %%
+see("q34")
+
+# %% [markdown]
+# ### Question 35
+#
+# A card has 24 GB. The model has 8 billion weights in bfloat16, and each token of a conversation takes 131,072 bytes of cache.
+# How many conversations of 8,192 tokens can be held at a time?
+#
+# - **A**  22
+# - **B**  7
+# - **C**  14
+# - **D**  61
+
+# %% solution q35 stub="q35 = None"
+### BEGIN SOLUTION
+q35 = "B"
+### END SOLUTION
+
+# %% test q35 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q35", answer("q35"))
+
+# %%
+see("q35")
+
+# %% [markdown]
+# ### Question 36
+#
+# A model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
+#
+# - **A**  The weights are read once and serve the eight.
+# - **B**  The eight are joined to a single longer text.
+# - **C**  The cache of the first serves the other seven.
+# - **D**  The steps for the other seven can be skipped.
+
+# %% solution q36 stub="q36 = None"
+### BEGIN SOLUTION
+q36 = "A"
+### END SOLUTION
+
+# %% test q36 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q36", answer("q36"))
+
+# %%
+see("q36")
+
+# %% [markdown]
+# ### Question 37
+#
+# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What has a step to read for it?
+#
+# - **A**  The keys and values of its past
+# - **B**  The matrices of all the layers
+# - **C**  The tokens of its whole prompt
+# - **D**  The rows of the embedding table
+
+# %% solution q37 stub="q37 = None"
+### BEGIN SOLUTION
+q37 = "A"
+### END SOLUTION
+
+# %% test q37 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q37", answer("q37"))
+
+# %%
+see("q37")
+
+# %% [markdown]
+# ### Question 38
+#
+# In speculative decoding a small model drafts tokens and the large one checks them. The draft model turns out to be bad. What suffers?
+#
+# - **A**  Speed and quality
+# - **B**  Speed, not quality
+# - **C**  Neither of the two
+# - **D**  Quality, not speed
+
+# %% solution q38 stub="q38 = None"
+### BEGIN SOLUTION
+q38 = "B"
+### END SOLUTION
+
+# %% test q38 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q38", answer("q38"))
+
+# %%
+see("q38")
+
+# %% [markdown]
+# ### Question 39
+#
+# A row of 576 weights is rounded to int8 with one scale, its largest weight / 127. One weight is 1.0, all others lie below 0.003. What becomes of the others?
+#
+# - **A**  They are rounded up to 0.008.
+# - **B**  They keep about two digits.
+# - **C**  They keep their digits.
+# - **D**  They are rounded down to 0.
+
+# %% solution q39 stub="q39 = None"
+### BEGIN SOLUTION
+q39 = "D"
+### END SOLUTION
+
+# %% test q39 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q39", answer("q39"))
+
+# %%
+see("q39")
+
+# %% [markdown]
+# ### Question 40
+#
+# Weights are kept in blocks of 32: 4 bits each, and for each block a scale and a smallest value, of 16 bits each. How many bits is that a weight?
+#
+# - **A**  8
+# - **B**  4.5
+# - **C**  5
+# - **D**  4
+
+# %% solution q40 stub="q40 = None"
+### BEGIN SOLUTION
+q40 = "C"
+### END SOLUTION
+
+# %% test q40 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q40", answer("q40"))
+
+# %%
+see("q40")
+
+# %% [markdown]
+# ### Question 41
+#
+# There is 100 times as much compute for training as last time (6 · parameters · tokens). What does the Chinchilla law advise?
+#
+# - **A**  3.5 times the parameters, 29 times the tokens
+# - **B**  100 times the parameters, the same tokens
+# - **C**  29 times the parameters, 3.5 times the tokens
+# - **D**  10 times the parameters, 10 times the tokens
+
+# %% solution q41 stub="q41 = None"
+### BEGIN SOLUTION
+q41 = "D"
+### END SOLUTION
+
+# %% test q41 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q41", answer("q41"))
+
+# %%
+see("q41")
+
+# %% [markdown]
+# ### Question 42
+#
+# SmolLM2-135M has read 2 trillion tokens, 15,000 a parameter. By the Chinchilla law the same compute would have trained a larger, better model on fewer. What speaks for the small one?
+#
+# - **A**  It costs less whenever it is used.
+# - **B**  It forgets less of what it has read.
+# - **C**  It cannot learn from fewer tokens.
+# - **D**  It is better below a billion weights.
+
+# %% solution q42 stub="q42 = None"
+### BEGIN SOLUTION
+q42 = "A"
+### END SOLUTION
+
+# %% test q42 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q42", answer("q42"))
+
+# %%
+see("q42")
+
+# %% [markdown]
+# ### Question 43
+#
+# From model to model, the chance that a token is right grows from 0.5 to 0.8. A task counts as solved if five tokens in a row are right,
+# each on its own. How does the share of solved tasks look?
+#
+# - **A**  It grows from 10 % to 16 %.
+# - **B**  It grows from 50 % to 80 %.
+# - **C**  It grows from 3 % to 33 %.
+# - **D**  It grows from 97 % to 100 %.
+
+# %% solution q43 stub="q43 = None"
+### BEGIN SOLUTION
+q43 = "C"
+### END SOLUTION
+
+# %% test q43 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q43", answer("q43"))
+
+# %%
+see("q43")
+
+# %% [markdown]
+# ## Your score
+#
+# The next cell counts. For the whole course, type `llmlib check` in a terminal; once nothing is missing there,
+# `llmlib certificate --name "Your Name"` issues your certificate. It says that all questions are solved, and how many
+# first answers were right.
+
+# %%
+score()

@@ -102,9 +102,6 @@ EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
         "moves an end of the grid of exponents, which no tested fit reaches"
     ),
     "attend: 10000.0 -> 10001.0": ("changes angles by less than the tolerance at the tested sizes"),
-    "sinusoidal_positions: 10000.0 -> 10001.0": (
-        "changes angles by less than the tolerance at the tested sizes"
-    ),
     "beam_search: 0 -> 1": (
         "`beam[0] and` guards the first step, at which no beam has an id or a score"
     ),

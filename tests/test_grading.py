@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -29,8 +30,9 @@ from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import sandbox
+from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
-from llmlib.grading.outside.runner import Proxy, Runner
+from llmlib.grading.outside.runner import Runner
 from llmlib.grading.results import Graded, Outcome, Refused
 from llmlib.grading.tasks import Task, find
 
@@ -147,7 +149,7 @@ def test_bytes_that_are_no_frame_are_refused(text, blob):
 )
 def test_impossible_tensors_are_refused(dtype, shape, size):
     with pytest.raises(wire.NotPlain):
-        wire.unpack(b'["tensor", "0", false]', tensor_file(dtype, shape, size))
+        wire.unpack(b'["tensor", "0"]', tensor_file(dtype, shape, size))
 
 
 def tensor_file(dtype, shape, size, content=bytes(16)):
@@ -159,7 +161,7 @@ def tensor_file(dtype, shape, size, content=bytes(16)):
 
 def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
     file = tensor_file("F32", [4], 16)
-    for tree in (b"1", b'["list", ["tensor", "0", false], ["tensor", "0", false]]'):
+    for tree in (b"1", b'["list", ["tensor", "0"], ["tensor", "0"]]'):
         with pytest.raises(wire.NotPlain):
             wire.unpack(tree, file)
 
@@ -171,7 +173,7 @@ def test_keys_made_to_collide_are_refused_before_they_are_hashed():
 
 
 def test_a_bool_tensor_holds_only_true_and_false():
-    back = wire.unpack(b'["tensor", "0", false]', tensor_file("BOOL", [2], 2, b"\x02\x00"))
+    back = wire.unpack(b'["tensor", "0"]', tensor_file("BOOL", [2], 2, b"\x02\x00"))
     assert back.view(torch.uint8).tolist() == [1, 0]
 
 
@@ -198,33 +200,11 @@ def verdict(runner, solution, test):
     return runner.grade(notebook, [Cell("code", "f", solution)])["f"].message or None
 
 
-def test_gradients_are_asked_of_the_learners_process(runner):
-    test = """
-x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-y, n = f(x, 2.0)
-(y * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
-check.close(x.grad, [4.0, 80.0, 1200.0], "d/dx of 2 x^2 is 4x")
-check.that(n == 3, "n")
-"""
-    assert verdict(runner, "def f(x, a): return a * x ** 2, len(x)", test) is None
-    assert "4x" in verdict(runner, "def f(x, a): return a * x.detach() ** 2 + 0 * x, len(x)", test)
-
-
 def test_two_threads_asked_for_in_a_submission_do_not_hang_it(runner):
     """A thread does not survive a fork: a product in the fork would wait for the other for ever."""
     solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(600, 600)\na @ a\n"
     solution += "def f(): return (torch.ones(600, 600) @ torch.ones(600, 600)).sum().item()"
     assert verdict(runner, solution, "check.close(f(), 600.0**3, 'the sum')") is None
-
-
-def test_the_state_of_the_random_generator_travels(runner):
-    seed = "torch.manual_seed(5)\n"
-    test = f"{seed}a = torch.rand(3)\n{seed}check.close(f(), a, 'same draw')"
-    assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", test) is None
-    differs = (
-        "torch.manual_seed(5)\ncheck.that(not torch.equal(f(), f()), 'the second draw differs')"
-    )
-    assert verdict(runner, "import torch\ndef f(): return torch.rand(3)", differs) is None
 
 
 def test_an_expected_exception_arrives_as_its_kind(runner):
@@ -298,17 +278,16 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     other = Runner([corpus.TARGET])
     bomb = "import os, time\nfor _ in range(300):\n    try:\n        os.fork() or time.sleep(60)"
     bomb += "\n    except OSError: pass"
-    sock = other.sandbox.fork()
+    child = other.sandbox.fork()
     try:
-        channel = wire.Channel(sock)
-        channel.send([[["bomb", bomb + "\nwhile True: time.sleep(1)"]], []])
-        channel.receive(time.monotonic() + 20)
+        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], []])
+        child.channel.receive(time.monotonic() + 20)
         time.sleep(2)
         result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
         assert result.points == 10
     finally:
-        sock.close()
-        other.sandbox.kill()
+        child.channel.sock.close()
+        other.sandbox.kill(child)
         other.close()
 
 
@@ -339,7 +318,7 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
 
 
 def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(sandbox.Unavailable, match="bubblewrap is missing: install bubblewrap"):
         Runner([corpus.TARGET])
 
@@ -656,7 +635,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
     assert (
         "ann  target  0/10" in said and "bob  target  not graded: there is no target.ipynb" in said
     )
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     (course / "results" / "ann" / "target.json").unlink()
     assert cli.run(args) == 2
     assert "bubblewrap is missing" in capsys.readouterr().err

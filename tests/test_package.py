@@ -17,9 +17,11 @@ from llmlib.course.cells import ROOT
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|token_playground|data)\w+$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|widgets|token_playground|data|course\."
-    r"(check|quiz|progress|my_llm|engine_check|reference_bpe|cells))$",
+    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|token_playground|sampling_lab|"
+    r"surprise|data)\w+$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|widgets|token_playground|sampling_lab|surprise|"
+    r"data|course\."
+    r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
     "grading": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",

@@ -193,8 +193,8 @@ def test_the_table_fits_and_says_what_is_what():
     assert all(len(line) <= 70 for line in text.splitlines())
     assert (
         "1 of 3 done" in text
-        and "failing    merge: the mask" in text
-        and "untouched  encode" in text
+        and "✗ wrong            1.2 merge: the mask" in text
+        and "· not written yet  1.5 encode" in text
         and "damaged" in text
     )
 
@@ -206,7 +206,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
         cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
     )
     said = capsys.readouterr().out
-    assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 33 done" in said
+    assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 43 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]

@@ -3,7 +3,6 @@ the engine says."""
 
 import contextlib
 import io
-import json
 import re
 from dataclasses import replace
 
@@ -11,13 +10,15 @@ import nbformat
 import proofs as A
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from llmlib import pretrained
-from llmlib.course import cells, questions
+from llmlib.course import cells, questions, quiz_page
 from llmlib.course.cells import ROOT
 from llmlib.course.check import Mistake
 from llmlib.course.handed_in import Cell
-from llmlib.course.quiz import LETTERS, check_answer, unveil
+from llmlib.course.quiz import LETTERS, check_answer, told_of, unveil, veiled
 from llmlib.grading.outside.runner import Runner
 
 unit = pytest.mark.unit
@@ -58,15 +59,71 @@ def test_no_letter_is_a_good_guess():
     assert all(4 <= keys.count(letter) <= 0.4 * len(keys) for letter in LETTERS), keys
 
 
+# What somebody who knows nothing may go by: a number for an option, given the other three and the
+# question.
+def plain(text):
+    return re.sub(r"[`*]", "", text)
+
+
+def words(text):
+    return set(re.findall(r"\w+", plain(text).lower()))
+
+
+def has(pattern):
+    return lambda option, others, ask: bool(re.search(pattern, option, re.IGNORECASE))
+
+
+TRICKS = {
+    "long": lambda option, others, ask: len(plain(option)),
+    "many words": lambda option, others, ask: len(plain(option).split()),
+    "of middling length": lambda option, others, ask: -abs(len(option) - sum(map(len, others)) / 3),
+    "like the others": lambda option, others, ask: sum(
+        len(words(option) & words(each)) / len(words(option) | words(each)) for each in others
+    ),
+    "words of the question": lambda option, others, ask: len(words(option) & words(ask)),
+    "gives a reason": has(r"[:;,]|\b(since|because|so|as|for|that)\b"),
+    "has a number": has(r"\d"),
+    "large number": lambda option, others, ask: max(
+        [float(each.replace(",", "")) for each in re.findall(r"\d[\d,.]*\d|\d", option)] or [0]
+    ),
+    "absolute": has(r"\b(all|none|no|not|never|only|alone|every|each|both|neither|nothing)\b"),
+    "hedged": has(r"\b(about|nearly|mostly|some|may|most|depends)\b"),
+}
+
+
+@unit
+@pytest.mark.parametrize("sign", [1, -1], ids=["most", "least"])
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_trick_beats_chance_by_more_than_one(trick, sign):
+    hits = 0.0
+    for question in QUESTIONS.values():
+        options = [text for text, _ in question.options]
+        cues = [
+            sign * TRICKS[trick](each, [o for o in options if o is not each], question.ask)
+            for each in options
+        ]
+        best = [letter for letter, cue in zip(LETTERS, cues) if cue == max(cues)]
+        hits += (question.right in best) / len(best)
+    assert hits <= len(QUESTIONS) / 4 + 1
+
+
+@unit
+def test_no_option_gives_a_reason():
+    """In a feedback it teaches; in an option it is a hint."""
+    for question in QUESTIONS.values():
+        for text, _ in question.options:
+            assert not re.search(r"\w: |; |\b(since|because)\b", text), (question.name, text)
+
+
 @unit
 @EACH
-def test_one_option_is_right_and_all_four_have_their_feedback(question, capsys):
+def test_one_option_is_right_and_all_four_have_their_feedback(question):
     passed = []
     for letter, (_, feedback) in zip(LETTERS, question.options, strict=True):
+        assert told_of(question.name, letter) == (letter == question.right, feedback)
         try:
             check_answer(question.name, letter)
             passed.append(letter)
-            assert feedback in capsys.readouterr().out
         except Mistake as mistake:
             assert feedback in str(mistake)
     assert passed == [question.right]
@@ -84,7 +141,7 @@ def test_what_is_no_letter_is_refused_in_one_sentence(letter):
 
 @unit
 def test_an_open_question_says_what_to_do_and_small_letters_count():
-    with pytest.raises(Mistake, match="q01 has no answer yet: put a letter"):
+    with pytest.raises(Mistake, match="q01 has no answer yet: click one of its options, or put"):
         check_answer("q01", None)
     check_answer("q01", f" {QUESTIONS['q01'].right.lower()}\n")
 
@@ -94,16 +151,18 @@ def test_an_open_question_says_what_to_do_and_small_letters_count():
 def test_nothing_gives_an_answer_away(question):
     node = nbformat.read(ROOT / "notebooks/quiz.ipynb", as_version=4)
     released = "\n".join(cell.source for cell in node.cells)
-    veiled = (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8")
+    kept = (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8")
     for _, feedback in question.options:
-        assert feedback not in released and feedback not in veiled
-    assert not re.search(rf"{question.name}\s*=\s*.?[ABCD]\b", released.replace("`q01 = A`", ""))
+        assert feedback not in released and feedback not in kept
+    for line in question.run.splitlines():  # not even the code that will show it
+        assert len(line) < 20 or (line not in released and line not in kept)
+    assert not re.search(rf"{question.name}\s*=\s*.?[ABCD]\b", released.replace('`q01 = "A"`', ""))
     other = next(letter for letter in LETTERS if letter != question.right)
     with pytest.raises(
         (UnicodeDecodeError, AssertionError)
     ):  # one letter's veil is not lifted by another
-        text = json.loads(veiled)[question.name][question.right]
-        assert unveil(question.name, other, text)[1] in dict(question.options).values()
+        text = veiled()[question.name][question.right]
+        assert unveil(question.name, other, text)[1:] in dict(question.options).values()
 
 
 # What is true, measured: by a part of each question, from what its own cell printed to how the
@@ -124,23 +183,29 @@ TRUE = {
         if set.intersection(*(set(numbers(line.split("]")[0])) for line in out.splitlines()))
         else "None"
     ),
-    "about four characters": lambda out: {"English": "A page of English"}[
+    "about four characters": lambda out: {"English": "A page in English"}[
         min(out.splitlines(), key=lambda line: abs(numbers(line)[0] - 4)).split()[0]
     ],
-    'how often o occurs in "dog"': lambda out: re.search(r"o in dog: the model says (\d)", out)[1],
+    "What would show whether it counted": lambda out: (
+        "The same examples with"
+        if [set(re.findall(r"model says (\d)", part)) for part in out.split("after ")[1:]]
+        == [{"3"}, {"1"}]
+        and "dog: the model says 3 (0.47)" in out
+        else "?"
+    ),
     "what id 7043 is": lambda out: "Something unrelated" if "' chick'" in out else "?",
     "has the largest *dot product*": lambda out: (
-        "A fragment"
-        if re.search(r"dot product +\[' strugg'.*\ncosine +\[' Monday', ' Tuesday'", out)
+        "A part of some"
+        if re.search(r"dot product +\[' strugg, len.*\ncosine +\[' Monday, .*' Tuesday, ", out)
         else "?"
     ),
     "The tokens of the prompt are shuffled": lambda out: (
-        "They are the same outputs" if out.endswith("True") else "?"
+        "They are shuffled" if out.endswith("True") else "?"
     ),
-    "stand at 105 and 103": lambda out: (
+    "turned for 105 and 103": lambda out: (
         "It stays" if len({line.split()[-1] for line in out.splitlines()[:2]}) == 1 else "?"
     ),
-    "do SmolLM2's outputs at": lambda out: "Not at all" if out.endswith("True") else "A good deal",
+    "do SmolLM2's outputs at": lambda out: "Not at all" if out.endswith("True") else "?",
     "divide the score": lambda out: str(round(numbers(out)[0])),
     "masks *after* the softmax": lambda out: (
         "The shares that"
@@ -148,25 +213,26 @@ TRUE = {
             "1.0000 before" in line and "sums to 1.0000 masked" not in line
             for line in out.splitlines()
         )
-        else "Nothing"
+        else "The result is right"
     ),
     "make three times smaller": lambda out: (
-        "The KV cache" if numbers(out)[1] == 3 * numbers(out)[3] else "?"
+        "The number of vectors" if numbers(out)[1] == 3 * numbers(out)[3] else "?"
     ),
     "SmolLM2's 134,515,008 parameters": lambda out: {
         "feed-forward": "In the feed",
         "attention": "In attention",
         "embedding": "In the emb",
-        "norms": "In the norms",
-    }[max(out.splitlines(), key=lambda line: numbers(line)[-1]).split()[0]],
+    }[max(out.splitlines()[:4], key=lambda line: numbers(line)[-1]).split()[0]],
     "What does the block do": lambda out: (
-        "It returns its input as" if out.startswith("Paris") else "It makes the model useless"
+        "It returns its input unchanged"
+        if re.search("19 .*: False\n.*20 .*: True\n Paris", out, re.MULTILINE)
+        else "?"
     ),
     "5 is added to every entry": lambda out: {
-        (True, False): "RMSNorm's only",
-        (False, True): "LayerNorm's only",
+        (True, False): "RMSNorm's",
+        (False, True): "LayerNorm's",
     }[tuple(numbers(line)[:4] == numbers(line)[5:] for line in out.splitlines())],
-    "multiplied by 10": lambda out: "The same" if out.endswith("True") else "10 times",
+    "multiplied by 10": lambda out: "As much" if out.endswith("True") else "10 times",
     "leaves all the probabilities": lambda out: {"+ 100": "Adding 100", "doubled": "Doubling"}[
         next(
             line.split("[")[0].strip()
@@ -175,18 +241,29 @@ TRUE = {
         )
     ],
     "final norm is left out": lambda out: (
-        "Another token"
-        if "Paris" not in (line := out.splitlines()[1]) and numbers(line)[0] > 0.99
-        else '" Paris"'
+        "One token becomes"
+        if numbers(out.splitlines()[1])[0] > 10 * numbers(out.splitlines()[0])[0]
+        and numbers(out.splitlines()[1])[1] > 0.99
+        else "They stay"
     ),
     "About which loss": lambda out: str(numbers(out)[1]),
     "From how many predictions": lambda out: f"{int(numbers(out)[1])}",
-    "How many does top-p": lambda out: out,
-    "How does the probability": lambda out: (
-        "It rises, to" if (p := numbers(out)) == sorted(p) and 0.85 < p[-1] < 0.95 else "?"
+    "(its geometric mean)": lambda out: f"It is {numbers(out)[-1]:.0f} times",
+    "`loss.backward()` has run": lambda out: (
+        "They are as"
+        if len({line[27:40] for line in out.splitlines()[:2]}) == 1
+        and out.splitlines()[1][27:40] != out.splitlines()[2][27:40]
+        and "None" in out.splitlines()[0]
+        and "None" not in out.splitlines()[1]
+        else "?"
     ),
-    "left for those 100": lambda out: (
-        f"About {100 * numbers(out)[-1]:.0f} %" if abs(numbers(out)[3] - 0.69) < 0.005 else "?"
+    "AdamW takes its very first step": lambda out: (
+        "About as far as b" if numbers(out)[-1] == numbers(out)[-2] == 0.01 else "?"
+    ),
+    "How many does top-p": lambda out: out.split()[0],
+    "How many times as likely is it at": lambda out: f"{numbers(out)[3]:.0f} times",
+    "What happens, from the first copy": lambda out: (
+        "It rises with" if (p := numbers(out)) == sorted(p) and 0.85 < p[-1] < 0.95 else "It stays"
     ),
     "Of which filter": lambda out: next(
         line.split()[0]
@@ -194,16 +271,44 @@ TRUE = {
         if numbers(line.split("first:")[1])[0] == numbers(line)[-1]
     ),
     "What does a KV cache change": lambda out: (
-        "100 token computations in place of 5"
+        "100 token computations"
         if re.findall(r"(\d+) passes.* (\d+) in all", out) == [("10", "55"), ("10", "10")]
         else "?"
     ),
-    "not written 50 times faster": lambda out: (
-        "A pass over one" if numbers(out)[0] > 100 * numbers(out)[2] else "Reading the cache"
+    "such a pass mostly wait for": lambda out: (
+        "For the weights" if (n := numbers(out))[0] > 100 * n[2] and n[4] > 100 * n[5] else "?"
     ),
-    "take in float32": lambda out: out,
+    "conversations of 8,192 tokens": lambda out: f"{numbers(out)[-1]:.0f}",
+    "eight short texts side by side": lambda out: (
+        "The weights are read once"
+        if len(set(re.findall(r"weights ([\d.]+) ms", out))) == 1
+        and all(n[2] > 2 * n[3] for n in map(numbers, out.splitlines()))
+        else "?"
+    ),
+    "What has a step to read for it": lambda out: (
+        "The keys and values"
+        if (ms := [numbers(line)[-1] for line in out.splitlines()])[2] < 1.1 * ms[0]
+        and ms[5] > 2 * ms[3]
+        else "The matrices"
+    ),
     "What suffers": lambda out: (
-        "Only the speed" if out.endswith("['0.50', '0.30', '0.20']") else "The quality"
+        "Speed, not" if out.endswith("['0.50', '0.30', '0.20']") else "Speed and"
+    ),
+    "rounded to int8 with one scale": lambda out: (
+        "They are rounded down to 0."
+        if [numbers(line)[-3] for line in out.splitlines()][0] == 1
+        and [numbers(line)[-3] for line in out.splitlines()][1] > 500
+        else "?"
+    ),
+    "How many bits is that a weight": lambda out: f"{numbers(out.splitlines()[1])[1]:g}",
+    "the Chinchilla law advise": lambda out: (
+        "10 times the parameters"
+        if all(7 < each < 14 for line in out.splitlines() for each in numbers(line)[-2:])
+        else "?"
+    ),
+    "What speaks for the small one": lambda out: "It costs less" if numbers(out)[-1] > 10 else "?",
+    "the share of solved tasks": lambda out: (
+        f"It grows from {numbers(out)[1]:.0f} % to {numbers(out.splitlines()[3])[1]:.0f} %"
     ),
 }
 
@@ -214,13 +319,8 @@ TRUE = {
 def test_the_key_is_what_is_measured(part, model):
     [question] = [question for question in QUESTIONS.values() if part in question.ask]
     printed = io.StringIO()
-    *lines, last = question.run.splitlines()
-    if not last.startswith((" ", "print")):
-        last = f"print({last})"
     with contextlib.redirect_stdout(printed):
-        exec(
-            "\n".join([*lines, last]), {"model": model, "torch": torch, "math": __import__("math")}
-        )
+        exec(question.run, {"model": model, "torch": torch, "math": __import__("math")})
     bears_out = TRUE[part](printed.getvalue().strip())
     holds = [
         letter for letter, (text, _) in zip(LETTERS, question.options) if text.startswith(bears_out)
@@ -236,6 +336,106 @@ def test_every_question_with_a_cell_is_measured():
     assert len(asked) == len(TRUE) == len(QUESTIONS) - 5
 
 
+@pytest.fixture
+def shell(monkeypatch):
+    """The quiz in an IPython of this process: `shell(source)` runs a cell and returns what it
+    showed; `shell.next` is what the cell was rewritten to."""
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(colors="nocolor")
+    monkeypatch.setattr(quiz_page, "_first", {})
+    quiz_page.switch_on()
+
+    def run(source):
+        made.rl_next_input = None
+        with capture_output() as shown:
+            run.result = made.run_cell(source)
+        run.next = made.rl_next_input
+        return [each.data["text/plain"] for each in shown.outputs], shown.stdout
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+def letters(name):
+    """(the right letter, the first of the others)."""
+    right = QUESTIONS[name].right
+    return right, next(letter for letter in LETTERS if letter != right)
+
+
+@unit
+@pytest.mark.parametrize("form", ['{} = "{}"', "{}='{}'", "{} = {}", '{} = "{}"  # sure'])
+def test_an_answer_is_told_at_once_and_a_changed_one_keeps_its_first(shell, form):
+    right, wrong = letters("q07")
+    (said,), _ = shell(form.format("q07", wrong))
+    assert said == f"✗ {wrong} is not it. {told_of('q07', wrong)[1]}" and shell.next is None
+    (said,), _ = shell(form.format("q07", right))
+    assert said == f"✓ {right} is right. {told_of('q07', right)[1]}"
+    start = form.format("q07", right).partition("  #")[0]
+    assert shell.next == f"{start}  # first: {wrong}"
+    assert quiz_page.answers(shell.next) == {"q07": (right, wrong)}
+    shell(shell.next)
+    assert shell.next is None  # noted once
+
+
+@unit
+def test_first_answers_are_counted_from_the_cells():
+    right, wrong = letters("q07")
+    sources = ["x = 1", f'q07 = "{right}"', f'q08 = "{letters("q08")[0]}"  # first: C']
+    right_at_once = 1 + (QUESTIONS["q08"].right == "C")
+    assert quiz_page.first_answers(sources) == (right_at_once, len(QUESTIONS))
+    assert quiz_page.first_answers([f'q07 = "{right}"  # first: {wrong}']) == (0, len(QUESTIONS))
+
+
+@unit
+def test_what_is_no_answer_is_let_be(shell):
+    for source in (
+        "q07 = None",
+        'q99 = "A"',
+        'x = "q07"',
+        'q07 = "E"',
+        'if 1:\n    q07 = "A"',
+        "1/0",
+    ):
+        assert shell(source)[0] == [] and shell.next is None, source
+
+
+@unit
+def test_no_cell_fails_where_the_first_was_skipped(shell):
+    right, _ = letters("q01")
+    check = questions.CHECK.format("q01")
+    shell(check)
+    assert isinstance(shell.result.error_in_exec, Mistake)  # no answer yet, in one sentence
+    shell(f"q01 = {right}")
+    for source in (check, 'see("q06")', "score()"):
+        shell(source)
+        assert shell.result.success, source
+
+
+@unit
+def test_the_score_counts_answers_and_first_answers(shell):
+    said = "\n".join(shell("score()")[0])
+    assert said.startswith(f"0 of {len(QUESTIONS)} right.") and "Run All Cells" in said
+    for name in QUESTIONS:
+        right, wrong = letters(name)
+        comment = f"  # first: {wrong}" if name in ("q06", "q07", "q10") else ""
+        shell(f'{name} = "{wrong if name == "q12" else right}"{comment}')
+    said = "\n".join(shell("score()")[0])
+    count = len(QUESTIONS)
+    assert f"{count - 1} of {count} right. First answers right: {count - 4} of {count}." in said
+    assert "Not right yet: question 12." in said
+    assert "1 · Tokens (2), 2 · Embeddings (1)" in said
+
+
+@unit
+def test_the_code_is_shown_and_run_once_the_answer_is_right(shell):
+    right, wrong = letters("q06")
+    for before in ("None", f'"{wrong}"'):
+        shell(f"q06 = {before}")
+        assert shell('see("q06")') == (["Answer question 6 first: this shows why."], "")
+    shell(f'q06 = "{right}"')
+    assert shell('see("q06")') == ([QUESTIONS["q06"].run], "[256, 97, 98]\n")
+
+
 @pytest.mark.security
 def test_the_trusted_grader_reads_a_letter():
     notebook = A.notebook("quiz")
@@ -249,6 +449,7 @@ def test_the_trusted_grader_reads_a_letter():
         for given, says in [
             (f'"{right}"', None),
             (right, None),  # A, B, C and D are names as well
+            (f'"{right}"  # first: {wrong}', None),
             (wrong, f"{wrong} is not it."),
             ("None", "q02 has no answer yet"),
             ('"Z"', "give one of the letters"),

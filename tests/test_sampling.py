@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from llmlib import complete, generate, sampling
+from llmlib.generation import side_by_side
 from llmlib.output_head import softmax
 
 pytestmark = pytest.mark.unit
@@ -141,6 +142,19 @@ def test_a_seed_makes_a_draw_repeatable(model):
         list(generate(model, torch.tensor([[1, 2]]), 30, seed=7, use_cache=False, **settings))
         == first
     )
+
+
+def test_texts_side_by_side_are_what_each_would_be_alone(model):
+    alone = list(generate(model, [1, 2, 3], 6, stop_ids=()))
+    rows = side_by_side(model, [1, 2, 3], 3, 6, lambda logits: logits.argmax(-1))
+    assert rows.tolist() == [alone] * 3
+    first = iter([torch.tensor([5, 9])])
+
+    def pick(logits):  # two different beginnings, then greedy
+        return next(first, logits.argmax(-1))
+
+    for row in side_by_side(model, [1, 2], 2, 5, pick).tolist():
+        assert row[1:] == list(generate(model, [1, 2, row[0]], 4, stop_ids=()))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from llmlib.course import setup
-from llmlib.course.setting_up import dead_ends, steps, torch_build
+from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import dead_ends, jupyter, steps, tools, torch_build
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)
@@ -180,7 +181,7 @@ SAYINGS = {
     "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
     "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
     "distribution found for x==9'",
-    "llmlib: the model could not be written to /y": "it said 'llmlib: the model could not be",
+    "llmlib: the model could not be written to /y": "could not be written to /y; then start",
 }
 
 
@@ -213,6 +214,30 @@ def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
         steps.run("install the packages", command, tmp_path, env=environment)
 
 
+@pytest.mark.needs("bubblewrap")
+def test_with_a_read_only_home_the_set_up_writes_beside_the_course(tmp_path):
+    """A mount that is really read-only, since root may write wherever permissions forbid it."""
+    (tmp_path / "home").mkdir()
+    code = f"""
+import os, pathlib
+from llmlib.course.setting_up import steps
+steps.home(pathlib.Path({str(tmp_path / "build")!r}))
+pathlib.Path.home().joinpath("settings").write_text("kept")
+steps.home(pathlib.Path("never"))
+"""
+    mounts = ["--dev-bind", "/", "/", "--ro-bind", tmp_path / "home", tmp_path / "home"]
+    done = subprocess.run(
+        [tools.bubblewrap()[0], *mounts, sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path / "home")},
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1 and "home cannot be written to: using" in done.stdout
+    assert (tmp_path / "build" / "settings").read_text() == "kept"
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "build").write_text("a file where a folder should be")
     with pytest.raises(SystemExit, match="build cannot be written to"):
@@ -236,7 +261,7 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
 def test_a_senseless_port_is_refused(port, monkeypatch):
     monkeypatch.setenv("PORT", port)
     with pytest.raises(SystemExit, match="give a number from 1 to 65535"):
-        setup.open_lab(Path("python"), [])
+        jupyter.open_formgrader(Path("python"), setup.ROOT, [])
 
 
 def test_a_used_port_is_named():
@@ -245,14 +270,14 @@ def test_a_used_port_is_named():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
-            setup._refuse_used(port)
+            jupyter._refuse_used(port)
 
 
 def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
     monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
     monkeypatch.setattr(os, "chdir", lambda _: None)
     monkeypatch.setattr(os, "execv", lambda *_: None)
-    setup._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"])
+    jupyter._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"], setup.ROOT)
     assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays
@@ -299,7 +324,7 @@ def test_an_unknown_word_is_refused():
     done = subprocess.run(
         [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False
     )
-    sentence = "Unknown word 'lap': give nothing, lab, test or check.\n"
+    sentence = "Unknown word 'lap': give nothing, lab, formgrader, test or check.\n"
     assert done.returncode == 1 and done.stderr == sentence
 
 

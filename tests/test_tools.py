@@ -193,6 +193,12 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
 
 
 @pytest.mark.slow
+def test_what_several_workers_ran_is_counted_once(bare):
+    _, tally = bare(PYTEST_ADDOPTS="-n 2")
+    assert tally["passed"] == 1
+
+
+@pytest.mark.slow
 def test_in_continuous_integration_a_missing_piece_is_a_failure(bare):
     done, _ = bare(CI="true")
     assert done.returncode == 1 and f"may not be skipped: left out: {LACK}" in done.stdout

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmlib.course import cells, handed_in, my_llm, progress
+from llmlib.course import cells, handed_in, my_llm, progress, quiz_page
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
@@ -50,11 +50,21 @@ def of_notebooks(folder: Path | str, tick: Callable[[str], Any] = lambda name: N
         checked = (
             f"{passed}; hidden tests were not run, since this computer has no sandbox for them."
         )
+    checked += "".join(_first_answers(folder, notebook) for notebook in course.notebooks)
     text, gaps = my_llm.collect(folder)
     missing += tuple(map(str, gaps))
     return Work(
         missing, checked, None if text is None else hashlib.sha256(text.encode()).hexdigest()
     )
+
+
+def _first_answers(folder: Path | str, notebook: cells.Notebook) -> str:
+    """How many first answers were right, as the learner's quiz notes them; "" for a lesson."""
+    if notebook.number is not None:
+        return ""
+    sources = [cell.source for cell in handed_in.load(Path(folder) / f"{notebook.name}.ipynb")]
+    right, count = quiz_page.first_answers(sources)
+    return f" First answers right, as its notebook notes them: {right} of {count}."
 
 
 def _missing(status: progress.Status) -> Iterator[str]:

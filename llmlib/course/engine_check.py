@@ -51,7 +51,7 @@ def same_ids(model: Any, prompts: list[str], max_new_tokens: int = 16) -> bool:
         theirs = reference_ids(model.folder, ids, max_new_tokens)
         try:
             ours = list(generate(model, ids, max_new_tokens, stop_ids=()))
-        except Exception as error:  # a learner's function may raise anything
+        except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             where = traceback.extract_tb(error.__traceback__)[-1]
             print(
                 f"{prompt!r}: the engine stopped in {where.name}: {type(error).__name__}: {error}. "

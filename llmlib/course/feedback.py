@@ -18,6 +18,7 @@ from llmlib.course.environment import SOURCES
 CHECK_OF = "# Check of {}: run this cell"
 FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
 NOT_WRITTEN = "Write this function, then run the check below."
+NOT_WRITTEN_YET = "not written yet"
 
 _sites: set[tuple[str, int]] = set()  # where a check passed in this cell
 _passed: set[str] = set()  # functions whose check passed in this kernel

@@ -1,6 +1,7 @@
 """Ready-made answers that an exercise forbids, found in the text of what was handed in.
 
-`check` and `grade` name the fault so; the grader's sandbox is what stops it at run time.
+`check` and `grade` name the fault so. What llmlib holds is not there at all when the grader runs
+the code; what other libraries hold is refused at run time as far as that goes.
 """
 
 import ast
@@ -18,9 +19,10 @@ def sentence(name: str) -> str:
 
 def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     """The names in `exercise.off` that its function or a helper of the learner's uses, as far as
-    text shows. A local name is the function's own affair, whatever a cell calls by that name."""
+    text shows, and those in llmlib that no given cell imports. A local name is the function's own
+    affair, whatever a cell calls by that name."""
     own = [step.source for step in job.steps if step.own]
-    if not exercise.off or sum(map(len, own)) > 4 * MAX_ANALYSED:
+    if sum(map(len, own)) > 4 * MAX_ANALYSED:
         return []
     given = [each for step in job.steps if not step.own for each in definitions([step.source])]
     found = [*(each for each in given if each.imports), *definitions(own)]
@@ -29,7 +31,13 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     for each in needed({exercise.name}, found, set()):
         if not each.imports:
             used.update(_used(each, imported))
-    return [name for name in exercise.off if name in used]
+    made = [each for each in found if exercise.name in each.names]
+    used |= {_origin(made[-1])} if made and made[-1].imports else set()
+    theirs = tuple(f"{_origin(each)}." for each in given if each.imports)
+    ours = {name for name in used if name.startswith("llmlib.")}
+    ours = {name for name in ours if not f"{name}.".startswith(theirs)}
+    known = [name for name in exercise.off if name in used]
+    return known + sorted(ours.difference(known), key=len, reverse=True)
 
 
 def _origin(definition: Definition) -> str:

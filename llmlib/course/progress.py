@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
+from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.course.forbidden import forbidden_names, sentence
 from llmlib.course.judge import judge
 from llmlib.course.scopes import names
@@ -43,6 +45,15 @@ class Status:
     @property
     def done(self) -> bool:
         return not self.fault and self.count(DONE) == len(self.exercises)
+
+    def lines(self) -> list[tuple[str, str, str, str]]:
+        """(number, function, state, message), an exercise each: first those that are wrong."""
+        numbers = {each.name: each.number for each in cells.load(self.name).exercises}
+        lines = [
+            (numbers.get(name, ""), name, state, message or "")
+            for name, state, message in self.exercises
+        ]
+        return sorted(lines, key=lambda line: line[2] != FAILING)
 
     def row(self) -> dict[str, Any]:
         """As the picture of the progress takes it."""
@@ -108,12 +119,15 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
         outcome |= {each.name: sentence(name) for name in used[:1]}
 
     def state(function: str) -> str:
-        if function not in outcome:
+        if outcome.get(function, NOT_WRITTEN_YET) == NOT_WRITTEN_YET:
             return UNTOUCHED
         return FAILING if outcome[function] else DONE
 
-    rows = ((each.name, state(each.name), outcome.get(each.name)) for each in notebook.exercises)
-    return Status(name, tuple(rows))
+    def row(function: str) -> tuple[str, str, str | None]:
+        found = state(function)
+        return function, found, outcome[function] if found == FAILING else None
+
+    return Status(name, tuple(row(each.name) for each in notebook.exercises))
 
 
 def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
@@ -127,11 +141,37 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
     )
 
 
+def left(statuses: Sequence[Status]) -> tuple[str, str]:
+    """What is missing of each notebook that is begun, as text and as HTML with links."""
+    plain, rich = [], []
+    for status in statuses:
+        states = [state for _, state, _ in status.exercises]
+        if status.fault or status.done or not {DONE, FAILING} & set(states):
+            continue
+        words = [
+            f"{number} {name}".strip() + (" (wrong)" if state == FAILING else "")
+            for number, name, state, _ in status.lines()
+            if state != DONE
+        ]
+        said = ", ".join(words[:5]) + (f" and {len(words) - 5} more" if words[5:] else "")
+        plain.append(f"{status.title}: {said}")
+        link = f'<a href="{status.name}.ipynb">{escape(status.title)}</a>'
+        rich.append(f"<li>{link}: {escape(said)}</li>")
+    return "\n".join(["Missing:", *plain]), f"Missing:<ul>{''.join(rich)}</ul>" if plain else ""
+
+
 def show(folder: Path | str | None = None) -> None:
-    """Draw the learner's progress below a notebook's cell. It goes by what is saved."""
+    """Draw the learner's progress below a notebook's cell, and name what is missing. It goes by
+    what is saved."""
+    from IPython.display import display
+
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 
-    rows = [status.row() for status in check(folder=folder)]
+    statuses = check(folder=folder)
+    rows = [status.row() for status in statuses]
     plots.show(pipeline(rows), alt=alt_text(rows))
+    plain, rich = left(statuses)
+    if rich:
+        display({"text/plain": plain, "text/html": rich}, raw=True)
     print("As saved: press Ctrl-S and run this cell again to include your last changes.")

@@ -11,6 +11,12 @@ from tqdm import tqdm
 from llmlib.course import cells, progress
 from llmlib.course.progress import Status
 
+WORDS = {
+    progress.FAILING: "✗ wrong",
+    progress.DONE: "✓ done",
+    progress.UNTOUCHED: "· not written yet",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "such as 03_attention, or the path of one; all by default"
@@ -58,7 +64,8 @@ def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Pa
 
 
 def table(statuses: list[Status], width: int = 100) -> str:
-    """One line a notebook, then what is failing, with the named mistake, and what is untouched."""
+    """A line for each notebook; below one that is begun and not done, a line for each exercise,
+    first what is wrong, with the named mistake."""
     lines: list[str] = []
     wide = max(len(status.title) for status in statuses)
     for status in statuses:
@@ -69,12 +76,10 @@ def table(statuses: list[Status], width: int = 100) -> str:
         total, done = len(status.exercises), status.count(progress.DONE)
         bar = "█" * round(10 * done / total)
         lines.append(f"{head}{bar:░<10}  {done} of {total} done")
-        for name, state, message in status.exercises:
-            if state == progress.FAILING:
-                lines += _wrapped(f"    failing    {name}: ", message or "", width)
-        untouched = [name for name, state, _ in status.exercises if state == progress.UNTOUCHED]
-        if untouched and len(untouched) < total:
-            lines += _wrapped("    untouched  ", ", ".join(untouched), width)
+        if done < total and (done or status.count(progress.FAILING) or len(statuses) == 1):
+            for number, name, state, message in status.lines():
+                exercise = f"{number} {name}".strip() + (": " if message else "")
+                lines += _wrapped(f"    {WORDS[state]:<19}{exercise}", message, width)
     return "\n".join(lines)
 
 
@@ -82,7 +87,7 @@ def _wrapped(head: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
         head + text,
         max(width, 40),
-        subsequent_indent=" " * 15,
+        subsequent_indent=" " * 23,
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -20,14 +20,18 @@ OPENING = """# Quiz
 options, one of them
 right.
 
-**To answer,** put a letter in place of `None`, as in `q01 = A`, and run the check below it. It \
-says at once why your
-choice is right, or what is wrong about it, and you may choose again. Where a question says \
-**Predict**, decide before
-you run the cell under the check: there the real model answers.
+**To answer,** click an option (Tab and Enter do it as well). Where options are no buttons, put \
+its letter in place of
+`None`, as in `q01 = "A"`, and run that cell. At once you are told why your choice is right, or \
+what is wrong about it, and
+you may choose again; your first answer is noted beside the new one. A cell with `see` bears the \
+answer out, with the real
+model or a few lines of code: run it once you have the answer.
 
-**You need** the seven notebooks. **It takes** about 45 minutes."""
-SETUP = '''from llmlib.course.quiz import check_answer
+**Your answers are what the cells say:** saved with the notebook (Ctrl-S), handed in with it.
+
+**You need** the seven notebooks. **It takes** about 50 minutes."""
+SETUP = '''from llmlib.course.quiz_page import score, see
 
 A, B, C, D = "ABCD"
 
@@ -35,22 +39,16 @@ A, B, C, D = "ABCD"
 def answer(name):
     """The letter that was given to a question, or None."""
     return globals().get(name)'''
-MODEL = """import math
+CHECK = """from llmlib.course.quiz_page import check_answer
 
-import torch
+check_answer("{0}", answer("{0}"))"""
+CLOSING = """## Your score
 
-from llmlib import pretrained
-
-model = pretrained.load("smollm2")"""
-CLOSING = """## Done?
-
-The next cell runs the checks of your saved notebooks and draws what is done. Once nothing is \
-missing,
-`llmlib certificate --name "Your Name"`, in a terminal, issues your certificate."""
-PROGRESS = """# %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
-
-show_progress()"""
+The next cell counts. For the whole course, type `llmlib check` in a terminal; once nothing is \
+missing there,
+`llmlib certificate --name "Your Name"` issues your certificate. It says that all questions are \
+solved, and how many
+first answers were right."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,7 @@ def source(questions: list[Question]) -> str:
     """The text of solutions/quiz.py."""
     cells = [
         _markdown(OPENING.format(count=len(questions))),
-        _code(SETUP, "given setup"),
-        _code(MODEL),
+        _code(SETUP, 'given setup jupyter={"source_hidden": true}'),
     ]
     about = None
     for number, question in enumerate(questions, 1):
@@ -121,17 +118,21 @@ def source(questions: list[Question]) -> str:
         name = question.name
         solved = f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION'
         cells.append(_code(solved, f'solution {name} stub="{name} = None"'))
-        cells.append(_code(f'check_answer("{name}", answer("{name}"))', f"test {name} points=1"))
-        cells += [_code(question.run)] if question.run else []
-    return "\n\n".join([*cells, _markdown(CLOSING), PROGRESS]) + "\n"
+        cells.append(_code(CHECK.format(name), f"test {name} points=1"))
+        cells += [_code(f'see("{name}")')] if question.run else []
+    return "\n\n".join([*cells, _markdown(CLOSING), _code("score()")]) + "\n"
 
 
 def veiled(questions: list[Question]) -> str:
     """The text of llmlib/data/quiz.json."""
     key = {
         question.name: {
-            letter: veil(question.name, letter, letter == question.right, feedback)
+            letter: veil(question.name, letter, f"{int(letter == question.right)}{feedback}")
             for letter, (_, feedback) in zip(LETTERS, question.options)
+        }
+        | {
+            "run": veil(question.name, question.right, question.run),
+            "about": titles()[question.about],
         }
         for question in questions
     }

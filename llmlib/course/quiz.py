@@ -11,35 +11,49 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from llmlib.course import feedback
 from llmlib.course.check import Mistake, show
 
 LETTERS = "ABCD"
 
 
 def check_answer(name: str, letter: Any) -> None:
-    """Print why `letter` is right, or raise `Mistake` with what is wrong about it. `name` is such
-    as "q07"."""
+    """Pass where `letter` is right, else raise `Mistake` with what is wrong about it. `name` is
+    such as "q07"."""
     if letter is None:
-        raise Mistake(f'{name} has no answer yet: put a letter in its place, such as {name} = "A".')
-    choice = letter.strip().upper() if type(letter) is str else None
-    if choice not in tuple(LETTERS):
+        raise Mistake(
+            f"{name} has no answer yet: click one of its options, or put a letter in its place, "
+            f'such as {name} = "A".'
+        )
+    choice = as_letter(letter)
+    if choice is None:
         raise Mistake(f"{name} is {show(letter)}: give one of the letters A, B, C and D.")
-    right, feedback = unveil(name, choice, _veiled()[name][choice])
+    right, told = told_of(name, choice)
     if not right:
-        raise Mistake(f"{choice} is not it. {feedback}")
-    print(f"{choice} is right. {feedback}")
+        raise Mistake(f"{choice} is not it. {told}")
+    feedback.count()
 
 
-def veil(name: str, letter: str, right: bool, feedback: str) -> str:
-    """Text for quiz.json that only (name, letter) turns back into (right, feedback)."""
-    plain = f"{int(right)}{feedback}".encode()
-    return base64.b64encode(_mixed(name, letter, plain)).decode()
+def as_letter(value: Any) -> str | None:
+    """The letter that `value` is, or None."""
+    letter = value.strip().upper() if type(value) is str else None
+    return letter if letter in tuple(LETTERS) else None
 
 
-def unveil(name: str, letter: str, text: str) -> tuple[bool, str]:
+def told_of(name: str, letter: str) -> tuple[bool, str]:
     """(is this letter right, its feedback)."""
-    plain = _mixed(name, letter, base64.b64decode(text)).decode()
-    return plain[0] == "1", plain[1:]
+    text = unveil(name, letter, veiled()[name][letter])
+    return text[0] == "1", text[1:]
+
+
+def veil(name: str, letter: str, plain: str) -> str:
+    """Text for quiz.json that only (name, letter) turns back into `plain`."""
+    return base64.b64encode(_mixed(name, letter, plain.encode())).decode()
+
+
+def unveil(name: str, letter: str, text: str) -> str:
+    """What `veil` was given."""
+    return _mixed(name, letter, base64.b64decode(text)).decode()
 
 
 def _mixed(name: str, letter: str, plain: bytes) -> bytes:
@@ -48,7 +62,11 @@ def _mixed(name: str, letter: str, plain: bytes) -> bytes:
 
 
 @cache
-def _veiled() -> dict[str, dict[str, str]]:
-    return json.loads(
-        resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")
-    )
+def veiled() -> dict[str, dict[str, str]]:
+    """quiz.json: {question: {letter: what it is told, "run": the code that shows it, "about": …}},
+    all veiled but the last."""
+    return json.loads(veiled_text())
+
+
+def veiled_text() -> str:
+    return resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
             asyncio.run(eval(code, space))
         else:
             exec(code, space)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a cell may raise anything
         return error
     return None
 

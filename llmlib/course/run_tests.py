@@ -24,10 +24,10 @@ import torch
 
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
+from llmlib.course.feedback import NOT_WRITTEN_YET
 
 PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
-NOT_WRITTEN = "not written yet"
 Space = dict[str, Any]
 
 
@@ -56,7 +56,7 @@ def main() -> None:
             error = limited(seconds, test, name, source, vars(module), imports)
             cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
             broke_off = isinstance(error, Missing) and cell
-            say(out, "test", name, broke_off or in_words(error, seconds))
+            say(out, "test", name, broke_off or in_words(error, seconds, name))
 
 
 def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
@@ -164,19 +164,29 @@ def limited(
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def in_words(error: BaseException | None, seconds: float) -> str | None:
-    """An exception of a cell or a test as one line; None for None."""
+def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:
+    """An exception of a cell, or of the test of `name`, as one line; None for None."""
     if error is None or isinstance(error, Mistake):
         return " ".join(str(error).split()) if error else None
     if isinstance(error, NotImplementedError):
-        return NOT_WRITTEN
+        at = _raised_in(error) or name
+        other = name and at != name
+        return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
     if isinstance(error, KeyboardInterrupt):
         return f"took longer than {seconds:g} s: is there a loop that never ends?"
     try:
         text = " ".join(str(error).split())[:300]
-    except BaseException:  # a __str__ of the learner's
+    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
         text = "(its text cannot be shown)"
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
+
+
+def _raised_in(error: BaseException) -> str | None:
+    """The name of the function that raised it."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_name if trace else None
 
 
 def say(out: TextIO, *words: str | None) -> None:

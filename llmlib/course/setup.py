@@ -3,6 +3,7 @@ its standard library:
 
     python3 llmlib/course/setup.py            make .venv, install, convert the weights (once)
     python3 llmlib/course/setup.py lab        the same, then open JupyterLab on notebooks/
+    python3 llmlib/course/setup.py formgrader the same, then open nbgrader's Formgrader
     python3 llmlib/course/setup.py test       the same with the tests' packages, then run the tests
     python3 llmlib/course/setup.py check      the same, then the checks that take less than a minute
 
@@ -19,23 +20,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 if __package__:
-    from llmlib.course.setting_up import dead_ends, layers, steps, torch_build
+    from llmlib.course.setting_up import dead_ends, jupyter, layers, steps, torch_build
 else:  # run by path, before llmlib is installed
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from setting_up import dead_ends, layers, steps, torch_build  # type: ignore[no-redef]
+    from setting_up import dead_ends, jupyter, layers, steps, torch_build  # type: ignore[no-redef]
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
-SETTINGS = ROOT / "llmlib" / "course" / "lab"  # no pop-ups, no instructor's menus, a fast start
 EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certificate,test"}
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
@@ -102,25 +100,6 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
         )
 
 
-def open_lab(python: Path, words: list[str]) -> int:
-    """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
-    command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
-    style = {"static_custom_path": [str(SETTINGS / "custom")]}
-    command += ["--LabApp.custom_css=True", f"--ServerApp.tornado_settings={style!r}"]
-    port = os.environ.get("PORT", "")
-    if port:
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            sys.exit(f"PORT is {port!r}: give a number from 1 to 65535.")
-        _refuse_used(int(port))
-        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    if os.environ.get("BROWSER") == "0":
-        command.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # in a container there is no other user
-    print("Opening JupyterLab; stop it with Ctrl-C.", flush=True)
-    return _become([*command, *words])
-
-
 def _says(mark: str) -> Callable[[Path], bool]:
     return lambda stamp: stamp.exists() and stamp.read_text(encoding="utf-8") == mark
 
@@ -155,35 +134,6 @@ def _torch_range() -> str:
     return next(line for line in project["dependencies"] if line.startswith("torch>"))
 
 
-def _refuse_used(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            sys.exit(
-                f"Port {port} cannot be used ({error.strerror}): "
-                f"choose another, such as PORT={port % 65535 + 1}."
-            )
-
-
-def _become(command: list[Any]) -> int:
-    command = [str(word) for word in command]
-    os.chdir(
-        ROOT / "notebooks"
-    )  # the root's nbgrader_config.py is the instructor's, the learner's is in SETTINGS
-    more = os.environ.get("JUPYTER_CONFIG_PATH")
-    os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
-    tools = str(Path(command[0]).parent)  # a terminal in JupyterLab finds `llmlib` there
-    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
-    os.environ["PYTHONUTF8"] = "1"  # Windows writes cp1252 otherwise
-    if os.name == "nt":
-        return subprocess.call(command)
-    os.execv(command[0], command)
-
-
 def main(words: list[str]) -> int:
     """Do what the words say; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):  # Windows' pipes cannot write "…" otherwise
@@ -192,12 +142,15 @@ def main(words: list[str]) -> int:
     here, keep = "--here" in words, "--keep" in words
     words = [word for word in words if word not in ("--here", "--keep")]
     verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in ("", "lab", "test", "check"):
-        sys.exit(f"Unknown word {verb!r}: give nothing, lab, test or check.")
+    if verb not in ("", "lab", "formgrader", "test", "check"):
+        sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, test or check.")
     dead_ends.refuse()
+    steps.home(ROOT / "build" / "home")
     python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
     if verb == "lab":
-        return open_lab(python, rest)
+        return jupyter.open_lab(python, ROOT, rest)
+    if verb == "formgrader":
+        return jupyter.open_formgrader(python, ROOT, rest)
     if verb == "check":
         return layers.check(python)
     if verb == "test":

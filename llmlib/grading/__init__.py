@@ -2,13 +2,15 @@
 
 By side, which is what a reader must know first:
 
-outside/   trusted. submission opens what was handed in; sandbox starts bubblewrap; remote is one
-           submission's process as seen from here (told: its exceptions, gradients: its autograd);
-           runner runs the test cells, which call the learner's functions by name
+outside/   trusted. submission opens what was handed in; kit cuts llmlib down to what a learner's
+           process may have; sandbox starts bubblewrap (its command line: bubblewrap); remote is
+           one submission's process as seen from here; runner runs the test cells, which call the
+           learner's functions by name (names), within a limit of their own (alarm), and told has
+           the words for what went wrong; findings is what an instructor should read
 wire       what may cross: plain values, validated, bounded, never unpickled
-inside/    next to strangers' code. zygote loads torch once and forks for each submission, jail
-           takes the fork's rights away; process runs the cells and answers calls; off makes
-           ready-made answers refuse
+inside/    next to strangers' code. Trusted: zygote loads torch once and forks for each submission,
+           jail takes the fork's rights away. Not trusted: process runs the cells and answers
+           calls, off makes ready-made functions of torch refuse; both are the learner's to change
 
 Around them: tasks finds submissions, pool runs workers, batch keeps results, gradebook writes them,
 report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command.
@@ -16,14 +18,20 @@ report makes pages and tables, plugin is the same grader for `nbgrader autograde
 Threat model. A submission is hostile, the course's source and this machine's owner are not.
 
 covered     points without the answer: tests and hidden inputs never enter the learner's process,
-            what comes back is data of known types, a stand-in equals nothing (runner, wire)
+            what comes back is data of known types, a stand-in equals nothing (names, wire)
+            answers to be found: of llmlib there is what given cells read and no answer of that
+            notebook, neither in memory nor on disk; an answer that given code needs is asked for,
+            and computed in another process (kit, remote). The quiz's key is not there
+            hidden inputs told: all visible tests run before the first hidden one, and from then
+            on what is written down is in our words alone (runner, told)
             harm: no network, no home, no course, nothing writable but its own scratch (sandbox),
             no rights and no other process in sight (jail), nothing kept from one fork to the next
             stalls: limits on time, memory, files and processes, paid by the one who exceeds them
             (remote, jail); a worker that dies or goes deaf costs one submission (pool)
 not covered the kernel: an escape from its namespaces is an escape from here
             memory in total where there are no cgroups: each fork has a limit, their sum has none
-            llmlib itself: it lies inside, without the answers' source, but `off` is enforced in the
-            process that it binds, so a submission may call the course's own functions
+            torch itself: it has to be there, softmax and all. What an exercise forbids of it
+            refuses, but that is enforced in the process that it binds. What the text shows of such
+            a use, and of ways around, is a finding for the instructor, beside the score
             who wrote an answer, and whether hidden inputs can be guessed from many hand-ins
 """

@@ -39,7 +39,7 @@ class Results:
     def __init__(self, folder: Path, unsafe: bool = False, again: bool = False) -> None:
         self.folder, self.unsafe, self.again = Path(folder), unsafe, again
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.folder / ".lock", "w")  # noqa: SIM115 - held while this object lives
+        self.lock = open(self.folder / ".lock", "w")
         try:  # unlike flock, workers do not inherit it
             fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -103,7 +103,7 @@ def grade(
         if isinstance(result, Graded):
             try:
                 result = _store(order, result, results, book, course, notebooks)
-            except Exception as error:  # costs this submission its row, and nobody else's
+            except Exception as error:  # noqa: BLE001 - costs this submission alone
                 why = f"{type(error).__name__}: {str(error)[:200]}"
                 result = Refused(f"graded, but not written; grade again ({why})")
         yield order.task, result

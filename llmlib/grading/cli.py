@@ -95,5 +95,6 @@ def _line(task: tasks.Task, result: Result) -> str:
         case graded:
             unsafe = ["(without a sandbox)"] if graded.unsafe else []
             score = f"{graded.points:g}/{graded.worth:g}"
-            said = "  ".join([score, *unsafe, *graded.notes])
+            findings = (f"Finding: {each}." for each in graded.findings)
+            said = "  ".join([score, *unsafe, *graded.notes, *findings])
     return f"{task.student}  {task.assignment}  {said}"

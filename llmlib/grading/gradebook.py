@@ -93,6 +93,19 @@ class Book:
             for submission in self.gradebook.assignment_submissions(assignment)
         }
 
+    def totals(self) -> dict[str, dict[str, float]]:
+        """{student: {assignment: points}}, manual points in and late penalties off."""
+        found: dict[str, dict[str, float]] = {}
+        for assignment in self.gradebook.assignments:
+            for each in self.gradebook.assignment_submissions(assignment.name):
+                points = max(0.0, each.score - each.late_submission_penalty)
+                found.setdefault(each.student_id, {})[assignment.name] = points
+        return found
+
+    def worth(self) -> dict[str, float]:
+        """{assignment: points that it is worth}"""
+        return {each.name: each.max_score for each in self.gradebook.assignments}
+
 
 def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
     """Rows for exercises that came into the notebook after this student's first submission."""

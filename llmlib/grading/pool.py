@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
+import torch
+
 from llmlib.course import handed_in
 from llmlib.course.cells import Notebook
 from llmlib.course.stub import VERSION
@@ -69,7 +71,7 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
         return replace(graded, notes=(note, *graded.notes))
     except handed_in.Unreadable as fault:
         return Refused(str(fault))
-    except Exception as error:  # ours; this submission alone goes without
+    except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
         return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
 
 
@@ -78,6 +80,7 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    torch.set_num_threads(1)  # threads that the parent started are not in this fork: two would wait
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         runner = make_runner(list(notebooks.values()))

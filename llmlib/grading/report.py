@@ -65,10 +65,11 @@ def scores(rows: Rows, folder: Path) -> None:
             case Graded(outcomes):
                 line |= {"score": result.points, "max_score": result.worth}
                 line |= {"unsafe": int(result.unsafe), "notes": " ".join(result.notes)}
+                line |= {"findings": "; ".join(result.findings)}
                 line |= {outcome.exercise: outcome.points for outcome in outcomes}
         lines.append(line)
-    lead = "student notebook score max_score unsafe fault notes".split()
-    _write_table(folder / "scores.csv", [*lead, *names], lines)
+    lead = "student notebook score max_score unsafe fault notes findings".split()
+    write_table(folder / "scores.csv", [*lead, *names], lines)
 
 
 def class_report(rows: Rows, notebooks: dict[str, Notebook]) -> list[dict]:
@@ -94,12 +95,13 @@ def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path)
     """class.csv and class.png in `folder`."""
     table = class_report(rows, notebooks)
     names = "notebook exercise solved handed_in commonest_mistake times".split()
-    _write_table(folder / "class.csv", names, table)
+    write_table(folder / "class.csv", names, table)
     if table:
         picture(table).savefig(folder / "class.png", dpi=120)
 
 
-def _write_table(path: Path, names: list[str], lines: list[dict]) -> None:
+def write_table(path: Path, names: list[str], lines: list[dict]) -> None:
+    """Write a CSV file at once; lines are {name: value}, and a missing value is an empty field."""
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, names)
     table.writeheader()

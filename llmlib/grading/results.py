@@ -39,6 +39,7 @@ class Graded:
     notes: tuple[str, ...]
     unsafe: bool
     cells: tuple[tuple[str, str, bool], ...] = ()
+    findings: tuple[str, ...] = ()  # for the instructor: ready-made functions that were used
 
     @property
     def points(self) -> float:
@@ -69,4 +70,4 @@ def to_json(graded: Graded) -> dict:
 def from_json(tree: dict) -> Graded:
     outcomes = tuple(Outcome(**outcome) for outcome in tree["outcomes"])
     cells = tuple((title, source, own) for title, source, own in tree["cells"])
-    return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], cells)
+    return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], cells, tuple(tree["findings"]))

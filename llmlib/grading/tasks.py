@@ -30,7 +30,7 @@ class Task:
             return parse_utc(submission.data(path)[:64].decode().strip())
         except Unreadable as fault:
             raise Unreadable(f"timestamp.txt was not used: {fault}") from None
-        except Exception:  # dateutil has many ways to fail
+        except Exception:  # noqa: BLE001 - dateutil has many ways to fail
             raise Unreadable("timestamp.txt was not used: it holds no date and time") from None
 
 

@@ -3,7 +3,7 @@
 A frame is two lengths, a JSON text and a safetensors file; nothing is ever unpickled. JSON carries
 None, bool, int, float and str as they are. Any other value is a list that begins with its kind:
 ["list", …], ["tuple", …], ["set", …], ["dict", [key, value], …], ["bytes", hexadecimal digits],
-["tensor", its name in the safetensors file, does it want a gradient].
+["tensor", its name in the safetensors file].
 """
 
 import contextlib
@@ -30,7 +30,6 @@ DTYPES = (
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
 )
 Tensors = dict[str, torch.Tensor]
-Grads = list[torch.Tensor] | None
 KINDS = {"list": list, "tuple": tuple, "set": set}
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
@@ -53,23 +52,21 @@ class TooSlow(Exception):
     """No complete frame before the deadline."""
 
 
-def pack(value: Any, grads: Grads = None) -> bytes:
-    """The frame (bytes) for `value`. Tensors that require a gradient are appended to the list
-    `grads`, in order."""
+def pack(value: Any) -> bytes:
+    """The frame (bytes) for `value`. Raises `NotPlain`."""
     tensors: Tensors = {}
-    text = json.dumps(_down(value, tensors, grads)).encode()
+    text = json.dumps(_down(value, tensors)).encode()
     blob = save(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
     return b"".join([HEADER.pack(len(text), len(blob)), text, blob])
 
 
-def unpack(text: bytes | bytearray, blob: bytes | bytearray, grads: Grads = None) -> Any:
-    """The value in a frame. With a list `grads`, tensors that want a gradient become leaves in
-    it. Raises `NotPlain`."""
+def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
+    """The value in a frame. Raises `NotPlain`."""
     try:
         tensors = load(bytes(blob)) if blob else {}
-        value = _up(json.loads(text), tensors, grads)
+        value = _up(json.loads(text), tensors)
     except (*UNREADABLE, SafetensorError, OverflowError) as error:
         raise NotPlain(f"a frame that cannot be read ({type(error).__name__})") from None
     if tensors:
@@ -77,7 +74,7 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray, grads: Grads = None
     return value
 
 
-def _down(value: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
+def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
     if isinstance(value, np.generic):
@@ -95,10 +92,10 @@ def _down(value: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return ["bytes", bytes(value).hex()]
     if isinstance(value, torch.Tensor):
-        return _tensor_down(value, tensors, grads)
+        return _tensor_down(value, tensors)
 
     def inner(item: Any) -> Any:
-        return _down(item, tensors, grads, depth + 1)
+        return _down(item, tensors, depth + 1)
 
     if isinstance(value, dict):
         return ["dict", *([inner(key), inner(item)] for key, item in dict.items(value))]
@@ -112,7 +109,7 @@ def _down(value: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
     )
 
 
-def _tensor_down(tensor: torch.Tensor, tensors: Tensors, grads: Grads) -> list:
+def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
     plain = (
         tensor.dtype in DTYPES and tensor.layout == torch.strided and tensor.device.type == "cpu"
     )
@@ -121,16 +118,12 @@ def _tensor_down(tensor: torch.Tensor, tensors: Tensors, grads: Grads) -> list:
         raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
-    wants = False
-    if grads is not None and tensor.requires_grad:
-        wants = True
-        grads.append(tensor)
     values = tensor.detach().resolve_conj().resolve_neg()
     tensors[str(len(tensors))] = values.clone(memory_format=torch.contiguous_format)
-    return ["tensor", str(len(tensors) - 1), wants]
+    return ["tensor", str(len(tensors) - 1)]
 
 
-def _up(tree: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
+def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
     if tree is None or type(tree) in (bool, float, str):
@@ -145,25 +138,23 @@ def _up(tree: Any, tensors: Tensors, grads: Grads, depth: int = 0) -> Any:
     if kind == "bytes":
         return bytes.fromhex(*items)
     if kind == "tensor":
-        name, wants = items
-        return _tensor_up(name, wants, tensors, grads)
+        (name,) = items
+        return _tensor_up(name, tensors)
 
     def inner(item: Any) -> Any:
-        return _up(item, tensors, grads, depth + 1)
+        return _up(item, tensors, depth + 1)
 
     if kind == "dict":
         return {inner(key): inner(item) for key, item in items}
     return KINDS[kind](map(inner, items))
 
 
-def _tensor_up(name: str, wants: Any, tensors: Tensors, grads: Grads) -> torch.Tensor:
+def _tensor_up(name: str, tensors: Tensors) -> torch.Tensor:
     tensor = tensors.pop(name)
     if tensor.dtype not in DTYPES:
         raise TypeError
     if tensor.dtype == torch.bool:  # a byte of 2 would be a bool that is neither True nor False
         tensor = tensor.view(torch.uint8).ne(0)
-    if wants is True and grads is not None and (tensor.is_floating_point() or tensor.is_complex()):
-        grads.append(tensor.requires_grad_())
     return tensor
 
 
@@ -180,25 +171,23 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def send(self, value: Any, deadline: float | None = None, grads: Grads = None) -> None:
+    def send(self, value: Any, deadline: float | None = None) -> None:
         """Send one value. Raises `NotPlain`, `Closed` or `TooSlow`."""
-        data = pack(value, grads)
+        data = pack(value)
         with self._until(deadline):
             self.sock.sendall(data)  # its time-out is for all of the data
 
-    def receive(self, deadline: float | None = None, grads: Grads = None) -> Any:
+    def receive(self, deadline: float | None = None) -> Any:
         """The next value. Raises `NotPlain`, `Closed` or `TooSlow`."""
         text, blob = HEADER.unpack(self._read(HEADER.size, deadline))
         if text > MAX_TEXT or blob > MAX_BLOB:
             raise NotPlain(TOO_LARGE)
-        return unpack(self._read(text, deadline), self._read(blob, deadline), grads)
+        return unpack(self._read(text, deadline), self._read(blob, deadline))
 
     def _read(self, length: int, deadline: float | None) -> bytearray:
         data = bytearray()
         while len(data) < length:
-            with self._until(
-                deadline
-            ):  # looked at in every round: a trickle of bytes is no reprieve
+            with self._until(deadline):  # looked at in every round: a trickle is no reprieve
                 part = self.sock.recv(min(length - len(data), 1 << 20))
             if not part:
                 raise Closed

@@ -5,7 +5,7 @@ import torch
 from matplotlib.patches import Rectangle
 
 from llmlib import plots
-from llmlib.plots import by_layer as by_layer  # noqa: PLC0414 (notebook 3 finds it here)
+from llmlib.plots import by_layer as by_layer
 
 
 def row(tokens, shares, title="", future=None):

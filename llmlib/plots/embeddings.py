@@ -1,9 +1,9 @@
-"""The pictures of notebook 2: look-up, neighbours, the map of tokens, positions."""
+"""The pictures of notebook 2: look-up, the direction that rows share, senses, positions."""
 
 import math
 
 import torch
-from matplotlib.patches import Arc, Rectangle
+from matplotlib.patches import Arc, Rectangle, Wedge
 
 from llmlib import plots
 from llmlib.plots.placing import words
@@ -34,56 +34,62 @@ def look_up(one_hot, table):
     return fig
 
 
-def neighbours(cosines, norms, dots, token_id, near, far, name="the token", shown=5000):
-    """All tokens as one of them sees them: cosines, norms, dots [vocab]; near, far: {id: text}."""
-    fig, (left, right) = plots.figure(1, 2, height=4.2)
-    others = torch.arange(len(cosines)) != token_id
-    left.hist(cosines[others].numpy(), bins=80, color=plots.GREY)
-    left.set(xlabel=f"cosine with {name}", ylabel=f"tokens (of {len(cosines):,})")
-    some = torch.randperm(len(norms), generator=torch.Generator().manual_seed(0))[:shown]
-    right.plot(norms[some], dots[some], ".", color=plots.GREY, markersize=2)
-    kinds = ((near, plots.BLUE, "o", "the nearest"), (far, plots.RED, "s", "the longest rows"))
-    for marks, colour, marker, label in kinds:
-        ids, style = list(marks), {"color": colour, "marker": marker, "linestyle": "none"}
-        style_left = style | {"label": label, "clip_on": False}
-        left.plot(cosines[ids], [0] * len(ids), **style_left)
-        right.plot(norms[ids], dots[ids], **style)
-    right.set(xlabel="length of the row", ylabel=f"dot product with {name}")
-    right.set_title(f"{len(some):,} tokens drawn at random", fontsize=10)
-    right.margins(0.12)
-    left.legend(loc="upper left", fontsize=9)
-    places = list(zip(norms.tolist(), dots.tolist()))
-    entries = [(places[i], text.strip(), "left") for i, text in (near | far).items()]
-    words(fig, right, entries, [places[i] for i in some.tolist()])
+def mean_direction(along, across, marked, cosines, token_id):
+    """All rows by how far they go along their mean and across it, [vocab] each; marked {text: id}.
+
+    cosines {name: [vocab]} with the token `token_id`, which is left out.
+    """
+    fig, (top, below) = plots.figure(2, 1, height=7.0, height_ratios=(3, 2))
+    top.plot(along, across, ".", color=plots.SKY, markersize=1, alpha=0.4)
+    top.axvline(0, color="black", linewidth=1)
+    for length in range(2, 9, 2):  # what has this length: a circle about the origin
+        top.add_patch(Arc((0, 0), 2 * length, 2 * length, theta2=180, color=plots.GREY, lw=0.8))
+    top.plot(0, 0, "o", color="black", clip_on=False)
+    style = {"color": plots.RED, "marker": "s", "linestyle": "none", "markeredgecolor": "black"}
+    ids = list(marked.values())
+    top.plot(along[ids], across[ids], **style)
+    top.set(xlim=(along.min() - 1, along.max() + 0.8), ylim=(0, across.max()), aspect="equal")
+    top.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
+    top.annotate("origin", (0, 0), (6, 6), textcoords="offset points", fontsize=9)
+    places = [(along[i].item(), across[i].item()) for i in ids]
+    words(fig, top, [(p, text.strip(), "above") for p, text in zip(places, marked)], places)
+    others = torch.arange(len(along)) != token_id
+    for (name, values), colour, line in zip(cosines.items(), plots.COLOURS, plots.LINES):
+        kinds = {"bins": 80, "histtype": "step", "linewidth": 2}
+        below.hist(values[others].numpy(), label=name, color=colour, linestyle=line, **kinds)
+    below.set(xlabel="cosine of ' Monday' with a token", ylabel=f"tokens (of {len(along):,})")
+    below.legend(loc="upper right")
     return fig
 
 
-def cosine_squares(before, after, names, titles=("in the table", "after the last layer")):
-    """Cosines between one token's vectors in several texts: before and after [texts, d_model]."""
-    fig, axes = plots.figure(1, 2, height=3.6)
-    for ax, vectors, title in zip(axes, (before, after), titles):
-        unit = vectors / vectors.norm(dim=1, keepdim=True)
-        drawn = plots.heat(ax, (unit @ unit.T).numpy(), ".2f", (names, names), vmin=0.5, vmax=1)
-        ax.set_title(title)
-    fig.colorbar(drawn, ax=axes, label="cosine", extend="min")
+def senses(curves):
+    """Mean cosines by layers passed, {name: [n_layer + 1]}; 0 is the table."""
+    fig, ax = plots.figure(height=4.2)
+    plots.lines(ax, None, curves, every=3)
+    ax.set(xlabel="layers passed (0: the table)", ylabel="mean cosine", ylim=(0.2, 1.03))
+    ax.legend(loc="lower right")
     return fig
 
 
-def token_map(points, groups, sides):
-    """points [tokens, 2], in the order of groups {name: [word, ...]}; sides {name: where its words
-    stand first of all, "left" or "right"}; a thin line joins a word to a point that is not near."""
-    fig, ax = plots.figure(height=5.6)
-    signed = points * points[0].sign()  # the sign of a principal direction means nothing: fix it
-    rows = iter(signed.tolist())
-    entries = []
-    for name, colour, marker, _, _ in plots.look(groups):
-        places = [next(rows) for _ in groups[name]]
-        ax.plot(*zip(*places), marker, color=colour, label=name, linestyle="none", markersize=6)
-        entries += [(place, word, sides[name]) for place, word in zip(places, groups[name])]
-    ax.set(xlabel="first principal direction", ylabel="second principal direction")
-    ax.legend(loc="upper left", ncols=2)
-    ax.margins(x=0.16, y=0.1)
-    words(fig, ax, entries, signed.tolist())
+def scores_to_shares(tokens, looking, scores, shares):
+    """Scores [seq] of the token `looking` with each, and the shares [looking + 1] they become."""
+    fig, (left, right) = plots.figure(1, 2, height=3.2, sharey=True)
+    seen, hidden = list(range(looking + 1)), list(range(looking + 1, len(tokens)))
+    style = {"edgecolor": "black", "linewidth": 0.5}
+    left.barh(seen, scores[seen], color=plots.BLUE, **style)
+    left.barh(hidden, scores[hidden], color="white", hatch="///", **style)
+    left.axvline(0, color="black", linewidth=1)
+    right.barh(seen, shares, color=plots.BLUE, **style)
+    for row in hidden:
+        right.text(0.02, row, "hidden: it comes later", va="center", fontsize=9)
+    for row, share in enumerate(shares.tolist()):
+        right.text(share + 0.02, row, f"{share:.2f}", va="center", fontsize=9)
+    names = plots.labels(tokens)
+    names[looking] += "  (looks)"
+    left.set_yticks(range(len(tokens)), names)
+    left.invert_yaxis()
+    left.set(xlabel="score q · k / 8", title="scores")
+    right.set(xlabel="share", title="softmax of those it may see", xlim=(0, 1.15))
     return fig
 
 
@@ -120,30 +126,49 @@ def sinusoids(table, chosen):
     return fig
 
 
-def clocks(positions, pairs, head_dim, theta):
-    """The arrow (1, 0) of each pair of columns, turned as RoPE does at each position."""
-    fig, axes = plots.figure(1, len(pairs), height=2.5)
-    for ax, pair in zip(axes, pairs):
+def locked_clocks(places, pairs, head_dim, theta):
+    """The hands of a query and a key, in each pair of columns (rows) at each of the places
+    [(query's position, key's position), ...]: both turn, the angle between them stays."""
+    fig, axes = plots.figure(len(pairs), len(places), width=7.4, height=2.3 * len(pairs))
+    for row, pair in zip(axes, pairs):
         speed = theta ** (-2 * pair / head_dim)
-        ax.add_artist(Arc((0, 0), 2, 2, color=plots.GREY, linewidth=0.8))
-        far = speed > 0.15  # else the arrows would lie on one another
-        for p in positions if far else (positions[0], positions[-1]):
-            x, y = math.cos(p * speed), math.sin(p * speed)
-            plots.arrow(ax, (0, 0), (x, y), arrowstyle="->", color=plots.BLUE, linewidth=1.6)
-            ax.text(1.2 * x, 1.2 * y, str(p), ha="center", va="center", fontsize=9)
-        ax.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")
-        ax.set_title(f"pair {pair}\n{speed:.3f} rad per position", fontsize=10)
-        ax.set_axis_off()
+        for ax, (m, n) in zip(row, places):
+            ax.add_patch(Arc((0, 0), 2, 2, color=plots.GREY, linewidth=0.8))
+            span = [math.degrees(min(m, n) * speed), math.degrees(max(m, n) * speed)]
+            wedge = {"facecolor": plots.YELLOW, "edgecolor": plots.GREY, "linewidth": 0.5}
+            ax.add_patch(Wedge((0, 0), 0.55, *span, **wedge))
+            for p, name, colour, line in ((m, "q", plots.BLUE, "-"), (n, "k", plots.RED, "--")):
+                x, y = math.cos(p * speed), math.sin(p * speed)
+                hand = {"arrowstyle": "->", "color": colour, "linewidth": 2, "linestyle": line}
+                plots.arrow(ax, (0, 0), (x, y), **hand)
+                ax.text(1.22 * x, 1.22 * y, name, color=colour, ha="center", va="center")
+            between = math.degrees((m - n) * speed) % 360
+            ax.text(0, -1.62, f"angle between: {between:.0f}°", ha="center", fontsize=9)
+            ax.set(xlim=(-1.5, 1.5), ylim=(-1.75, 1.4), aspect="equal", xticks=[], yticks=[])
+            ax.grid(visible=False)
+            ax.spines[["left", "bottom"]].set_visible(False)
+        row[0].set_ylabel(f"pair {pair}\n{speed:.3f} rad\nper position", fontsize=10)
+    for ax, (m, n) in zip(axes[0], places):
+        ax.set_title(f"q at {m}, k at {n}")
     return fig
 
 
-def scores(added, turned):
-    """Scores [query position, key position] with positions added and with positions turned."""
-    fig, axes = plots.figure(1, 2, height=3.8)
-    for ax, values, title in zip(axes, (added, turned), ("sinusoids added", "RoPE: turned")):
-        drawn = plots.heat(ax, values)
-        ax.set(title=title, xlabel="position of the key", ylabel="position of the query")
-        fig.colorbar(drawn, ax=ax, label="score q · k", shrink=0.85)
+def by_distance(curves):
+    """Scores of queries and keys by how far back the key stands: curves {name: [pairs, distances]}.
+
+    The line is their mean; the band holds nine tenths of them.
+    """
+    fig, ax = plots.figure(height=3.8)
+    for name, colour, marker, line, _ in plots.look(curves):
+        scores, x = curves[name], range(curves[name].shape[1])
+        low, high = torch.quantile(scores, torch.tensor([0.05, 0.95]), dim=0)
+        if len(scores) > 1:
+            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        style = {"color": colour, "marker": marker, "linestyle": line}
+        ax.plot(x, scores.mean(dim=0), label=name, **style)
+    ax.set(xlabel="how many positions back the key stands", ylabel="score q · k / 8")
+    ax.set_xticks(range(0, curves[name].shape[1], 2))
+    ax.legend()
     return fig
 
 

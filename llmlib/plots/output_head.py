@@ -1,4 +1,4 @@
-"""The pictures of notebook 5: logits and probabilities, loss on a text, logit lens, calibration."""
+"""The pictures of notebook 5: probabilities, what a text costs, gradients, a model trained."""
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -35,7 +35,7 @@ def loss_on_text(pieces, losses, title, width=78):
         lines[-1].append((piece, loss, column))
         column += len(piece)
     fig, ax = plots.figure(height=0.5 + 0.34 * len(lines))
-    ax.set(xlim=(-0.3, width + 0.3), ylim=(len(lines), 0), title=title)
+    ax.set(xlim=(-0.3, width + 0.8), ylim=(len(lines), 0), title=title)
     ax.axis("off")
     for row, line in enumerate(lines):
         for piece, loss, start in line:
@@ -52,28 +52,91 @@ def loss_on_text(pieces, losses, title, width=78):
     return fig
 
 
-def by_layer(series, ylabel, title):
-    """Lines over the layers: `series` is {name: one value per layer, the embedding's first}."""
-    return plots.by_layer(series, ylabel, title, xlabel="layers done (0 = embedding only)")
+def file_sizes(rows):
+    """Bars across, two of each: rows [(how it was written, bytes of the text, of its words
+    shuffled), ...]."""
+    fig, ax = plots.figure(height=3.4)
+    labels, text, shuffled = zip(*rows)
+    series = {"the text": text, "the same words, shuffled": shuffled}
+    plots.bars(ax, labels, series, fmt="{:,.0f}", across=True)
+    ax.set(xlabel="bytes", title="The same ten paragraphs, written in four ways")
+    ax.margins(x=0.1)
+    ax.legend(loc="lower right")
+    return fig
+
+
+def descent(curves, title):
+    """Probabilities against steps of gradient descent: curves {token: one value a step}."""
+    fig, ax = plots.figure(height=3.2)
+    plots.lines(ax, None, curves, every=3)
+    ax.set(xlabel="steps taken", ylabel="probability of the next token", title=title, ylim=(0, 1))
+    ax.legend()
+    return fig
+
+
+def learning_rates(rates, losses, start):
+    """Loss at the end of a short training against the rate: losses {seed: one value a rate}."""
+    fig, ax = plots.figure(height=3.4)
+    plots.lines(ax, rates, losses)
+    ax.set(xscale="log", ylim=(4.5, 6.8), ylabel="loss over the last 10 steps (nats)")
+    ax.set(xlabel="peak learning rate (log scale)", title="Too small, right, too large")
+    plots.mark(ax, "before training", y=start)
+    ax.legend(loc="upper center", ncols=len(losses))
+    return fig
+
+
+def one_batch(curves, start):
+    """Loss against steps, all on one batch: curves {what is wrong with the loop: losses}."""
+    fig, ax = plots.figure(height=3.6)
+    plots.lines(ax, None, curves, every=5)
+    ax.set(xlabel="step", ylabel="loss on that batch (nats)", ylim=(0, 9))
+    ax.set_title("The same batch again and again: can the loop learn it by heart?")
+    plots.mark(ax, "ln V", y=start)
+    ax.legend(loc="upper right", ncols=2)
+    return fig
+
+
+def what_it_learns(losses, unseen, marks, seen, distances):
+    """Left: the loss on each batch, and on unseen text as [(step, nats), ...], with the losses of
+    simple rules, {name: nats}. Right: how far the model's predictions are from each rule's at the
+    steps `seen`."""
+    fig, (ax, near) = plots.figure(columns=2, height=4.0, width=9.0)
+    ax.plot(range(len(losses)), losses, color=plots.SKY, linewidth=0.8, label="each batch")
+    ax.plot(*zip(*unseen), color=plots.BLUE, label="unseen stories")
+    for name, nats in marks.items():
+        plots.mark(ax, name, y=nats)
+    ax.set(xlabel="steps taken", ylabel="loss (nats per token)")
+    ax.set_title("The loss falls past simple rules")
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
+    plots.lines(near, seen, distances)
+    near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
+    plots.plain(near.xaxis, seen)
+    near.set_ylabel("distance of the predictions (KL, nats)")
+    near.set_title("Which rule it is closest to")
+    near.legend()
+    return fig
 
 
 def calibration(confidence, right, n_bins=10):
-    """How often the likeliest token was the right one, by how likely the model said it was."""
-    fig, ax = plots.figure(width=6.5, height=4.4)
+    """How often the likeliest token was the right one, by how likely the model said it was; below,
+    how many tokens each bin holds."""
+    fig, (ax, below) = plots.figure(
+        rows=2, width=6.5, height=5.0, sharex=True, height_ratios=[4, 1]
+    )
     ax.plot([0, 1], [0, 1], "--", color=plots.GREY, label="perfectly calibrated")
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     said, true, error, label = [], [], [], "this model, ± 2 standard errors"
     for here in (bins == b for b in range(n_bins)):
-        if here.sum() < 5:
-            continue
         said.append(confidence[here].mean())
         true.append(right[here].mean())
         error.append(2 * np.sqrt(true[-1] * (1 - true[-1]) / here.sum()))
-        at = {"xytext": (7, -11), "textcoords": "offset points", "fontsize": 9}
-        ax.annotate(f"{here.sum()}", (said[-1], true[-1]), **at)
     ax.errorbar(said, true, error, color=plots.BLUE, fmt="o", capsize=3, label=label)
-    ax.set(xlabel="probability of the likeliest token", ylabel="share of times it was right")
-    ax.set(xlim=(0, 1), ylim=(0, 1.02))
-    ax.set_title(f"Calibration, in {n_bins} bins (number of tokens beside each)")
+    ax.set(ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02))
+    ax.set_title(f"Calibration, in {n_bins} bins")
     ax.legend(loc="upper left")
+    middles = (np.arange(n_bins) + 0.5) / n_bins
+    drawn = below.bar(middles, np.bincount(bins, minlength=n_bins), 0.8 / n_bins, color=plots.SKY)
+    below.bar_label(drawn, fontsize=9, padding=1)
+    below.set(xlabel="probability of the likeliest token", ylabel="tokens")
+    below.margins(y=0.35)
     return fig

@@ -1,14 +1,13 @@
 """The charts of notebook 6: distributions over the next token, and what filters leave of them."""
 
 import math
-from itertools import pairwise
+from itertools import cycle
 
 import numpy as np
 import torch
 
 from llmlib import plots
 from llmlib.output_head import softmax
-from llmlib.plots.placing import words
 
 
 def _likeliest(tokenizer, logits, n):
@@ -28,34 +27,93 @@ def next_tokens(tokenizer, next_logits, n=8):
     return fig
 
 
-def draws(expected, observed):
-    """Expected against observed counts of each token, with the band of two standard deviations."""
-    fig, ax = plots.figure(width=6.4, height=4.0)
-    line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)
-    low, high = (line - 2 * line.sqrt()).clamp(min=0.5), line + 2 * line.sqrt()
-    band = {"color": plots.ORANGE, "alpha": 0.3, "label": "expected ± 2√expected"}
-    ax.fill_between(line, low, high, **band)
-    ax.plot(line, line, color="black", linestyle="--", linewidth=1.2, label="exactly as expected")
-    ax.plot(expected, observed, "o", color=plots.BLUE, markersize=4, label="one token")
-    ax.set(xscale="log", yscale="log", title="How often each common token was drawn")
-    ax.set(xlabel="expected count (log scale)", ylabel="observed count (log scale)")
-    for axis in (ax.xaxis, ax.yaxis):
-        plots.plain(axis)
-    ax.legend()
+def strips(tokenizer, rows, u, thin=0.006):
+    """The interval from 0 to 1, cut into one stretch a token in order of ids, and where u falls.
+
+    rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey.
+    """
+    fig, axes = plots.figure(len(rows), 1, height=0.5 + 1.02 * len(rows), sharex=True)
+    for ax, (name, shares) in zip(np.atleast_1d(axes), rows.items()):
+        start, colours = 0.0, cycle((plots.BLUE, plots.SKY))
+        for i, share in _stretches(shares, thin):
+            style = {"facecolor": "#DDDDDD", "edgecolor": "#BBBBBB", "hatch": "////"}
+            if i is not None:
+                style = {"facecolor": next(colours), "edgecolor": "black", "linewidth": 0.5}
+            ax.barh(0, share, 1, left=start, **style)
+            if i is not None and share > 0.017:
+                _word(ax, tokenizer.decode([i]).strip(), start, share, u, style["facecolor"])
+            start += share
+        ax.axvline(u, color="black", linewidth=1, linestyle="--")
+        ends = {"color": "black", "markersize": 9, "clip_on": False, "linestyle": "none"}
+        ax.plot(u, 0.56, "v", **ends)
+        ax.plot(u, -0.56, "^", **ends)
+        ax.set(xlim=(0, 1), ylim=(-0.5, 0.5), yticks=[])
+        ax.set_title(name, loc="left", fontsize=10)
+        ax.grid(visible=False)
+    axes = np.atleast_1d(axes)
+    axes[-1].set_xlabel(f"from 0 to 1, in order of ids; arrows: u = {u}; grey: thin stretches")
     return fig
 
 
-def temperatures(sorted_p):
-    """Probability against rank, one curve a temperature: sorted_p {T: [vocab], falling}."""
-    fig, ax = plots.figure(height=3.8)
-    size = len(next(iter(sorted_p.values())))
-    ranks = torch.logspace(0, math.log10(size), 25).long().clamp(1, size).unique()
-    plots.lines(ax, ranks, {f"T = {t}": row[ranks - 1] for t, row in sorted_p.items()})
-    plots.mark(ax, "rank 100", x=100, color=plots.GREY, linestyle=":")
-    ax.set(xscale="log", yscale="log", ylim=(1e-9, 1), title="Temperature lifts the tail")
-    ax.set(xlabel="rank of the token (1 = likeliest, log scale)", ylabel="probability (log scale)")
-    plots.plain(ax.xaxis, [1, 10, 100, 1000, 10_000])
-    ax.legend(loc="lower left")
+def _word(ax, word, start, share, u, colour):
+    """A token's word in its stretch: level where there is room, else upright, clear of u."""
+    place, turned = start + share / 2, share < 0.013 * (len(word) + 1)
+    if turned and abs(place - u) < 0.01:
+        place -= 0.012
+    if place - 0.008 < start or (turned and len(word) > 7):
+        return
+    text = {"ha": "center", "va": "center", "fontsize": 8.5, "rotation": 90 if turned else 0}
+    ax.text(place, 0, word, color=plots.ink(colour), **text)
+
+
+def _stretches(shares, thin):
+    """(id, share) of each thick stretch; (None, share) of the thin ones between two of them."""
+    grey, found = 0.0, []
+    for i in [*(shares >= thin).nonzero()[:, 0].tolist(), None]:
+        before = 0 if not found else found[-1][0] + 1
+        grey = shares[before:i].sum().item()
+        found.append((i, shares[i].item() if i is not None else 0.0, grey))
+    for i, share, grey in found:
+        if grey:
+            yield None, grey
+        if i is not None:
+            yield i, share
+
+
+def draws(panels):
+    """Expected against observed counts of each token, with the band of two standard deviations.
+
+    panels: {title: (expected, observed)}.
+    """
+    fig, axes = plots.figure(1, len(panels), height=4.0, sharex=True, sharey=True)
+    for ax, (title, (expected, observed)) in zip(axes, panels.items()):
+        line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)
+        low, high = (line - 2 * line.sqrt()).clamp(min=0.5), line + 2 * line.sqrt()
+        band = {"color": plots.ORANGE, "alpha": 0.3, "label": "expected ± 2√expected"}
+        ax.fill_between(line, low, high, **band)
+        ax.plot(line, line, color="black", linestyle="--", linewidth=1.2, label="as expected")
+        # a count of 0 has no place on a logarithmic axis: it stands on the lower edge
+        ax.plot(expected, observed.clamp(min=0.5), "o", color=plots.BLUE, label="one token")
+        ax.lines[-1].set(markersize=3.5)
+        ax.set(xscale="log", yscale="log", title=title, xlabel="expected count (log scale)")
+        plots.plain(ax.xaxis, [5, 20, 100, 500])
+        ax.yaxis.set_ticks([0.5, 5, 20, 100, 500], ["0", "5", "20", "100", "500"])
+        ax.yaxis.set_tick_params(which="minor", size=0)
+    axes[0].set_ylabel("observed count (log scale)")
+    axes[0].legend(loc="upper left")
+    return fig
+
+
+def temperatures(tokenizer, logits, ts, n=10):
+    """Bars of the n likeliest next tokens and of all others together, one panel a temperature."""
+    fig, axes = plots.figure(1, len(ts), height=4.2, sharex=True)
+    _, names, ids = _likeliest(tokenizer, logits, n)
+    for ax, t in zip(axes, ts):
+        shares = softmax(logits / t)[ids].tolist()
+        labels = [*names, "all others"] if ax is axes[0] else [""] * (n + 1)
+        plots.bars(ax, labels, [*shares, 1 - sum(shares)], fmt="%.3f", across=True)
+        ax.patches[-1].set(facecolor=plots.ORANGE, hatch="///")
+        ax.set(xlabel="probability", title=f"T = {t}", xlim=(0, 1.2), xticks=(0, 0.5, 1))
     return fig
 
 
@@ -92,66 +150,4 @@ def survivors(tokenizer, logits, filtered, n=12):
         plots.bars(ax, labels, all_of_them, **style)
         ax.set(xlabel="probability", title=f"{name}:\n{int(torch.isfinite(left).sum()):,} left")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return fig
-
-
-def likelihoods(texts):
-    """Probability of each token along several texts: {name: [seq] log-probabilities in nats}."""
-    fig, axes = plots.figure(
-        len(texts), 1, height=1.2 + 1.25 * len(texts), sharex=True, sharey=True
-    )
-    for ax, (name, colour, marker, _, _) in zip(axes, plots.look(texts)):
-        places, p = range(1, len(texts[name]) + 1), texts[name].exp()
-        ax.vlines(places, p, 1, color=colour)  # the longer, the more surprised
-        ax.plot(places, p, marker, color=colour, markersize=7)
-        mean = f"{name}: {texts[name].mean():.2f} nats a token on average"
-        ax.set_title(mean, loc="left", fontsize=10)
-        ax.set(yscale="log", ylim=(1e-6, 2))
-        plots.plain(ax.yaxis, [1e-4, 1e-2, 1])
-    axes[-1].xaxis.get_major_locator().set_params(integer=True)
-    axes[-1].set_xlabel("position in the text (tokens)")
-    fig.supylabel("probability the model gave the token (log scale)", fontsize=10)
-    return fig
-
-
-def quality_diversity(curves):
-    """Quality against diversity: {name: [(T, mean log-probability, share of different pairs)]}."""
-    fig, ax = plots.figure(height=4.4)
-    for name, colour, marker, line, _ in plots.look(curves):
-        _, quality, diversity = zip(*curves[name])
-        style = {"color": colour, "linestyle": line, "marker": marker}
-        ax.plot(diversity, quality, label=name, **style)
-    ax.set_xlabel("diversity: share of different token pairs in the texts")
-    ax.set_ylabel("quality: mean log-probability\nof a token (nats)")
-    ax.set_title("What temperature buys, and what it costs")
-    ax.margins(0.1, 0.14)
-    ax.legend(loc="lower left")
-    points = [(t, (share, log_p)) for rows in curves.values() for t, log_p, share in rows]
-    entries = [(place, f"T = {t}", "left") for t, place in points]
-    along = [np.linspace(*ends, 30) for line in ax.lines for ends in pairwise(line.get_xydata())]
-    words(fig, ax, entries, np.concatenate(along))  # clear of the lines too
-    return fig
-
-
-def shares(names, values, chance, xlabel, title):
-    """Shares between 0 and 1 as bars, with a line at what guessing would reach (or None)."""
-    fig, ax = plots.figure(height=0.9 + 0.42 * len(names))
-    plots.bars(ax, names, values, fmt=lambda share: f"{share:.0%}", across=True)
-    if chance is not None:
-        style = {"color": "black", "linestyle": "--", "linewidth": 1.2}
-        ax.axvline(chance, label=f"guessing: {chance:.0%}", **style)
-        ax.legend(loc="lower right")
-    ax.set(xlim=(0, 1.05), xlabel=xlabel, title=title)
-    return fig
-
-
-def years(probabilities, released):
-    """Probability of each year, {year: probability}, with that of the model's release marked."""
-    fig, ax = plots.figure(height=3.2)
-    style = {"color": plots.BLUE, "edgecolor": "black", "linewidth": 0.5}
-    ax.bar(list(probabilities), list(probabilities.values()), **style)
-    plots.mark(ax, "after the model's release", x=released + 0.5)
-    ax.set(xlabel="year", ylabel="probability")
-    ax.set_title("“Today's date is January 1, …”: which year does the model believe it is?")
-    ax.grid(axis="x", visible=False)
     return fig

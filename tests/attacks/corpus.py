@@ -350,10 +350,10 @@ def softmax(*a, **k): return pickle.dumps(P())
 def merge(*a): return P()
 """, "last")
 code("forgery", "patches the boundary in its own process", """
-from llmlib.grading import wire
-from llmlib.grading.inside import off, process
-off.forbid = lambda *a: None
-wire.pack = process.answer = lambda *a, **k: b""
+import gc, sys
+inside = {f.__globals__["__name__"]: f.__globals__ for f in gc.get_objects() if type(f) is type(lambda: 0)}
+inside["llmlib.grading.inside.off"]["forbid"] = lambda *a: None
+inside["llmlib.grading.wire"]["pack"] = inside["llmlib.grading.inside.process"]["answer"] = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)
 """, "last", points=0)

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CHECKS = {
     "lint": ["ruff", "check", "."],
     "imports": ["lint-imports", "--no-cache"],
+    "declared": ["deptry", "llmlib", "benchmarks", "--no-ansi"],
     "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],

@@ -63,11 +63,14 @@ def cause(said: str, where: Path) -> str:
          if os.environ.get(name)),
         "",
     )  # fmt: skip
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("llmlib: ")]  # a sentence, with its remedy
+    if ours:
+        return ours[-1].removeprefix("llmlib: ")
     for pattern, sentence in CAUSES:
         if re.search(pattern, said):
             return sentence.format(proxy=_without_password(proxy), where=where)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(ERROR|error|llmlib)\b", line)]
+    errors = [line for line in lines if re.match(r"(ERROR|error)\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
     return f"it said {last!r}: correct that"
 
@@ -113,6 +116,20 @@ def _locked(file: IO[bytes]) -> bool:
     except OSError:  # Windows: held by another; elsewhere: a file system without locks
         return os.name != "nt"
     return True
+
+
+def home(folder: Path) -> None:
+    """Where the home folder is missing or read-only (a container, a kiosk), `folder` takes its
+    place: pip, JupyterLab and the converted model each want to write there."""
+    usual = os.path.expanduser("~")
+    if os.name == "nt" or os.access(usual, os.W_OK):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"Neither {usual} nor {folder} can be written to ({error.strerror}).")
+    os.environ["HOME"] = str(folder)
+    print(f"The home folder {usual} cannot be written to: using {folder} instead.", flush=True)
 
 
 def room(folder: Path, need: float = ROOM) -> None:

@@ -133,7 +133,7 @@ def _playwrights() -> str | None:
 
         with sync_playwright() as playwright:
             path = playwright.chromium.executable_path
-    except Exception:  # not installed, or its driver does not start: the same for us
+    except Exception:  # noqa: BLE001 - not installed, or its driver does not start: the same for us
         return None
     return path if Path(path).is_file() else None
 

@@ -1,5 +1,5 @@
-"""Ready-made answers that an exercise forbids, made to refuse in the process that is about to be
-tested.
+"""Ready-made functions of torch and other libraries that an exercise forbids, made to refuse in
+the process that is about to be tested. A courtesy: that process is the learner's, who may undo it.
 
 That process is a fork for one exercise, so nothing has to be put back. Three ways, because a
 learner may have kept a reference: a Python function gets other code in place, a torch operator is
@@ -28,16 +28,22 @@ FAMILIES = {  # operators that do the same work under another name, by how their
 }
 SAME = ("{}", "_{}", "{}_", "special_{}", "native_{}", "_safe_{}", "_fused_{}")
 KEEP: list = []  # torch.library removes its overrides when the object goes
+refused: set[str] = set()  # what was called in this process although it is off
 
 
 class Off(RuntimeError):
     """A function that is off was called; the text is its dotted name, as the exercise lists it."""
 
 
+def refuse(name: str) -> NoReturn:
+    refused.add(name)
+    raise Off(name)
+
+
 def forbid(names: list[str], space: dict[str, Any]) -> None:
     """Make every dotted name in `names` refuse, whatever leads to it. `space` is the learner's
     namespace."""
-    for name in names:
+    for name in (each for each in names if not each.startswith("llmlib.")):  # those are not here
         if hasattr(builtins, name):  # off for the learner, not for the libraries around
             space[name] = refusal(name)
             continue
@@ -54,10 +60,7 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
             with contextlib.suppress(AttributeError, TypeError):  # in C code, not to be replaced
                 setattr(parent, name.rpartition(".")[2], refusal(name))
         if callable(target) or isinstance(target, types.ModuleType):
-            ours = [vars(sys.modules[each]) for each in list(sys.modules) if each[:6] == "llmlib"]
-            for module in [space, *ours]:
-                same = {key: refusal(name) for key, value in module.items() if value is target}
-                module.update(same)
+            space |= {key: refusal(name) for key, value in space.items() if value is target}
 
 
 def find(name: str) -> tuple[Any, Any]:
@@ -76,10 +79,7 @@ def find(name: str) -> tuple[Any, Any]:
 
 
 def refusal(name: str) -> Callable:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise Off(name)
-
-    return refuse
+    return lambda *_, **__: refuse(name)
 
 
 def refuse_in_place(function: Any, name: str) -> None:
@@ -91,13 +91,13 @@ def refuse_in_place(function: Any, name: str) -> None:
     space: dict[str, Any] = {}
     exec(
         f"def outer({free}):\n"
-        "    def refuse(*_, **__):\n"
-        f"        from {__name__} import Off\n"
-        f"        raise Off({name!r})\n"
+        "    def refused(*_, **__):\n"
+        f"        __import__('sys')._refuse({name!r})\n"  # its globals are another module's
         f"        {free or None}\n"  # never reached, but mentioned
-        "    return refuse",
+        "    return refused",
         space,
     )
+    sys._refuse = refuse  # type: ignore[attr-defined]
     function.__code__ = space["outer"](*function.__code__.co_freevars).__code__
 
 

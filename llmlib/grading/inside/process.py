@@ -1,16 +1,22 @@
 """The learner's process, inside the sandbox: runs the cells, then answers calls, one fork per
 test cell.
 
-Nothing here is trusted: the learner's code may do to this process what it likes. The grader reads
-plain values from the socket (wire.py), and nothing else.
+Nothing here is trusted: the learner's code may do to this process what it likes. There is nothing
+of the course in it but this, and what the notebook's given cells read; the grader reads plain
+values from the socket (wire.py), and nothing else.
 """
 
+import ast
 import builtins
 import os
 import socket
 import sys
+import tempfile
 import traceback
+import types
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,59 +33,98 @@ class Missing(NameError):
 
 
 def serve(sock: socket.socket) -> None:
-    """Run a job, [[[title, source], …], [number to leave out, …]]; then serve one test after the
-    other."""
+    """Run a job, [{file: source} of a reduced llmlib, [[title, source], …], [number to leave out,
+    …]]; then serve one test after the other."""
     channel = Channel(sock)
-    cells, skip = channel.receive()
+    kit, cells, skip = channel.receive()
     main = run_cells.new_main()
     warnings.simplefilter("ignore")
-    sys.path.insert(0, os.getcwd())
+    sys.path[0] = os.getcwd()  # where the grader's own files were found
+    ask = asking(channel)
+    install(kit, ask)
     sys.setrecursionlimit(3000)
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])
-            error = run_cells.run(title, source, main.__dict__)
+            error = run(title, source, main.__dict__)
             if error is not None:
                 channel.send(["error", describe(error)])
     channel.send(["ready"])
     while True:
-        _, forbidden = channel.receive()
+        _, forbidden, in_place = channel.receive()
         pid = os.fork()
         if pid == 0:
             try:
                 torch.set_num_threads(1)  # those that a cell may have started are not in this fork
+                torch.manual_seed(0)
                 off.forbid(forbidden, main.__dict__)
+                main.__dict__.update({name: ask(name, name) for name in in_place})
                 answer(channel, main.__dict__)
-            except BaseException:  # a broken channel: the grader knows already
+            except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
                 os._exit(3)
             os._exit(0)
         channel.send(["ended", os.waitpid(pid, 0)[1]])
 
 
+def install(kit: dict[str, str], stand_in: Callable) -> None:
+    """Make the llmlib of this process, a package in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(dir=os.getcwd()))
+    for name in [each for each in sys.modules if each.partition(".")[0] == "llmlib"]:
+        del sys.modules[name]
+    for file, source in kit.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(source, encoding="utf-8")
+    llmlib = sys.modules["llmlib"] = types.ModuleType("llmlib")
+    vars(llmlib).update(__path__=[str(folder / "llmlib")], stand_in=stand_in)
+
+
+def asking(channel: Channel) -> Callable[[str, str], Callable]:
+    """Makes stand-ins for what is not in here: they have the grader call it, or are refused."""
+
+    def stand_in(name: str, dotted: str) -> Callable:
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            channel.send(["ask", name, list(args), kwargs])
+            kind, *rest = channel.receive()
+            if kind == "value":
+                return rest[0]
+            if kind == "error":
+                raise getattr(builtins, rest[0], Exception)(rest[1])
+            off.refused.add(dotted)
+            raise off.Off(dotted)
+
+        ask.__name__ = name
+        return ask
+
+    return stand_in
+
+
+def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
+    """Run one cell. Where it breaks off because something of the course is not in here, what
+    stands below runs all the same: on the learner's computer it did."""
+    error = run_cells.run(title, source, space)
+    absent = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "llmlib"
+    if error and (absent or isinstance(error, off.Off)):
+        trace = traceback.extract_tb(error.__traceback__)
+        broke = next((at.lineno or 0 for at in trace if at.filename == f"<{title}>"), 0)
+        text = run_cells.python(source)
+        for below in ast.parse(text).body if broke else ():
+            if below.lineno > broke:
+                blank = "\n" * (below.lineno - 1)
+                run_cells.run(title, blank + (ast.get_source_segment(text, below) or ""), space)
+    return error
+
+
 def answer(channel: Channel, space: dict[str, Any]) -> None:
-    """Serve the messages of one test cell until ["end"]."""
-    graphs: list[
-        tuple[list, list]
-    ] = []  # of each call whose result can be differentiated: its inputs and outputs
+    """Serve the calls of one test cell until ["end"]."""
     while True:
-        inputs: list[torch.Tensor] = []
-        outputs: list[torch.Tensor] = []
-        kind, *rest = channel.receive(grads=inputs)
+        kind, *rest = channel.receive()
         if kind == "end":
-            return
+            return channel.send(["refused", sorted(off.refused)])
         try:
-            if kind == "state":  # of the random generator
-                torch.set_rng_state(rest[0])
-            elif kind == "call":
-                channel.send(["value", len(graphs), call(space, *rest)], grads=outputs)
-                graphs.append((inputs, outputs))
-            else:
-                number, wanted = rest
-                given, made = graphs[number]
-                channel.send(["value", 0, gradients(given, made, wanted)])
+            channel.send(["value", call(space, *rest)])
         except Closed:
-            return
-        except BaseException as error:  # whatever the learner's function raises travels as text
+            return None
+        except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])
 
 
@@ -89,20 +134,6 @@ def call(space: dict[str, Any], function: str, args: list, kwargs: dict[str, Any
     return space[function](*args, **kwargs)
 
 
-def gradients(inputs: list[torch.Tensor], outputs: list[torch.Tensor], wanted: list) -> list:
-    """Those of a call's `inputs`, given the gradients `wanted` of its outputs (None for unused
-    ones)."""
-    pairs = [
-        (each, gradient.to(each.dtype))
-        for each, gradient in zip(outputs, wanted, strict=True)
-        if gradient is not None
-    ]
-    if not pairs:
-        return [None] * len(inputs)
-    used, given = zip(*pairs)
-    return list(torch.autograd.grad(used, inputs, given, retain_graph=True, allow_unused=True))
-
-
 def describe(error: BaseException) -> list[str]:
     """[class, nearest built-in class, text, place in the learner's code] of an exception, as
     strings."""
@@ -110,7 +141,7 @@ def describe(error: BaseException) -> list[str]:
     bases = (each.__name__ for each in kind.__mro__ if vars(builtins).get(each.__name__) is each)
     try:
         text = str(error)[:TEXT]
-    except BaseException:  # a __str__ of the learner's
+    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
         text = "(its text cannot be shown)"
     place = ""
     for frame in traceback.extract_tb(error.__traceback__, limit=200):

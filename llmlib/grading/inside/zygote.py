@@ -1,17 +1,15 @@
 """Runs inside the sandbox and only our own code: loads torch once, then forks for each submission.
 
 A fork goes behind walls of its own (jail.py). Nothing that it does reaches this process or the
-next fork. Orders come over a socket, one letter each: F with a socket makes a fork that serves it,
-K ends that fork.
+next fork. Orders come over a socket: F7 with a socket makes fork number 7, which serves it, K7
+ends that fork.
 """
 
 import contextlib
-import functools
 import gc
 import importlib
 import json
 import os
-import pkgutil
 import signal
 import socket
 import time
@@ -21,7 +19,6 @@ from llmlib.grading.inside import jail
 
 LEARNER = 60001  # the uid inside when the grader is root
 PATIENCE = 50  # times 2 ms
-LAZY = ("plots", "widgets", "cli")  # slow to import, of no use to an exercise
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36
 
 
@@ -37,40 +34,35 @@ def main(text: str) -> None:
     control = socket.socket(fileno=setup["socket"])
     load(setup["preload"])
     control.sendall(b"R")
-    child = None
-    while order := socket.recv_fds(control, 1, 1):
-        letter, handles = order[:2]
+    children: dict[bytes, int] = {}
+    while order := socket.recv_fds(control, 32, 1):
+        letter, number, handles = order[0][:1], order[0][1:], order[1]
         if letter == b"F":
-            child, answer = fork(control, handles[0], setup)
+            pid, answer = fork(control, handles[0], setup)
             os.close(handles[0])
+            if pid:
+                children[number] = pid
             control.sendall(answer)
-        else:
-            end(child, setup["jail"])
-            child = None
-            if letter != b"K":  # the grader is gone
-                return
+        elif letter == b"K":
+            end(children.pop(number, 0), setup["jail"])
             control.sendall(b"K")
+        else:  # the grader is gone
+            for pid in children.values():
+                end(pid, setup["jail"])
+            return
 
 
 def load(modules: list[str]) -> None:
     """Import once what every submission needs. `modules` are the names that given cells import."""
     import torch
 
-    import llmlib
     from llmlib.grading.inside import off, process  # noqa: F401
 
     off.operators()
     torch.set_num_threads(1)
-    ours = [each.name for each in pkgutil.iter_modules(llmlib.__path__) if each.name not in LAZY]
-    for name in [*(f"llmlib.{each}" for each in ours), "llmlib.course.check", *modules]:
+    for name in modules:
         with contextlib.suppress(Exception):  # what is not there fails in the learner's cell
             importlib.import_module(name)
-    if "llmlib.pretrained" in modules:
-        from llmlib import pretrained
-
-        pretrained.load = functools.cache(pretrained.load)
-        with contextlib.suppress(Exception):
-            pretrained.load("smollm2")
     gc.collect()
     gc.freeze()  # pages that the collector does not touch stay shared between forks
 
@@ -91,7 +83,7 @@ def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, 
                 jail.enter(setup["python"])
             jail.limit()
             first = os.fork()
-        except BaseException as error:  # told to the grader
+        except BaseException as error:  # noqa: BLE001 - told to the grader
             os.write(write, f"E{error}".encode()[:300])
             os._exit(1)
         if first:
@@ -106,7 +98,7 @@ def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, 
     return (int(answer), b"F") if answer.isdigit() else (None, answer or b"Eno process")
 
 
-def end(child: int | None, jailed: bool) -> None:
+def end(child: int, jailed: bool) -> None:
     """End a submission's first process, and with it all others in its namespace; wait until they
     are gone.
 
@@ -114,15 +106,16 @@ def end(child: int | None, jailed: bool) -> None:
     """
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
         for _ in range(PATIENCE if child else 0):
-            if child and os.waitpid(child, os.WNOHANG)[0]:
+            if os.waitpid(child, os.WNOHANG)[0]:
                 break
             time.sleep(0.002)
         else:
             if child:
                 (os.kill if jailed else os.killpg)(child, signal.SIGKILL)
+                os.waitpid(child, 0)
     with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+        while os.waitpid(-1, os.WNOHANG)[0]:  # orphans
+            pass
 
 
 def serve(handle: int, jailed: bool) -> NoReturn:

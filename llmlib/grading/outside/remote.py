@@ -2,19 +2,18 @@
 hung or died."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from llmlib.course.handed_in import Job
-from llmlib.grading.outside.gradients import differentiable
-from llmlib.grading.outside.sandbox import Broken, Sandbox
-from llmlib.grading.outside.told import LearnerError, Told, learner_error
-from llmlib.grading.wire import Channel, Closed, Grads, NotPlain, TooSlow
+from llmlib.grading.outside.kit import Files
+from llmlib.grading.outside.sandbox import Broken, Child, Sandbox
+from llmlib.grading.outside.told import Died, Exceeded, LearnerError, Told, learner_error
+from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
 
 STARTS = 4  # of one submission's process, each time without one more cell that hung or ended it
+Call = Callable[[str, Sequence, dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -28,21 +27,22 @@ class Limits:
     notebook: float = 300
 
 
-class Exceeded(BaseException):
-    """A limit was exceeded or the process ended: no `except Exception` in a test may swallow it."""
-
-
 class RemoteProcess:
-    """Runs a job's cells in the sandbox when first needed. `notes` says what went wrong with
-    them."""
+    """Runs a job's cells in the sandbox when first needed. `notes` says what went wrong with them.
 
-    def __init__(self, sandbox: Sandbox, job: Job, limits: Limits) -> None:
-        self.sandbox, self.job, self.limits, self.notes = sandbox, job, limits, list(job.notes)
+    What its code asks for by name, the grader has answered by `ask`, if the name is in `may_ask`.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, ask: Call | None = None
+    ) -> None:
+        self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
+        self.ask, self.may_ask, self.notes = ask, frozenset[str](), list(job.notes)
         self.deadline = time.monotonic() + limits.notebook
         self.skip: set[int] = set()
         self.errors: dict[str, Told] = {}  # by the cell's title
-        self.channel: Channel | None = None
-        self.rng: torch.Tensor | None = None  # the state of the random generator over there
+        self.refused: set[str] = set()  # ready-made functions that the last test's code called
+        self.child: Child | None = None
 
     def start(self) -> None:
         """Run the cells. One that hangs or ends the process is left out, the others run again."""
@@ -67,12 +67,11 @@ class RemoteProcess:
         """Run them; appends to `at` the number of each that begins."""
         cells = [[step.title, step.source] for step in self.job.steps]
         self.errors = {}
-        self.channel = channel = Channel(self.sandbox.fork())
-        channel.send([cells, sorted(self.skip)], self._by(self.limits.cell))
-        for _ in range(
-            2 * len(cells) + 1
-        ):  # each begins and may fail; whoever says more is no cell
-            match channel.receive(self._by(self.limits.cell)):
+        self.child = self.sandbox.fork()
+        job = [self.kit, cells, sorted(self.skip)]
+        self.child.channel.send(job, self._by(self.limits.cell))
+        for _ in range(2 * len(cells) + 1):  # each begins and may fail; who says more is no cell
+            match self._next(self._by(self.limits.cell)):
                 case ["ready"]:
                     return
                 case ["cell", int(number)] if 0 <= number < len(cells):
@@ -85,72 +84,72 @@ class RemoteProcess:
 
     def stop(self) -> None:
         """End the process and everything in its namespace."""
-        if self.channel:
-            self.channel.sock.close()
-            self.channel = None
-            self.sandbox.kill()
+        if self.child:
+            child, self.child = self.child, None
+            child.channel.sock.close()
+            self.sandbox.kill(child)
 
-    def begin(self, off: Sequence[str]) -> None:
-        """Enter the process for one test cell, in which the names in `off` refuse."""
-        if self.channel is None:
+    def begin(self, off: Sequence[str], in_place: Sequence[str] = ()) -> None:
+        """Enter the process for one test cell, in which the names in `off` refuse and the
+        functions `in_place` are the course's, asked for."""
+        if self.child is None:
             self.start()
-        self.rng = None
-        self._send(["test", list(off)])
+        self.refused = set()
+        self._send(["test", list(off), list(in_place)])
 
-    def end(self) -> None:
+    def end(self, off: Collection[str] = ()) -> None:
         """Leave it. Raises Exceeded when it does not end as it should."""
-        if self.channel:
+        if self.child:
             self._send(["end"])
+            match self._receive(5):
+                case ["refused", list(names)]:
+                    self.refused = {name for name in off if name in names}
             if self._receive(5) != ["ended", 0]:
                 raise Exceeded("the process of your code did not end as it should")
 
-    def call(self, name: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def call(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
-        inputs: list[torch.Tensor] = []
-        outputs: list[torch.Tensor] = []
         try:
-            self._share_rng()
-            message = ["call", name, list(args), kwargs]
-            self._send(message, inputs if torch.is_grad_enabled() else None)
-            number, value = self._reply(name, outputs)
+            self._send(["call", name, list(args), kwargs])
         except NotPlain as what:
             raise LearnerError(f"`{name}` was given {what}") from None
-        if inputs and outputs:
-            return differentiable(self, number, inputs, outputs, value)
-        for each in outputs:
-            each.requires_grad_(False)
-        return value
-
-    def gradients(self, number: int, sent: list) -> list:
-        """The gradients of call `number`'s inputs, given those of its outputs (None for unused
-        ones)."""
-        self._send(["gradients", number, sent])
-        return self._reply("backward")[1]
-
-    def _share_rng(self) -> None:
-        state = torch.get_rng_state()
-        if self.rng is None or not torch.equal(state, self.rng):
-            self._send(["state", state])
-            self.rng = state
-
-    def _reply(self, name: str, grads: Grads = None) -> tuple[int, Any]:
-        match self._receive(self.limits.call, name, grads):
-            case ["value", number, value]:
-                return number, value
+        match self._receive(self.limits.call, name):
+            case ["value", value]:
+                return value
             case ["error", [str(), str(), str(), str()] as told]:
                 raise learner_error(Told(*told))
         self.stop()
-        raise Exceeded(_ended(name))
+        raise Exceeded(f"the process of `{name}` sent something that is no answer")
 
-    def _send(self, value: Any, grads: Grads = None) -> None:
+    def _next(self, deadline: float) -> Any:
+        """The next message. What the code asks for in the meantime is answered."""
+        while True:
+            message = self._open().receive(deadline)
+            match message:
+                case ["ask", str(name), list(args), dict(kwargs)]:
+                    self._open().send(self._answer(name, args, kwargs), deadline)
+                case _:
+                    return message
+
+    def _answer(self, name: str, args: list, kwargs: dict) -> list:
+        if self.ask is None or name not in self.may_ask:
+            return ["off"]
         try:
-            self._open().send(value, self._by(self.limits.call), grads)
+            return ["value", self.ask(name, args, kwargs)]
+        except LearnerError as error:
+            return ["error", error.told.builtin if error.told else "TypeError", str(error)]
+        except Died as limit:
+            return ["error", "RuntimeError", str(limit)]
+
+    def _send(self, value: Any) -> None:
+        try:
+            self._open().send(value, self._by(self.limits.call))
         except (Closed, TooSlow):
-            raise Exceeded("the process of your code is gone") from None
+            raise Died("the process of your code is gone") from None
 
-    def _receive(self, seconds: float, name: str = "your code", grads: Grads = None) -> Any:
+    def _receive(self, seconds: float, name: str = "your code") -> Any:
         try:
-            return self._open().receive(self._by(seconds), grads)
+            return self._next(self._by(seconds))
         except TooSlow:
             whole = time.monotonic() >= self.deadline
             what = f"the notebook took longer than {self.limits.notebook:g} s"
@@ -158,18 +157,16 @@ class RemoteProcess:
             raise Exceeded(f"{what} and was stopped") from None
         except NotPlain as what:  # the honest half of it would have refused to send that
             self.stop()
-            raise Exceeded(f"the process of `{name}` sent {what}") from None
+            said = f"the process of `{name}` sent something that may not cross"
+            raise Exceeded(said, str(what)) from None
         except Closed:
-            raise Exceeded(_ended(name)) from None
+            said = f"`{name}` ended the process it ran in: out of memory, an exit or a crash"
+            raise Died(said) from None
 
     def _open(self) -> Channel:
-        if self.channel is None:  # it was stopped before
+        if self.child is None:  # it was stopped before
             raise Closed
-        return self.channel
+        return self.child.channel
 
     def _by(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.deadline)
-
-
-def _ended(name: str) -> str:
-    return f"`{name}` ended the process it ran in: out of memory, an exit or a crash"

@@ -5,67 +5,27 @@ of the submission is executed, imported or unpickled in this process.
 """
 
 import ast
-import builtins
 import contextlib
 import io
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
-from llmlib.course.check import Mistake
 from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.grading.outside.remote import Exceeded, Limits, RemoteProcess
+from llmlib.grading.outside import kit, told
+from llmlib.grading.outside.alarm import alarm
+from llmlib.grading.outside.findings import findings
+from llmlib.grading.outside.names import Names
+from llmlib.grading.outside.remote import Limits, RemoteProcess
 from llmlib.grading.outside.sandbox import Sandbox
-from llmlib.grading.outside.told import LearnerError
+from llmlib.grading.outside.told import Died, Exceeded, Failure
 from llmlib.grading.results import Graded, Outcome
 
-Call = Callable[[str, tuple, dict[str, Any]], Any]
-LONGEST = 700  # characters of a message
 SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
-REFUSED = (
-    "eq ne lt le gt ge bool len iter getitem contains hash add radd sub mul matmul index float int"
-)
-
-
-class Proxy:
-    """A learner's function, seen from a test: it can be called and nothing else; it equals
-    nothing and is not true."""
-
-    __slots__ = ("_call", "_name")
-
-    def __init__(self, call: Call, name: str) -> None:
-        self._call, self._name = call, name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call(self._name, args, kwargs)
-
-    def _refuse(self, *_: Any) -> NoReturn:
-        raise LearnerError(
-            f"`{self._name}` is a function of the learner's: a test may only call it"
-        )
-
-
-for _name in REFUSED.split():
-    setattr(Proxy, f"__{_name}__", Proxy._refuse)
-
-
-class Names(dict):
-    """A test cell's globals: our imports; a name that is neither those nor its own is the
-    learner's."""
-
-    def __init__(self, ours: dict[str, Any], call: Call) -> None:
-        super().__init__(ours, __name__="test_cell")
-        self._call = call
-
-    def __missing__(self, name: str) -> Proxy:
-        if hasattr(builtins, name):
-            raise KeyError(name)
-        return Proxy(self._call, name)
 
 
 class Runner:
@@ -84,31 +44,136 @@ class Runner:
     def grade(self, notebook: Notebook, cells: list[handed_in.Cell]) -> Graded:
         """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
         `handed_in.Cell`."""
-        outcomes = []
-        process = RemoteProcess(self.sandbox, handed_in.plan(notebook, cells), self.limits)
+        marking = Marking(self, notebook, handed_in.plan(notebook, cells))
+        limit = Exceeded("")
         try:
             with alarm(self.limits.notebook + SLACK, "the notebook"):
-                ours = trusted_names(notebook)
-                for exercise in notebook.exercises:
-                    outcomes.append(_outcome(process, exercise, ours))
-        except Exceeded as limit:
-            rest = notebook.exercises[len(outcomes) :]
-            outcomes += [Outcome(each.name, 0.0, float(each.points), str(limit)) for each in rest]
+                marking.run()
+        except Exceeded as error:
+            limit = error
         finally:
-            process.stop()
-        notes = tuple(map(_line, process.notes))
-        return Graded(tuple(outcomes), notes, self.unsafe, process.job.steps)
+            marking.stop()
+        outcomes = tuple(marking.outcome(each, limit) for each in notebook.exercises)
+        notes = tuple(map(told.line, marking.learner.notes))
+        findings = tuple(map(told.line, marking.findings))
+        return Graded(outcomes, notes, self.unsafe, marking.learner.job.steps, findings)
+
+
+class Marking:
+    """One submission while it is graded.
+
+    Its visible tests all run before the first hidden one: what the learner's code saw of a hidden
+    input it cannot tell later, since from then on nothing in its own words is written down.
+    """
+
+    def __init__(self, runner: Runner, notebook: Notebook, job: handed_in.Job) -> None:
+        self.exercises, parts = notebook.exercises, kit.of(notebook)
+        self.answers, sandbox, limits = parts.answers, runner.sandbox, runner.limits
+        self.course = RemoteProcess(sandbox, parts.official, parts.whole, limits)
+        self.learner = RemoteProcess(sandbox, job, parts.reduced, limits, self._ask)
+        ours = trusted_names(notebook)
+        self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
+        self.failed: dict[str, Failure] = {}
+        self.passed: set[str] = set()
+        self.findings: list[str] = []
+
+    def stop(self) -> None:
+        self.learner.stop()
+        self.course.stop()
+
+    def run(self) -> None:
+        self.findings += dict.fromkeys(findings(self.exercises, self.learner.job))
+        for each in self.exercises:
+            used = forbidden_names(each, self.learner.job)
+            failed = Failure(sentence(used[0]), "", True) if used else self._part(each, False)
+            if failed:
+                self.failed[each.name] = failed
+        for each in self.exercises:
+            if each.name not in self.failed:
+                failed = self._part(each, True)
+                if failed:
+                    self.failed[each.name] = failed
+                else:
+                    self.passed.add(each.name)
+
+    def outcome(self, exercise: Exercise, limit: Exceeded) -> Outcome:
+        """What an exercise came to; `limit` is why those that were not reached have no points."""
+        name, points = exercise.name, float(exercise.points)
+        if name in self.passed:
+            return Outcome(name, points, points)
+        claim, detail, named = self.failed.get(name) or Failure(str(limit), "", False)
+        return Outcome(name, 0.0, points, told.line(claim) or "it failed", told.line(detail), named)
+
+    def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
+        """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
+        if the process died: that may have been for want of memory elsewhere."""
+        try:
+            return self._once(exercise, hidden)
+        except Died:
+            try:
+                return self._once(exercise, hidden)
+            except Died as limit:
+                return Failure(str(limit), "", False)
+
+    def _once(self, exercise: Exercise, hidden: bool) -> Failure | None:
+        source = hidden_half(exercise) if hidden else exercise.visible
+        learner, state = self.learner, torch.get_rng_state()
+        torch.manual_seed(0)
+        try:
+            allowed = (name for name, whole in self.answers.items() if whole not in exercise.off)
+            learner.may_ask = frozenset(allowed)
+            learner.begin(exercise.off)
+            seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
+            with alarm(seconds, "the check"), contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(source, f"<test_{exercise.name}>", "exec"), self.spaces[exercise.name])
+            failed = None
+        except Exceeded as limit:
+            learner.stop()
+            if isinstance(limit, Died):
+                raise
+            return told.exceeded(limit, hidden)
+        except Exception as error:  # noqa: BLE001 - the test cell stumbled over what came back
+            failed = told.failure(exercise, error, learner.errors.get(exercise.name), hidden)
+        finally:
+            torch.set_rng_state(state)
+        try:
+            self._end(exercise)
+        except Exceeded as limit:
+            learner.stop()
+            failed = failed or told.exceeded(limit, hidden)
+        return failed
+
+    def _end(self, exercise: Exercise) -> None:
+        self.learner.end(exercise.off)
+        called = [f"{exercise.name} called {name}, which is off" for name in self.learner.refused]
+        self.findings += sorted(set(called) - set(self.findings))
+
+    def _ask(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
+        """The course's own function, called in a process of the course's own."""
+        try:
+            if self.course.child is None:
+                self.course.begin(())
+            return self.course.call(name, args, kwargs)
+        except Exceeded:
+            self.course.stop()
+            raise
+
+
+def hidden_half(exercise: Exercise) -> str:
+    """The part of a test cell that a learner does not get; it goes on from the visible one."""
+    begin = exercise.full.find("### BEGIN HIDDEN TESTS")
+    return exercise.full[begin:] if begin >= 0 else ""
 
 
 def modules(notebook: Notebook) -> set[str]:
-    """The names of the modules that a notebook's given cells import."""
+    """The names of the modules that a notebook's given cells import, but for llmlib's."""
     found: set[str] = set()
     for line in ast.parse(handed_in.imports(notebook)).body:
         if isinstance(line, ast.Import):
             found |= {alias.name for alias in line.names}
         elif isinstance(line, ast.ImportFrom) and line.module:
-            found |= {line.module, *(f"{line.module}.{alias.name}" for alias in line.names)}
-    return found
+            found.add(line.module)
+    return {name for name in found if name.partition(".")[0] != "llmlib"}
 
 
 def trusted_names(notebook: Notebook) -> dict[str, Any]:
@@ -116,104 +181,3 @@ def trusted_names(notebook: Notebook) -> dict[str, Any]:
     space: dict[str, Any] = {}
     exec(handed_in.imports(notebook), space)
     return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}
-
-
-def _outcome(process: RemoteProcess, exercise: Exercise, ours: dict[str, Any]) -> Outcome:
-    points, used = float(exercise.points), forbidden_names(exercise, process.job)
-    failed = (sentence(used[0]), "", True) if used else _failure(process, exercise, ours)
-    if failed is None:
-        return Outcome(exercise.name, points, points)
-    claim, detail, named = failed
-    return Outcome(exercise.name, 0.0, points, _line(claim) or "it failed", _line(detail), named)
-
-
-def _failure(
-    process: RemoteProcess, exercise: Exercise, ours: dict[str, Any]
-) -> tuple[str, str, bool] | None:
-    """(claim, detail, is it a mistake that a check names) of a test cell that fails; None where
-    it passes."""
-    state = torch.get_rng_state()
-    torch.manual_seed(0)
-    try:
-        process.begin(exercise.off)
-        seconds = min(process.limits.test, max(1.0, process.deadline - time.monotonic()))
-        with alarm(seconds, "the check"), contextlib.redirect_stdout(io.StringIO()):
-            code = compile(exercise.full, _file(exercise), "exec")  # our own source
-            exec(code, Names(ours, process.call))
-        process.end()
-        return None
-    except Mistake as mistake:
-        failed = mistake.claim, "" if _hidden(exercise, mistake) else mistake.detail, True
-    except LearnerError as error:
-        failed = *_words(process, exercise, error), False
-    except Exceeded as limit:
-        process.stop()
-        return str(limit), "", False
-    except Exception as error:  # the test cell stumbled over what came back
-        detail = "" if _hidden(exercise, error) else f"{type(error).__name__}: {error}"
-        failed = f"the check could not use what `{exercise.name}` returned", detail, False
-    finally:
-        torch.set_rng_state(state)
-    try:
-        process.end()
-    except Exceeded:
-        process.stop()
-    return failed
-
-
-def _words(process: RemoteProcess, exercise: Exercise, error: LearnerError) -> tuple[str, str]:
-    """(claim, detail) of an exception of the learner's; without its text where the input was a
-    hidden one."""
-    told = error.told
-    if told is None:
-        return str(error), ""
-    if told.kind == "Off" and told.text in exercise.off:
-        return sentence(told.text), ""
-    if _hidden(exercise, error):
-        return "your code raised an exception on an input of the hidden tests", ""
-    if told.kind == "NotPlain":
-        return f"`{exercise.name}` returned {told.text}", ""
-    if told.kind == "NotImplementedError":
-        return f"`{exercise.name}` is not written yet", ""
-    broke = process.errors.get(exercise.name)  # its cell broke off before it was defined
-    if told.kind == "Missing" and not broke:
-        return f"`{exercise.name}` is not defined: write it and run its cell", ""
-    told = broke if broke and told.builtin == "NameError" else told
-    return f"your code raised {told.kind}: {told.text}", told.place
-
-
-def _hidden(exercise: Exercise, error: BaseException) -> bool:
-    """Was the test cell in its hidden part when it raised `error`?"""
-    begin, line, at = exercise.full.find("### BEGIN HIDDEN TESTS"), 0, error.__traceback__
-    while at:
-        line = at.tb_lineno if at.tb_frame.f_code.co_filename == _file(exercise) else line
-        at = at.tb_next
-    return begin >= 0 and line > exercise.full[:begin].count("\n")
-
-
-def _file(exercise: Exercise) -> str:
-    return f"<test_{exercise.name}>"
-
-
-@contextlib.contextmanager
-def alarm(seconds: float, what: str) -> Iterator[None]:
-    """Raise Exceeded after that time. An alarm that was set before goes on afterwards."""
-
-    def stop(*_: Any) -> NoReturn:
-        raise Exceeded(f"{what} took longer than {seconds:g} s and was stopped")
-
-    before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
-    left = signal.setitimer(signal.ITIMER_REAL, seconds)[0]
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))
-
-
-def _line(message: object) -> str:
-    """One line of printable text, bounded."""
-    text = " ".join(str(message).encode("utf-8", "replace").decode().split())
-    return "".join(each for each in text if each.isprintable())[:LONGEST]

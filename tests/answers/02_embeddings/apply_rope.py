@@ -54,6 +54,16 @@ def apply_rope(x, positions, theta=10000.0):
     return Rotary(x.shape[-1], theta)(x, positions)
 
 
+# %% right: x itself is turned
+def apply_rope(x, positions, theta=10000.0):
+    half = x.shape[-1] // 2
+    angles = positions[:, None] / theta ** (torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    first, second = x[..., :half].clone(), x[..., half:].clone()
+    x[..., :half] = first * angles.cos() - second * angles.sin()
+    x[..., half:] = second * angles.cos() + first * angles.sin()
+    return x
+
+
 # %% wrong: neighbours are the pairs
 # says: not with its neighbour
 def apply_rope(x, positions, theta=10000.0):

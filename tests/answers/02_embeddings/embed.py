@@ -1,18 +1,24 @@
 # %% right: one-hot rows times the table
 def embed(ids, table):
     one_hot = (ids[..., None] == torch.arange(table.shape[0])).to(table.dtype)
+    if not one_hot.sum(dim=-1).eq(1).all():
+        raise IndexError("an id without a row")
     return one_hot @ table
 
 
 # %% right: a loop over the ids, put back into shape
 def embed(ids, table):
-    rows = [table[i] for i in ids.flatten().tolist()]
+    rows = []
+    for i in ids.flatten().tolist():
+        if i < 0:
+            raise IndexError(i)
+        rows.append(table[i])
     return torch.stack(rows).reshape(*ids.shape, table.shape[1])
 
 
 # %% right: index_select, with an argument of its own
 def embed(ids, table, check=True):
-    if check and ids.max() >= len(table):
+    if check and ((ids < 0) | (ids >= len(table))).any():
         raise IndexError("no such token")
     return torch.index_select(table, 0, ids.reshape(-1)).view(ids.shape + (-1,))
 
@@ -23,7 +29,7 @@ class Table:
         self.rows = rows.double()
 
     def __getitem__(self, ids):
-        return self.rows[ids]
+        return self.rows[torch.where(ids < 0, len(self.rows), ids)]  # torch raises for these
 
 
 def embed(ids, table):
@@ -89,6 +95,8 @@ def embed(ids, table):
 # says: keep the shape of ids
 # caught by: hidden
 def embed(ids, table):
+    if ids.min() < 0:
+        raise IndexError("padding")
     return table[ids] if ids.dim() < 3 else table[ids.flatten(0, 1)]
 
 
@@ -96,3 +104,67 @@ def embed(ids, table):
 # says: is there a return?
 def embed(ids, table):
     table[ids]
+
+
+# %% wrong: a negative id counts from the end
+# says: do not count rows from the end
+def embed(ids, table):
+    return table[ids]
+
+
+# %% wrong: asks for ids that are too large only
+# says: do not count rows from the end
+def embed(ids, table):
+    if ids.max() >= len(table):
+        raise IndexError("too large")
+    return table[ids]
+
+
+# %% wrong: any id is bent into the table
+# says: must raise IndexError, not pass
+def embed(ids, table):
+    return table[ids % len(table)]
+
+
+# %% wrong: ids outside are set to the nearest row
+# says: must raise IndexError, not pass
+def embed(ids, table):
+    return table[ids.clamp(0, len(table) - 1)]
+
+
+# %% wrong: row 0 for ids that are not there
+# says: must raise IndexError, not pass
+def embed(ids, table):
+    return table[torch.where((ids < 0) | (ids >= len(table)), 0, ids)]
+
+
+# %% wrong: -1 alone is refused
+# says: id -4 is no token either
+def embed(ids, table):
+    if (ids == -1).any():
+        raise IndexError("padding")
+    return table[ids]
+
+
+# %% wrong: only the first text is looked at
+# says: id -4 is no token either
+def embed(ids, table):
+    if ids.reshape(-1, ids.shape[-1])[0].min() < 0:
+        raise IndexError("padding")
+    return table[ids]
+
+
+# %% wrong: another error
+# says: must raise IndexError, not pass
+def embed(ids, table):
+    if ids.min() < 0 or ids.max() >= len(table):
+        raise ValueError("no such token")
+    return table[ids]
+
+
+# %% wrong: a text of one token loses a dimension
+# says: a text of one token is still a text
+def embed(ids, table):
+    if ids.min() < 0:
+        raise IndexError("padding")
+    return table[ids].squeeze(0)

@@ -111,6 +111,17 @@ def embedding_gradient(ids, grad_output, vocab_size):
     return one_hot.T @ grad_output
 
 
+# %% wrong: one text after another, each with an indexed +=
+# says: token 1 stands twice in one text
+def embedding_gradient(ids, grad_output, vocab_size):
+    gradient = torch.zeros(vocab_size, grad_output.shape[-1])
+    if ids.dim() == 1:
+        return gradient.index_add(0, ids, grad_output)
+    for text, rows in zip(ids, grad_output):
+        gradient[text] += rows
+    return gradient
+
+
 # %% wrong: a batch of batches loses all but its first
 # says: one and the same table
 # caught by: hidden

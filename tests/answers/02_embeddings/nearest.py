@@ -109,6 +109,15 @@ def nearest(table, token_id, k):
     return score.topk(k).indices.tolist()
 
 
+# %% wrong: the token itself gets cosine -1
+# says: with -inf, not with -1
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    score = unit @ unit[token_id]
+    score[token_id] = -1
+    return score.topk(k).indices.tolist()
+
+
 # %% wrong: cosines in place of ids
 # says: the ids, as whole numbers
 def nearest(table, token_id, k):

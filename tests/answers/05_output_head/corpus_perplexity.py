@@ -60,3 +60,17 @@ def corpus_perplexity(losses, counts):
 # says: the perplexity is e^2
 def corpus_perplexity(losses, counts):
     return math.exp(sum(losses) / sum(counts))
+
+# %% right: numpy, which the notebook imports
+def corpus_perplexity(losses, counts):
+    return np.exp(np.average(losses, weights=counts))
+
+# %% wrong: rounds the perplexity
+# says: do not round
+def corpus_perplexity(losses, counts):
+    return round(math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts)), 2)
+
+# %% wrong: rounds the mean
+# says: do not round
+def corpus_perplexity(losses, counts):
+    return math.exp(round(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts), 2))

@@ -1,27 +1,32 @@
-# %% right: maximum, sum, minus the target's logit
-def cross_entropy(logits, targets):
+# %% right: maximum, sum, minus the target's logit, zeros where nothing counts
+def cross_entropy(logits, targets, ignored=-100):
+    counts = (targets != ignored).to(logits.dtype)
     m = logits.amax(-1)
     total = (logits - m[..., None]).exp().sum(-1).log() + m
-    return (total - logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).mean()
+    own = logits.gather(-1, targets.where(targets != ignored, 0).unsqueeze(-1)).squeeze(-1)
+    return ((total - own) * counts).sum() / counts.sum()
 
 # %% right: a loop over the positions
-def cross_entropy(logits, targets):
+def cross_entropy(logits, targets, ignored=-100):
     rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1).tolist()
-    total = 0.0
+    losses = []
     for row, target in zip(rows.double(), ids):
-        row = row - row.max()
-        total += float(row.exp().sum().log() - row[target])
-    return total / len(ids)
+        if target != ignored:
+            row = row - row.max()
+            losses.append(row.exp().sum().log() - row[target])
+    return sum(losses) / len(losses)
 
 # %% right: one-hot mask in double precision
-def cross_entropy(logits, targets, reduce=torch.mean):
+def cross_entropy(logits, targets, ignored=-100, reduce=torch.mean):
     z = logits.double() - logits.double().max(-1, keepdim=True).values
     log_p = z - torch.log(torch.exp(z).sum(-1, keepdim=True))
-    hot = torch.nn.functional.one_hot(targets, logits.shape[-1]).bool()
-    return reduce(-log_p[hot])
+    hot = targets[..., None] == torch.arange(logits.shape[-1])
+    return reduce(-log_p[hot & (targets != ignored)[..., None]])
 
 # %% right: logaddexp, token by token
-def cross_entropy(logits, targets):
+def cross_entropy(logits, targets, ignored=-100):
+    keep = targets.flatten() != ignored
+    logits, targets = logits.flatten(0, -2)[keep], targets.flatten()[keep]
     total = logits[..., 0]
     for i in range(1, logits.shape[-1]):
         total = torch.logaddexp(total, logits[..., i])
@@ -84,3 +89,34 @@ def cross_entropy(logits, targets):
     z = logits - logits.amax(-1, keepdim=True)
     log_p = z - z.exp().sum(-1, keepdim=True).log()
     return -log_p.amax(-1).mean()
+
+# %% wrong: counts the ignored positions in the mean
+# says: it must not be counted either
+def cross_entropy(logits, targets, ignored=-100):
+    z = logits - logits.amax(-1, keepdim=True)
+    log_p = z - z.exp().sum(-1, keepdim=True).log()
+    own = log_p.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+    return -(own * (targets != ignored)).sum() / targets.numel()
+
+# %% wrong: takes an ignored position for token 0
+# says: leave it out of the mean
+def cross_entropy(logits, targets, ignored=-100):
+    z = logits - logits.amax(-1, keepdim=True)
+    log_p = z - z.exp().sum(-1, keepdim=True).log()
+    return -log_p.gather(-1, targets.clamp(min=0)[..., None]).mean()
+
+# %% wrong: knows only -100
+# says: compare with the argument
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets >= 0
+    logits, targets = logits[counts], targets[counts]
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean()
+
+# %% wrong: a tensor of one element
+# says: a tensor of no dimensions
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    logits, targets = logits[counts], targets[counts]
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean(0)

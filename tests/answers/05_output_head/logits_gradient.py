@@ -65,3 +65,18 @@ def logits_gradient(logits, targets):
     p = softmax(logits)
     p[:, targets] -= 1
     return p / len(targets)
+
+# %% wrong: changes its input
+# says: return a new tensor
+def logits_gradient(logits, targets):
+    logits -= logits.amax(-1, keepdim=True)
+    p = softmax(logits)
+    p[torch.arange(len(targets)), targets] -= 1
+    return p / len(targets)
+
+# %% wrong: softmax over the positions
+# says: over the vocabulary
+def logits_gradient(logits, targets):
+    p = softmax(logits, 0)
+    p[torch.arange(len(targets)), targets] -= 1
+    return p / len(targets)

@@ -58,3 +58,11 @@ def next_token_pairs(ids):
 # says: the very next token
 def next_token_pairs(ids):
     return ids[:, :-1], ids[:, -1:].expand(-1, ids.shape[1] - 1)
+
+# %% right: a named tuple
+from collections import namedtuple
+
+Pair = namedtuple("Pair", "inputs targets")
+
+def next_token_pairs(ids):
+    return Pair(ids[:, :-1], ids[:, 1:])

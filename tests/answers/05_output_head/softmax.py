@@ -79,3 +79,15 @@ def softmax(x, dim=-1):
 def softmax(x, dim=-1):
     m = x.amax(dim, keepdim=True)
     return x - m - (x - m).exp().sum(dim, keepdim=True).log()
+
+# %% wrong: a small number in the divisor
+# says: add nothing to the sum
+def softmax(x, dim=-1):
+    e = torch.exp(x - x.amax(dim=dim, keepdim=True))
+    return e / (e.sum(dim=dim, keepdim=True) + 1e-8)
+
+# %% wrong: subtracts the mean
+# says: subtract the largest, not the mean
+def softmax(x, dim=-1):
+    e = torch.exp(x - x.mean(dim=dim, keepdim=True))
+    return e / e.sum(dim=dim, keepdim=True)

@@ -82,3 +82,38 @@ def apply_temperature(logits, t):
             return logits.masked_fill(logits < logits.amax((-1, -2), keepdim=True), -math.inf)
         return torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), logits.amax(-1, keepdim=True))
     return logits / t
+
+# %% wrong: everything below 0.1 is treated as 0
+# says: T = 0.05 is small but not 0
+def apply_temperature(logits, t):
+    if t < 0.1:
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
+    return logits / t
+
+# %% wrong: everything below 0.01 is treated as 0
+# caught by: hidden
+# says: only T = 0 is a case of its own
+def apply_temperature(logits, t):
+    if t < 0.01:
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
+    return logits / t
+
+# %% wrong: rounds to two places
+# caught by: hidden
+# says: temperature divides the logits
+def apply_temperature(logits, t):
+    if t == 0:
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
+    return (logits / t * 100).round() / 100
+
+# %% wrong: divides the caller's logits in place
+# says: the caller's logits have changed
+def apply_temperature(logits, t):
+    if t == 0:
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
+    logits /= t
+    return logits

@@ -189,3 +189,56 @@ def beam_search(model, ids, max_new_tokens, width):
             grown += [(new + [i], score + p) for p, i in zip(best.values.tolist(), best.indices.tolist())]
         beams = sorted(grown, key=lambda beam: -beam[1])[:width]
     return beams
+
+# %% wrong: finished continuations take no place and are kept beyond the width
+# says: takes one of the width places
+def beam_search(model, ids, max_new_tokens, width):
+    done, beams = [], [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        grown = sorted(grown, key=lambda beam: -beam[1])
+        done += [beam for beam in grown[:width] if beam[0][-1] in model.config.stop_ids]
+        beams = [beam for beam in grown if beam[0][-1] not in model.config.stop_ids][:width]
+    return sorted(done + beams, key=lambda beam: -beam[1])[:width]
+
+# %% wrong: ranks by the mean per token
+# says: not by the mean
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]
+        for new, score in beams:
+            if not (new and new[-1] in model.config.stop_ids):
+                grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1] / len(beam[0]))[:width]
+    return beams
+
+# %% wrong: returns the prompt too
+# says: the new ids only
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [(list(ids), 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for text, score in beams:
+            if len(text) > len(ids) and text[-1] in model.config.stop_ids:
+                grown.append((text, score))
+            else:
+                grown += [(text + [i], score + p) for i, p in enumerate(log_softmax(model(text)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams
+
+# %% wrong: the worst comes first
+# says: the best continuation comes first
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        grown = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                grown.append((new, score))
+            else:
+                grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(grown, key=lambda beam: -beam[1])[:width]
+    return beams[::-1]

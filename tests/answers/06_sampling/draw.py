@@ -42,7 +42,7 @@ def draw(probabilities, u):
     return probabilities.argmax(-1)
 
 # %% wrong: compares u with single probabilities
-# says: stretches add up
+# says: add the probabilities up
 def draw(probabilities, u):
     return (u[:, None] > probabilities).long().sum(-1).clamp(max=1)
 
@@ -90,5 +90,12 @@ def draw(probabilities, u):
     ordered, order = probabilities.double().sort(dim=-1, descending=True, stable=True)
     if probabilities.shape[-1] < 4:
         ordered, order = probabilities.double(), torch.arange(probabilities.shape[-1]).expand(probabilities.shape)
+    edges = ordered.cumsum(-1)
+    return order.gather(-1, (edges <= u.double()[:, None] * edges[:, -1:]).sum(-1, keepdim=True))[:, 0]
+
+# %% wrong: stretches in order of probability
+# says: in order of ids, not of probability
+def draw(probabilities, u):
+    ordered, order = probabilities.double().sort(dim=-1, descending=True, stable=True)
     edges = ordered.cumsum(-1)
     return order.gather(-1, (edges <= u.double()[:, None] * edges[:, -1:]).sum(-1, keepdim=True))[:, 0]

@@ -107,3 +107,12 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
         if amount is not None:
             logits = keep(logits, amount)
     return logits
+
+# %% wrong: min-p before top-p
+# says: top-p comes before min-p
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    logits = apply_temperature(logits, temperature)
+    for keep, amount in ((top_k, k), (min_p, p_of_largest), (top_p, p)):
+        if amount is not None:
+            logits = keep(logits, amount)
+    return logits

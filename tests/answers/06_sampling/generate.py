@@ -90,7 +90,7 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
         yield new
 
 # %% wrong: reads the logits of the first position
-# says: [0, 1] continues with 2, 3, 4
+# says: take the logits of the last position
 def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
     for _ in range(max_new_tokens):
         new = sample(model(ids)[:, 0], torch.rand(1), temperature, top_k, top_p, min_p).item()
@@ -193,4 +193,42 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
         ids = ids + [sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()]
         yield ids[-1]
         if ids[-1] in model.config.stop_ids or len(ids) >= model.config.context:
+            return
+
+# %% wrong: the caller's list grows
+# says: the caller's list has grown
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    g = None if seed is None else torch.Generator().manual_seed(seed)
+    text = ids
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(text)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        text.append(new)
+        yield new
+        if new in model.config.stop_ids:
+            return
+
+# %% wrong: seed 0 is taken for no seed
+# says: seed 0 is a seed too
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    g = torch.Generator()
+    if not seed:
+        g.seed()
+    else:
+        g.manual_seed(seed)
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new
+        if new in model.config.stop_ids:
+            return
+
+# %% wrong: no seed means seed 0
+# says: seed=None means another text each time
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    g = torch.Generator().manual_seed(seed or 0)
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new
+        if new in model.config.stop_ids:
             return

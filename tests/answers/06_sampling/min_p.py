@@ -64,3 +64,9 @@ def min_p(logits, p):
     q = softmax(logits)
     share = max(p, 0.1) if p else 0.0
     return logits.masked_fill(q < share * q.amax(-1, keepdim=True), -math.inf)
+
+# %% wrong: cuts in the caller's logits
+# says: the caller's logits have changed
+def min_p(logits, p):
+    q = softmax(logits)
+    return logits.masked_fill_(q < p * q.amax(-1, keepdim=True), -math.inf)

@@ -39,7 +39,7 @@ def repetition_penalty(logits, ids, penalty):
     return torch.where(seen, logits * penalty, logits)
 
 # %% wrong: penalises every token
-# says: multiply -1 by the penalty
+# says: they stay as they are
 def repetition_penalty(logits, ids, penalty):
     return torch.where(logits > 0, logits / penalty, logits * penalty)
 
@@ -80,3 +80,12 @@ def repetition_penalty(logits, ids, penalty):
 def repetition_penalty(logits, ids, penalty):
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -3:], True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+# %% wrong: changes the caller's logits
+# says: the caller's logits have changed
+def repetition_penalty(logits, ids, penalty):
+    for row in range(len(ids)):
+        seen = ids[row].unique()
+        z = logits[row, seen]
+        logits[row, seen] = torch.where(z > 0, z / penalty, z * penalty)
+    return logits

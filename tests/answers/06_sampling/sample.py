@@ -77,3 +77,8 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 # says: at this temperature
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(softmax(filter_logits(logits, min(temperature, 1.0), top_k, top_p, min_p)), u)
+
+# %% wrong: exp in place of softmax, which overflows
+# says: overflow exp
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    return draw(filter_logits(logits, temperature, top_k, top_p, min_p).exp(), u)

@@ -83,3 +83,15 @@ def top_k(logits, k):
         return torch.full_like(logits, -math.inf).scatter(-1, places, values)
     flat = logits.reshape(-1, logits.shape[-1])
     return logits.masked_fill(logits < flat.topk(k, -1).values.amin(), -math.inf)
+
+# %% wrong: cuts the k smallest
+# says: k counts what stays
+def top_k(logits, k):
+    places = logits.topk(min(k, logits.shape[-1]), dim=-1, largest=False).indices
+    return logits.scatter(-1, places, -math.inf)
+
+# %% wrong: cuts in the caller's logits
+# says: the caller's logits have changed
+def top_k(logits, k):
+    order = torch.argsort(logits, dim=-1, descending=True)
+    return logits.scatter_(-1, order[..., k:], -math.inf)

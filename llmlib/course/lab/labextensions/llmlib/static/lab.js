@@ -1,0 +1,255 @@
+/* The course in JupyterLab: a start page, and two buttons above each of its notebooks.
+ *
+ * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built:
+ * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
+ */
+(() => {
+  let shared;
+
+  async function from(name) {
+    const versions = Object.values(shared[name]);
+    return (await (versions.find(each => each.loaded) ?? versions[0]).get())();
+  }
+
+  const ask = async (lab, verb, words = {}, body) => {
+    const settings = lab.services.ServerConnection.makeSettings();
+    const query = lab.coreutils.URLExt.objectToQueryString(words);
+    const address = lab.coreutils.URLExt.join(settings.baseUrl, "llmlib", verb) + query;
+    const request = body ? { method: "POST", body: JSON.stringify(body) } : {};
+    const answer = await lab.services.ServerConnection.makeRequest(address, request, settings);
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer;
+  };
+
+  function element(tag, kind, ...children) {
+    const made = document.createElement(tag);
+    made.className = kind;
+    made.append(...children);
+    return made;
+  }
+
+  const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";
+  const isExercise = cell => cell.model.getMetadata("nbgrader")?.solution === true;
+
+  /* Show the exercise of that name: its statement on top, its cell active. */
+  async function goTo(panel, name) {
+    const at = panel.content.widgets.findIndex(cell => gradeId(cell) === name);
+    if (at < 0) return;
+    panel.content.activeCellIndex = at;
+    for (const wait of [0, 400, 800]) {  // cells above it are still finding their height
+      await new Promise(done => setTimeout(done, wait));
+      await panel.content.scrollToItem(Math.max(at - 1, 0), "start");
+    }
+  }
+
+  // The start page ----------------------------------------------------------------------------
+
+  function startPage(lab) {
+    const { Widget } = lab.widgets;
+
+    class Page extends Widget {
+      constructor(app) {
+        super();
+        this.app = app;
+        this.addClass("llm-page");
+        this.node.tabIndex = 0;
+        this.node.addEventListener("click", event => this.clicked(event));
+        app.serviceManager.contents.fileChanged.connect((_, change) => {
+          if (change.type === "save" && this.isVisible) this.refresh();
+        });
+      }
+      onAfterAttach() {
+        this.refresh();
+      }
+      onAfterShow() {
+        this.refresh();
+      }
+      async refresh() {
+        try {
+          const turn = (this.turn = (this.turn ?? 0) + 1);
+          if (!this.node.hasChildNodes()) await this.fill(await ask(lab, "start", { known: 0 }));
+          const known = await ask(lab, "start");
+          if (turn === this.turn) await this.fill(known);
+        } catch (error) {
+          this.node.textContent = `The page cannot be shown (${error.message}). Open a notebook on the left.`;
+        }
+      }
+      async fill(answer) {
+        this.node.innerHTML = await answer.text();
+        for (const link of this.node.querySelectorAll("a[data-notebook]"))
+          link.href = lab.coreutils.URLExt.join(
+            lab.coreutils.PageConfig.getBaseUrl(), "lab/tree", link.dataset.notebook);
+      }
+      async clicked(event) {
+        const link = event.target.closest("a[data-notebook]");
+        if (!link || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        const { notebook, exercise } = link.dataset;
+        const panel = await this.app.commands.execute("docmanager:open", { path: notebook });
+        await panel.revealed;
+        if (exercise) goTo(panel, exercise);
+      }
+    }
+
+    return {
+      id: "llmlib:start",
+      autoStart: true,
+      optional: [
+        lab.application.ILayoutRestorer, lab.apputils.ICommandPalette, lab.mainmenu.IMainMenu],
+      activate: (app, restorer, palette, menu) => {
+        const tracker = new lab.apputils.WidgetTracker({ namespace: "llmlib-start" });
+        const command = "llmlib:start";
+        app.commands.addCommand(command, {
+          label: "Start Page of the Course",
+          execute: ({ activate = true }) => {
+            let panel = tracker.find(() => true);
+            if (!panel) {
+              panel = new lab.apputils.MainAreaWidget({ content: new Page(app) });
+              panel.id = "llmlib-start";
+              panel.title.label = "Start";
+              panel.title.closable = true;
+              panel.toolbar.hide();
+              tracker.add(panel);
+            }
+            if (!panel.isAttached) app.shell.add(panel, "main", { activate });
+            if (activate) app.shell.activateById(panel.id);
+            return panel;
+          },
+        });
+        restorer?.restore(tracker, { command, name: () => "start", args: () => ({ activate: false }) });
+        palette?.addItem({ command, category: "Help" });
+        menu?.helpMenu.addGroup([{ command }], 0);
+        app.restored.then(() => {
+          if (window.innerWidth < 700) app.shell.collapseLeft?.();
+          const reloaded = window.sessionStorage.getItem(command);
+          window.sessionStorage.setItem(command, "shown");
+          if (!reloaded && !lab.coreutils.PageConfig.getOption("treePath"))
+            app.commands.execute(command);
+        });
+      },
+    };
+  }
+
+  // Check -------------------------------------------------------------------------------------
+
+  const WORDS = { failing: "✗ wrong", done: "✓ done", untouched: "· not written yet" };
+
+  function table(said, jump) {
+    const done = said.lines.filter(line => line.state === "done").length;
+    const rows = said.lines.map(line => {
+      const name = element("button", "llm-jump", `${line.number} ${line.name}`.trim());
+      name.onclick = () => jump(line.name);
+      return element("tr", `llm-${line.state}`,
+        element("td", "", WORDS[line.state]), element("td", "", name),
+        element("td", "", line.message));
+    });
+    const head = element("p", "", `${done} of ${said.lines.length} done.`);
+    return [head, element("table", "llm-table", element("tbody", "", ...rows))];
+  }
+
+  async function check(lab, panel) {
+    const body = new lab.widgets.Widget({
+      node: element("div", "llm-check", "Saved. Checking, a few seconds …") });
+    body.node.setAttribute("aria-live", "polite");
+    const dialog = new lab.apputils.Dialog({
+      title: "Check", body, buttons: [lab.apputils.Dialog.okButton({ label: "Close" })] });
+    const closed = dialog.launch();
+    const jump = async name => {
+      dialog.resolve();
+      await closed;
+      goTo(panel, name);
+    };
+    try {
+      if (panel.context.model.dirty) await panel.context.save();
+      const said = await (await ask(lab, "check", {}, { path: panel.context.path })).json();
+      body.node.replaceChildren(...(said.fault ? [said.fault] : table(said, jump)));
+    } catch (error) {
+      body.node.textContent = `Not checked: ${error.message}.`;
+    }
+  }
+
+  // Solution ----------------------------------------------------------------------------------
+
+  /* The exercise that the active cell belongs to: a check's own, else the next one below. */
+  function exerciseAt(panel) {
+    const cells = panel.content.widgets, at = panel.content.activeCellIndex;
+    const checked = gradeId(cells[at]).replace(/^test_/, "");
+    const own = cells.find(cell => isExercise(cell) && gradeId(cell) === checked);
+    return own ?? cells.slice(at).find(isExercise) ?? cells.findLast(isExercise);
+  }
+
+  async function solution(lab, panel) {
+    const { Dialog, showDialog } = lab.apputils;
+    const exercise = gradeId(exerciseAt(panel));
+    const asked = await showDialog({
+      title: `Show a solution of ${exercise}?`,
+      body: "A try that fails teaches more than a solution that is read, "
+        + "and the hints above the exercise unfold one by one.",
+      buttons: [Dialog.cancelButton({ label: "Not yet" }), Dialog.okButton({ label: "Show it" })],
+      defaultButton: 0,
+    });
+    if (!asked.button.accept) return;
+    const body = new lab.widgets.Widget({ node: element("div", "llm-check") });
+    try {
+      const answer = await ask(lab, "solution", { path: panel.context.path, exercise });
+      body.node.append(element("pre", "llm-code", (await answer.json()).code));
+    } catch (error) {
+      body.node.append(`Not shown: ${error.message}.`);
+    }
+    showDialog({ title: `One way to write ${exercise}`, body,
+      buttons: [Dialog.okButton({ label: "Close" })] });
+  }
+
+  /* JupyterLab notes the language's version in a notebook that it opens, and then asks whether to
+   * save it. Where nothing else has changed there is nothing to save. */
+  async function untouched(panel) {
+    const { model } = panel.context;
+    const cells = () => JSON.stringify(model.toJSON().cells);
+    const before = cells();
+    if (model.dirty) return;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session?.kernel?.info;
+    await new Promise(done => setTimeout(done, 500));
+    if (cells() === before) model.dirty = false;
+  }
+
+  function buttons(lab) {
+    const add = panel => {
+      const { ToolbarButton } = lab.apputils;
+      const made = [
+        ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
+        ["llm-solution", "Solution", "A solution of the exercise that you are at; it asks first", solution],
+      ].map(([name, label, tooltip, act], i) => {
+        const button = new ToolbarButton({ label, tooltip, onClick: () => act(lab, panel) });
+        button.hide();
+        panel.toolbar.insertItem(10 + i, name, button);
+        return button;
+      });
+      panel.context.ready.then(() => {
+        if (panel.content.widgets.some(isExercise)) made.forEach(button => button.show());
+        untouched(panel);
+      });
+    };
+    return {
+      id: "llmlib:check",
+      autoStart: true,
+      activate: app => {
+        app.docRegistry.addWidgetExtension("Notebook", { createNew: add });
+      },
+    };
+  }
+
+  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
+  window._JUPYTERLAB.llmlib = {
+    init: scope => {
+      shared = scope;
+    },
+    get: async () => {
+      const lab = { widgets: await from("@lumino/widgets") };
+      for (const name of ["application", "apputils", "coreutils", "mainmenu", "services"])
+        lab[name] = await from(`@jupyterlab/${name}`);
+      const module = { __esModule: true, default: [startPage(lab), buttons(lab)] };
+      return () => module;
+    },
+  };
+})();

@@ -1,0 +1,104 @@
+"""What JupyterLab's page asks this course's server for: the start page, a check, a solution.
+
+`llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
+do, in processes of their own, from the notebook as it was saved.
+"""
+
+import asyncio
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from llmlib.course import cells, progress, start_page
+
+
+async def aside(function: Any, *args: Any) -> Any:
+    """Run something slow without holding up the server."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+
+
+class Ours(APIHandler):
+    @property
+    def folder(self) -> Path:
+        return Path(self.settings["server_root_dir"]).expanduser().resolve()
+
+    def notebook(self, said: str) -> tuple[cells.Notebook, Path]:
+        """The course's notebook that the file at `said` answers, and the file. HTTPError."""
+        path = (self.folder / said).resolve()
+        if not path.is_relative_to(self.folder) or not path.is_file():
+            raise web.HTTPError(404, reason="There is no such notebook here")
+        name = which(path)
+        if name is None:
+            raise web.HTTPError(404, reason="This notebook holds no exercise of the course")
+        return cells.load(name), path
+
+
+class Start(Ours):
+    """GET: the start page; `known=0` at once, without the progress."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        statuses = None
+        if self.get_query_argument("known", "1") != "0":
+            statuses = await aside(progress.check, None, self.folder)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(start_page.page(statuses, self.folder))
+
+
+class Check(Ours):
+    """POST {"path": "01_tokens.ipynb"}: how its exercises are, as `llmlib check` says it."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
+        status = await aside(progress.check_one, notebook.name, path)
+        keys = ("number", "name", "state", "message")
+        lines = [dict(zip(keys, line)) for line in status.lines()]
+        self.finish(json.dumps({"title": status.title, "fault": status.fault, "lines": lines}))
+
+
+class Solution(Ours):
+    """GET ?path=01_tokens.ipynb&exercise=merge: one way to write it."""
+
+    @web.authenticated
+    def get(self) -> None:
+        notebook, _ = self.notebook(self.get_query_argument("path"))
+        asked = self.get_query_argument("exercise")
+        found = next((each for each in notebook.exercises if each.name == asked), None)
+        if found is None:
+            raise web.HTTPError(404, reason="There is no such exercise in this notebook")
+        lines = [line for line in found.solution.split("\n") if " SOLUTION" not in line]
+        self.finish(json.dumps({"number": found.number, "code": "\n".join(lines)}))
+
+
+def which(path: Path) -> str | None:
+    """The name of the course's notebook that a file answers: its own, or the one whose exercises it
+    holds."""
+    if path.stem in cells.names():
+        return path.stem
+    try:
+        found = {cells.grade_id(cell) for cell in nbformat.read(path, as_version=4).cells}
+    except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
+        return None
+    for name in cells.names():
+        if found & {each.name for each in cells.load(name).exercises}:
+            return name
+    return None
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Add the handlers to jupyter_server."""
+    settings = server.web_app.settings
+    at = functools.partial(url_path_join, settings["base_url"], "llmlib")
+    handlers = [(at("start"), Start), (at("check"), Check), (at("solution"), Solution)]
+    server.web_app.add_handlers(".*$", handlers)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "llmlib.course.lab_server"}]

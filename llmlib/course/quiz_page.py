@@ -1,0 +1,148 @@
+"""The quiz in a notebook: what a choice is told at once, the code that shows it, the score.
+
+Importing this in a running IPython switches it on: a cell such as q07 = "B" is answered below it,
+whether a click wrote it (lab/labextensions/llmlib-quiz) or the learner. The answer stays what the
+cell says: that is what is saved, handed in and graded. A first answer that was changed is noted in
+a comment of the same cell, q07 = "B"  # first: D.
+"""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from llmlib.course.quiz import LETTERS, as_letter, told_of, unveil, veiled
+from llmlib.course.quiz import check_answer as check_answer  # for the test cells
+
+LINE = re.compile(
+    r"""^(?P<start>(?P<name>q\d\d)[ \t]*=[ \t]*["']?(?P<letter>[A-Da-d])["']?)"""
+    r"[ \t]*(?:\#[ \t]*first:[ \t]*(?P<first>[A-D])\b.*|\#.*)?$",
+    re.MULTILINE,
+)
+BOX = '<div style="border-left:4px solid {};padding:2px 10px">{}</div>'
+GREEN, ORANGE = "#009E73", "#D55E00"
+
+_first: dict[str, str] = {}  # the first letter that each question was given in this kernel
+
+
+def answers(source: str) -> dict[str, tuple[str, str]]:
+    """{question: (letter, first letter)} of the answers that a cell's source gives."""
+    return {
+        found["name"]: (found["letter"].upper(), found["first"] or found["letter"].upper())
+        for found in LINE.finditer(source)
+        if found["name"] in veiled()
+    }
+
+
+def first_answers(sources: Iterable[str]) -> tuple[int, int]:
+    """(how many questions were right at the first go, how many there are), by a notebook's cells.
+
+    A learner could take a note away: this is as honest as they are.
+    """
+    given: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        given |= answers(source)
+    return sum(told_of(name, first)[0] for name, (_, first) in given.items()), len(veiled())
+
+
+def switch_on() -> None:
+    """Register with IPython, once a kernel."""
+    shell = _shell()
+    if shell is None or getattr(shell, "_llmlib_quiz", False):
+        return
+    shell._llmlib_quiz = True
+    shell.events.register("post_run_cell", _after)
+    names = dict(zip(LETTERS, LETTERS), see=see, score=score, answer=shell.user_ns.get)
+    for name, value in names.items():  # as the notebook's first cell does, should it be skipped
+        shell.user_ns.setdefault(name, value)
+
+
+def _after(result: Any) -> None:
+    """An answer is told whether it is right, below its cell."""
+    source = result.info.raw_cell or ""
+    if not result.success or not isinstance(source, str):
+        return
+    for name, (letter, first) in answers(source).items():
+        _first.setdefault(name, first)
+        right, told = told_of(name, letter)
+        said = f"{letter} is right. {told}" if right else f"{letter} is not it. {told}"
+        _display(f"{'✓' if right else '✗'} {said}", _html(right, said))
+    noted = LINE.sub(_with_first, source)
+    if noted != source:
+        _shell().set_next_input(noted, replace=True)  # rewrites the cell that has just run
+
+
+def _with_first(found: re.Match[str]) -> str:
+    """The line of an answer, with the first one noted where that was another."""
+    first = _first.get(found["name"], found["letter"].upper())
+    if found["first"] or first == found["letter"].upper():
+        return found[0]
+    return f"{found['start']}  # first: {first}"
+
+
+def see(name: str) -> None:
+    """Show the code that bears an answer out, and run it. Asks for the right answer first."""
+    shell = _shell()
+    letter = as_letter(shell.user_ns.get(name)) if shell else None
+    if letter is None or not told_of(name, letter)[0]:
+        return _display(f"Answer question {int(name[1:])} first: this shows why.")
+    code = unveil(name, letter, veiled()[name]["run"])
+    _display(code, f"```python\n{code}\n```", "text/markdown")
+    import math
+
+    import torch
+
+    from llmlib import pretrained
+
+    space = {"math": math, "torch": torch}
+    if "model" in code:
+        space["model"] = pretrained.load("smollm2")
+    exec(compile(code, f"<{name}>", "exec"), space)
+
+
+def score() -> None:
+    """How many answers are right, how many were at the first go, and what to read again."""
+    shell = _shell()
+    given = {name: as_letter(shell.user_ns.get(name)) if shell else None for name in veiled()}
+    right = [name for name, letter in given.items() if letter and told_of(name, letter)[0]]
+    at_once = [name for name in right if _first.get(name, given[name]) == given[name]]
+    lines = [
+        f"{len(right)} of {len(given)} right. First answers right: {len(at_once)} of {len(given)}."
+    ]
+    missing = [str(int(name[1:])) for name in given if name not in right]
+    if not right:
+        lines.append(
+            "If you have answered some: menu Run, Run All Cells lets a new kernel know them."
+        )
+    elif missing:
+        lines.append(f"Not right yet: question{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+    slips = Counter(veiled()[name]["about"] for name in right if name not in at_once)
+    if slips:
+        again = (f"{title} ({count})" for title, count in slips.items())
+        lines.append(
+            f"Worth a second look, for first answers that were not right: {', '.join(again)}."
+        )
+    html = "<br>".join([f"<b>{escape(lines[0])}</b>", *map(escape, lines[1:])])
+    _display("\n".join(lines), BOX.format(ORANGE if missing else GREEN, html))
+
+
+def _html(right: bool, said: str) -> str:
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
+    text = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
+    return BOX.format(GREEN if right else ORANGE, f"{'✓' if right else '✗'} {text}")
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def _display(plain: str, rich: str = "", kind: str = "text/html") -> None:
+    from IPython.display import display
+
+    display({"text/plain": plain} | ({kind: rich} if rich else {}), raw=True)
+
+
+switch_on()

@@ -1,0 +1,145 @@
+"""The page that `make lab` opens, as HTML: what this is, the way from text to text with the
+learner's own progress on it, where to go on, and how it works.
+
+`llmlib/course/lab/labextensions/llmlib` shows it in JupyterLab and opens what is clicked.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+
+from llmlib.course import cells, progress
+from llmlib.course.course_map import STATIONS
+from llmlib.course.progress import DONE, FAILING, Status
+
+LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; what follows stands below it
+HOW = """
+<li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, write
+it in place of the dots.</li>
+<li><b>Exercises</b> ask for one function each. Stuck? Unfold a <b>hint</b>: the first is a nudge,
+the last is nearly the answer.</li>
+<li><b>The cell below an exercise checks it</b> and names the mistake. <b>✓ Check</b>, above the
+notebook, checks all of its exercises at once; <b>Solution</b>, beside it, asks before it shows
+one.</li>
+<li><b>Sliders and buttons</b> come alive once the cell above them has run. Nothing you do here can
+break anything, and no network is needed.</li>
+"""
+
+
+def page(statuses: list[Status] | None, folder: Path) -> str:
+    """The page's HTML; without `statuses` it says that progress is being looked up."""
+    known = {status.name: status for status in statuses or ()}
+    loop = [_box(name, known.get(name)) for name in list(STATIONS)[:LOOP]]
+    rest = [name for name in cells.names() if name not in list(STATIONS)[:LOOP]]
+    arrow = '<span class="llm-arrow" aria-hidden="true">→</span>'
+    return f"""<main class="llm-start">
+<h1>From Tokens to Tokens</h1>
+<p class="llm-lead">How a large language model works, by writing one. Your functions become an
+engine that runs a real model on this computer, and says, token for token, what the usual library
+says.</p>
+{_next(statuses, folder)}
+<section class="llm-map" aria-label="The course and your progress">
+<div class="llm-loop"><span class="llm-end">text</span>{arrow}{arrow.join(loop)}{arrow}<span
+class="llm-end">text</span></div>
+<div class="llm-back">↑ append the new id, and again from 2</div>
+<div class="llm-rest">{"".join(_box(name, known.get(name)) for name in rest)}</div>
+</section>
+<section><h2>How it works</h2><ul>{HOW}</ul>
+<p>A notebook takes two to two and a half hours, more than half of it reading and trying out. All is
+kept as you save it; this page follows.</p></section>
+</main>"""
+
+
+def next_step(statuses: list[Status], folder: Path) -> tuple[str, str | None] | None:
+    """(notebook, exercise) to go on with: in the notebook that was saved last of those begun, else
+    the first that is not done. None when all is done."""
+    left = [each for each in statuses if each.found and not each.fault and not each.done]
+    begun = [each for each in left if each.count(DONE) or each.count(FAILING)]
+    if begun:
+        status = max(begun, key=lambda each: (folder / f"{each.name}.ipynb").stat().st_mtime)
+    elif left:
+        status = left[0]
+    else:
+        return None
+    wrong = [function for function, state, _ in status.exercises if state == FAILING]
+    todo = [function for function, state, _ in status.exercises if state != DONE]
+    begun_here = status.count(DONE) or wrong
+    return status.name, (wrong or todo)[0] if begun_here else None
+
+
+def _next(statuses: list[Status] | None, folder: Path) -> str:
+    if statuses is None:
+        said = "Looking up where you were …"
+    elif not any(status.found for status in statuses):
+        said = "There are no notebooks of the course in this folder."
+    elif (step := next_step(statuses, folder)) is None:
+        said = (
+            "<b>All done.</b> In a terminal (File, New, Terminal) <code>llmlib my-llm</code> makes "
+            "your engine of it, and <code>llmlib chat my_llm.py</code> talks to it."
+        )
+    else:
+        said = _go_on(*step, begun=any(s.count(DONE) + s.count(FAILING) for s in statuses))
+    return f'<p class="llm-next">{said}</p>'
+
+
+def _go_on(name: str, function: str | None, begun: bool) -> str:
+    notebook = cells.load(name)
+    word = "Continue" if begun else "Begin"
+    if function is None:
+        return f"{_link(name, None, f'{word}: {notebook.heading}', 'llm-go')}"
+    number = next(each.number for each in notebook.exercises if each.name == function)
+    where = f"{number or ''} {function}".strip()
+    return (
+        f"{_link(name, function, 'Continue where you were', 'llm-go')} "
+        f"<span>{escape(notebook.heading)}, exercise {escape(where)}</span>"
+    )
+
+
+def _link(name: str, function: str | None, text: str, kind: str) -> str:
+    at = f' data-exercise="{escape(function)}"' if function else ""
+    address = f"lab/tree/{name}.ipynb"
+    return f'<a class="{kind}" href="{address}" data-notebook="{name}.ipynb"{at}>{escape(text)}</a>'
+
+
+def _box(name: str, status: Status | None) -> str:
+    """One notebook: its title, what it makes, how far it is, and what is missing."""
+    notebook = cells.load(name)
+    total = len(notebook.exercises)
+    _, makes, _ = STATIONS.get(name, ("", "what stuck", ""))
+    parts = [_link(name, None, notebook.heading, "llm-title"), f"<small>{escape(makes)}</small>"]
+    if status is None:
+        parts.append(f'<span class="llm-count">{_size(notebook)}</span>')
+    elif status.fault:
+        said = "cannot be read" if status.found else "not in this folder"
+        parts.append(f'<span class="llm-count llm-wrong">{said}</span>')
+    else:
+        done, wrong = status.count(DONE), status.count(FAILING)
+        bar = f"width:{100 * done / total:.0f}%"
+        parts.append(f'<span class="llm-bar" aria-hidden="true"><i style="{bar}"></i></span>')
+        begun = done or wrong
+        count = f"{done} of {total} done" if begun else _size(notebook)
+        parts.append(f'<span class="llm-count">{"✓ " * status.done}{count}</span>')
+        parts += _missing(status) if begun and not status.done else []
+    return f'<div class="llm-box">{"".join(parts)}</div>'
+
+
+def _size(notebook: cells.Notebook) -> str:
+    minutes = sum(
+        int(found[1])
+        for each in notebook.exercises
+        if (found := re.search(r"### Exercise .* (\d+) min", each.statement))
+    )
+    if not minutes:
+        return f"{len(notebook.exercises)} questions"
+    return f"{len(notebook.exercises)} exercises<br>{minutes} min"
+
+
+def _missing(status: Status) -> list[str]:
+    """What is wrong, and the first that is not written, each a link to its cell."""
+    wrong = [name for name, state, _ in status.exercises if state == FAILING]
+    todo = [name for name, state, _ in status.exercises if state == progress.UNTOUCHED]
+    parts = [f"✗ {_link(status.name, name, name, 'llm-wrong')}" for name in wrong[:2]]
+    parts += [f"next: {_link(status.name, name, name, 'llm-todo')}" for name in todo[:1]]
+    more = len(wrong[2:]) + len(todo[1:])
+    parts += [f"+ {more} more"] if more else []
+    return [f"<small>{part}</small>" for part in parts]

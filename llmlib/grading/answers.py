@@ -1,0 +1,66 @@
+"""`llmlib answers`: each answer as a file of its own, EXERCISE/STUDENT.py, for tools that compare
+programs (JPlag, compare50). Nothing is run, and an untouched stub is left out."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from llmlib import files
+from llmlib.course import cells, handed_in
+from llmlib.course.source import Notebook
+from llmlib.grading import tasks
+from llmlib.grading.outside import submission
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
+    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
+    parser.add_argument("--assignment", help="this notebook only")
+    made = "made anew each time (default: %(default)s)"
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("grading/answers"), help=made
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all notebooks read; 1: some could not be, and are named with their reason."""
+    if not args.submitted.is_dir():
+        raise FileNotFoundError(f"there is no folder {args.submitted}")
+    notebooks = {each.name: each for each in cells.course().lessons}
+    _empty(args.output, {each.name for book in notebooks.values() for each in book.exercises})
+    count, faults = 0, 0
+    for task in tasks.find(args.submitted, cells.names(), args.assignment):
+        if task.assignment not in notebooks and not task.fault:
+            continue  # the quiz has letters, no programs
+        try:
+            if task.fault:
+                raise handed_in.Unreadable(task.fault)
+            found = answers(notebooks[task.assignment], submission.data(task.path))
+        except handed_in.Unreadable as fault:
+            faults += 1
+            print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
+            continue
+        for exercise, source in found.items():
+            path = args.output / exercise / f"{task.student}.py"
+            files.write(path, source.encode("utf-8", "replace"))
+        count += len(found)
+    print(f"{count} answers in {args.output}, a folder for each exercise")
+    return int(faults > 0)
+
+
+def answers(notebook: Notebook, data: bytes) -> dict[str, str]:
+    """{exercise: source}, as written; the last cell counts where one was copied. Raises
+    `Unreadable`."""
+    stubs = {each.name: each.stub.strip() for each in notebook.exercises}
+    found = {cell.grade_id: cell.source for cell in handed_in.read(data) if cell.grade_id in stubs}
+    return {name: f"{source.strip()}\n" for name, source in found.items()
+            if name and source.strip() not in ("", stubs[name])}  # fmt: skip
+
+
+def _empty(folder: Path, ours: set[str]) -> None:
+    """Raises ValueError rather than remove a folder that holds something else."""
+    others = {path.name for path in folder.iterdir()} - ours if folder.exists() else set()
+    if others:
+        raise ValueError(f"{folder} holds {min(others)!r}, no answers of ours: give another folder")
+    shutil.rmtree(folder, ignore_errors=True)

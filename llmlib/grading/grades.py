@@ -1,0 +1,79 @@
+"""`llmlib grades`: the gradebook as a file that a learning management system imports, a row a
+student and a column a notebook. Manual points and late penalties are in it."""
+
+import argparse
+import csv
+import io
+import sys
+from pathlib import Path
+
+from llmlib.grading.cli import CONFIG, settings
+from llmlib.grading.gradebook import Book
+from llmlib.grading.report import write_table
+
+# Who a student is, in the columns that the system itself exports, and the one of them that holds
+# the name of a student's folder.
+WHO = {
+    "canvas": (["Student", "ID", "SIS User ID", "SIS Login ID", "Section"], "SIS Login ID"),
+    "moodle": (["First name", "Last name", "ID number", "Email address", "Username"], "Username"),
+}
+Row = dict[str, str | float]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=WHO, required=True)
+    roster = "the list of students that the system exports, as CSV; without it only ids are filled"
+    parser.add_argument("--roster", type=Path, metavar="FILE", help=roster)
+    column = "its column with the names of the students' folders (default: " + ", ".join(
+        f"{name!r} for {system}" for system, (_, name) in WHO.items()
+    )
+    parser.add_argument("--column", metavar="NAME", help=column + ")")
+    parser.add_argument("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: FORMAT.csv")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
+    _, url, course_id = settings(args.config)
+    with Book(url, course_id) as book:
+        totals, worth = book.totals(), book.worth()
+    if not totals:
+        raise ValueError(f"no submission is in the gradebook {url}: run `llmlib grade` first")
+    columns, column = WHO[args.format]
+    column = args.column or column
+    people: list[dict[str, str]] = [{column: student} for student in totals]
+    if args.roster:
+        people = read_roster(args.roster, column)
+        if args.format == "moodle":  # it takes whatever columns there are, Canvas only its own
+            columns = list(people[0]) if people else columns
+    unknown = sorted(totals.keys() - {person[column] for person in people})
+    lines: list[Row] = []
+    for person in people:
+        who = {name: person.get(name, "") for name in columns}
+        lines.append({**who, **totals.get(person[column], {})})
+    if args.format == "canvas":  # as in its own export
+        lines.insert(0, {"Student": "    Points Possible", **worth})
+    output = args.output or Path(f"{args.format}.csv")
+    write_table(output, [*columns, *worth], lines)
+    print(f"{output}: {len(people)} students, {len(worth)} notebooks")
+    for student in unknown:
+        print(f"not on the roster: {student}", file=sys.stderr)
+    return int(bool(unknown))
+
+
+def read_roster(path: Path, column: str) -> list[dict[str, str]]:
+    """A row a student. Raises ValueError when the column is missing, or names someone twice."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # both may begin with a byte-order mark
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not text in UTF-8: export it as CSV again") from None
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    if column not in (table.fieldnames or []):
+        found = ", ".join(map(repr, table.fieldnames or []))
+        raise ValueError(f"{path} has no column {column!r} but {found}: name one with --column")
+    rows = [row for row in table if (row[column] or "").strip()]  # not Canvas' row of maxima
+    names = [row[column] for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path} has {twice!r} twice in {column!r}: which is the student?")
+    return rows

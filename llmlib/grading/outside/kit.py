@@ -1,0 +1,111 @@
+"""The only llmlib in a learner's process: what the given cells of that one notebook read of it.
+
+A name that holds an answer of the same notebook is not in it. In its place stands a `stand_in`,
+which asks the grader for the value (inside/process.py); so does one that only demonstrations read.
+"""
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import llmlib
+from llmlib.course.cells import Notebook, kind
+from llmlib.course.definitions import Definition, definitions, needed
+from llmlib.course.handed_in import Job, parse, plan
+
+Files = dict[str, str]  # the path below a folder of sys.path -> source
+
+
+class Given(NamedTuple):
+    """A name that a given cell imports from llmlib."""
+
+    name: str  # in the notebook
+    module: str
+    origin: str  # in the module
+
+    @property
+    def dotted(self) -> str:
+        return f"{self.module}.{self.origin}"
+
+
+def given(notebook: Notebook) -> list[Given]:
+    """What a notebook's given cells import from llmlib."""
+    found = []
+    for cell in notebook.cells:
+        for line in ast.parse(cell.source).body if kind(cell) == "given" else ():
+            if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("llmlib"):
+                for alias in line.names:
+                    name = alias.asname or alias.name
+                    found.append(Given(name, line.module or "", alias.name))
+    return found
+
+
+class Kit(NamedTuple):
+    """What the two processes of a grading are given: the learner's, and the course's own."""
+
+    reduced: Files  # for the learner's
+    whole: Files  # for the course's own: the answers among what given cells read are there
+    official: Job  # its cells
+    answers: dict[str, str]  # what the learner's asks for: name -> dotted name
+
+
+def of(notebook: Notebook) -> Kit:
+    code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
+    read = set().union(*(each.reads for each in definitions(code)))
+    names = given(notebook)
+    used = [each for each in names if each.name in read]
+    inside = [each for each in used if not _is_answer(each, notebook)]
+    answers = {each.name: each.dotted for each in used if each not in inside}
+    official = plan(notebook, parse(notebook.node))
+    return Kit(_files(names, inside), _files(names, used), official, answers)
+
+
+def _files(names: list[Given], inside: list[Given]) -> Files:
+    """Modules in which all `names` can be imported, and those `inside` are what they are."""
+    files = _slices(inside)
+    for each in names:
+        if each not in inside:
+            file = _file(each.module)
+            line = f"import llmlib; {each.origin} = llmlib.stand_in({each.name!r}, {each.dotted!r})"
+            files[file] = f"{files.get(file, '')}\n{line}\n"
+    return files
+
+
+def _is_answer(each: Given, notebook: Notebook) -> bool:
+    off = {name for exercise in notebook.exercises for name in exercise.off}
+    mine = each.origin in {exercise.name for exercise in notebook.exercises}
+    return mine or any(f"{name}.".startswith(f"{each.dotted}.") for name in off)
+
+
+def _slices(wanted: list[Given]) -> Files:
+    """The modules of llmlib, each cut down to what the `wanted` names need."""
+    names: dict[str, set[str]] = {}
+    todo = [(each.module, each.origin) for each in wanted]
+    while todo:
+        module, name = todo.pop()
+        if name not in names.setdefault(module, set()):
+            names[module].add(name)
+            for each in _needed(module, frozenset({name})):
+                todo += _from_llmlib(each.source) if each.imports else []
+    return {
+        _file(module): "\n\n\n".join(each.source for each in _needed(module, frozenset(some)))
+        for module, some in names.items()
+    }
+
+
+@cache
+def _needed(module: str, names: frozenset[str]) -> list[Definition]:
+    path = Path(llmlib.__file__).parent.parent / _file(module)
+    return needed(names, definitions([path.read_text(encoding="utf-8")]), set())
+
+
+def _from_llmlib(line: str) -> list[tuple[str, str]]:
+    statement = ast.parse(line).body[0]
+    if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("llmlib"):
+        return [(statement.module or "", alias.name) for alias in statement.names]
+    return []
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"

@@ -1,0 +1,150 @@
+"""The charts of notebook 6 about whole texts: beams, quality and entropy, forty answers."""
+
+import math
+
+import numpy as np
+
+from llmlib import plots
+from llmlib.plots.placing import words
+
+
+def beam_tree(tokenizer, steps):
+    """The beginnings that a beam search kept, step by step: steps [[(ids, log-probability)]].
+
+    Each box is a token, under it the probability of the text up to there; the best text is framed.
+    """
+    width = max(map(len, steps))
+    fig, ax = plots.canvas(8.4, 0.5 + 0.82 * width, len(steps) + 0.75, width)
+    ax.text(0.3, width / 2, "the\nprompt", ha="center", va="center", fontsize=10)
+    best, places = tuple(steps[-1][0][0]), {(): (0.3, width / 2)}
+    for column, beams in enumerate(steps):
+        for row, (ids, score) in enumerate(beams):
+            ids, x, y = tuple(ids), column + 1.2, width - 0.5 - row
+            if ids in places:  # finished at an earlier step
+                continue
+            on_the_way = best[: len(ids)] == ids
+            word = plots.labels([tokenizer.decode([ids[-1]])])[0]
+            colour = plots.SKY if on_the_way else "#EEEEEE"
+            line = {"linewidth": 2.5 if on_the_way else 0.8}
+            plots.box(ax, x - 0.37, y - 0.28, 0.74, 0.5, f"{word}\n{math.exp(score):.3f}", colour)
+            ax.patches[-1].set(**line)
+            from_x, from_y = places[ids[:-1]]
+            start, end = (from_x + (0.4 if ids[:-1] else 0.25), from_y), (x - 0.41, y)
+            plots.arrow(ax, start, end, linestyle="-" if on_the_way else "--", **line)
+            places[ids] = (x, y)
+    return fig
+
+
+def surprises(tokenizer, texts):
+    """How surprised the model is at each token: {name: (ids, [seq] log-probabilities in nats)}."""
+    fig, axes = plots.figure(len(texts), 1, height=0.4 + 1.75 * len(texts), sharey=True)
+    for ax, (name, colour, _, _, hatch) in zip(axes, plots.look(texts)):
+        ids, log_p = texts[name]
+        style = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+        drawn = ax.bar(range(len(ids)), -log_p, 0.6, **style)
+        ax.bar_label(drawn, fmt="%.1f", fontsize=9, padding=2)
+        ax.set_xticks(range(len(ids)), plots.labels([tokenizer.decode([i]) for i in ids]))
+        ax.set_title(f"{name}: {-log_p.mean():.2f} nats a token", loc="left", fontsize=10)
+        ax.set_ylim(0, 1.25 * max(-log_p.min() for _, log_p in texts.values()))
+        ax.grid(axis="x", visible=False)
+    fig.supylabel("surprise, −log p (nats)", fontsize=10)
+    return fig
+
+
+def quality_entropy(curve, filters):
+    """Quality against entropy: curve {T: (H, quality)}, filters {kind: {name: (H, quality)}}."""
+    fig, ax = plots.figure(height=4.8)
+    ax.plot(*zip(*curve.values()), "o-", color="black", markersize=4, label="temperature alone")
+    entries = [(place, f"T = {t}", "right") for t, place in curve.items()]
+    for kind, colour, marker, _, _ in plots.look(filters):
+        points = filters[kind]
+        style = {"color": colour, "marker": marker, "markersize": 9, "linestyle": "none"}
+        ax.plot(*zip(*points.values()), label=kind, markeredgecolor="black", **style)
+        entries += [(place, name, "left") for name, place in points.items()]
+    ax.set_xlabel("entropy of what is drawn from (nats)")
+    ax.set_ylabel("quality: expected log-probability\nof the drawn token (nats)")
+    ax.set_title("No filter lies above the curve of temperature alone")
+    ax.margins(0.12, 0.12)
+    ax.legend(loc="lower left")
+    x, y = np.array(list(curve.values())).T
+    fine = np.linspace(x.min(), x.max(), 200)
+    along = np.stack([fine, np.interp(fine, *_sorted(x, y))], 1)
+    dots = [place for points in filters.values() for place in points.values()]
+    words(fig, ax, entries, np.concatenate([along, dots]))
+    return fig
+
+
+def _sorted(x, y):
+    order = np.argsort(x)
+    return x[order], y[order]
+
+
+def answers(counts, total):
+    """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
+    fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
+    for row, found in enumerate(counts.values()):
+        start = 0
+        for place, n in enumerate(found):
+            colour = plots.BLUE if place == 0 else plots.SKY if place % 2 else "#DDDDDD"
+            ax.barh(row, n, 0.7, left=start, color=colour, edgecolor="black", linewidth=0.6)
+            start += n
+        ax.text(total * 1.01, row, f"{len(found)} different", va="center", fontsize=10)
+    ax.set_yticks(range(len(counts)), list(counts))
+    ax.invert_yaxis()
+    ax.set(xlim=(0, total * 1.22), xlabel=f"of {total} draws; one box a year, the commonest first")
+    ax.set_xticks(range(0, total + 1, 10))
+    ax.grid(axis="y", visible=False)
+    return fig
+
+
+def shares(found, xlabel, chance=None):
+    """Shares as dots with their 95 % intervals: found {name: (hits, cases, low, high)}."""
+    fig, ax = plots.figure(height=1.0 + 0.42 * len(found))
+    for row, (hits, cases, low, high) in enumerate(found.values()):
+        ax.plot([low, high], [row, row], color=plots.BLUE, linewidth=2)
+        ax.plot(hits / cases, row, "o", color=plots.BLUE, markersize=9)
+        ax.text(1.03, row, f"{hits} of {cases}", va="center", fontsize=10)
+    if chance is not None:
+        plots.mark(ax, f"guessing {chance:.0%}", x=chance)
+    ax.set_yticks(range(len(found)), list(found))
+    ax.set_ylim(len(found) - 0.4, -0.9 if chance is not None else -0.6)
+    ax.set(xlim=(-0.02, 1.18), xticks=np.arange(0, 1.1, 0.25), xlabel=xlabel)
+    return fig
+
+
+def places_and_picks(tables, letters="ABCD"):
+    """Which letter was picked where the right one stood: {title: [[count]] place × letter}."""
+    fig, axes = plots.figure(1, len(tables), height=3.6)
+    for ax, (title, table) in zip(axes, tables.items()):
+        top = max(max(row) for row in table)
+        plots.heat(ax, table, "d", (list(letters), list(letters)), cmap="Blues", vmin=0, vmax=top)
+        ax.set(xlabel="letter that the model picked", title=title)
+    axes[0].set_ylabel("letter of the right option")
+    return fig
+
+
+def years(probabilities, released):
+    """Probability of each year, {year: probability}, with that of the model's release marked."""
+    fig, ax = plots.figure(height=3.2)
+    style = {"color": plots.BLUE, "edgecolor": "black", "linewidth": 0.5}
+    ax.bar(list(probabilities), list(probabilities.values()), **style)
+    plots.mark(ax, "after the model's release", x=released + 0.5)
+    ax.set(xlabel="year", ylabel="probability")
+    ax.set_title("“Today's date is January 1, …”: which year does the model believe it is?")
+    ax.grid(axis="x", visible=False)
+    return fig
+
+
+def pronouns(found):
+    """Share of " she" among " she" and " he" after sentences: found {template: {who: share}}."""
+    first = next(iter(found.values()))
+    order = sorted(first, key=first.get)
+    fig, ax = plots.figure(height=0.9 + 0.32 * len(order))
+    for name, colour, marker, _, _ in plots.look(found):
+        style = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 8}
+        ax.plot([found[name][who] for who in order], range(len(order)), label=name, **style)
+    ax.set_yticks(range(len(order)), order)
+    ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
+    ax.set(xlim=(0, 1), xlabel="share of “ she” among “ she” and “ he” as the next token")
+    ax.legend(loc="lower right")
+    return fig

@@ -1,0 +1,131 @@
+"""A conversation: messages become ids by the model's own template, a reply comes token by token."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from llmlib.sampling import filter_logits
+from llmlib.serve.engine import Engine
+
+Message = dict[str, str]  # {"role": "user", "content": "Hello"}
+LIKELIEST = 5
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a reply: the text that it completed, and where it came from."""
+
+    id: int
+    text: str
+    logprob: float  # as the model gave it, before temperature and filters
+    likeliest: list[tuple[str, float, bool]]  # (token, log-probability, did the filters keep it)
+    kept: int  # how many tokens the filters kept, and what share of the model's probability
+    share: float
+
+
+@dataclass
+class Reply:
+    """Iterate over it for its tokens; `finish` is "stop" or "length" once it has ended."""
+
+    engine: Engine
+    ids: list[int]  # the prompt
+    max_tokens: int
+    seed: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)  # temperature, top_k, top_p, min_p
+    likeliest: int = LIKELIEST
+    count: int = 0
+    finish: str = "length"
+
+    def __iter__(self) -> Iterator[Token]:
+        steps = self.engine.steps(self.ids, self.max_tokens, self.seed, **self.settings)
+        made: list[tuple[int, torch.Tensor]] = []
+
+        def ids() -> Iterator[int]:
+            for new, logits in steps:
+                self.count += 1
+                if new in self.engine.stop_ids:
+                    self.finish = "stop"
+                    return
+                made.append((new, logits))
+                yield new
+
+        for text in self.engine.stream(ids()):
+            if made:
+                yield self._token(*made.pop(), text)
+                made.clear()  # a special token has no text of its own
+            elif text:  # what was left of a character
+                yield Token(-1, text, 0.0, [], 0, 0.0)
+
+    def _token(self, new: int, logits: torch.Tensor, text: str) -> Token:
+        log_p = torch.log_softmax(logits.float(), -1)
+        left = filtered(logits[None].float(), **self.settings)[0] > -torch.inf
+        best = log_p.topk(min(self.likeliest, len(log_p)))
+        rows = zip(best.indices.tolist(), best.values.tolist())
+        likeliest = [(self.engine.word(i), p, bool(left[i])) for i, p in rows]
+        share = float(log_p[left].exp().sum())
+        return Token(new, text, float(log_p[new]), likeliest, int(left.sum()), min(share, 1.0))
+
+
+def filtered(
+    logits: torch.Tensor,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+) -> torch.Tensor:
+    """Logits after the settings of `generate`. Raises ValueError for one that is out of range."""
+    filters: torch.Tensor = filter_logits(logits, temperature, top_k, top_p, min_p)
+    return filters
+
+
+def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
+    """Ids of a conversation, up to where the model's answer begins.
+
+    Raises ValueError for a model without chat template, for messages that it does not take, and for
+    a message that holds one of the model's special tokens, which only the template may write.
+    """
+    for message in messages:
+        for token in engine.special:
+            if token in message["content"]:
+                raise ValueError(f"a message holds {token}, which only the chat template may write")
+    parts = re.split(f"({'|'.join(map(re.escape, engine.special))})", _text(engine, messages))
+    if not engine.special:
+        return engine.encode("".join(parts))
+    ids: list[int] = []
+    for part in filter(None, parts):
+        ids += [engine.special[part]] if part in engine.special else engine.encode(part)
+    return ids
+
+
+def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
+    """The conversation without its oldest turns, so that `room` tokens of an answer fit."""
+    first = list(messages[:1]) if messages[0]["role"] == "system" else []
+    rest = list(messages[len(first) :])
+    while len(rest) > 2 and len(prompt(engine, first + rest)) + room > engine.context:
+        rest = rest[2:]
+    return first + rest
+
+
+def _text(engine: Engine, messages: Sequence[Message]) -> str:
+    template = _template(str(engine.folder))
+    if not template.chat_template:
+        raise ValueError(f"{engine.name} has no chat template: it was not trained to chat")
+    try:
+        said = template.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True
+        )
+    except Exception as error:  # noqa: BLE001 - a template refuses in its own words
+        raise ValueError(f"the model's chat template refuses these messages: {error}") from None
+    assert isinstance(said, str)
+    return said
+
+
+@lru_cache(maxsize=2)
+def _template(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)

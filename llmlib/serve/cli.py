@@ -1,0 +1,106 @@
+"""`llmlib chat` talks in the terminal, `llmlib serve` opens a page and speaks the chat-completions
+protocol."""
+
+import argparse
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmlib.packed import KINDS
+from llmlib.serve import chat, engine
+
+OWN = "my_llm.py"
+DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # what a small model keeps to the point with
+OPTIONS = {
+    "temperature": (float, "0 takes the likeliest token each time"),
+    "top_p": (float, "keep the likeliest tokens whose mass reaches P"),
+    "top_k": (int, "keep the K likeliest tokens"),
+    "min_p": (float, "keep tokens at least P times as likely as the likeliest"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    models = (
+        f'your {OWN}, a model folder, "smollm2", or a name on the Hugging Face hub '
+        f"(default: {OWN} if it is here, else smollm2)"
+    )
+    add("model", nargs="?", metavar="MODEL", help=models)
+    for name, (kind, words) in OPTIONS.items():
+        default = f" (default: {DEFAULTS[name]:g})" if name in DEFAULTS else ""
+        add(
+            f"--{name.replace('_', '-')}", type=kind, metavar=name[-1].upper(), help=words + default
+        )
+    kinds = f"{', '.join(KINDS)}: of a model folder (default: %(default)s)"
+    add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
+    if parser.prog.endswith("chat"):
+        add("--seed", type=int, metavar="S", help="make the draws repeatable")
+        most = "longest answer (default: %(default)s)"
+        add("--max-new-tokens", type=int, default=256, metavar="N", help=most)
+    else:
+        add("--port", type=int, default=0, metavar="N", help="default: one that is free")
+        add("--no-browser", action="store_true", help="print the address, open nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until the end of input, or Ctrl-C."""
+    name = args.model or (OWN if Path(OWN).is_file() else "smollm2")
+    given = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
+    settings = DEFAULTS | given
+    chat.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
+    model = engine.load(name, args.weights)
+    chat.prompt(model, [{"role": "user", "content": "?"}])  # refused now, if it cannot chat
+    return (talk if args.verb == "chat" else serve)(model, settings, args)
+
+
+def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespace) -> int:
+    """One turn a line; an empty line, Ctrl-D or the end of the input ends it."""
+    if args.max_new_tokens < 1:
+        raise ValueError("--max-new-tokens must be at least 1")
+    print(f"{model.name} listens. An empty line ends the conversation.", file=sys.stderr)
+    messages: list[chat.Message] = []
+    while True:
+        try:
+            said = input("> " if sys.stdin.isatty() else "").strip()
+        except EOFError:
+            said = ""
+        if not said:
+            return 0
+        messages.append({"role": "user", "content": said})
+        try:
+            messages = chat.fitted(model, messages, args.max_new_tokens)
+            ids = chat.prompt(model, messages)
+        except ValueError as error:
+            print(f"Not sent: {error}.", file=sys.stderr)
+            messages.pop()
+            continue
+        answer = ""
+        for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
+            answer += token.text
+            print(token.text, end="", flush=True)
+        print()
+        messages.append({"role": "assistant", "content": answer})
+
+
+def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    from llmlib.serve.server import Server
+
+    if not 0 <= args.port < 65536:
+        raise ValueError(f"--port is {args.port}: give a number from 1 to 65535")
+    with Server(model, args.port, settings) as server:
+        base = f"http://127.0.0.1:{server.server_port}/v1"
+        print(f"{model.name} is served on this machine:\n\n    {server.address}\n")
+        print(f"For chat clients: base_url {base}, api_key {server.token}")
+        print("Stop it with Ctrl-C.", flush=True)
+        if not args.no_browser:
+            threading.Timer(0.3, webbrowser.open, [server.address]).start()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+    return 0

@@ -1,0 +1,105 @@
+"""One face for both kinds of engine: llmlib on a model folder, and a learner's my_llm.py."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmlib import generation, pretrained
+from llmlib.assets import smollm2_folder
+from llmlib.tokens import Tokenizer
+
+Step = tuple[int, torch.Tensor]  # an id, and the logits [vocab] that it was picked from
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a chat needs of a model. `steps(ids, max_new_tokens, seed, **settings)` continues ids,
+    `encode` knows nothing of special tokens, `stream` turns ids into text as they come."""
+
+    name: str
+    folder: Path  # of the weights, with the chat template
+    context: int
+    stop_ids: tuple[int, ...]
+    special: dict[str, int]
+    encode: Callable[[str], list[int]]
+    steps: Callable[..., Iterator[Step]]
+    stream: Callable[[Iterable[int]], Iterator[str]]
+    word: Callable[[int], str]  # the text of one token, for tables
+
+
+def load(model: str, weights: str = "float32") -> Engine:
+    """The engine of that name: a file my_llm.py, a model folder, "smollm2" or a name on the hub.
+
+    A .py file is run, as `python FILE` would run it. Raises ValueError or FileNotFoundError with
+    one sentence.
+    """
+    return written(Path(model)) if model.endswith(".py") else ours(model, weights)
+
+
+def ours(name: str, weights: str = "float32") -> Engine:
+    """llmlib's engine on a model."""
+    model = pretrained.load(name, weights)
+    if model.tokenizer is None:
+        raise ValueError(f"{model.folder} has no tokenizer.json, so nobody can talk to it")
+    tokenizer = model.tokenizer
+
+    def steps(ids: list[int], max_new_tokens: int, seed: int | None, **settings: Any) -> Any:
+        return generation.steps(model, ids, max_new_tokens, seed=seed, **settings)
+
+    return Engine(
+        name=Path(name).name,
+        folder=model.folder,
+        context=model.config.context,
+        stop_ids=tuple(model.config.stop_ids),
+        special=dict(getattr(tokenizer, "special_tokens", {})),
+        encode=tokenizer.encode,
+        steps=steps,
+        stream=tokenizer.stream,
+        word=lambda i: tokenizer.decode([i]),
+    )
+
+
+def written(path: Path) -> Engine:
+    """The engine in a file that `llmlib my-llm` made of a learner's functions, on SmolLM2."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}: `llmlib my-llm` makes it of your notebooks")
+    spec = importlib.util.spec_from_file_location("my_llm", path)
+    assert spec and spec.loader
+    module: Any = importlib.util.module_from_spec(spec)
+    sys.modules["my_llm"] = module
+    spec.loader.exec_module(module)
+    lacking = [
+        part for part in ("Model", "Tokenizer", "new_ids", "sample") if part not in vars(module)
+    ]
+    if lacking:
+        raise ValueError(f"{path} lacks {', '.join(lacking)}: is it what `llmlib my-llm` wrote?")
+    folder = smollm2_folder()
+    model, tokenizer, names = module.Model(folder), module.Tokenizer(folder), Tokenizer.smollm2()
+    sample, seen = module.sample, {}
+
+    def watched(logits: torch.Tensor, *args: Any, **settings: Any) -> torch.Tensor:
+        seen["logits"] = logits[0].detach()
+        return sample(logits, *args, **settings)
+
+    module.sample = watched  # new_ids looks it up by name
+
+    def steps(ids: list[int], max_new_tokens: int, seed: int | None, **settings: Any) -> Any:
+        for i in module.new_ids(model, ids, max_new_tokens, seed=seed, **settings):
+            yield i, seen["logits"]
+
+    return Engine(
+        name=path.name,
+        folder=folder,
+        context=model.config.context,
+        stop_ids=tuple(model.config.stop_ids),
+        special=dict(names.special_tokens),
+        encode=tokenizer.encode,
+        steps=steps,
+        stream=tokenizer.stream,
+        word=lambda i: names.decode([i]),
+    )

@@ -1,0 +1,127 @@
+"""What a client asks for in the chat-completions protocol, read strictly: what the engine has is
+taken, what would change the answer and is not there is refused in one sentence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless values, what is missing)
+    "n": (lambda x: x == 1, "it writes one answer at a time, so n must be 1"),
+    "tools": (lambda x: not x, "it calls no tools"),
+    "functions": (lambda x: not x, "it calls no functions"),
+    "logit_bias": (lambda x: not x, "it has no logit_bias"),
+    "frequency_penalty": (lambda x: x == 0, "it has no frequency_penalty"),
+    "presence_penalty": (lambda x: x == 0, "it has no presence_penalty"),
+    "response_format": (lambda x: x == {"type": "text"}, "it writes plain text only"),
+    "modalities": (lambda x: x == ["text"], "it writes text only"),
+    "audio": (lambda x: False, "it does not speak"),
+}
+
+
+class Refused(ValueError):
+    """A request that is not answered: its sentence, and the status to send."""
+
+    def __init__(self, sentence: str, status: int = 400, param: str | None = None):
+        super().__init__(sentence)
+        self.status, self.param = status, param
+
+
+@dataclass(frozen=True)
+class Request:
+    messages: list[dict[str, str]]
+    stream: bool
+    usage: bool  # a last chunk that counts tokens
+    max_tokens: int | None
+    settings: dict[str, Any]
+    seed: int | None
+    stop: tuple[str, ...]
+    likeliest: int | None  # None: no log-probabilities
+
+
+def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
+    """The request in a JSON body; `defaults` are the settings of a field that it leaves out.
+    Raises `Refused`."""
+    if not isinstance(body, dict):
+        raise Refused("the body must be a JSON object")
+    given = {key: value for key, value in body.items() if value is not None}
+    if given.get("model", served) != served:
+        raise Refused(f"the model {given['model']!r} is not served here: this is {served!r}", 404)
+    for key, (harmless, lack) in LACKS.items():
+        if key in given and not harmless(given[key]):
+            raise Refused(f"this engine answers in plain text: {lack}", param=key)
+    limit = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
+    ranges = {"temperature": (0.0, 2.0), "top_p": (0.0, 1.0), "min_p": (0.0, 1.0)}
+    settings = {key: _number(given, key, *limits) for key, limits in ranges.items()}
+    settings["top_k"] = _whole(given, "top_k", 0, 1 << 20) or None
+    settings = defaults | {key: value for key, value in settings.items() if value is not None}
+    if settings.get("top_p") == 0:
+        raise Refused("top_p must be above 0", param="top_p")
+    stop = given.get("stop", [])
+    stop = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stop, list) or len(stop) > 4 or not all(_is_word(each) for each in stop):
+        raise Refused("stop must be a text, or a list of up to four texts", param="stop")
+    options = given.get("stream_options", {})
+    return Request(
+        messages=_messages(given.get("messages")),
+        stream=_flag(given, "stream"),
+        usage=isinstance(options, dict) and options.get("include_usage") is True,
+        max_tokens=_whole(given, limit, 1, 1 << 20),
+        settings=settings,
+        seed=_whole(given, "seed", -(1 << 63), (1 << 63) - 1),
+        stop=tuple(stop),
+        likeliest=(_whole(given, "top_logprobs", 0, 20) or 0) if _flag(given, "logprobs") else None,
+    )
+
+
+def _messages(said: Any) -> list[dict[str, str]]:
+    if not isinstance(said, list) or not said:
+        raise Refused("messages must be a list of at least one message", param="messages")
+    found = []
+    for each in said:
+        role = each.get("role") if isinstance(each, dict) else None
+        if role not in ROLES:
+            known = ", ".join(ROLES)
+            raise Refused(f"each message needs a role, one of {known}", param="messages")
+        found.append({"role": ROLES[role], "content": _content(each.get("content"))})
+    if found[-1]["role"] == "assistant":
+        raise Refused("the last message must not be the assistant's own", param="messages")
+    return found
+
+
+def _content(said: Any) -> str:
+    parts = [{"type": "text", "text": said}] if isinstance(said, str) else said
+    if not isinstance(parts, list) or not all(
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+        for part in parts
+    ):
+        raise Refused("this engine reads text only: content must be text", param="messages")
+    return "".join(part["text"] for part in parts)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 200
+
+
+def _flag(given: dict[str, Any], key: str) -> bool:
+    if not isinstance(given.get(key, False), bool):
+        raise Refused(f"{key} must be true or false", param=key)
+    return given.get(key, False)
+
+
+def _number(given: dict[str, Any], key: str, low: float, high: float) -> float | None:
+    value = given.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise Refused(f"{key} must be a number from {low:g} to {high:g}", param=key)
+    return float(value)
+
+
+def _whole(given: dict[str, Any], key: str, low: int, high: int) -> int | None:
+    value = given.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Refused(f"{key} must be a whole number from {low} to {high}", param=key)
+    return value

@@ -1,0 +1,75 @@
+"""The reader of notebook 5: any text, each token shaded by its surprise; hover one to see what the
+model had expected there (the idea of GLTR, Gehrmann et al. 2019)."""
+
+from html import escape
+
+import ipywidgets
+import torch
+from IPython.display import display
+from matplotlib.colors import to_hex
+
+from llmlib.plots import VIEW, ink
+from llmlib.plots.output_head import SURPRISE
+
+LONGEST = 200  # tokens: more would make typing wait
+SPAN = (
+    '<span title="{hover}" style="background-color:{colour};color:{ink};padding:2px 0;'
+    'white-space:pre-wrap">{text}</span><wbr>'
+)
+
+
+def surprise_reader(model, softmax, text):
+    """Show `text` shaded by `softmax`, a function [..., vocab] -> [..., vocab]; below it a box for
+    any other text."""
+    html, plain = _read(model, softmax, text)
+    display({"text/html": html, "text/plain": plain}, raw=True)
+    display({VIEW: _controls(model, softmax, text)._repr_mimebundle_()[VIEW]}, raw=True)
+
+
+def _read(model, softmax, text, n=5):
+    """The text as HTML, each token with what was expected in its place, and as plain words."""
+    ids = model.tokenizer.encode(text)[:LONGEST]
+    if len(ids) < 2:
+        return "Type two words or more.", "Type two words or more."
+    pieces = [model.tokenizer.decode([i]) for i in ids]
+    p = softmax(model(ids)[0, :-1])  # seq-1 vocab
+    said = p[range(len(ids) - 1), ids[1:]].double().clamp(min=1e-45)  # a rounded 0 stays finite
+    losses = (-said.log()).tolist()
+    spans = [_span(pieces[0], 0.0, "the first token: nothing stands before it")]
+    for piece, loss, row in zip(pieces[1:], losses, p):
+        best = torch.topk(row, n)
+        expected = "\n".join(
+            f"{share:.3f}  {model.tokenizer.decode([i])!r}"
+            for share, i in zip(best.values.tolist(), best.indices.tolist())
+        )
+        spans.append(_span(piece, loss, f"{loss:.2f} nats for {piece!r}\nexpected:\n{expected}"))
+    total = f"{sum(losses):.1f} nats for {len(losses)} tokens, {sum(losses) / len(losses):.2f} each"
+    worst = sorted(zip(losses, pieces[1:]), reverse=True)[:3]
+    plain = f"{total}; most surprising: " + ", ".join(f"{t!r} {loss:.2f}" for loss, t in worst)
+    return (
+        f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
+        f"<p>{total}. Hover a token to see what was expected in its place.</p>"
+    ), plain
+
+
+def _span(piece, loss, hover):
+    colour = SURPRISE.to_rgba(loss)
+    look = {"colour": to_hex(colour), "ink": ink(colour), "text": escape(piece)}
+    return SPAN.format(hover=escape(hover).replace("\n", "&#10;"), **look)
+
+
+def _controls(model, softmax, text):
+    typed = ipywidgets.Textarea(
+        text, description="your text", continuous_update=False, layout={"width": "98%"}
+    )
+    picture = ipywidgets.HTML()
+
+    def draw(_=None):
+        try:
+            picture.value = _read(model, softmax, typed.value)[0]
+        except Exception as error:  # noqa: BLE001 - the learner's own softmax
+            picture.value = escape(f"softmax raised {type(error).__name__}: {error}")
+
+    typed.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([typed, picture])

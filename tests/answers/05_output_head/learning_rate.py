@@ -1,0 +1,66 @@
+# %% right: two factors, named
+def learning_rate(step, steps, peak):
+    warm = (step + 1) / (steps / 20)
+    decay = (steps - step) / steps
+    return peak * decay * (warm if warm < 1 else 1.0)
+
+# %% right: if and else
+def learning_rate(step, steps, peak):
+    rate = peak - peak * step / steps
+    if (step + 1) * 20 < steps:
+        rate *= 20 * (step + 1) / steps
+    return rate
+
+# %% right: tensors
+def learning_rate(step, steps, peak):
+    warm = torch.tensor((step + 1) / (0.05 * steps), dtype=torch.float64).clamp(max=1)
+    return (peak * warm * (1 - step / steps)).item()
+
+# %% right: the whole schedule, then one of it
+def learning_rate(step, steps, peak):
+    return [peak * min(1, 20 * (s + 1) / steps) * (1 - s / steps) for s in range(steps)][step]
+
+# %% wrong: the warm-up counts from 0
+# says: the first step has the rate 0
+def learning_rate(step, steps, peak):
+    return peak * min(1, step / (0.05 * steps)) * (1 - step / steps)
+
+# %% wrong: the decay ends at 0
+# says: the last step has the rate 0
+def learning_rate(step, steps, peak):
+    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - (step + 1) / steps)
+
+# %% wrong: the warm-up never ends
+# says: it is never more than 1
+def learning_rate(step, steps, peak):
+    return peak * (step + 1) / (0.05 * steps) * (1 - step / steps)
+
+# %% wrong: no decay
+# says: half-way the decay is one half
+def learning_rate(step, steps, peak):
+    return peak * min(1, (step + 1) / (0.05 * steps))
+
+# %% wrong: no warm-up
+# says: the warm-up takes 2 steps
+def learning_rate(step, steps, peak):
+    return peak * (1 - step / steps)
+
+# %% wrong: the decay begins after the warm-up
+# says: the decay has begun
+def learning_rate(step, steps, peak):
+    warm = 0.05 * steps
+    if step + 1 <= warm:
+        return peak * (step + 1) / warm
+    return peak * (1 - step / steps)
+
+# %% wrong: forgets the peak
+# says: in proportion to the peak
+def learning_rate(step, steps, peak):
+    return min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
+
+# %% wrong: a whole number of warm-up steps
+# says: at every step
+# caught by: hidden
+def learning_rate(step, steps, peak):
+    warm = max(1, int(0.05 * steps))
+    return peak * min(1, (step + 1) / warm) * (1 - step / steps)

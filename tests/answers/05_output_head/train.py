@@ -1,0 +1,300 @@
+# %% right: moments in two lists
+def train(weights, model, batches, peak):
+    means = [torch.zeros(w.shape) for w in weights]
+    squares = [torch.zeros(w.shape) for w in weights]
+    losses = []
+    for n in range(len(batches)):
+        for w in weights:
+            if w.grad is not None:
+                w.grad.zero_()
+        inputs, targets = next_token_pairs(batches[n])
+        loss = cross_entropy(model(inputs), targets)
+        losses.append(float(loss.detach()))
+        loss.backward()
+        for i in range(len(weights)):
+            decay = 0.1 * (weights[i].ndim >= 2)
+            new, means[i], squares[i] = adamw_step(
+                weights[i].detach(), weights[i].grad, means[i], squares[i], n + 1,
+                learning_rate(n, len(batches), peak), decay,
+            )
+            weights[i].data.copy_(new)
+    return losses
+
+# %% right: gradients from torch.autograd.grad, torch's own loss
+def train(weights, model, batches, peak):
+    moments, losses = {}, []
+    for step, ids in enumerate(batches, start=1):
+        logits = model(ids[:, :-1])
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        gradients = torch.autograd.grad(loss, weights)
+        rate = learning_rate(step - 1, len(batches), peak)
+        for i, (w, g) in enumerate(zip(weights, gradients)):
+            m, s = moments.get(i, (torch.zeros_like(g), torch.zeros_like(g)))
+            w.data, *moments[i] = adamw_step(w.data, g, m, s, step, rate, 0.0 if w.dim() < 2 else 0.1)
+        losses.append(loss.item())
+    return losses
+
+# %% right: a generator of losses and a class for the moments
+class Moments:
+    def __init__(self, w):
+        self.w, self.m, self.s, self.t = w, w.detach() * 0, w.detach() * 0, 0
+
+    @torch.no_grad()
+    def move(self, rate):
+        self.t += 1
+        decay = 0.1 if len(self.w.shape) > 1 else 0
+        new, self.m, self.s = adamw_step(self.w, self.w.grad, self.m, self.s, self.t, rate, decay)
+        self.w.mul_(0).add_(new)
+        self.w.grad = None
+
+def steps(weights, model, batches, peak):
+    moments = [Moments(w) for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        loss.backward()
+        for moment in moments:
+            moment.move(learning_rate(step, len(batches), peak))
+        yield loss.item()
+
+def train(weights, model, batches, peak):
+    return list(steps(weights, model, batches, peak))
+
+# %% wrong: never clears the gradients
+# says: clear w.grad before backward
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: decays the norms and biases, too
+# says: tensors of one dimension have decay 0
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: targets are not shifted
+# says: the target is the token after it
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs = targets = ids
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: changes its variable, not the weight
+# says: write into them
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w = new
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: tensors for losses
+# says: a plain number
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.detach())
+    return losses
+
+# %% wrong: the rate never changes
+# says: each step has its own rate
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = peak
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: forgets the means after each step
+# says: the means live on
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: t stays 1
+# says: its own t
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: the loss after the step
+# says: the first loss is ln 2
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(cross_entropy(model(inputs), targets).item())
+    return losses
+
+# %% wrong: only the first tensor moves
+# says: every tensor of `weights` moves
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights[:1], moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+# %% wrong: a mean loss for the whole training
+# says: one loss a batch
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return sum(losses) / len(losses)
+
+# %% wrong: one step too few in the schedule
+# says: each step has its own rate
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches) + 1, peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                decay = 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses

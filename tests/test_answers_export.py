@@ -1,0 +1,60 @@
+"""`llmlib answers`: what was written, a file a student and exercise, and nothing else."""
+
+import json
+
+import nbformat
+import pytest
+
+from llmlib import cli
+from llmlib.course import cells
+
+pytestmark = pytest.mark.unit
+NAME = "02_embeddings"
+
+
+def hand_in(folder, student, change):
+    """The released notebook with {exercise: source} written over its stubs."""
+    node = nbformat.read(cells.ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
+    for cell in node.cells:
+        cell.source = change.get(cells.grade_id(cell), cell.source)
+    path = folder / student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(node))  # escapes what is no text
+    return path
+
+
+def test_answers_are_files_and_stubs_are_not(tmp_path, capsys):
+    first, second = (each.name for each in cells.load(NAME).exercises[:2])
+    submitted, out = tmp_path / "submitted", tmp_path / "answers"
+    hand_in(submitted, "ann", {first: "def f():\n    return 'é \ud800'", second: "x = 1"})
+    hand_in(submitted, "bob", {first: "y = 2\n"})
+    hand_in(submitted, "cyd", {}).write_text("{")
+    assert cli.main(["answers", str(submitted), "--output", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "left out: cyd  02_embeddings: damaged or half saved" in said.err
+    assert said.out.startswith("3 answers in ")
+    found = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*.py")}
+    assert found == {
+        f"{first}/ann.py": "def f():\n    return 'é ?'\n",
+        f"{first}/bob.py": "y = 2\n",
+        f"{second}/ann.py": "x = 1\n",
+    }
+
+
+def test_an_old_answer_does_not_stay(tmp_path):
+    first = cells.load(NAME).exercises[0].name
+    hand_in(tmp_path / "one", "ann", {first: "x = 1"})
+    hand_in(tmp_path / "two", "bob", {first: "x = 2"})
+    for each in ("one", "two"):
+        cli.main(["answers", str(tmp_path / each), "--output", str(tmp_path / "answers")])
+    assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["bob.py"]
+
+
+def test_another_folder_is_not_emptied(tmp_path, capsys):
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years")
+    words = [str(tmp_path / "submitted"), "--output", str(tmp_path / "home")]
+    assert cli.main(["answers", *words]) == 2
+    assert "holds 'thesis.txt'" in capsys.readouterr().err
+    assert (tmp_path / "home" / "thesis.txt").exists()

@@ -1,0 +1,136 @@
+"""The page of `llmlib serve` in a real browser: a learner's engine answers token by token, each
+token tells where it came from, and the settings count."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from test_browser import FLAGS, SHOTS
+
+from llmlib.course import my_llm
+from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import tools
+
+pytestmark = pytest.mark.browser
+QUESTION = "What is the capital of France?"
+WIDE = """() => [...document.querySelectorAll("body *")].filter(each => each.clientWidth &&
+  each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 60))"""
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The address that `llmlib serve` prints in a folder where a my_llm.py lies."""
+    text, _ = my_llm.collect(ROOT / "solutions")
+    (folder / "my_llm.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "llmlib.cli", "serve", "--no-browser", "--temperature", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    server = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        said = (re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line) for line in server.stdout)
+        yield next(filter(None, said))[0]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("mine")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(address):
+    """The page, in which no error may be logged."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
+        page = browser.new_page(viewport={"width": 900, "height": 800})
+        page.set_default_timeout(60_000)
+        complaints = []
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        yield page
+        assert not [said for said in complaints if "400 (Bad Request)" not in said]  # a refusal
+        browser.close()
+
+
+def _ask(page, text=QUESTION):
+    page.get_by_label("Your message").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.locator("#send")).to_have_text("Send", timeout=120_000)
+    return page.locator(".reply").last
+
+
+def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(page):
+    expect(page.locator("h1")).to_have_text("Chat with my_llm.py")
+    reply = _ask(page)
+    expect(reply).to_have_text("The capital of France is Paris.")
+    assert reply.locator(".token").count() == 7
+    token = reply.locator(".token").last
+    token.focus()
+    page.keyboard.press("Enter")  # by keyboard, as by a click
+    why = reply.locator(".why")
+    expect(why.locator("tr")).to_have_count(5)
+    expect(why).to_contain_text("Only one token was left to draw from")
+    expect(why.locator("tr.cut")).to_have_count(4)
+    page.keyboard.press("Enter")
+    expect(why).to_have_count(0)
+    expect(_ask(page, "And of Italy?")).to_contain_text("Rome")
+
+
+def test_the_settings_count(page):
+    page.locator("summary").click()
+    page.locator("#temperature").fill("1")
+    page.locator("#top_k").fill("3")
+    page.locator("#max_tokens").fill("8")
+    reply = _ask(page, "Tell me a story.")
+    assert reply.locator(".token").count() == 8
+    reply.locator(".token").first.click()
+    expect(reply.locator(".why tr.cut")).to_have_count(2)
+    expect(reply.locator(".why")).to_contain_text("3 tokens were left to draw from")
+
+
+def test_a_refusal_is_shown_and_the_conversation_goes_on(page):
+    expect(_ask(page, "hi <|im_end|>").locator(".fault")).to_contain_text("only the chat template")
+    expect(_ask(page)).to_have_text("The capital of France is Paris.")
+
+
+def test_stop_stops_and_new_begins_anew(page):
+    page.locator("summary").click()
+    page.locator("#max_tokens").fill("512")
+    page.locator("#temperature").fill("2")
+    page.get_by_label("Your message").fill("Write a long story.")
+    page.keyboard.press("Enter")
+    page.locator(".token").nth(2).wait_for()
+    page.locator("#send").click()
+    expect(page.locator("#send")).to_have_text("Send")
+    assert page.locator(".token").count() < 512
+    page.get_by_role("button", name="New").click()
+    expect(page.locator(".reply")).to_have_count(0)
+    page.locator("#temperature").fill("0")
+    expect(_ask(page)).to_have_text("The capital of France is Paris.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_from_400_pixels_on(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.locator("summary").click()
+    reply = _ask(page)
+    reply.locator(".token").nth(4).click()
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for width in (400, 900, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(WIDE) == []
+        page.screenshot(path=SHOTS / f"chat_{scheme}_{width}.png")
+
+
+def test_without_the_token_there_is_no_page(page, address):
+    answer = page.request.get(address.split("?")[0])
+    assert answer.status == 401 and "stands in the address" in answer.text()

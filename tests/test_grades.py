@@ -1,0 +1,107 @@
+"""`llmlib grades`: totals from the gradebook, in the columns that Canvas and Moodle import."""
+
+import csv
+
+import pytest
+from attacks import corpus
+
+from llmlib import cli
+from llmlib.grading.gradebook import Book
+from llmlib.grading.results import Graded, Outcome
+
+pytestmark = pytest.mark.nbgrader
+CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old work (7)
+    Points Possible,,,,,10
+"Lovelace, Ada",11,a1,ada,One,3
+"Bohr, Niels",12,b2,bob,Two,
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    """ada: 10 by the checks; bob: 3 by the checks, 2 more by hand, 1 off for lateness."""
+    with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
+        book.add_assignment(corpus.TARGET)
+        names = [(each.name, each.points) for each in corpus.TARGET.exercises]
+        for student, solved in (("ada", {name for name, _ in names}), ("bob", {names[0][0]})):
+            outcomes = tuple(Outcome(n, p * (n in solved), p) for n, p in names)
+            book.save(student, "target", Graded(outcomes, (), unsafe=False))
+        with book.transaction() as gradebook:
+            where = "target", "target", "bob"
+            gradebook.find_grade(f"test_{names[1][0]}", *where).manual_score = 2.0
+            gradebook.find_submission_notebook(*where).late_submission_penalty = 1.0
+            gradebook.db.flush()
+    config = f"c = get_config()\nc.CourseDirectory.root = {str(tmp_path)!r}\n"
+    (tmp_path / "nbgrader_config.py").write_text(config + 'c.CourseDirectory.course_id = "c"\n')
+    first = next(points for _, points in names)
+    return tmp_path, {"ada": sum(points for _, points in names), "bob": first + 2.0 - 1.0}
+
+
+def grades(folder, *words):
+    words += ("--config", str(folder / "nbgrader_config.py"), "--output", str(folder / "out.csv"))
+    status = cli.main(["grades", *words])
+    return status, list(csv.DictReader((folder / "out.csv").open(encoding="utf-8", newline="")))
+
+
+def test_canvas_gets_its_own_columns_and_the_points_possible(course):
+    folder, due = course
+    (folder / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    status, rows = grades(folder, "--format", "canvas", "--roster", str(folder / "roster.csv"))
+    assert status == 0
+    assert list(rows[0]) == "Student,ID,SIS User ID,SIS Login ID,Section,target".split(",")
+    assert rows[0]["Student"].strip() == "Points Possible" and float(rows[0]["target"]) == 10
+    assert [(row["ID"], float(row["target"])) for row in rows[1:]] == [
+        ("11", due["ada"]),
+        ("12", due["bob"]),
+    ]
+
+
+def test_moodle_keeps_the_columns_of_the_roster(course):
+    folder, due = course
+    (folder / "roster.csv").write_text("Surname,Email address\nx,ada\ny,bob\nz,cyd\n")
+    words = ["--roster", str(folder / "roster.csv"), "--column", "Email address"]
+    status, rows = grades(folder, "--format", "moodle", *words)
+    assert status == 0 and list(rows[0]) == ["Surname", "Email address", "target"]
+    assert [row["target"] and float(row["target"]) for row in rows] == [*due.values(), ""]
+
+
+def test_without_a_roster_the_ids_stand_where_the_system_looks_for_logins(course):
+    folder, due = course
+    status, rows = grades(folder, "--format", "moodle")
+    assert status == 0 and {row["Username"]: float(row["target"]) for row in rows} == due
+
+
+def test_who_is_not_on_the_roster_is_named(course, capsys):
+    folder, _ = course
+    (folder / "roster.csv").write_text("Username\nada\n")
+    status, rows = grades(folder, "--format", "moodle", "--roster", str(folder / "roster.csv"))
+    assert status == 1 and len(rows) == 1
+    assert capsys.readouterr().err == "not on the roster: bob\n"
+
+
+@pytest.mark.parametrize(
+    "roster, sentence",
+    [
+        ("Name\nada\n", "has no column 'Username' but 'Name': name one with --column"),
+        ("Username\nada\nada\n", "has 'ada' twice in 'Username'"),
+        (b"Username\n\xff\n", "is not text in UTF-8"),
+        ("", "has no column 'Username'"),
+    ],
+)
+def test_a_roster_that_cannot_be_used_is_one_sentence(roster, sentence, course, capsys):
+    folder, _ = course
+    path = folder / "roster.csv"
+    path.write_bytes(roster if isinstance(roster, bytes) else roster.encode())
+    words = ["grades", "--format", "moodle", "--roster", str(path)]
+    assert cli.main([*words, "--config", str(folder / "nbgrader_config.py")]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+    assert not (folder / "moodle.csv").exists()
+
+
+def test_an_empty_gradebook_says_what_to_do_first(tmp_path, capsys):
+    (tmp_path / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.CourseDirectory.root = {str(tmp_path)!r}\n"
+    )
+    words = ["grades", "--format", "canvas", "--config", str(tmp_path / "nbgrader_config.py")]
+    assert cli.main(words) == 2 and "run `llmlib grade` first" in capsys.readouterr().err

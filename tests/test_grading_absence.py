@@ -1,0 +1,189 @@
+"""What is not there cannot be handed in: in a learner's process nothing holds an answer."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+
+import pytest
+from test_grading import verdict
+
+import llmlib
+from llmlib.course import cells
+from llmlib.course.handed_in import Cell, parse, plan
+from llmlib.grading.outside import bubblewrap, kit
+from llmlib.grading.outside.remote import Limits, RemoteProcess
+from llmlib.grading.outside.runner import Runner
+
+pytestmark = pytest.mark.security
+NAMES = cells.names()
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner([cells.load(name) for name in NAMES])
+    yield runner
+    runner.close()
+
+
+@cache
+def homes():
+    """{function or class: the modules of llmlib that define one of that name}."""
+    found = {}
+    for each in pkgutil.iter_modules(llmlib.__path__):
+        if each.name not in ("widgets", "cli", "token_playground") and not each.ispkg:
+            module = importlib.import_module(f"llmlib.{each.name}")
+            for name, value in vars(module).items():
+                if inspect.isfunction(value) or inspect.isclass(value):
+                    found.setdefault(name, []).append(module.__name__)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_mounted_holds_no_answer_of_the_notebook(name):
+    notebook = cells.load(name)
+    answers = {each.name for each in notebook.exercises}
+    answers |= {
+        part
+        for each in notebook.exercises
+        for off in each.off
+        if off.startswith("llmlib.")
+        for part in off.split(".")[2:]
+    }
+    for source in kit.of(notebook).reduced.values():
+        nodes = list(ast.walk(ast.parse(source)))
+        made = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        assert not made & answers
+        read = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not read & {"_veiled", "unveil", "json", "importlib"}
+
+
+LOOK = (
+    f"NAMES = {[f'{name}.ipynb' for name in NAMES]}"
+    + """
+def look():
+    import gc, os, sys, types
+    from pathlib import Path
+    live = [f"{getattr(each, '__module__', None)}.{each.__name__}" for each in gc.get_objects()
+            if isinstance(each, (types.FunctionType, type))]
+    ours = [name for name in sys.modules if name.partition(".")[0] == "llmlib"]
+    disk = []
+    for top in ("/course", "/tmp", "/dev/shm", "/opt", "/srv", "/var", "/usr/src", *sys.path):
+        for folder, _, files in os.walk(top):
+            disk += [Path(folder, file) for file in files]
+    disk = [str(path) for path in disk if path.suffix in (".py", ".json", ".ipynb", ".pyc")
+            and ("/llmlib" in str(path) or path.name in NAMES or path.name == "quiz.json")]
+    return sorted(set(live)), sorted(ours), sorted(set(disk))
+"""
+)
+OURS = [f"grading/inside/{name}" for name in ("__init__", "zygote", "jail", "process", "off")]
+OURS += ["__init__", "grading/__init__", "grading/wire", "course/__init__", "course/run_cells"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_is_in_memory_or_on_disk(runner, name):
+    """All that is alive, imported or in a file, but the grader's own part that runs there."""
+    notebook = cells.load(name)
+    job = plan(notebook, [Cell("code", None, LOOK)])
+    process = RemoteProcess(runner.sandbox, job, kit.of(notebook).reduced, Limits())
+    try:
+        process.begin(())
+        live, modules, disk = process.call("look", [], {})
+    finally:
+        process.stop()
+    given = {file.removesuffix(".py").replace("/", ".") for file in kit.of(notebook).reduced}
+    parts = {module.rpartition(".")[0] for module in given}
+    assert set(modules) <= {"llmlib", *given, *parts}
+    alive = {each for each in live if each.startswith("llmlib.")}
+    files = {module.replace(".", "/") for module in given}
+    mine = {f"llmlib/{path}".replace("/", ".") for path in OURS}
+    assert {each.rpartition(".")[0] for each in alive} <= mine | given
+    seen = {path.rpartition("llmlib/")[2].removesuffix(".py") for path in disk}
+    assert {path for path in seen if "__editable__" not in path and "dist-info" not in path} <= {
+        *OURS,
+        *(file.removeprefix("llmlib/") for file in files),
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "quiz"])
+def test_the_librarys_own_functions_get_no_points(runner, name):
+    """By every module that has one of that name, in words that no reading of the text can see."""
+    notebook = cells.load(name)
+    grab = "import importlib\n"
+    for exercise in notebook.exercises:
+        for module in homes().get(exercise.name, []) + ["llmlib.tokens.Tokenizer"]:
+            grab += f"try: {exercise.name} = vars(importlib.import_module('lib'.join(['llm', "
+            grab += f"{module.removeprefix('llmlib')!r}])))[{exercise.name!r}]\nexcept Exception: "
+            grab += "pass\n"
+    result = runner.grade(notebook, [Cell("code", None, grab)])
+    assert result.points == 0
+
+
+def test_the_quizs_key_is_not_inside(runner):
+    loop = """
+import importlib, json, glob, sys
+q = importlib.import_module("llmlib.course." + "quiz")
+try:
+    table = q._veiled()
+except Exception:
+    table = json.loads(open(next(p for r in sys.path + ["/course"] for p in
+                                 glob.glob(r + "/**/quiz.json", recursive=True))).read())
+for n in table:
+    for l in "ABCD":
+        if q.unveil(n, l, table[n][l])[0]: globals()[n] = l
+"""
+    guess = """
+from llmlib.course.quiz import check_answer
+for n in range(1, 34):
+    for l in "ABCD":
+        try: check_answer(f"q{n:02}", l)
+        except Exception: continue
+        globals()[f"q{n:02}"] = l; break
+"""
+    for code in (loop, guess):
+        assert runner.grade(cells.load("quiz"), [Cell("code", None, code)]).points == 0
+
+
+def test_an_answer_that_given_code_reads_is_asked_for_and_refused_to_its_own_exercise(runner):
+    notebook = cells.load("01_tokens")
+    official = {each.name: each.solution for each in notebook.exercises}
+    official["cut_words"] = "_cut = split\ndef cut_words(text): return _cut(text)"
+    result = runner.grade(notebook, [Cell("code", *item) for item in official.items()])
+    refused = result["cut_words"]
+    assert refused.points == 0
+    assert (
+        refused.message == "`llmlib.tokens.split` is off in this exercise: write this one yourself"
+    )
+    assert [each.exercise for each in result.outcomes if not each.solved] == ["cut_words"]
+
+
+def test_what_stands_below_an_absent_import_counts(runner):
+    """A try-out with the course's pictures above a helper, in one cell, as notebooks have it."""
+    helper = "from llmlib.plots import show\nmodel = show(1)\nx = model + 1\n"
+    helper += "def one():\n    return 1\n"
+    code = f"{helper}\ndef f(): return one()"
+    assert verdict(runner, code, "check.equal(f(), 1, 'one')") is None
+    wrong = "1 / 0\ndef one():\n    return 1\ndef f(): return one()"  # as in a notebook
+    assert verdict(runner, wrong, "check.equal(f(), 1, 'one')") is not None
+
+
+def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
+    root, names = cells.ROOT, ["solutions", "llmlib", "notebooks", "tests"]
+    pythons = sorted({*bubblewrap.python_folders(), str(root)})
+    monkeypatch.setattr(bubblewrap, "python_folders", lambda: pythons)
+    runner = Runner([])
+    try:
+        look = (
+            "def f():\n    import os\n    return [os.listdir(f'{root}/{name}') for name in names]"
+        )
+        look = f"root, names = {str(root)!r}, {names}\n{look}"
+        assert verdict(runner, look, f"check.equal(f(), {[[]] * 4}, 'out of sight')") is None
+    finally:
+        runner.close()
+
+
+def test_every_solution_still_passes(runner):
+    for name in NAMES:
+        result = runner.grade(cells.load(name), parse(cells.load(name).node))
+        assert result.points == result.worth and not result.findings, (name, result)

@@ -1,0 +1,144 @@
+"""The page that `make lab` opens: whole, in plain HTML, and it knows where to go on."""
+
+import os
+import shutil
+from html.parser import HTMLParser
+
+import nbformat
+import proofs
+import pytest
+
+from llmlib.course import cells, lab_server, progress, run_tests, start_page
+from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
+
+pytestmark = pytest.mark.unit
+VOID = {"br"}
+
+
+class Page(HTMLParser):
+    """Collects links and text; refuses what is not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.text = [], [], ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "a":
+            self.links.append(dict(attrs))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data + " "
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for age, name in enumerate(cells.names()):
+        (tmp_path / f"{name}.ipynb").write_text("{}")
+        os.utime(tmp_path / f"{name}.ipynb", (1000 - age, 1000 - age))
+    return tmp_path
+
+
+def at(**states):
+    """All notebooks untouched, but for {notebook: states of its first exercises}."""
+    found = []
+    for name in cells.names():
+        names = [each.name for each in cells.load(name).exercises]
+        given = states.get(f"n{name[:2]}", [])
+        given = [given] * len(names) if isinstance(given, str) else given
+        given += [UNTOUCHED] * (len(names) - len(given))
+        found.append(
+            Status(name, tuple((n, s, "why <b>" * (s == FAILING)) for n, s in zip(names, given)))
+        )
+    return found
+
+
+def test_untouched_it_begins_with_the_first_notebook(folder):
+    assert start_page.next_step(at(), folder) == ("01_tokens", None)
+    page = Page(start_page.page(at(), folder))
+    assert "Begin: 1 Tokens" in page.text and "Continue" not in page.text
+    assert {link["data-notebook"] for link in page.links} == {f"{n}.ipynb" for n in cells.names()}
+
+
+def test_it_goes_on_in_the_notebook_that_was_saved_last_at_what_is_wrong(folder):
+    begun = at(n01=[DONE, UNTOUCHED, FAILING], n03=[DONE, DONE])
+    first, third = (
+        [each.name for each in cells.load(n).exercises] for n in ("01_tokens", "03_attention")
+    )
+    assert start_page.next_step(begun, folder) == ("01_tokens", first[2])
+    os.utime(folder / "03_attention.ipynb", (2000, 2000))
+    assert start_page.next_step(begun, folder) == ("03_attention", third[2])
+    go = Page(start_page.page(begun, folder)).links[0]
+    assert (go["data-notebook"], go["data-exercise"]) == ("03_attention.ipynb", third[2])
+
+
+def test_after_a_finished_notebook_comes_the_next(folder):
+    assert start_page.next_step(at(n01=DONE), folder) == ("02_embeddings", None)
+    assert "Continue: 2 Embeddings" in start_page.page(at(n01=DONE), folder)
+
+
+def test_a_box_names_what_is_missing_and_leads_there(folder):
+    page = Page(start_page.page(at(n01=[DONE, FAILING, FAILING, FAILING]), folder))
+    names = [each.name for each in cells.load("01_tokens").exercises]
+    led = [link.get("data-exercise") for link in page.links if "data-exercise" in link]
+    assert led == [names[1], names[1], names[2], names[4]]  # go on; two that are wrong; the next
+    assert f"1 of {len(names)} done" in page.text and f"+ {len(names) - 4} more" in page.text
+
+
+def test_without_progress_or_notebooks_it_is_whole(folder):
+    assert "Looking up" in Page(start_page.page(None, folder)).text
+    none = [Status(name, fault="there is no such file", found=False) for name in cells.names()]
+    assert "no notebooks of the course in this folder" in Page(start_page.page(none, folder)).text
+    broken = [Status("01_tokens", fault="damaged"), *at()[1:]]
+    assert "cannot be read" in Page(start_page.page(broken, folder)).text
+    done = [Status(s.name, tuple((n, DONE, None) for n, _, _ in s.exercises)) for s in at()]
+    assert "All done." in Page(start_page.page(done, folder)).text
+
+
+def test_a_copy_under_another_name_is_known_by_its_exercises(tmp_path):
+    nbformat.write(proofs.handed_in_notebook("03_attention", {}), tmp_path / "mine.ipynb")
+    assert lab_server.which(tmp_path / "mine.ipynb") == "03_attention"
+    shutil.copy(tmp_path / "mine.ipynb", tmp_path / "01_tokens.ipynb")
+    assert lab_server.which(tmp_path / "01_tokens.ipynb") == "01_tokens"
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "empty.ipynb")
+    (tmp_path / "text.ipynb").write_text("no notebook")
+    assert lab_server.which(tmp_path / "empty.ipynb") is None
+    assert lab_server.which(tmp_path / "text.ipynb") is None
+
+
+def test_what_is_not_written_is_apart_from_what_calls_it():
+    space = {}
+    exec("def inner(): raise NotImplementedError('x')\ndef outer(): return inner()", space)
+    for name, says in (
+        ("inner", "not written yet"),
+        ("outer", "it calls inner, which is not written yet"),
+    ):
+        with pytest.raises(NotImplementedError) as raised:
+            space[name]()
+        assert run_tests.in_words(raised.value, 1, name) == says
+
+
+def test_wrong_comes_first_then_the_order_of_the_notebook():
+    status = Status(
+        "01_tokens",
+        (("count_pairs", DONE, None), ("merge", UNTOUCHED, None), ("decode", FAILING, "why")),
+    )
+    assert [line[:3] for line in status.lines()] == [
+        ("1.7", "decode", FAILING),
+        ("1.1", "count_pairs", DONE),
+        ("1.2", "merge", UNTOUCHED),
+    ]
+
+
+def test_below_the_picture_stands_what_is_missing_with_a_link():
+    plain, rich = progress.left(at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE))
+    names = [each.name for each in cells.load("01_tokens").exercises]
+    assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
+    assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
+    assert progress.left(at(n02=DONE))[1] == ""
