@@ -1,17 +1,15 @@
 # %% [markdown]
 # # 4 · Layers
 #
-# **You will build** what stands around attention: the norms, the feed-forward networks, and the block that holds everything together. Then you will write
-# the formula that turns a model's configuration into its number of parameters. At the end your block runs SmolLM2 and a model of
-# GPT-2's shape, and both say what `transformers` says.
+# **You will build** what stands around attention, and then the whole model. The block that adds to the residual
+# stream (4.1), two norms (4.2, 4.3), a way to ask which part of the model wrote an answer (4.4), the feed-forward
+# networks of GPT-2 and Llama (4.5, 4.6), a look at their single neurons (4.7), a count of all parameters (4.8); and
+# last `forward`, the loop over the layers that *is* the model (4.9). It says what `transformers` says.
 #
-# **You need** notebooks 1 to 3: ids, embeddings, RoPE, attention. One picture shows gradients; you need to know that a gradient says how strongly
-# the loss would react to a weight, no more.
+# **You need** notebooks 1 to 3: ids, embeddings, RoPE, attention. In two places something is trained or about to be:
+# there you need to know that a gradient says how strongly the loss would react to a weight, no more.
 #
-# **It takes** about two hours, one of them for the seven exercises.
-#
-# A *layer* (or *block*) is attention followed by a small network. SmolLM2-135M has 30 of them, all of the same form. The copy used here stores most of its
-# weights in four bits each, which changes probabilities a little; it has 135 million parameters, so do not expect wisdom.
+# **It takes** about two hours and a half, 105 minutes of them at the nine exercises.
 
 # %% given setup
 import math
@@ -19,670 +17,118 @@ import math
 import torch
 from torch.nn.functional import linear
 
+from llmlib.embeddings import embed
+from llmlib.output_head import unembed
+
 # %% [markdown]
-# Let us look into the stack at once. After each layer there is one vector per token, of `d_model` = 576 numbers. The model turns only the *last*
-# layer's vectors into a prediction, by a final norm and the output head (notebook 5). But nothing stops us from doing that after any layer.
-# This is the *logit lens* (nostalgebraist 2020).
+# ## The whole stack first
 #
-# `writes` swaps the model's block for one that does the same and notes what each half of a layer adds. Layers are counted from 1 in this notebook, so that
-# "after layer 0" is the embedding; in code, layer 1 is `layers[0]`.
+# Everything in this notebook has its place in one picture.
 
 # %%
 from llmlib import attention, layers, output_head, pretrained
+from llmlib.course.predict import predict, predictions, reveal
+from llmlib.plots import layer_diagrams as diagrams
+from llmlib.plots import layer_writes as of_writes
 from llmlib.plots import layers as pictures
 from llmlib.plots import show
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 config = model.config
+show(
+    diagrams.whole_stack(config),
+    alt="From left to right along a thick line, the residual stream: ids, the table, "
+    "layer 0, layer 1, and so on to layer 29, a final norm, the table again, logits. "
+    "Below, one layer opened: twice a copy leaves the line, goes through a norm and "
+    "through attention or the feed-forward, and what comes out is added to the line.",
+)
+
+# %% [markdown]
+# Read it from left to right. Each id is looked up in a table: one vector of `d_model` = 576 numbers a token. Then come
+# 30 *layers* (or *blocks*), counted from 0, all of the same form. The shape never changes on the way; the line that
+# carries it is called the **residual stream**. After layer 29 one more norm, and the same table, read backwards, turns
+# each vector into **logits**: a number for each of the 49,152 tokens (notebook 5).
+#
+# Inside a layer there are two *sublayers*. Attention (notebook 3) is one, the **feed-forward** network is the other.
+# Each reads a copy of the stream through a norm, and adds what it **writes** (papers say its *output*).
+#
+# (SmolLM2-135M has 135 million parameters, and the copy used here keeps most of them in four bits each. Do not expect
+# wisdom; the form is that of models a thousand times its size.)
+#
+# What happens on the way? Nothing forces us to run all 30 layers: the final norm and the head will read whatever
+# arrives. That is the *logit lens* (nostalgebraist 2020).
+
+# %%
+predict(
+    "cold",
+    "'The opposite of hot is' … After which of the layers 0 to 29 is ' cold' the "
+    "likeliest token for the first time?",
+    yours=12,
+)
+
+# %%
+from dataclasses import replace
 
 
-def writes(model, ids):
-    """The embedding, then what each sublayer adds to it: [1 + 2 * n_layer, seq,
-    d_model]."""
-    added = []
-
-    def block(x, norm_1, attend, norm_2, feed_forward):
-        if not added:
-            added.append(x)
-        added.append(attend(norm_1(x)))
-        x = x + added[-1]
-        added.append(feed_forward(norm_2(x)))
-        return x + added[-1]
-
-    model.using(block=block)(ids)
-    return torch.cat(added)
+def with_layers(layer_list):
+    """The same model with these layers only."""
+    return replace(model, weights=replace(model.weights, layers=layer_list))
 
 
-def read_out(model, x):
-    """Probabilities that the model's own final norm and head give for vectors x [...,
-    d_model] -> [..., vocab]."""
-    x = layers.rms_norm(x, *model.weights.norm, model.config.eps)
-    return output_head.softmax(output_head.unembed(x, model.weights.unembedding))
-
-
+stack = model.weights.layers
 prompt = "The opposite of hot is"
-added = writes(model, model.tokenizer.encode(prompt))
-stream = added.cumsum(dim=0)[::2]  # 31 states: the embedding, then after each layer
-print(f"{prompt!r}, continued after ...")
-for layer in (0, 5, 10, 15, 20, 25, 27, 28, 29, 30):
-    best = read_out(model, stream[layer, -1]).topk(3)
-    print(
-        f"layer {layer:2}:",
-        "   ".join(
-            f"{model.tokenizer.decode([i])!r} {p:.2f}"
-            for i, p in zip(best.indices.tolist(), best.values.tolist())
-        ),
-    )
+ids = model.tokenizer.encode(prompt)
+first_time = None
+print(f"{prompt!r}, if the model stops ...")
+for n in range(31):
+    shares = output_head.softmax(with_layers(stack[:n])(ids)[0, -1])
+    best = shares.topk(3)
+    words = [model.tokenizer.decode([i]) for i in best.indices.tolist()]
+    if words[0] == " cold" and first_time is None:
+        first_time = n - 1
+    if n in (0, 1, 6, 11, 16, 21, 26, 27, 28, 29, 30):
+        where = "before layer 0:" if n == 0 else f"after layer {n - 1:2}:"
+        pairs = (f"{w!r} {p:.2f}" for w, p in zip(words, best.values.tolist()))
+        print(f"{where:16}", "   ".join(pairs))
+reveal("cold", first_time, within=2)
 
 # %% [markdown]
-# At layer 0 the vector *is* the word "is", and the tied table reads it back. For most of the stack nothing readable stands there but commas and
-# spaces. " cold" surfaces near the end. By the last cell of this notebook you will know every operation between those rows.
+# Before layer 0 the vector *is* the word "is", and the table reads it back. For most of the stack nothing readable
+# stands there but commas and spaces. " cold" surfaces near the end. By the last cell of this notebook you will have
+# written every operation between those rows.
 
 # %% [markdown]
-# ## 1 · The residual stream is a running sum
+# ## 4.1 The residual stream
 #
-# **Claim.** No layer replaces a vector. Each layer *adds* to it, twice: attention adds something, then the feed-forward adds something. The vector that travels
-# up from embedding to head is called the *residual stream*; its shape is `[batch, seq, d_model]` everywhere.
-#
-# **Predict.** `added` holds 61 tensors: the embedding and 2 · 30 writes. If the claim is true, what do you get from their plain sum, put through
-# the final norm and the head?
-
-# %%
-ids = model.tokenizer.encode("The capital of France is")
-added = writes(model, ids)
-print("what was written:", list(added.shape), "= [1 + 2 * 30, seq, d_model]")
-
-final = added.sum(dim=0)
-from_sum = output_head.unembed(
-    layers.rms_norm(final, *model.weights.norm, config.eps), model.weights.unembedding
-)
-difference = (from_sum - model(ids)[0]).abs().max().item()
-print(
-    "logits from the sum equal the model's logits to within 0.001:", difference < 1e-3
-)
+# **Claim.** No layer replaces a vector. Each layer *adds* to it, twice. You can build that from the picture.
 
 # %% [markdown]
-# The whole depth of the model is a sum of 61 vectors. (The *contents* of each write depend on the sum before it: that is where depth comes from.)
+# ### Exercise 4.1 · `pre_norm_block` · ●●○ · 10 min
 #
-# How large are the writes? The length of a vector is its L2 norm, the root of the sum of its squares.
-
-# %%
-lengths = added.norm(dim=-1)  # 61 seq
-stream = added.cumsum(dim=0)[::2]
-show(
-    pictures.stream_sizes(
-        {
-            "stream, last token": stream[:, -1].norm(dim=-1),
-            "stream, first token": stream[:, 0].norm(dim=-1),
-            "written by attention, last token": lengths[1::2, -1],
-            "written by feed-forward, last token": lengths[2::2, -1],
-        }
-    ),
-    alt="Length of vectors by layer on a logarithmic axis. The last token's stream "
-    "grows from about 3 to over 600; after layer 1 each write is shorter than the "
-    "stream it joins. The first token's stream jumps to over 20,000 after layer 12.",
-)
-print(
-    f"last token:  {stream[0, -1].norm():.1f} after the embedding, "
-    f"{stream[30, -1].norm():.0f} after layer 30"
-)
-print(
-    f"first token: {stream[11, 0].norm():.0f} after layer 11, "
-    f"{stream[12, 0].norm():.0f} after layer 12"
-)
-
-# %% [markdown]
-# Two things to keep. The stream *grows*: what layer 1 wrote is small beside what layer 30 writes. And the first token's vector becomes huge at layer 12. It is the
-# attention sink of notebook 3 (layer 11 there, which counts from 0), seen from the other side; such *massive activations* stand in most large models (Sun et al. 2024). Remember layer 12.
+# Write one layer, as the lower half of the picture shows it. It takes the stream `x` of shape `[batch, seq, d_model]`
+# and **four functions**; each takes a tensor of that shape and returns one. Weights, heads and masks are inside them.
 #
-# Since the end is a sum, we may ask which write is to blame for an answer. The head's logit for " Paris" is a dot product of the final, normalised
-# vector with one row of the table. Once we know the one number that the final norm divides by, the difference
-# *logit(" Paris") − logit(" London")* is a sum of 61 terms, one a write. This is *direct logit attribution* (Elhage et al. 2021).
-#
-# **Predict.** Is the difference built up evenly, or do few layers decide?
-
-# %%
-paris, london = (model.tokenizer.encode(word)[0] for word in (" Paris", " London"))
-direction = (
-    model.weights.unembedding[paris] - model.weights.unembedding[london]
-) * model.weights.norm[0]
-scale = (final[-1].pow(2).mean() + config.eps).sqrt()
-terms = added[:, -1] @ direction / scale  # 61 numbers
-logits = model(ids)[0, -1]
-print(
-    f"sum of the 61 terms {terms.sum():.2f}, the model's own difference "
-    f"{logits[paris] - logits[london]:.2f}"
-)
-best = terms.argmax().item()
-print(
-    f"largest term {terms[best]:.2f}: {'attention' if best % 2 else 'feed-forward'} of "
-    f"layer {(best + 1) // 2}"
-)
-show(
-    pictures.running_sum(
-        terms[1::2], terms[2::2], terms[0], "logit(Paris) − logit(London)"
-    ),
-    alt="Bars for what attention and the feed-forward of each layer add to the logit "
-    "of Paris minus that of London, and their running sum. The sum stays near zero up "
-    "to layer 23; then attention in layer 24 adds about 3.",
-)
-
-# %% [markdown]
-# One attention sublayer fetches most of the answer: from " France", to the position where it is needed. Everything before built what it reads and
-# what it looks for.
-
-# %% [markdown]
-# ## 2 · Norms: every sublayer reads a copy of fixed size
-#
-# **Claim.** The stream grows two-hundredfold on its way up, and the first token's far more. A sublayer whose input is 200 times larger would write 200 times more, or with
-# products in it (attention's scores, the gate of section 4) 40,000 times more. So each sublayer reads a *normalised* copy. The stream itself stays as it is.
-#
-# **Predict.** What does SmolLM2 compute if its norms keep their learned weights but no longer divide by anything?
-
-# %%
-story = (
-    "In the spring my grandmother planted beans along the garden wall. Every morning "
-    "she carried two cans of water from the pump, and every evening she counted the "
-    "leaves. The first year the frost came late and killed them all. The second year "
-    "the rabbits ate what the frost had left. She did not give up. She bought a roll "
-    "of wire, built a fence, and waited."
-)
-story_ids = torch.tensor(model.tokenizer.encode(story))
-
-
-def loss(model, ids=story_ids):
-    """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly
-    among 49,152 tokens costs ln 49152 = 10.8."""
-    return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
-
-
-no_division = model.using(norm=lambda x, weight, eps: x * weight)
-print(
-    f"{len(story_ids)} tokens; loss as it is: {loss(model):.2f}, without division: "
-    f"{loss(no_division):.2f}"
-)
-
-# %% [markdown]
-# Not a worse model: no numbers at all. `nan`, "not a number", is what a computer makes of ∞ − ∞ after an overflow.
-#
-# There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its *variance* is the mean
-# of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001, that keeps us from dividing by 0.
-
-# %% [markdown]
-# ### Exercise 4.1 · `layer_norm` · ●●○ · 10 min
-#
-# Write LayerNorm (Ba et al. 2016). For each vector on its own, over the **last** dimension:
-#
-# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot \text{weight} + \text{bias}$$
-#
-# | | shape | |
-# |---|---|---|
-# | `x` | `[..., d_model]` | any number of dimensions in front |
-# | `weight`, `bias` | `[d_model]` | learned; they start as ones and zeros |
-# | `eps` | a number | keeps the root away from 0 |
-# | returns | like `x` | |
-#
-# The variance here is the *mean* of the squared distances from the mean: their sum divided by `d_model`, not by `d_model - 1`.
-#
-# **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is 2, the distances are −1 and 1, the variance is (1 + 1) / 2 = 1, so the
-# result is `[-1, 1]`. With `eps = 3` the root becomes √(1 + 3) = 2 and the result `[-0.5, 0.5]`.
-#
-# Off limits: torch's and llmlib's own layer norms.
-#
-# <details><summary>Hint 1</summary>
-#
-# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True` keeps it, with length 1.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Compute `centred = x - mean` once: the variance is the mean of `centred ** 2`.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `x.var()` divides by `d_model - 1` unless told otherwise. Last line: `centred / torch.sqrt(variance + eps) * weight + bias`.
-#
-# </details>
-
-
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
-def layer_norm(x, weight, bias, eps=1e-5):
-    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
-    [d_model]."""
-    ### BEGIN SOLUTION
-    centred = x - x.mean(dim=-1, keepdim=True)
-    variance = centred.pow(2).mean(dim=-1, keepdim=True)
-    return centred / torch.sqrt(variance + eps) * weight + bias
-    ### END SOLUTION
-
-
-# %% test layer_norm points=2
-import torch
-from llmlib.course import check
-
-_ones, _zeros = torch.ones(4), torch.zeros(4)
-_x = torch.tensor([1.0, 2.0, 3.0, 6.0])
-check.close(
-    layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5),
-    _zeros,
-    "[5, 5, 5, 5] must become zeros: subtract the mean first",
-)
-_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
-check.close(
-    layer_norm(_flat, _ones, _zeros, 1e-5),
-    torch.zeros(2, 2, 4),
-    "each vector is normalised on its own: mean and variance run over the last "
-    "dimension only",
-)
-check.close(
-    layer_norm(10 * _x, _ones, _zeros, 0.0),
-    layer_norm(_x, _ones, _zeros, 0.0),
-    "ten times the vector must give the same result: divide by the root of the "
-    "variance, not by the variance",
-)
-check.close(
-    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0),
-    [-1.0, 1.0],
-    "the variance is the mean of the squares: divide their sum by d_model, not by "
-    "d_model - 1",
-)
-check.close(
-    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
-    [-0.5, 0.5],
-    "eps stands inside the root, added to the variance",
-)
-check.close(
-    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2)),
-    [-1.0, 1.0],
-    "left out, eps is 1e-5: keep the default of the first line",
-    atol=1e-3,
-)
-check.close(
-    layer_norm(
-        torch.tensor([1.0, 3.0]),
-        torch.tensor([2.0, 10.0]),
-        torch.tensor([100.0, 1000.0]),
-        0.0,
-    ),
-    [98.0, 1010.0],
-    "after the division comes times weight, then plus bias, entry by entry",
-    atol=1e-3,
-)
-_g = torch.Generator().manual_seed(4)
-_x, _w, _b = (
-    torch.randn(2, 3, 8, generator=_g),
-    torch.randn(8, generator=_g),
-    torch.randn(8, generator=_g),
-)
-check.close(
-    layer_norm(_x, _w, _b, 1e-5),
-    torch.nn.functional.layer_norm(_x, (8,), _w, _b, 1e-5),
-    "the result differs from torch's LayerNorm",
-)
-### BEGIN HIDDEN TESTS
-for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
-    _d = _shape[-1]
-    _x, _w, _b = (
-        torch.randn(_shape, generator=_g) * 3 + 1,
-        torch.randn(_d, generator=_g),
-        torch.randn(_d, generator=_g),
-    )
-    _plain = layer_norm(_x, torch.ones(_d), torch.zeros(_d), 0.0)
-    check.close(
-        layer_norm(_x + 7, torch.ones(_d), torch.zeros(_d), 0.0),
-        _plain,
-        "a constant added to every entry must not change the result: subtract the mean "
-        "first",
-        atol=1e-4,
-    )
-    check.close(
-        layer_norm(_x / 8, torch.ones(_d), torch.zeros(_d), 0.0),
-        _plain,
-        "an eighth of the vector must give the same result: divide by the root of the "
-        "variance",
-        atol=1e-4,
-    )
-    for _eps in (1e-5, 0.5):
-        check.close(
-            layer_norm(_x, _w, _b, _eps),
-            torch.nn.functional.layer_norm(_x, (_d,), _w, _b, _eps),
-            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} "
-            f"and eps = {_eps}",
-            atol=1e-4,
-        )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 4.2 · `rms_norm` · ●○○ · 5 min
-#
-# Write RMSNorm (Zhang & Sennrich 2019): divide each vector by its *root mean square* (RMS), then multiply by `weight`.
-#
-# $$\text{rms\_norm}(x) = \frac{x}{\sqrt{\text{mean}(x^2) + \epsilon}} \cdot \text{weight}$$
-#
-# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is like `x`. No mean is subtracted and there is no bias.
-#
-# **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result is `[0.2, 1.4]`.
-# With `eps = 11` the root is √36 = 6.
-#
-# Off limits: torch's and llmlib's own RMSNorm.
-#
-# <details><summary>Hint 1</summary>
-#
-# It is your `layer_norm` with two things taken out.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `x.pow(2).mean(dim=-1, keepdim=True)` is the mean square of each vector; add `eps` to it before taking the root.
-#
-# </details>
-
-
-# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
-def rms_norm(x, weight, eps=1e-5):
-    """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
-    times weight [d_model]."""
-    ### BEGIN SOLUTION
-    return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
-    ### END SOLUTION
-
-
-# %% test rms_norm points=2
-import torch
-from llmlib.course import check
-
-_one = torch.ones(2)
-check.close(
-    rms_norm(torch.zeros(2), _one, 1e-5),
-    torch.zeros(2),
-    "a vector of zeros must stay zeros: eps keeps 0 / 0 away",
-)
-_near, _far = (
-    rms_norm(torch.tensor([1.0, 3.0]), _one, 0.0),
-    rms_norm(torch.tensor([11.0, 13.0]), _one, 0.0),
-)
-check.that(
-    (_near - _far).abs().max() > 0.1,
-    "[1, 3] and [11, 13] must not give the same result: RMSNorm does not subtract the "
-    "mean",
-)
-check.close(
-    rms_norm(torch.tensor([10.0, 70.0]), _one, 0.0),
-    rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
-    "ten times the vector must give the same result: divide by the root of the mean "
-    "square",
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
-    [0.2, 1.4],
-    "the root is taken of the mean of the squares, not of their sum",
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), _one, 11.0),
-    [1 / 6, 7 / 6],
-    "eps stands inside the root, added to the mean square",
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), _one),
-    [0.2, 1.4],
-    "left out, eps is 1e-5: keep the default of the first line",
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), torch.tensor([10.0, 100.0]), 0.0),
-    [2.0, 140.0],
-    "after the division comes times weight, entry by entry",
-    atol=1e-3,
-)
-_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
-check.close(
-    rms_norm(_flat, torch.ones(4), 1e-6),
-    torch.ones(2, 2, 4),
-    "each vector is normalised on its own: the mean runs over the last dimension only",
-)
-_g = torch.Generator().manual_seed(4)
-_x, _w = torch.randn(2, 3, 8, generator=_g), torch.randn(8, generator=_g)
-check.close(
-    rms_norm(_x, _w, 1e-5),
-    torch.nn.functional.rms_norm(_x, (8,), _w, 1e-5),
-    "the result differs from torch's RMSNorm",
-)
-### BEGIN HIDDEN TESTS
-for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
-    _x, _w = (
-        torch.randn(_shape, generator=_g) * 3 + 1,
-        torch.randn(_shape[-1], generator=_g),
-    )
-    check.close(
-        rms_norm(_x, torch.ones(_shape[-1]), 0.0),
-        torch.nn.functional.rms_norm(_x, _shape[-1:], None, 0.0),
-        "with weight 1 and eps 0, RMSNorm only divides each vector by its root mean "
-        "square",
-        atol=1e-4,
-    )
-    for _eps in (1e-5, 0.5):
-        check.close(
-            rms_norm(_x, _w, _eps),
-            torch.nn.functional.rms_norm(_x, _shape[-1:], _w, _eps),
-            f"the result differs from torch's RMSNorm for x of shape {list(_shape)} "
-            f"and eps = {_eps}",
-            atol=1e-4,
-        )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### What the two norms do to a plane
-#
-# **Predict.** Take points of the plane, so `d_model` = 2. RMSNorm moves each point along its ray from the origin. Where do they all land? And with LayerNorm?
-
-# %%
-generator = torch.Generator().manual_seed(2)
-points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
-show(
-    pictures.norm_map(
-        points,
-        {
-            "after RMSNorm": rms_norm(points, torch.ones(2), 0.0),
-            "after LayerNorm": layer_norm(points, torch.ones(2), torch.zeros(2), 0.0),
-        },
-    ),
-    alt="Eighteen scattered points; after RMSNorm all lie on one circle of radius "
-    "1.41; after LayerNorm only two places are left, (-1, 1) and (1, -1).",
-)
-
-# %% [markdown]
-# RMSNorm forgets the length and keeps the direction: a circle of radius √d = 1.41. LayerNorm removes the mean first, and with it one whole direction,
-# the one in which all entries are equal. Of two dimensions that leaves one, and of one dimension only the sign: two points. Of 576 dimensions it
-# leaves 575. Does that direction matter to SmolLM2? Count which share of each vector's squared length lies in it.
-
-# %%
-every_token = writes(model, story_ids).cumsum(dim=0)[::2]  # 31 seq d_model
-share = every_token.mean(dim=-1) ** 2 / every_token.pow(2).mean(dim=-1)  # 31 seq
-print(
-    f"in the all-equal direction lies {100 * share.mean():.2f} % of the squared length "
-    f"on average; one direction of 576 is {100 / 576:.2f} %"
-)
-centring = model.using(
-    norm=lambda x, weight, eps: layer_norm(x, weight, torch.zeros_like(weight), eps)
-)
-print(
-    f"loss with RMSNorm {loss(model):.2f}, with LayerNorm in its place "
-    f"{loss(centring):.2f}, and no training in between"
-)
-
-# %% [markdown]
-# Almost nothing lies there, so subtracting it hardly matters, even to a model never trained for it. That is the paper's argument for RMSNorm: the re-scaling does the
-# work, the re-centring can be saved. Now your function in the real model:
-
-# %%
-with_yours = model.using(norm=rms_norm)(ids)
-print(
-    "SmolLM2 with your rms_norm gives its own logits, to within 0.001:",
-    (with_yours - model(ids)).abs().max().item() < 1e-3,
-)
-
-# %% [markdown]
-# ## 3 · Before or after?
-#
-# Many explanations of the transformer, the tutorial this course grew out of among them, give the layer as
-#
-#     x = layer_norm(x + attention(x))
-#     x = layer_norm(x + feed_forward(x))
-#
-# Add, then normalise: *post-norm*. It is what Vaswani et al. wrote in 2017. The norm stands **on** the stream. In *pre-norm* it stands **off** the stream, in front of each sublayer,
-# and one more norm follows after the last layer:
-#
-#     x = x + attention(norm_1(x))
-#     x = x + feed_forward(norm_2(x))
-#
-# GPT-2, GPT-3, Llama and SmolLM2 are pre-norm.
-#
-# **Predict.** We rewire SmolLM2 to the first form and keep all its weights. A little worse? And what if we keep pre-norm but forget the final norm,
-# which those explanations leave out as well?
-
-
-# %%
-def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
-    x = norm_1(x + attend(x))
-    return norm_2(x + feed_forward(x))
-
-
-def but_the_last(norm, n):
-    """`norm`, except that call number n changes nothing."""
-    calls = []
-
-    def maybe(x, weight, eps):
-        calls.append(None)
-        return x if len(calls) == n else norm(x, weight, eps)
-
-    return maybe
-
-
-post_norm = model.using(block=post_norm_block)
-no_final_norm = model.using(norm=but_the_last(layers.rms_norm, 2 * config.n_layer + 1))
-print(f"loss as trained        {loss(model):8.2f}")
-print(f"rewired to post-norm   {loss(post_norm):8.2f}")
-print(f"without the final norm {loss(no_final_norm):8.2f}")
-print(
-    "post-norm's five favourite tokens:",
-    [
-        model.tokenizer.decode([i])
-        for i in post_norm(ids)[0, -1].topk(5).indices.tolist()
-    ],
-)
-
-# %% [markdown]
-# Both are far beyond the 10.8 of blind guessing. So the formula matters: these weights mean something in one wiring only. It does *not* show that
-# post-norm is bad; the original transformer was trained that way and worked. To see why the field moved, look at both *before* training.
-#
-# ### Signal and gradient at the start
-#
-# We build stacks of 2 to 48 layers with random weights (each matrix keeps the size of what passes through it) and look at two things in each: how large the stream is on its
-# way up, and how strongly the loss would react to the feed-forward's last matrix, `w_out`, in each layer.
-
-
-# %%
-def at_the_start(depth, post, seeds=3, d_model=64, seq=32, n_head=4, vocab=100):
-    """Random stack -> (rms of the stream after 0..depth layers, gradient norm of w_out
-    in layers 1..depth), means over seeds."""
-    signals, gradients = [], []
-    for seed in range(seeds):
-        generator = torch.Generator().manual_seed(seed)
-
-        def matrix(rows, columns):
-            return (
-                torch.randn(rows, columns, generator=generator) / columns**0.5
-            ).requires_grad_()
-
-        def norm(x):
-            return layers.layer_norm(x, torch.ones(d_model), torch.zeros(d_model))
-
-        mask = attention.causal_mask(seq)
-        x = torch.randn(2, seq, d_model, generator=generator)
-        states, outs = [x], []
-        for _ in range(depth):
-            q, k, v, o = (matrix(d_model, d_model) for _ in range(4))
-            w_in, w_out = matrix(4 * d_model, d_model), matrix(d_model, 4 * d_model)
-            x = (post_norm_block if post else layers.pre_norm_block)(
-                x,
-                norm_1=norm,
-                attend=lambda x: attention.multi_head_attention(
-                    x, q, k, v, o, n_head, mask=mask
-                ),
-                norm_2=norm,
-                feed_forward=lambda x: layers.mlp(x, w_in, None, w_out, None),
-            )
-            states.append(x)
-            outs.append(w_out)
-        logits = linear(x if post else norm(x), matrix(vocab, d_model))
-        output_head.cross_entropy(
-            logits, torch.randint(vocab, (2, seq), generator=generator)
-        ).backward()
-        signals.append(
-            torch.stack([state.detach().pow(2).mean().sqrt() for state in states])
-        )
-        gradients.append(torch.stack([w.grad.norm() for w in outs]))
-    return torch.stack(signals).mean(0), torch.stack(gradients).mean(0)
-
-
-depths = (2, 6, 12, 24, 48)
-measured = {
-    name: {depth: at_the_start(depth, post) for depth in depths}
-    for name, post in (("post-norm", True), ("pre-norm", False))
-}
-show(
-    pictures.signal_and_gradient(measured),
-    alt="Four panels, post-norm left and pre-norm right. Top: post-norm's stream keeps "
-    "size 1, pre-norm's grows with depth to about 7. Bottom: post-norm's gradients "
-    "stay between 0.5 and 2 at any depth, pre-norm's fall from layer to layer and with "
-    "the depth of the stack.",
-)
-print("gradient of the last layer's w_out")
-print("layers               ", "".join(f"{depth:8}" for depth in depths))
-for name, rows in measured.items():
-    print(f"{name:22}", "".join(f"{rows[depth][1][-1]:8.2f}" for depth in depths))
-print(
-    f"{'pre-norm · √layers':22}",
-    "".join(
-        f"{measured['pre-norm'][depth][1][-1] * depth**0.5:8.2f}" for depth in depths
-    ),
-)
-
-# %% [markdown]
-# Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers: independent writes add up as random steps do. The final norm divides by that size,
-# and so the gradient of a layer shrinks like 1/√layers: the product in the last row hardly moves while the depth grows 24-fold. In post-norm the last layer's gradient does
-# not shrink with depth at all.
-#
-# This is what Xiong et al. (2020) proved and measured. Its consequence: in a deep post-norm stack the first steps, with all layers pulling at full
-# strength, are too large, and training needs a careful *warm-up* (a learning rate that starts near 0). Pre-norm trains without. There is a price: in a deep pre-norm stack each
-# single layer changes the stream, and so the result, by less and less. Section 7 shows how little some layers do.
-
-# %% [markdown]
-# ### Exercise 4.3 · `pre_norm_block` · ●●○ · 10 min
-#
-# Write the layer of GPT-2 and Llama. It takes the stream `x` of shape `[batch, seq, d_model]` and **four functions**; each takes a tensor of that
-# shape and returns one. Everything else (weights, heads, masks) is inside them.
-#
-# 1. `attend` reads `norm_1` of the stream, and what it writes is added to the stream;
-# 2. `feed_forward` reads `norm_2` of the *new* stream, and what it writes is added too.
+# 1. `attend` reads a copy of the stream that went through `norm_1`. What it writes is added to the stream.
+# 2. `feed_forward` reads a copy of the *new* stream, through `norm_2`. What it writes is added, too.
 #
 # It returns the stream, `[batch, seq, d_model]`.
 #
-# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by 5, `feed_forward` by 7. From x = 1, attention
-# writes 3 · 2 · 1 = 6 and the stream is 1 + 6 = 7. The feed-forward writes 7 · 5 · 7 = 245 and the block returns 7 + 245 = 252.
+# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by 5, `feed_forward`
+# by 7. From x = 1, attention writes 3 · 2 · 1 = 6 and the stream is 1 + 6 = 7. The feed-forward writes 7 · 5 · 7 = 245
+# and the block returns 7 + 245 = 252.
 #
-# The check sends numbers, not functions, so it goes through `block_of_matrices` (given, below): it calls your block with four functions that
-# each multiply by a matrix, and notes which were called.
+# Off limits: llmlib's own block.
 #
 # <details><summary>Hint 1</summary>
 #
-# Two lines, one for each sublayer. Both have the form `x = x + something(norm(x))`.
+# Two lines, one for each sublayer, and both have the same form. In the picture, which two things meet at the "+"?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# First line: `x = x + attend(norm_1(x))`. The second line uses this new `x`.
+# At the first "+" the stream as it was, `x`, meets what attention wrote, `attend(norm_1(x))`. Keep the sum: it is what
+# the second sublayer reads.
 #
 # </details>
 
@@ -776,147 +222,1118 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
     )
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# **On the real model.** Your block, with attention and everything else from the engine:
-
-# %%
-with_yours = model.using(block=pre_norm_block, norm=rms_norm)
-print(
-    f"loss with your block and norm {loss(with_yours):.2f}, with the engine's own "
-    f"{loss(model):.2f}"
-)
 
 # %% [markdown]
-# ## 4 · The feed-forward: GELU and SwiGLU
-#
-# **Claim.** Attention moves information *between* positions; the feed-forward works on each position alone. It widens the vector to `d_mlp` columns,
-# bends each, and narrows it again. The bend is what makes it more than a matrix: two linear maps in a row are one linear map.
-#
-# ReLU, the oldest bend, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that lies below z. SiLU multiplies it by sigmoid(z) = 1 / (1 + exp(−z)).
-# Both are smooth, and both dip below zero.
-#
-# A *gated* unit has two numbers per column. One, through SiLU, is a gate; the other is what passes. SwiGLU (Shazeer 2020) is such a unit.
+# **On the real model.** Your block goes into all 30 layers, and two lines around it note what each sublayer writes.
+# That makes 61 tensors: the embedding, and 2 · 30 writes. If the claim is true, their plain sum, through the final
+# norm and the head, gives the model's own logits.
+
 
 # %%
-z = torch.linspace(-5, 5, 201)
-up = (-1, 0.5, 2)
-silu = z * torch.sigmoid(z)
+def writes(model, ids):
+    """The embedding, then what each sublayer adds: [1 + 2 * n_layer, seq, d_model]."""
+    added = []
+
+    def noted(sublayer):
+        def run(x):
+            added.append(sublayer(x))
+            return added[-1]
+
+        return run
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        if not added:
+            added.append(x)
+        return pre_norm_block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
+
+    model.using(block=block)(ids)
+    return torch.cat(added)
+
+
+france = model.tokenizer.encode("The capital of France is")
+added = writes(model, france)
+print("what was written:", list(added.shape), "= [1 + 2 * 30, seq, d_model]")
+final = added.sum(dim=0)  # seq d_model
+
+
+def head(x):
+    """The final norm, and the table read backwards: x [seq, d_model] -> logits."""
+    x = model.parts.norm(x, *model.weights.norm, config.eps)
+    return unembed(x, model.weights.unembedding)
+
+
+apart = (head(final) - model(france)[0]).abs().max().item()
+print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e-3)
+
+# %% [markdown]
+# **The whole depth of the model is a sum of 61 vectors.** (What each write *contains* depends on the sum before it:
+# that is where depth comes from.)
+#
+# Here is that sum as a river, for the last token of "The capital of France is". At each layer attention flows in from
+# above, the feed-forward from below, all drawn to one scale. A few writes are put into words: the three tokens whose
+# rows of the table a write points to most.
+
+# %%
+table = model.weights.unembedding - model.weights.unembedding.mean(dim=0)
+
+
+def in_words(vector, n=3):
+    """The tokens whose logits a write raises most."""
+    best = (table @ (vector * model.weights.norm[0])).topk(n).indices.tolist()
+    return " ".join(model.tokenizer.decode([i]).strip() for i in best)
+
+
+lengths = added[:, -1].norm(dim=-1)  # 61
+stream = added[:, -1].cumsum(dim=0)[::2]  # 31 d_model: after the table, each layer
+told = {("attention", n): in_words(added[1 + 2 * n, -1]) for n in (23, 27)}
+told["feed-forward", 24] = in_words(added[2 + 2 * 24, -1], 2)
 show(
-    pictures.activations(
-        z,
-        {"ReLU": z.clamp(min=0), "GELU": layers.gelu(z), "SiLU": silu},
-        up,
-        [silu * u for u in up],
+    diagrams.river(
+        stream.norm(dim=-1).tolist(),
+        lengths[1::2].tolist(),
+        lengths[2::2].tolist(),
+        told,
+        end="Paris",
     ),
-    alt="Left: ReLU, GELU and SiLU; all are near 0 for very negative z and near z for "
-    "large z, GELU and SiLU dip below 0 in between. Right: the gated value SiLU(z) "
-    "times w_up x for three values of w_up x; a negative gate shuts all of them.",
+    alt="A river that starts as a thread at the table and is broad at layer 29. Blue "
+    "bars of attention flow in from above, hatched orange ones of the feed-forward "
+    "from below; the largest come in layers 24 and 29. Attention in layer 23 says "
+    "France French Breton, in layer 27 the city capital; the feed-forward of layer 24 "
+    "says capitals.",
+)
+for (sublayer, layer), word in told.items():
+    print(f"{sublayer} of layer {layer} writes: {word}")
+grown = stream.norm(dim=-1)
+print(
+    f"length {grown[0]:.1f} after the table, {grown[30]:.0f} after layer 29: "
+    f"{grown[30] / grown[0]:.0f} times as long"
 )
 
 # %% [markdown]
-# The exact bell-curve share needs the error function erf. Computing it was slow once, so GPT-2 was trained with a formula that comes close. How close?
+# Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
+# the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
+# writes say nothing in words. They are for later layers to read, not for the table.
+#
+# ### Why the "+" at all?
+#
+# Without it a layer would *replace* the vector, as layers did before 2015. He et al. (2015) found that plain stacks
+# get worse when they get deeper, even on the data they are trained on, and that adding the input back cures it. Try
+# it on SmolLM2, then on fresh stacks: random weights, each matrix keeping the size of what passes through it.
 
 # %%
-gap = layers.gelu(z) - layers.gelu(z, approximate="none")
-print(
-    f"largest difference between the tanh and the erf form: {gap.abs().max():.5f}, at "
-    f"z = {abs(z[gap.abs().argmax()].item()):.2f} on either side of 0"
+predict(
+    "plus",
+    "Fresh stacks of 12 layers without '+'. What goes wrong at the start?",
+    {
+        "A": "gradients fade: the first layer's is a hundredth of the last one's",
+        "B": "all tokens end up with nearly the same vector",
+        "C": "numbers overflow",
+    },
+    yours="A",
 )
 
-# %% [markdown]
-# Small, but it happens in every column of every layer. Weights trained with one form want that form.
+
+# %%
+def no_plus(x, norm_1, attend, norm_2, feed_forward):
+    return feed_forward(norm_2(attend(norm_1(x))))
+
+
+story = (
+    "In the spring my grandmother planted beans along the garden wall. Every morning "
+    "she carried two cans of water from the pump, and every evening she counted the "
+    "leaves. The first year the frost came late and killed them all. The second year "
+    "the rabbits ate what the frost had left. She did not give up. She bought a roll "
+    "of wire, built a fence, and waited."
+)
+story_ids = torch.tensor(model.tokenizer.encode(story))
+
+
+def loss(model, ids=story_ids):
+    """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly
+    among 49,152 tokens costs ln 49152 = 10.8."""
+    return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
+
+
+def fresh(depth, generator, d_model=64, strength=1.0):
+    """Random weights: for each layer w_qkv, w_o, w_in, w_out. `strength` scales what
+    both sublayers write."""
+
+    def matrix(rows, columns, size=1.0):
+        weights = torch.randn(rows, columns, generator=generator) / columns**0.5
+        return (size * weights).requires_grad_()
+
+    d = d_model
+    return [
+        [matrix(3 * d, d), matrix(d, d, strength), matrix(4 * d, d)]
+        + [matrix(d, 4 * d, strength)]
+        for _ in range(depth)
+    ]
+
+
+def run_fresh(x, weights, block, n_head=4, alone=False):
+    """x [batch, seq, d_model] through a fresh stack -> the stream after 0, 1, ...
+    layers. With `alone`, each token may look at itself only."""
+
+    def norm(x):
+        return layers.layer_norm(x, torch.ones(x.shape[-1]), torch.zeros(x.shape[-1]))
+
+    states = [x]
+    for w_qkv, w_o, w_in, w_out in weights:
+
+        def attend(x):
+            q, k, v = (
+                attention.split_heads(t, n_head)
+                for t in linear(x, w_qkv).chunk(3, dim=-1)
+            )
+            if alone:
+                return linear(attention.merge_heads(v), w_o)
+            mixed = torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, is_causal=True
+            )
+            return linear(attention.merge_heads(mixed), w_o)
+
+        def feed_forward(x):
+            return linear(torch.relu(linear(x, w_in)), w_out)
+
+        states.append(block(states[-1], norm, attend, norm, feed_forward))
+    return states
+
+
+def at_the_start(depth, block, alone=False, seeds=3, d_model=64, seq=32, vocab=100):
+    """A fresh stack -> (mean cosine between tokens at the end, size of the stream by
+    layer, gradient of w_out by layer), means over seeds."""
+    likeness, sizes, gradients = [], [], []
+    for seed in range(seeds):
+        generator = torch.Generator().manual_seed(seed)
+        weights = fresh(depth, generator, d_model)
+        x = torch.randn(2, seq, d_model, generator=generator)
+        states = run_fresh(x, weights, block, alone=alone)
+        end = torch.nn.functional.normalize(states[-1].detach(), dim=-1)
+        likeness.append((end @ end.mT)[:, ~torch.eye(seq, dtype=torch.bool)].mean())
+        sizes.append(torch.stack([s.detach().pow(2).mean().sqrt() for s in states]))
+        out = torch.nn.functional.layer_norm(states[-1], (d_model,))
+        out = linear(out, torch.randn(vocab, d_model, generator=generator) / 8)
+        targets = torch.randint(vocab, (2, seq), generator=generator)
+        output_head.cross_entropy(out, targets).backward()
+        gradients.append(torch.stack([w[3].grad.norm() for w in weights]))
+    return tuple(torch.stack(t).mean(0) for t in (likeness, sizes, gradients))
+
+
+print(f"SmolLM2: loss {loss(model):.1f}", end=", ")
+print(f"without '+' {loss(model.using(block=no_plus)):.1f}\n")
+print("fresh stacks: cosine between tokens       gradient, first and last layer")
+print("layers    with +  without  without, alone      with +         without")
+for depth in (2, 6, 12):
+    with_it = at_the_start(depth, pre_norm_block)
+    without = at_the_start(depth, no_plus)
+    alone = at_the_start(depth, no_plus, alone=True)
+    row = f"{depth:>6} {with_it[0]:9.2f} {without[0]:8.2f} {alone[0]:11.2f}       "
+    for _, _, gradient in (with_it, without):
+        row += f" {gradient[0]:7.2f} {gradient[-1]:6.2f}"
+    print(row)
+reveal("plus", "B" if without[0] > 0.95 and gradient[0] > gradient[-1] / 100 else "A")
 
 # %% [markdown]
-# ### Exercise 4.4 · `gelu` · ●○○ · 5 min
+# The gradients are fine: nothing fades. What is lost is *which token is which*. Every attention layer mixes the
+# tokens; without "+" the mixture is all that goes on, and after 12 layers every token has the same vector (Dong et al.
+# 2021). The column "alone" is the control: let each token look at itself only, and they become alike much more slowly.
+# **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack
+# can learn whose tokens are all alike.
+
+# %% [markdown]
+# ## 4.2 Norms: every sublayer reads a copy of fixed size
 #
-# Write the form that GPT-2's weights were trained with, an approximation from the GELU paper (Hendrycks & Gimpel 2016):
+# **Claim.** The stream becomes hundreds of times as long on its way up. So each sublayer reads a *normalised* copy.
+# The stream itself stays as it is. What would a sublayer make of an input 200 times as large? Measure it in layer 1:
+
+# %%
+grows = {}
+
+
+def enlarged(x, norm_1, attend, norm_2, feed_forward):
+    if len(grows) == 1:  # layer 1
+        a, b = norm_1(x), norm_2(x + attend(norm_1(x)))
+        grows["attention"] = (attend(200 * a).norm() / attend(a).norm()).item()
+        grows["the feed-forward"] = (
+            feed_forward(200 * b).norm() / feed_forward(b).norm()
+        ).item()
+    grows.setdefault("layer 0", 0)
+    return pre_norm_block(x, norm_1, attend, norm_2, feed_forward)
+
+
+model.using(block=enlarged)(story_ids)
+for name in ("attention", "the feed-forward"):
+    print(f"input x 200: {name} of layer 1 writes {grows[name]:,.0f} times as much")
+
+# %% [markdown]
+# Attention writes about 200 times as much: its shares still sum to 1, whatever the scores. The feed-forward of SmolLM2
+# multiplies two numbers that both grow (section 4.5), so it writes 40,000 times as much, and the next layer reads
+# that.
+
+# %%
+predict(
+    "division",
+    "SmolLM2 keeps the learned weights of its norms, but they divide by nothing.",
+    {
+        "A": "a little worse",
+        "B": "worse than guessing, 10.8 nats",
+        "C": "no number at all",
+    },
+    yours="B",
+)
+
+# %%
+no_division = model.using(norm=lambda x, weight, eps: x * weight)
+broken = loss(no_division)
+print(f"{len(story_ids)} tokens; as it is {loss(model):.2f}, without {broken:.2f}")
+reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
+
+# %% [markdown]
+# `nan`, "not a number", is what a computer makes of ∞ − ∞ after an overflow.
 #
-# $$\text{gelu}(x) = \tfrac{1}{2}\, x \left(1 + \tanh\left(\sqrt{2/\pi}\;(x + 0.044715\, x^3)\right)\right)$$
+# There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its
+# *variance* is the mean of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001,
+# that keeps us from dividing by 0.
+
+# %% [markdown]
+# ### Exercise 4.2 · `layer_norm` · ●●○ · 10 min
 #
-# `x` is a tensor of any shape; the function works on each number and keeps the shape.
+# Write LayerNorm (Ba et al. 2016), the norm of GPT-2. For each vector on its own, over the **last** dimension:
 #
-# **By hand.** For x = 1 the argument of tanh is 0.7979 · 1.0447 = 0.8336, tanh of it is 0.6824, and gelu(1) = 0.5 · 1 · 1.6824 = 0.8412.
+# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot \text{weight} + \text{bias}$$
 #
-# Off limits: torch's and llmlib's own GELU. `torch.tanh` is allowed.
+# | | shape | |
+# |---|---|---|
+# | `x` | `[..., d_model]` | any number of dimensions in front |
+# | `weight`, `bias` | `[d_model]` | learned; they start as ones and zeros |
+# | `eps` | a number | keeps the root away from 0 |
+# | returns | like `x` | |
+#
+# The variance here is the *mean* of the squared distances from the mean: their sum divided by `d_model`, not by
+# `d_model - 1`.
+#
+# **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is 2, the distances are −1 and 1, the variance is
+# (1 + 1) / 2 = 1, so the result is `[-1, 1]`. With `eps = 3` the root becomes √(1 + 3) = 2 and the result
+# `[-0.5, 0.5]`.
+#
+# Off limits: torch's and llmlib's own layer norms.
 #
 # <details><summary>Hint 1</summary>
 #
-# `math.sqrt` and `math.pi` for the constant; `x**3` works on tensors.
+# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True` keeps it, with length
+# 1.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Keep `1 +` *inside* the bracket that `0.5 * x` multiplies.
+# Compute `centred = x - mean` once: the variance is the mean of `centred ** 2`. (`x.var()` divides by `d_model - 1`
+# unless told otherwise.)
 #
 # </details>
 
 
-# %% solution gelu off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu"]
-def gelu(x):
-    """GELU in its tanh form, on each number of x."""
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
+def layer_norm(x, weight, bias, eps=1e-5):
+    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
+    [d_model]."""
     ### BEGIN SOLUTION
-    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    centred = x - x.mean(dim=-1, keepdim=True)
+    variance = centred.pow(2).mean(dim=-1, keepdim=True)
+    return centred / torch.sqrt(variance + eps) * weight + bias
     ### END SOLUTION
 
 
-# %% test gelu points=2
+# %% test layer_norm points=2
 import torch
 from llmlib.course import check
 
-check.close(
-    gelu(torch.tensor([0.0, 10.0, -10.0])),
-    [0.0, 10.0, 0.0],
-    "gelu(10) is 10 and gelu(-10) is 0: half of x times (1 + tanh …), where that "
-    "bracket runs from 0 to 2",
-    atol=0.01,
+_ones, _zeros = torch.ones(4), torch.zeros(4)
+_x = torch.tensor([1.0, 2.0, 3.0, 6.0])
+_got = layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5)
+check.that(
+    not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
+    "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
 )
 check.close(
-    gelu(torch.tensor([-1.0])),
-    [-0.159],
-    "gelu(-1) is about -0.159: GELU bends smoothly, where ReLU gives 0 and SiLU gives "
-    "-0.269",
-    atol=0.02,
+    _got,
+    _zeros,
+    "[5, 5, 5, 5] must become zeros: subtract the mean first",
+)
+_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
+check.close(
+    layer_norm(_flat, _ones, _zeros, 1e-5),
+    torch.zeros(2, 2, 4),
+    "each vector is normalised on its own: mean and variance run over the last "
+    "dimension only",
 )
 check.close(
-    gelu(torch.tensor([2.0, -2.0])),
-    [1.9546, -0.0454],
-    "inside tanh stands √(2/π) times (x + 0.044715 x³), the cube included",
+    layer_norm(10 * _x, _ones, _zeros, 0.0),
+    layer_norm(_x, _ones, _zeros, 0.0),
+    "ten times the vector must give the same result: divide by the root of the "
+    "variance, not by the variance",
+)
+_got = layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 5**-0.5) > 1e-3,
+    "the variance is the mean of the squared distances from the mean, not of the "
+    "squares of x",
+)
+check.close(
+    _got,
+    [-1.0, 1.0],
+    "the variance is the mean of the squares: divide their sum by d_model, not by "
+    "d_model - 1",
+)
+check.close(
+    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
+    [-0.5, 0.5],
+    "eps stands inside the root, added to the variance",
+)
+check.close(
+    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2)),
+    [-1.0, 1.0],
+    "left out, eps is 1e-5: keep the default of the first line",
     atol=1e-3,
 )
-_x = torch.tensor([-2.5, -2.0, 2.0, 2.5])
 check.close(
-    gelu(_x),
-    torch.nn.functional.gelu(_x, approximate="tanh"),
-    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
-    "erf",
-    atol=2e-5,
+    layer_norm(
+        torch.tensor([1.0, 3.0]),
+        torch.tensor([2.0, 10.0]),
+        torch.tensor([100.0, 1000.0]),
+        0.0,
+    ),
+    [98.0, 1010.0],
+    "after the division comes times weight, then plus bias, entry by entry",
+    atol=1e-3,
 )
-_x = torch.linspace(-6, 6, 24).view(2, 3, 4)
+_g = torch.Generator().manual_seed(4)
+_x, _w, _b = (
+    torch.randn(2, 3, 8, generator=_g),
+    torch.randn(8, generator=_g),
+    torch.randn(8, generator=_g),
+)
 check.close(
-    gelu(_x),
-    torch.nn.functional.gelu(_x, approximate="tanh"),
-    "the result differs from torch's tanh GELU",
+    layer_norm(_x, _w, _b, 1e-5),
+    torch.nn.functional.layer_norm(_x, (8,), _w, _b, 1e-5),
+    "the result differs from torch's LayerNorm",
 )
 ### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(44)
-for _shape in [(50,), (3, 7), (2, 1, 5)]:
-    _x = torch.randn(_shape, generator=_g) * 3
-    check.close(
-        gelu(_x),
-        torch.nn.functional.gelu(_x, approximate="tanh"),
-        "the result differs from torch's tanh GELU",
+for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
+    _d = _shape[-1]
+    _x, _w, _b = (
+        torch.randn(_shape, generator=_g) * 3 + 1,
+        torch.randn(_d, generator=_g),
+        torch.randn(_d, generator=_g),
     )
+    _plain = layer_norm(_x, torch.ones(_d), torch.zeros(_d), 0.0)
+    check.close(
+        layer_norm(_x + 7, torch.ones(_d), torch.zeros(_d), 0.0),
+        _plain,
+        "a constant added to every entry must not change the result: subtract the mean "
+        "first",
+        atol=1e-4,
+    )
+    check.close(
+        layer_norm(_x / 8, torch.ones(_d), torch.zeros(_d), 0.0),
+        _plain,
+        "an eighth of the vector must give the same result: divide by the root of the "
+        "variance",
+        atol=1e-4,
+    )
+    for _eps in (1e-5, 0.5):
+        check.close(
+            layer_norm(_x, _w, _b, _eps),
+            torch.nn.functional.layer_norm(_x, (_d,), _w, _b, _eps),
+            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} "
+            f"and eps = {_eps}",
+            atol=1e-4,
+        )
+### END HIDDEN TESTS
+
+
+# %% [markdown]
+# ### Exercise 4.3 · `rms_norm` · ●○○ · 5 min
+#
+# Write RMSNorm (Zhang & Sennrich 2019), the norm of Llama: divide each vector by the root of the mean of its squares
+# (its *root mean square*, RMS), with `eps` inside the root, then multiply by `weight`. No mean is subtracted, and there
+# is no bias.
+#
+# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is like `x`.
+#
+# **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result
+# is `[0.2, 1.4]`. With `eps = 11` the root is √36 = 6.
+#
+# Off limits: torch's and llmlib's own RMSNorm.
+#
+# <details><summary>Hint 1</summary>
+#
+# It is your `layer_norm` with two things taken out.
+#
+# </details>
+
+
+# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
+def rms_norm(x, weight, eps=1e-5):
+    """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
+    times weight [d_model]."""
+    ### BEGIN SOLUTION
+    return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
+    ### END SOLUTION
+
+
+# %% test rms_norm points=2
+import torch
+from llmlib.course import check
+
+_one = torch.ones(2)
 check.close(
-    gelu(torch.tensor([100.0, -100.0])),
-    [100.0, 0.0],
-    "large numbers must not become NaN: torch.tanh does not overflow, exp does",
+    rms_norm(torch.zeros(2), _one, 1e-5),
+    torch.zeros(2),
+    "a vector of zeros must stay zeros: eps keeps 0 / 0 away",
 )
+_near, _far = (
+    rms_norm(torch.tensor([1.0, 3.0]), _one, 0.0),
+    rms_norm(torch.tensor([11.0, 13.0]), _one, 0.0),
+)
+check.that(
+    (_near - _far).abs().max() > 0.1,
+    "[1, 3] and [11, 13] must not give the same result: RMSNorm does not subtract the "
+    "mean",
+)
+check.close(
+    rms_norm(torch.tensor([10.0, 70.0]), _one, 0.0),
+    rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
+    "ten times the vector must give the same result: divide by the root of the mean "
+    "square",
+)
+_got = rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 7 / 4) > 1e-3,
+    "square first, then take the mean: this is the square of the mean",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 7 / 3) > 1e-3,
+    "this divides by the standard deviation: RMSNorm subtracts no mean, not even in "
+    "the denominator",
+)
+check.close(
+    _got,
+    [0.2, 1.4],
+    "the root is taken of the mean of the squares, not of their sum",
+)
+check.close(
+    rms_norm(torch.tensor([1.0, 7.0]), _one, 11.0),
+    [1 / 6, 7 / 6],
+    "eps stands inside the root, added to the mean square",
+)
+check.close(
+    rms_norm(torch.tensor([1.0, 7.0]), _one),
+    [0.2, 1.4],
+    "left out, eps is 1e-5: keep the default of the first line",
+)
+check.close(
+    rms_norm(torch.tensor([1.0, 7.0]), torch.tensor([10.0, 100.0]), 0.0),
+    [2.0, 140.0],
+    "after the division comes times weight, entry by entry",
+    atol=1e-3,
+)
+_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
+check.close(
+    rms_norm(_flat, torch.ones(4), 1e-6),
+    torch.ones(2, 2, 4),
+    "each vector is normalised on its own: the mean runs over the last dimension only",
+)
+_g = torch.Generator().manual_seed(4)
+_x, _w = torch.randn(2, 3, 8, generator=_g), torch.randn(8, generator=_g)
+check.close(
+    rms_norm(_x, _w, 1e-5),
+    torch.nn.functional.rms_norm(_x, (8,), _w, 1e-5),
+    "the result differs from torch's RMSNorm",
+)
+### BEGIN HIDDEN TESTS
+for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
+    _x, _w = (
+        torch.randn(_shape, generator=_g) * 3 + 1,
+        torch.randn(_shape[-1], generator=_g),
+    )
+    check.close(
+        rms_norm(_x, torch.ones(_shape[-1]), 0.0),
+        torch.nn.functional.rms_norm(_x, _shape[-1:], None, 0.0),
+        "with weight 1 and eps 0, RMSNorm only divides each vector by its root mean "
+        "square",
+        atol=1e-4,
+    )
+    for _eps in (1e-5, 0.5):
+        check.close(
+            rms_norm(_x, _w, _eps),
+            torch.nn.functional.rms_norm(_x, _shape[-1:], _w, _eps),
+            f"the result differs from torch's RMSNorm for x of shape {list(_shape)} "
+            f"and eps = {_eps}",
+            atol=1e-4,
+        )
+### END HIDDEN TESTS
+
+
+# %% [markdown]
+# ### What the two norms do to a plane
+#
+# Take points of the plane, so `d_model` = 2. RMSNorm moves each point along its ray from the origin. Where do they all
+# land? And with LayerNorm? Think before you run.
+
+# %%
+generator = torch.Generator().manual_seed(2)
+points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
+show(
+    pictures.norm_map(
+        points,
+        rms_norm(points, torch.ones(2), 0.0),
+        layer_norm(points, torch.ones(2), torch.zeros(2), 0.0),
+    ),
+    alt="Eighteen points, each joined to its image. Left, RMSNorm: every point moves "
+    "along its ray onto the circle of radius 1.41. Right, LayerNorm: all land on "
+    "(-1, 1) or (1, -1), on either side of the diagonal of equal entries.",
+)
+
+# %% [markdown]
+# RMSNorm forgets the length and keeps the direction: a circle of radius √d = 1.41. LayerNorm removes the mean first,
+# and with it one whole direction, the one in which all entries are equal. Of two dimensions that leaves one, and of
+# one dimension only the sign: two points. Of 576 dimensions it leaves 575. Does that direction matter to SmolLM2?
+
+# %%
+every_token = writes(model, story_ids).cumsum(dim=0)[::2]  # 31 seq d_model
+share = every_token.mean(dim=-1) ** 2 / every_token.pow(2).mean(dim=-1)  # 31 seq
+print(
+    f"in the all-equal direction lies {100 * share.mean():.2f} % of the squared length "
+    f"on average; one direction of 576 is {100 / 576:.2f} %"
+)
+centring = model.using(
+    norm=lambda x, weight, eps: layer_norm(x, weight, torch.zeros_like(weight), eps)
+)
+print(
+    f"loss with RMSNorm {loss(model):.2f}, with LayerNorm in its place "
+    f"{loss(centring):.2f}, and no training in between"
+)
+yours = model.using(norm=rms_norm)
+apart = (yours(france) - model(france)).abs().max().item()
+print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1e-3)
+
+# %% [markdown]
+# Almost nothing lies there, so subtracting it hardly matters, even to a model never trained for it. That is the
+# paper's argument for RMSNorm: the re-scaling does the work, the re-centring can be saved.
+#
+# ### What the last division decides
+#
+# Look at the very last norm, in front of the head. Take away its division, keep its weights.
+
+# %%
+predict(
+    "argmax",
+    "For how many percent of the tokens does the likeliest next token stay the same?",
+    yours=40,
+)
+
+
+# %%
+def but_the_last(norm, last):
+    """`norm`, but the final one of the 61 calls of a run is `last`."""
+    calls = []
+
+    def either(x, weight, eps):
+        calls.append(None)
+        return (last if len(calls) % 61 == 0 else norm)(x, weight, eps)
+
+    return either
+
+
+undivided = model.using(norm=but_the_last(rms_norm, lambda x, weight, eps: x * weight))
+bare = model.using(norm=but_the_last(rms_norm, lambda x, weight, eps: x))
+favourite = model(story_ids[:-1])[0].argmax(-1)
+for name, changed in (("no division", undivided), ("no final norm", bare)):
+    same = (changed(story_ids[:-1])[0].argmax(-1) == favourite).float().mean().item()
+    print(f"{name:14} loss {loss(changed):6.1f}, same favourite {100 * same:3.0f} %")
+    if name == "no division":
+        reveal("argmax", 100 * same, within=1)
+
+# %% [markdown]
+# All of them. The division multiplies all logits of a token by one positive number: it cannot change their order, only
+# how sure the model is, and here it is so sure of everything that the loss is 91. (Take the learned weights away as
+# well, and the order goes, too.) Remember this for the end: **there are mistakes that the likeliest token never
+# shows**.
+#
+# ## 4.3 Who wrote " Paris"?
+#
+# The end is a sum of 61 writes, and a logit is a dot product of the final, normalised vector with one row of the
+# table. So a logit is itself a sum of 61 numbers, once we know what the norm divided by. This is *direct logit
+# attribution* (Elhage et al. 2021), and you can write it.
+
+# %% [markdown]
+# ### Exercise 4.4 · `attribution` · ●●● · 15 min
+#
+# The stream of one token is the sum of its writes. RMSNorm, then a dot product with `direction`, give a logit. Split
+# that logit into one term for each write.
+#
+# | | shape | |
+# |---|---|---|
+# | `writes` | `[n, d_model]` | what was added to one token's stream, in order |
+# | `direction` | `[d_model]` | a row of the table, or the difference of two rows |
+# | `weight` | `[d_model]` | of the final RMSNorm |
+# | `eps` | a number | of the final RMSNorm |
+# | returns | `[n]` | the terms; their sum is the logit |
+#
+# **By hand.** Two writes, `[1, 0]` and `[0, 7]`; `direction = [10, 1]`, weight 1, `eps` 0. The sum is `[1, 7]`, its
+# root mean square 5, so the norm makes `[0.2, 1.4]` of it and the logit is 10 · 0.2 + 1 · 1.4 = 3.4. The first write's
+# term is 10 · 1 / 5 = 2, the second's 1 · 7 / 5 = 1.4: the result is `[2, 1.4]`.
+#
+# Nothing is off limits.
+#
+# <details><summary>Hint 1</summary>
+#
+# The model normalises once, at the end. What does that norm divide by: something of each write, or something of their
+# sum?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Add up the writes; the root of their sum's mean square (`eps` inside) is one number, the same for all terms. A
+# write's term is its dot product with `weight * direction`, over that number.
+#
+# </details>
+
+
+# %% solution attribution off=[]
+def attribution(writes, direction, weight, eps=1e-5):
+    """Each write's part of one logit: writes [n, d_model], direction and weight
+    [d_model] -> [n]. The terms add up to rms_norm(sum of the writes) · direction."""
+    ### BEGIN SOLUTION
+    final = writes.sum(dim=0)
+    scale = torch.sqrt(final.pow(2).mean() + eps)
+    return writes @ (weight * direction) / scale
+    ### END SOLUTION
+
+
+# %% test attribution points=2
+import torch
+from llmlib.course import check
+
+_writes = torch.tensor([[1.0, 0.0], [0.0, 7.0]])
+_to, _ones = torch.tensor([10.0, 1.0]), torch.ones(2)
+_got = attribution(_writes, _to, _ones, 0.0)
+check.that(_got is not None, "attribution gave back None: is there a return?")
+
+
+def _is(want):
+    return (
+        isinstance(_got, torch.Tensor)
+        and tuple(_got.shape) == (2,)
+        and torch.allclose(_got.float(), torch.tensor(want), atol=1e-3)
+    )
+
+
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (),
+    "that is the whole logit: give one term for each write, without adding them up",
+)
+check.that(
+    not _is([2.0, 3.4]),
+    "these are sums so far: give each write's own term",
+)
+check.that(
+    not _is([10.0, 7.0]),
+    "nothing was divided: the final norm divides by the root mean square of the sum",
+)
+check.that(
+    not _is([10 * 2**0.5, 2**0.5]),
+    "each write was normalised by itself: the model divides once, by the root mean "
+    "square of the sum of all writes",
+)
+check.that(
+    not _is([10 / 50**0.5, 7 / 50**0.5]),
+    "divide by the root of the mean square of the sum, not by its length",
+)
+check.close(
+    _got,
+    [2.0, 1.4],
+    "the example by hand: the sum [1, 7] has the root mean square 5, so the terms are "
+    "10 · 1 / 5 and 1 · 7 / 5",
+)
+check.close(
+    attribution(_writes, _to, torch.tensor([3.0, 10.0]), 0.0),
+    [6.0, 14.0],
+    "the norm's weight multiplies each entry before the dot product",
+    atol=1e-4,
+)
+check.close(
+    attribution(_writes, _to, _ones, 11.0),
+    [10 / 6, 7 / 6],
+    "eps is added to the mean square, inside the root",
+)
+_g = torch.Generator().manual_seed(48)
+_writes = torch.randn(9, 16, generator=_g)
+_to, _w = torch.randn(16, generator=_g), torch.randn(16, generator=_g)
+check.close(
+    attribution(_writes, _to, _w).sum(),
+    torch.nn.functional.rms_norm(_writes.sum(0), (16,), _w, 1e-5) @ _to,
+    "the terms must add up to the logit, rms_norm(sum of the writes) · direction",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
+    _writes = torch.randn(_n, _d, generator=_g) * 3
+    _to, _w = torch.randn(_d, generator=_g), torch.randn(_d, generator=_g)
+    _got = attribution(_writes, _to, _w, _eps)
+    check.equal(tuple(_got.shape), (_n,), "give one term for each write")
+    check.close(
+        _got.sum(),
+        torch.nn.functional.rms_norm(_writes.sum(0), (_d,), _w, _eps) @ _to,
+        f"the terms must add up to the logit, with eps = {_eps} inside the root",
+        atol=1e-3,
+    )
+    _norm = (_writes.sum(0).pow(2).mean() + _eps).sqrt()
+    check.close(
+        _got[0],
+        (_writes[0] * _w) @ _to / _norm,
+        "a write's term is its own dot product with weight · direction, over the norm "
+        "of the sum",
+        atol=1e-3,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 4.5 · `mlp` · ●○○ · 5 min
+# ### On the real model: the answer depends on the question
 #
-# Write GPT-2's feed-forward: a linear map up to `d_mlp` columns, your `gelu`, a linear map back.
+# The logit of " Paris" by itself says little. It becomes a question when we say *compared with what*: " London",
+# another city? Or the mean of all 49,152 logits?
+
+# %%
+predict(
+    "writes",
+    "Does one write bring more than half of the answer ' Paris'?",
+    {
+        "A": "yes, whatever it is compared with",
+        "B": "no, it is built up by many",
+        "C": "yes compared with ' London', no compared with the mean",
+    },
+    yours="A",
+)
+
+# %%
+paris, london = (model.tokenizer.encode(word)[0] for word in (" Paris", " London"))
+rows = model.weights.unembedding
+questions = {
+    "logit(Paris) − logit(London)": rows[paris] - rows[london],
+    "logit(Paris) − mean logit": rows[paris] - rows.mean(dim=0),
+}
+at_last = added[:, -1]  # 61 d_model
+terms = {
+    name: attribution(at_last, to, model.weights.norm[0], config.eps)
+    for name, to in questions.items()
+}
+shares = []
+for name, each in terms.items():
+    top = each.topk(4).indices.tolist()
+    listed = (
+        f"{'attention' if i % 2 else 'feed-forward'} {(i - 1) // 2} ({each[i]:.2f})"
+        for i in top
+    )
+    shares.append((each.max() / each.sum()).item())
+    print(f"{name}: {each.sum():.2f}, of it {', '.join(listed)}")
+logits = model(france)[0, -1]
+print(f"the model's own: {logits[paris] - logits[london]:.2f}", end=" and ")
+print(f"{logits[paris] - logits.mean():.2f}")
+show(
+    of_writes.running_sums(terms),
+    alt="Two panels by layer. Top, Paris against London: near zero up to layer 22, "
+    "then attention in layer 23 adds 3 of 4. Bottom, Paris against the mean logit: "
+    "attention in layer 23 adds about 3 of 19, and many writes of the last eight "
+    "layers add the rest.",
+)
+over = [share > 0.5 for share in shares]
+reveal("writes", "A" if all(over) else "C" if over[0] else "B")
+
+# %% [markdown]
+# Which *city*: one attention sublayer decides nearly three quarters of that. That it is a *city at all*, rather than
+# "a" or "the" or any other word, is the work of many, and this one brings less than a fifth. Both
+# are true; a contrast always measures what it contrasts. (Before layer 23 nothing is *written for the table* yet; the
+# earlier layers built what layer 23 reads and looks for.)
+#
+# ### The one head
+#
+# Layer 23 has nine heads. Attribution says what was written, not what is needed: for that, switch heads off, one at a
+# time, and ask for four capitals.
+
+# %%
+predict(
+    "head",
+    "p(' Paris') is 0.77. What is left of it without the one head that matters most?",
+    yours=0.6,
+)
+
+# %%
+import random
+from itertools import cycle
+
+
+def without(layer, head):
+    """The model with one head switched off: its output is 0."""
+    layer_numbers = cycle(range(config.n_layer))
+
+    def attend(q, k, v, mask=None):
+        out = attention.scaled_dot_product_attention(q, k, v, mask)
+        if next(layer_numbers) == layer:
+            out[:, head] = 0
+        return out
+
+    return model.using(attention=attend)
+
+
+capitals = {"France": " Paris", "Germany": " Berlin", "Italy": " Rome"}
+capitals["Japan"] = " Tokyo"
+asked = [model.tokenizer.encode(f"The capital of {land} is") for land in capitals]
+answers = [model.tokenizer.encode(city)[0] for city in capitals.values()]
+
+
+def probabilities(some_model):
+    """How probable the four capitals are after their prompts -> [4]."""
+    found = [output_head.softmax(some_model(ids)[0, -1]) for ids in asked]
+    return torch.stack([shares[i] for shares, i in zip(found, answers)])
+
+
+whole = probabilities(model)
+in_23 = torch.stack([probabilities(without(23, head)) for head in range(9)])
+worst = in_23[:, 0].argmin().item()
+draw = random.Random(0)
+others = [divmod(i, 9) for i in draw.sample(range(270), 8) if i != 23 * 9 + worst]
+controls = torch.stack([probabilities(without(*each)) for each in others])
+controls = torch.cat([controls, in_23[[h for h in range(9) if h != worst]]])
+show(
+    of_writes.one_head(
+        {
+            "the whole model": whole.tolist(),
+            f"without layer 23 head {worst}": in_23[worst].tolist(),
+        },
+        controls,
+        [f"{land}: {city.strip()}" for land, city in capitals.items()],
+    ),
+    alt="Bars for Paris, Berlin, Rome and Tokyo. The whole model: 0.77, 0.80, 0.38, "
+    "0.70; without layer 23 head 4: 0.14, 0.15, 0.04, 0.31. Small circles, other "
+    "heads switched off one at a time, lie near the whole model's bars.",
+)
+looks = attention.attention_maps(model, france)[23, worst, -1]
+words = [model.tokenizer.decode([i]) for i in france]
+print(f"layer 23 head {worst} looks:", end=" ")
+print("  ".join(f"{w!r} {s:.2f}" for w, s in zip(words, looks.tolist())))
+print(f"lowest of {len(controls)} other heads switched off, for Paris:", end=" ")
+print(f"{controls[:, 0].min():.2f}")
+reveal("head", in_23[worst, 0], within=0.1)
+
+# %% [markdown]
+# One head of 270. It looks at the country with nine tenths of its attention, writes "France French Breton" into the last
+# token, and without it Paris, Berlin and Rome are gone; Tokyo loses half. None of the other heads tried does anything
+# like it. Here attribution, attention map and intervention agree. Only the third of them is proof.
+
+# %% [markdown]
+# ## 4.4 Before or after?
+#
+# Your block is *pre-norm*: the norms stand **off** the stream, and one more follows after the last layer. Vaswani et
+# al. wrote it otherwise in 2017, and many explanations, the tutorial this course grew out of among them, still do:
+#
+#     x = layer_norm(x + attention(x))
+#     x = layer_norm(x + feed_forward(x))
+#
+# Add, then normalise: *post-norm*. The norm stands **on** the stream. Rewire SmolLM2 like that, with all its weights:
+
+
+# %%
+def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
+
+
+post_norm = model.using(block=post_norm_block)
+favourites = post_norm(france)[0, -1].topk(5).indices.tolist()
+print(f"loss as trained {loss(model):.2f}, rewired to post-norm {loss(post_norm):.2f}")
+print("its five favourite tokens:", [model.tokenizer.decode([i]) for i in favourites])
+
+# %% [markdown]
+# Far beyond the 10.8 of blind guessing: these weights mean something in one wiring only. It does *not* show that
+# post-norm is bad; the original transformer was trained that way. So look at both *before* any training, in the fresh
+# stacks of section 4.1: how large is the stream on its way up, and how strongly would the loss react to the
+# feed-forward's last matrix, `w_out`, in each layer?
+
+# %%
+depths = (2, 6, 12, 24, 48)
+kinds = {"post-norm": post_norm_block, "pre-norm": pre_norm_block}
+measured = {
+    name: {depth: at_the_start(depth, block, seeds=2) for depth in depths}
+    for name, block in kinds.items()
+}
+show(
+    pictures.signal_and_gradient(
+        {
+            name: {depth: each[1:] for depth, each in by_depth.items()}
+            for name, by_depth in measured.items()
+        }
+    ),
+    alt="Four panels, post-norm left and pre-norm right. Top: post-norm's stream keeps "
+    "size 1, pre-norm's grows with depth. Bottom: post-norm's gradients stay near "
+    "the same size at any depth, pre-norm's fall with the depth of the stack.",
+)
+print("layers                  ", "".join(f"{depth:8}" for depth in depths))
+print("gradient of the last layer's w_out")
+for name, by_depth in measured.items():
+    ends = (f"{by_depth[depth][2][-1]:8.2f}" for depth in depths)
+    print(f"  {name:22}", "".join(ends))
+pre = measured["pre-norm"]
+print(
+    f"  {'pre-norm · √layers':22}",
+    "".join(f"{pre[depth][2][-1] * depth**0.5:8.2f}" for depth in depths),
+)
+print("cosine between tokens at the end")
+for name, by_depth in measured.items():
+    alike = (f"{by_depth[depth][0]:8.2f}" for depth in depths)
+    print(f"  {name:22}", "".join(alike))
+
+# %% [markdown]
+# Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers: independent writes add
+# up as random steps do. The final norm divides by that size, so the gradient of the last layer shrinks like 1/√layers:
+# the product hardly moves while the depth grows 24-fold. In post-norm it does not shrink at all. This is what
+# Xiong et al. (2020) proved and measured.
+#
+# The last two rows show something else. In post-norm every layer's write is as large as the stream it joins,
+# so what came in is halved again and again, and deep stacks end like those without "+": all tokens alike.
+#
+# ### A race
+#
+# What can such stacks learn? Train five of them, 12 layers of width 32, on 4,000 letters of prose: guess the next
+# letter. A *warm-up* (a learning rate that starts near 0 and rises) is the usual advice for post-norm. The last
+# runner is post-norm with one change: at the start, everything a sublayer writes is a twentieth as large.
+
+# %%
+predict(
+    "race",
+    "12 layers, post-norm. What makes it learn as well as pre-norm in 60 steps?",
+    {
+        "A": "nothing is needed",
+        "B": "a warm-up over 40 steps",
+        "C": "smaller writes at the start",
+    },
+    yours="B",
+)
+
+# %%
+from collections import Counter
+
+from llmlib.data import __file__ as data_file
+
+text = open(data_file.replace("__init__.py", "prose.txt"), encoding="utf-8").read()
+letters = sorted(set(text))
+letter_ids = torch.tensor([letters.index(letter) for letter in text])
+
+
+def train(block, depth=12, strength=1.0, warm_up=0, steps=60, d_model=32, seq=32):
+    """Train a fresh stack to guess the next letter -> its loss at each step."""
+    generator = torch.Generator().manual_seed(0)
+    weights = fresh(depth, generator, d_model, strength)
+    sizes = (len(letters), seq, len(letters))
+    tables = [torch.randn(n, d_model, generator=generator) for n in sizes]
+    tables[2] /= d_model**0.5
+    tables = [each.requires_grad_() for each in tables]
+    embedding, places, unembedding = tables
+    optimizer = torch.optim.Adam([w for each in weights for w in each] + tables)
+    found = []
+    for step in range(steps):
+        rate = 3e-3 * min(1, (step + 1) / warm_up) if warm_up else 3e-3
+        optimizer.param_groups[0]["lr"] = rate
+        starts = torch.randint(len(text) - seq - 1, (8, 1), generator=generator)
+        batch = letter_ids[starts + torch.arange(seq + 1)]
+        x = run_fresh(embedding[batch[:, :-1]] + places, weights, block)[-1]
+        x = torch.nn.functional.layer_norm(x, (d_model,))
+        logits = linear(x, unembedding).flatten(0, 1)
+        cost = torch.nn.functional.cross_entropy(logits, batch[:, 1:].flatten())
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step()
+        found.append(cost.item())
+    return found
+
+
+torch.set_num_threads(1)  # products this small are faster on one
+runners = {
+    "pre-norm": train(pre_norm_block),
+    "no +": train(no_plus),
+    "post-norm": train(post_norm_block),
+    "post-norm, warm-up": train(post_norm_block, warm_up=40),
+    "post-norm, writes / 20": train(post_norm_block, strength=0.05),
+}
+short = train(post_norm_block, depth=2)
+torch.set_num_threads(2)
+counts = torch.tensor([n / len(text) for n in Counter(text).values()])
+chance = -(counts * counts.log()).sum().item()
+ends = {name: sum(found[-10:]) / 10 for name, found in runners.items()}
+for name, end in ends.items():
+    print(f"{name:24} loss at the end {end:.2f}")
+print(f"{'post-norm, 2 layers':24} loss at the end {sum(short[-10:]) / 10:.2f}")
+print(f"{'only how common letters are':24} {chance:.2f}")
+show(
+    pictures.race(runners, chance, "knows only how common each letter is"),
+    alt="Loss against training steps. Pre-norm, and post-norm with small writes, fall "
+    "to 2.5; post-norm with and without warm-up and the stack without + stop at 2.9, "
+    "the dashed line of a model that knows only how common each letter is.",
+)
+good = {name for name, end in ends.items() if end < chance - 0.2}
+answer = "A" if "post-norm" in good else "B" if "post-norm, warm-up" in good else "C"
+reveal("race", answer)
+
+# %% [markdown]
+# The losers stop at the same line: they know how common each letter is, and nothing of what stands before. Tokens that
+# are all alike cannot say more. With 2 layers post-norm learns; with 12 a warm-up does not help here, and smaller
+# writes do: then the tokens stay apart. Liu et al. (2020) argue along these lines: what makes deep post-norm fragile is
+# how strongly each layer's write counts, not the size of its gradients. (One small race. Large models, pre-norm ones as
+# well, are trained with a warm-up, for reasons that 60 steps do not show.)
+#
+# GPT-2, GPT-3, Llama and SmolLM2 are pre-norm. It has a price: in a deep stack each single layer changes the stream by
+# less and less. Section 4.9 shows how little some layers do. Newer models try a third place, a norm on what a sublayer
+# *writes* (section 4.10).
+
+# %% [markdown]
+# ## 4.5 The feed-forward
+#
+# **Claim.** Attention moves information *between* positions; the feed-forward works on each position alone. It widens
+# the vector to `d_mlp` numbers, called **neurons**, bends each, and narrows it again. The bend is what makes it more
+# than a matrix: two linear maps in a row are one linear map.
+#
+# ReLU, the oldest bend, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that lies below z. SiLU
+# multiplies it by sigmoid(z) = 1 / (1 + exp(−z)). Both are smooth, and both dip below zero.
+#
+# A *gated* unit has two numbers for each neuron. One, through SiLU, is a gate; the other is what passes. SwiGLU
+# (Shazeer 2020) is such a unit.
+
+# %%
+z = torch.linspace(-5, 5, 201)
+up = (-1, 0.5, 2)
+silu = torch.nn.functional.silu(z)
+show(
+    pictures.activations(
+        z,
+        {"ReLU": z.clamp(min=0), "GELU": torch.nn.functional.gelu(z), "SiLU": silu},
+        up,
+        [silu * u for u in up],
+    ),
+    alt="Left: ReLU, GELU and SiLU close to zero; GELU dips to -0.17 near -0.75, SiLU "
+    "to -0.28 near -1.3, ReLU not at all. Right: SiLU(z) times w_up x for three "
+    "values of w_up x; a strongly negative gate shuts all of them.",
+)
+
+# %% [markdown]
+# The exact bell-curve share needs the error function erf. That was slow once, so GPT-2 was trained with a formula that
+# comes close:
+#
+# $$\text{gelu}(z) = \tfrac{1}{2}\, z \left(1 + \tanh\left(\sqrt{2/\pi}\;(z + 0.044715\, z^3)\right)\right)$$
+
+# %% [markdown]
+# ### Exercise 4.5 · `mlp` · ●●○ · 10 min
+#
+# Write GPT-2's feed-forward: a linear map up to `d_mlp` neurons, GELU *in the form above*, a linear map back.
 #
 # | | shape |
 # |---|---|
@@ -925,32 +1342,37 @@ check.close(
 # | `w_out`, `b_out` | `[d_model, d_mlp]`, `[d_model]` |
 # | returns | `[..., d_model]` |
 #
-# Weights are stored `[out, in]`, as `torch.nn.Linear` does: row i of `w_in` makes hidden column i. `linear(x, w, b)`, imported at the top,
-# is `x @ w.T + b`.
+# Weights are stored `[out, in]`, as `torch.nn.Linear` does: row i of `w_in` makes neuron i. `linear(x, w, b)`, imported
+# at the top, is `x @ w.T + b`.
 #
-# **By hand.** d_model = d_mlp = 2, `x = [10, 20]`, `w_in = [[0, 1], [0, 0]]`, `w_out` the identity, biases 0: hidden column 0 reads x's second entry,
-# so the hidden vector is `[20, 0]`, gelu leaves it so, and the result is `[20, 0]`.
+# **By hand.** For z = 1 the argument of tanh is 0.7979 · 1.0447 = 0.8336, tanh of it is 0.6824, and gelu(1) = 0.5 · 1 ·
+# 1.6824 = 0.8412. Now d_model = d_mlp = 2, `x = [10, 1]`, `w_in = [[0, 1], [0, 0]]`, `w_out` twice the identity, biases
+# 0: neuron 0 reads x's second entry, so the neurons are `[1, 0]`, after GELU `[0.8412, 0]`, and the result is
+# `[1.6824, 0]`.
 #
-# Off limits: llmlib's own `mlp`.
+# Off limits: torch's and llmlib's own GELU and `mlp`. `torch.tanh` is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
-# Three steps: up, bend, down. Only the middle one is not linear.
+# Three steps: up, bend, down. The bend works on each number by itself; write it as a function of its own if you like.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `hidden = gelu(linear(x, w_in, b_in))`; one more `linear` and you are done.
+# `math.sqrt` and `math.pi` for the constant; `z**3` works on tensors. Keep `1 +` *inside* the bracket that `0.5 * z`
+# multiplies.
 #
 # </details>
 
 
-# %% solution mlp off=["llmlib.layers.mlp"]
+# %% solution mlp off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu", "llmlib.layers.mlp"]
 def mlp(x, w_in, b_in, w_out, b_out):
-    """GPT-2's feed-forward: x [..., d_model] -> d_mlp columns -> GELU -> d_model. w_in
-    [d_mlp, d_model], w_out [d_model, d_mlp]."""
+    """GPT-2's feed-forward: x [..., d_model] -> d_mlp neurons -> GELU (tanh form) ->
+    [..., d_model]. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
     ### BEGIN SOLUTION
-    return linear(gelu(linear(x, w_in, b_in)), w_out, b_out)
+    z = linear(x, w_in, b_in)
+    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    return linear(z, w_out, b_out)
     ### END SOLUTION
 
 
@@ -959,37 +1381,51 @@ import torch
 from llmlib.course import check
 
 _zero, _none, _one = torch.zeros(2, 2), torch.zeros(2), torch.eye(2)
+
+
+def _bent(*values):
+    """What your mlp makes of single numbers: all weights are 1, no biases."""
+    n = len(values)
+    zero = torch.zeros(n)
+    return mlp(torch.tensor(values), torch.eye(n), zero, torch.eye(n), zero)
+
+
 check.close(
     mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0])),
     [-1.0, 2.0],
     "after w_out only b_out is added, with no activation: zero weights give b_out "
     "itself",
 )
-_x = torch.tensor([10.0, 20.0])
+check.close(
+    _bent(10.0, -10.0),
+    [10.0, 0.0],
+    "between the two linear maps stands GELU, half of z times (1 + tanh …): 10 stays "
+    "10 and -10 becomes 0",
+    atol=1e-3,
+)
+_x = torch.tensor([5.0, 10.0])
 _swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
 check.close(
     mlp(_x, _swap, _none, _one, _none),
-    [20.0, 0.0],
-    "weights are [out, in]: row i of w_in makes hidden column i, so x @ w_in.T",
+    [10.0, 0.0],
+    "weights are [out, in]: row i of w_in makes neuron i, so x @ w_in.T",
     atol=1e-3,
 )
 check.close(
     mlp(_x, _one, _none, _swap, _none),
-    [20.0, 0.0],
-    "weights are [out, in]: row i of w_out makes output column i, so hidden @ w_out.T",
-    atol=1e-3,
-)
-check.close(
-    mlp(torch.tensor([10.0, -10.0]), _one, _none, _one, _none),
     [10.0, 0.0],
-    "between the two linear maps stands GELU: a hidden -10 becomes 0",
+    "weights are [out, in]: row i of w_out makes output i, so neurons @ w_out.T",
     atol=1e-3,
 )
-check.close(
-    mlp(torch.tensor([-1.0, 0.0]), _one, _none, _one, _none),
-    [-0.159, 0.0],
-    "the activation is GELU, which gives -0.159 for -1 (ReLU gives 0)",
-    atol=0.01,
+_got = _bent(-1.0)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 0.0) > 1e-3,
+    "the activation is ReLU, which gives 0 for -1: GELU bends smoothly and gives "
+    "-0.159",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() + 0.2689) > 1e-3,
+    "the activation is SiLU, which gives -0.269 for -1: GELU gives -0.159",
 )
 check.close(
     mlp(torch.zeros(2), _one, torch.tensor([10.0, -10.0]), _one, _none),
@@ -997,12 +1433,27 @@ check.close(
     "b_in is added before GELU",
     atol=1e-3,
 )
+_z = torch.tensor([-2.5, -2.0, 2.0, 2.5])
+_got = mlp(_z, torch.eye(4), torch.zeros(4), torch.eye(4), torch.zeros(4))
+_exact = torch.nn.functional.gelu(_z)
+check.that(
+    not (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == _exact.shape
+        and torch.allclose(_got.float(), _exact, atol=2e-5)
+    ),
+    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
+    "erf",
+)
+check.close(
+    _got,
+    torch.nn.functional.gelu(_z, approximate="tanh"),
+    "inside tanh stands √(2/π) times (z + 0.044715 z³): check the root, the constant "
+    "and the cube",
+    atol=1e-5,
+)
 _g = torch.Generator().manual_seed(45)
-_up, _down = torch.nn.Linear(3, 12), torch.nn.Linear(12, 3)
-_weights = [
-    torch.randn(p.shape, generator=_g)
-    for p in (_up.weight, _up.bias, _down.weight, _down.bias)
-]
+_weights = [torch.randn(s, generator=_g) for s in ((12, 3), (12,), (3, 12), (3,))]
 
 
 def _reference(x, w_in, b_in, w_out, b_out):
@@ -1033,16 +1484,18 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
         "the result differs from torch's linear, GELU, linear",
         atol=1e-4,
     )
+check.close(
+    _bent(100.0, -100.0),
+    [100.0, 0.0],
+    "large numbers must not become NaN: torch.tanh does not overflow, exp does",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### Exercise 4.6 · `swiglu` · ●●○ · 10 min
 #
-# Write Llama's feed-forward. With SiLU(z) = z · sigmoid(z), applied to each number:
-#
-# $$\text{swiglu}(x) = W_\text{down}\left(\text{SiLU}(W_\text{gate}\,x) \cdot W_\text{up}\,x\right)$$
-#
-# where the dot multiplies entry by entry.
+# Write Llama's feed-forward, the gated one: the gate is SiLU of `w_gate` times x, what passes is `w_up` times x, the
+# two are multiplied neuron by neuron, and `w_down` narrows the result.
 #
 # | | shape |
 # |---|---|
@@ -1051,26 +1504,22 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 # | `w_down` | `[d_model, d_mlp]` |
 # | returns | `[..., d_model]` |
 #
-# There are no biases; weights are `[out, in]` again.
+# There are no biases; weights are `[out, in]` again, and SiLU(z) = z · sigmoid(z).
 #
-# **By hand**, with numbers for matrices: x = 1, `w_gate` = 1, `w_up` = −100, `w_down` = 3. SiLU(1) = 1 · 0.7311, times −100 is −73.11, times 3 is −219.3.
-# With `w_gate` = −100 instead, the gate is shut, SiLU(−100) = 0, and the result is 0 whatever `w_up` is.
+# **By hand**, with numbers for matrices: x = 1, `w_gate` = 1, `w_up` = −100, `w_down` = 3. SiLU(1) = 1 · 0.7311, times
+# −100 is −73.11, times 3 is −219.3. With `w_gate` = −100 instead, the gate is shut, SiLU(−100) = 0, and the result is 0
+# whatever `w_up` is.
 #
 # Off limits: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
-# Compute the gate and the value separately: both are linear maps of the same `x`.
+# Compute the gate and what passes separately: both are linear maps of the same `x`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `gate = linear(x, w_gate)`; its SiLU is `gate * torch.sigmoid(gate)`.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)`.
+# `gate = linear(x, w_gate)`; its SiLU is `gate * torch.sigmoid(gate)`. Only the gate is bent.
 #
 # </details>
 
@@ -1096,8 +1545,18 @@ def _number(n):
     return torch.full((1, 1), float(n))
 
 
+_got = swiglu(_x, _number(0), _number(5), _number(1))
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 5.0) > 1e-3,
+    "gate and w_up x are multiplied, not added: a gate of 0 lets nothing through",
+)
+_both = swiglu(_x, _number(1), _number(-1), _number(1))
+check.that(
+    not isinstance(_both, torch.Tensor) or abs(_both.sum() + 0.1966) > 1e-3,
+    "SiLU went on both: w_up x passes as it is, negative numbers too",
+)
 check.close(
-    swiglu(_x, _number(0), _number(5), _number(1)),
+    _got,
     [0.0],
     "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone "
     "would give 0.5",
@@ -1195,49 +1654,294 @@ check.close(
 )
 ### END HIDDEN TESTS
 
+
 # %% [markdown]
-# ### What the gates of SmolLM2 do
-#
-# **Predict.** Of all gates, over all layers and tokens of a text, how many let next to nothing through (|SiLU| below 0.1)?
-#
-# And look at the widths. GPT-2 has `d_mlp` = 4 · `d_model` and two matrices: 8 · d_model² numbers. Three matrices of the same total are each narrower: 8/3 · `d_model`.
+# **On the real model.** Three matrices need not cost more than two: GPT-2 has `d_mlp` = 4 · `d_model` and two of them,
+# 8 · d_model² numbers; three of the same total are each 8/3 · `d_model` wide.
 
 # %%
-shut = []
-
-
-def watching(x, w_gate, w_up, w_down):
-    gate = linear(x, w_gate)
-    shut.append(((gate * torch.sigmoid(gate)).abs() < 0.1).float().mean().item())
-    return swiglu(x, w_gate, w_up, w_down)
-
-
-text_loss = loss(model.using(mlp=watching))
-print(f"loss with your swiglu {text_loss:.2f}, with the engine's own {loss(model):.2f}")
-print(
-    f"gates nearly shut: {100 * sum(shut) / len(shut):.0f} % on average; from "
-    f"{100 * min(shut):.0f} % in layer {shut.index(min(shut)) + 1} to "
-    f"{100 * max(shut):.0f} % in layer {shut.index(max(shut)) + 1}"
-)
 d_mlp = model.weights.layers[0].mlp[0].shape[0]
-print(
-    f"SmolLM2: d_mlp / d_model = {d_mlp} / {config.d_model} = "
-    f"{d_mlp / config.d_model:.4f}, and 8/3 = {8 / 3:.4f}"
+print(f"loss with your swiglu {loss(model.using(mlp=swiglu)):.2f}, as it is", end=" ")
+print(f"{loss(model):.2f}")
+print(f"SmolLM2: {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f} = 8/3")
+
+# %% [markdown]
+# ## 4.6 What a single neuron does
+#
+# More than half of SmolLM2 is feed-forward. What is in there? Look at one neuron at a time (Geva et al. 2021). Its row
+# of `w_gate` and `w_up` decides *when* it speaks: a **key**, compared with what the token carries. Its column of
+# `w_down` is *what* it says: a **value**, a vector of `d_model` numbers, always the same, written louder or softer, or
+# with the opposite sign. The feed-forward is the sum of 1,536 such small writes.
+
+# %% [markdown]
+# ### Exercise 4.7 · `neuron_writes` · ●●○ · 10 min
+#
+# Take your `swiglu` apart: return what each neuron writes, instead of the sum.
+#
+# | | shape |
+# |---|---|
+# | `x`, `w_gate`, `w_up`, `w_down` | as in `swiglu` |
+# | returns | `[..., d_mlp, d_model]`: row n is what neuron n writes |
+#
+# The sum over neurons is `swiglu(x, w_gate, w_up, w_down)`.
+#
+# **By hand.** x = `[1]`, two neurons: `w_gate = [[1], [100]]`, `w_up = [[-100], [2]]`, `w_down = [[3, 5]]`. Neuron 0 is
+# at SiLU(1) · (−100) = −73.11 and writes 3 times that, −219.3. Neuron 1 is at 100 · 2 = 200 and writes 5 · 200 = 1000.
+# So the result is `[[-219.3], [1000]]`.
+#
+# Off limits: torch's SiLU, and llmlib's own `swiglu`.
+#
+# <details><summary>Hint 1</summary>
+#
+# The first half is the same as in `swiglu`: a number for each neuron. Each of them multiplies *its own column* of
+# `w_down`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `w_down.T` is `[d_mlp, d_model]`: row n is what neuron n says. To multiply each row by one number, that number needs
+# a last dimension of length 1: `neurons[..., None]`.
+#
+# </details>
+
+
+# %% solution neuron_writes off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
+def neuron_writes(x, w_gate, w_up, w_down):
+    """SwiGLU taken apart: x [..., d_model] -> [..., d_mlp, d_model], what each neuron
+    writes; the sum over neurons is swiglu(x, w_gate, w_up, w_down)."""
+    ### BEGIN SOLUTION
+    gate = linear(x, w_gate)
+    neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
+    return neurons[..., None] * w_down.T
+    ### END SOLUTION
+
+
+# %% test neuron_writes points=2
+import torch
+from llmlib.course import check
+
+_one = torch.ones(1)
+_weights = (
+    torch.tensor([[1.0], [100.0]]),
+    torch.tensor([[-100.0], [2.0]]),
+    torch.tensor([[3.0, 5.0]]),
+)
+_got = neuron_writes(_one, *_weights)
+check.that(_got is not None, "neuron_writes gave back None: is there a return?")
+
+
+def _is(*want):
+    want = torch.tensor(want)[:, None]
+    return (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == want.shape
+        and torch.allclose(_got.float(), want, atol=0.05)
+    )
+
+
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1,),
+    "that is the sum, swiglu itself: keep the neurons apart, one row each",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2,),
+    "these are the neurons' numbers: multiply each by its column of w_down",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 2),
+    "neurons and d_model are the wrong way round: row n is what neuron n writes",
+)
+check.that(not _is(-300.0, 1000.0), "the gate must go through SiLU")
+check.that(
+    not _is(3 * 0.7310586, 500.0),
+    "the gate alone is not the neuron: it multiplies w_up x",
+)
+check.close(
+    _got,
+    torch.tensor([[-219.3176], [1000.0]]),
+    "the example by hand: neuron 0 is at -73.11 and writes 3 times that, neuron 1 is "
+    "at 200 and writes 5 times that",
+    atol=0.01,
+)
+_x = torch.tensor([1.0, 0.0])
+_weights = (
+    torch.full((2, 2), 100.0),
+    torch.eye(2),
+    torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
+)
+check.close(
+    neuron_writes(_x, *_weights),
+    torch.tensor([[100.0, 300.0], [0.0, 0.0]]),
+    "neuron 0 writes along column 0 of w_down, [1, 3], not along its row",
+    atol=0.01,
+)
+_g = torch.Generator().manual_seed(47)
+_x = torch.randn(2, 5, 3, generator=_g)
+_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
+_f = torch.nn.functional
+_got = neuron_writes(_x, *_weights)
+check.equal(
+    tuple(_got.shape),
+    (2, 5, 7, 3),
+    "a batch of tokens gives [batch, seq, d_mlp, d_model]",
+)
+check.close(
+    _got.sum(dim=-2),
+    _f.linear(
+        _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1]), _weights[2]
+    ),
+    "the sum over neurons must be what swiglu writes",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
+    _d = _shape[-1]
+    _x = torch.randn(_shape, generator=_g)
+    _weights = [
+        torch.randn(s, generator=_g) for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
+    ]
+    _neurons = _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1])
+    check.close(
+        neuron_writes(_x, *_weights),
+        torch.einsum("...n,dn->...nd", _neurons, _weights[2]),
+        "row n must be neuron n's number times its column of w_down",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Find a neuron
+#
+# "The doctor said that" … she? he? The difference of the two logits has a direction. Take the last layer, whose writes
+# nobody reads but the final norm and the table. Which of its 1,536 neurons writes most along that direction, for or
+# against? As in `attribution`, the term of a neuron is what it writes, times the direction, over what the final norm
+# divides by.
+
+
+# %%
+def read_by_mlp(model, ids):
+    """What each layer's feed-forward reads -> [n_layer, seq, d_model]."""
+    seen = []
+
+    def watching(x, *weights):
+        seen.append(x[0])
+        return swiglu(x, *weights)
+
+    model.using(mlp=watching)(ids)
+    return torch.stack(seen)
+
+
+doctor = model.tokenizer.encode("The doctor said that")
+she, he = (model.tokenizer.encode(word)[0] for word in (" she", " he"))
+divided_by = writes(model, doctor)[:, -1].sum(dim=0).pow(2).mean().sqrt()
+to_she = model.weights.norm[0] * (rows[she] - rows[he]) / divided_by
+last = stack[29].mlp
+each = neuron_writes(read_by_mlp(model, doctor)[29, -1], *last) @ to_she  # d_mlp
+strongest = each.abs().topk(4).indices.tolist()
+for n in strongest:
+    print(f"layer 29 neuron {n:4}: {each[n]:5.2f}   says: {in_words(last[2][:, n], 4)}")
+found = (29, strongest[0])
+
+# %% [markdown]
+# The first one stands out. Its value is as plain as a dictionary entry: her, she, herself. But its term is
+# *negative*: here it writes *minus* "she". So what does it do?
+
+# %%
+predict(
+    "neuron",
+    "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
+    {"A": "falls: it is the 'she' neuron", "B": "hardly changes", "C": "rises"},
+    yours="A",
+)
+
+
+# %%
+def held(neuron, value):
+    """The model with one neuron, (layer, n), held at `value` at the last token; None
+    leaves it alone."""
+    layer_numbers = cycle(range(config.n_layer))
+
+    def feed_forward(x, w_gate, w_up, w_down):
+        out = swiglu(x, w_gate, w_up, w_down)
+        if next(layer_numbers) == neuron[0] and value is not None:
+            says, last = w_down[:, neuron[1]], x[:, -1]
+            gate = linear(last, w_gate[neuron[1]][None])
+            now = gate * torch.sigmoid(gate) * linear(last, w_up[neuron[1]][None])
+            out[:, -1] += (value - now) * says
+        return out
+
+    return model.using(mlp=feed_forward)
+
+
+def p_she(neuron, value, ids=doctor):
+    return output_head.softmax(held(neuron, value)(ids)[0, -1])[she].item()
+
+
+layer, n = found
+in_story = read_by_mlp(model, story_ids)[layer]
+gate = linear(in_story, stack[layer].mlp[0][n : n + 1])
+natural = gate * torch.sigmoid(gate) * linear(in_story, stack[layer].mlp[1][n : n + 1])
+print(f"layer {layer} neuron {n}: in the story between {natural.min():.1f}", end=" ")
+print(f"and {natural.max():.1f}; lowest before:", end=" ")
+low = natural.flatten()[:-1].topk(4, largest=False).indices.tolist()
+print([model.tokenizer.decode([story_ids[i + 1].item()]) for i in low])
+print("p(' she'):", end=" ")
+free, off, ten = (p_she(found, value) for value in (None, 0.0, 10.0))
+print(f"left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
+draw = random.Random(1)
+randoms = [p_she((layer, draw.randrange(d_mlp)), 10.0) for _ in range(20)]
+print(f"20 random neurons of layer {layer}, held at 10: p(' she') between", end=" ")
+print(f"{min(randoms):.2f} and {max(randoms):.2f}")
+reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
+
+# %% [markdown]
+# It is a *brake*. In the story it is never above zero, and it is lowest where "she" is about to come: right when the
+# rest of the model wants to say it, this neuron holds back. Without it "she" is likelier. Held at 10, a value it does
+# not take by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far. **What a neuron's value says
+# is not yet what the neuron does**; for that you have to turn it.
+
+# %%
+from llmlib.neuron_slider import neuron_slider
+
+values = torch.linspace(-20, 20, 41).tolist()
+turned = [output_head.softmax(held(found, v)(doctor)[0, -1]) for v in values]
+curves = {
+    word: [shares[model.tokenizer.encode(word)[0]].item() for shares in turned]
+    for word in (" she", " her", " he", " the")
+}
+show(
+    of_writes.neuron_turned(
+        values, curves, (natural.min().item(), natural.max().item())
+    ),
+    widget=neuron_slider(
+        lambda ids, value: held(found, value)(ids)[0, -1],
+        model.tokenizer,
+        "The doctor said that",
+        10.0,
+    ),
+    alt="Probability of the next token while the neuron is held between -20 and 20. "
+    "she rises from 0 to over 0.6 near 10, then her takes over; he and the fall. A "
+    "grey band from -20 to 0 marks the neuron's values in the story.",
 )
 
 # %% [markdown]
-# ## 5 · The stack, and what it weighs
-#
-# A model is an embedding table, `n_layer` blocks, one final norm and a head. All blocks have the same shape; only their weights differ. So the number
-# of parameters follows from ten entries of the configuration.
-#
-# A few names once more: `vocab_size` tokens; `context`, the longest text; `n_head` query heads of `head_dim` columns; `n_kv_head` key/value heads (notebook 3: fewer than
-# `n_head` where queries are grouped); `d_mlp`, the feed-forward's width. *Tied* means that the head uses the embedding table again (Press & Wolf 2016).
+# Type another text below the picture ("My brother told me that"), move the slider, and see what one number of 46,080
+# can do.
 
 # %% [markdown]
-# ### Exercise 4.7 · `count_parameters` · ●●● · 15 min
+# ## 4.7 The stack, and what it weighs
 #
-# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is `True` or `False`, the rest are whole numbers:
+# All layers have the same shape; only their weights differ. So the number of parameters follows from ten entries of
+# the configuration: `vocab_size` tokens; `context`, the longest text; `n_layer`; `d_model`; `d_mlp` neurons; `n_head`
+# query heads of `head_dim` numbers; `n_kv_head` key/value heads (notebook 3: fewer than `n_head` where queries are
+# grouped); the family; and whether the head is *tied*, which means that it uses the embedding table again (Press &
+# Wolf 2016).
+
+# %% [markdown]
+# ### Exercise 4.8 · `count_parameters` · ●●● · 15 min
+#
+# Count a model's parameters from its configuration. `family` is `"gpt2"` or `"llama"`, `tied` is `True` or `False`, the
+# rest are whole numbers:
 #
 # | part | shape | in GPT-2 | in Llama |
 # |---|---|---|---|
@@ -1251,28 +1955,31 @@ print(
 # | final norm, once | | weight and bias | weight only |
 # | output head | `[vocab_size, d_model]` | costs nothing where `tied` is true: the embedding table is used again | the same |
 #
-# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count `head_dim` as given: in a few models
-# `n_head · head_dim` is not `d_model`.
+# A bias has as many numbers as its matrix has rows. The function returns a whole number. Count `head_dim` as given: in
+# a few models `n_head · head_dim` is not `d_model`.
 #
-# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1, `head_dim` 2, one layer, tied: the table has
-# 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the feed-forward 3 · 5 · 4 = 60; the final norm 4.
-# Together 40 + 8 + 48 + 60 + 4 = 160.
+# **By hand.** A Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1, `head_dim` 2, one layer,
+# tied: the table has 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the
+# feed-forward 3 · 5 · 4 = 60; the final norm 4. Together 40 + 8 + 48 + 60 + 4 = 160.
+#
+# Nothing is off limits.
 #
 # <details><summary>Hint 1</summary>
 #
-# Write one number for each row of the table (`norm`, `attention`, `feed_forward`, …), then add:
-# everything per layer times `n_layer`, plus what stands outside the layers.
+# Write one number for each row of the table (`norm`, `attention`, `feed_forward`, …), then add: everything per layer
+# times `n_layer`, plus what stands outside the layers.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `q = n_head * head_dim` and `kv = n_kv_head * head_dim`, the four attention matrices have
-# `d_model * (q + kv + kv) + q * d_model` numbers, and GPT-2's four biases `q + kv + kv + d_model`.
+# With `q = n_head * head_dim` and `kv = n_kv_head * head_dim`, the four attention matrices have `d_model * (q + kv +
+# kv) + q * d_model` numbers, and GPT-2's four biases `q + kv + kv + d_model`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and `vocab_size * d_model` more if not `tied`.
+# Layers: `n_layer * (2 * norm + attention + feed_forward)`. Do not forget the final `norm`, and `vocab_size * d_model`
+# more if not `tied`.
 #
 # </details>
 
@@ -1515,6 +2222,7 @@ for _ in range(3):
     )
 ### END HIDDEN TESTS
 
+
 # %% [markdown]
 # **On the real model.** Count what is really stored, and see where it sits.
 
@@ -1585,16 +2293,17 @@ show(
         }
     ),
     alt="Stacked bars: share of parameters in tables, attention and feed-forward. "
-    "GPT-2 small: 32, 23 and 46 percent; SmolLM2: 21, 20 and 59 percent.",
+    "GPT-2 small: 31.7, 22.8 and 45.5; SmolLM2: 21.0, 19.8 and 59.2 percent.",
 )
+
 
 # %% [markdown]
 # More than half of SmolLM2 is feed-forward, and a fifth is one table.
 #
 # ### How many layers do models have?
-#
-# "12 to 40" is a figure one reads. **Run it.** The published shapes of larger models, and what the formula makes of them:
 
+# %%
+predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=40)
 
 # %%
 def gpt(n_layer, d_model, n_head, context):
@@ -1639,22 +2348,28 @@ for name, (family, shape) in shapes.items():
         f"{billions:8.3f} billion"
         + (f"   (with 40 layers: {with_40:.1f})" if shape["n_layer"] > 40 else "")
     )
+reveal("layers", shapes["GPT-3"][1]["n_layer"], within=5)
+
 
 # %% [markdown]
-# GPT-2 XL already had 48 layers, GPT-3 has 96 and Llama 3.1 405B has 126. With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.
-# (Shapes: Radford et al. 2019; Brown et al. 2020, table 2.1; Grattafiori et al. 2024, table 3. The vocabulary of 128,256 is the one that Llama 3.1 was released with.)
+# "12 to 40" is a figure one reads. GPT-2 XL already had 48 layers, GPT-3 has 96 and Llama 3.1 405B has 126. With 40,
+# GPT-3 would not have its 175 billion parameters, nor Llama its 405. (Shapes: Radford et al. 2019; Brown et al. 2020,
+# table 2.1; Grattafiori et al. 2024, table 3. The vocabulary of 128,256 is the one that Llama 3.1 was released with.)
 
 # %% [markdown]
-# ## 6 · Where the arithmetic goes
+# ## 4.8 Where the arithmetic goes
 #
-# A *FLOP* is one floating-point operation. A matrix product `[a, b] @ [b, c]` takes a·b·c multiplications and as many additions: 2·a·b·c FLOPs. So each
-# weight of a matrix costs 2 FLOPs per token, however long the text. Only the two products *inside* attention (queries with keys, weights with values) depend
-# on the length `seq`: each is `[seq, head_dim] @ [head_dim, seq]` or its mirror image, in every head, 2 · 2 · n_head · head_dim · seq² in a layer.
+# A *FLOP* is one floating-point operation. A matrix product `[a, b] @ [b, c]` takes a·b·c multiplications and as many
+# additions: 2·a·b·c FLOPs. So each weight of a matrix costs 2 FLOPs per token, however long the text. Only the two
+# products *inside* attention (queries with keys, shares with values) depend on the length `seq`: each is `[seq,
+# head_dim] @ [head_dim, seq]` or its mirror image, in every head, 2 · 2 · n_head · head_dim · seq² in a layer.
 #
-# First see whether that accounts for everything: torch can count the FLOPs of a real run.
+# Does that account for everything? torch can count the FLOPs of a real run.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
+
+from llmlib.model import forward as engine_forward
 
 
 def flops(seq, c):
@@ -1674,8 +2389,11 @@ def flops(seq, c):
     }
 
 
-with FlopCounterMode(display=False) as counter:
-    model(list(range(64)))
+# the engine with taught attention, and with gradients on: its fast products would not
+# be counted
+plain = model.using(attention=attention.scaled_dot_product_attention).parts
+with FlopCounterMode(display=False) as counter, torch.enable_grad():
+    engine_forward(torch.arange(64)[None], model.weights, config, plain)
 print(
     f"64 tokens: {counter.get_total_flops():,} FLOPs counted, "
     f"{sum(flops(64, smollm2).values()):,} by formula"
@@ -1701,17 +2419,20 @@ print(
     f"in a layer of GPT-3: at {(4 * width**2 + 8 * width**2) / (2 * width):,.0f} tokens"
 )
 
-# %% [markdown]
-# "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all work is in the matrices. The wider the model, the later the crossing comes: in a layer
-# at seq = 6 · `d_model` where heads fill `d_model` and the feed-forward is 4 times as wide (GPT-3). (A causal mask hides half of the score matrix; an implementation that skips that half
-# moves the crossing to twice the length. Ours computes all of it.)
 
 # %% [markdown]
-# ## 7 · What do layers do?
+# "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all work is in the
+# matrices. The wider the model, the later the crossing: in a layer of GPT-3, where heads fill `d_model` and the
+# feed-forward is 4 times as wide, it comes at 6 · `d_model` tokens. (A causal mask hides half of the score matrix; an
+# implementation that skips that half moves the crossing to twice the length. Ours computes all of it.)
+
+# %% [markdown]
+# ## 4.9 What do layers do?
 #
 # ### Reading off the answer, layer by layer
 #
-# The opening's logit lens, for several prompts: at which place does the model's final answer stand in the list of all 49,152 tokens, after each layer?
+# The opening's logit lens, for several prompts: at which place does the model's final answer stand in the list of all
+# 49,152 tokens, after each layer?
 
 # %%
 prompts = [
@@ -1722,94 +2443,187 @@ prompts = [
 ]
 ranks = {}
 for prompt in prompts:
-    stream = writes(model, model.tokenizer.encode(prompt)).cumsum(dim=0)[
-        ::2, -1
-    ]  # 31 d_model
-    probabilities = read_out(model, stream)
-    answer = probabilities[-1].argmax()
+    lens_ids = model.tokenizer.encode(prompt)
+    logits = head(writes(model, lens_ids).cumsum(dim=0)[::2, -1])  # 31 vocab
+    answer = logits[-1].argmax()
     ranks[f"{prompt} …{model.tokenizer.decode([answer.item()])}"] = 1 + (
-        probabilities > probabilities[:, answer, None]
+        logits > logits[:, answer, None]
     ).sum(dim=-1)
 show(
     pictures.lens(ranks),
     alt="Rank of the final answer by layer for four prompts. All stay beyond rank 100 "
-    "until about layer 23 and reach the top between layers 28 and 30.",
+    "until about layer 22 and reach the top between layers 27 and 29.",
 )
 
 # %% [markdown]
-# For two thirds of the stack the answer is nowhere near the top. Be careful with the conclusion: the lens reads early vectors with the *last* layer's alphabet. What stands there may be
-# readable to later layers, and not to the head. Two better questions follow.
+# For two thirds of the stack the answer is nowhere near the top. Be careful with the conclusion: the lens reads early
+# vectors with the *last* layer's alphabet. What stands there may be readable to later layers, and not to the table.
+# Two better questions follow.
 #
 # ### What happens without a layer?
 #
-# In a residual stream a layer can simply be left out: its two writes are missing, the rest goes on. **Predict**: which of the 30 costs most? Which could go?
-#
-# To save time, the runs share their beginnings: `resume` feeds the stream from before layer i to the layers that remain.
+# In a residual stream a layer can simply be left out: its two writes are missing, the rest goes on.
 
 # %%
-from dataclasses import replace
+predict(
+    "costly",
+    "Which of the layers 0 to 29 costs most when it is left out?",
+    yours=29,
+)
 
 
-def resume(model, x, layer_list):
+# %%
+def resume(x, layer_list):
     """The model with only these layers, started from the stream x [seq, d_model] in
     place of an embedding."""
-    return replace(model, weights=replace(model.weights, layers=layer_list)).using(
-        embedding=lambda ids, table: x[None]
-    )
+    return with_layers(layer_list).using(embedding=lambda ids, table: x[None])
 
 
-stack = model.weights.layers
-before = writes(model, story_ids[:-1]).cumsum(dim=0)[::2]  # 31 seq d_model
+before = every_token[:, :-1]  # 31 seq d_model: what layer 0, 1, ... reads
 base = loss(model)
-removed = [loss(resume(model, before[i], stack[i + 1 :])) for i in range(30)]
+removed = [loss(resume(before[i], stack[i + 1 :])) for i in range(30)]
 swapped = [
-    loss(resume(model, before[i], [stack[i + 1], stack[i], *stack[i + 2 :]]))
+    loss(resume(before[i], [stack[i + 1], stack[i], *stack[i + 2 :]]))
     for i in range(29)
 ]
 show(
     pictures.layer_costs(removed, swapped, base),
     alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
-    "layer 1 it is near 13, without layer 2 near 8; layers 9, 12, 29 and 30 cost about "
-    "1 or more; most others cost little. Swapping two neighbours costs little except "
-    "at both ends.",
+    "layer 0 it is near 13, without layer 1 near 8; layers 8, 11, 28 and 29 cost about "
+    "1 or more; most others cost little. Swapping neighbours costs most at both ends, "
+    "and 0.7 to 0.8 at the pairs 8-9 and 11-12.",
 )
 order = sorted(range(30), key=lambda i: removed[i])
 print(
     f"all layers: {base:.2f} nats per token; most costly to remove:",
-    ", ".join(f"layer {i + 1} ({removed[i]:.2f})" for i in order[:-6:-1]),
+    ", ".join(f"layer {i} ({removed[i]:.2f})" for i in order[:-6:-1]),
 )
 print(
-    f"cheapest: {', '.join(f'layer {i + 1} ({removed[i]:.2f})' for i in order[:3])}; "
+    f"cheapest: {', '.join(f'layer {i} ({removed[i]:.2f})' for i in order[:3])}; "
     f"{sum(r - base < 0.3 for r in removed)} of 30 cost less than 0.3"
 )
+for first, last in ((12, 15), (10, 19), (26, 29)):
+    without_them = loss(resume(before[first], stack[last + 1 :]))
+    print(f"without layers {first} to {last}: {without_them:.2f}")
+reveal("costly", order[-1], within=0)
 
 # %% [markdown]
-# The ends matter most. Layer 1 turns bare tokens into something the others understand; the last layers translate into next-token predictions. Between them most layers can be left out, or
-# swapped with a neighbour, for a few tenths of a nat: they make small, overlapping improvements to one shared vector. The exceptions in the middle are layer 9 and,
-# above all, layer 12, the very one that makes the first token's vector huge. Lad et al. (2024) found the same pattern of robust middles and fragile ends in many models.
+# The ends matter most. Layer 0 turns bare tokens into something the others understand; the last layers turn that
+# into next-token predictions. Between them most layers can be left out, or swapped with a neighbour, for a few tenths
+# of a nat: small, overlapping improvements to one shared vector. Lad et al. (2024) found the same pattern of robust
+# middles and fragile ends in many models. Cheap one at a time is not cheap together, as the last lines show. (One
+# text of one small model: the shape is what to keep, not the digits.)
 #
-# (One text of one small model: the shape is what to keep, not the digits. And cheap one at a time is not cheap together:)
+# But two layers in the middle stand out, 8 and above all 11. Why?
+#
+# ### The life of a sink
+#
+# In notebook 3 much attention went to the first token, and in "The cat sat on the mat" to a second sink as well, the
+# second " the". Here is how such tokens are made: the length of each token's stream.
 
 # %%
-for first, last in ((13, 16), (11, 20), (27, 30)):
+cat = model.tokenizer.encode("The cat sat on the mat")
+of_cat = writes(model, cat)
+sizes = of_cat.cumsum(dim=0)[::2].norm(dim=-1)  # 31 seq
+show(
+    of_writes.sink_life(
+        {
+            "first token": sizes[:, 0],
+            "second “ the”": sizes[:, 4],
+            "the others (median)": sizes[:, [1, 2, 3, 5]].median(dim=1).values,
+        },
+        {2.5: "made", 8.6: "erased", 11.5: "made", 28: "erased"},
+    ),
+    alt="Length of the stream by layer, logarithmic. The first token and the second "
+    "the jump to about 670 in layers 2 and 3 and are back among the others by layer "
+    "10; in layer 11 the first token alone jumps to over 22,000, and falls from layer "
+    "27 on. The others grow slowly from 3 to 600.",
+)
+reads = read_by_mlp(model, cat)[:, 0]  # n_layer d_model: the first token
+for layer in (2, 9, 11, 28):
+    was = of_cat[: 2 + 2 * layer, 0].sum(dim=0)
+    size = neuron_writes(reads[layer], *stack[layer].mlp).norm(dim=-1)
+    wrote = of_cat[2 + 2 * layer, 0]
+    cosine = torch.cosine_similarity(was, wrote, dim=0)
     print(
-        f"without layers {first} to {last}: "
-        f"{loss(resume(model, before[first - 1], stack[last:])):.2f}"
+        f"layer {layer:2}: stream {was.norm():6.0f}, feed-forward writes "
+        f"{wrote.norm():6.0f} (cosine {cosine:5.2f});",
+        "neurons",
+        ", ".join(f"{i} ({size[i]:,.0f})" for i in size.topk(2).indices.tolist()),
+        f"median {size.median():.1f}",
     )
+
+# %% [markdown]
+# In layers 2 and 3 both sinks grow to a length of about 670, the other words to less than 100. The first token
+# is made into one twice, and erased twice, each time by the feed-forward of one or a few layers: in the layers that
+# erase, what it writes points *against* the stream (a cosine near −1). And it takes hardly any neurons: in layer 11 two
+# of 1,536 write nearly all of a vector of length 22,000. Such *massive activations* stand in most large models (Sun et
+# al. 2024).
+#
+# So is this what layer 11 costs? Leave it out for the first token only, then for all others only. Then leave it in, and
+# switch off nothing but those two neurons.
+
+
+# %%
+def skipped_at(layer, positions):
+    """The model in which some positions (a bool for each) skip one layer."""
+    layer_numbers = cycle(range(config.n_layer))
+
+    def block(x, **functions):
+        new = pre_norm_block(x, **functions)
+        if next(layer_numbers) == layer:
+            new = torch.where(positions[:, None], x, new)
+        return new
+
+    return model.using(block=block)
+
+
+def neurons_off(layer, neurons):
+    """The model with some neurons of a layer switched off."""
+    w_gate, w_up, w_down = stack[layer].mlp[:3]
+    w_down = w_down.clone()
+    w_down[:, neurons] = 0
+    changed = replace(stack[layer], mlp=(w_gate, w_up, w_down))
+    return with_layers([*stack[:layer], changed, *stack[layer + 1 :]])
+
+
+is_first = torch.arange(len(story_ids) - 1) == 0
+print(f"all layers: {base:.2f} nats per token")
+for layer in (8, 11, 12):
+    print(
+        f"layer {layer:2} skipped by all tokens {removed[layer]:.2f}, "
+        f"by the first only {loss(skipped_at(layer, is_first)):.2f}, "
+        f"by all others only {loss(skipped_at(layer, ~is_first)):.2f}"
+    )
+makers = neuron_writes(reads[11], *stack[11].mlp).norm(dim=-1).topk(2).indices.tolist()
+for off in ([makers[0]], [makers[1]], makers):
+    print(f"without neurons {off} of layer 11: {loss(neurons_off(11, off)):.2f}")
+draw = random.Random(0)
+pairs = [[draw.randrange(d_mlp), draw.randrange(d_mlp)] for _ in range(3)]
+highest = max(loss(neurons_off(11, pair)) for pair in pairs)
+print(f"without two others, three times: at most {highest:.2f}")
+values = stack[11].mlp[2].T[makers]
+print(f"cosine of the two values: {torch.cosine_similarity(*values, dim=0):.2f}")
+
+# %% [markdown]
+# Nearly all of what layer 11 costs is the first token's huge vector: skipped there alone, it costs as much as skipped
+# everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it. Switch off the
+# larger one, and nothing happens! The other's value points the same way, and whoever reads the stream reads it through
+# a norm: a third of that length is as good. **One neuron that may be missed is not yet one that does nothing.**
 
 # %% [markdown]
 # ### Early syntax, late meaning?
 #
-# One often reads that early layers handle syntax and late layers meaning. Tenney et al. (2019) found such an order in BERT. Let us ask SmolLM2 two questions about the vector of
-# a sentence's *last* word, after each layer:
+# One often reads that early layers handle syntax and late layers meaning. Tenney et al. (2019) found such an order in
+# BERT. Ask SmolLM2 two questions about the vector of a sentence's *last* word, after each layer:
 #
 # - **word class**: is "watch" a noun ("He bought an expensive watch") or a verb ("They all wanted to watch")?
 # - **meaning**: is "bank" one for money or one of a river?
 #
-# The test is simple: average the vectors of each kind, leaving out the one in question, and see to which average that one is closer (by cosine). For word
-# class both sentences of the word in question are left out, so what is learned must carry over to *other* words.
-#
-# **Predict** both curves. At layer 0 the two "bank"s are the same row of the table.
+# The test, a simple **probe**: average the vectors of each kind, leaving out the one in question, and see to which
+# average that one is closer (by cosine). For word class both sentences of the word in question are left out, so what
+# is learned must carry over to *other* words. And a control: is meaning slower because its clue stands further away?
+# In a third set the clue is the word before, "river bank", "savings bank".
 
 # %%
 money = [
@@ -1854,6 +2668,22 @@ nouns = [
     "The hotel hired a new cook",
     "It was only a wild guess",
 ]
+money_near = [
+    f"{start} the {clue} bank"
+    for clue, start in zip(
+        "savings investment central national commercial merchant private credit "
+        "mortgage lending international retail".split(),
+        ["They went to", "We talked about", "She wrote to", "It is near"] * 3,
+    )
+]
+river_near = [
+    f"{start} the {clue} bank"
+    for clue, start in zip(
+        "river grassy muddy stream sandy canal steep reedy creek mossy lake "
+        "eroded".split(),
+        ["They went to", "We talked about", "She wrote to", "It is near"] * 3,
+    )
+]
 verbs = [
     "They all wanted to watch",
     "The children started to play",
@@ -1884,11 +2714,11 @@ def last_words(texts):
 
     def block(x, norm_1, attend, norm_2, feed_forward):
         states.append(x)
-        return layers.pre_norm_block(x, norm_1, attend, norm_2, feed_forward)
+        return pre_norm_block(x, norm_1, attend, norm_2, feed_forward)
 
     states.append(
         headless.using(
-            block=block, norm=but_the_last(layers.rms_norm, 2 * config.n_layer + 1)
+            block=block, norm=but_the_last(rms_norm, lambda x, weight, eps: x)
         )(padded)
     )
     return torch.stack(
@@ -1921,72 +2751,404 @@ def told_apart(a, b, out):
 
 word_class = told_apart(last_words(nouns), last_words(verbs), out=lambda i: [i])
 meaning = told_apart(last_words(money), last_words(river), out=lambda i: [])
+near = told_apart(last_words(money_near), last_words(river_near), out=lambda i: [])
+curves = {
+    "noun or verb": word_class,
+    "bank: clue anywhere": meaning,
+    "bank: clue just before": near,
+}
 show(
-    pictures.told_apart({"noun or verb": word_class, "bank: money or river": meaning}),
-    alt="Percent told apart by layer. Noun or verb rises from chance at layer 0 to 100 "
-    "at layer 2 and stays; the meaning of bank rises more slowly, to over 90 at about "
-    "layer 5, and stays.",
+    pictures.told_apart(curves, 2 * len(nouns)),
+    alt="Percent told apart by layer. Noun or verb rises from chance to 100 by layer 1 "
+    "and stays; the meaning of bank rises more slowly, to over 90 at about layer 4; "
+    "with the clue just before it rises a little sooner.",
 )
-for name, curve in (("noun or verb", word_class), ("meaning of bank", meaning)):
+for name, curve in curves.items():
     print(
-        f"{name:16} after layer 0, 1, 2, 3, 5, 10, 30:",
-        [round(curve[i]) for i in (0, 1, 2, 3, 5, 10, 30)],
+        f"{name:24} after layer -1, 0, 1, 2, 4, 6, 9, 29:",
+        [round(curve[i + 1]) for i in (-1, 0, 1, 2, 4, 6, 9, 29)],
     )
 
 # %% [markdown]
-# The order is as claimed: word class, which the neighbouring word gives away, comes before meaning, which needs the sentence. The *places* are not: both are there within the first six
-# of 30 layers. What comes late is something else, the next word. "Early: what is this token here? Late: what comes next?" fits this model better than
-# "early syntax, late meaning". (Twelve sentences of a kind are a sketch, no study.)
+# The order is as claimed: word class comes before meaning. The nearer clue is at most a part of the reason: with
+# "savings bank" and "river bank" the curve rises a little sooner, and still after that of word class. The *places* are
+# not as claimed: all is there within the first six of 30 layers. What comes late is something else, the next word.
+# "Early: what is this token here? Late: what comes next?" fits this model better than "early syntax, late meaning".
+# (Twelve sentences of a kind are a sketch, no study: the pale bands are one standard error.)
 
 # %% [markdown]
-# ## 8 · From the first decoder to Llama
+# ## 4.10 From the first decoder to Llama
 #
-# The whole block, three times. The thick line is the residual stream; follow it from bottom to top.
+# One layer, three times. The thick line is the residual stream; follow it from bottom to top.
 
 # %%
 show(
-    pictures.three_blocks(),
-    alt="Three columns. The 2017 decoder: attention, attention to the encoder, and a "
-    "ReLU MLP each branch off the stream and are added back, then a LayerNorm stands "
-    "on the stream. GPT-2: a LayerNorm stands on each branch, before attention and "
-    "before the GELU MLP. Llama: the same with RMSNorm, attention with RoPE and "
-    "grouped queries, and SwiGLU.",
+    diagrams.three_blocks(),
+    alt="Three columns. The 2017 decoder: masked self-attention, attention to the "
+    "encoder, and a ReLU MLP each branch off the stream and are added back, then a "
+    "LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before "
+    "attention and before the GELU MLP. Llama: the same with RMSNorm, attention with "
+    "RoPE and grouped queries, and SwiGLU.",
 )
 
 # %% [markdown]
-# The transformer of 2017 translated: an *encoder* read the English sentence, with no mask, and each *decoder* layer had a third sublayer that looked at the encoder's result
-# (cross-attention, notebook 3). GPT kept the decoder alone and dropped that sublayer: text in, text out, one stack. What changed after that:
+# The transformer of 2017 translated. An *encoder* read the sentence, with no mask, and each *decoder* layer had a third
+# sublayer that looked at the encoder's result (cross-attention, notebook 3). GPT kept the decoder alone and dropped
+# that sublayer: text in, text out, one stack. What changed after that:
 #
-# | | GPT-2 (2019) | Llama 3, SmolLM2 | why |
+# | | GPT-2 (2019) | Llama 3 (2024), SmolLM2 | why |
 # |---|---|---|---|
-# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 2); less to compute |
+# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 4.2); less to compute |
 # | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
 # | heads | each query head has its own keys and values | groups of query heads share them | a smaller KV cache (notebook 7) |
 # | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
 # | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |
 #
-# What did *not* change: a stream, two sublayers that add to it, norms off the stream, one norm at the end. In llmlib the two families differ by two functions,
-# `norm` and `mlp`, and by whether positions are learned: see `llmlib/model.py`, which you can now read from top to bottom.
+# And since then, each in some models and not in others:
+#
+# | | what | in |
+# |---|---|---|
+# | QK-norm | RMSNorm on queries and keys, so that scores cannot explode | OLMo 2, Qwen3 |
+# | norm after the sublayer | what is *written* is normalised, still off the stream | OLMo 2; before *and* after: Gemma 2 |
+# | mixture of experts | many feed-forwards, a few of which are chosen for each token | Mixtral, DeepSeek-V3 |
+# | sliding window, latent attention | keys and values of the last few thousand tokens only, or squeezed into fewer numbers | Mistral; DeepSeek-V2 |
+#
+# What did *not* change: a stream, sublayers that add to it, norms off the stream, one norm at the end. In llmlib the
+# families differ by two functions, `norm` and `mlp`, and a few settings: see `llmlib/model.py`, which you can now read
+# from top to bottom.
 
 # %% [markdown]
-# ## 9 · Your pieces in the engine
+# ## 4.11 The loop: your model
 #
-# First your Llama parts in SmolLM2, against `transformers`, token for token.
+# You have written a block, norms and feed-forwards; notebook 3 has attention. What is missing is the line that makes a
+# model of them.
 
-# %%
-from llmlib.course.engine_check import same_ids
+# %% [markdown]
+# ### Exercise 4.9 · `forward` · ●●● · 20 min
+#
+# Write the whole model, as the picture at the top shows it: ids in, logits out.
+#
+# | | shape | |
+# |---|---|---|
+# | `ids` | `[batch, seq]` | whole numbers |
+# | `table` | `[vocab, d_model]` | used at both ends: the head is tied |
+# | `layers` | a list, one entry a layer | each entry is a tuple of five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down` |
+# | `final_norm` | `[d_model]` | weight of the last norm |
+# | `attend` | a function | `attend(i, x)`: what the attention of layer `i` writes for `x` `[batch, seq, d_model]`; heads, RoPE, mask are in there |
+# | `eps` | a number | of all norms |
+# | returns | `[batch, seq, vocab]` | the logits |
+#
+# Norms are RMSNorm, the feed-forward is SwiGLU, the block is pre-norm: use your own functions. At the two ends, `embed(ids,
+# table)` of notebook 2 looks ids up, and `unembed(x, table)`, which you write in notebook 5, takes each vector's dot
+# product with every row of the table.
+#
+# **By hand.** With no layers at all, `table = [[1, 7], [5, 5]]`, `final_norm = [1, 1]`, `eps = 0` and `ids = [[0]]`: the
+# vector is `[1, 7]`, its norm `[0.2, 1.4]`, and the logits are its dot products with the two rows, 0.2 · 1 + 1.4 · 7 =
+# 10 and 0.2 · 5 + 1.4 · 5 = 8: `[[[10, 8]]]`.
+#
+# Off limits: llmlib's own model.
+#
+# <details><summary>Hint 1</summary>
+#
+# Follow the thick line of the first picture: look up; for each layer, the block; the last norm; the table, read
+# backwards.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):`. Your block wants four functions of `x` alone;
+# `lambda x: rms_norm(x, norm_1, eps)` makes one.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# In the loop: `x = pre_norm_block(x, lambda x: rms_norm(x, norm_1, eps), lambda x: attend(i, x), …, …)`. The last two
+# are like the first, with `norm_2`, and `swiglu` with its three matrices.
+#
+# </details>
 
-yours = model.using(norm=rms_norm, mlp=swiglu, block=pre_norm_block)
-agreed = same_ids(
-    yours,
-    ["The capital of France is", "Once upon a time", "def add(a, b):"],
-    max_new_tokens=12,
+
+# %% solution forward off=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu"]
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    """The whole model: ids [batch, seq] -> logits [batch, seq, vocab]. layers: (norm_1,
+    norm_2, w_gate, w_up, w_down) of each; attend(i, x) is what attention i writes."""
+    ### BEGIN SOLUTION
+    x = embed(ids, table)
+    for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            norm_1=lambda x: rms_norm(x, norm_1, eps),
+            attend=lambda x: attend(i, x),
+            norm_2=lambda x: rms_norm(x, norm_2, eps),
+            feed_forward=lambda x: swiglu(x, w_gate, w_up, w_down),
+        )
+    return unembed(rms_norm(x, final_norm, eps), table)
+    ### END SOLUTION
+
+
+# %% given forward_with_matrices
+def forward_with_matrices(ids, table, layers, final_norm, matrices, *eps):
+    """Your forward, with one matrix [d_model, d_model] a layer for attention ->
+    (logits, the numbers of the layers whose attention was called, in order)."""
+    calls = []
+
+    def attend(i, x):
+        calls.append(i)
+        return linear(x, matrices[i])
+
+    return forward(ids, table, layers, final_norm, attend, *eps), calls
+
+
+# %% test forward points=4
+import torch
+from llmlib.course import check
+
+
+def _model(n_layer, d, d_mlp, vocab, seed):
+    """Random weights -> table, layers, final_norm, matrices."""
+    g = torch.Generator().manual_seed(seed)
+
+    def made(*shape):
+        return torch.randn(*shape, generator=g)
+
+    layers = [
+        (made(d), made(d), made(d_mlp, d), made(d_mlp, d), made(d, d_mlp) / d_mlp)
+        for _ in range(n_layer)
+    ]
+    matrices = [made(d, d) / d**0.5 for _ in range(n_layer)]
+    return made(vocab, d), layers, made(d), matrices
+
+
+def _wanted(ids, table, layers, final_norm, matrices, eps, mistake=""):
+    """The same by torch alone; `mistake` plants one."""
+    f = torch.nn.functional
+    d = (table.shape[1],)
+    x = table[ids]
+    for (n1, n2, gate, up, down), m in zip(layers, matrices):
+        read = x if mistake == "no norm_1" else f.rms_norm(x, d, n1, eps)
+        old, x = x, x + f.linear(read, m)
+        if mistake == "parallel":
+            read = f.rms_norm(old, d, n2, eps)
+        else:
+            read = f.rms_norm(x, d, n1 if mistake == "norm_1 twice" else n2, eps)
+        x = x + f.linear(f.silu(f.linear(read, gate)) * f.linear(read, up), down)
+    if mistake != "no final norm":
+        x = f.rms_norm(x, d, final_norm, eps)
+    return f.linear(x, table)
+
+
+_hand = torch.tensor([[1.0, 7.0], [5.0, 5.0]])
+_got, _calls = forward_with_matrices(
+    torch.tensor([[0]]), _hand, [], torch.ones(2), [], 0.0
+)
+check.that(_got is not None, "forward gave back None: is there a return?")
+check.that(
+    not isinstance(_got, torch.Tensor)
+    or tuple(_got.shape) != (1, 1, 2)
+    or abs(_got[0, 0, 0] - 50.0) > 1e-3,
+    "there is no final norm: after the last layer the stream goes through one more",
+)
+check.that(
+    not isinstance(_got, torch.Tensor)
+    or not torch.allclose(_got.float().flatten(), torch.tensor([0.2, 1.4]), atol=1e-4),
+    "these are the final vectors: the head is missing, the table read backwards",
+)
+check.close(
+    _got,
+    torch.tensor([[[10.0, 8.0]]]),
+    "the example by hand: no layers, so [1, 7] goes through the final norm, and its "
+    "dot products with the two rows are 10 and 8",
+)
+_parts = _model(3, 8, 12, 11, 490)
+_ids = torch.tensor([[1, 4, 2, 4], [0, 10, 3, 3]])
+_got, _calls = forward_with_matrices(_ids, *_parts, 1e-5)
+check.equal(
+    tuple(_got.shape) if isinstance(_got, torch.Tensor) else (),
+    (2, 4, 11),
+    "2 texts of 4 tokens over a vocabulary of 11 give logits [2, 4, 11]",
+)
+check.equal(
+    _calls,
+    [0, 1, 2],
+    "attend(i, x) is called once in each layer, with that layer's number, in order",
 )
 
+
+def _is(mistake):
+    want = _wanted(_ids, *_parts, 1e-5, mistake)
+    return torch.allclose(_got.float(), want, atol=1e-3)
+
+
+check.that(not _is("no norm_1"), "attention must read norm_1 of the stream")
+check.that(
+    not _is("parallel"),
+    "the feed-forward must read the stream after attention has written to it",
+)
+check.that(
+    not _is("norm_1 twice"),
+    "norm_1 stands before both sublayers: the feed-forward has a norm of its own, "
+    "norm_2",
+)
+check.that(
+    not _is("no final norm"),
+    "there is no final norm: after the last layer the stream goes through one more",
+)
+check.close(
+    _got,
+    _wanted(_ids, *_parts, 1e-5),
+    "the logits differ from torch's: look up, 3 blocks with their own weights, final "
+    "norm, table",
+    atol=1e-3,
+)
+check.close(
+    forward_with_matrices(_ids, *_parts, 0.5)[0],
+    _wanted(_ids, *_parts, 0.5),
+    "eps is not passed on to all three norms",
+    atol=1e-3,
+)
+check.close(
+    forward_with_matrices(_ids, *_parts)[0],
+    _wanted(_ids, *_parts, 1e-5),
+    "left out, eps is 1e-5: keep the default of the first line",
+    atol=1e-3,
+)
+### BEGIN HIDDEN TESTS
+for _seed, (_n, _d, _m, _v, _shape) in enumerate(
+    ((1, 4, 6, 5, (1, 1)), (2, 6, 5, 20, (3, 7)), (5, 10, 16, 9, (1, 12)))
+):
+    _parts = _model(_n, _d, _m, _v, 1490 + _seed)
+    _g = torch.Generator().manual_seed(_seed)
+    _ids = torch.randint(_v, _shape, generator=_g)
+    _got, _calls = forward_with_matrices(_ids, *_parts, 1e-3)
+    check.equal(_calls, list(range(_n)), "attend(i, x) is called once in each layer")
+    check.close(
+        _got,
+        _wanted(_ids, *_parts, 1e-3),
+        f"the logits differ from torch's for {_n} layers and ids of shape "
+        f"{list(_shape)}",
+        atol=2e-3,
+    )
+### END HIDDEN TESTS
+
 # %% [markdown]
-# GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")` fetches them). But a checkpoint of its *shape* is enough to test a
-# block: `transformers` makes one with random weights, saves it, and runs it; the engine loads the same file and runs it with your functions. The second pair has Llama's shape.
+# **On the real model.** The weights of SmolLM2 go into your `forward`; attention comes from the engine (yours of
+# notebook 3 does the same, as you saw there). `transformers`, the library the field uses, runs the same weights with
+# its own code.
+
+# %%
+from llmlib.course.engine_check import reference, reference_ids
+from llmlib.model import attend as engine_attend
+
+
+def smollm2_with(forward, **changed):
+    """A function ids [seq] -> logits [seq, vocab]: SmolLM2's weights in `forward`."""
+    weights = [(*layer.norm_1, *layer.norm_2, *layer.mlp[:3]) for layer in stack]
+
+    def run(ids):
+        ids = torch.as_tensor(ids)
+        seen = torch.arange(len(ids)), attention.causal_mask(len(ids))
+
+        def attend(i, x):
+            return engine_attend(x, i, stack[i], config, engine, *seen)
+
+        settings = {"eps": config.eps} | changed
+        with torch.no_grad():
+            return forward(
+                ids[None], rows, weights, model.weights.norm[0], attend, **settings
+            )[0]
+
+    engine = model.using(attention=attention.scaled_dot_product_attention).parts
+    return run
+
+
+mine = smollm2_with(forward)
+prompts = ["The capital of France is", "Once upon a time", "def add(a, b):"]
+texts = [model.tokenizer.encode(prompt) for prompt in prompts]
+written = [reference_ids(model.folder, ids, 12) for ids in texts]
+whole_texts = [ids + new[:-1] for ids, new in zip(texts, written)]
+with torch.no_grad():
+    said = [reference(model.folder)(torch.tensor([w])).logits[0] for w in whole_texts]
+
+
+def compared(run):
+    """For each prompt: would `run` write the same ids? And how far is its farthest
+    logit? (It writes the same if at each place its likeliest token is the one that
+    transformers wrote next, so one run over the finished text tells.)"""
+    same, apart = [], 0.0
+    for ids, new, whole, theirs in zip(texts, written, whole_texts, said):
+        logits = run(whole)
+        same.append(logits[len(ids) - 1 :].argmax(dim=-1).tolist() == new)
+        apart = max(apart, (logits - theirs).abs().max().item())
+    return same, apart
+
+
+same, apart = compared(mine)
+for prompt, new, equal in zip(prompts, written, same):
+    print(f"same 12 ids: {equal}   {prompt!r} -> {model.tokenizer.decode(new)!r}")
+print("logits equal to within 0.01:", apart < 0.01)
+
+# %% [markdown]
+# That is a language model, and the loop is yours. How much do equal ids prove? Plant four mistakes.
+
+# %%
+predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=4)
+
+# %%
+def with_mistake(norm=rms_norm, last=None, mlp=swiglu):
+    """A forward with another function in some of its places."""
+
+    def wrong(ids, table, layers, final_norm, attend, eps):
+        x = table[ids]
+        for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+            x = pre_norm_block(
+                x,
+                norm_1=lambda x: norm(x, norm_1, eps),
+                attend=lambda x: attend(i, x),
+                norm_2=lambda x: norm(x, norm_2, eps),
+                feed_forward=lambda x: mlp(x, *matrices),
+            )
+        return linear((last or norm)(x, final_norm, eps), table)
+
+    return wrong
+
+
+planted = {
+    "the final norm does not divide": with_mistake(last=lambda x, w, eps: x * w),
+    "eps ten times too large": with_mistake(
+        norm=lambda x, w, eps: rms_norm(x, w, 10 * eps)
+    ),
+    "norms in 16 bits": with_mistake(
+        norm=lambda x, w, eps: rms_norm(x.bfloat16(), w.bfloat16(), eps).float()
+    ),
+    "feed-forward writes 1 % less": with_mistake(mlp=lambda *a: 0.99 * swiglu(*a)),
+}
+
+
+def cost(run):
+    logits = run(story_ids[:-1])
+    return output_head.cross_entropy(logits, story_ids[1:]).item()
+
+
+exposed = 0
+print(f"{'':32}same ids   logits apart   loss")
+for name, wrong in {"yours": forward, **planted}.items():
+    run = smollm2_with(wrong)
+    same, apart = compared(run)
+    exposed += not all(same)
+    print(f"{name:32}{sum(same)} of 3  {apart:14.3f} {cost(run):9.2f}")
+reveal("planted", exposed, within=0)
+
+# %% [markdown]
+# None of them. The first one writes the same ids for ever, whatever the prompt, and is so sure of everything that its
+# loss is 91; the others move logits a little, which no greedy id need notice. **What proves a model is the distance
+# of its logits**, and yours is rounding away.
+#
+# ### Another family
+#
+# GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")` fetches them). But a
+# checkpoint of its *shape* is enough to test functions: `transformers` makes one with random weights, saves it, and
+# runs it; the engine loads the same file and runs it with your functions. The second pair has Llama's shape.
 
 # %%
 import tempfile
@@ -2042,44 +3204,85 @@ for name, (kind, shape) in pairs.items():
         f"{(got - wanted).abs().max().item() < 1e-3}"
     )
 
+
 # %% [markdown]
 # One block of two lines, two families of models.
 #
 # ## Recap
 #
 # - A model is a running sum. The embedding starts it, each of `n_layer` layers adds to it twice, the head reads it once.
+# - The "+" keeps each token's own vector in the sum; without it all tokens of a deep stack become alike.
 # - Norms hand each sublayer a copy of fixed size. LayerNorm centres and scales, RMSNorm only scales, and that is enough.
-# - Since GPT-2 the norm stands before the sublayer, off the stream, and one more stands before the head. The 2017 form (add, then normalise) needs a careful warm-up.
-# - The feed-forward works on each position alone: GELU between two matrices, or SwiGLU with a gate and three.
-# - Parameters follow from the configuration: 124,439,808 for GPT-2 small, 134,515,008 for SmolLM2. Depths run from 12 layers to 126.
-# - For short texts the matrices take nearly all the work, for long ones the products inside attention.
-# - The first and last layers are hard to spare, most in the middle are easy. What a token is becomes readable early, what comes next only late.
+# - GPT-2 and Llama put the norm before the sublayer, off the stream, and one more before the head. The 2017 form
+#   (add, then normalise) is fragile when it is deep, unless the writes start small.
+# - A logit is a sum over all writes. Which of them matter depends on what you compare with; what is needed shows only
+#   when it is switched off.
+# - The feed-forward works on each position alone: GELU between two matrices, or SwiGLU with a gate and three. Each
+#   neuron writes one vector, its value, as loud as its key says. What it says is not yet what it does.
+# - Parameters follow from the configuration. For short texts the matrices take nearly all the work, for long ones the
+#   products inside attention.
+# - The first and last layers are hard to spare, most in the middle are easy; the exception makes the attention sink,
+#   with one neuron. What a token is becomes readable early, what comes next only late.
+# - Some mistakes no greedy id will ever show. Compare logits.
 #
-# **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it is: notebook 5, the output head.
+# **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it is: notebook 5, the
+# output head.
 #
 # ## Questions to think about
 #
-# 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits, and which part of this notebook makes sure of it?
-# 2. Removing layer 12 costs far more than removing its neighbours. How would you find out whether the loss comes from the first token's huge vector or from something else that
-#    layer 12 writes? (You have `writes` and `resume`.)
-# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. What does each do to the FLOPs inside attention, and to the longest chain
-#    of operations that must wait for each other?
+# 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits, and which part of this
+#    notebook makes sure of it?
+# 2. Two neurons of layer 11 are there for the first token only. Why may a model spend them, and a layer that is expensive
+#    to miss, on a vector that says nothing?
+# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. What does each do to the
+#    FLOPs inside attention, and to the longest chain of operations that must wait for each other?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Nothing, up to `eps`. Every reader of the stream (each norm, the final one too) divides by the length, so a factor
+#    in all of them cancels. The writes of a real layer would not double by themselves, for the same reason.
+# 2. Attention's shares must sum to 1 (notebook 3). A head with nothing to look for needs a place to look that adds
+#    nothing; the huge vector is what makes the first token such a place. That layer 11 costs 5.4 when only the first
+#    token skips it fits; to show it, you would look at the attention maps of that run.
+# 3. Twice the layers doubles the FLOPs inside attention, which go with n_layer · n_head · head_dim; √2 times d_model
+#    multiplies them by √2. The chain of waiting operations doubles with the layers and stays the same with the width:
+#    wide models are quicker on many processors.
+#
+# </details>
 #
 # ## Papers
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): the block, post-norm.
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners* (GPT-2): section 2.3 moves the norm and adds the final one.
-# - Ba, Kiros & Hinton 2016, *Layer Normalization*, [1607.06450](https://arxiv.org/abs/1607.06450); Zhang & Sennrich 2019, *Root Mean Square Layer Normalization*,
-#   [1910.07467](https://arxiv.org/abs/1910.07467).
-# - Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*, [2002.04745](https://arxiv.org/abs/2002.04745): pre- against post-norm at the start of training.
-# - Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*, [1606.08415](https://arxiv.org/abs/1606.08415); Shazeer 2020, *GLU Variants Improve Transformer*,
-#   [2002.05202](https://arxiv.org/abs/2002.05202), whose last line explains their success by "divine benevolence".
-# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: the residual stream as a sum; nostalgebraist 2020, *interpreting GPT: the logit lens*.
-# - Lad, Gurnee & Tegmark 2024, *The Remarkable Robustness of LLMs: Stages of Inference?*, [2406.19384](https://arxiv.org/abs/2406.19384); Sun et al. 2024, *Massive Activations
-#   in Large Language Models*, [2402.17762](https://arxiv.org/abs/2402.17762); Tenney, Das & Pavlick 2019, *BERT Rediscovers the Classical NLP Pipeline*,
-#   [1905.05950](https://arxiv.org/abs/1905.05950).
-# - Brown et al. 2020 (GPT-3), [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori et al. 2024, *The Llama 3 Herd of Models*, [2407.21783](https://arxiv.org/abs/2407.21783);
-#   Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*, [1608.05859](https://arxiv.org/abs/1608.05859).
+# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): the block,
+#   post-norm. He et al. 2015, *Deep Residual Learning for Image Recognition*,
+#   [1512.03385](https://arxiv.org/abs/1512.03385): the "+". Dong et al. 2021, *Attention is not all you need*,
+#   [2103.03404](https://arxiv.org/abs/2103.03404): what is lost without it.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners* (GPT-2): section 2.3 moves the norm and
+#   adds the final one.
+# - Ba, Kiros & Hinton 2016, *Layer Normalization*, [1607.06450](https://arxiv.org/abs/1607.06450); Zhang & Sennrich
+#   2019, *Root Mean Square Layer Normalization*, [1910.07467](https://arxiv.org/abs/1910.07467).
+# - Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*,
+#   [2002.04745](https://arxiv.org/abs/2002.04745), and Liu et al. 2020, *Understanding the Difficulty of Training
+#   Transformers*, [2004.08249](https://arxiv.org/abs/2004.08249): two explanations of why post-norm is hard to train.
+# - Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*, [1606.08415](https://arxiv.org/abs/1606.08415); Shazeer
+#   2020, *GLU Variants Improve Transformer*, [2002.05202](https://arxiv.org/abs/2002.05202), whose last line explains
+#   their success by "divine benevolence".
+# - Geva et al. 2021, *Transformer Feed-Forward Layers Are Key-Value Memories*,
+#   [2012.14913](https://arxiv.org/abs/2012.14913).
+# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: the residual stream as a sum; nostalgebraist
+#   2020, *interpreting GPT: the logit lens*.
+# - Lad, Gurnee & Tegmark 2024, *The Remarkable Robustness of LLMs: Stages of Inference?*,
+#   [2406.19384](https://arxiv.org/abs/2406.19384); Sun et al. 2024, *Massive Activations in Large Language Models*,
+#   [2402.17762](https://arxiv.org/abs/2402.17762); Tenney, Das & Pavlick 2019, *BERT Rediscovers the Classical NLP
+#   Pipeline*, [1905.05950](https://arxiv.org/abs/1905.05950).
+# - Brown et al. 2020 (GPT-3), [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori et al. 2024, *The Llama 3 Herd
+#   of Models*, [2407.21783](https://arxiv.org/abs/2407.21783); Press & Wolf 2016, *Using the Output Embedding to Improve
+#   Language Models*, [1608.05859](https://arxiv.org/abs/1608.05859).
+
+# %% [markdown]
+# ## How your predictions went
+
+# %%
+predictions()
 
 # %% [markdown]
 # ## Where you are

@@ -13,6 +13,7 @@ from llmlib import (
     generation,
     kv_cache,
     layers,
+    model,
     pretrained,
     sampling,
     scaling,
@@ -142,7 +143,6 @@ WIDE = torch.randn(40, 24, generator=torch.Generator().manual_seed(4)) / 5
         ("layer_norm", (HEADS, HEADS[0, 0, 0], HEADS[0, 0, 1], 0.3)),
         ("rms_norm", (TABLE, TABLE[0], 1e-5)),
         ("rms_norm", (HEADS, HEADS[0, 0, 0], 0.3)),
-        ("gelu", (HEADS * 3,)),
         ("mlp", (TABLE, WIDE, LOGITS[0, :40], WIDE.T, TABLE[0])),
         ("swiglu", (TABLE, WIDE, WIDE + 0.1, WIDE.T)),
         ("pre_norm_block", (TABLE, torch.sin, torch.cos, torch.tanh, torch.exp)),
@@ -152,6 +152,28 @@ def test_layers(function, arguments):
     assert torch.equal(
         solved("04_layers")[function](*arguments), getattr(layers, function)(*arguments)
     )
+
+
+def test_the_loop_over_the_layers(tiny):
+    weights = replace(tiny.weights, unembedding=tiny.weights.embedding)
+    ids, past = torch.tensor([[5, 6, 7, 5], [1, 0, 2, 3]]), attention.causal_mask(4)
+
+    def attend(i, x):
+        at = weights.layers[i], tiny.config, tiny.parts, torch.arange(4), past
+        return model.attend(x, i, *at)
+
+    layers_of = [(*each.norm_1, *each.norm_2, *each.mlp[:3]) for each in weights.layers]
+    with torch.no_grad():
+        taught = solved("04_layers")["forward"](
+            ids, weights.embedding, layers_of, weights.norm[0], attend, tiny.config.eps
+        )
+    assert torch.allclose(taught, replace(tiny, weights=weights)(ids), atol=1e-4)
+
+
+def test_neurons_add_up_to_swiglu():
+    arguments = TABLE, WIDE, WIDE + 0.1, WIDE.T
+    taught = solved("04_layers")["neuron_writes"](*arguments)
+    assert torch.allclose(taught.sum(-2), layers.swiglu(*arguments), atol=1e-4)
 
 
 PAST = torch.ones(7, 7).tril().bool()

@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,7 +69,7 @@ class Tokenizer:
 
 
 class Model:
-    """SmolLM2's weights: ids [1, seq] -> logits [1, seq, vocab], the last one's in every row."""
+    """SmolLM2's weights, run by `forward`: ids [1, seq] -> logits [1, seq, vocab]."""
 
     def __init__(self, folder):
         c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -77,56 +78,40 @@ class Model:
         self.eps, self.theta = c["rms_norm_eps"], c["rope_theta"]
         context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
-        self.weights = load_file(folder / "model.safetensors")
-        for i in range(self.n_layer):  # queries, keys and values in one product
-            at = f"model.layers.{i}.self_attn."
-            qkv = [self.weights.pop(f"{at}{name}_proj.weight") for name in "qkv"]
-            self.weights[at + "qkv.weight"] = torch.cat(qkv)
+        weights = load_file(folder / "model.safetensors")
+        self.table, self.norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
+        names = "input_layernorm post_attention_layernorm mlp.gate_proj mlp.up_proj mlp.down_proj"
+        self.layers, self.attention = [], []
+        for i in range(self.n_layer):
+            at = f"model.layers.{i}."
+            self.layers.append(tuple(weights[f"{at}{name}.weight"] for name in names.split()))
+            qkvo = [weights[f"{at}self_attn.{name}_proj.weight"] for name in "qkvo"]
+            self.attention.append((torch.cat(qkvo[:3]), qkvo[3]))  # q, k and v in one product
 
     def new_cache(self, context):
         """Keys and values of every layer: room for `context` tokens, `length` of them taken."""
-        shape = (2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
-        return SimpleNamespace(stores=torch.zeros(shape), length=0)
+        stores = torch.zeros(2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
+        return SimpleNamespace(stores=stores, length=0)
 
     @torch.no_grad()
     def __call__(self, ids, cache):
         ids = torch.as_tensor(ids)
         positions = torch.arange(cache.length, cache.length + ids.shape[1])
-        mask = causal_mask(ids.shape[1], cache.length)
-        x = embed(ids, self.weights["model.embed_tokens.weight"])  # 1 seq d_model
-        for i in range(self.n_layer):
-            x = self.layer(i, x, positions, mask, cache)
+        attend = partial(self.attend, positions, causal_mask(len(positions), cache.length), cache)
+        logits = forward(ids, self.table, self.layers, self.norm, attend, self.eps)
         cache.length += ids.shape[1]
-        x = self.norm(x[:, -1:], self.weights["model.norm.weight"])  # nobody reads other logits
-        return unembed(x, self.weights["model.embed_tokens.weight"]).expand(1, ids.shape[1], -1)
+        return logits
 
-    def norm(self, x, weight):
-        """In float32, whatever precision the function or the one before it chose; so too below."""
-        return rms_norm(x.float(), weight, self.eps).float()
-
-    def layer(self, i, x, positions, mask, cache):
-        mlp = "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"
-
-        def weight(name):
-            return self.weights[f"model.layers.{i}.{name}.weight"]
-
-        def attend(x):
-            n_q, n_k = self.n_head, self.n_kv_head
-            heads = split_heads(linear(x, weight("self_attn.qkv")), n_q + 2 * n_k)
-            qk, v = heads.split([n_q + n_k, n_k], dim=1)  # 1 n_q+n_k seq head_dim, 1 n_k ...
-            q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
-            k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
-            k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
-            x = merge_heads(scaled_dot_product_attention(q.contiguous(), k, v, mask).float())
-            return linear(x, weight("self_attn.o_proj"))
-
-        return pre_norm_block(
-            x,
-            norm_1=lambda x: self.norm(x, weight("input_layernorm")),
-            attend=attend,
-            norm_2=lambda x: self.norm(x, weight("post_attention_layernorm")),
-            feed_forward=lambda x: swiglu(x, *map(weight, mlp)),
-        )
+    def attend(self, positions, mask, cache, i, x):
+        """In float32, whatever precision the functions or those before them chose."""
+        n_q, n_k, (qkv, out) = self.n_head, self.n_kv_head, self.attention[i]
+        heads = split_heads(linear(x.float(), qkv), n_q + 2 * n_k)  # 1 heads seq head_dim
+        qk, v = heads.split([n_q + n_k, n_k], dim=1)
+        q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
+        k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
+        k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
+        mixed = scaled_dot_product_attention(q.contiguous(), k, v, mask)
+        return linear(merge_heads(mixed.float()).float(), out)
 
 
 def new_ids(model, ids, max_new_tokens, seed=None, **settings):

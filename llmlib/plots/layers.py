@@ -1,60 +1,37 @@
-"""The pictures of notebook 4: the residual stream, norms, feed-forwards, a stack of layers."""
+"""The pictures of notebook 4: norms, feed-forwards, neurons, a stack of layers. Its drawings stand
+in `layer_diagrams`, what single writes do in `layer_writes`."""
 
 import math
+from collections import Counter
 
 import torch
 from matplotlib.patches import Circle
 
 from llmlib import plots
 
-AFTER = "after layer (0: the embedding)"
 
-
-def stream_sizes(curves):
-    """Lengths of vectors by layer, on a logarithmic axis: {label: one length per layer}."""
-    ylabel = "length of the vector\n(L2 norm, log scale)"
-    fig = plots.by_layer(curves, ylabel, xlabel=AFTER, every=3, yscale="log")
-    plots.plain(fig.axes[0].yaxis, [1, 10, 100, 1000, 10_000])
-    fig.axes[0].legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return fig
-
-
-def running_sum(attention, mlp, start, label):
-    """Writes add up to one number: `start` from the embedding, then what each sublayer adds."""
-    fig, ax = plots.figure(height=3.8)
-    layers = range(len(attention) + 1)
-    added = {"written by attention": attention, "written by the feed-forward": mlp}
-    plots.bars(ax, layers, {name: [0, *values] for name, values in added.items()})
-    total = start + torch.cat([torch.zeros(1), (attention + mlp).cumsum(0)])
-    ax.plot(layers, total, color="black", marker="o", ms=4, lw=1.5, label="sum so far")
-    ax.axhline(0, color=plots.GREY, lw=1)
-    ax.set(xlabel=AFTER, ylabel=label, xticks=layers[::5])
-    ax.legend(loc="upper left")
-    return fig
-
-
-def norm_map(points, panels):
-    """Points of the plane before and after each norm: {title: points [n, 2]}.
-
-    A line joins each point to where it goes; the circle is that of vectors of mean square 1.
-    """
-    fig, axes = plots.figure(1, 1 + len(panels), width=9.0, height=3.5, sharex=True, sharey=True)
-    limit = 1.1 * points.abs().max().item()
-    for ax, (title, where) in zip(axes, {"before": points, **panels}.items()):
+def norm_map(points, rms, centred):
+    """Points of the plane [n, 2], and where the two norms send them, each joined to its image."""
+    fig, axes = plots.figure(1, 2, width=9.0, height=4.6, sharex=True, sharey=True)
+    limit = 1.08 * points.abs().max().item()
+    panels = (("RMSNorm: along the ray, onto the circle", rms), ("LayerNorm: two places", centred))
+    for ax, (title, image) in zip(axes, panels):
         for line in (ax.axhline, ax.axvline):
             line(0, color=plots.GREY, lw=1)
-        if title != "before":
-            ax.plot(*torch.stack([points, where]).unbind(-1), color=plots.SKY, lw=0.8)
-            ax.add_patch(Circle((0, 0), math.sqrt(2), fill=False, ls="--", lw=1))
-        places, counts = where.round(decimals=3).unique(dim=0, return_counts=True)
-        ax.plot(*places.T, "o", color=plots.BLUE, mec="black", mew=0.5)
-        for (x, y), n in zip(places.tolist(), counts.tolist()):
-            if n > 1:
-                at = {"xytext": (7, 7), "textcoords": "offset points", "fontsize": 9}
-                ax.annotate(f"{n} points", (x, y), **at, bbox=plots.GROUND)
-        limits = (-limit, limit)
-        ax.set(title=title, xlim=limits, ylim=limits, aspect="equal", xlabel="entry 0")
+        ax.add_patch(Circle((0, 0), math.sqrt(2), fill=False, ls="--", lw=1.2))
+        for start, end in zip(points.tolist(), image.tolist()):
+            plots.arrow(ax, start, end, linewidth=0.8, color=plots.GREY)
+        ax.plot(*points.T, "o", color="white", mec="black", label="a point")
+        ax.plot(*image.T, "s", color=plots.RED, mec="black", label="after the norm")
+        ax.set(title=title, aspect="equal", xlabel="entry 0")
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+    axes[1].axline((0, 0), slope=1, color=plots.BLUE, ls=":", label="both entries equal")
+    for (x, y), n in Counter((round(x, 2), round(y, 2)) for x, y in centred.tolist()).items():
+        at = {"xytext": (0, 12 if y > 0 else -20), "textcoords": "offset points", "ha": "center"}
+        axes[1].annotate(f"{n} points", (x, y), **at, bbox=plots.GROUND)
     axes[0].set_ylabel("entry 1")
+    for ax in axes:
+        ax.legend(loc="lower right", fontsize=9)
     return fig
 
 
@@ -103,7 +80,7 @@ def parameter_shares(models):
         share = [100 * models[name][part] / sum(models[name].values()) for name in names]
         style = {"color": colour, "hatch": hatch, "edgecolor": "black", "lw": 0.5}
         stacked = ax.barh(names, share, left=left, label=part, **style)
-        words = [f"{s:.0f} %" if s > 3 else "" for s in share]
+        words = [f"{s:.1f} %" if s > 3 else "" for s in share]
         ax.bar_label(stacked, words, label_type="center", bbox=plots.GROUND)
         left += torch.tensor(share)
     ax.set(xlabel="share of the parameters (%)", xlim=(0, 100))
@@ -118,8 +95,8 @@ def flop_shares(lengths, parts, context):
     shares = [100 * flops / sum(parts.values()) for flops in parts.values()]
     bands = ax.stackplot(lengths, *shares, colors=plots.COLOURS, lw=0.5, edgecolor="black")
     base = torch.zeros(len(lengths))
-    for name, share, band, hatch, colour in zip(parts, shares, bands, plots.HATCHES, plots.COLOURS):
-        band.set(hatch=hatch, alpha=0.45)
+    for name, share, band in zip(parts, shares, bands):
+        band.set(alpha=0.3)
         widest = int(torch.as_tensor(share[2:-2]).argmax()) + 2  # where its name has most room
         place = {"ha": "left" if widest < len(lengths) / 2 else "right", "va": "center"}
         ax.text(lengths[widest], base[widest] + share[widest] / 2, name, bbox=plots.GROUND, **place)
@@ -132,21 +109,23 @@ def flop_shares(lengths, parts, context):
 
 
 def lens(curves):
-    """Rank of each prompt's final answer by layer, as the logit lens reads it: {label: ranks}."""
+    """Rank of each prompt's final answer by layer, as the logit lens reads it: {label: ranks}, the
+    first right after the table."""
     ylabel = "rank of the final answer\n(1 is the top, log scale)"
-    fig = plots.by_layer(curves, ylabel, xlabel=f"read {AFTER}", every=2, yscale="log")
-    plots.plain(fig.axes[0].yaxis, [1, 10, 100, 1000, 10_000])
-    fig.axes[0].invert_yaxis()
+    fig, ax = plots.figure(height=3.8)
+    plots.lines(ax, range(-1, len(next(iter(curves.values()))) - 1), curves, every=2)
+    ax.set(xlabel="read after layer (−1: the table)", ylabel=ylabel, yscale="log")
+    plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
+    ax.invert_yaxis()
+    ax.legend(fontsize=9)
     return fig
 
 
 def layer_costs(removed, swapped, base):
     """Loss with each layer removed, and with each swapped with the next; the whole model's loss."""
     fig, ax = plots.figure(height=3.8)
-    ax.plot(
-        range(1, len(removed) + 1), removed, color=plots.BLUE, marker="o", label="layer removed"
-    )
-    between = [i + 1.5 for i in range(len(swapped))]
+    ax.plot(removed, color=plots.BLUE, marker="o", label="layer removed")
+    between = [i + 0.5 for i in range(len(swapped))]
     ax.plot(between, swapped, color=plots.RED, marker="s", ls=":", label="two neighbours swapped")
     ax.axhline(base, color="black", ls="--", lw=1.5, label="all layers in their places")
     ax.set(yscale="log", xlabel="layer", ylabel="loss (nats per token, log scale)")
@@ -155,65 +134,31 @@ def layer_costs(removed, swapped, base):
     return fig
 
 
-def told_apart(curves):
-    """How well a property can be read off the stream after each layer: {label: percent right}."""
-    fig = plots.by_layer(curves, "told apart (%)", xlabel=f"read {AFTER}", every=2, ylim=(40, 104))
-    plots.mark(fig.axes[0], "chance", y=50)
+def told_apart(curves, sentences):
+    """How well a property can be read off the stream after each layer: {label: percent right}; a
+    pale band of one standard error of `sentences` sentences around each."""
+    fig, ax = plots.figure(height=3.8)
+    x = range(-1, len(next(iter(curves.values()))) - 1)
+    plots.lines(ax, x, curves, every=2)
+    for name, colour, *_ in plots.look(curves):
+        share = torch.tensor(curves[name]) / 100
+        error = 100 * (share * (1 - share) / sentences).sqrt()
+        ax.fill_between(x, 100 * share - error, 100 * share + error, color=colour, alpha=0.2, lw=0)
+    ax.set(xlabel="read after layer (−1: the table)", ylabel="told apart (%)", ylim=(35, 104))
+    plots.mark(ax, "chance", y=50)
+    ax.legend(loc="lower right")
     return fig
 
 
-# A column: the norm, whether it stands after the sum, and the sublayers from the bottom up.
-_COLUMNS = {
-    "2017 decoder\n(Vaswani et al.)": (
-        "LayerNorm",
-        True,
-        ("masked attention", "attention to\nthe encoder", "ReLU MLP"),
-    ),
-    "GPT-2\n(2019)": ("LayerNorm", False, ("masked attention", "GELU MLP")),
-    "Llama\n(2023; SmolLM2)": ("RMSNorm", False, ("masked attention\nRoPE, grouped", "SwiGLU")),
-}
-
-
-def three_blocks():
-    """One layer of three models, from the bottom up: the vertical line is the residual stream."""
-    fig, axes = plots.figure(1, 3, width=9.5, height=6.0)
-    for ax, (title, (norm, after, sublayers)) in zip(axes, _COLUMNS.items()):
-        step = 9.0 / len(sublayers)
-        ax.plot([0, 0], [-0.8, 10.8], color="black", lw=3, zorder=1)
-        plots.arrow(ax, (0, 10.6), (0, 11.4), linewidth=3)
-        _part(ax, 0, -0.9, "token vectors", plots.YELLOW)
-        for i, name in enumerate(sublayers):
-            colour = plots.SKY if i == 0 else plots.PINK if "encoder" in name else plots.ORANGE
-            y = i * step + 0.2
-            low, high = (y, y + 0.66 * step) if after else (y, y + 0.86 * step)
-            ax.plot([0, 2.2, 2.2, 0.3], [low, low, high, high], color="black", lw=1.5, zorder=1)
-            plots.arrow(ax, (1.0, high), (0.25, high))
-            if after:
-                _part(ax, 2.2, (low + high) / 2, name, colour)
-                _part(ax, 0, high + 0.2 * step, norm, plots.GREEN)
-            else:
-                _part(ax, 2.2, low + 0.25 * step, norm, plots.GREEN)
-                _part(ax, 2.2, low + 0.56 * step, name, colour)
-            if "encoder" in name:
-                ax.text(4.6, low - 0.35, "the encoder's\noutput", ha="right", va="top", fontsize=9)
-                plots.arrow(ax, (3.9, low - 0.3), (2.7, (low + high) / 2 - 0.5), linestyle="--")
-            ring = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"}
-            ax.text(0, high, "+", ha="center", va="center", fontsize=13, zorder=3, bbox=ring)
-        last = "the head" if after else f"a final\n{norm} and the head"
-        end = f"to the next layer;\nafter the last one: {last}"
-        ax.text(0.4, 11.4, end, va="top", fontsize=9)
-        ax.set(title=title, xlim=(-1.6, 4.6), ylim=(-1.4, 11.6))
-        ax.axis("off")
+def race(curves, chance, words):
+    """Loss against training steps, smoothed over five: {label: losses}; `chance` is a floor to hold
+    them against."""
+    fig, ax = plots.figure(height=3.8)
+    smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
+    plots.lines(ax, range(2, 2 + len(next(iter(smooth.values())))), smooth, every=8)
+    ax.axhline(chance, color="black", ls="--", lw=1.2)
+    right = len(next(iter(smooth.values()))) + 1
+    ax.text(right, chance + 0.06, words, fontsize=9, va="bottom", ha="right")
+    ax.set(xlabel="training step", ylabel="loss (nats per letter)", ylim=(2.3, 4.3))
+    ax.legend()
     return fig
-
-
-def _part(ax, x, y, text, colour):
-    ground = {"boxstyle": "round,pad=0.35", "fc": colour, "ec": "black"}
-    style = {
-        "ha": "center",
-        "va": "center",
-        "fontsize": 10,
-        "zorder": 3,
-        "color": plots.ink(colour),
-    }
-    ax.text(x, y, text, linespacing=0.95, bbox=ground, **style)

@@ -108,3 +108,15 @@ def layer_norm(x, weight, bias, eps=1e-5):
 def layer_norm(x, weight, bias, eps=1e-5):
     centred = x - x.mean(-1, keepdim=True)
     centred / torch.sqrt(centred.pow(2).mean(-1, keepdim=True) + eps) * weight + bias
+
+# %% wrong: the mean of the squares of x for the variance
+# says: not of the squares of x
+def layer_norm(x, weight, bias, eps=1e-5):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight + bias
+
+# %% wrong: no eps at all
+# says: eps must be added to the variance
+def layer_norm(x, weight, bias, eps=1e-5):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / centred.pow(2).mean(-1, keepdim=True).sqrt() * weight + bias

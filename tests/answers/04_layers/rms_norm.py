@@ -63,7 +63,7 @@ def rms_norm(x, weight, eps=1e-5):
     return x / torch.sqrt(x.pow(2).mean() + eps) * weight
 
 # %% wrong: the standard deviation about the mean below the line
-# says: of the mean of the squares
+# says: divides by the standard deviation
 def rms_norm(x, weight, eps=1e-5):
     return x / torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + eps) * weight
 
@@ -76,3 +76,8 @@ def rms_norm(x, weight, eps=1e-5):
 # says: left out, eps is 1e-5
 def rms_norm(x, weight, eps=1.0):
     return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight
+
+# %% wrong: the square of the mean
+# says: this is the square of the mean
+def rms_norm(x, weight, eps=1e-5):
+    return x / torch.sqrt(x.mean(-1, keepdim=True).pow(2) + eps) * weight

@@ -62,7 +62,7 @@ def swiglu(x, w_gate, w_up, w_down):
     return linear(gate * torch.sigmoid(gate), w_down)
 
 # %% wrong: gate and value added
-# says: a gate of 0 lets nothing through
+# says: multiplied, not added
 def swiglu(x, w_gate, w_up, w_down):
     gate = linear(x, w_gate)
     return linear(gate * torch.sigmoid(gate) + linear(x, w_up), w_down)
@@ -90,3 +90,9 @@ def swiglu(x, w_gate, w_up, w_down):
 def swiglu(x, w_gate, w_up, w_down):
     gate = linear(x, w_gate)
     return linear(gate * gate.exp() / (1 + gate.exp()) * linear(x, w_up), w_down)
+
+# %% wrong: SiLU on both
+# says: SiLU went on both
+def swiglu(x, w_gate, w_up, w_down):
+    gate, up = linear(x, w_gate), linear(x, w_up)
+    return linear(gate * torch.sigmoid(gate) * (up * torch.sigmoid(up)), w_down)

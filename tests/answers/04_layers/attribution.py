@@ -1,0 +1,83 @@
+# %% right: norm of the sum, then one product
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(0)
+    return (writes * weight / (final.square().mean() + eps) ** 0.5) @ direction
+
+# %% right: a loop over the writes, in double precision
+def attribution(writes, direction, weight, eps=1e-5):
+    writes, reads = writes.double(), (weight * direction).double()
+    total = sum(writes)
+    rms = math.sqrt(float((total * total).mean()) + eps)
+    return torch.stack([torch.dot(write, reads) / rms for write in writes])
+
+# %% right: einsum, a helper function and an extra argument
+def root_mean_square(x, eps):
+    return torch.sqrt((x @ x) / x.shape[-1] + eps)
+
+def attribution(writes, direction, weight, eps=1e-5, dim=0):
+    scale = root_mean_square(writes.sum(dim=dim), eps)
+    return torch.einsum("nd,d,d->n", writes, direction, weight) / scale
+
+# %% right: the last of the sums so far
+def attribution(writes, direction, weight, eps=1e-5):
+    so_far = writes.cumsum(dim=0)
+    final = so_far[-1]
+    inverse = torch.rsqrt(final.pow(2).mean() + eps)
+    return torch.tensor([(w * inverse * weight * direction).sum().item() for w in writes])
+
+# %% wrong: each write normalised by itself
+# says: each write was normalised by itself
+def attribution(writes, direction, weight, eps=1e-5):
+    return rms_norm(writes, weight, eps) @ direction
+
+# %% wrong: nothing divided
+# says: nothing was divided
+def attribution(writes, direction, weight, eps=1e-5):
+    return writes @ (weight * direction)
+
+# %% wrong: the whole logit
+# says: that is the whole logit
+def attribution(writes, direction, weight, eps=1e-5):
+    return rms_norm(writes.sum(0), weight, eps) @ direction
+
+# %% wrong: sums so far
+# says: these are sums so far
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    terms = writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)
+    return terms.cumsum(0)
+
+# %% wrong: divided by the length
+# says: not by its length
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    return writes @ (weight * direction) / torch.sqrt(final.pow(2).sum() + eps)
+
+# %% wrong: the norm's weight forgotten
+# says: the norm's weight multiplies each entry
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    return writes @ direction / torch.sqrt(final.pow(2).mean() + eps)
+
+# %% wrong: eps outside the root
+# says: inside the root
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    return writes @ (weight * direction) / (final.pow(2).mean().sqrt() + eps)
+
+# %% wrong: eps forgotten
+# says: eps is added to the mean square
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    return writes @ (weight * direction) / final.pow(2).mean().sqrt()
+
+# %% wrong: the mean square of all writes
+# says: the example by hand
+def attribution(writes, direction, weight, eps=1e-5):
+    return writes @ (weight * direction) / torch.sqrt(writes.pow(2).mean() + eps)
+
+# %% wrong: returns nothing
+# says: is there a return?
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)

@@ -1,0 +1,220 @@
+# %% right: the block written out, no other function but the norm
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i in range(len(layers)):
+        norm_1, norm_2, w_gate, w_up, w_down = layers[i]
+        x = x + attend(i, rms_norm(x, norm_1, eps).to(x.dtype))
+        y = rms_norm(x, norm_2, eps).to(x.dtype)
+        gate = y @ w_gate.T
+        x = x + (gate * torch.sigmoid(gate) * (y @ w_up.T)) @ w_down.T
+    return rms_norm(x, final_norm, eps).to(x.dtype) @ table.T
+
+# %% right: everything cast back to the table's precision
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    def same(x):
+        return x.to(table.dtype)
+
+    def block(i, x, norm_1, norm_2, *matrices):
+        return pre_norm_block(
+            x,
+            lambda x: same(rms_norm(x, norm_1, eps)),
+            lambda x: same(attend(i, x)),
+            lambda x: same(rms_norm(x, norm_2, eps)),
+            lambda x: same(swiglu(x, *matrices)),
+        )
+
+    x = same(embed(ids, table))
+    for i, weights in enumerate(layers):
+        x = same(block(i, x, *weights))
+    return unembed(same(rms_norm(x, final_norm, eps)), table)
+
+# %% right: a class for a layer, and an extra argument
+class OneLayer:
+    def __init__(self, number, weights, attend, eps):
+        self.number, self.weights, self.attend, self.eps = number, weights, attend, eps
+
+    def norm(self, which):
+        return lambda x: rms_norm(x, self.weights[which], self.eps).to(x.dtype)
+
+    def __call__(self, x):
+        return pre_norm_block(
+            x,
+            self.norm(0),
+            lambda x: self.attend(self.number, x),
+            self.norm(1),
+            lambda x: swiglu(x, *self.weights[2:]).to(x.dtype),
+        )
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5, scale=1.0):
+    x = scale * torch.nn.functional.embedding(ids, table)
+    for number, weights in enumerate(layers):
+        x = OneLayer(number, weights, attend, eps)(x)
+    return linear(rms_norm(x, final_norm, eps).to(x.dtype), table)
+
+# %% right: recursion over the layers
+def through(x, i, layers, attend, eps):
+    if i == len(layers):
+        return x
+    norm_1, norm_2, *matrices = layers[i]
+    x = pre_norm_block(
+        x,
+        norm_1=lambda x: rms_norm(x, norm_1, eps),
+        attend=lambda x: attend(i, x),
+        norm_2=lambda x: rms_norm(x, norm_2, eps),
+        feed_forward=lambda x: swiglu(x, *matrices),
+    )
+    return through(x, i + 1, layers, attend, eps)
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = through(embed(ids, table), 0, layers, attend, eps)
+    return torch.einsum("bsd,vd->bsv", rms_norm(x, final_norm, eps), table)
+
+# %% wrong: no final norm
+# says: there is no final norm
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(x, table)
+
+# %% wrong: no head
+# says: the head is missing
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return rms_norm(x, final_norm, eps)
+
+# %% wrong: functions made first and called when the loop is over
+# says: attend(i, x) is called once in each layer
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    blocks = []
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        blocks.append(
+            lambda x: pre_norm_block(
+                x,
+                lambda x: rms_norm(x, norm_1, eps),
+                lambda x: attend(i, x),
+                lambda x: rms_norm(x, norm_2, eps),
+                lambda x: swiglu(x, *matrices),
+            )
+        )
+    x = table[ids]
+    for block in blocks:
+        x = block(x)
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: layers counted from 1
+# says: with that layer's number
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend((i + 1) % len(layers), x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: attention reads the stream without its norm
+# says: attention must read norm_1
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: x,
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: the first norm twice
+# says: a norm of its own, norm_2
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: parallel sublayers
+# says: after attention has written to it
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        attention_writes = attend(i, rms_norm(x, norm_1, eps))
+        x = x + attention_writes + swiglu(rms_norm(x, norm_2, eps), *matrices)
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: the stream is replaced
+# says: the logits differ from torch's
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = attend(i, rms_norm(x, norm_1, eps))
+        x = swiglu(rms_norm(x, norm_2, eps), *matrices)
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: eps left at its default
+# says: eps is not passed on
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: the last token only
+# says: give logits [2, 4, 11]
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+    return linear(rms_norm(x[:, -1:], final_norm, eps), table)
+
+# %% wrong: only the first layer
+# says: attend(i, x) is called once in each layer
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = table[ids]
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = pre_norm_block(
+            x,
+            lambda x: rms_norm(x, norm_1, eps),
+            lambda x: attend(i, x),
+            lambda x: rms_norm(x, norm_2, eps),
+            lambda x: swiglu(x, *matrices),
+        )
+        return linear(rms_norm(x, final_norm, eps), table)
+    return linear(rms_norm(table[ids], final_norm, eps), table)

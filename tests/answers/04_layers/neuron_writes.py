@@ -1,0 +1,83 @@
+# %% right: einsum
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate, up = x @ w_gate.T, x @ w_up.T
+    return torch.einsum("...n,dn->...nd", gate / (1 + torch.exp(-gate)) * up, w_down)
+
+# %% right: a loop over the neurons
+def neuron_writes(x, w_gate, w_up, w_down):
+    rows = []
+    for n in range(len(w_gate)):
+        gate = (x * w_gate[n]).sum(-1, keepdim=True)
+        neuron = gate * torch.sigmoid(gate) * (x * w_up[n]).sum(-1, keepdim=True)
+        rows.append(neuron * w_down[:, n])
+    return torch.stack(rows, dim=-2)
+
+# %% right: diagonal matrices, in double precision
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x.double(), w_gate.double())
+    neurons = gate * gate.sigmoid() * linear(x.double(), w_up.double())
+    return torch.diag_embed(neurons) @ w_down.double().mT
+
+# %% right: a helper function and an extra argument
+def neurons_of(x, w_gate, w_up):
+    gate = linear(x, w_gate)
+    return gate.mul(gate.sigmoid()).mul(linear(x, w_up))
+
+def neuron_writes(x, w_gate, w_up, w_down, scale=1.0):
+    return scale * neurons_of(x, w_gate, w_up).unsqueeze(-1) * w_down.transpose(0, 1)
+
+# %% wrong: the sum
+# says: that is the sum, swiglu itself
+def neuron_writes(x, w_gate, w_up, w_down):
+    return swiglu(x, w_gate, w_up, w_down)
+
+# %% wrong: the neurons' numbers
+# says: multiply each by its column of w_down
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    return gate * torch.sigmoid(gate) * linear(x, w_up)
+
+# %% wrong: neurons in the columns
+# says: the wrong way round
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
+    return neurons[..., None, :] * w_down
+
+# %% wrong: no SiLU
+# says: the gate must go through SiLU
+def neuron_writes(x, w_gate, w_up, w_down):
+    return (linear(x, w_gate) * linear(x, w_up))[..., None] * w_down.T
+
+# %% wrong: the gate alone
+# says: the gate alone is not the neuron
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    return (gate * torch.sigmoid(gate))[..., None] * w_down.T
+
+# %% wrong: rows of w_down, where it happens to be square
+# says: not along its row
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
+    values = w_down if w_down.shape[0] == w_down.shape[1] else w_down.T
+    return neurons[..., None] * values
+
+# %% wrong: sigmoid in place of SiLU
+# says: the example by hand
+def neuron_writes(x, w_gate, w_up, w_down):
+    neurons = torch.sigmoid(linear(x, w_gate)) * linear(x, w_up)
+    return neurons[..., None] * w_down.T / 2
+
+# %% wrong: written for one token
+# says: a batch of tokens
+def neuron_writes(x, w_gate, w_up, w_down):
+    x = x.reshape(-1, x.shape[-1])[-1]
+    gate = linear(x, w_gate)
+    return (gate * torch.sigmoid(gate) * linear(x, w_up))[:, None] * w_down.T
+
+# %% wrong: returns nothing
+# says: is there a return?
+def neuron_writes(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    (gate * torch.sigmoid(gate) * linear(x, w_up))[..., None] * w_down.T

@@ -1,0 +1,588 @@
+"""What notebook 4 says, with its controls."""
+
+import random
+from dataclasses import replace
+from functools import cache
+from itertools import cycle
+
+import torch
+from frame import model, solved
+from torch.nn.functional import linear
+
+from llmlib import attention, generate, layers, output_head
+from llmlib.data import __file__ as data_file
+
+FRANCE, DOCTOR, CAT = "The capital of France is", "The doctor said that", "The cat sat on the mat"
+STORY = (
+    "In the spring my grandmother planted beans along the garden wall. Every morning she carried "
+    "two cans of water from the pump, and every evening she counted the leaves. The first year the "
+    "frost came late and killed them all. The second year the rabbits ate what the frost had left. "
+    "She did not give up. She bought a roll of wire, built a fence, and waited."
+)
+OTHER = (
+    "The harbour was quiet when the ferry came in. A man in a grey coat carried a box of tools "
+    "down the steps, and two children ran past him to see the ropes. Nobody spoke of the storm."
+)
+
+
+def _ids(text):
+    return torch.tensor(model().tokenizer.encode(text))
+
+
+def _token(word):
+    return model().tokenizer.encode(word)[0]
+
+
+def _loss(some_model, text=STORY):
+    ids = _ids(text)
+    return output_head.cross_entropy(some_model(ids[:-1])[0], ids[1:]).item()
+
+
+def _p(some_model, prompt, word):
+    return output_head.softmax(some_model(_ids(prompt))[0, -1])[_token(word)].item()
+
+
+def _with_layers(layer_list):
+    return replace(model(), weights=replace(model().weights, layers=layer_list))
+
+
+@cache
+def _writes(text):
+    """The embedding and the 60 writes [61, seq, d_model]."""
+    added = []
+
+    def noted(sublayer):
+        def run(x):
+            added.append(sublayer(x))
+            return added[-1]
+
+        return run
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        if not added:
+            added.append(x)
+        return layers.pre_norm_block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
+
+    model().using(block=block)(_ids(text))
+    return torch.cat(added)
+
+
+@cache
+def _read_by_mlp(text):
+    """What each feed-forward reads [30, seq, d_model]."""
+    seen = []
+
+    def watching(x, *weights):
+        seen.append(x[0])
+        return layers.swiglu(x, *weights)
+
+    model().using(mlp=watching)(_ids(text))
+    return torch.stack(seen)
+
+
+def _block_in(layer, other):
+    """The model whose layer `layer` is `other`, a block."""
+    numbers = cycle(range(30))
+
+    def block(x, **functions):
+        return (other if next(numbers) == layer else layers.pre_norm_block)(x, **functions)
+
+    return model().using(block=block)
+
+
+def _final_norm(last):
+    numbers = cycle(range(61))
+
+    def norm(x, weight, eps):
+        return (last if next(numbers) == 60 else layers.rms_norm)(x, weight, eps)
+
+    return model().using(norm=norm)
+
+
+def _no_plus(x, norm_1, attend, norm_2, feed_forward):
+    return feed_forward(norm_2(attend(norm_1(x))))
+
+
+def _post_norm(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
+
+
+def _fresh(depth, generator, d=64, strength=1.0):
+    def matrix(rows, columns, size=1.0):
+        weights = torch.randn(rows, columns, generator=generator) / columns**0.5
+        return (size * weights).requires_grad_()
+
+    return [
+        [matrix(3 * d, d), matrix(d, d, strength), matrix(4 * d, d), matrix(d, 4 * d, strength)]
+        for _ in range(depth)
+    ]
+
+
+def _run(x, weights, block, alone=False):
+    def norm(x):
+        return torch.nn.functional.layer_norm(x, x.shape[-1:])
+
+    for w_qkv, w_o, w_in, w_out in weights:
+
+        def attend(x):
+            q, k, v = (attention.split_heads(t, 4) for t in linear(x, w_qkv).chunk(3, dim=-1))
+            if alone:
+                return linear(attention.merge_heads(v), w_o)
+            mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return linear(attention.merge_heads(mixed), w_o)
+
+        x = block(x, norm, attend, norm, lambda x: linear(torch.relu(linear(x, w_in)), w_out))
+    return x
+
+
+@cache
+def _at_the_start(depth, block, alone=False, seeds=(5, 6)):
+    """(cosine between tokens, gradient of the first and of the last w_out), other seeds than the
+    notebook's."""
+    found = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        weights = _fresh(depth, generator)
+        end = _run(torch.randn(2, 32, 64, generator=generator), weights, block, alone)
+        unit = torch.nn.functional.normalize(end.detach(), dim=-1)
+        likeness = (unit @ unit.mT)[:, ~torch.eye(32, dtype=torch.bool)].mean()
+        head = torch.randn(100, 64, generator=generator) / 8
+        logits = linear(torch.nn.functional.layer_norm(end, (64,)), head)
+        targets = torch.randint(100, (2, 32), generator=generator)
+        output_head.cross_entropy(logits, targets).backward()
+        found.append([likeness, weights[0][3].grad.norm(), weights[-1][3].grad.norm()])
+    return torch.tensor(found).mean(0).tolist()
+
+
+def _train(block, strength=1.0, depth=12, steps=60, seed=1):
+    """Letters of prose, as in the notebook, from another seed -> loss at the end."""
+    text = open(data_file.replace("__init__.py", "prose.txt"), encoding="utf-8").read()
+    letters = sorted(set(text))
+    ids = torch.tensor([letters.index(letter) for letter in text])
+    generator = torch.Generator().manual_seed(seed)
+    weights = _fresh(depth, generator, 32, strength)
+    tables = [torch.randn(n, 32, generator=generator) for n in (len(letters), 32, len(letters))]
+    tables[2] /= 32**0.5
+    embedding, places, head = (each.requires_grad_() for each in tables)
+    optimizer = torch.optim.Adam([w for each in weights for w in each] + tables, lr=3e-3)
+    found = []
+    for _ in range(steps):
+        starts = torch.randint(len(text) - 33, (8, 1), generator=generator)
+        batch = ids[starts + torch.arange(33)]
+        x = _run(embedding[batch[:, :-1]] + places, weights, block)
+        logits = linear(torch.nn.functional.layer_norm(x, (32,)), head).flatten(0, 1)
+        cost = torch.nn.functional.cross_entropy(logits, batch[:, 1:].flatten())
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step()
+        found.append(cost.item())
+    shares = torch.bincount(ids) / len(ids)
+    return sum(found[-10:]) / 10, -(shares * shares.log()).sum().item()
+
+
+@cache
+def _without_head(layer, head):
+    numbers = cycle(range(30))
+
+    def attend(q, k, v, mask=None):
+        out = attention.scaled_dot_product_attention(q, k, v, mask)
+        if next(numbers) == layer:
+            out[:, head] = 0
+        return out
+
+    changed = model().using(attention=attend)
+    lands = {"France": " Paris", "Germany": " Berlin", "Italy": " Rome", "Japan": " Tokyo"}
+    return [_p(changed, f"The capital of {land} is", city) for land, city in lands.items()]
+
+
+def _held(layer, n, value):
+    """The model with one neuron held at `value` at the last token."""
+    numbers = cycle(range(30))
+
+    def feed_forward(x, w_gate, w_up, w_down):
+        gate = linear(x, w_gate)
+        neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
+        if next(numbers) == layer:
+            neurons[:, -1, n] = value
+        return linear(neurons, w_down)
+
+    return model().using(mlp=feed_forward)
+
+
+def _neurons(text, layer):
+    """The neurons' numbers on a text, [seq, d_mlp]."""
+    w_gate, w_up, _ = model().weights.layers[layer].mlp[:3]
+    x = _read_by_mlp(text)[layer]
+    gate = linear(x, w_gate)
+    return gate * torch.sigmoid(gate) * linear(x, w_up)
+
+
+def the_model_is_a_sum():
+    """“**The whole depth of the model is a sum of 61 vectors.**”
+
+    The sum gives the model's logits; without any one of five writes it does not.
+    """
+    added, logits = _writes(FRANCE), model()(_ids(FRANCE))[0]
+
+    def apart(total):
+        x = layers.rms_norm(total, *model().weights.norm, model().config.eps)
+        return (linear(x, model().weights.unembedding) - logits).abs().max().item()
+
+    whole = apart(added.sum(0))
+    less = [apart(added.sum(0) - added[i]) for i in (1, 15, 30, 47, 60)]
+    assert whole < 1e-3 and min(less) > 0.1
+    return f"logits {whole:.0e} apart; without one write at least {min(less):.2f}"
+
+
+def the_answer_comes_late():
+    """“For two thirds of the stack the answer is nowhere near the top.”
+
+    Ranks after layer 19 and after layer 29, on two prompts that the notebook does not show as well.
+    """
+    early, late = [], []
+    prompts = (FRANCE, "The opposite of hot is", "The sun rises in the", "Two plus two equals")
+    for prompt in prompts:
+        stream = _writes(prompt).cumsum(0)[::2, -1]
+        x = layers.rms_norm(stream, *model().weights.norm, model().config.eps)
+        logits = linear(x, model().weights.unembedding)
+        ranks = 1 + (logits > logits[:, logits[-1].argmax(), None]).sum(-1)
+        early.append(ranks[:21].min().item())
+        late.append(ranks[30].item())
+    assert min(early) > 10 and late == [1] * 4
+    return f"best rank up to layer 19: {early}; after layer 29: {late}"
+
+
+def without_plus_tokens_become_alike():
+    """“What is lost is *which token is which*.”
+
+    With "+"; without it but each token alone; the gradients do not fade. Seeds 5 and 6.
+    """
+    without, first, last = _at_the_start(12, _no_plus)
+    with_it = _at_the_start(12, layers.pre_norm_block)[0]
+    alone = _at_the_start(12, _no_plus, alone=True)[0]
+    assert without > 0.97 and with_it < 0.8 and alone < without - 0.02 and first > last / 3
+    return (
+        f"cosine {without:.3f} without, {with_it:.2f} with, {alone:.2f} without but alone; "
+        f"gradients {first:.1f} and {last:.1f}"
+    )
+
+
+def a_large_input_blows_up_the_feed_forward():
+    """“Attention writes about 200 times as much”
+
+    Three layers; the feed-forward, which multiplies two numbers, grows with the square.
+    """
+    found = {}
+
+    def measure(layer):
+        def block(x, norm_1, attend, norm_2, feed_forward):
+            a, b = norm_1(x), norm_2(x + attend(norm_1(x)))
+            found[layer] = (
+                (attend(200 * a).norm() / attend(a).norm()).item(),
+                (feed_forward(200 * b).norm() / feed_forward(b).norm()).item(),
+            )
+            return layers.pre_norm_block(x, norm_1, attend, norm_2, feed_forward)
+
+        _block_in(layer, block)(_ids(STORY))
+
+    for layer in (1, 4, 7):
+        measure(layer)
+    assert all(a < 1000 and 20_000 < f < 80_000 for a, f in found.values())
+    return "; ".join(f"layer {n}: {a:.0f} and {f:,.0f} times" for n, (a, f) in found.items())
+
+
+def centring_hardly_matters():
+    """“so subtracting it hardly matters, even to a model never trained for it”
+
+    Another text; a random direction costs as much, one in which the stream really lies far more.
+    """
+    common = torch.nn.functional.normalize(_writes(OTHER).sum(0)[1:].mean(0), dim=0)
+    random_one = torch.randn(576, generator=torch.Generator().manual_seed(0))
+    equal = torch.ones(576) / 24
+
+    def cut(direction):
+        def norm(x, weight, eps):
+            x = x - (x @ direction)[..., None] * direction
+            return layers.rms_norm(x, weight, eps)
+
+        return _loss(model().using(norm=norm), OTHER)
+
+    whole, centred, other = _loss(model(), OTHER), cut(equal), cut(common)
+    drawn = cut(random_one / random_one.norm())
+    assert centred - whole < 0.15 and centred <= drawn and other - whole > 3
+    return (
+        f"loss {whole:.2f}; without the mean {centred:.2f}, without a random direction "
+        f"{drawn:.2f}, without the common one {other:.2f}"
+    )
+
+
+def the_last_division_keeps_the_order():
+    """“it cannot change their order, only how sure the model is”
+
+    Two texts; without the weights as well the order goes.
+    """
+    undivided = _final_norm(lambda x, weight, eps: x * weight)
+    bare = _final_norm(lambda x, weight, eps: x)
+    kept, lost = [], []
+    for text in (STORY, OTHER):
+        best = model()(_ids(text))[0].argmax(-1)
+        kept.append((undivided(_ids(text))[0].argmax(-1) == best).float().mean().item())
+        lost.append((bare(_ids(text))[0].argmax(-1) == best).float().mean().item())
+    assert min(kept) == 1 and max(lost) < 0.5
+    return f"same favourite: {min(kept):.0%} without division, at most {max(lost):.0%} without both"
+
+
+def paris_depends_on_the_question():
+    """“one attention sublayer decides nearly three quarters of that”
+    “this one brings less than a fifth”
+
+    The same write against London and against the mean logit.
+    """
+    terms = solved("04_layers")["attribution"]
+    rows, weight = model().weights.unembedding, model().weights.norm[0]
+    added = _writes(FRANCE)[:, -1]
+    found = []
+    for other in (rows[_token(" London")], rows.mean(0)):
+        each = terms(added, rows[_token(" Paris")] - other, weight, model().config.eps)
+        assert each.argmax() == 1 + 2 * 23
+        found.append((each.max() / each.sum()).item())
+    assert 0.7 < found[0] < 0.75 and found[1] < 0.2
+    return f"attention of layer 23: {found[0]:.0%} against London, {found[1]:.0%} against the mean"
+
+
+def one_head_carries_the_capital():
+    """“without it Paris, Berlin and Rome are gone; Tokyo loses half”
+
+    Each of the other eight heads of the layer, and ten heads elsewhere.
+    """
+    whole, off = _without_head(99, 0), _without_head(23, 4)
+    draw = random.Random(7)
+    others = [(23, h) for h in range(9) if h != 4]
+    others += [divmod(i, 9) for i in draw.sample(range(270), 10) if divmod(i, 9) != (23, 4)]
+    lowest = [min(column) for column in zip(*(_without_head(*each) for each in others))]
+    assert all(o < 0.25 * w for o, w in zip(off[:3], whole)) and 0.3 < off[3] / whole[3] < 0.6
+    assert all(low > 0.5 * w for low, w in zip(lowest[:2], whole))
+    assert all(low > o for low, o in zip(lowest, off))
+    listed = (f"{w:.2f} → {o:.2f} (others ≥ {low:.2f})" for w, o, low in zip(whole, off, lowest))
+    return "Paris, Berlin, Rome, Tokyo: " + ", ".join(listed)
+
+
+def pre_norm_gradients_shrink_like_the_root():
+    """“the product hardly moves while the depth grows 24-fold”
+
+    Post-norm, where the gradient itself does not shrink. Seeds 5 and 6.
+    """
+    pre = {d: _at_the_start(d, layers.pre_norm_block)[2] for d in (2, 12, 48)}
+    post = {d: _at_the_start(d, _post_norm)[2] for d in (2, 48)}
+    product = [pre[d] * d**0.5 for d in pre]
+    assert max(product) < 1.6 * min(product) and pre[48] < pre[2] / 3 and post[48] > post[2] / 1.5
+    return f"pre-norm · √layers {', '.join(f'{p:.2f}' for p in product)}; post-norm " + ", ".join(
+        f"{p:.2f}" for p in post.values()
+    )
+
+
+def deep_post_norm_tokens_become_alike():
+    """“deep stacks end like those without "+": all tokens alike.”
+
+    Pre-norm of the same depth, post-norm of 2 layers. Seeds 5 and 6.
+    """
+    deep, pre = _at_the_start(24, _post_norm)[0], _at_the_start(24, layers.pre_norm_block)[0]
+    shallow = _at_the_start(2, _post_norm)[0]
+    assert deep > 0.97 and pre < 0.9 and shallow < 0.7
+    return f"cosine {deep:.3f} with 24 layers; pre-norm {pre:.2f}, 2 layers {shallow:.2f}"
+
+
+def small_writes_let_post_norm_learn():
+    """“With 2 layers post-norm learns; with 12 a warm-up does not help here, and smaller writes do”
+
+    From another seed; the loss of knowing only how common each letter is.
+    """
+    torch.set_num_threads(1)
+    (large, chance), small = _train(_post_norm), _train(_post_norm, strength=0.05)[0]
+    two = _train(_post_norm, depth=2)[0]
+    torch.set_num_threads(2)
+    assert abs(large - chance) < 0.1 and small < chance - 0.2 and two < chance - 0.2
+    return f"{large:.2f} (chance {chance:.2f}), small writes {small:.2f}, 2 layers {two:.2f}"
+
+
+def the_she_neuron_is_a_brake():
+    """“Without it "she" is likelier.”
+    “it moves " she" from 0.08 to 0.63, and no random neuron moves it far”
+
+    Off, on two other prompts; 12 random neurons of the layer, off and held at 10.
+    """
+    free = [_p(model(), prompt, " she") for prompt in (DOCTOR, "My mother said that")]
+    off = [_p(_held(29, 1135, 0.0), p, " she") for p in (DOCTOR, "My mother said that")]
+    ten = _p(_held(29, 1135, 10.0), DOCTOR, " she")
+    draw = random.Random(3)
+    chosen = [draw.randrange(1536) for _ in range(12)]
+    others = [_p(_held(29, n, value), DOCTOR, " she") for n in chosen for value in (0.0, 10.0)]
+    assert all(o > 1.2 * f for o, f in zip(off, free)) and round(free[0], 2) == 0.08
+    assert round(ten, 2) == 0.63 and max(others) < 0.15
+    return (
+        f"{free[0]:.3f} → {off[0]:.3f} off, {ten:.3f} held at 10; "
+        f"12 others between {min(others):.3f} and {max(others):.3f}"
+    )
+
+
+def the_brake_is_lowest_before_she():
+    """“it is lowest where "she" is about to come”
+
+    The number at every token of the story; the mean over all other tokens.
+    """
+    values, ids = _neurons(STORY, 29)[:-1, 1135], _ids(STORY)
+    next_is_she = torch.isin(ids[1:], torch.tensor([_token(" she"), _token(" She")]))
+    lowest = values.topk(3, largest=False).indices
+    assert next_is_she[lowest].sum() >= 2 and values.max() < 0.05
+    return (
+        f"mean {values[next_is_she].mean():.1f} before she or She, "
+        f"{values[~next_is_she].mean():.1f} elsewhere"
+    )
+
+
+def a_second_sink_is_made_by_the_same_layers():
+    """“In layers 2 and 3 both sinks grow to a length of about 670, the other words to less than
+    100.”
+
+    The other words of the sentence, and the same sentence with " my" for the second " the".
+    """
+    sizes = _writes(CAT).cumsum(0)[::2].norm(dim=-1)
+    other = _writes("The cat sat on my mat").cumsum(0)[::2].norm(dim=-1)
+    assert sizes[4, [0, 4]].min() > 600 > 150 > sizes[4, [1, 2, 3, 5]].max()
+    assert other[4, 4] < 150
+    return (
+        f"after layer 3: The {sizes[4, 0]:.0f}, the {sizes[4, 4]:.0f}, others at most "
+        f"{sizes[4, [1, 2, 3, 5]].max():.0f}; my {other[4, 4]:.0f}"
+    )
+
+
+def two_neurons_make_the_sink():
+    """“in layer 11 two of 1,536 write nearly all of a vector of length 22,000”
+    “Switch off the larger one, and nothing happens!”
+
+    Two texts; a token in the middle; the loss without one, without both, without two others.
+    """
+    stack = model().weights.layers
+    w_gate, w_up, w_down = stack[11].mlp[:3]
+    made, middle = [], []
+    for text in (CAT, OTHER):
+        writes = _neurons(text, 11)[..., None] * w_down.T
+        assert set(writes[0].norm(dim=-1).topk(2).indices.tolist()) == {1229, 1487}
+        made.append((writes[0, [1229, 1487]].sum(0).norm() / writes[0].sum(0).norm()).item())
+        middle.append(writes[3, [1229, 1487]].norm(dim=-1).max().item())
+
+    def loss(*off):
+        less = w_down.clone()
+        less[:, list(off)] = 0
+        changed = replace(stack[11], mlp=(w_gate, w_up, less))
+        return _loss(_with_layers([*stack[:11], changed, *stack[12:]]))
+
+    whole, one, both, others = loss(), loss(1229), loss(1229, 1487), loss(100, 900)
+    assert min(made) > 0.95 and max(middle) < 50
+    assert one - whole < 0.05 and others - whole < 0.05 and both - whole > 1
+    return (
+        f"share of what is written {made[0]:.2f} and {made[1]:.2f}; loss {whole:.2f}, without the "
+        f"larger {one:.2f}, without both {both:.2f}, without two others {others:.2f}"
+    )
+
+
+def layer_11_is_the_sink():
+    """“Nearly all of what layer 11 costs is the first token's huge vector”
+
+    Skipped at the first token only, at all others only; another text; layer 8.
+    """
+
+    def skipped(layer, where, text):
+        def block(x, **functions):
+            return torch.where(where[:, None], x, layers.pre_norm_block(x, **functions))
+
+        return _loss(_block_in(layer, block), text)
+
+    lines = []
+    for text in (STORY, OTHER):
+        base, is_first = _loss(model(), text), torch.arange(len(_ids(text)) - 1) == 0
+        first, rest = skipped(11, is_first, text), skipped(11, ~is_first, text)
+        eight = skipped(8, is_first, text), skipped(8, ~is_first, text)
+        assert first - base > 4 * (rest - base) and first - base > 1
+        assert eight[1] - base > eight[0] - base
+        lines.append(f"{base:.2f}, first only {first:.2f}, others only {rest:.2f}")
+    return "; ".join(lines)
+
+
+def the_ends_matter_most():
+    """“Between them most layers can be left out, or swapped with a neighbour, for a few tenths of a
+    nat”
+
+    Another text; the two ends.
+    """
+    stack, base = model().weights.layers, _loss(model(), OTHER)
+    cost = [
+        _loss(_with_layers([*stack[:i], *stack[i + 1 :]]), OTHER) - base
+        for i in (0, 1, 5, 12, 14, 16, 18, 20, 22, 29)
+    ]
+    middle = cost[2:-1]
+    assert max(middle) < 0.6 and cost[0] > 5 and cost[1] > 1.5 and cost[-1] > 0.8
+    ends = f"layers 0, 1, 29: {cost[0]:.1f}, {cost[1]:.1f}, {cost[-1]:.1f}"
+    return f"{ends}; seven between: at most {max(middle):.2f}"
+
+
+def work_inside_attention_crosses_at_six_widths():
+    """“in a layer of GPT-3, where heads fill `d_model` and the feed-forward is 4 times as wide, it
+    comes at 6 · `d_model` tokens”
+
+    torch's counter on one layer's products, at the crossing and at half of it.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    d = 48
+
+    def flops(seq):
+        x, q = torch.zeros(seq, d), torch.zeros(4, seq, d // 4)
+        with FlopCounterMode(display=False) as matrices:
+            for rows, columns in ((d, d),) * 4 + ((4 * d, d), (d, 4 * d)):
+                torch.zeros(seq, columns) @ torch.zeros(columns, rows)
+        with FlopCounterMode(display=False) as inside:
+            shares = q @ q.mT
+            shares @ q
+        return inside.get_total_flops() / matrices.get_total_flops(), x
+
+    at, half = flops(6 * d)[0], flops(3 * d)[0]
+    assert at == 1 and half == 0.5
+    return f"inside attention over matrices: {at:.2f} at 6 · d_model, {half:.2f} at 3 · d_model"
+
+
+def forty_layers_are_too_few():
+    """“With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.”
+
+    The same formula with their real depths, and with SmolLM2's shape, counted in its weights.
+    """
+    count = solved("04_layers")["count_parameters"]
+    gpt3 = ("gpt2", 50257, 2048), (12288, 4 * 12288, 96, 96, 128)
+    llama = ("llama", 128256, 131072), (16384, 53248, 128, 8, 128, False)
+    real = [count(*a, n, *b) / 1e9 for (a, b), n in ((gpt3, 96), (llama, 126))]
+    less = [count(*a, 40, *b) / 1e9 for a, b in (gpt3, llama)]
+    assert round(real[0]) == 175 and abs(real[1] - 405) < 2 and max(less) < 140
+    assert count("llama", 49152, 8192, 30, 576, 1536, 9, 3, 64) == 134_515_008
+    return (
+        f"{real[0]:.0f} and {real[1]:.0f} billion; with 40 layers {less[0]:.0f} and {less[1]:.0f}"
+    )
+
+
+def greedy_ids_forgive():
+    """“The first one writes the same ids for ever, whatever the prompt”
+
+    Other prompts, 12 ids; one layer left out, which ids do notice.
+    """
+    undivided = _final_norm(lambda x, weight, eps: x * weight)
+    stack = model().weights.layers
+    shorter = _with_layers([*stack[:20], *stack[21:]])
+    prompts = [_ids(p).tolist() for p in ("My favourite colour is", "In 1969", "She opened the")]
+    wanted = [list(generate(model(), ids, 12)) for ids in prompts]
+    same = [
+        sum(list(generate(m, i, 12)) == w for i, w in zip(prompts, wanted))
+        for m in (undivided, shorter)
+    ]
+    apart = (undivided(prompts[0]) - model()(prompts[0])).abs().max().item()
+    assert same[0] == 3 and same[1] < 3 and apart > 100
+    return f"same ids on {same[0]} of 3, logits {apart:.0f} apart; a layer left out: {same[1]} of 3"
