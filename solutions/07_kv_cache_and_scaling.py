@@ -99,7 +99,7 @@ plots.show(
 predict(
     "computations",
     "100 new tokens after a prompt of 1: how many times fewer token computations?",
-    yours=100,
+    yours=50,
 )
 
 # %%
@@ -1838,7 +1838,7 @@ for context in (4, 8, 16, 32, 64):
     print(f"windows of {context:>2} tokens: {nats:.3f} nats a byte")
 
 # %% [markdown]
-# Each doubling helps less than the one before, from 4 tokens on, and the last ones little beside the gap to the floor. (The model was trained with 64; what one *trained* on longer windows would gain, this cannot say.) What do size and text buy?
+# Beyond 16 tokens nothing is gained. After so short a training the student has learned to use little more than the last few tokens, so a longer memory is not what it lacks yet. (What one trained for longer, on longer windows, would gain, this cannot say.) What do size and text buy?
 #
 # ## 9 · Scaling laws: what size and text buy
 #
