@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import linear
 
+log_softmax = torch.log_softmax
 PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: digits apart, then words
     r"\p{N}|\P{N}+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
@@ -24,8 +25,6 @@ def split(text, patterns=PATTERNS[1:]):
         pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
     return pieces
 
-
-log_softmax = torch.log_softmax
 
 # The learner's functions go here.
 
