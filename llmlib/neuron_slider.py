@@ -31,7 +31,7 @@ def neuron_slider(logits_with, tokenizer, text, value, lowest=-20.0, highest=20.
         try:
             free, fixed = (softmax(logits_with(ids, v)) for v in (None, held.value))
             picture.value = table(tokenizer, free, fixed, n)
-        except Exception as error:  # the learner's own functions
+        except Exception as error:  # noqa: BLE001 - the learner's own functions
             picture.value = escape(f"{type(error).__name__}: {error}")
 
     for control in (typed, held):
