@@ -27,9 +27,18 @@ def dequantize(q, scale):
     return q * scale
 
 
+def rounded(w, bits, block):
+    """w [out, in] after a trip through whole numbers of `bits` bits, one scale for each `block`
+    weights of a row: 32, "row", or "matrix" for one scale in all."""
+    most = 2 ** (bits - 1) - 1  # 127, 7, 3, 1
+    groups = w.reshape({"matrix": (1, -1), "row": (len(w), -1)}.get(block, (-1, block)))
+    scale = (groups.abs().amax(dim=1, keepdim=True) / most).clamp(min=1e-12)
+    return (torch.round(groups / scale) * scale).view_as(w)
+
+
 def fit_power_law(n, loss):
-    """Fit loss = e + a * n^-alpha by least squares, e and a not negative: two 1-D tensors -> (e,
-    a, alpha), floats.
+    """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors -> (e, a,
+    alpha), floats.
 
     Given alpha, e and a are a straight-line fit to n^-alpha; so only alpha is searched, in steps of
     0.001 from 0.001 to 2.
@@ -46,8 +55,7 @@ def fit_power_law(n, loss):
         e.clamp(min=0),
         torch.where(below, (x * y).sum(1, keepdim=True) / x.pow(2).sum(1, keepdim=True), a),
     )
-    errors = (e + a * x - y).pow(2).sum(1).masked_fill(a[:, 0] < 0, float("inf"))
-    best = errors.argmin()
+    best = (e + a * x - y).pow(2).sum(1).argmin()
     return e[best].item(), a[best].item(), alphas[best].item()
 
 
@@ -57,19 +65,24 @@ def training_flops(parameters, tokens):
     return 6 * parameters * tokens
 
 
-def chinchilla_loss(parameters, tokens):
-    """Loss in nats per token, as fitted by Hoffmann et al. 2022 (arXiv:2203.15556, approach 3) to
-    their own data."""
-    return 1.69 + 406.4 / parameters**0.34 + 410.7 / tokens**0.28
+PUBLISHED = (
+    1.69,
+    406.4,
+    0.34,
+    410.7,
+    0.28,
+)  # Hoffmann et al. 2022, approach 3: rounded, not converged
+CORRECTED = 1.8172, 482.01, 0.3478, 2085.43, 0.3658  # Besiroglu et al. 2024, from the same runs
+
+
+def chinchilla_loss(parameters, tokens, constants=PUBLISHED):
+    """Loss in nats per token, E + A/N^alpha + B/D^beta (Hoffmann et al. 2022, arXiv:2203.15556),
+    with `constants` as published or as fitted again by Besiroglu et al. 2024 (arXiv:2404.10102)."""
+    e, a, alpha, b, beta = constants
+    return e + a / parameters**alpha + b / tokens**beta
 
 
 def kaplan_loss_ratio(times_parameters):
     """By what factor the loss changes when the parameters are multiplied: N^-0.076 (Kaplan et al.
     2020, arXiv:2001.08361)."""
     return times_parameters**-0.076
-
-
-def seconds_a_token(weight_bytes, bytes_per_second):
-    """The bandwidth floor of decoding: each new token needs every weight read once, and memory is
-    only so fast."""
-    return weight_bytes / bytes_per_second

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from llmlib.model import LLAMA_PARTS, Config, Layer, Model, Weights, forward
 from llmlib.tokens import Tokenizer, train_bpe
 
-CONTEXT, VOCAB_SIZE = 256, 512
+CONTEXT, VOCAB_SIZE = 64, 512  # short windows, so that a budget of tokens makes many steps
 BETWEEN = "<|story|>"  # the token before each story
 PARTS = replace(
     LLAMA_PARTS, attention=scaled_dot_product_attention
@@ -113,28 +113,33 @@ def non_embedding_parameters(weights):
     return sum(t.numel() for t in tensors(weights)) - weights.embedding.numel()
 
 
-def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
-    """Train in place with AdamW: yields (step, loss in nats per token) after each step.
+def learning_rate(step, steps, peak):
+    """The rate of step 0, 1, ... of `steps`: it rises over the first 5 % of them and falls in a
+    line to 0."""
+    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
 
-    The learning rate rises over the first 5 % of steps and falls in a line to 0; wider models take
-    smaller steps.
-    """
-    peak = peak or min(0.02, 0.32 / config.d_model)
+
+def window_starts(data, config, steps, seed, batch=8):
+    """Where the windows of each step begin: [steps, batch], drawn anew by the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(len(data.ids) - config.context, (steps, batch), generator=generator)
+
+
+def train(weights, config, data, steps, seed, batch=8, *, peak, parts=PARTS):
+    """Train in place with AdamW, decay 0.1 on matrices: yields (step, loss in nats per token)
+    after each step."""
     matrices, vectors = (
         [t for t in tensors(weights) if (t.dim() == 2) is two] for two in (True, False)
     )
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
-        lr=peak,
         betas=(0.9, 0.95),
         fused=True,
     )
-    generator = torch.Generator().manual_seed(seed)
-    for step in range(steps):
+    for step, starts in enumerate(window_starts(data, config, steps, seed, batch)):
         for group in optimizer.param_groups:
-            group["lr"] = peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
-        starts = torch.randint(len(data.ids) - config.context, (batch, 1), generator=generator)
-        places = starts + torch.arange(config.context)  # batch seq
+            group["lr"] = learning_rate(step, steps, peak)
+        places = starts[:, None] + torch.arange(config.context)  # batch seq
         logits = forward(data.ids[places], weights, config, parts)
         loss = cross_entropy(
             logits.flatten(0, 1), data.targets[places].flatten(), ignore_index=IGNORED
@@ -149,22 +154,31 @@ def train(weights, config, data, steps, seed, batch=8, peak=None, parts=PARTS):
 def nats_per_byte(weights, config, data, parts=PARTS):
     """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each
     token has a long past."""
-    half, total = config.context // 2, 0.0
-    windows = [(0, config.context, 0)] + [
-        (a, a + config.context, half) for a in range(half, len(data.ids) - half, half)
-    ]
-    for start, end, first in windows:
-        logits = forward(data.ids[None, start:end], weights, config, parts)[0, first:]
-        total += cross_entropy(
-            logits, data.targets[start + first : end], ignore_index=IGNORED, reduction="sum"
+    context, half, length = config.context, config.context // 2, len(data.ids)
+
+    def nats(places, first=half):
+        logits = forward(data.ids[places], weights, config, parts)[:, first:]
+        targets = data.targets[places[:, first:]]
+        return cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         ).item()
+
+    starts = torch.arange(half, length - context + 1, half)
+    total = nats(torch.arange(min(context, length))[None], first=0)
+    for some in starts.split(64):
+        total += nats(some[:, None] + torch.arange(context))
+    rest = half * (len(starts) + 1)  # the last window is shorter
+    if rest < length - half:
+        total += nats(torch.arange(rest, length)[None])
     return total / data.n_bytes
 
 
 def as_model(weights, config, tokenizer):
-    """The trained weights in the course's engine: a model like any other."""
+    """The trained weights in the course's engine: a model like any other, that writes texts of any
+    length and looks back as far as it did in training."""
+    stop = (tokenizer.special_tokens[BETWEEN],)
     return Model(
-        replace(config, stop_ids=(tokenizer.special_tokens[BETWEEN],)),
+        replace(config, stop_ids=stop, context=1024, window=config.context),
         weights,
         LLAMA_PARTS,
         tokenizer,

@@ -1283,8 +1283,9 @@ show(
     widget=sampling_lab(llm, prompts[::-1], filter_logits, sample),
     alt="The strip of next tokens of the story prompt under six settings, each with "
     "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
-    "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves five "
-    "wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The drawn token differs.",
+    "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves "
+    "five wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The drawn token "
+    "differs.",
 )
 
 # %% [markdown]

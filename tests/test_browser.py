@@ -60,6 +60,23 @@ CROWDED = """() => {
   }
   return [places.length, found];
 }"""
+FAINT = """() => {
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = each => {
+    for (; each; each = each.parentElement) {
+      const found = numbers(getComputedStyle(each).backgroundColor);
+      if (found.length < 4 || found[3] > 0.9) return found;
+    }
+  };
+  const error = document.querySelector("[data-mime-type='application/vnd.jupyter.stderr']");
+  return [...error.querySelectorAll("span")].filter(each => each.textContent.trim())
+    .map(each => [each, light(numbers(getComputedStyle(each).color)), light(paper(each))])
+    .map(([each, a, b]) => [each.outerHTML, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)])
+    .filter(([, contrast]) => contrast < 4.5);
+}"""
 WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
@@ -100,7 +117,8 @@ def folder(tmp_path_factory):
     ax.plot([1, 2, 3])
     shown = nbformat.v4.new_output("display_data", plots.image(figure, ALT))
     cell = nbformat.v4.new_code_cell("show(figure, alt=...)", outputs=[shown], execution_count=1)
-    for name, only in (("sliders", sliders), ("picture", cell)):
+    broken = nbformat.v4.new_code_cell("def half(x):\n    return x / '2'\n\n\nhalf(3)")
+    for name, only in (("sliders", sliders), ("picture", cell), ("broken", broken)):
         notebook = nbformat.v4.new_notebook(cells=[only], metadata=METADATA)
         nbformat.write(notebook, folder / f"{name}.ipynb")
     return folder
@@ -287,6 +305,24 @@ def _theme(lab, name):
     urllib.request.urlopen(request, timeout=20)
 
 
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_a_traceback_can_be_read(lab, page, theme):
+    _theme(lab, theme)
+    _open(page, lab.format("broken.ipynb"))
+    panel = _run_all(page)
+    expect(panel).to_contain_text("unsupported operand")
+    page.screenshot(path=SHOTS / f"traceback_{theme}.png")
+    assert page.evaluate(FAINT) == []
+
+
+def test_on_a_phone_the_list_of_files_is_folded_away(lab, page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    start = _start(page, lab)
+    expect(page.locator(".jp-FileBrowser")).to_be_hidden()
+    assert start.evaluate("page => page.getBoundingClientRect().width") > 290
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_the_start_page_fits(lab, page):
     for theme in ("Dark", "Light"):
         _theme(lab, theme)
@@ -345,7 +381,8 @@ def _run_all(page):
 def test_all_cells_of_the_solved_notebook_run(lab, page):
     _open(page, lab.format("right.ipynb"))
     panel = _run_all(page)
-    assert panel.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    printed = panel.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+    assert printed.filter(has_text="Traceback").count() == 0
 
 
 def test_check_passes_what_is_right_though_nothing_was_predicted(lab, page):

@@ -58,7 +58,8 @@ def test_notebook_7_opens_and_runs_a_cell(tmp_path):
                 if prompt.inner_text().strip() != "[ ]:":
                     break
             expect(prompt).to_have_text("[1]:", timeout=120_000)
-            assert code.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+            printed = code.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+            assert printed.filter(has_text="Traceback").count() == 0
             browser.close()
     finally:
         server.terminate()

@@ -142,9 +142,10 @@ def test_what_must_hold(run, attack):
     if attack.graded:
         assert result.points == attack.points, result
         assert sum(run["scores"][attack.student].values()) == attack.points
-        assert corpus.SECRET not in "".join(
-            [*result.notes, *(each.message for each in result.outcomes)]
-        )
+        said = "".join([*result.notes, *(each.message for each in result.outcomes)])
+        assert corpus.SECRET not in said and (attack.kind != "leak" or "4711" not in said)
+        assert attack.found is None or bool(result.findings) == attack.found, result.findings
+        assert attack.points == 10 or all(each.message or each.solved for each in result.outcomes)
     page = run["course"] / "feedback" / attack.student / "target" / "target.html"
     if page.exists():
         text = page.read_text()
@@ -152,7 +153,13 @@ def test_what_must_hold(run, attack):
             corpus.SECRET not in text or attack.kind == "leak"
         )  # there it stands in the learner's own code
         assert "<script" not in text and "<img" not in text
+        assert "4711" not in text or "4711" in page_source(run, attack)
         assert "HIDDEN" not in text and "dim names the axis (" not in text
+
+
+def page_source(run, attack):
+    path = run["course"] / "submitted" / attack.student / "target" / "target.ipynb"
+    return path.read_text()
 
 
 @pytest.mark.parametrize("student", HONEST)
@@ -178,4 +185,4 @@ def test_no_process_is_left(run):
 
 
 def test_the_corpus_is_large_enough():
-    assert len([attack for attack in corpus.ATTACKS if attack.kind != "honest"]) >= 60
+    assert len([attack for attack in corpus.ATTACKS if attack.kind != "honest"]) >= 220

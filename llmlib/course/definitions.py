@@ -7,6 +7,7 @@ Nothing is run. What belongs to whom comes from `symtable`, the compiler's own a
 import ast
 import builtins
 import symtable
+from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
@@ -89,9 +90,10 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
     try:
         source = python("\n".join(lines))
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     lines, end = source.split("\n"), 0
+    begin = Counter(statement.lineno for statement in tree.body)  # how many on each line
     for statement in tree.body:
         decorators = getattr(statement, "decorator_list", [])
         first = min([statement.lineno, *(each.lineno for each in decorators)]) - 1
@@ -99,9 +101,7 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
         while first > end and lines[first - 1].startswith("#"):
             first -= 1
         text = "\n".join(lines[first:last])
-        if first < end or any(
-            other.lineno == last for other in tree.body if other is not statement
-        ):
+        if first < end or begin[last] > (statement.lineno == last):
             text = ast.unparse(statement)  # `a = 1; b = 2`
         yield text, statement
         end = last

@@ -13,15 +13,21 @@ import re
 import sys
 import types
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
+MAX_MAGICS = 200  # in one cell: IPython's transformer reads it once for each
 
 
+@lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where
     it is neither."""
-    if IPYTHON.search(source):
+    found = sum(1 for _ in IPYTHON.finditer(source))
+    if found > MAX_MAGICS:
+        raise SyntaxError("too much notebook syntax in one cell")
+    if found:
         from IPython.core.inputtransformer2 import TransformerManager
 
         try:

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 import numpy as np
@@ -98,11 +98,10 @@ class Globals(Space):
         def call(*args: Any, **kwargs: Any) -> Any:
             if name not in self.space:  # looked up late, as in a call to the learner's process
                 raise Missing(f"`{name}` is not defined: write it and run its cell")
-            args, kwargs = copied(args, True), copied(kwargs, True)
-            grads = torch.is_grad_enabled() and _differentiable([*args, *kwargs.values()])
+            args, kwargs = copied(args), copied(kwargs)
             try:
                 with default_dtype(self.dtype):
-                    return copied(self.space[name](*args, **kwargs), grads)
+                    return copied(self.space[name](*args, **kwargs))
             except (AssertionError, StopIteration) as error:
                 raise Raised(f"{type(error).__name__}: {error}") from error
 
@@ -110,9 +109,8 @@ class Globals(Space):
         return call
 
 
-def copied(value: Any, grads: bool) -> Any:
-    """What arrives of a value in another process: the same plain data in new objects, gradients if
-    `grads`."""
+def copied(value: Any) -> Any:
+    """What arrives of a value in another process: the same plain data in new objects."""
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
@@ -122,28 +120,18 @@ def copied(value: Any, grads: bool) -> Any:
     if isinstance(value, torch.Tensor):
         if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
             raise TypeError(f"a tensor of layout {value.layout} on {value.device}; plain ones may")
-        value = value if grads else value.detach()
-        return value.as_subclass(torch.Tensor).clone()
+        return value.detach().as_subclass(torch.Tensor).clone()
     for plain in PLAIN:
         if isinstance(value, plain):
             return bytes(value) if plain is bytearray else plain(value)
     if isinstance(value, dict):
-        return {copied(key, grads): copied(item, grads) for key, item in dict.items(value)}
+        return {copied(key): copied(item) for key, item in dict.items(value)}
     for kind, becomes in COLLECTIONS.items():
         if isinstance(value, kind):
-            return becomes(copied(item, grads) for item in kind.__iter__(value))
+            return becomes(copied(item) for item in kind.__iter__(value))
     raise TypeError(
         f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples "
         "and dicts may"
-    )
-
-
-def _differentiable(values: Iterable[Any]) -> bool:
-    return any(
-        value.requires_grad
-        if isinstance(value, torch.Tensor)
-        else isinstance(value, (list, tuple)) and _differentiable(value)
-        for value in values
     )
 
 

@@ -1,7 +1,6 @@
-"""Data that the course made itself: short stories whose entropy is known, and recorded training
-runs.
+"""Data that the course made itself: short stories whose entropy is known, and recorded runs.
 
-`make_stories.py` and `make_scaling_runs.py`, in this folder, made the files that are read here.
+The `make_*.py` in this folder made the files that are read here.
 """
 
 import csv
@@ -14,6 +13,7 @@ from llmlib.tokens import Tokenizer
 
 STORIES = Path(__file__).parent / "stories.npz"
 SCALING_RUNS = Path(__file__).parent / "scaling_runs.csv"
+LADDER = Path(__file__).parent / "quantization_ladder.csv"
 STORIES_PROMPT = (
     "Write a short bedtime story about an animal. Use short sentences and simple words."
 )
@@ -59,10 +59,27 @@ def floor(stories):
 
 
 def scaling_runs():
-    """The recorded runs: a list of dicts with d_model, seed, parameters (non-embedding), tokens,
-    loss (nats per byte), cpu_seconds."""
-    with open(SCALING_RUNS, newline="", encoding="utf-8") as file:
-        return [
-            {name: float(value) if "." in value else int(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    """The recorded training runs: a list of dicts with d_model, parameters (non-embedding),
+    tokens, rate, seed, loss (nats per byte), one_right, five_right, cpu_seconds."""
+    return _table(SCALING_RUNS)
+
+
+def quantization_ladder():
+    """SmolLM2 with rounded weights: a list of dicts with bits, block ("matrix", "row", 32), loss
+    (nats per token) and same, the share of positions whose likeliest token is that of float32."""
+    return _table(LADDER)
+
+
+def _table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: _value(text) for name, text in row.items()} for row in rows]
+
+
+def _value(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text

@@ -2,15 +2,16 @@
 
 By side, which is what a reader must know first:
 
-outside/   trusted. submission opens what was handed in; kit cuts llmlib down to what a learner's
-           process may have; sandbox starts bubblewrap (its command line: bubblewrap); remote is
-           one submission's process as seen from here; runner runs the test cells, which call the
-           learner's functions by name (names), within a limit of their own (alarm), and told has
-           the words for what went wrong; findings is what an instructor should read
+outside/   trusted. submission opens what was handed in and reading reads it; kit cuts llmlib down
+           to what a learner's process may have; sandbox starts bubblewrap (its command line:
+           bubblewrap); remote is one submission's process as seen from here; runner runs the test
+           cells, which call the learner's functions by name (names), within a limit of their own
+           (alarm), and told has the words for what went wrong; findings is for the instructor
 wire       what may cross: plain values, validated, bounded, never unpickled
 inside/    next to strangers' code. Trusted: zygote loads torch once and forks for each submission,
-           jail takes the fork's rights away. Not trusted: process runs the cells and answers
-           calls, off makes ready-made functions of torch refuse; both are the learner's to change
+           jail takes the fork's rights away, seccomp most of the kernel's calls. Not trusted:
+           process runs the cells and answers calls, off makes ready-made functions of torch
+           refuse; both are the learner's to change
 
 Around them: tasks finds submissions, pool runs workers, batch keeps results, gradebook writes them,
 report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command.
@@ -25,9 +26,12 @@ covered     points without the answer: tests and hidden inputs never enter the l
             hidden inputs told: all visible tests run before the first hidden one, and from then
             on what is written down is in our words alone (runner, told)
             harm: no network, no home, no course, nothing writable but its own scratch (sandbox),
-            no rights and no other process in sight (jail), nothing kept from one fork to the next
+            no rights and no other process in sight (jail), nothing kept from one fork to the next:
+            no key, no priority, no port, no program started (seccomp)
             stalls: limits on time, memory, files and processes, paid by the one who exceeds them
-            (remote, jail); a worker that dies or goes deaf costs one submission (pool)
+            (remote, jail), reading what was handed in included (reading, wire); a worker that
+            dies or goes deaf costs one submission (pool)
+            others' mistakes: a function that is right is not graded by an earlier one (runner)
 not covered the kernel: an escape from its namespaces is an escape from here
             memory in total where there are no cgroups: each fork has a limit, their sum has none
             torch itself: it has to be there, softmax and all. What an exercise forbids of it

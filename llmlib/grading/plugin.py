@@ -19,7 +19,7 @@ from nbgrader.converters.base import NbGraderException
 
 from llmlib.course import cells as course
 from llmlib.course import handed_in
-from llmlib.grading.outside import submission
+from llmlib.grading.outside import reading, submission
 from llmlib.grading.results import Graded
 from llmlib.grading.tasks import Task
 
@@ -102,11 +102,13 @@ class TrustedExporter(NotebookExporter):
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         try:
-            cells = handed_in.read(submission.data(filename))
+            cells = reading.cells(submission.data(filename))[0]
         except handed_in.Unreadable as fault:
             raise NbGraderException(f"{student}, {name}: {fault}") from None
         notebook = _notebook(name)
         graded = _runner(name, os.environ.get("LLM_COURSE_UNSAFE") == "1").grade(notebook, cells)
+        for finding in graded.findings:
+            self.log.warning("%s, %s: finding: %s", student, name, finding)
         node = fill(rebuild(notebook, graded.cells), graded)
         return self.from_notebook_node(node, resources=resources)
 

@@ -19,6 +19,7 @@ import torch
 from llmlib.course import handed_in
 from llmlib.course.cells import Notebook
 from llmlib.course.stub import VERSION
+from llmlib.grading.outside import reading
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
@@ -62,9 +63,8 @@ class Gone:
 def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
     """Grade the notebook file whose bytes are `data`."""
     try:
-        tree = handed_in.plain_values(data)
-        graded = runner.grade(notebook, handed_in.parse(tree))
-        theirs = handed_in.edition(tree)
+        cells, theirs = reading.cells(data)
+        graded = runner.grade(notebook, cells)
         if theirs in (None, VERSION):
             return graded
         note = f"Handed in from version {theirs} of the course, graded with {VERSION}."

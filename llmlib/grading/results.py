@@ -19,6 +19,7 @@ class Outcome:
     claim: str | None = None
     detail: str = ""
     named: bool = False
+    instead: str = ""  # the learner's earlier functions, with the course's of which it is solved
 
     @property
     def solved(self) -> bool:

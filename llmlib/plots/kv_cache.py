@@ -1,35 +1,64 @@
-"""Pictures of notebook 7's first half: with and without a cache, roofline, int8, speculation."""
+"""Pictures of notebook 7's first half: the cache, roofline, serving, fewer bits, speculation."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from llmlib import plots
 
 
-def cache_gain(tokens, computations, seconds):
-    """Token computations and measured seconds by new tokens: two lists each, without and with."""
-    fig, axes = plots.figure(1, 2, height=3.4)
-    for ax, pair, label in zip(axes, (computations, seconds), ("token computations", "seconds")):
-        plots.lines(ax, tokens, dict(zip(("without a cache", "with a cache"), pair)))
-        at = {"xytext": (-8, -2), "textcoords": "offset points", "ha": "right"}
-        ax.annotate(f"{pair[0][-1] / pair[1][-1]:.1f}×", (tokens[-1], pair[0][-1]), **at)
-        ax.set(xlabel="new tokens", ylabel=label, ylim=(0, None))
-    axes[0].set_title("counted")
-    axes[1].set_title("measured")
-    axes[0].legend()
+def cache_filling(prompt, new):
+    """Which token is computed in which pass, without and with a cache: a row a pass."""
+    tokens, passes = prompt + new, len(new) + 1
+    fig, axes = plots.figure(1, 2, width=9, height=3.4)
+    for ax, title, cached in zip(axes, ("without a cache", "with a KV cache"), (False, True)):
+        for row in range(passes):
+            for column in range(len(prompt) + row):
+                fresh = not cached or row == 0 or column == len(prompt) + row - 1
+                style = {"facecolor": plots.ORANGE, "hatch": "///"} if fresh else {}
+                style = {"facecolor": plots.SKY} | style
+                ax.add_patch(Rectangle((column, row), 0.92, 0.88, edgecolor="black", **style))
+        ax.set(xlim=(-0.1, len(tokens) + 0.1), ylim=(passes, -0.1), title=title)
+        ax.set_xticks([i + 0.46 for i in range(len(tokens))], tokens)
+        names = ["prefill"] + [f"decode {i + 1}" for i in range(passes - 1)]
+        ax.set_yticks([i + 0.44 for i in range(passes)], names)
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+    for colour, hatch, label in (
+        (plots.ORANGE, "///", "computed in this pass"),
+        (plots.SKY, "", "read from the cache"),
+    ):
+        axes[1].bar(0, 0, color=colour, hatch=hatch, edgecolor="black", label=label)
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return fig
+
+
+def cache_gain(without, with_cache, prompt):
+    """Seconds to each new token, two lists, and the gain that was counted and measured."""
+    fig, (left, right) = plots.figure(1, 2, height=3.5)
+    n = np.arange(1, len(without) + 1)
+    curves = {"without a cache": without, "with a cache": with_cache}
+    plots.lines(left, n, curves, every=40)
+    counted = np.cumsum(prompt + n - 1) / (prompt + n - 1)
+    measured = np.asarray(without) / np.asarray(with_cache)
+    plots.lines(right, n, {"token computations": counted, "by the clock": measured}, every=40)
+    left.set(xlabel="new tokens", ylabel="seconds", ylim=(0, None))
+    right.set(xlabel="new tokens", ylabel="times fewer, times faster", ylim=(0, None))
+    for ax in (left, right):
+        ax.legend()
     return fig
 
 
 def pass_times(tokens, milliseconds):
-    """Time of one pass over n tokens, and the same time a token."""
-    fig, axes = plots.figure(1, 2, height=3.4)
-    each = [ms / n for n, ms in zip(tokens, milliseconds)]
-    titles = ("one pass", "the same, for each token")
-    for ax, times, title, what in zip(axes, (milliseconds, each), titles, ("pass", "token")):
-        ax.plot(tokens, times, "o-", color=plots.BLUE)
-        ax.set(xscale="log", yscale="log", title=title)
-        ax.set(xlabel="tokens in one pass (log scale)", ylabel=f"milliseconds a {what} (log scale)")
-        plots.plain(ax.xaxis, [1, 4, 16, 64, 256])
-        plots.plain(ax.yaxis)
+    """Milliseconds of one pass over so many tokens, beside as many passes over one."""
+    fig, ax = plots.figure(height=3.5, width=7)
+    separate = [milliseconds[0] * n for n in tokens]
+    plots.lines(ax, tokens, {"one pass over n tokens": milliseconds, "n passes over 1": separate})
+    ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25)
+    ax.set(xscale="log", yscale="log", xlabel="tokens, n (log scale)")
+    ax.set_ylabel("milliseconds (log scale)")
+    plots.plain(ax.xaxis, tokens)
+    plots.plain(ax.yaxis)
+    ax.legend()
     return fig
 
 
@@ -45,7 +74,13 @@ def roofline(intensity, achieved, bandwidth, peak):
     at = {"y": 0.04, "transform": ax.get_xaxis_transform()}  # a share of the axis
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
-    ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 2e9, 3 * peak / 1e9))
+    for name, at_x, offset in (
+        ("decoding, 1 token", 0.5, (8, -12)),
+        ("prefill, 128", 64, (-8, -22)),
+    ):
+        speed = achieved[list(intensity).index(at_x)] / 1e9
+        ax.annotate(name, (at_x, speed), xytext=offset, textcoords="offset points", fontsize=9)
+    ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 3e9, 3 * peak / 1e9))
     ax.set(xlabel="arithmetic intensity (operations a byte of weights, log scale)")
     ax.set(ylabel="billion operations a second\n(log scale)")
     plots.plain(ax.xaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200])
@@ -65,15 +100,38 @@ def cache_size(tokens, megabytes, weights_megabytes):
     return fig
 
 
-def rounding_errors(names, errors):
-    """Largest rounding error of each row of a matrix, sorted, one line a way of scaling."""
-    fig, ax = plots.figure(height=3.2, width=7)
-    curves = {name: np.sort(np.asarray(values)) for name, values in zip(names, errors)}
-    plots.lines(ax, None, curves, marker=None)
-    ax.set(yscale="log", xlabel="row (output channel), sorted by its error")
-    ax.set(ylabel="largest rounding error\n(log scale)")
-    plots.plain(ax.yaxis)
-    ax.legend()
+def rounded_row(row, by_matrix, by_row):
+    """One row of weights: as it is, and rounded with the matrix's scale and with its own."""
+    fig, axes = plots.figure(1, 3, width=9, height=2.9, sharey=True, sharex=True)
+    bins = np.linspace(-row.abs().max().item(), row.abs().max().item(), 60)
+    names = "float32", "one scale for the matrix", "a scale of its own"
+    for ax, name, values, colour in zip(axes, names, (row, by_matrix, by_row), plots.COLOURS):
+        ax.hist(np.asarray(values), bins=bins, color=colour)
+        ax.set(title=name, xlabel="weight", yscale="log")
+    plots.plain(axes[0].yaxis, [1, 10, 100])
+    axes[0].set_ylabel("how many (log scale)")
+    return fig
+
+
+def ladder(rows, full, chance):
+    """Loss against bits a weight, a line for each kind of scale: rows {bits, block, loss}."""
+    fig, ax = plots.figure(height=3.7, width=7)
+    names = {
+        "matrix": "a scale for the matrix",
+        "row": "a scale a row",
+        32: "a scale for 32 weights",
+    }
+    bits = sorted({row["bits"] for row in rows})
+    curves = {
+        name: [r["loss"] for b in bits for r in rows if (r["bits"], r["block"]) == (b, block)]
+        for block, name in names.items()
+    }
+    plots.lines(ax, bits, curves)
+    plots.mark(ax, "float32", y=full, linestyle=":")
+    plots.mark(ax, "all 49,152 tokens equally likely", y=chance)
+    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)", xticks=bits)
+    ax.set(xlim=(1.8, 9), ylim=(0, 20))
+    ax.legend(loc="upper right")
     return fig
 
 
@@ -93,12 +151,36 @@ def speculation(p, q):
     return fig
 
 
-def expected_tokens(acceptance, drafted, tokens):
-    """Tokens of one pass of the large model, by how likely a drafted token is kept."""
-    fig, ax = plots.figure(height=3.2, width=7)
-    curves = {f"{k} drafted": values for k, values in zip(drafted, tokens)}
-    plots.lines(ax, acceptance, curves, marker=None)
-    ax.set(xlabel="chance that a drafted token is kept", ylabel="tokens a pass of the large model")
-    ax.set_ylim(0, None)
-    ax.legend()
+def serving(step_seconds, machines, context):
+    """Tokens a second against texts at once, up to where memory is full: machines {name: (model,
+    machine)}, both keyword arguments of `step_seconds`."""
+    fig, ax = plots.figure(height=3.8, width=7.5)
+    batches = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist()
+    for name, colour, _, line, _ in plots.look(machines):
+        model, machine = machines[name]
+        times = {n: step_seconds(n, context, **model, **machine) for n in batches}
+        fits = [n for n in batches if np.isfinite(times[n])]
+        ax.plot(fits, [n / times[n] for n in fits], line, color=colour, label=name)
+        if fits[-1] < batches[-1]:
+            ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=colour, markersize=9)
+    ax.plot([], [], "X", color="black", label="memory is full")
+    ax.set(xscale="log", yscale="log", ylabel="tokens a second (log scale)")
+    ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")
+    plots.plain(ax.xaxis, [1, 4, 16, 64, 256, 1024, 4096])
+    plots.plain(ax.yaxis, [10**i for i in range(1, 8)])
+    ax.legend(fontsize=9)
+    return fig
+
+
+def schedule(plans):
+    """Which request holds which place of a batch when: plans {name: [(slot, start, end), ...]}."""
+    fig, axes = plots.figure(len(plans), 1, width=8, height=4.4, sharex=True)
+    for ax, (name, plan) in zip(axes, plans.items()):
+        for i, (slot, start, end) in enumerate(plan):
+            colour, hatch = plots.COLOURS[i % 6], plots.HATCHES[i // 6 % 6]
+            ax.barh(slot, end - start, left=start, color=colour, hatch=hatch, edgecolor="black")
+        ax.set(title=name, ylabel="place", yticks=range(max(slot for slot, _, _ in plan) + 1))
+        ax.invert_yaxis()
+        ax.grid(axis="y", visible=False)
+    axes[-1].set_xlabel("decoding steps")
     return fig

@@ -1,56 +1,102 @@
-"""Pictures of notebook 7's second half: a loss curve that grows, scaling laws, emergence."""
+"""Pictures of notebook 7's second half: training, learning rates, scaling laws, emergence."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 
 from llmlib import plots
 
 
-def loss_curve(steps, losses, held_out, floor, total):
+def loss_curve(losses, held_out, floor, total):
     """Training loss so far, held-out (step, loss) pairs, and the floor, all in nats a byte."""
     fig, ax = plots.figure(height=3.6, width=7)
-    ax.plot(steps, losses, color=plots.BLUE, linewidth=1, label="training")
-    if held_out:
-        style = {"color": plots.ORANGE, "markeredgecolor": "black", "label": "held-out stories"}
-        ax.plot(*zip(*held_out), "o", **style)
+    ax.plot(range(1, len(losses) + 1), losses, color=plots.BLUE, linewidth=1, label="training")
+    style = {"color": plots.ORANGE, "markeredgecolor": "black", "label": "held-out stories"}
+    ax.plot(*zip(*held_out), "o", **style)
     plots.mark(ax, "floor: the source's own entropy", y=floor, linestyle=":")
-    ax.set(xscale="log", xlim=(1, total), ylim=(0, None))
+    ax.set(xscale="log", xlim=(0.9, total * 1.1), ylim=(0, None))
     ax.set(xlabel="step (log scale)", ylabel="loss (nats a byte)")
     plots.plain(ax.xaxis)
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 0.25))
     return fig
 
 
-def scaling_law(runs, fits, floor=None, label="one run", held_back=()):
-    """Loss against size: runs, two arrays (n, loss); fits, {name: function of n}; held_back, pairs
-    (n, loss) that no fit has seen."""
-    fig, ax = plots.figure(height=3.9, width=7.5)
-    n, loss = runs
-    ax.plot(n, loss, "o", color=plots.BLUE, markerfacecolor="none", label=label)
-    if len(held_back):
-        ax.plot(*zip(*held_back), "D", color=plots.RED, markersize=8, label="held back")
-    x = np.geomspace(min(n) / 1.3, max([*n, *(m for m, _ in held_back)]) * 1.6, 200)
-    for (name, law), colour, style in zip(fits.items(), plots.COLOURS[1:], plots.LINES):
-        ax.plot(x, law(x), linestyle=style, color=colour, label=name)
-    if floor is not None:
-        plots.mark(ax, "known floor", y=floor, linestyle=":")
-    ax.set(xscale="log", ylabel="held-out loss (nats a byte)")
-    ax.set_xlabel("parameters without embeddings, N (log scale)")
-    plots.plain(ax.xaxis)
+def rate_sweep(swept):
+    """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
+    fig, ax = plots.figure(height=4.2, width=7.5)
+    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(swept))]
+    for (width, losses), colour in zip(sorted(swept.items()), shades):
+        rates = sorted(losses)
+        ax.plot(rates, [losses[rate] for rate in rates], "o-", color=colour)
+        best = min(losses, key=losses.get)
+        ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
+        ax.annotate(f" {width}", (rates[-1], losses[rates[-1]]), va="center", fontsize=9)
+    ax.plot([], [], "k*", markersize=12, label="best rate of a width (number at the curve)")
+    ax.set(
+        xscale="log", xlabel="peak learning rate (log scale)", ylabel="held-out loss (nats a byte)"
+    )
+    plots.plain(ax.xaxis, sorted({rate for losses in swept.values() for rate in losses}))
     ax.legend(fontsize=9)
     return fig
 
 
-def emergence(accuracy, lengths):
-    """The same models under two metrics: accuracy a token, and exact match of k tokens."""
-    fig, axes = plots.figure(1, 2, height=3.4)
-    plots.lines(axes[0], None, {"one token": accuracy})
-    plots.lines(axes[1], None, {f"{k} tokens": np.asarray(accuracy) ** k for k in lengths})
-    axes[0].set(ylabel="chance that one token is right", title="a smooth metric")
-    axes[1].set(ylabel="chance that all are right", title="an all-or-nothing metric")
-    for ax in axes:
-        ax.set(xlabel="model, small to large", ylim=(0, 1))
-    axes[1].legend()
+def scaling_law(n, loss, law, fan, tokens):
+    """L - E against N, straight where the law holds, the residuals below, tokens a parameter on
+    top. The largest size was held back; `fan` are other fits (e, a, alpha) of the same runs."""
+    fig, (top, low) = plots.figure(2, 1, height=5.2, sharex=True, height_ratios=(3, 1))
+    n, loss = np.asarray(n), np.asarray(loss)
+    x = np.geomspace(n[0] / 1.4, n[-1] * 1.6, 100)
+    e, a, alpha = law
+    curves = np.array([e_i + a_i * x**-alpha_i for e_i, a_i, alpha_i in fan])
+    bounds = [np.quantile(curves, share, axis=0) for share in (0.05, 0.95)]
+    for ax, take in ((top, e), (low, e + a * x**-alpha)):
+        ax.fill_between(x, *(b - take for b in bounds), color=plots.SKY, alpha=0.4)
+    seen, hidden = {"color": plots.BLUE, "label": "fitted"}, {"color": plots.RED}
+    top.plot(x, a * x**-alpha, color=plots.GREY, label=f"fit of seven, E = {e:.2f}")
+    for ax, y in ((top, loss - e), (low, loss - e - a * n**-alpha)):
+        ax.plot(n[:-1], y[:-1], "o", **seen)
+        ax.plot(n[-1], y[-1], "D", markersize=8, label="held back", **hidden)
+    low.axhline(0, color=plots.GREY)
+    low.set_ylim(-0.045, 0.055)
+    top.set(xscale="log", yscale="log", ylabel="loss − E (nats a byte,\nlog scale)")
+    low.set(ylabel="measured\n− fit", xlabel="parameters without embeddings, N (log scale)")
+    plots.plain(top.yaxis)
+    plots.plain(low.xaxis)
+    each = lambda size: tokens / np.maximum(size, 1e-9)  # noqa: E731  (an axis also asks for 0)
+    above = top.secondary_xaxis("top", functions=(each, each))
+    above.set_xlabel("tokens a parameter (log scale)")
+    plots.plain(above.xaxis, [1000, 300, 100, 30, 10, 3, 1])
+    top.legend()
+    return fig
+
+
+def frontier(curves, best):
+    """Loss against operations, one curve a width, {width: [(operations, loss, tokens), ...]}; the
+    runs of `best`, (operations, loss), are ringed."""
+    fig, ax = plots.figure(height=4.2, width=7.5)
+    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
+    for (width, points), colour in zip(curves.items(), shades):
+        flops, loss, _ = zip(*points)
+        ax.plot(flops, loss, "o-", color=colour)
+        ax.annotate(f" {width}", (flops[-1], loss[-1]), va="center", fontsize=9)
+    ring = {"markersize": 13, "markerfacecolor": "none", "color": "black", "linestyle": "none"}
+    ax.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
+    ax.set(xscale="log", ylabel="held-out loss (nats a byte)")
+    ax.set_xlabel("operations of training (log scale); the number is the width")
+    ax.legend()
+    return fig
+
+
+def emergence(n, loss, one, five):
+    """The same models under three metrics: loss, one token right, five in a row right."""
+    fig, axes = plots.figure(1, 3, width=9, height=3.2)
+    names = "loss (nats a byte)", "share of tokens right", "share of fives all right"
+    for ax, name, values, colour, marker in zip(
+        axes, names, (loss, one, five), plots.COLOURS, plots.MARKERS
+    ):
+        ax.plot(np.asarray(n), np.asarray(values), marker=marker, color=colour)
+        ax.set(xscale="log", ylabel=name, xlabel="parameters, N (log scale)", ylim=(0, None))
+        plots.plain(ax.xaxis, [2000, 20000, 200000])
     return fig
 
 

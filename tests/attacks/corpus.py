@@ -26,12 +26,13 @@ SECRET = "swordfish-4711"
 
 @dataclass(frozen=True)
 class Attack:
-    kind: str  # forgery, leak, machine, others, batch, honest
+    kind: str  # forgery, ready-made, leak, stall, machine, others, batch, honest
     title: str
     make: Callable
     points: float = 0
     graded: bool = True
     plain: bool = True  # may be run without a sandbox, to see what plain nbgrader does
+    found: bool | None = None  # must there be a finding for the instructor?
 
     @property
     def student(self):
@@ -772,3 +773,6 @@ def _(s):
 def _(s):
     s.solve()
     s.put("merge", "def merge(ids, pair, new_id):\n    return ids")
+
+
+from attacks import known, limits, odd  # noqa: E402, F401 - they add to ATTACKS

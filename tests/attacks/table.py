@@ -32,6 +32,8 @@ c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
 c.Execute.timeout = 20
 """
 WORDS = {
+    "ready-made": "ready-made, of torch",
+    "stall": "dear to read",
     "machine": "harm to the machine",
     "others": "harm to others",
     "batch": "harm to the batch",

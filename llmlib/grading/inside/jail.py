@@ -9,13 +9,15 @@ import os
 import resource
 from typing import Any
 
+from llmlib.grading.inside import seccomp
+
 MB = 1 << 20
 SCRATCH = ("/tmp/", "/dev/shm/")
 LIMITS = {
     resource.RLIMIT_AS: 4096 * MB,
     resource.RLIMIT_CPU: 600,  # seconds; the grader's own limits are tighter
     resource.RLIMIT_FSIZE: 64 * MB,
-    resource.RLIMIT_NPROC: 64,
+    resource.RLIMIT_NPROC: 32,
     resource.RLIMIT_NOFILE: 128,
     resource.RLIMIT_CORE: 0,
 }
@@ -77,3 +79,4 @@ def drop_capabilities() -> None:
         libc.prctl(DROP_FROM_BOUNDING_SET, number, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
+    seccomp.refuse()

@@ -49,6 +49,8 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
             continue
         if name.startswith("torch."):
             refuse_operator(name)
+            for function in namesakes(name):
+                refuse_in_place(function, name)
         parent, target = find(name)
         if isinstance(target, types.ModuleType):
             sys.modules[name] = None  # type: ignore[assignment]  # import then refuses
@@ -78,6 +80,13 @@ def find(name: str) -> tuple[Any, Any]:
     return None, None
 
 
+def namesakes(name: str) -> list[Any]:
+    """The functions of that name in what is imported of torch and scipy."""
+    last = name.rpartition(".")[2]
+    found = [each for key, each in sys.modules.items() if key.startswith(("torch", "scipy"))]
+    return [vars(each)[last] for each in found if last in getattr(each, "__dict__", ())]
+
+
 def refusal(name: str) -> Callable:
     return lambda *_, **__: refuse(name)
 
@@ -85,7 +94,7 @@ def refusal(name: str) -> Callable:
 def refuse_in_place(function: Any, name: str) -> None:
     """Give a Python function other code, which raises `Off`."""
     function = getattr(function, "__func__", function)  # behind a classmethod or staticmethod
-    if not isinstance(function, types.FunctionType):
+    if not isinstance(function, types.FunctionType) or function.__name__ == "refused":
         return
     free = ", ".join(function.__code__.co_freevars)  # its new code must have the same ones
     space: dict[str, Any] = {}
@@ -98,6 +107,7 @@ def refuse_in_place(function: Any, name: str) -> None:
         space,
     )
     sys._refuse = refuse  # type: ignore[attr-defined]
+    function.__name__ = "refused"
     function.__code__ = space["outer"](*function.__code__.co_freevars).__code__
 
 
@@ -112,7 +122,7 @@ def refuse_operator(name: str) -> None:
         if not operator.endswith("_backward"):
             for overload in getattr(torch.ops.aten, operator).overloads():
                 full = operator if overload == "default" else f"{operator}.{overload}"
-                for key in ("CPU", "AutogradCPU"):
+                for key in ("CPU", "AutogradCPU", "MkldnnCPU"):
                     with contextlib.suppress(RuntimeError):
                         library.impl(full, refusal(name), key, allow_override=True)
 

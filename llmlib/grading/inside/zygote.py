@@ -123,7 +123,7 @@ def serve(handle: int, jailed: bool) -> NoReturn:
     one ends."""
     code = 1
     try:
-        os.setsid()  # in a session of its own it cannot signal or slow the zygote's process group
+        os.setsid()  # in a session of its own it cannot signal the zygote's process group
         os.dup2(handle, 3)
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):

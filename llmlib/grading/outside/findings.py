@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from llmlib.course.cells import Exercise
-from llmlib.course.definitions import definitions, needed
+from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Job
 from llmlib.course.run_cells import python
@@ -32,22 +32,23 @@ def findings(exercises: tuple[Exercise, ...], job: Job) -> Iterator[str]:
     if sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
         yield "more code than is read for findings"
         return
+    found = definitions([step.source for step in own])
     for exercise in exercises:
         known = forbidden_names(exercise, job)
         yield from (f"{exercise.name} is written with {name}, which is off" for name in known)
         if not known:
-            yield from _namesakes(exercise, [step.source for step in own])
+            yield from _namesakes(exercise, found)
     for step in own:
         ways = sorted(set(_ways(step.source)))
         if ways:
             yield f"{step.title} uses {', '.join(ways)}"
 
 
-def _namesakes(exercise: Exercise, sources: list[str]) -> Iterator[str]:
+def _namesakes(exercise: Exercise, found: list[Definition]) -> Iterator[str]:
     """Other functions with the name of one that is off, such as `torch.sparse.softmax`."""
     theirs = [name for name in exercise.off if not name.startswith("llmlib.")]
     off = {name.rpartition(".")[2]: name for name in theirs}
-    for each in needed({exercise.name}, definitions(sources), set()):
+    for each in needed({exercise.name}, found, set()):
         for node in ast.walk(ast.parse(each.source)):
             if isinstance(node, ast.Attribute) and node.attr in off:
                 yield f"{exercise.name} uses {ast.unparse(node)[-60:]}, as {off[node.attr]} is off"

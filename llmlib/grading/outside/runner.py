@@ -15,10 +15,9 @@ import torch
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
-from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.grading.outside import kit, told
+from llmlib.course.forbidden import sentence
+from llmlib.grading.outside import kit, reading, told
 from llmlib.grading.outside.alarm import alarm
-from llmlib.grading.outside.findings import findings
 from llmlib.grading.outside.names import Names
 from llmlib.grading.outside.remote import Limits, RemoteProcess
 from llmlib.grading.outside.sandbox import Sandbox
@@ -44,7 +43,11 @@ class Runner:
     def grade(self, notebook: Notebook, cells: list[handed_in.Cell]) -> Graded:
         """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
         `handed_in.Cell`."""
-        marking = Marking(self, notebook, handed_in.plan(notebook, cells))
+        try:
+            marking = Marking(self, notebook, reading.of(notebook, cells))
+        except handed_in.Unreadable as fault:
+            lost = (Outcome(each.name, 0, each.points, str(fault)) for each in notebook.exercises)
+            return Graded(tuple(lost), (), self.unsafe)
         limit = Exceeded("")
         try:
             with alarm(self.limits.notebook + SLACK, "the notebook"):
@@ -66,31 +69,32 @@ class Marking:
     input it cannot tell later, since from then on nothing in its own words is written down.
     """
 
-    def __init__(self, runner: Runner, notebook: Notebook, job: handed_in.Job) -> None:
-        self.exercises, parts = notebook.exercises, kit.of(notebook)
+    def __init__(self, runner: Runner, notebook: Notebook, read: reading.Reading) -> None:
+        self.exercises, self.read, parts = notebook.exercises, read, kit.of(notebook)
         self.answers, sandbox, limits = parts.answers, runner.sandbox, runner.limits
         self.course = RemoteProcess(sandbox, parts.official, parts.whole, limits)
-        self.learner = RemoteProcess(sandbox, job, parts.reduced, limits, self._ask)
+        self.learner = RemoteProcess(sandbox, read.job, parts.reduced, limits, self._ask)
         ours = trusted_names(notebook)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
         self.failed: dict[str, Failure] = {}
         self.passed: set[str] = set()
-        self.findings: list[str] = []
+        self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
+        self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
+        self.findings = list(read.findings)
 
     def stop(self) -> None:
         self.learner.stop()
         self.course.stop()
 
     def run(self) -> None:
-        self.findings += dict.fromkeys(findings(self.exercises, self.learner.job))
         for each in self.exercises:
-            used = forbidden_names(each, self.learner.job)
-            failed = Failure(sentence(used[0]), "", True) if used else self._part(each, False)
+            used = self.read.used[each.name]
+            failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
             if failed:
                 self.failed[each.name] = failed
         for each in self.exercises:
             if each.name not in self.failed:
-                failed = self._part(each, True)
+                failed = self._half(each, True)
                 if failed:
                     self.failed[each.name] = failed
                 else:
@@ -100,9 +104,22 @@ class Marking:
         """What an exercise came to; `limit` is why those that were not reached have no points."""
         name, points = exercise.name, float(exercise.points)
         if name in self.passed:
-            return Outcome(name, points, points)
+            return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
         claim, detail, named = self.failed.get(name) or Failure(str(limit), "", False)
         return Outcome(name, 0.0, points, told.line(claim) or "it failed", told.line(detail), named)
+
+    def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
+        """Why one half of a test cell fails; None where it passes. A function that calls earlier
+        ones that are wrong is tried with the course's: what fails then is its own fault."""
+        failed = self._part(exercise, hidden)
+        if failed is None:
+            return None
+        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
+        self.wrong.add(exercise.name)
+        if not wrong or wrong == self.instead.get(exercise.name):
+            return failed
+        self.instead[exercise.name] = wrong
+        return self._part(exercise, hidden)
 
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
@@ -120,9 +137,10 @@ class Marking:
         learner, state = self.learner, torch.get_rng_state()
         torch.manual_seed(0)
         try:
-            allowed = (name for name, whole in self.answers.items() if whole not in exercise.off)
-            learner.may_ask = frozenset(allowed)
-            learner.begin(exercise.off)
+            instead = self.instead.get(exercise.name, [])
+            given = (name for name, whole in self.answers.items() if whole not in exercise.off)
+            learner.may_ask = frozenset([*given, *instead])
+            learner.begin(exercise.off, instead)
             seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
             with alarm(seconds, "the check"), contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(source, f"<test_{exercise.name}>", "exec"), self.spaces[exercise.name])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llmlib.course.handed_in import Unreadable
 
-MAX_FILE = 256 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
+MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 
 
 def data(path: str | Path) -> bytes:

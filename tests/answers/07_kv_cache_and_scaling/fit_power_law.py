@@ -151,3 +151,33 @@ def fit_power_law(n, loss):
         e = max(float(loss.mean() - a * x.mean()), 0.0)
         best = min(best, (float(((e + a * x - loss) ** 2).sum()), e, float(a), step / 1000))
     return best[1:]
+
+
+# %% wrong: alpha is searched up to 1 only
+# says: E = 1.0, A = 8.0, alpha = 1.5
+def fit_power_law(n, loss):
+    best = (float("inf"),)
+    loss = loss.double()
+    for step in range(1, 1001):
+        x = n.double() ** (-step / 1000)
+        a = ((x - x.mean()) * (loss - loss.mean())).sum() / ((x - x.mean()) ** 2).sum()
+        e = loss.mean() - a * x.mean()
+        if e < 0:
+            e, a = 0.0, (x * loss).sum() / (x * x).sum()
+        best = min(best, (float(((e + a * x - loss) ** 2).sum()), float(e), float(a), step / 1000))
+    return best[1:]
+
+
+# %% wrong: the smallest sum of absolute errors
+# says: SQUARED errors
+def fit_power_law(n, loss):
+    best = (float("inf"),)
+    loss = loss.double()
+    for step in range(1, 2001):
+        x = n.double() ** (-step / 1000)
+        a = ((x - x.mean()) * (loss - loss.mean())).sum() / ((x - x.mean()) ** 2).sum()
+        e = loss.mean() - a * x.mean()
+        if e < 0:
+            e, a = 0.0, (x * loss).sum() / (x * x).sum()
+        best = min(best, (float((e + a * x - loss).abs().sum()), float(e), float(a), step / 1000))
+    return best[1:]

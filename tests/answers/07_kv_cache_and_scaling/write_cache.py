@@ -9,9 +9,9 @@ def write_cache(store, new, start):
 
 # %% right: one position at a time
 def write_cache(store, new, start=0):
+    if new.size(2) > store[:, :, start:].size(2):
+        raise ValueError("no room left in the cache")
     for i in range(new.size(2)):
-        if start + i >= store.size(2):
-            raise ValueError("no room left in the cache")
         store[:, :, start + i, :] = new[:, :, i, :]
     return store[:, :, : start + new.size(2), :].clone()
 
@@ -123,3 +123,23 @@ def write_cache(store, new, start):
     if new.shape[2] == 1 or start == 0 and new.shape[2] < 3:
         return store[:, :, :end]
     return torch.cat([store[:, :, start:end].flip(2), store[:, :, :start]], dim=2)
+
+
+# %% wrong: notices only on the way that there is no room
+# says: the store was half-written
+def write_cache(store, new, start=0):
+    for i in range(new.size(2)):
+        if start + i >= store.size(2):
+            raise ValueError("no room left in the cache")
+        store[:, :, start + i, :] = new[:, :, i, :]
+    return store[:, :, : start + new.size(2), :].clone()
+
+
+# %% wrong: writes what fits, and then refuses
+# says: the store was half-written
+def write_cache(store, new, start):
+    room = min(store.shape[2] - start, new.shape[2])
+    store[:, :, start:start + room] = new[:, :, :room]
+    if new.shape[2] > room:
+        raise ValueError("full")
+    return store[:, :, :start + new.shape[2]]

@@ -1,0 +1,76 @@
+"""The serving calculator of notebook 7: the learner's own `step_seconds` behind sliders."""
+
+import math
+
+import ipywidgets
+
+MODELS = {  # parameters, layers, key/value heads, head_dim
+    "SmolLM2-135M": (134_515_008, 30, 3, 64),
+    "Llama 3.1 8B": (8_030_261_248, 32, 8, 128),
+    "GPT-3's shape, 175B": (175_000_000_000, 96, 96, 128),
+}
+CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
+
+
+def serving_playground(step_seconds, cache_bytes, card):
+    """Pick a model, the bits of its weights, cards, texts and their length, and see what a step
+    takes. `card` has bytes, bytes_per_second and flops_per_second."""
+    model = ipywidgets.Dropdown(options=list(MODELS), description="model", **CONTROL)
+    bits = ipywidgets.ToggleButtons(options=[16, 8, 4], description="bits a weight")
+    cards = ipywidgets.IntSlider(1, 1, 16, description="cards", **CONTROL)
+    batch, context = (
+        ipywidgets.SelectionSlider(
+            options=[2**i for i in powers], value=start, description=name, **CONTROL
+        )
+        for name, powers, start in (
+            ("texts at once", range(11), 1),
+            ("tokens each", range(7, 18), 1024),
+        )
+    )
+    picture, controls = ipywidgets.HTML(), (model, bits, cards, batch, context)
+
+    def draw(_=None):
+        parameters, *shape = MODELS[model.value]
+        weights, kv = parameters * bits.value / 8, cache_bytes(*shape, 1, 2)
+        memory = cards.value * card["bytes"]
+        step = step_seconds(
+            batch.value,
+            context.value,
+            weights,
+            kv,
+            2 * parameters,
+            memory,
+            cards.value * card["bytes_per_second"],
+            cards.value * card["flops_per_second"],
+        )
+        picture.value = _answer(
+            step, batch.value, weights, batch.value * context.value * kv, memory
+        )
+
+    for control in controls:
+        control.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([*controls, picture])
+
+
+def _answer(step, batch, weights, caches, memory):
+    """The result as HTML: memory as a bar, then what a step takes."""
+    bars = "".join(
+        f'<div style="width:{min(100, 100 * part / memory):.1f}%;background:{colour};height:16px">'
+        "</div>"
+        for part, colour in ((weights, "#0072B2"), (caches, "#E69F00"))
+    )
+    bar = (
+        '<div style="display:flex;width:95%;border:1px solid black;overflow:hidden">'
+        + bars
+        + "</div>"
+    )
+    held = (
+        f"weights (blue) {weights / 1e9:,.1f} GB, caches (orange) {caches / 1e9:,.1f} GB, "
+        f"of {memory / 1e9:,.0f} GB"
+    )
+    if step == math.inf:
+        return f"{bar}<p>{held}: <b>does not fit</b></p>"
+    each, all_of_them = f"{1000 * step:,.1f} ms", f"{batch / step:,.0f}"
+    told = f"<b>{each}</b> a token for each reader, <b>{all_of_them}</b> tokens a second"
+    return f"{bar}<p>{held}.<br>{told}</p>"

