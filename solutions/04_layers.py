@@ -1036,16 +1036,18 @@ for name, each in terms.items():
         for i in top
     )
     shares.append((each.max() / each.sum()).item())
+    early = each[: 1 + 2 * 23].sum()  # the table, and layers 0 to 22
     print(f"{name}: {each.sum():.2f}, of it {', '.join(listed)}")
+    print(f"  before layer 23: {early:.2f}")
 logits = model(france)[0, -1]
 print(f"the model's own: {logits[paris] - logits[london]:.2f}", end=" and ")
 print(f"{logits[paris] - logits.mean():.2f}")
 show(
     of_writes.running_sums(terms),
-    alt="Two panels by layer. Top, Paris against London: near zero up to layer 22, "
+    alt="Two panels by layer. Top, Paris against London: below zero up to layer 22, "
     "then attention in layer 23 adds 3 of 4. Bottom, Paris against the mean logit: "
-    "attention in layer 23 adds about 3 of 19, and many writes of the last eight "
-    "layers add the rest.",
+    "the sum grows slowly to 6 by layer 22, attention in layer 23 adds about 3 of 19, "
+    "and many writes of the last layers add the rest.",
 )
 over = [share > 0.5 for share in shares]
 reveal("writes", "A" if all(over) else "C" if over[0] else "B")
@@ -1053,8 +1055,8 @@ reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 # %% [markdown]
 # Which *city*: one attention sublayer decides nearly three quarters of that. That it is a *city at all*, rather than
 # "a" or "the" or any other word, is the work of many, and this one brings less than a fifth. Both
-# are true; a contrast always measures what it contrasts. (Before layer 23 nothing is *written for the table* yet; the
-# earlier layers built what layer 23 reads and looks for.)
+# are true; a contrast always measures what it contrasts. Of the choice between the two cities nothing is there before
+# layer 23; of the lead over the mean, a third is.
 #
 # ### The one head
 #
@@ -1175,8 +1177,9 @@ show(
         }
     ),
     alt="Four panels, post-norm left and pre-norm right. Top: post-norm's stream keeps "
-    "size 1, pre-norm's grows with depth. Bottom: post-norm's gradients stay near "
-    "the same size at any depth, pre-norm's fall with the depth of the stack.",
+    "size 1, pre-norm's grows with depth. Bottom: in the last layers post-norm's "
+    "gradients are near 1 at any depth, in the first layers of 24 and 48 they are "
+    "smaller; pre-norm's fall along the stack and with its depth.",
 )
 print("layers                  ", "".join(f"{depth:8}" for depth in depths))
 print("gradient of the last layer's w_out")
@@ -1920,8 +1923,8 @@ show(
         10.0,
     ),
     alt="Probability of the next token while the neuron is held between -20 and 20. "
-    "she rises from 0 to over 0.6 near 10, then her takes over; he and the fall. A "
-    "grey band from -20 to 0 marks the neuron's values in the story.",
+    "she rises from 0 to 0.15 at 0 and 0.67 near 14, her to 0.34 at 20; he and the "
+    "fall. A grey band from -20 to 0 marks the neuron's values in the story.",
 )
 
 # %% [markdown]
@@ -2452,7 +2455,7 @@ for prompt in prompts:
 show(
     pictures.lens(ranks),
     alt="Rank of the final answer by layer for four prompts. All stay beyond rank 100 "
-    "until about layer 22 and reach the top between layers 27 and 29.",
+    "until about layer 23 and reach the top between layers 28 and 29.",
 )
 
 # %% [markdown]
@@ -2549,7 +2552,8 @@ for layer in (2, 9, 11, 28):
         f"layer {layer:2}: stream {was.norm():6.0f}, feed-forward writes "
         f"{wrote.norm():6.0f} (cosine {cosine:5.2f});",
         "neurons",
-        ", ".join(f"{i} ({size[i]:,.0f})" for i in size.topk(2).indices.tolist()),
+        ", ".join(f"{i} ({size[i]:,.0f})" for i in size.topk(2).indices.tolist())
+        + ",",
         f"median {size.median():.1f}",
     )
 

@@ -2,7 +2,6 @@
 import argparse
 import json
 import os
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,12 +75,11 @@ class Model:
         context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
         self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
         weights = load_file(folder / "model.safetensors")
-        self.table, self.norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
+        table, norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
         names = "input_layernorm post_attention_layernorm mlp.gate_proj mlp.up_proj mlp.down_proj"
-        self.layers, self.attention = [], []
-        for i in range(self.n_layer):
-            at = f"model.layers.{i}."
-            self.layers.append(tuple(weights[f"{at}{name}.weight"] for name in names.split()))
+        self.weights, self.attention = (table, [], norm), []
+        for at in (f"model.layers.{i}." for i in range(self.n_layer)):
+            self.weights[1].append(tuple(weights[f"{at}{name}.weight"] for name in names.split()))
             qkvo = [weights[f"{at}self_attn.{name}_proj.weight"] for name in "qkvo"]
             self.attention.append((torch.cat(qkvo[:3]), qkvo[3]))  # q, k and v in one product
 
@@ -94,12 +92,12 @@ class Model:
     def __call__(self, ids, cache):
         ids = torch.as_tensor(ids)
         positions = torch.arange(cache.length, cache.length + ids.shape[1])
-        attend = partial(self.attend, positions, causal_mask(len(positions), cache.length), cache)
-        logits = forward(ids, self.table, self.layers, self.norm, attend, self.eps)
+        rest = positions, causal_mask(len(positions), cache.length), cache
+        logits = forward(ids, *self.weights, lambda i, x: self.attend(i, x, *rest), self.eps)
         cache.length += ids.shape[1]
         return logits
 
-    def attend(self, positions, mask, cache, i, x):
+    def attend(self, i, x, positions, mask, cache):
         """In float32, whatever precision the functions or those before them chose."""
         n_q, n_k, (qkv, out) = self.n_head, self.n_kv_head, self.attention[i]
         heads = split_heads(linear(x.float(), qkv), n_q + 2 * n_k)  # 1 heads seq head_dim
