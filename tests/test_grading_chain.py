@@ -10,8 +10,8 @@ from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
 LESSONS = [name for name in cells.names() if name != "quiz"]
-# `train` sends a gradient back through the one, `forward` gives functions to the other: plain values
-# carry neither.
+# `train` sends a gradient back through the one, `forward` gives functions to the other: plain
+# values carry neither.
 NOT_LENT = {"cross_entropy", "pre_norm_block"}
 WRONG_MERGE = """def merge(ids, pair, new_id):
     return [new_id if tuple(ids[i : i + 2]) == tuple(pair) else ids[i] for i in range(len(ids))]"""
