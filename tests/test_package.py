@@ -17,10 +17,10 @@ from llmlib.course.cells import ROOT
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|token_playground|sampling_lab|"
-    r"surprise|data)\w+$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|widgets|token_playground|sampling_lab|surprise|"
-    r"data|course\."
+    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|token_playground|neuron_slider|"
+    r"serving_playground|sampling_lab|surprise|data)\w+$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|widgets|token_playground|neuron_slider|"
+    r"serving_playground|sampling_lab|surprise|data|course\."
     r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
     "grading": r"llmlib\.grading\.\w+$",
