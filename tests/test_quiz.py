@@ -196,7 +196,11 @@ TRUE = {
     "what id 7043 is": lambda out: "Something unrelated" if "' chick'" in out else "?",
     "has the largest *dot product*": lambda out: (
         "A part of some"
-        if re.search(r"dot product +\[' strugg, len.*\ncosine +\[' Monday, .*' Tuesday, ", out)
+        if re.search(
+            r"as it is +\[' strugg'.*\n.*shared direction +\[' Monday'.*\n"
+            r".*random direction +\[' strugg'.*\ncosine +\[' Monday', ' Tuesday'",
+            out,
+        )
         else "?"
     ),
     "The tokens of the prompt are shuffled": lambda out: (
