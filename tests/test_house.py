@@ -207,6 +207,18 @@ def test_the_code_is_clean():
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def test_nothing_stands_here_that_is_not_ours():
+    """A downloaded wheel, a scratch file of a test: each has once been committed by mistake."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    kinds = {path.suffix for path in map(Path, names) if path.parent == Path("notebooks")}
+    assert kinds == {".ipynb"}
+    paths = [ROOT / name for name in names if name]
+    binary = {path.name for path in paths if path.exists() and b"\0" in path.read_bytes()[:4096]}
+    assert binary == {"stories.npz", "finished.png"}
+
+
 def test_every_notebook_has_a_source_and_the_other_way_round():
     names = cells.names()
     assert names
