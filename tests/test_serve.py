@@ -226,6 +226,7 @@ def test_bodies_are_bounded(running):
     assert raw(running, "POST", path, b"x" * (server.LONGEST_BODY + 1))[0] == 413
     assert raw(running, "POST", path, b"[" * 10_000)[0] == 400
     assert raw(running, "POST", path, b"not json")[0] == 400
+    assert raw(running, "POST", path, b"{}", Content_Length="9" * 5000)[0] == 413
     assert raw(running, "POST", path, iter([b"{}"]), Transfer_Encoding="chunked")[0] == 411
 
 
@@ -335,6 +336,20 @@ def test_text_ends_before_the_first_stop(texts, stop):
     ends = [whole.find(each) for each in stop if each in whole]
     assert found == (whole[: min(ends)] if ends else whole)
     assert reply.finish == ("stop" if ends else "length")
+
+
+def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeypatch, capsys):
+    def steps(ids, max_new_tokens, seed, **settings):
+        yield from list(engines[0].steps(ids, 1, seed, **settings))
+        raise IndexError("list index out of range")
+
+    broken = engine.Engine(**{**vars(engines[0]), "steps": steps})
+    monkeypatch.setattr(engine, "load", lambda *_: broken)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("What is the capital of France?\n\n"))
+    assert cli.main(["chat", "smollm2", "--temperature", "0"]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("the engine broke off: IndexError: list index out of range.\n")
+    assert "Traceback" not in said
 
 
 def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):

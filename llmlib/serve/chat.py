@@ -101,6 +101,11 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     return ids
 
 
+def broke(error: Exception) -> str:
+    """One sentence for what a learner's function raised in the middle of an answer."""
+    return f"the engine broke off: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
     """The conversation without its oldest turns, so that `room` tokens of an answer fit."""
     first = list(messages[:1]) if messages[0]["role"] == "system" else []
@@ -111,13 +116,11 @@ def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Messa
 
 
 def _text(engine: Engine, messages: Sequence[Message]) -> str:
-    template = _template(str(engine.folder))
-    if not template.chat_template:
+    known = template(str(engine.folder))
+    if not known.chat_template:
         raise ValueError(f"{engine.name} has no chat template: it was not trained to chat")
     try:
-        said = template.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
-        )
+        said = known.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
     except Exception as error:  # noqa: BLE001 - a template refuses in its own words
         raise ValueError(f"the model's chat template refuses these messages: {error}") from None
     assert isinstance(said, str)
@@ -125,7 +128,8 @@ def _text(engine: Engine, messages: Sequence[Message]) -> str:
 
 
 @lru_cache(maxsize=2)
-def _template(folder: str) -> Any:
+def template(folder: str) -> Any:
+    """The tokenizer of `transformers` that knows the model's chat template."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(folder)

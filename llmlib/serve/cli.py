@@ -79,9 +79,13 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
             messages.pop()
             continue
         answer = ""
-        for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
-            answer += token.text
-            print(token.text, end="", flush=True)
+        try:
+            for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
+                answer += token.text
+                print(token.text, end="", flush=True)
+        except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
+            print(f"\n{chat.broke(error)}.", file=sys.stderr)
+            return 1
         print()
         messages.append({"role": "assistant", "content": answer})
 

@@ -34,6 +34,7 @@ class Server(ThreadingHTTPServer):
         self.engine, self.defaults = engine, defaults or {}
         self.token = secrets.token_urlsafe(24)
         self.busy, self.places = threading.Lock(), threading.BoundedSemaphore(LONGEST_QUEUE)
+        chat.template(str(engine.folder))  # now: transformers cannot be imported by two threads
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -102,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
             raise Refused("the request must say its Content-Length", 411)
-        if int(length) > LONGEST_BODY:
+        if len(length) > 18 or int(length) > LONGEST_BODY:
             raise Refused(f"the body is longer than {LONGEST_BODY >> 20} MB", 413)
         try:
             return json.loads(self.rfile.read(int(length)))
@@ -129,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answer = replies.whole(reply, asked)
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-            raise Refused(_broke(error), 500) from None
+            raise Refused(chat.broke(error), 500) from None
         self._json(answer)
 
     def _stream(self, reply: chat.Reply, asked: request.Request) -> None:
@@ -141,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - the same
-            self._event(json.dumps(_error(Refused(_broke(error), 500))))
+            self._event(json.dumps(_error(Refused(chat.broke(error), 500))))
 
     def _event(self, text: str) -> None:
         self.wfile.write(f"data: {text}\n\n".encode())
@@ -186,10 +187,6 @@ class Handler(BaseHTTPRequestHandler):
 def _inside(value: Any) -> str:
     """JSON that cannot end the script that it stands in."""
     return json.dumps(value).replace("<", "\\u003c")
-
-
-def _broke(error: Exception) -> str:
-    return f"the engine broke off: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _error(refused: Refused) -> dict[str, Any]:
