@@ -9,7 +9,7 @@
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
-# **It takes** about two hours; the eight exercises are marked with 90 minutes between them.
+# **It takes** about two hours; the eight exercises are marked with 95 minutes between them.
 #
 # First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue text and then to chat. It runs on your
 # processor, without a network. How sure can a model be of what comes next in "The capital of France is"? Write your guess into

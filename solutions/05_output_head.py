@@ -9,7 +9,7 @@
 # **You need** notebooks 1 to 4: tokens, embedding tables, attention, the residual stream and RMSNorm. From
 # mathematics: logarithms, and a derivative as "how much does this change if I change that?".
 #
-# **It takes** about two hours and a half, 95 minutes of them at the nine exercises.
+# **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
 
 # %% given setup
 import math

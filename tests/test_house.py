@@ -237,3 +237,20 @@ def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
         if len(line) > 88
     ]
     assert not long, "\n".join(long)
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.course().lessons])
+def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
+    """Where its opening gives minutes, or counts the exercises."""
+    notebook = cells.load(name)
+    opening = next(cell.source for cell in notebook.cells if "**It takes**" in cell.source)
+    says = " ".join(opening[opening.index("**It takes**") :].split())
+    minutes = sum(
+        int(re.search(r"### Exercise .* (\d+) min", each.statement)[1])
+        for each in notebook.exercises
+    )
+    for said in re.findall(r"(\d+) minutes", says):
+        assert int(said) == minutes
+    words = "seven eight nine ten eleven twelve".split()
+    if found := re.search(r"the (\w+) exercises", says):
+        assert words.index(found[1]) + 7 == len(notebook.exercises)
