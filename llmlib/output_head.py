@@ -36,9 +36,10 @@ def next_token_pairs(ids):
 
 def cross_entropy(logits, targets, ignored=-100):
     """Mean of -log p(target) in nats: logits [..., vocab], targets [...] (ids) -> a scalar. Shift
-    the targets by one before calling; positions whose target is `ignored` do not count."""
+    the targets by one before calling; positions whose target is `ignored` do not count. ValueError
+    for shapes that do not belong together."""
     counts = targets != ignored
-    return token_losses(logits[counts], targets[counts]).mean()
+    return token_losses(logits, targets.where(counts, 0))[counts].mean()
 
 
 def token_losses(logits, targets):

@@ -11,8 +11,7 @@ from typing import Any
 from nbgrader.api import Comment, Grade, Gradebook
 
 from llmlib.course import cells as course
-from llmlib.grading.plugin import UNSAFE
-from llmlib.grading.results import Graded
+from llmlib.grading.results import UNSAFE, Graded
 
 
 class Book:

@@ -20,10 +20,8 @@ from nbgrader.converters.base import NbGraderException
 from llmlib.course import cells as course
 from llmlib.course import handed_in
 from llmlib.grading.outside import reading, submission
-from llmlib.grading.results import Graded
+from llmlib.grading.results import UNSAFE, Graded
 from llmlib.grading.tasks import Task
-
-UNSAFE = "graded without a sandbox (--unsafe)"
 
 
 def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -> NotebookNode:

@@ -3,6 +3,8 @@ a message."""
 
 from dataclasses import asdict, dataclass
 
+UNSAFE = "graded without a sandbox (--unsafe)"  # what every score of such a run says
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -6,7 +6,6 @@ written for programs, not against them). Nothing of it is run.
 
 import json
 import os
-import resource
 import select
 import signal
 import time
@@ -106,6 +105,8 @@ def limited(work: Callable[[], Any]) -> Any:
 
 
 def _work(work: Callable[[], Any], write: int) -> NoReturn:
+    import resource  # not at the top: the certificate imports this file on Windows, too
+
     try:
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
