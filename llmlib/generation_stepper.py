@@ -33,7 +33,7 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
     controls = _controls(model, generate_cached, filter_logits, sample, text)
     _, _, buttons, picture = controls.children
     onward, anew = buttons.children
-    onward.click(), onward.click()
+    onward.click()
     display({"text/html": picture.value, "text/plain": "The second turn of the loop."}, raw=True)
     anew.click()
     display({VIEW: controls._repr_mimebundle_()[VIEW]}, raw=True)
@@ -54,36 +54,49 @@ def _controls(model, generate_cached, filter_logits, sample, text):
         return temperature, k or None, None if p == 1 else p
 
     def pick(logits):
-        u = torch.rand(1, generator=generator)
-        new = sample(logits, u, *settings())
-        after = softmax(filter_logits(logits, *settings()))[0]
-        decode = model.tokenizer.decode
-        now["offer"] = strip(decode, after, u.item(), new.item())
-        now["offer"] += table(decode, softmax(logits)[0], after, 6)
-        return new
+        now.update(logits=logits, u=torch.rand(1, generator=generator))
+        return sample(logits, now["u"], *settings())
 
-    def start(_=None):
-        generator.manual_seed(0)
-        prompt = model.tokenizer.encode(typed.value)
-        onward.disabled = not 0 < len(prompt) <= LONGEST
-        watched, cache = Watched(model), model.new_cache(context=2 * LONGEST)
-        new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
-        now.update(prompt=prompt, made=[], watched=watched, cache=cache, new=new, offer="")
-        picture.value = "<p>Nothing has been read yet, and the cache is empty.</p>"
+    def look(_=None):
+        """The latest turn; once it is drawn, the sliders tell what they would have made of it."""
+        if "logits" not in now:  # the loop never came to a draw
+            return
+        try:
+            logits, u, decode = now["logits"], now["u"], model.tokenizer.decode
+            after = softmax(filter_logits(logits, *settings()))[0]
+            drawn = sample(logits, u, *settings()).item()
+            offer = strip(decode, after, u.item(), drawn)
+            picture.value = offer + table(decode, softmax(logits)[0], after, 6) + _held(model, now)
+        except Exception as error:  # noqa: BLE001 - the learner's own functions
+            picture.value = refusal(error)
 
-    def step(_):
+    def step(_=None):
         try:
             now["made"].append(next(now["new"]))
-            picture.value = now["offer"] + _held(model, now)
         except StopIteration:
             onward.disabled = True
             picture.value += "<p>The loop has ended: stop token, or no room left.</p>"
-        except Exception as error:  # noqa: BLE001 - the learner's own functions
+        except Exception as error:  # noqa: BLE001
             onward.disabled = True
             picture.value = refusal(error)
+        else:
+            look()
+
+    def start(_=None):
+        generator.manual_seed(0)
+        now.clear()
+        prompt = model.tokenizer.encode(typed.value)[:LONGEST]
+        onward.disabled = not prompt
+        if prompt:
+            watched, cache = Watched(model), model.new_cache(context=2 * LONGEST)
+            new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
+            now.update(prompt=prompt, made=[], watched=watched, cache=cache, new=new)
+            step()
 
     onward.on_click(step)
     anew.on_click(start)
+    for each in sliders:
+        each.observe(look, names="value")
     typed.observe(start, names="value")
     start()
     return ipywidgets.VBox([typed, beside(*sliders), beside(onward, anew), picture])

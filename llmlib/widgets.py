@@ -72,10 +72,11 @@ def rope_clock(apply_rope, q, k, theta):
 def _clock(arrows, pair, distance, score):
     """The two hands of one pair as an SVG clock, and in words what the score is."""
     lines = []
-    for (x, y), name, colour, dash in zip(arrows, "qk", ("#0072B2", "#D55E00"), ("", "6 4")):
+    looks = (("q", 92, "#0072B2", ""), ("k", 105, "#D55E00", "6 4"))  # names apart where hands meet
+    for (x, y), (name, far, colour, dash) in zip(arrows, looks):
         lines.append(
             f'<line x2="{80 * x:.1f}" y2="{-80 * y:.1f}" stroke="{colour}" stroke-width="4" '
-            f'stroke-dasharray="{dash}"/><text x="{96 * x:.1f}" y="{5 - 96 * y:.1f}" '
+            f'stroke-dasharray="{dash}"/><text x="{far * x:.1f}" y="{5 - far * y:.1f}" '
             f'text-anchor="middle">{name}</text>'
         )
     (ax, ay), (bx, by) = arrows

@@ -131,7 +131,7 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
     for name, widget in widgets.items():
         widget.scroll_into_view_if_needed()
         controls = _controls(widget)
-        assert len(controls) > 1, name
+        assert controls, name
         for control in controls:
             what = control.evaluate("each => each.closest('.jupyter-widgets').innerText")[:40]
             before = widget.evaluate(SAYS)

@@ -1,19 +1,14 @@
-"""The same notebooks in other front ends: Notebook 7 in a browser, a bare kernel without any.
-And Formgrader, for instructors."""
+"""The same notebooks in other front ends: Notebook 7 in a browser, a bare kernel without any."""
 
-import html
-import re
 import shutil
 import sys
 
-import nbformat
 import pytest
-from browser import NAME, SHOTS, jupyter, new_page
+from browser import NAME, jupyter, new_page
 from jupyter_client.manager import start_new_kernel
 from playwright.sync_api import expect
 
-from llmlib import files
-from llmlib.course import cells, stub
+from llmlib.course import cells
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.browser
@@ -39,24 +34,6 @@ def test_notebook_7_opens_and_runs_a_cell(tmp_path, chromium):
         expect(prompt).to_have_text("[1]:", timeout=120_000)
         printed = code.locator("[data-mime-type='application/vnd.jupyter.stderr']")
         assert printed.filter(has_text="Traceback").count() == 0
-
-
-def test_formgrader_opens_by_itself_and_without_a_pop_up(tmp_path, chromium):
-    """As `make formgrader` opens it, in a course whose source lies where the build puts it."""
-    source = tmp_path / "course" / "source" / NAME / f"{NAME}.ipynb"
-    files.write(source, nbformat.writes(stub.source(cells.load(NAME))))
-    words = [sys.executable, ROOT / "llmlib/course/setup.py", "formgrader", "--here"]
-    words.append(f"--ServerApp.root_dir={tmp_path}")  # Formgrader shows what lies below it
-    course = {"LLM_COURSE_FOLDER": str(tmp_path / "course")}
-    course["BROWSER"] = "true"  # it shows nothing, and what it is told to show is kept
-    with jupyter(tmp_path, words, **course), new_page(chromium) as page:
-        (opened,) = (tmp_path / ".jupyter" / "runtime").glob("jpserver-*-open.html")
-        page.goto(html.unescape(re.search(r'href="(http[^"]+)"', opened.read_text())[1]))
-        inside = page.frame_locator("iframe")
-        expect(inside.get_by_text("Manage Assignments").first).to_be_visible(timeout=120_000)
-        expect(inside.get_by_text(NAME).first).to_be_visible(timeout=60_000)
-        assert page.locator(".jp-toast, .Toastify__toast").count() == 0
-        page.screenshot(path=SHOTS / "formgrader.png")
 
 
 def test_a_bare_kernel_runs_the_released_notebook_up_to_the_first_exercise(monkeypatch):
