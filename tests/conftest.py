@@ -125,3 +125,37 @@ def _left_out(reporter):
         number, _ = left.get(name, (0, ""))
         left[name] = [number + 1, _reason(report).removeprefix(LEFT_OUT)]
     return left
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    import browser  # here: most tests need none
+
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    import browser
+
+    folder = tmp_path_factory.mktemp("lab")
+    browser.furnish(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(folder):
+    """The address of a notebook in JupyterLab: one server for all journeys."""
+    import browser
+
+    with browser.served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    import browser
+
+    with browser.new_page(chromium) as page:
+        yield page

@@ -9,7 +9,7 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells
-from llmlib.grading.alike import SOLUTION, stands_out
+from llmlib.grading.alike import SOLUTION, stands_out, words
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in cells.course().lessons]
@@ -43,9 +43,9 @@ def written_apart(name):
 
 
 def pairs(name, answers):
-    return {
-        (pair.one, pair.other): pair for pair in stands_out(A.notebook(name).exercises, answers)
-    }
+    read = {e: {who: words(text) for who, text in some.items()} for e, some in answers.items()}
+    found = stands_out(A.notebook(name).exercises, read)
+    return {(pair.one, pair.other): pair for pair in found}
 
 
 @pytest.mark.parametrize("name", LESSONS)
