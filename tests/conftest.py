@@ -155,7 +155,9 @@ def lab(folder):
 
 @pytest.fixture(scope="module")
 def page(chromium):
+    """A page for the tests of a file, in which no error may be logged."""
     import browser
 
     with browser.new_page(chromium) as page:
         yield page
+        assert not page.complaints, page.complaints
