@@ -2,6 +2,7 @@
 laid into every newer one, whatever stops that in between."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -487,7 +488,13 @@ def test_a_notebook_that_someone_put_into_work_is_brought_up_to_date_too(tmp_pat
 
 
 DAMAGES = ["", "{", "[]", "[" * 9999, '{"cells": [3]}', '{"cells": [{"source": 1}]}']
-DAMAGES.append('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"source": "x"}]}')
+HALF = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {},
+    "cells": [{"source": "", "metadata": {}}],
+}
+DAMAGES.append(json.dumps(HALF))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
