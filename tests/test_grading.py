@@ -166,6 +166,16 @@ def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
             wire.unpack(tree, file)
 
 
+def test_a_table_of_too_many_tensors_is_refused_before_it_is_read():
+    table = b"{" + b" " * 128 * wire.MAX_TENSORS + b"}"
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.unpack(b"1", len(table).to_bytes(8, "little") + table)
+    some = [torch.empty(0)] * (wire.MAX_TENSORS + 1)
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.pack(some)
+    assert len(wire.pack(some[1:])) < 128 * wire.MAX_TENSORS
+
+
 def test_keys_made_to_collide_are_refused_before_they_are_hashed():
     pairs = [[number * (2**61 - 1), 0] for number in range(wire.MAX_KEYS + 1)]
     with pytest.raises(wire.NotPlain, match="dict of 10001 items"):

@@ -30,6 +30,9 @@ UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
 BREAKS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
+Words = list[str]
+
+
 class Pair(NamedTuple):
     """Two authors, the exercises in which they are alike: how much, how much others are, and what
     that says."""
@@ -42,12 +45,12 @@ class Pair(NamedTuple):
     bits: float
 
 
-def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, str]]) -> list[Pair]:
-    """The pairs that do, the most alike first. `answers` is {exercise: {student: source}}."""
+def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, Words]]) -> list[Pair]:
+    """The pairs that do, the most alike first. `answers` is {exercise: {student: its `words`}}."""
     found: dict[tuple[str, str], list[tuple[str, float, float, float]]] = defaultdict(list)
     for each in exercises:
-        authors = {**answers.get(each.name, {}), SOLUTION: each.solution}
-        shared = _shared(authors, _runs(each.stub))
+        authors = {**answers.get(each.name, {}), SOLUTION: words(each.solution)}
+        shared = _shared(authors, _runs(words(each.stub)))
         usual = median([share for share, _ in shared.values()] or [0.0])
         near = {pair: got for pair, got in shared.items() if got[0] >= ALIKE}
         if len(near) <= max(3, len(shared) / MANY):  # three: two who copied from one
@@ -66,13 +69,15 @@ def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, str]]
     return sorted((pair for pair in pairs if pair.bits >= ENOUGH), key=lambda pair: -pair.bits)
 
 
-def _shared(authors: dict[str, str], given: set) -> dict[tuple[str, str], tuple[float, float]]:
+def _shared(authors: dict[str, Words], given: set) -> dict[tuple[str, str], tuple[float, float]]:
     """{pair: (the share of what is the shorter one's own, in bits)}."""
-    runs = {author: _runs(source) - given for author, source in sorted(authors.items())}
+    runs = {author: _runs(each) - given for author, each in sorted(authors.items())}
     count = Counter(run for each in runs.values() for run in each)
 
+    worth = {run: math.log2((len(runs) + 1) / times) for run, times in count.items()}
+
     def bits(some: set) -> float:
-        return sum(math.log2((len(runs) + 1) / count[run]) for run in some)
+        return sum(map(worth.__getitem__, some))
 
     whole = {author: bits(each) for author, each in runs.items()}
     both = {pair: bits(runs[pair[0]] & runs[pair[1]]) for pair in combinations(runs, 2)}
@@ -82,13 +87,17 @@ def _shared(authors: dict[str, str], given: set) -> dict[tuple[str, str], tuple[
     }
 
 
-def _runs(source: str) -> set[tuple[str, ...]]:
-    words = list(_words(source[:MAX_ANALYSED]))
-    return set(zip(*(words[at:] for at in range(RUN))))
+def _runs(some: Words) -> set[tuple[str, ...]]:
+    return set(zip(*(some[at:] for at in range(RUN))))
+
+
+def words(source: str) -> Words:
+    """Its tokens, all names alike but Python's own and attributes; as far as it is Python. A text
+    can be dear to read."""
+    return list(_words(source[:MAX_ANALYSED]))
 
 
 def _words(source: str) -> Iterator[str]:
-    """Tokens, all names alike but Python's own and attributes; as far as it is Python."""
     before = "\n"
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -137,10 +137,10 @@ def picture(table: list[dict]) -> Any:
     ax.barh(places, [100] * len(table), color="#eeeeee")
     ax.barh(places, [100 * row["solved"] / row["handed_in"] for row in table], color="#0072b2")
     for place, row in enumerate(table):
-        words = f"{row['times']} × {row['commonest_mistake']}" if row["times"] else ""
-        words = words if len(words) < 82 else words[:80] + "…"
-        ax.text(102, place, f"{row['solved']} of {row['handed_in']}", va="center", fontsize=9)
-        ax.text(125, place, words, va="center", fontsize=9, parse_math=False)
+        words = f"{row['solved']} of {row['handed_in']}"
+        words += f"  ·  {row['times']} × {row['commonest_mistake']}" if row["times"] else ""
+        words = words if len(words) < 88 else words[:86] + "…"
+        ax.text(102, place, words, va="center", fontsize=9, parse_math=False)
     ax.set_yticks(places, [f"{row['exercise']}  ({row['notebook'][:2]})" for row in table])
     ax.invert_yaxis()
     ax.set_xlim(0, 260)

@@ -35,7 +35,8 @@ def open_lab(python: Path, root: Path, words: list[str]) -> int:
 
 def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
     """The same in the course's own folder, where nbgrader's configuration is the instructor's."""
-    return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", *words])
+    ours = "--ServerApp.jpserver_extensions={'llmlib.grading.formgrader': True}"
+    return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", ours, *words])
 
 
 def _open(python: Path, folder: Path, words: list[str]) -> int:
