@@ -827,7 +827,7 @@ print(
 # %% [markdown]
 # Seventeen bytes, and the sentence comes back letter for letter. The predictions are the whole trick: writer and reader
 # own the same model, so only what it did not expect has to be sent. (They must compute the same numbers to the last
-# bit: if the reader's probabilities are a millionth off, what it reads is another text. So a file is tied to one program
+# bit: if the reader's logits are a millionth off, what it reads is another text. So a file is tied to one program
 # on one kind of computer.)
 #
 # Now a longer text, the ten paragraphs of prose that were written for this course (so the model cannot have met

@@ -160,7 +160,7 @@ def a_loss_is_a_file_size():
 
     “Seventeen bytes, and the sentence comes back letter for letter.”
 
-    “if the reader's probabilities are a millionth off, what it reads is another text”
+    “if the reader's logits are a millionth off, what it reads is another text”
 
     The sum of the losses, and the same sentence through zlib; the reader's logits changed by a
     millionth.
@@ -189,9 +189,7 @@ def a_loss_is_a_file_size():
 
     same, off = read_alike(1.0), read_alike(1 + 1e-6)
     assert off < 8 < same == len(ids) - 1
-    return (
-        f"{bits:.1f} bits of loss, a file of 17 bytes; logits a millionth off: {off} tokens right"
-    )
+    return f"{bits:.1f} bits of loss, a file of 17 bytes; logits a millionth off: only {off} right"
 
 
 def _cell(start):
