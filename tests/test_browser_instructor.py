@@ -94,6 +94,8 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     expect(inside.locator("td.score")).to_contain_text(f"{first.points:g} / ")
     page.screenshot(path=SHOTS / "instructor_graded.png")
 
+    inside.get_by_role("link", name="Manage Students").click()
+    expect(inside.locator("td.name a")).to_have_text("root")
     inside.get_by_role("link", name="Manual Grading").click()
     inside.get_by_role("link", name=NAME).click()
     inside.get_by_role("link", name=NAME).last.click()
