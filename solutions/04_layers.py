@@ -3254,7 +3254,7 @@ for name, (kind, shape) in pairs.items():
 #
 # </details>
 #
-# ## Papers
+# ## To read
 #
 # - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): the block,
 #   post-norm. He et al. 2015, *Deep Residual Learning for Image Recognition*,

@@ -33,6 +33,7 @@ FLAGS = [
     "--disable-sync",
 ]
 MINUTES = 60_000  # in the milliseconds that Playwright counts in
+expect.set_options(timeout=1 * MINUTES)  # a busy machine is no fault
 SHOTS = ROOT / "build" / "screenshots"  # to be looked at
 ALT = "A line that rises from 1 to 3."
 # What in an element is written too faintly on its ground (below 4.5, the bound of WCAG 2).
@@ -159,7 +160,7 @@ def jupyter(folder, command, cwd=ROOT, **environment):
         yield port
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(60)
 
 
 def _wait_until_served(address, server, log, seconds=120):
