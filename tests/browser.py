@@ -233,7 +233,5 @@ def run_all(page):
 
 
 def save(page):
-    unsaved = page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")
-    expect(unsaved).to_have_count(1)
     page.keyboard.press("Control+s")
-    expect(unsaved).to_have_count(0)
+    expect(page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")).to_have_count(0)
