@@ -1049,8 +1049,9 @@ for name, each in terms.items():
 logits = model(france)[0, -1]
 print(f"the model's own: {logits[paris] - logits[london]:.2f}", end=" and ")
 print(f"{logits[paris] - logits.mean():.2f}")
-cities = "London Berlin Rome Tokyo Madrid Vienna Moscow Athens Cairo Dublin Lisbon Prague"
-cities = [model.tokenizer.encode(f" {city}")[0] for city in cities.split()]
+towns = "London Berlin Rome Tokyo Madrid Vienna Moscow Athens Cairo Dublin Lisbon"
+towns += " Prague"
+cities = [model.tokenizer.encode(f" {city}")[0] for city in towns.split()]
 to = rows[paris] - rows[cities].mean(dim=0)
 each = attribution(at_last, to, model.weights.norm[0], config.eps)
 print(f"logit(Paris) − mean of {len(cities)} other cities: {each.sum():.2f},", end=" ")
