@@ -23,7 +23,8 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     r"serving_playground|sampling_lab|surprise|data|course\."
     r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
-    "grading": r"llmlib\.grading\.\w+$",
+    "grading": r"llmlib\.grading\.(?!cluster)\w+$",
+    "cluster": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
 }
 CODE = """

@@ -2,6 +2,7 @@
 goes on."""
 
 import argparse
+import contextlib
 import functools
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 from traitlets.config import PyFileConfigLoader
 
 from llmlib.course import cells as course
-from llmlib.grading import batch, report, tasks
+from llmlib.grading import batch, pool, report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
@@ -27,6 +28,7 @@ HELP: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "default: one for each core",
     },
+    "--scheduler": {"metavar": "URL", "help": "tcp://…: on the workers of this Dask cluster"},
     "--config": {"type": Path, "default": CONFIG, "help": f"default: {CONFIG} here"},
     "--again": {"action": "store_true", "help": "also what was graded before"},
     "--unsafe": {
@@ -69,12 +71,18 @@ def run(args: argparse.Namespace) -> int:
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe)
+    run: batch.Run = functools.partial(
+        pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
+    )
     print(f"{len(todo)} submissions", flush=True)
     rows = []
     try:
         results = batch.Results(root / "results", args.unsafe, args.again)
-        with Book(url, course_id) as book:
-            for row in batch.grade(todo, used, make_runner, args.workers, results, book, root):
+        with contextlib.ExitStack() as stack:
+            book = stack.enter_context(Book(url, course_id))
+            if args.scheduler and used:
+                run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe))
+            for row in batch.grade(todo, used, run, results, book, root):
                 rows.append(row)
                 print(_line(*row), flush=True)
     except (Unavailable, batch.Busy) as reason:
@@ -86,6 +94,15 @@ def run(args: argparse.Namespace) -> int:
     made = "scores.csv, class.csv, class.png, feedback/"
     print(f"{len(rows) - faults} graded, {faults} not. In {root}: {made}")
     return 1 if faults else 0
+
+
+def _cluster(address: str, notebooks: batch.Notebooks, unsafe: bool) -> Any:
+    try:
+        from llmlib.grading import cluster
+    except ImportError as error:
+        raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
+    desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe)
+    return cluster.connected(address, desk)
 
 
 def _line(task: tasks.Task, result: Result) -> str:
