@@ -33,7 +33,7 @@ def load(name):
 
 
 class Stub:
-    def __init__(self, notebooks, unsafe):
+    def __init__(self, notebooks, unsafe=False, partial=0.0):
         self.log = os.environ["LLMLIB_TEST_LOG"]
 
     def grade(self, notebook, handed_in):
@@ -58,7 +58,7 @@ def main(course, address, database):
 
     course, results, rows = Path(course), batch.Results(Path(course, "results")), []
     desk = cluster.Desk(
-        batch.edition(NOTEBOOKS), ("target",), False, "stand_in:load", "stand_in:Stub"
+        batch.edition(NOTEBOOKS), ("target",), load="stand_in:load", make="stand_in:Stub"
     )
     tasks = find(course / "submitted", NOTEBOOKS)
     with Book(database, "c") as book, cluster.connected(address, desk) as run:
@@ -66,7 +66,7 @@ def main(course, address, database):
             rows.append(row)
             if len(rows) == 100:
                 print(peak(), flush=True)
-    return int(any(isinstance(result, Refused) for _, result in rows))
+    return int(any(isinstance(result, Refused) for _, result, _ in rows))
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ course, ballast = test_cluster.class_of(Path(sys.argv[1]), 40), Path(sys.argv[1]
 def grade():
     results = batch.Results(course / "results")
     tasks = stand_in.find(course / "submitted", stand_in.NOTEBOOKS)
-    words = {"make_runner": partial(stand_in.Stub, unsafe=False), "workers": 2}
+    words = {"make_runner": stand_in.Stub, "workers": 2}
     run = partial(pool.run, notebooks=stand_in.NOTEBOOKS, **words)
     with Book(f"sqlite:///{course}/gradebook.db", "c") as book:
         return list(batch.grade(tasks, stand_in.NOTEBOOKS, run, results, book, course))
@@ -268,7 +268,7 @@ def test_a_full_disk_stops_the_run_and_costs_nothing(tmp_path):
 def test_a_database_that_stays_away_costs_no_result(tmp_path, postgres):
     course, words = class_of(tmp_path, 4), (tmp_path / "submitted", NOTEBOOKS)
     results = batch.Results(course / "results")
-    full = Stub(None, False).grade(corpus.TARGET, [stand_in.SOME_CELL])
+    full = Stub(None).grade(corpus.TARGET, [stand_in.SOME_CELL])
 
     def grade(run):
         return list(batch.grade(find(*words), NOTEBOOKS, run, results, book, course))
@@ -283,10 +283,10 @@ def test_a_database_that_stays_away_costs_no_result(tmp_path, postgres):
             yield order, order.result
 
     with Book(postgres.url, "c") as book:
-        for _, result in grade(while_it_is_away):
+        for _, result, _ in grade(while_it_is_away):
             assert "graded, but not written; start again (OperationalError" in result.reason
         postgres.begin()
-        assert [result.points for _, result in grade(nothing_new)] == [10.0] * 4
+        assert [result.points for _, result, _ in grade(nothing_new)] == [10.0] * 4
     assert len(in_book(postgres.url)) == 4
 
 
@@ -309,7 +309,7 @@ def test_a_cluster_says_what_the_sandbox_here_says(monkeypatch):
     local = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     )
-    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), False, "stand_in:load")
+    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), load="stand_in:load")
     with local, cluster.connected(local.scheduler_address, desk) as run:
         there = {order.task.student: result for order, result in run(orders)}
     assert there == here
@@ -334,7 +334,7 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
         client.wait_for_workers(3, timeout=60)
         found = client.scheduler_info(n_workers=-1)["workers"]
     where = {each["name"]: address for address, each in found.items()}
-    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), False, "stand_in:load")
+    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), load="stand_in:load")
     with pytest.raises(ValueError) as caught, cluster.connected(dask.address, desk):
         pass
     said = {line.split()[1].rstrip(":"): line for line in str(caught.value).split("\n")}
@@ -363,7 +363,7 @@ def _another_course(folder):
 def test_no_scheduler_is_a_sentence(address, says, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT", 1)
     port = free_port()
-    desk = cluster.Desk("", ("target",), False)
+    desk = cluster.Desk("", ("target",))
     with pytest.raises(ConnectionError) as caught:
         with cluster.connected(address.format(port=port), desk):
             pass

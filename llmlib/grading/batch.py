@@ -22,12 +22,13 @@ from llmlib import files
 from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Unreadable
 from llmlib.grading import plugin, pool, report
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside import submission
 from llmlib.grading.results import Graded, Refused, Result, from_json, to_json
 from llmlib.grading.tasks import Task
 
 Notebooks = dict[str, Notebook]
+Stored = tuple[Graded, Marks]
 FULL = "The disk is full: make room and start again. What was graded until now is kept."
 Run = Callable[[Iterable[pool.Order]], Iterator[tuple[pool.Order, Result]]]
 
@@ -40,8 +41,11 @@ class Results:
     """The results of a course, one JSON file for each student and assignment. With `again` none
     of them counts."""
 
-    def __init__(self, folder: Path, unsafe: bool = False, again: bool = False) -> None:
-        self.folder, self.unsafe, self.again = Path(folder), unsafe, again
+    def __init__(
+        self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
+    ) -> None:
+        self.folder, self.again = Path(folder), again
+        self.how = f"{unsafe}{partial or ''}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")
         try:  # unlike flock, workers do not inherit it
@@ -73,9 +77,7 @@ class Results:
 
     def mark(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of all that a result depends on: grader, notebook, submission."""
-        return hashlib.sha256(
-            f"{version()}{self.unsafe}{notebook.node}".encode() + data
-        ).hexdigest()
+        return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
 
 
 @functools.cache
@@ -96,9 +98,10 @@ def edition(notebooks: Notebooks) -> str:
 
 def grade(
     tasks: list[Task], notebooks: Notebooks, run: Run, results: Results, book: Book, course: Path
-) -> Iterator[tuple[Task, Result]]:
-    """Grade `tasks` into `results` and `book`; yields (task, result), without the learners' cells.
-    `course` is nbgrader's folder. Raises OSError when the disk is full."""
+) -> Iterator[tuple[Task, Result, Marks | None]]:
+    """Grade `tasks` into `results` and `book`; yields (task, result, what the book has of it), the
+    result without the learner's cells, which are on disk: what a run holds does not grow with
+    them. `course` is nbgrader's folder. Raises OSError when the disk is full."""
     for name in sorted({task.assignment for task in tasks if not task.fault}):
         book.add_assignment(notebooks[name])
     store = functools.partial(
@@ -106,20 +109,24 @@ def grade(
     )
     late: list[pool.Order] = []
     for order, result in run(_order(task, notebooks, results) for task in tasks):
-        said = _tried(store, order, result) if isinstance(result, Graded) else result
-        if isinstance(said, str):
-            late.append(replace(order, data=b"", result=None))
-        else:
-            yield order.task, said
+        match _tried(store, order, result) if isinstance(result, Graded) else result:
+            case Refused() as refused:
+                yield order.task, refused, None
+            case (graded, marks):
+                yield order.task, graded, marks
+            case _:
+                late.append(replace(order, data=b"", result=None))
     for order in late:  # a database that was gone may be back
         order.result = results.get(order.task, order.mark)
-        said = _tried(store, order, order.result) if order.result else "nor could the result be"
-        if isinstance(said, str):
-            said = Refused(f"graded, but not written; start again ({said})")
-        yield order.task, said
+        match _tried(store, order, order.result) if order.result else "nor could the result be":
+            case (graded, marks):
+                yield order.task, graded, marks
+            case why:
+                why = f"graded, but not written; start again ({why})"
+                yield order.task, Refused(why), None
 
 
-def _tried(store: Callable[..., Graded], order: pool.Order, graded: Graded) -> Graded | str:
+def _tried(store: Callable[..., Stored], order: pool.Order, graded: Graded) -> Stored | str:
     """What was stored, or why not: that costs this submission alone. Raises OSError when the disk
     is full."""
     try:
@@ -150,25 +157,29 @@ def _store(
     results: Results,
     book: Book,
     course: Path,
-) -> Graded:
-    """Result, gradebook, autograded notebook and feedback of one submission, unless they are
-    there. The learner's cells stay on disk: what a run holds does not grow with them."""
+) -> Stored:
+    """Result, gradebook and autograded notebook of one submission, unless they are there; and
+    its page, which says what the gradebook has by now."""
     task, notebook, at = order.task, notebooks[order.task.assignment], None
+    place = Path(task.student, task.assignment, task.assignment)
+    node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
     if order.result is None:
         results.put(task, order.mark, graded)
     try:
         at = task.handed_in_at()
     except Unreadable as fault:
         graded = replace(graded, notes=(*graded.notes, str(fault)))
-    if not results.written(task, order.mark):
+    written = results.written(task, order.mark)
+    if not written:
         book.save(task.student, task.assignment, graded, at)
-        node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
-        place = Path(task.student, task.assignment, task.assignment)
         _write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
-        page = report.feedback(notebook, task.student, node, graded)
-        _write(course / "feedback" / f"{place}.html", page)
+    book.charge_lateness(task.student, task.assignment)
+    marks = book.marks(task.student, task.assignment)
+    page = report.feedback(notebook, task.student, node, marks)
+    _write(course / "feedback" / f"{place}.html", page)
+    if not written:
         files.write(results.path(task, ".written"), order.mark)
-    return replace(graded, cells=())
+    return replace(graded, cells=()), marks
 
 
 def _write(path: Path, text: str) -> None:

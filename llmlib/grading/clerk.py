@@ -9,6 +9,7 @@ input does: with the run, or with the Dask worker, whatever that died of.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import subprocess
@@ -89,11 +90,15 @@ def main() -> None:
 
 
 def graded(
-    orders: BinaryIO, edition: str, names: tuple[str, ...], unsafe: bool, load: str, make: str
+    orders: BinaryIO,
+    edition: str,
+    names: tuple[str, ...],
+    unsafe: bool,
+    partial: float,
+    load: str,
+    make: str,
 ) -> Iterator[Any]:
     """A result for each order; or a sentence, and nothing more, where this machine cannot grade."""
-    from functools import partial
-
     from llmlib.course.stub import VERSION
     from llmlib.grading import batch, pool
     from llmlib.grading.outside.bubblewrap import Unavailable
@@ -105,15 +110,14 @@ def graded(
         return
 
     def read() -> Iterator[pool.Order]:
-        while True:
-            try:
+        with contextlib.suppress(EOFError):
+            while True:
                 name, data = pickle.load(orders)
-            except EOFError:
-                return
-            yield pool.Order(Task("", name, ""), data)
+                yield pool.Order(Task("", name, ""), data)
 
+    make_runner = functools.partial(resolve_name(make), unsafe=unsafe, partial=partial)
     try:
-        for _, result in pool.run(read(), notebooks, partial(resolve_name(make), unsafe=unsafe), 1):
+        for _, result in pool.run(read(), notebooks, make_runner, 1):
             yield result
     except Unavailable as reason:
         yield str(reason)

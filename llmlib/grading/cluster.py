@@ -31,7 +31,8 @@ class Desk(NamedTuple):
 
     edition: str
     names: tuple[str, ...]
-    unsafe: bool
+    unsafe: bool = False
+    partial: float = 0.0
     load: str = "llmlib.course.cells:load"
     make: str = "llmlib.grading.outside.runner:Runner"
 
