@@ -243,6 +243,7 @@ def test_work_is_made_once_and_then_left_alone(tmp_path):
     assert work.update(tmp_path) == [] and everything(tmp_path) == made
     half_solve(tmp_path / "work")
     solved = everything(tmp_path)
+    (tmp_path / "work/.quiz.ipynb.77").write_text("half written by a start that was killed")
     assert work.update(tmp_path) == [] and everything(tmp_path) == solved
 
 
@@ -485,7 +486,11 @@ def test_a_notebook_that_someone_put_into_work_is_brought_up_to_date_too(tmp_pat
     assert MINE in codes(load(tmp_path))
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"cells": [3]}', '{"cells": [{"source": 1}]}'])
+DAMAGES = ["", "{", "[]", "[" * 9999, '{"cells": [3]}', '{"cells": [{"source": 1}]}']
+DAMAGES.append('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"source": "x"}]}')
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_notebook_is_one_sentence_and_left_alone(tmp_path, damage):
     root = begun(tmp_path)
     (root / "work/03_attention.ipynb").write_text(damage)

@@ -11,9 +11,11 @@ a notebook is the old one or the new one, and the next start goes on.
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -71,7 +73,9 @@ def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
         handed_in.load(path)
-        return nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        editions.lay(node, node)  # every cell has what a cell must have
+        return node
     except Unreadable as fault:
         raise Unreadable(f"{_short(path)} was left as it is: {fault}.") from None
     except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
@@ -82,7 +86,7 @@ def _came_from(mine: Path) -> str | None:
     """The mark of the edition that a notebook of work/ was made of."""
     try:
         return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -175,6 +179,8 @@ def _short(path: Path) -> str:
 
 def main(words: list[str]) -> int:
     """Say what changed; exit status 1 if work/ could not be written."""
+    logging.disable()  # nbformat's remarks on a notebook's form are not for its author
+    warnings.simplefilter("ignore")
     try:
         for sentence in update(*map(Path, words)):
             print(sentence)
