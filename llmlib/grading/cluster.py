@@ -22,7 +22,7 @@ from llmlib.grading.results import Refused, Result
 CONNECT = 20  # seconds
 AHEAD = 16  # submissions on their way at least, so that a cluster that grows sees what there is
 TRIES = 3  # on one submission, where a worker's clerk ends
-LOST = (CancelledError, ClosedClientError, OSError)
+LOST = (CancelledError, ClosedClientError, OSError, RuntimeError)  # the last: a closed pool
 
 
 class Desk(NamedTuple):
@@ -56,7 +56,7 @@ GRADE, REST = _task("grade"), _task("rest")
 def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
     """What stands in for `pool.run`, while there is a connection to the scheduler. Raises
     ConnectionError, and ValueError where workers are not fit."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it is said here, in a sentence
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is said in a sentence
     try:
         client = distributed.Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:

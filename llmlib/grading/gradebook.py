@@ -1,6 +1,7 @@
 """Writes results into nbgrader's gradebook: the one writer, one transaction a submission."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -42,6 +43,7 @@ class Book:
             self.gradebook = Gradebook(url, course_id)
         except Exception as error:  # noqa: BLE001 - every driver has its own
             raise ValueError(_sentence(url, error)) from None
+        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
         self.late = AssignLatePenalties(config=config)
         self.late.init_plugin()
 
