@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside import sandbox
+from llmlib.grading.outside import bubblewrap, sandbox
 from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -322,6 +323,23 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
         assert "Read-only file system" in verdict(runner, write, "f()")
     finally:
         runner.close()
+
+
+def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file(tmp_path):
+    """torch's builds for NVIDIA cards do, where there is a compiler."""
+    sandbox.copy_inside(str(tmp_path))
+    ours, theirs = socket.socketpair()
+    setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
+    code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
+    code += "from llmlib.grading.inside import zygote\n"
+    code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
+    code += "zygote.main(sys.argv[1])"
+    words = [*bubblewrap.command(str(tmp_path)), sys.executable, "-I", "-B", "-c", code]
+    words.append(json.dumps(setup))
+    with subprocess.Popen(words, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
+        theirs.close()
+        assert ours.recv(1) == b"R", process.stderr.read().decode()
+        ours.close()
 
 
 # ---- without a sandbox

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 
 import pytest
 from packaging.requirements import Requirement
@@ -76,6 +77,7 @@ def closure(lines):
     return {name for name, _ in names}
 
 
+@cache
 def installed():
     """{module: its distributions}, asked of a fresh Python: here setuptools may have put what it
     carries inside on the path."""

@@ -214,6 +214,12 @@ def everything(root):
     }
 
 
+def test_a_cell_that_was_run_shows_that_somebody_was_there():
+    node = load(ROOT, "01_tokens", "notebooks")
+    next(cell for cell in node.cells if cell.cell_type == "code").execution_count = 1
+    assert editions.worked_in(node)
+
+
 def test_released_cells_say_that_nobody_changed_them():
     for name in cells.names():
         node = load(ROOT, name, "notebooks")

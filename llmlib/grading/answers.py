@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             written[exercise][task.student] = read[exercise]
         count += len(found)
     print(f"{count} answers in {args.output}, a folder for each exercise")
-    rows = []
+    rows: list[dict] = []
     for notebook in notebooks.values():
         for pair in stands_out(notebook.exercises, written):
             if len(rows) < SHOWN:
