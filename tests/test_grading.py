@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -442,9 +443,10 @@ def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     """{student: result} of one run with the stub."""
     results = batch.Results(course / "results", again=again)
     tasks, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
+    run = partial(pool.run, notebooks=notebooks, make_runner=make, workers=workers)
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(tasks, notebooks, make, workers, results, book, course)
-        return {task.student: result for task, result in graded}
+        graded = batch.grade(tasks, notebooks, run, results, book, course)
+        return {task.student: result for task, result, _ in graded}
 
 
 class _Make:
@@ -676,7 +678,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
 
 
 class Namespace:
-    assignment, student, workers, unsafe, again = None, None, 1, False, False
+    assignment, student, workers, unsafe, again, scheduler = None, None, 1, False, False, None
 
     def __init__(self, **values):
         self.__dict__.update(values)
