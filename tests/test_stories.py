@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from llmlib import data, pretrained, training
+from llmlib.data.make_gap_runs import CHANGES
 from llmlib.data.make_scaling_runs import BATCH, SIZES, STEPS
 from llmlib.data.make_stories import MAX_TOKENS, TEMPERATURE
 from llmlib.generation import chat_prompt
@@ -84,10 +85,12 @@ def test_a_cut_story_has_no_known_end(held_out):
 def test_recorded_runs(held_out):
     runs, floor = data.scaling_runs(), data.floor(held_out)
     keys = {(run["d_model"], run["tokens"], run["rate"], run["seed"]) for run in runs}
-    assert len(runs) == len(keys) == 68
+    assert len(runs) == len(keys) == 116
     budgets = {steps * BATCH * training.CONTEXT for steps in STEPS}
     assert {(d, tokens) for d, tokens, _, _ in keys} == set(product(SIZES, budgets))
     for run in runs:
         weights = training.new_weights(training.tiny_config(run["d_model"]), run["seed"])
         assert run["parameters"] == training.non_embedding_parameters(weights)
         assert run["loss"] > floor
+    assert [run["change"] for run in data.gap_runs()] == [*CHANGES]
+    assert all(run["loss"] > floor for run in data.gap_runs())

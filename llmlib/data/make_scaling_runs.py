@@ -1,7 +1,7 @@
-"""Record the scaling-law runs: eight sizes, four budgets of training tokens, the learning rate
-tuned for each size.
+"""Record the scaling-law runs: eight sizes, four budgets of training tokens, three seeds, the
+learning rate tuned for each size.
 
-python -m llmlib.data.make_scaling_runs         about 12 minutes on one core; a run that is in the
+python -m llmlib.data.make_scaling_runs         about 15 minutes on one core; a run that is in the
                                                 file is not made again
 python -m llmlib.data.make_scaling_runs 16 24   these widths only
 """
@@ -18,6 +18,7 @@ from llmlib.data import SCALING_RUNS, scaling_runs, stories
 SIZES = (8, 12, 16, 24, 32, 48, 64, 96)  # d_model; two layers each
 BATCH = 8  # windows a step
 STEPS = (200, 400, 800, 1600)  # 102,400 to 819,200 training tokens
+SEEDS = 0, 1, 2
 TUNED_AT = 800  # steps of the runs that choose the rate
 FIRST_RATE = 0.01  # and from there by factors of 2, until both neighbours of the best are worse
 TOKENIZER_STORIES = 256  # the first of the training part
@@ -93,9 +94,8 @@ def main():
     for d_model in widths:
         rate = tuned(d_model, *texts)
         for steps in STEPS:
-            record(d_model, steps, rate, 0, *texts)
-        for seed in (1, 2):
-            record(d_model, TUNED_AT, rate, seed, *texts)
+            for seed in SEEDS:
+                record(d_model, steps, rate, seed, *texts)
 
 
 if __name__ == "__main__":

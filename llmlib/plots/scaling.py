@@ -21,16 +21,24 @@ def loss_curve(losses, held_out, floor, total):
     return fig
 
 
+def _curves(ax, curves):
+    """One curve a width, {width: [(x, loss), ...]}, its width at its end -> the colours."""
+    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
+    for (width, points), colour in zip(sorted(curves.items()), shades):
+        ax.plot(*zip(*points), "o-", color=colour)
+        style = {"fontsize": 9, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
+        style |= {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "zorder": 5}
+        ax.annotate(f"{width}", points[-1], **style)
+    return shades
+
+
 def rate_sweep(swept):
     """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
     fig, ax = plots.figure(height=4.2, width=7.5)
-    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(swept))]
-    for (width, losses), colour in zip(sorted(swept.items()), shades):
-        rates = sorted(losses)
-        ax.plot(rates, [losses[rate] for rate in rates], "o-", color=colour)
+    shades = _curves(ax, {width: sorted(losses.items()) for width, losses in swept.items()})
+    for (_, losses), colour in zip(sorted(swept.items()), shades):
         best = min(losses, key=losses.get)
         ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
-        ax.annotate(f" {width}", (rates[-1], losses[rates[-1]]), va="center", fontsize=9)
     ax.plot([], [], "k*", markersize=12, label="best rate of a width (number at the curve)")
     ax.set(
         xscale="log", xlabel="peak learning rate (log scale)", ylabel="held-out loss (nats a byte)"
@@ -70,20 +78,27 @@ def scaling_law(n, loss, law, fan, tokens):
     return fig
 
 
-def frontier(curves, best):
-    """Loss against operations, one curve a width, {width: [(operations, loss, tokens), ...]}; the
-    runs of `best`, (operations, loss), are ringed."""
-    fig, ax = plots.figure(height=4.2, width=7.5)
-    shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
-    for (width, points), colour in zip(curves.items(), shades):
-        flops, loss, _ = zip(*points)
-        ax.plot(flops, loss, "o-", color=colour)
-        ax.annotate(f" {width}", (flops[-1], loss[-1]), va="center", fontsize=9)
+def frontier(curves, best, slices):
+    """Left, loss against operations, one curve a width, {width: [(operations, loss), ...]}; the
+    runs of `best`, (operations, loss), are ringed. Right, loss against parameters where the
+    operations are equal: {operations: [(parameters, loss), ...]}."""
+    fig, (left, right) = plots.figure(1, 2, height=4.2, width=10, sharey=True)
+    _curves(left, curves)
     ring = {"markersize": 13, "markerfacecolor": "none", "color": "black", "linestyle": "none"}
-    ax.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
-    ax.set(xscale="log", ylabel="held-out loss (nats a byte)")
-    ax.set_xlabel("operations of training (log scale); the number is the width")
-    ax.legend()
+    left.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
+    left.set(xscale="log", ylabel="held-out loss (nats a byte)")
+    left.set_xlabel("operations of training (log scale)\nthe number is the width")
+    left.legend()
+    styles = zip(slices.items(), plots.COLOURS, plots.MARKERS)
+    for (operations, points), colour, marker in styles:
+        factor, power = f"{operations:.0e}".split("e+")
+        name = rf"${factor} \cdot 10^{{{power}}}$ operations"
+        right.plot(*zip(*points), marker=marker, color=colour, label=name)
+        low = min(points, key=lambda point: point[1])
+        right.plot(*low, "*", color=colour, markersize=15, markeredgecolor="black")
+    right.set(xscale="log", xlabel="parameters, N (log scale)\nthe star is the best of a budget")
+    plots.plain(right.xaxis, [2000, 5000, 10000, 20000, 50000, 100000])
+    right.legend()
     return fig
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
 from frame import model, solved
 
@@ -14,7 +15,7 @@ from llmlib import data, generate, training
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
 from llmlib.embeddings import apply_rope
 from llmlib.layers import pre_norm_block
-from llmlib.scaling import CORRECTED, PUBLISHED, chinchilla_loss, rounded
+from llmlib.scaling import CORRECTED, PUBLISHED, chinchilla_loss, fit_power_law, rounded
 from llmlib.serving import continuous_batches, static_batches
 from llmlib.tokens import split
 
@@ -268,9 +269,9 @@ def int8_costs_little_loss_and_other_texts():
 def a_finer_scale_is_worth_bits():
     """“A finer scale is worth bits, down to 3.”
 
-    “no scale saves this model”
+    “none of the three scales saves this model”
 
-    One row of the table is measured again.
+    One row of the table is measured again; with 2 bits, a scale that fits the large weights best.
     """
     recorded = {(r["bits"], r["block"]): r["loss"] for r in data.quantization_ladder()}
     for bits in (8, 4, 3):
@@ -278,6 +279,14 @@ def a_finer_scale_is_worth_bits():
     assert min(recorded[2, block] for block in ("matrix", "row", 32)) > math.log(49152)
     again, _ = measure(with_matrices(model(), lambda w: rounded(w, 4, 32)), held_out_ids())
     assert abs(again - recorded[4, 32]) < 0.01
+
+    def ternary(w):
+        groups = w.reshape(-1, 32)
+        large = groups.abs() > 0.7 * groups.abs().mean(1, keepdim=True)
+        scale = (groups.abs() * large).sum(1, keepdim=True) / large.sum(1, keepdim=True)
+        return (groups.sign() * large * scale).view_as(w)
+
+    assert measure(with_matrices(model(), ternary), held_out_ids()[:2])[0] > math.log(49152)
     return f"4 bits, 32 weights a scale: {again:.4f} again, {recorded[4, 32]:.4f} recorded"
 
 
@@ -411,8 +420,11 @@ def first_loss_is_ln_v():
 def recorded_runs_can_be_made_again():
     """“`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`”
 
-    The narrowest run again, and with another seed.
+    “change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed”
+
+    The narrowest run again, and with another seed; the other script with nothing but fewer steps.
     """
+    from llmlib.data import make_gap_runs
     from llmlib.data.make_scaling_runs import TOKENIZER_STORIES, run
 
     train, held_out = data.stories("train"), data.stories("held_out")
@@ -422,6 +434,8 @@ def recorded_runs_can_be_made_again():
     again, other = (float(run(8, 200, rate, seed, *texts).split(",")[5]) for seed in (0, 1))
     was = recorded[8, 102_400, rate][0]
     assert abs(again - was) < 2e-3 < abs(other - was)
+    early = make_gap_runs.loss(train, tokenizer, texts[1], steps=200)
+    assert abs(early - recorded[64, 102_400, make_gap_runs.RATE][0]) < 5e-3
     return f"{was:.5f} recorded, {again:.5f} again, {other:.5f} with another seed"
 
 
@@ -461,21 +475,69 @@ def wider_models_want_lower_rates():
     )
 
 
-def seeds_differ_less_than_sizes():
-    """“The seeds differ by less than 0.01, neighbouring sizes by more”
-
-    Three seeds each at one budget.
-    """
-    best, runs = _best(), _runs()
-    losses = [torch.tensor(runs[w, 409_600, best[w][0]]) for w in sorted(best)]
-    spread = max(x.std().item() for x in losses)
+def _spreads(tokens):
+    """(largest spread of three seeds, smallest step from a width to the next)."""
+    losses = [torch.tensor(_runs()[w, tokens, _best()[w][0]]) for w in sorted(_best())]
+    assert all(len(x) == 3 for x in losses)
     steps = [(a.mean() - b.mean()).item() for a, b in zip(losses, losses[1:])]
-    assert all(len(x) == 3 for x in losses) and spread < 0.01 < min(steps)
-    return f"spread of the seeds at most {spread:.4f}, between sizes at least {min(steps):.4f}"
+    return max(x.std().item() for x in losses), min(steps)
+
+
+def seeds_differ_less_where_the_rates_were_tuned():
+    """“At 409,600 tokens, where the rates were tuned, the seeds differ by less than 0.01; with
+    fewer by up to 0.12, and with twice as many, for one width, by 0.02.”
+
+    The distance of neighbouring sizes; a quarter of the tokens.
+    """
+    (spread, step), (early, _) = _spreads(409_600), _spreads(102_400)
+    late, _ = _spreads(819_200)
+    assert spread < 0.01 < step and round(early, 2) == 0.12 and round(late, 2) == 0.02
+    return f"spread {spread:.4f}, between sizes {step:.4f}; early {early:.3f}, late {late:.3f}"
+
+
+def a_rate_can_cost_as_much_as_a_width():
+    """“32 and 64 lose 0.1 at twice their best rate, as much as a step to a narrower model”
+
+    The other widths, which lose less; the step from one width to the next.
+    """
+    at = {width: by[2 * rate] - by[rate] for width, (rate, by) in _best().items()}
+    steps = [_mean(24, 409_600) - _mean(32, 409_600), _mean(48, 409_600) - _mean(64, 409_600)]
+    others = max(cost for width, cost in at.items() if width not in (32, 64))
+    assert min(at[32], at[64]) > 0.09 > 0.06 > others and max(steps) < min(at[32], at[64])
+    return f"width 32 loses {at[32]:.3f}, 64 {at[64]:.3f}, the others at most {others:.3f}"
+
+
+def a_forecast_risks_the_formula():
+    """“The forecast is too low, by several times the spread of the seeds, and the measured loss
+    lies outside the band.”
+
+    “the fitted one goes *up*, from 0.01 past the floor to 0.84”
+
+    The seven fitted sizes, which lie within 0.007 of the curve.
+    """
+    widths = sorted(_best())
+    sizes = {run["d_model"]: float(run["parameters"]) for run in data.scaling_runs()}
+    n = torch.tensor([sizes[width] for width in widths], dtype=torch.float64)
+    loss, floors = {}, {}
+    for tokens in (102_400, 204_800, 409_600, 819_200):
+        loss = torch.tensor([_mean(width, tokens) for width in widths], dtype=torch.float64)
+        floors[tokens] = fit_power_law(n, loss)[0]
+    e, a, alpha = fit_power_law(n[:-1], loss[:-1])
+    off = (loss - e - a * n**-alpha).tolist()
+    luck, generator = torch.tensor(off[:-1]), torch.Generator().manual_seed(3)
+    drawn = luck[torch.randint(7, (100, 7), generator=generator)]
+    fits = [fit_power_law(n[:-1], loss[:-1] - luck + each) for each in drawn]
+    high = torch.tensor([x + y * n[-1] ** -z for x, y, z in fits]).quantile(0.95)
+    spread = torch.tensor(_runs()[96, 819_200, _best()[96][0]]).std()
+    assert luck.abs().max() < 0.007 and off[-1] > 5 * spread and loss[-1] > high + 2 * spread
+    found = list(floors.values())
+    floor = data.floor(data.stories("held_out"))
+    assert found == sorted(found) and found[0] < 0.02 and 0.83 < found[-1] and found[1] < floor
+    return f"off by {off[-1]:.3f}, seeds {spread:.4f}; E {', '.join(f'{x:.2f}' for x in found)}"
 
 
 def one_seed_is_worthless_where_nobody_looked():
-    """“One seed was enough at 409,600 tokens, where we had looked, and is worthless at 102,400,
+    """“One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400,
     where we had not.”
 
     The spread of three seeds at 409,600 tokens.
@@ -502,8 +564,32 @@ def more_text_helps_the_wide_ones_more():
     return "four times the text wins, from narrow to wide: " + ", ".join(f"{g:.2f}" for g in gains)
 
 
+def a_run_lacks_steps_before_text():
+    """“Two passes over half the text are nearly as good as one over all of it. Half as many steps
+    cost most, and twice as many win most, more than half again the width or twice the layers”
+
+    “each wins less than a tenth of the way”
+
+    The spread of the seeds; twice the layers at two rates.
+    """
+    seeds = torch.tensor(_runs()[64, 819_200, _best()[64][0]])
+    start, change = seeds.mean().item(), {run["change"]: run["loss"] for run in data.gap_runs()}
+    change |= {"half the steps": _mean(64, 409_600), "width 96": _mean(96, 819_200)}
+    off = {name: value - start for name, value in change.items()}
+    wins = {name: -value for name, value in off.items() if value < 0}
+    assert 0 < off["half the text"] < 0.01 and seeds.std() < 0.002 and off["twice the window"] > 0
+    assert max(off, key=lambda name: abs(off[name])) == "half the steps"
+    assert max(wins, key=wins.get) == "twice the steps"
+    gap = start - data.floor(data.stories("held_out"))
+    assert all(win < gap / 10 for win in wins.values()) and len(wins) == 4
+    return f"of {gap:.3f}: " + ", ".join(f"{name} {value:+.3f}" for name, value in off.items())
+
+
 def more_computation_wants_wider_models():
-    """“the more computation there is, the wider the best model”
+    """“Every width is the right one for some budget, and the more computation there is, the wider
+    the best model.”
+
+    “Each has a lowest point, and it moves right as the budget grows.”
 
     One width for all budgets: the widest, bought with little, loses.
     """
@@ -519,8 +605,20 @@ def more_computation_wants_wider_models():
     half = len(front) // 2
     mean = [sum(part) / len(part) for part in (front_widths[:half], front_widths[half:])]
     cheapest = min(run for run in runs if run[2] == widths[-1])
-    assert mean[1] > 2 * mean[0] and cheapest not in front
-    return f"widths on the frontier: {', '.join(map(str, front_widths))}"
+    assert mean[1] > 2 * mean[0] and cheapest not in front and {*front_widths} == {*widths}
+    lowest = []
+    for operations in (2e10, 5e10, 1e11):
+        found = {}
+        for w in widths:
+            price = [6 * (size[w] + 512 * w) * tokens for tokens in budgets]
+            if price[0] <= operations <= price[-1]:
+                losses = [_mean(w, tokens) for tokens in budgets]
+                found[w] = np.interp(math.log(operations), np.log(price), losses).item()
+        lowest.append(min(found, key=found.get))
+        assert min(found) < lowest[-1] < max(found)  # worse ones on either side
+    assert lowest == [16, 24, 32]
+    told = ", ".join(map(str, front_widths))
+    return f"widths on the frontier: {told}; best of three equal budgets: {lowest}"
 
 
 def chinchillas_constants_were_wrong():
@@ -571,13 +669,14 @@ def the_metric_makes_the_leap():
 
     The chance if the five were independent.
     """
-    best, five, one, loss = _best(), [], [], []
+    best, half, found = _best(), 3, []
     for width in sorted(best):
         rows = [r for r in data.scaling_runs() if r["d_model"] == width and r["tokens"] == 819_200]
-        row = next(r for r in rows if r["rate"] == best[width][0])
-        five, one, loss = [*five, row["five_right"]], [*one, row["one_right"]], [*loss, row["loss"]]
+        rows = [r for r in rows if r["rate"] == best[width][0]]
+        names = "five_right", "one_right", "loss"
+        found.append([sum(r[name] for r in rows) / len(rows) for name in names])
+    five, one, loss = map(list, zip(*found))
     steps = [a - b for a, b in zip(loss, loss[1:])]
     assert min(steps) > 0.03 and max(steps) < 0.15 and one == sorted(one)
-    half = 3
-    assert max(five[:half]) < 0.001 and five[-1] > 0.005 and five[-1] > one[-1] ** 5
+    assert max(five[:half]) < 0.0015 and five[-1] > 0.01 and five[-1] > one[-1] ** 5
     return f"loss {loss[0]:.2f} -> {loss[-1]:.2f}; fives {five[half]:.4f} -> {five[-1]:.4f}"
