@@ -2125,9 +2125,9 @@ print(f"known floor of the source: {floor:.3f}")
 plots.show(
     scaling_pictures.scaling_law(n, loss, few, fan, most),
     alt="Above: loss minus the fitted E against parameters, both logarithmic, with "
-    "tokens a parameter on a second axis. Seven fitted runs lie near a straight "
-    "line, the widest, held back, near its end, with a band of refits that widens. "
-    "Below: measured minus fit.",
+    "tokens a parameter on a second axis. Seven fitted sizes lie on a straight line; "
+    "the widest, held back, lies above its end and outside the band of refits. Below: "
+    "measured minus fit.",
 )
 
 # %% [markdown]
