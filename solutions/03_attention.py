@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3 · Attention
 #
-# **You will build** attention, whole: the weighted look-back (3.1), the mask that hides the future (3.2) and
+# **You will build** attention, whole: the weighted look-back (exercise 3.1), the mask that hides the future (3.2) and
 # the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
 # (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers of SmolLM2, a real
 # language model. Then you look at where it looks: you write the score that finds its copying heads (3.8), and switch
@@ -64,9 +64,11 @@ dragon = (
     "Mrs. Quillfeather keeps a dragon. "
     "Every morning the dragon eats breakfast with Mrs."
 )
+said = complete(model.using(mask=only_itself), dragon, 6)
 print("with attention:   ", repr(complete(model, dragon, 6)))
-print("without attention:", repr(complete(model.using(mask=only_itself), dragon, 6)))
-reveal("alone", "C")
+print("without attention:", repr(said))
+a_name = any(letter.isupper() for letter in said)
+reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 
 # %% [markdown]
 # Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
@@ -150,7 +152,7 @@ show(
 # In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
 # before any training. (It is not loud, since the last token divides its attention among 51.)
 #
-# **The past must wait.** This cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
+# **The past must wait.** With a tanh in that line, this cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
 # 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention computes all pairs of
 # tokens in one matrix product. It even does *more* multiplications:
 
@@ -163,8 +165,9 @@ for seq in (64, 128, 256, 512):
     print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {1:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, but none waits for another. Hardware that does thousands of multiplications
-# at once is what made the difference: what can be trained on more text gets better. The price stands in the table,
+# Three to ten times the multiplications, but none waits for another. On hardware that does thousands of multiplications
+# at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
+# Gu and Dao 2023, need not wait either, and are rivals of attention today.) The price stands in the table,
 # too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows from
 # which length on that term rules.
 #
@@ -214,7 +217,20 @@ show(
 # %% [markdown]
 # Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
 # 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
-# attention go to "cat", so its output lies near the value of "cat".
+# attention go to "cat", so its output lies near the value of "cat". The same row in plain loops, without a matrix:
+
+# %%
+exponentials = []
+for j in range(3):  # "sat" asks, token j answers
+    score = sum(float(q[2, c] * k[j, c]) for c in range(2))
+    exponentials.append(math.exp(score / math.sqrt(2)))
+mixture = [0.0, 0.0]
+for j in range(3):
+    share = exponentials[j] / sum(exponentials)  # softmax
+    for c in range(2):
+        mixture[c] += share * float(v[j, c])
+    print(f"{share:.2f} of the value of {names[j]}, {v[j].tolist()}")
+print("output of sat:", [f"{number:.2f}" for number in mixture])
 
 # %%
 show(
@@ -245,8 +261,8 @@ print(
 # **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent with mean 0 and
 # variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
 # Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
-# to the largest. Then the shares barely move when a score does, and learning is slow: the slope of a share $p$ in its
-# own score is $p(1-p)$. Measured on random queries with 10 keys each:
+# to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
+# the slope of a share $p$ in its own score is $p(1-p)$. Measured on random queries with 10 keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -518,13 +534,14 @@ for name, attention in (
 ):
     text = complete(model.using(attention=attention), france, 8)
     print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {text!r}")
-reveal("divisor", "C")
+same = text == complete(model, france, 8)
+reveal("divisor", "A" if same else "B" if "Paris" in text else "C")
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
 # come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a little at
-# everything. (A model *trained* with the other divisor would learn larger weights to make up for
-# it. A convention is harmless until two programs differ in it.)
+# everything. (With a $W_Q$ three times as large the other divisor would give the same scores as before. A convention is
+# harmless until two programs differ in it.)
 #
 # A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and what comes out is
 # the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the list of shares.
@@ -577,7 +594,9 @@ other_future[1, 2] = 3.0  # what "cat" thinks of "sat", which it must not know
 other = torch.softmax(other_future / math.sqrt(2), dim=-1)
 print("row of 'cat', masked after: ", [f"{s:.2f}" for s in after[1, :2]], end=" ")
 print("and with another future:", [f"{s:.2f}" for s in other[1, :2]])
-reveal("mask", "C")
+still_one = (after.sum(-1) - 1).abs().max() < 1e-4
+moved = (after[1, :2] - other[1, :2]).abs().max() > 1e-4
+reveal("mask", "C" if moved else "A" if still_one else "B")
 
 # %% [markdown]
 # Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still depend on the future:
@@ -600,7 +619,7 @@ reveal("mask", "C")
 #         T T F        T T T T T
 #         T T T
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -717,7 +736,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # so `looks_ahead(before, after, 2)` is `[1]`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -949,8 +968,9 @@ print(looks_ahead(model(ids)[0], model(edited)[0], 4))
 blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
 print("the same without its mask:                      peeked at by", end=" ")
 print(looks_ahead(blind(ids)[0], blind(edited)[0], 4))
-print("without its mask it writes:", repr(complete(blind, france, 8)))
-reveal("blind", "B")
+text = complete(blind, france, 8)
+print("without its mask it writes:", repr(text))
+reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown]
 # The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them
@@ -960,8 +980,8 @@ reveal("blind", "B")
 #
 # ## 3.5 Heads
 #
-# **Claim.** One softmax gives one set of shares. To look at the subject *and* at the previous word at once, a token
-# needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
+# **Claim.** One softmax gives one set of shares, and one mixture. To fetch one thing from the subject *and* another
+# from the previous word, a token needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
 # **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are the queries, keys
 # and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first head_dim rows of
 # $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
@@ -1004,7 +1024,7 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 #         x[0] = 1 2 3 4     head 0 = 1 2     head 1 = 3 4
 #                5 6 7 8              5 6              7 8
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1104,7 +1124,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 #
 # By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1226,7 +1246,8 @@ print(f"largest difference: {(mine - want).abs().max():.1e}")
 # a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
 # its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the control is a head
 # made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
-# nothing: by layer 11 a token's vector has nothing in common with its own embedding.)
+# nothing: in front of each layer stands a norm, notebook 4, which turns a token's vector so far that even layer 0
+# receives one at nearly a right angle to its row of the table.)
 
 # %%
 sat = model.tokenizer.encode("The cat sat on the mat")
@@ -1272,8 +1293,8 @@ cosines = torch.stack(
 )
 print(f"layer 11, head 1: cosine {cosines[11, 1]:.2f}")
 print(
-    f"all 270 heads: mean size {cosines.abs().mean():.2f}, largest "
-    f"{cosines.abs().max():.2f}"
+    f"all 270 heads: mean size {cosines.abs().mean():.2f}; above 0.3 are "
+    f"{int((cosines > 0.3).sum())}, below -0.3 are {int((cosines < -0.3).sum())}"
 )
 generator = torch.Generator().manual_seed(0)
 pair = torch.randn(2, 1000, 576, generator=generator)
@@ -1285,14 +1306,15 @@ print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
 # Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. A few
-# heads come near to copying; most write something else. So much for "0.45 · cat": a head reads $W_V$ of
-# what it looks at and writes that through $W_O$.
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. Eight
+# heads copy as much as that, twice as many write the *opposite* of what they look at, and most write something else. So much for "0.45 · cat": a
+# head reads $W_V$ of what it looks at and writes that through $W_O$.
 #
 # ## 3.6 Grouped queries
 #
 # **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
-# store). For long texts this memory is what runs out first. Queries need not be kept. So several query heads can
+# store). With a key and a value for every head, a long text would take more memory than the model itself, as the cell
+# shows. Queries need not be kept. So several query heads can
 # **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
 # and 3 key/value heads.
 
@@ -1311,6 +1333,8 @@ for n_kv_head in (9, 3, 1):
         f"{n_kv_head} key/value heads: {each:>7,} bytes a token in float32, "
         f"{full:>6,.0f} MiB for {model.config.context:,} tokens"
     )
+itself = (model.folder / "model.safetensors").stat().st_size / 2**20
+print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
 
 # %% [markdown]
 # (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next exercise you *copy*
@@ -1326,7 +1350,7 @@ for n_kv_head in (9, 3, 1):
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1453,7 +1477,7 @@ for head in range(3):
 # | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
 # | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
 # | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
-# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before |
+# | `theta` | a number | RoPE's base, as in notebook 2: hand it on to `apply_rope` |
 # | returns | `[batch, seq, d_model]` | one row a token |
 #
 # The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head; values are
@@ -1732,6 +1756,7 @@ predict(
 )
 
 # %%
+rows = []
 for sentence in (
     "The cat sat on the mat",
     "The cat sat on my mat",
@@ -1740,21 +1765,22 @@ for sentence in (
 ):
     ids = model.tokenizer.encode(sentence)
     row = attention_maps(model, ids)[3:9, :, -1].mean(dim=(0, 1))
+    rows.append(row)
     pieces = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
     print("last token, layers 3 to 8:", "  ".join(pieces))
-reveal("second", "D")
-lengths = torch.stack([v.norm(dim=-1) for _, v in read]).mean(dim=(0, 1))  # seq
+reveal("second", "ABCD"[rows[0][1:5].argmax()])
+lengths = torch.stack([v.norm(dim=-1) for _, v in read[3:9]]).mean(dim=(0, 1))  # seq
 pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
-print("mean length of the values:", "  ".join(pairs))
+print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
 
 # %% [markdown]
 # There is a **second sink**: the second " the" gets even more than the first token. Put " my" in its place, and the
-# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report exactly this: the first
+# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report the like: the first
 # token and a few words of little meaning. Notebook 4 shows how such tokens are made.
 #
-# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the value of
-# the first token is a quarter as long as the others. To look there is to add almost nothing. **A large share is not
-# yet influence**: it is share times value that counts.
+# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the values of
+# both sinks are less than a fifth as long as the others. A share of 0.8 on a sink adds no more than a share of 0.16 on
+# another token would. **A large share is not yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
 #
@@ -1796,7 +1822,7 @@ show(
 #
 # scores (0.7 + 0.6) / 2 = 0.65.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1969,13 +1995,9 @@ for name, found in scores_of.items():
 # %%
 predict(
     "ablation",
-    "Which five of the 270 heads does it miss most on the repetition?",
-    {
-        "A": "the five best induction heads",
-        "B": "the five best previous-token heads",
-        "C": "any five: it is spread over all of them",
-    },
-    yours="A",
+    "The loss on the repetition is about 3, and guessing costs 10.8. What is it once one "
+    "head of the 270, 16.0, is switched off?",
+    yours=4.0,
 )
 
 
@@ -1996,7 +2018,7 @@ def without(heads, watch=None):
     return model.using(attention=attention)
 
 
-def losses(some_model):
+def losses(some_model, texts=texts):
     """Loss at positions 1, 2, ..., mean over the texts, in nats."""
     log_p = torch.log_softmax(some_model(texts)[:, :-1], dim=-1)
     return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
@@ -2016,8 +2038,8 @@ show(
 )
 
 
-def on_the_repetition(heads):
-    return losses(without(heads))[half:].mean().item()
+def on_the_repetition(heads, texts=texts):
+    return losses(without(heads), texts)[half:].mean().item()
 
 
 def any_five():
@@ -2057,14 +2079,20 @@ show(
     "head 16.0 alone 9.2. Six draws of any five heads are scattered above the whole "
     "model; five others of the same layers lie between 3.3 and 4.7.",
 )
-reveal("ablation", "B")
+once_more = torch.Generator().manual_seed(1)
+others = torch.randint(1000, 40000, (2, half), generator=once_more).repeat(1, 2)
+print("other random texts:")
+for name, heads in zip(short, ([], best(induction), best(previous))):
+    print(f"off: {name:<14} loss {on_the_repetition(heads, others):5.2f}")
+print(f"off: 16.0 alone     loss {on_the_repetition([(16, 0)], others):5.2f}")
+reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
-# Without the five best previous-token heads the model is back at guessing, and **one head, 16.0, makes most of
-# that**: it alone costs as much as all five induction heads. Two of the other previous-token heads cost next to
-# nothing, though they do the same job: their shares look alike, their use does not. The controls matter, too. Other
-# heads of the same layers cost little, so it is not the layer. And a blind draw of five can cost a lot, when it hits a
-# head that others build on: "worse than random" needs more than one draw.
+# Without the five best heads of either kind the model is back near guessing, and of the five previous-token heads **one,
+# 16.0, makes most of that**. Two of the others cost next to nothing, though they do the same job: their shares look
+# alike, their use does not. The controls matter, too. Other heads of the same layers cost little, so it is not the
+# layer. A blind draw of five can cost a lot: "worse than random" needs more than one draw. And which of the two kinds
+# costs *more* is a fact about the texts: with two others it is the other kind.
 #
 # Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
 # before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
@@ -2100,7 +2128,7 @@ reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 # That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers 17 and 18 no longer
 # know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-token heads
 # change next to nothing. Two layers, one head reading
-# what another wrote: that is how the model copies anything, even noise.
+# what another wrote: that is how the model copies noise.
 #
 # Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
 # But that is one row of one head. Ask by switching off:
@@ -2191,7 +2219,8 @@ show(
     "falls to near 0 within 100 steps; one layer with varying lengths stays near 2.4; "
     "two layers stay near 2.5 for some 120 steps, then fall at once to 0.3.",
 )
-reveal("layers", "C")
+learned = tuple(found[-1] < 1 for found in curves.values())
+reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
 # %% [markdown]
 # Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does not get there,
@@ -2478,7 +2507,7 @@ reveal("planted", exposed, within=0)
 # - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$, their writes add
 #   up. Grouped queries share keys and values to save memory.
 # - A decoder's row has nothing to the right of itself. Much attention goes to the first token, sometimes to a second
-#   sink, and adds next to nothing.
+#   sink, and adds far less than its share says.
 # - Induction takes two heads in two layers: one notes what stood before, the other looks for the note. Switching the
 #   first off blinds the second.
 # - Equal ids forgive bugs. Compare logits.
@@ -2498,7 +2527,7 @@ reveal("planted", exposed, within=0)
 #    shares would be NaN; the product with `v` then spreads it.
 # 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
 #    to what 16.0 writes.
-# 3. The share goes to a value that may be next to nothing (the sink). A head may look somewhere for a reason of
+# 3. The share goes to a value that may be short (the sink). A head may look somewhere for a reason of
 #    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be needed (18.6 and Mrs.
 #    Quillfeather): only switching it off tells.
 #
