@@ -18,13 +18,14 @@ class Packed:
     `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets
     `w.float()`. So a learner's function that was written for tensors runs on packed weights too.
 
-    rows: bfloat16, or int8 with `scale` [d_out]. fours: the same matrix as int4 numbers, scales
-    and offsets, read instead of rows when there are few vectors (memory is the limit then; with
-    many vectors, arithmetic is).
+    rows: bfloat16, or int8 with `scale` [d_out]. blocked: the bfloat16 rows once more, in the order
+    in which oneDNN reads them; without it each product would put them in that order first. fours:
+    the same matrix as int4 numbers, scales and offsets, read instead of rows when there are few
+    vectors (memory is the limit then; with many vectors, arithmetic is).
     """
 
-    def __init__(self, rows, scale=None, fours=None, base=None, turned=False):
-        self.rows, self.scale, self.fours = rows, scale, fours
+    def __init__(self, rows, scale=None, fours=None, base=None, turned=False, blocked=None):
+        self.rows, self.scale, self.fours, self.blocked = rows, scale, fours, blocked
         self._base, self._turned = base, turned
 
     @classmethod
@@ -49,6 +50,8 @@ class Packed:
         flat = x.reshape(-1, x.shape[-1]).bfloat16()
         if len(flat) <= FEW_ROWS and self.fours:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
+        elif self.blocked is not None:
+            y = torch.ops.mkldnn._linear_pointwise(flat, self.blocked, None, "none", [], "")
         elif self.scale is None:
             y = F.linear(flat, self.rows)
         elif len(flat) <= FEW_ROWS:
@@ -84,7 +87,9 @@ class Packed:
 
     @property
     def T(self):
-        return Packed(self.rows, self.scale, self.fours, turned=not self._turned)
+        return Packed(
+            self.rows, self.scale, self.fours, turned=not self._turned, blocked=self.blocked
+        )
 
     @property
     def shape(self):
@@ -133,7 +138,11 @@ PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm
 
 
 def _bfloat16(weight):
-    return Packed(weight.bfloat16())
+    rows, blocked = weight.bfloat16(), None
+    onednn = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if onednn and rows.device.type == "cpu":
+        blocked = torch.ops.mkldnn._reorder_linear_weight(rows)
+    return Packed(rows, blocked=blocked)
 
 
 def _int8(weight):

@@ -4,12 +4,13 @@ import math
 
 import ipywidgets
 
+from llmlib.widgets import CONTROL, whenever
+
 MODELS = {  # parameters, layers, key/value heads, head_dim
     "SmolLM2-135M": (134_515_008, 30, 3, 64),
     "Llama 3.1 8B": (8_030_261_248, 32, 8, 128),
     "GPT-3's shape, 175B": (175_000_000_000, 96, 96, 128),
 }
-CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
 
 
 def serving_playground(step_seconds, cache_bytes, card):
@@ -29,7 +30,7 @@ def serving_playground(step_seconds, cache_bytes, card):
     )
     picture, controls = ipywidgets.HTML(), (model, bits, cards, batch, context)
 
-    def draw(_=None):
+    def draw():
         parameters, *shape = MODELS[model.value]
         weights, kv = parameters * bits.value / 8, cache_bytes(*shape, 1, 2)
         memory = cards.value * card["bytes"]
@@ -47,9 +48,7 @@ def serving_playground(step_seconds, cache_bytes, card):
             step, batch.value, weights, batch.value * context.value * kv, memory
         )
 
-    for control in controls:
-        control.observe(draw, names="value")
-    draw()
+    whenever(controls, draw)
     return ipywidgets.VBox([*controls, picture])
 
 

@@ -5,6 +5,7 @@ instead. Nothing else is ever skipped."""
 import functools
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -25,6 +26,26 @@ LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser
 LONG = ["graders", "claims", "nbval"]  # minutes a file: begun first, so that no worker waits alone
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A file in which nothing is asked for is not read at all: its imports cost seconds."""
+    if collection_path.suffix == ".ipynb":
+        return nothing_in("mark.nbval", config.option.markexpr) or None
+    if collection_path.name.startswith("test_"):
+        text = collection_path.read_text(encoding="utf-8")
+        return nothing_in(text, config.option.markexpr) or None
+
+
+def nothing_in(text, expression):
+    """Whether `-m expression` chooses no test of a file, as far as its text alone shows that."""
+    wanted = set(re.findall(r"\w+", expression)) & set(LAYERS)
+    if not wanted or re.search(f"not ({'|'.join(LAYERS)})", expression):
+        return False
+    if "not slow" in expression and re.search(r"^pytestmark = .*mark\.slow", text, re.M):
+        return True
+    marks = set(re.findall(r"mark\.(\w+)", text)) & set(LAYERS)
+    return bool(marks) and not marks & wanted  # a file without marks is read, and refused
 
 
 def layer(item):
@@ -98,3 +119,37 @@ def _left_out(reporter):
         number, _ = left.get(name, (0, ""))
         left[name] = [number + 1, _reason(report).removeprefix(LEFT_OUT)]
     return left
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    import browser  # here: most tests need none
+
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    import browser
+
+    folder = tmp_path_factory.mktemp("lab")
+    browser.furnish(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(folder):
+    """The address of a notebook in JupyterLab: one server for all journeys."""
+    import browser
+
+    with browser.served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    import browser
+
+    with browser.new_page(chromium) as page:
+        yield page

@@ -138,6 +138,17 @@ def test_a_packed_matrix(kind, error):
     assert small.nbytes < w.nbytes / {"bfloat16": 1.9, "int8": 3.8, "int4": 6}[kind]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 9, 40])
+def test_bfloat16_in_the_order_that_onednn_reads(rows):
+    w, x = random(33, 56), random(2, rows, 56, seed=1)
+    matrix = packed.Packed.of(w, "bfloat16")
+    exact = x.bfloat16().float() @ w.bfloat16().float().T
+    torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
+    if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        matrix.rows.zero_()  # the product reads the other copy
+        torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
+
+
 def test_int4_keeps_what_was_on_its_grid():
     steps = torch.randint(16, (64, 2, 32), generator=torch.Generator().manual_seed(0))
     steps[..., 0], steps[..., 1] = 0, 15

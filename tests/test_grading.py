@@ -28,7 +28,7 @@ from llmlib.course import cells, handed_in
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside import sandbox
 from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
@@ -164,6 +164,16 @@ def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
     for tree in (b"1", b'["list", ["tensor", "0"], ["tensor", "0"]]'):
         with pytest.raises(wire.NotPlain):
             wire.unpack(tree, file)
+
+
+def test_a_table_of_too_many_tensors_is_refused_before_it_is_read():
+    table = b"{" + b" " * 128 * wire.MAX_TENSORS + b"}"
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.unpack(b"1", len(table).to_bytes(8, "little") + table)
+    some = [torch.empty(0)] * (wire.MAX_TENSORS + 1)
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.pack(some)
+    assert len(wire.pack(some[1:])) < 128 * wire.MAX_TENSORS
 
 
 def test_keys_made_to_collide_are_refused_before_they_are_hashed():
@@ -597,18 +607,24 @@ def graded_class(runner):
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
     result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
-    node = plugin.rebuild(corpus.TARGET, result.cells)
-    page = report.feedback(corpus.TARGET, "eve", node, result)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    marks = Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {"merge": "<b>Ask me</b>"}, 0.0)
+    page = report.feedback(corpus.TARGET, "eve", node, marks)
+    assert "A comment: &lt;b&gt;Ask me&lt;/b&gt;" in page
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
-    assert "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result))
+    assert "HIDDEN" not in page + nbformat.writes(node)
     assert "dim names the axis" not in page
 
 
 def test_scores_and_class_report(tmp_path, runner):
     rows = graded_class(runner)
     rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken")))
-    report.scores(rows, tmp_path)
+    marks = {
+        task: Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
+        for task, result in rows[:-1]
+    }
+    report.scores(rows, marks, tmp_path)
     found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
     assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0"
     assert found["bob"]["softmax"] == "0.0"

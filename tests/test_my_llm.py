@@ -9,6 +9,7 @@ import sys
 import nbformat
 import proofs
 import pytest
+import torch
 
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, definitions, my_llm, renaming
@@ -43,10 +44,15 @@ def right_answers(style):
     return found
 
 
-def says_what_transformers_says(path, n=64):
+def loaded(path):
     spec = importlib.util.spec_from_file_location("my_llm", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def says_what_transformers_says(path, n=64):
+    module = loaded(path)
     model, tokenizer = module.Model(smollm2_folder()), module.Tokenizer(smollm2_folder())
     model.config.stop_ids = ()
     for prompt in PROMPTS:
@@ -70,6 +76,25 @@ def test_from_the_solutions(tmp_path):
     assert modules <= set(sys.stdlib_module_names) | {"torch", "safetensors", "regex"}
     assert len(text.splitlines()) < 450
     says_what_transformers_says(path)
+
+
+def test_of_a_long_prompt_only_the_last_logits_are_computed(tmp_path):
+    path = tmp_path / "my_llm.py"
+    path.write_text(text_from(cells.ROOT / "solutions"))
+    module, folder = loaded(path), smollm2_folder()
+    model, forward, computed = module.Model(folder), module.forward, []
+
+    def counted(ids, table, *rest):
+        logits = forward(ids, table, *rest)
+        computed.append(logits.numel())
+        return logits
+
+    module.forward = counted
+    ids = torch.randint(40_000, (700,), generator=torch.Generator().manual_seed(1)).tolist()
+    model.config.stop_ids = ()
+    assert list(module.new_ids(model, ids, 8)) == reference_ids(folder, ids, 8)
+    vocab, chunks, steps = len(model.weights[0]), 2, 7
+    assert sum(computed) < 512 * 512 + 188 * 188 + (chunks + steps) * vocab
 
 
 @pytest.mark.parametrize("style", range(3))

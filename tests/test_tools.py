@@ -172,7 +172,7 @@ def bare(tmp_path):
         clean |= {"PYTHONPATH": str(ROOT), "LLMLIB_TALLY": str(tally), **environment}
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
         done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, encoding="utf-8")
-        return done, json.loads(tally.read_text(encoding="utf-8"))
+        return done, json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else None
 
     return run
 
@@ -211,3 +211,18 @@ def test_no_other_skip_is_accepted(bare, tmp_path):
     )
     done, _ = bare()
     assert done.returncode == 1 and "may not be skipped: not today" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_file_in_which_nothing_is_asked_for_is_not_read(bare, tmp_path):
+    broken = "raise ImportError('read')\n"
+    for name, marks in {"browser": "browser", "slow": "unit, pytest.mark.slow"}.items():
+        text = f"import pytest\npytestmark = [pytest.mark.{marks}]\n{broken}"
+        (tmp_path / f"test_{name}.py").write_text(text)
+    done, tally = bare(PYTEST_ADDOPTS="-m 'unit and not slow'")
+    assert done.returncode == 0 and tally["passed"] == 1, done.stdout
+    done, _ = bare(PYTEST_ADDOPTS="-m unit")
+    assert done.returncode != 0 and "ImportError: read" in done.stdout
+    (tmp_path / "test_slow.py").write_text("def test_it(): pass\n")  # in no layer: not overlooked
+    done, _ = bare(PYTEST_ADDOPTS="-m unit")
+    assert done.returncode != 0 and "belongs to no layer" in done.stdout + done.stderr

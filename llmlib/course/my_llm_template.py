@@ -33,9 +33,8 @@ class Tokenizer:
 
     def __init__(self, folder):
         spec = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        # These bytes are written as themselves, and the others as the characters from 256 on.
-        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
-        hidden = [b for b in range(256) if b not in visible]
+        visible = [*range(33, 127), *range(161, 173), *range(174, 256)]  # bytes as themselves
+        hidden = [b for b in range(256) if b not in visible]  # as the characters from 256 on
         byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
         vocab = {t: i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
         own = {bytes(byte_of[c] for c in t): i for t, i in vocab.items()}
@@ -58,10 +57,9 @@ class Tokenizer:
     def stream(self, ids):
         """The text that each id completes, as the ids come; special tokens have none."""
         seen = []
-        for i in ids:
-            if i in self.plain_ids:
-                seen.append(self.plain_ids[i])
-                yield stream_decode(seen, self.merges)[-1]
+        for i in filter(self.plain_ids.__contains__, ids):
+            seen.append(self.plain_ids[i])
+            yield stream_decode(seen, self.merges)[-1]
 
 
 class Model:
@@ -89,11 +87,16 @@ class Model:
         return SimpleNamespace(stores=stores, length=0)
 
     @torch.no_grad()
-    def __call__(self, ids, cache):
-        ids = torch.as_tensor(ids)
+    def __call__(self, ids, cache, table=None):
+        ids, (whole, *rest) = torch.as_tensor(ids), self.weights
+        if table is None and ids.shape[1] >= 128:  # only the last logits of a prompt are read:
+            rows, numbers = ids[:, :-1].unique(return_inverse=True)
+            self(numbers, cache, whole[rows])  # the others pass with a table of their own rows
+            return self(ids[:, -1:], cache).expand(-1, ids.shape[1], -1)
         positions = torch.arange(cache.length, cache.length + ids.shape[1])
-        rest = positions, causal_mask(len(positions), cache.length), cache
-        logits = forward(ids, *self.weights, lambda i, x: self.attend(i, x, *rest), self.eps)
+        at = positions, causal_mask(len(positions), cache.length), cache
+        rest += [lambda i, x: self.attend(i, x, *at), self.eps]
+        logits = forward(ids, whole if table is None else table, *rest)
         cache.length += ids.shape[1]
         return logits
 

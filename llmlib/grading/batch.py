@@ -36,8 +36,11 @@ class Results:
     """The results of a course, one JSON file for each student and assignment. With `again` none
     of them counts."""
 
-    def __init__(self, folder: Path, unsafe: bool = False, again: bool = False) -> None:
-        self.folder, self.unsafe, self.again = Path(folder), unsafe, again
+    def __init__(
+        self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
+    ) -> None:
+        self.folder, self.again = Path(folder), again
+        self.how = f"{unsafe}{partial or ''}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")
         try:  # unlike flock, workers do not inherit it
@@ -70,9 +73,7 @@ class Results:
 
     def mark(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of all that a result depends on: grader, notebook, submission."""
-        return hashlib.sha256(
-            f"{version()}{self.unsafe}{notebook.node}".encode() + data
-        ).hexdigest()
+        return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
 
 
 @functools.cache
@@ -129,22 +130,26 @@ def _store(
     course: Path,
     notebooks: Notebooks,
 ) -> Graded:
-    """Result, gradebook, autograded notebook and feedback of one submission, unless they are
-    there."""
+    """Result, gradebook and autograded notebook of one submission, unless they are there; and
+    its page, which says what the gradebook has by now."""
     task, notebook, at = order.task, notebooks[order.task.assignment], None
+    place = Path(task.student, task.assignment, task.assignment)
+    node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
     if order.result is None:
         results.put(task, order.mark, graded)
     try:
         at = task.handed_in_at()
     except Unreadable as fault:
         graded = replace(graded, notes=(*graded.notes, str(fault)))
-    if not results.written(task, order.mark):
+    written = results.written(task, order.mark)
+    if not written:
         book.save(task.student, task.assignment, graded, at)
-        node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
-        place = Path(task.student, task.assignment, task.assignment)
         _write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
-        page = report.feedback(notebook, task.student, node, graded)
-        _write(course / "feedback" / f"{place}.html", page)
+    book.charge_lateness(task.student, task.assignment)
+    marks = book.marks(task.student, task.assignment)
+    page = report.feedback(notebook, task.student, node, marks)
+    _write(course / "feedback" / f"{place}.html", page)
+    if not written:
         files.write(results.path(task, ".written"), order.mark)
     return graded
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
-    _, url, course_id = settings(args.config)
+    _, url, course_id, _ = settings(args.config)
     with Book(url, course_id) as book:
         totals, worth = book.totals(), book.worth()
     if not totals:
