@@ -1365,8 +1365,8 @@ plots.show(
     alt="Mean cosine with ' bank' against layers passed, 0 to 30. Both senses start at "
     "1. The same sense stays near 0.93, the other sense falls to 0.77 by layer 8 and "
     "stays near 0.8, and at the very end both fall, to 0.87 and 0.70. Another word in "
-    "the same sentence starts at 0.27 and rises all the way, above the same sense from "
-    "about layer 25 on.",
+    "the same sentence starts at 0.27 and rises nearly all the way, above the same sense "
+    "from about layer 25 on.",
 )
 for passed in (0, 8, 30):
     print(
@@ -1525,7 +1525,7 @@ for n_layer in (30, 1):
 plots.show(
     pictures.shuffles(changes, list(switches)),
     alt="How much the last token's logits change when earlier tokens are shuffled, on "
-    "a log scale. With neither RoPE nor mask: rounding error, about 1e-5. Mask only: "
+    "a log scale. With neither RoPE nor mask: rounding error, below 1e-4. Mask only: "
     "rounding error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in "
     "all cases.",
 )

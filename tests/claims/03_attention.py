@@ -10,6 +10,7 @@ from frame import model, solved
 
 from llmlib import complete, generate
 from llmlib.attention import attention_maps, attention_weights
+from llmlib.embeddings import apply_rope
 
 DRAGON = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
 FRANCE = "The capital of France is"
@@ -410,7 +411,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
 
 
 def switching_16_0_off_blinds_the_induction_heads():
-    """“without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7
+    """“Without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7
     loses more than half. Its neighbour 16.1 and the two other previous-token heads change next to
     nothing.”
 
@@ -438,27 +439,80 @@ def switching_16_0_off_blinds_the_induction_heads():
 
 
 def quillfeather_has_more_than_one_way_back():
-    """“Without the induction heads she is less likely, and is still named; without the
-    previous-token heads she is gone, or nearly.”
+    """“Without the induction heads she is less likely, and is still named. Without 16.0, on which
+    copying noise depended, nothing changes at all! Without eight previous-token heads she is gone,
+    or nearly, and not because the model is broken: it still knows Paris.”
 
-    Eight random heads, five draws.
+    Eight random heads, three draws; Paris; the loss of an ordinary text.
     """
     induction, previous = _scores()
-    qu, ids = _ids(" Qu")[0], _ids(DRAGON)
+    qu, paris = _ids(" Qu")[0], _ids(" Paris")[0]
+    river = torch.tensor(_ids("The water in a river flows downhill. It starts as rain or snow."))
 
-    def chance(heads):
-        return _without(heads)(ids)[0, -1].softmax(-1)[qu].item()
+    def chance(heads, prompt=DRAGON, token=qu):
+        return _without(heads)(_ids(prompt))[0, -1].softmax(-1)[token].item()
 
+    def ordinary(heads):
+        logits = _without(heads)(river)[0, :-1]
+        return torch.nn.functional.cross_entropy(logits, river[1:]).item()
+
+    eight = _best(previous, 8)
     whole, five, twelve = chance([]), chance(_best(induction)), chance(_best(induction, 12))
-    back, gone = chance(_best(previous)), chance(_best(previous, 8))
+    noise, back, gone = chance([(16, 0)]), chance(_best(previous)), chance(eight)
     g = torch.Generator().manual_seed(2)
-    random = [chance(_best(torch.rand(30, 9, generator=g), 8)) for _ in range(5)]
+    random = [chance(_best(torch.rand(30, 9, generator=g), 8)) for _ in range(3)]
+    known, cost = chance(eight, FRANCE, paris), ordinary(eight) - ordinary([])
     assert whole > five > twelve > 0.25 > back > gone and min(random) > twelve
+    assert abs(noise - whole) < 0.05 and known > 0.4 and cost < 0.5
     assert complete(_without(_best(induction, 12)), DRAGON, 6).startswith(" Quill")
     return (
-        f"{whole:.2f}; without 5 and 12 induction heads {five:.2f}, {twelve:.2f}; without 5 and 8 "
-        f"previous-token heads {back:.2f}, {gone:.2f}; 8 random ones {min(random):.2f} or more"
+        f"{whole:.2f}; without 5 and 12 induction heads {five:.2f}, {twelve:.2f}; without 16.0 "
+        f"{noise:.2f}; without 5 and 8 previous-token heads {back:.2f}, {gone:.2f} (Paris "
+        f"{known:.2f}, an ordinary text {cost:+.2f} nats); 8 random ones {min(random):.2f} or more"
     )
+
+
+def the_keys_carry_the_mark_of_16_0():
+    """“The *keys* of the later heads carry that mark, and without it their scores are 0. The
+    queries do without it: they ask for the token at their own place.”
+
+    The mark missing from the queries; the mark of 16.1 missing from the keys; two texts.
+    """
+    taught, config, told = solved("03_attention"), model().config, []
+    five = _best(_scores()[0])
+
+    def scores(text, part, head):
+        seen, at, mark = [], torch.arange(len(text)), 0
+
+        def block(x, norm_1, attend, norm_2, feed_forward):
+            nonlocal mark
+            layer = model().weights.layers[len(seen)]
+            w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
+            whole, less = norm_1(x), norm_1(x - mark)
+            q = taught["split_heads"]((less if part == "q" else whole) @ w_q.T, 9)
+            k = taught["split_heads"]((less if part == "k" else whole) @ w_k.T, 3)
+            q, k = (apply_rope(t, at, config.rope_theta) for t in (q, k))
+            v = taught["split_heads"](whole @ w_v.T, 3)
+            k, v = (taught["repeat_kv"](t, 3) for t in (k, v))
+            shares = attention_weights(q, k, taught["causal_mask"](len(at)))
+            if len(seen) == 16:
+                mark = (shares @ v)[:, head] @ w_o[:, 64 * head : 64 * head + 64].T
+            seen.append(shares[0])
+            x = x + taught["merge_heads"](shares @ v) @ w_o.T
+            return x + feed_forward(norm_2(x))
+
+        model().using(block=block)(text)
+        found = taught["induction_score"](torch.stack(seen), HALF)
+        return torch.tensor([found[n, h] for n, h in five])
+
+    for seed in (0, 1):
+        text = _texts(seed)[0]
+        keys, queries, other = (
+            scores(text, part, head) for part, head in (("k", 0), ("q", 0), ("k", 1))
+        )
+        assert keys.max() < 0.1 and queries.min() > 0.35 and other.min() > 0.4
+        told.append(f"18.6: keys {keys[0]:.2f}, queries {queries[0]:.2f}, 16.1 {other[0]:.2f}")
+    return "; ".join(told)
 
 
 def induction_takes_two_layers_unless_the_length_is_fixed():
@@ -510,7 +564,8 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 
 def equal_ids_forgive_bugs():
     """“Three planted bugs write the same ids, one of them a leak from the future that moves a
-    logit by 29.”
+    logit by 29. An id says which logit is the largest, at the last position only, and there even
+    the leak moves logits by no more than 2.3: the last token has no future.”
 
     24 ids; the right attention, and a bug that the ids do expose.
     """
@@ -541,11 +596,16 @@ def equal_ids_forgive_bugs():
         "weak head": weak,
         "√576": scaled(1 / 3),
     }.items():
-        some, same, apart = model().using(attention=attention), 0, 0.0
+        some, same, apart, last = model().using(attention=attention), 0, 0.0, 0.0
         for ids, (want, logits) in zip(texts, written, strict=True):
             same += list(generate(some, ids, 8)) == want
-            apart = max(apart, (some(ids) - logits).abs().max().item())
-        told[name] = same, apart
-    assert [same for same, _ in told.values()] == [3, 3, 3, 3, told["√576"][0]]
+            moved = (some(ids) - logits)[0].abs()
+            apart, last = max(apart, moved.max().item()), max(last, moved[-1].max().item())
+        told[name] = same, apart, last
+    assert [same for same, *_ in told.values()] == [3, 3, 3, 3, told["√576"][0]]
     assert told["√576"][0] < 3 and told["right"][1] < 1e-3 and abs(told["−12"][1] - 29) < 0.5
-    return "; ".join(f"{name}: {same} of 3, {apart:.3f}" for name, (same, apart) in told.items())
+    assert abs(told["−12"][2] - 2.3) < 0.05
+    return "; ".join(
+        f"{name}: {same} of 3, {apart:.3f}, last position {last:.3f}"
+        for name, (same, apart, last) in told.items()
+    )
