@@ -497,6 +497,31 @@ def glitch_tokens_share_a_row():
     return f"mean cosine of the thirty {alike.mean():.3f}, of thirty words {others:.2f}"
 
 
+def the_nearest_neighbours_change_less():
+    """“The nearest neighbours change less than the numbers”
+
+    The cosines themselves, for the same words; a random direction taken out.
+    """
+    words, rows = _words(0, 200), {}
+    for name in ("as it is", "centred", "random"):
+        unit = torch.nn.functional.normalize(_tables()[name], dim=1)
+        cosines = unit[words] @ unit.T
+        cosines[range(200), words] = -1
+        rows[name] = cosines.mean().item(), cosines.topk(7).indices
+    plain, kept = rows["as it is"], {}
+    for name in ("centred", "random"):
+        same = (plain[1][:, :, None] == rows[name][1][:, None]).any(dim=-1)
+        first = (plain[1][:, 0] == rows[name][1][:, 0]).float().mean().item()
+        kept[name] = first, same.float().mean().item()
+    assert plain[0] > 0.3 > 0.05 > abs(rows["centred"][0])
+    assert kept["centred"][0] > 0.7 and 0.5 < kept["centred"][1] < 0.8 and kept["random"][1] > 0.95
+    return (
+        f"mean cosine {plain[0]:.2f}, centred {rows['centred'][0]:.2f}; first neighbour stays for "
+        f"{kept['centred'][0]:.0%}, of seven {kept['centred'][1]:.0%} (less a random direction "
+        f"{kept['random'][1]:.0%})"
+    )
+
+
 def subtracting_the_mean_at_the_output_changes_nothing():
     """“It takes the same number off the score of *every* token, and softmax looks at differences
     only.”
