@@ -1936,7 +1936,7 @@ reveal("slower", losses["theta · 10"], within=0.1)
 
 # %% [markdown]
 # Moved: no difference. Slower hands: next to none. Faster hands, squeezed distances: worse. Backwards, all distances are what they were, and the model is as lost as with no RoPE at all. What counts is how far *back* a
-# token stands: the distance with its sign. Hands that are too fast do harm; somewhat too slow, hardly.
+# token stands: the distance with its sign. Hands that are too fast do harm; somewhat too slow ones hardly do, in texts as short as these.
 #
 # This is put to use. How slow are the hands? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
