@@ -82,7 +82,8 @@ def _clock(arrows, pair, distance, score):
     (ax, ay), (bx, by) = arrows
     angle = math.degrees(math.atan2(bx * ay - by * ax, ax * bx + ay * by)) % 360
     return (
-        '<div style="display:flex;align-items:center;gap:2em;background:white;color:black">'
+        '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:1em;background:white;'
+        'color:black">'
         '<svg role="img" aria-label="Two hands of a clock, q and k" '
         'width="220" height="220" viewBox="-110 -110 220 220"><circle r="80" fill="none" '
         f'stroke="#7F7F7F"/>{"".join(lines)}</svg><div>k stands <b>{distance}</b> back<br>'

@@ -79,7 +79,7 @@ def new_page(browser, width=1280, height=900, **options):
     SHOTS.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
-    page.set_default_timeout(1 * MINUTES)
+    page.set_default_timeout(2 * MINUTES)
     page.complaints = []
     page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))

@@ -23,7 +23,8 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
-LONG = ["graders", "claims", "nbval"]  # minutes a file: begun first, so that no worker waits alone
+# minutes a file, or much waiting: begun first, so that no worker is alone at the end
+LONG = ["security", "graders", "claims", "browser", "nbval", "nbgrader"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 
@@ -84,7 +85,12 @@ def _must_have(reason):
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus):
-    """A line a layer for what was left out, and a line in the file that LLMLIB_TALLY names."""
+    """What tests have to say, and a line a layer for what was left out; the numbers go into the
+    file LLMLIB_TALLY."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "said":
+                terminalreporter.write_line(value)
     count = {key: len(terminalreporter.stats.get(key, [])) for key in ("passed", "failed", "error")}
     left = _left_out(terminalreporter)
     for name, (number, reason) in sorted(left.items()):
@@ -92,8 +98,8 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
     worker = hasattr(terminalreporter.config, "workerinput")  # it is counted at the end
     if os.environ.get("LLMLIB_TALLY") and not worker:
         line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
-        with open(os.environ["LLMLIB_TALLY"], "a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "left_out": left}) + "\n")
+        with open(os.environ["LLMLIB_TALLY"], "w", encoding="utf-8") as file:
+            json.dump({**line, "left_out": left}, file)
 
 
 @pytest.hookimpl(trylast=True)
@@ -149,7 +155,9 @@ def lab(folder):
 
 @pytest.fixture(scope="module")
 def page(chromium):
+    """A page for the tests of a file, in which no error may be logged."""
     import browser
 
     with browser.new_page(chromium) as page:
         yield page
+        assert not page.complaints, page.complaints

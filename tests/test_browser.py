@@ -194,6 +194,15 @@ def test_nothing_that_lab_offers_is_dead(lab, page):
         "e => e.getBoundingClientRect().width"
     )
     page.set_viewport_size({"width": 1280, "height": 900})
+    page.keyboard.press("Control+b")  # the list of files away
+    page.set_viewport_size({"width": 400, "height": 900})
+    labels = panel.locator(".jp-PlaceholderText")  # "# Check of merge: run this cell"
+    expect(labels.first).to_be_attached()
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
+    assert labels.evaluate_all(cut) == 0
+    page.screenshot(path=SHOTS / "notebook_400.png")
+    page.keyboard.press("Control+b")
+    page.set_viewport_size({"width": 1280, "height": 900})
     assert 500 < text < 800
     assert not failed and not complaints, (failed, complaints)
 

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
 HONEST = ("a-honest", "z-honest")
 NOTEBOOKS = {"target": corpus.TARGET}
+MARK = b"llmlib.grading.inside import zygote"  # in the command line of all that is in a sandbox
 
 
 def make_course(course, attacks, port):
@@ -65,15 +66,28 @@ def hashes(course):
 
 
 def processes():
-    """The ids of processes of the sandbox's user, or whose command line carries our marker."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"llmlib.grading.inside import zygote" in (entry / "cmdline").read_bytes():
-                found.add(int(entry.name))
-        except OSError:
-            continue
-    return found
+    """The ids of the sandboxes' processes, but for those of another grader at work here."""
+    return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_ours(pid)}
+
+
+def _is_ours(pid):
+    """A process in a sandbox whose grader is this process, a worker of it, or gone."""
+    at = pid
+    while MARK in _read(at, "cmdline"):
+        at = _parent(at)
+    another = b"python" in _read(at, "cmdline") and os.getpid() not in (at, _parent(at))
+    return not another and MARK in _read(pid, "cmdline")
+
+
+def _parent(pid):
+    return int((_read(pid, "stat").rpartition(b")")[2].split() or [0, 0])[1])
+
+
+def _read(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 class Listener:

@@ -188,7 +188,7 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     assert f"Left out of unit: 1 tests, because {LACK}." in done.stdout
     assert "Left out of browser: 1 tests, because Chromium is missing" in done.stdout
     assert tally["passed"] == 1 and tally["failed"] == 0
-    lines = list(layers.closing([tally], 0, time.monotonic()))
+    lines = list(layers.closing(tally, 0, time.monotonic()))
     assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 5
 
 

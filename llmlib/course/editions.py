@@ -193,7 +193,8 @@ def _apart(piece: Piece, laid: Laid) -> NotebookNode:
         cell.metadata.pop(ours, None)
     if piece.options:
         said = "From an earlier edition of this notebook:"
-        text = "\n\n".join(filter(None, [said, piece.asked, f"```python\n{cell.source}\n```"]))
+        question = piece.asked.partition("\n")[2].strip()  # its number is another one's now
+        text = "\n\n".join(filter(None, [said, question, f"```python\n{cell.source}\n```"]))
         return NotebookNode(cell_type="markdown", metadata={}, source=text)
     return cell
 

@@ -11,8 +11,11 @@ a notebook is the old one or the new one, and the next start goes on.
 import contextlib
 import hashlib
 import json
+import logging
+import os
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -57,11 +60,12 @@ def _renew(path: Path, mine: Path) -> list[str]:
     if not mine.exists():
         _write(mine, edition, trusted=True)
         return []
-    theirs = read(mine)
+    theirs, saved = read(mine), mine.stat()
     laid = editions.lay(edition, theirs)
     before, after = ([c.source for c in n.cells if c.source.strip()] for n in (theirs, laid.node))
     old = _keep(mine, theirs) if before != after and editions.worked_in(theirs) else None
     _write(mine, laid.node, _notary().check_signature(theirs))
+    _saved_at(mine, saved)
     return [_sentence(mine, laid, theirs, old)] if old else []
 
 
@@ -69,7 +73,9 @@ def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
         handed_in.load(path)
-        return nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        editions.lay(node, node)  # every cell has what a cell must have
+        return node
     except Unreadable as fault:
         raise Unreadable(f"{_short(path)} was left as it is: {fault}.") from None
     except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
@@ -80,7 +86,7 @@ def _came_from(mine: Path) -> str | None:
     """The mark of the edition that a notebook of work/ was made of."""
     try:
         return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -90,6 +96,7 @@ def _take_over(path: Path, mine: Path) -> list[str]:
     data = path.read_bytes()
     if not mine.exists():
         files.write(mine, data)
+        _saved_at(mine, path.stat())
     if mine.read_bytes() != data or _git(path, "checkout", "HEAD"):
         return [
             f"{_short(path)} is not as it was released: copy what you need of it into "
@@ -119,6 +126,12 @@ def _write(path: Path, node: NotebookNode, trusted: bool) -> None:
     if trusted:
         with contextlib.suppress(OSError):  # a comfort
             _notary().sign(node)
+
+
+def _saved_at(path: Path, when: os.stat_result) -> None:
+    """The start page goes on in the notebook that its learner saved last. A second later than that,
+    so that a JupyterLab in which it is open sees that it has changed."""
+    os.utime(path, (when.st_atime, when.st_mtime + 1))
 
 
 def _keep(mine: Path, node: NotebookNode) -> Path:
@@ -151,8 +164,12 @@ def _sentence(mine: Path, laid: Laid, before: NotebookNode, old: Path) -> str:
         "no longer asked, your answer in a cell of its own": laid.gone,
     }
     parts = [f"{mine.stem} {went}", f"yours in it: {yours}" if yours else ""]
-    parts += [f"{what}: {', '.join(names)}" if names else "" for what, names in lists.items()]
+    parts += [f"{what}: {_listed(names)}" if names else "" for what, names in lists.items()]
     return "; ".join(filter(None, [*parts, f"the old one is {_short(old)}"]))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
 def _short(path: Path) -> str:
@@ -162,6 +179,8 @@ def _short(path: Path) -> str:
 
 def main(words: list[str]) -> int:
     """Say what changed; exit status 1 if work/ could not be written."""
+    logging.disable()  # nbformat's remarks on a notebook's form are not for its author
+    warnings.simplefilter("ignore")
     try:
         for sentence in update(*map(Path, words)):
             print(sentence)

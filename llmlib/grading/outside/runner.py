@@ -101,6 +101,9 @@ class Marking:
             else:
                 self.seen.add(each.name)
         for each in self.exercises:
+            if each.name not in self.seen and not self.read.used[each.name] and self._lend(each):
+                if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
+                    self.seen.add(each.name)
             if each.name in self.seen:
                 failed = self._half(each, True)
                 if failed:
@@ -124,12 +127,16 @@ class Marking:
         failed = self._part(exercise, hidden)
         if failed is None:
             return None
-        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
         self.wrong.add(exercise.name)
+        return self._part(exercise, hidden) if self._lend(exercise) else failed
+
+    def _lend(self, exercise: Exercise) -> bool:
+        """Put the course's in place of the earlier ones that are wrong; False where that is so."""
+        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
-            return failed
+            return False
         self.instead[exercise.name] = wrong
-        return self._part(exercise, hidden)
+        return True
 
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
