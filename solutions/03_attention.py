@@ -528,14 +528,15 @@ def spread(attention):
 
 
 france = "The capital of France is"
+said = []
 for name, attention in (
     ("yours:              ", scaled_dot_product_attention),
     ("divided by √d_model:", divided_by_sqrt_d_model),
 ):
-    text = complete(model.using(attention=attention), france, 8)
-    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {text!r}")
-same = text == complete(model, france, 8)
-reveal("divisor", "A" if same else "B" if "Paris" in text else "C")
+    said.append(complete(model.using(attention=attention), france, 8))
+    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {said[-1]!r}")
+right, wrong = said
+reveal("divisor", "A" if wrong == right else "B" if "Paris" in wrong else "C")
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
