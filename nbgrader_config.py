@@ -17,7 +17,8 @@ root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading
 
 c.CourseDirectory.course_id = "from-tokens-to-tokens"
 
-# Where grades are kept: SQLite, or any SQLAlchemy URL, such as postgresql://grader@server/grades.
+# Where grades are kept: SQLite, or any SQLAlchemy URL, such as
+# postgresql+psycopg://grader@server/grades (INSTRUCTORS.md, "Many machines").
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
 # Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder

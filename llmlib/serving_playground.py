@@ -70,6 +70,7 @@ def _answer(step, batch, weights, caches, memory):
     )
     if step == math.inf:
         return f"{bar}<p>{held}: <b>does not fit</b></p>"
-    each, all_of_them = f"{1000 * step:,.1f} ms", f"{batch / step:,.0f}"
+    each = f"{1000 * step:,.1f} ms" if step > 1e-3 else f"{1000 * step:.2g} ms"
+    all_of_them = f"{batch / step:,.0f}"
     told = f"<b>{each}</b> a token for each reader, <b>{all_of_them}</b> tokens a second"
     return f"{bar}<p>{held}.<br>{told}</p>"

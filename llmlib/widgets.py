@@ -48,13 +48,15 @@ def rope_clock(apply_rope, q, k, theta):
         return apply_rope(torch.stack(rows), torch.tensor(positions), theta)
 
     def draw():
-        moved = [at_q.value - last[0], at_k.value - last[1]]
-        last[:] = at_q.value, at_k.value
-        if lock.value and (moved[0] == 0) != (moved[1] == 0):  # the other follows
-            follower, step = (at_k, moved[0]) if moved[0] else (at_q, moved[1])
-            last[follower is at_k] += step
-            follower.value = last[follower is at_k]  # held at an end, it moves the first back
-            last[:] = at_q.value, at_k.value
+        q_at, k_at = at_q.value, at_k.value
+        if lock.value and (q_at == last[0]) != (k_at == last[1]):  # the other follows, up to an end
+            apart, moved_q = last[0] - last[1], q_at != last[0]
+            follower = q_at - apart if moved_q else k_at + apart
+            follower = min(max(follower, 0), at_q.max)
+            q_at, k_at = (follower + apart, follower) if moved_q else (follower, follower - apart)
+        last[:] = q_at, k_at
+        with at_q.hold_trait_notifications(), at_k.hold_trait_notifications():
+            at_q.value, at_k.value = last
         try:
             unit = torch.zeros(head_dim)
             unit[pair.value] = 1.0  # a hand at 3 o'clock

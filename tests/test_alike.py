@@ -9,6 +9,7 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells
+from llmlib.grading import answers as answers_verb
 from llmlib.grading.alike import SOLUTION, stands_out, words
 
 pytestmark = pytest.mark.unit
@@ -76,7 +77,7 @@ def test_half_a_text_and_no_python_are_read_as_far_as_they_go():
     assert not pairs("01_tokens", odd)
 
 
-def test_the_command_prints_and_writes_the_pairs(tmp_path, capsys):
+def test_the_command_prints_and_writes_the_pairs(tmp_path, capsys, monkeypatch):
     answers = written_apart("01_tokens")
     for student in ("author 0", "author 1", "author 2", "copier"):
         source = "author 1" if student == "copier" else student
@@ -91,3 +92,6 @@ def test_the_command_prints_and_writes_the_pairs(tmp_path, capsys):
     assert len(set(said)) == 1 and said[0].startswith("alike: author 1 and copier  01_tokens  ")
     table = (out / "alike.csv").read_text().splitlines()
     assert table[0] == "notebook,one,other,exercises,alike,usual,bits" and len(table) == 2
+    monkeypatch.setattr(answers_verb, "SHOWN", 0)
+    assert cli.main(["answers", str(tmp_path / "in"), "--output", str(out)]) == 0
+    assert capsys.readouterr().out.endswith("exercise\nand 1 more pairs that are alike\n")

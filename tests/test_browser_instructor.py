@@ -94,6 +94,8 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     expect(inside.locator("td.score")).to_contain_text(f"{first.points:g} / ")
     page.screenshot(path=SHOTS / "instructor_graded.png")
 
+    inside.get_by_role("link", name="Manage Students").click()
+    expect(inside.locator("td.name a")).to_have_text("root")
     inside.get_by_role("link", name="Manual Grading").click()
     inside.get_by_role("link", name=NAME).click()
     inside.get_by_role("link", name=NAME).last.click()
@@ -117,4 +119,6 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     (told,) = (desk / NAME / "feedback").rglob(f"{NAME}.html")
     told = told.read_text(encoding="utf-8")
     assert "Nearly: go on by two positions." in told and "nothing was merged" in told
-    assert not page.complaints and not theirs.complaints
+    offline = ("net::ERR_", "MathJax is not defined")  # nbgrader's page fetches MathJax
+    assert not [said for said in page.complaints if not any(each in said for each in offline)]
+    assert not theirs.complaints

@@ -7,12 +7,14 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,7 +31,7 @@ from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside import sandbox
+from llmlib.grading.outside import bubblewrap, sandbox
 from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -323,6 +325,23 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
         runner.close()
 
 
+def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file(tmp_path):
+    """torch's builds for NVIDIA cards do, where there is a compiler."""
+    sandbox.copy_inside(str(tmp_path))
+    ours, theirs = socket.socketpair()
+    setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
+    code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
+    code += "from llmlib.grading.inside import zygote\n"
+    code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
+    code += "zygote.main(sys.argv[1])"
+    words = [*bubblewrap.command(str(tmp_path)), sys.executable, "-I", "-B", "-c", code]
+    words.append(json.dumps(setup))
+    with subprocess.Popen(words, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
+        theirs.close()
+        assert ours.recv(1) == b"R", process.stderr.read().decode()
+        ours.close()
+
+
 # ---- without a sandbox
 # -----------------------------------------------------------------------------------------------
 
@@ -424,9 +443,10 @@ def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     """{student: result} of one run with the stub."""
     results = batch.Results(course / "results", again=again)
     tasks, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
+    run = partial(pool.run, notebooks=notebooks, make_runner=make, workers=workers)
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(tasks, notebooks, make, workers, results, book, course)
-        return {task.student: result for task, result in graded}
+        graded = batch.grade(tasks, notebooks, run, results, book, course)
+        return {task.student: result for task, result, _ in graded}
 
 
 class _Make:
@@ -658,7 +678,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
 
 
 class Namespace:
-    assignment, student, workers, unsafe, again = None, None, 1, False, False
+    assignment, student, workers, unsafe, again, scheduler = None, None, 1, False, False, None
 
     def __init__(self, **values):
         self.__dict__.update(values)

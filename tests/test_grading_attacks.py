@@ -5,13 +5,14 @@ import hashlib
 import os
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from attacks import corpus
 
 from llmlib.course import cells
-from llmlib.grading import batch
+from llmlib.grading import batch, pool
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -120,8 +121,10 @@ def grade_all(folder):
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
             tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
-            graded = batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course)
-            rows = {task.student: result for task, result in graded}
+            words = {"notebooks": NOTEBOOKS, "make_runner": make_runner, "workers": 2}
+            run = partial(pool.run, **words)
+            graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
+            rows = {task.student: result for task, result, _ in graded}
             scores = book.scores("target")
     finally:
         del os.environ["A_SECRET_OF_THE_GRADER"]

@@ -109,7 +109,7 @@ def test_feedback_names_the_mistake(course):
     feedback = {
         student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")
     }
-    says = "left to right"
+    says = "the second half of the pair is still there"
     assert says in cells.load(NAME).exercises[1].full
     assert "The check says" in feedback["bob"] and says in feedback["bob"]
     assert "The check says" not in feedback["ada"] and "BEGIN HIDDEN" not in str(feedback)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 
 import pytest
 from packaging.requirements import Requirement
@@ -25,7 +26,8 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "notebook": rf"llmlib\.(plots(\.\w+)?|serve\.\w+|data|{WIDGETS}|course\."
     r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
-    "grading": r"llmlib\.grading\.\w+$",
+    "grading": r"llmlib\.grading\.(?!cluster)\w+$",
+    "cluster": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
 }
 CODE = """
@@ -75,6 +77,7 @@ def closure(lines):
     return {name for name, _ in names}
 
 
+@cache
 def installed():
     """{module: its distributions}, asked of a fresh Python: here setuptools may have put what it
     carries inside on the path."""

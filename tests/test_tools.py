@@ -1,5 +1,5 @@
-"""A machine without bubblewrap and Chromium: they are found, installed, or what needs them is left
-out by name.
+"""A machine without bubblewrap, Chromium and PostgreSQL: they are found, installed, or what needs
+them is left out by name.
 
 PATH holds nothing but what a test puts there; the package managers are small scripts that write
 down how they were called.
@@ -72,6 +72,25 @@ def test_root_s_package_manager_installs_it_and_a_line_says_so(machine, capsys):
     assert tools.bubblewrap()[0] == str(machine.programs / "bwrap")
     assert capsys.readouterr().out == "Installing bubblewrap with apt-get …\n"
     assert "apt-get update -qq" in machine.calls()
+
+
+def test_postgresql_is_found_where_debian_keeps_it_or_installed(machine, monkeypatch, capsys):
+    folder = machine.programs.parent / "lib"
+    monkeypatch.setattr(tools, "SERVERS", f"{folder}/*/bin/postgres")
+    assert tools.postgresql() == (None, "PostgreSQL is missing and could not be installed")
+    machine.put("apt-get", 'case "$*" in *install*) ;; esac')
+    tools.get_postgresql()
+    assert capsys.readouterr().out.splitlines() == ["Installing postgresql with apt-get …"]
+    for release in ("15", "17"):
+        (folder / release).mkdir(parents=True)
+        machine.put("postgres", folder=folder / release / "bin")
+    before = machine.calls()
+    tools.get_postgresql()
+    assert tools.postgresql() == (str(folder / "17" / "bin" / "postgres"), "")
+    assert not any("apt-get" in call for call in machine.calls()[len(before) :])
+    machine.put("postgres", "echo 'no such library' >&2; exit 1", folder=folder / "17" / "bin")
+    machine.put("postgres", "exit 3", folder=folder / "15" / "bin")
+    assert tools.postgresql()[1] == "PostgreSQL does not start: it ends with status 3"
 
 
 def test_sudo_is_used_only_where_it_asks_for_no_password(machine, monkeypatch, capsys):

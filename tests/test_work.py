@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 
+import browser
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from playwright.sync_api import expect
 
 from llmlib import files
 from llmlib.course import cells, editions, progress, source, start_page, stub, work
@@ -210,6 +212,12 @@ def everything(root):
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.relative_to(root).parts[0] in ("work", "notebooks")
     }
+
+
+def test_a_cell_that_was_run_shows_that_somebody_was_there():
+    node = load(ROOT, "01_tokens", "notebooks")
+    next(cell for cell in node.cells if cell.cell_type == "code").execution_count = 1
+    assert editions.worked_in(node)
 
 
 def test_released_cells_say_that_nobody_changed_them():
@@ -460,10 +468,12 @@ def test_who_worked_in_both_keeps_both(clone):
     assert everything(root) == before
 
 
+@pytest.mark.parametrize("path", ["", os.environ["PATH"]])
 def test_without_git_what_stands_in_notebooks_is_copied_and_later_editions_are_laid_in(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, path
 ):
-    monkeypatch.setenv("PATH", "")
+    """Without the program, and in a folder that is no clone."""
+    monkeypatch.setenv("PATH", path)
     issue(tmp_path, "1.1.0")
     half_solve(tmp_path / "notebooks")
     work.update(tmp_path)
@@ -605,6 +615,51 @@ def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monke
         None, root / "work", os.environ["LLM_COURSE_NEWS"]
     )
     assert "llm-news" not in start_page.page(None, root / "work")
+
+
+@pytest.mark.browser
+def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
+    """JupyterLab as `make lab` opens it, after a `git pull` that brought another notebook 1."""
+    root, name = tmp_path / "course", cells.names()[0]
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    work.update(root)
+    node, first = load(root, name), cells.load(name).exercises[0]
+    at(node, f"def {first.name}").source = first.solution
+    guess = next(cell for cell in node.cells if "yours=..." in cell.source)
+    guess.source = guess.source.replace("...", "None")
+    node.cells.insert(node.cells.index(guess) + 1, new_code_cell("mine = 1"))
+    nbformat.write(node, root / "work" / f"{name}.ipynb")
+    newer = load(root, name, "notebooks")
+    newer.metadata.llmlib.course = "9.9"
+    newer.cells[0].source += "\nThis is new."
+    nbformat.write(newer, root / "notebooks" / f"{name}.ipynb")
+    code = (
+        "import sys; from pathlib import Path; from llmlib.course.setting_up import jupyter\n"
+        f"jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "--IdentityProvider.token=secret"]
+    with browser.jupyter(tmp_path, command) as port:
+        page.goto(f"http://127.0.0.1:{port}/lab?token=secret&reset")
+        expect(page.locator(".llm-news")).to_contain_text(
+            f"{name} went from {source.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
+            "1 added cell",
+            timeout=2 * browser.MINUTES,
+        )
+        box = page.locator(".llm-box").first
+        expect(box).to_contain_text("1 of 8 done", timeout=2 * browser.MINUTES)
+        page.screenshot(path=browser.SHOTS / "newer_edition.png")
+        page.locator("a.llm-go").click()
+        browser.wait_until_idle(page)
+        panel = page.locator(".jp-NotebookPanel:visible")
+        panel.get_by_role("button", name="✓ Check").click()
+        page.locator(".jp-Dialog .llm-table").wait_for()
+        expect(page.locator(".jp-Dialog tr.llm-done")).to_contain_text(first.name)
+        page.locator(".jp-Dialog button.jp-mod-accept").click()
+        panel.get_by_role("link", name="2 vectors").first.click()
+        page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings").wait_for()
+        browser.stop_kernels(f"http://127.0.0.1:{port}/lab/")
+    assert "This is new." in load(root, name).cells[0].source
+    assert "mine = 1" in codes(load(root, name))
 
 
 def test_a_prediction_cell_is_read_and_written():

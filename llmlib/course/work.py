@@ -47,14 +47,16 @@ def update(root: Path = ROOT) -> list[str]:
     return said
 
 
-def _renew(path: Path, mine: Path) -> list[str]:
-    """Bring one notebook of work/ to the edition of `path`. Raises Unreadable."""
+def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
+    """Bring one notebook of work/ to the edition of `path`, which may have been worked in unless it
+    is known as `released`. Raises Unreadable."""
     data = path.read_bytes()
     mark = hashlib.sha256(data).hexdigest()[:16]
     if mine.exists() and _came_from(mine) == mark:
         return []
     edition = read(path)
-    if editions.worked_in(edition) and _git(path, "diff", "--quiet", "HEAD") == 1:
+    changed = ("diff-index", "--quiet", "HEAD")  # `diff` says so of any file outside of a clone
+    if not released and editions.worked_in(edition) and _git(path, *changed) == 1:
         return _take_over(path, mine)
     edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = mark
     if not mine.exists():
@@ -103,11 +105,11 @@ def _take_over(path: Path, mine: Path) -> list[str]:
             f"{_short(mine)}, then type git checkout {_short(path)}"
         ]
     said = f"{_short(path)} was taken over as {_short(mine)}: go on there"
-    return [said, *_renew(path, mine)]
+    return [said, *_renew(path, mine, released=True)]
 
 
 def _git(path: Path, *words: str) -> int:
-    """The exit status of a git command on a file: of `diff --quiet`, 1 says that it was changed."""
+    """The exit status of a git command on a file: of `diff-index`, 1 says that it was changed."""
     try:
         command = ["git", *words, "--", path.name]
         return subprocess.run(command, cwd=path.parent, capture_output=True).returncode

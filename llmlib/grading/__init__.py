@@ -14,8 +14,9 @@ inside/    next to strangers' code. Trusted: zygote loads torch once and forks f
            process runs the cells and answers calls, off makes ready-made functions of torch
            refuse; both are the learner's to change
 
-Around them: tasks finds submissions, pool runs workers, batch keeps results, gradebook writes them,
-report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command.
+Around them: tasks finds submissions, pool runs workers, or cluster has other machines run them, by
+a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables, plugin
+is the same grader for `nbgrader autograde`, cli the command.
 Beside them: grades is for learning management systems, answers and alike compare what was written,
 defence asks about it by way of mutations.
 
@@ -35,7 +36,8 @@ covered     points without the answer: tests and hidden inputs never enter the l
             (remote, jail), reading what was handed in included (reading, wire); a worker that
             dies or goes deaf costs one submission (pool)
             others' mistakes: a function that is right is not graded by an earlier one (runner)
-not covered the kernel: an escape from its namespaces is an escape from here
+not covered a cluster's own network: what reaches Dask's scheduler or workers is trusted (cluster)
+            the kernel: an escape from its namespaces is an escape from here
             memory in total: each of 32 processes has a limit, their sum has none, for a cgroup is
             seldom an ordinary user's to make; the kernel ends them first when memory runs out
             torch itself: it has to be there, softmax and all. What an exercise forbids of it

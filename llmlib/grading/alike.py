@@ -74,8 +74,10 @@ def _shared(authors: dict[str, Words], given: set) -> dict[tuple[str, str], tupl
     runs = {author: _runs(each) - given for author, each in sorted(authors.items())}
     count = Counter(run for each in runs.values() for run in each)
 
+    worth = {run: math.log2((len(runs) + 1) / times) for run, times in count.items()}
+
     def bits(some: set) -> float:
-        return sum(math.log2((len(runs) + 1) / count[run]) for run in some)
+        return sum(map(worth.__getitem__, some))
 
     whole = {author: bits(each) for author, each in runs.items()}
     both = {pair: bits(runs[pair[0]] & runs[pair[1]]) for pair in combinations(runs, 2)}

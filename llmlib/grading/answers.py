@@ -16,7 +16,7 @@ from llmlib.grading.alike import Pair, Words, stands_out, words
 from llmlib.grading.outside import reading, submission
 from llmlib.grading.report import write_table
 
-TABLE = "alike.csv"
+TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +55,15 @@ def run(args: argparse.Namespace) -> int:
             written[exercise][task.student] = read[exercise]
         count += len(found)
     print(f"{count} answers in {args.output}, a folder for each exercise")
-    rows = []
+    rows: list[dict] = []
     for notebook in notebooks.values():
         for pair in stands_out(notebook.exercises, written):
-            print(_line(notebook.name, pair))
+            if len(rows) < SHOWN:
+                print(_line(notebook.name, pair))
             names = {"notebook": notebook.name, "exercises": " ".join(pair.exercises)}
             rows.append(pair._asdict() | names)
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more pairs that are alike")
     write_table(args.output / TABLE, ["notebook", *Pair._fields], rows)
     return int(faults > 0)
 

@@ -2,6 +2,7 @@
 goes on."""
 
 import argparse
+import contextlib
 import functools
 import os
 import sys
@@ -12,7 +13,7 @@ from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib.course import cells as course
-from llmlib.grading import batch, plugin, report, tasks
+from llmlib.grading import batch, plugin, pool, report, tasks
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
@@ -28,6 +29,7 @@ HELP: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "default: one for each core",
     },
+    "--scheduler": {"metavar": "URL", "help": "tcp://…: on the workers of this Dask cluster"},
     "--config": {"type": Path, "default": CONFIG, "help": f"default: {CONFIG} here"},
     "--again": {"action": "store_true", "help": "also what was graded before"},
     "--unsafe": {
@@ -76,17 +78,22 @@ def run(args: argparse.Namespace) -> int:
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe, partial=partial)
+    run: batch.Run = functools.partial(
+        pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
+    )
     print(f"{len(todo)} submissions", flush=True)
     rows, marks = [], {}
     try:
         results = batch.Results(root / "results", args.unsafe, args.again, partial)
-        with Book(url, course_id, config) as book:
-            for row in batch.grade(todo, used, make_runner, args.workers, results, book, root):
-                rows.append(row)
-                task, result = row
-                if not isinstance(result, Refused):
-                    marks[task] = book.marks(task.student, task.assignment)
-                print(_line(*row, marks.get(task)), flush=True)
+        with contextlib.ExitStack() as stack:
+            book = stack.enter_context(Book(url, course_id, config))
+            if args.scheduler and used:
+                run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial))
+            for task, result, has in batch.grade(todo, used, run, results, book, root):
+                rows.append((task, result))
+                if has:
+                    marks[task] = has
+                print(_line(task, result, has), flush=True)
     except (Unavailable, batch.Busy) as reason:
         print(f"llmlib grade: {reason}", file=sys.stderr)
         return 2
@@ -96,6 +103,15 @@ def run(args: argparse.Namespace) -> int:
     made = "scores.csv, class.csv, class.png, feedback/"
     print(f"{len(rows) - faults} graded, {faults} not. In {root}: {made}")
     return 1 if faults else 0
+
+
+def _cluster(address: str, notebooks: batch.Notebooks, unsafe: bool, partial: float) -> Any:
+    try:
+        from llmlib.grading import cluster
+    except ImportError as error:
+        raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
+    desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe, partial)
+    return cluster.connected(address, desk)
 
 
 def _line(task: tasks.Task, result: Result, marks: Marks | None) -> str:

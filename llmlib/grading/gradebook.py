@@ -1,7 +1,9 @@
 """Writes results into nbgrader's gradebook: the one writer, one transaction a submission."""
 
 import contextlib
+import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -31,12 +33,17 @@ class Marks:
 
 
 class Book:
-    """An open gradebook. Use it in a `with`. `config` says what lateness costs, as for nbgrader."""
+    """An open gradebook, at an SQLAlchemy URL. Use it in a `with`. `config` says what lateness
+    costs, as for nbgrader. Raises ValueError where none can be opened."""
 
     def __init__(self, url: str, course_id: str, config: Config | None = None) -> None:
         folders = [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
         os.environ["PATH"] = os.pathsep.join(folders)  # nbgrader starts `alembic` by name
-        self.gradebook = Gradebook(url, course_id)
+        try:
+            self.gradebook = Gradebook(url, course_id)
+        except Exception as error:  # noqa: BLE001 - every driver has its own
+            raise ValueError(_sentence(url, error)) from None
+        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
         self.late = AssignLatePenalties(config=config)
         self.late.init_plugin()
 
@@ -141,6 +148,18 @@ class Book:
     def worth(self) -> dict[str, float]:
         """{assignment: points that it is worth}"""
         return {each.name: each.max_score for each in self.gradebook.assignments}
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url)
+
+
+def _sentence(url: str, error: Exception) -> str:
+    why = str(error).partition("\n")[0][:200]
+    if isinstance(error, ImportError):
+        why = f"{why}: pip install psycopg[binary], or the driver that the URL asks for"
+    return f"The gradebook {shown(url)} cannot be opened: {why}"
 
 
 def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
