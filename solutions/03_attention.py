@@ -2089,11 +2089,11 @@ print(f"off: 16.0 alone     loss {on_the_repetition([(16, 0)], others):5.2f}")
 reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
-# Without the five best heads of either kind the model is back near guessing, and of the five previous-token heads **one,
-# 16.0, makes most of that**. Two of the others cost next to nothing, though they do the same job: their shares look
-# alike, their use does not. The controls matter, too. Other heads of the same layers cost little, so it is not the
-# layer. A blind draw of five can cost a lot: "worse than random" needs more than one draw. And which of the two kinds
-# costs *more* is a fact about the texts: with two others it is the other kind.
+# Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and of
+# the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing, though they do
+# the same job: their shares look alike, their use does not. The controls matter, too. Other heads of the same layers
+# cost little, so it is not the layer. And a blind draw of five can cost a lot: "worse than random" needs more than one
+# draw.
 #
 # Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
 # before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
@@ -2177,7 +2177,7 @@ def scores_with_the_mark_out_of(part):
 gone = []
 for part, name in {"q": "queries", "k": "keys"}.items():
     found = scores_with_the_mark_out_of(part)
-    gone.append(found[18, 6] < 0.3)
+    gone.append(found[18, 6].item() < 0.3)
     scores = "   ".join(f"{found[n, h]:.2f}" for n, h in five)
     print(f"{'mark missing from the ' + name:<35}", scores)
 reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone), "C"))

@@ -370,24 +370,24 @@ def the_model_does_worse_than_guessing_on_noise():
 
 
 def both_kinds_of_heads_matter_and_16_0_most():
-    """“Without the five best heads of either kind the model is back near guessing, and of the five
-    previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing”
+    """“Without the five best heads of either kind the model is most of the way back to guessing, on
+    both pairs of texts, and of the five previous-token heads **one, 16.0, makes most of that**. Two
+    of the others cost next to nothing”
 
-    “Other heads of the same layers cost little, so it is not the layer. A blind draw of five can
-    cost a lot” “which of the two kinds costs *more* is a fact about the texts: with two others it
-    is the other kind.”
+    “Other heads of the same layers cost little, so it is not the layer. And a blind draw of five
+    can cost a lot”
 
     Two pairs of texts; six draws of any five heads, three draws from the same layers, each head
     alone.
     """
     induction, previous = _scores()
-    told, more = [], []
+    told = []
     for seed in (0, 1):
         none, five, before = (_loss(h, seed) for h in ([], _best(induction), _best(previous)))
         alone = {head: _loss([head], seed) for head in ((16, 0), (11, 1), (2, 1))}
-        assert min(five, before) > 9 and 0.6 < (alone[16, 0] - none) / (before - none) < 0.8
+        assert min(five, before) > none + 0.6 * (math.log(49152) - none)
+        assert 0.6 < (alone[16, 0] - none) / (before - none) < 0.8
         assert max(alone[11, 1], alone[2, 1]) < none + 0.5
-        more.append(before > five)
         told.append(
             f"all on {none:.1f}, off: 5 induction {five:.1f}, 5 previous {before:.1f}, "
             + ", ".join(f"{n}.{h} {loss:.1f}" for (n, h), loss in alone.items())
@@ -404,7 +404,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
             left = [h for h in range(9) if (layer, h) not in _best(induction) + heads]
             heads.append((layer, left[draw % len(left)]))
         same.append(_loss(heads))
-    assert more == [True, False] and max(same) < none + 1.5
+    assert max(same) < none + 1.5
     assert any_five[2] < 5 and any_five[-1] > none + 1
     told.append(f"any five {any_five[0]:.1f} to {any_five[-1]:.1f}, same layers {max(same):.1f}")
     return "; ".join(told)
