@@ -8,7 +8,7 @@ export PORT BROWSER TORCH
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-lab:  ## set up once, then open JupyterLab on notebooks/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
+lab:  ## set up once, then open JupyterLab on work/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
 	@$(setup) lab $(ARGS)
 
 check:  ## what one runs all day, under a minute: lint, types, house rules, unit tests without a model

@@ -17,7 +17,8 @@ root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading
 
 c.CourseDirectory.course_id = "from-tokens-to-tokens"
 
-# Where grades are kept: SQLite, or any SQLAlchemy URL, such as postgresql://grader@server/grades.
+# Where grades are kept: SQLite, or any SQLAlchemy URL, such as
+# postgresql+psycopg://grader@server/grades (INSTRUCTORS.md, "Many machines").
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
 # Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder
@@ -26,6 +27,13 @@ c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # Seconds that one cell may run.
 c.Execute.timeout = 300
+
+# What share of an exercise's points a function gets that passes its visible tests and fails a
+# hidden one, from 0 to 1. The visible ones can be read: a share can be had by writing them down.
+c.TrustedExporter.partial_credit = 0.0
+
+# What lateness costs: "none", or "zero" points. Due dates are set in Formgrader.
+c.LateSubmissionPlugin.penalty_method = "none"
 
 c.CourseDirectory.root = str(root)
 stub.configure(c)

@@ -1,14 +1,15 @@
-"""CPU seconds per submission: this grader, sandbox and boundary on, against plain `nbgrader
-autograde`, in one run.
+"""Submissions a second against workers, on this machine and on a Dask cluster in it (`make bench`).
 
-The same submissions, the solved notebooks, go through both. CPU time is that of the command and
-everything it started, its start included; it is shared by all submissions of a run, so both get
-several of each notebook.
+Run as a program, it measures CPU seconds per submission: this grader, sandbox and boundary on,
+against plain `nbgrader autograde`, in one run. The same submissions, the solved notebooks, go
+through both. CPU time is that of the command and everything it started, its start included; it is
+shared by all submissions of a run, so both get several of each notebook.
 """
 
 import argparse
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import subprocess
@@ -19,7 +20,11 @@ from pathlib import Path
 
 import nbformat
 
+from benchmarks.measure import Comparison, peer
 from llmlib.course import cells
+from llmlib.grading import batch, pool
+from llmlib.grading.outside.runner import Runner
+from llmlib.grading.tasks import Task
 
 SET_CHILD_SUBREAPER = 36
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +34,44 @@ c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
 c.CourseDirectory.course_id = "bench"
 c.Execute.timeout = 600
 """
+
+
+CODE = [f"llmlib/grading/{name}.py" for name in "pool cluster clerk outside/runner".split()]
+
+
+def comparisons(quick):
+    """From the first result to the last: starting workers is not in it, nor is the gradebook."""
+    notebooks = {name: cells.load(name) for name in cells.names()[: 2 if quick else None]}
+    data = {name: nbformat.writes(book.node).encode() for name, book in notebooks.items()}
+
+    def rate(run):
+        names = list(notebooks) * (2 if quick else 4)
+        orders = (pool.Order(Task("", name, ""), data[name]) for name in names)
+        ends = [time.perf_counter() for _ in run(orders)]
+        return (len(ends) - 1) / (ends[-1] - ends[0])
+
+    def here(workers):
+        words = {"notebooks": notebooks, "make_runner": Runner, "workers": workers}
+        return rate(functools.partial(pool.run, **words))
+
+    def dask(workers):
+        distributed = peer("distributed", "pip install .[cluster]")
+        from llmlib.grading import cluster
+
+        desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), False)
+        words = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+        local = distributed.LocalCluster(n_workers=workers, **words)
+        with local, cluster.connected(local.scheduler_address, desk) as run:
+            return rate(run)
+
+    counts = sorted({1, *(2**n for n in range(1, 8) if 2**n < os.cpu_count()), os.cpu_count()})
+    jobs = {
+        f"{where}{count} worker{'s' * (count > 1)}": functools.partial(job, count)
+        for count in reversed(counts)
+        for where, job in (("", here), ("Dask, ", dask))
+    }
+    title = f"{len(notebooks)} solved notebooks, graded again and again"
+    yield Comparison(title, "submissions/s", jobs, "more", repeats=3, warm_up=0)
 
 
 def run(*words, cwd):

@@ -8,7 +8,8 @@ import sys
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
     "grades": ("llmlib.grading.grades", "write the gradebook for Canvas or Moodle"),
-    "answers": ("llmlib.grading.answers", "write each answer as a file, to compare them"),
+    "answers": ("llmlib.grading.answers", "write each answer as a file; tell which are alike"),
+    "defence": ("llmlib.grading.defence", "write questions on each learner's own code"),
     "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.progress_cli", "draw how far you are"),
     "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
@@ -37,8 +38,8 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     for verb, (module, summary) in VERBS.items():
         sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
-        if argv[:1] == ["grade"] and sys.platform != "linux":
-            print(f"llmlib grade: {ELSEWHERE}", file=sys.stderr)
+        if argv[:1] in (["grade"], ["defence"]) and sys.platform != "linux":
+            print(f"llmlib {argv[0]}: {ELSEWHERE}", file=sys.stderr)
             return 2
         if argv[:1] == [verb]:  # import only what this call needs
             module = importlib.import_module(module)

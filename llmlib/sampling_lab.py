@@ -9,8 +9,8 @@ import torch
 from llmlib.generation import side_by_side
 from llmlib.output_head import softmax
 from llmlib.plots import ink
+from llmlib.widgets import WIDE, refusal, whenever
 
-WIDE = {"style": {"description_width": "8em"}, "layout": {"width": "98%"}}
 TEXTS, LENGTH = 5, 20
 
 
@@ -49,7 +49,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
         temperature, k, p, p_of_largest = (each.value for each in sliders)
         return temperature, k or None, None if p == 1 else p, p_of_largest or None
 
-    def look(_=None):
+    def look():
         if not prompt.value:
             return
         try:
@@ -57,10 +57,10 @@ def sampling_lab(model, prompts, filter_logits, sample):
             after = softmax(filter_logits(logits, *settings()))[0]
             drawn = sample(logits, torch.tensor([u.value]), *settings()).item()
         except Exception as error:  # noqa: BLE001 - the learner's own functions
-            picture.value = _refusal(error)
+            picture.value = refusal(error)
             return
         before, decode = softmax(logits)[0], model.tokenizer.decode
-        picture.value = _strip(decode, after, u.value, drawn) + _table(decode, before, after)
+        picture.value = strip(decode, after, u.value, drawn) + table(decode, before, after)
 
     def write(_):
         if not prompt.value:
@@ -74,23 +74,17 @@ def sampling_lab(model, prompts, filter_logits, sample):
         try:
             rows = side_by_side(model, model.tokenizer.encode(prompt.value), TEXTS, LENGTH, pick)
         except Exception as error:  # noqa: BLE001
-            texts.value = _refusal(error)
+            texts.value = refusal(error)
             return
         texts.value = _texts(model, prompt.value, rows.tolist())
 
-    for control in (prompt, u, *sliders):
-        control.observe(look, names="value")
     button.on_click(write)
     state.manual_seed(0)
-    look()
+    whenever((prompt, u, *sliders), look)
     return ipywidgets.VBox([prompt, *sliders, u, picture, button, texts])
 
 
-def _refusal(error):
-    return f"<p>{type(error).__name__}: {escape(str(error))}</p>"
-
-
-def _strip(decode, shares, u, drawn, thin=0.004):
+def strip(decode, shares, u, drawn, thin=0.004):
     """The interval from 0 to 1 as HTML, one box a token in order of ids; the thin ones in grey."""
     boxes, grey = [], 0.0
     for i in shares.nonzero()[:, 0].tolist() + [None]:
@@ -122,7 +116,7 @@ def _box(share, colour, word, hint):
     )
 
 
-def _table(decode, before, after, n=12):
+def table(decode, before, after, n=12):
     """The n likeliest tokens as HTML: grey bars for the model, blue for what is left.
 
     What is cut is struck out.

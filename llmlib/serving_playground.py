@@ -4,12 +4,13 @@ import math
 
 import ipywidgets
 
+from llmlib.widgets import CONTROL, whenever
+
 MODELS = {  # parameters, layers, key/value heads, head_dim
     "SmolLM2-135M": (134_515_008, 30, 3, 64),
     "Llama 3.1 8B": (8_030_261_248, 32, 8, 128),
     "GPT-3's shape, 175B": (175_000_000_000, 96, 96, 128),
 }
-CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
 
 
 def serving_playground(step_seconds, cache_bytes, card):
@@ -29,7 +30,7 @@ def serving_playground(step_seconds, cache_bytes, card):
     )
     picture, controls = ipywidgets.HTML(), (model, bits, cards, batch, context)
 
-    def draw(_=None):
+    def draw():
         parameters, *shape = MODELS[model.value]
         weights, kv = parameters * bits.value / 8, cache_bytes(*shape, 1, 2)
         memory = cards.value * card["bytes"]
@@ -47,9 +48,7 @@ def serving_playground(step_seconds, cache_bytes, card):
             step, batch.value, weights, batch.value * context.value * kv, memory
         )
 
-    for control in controls:
-        control.observe(draw, names="value")
-    draw()
+    whenever(controls, draw)
     return ipywidgets.VBox([*controls, picture])
 
 
@@ -71,6 +70,7 @@ def _answer(step, batch, weights, caches, memory):
     )
     if step == math.inf:
         return f"{bar}<p>{held}: <b>does not fit</b></p>"
-    each, all_of_them = f"{1000 * step:,.1f} ms", f"{batch / step:,.0f}"
+    each = f"{1000 * step:,.1f} ms" if step > 1e-3 else f"{1000 * step:.2g} ms"
+    all_of_them = f"{batch / step:,.0f}"
     told = f"<b>{each}</b> a token for each reader, <b>{all_of_them}</b> tokens a second"
     return f"{bar}<p>{held}.<br>{told}</p>"

@@ -2201,12 +2201,14 @@ reveal("layers", "C")
 #
 # ## 3.8 Look for yourself
 #
-# Pick a layer, a head and a token, and see where it looks. (Without a running kernel you see one setting, as a
-# picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22 head 0 (mostly
-# sink), layer 0 (no pattern with a name here).
+# All 270 heads at once, on any text that you type, each by *your* `scaled_dot_product_attention`. A square is a head:
+# a bright left column is the sink, a bright diagonal one below the middle a previous-token head. Click a square, then a
+# token. Then switch the head off, or several, and see below what the model says instead. (Without a running kernel you
+# see one setting, as a picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22
+# head 0 (mostly sink), layer 0 (no pattern with a name here).
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.widgets import attention_explorer
+from llmlib.attention_explorer import attention_explorer
 
 story = (
     "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
@@ -2217,7 +2219,9 @@ show(
     plots.row(
         tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"
     ),
-    widget=attention_explorer(model, story, layer=18, head=6),
+    widget=attention_explorer(
+        model, scaled_dot_product_attention, story, layer=18, head=6
+    ),
     alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on "
     f"{tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.",
 )

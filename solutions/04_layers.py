@@ -64,7 +64,7 @@ predict(
     "cold",
     "'The opposite of hot is' … After which of the layers 0 to 29 is ' cold' the "
     "likeliest token for the first time?",
-    yours=12,
+    yours=24,
 )
 
 # %%
@@ -95,8 +95,8 @@ reveal("cold", first_time, within=2)
 
 # %% [markdown]
 # Before layer 0 the vector *is* the word "is", and the table reads it back. For most of the stack nothing readable
-# stands there but commas and spaces. " cold" surfaces near the end. By the last cell of this notebook you will have
-# written every operation between those rows.
+# stands there but spaces and punctuation. " cold" surfaces near the end. By the last cell of this notebook you will
+# have written every operation between those rows.
 
 # %% [markdown]
 # ## 4.1 The residual stream
@@ -270,8 +270,8 @@ print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e
 # that is where depth comes from.)
 #
 # Here is that sum as a river, for the last token of "The capital of France is". At each layer attention flows in from
-# above, the feed-forward from below, all drawn to one scale. A few writes are put into words: the three tokens whose
-# rows of the table a write points to most.
+# above, the feed-forward from below, all drawn to one scale. A few writes are put into words: the two or three tokens
+# whose logits a write raises most.
 
 # %%
 table = model.weights.unembedding - model.weights.unembedding.mean(dim=0)
@@ -312,7 +312,9 @@ print(
 # %% [markdown]
 # Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
 # the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
-# writes say nothing in words. They are for later layers to read, not for the table.
+# writes say nothing in words, and the table does not need them: take what any one of the layers 0 to 10 wrote out of
+# the final sum, and the loss moves by about a tenth of a nat at most. Later layers do need them: section 4.9 leaves
+# whole layers out.
 #
 # ### Why the "+" at all?
 #
@@ -352,6 +354,9 @@ def loss(model, ids=story_ids):
     """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly
     among 49,152 tokens costs ln 49152 = 10.8."""
     return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
+
+
+as_trained = loss(model)
 
 
 def fresh(depth, generator, d_model=64, strength=1.0):
@@ -419,7 +424,7 @@ def at_the_start(depth, block, alone=False, seeds=3, d_model=64, seq=32, vocab=1
     return tuple(torch.stack(t).mean(0) for t in (likeness, sizes, gradients))
 
 
-print(f"SmolLM2: loss {loss(model):.1f}", end=", ")
+print(f"SmolLM2: loss {as_trained:.1f}", end=", ")
 print(f"without '+' {loss(model.using(block=no_plus)):.1f}\n")
 print("fresh stacks: cosine between tokens       gradient, first and last layer")
 print("layers    with +  without  without, alone      with +         without")
@@ -479,17 +484,17 @@ predict(
         "B": "worse than guessing, 10.8 nats",
         "C": "no number at all",
     },
-    yours="B",
+    yours="C",
 )
 
 # %%
 no_division = model.using(norm=lambda x, weight, eps: x * weight)
 broken = loss(no_division)
-print(f"{len(story_ids)} tokens; as it is {loss(model):.2f}, without {broken:.2f}")
+print(f"{len(story_ids)} tokens; as it is {as_trained:.2f}, without {broken:.2f}")
 reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown]
-# `nan`, "not a number", is what a computer makes of ∞ − ∞ after an overflow.
+# `nan`, "not a number", is what a computer makes of ∞ − ∞, for one, after an overflow.
 #
 # There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its
 # *variance* is the mean of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001,
@@ -810,7 +815,7 @@ centring = model.using(
     norm=lambda x, weight, eps: layer_norm(x, weight, torch.zeros_like(weight), eps)
 )
 print(
-    f"loss with RMSNorm {loss(model):.2f}, with LayerNorm in its place "
+    f"loss with RMSNorm {as_trained:.2f}, with LayerNorm in its place "
     f"{loss(centring):.2f}, and no training in between"
 )
 yours = model.using(norm=rms_norm)
@@ -829,7 +834,7 @@ print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1
 predict(
     "argmax",
     "For how many percent of the tokens does the likeliest next token stay the same?",
-    yours=40,
+    yours=100,
 )
 
 
@@ -849,8 +854,10 @@ undivided = model.using(norm=but_the_last(rms_norm, lambda x, weight, eps: x * w
 bare = model.using(norm=but_the_last(rms_norm, lambda x, weight, eps: x))
 favourite = model(story_ids[:-1])[0].argmax(-1)
 for name, changed in (("no division", undivided), ("no final norm", bare)):
-    same = (changed(story_ids[:-1])[0].argmax(-1) == favourite).float().mean().item()
-    print(f"{name:14} loss {loss(changed):6.1f}, same favourite {100 * same:3.0f} %")
+    logits = changed(story_ids[:-1])[0]
+    same = (logits.argmax(-1) == favourite).float().mean().item()
+    cost = output_head.cross_entropy(logits, story_ids[1:])
+    print(f"{name:14} loss {cost:6.1f}, same favourite {100 * same:3.0f} %")
     if name == "no division":
         reveal("argmax", 100 * same, within=1)
 
@@ -884,7 +891,7 @@ for name, changed in (("no division", undivided), ("no final norm", bare)):
 # root mean square 5, so the norm makes `[0.2, 1.4]` of it and the logit is 10 · 0.2 + 1 · 1.4 = 3.4. The first write's
 # term is 10 · 1 / 5 = 2, the second's 1 · 7 / 5 = 1.4: the result is `[2, 1.4]`.
 #
-# Nothing is off limits.
+# torch has no ready-made attribution to forbid here; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1013,7 +1020,7 @@ predict(
         "B": "no, it is built up by many",
         "C": "yes compared with ' London', no compared with the mean",
     },
-    yours="A",
+    yours="C",
 )
 
 # %%
@@ -1042,6 +1049,13 @@ for name, each in terms.items():
 logits = model(france)[0, -1]
 print(f"the model's own: {logits[paris] - logits[london]:.2f}", end=" and ")
 print(f"{logits[paris] - logits.mean():.2f}")
+towns = "London Berlin Rome Tokyo Madrid Vienna Moscow Athens Cairo Dublin Lisbon"
+towns += " Prague"
+cities = [model.tokenizer.encode(f" {city}")[0] for city in towns.split()]
+to = rows[paris] - rows[cities].mean(dim=0)
+each = attribution(at_last, to, model.weights.norm[0], config.eps)
+print(f"logit(Paris) − mean of {len(cities)} other cities: {each.sum():.2f},", end=" ")
+print(f"of it attention 23 ({each[1 + 2 * 23]:.2f})")
 show(
     of_writes.running_sums(terms),
     alt="Two panels by layer. Top, Paris against London: below zero up to layer 22, "
@@ -1053,10 +1067,10 @@ over = [share > 0.5 for share in shares]
 reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 
 # %% [markdown]
-# Which *city*: one attention sublayer decides nearly three quarters of that. That it is a *city at all*, rather than
-# "a" or "the" or any other word, is the work of many, and this one brings less than a fifth. Both
-# are true; a contrast always measures what it contrasts. Of the choice between the two cities nothing is there before
-# layer 23; of the lead over the mean, a third is.
+# Paris *or London*: one attention sublayer decides nearly three quarters of that. Paris or *any token* is the work of
+# many, and this one brings less than a fifth; Paris or *another city* lies between. All are true: a contrast always
+# measures what it contrasts. Of the choice between the two cities nothing is there before layer 23; of the lead over
+# the mean, a third is.
 #
 # ### The one head
 #
@@ -1067,7 +1081,7 @@ reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 predict(
     "head",
     "p(' Paris') is 0.77. What is left of it without the one head that matters most?",
-    yours=0.6,
+    yours=0.4,
 )
 
 # %%
@@ -1095,9 +1109,9 @@ answers = [model.tokenizer.encode(city)[0] for city in capitals.values()]
 
 
 def probabilities(some_model):
-    """How probable the four capitals are after their prompts -> [4]."""
-    found = [output_head.softmax(some_model(ids)[0, -1]) for ids in asked]
-    return torch.stack([shares[i] for shares, i in zip(found, answers)])
+    """How probable the four capitals are after their prompts, one batch -> [4]."""
+    found = output_head.softmax(some_model(torch.tensor(asked))[:, -1])  # 4 vocab
+    return found[torch.arange(4), answers]
 
 
 whole = probabilities(model)
@@ -1129,9 +1143,10 @@ print(f"{controls[:, 0].min():.2f}")
 reveal("head", in_23[worst, 0], within=0.1)
 
 # %% [markdown]
-# One head of 270. It looks at the country with nine tenths of its attention, writes "France French Breton" into the last
-# token, and without it Paris, Berlin and Rome are gone; Tokyo loses half. None of the other heads tried does anything
-# like it. Here attribution, attention map and intervention agree. Only the third of them is proof.
+# One head of 270. It looks at the country with nine tenths of its attention, and its sublayer writes "France French
+# Breton" into the last token. Without it Paris and Berlin fall to less than a fifth of what they had, Rome to a ninth;
+# Tokyo loses more than half. None of the other heads tried does anything like it. Here attribution, attention map and
+# intervention agree. Only the third of them proves that the head is needed.
 
 # %% [markdown]
 # ## 4.4 Before or after?
@@ -1153,11 +1168,11 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 
 post_norm = model.using(block=post_norm_block)
 favourites = post_norm(france)[0, -1].topk(5).indices.tolist()
-print(f"loss as trained {loss(model):.2f}, rewired to post-norm {loss(post_norm):.2f}")
+print(f"loss as trained {as_trained:.2f}, rewired to post-norm {loss(post_norm):.2f}")
 print("its five favourite tokens:", [model.tokenizer.decode([i]) for i in favourites])
 
 # %% [markdown]
-# Far beyond the 10.8 of blind guessing: these weights mean something in one wiring only. It does *not* show that
+# Far beyond the 10.8 of blind guessing: these weights were trained in the other wiring. It does *not* show that
 # post-norm is bad; the original transformer was trained that way. So look at both *before* any training, in the fresh
 # stacks of section 4.1: how large is the stream on its way up, and how strongly would the loss react to the
 # feed-forward's last matrix, `w_out`, in each layer?
@@ -1665,7 +1680,7 @@ check.close(
 # %%
 d_mlp = model.weights.layers[0].mlp[0].shape[0]
 print(f"loss with your swiglu {loss(model.using(mlp=swiglu)):.2f}, as it is", end=" ")
-print(f"{loss(model):.2f}")
+print(f"{as_trained:.2f}")
 print(f"SmolLM2: {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f} = 8/3")
 
 # %% [markdown]
@@ -1854,7 +1869,7 @@ predict(
     "neuron",
     "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
     {"A": "falls: it is the 'she' neuron", "B": "hardly changes", "C": "rises"},
-    yours="A",
+    yours="C",
 )
 
 
@@ -1898,23 +1913,25 @@ print(f"{min(randoms):.2f} and {max(randoms):.2f}")
 reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
 
 # %% [markdown]
-# It is a *brake*. In the story it is never above zero, and it is lowest where "she" is about to come: right when the
-# rest of the model wants to say it, this neuron holds back. Without it "she" is likelier. Held at 10, a value it does
-# not take by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far. **What a neuron's value says
-# is not yet what the neuron does**; for that you have to turn it.
+# It is a *brake*. In the story it is hardly ever above zero. Two of its four lowest places stand right before "she", the
+# other two where "she" has no chance; what they share is a story about a woman, and in texts without one it stays above
+# −5. Without it "she" is likelier. Held at 10, a value it does not take by itself, it moves " she" from 0.08 to 0.63, and
+# no random neuron moves it far. **What a neuron's value says is not yet what the neuron does**; for that you have to
+# turn it.
 
 # %%
 from llmlib.neuron_slider import neuron_slider
 
-values = torch.linspace(-20, 20, 41).tolist()
-turned = [output_head.softmax(held(found, v)(doctor)[0, -1]) for v in values]
-curves = {
-    word: [shares[model.tokenizer.encode(word)[0]].item() for shares in turned]
-    for word in (" she", " her", " he", " the")
-}
+# nobody reads the last layer's writes but the head, so the sum will do, with no new run
+wrote = neuron_writes(read_by_mlp(model, doctor)[layer, -1], *last)[n]
+others = writes(model, doctor)[:, -1].sum(dim=0) - wrote
+values = torch.linspace(-20, 20, 41)
+turned = output_head.softmax(head(others + values[:, None] * last[2][:, n]))
+words = (" she", " her", " he", " the")
+curves = {word: turned[:, model.tokenizer.encode(word)[0]].tolist() for word in words}
 show(
     of_writes.neuron_turned(
-        values, curves, (natural.min().item(), natural.max().item())
+        values.tolist(), curves, (natural.min().item(), natural.max().item())
     ),
     widget=neuron_slider(
         lambda ids, value: held(found, value)(ids)[0, -1],
@@ -1965,7 +1982,7 @@ show(
 # tied: the table has 10 · 4 = 40; the two norms 4 + 4 = 8; q 4 · 4 = 16, k and v 2 · 4 each = 16, o 16; the
 # feed-forward 3 · 5 · 4 = 60; the final norm 4. Together 40 + 8 + 48 + 60 + 4 = 160.
 #
-# Nothing is off limits.
+# torch has no ready-made count to forbid here; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2273,8 +2290,8 @@ print(f"GPT-2:   {count_parameters('gpt2', **gpt2_small):,} by formula")
 
 
 def parts(family, c):
-    """The same total, cut into three: tables, attention, feed-forward; norms go with
-    the sublayer that reads them."""
+    """The same total, cut into three: tables, attention, feed-forward (the norms, a
+    thousandth of it, are counted with the first two)."""
 
     def count(**change):
         return count_parameters(family, **{**c, **change})
@@ -2306,7 +2323,7 @@ show(
 # ### How many layers do models have?
 
 # %%
-predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=40)
+predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=96)
 
 # %%
 def gpt(n_layer, d_model, n_head, context):
@@ -2427,7 +2444,7 @@ print(
 # "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all work is in the
 # matrices. The wider the model, the later the crossing: in a layer of GPT-3, where heads fill `d_model` and the
 # feed-forward is 4 times as wide, it comes at 6 · `d_model` tokens. (A causal mask hides half of the score matrix; an
-# implementation that skips that half moves the crossing to twice the length. Ours computes all of it.)
+# implementation that skips that half moves the crossing to twice the length. Yours of notebook 3 computes all of it.)
 
 # %% [markdown]
 # ## 4.9 What do layers do?
@@ -2471,7 +2488,7 @@ show(
 predict(
     "costly",
     "Which of the layers 0 to 29 costs most when it is left out?",
-    yours=29,
+    yours=0,
 )
 
 
@@ -2483,14 +2500,13 @@ def resume(x, layer_list):
 
 
 before = every_token[:, :-1]  # 31 seq d_model: what layer 0, 1, ... reads
-base = loss(model)
 removed = [loss(resume(before[i], stack[i + 1 :])) for i in range(30)]
 swapped = [
     loss(resume(before[i], [stack[i + 1], stack[i], *stack[i + 2 :]]))
     for i in range(29)
 ]
 show(
-    pictures.layer_costs(removed, swapped, base),
+    pictures.layer_costs(removed, swapped, as_trained),
     alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
     "layer 0 it is near 13, without layer 1 near 8; layers 8, 11, 28 and 29 cost about "
     "1 or more; most others cost little. Swapping neighbours costs most at both ends, "
@@ -2498,12 +2514,12 @@ show(
 )
 order = sorted(range(30), key=lambda i: removed[i])
 print(
-    f"all layers: {base:.2f} nats per token; most costly to remove:",
+    f"all layers: {as_trained:.2f} nats per token; most costly to remove:",
     ", ".join(f"layer {i} ({removed[i]:.2f})" for i in order[:-6:-1]),
 )
 print(
     f"cheapest: {', '.join(f'layer {i} ({removed[i]:.2f})' for i in order[:3])}; "
-    f"{sum(r - base < 0.3 for r in removed)} of 30 cost less than 0.3"
+    f"{sum(r - as_trained < 0.3 for r in removed)} of 30 cost less than 0.3"
 )
 for first, last in ((12, 15), (10, 19), (26, 29)):
     without_them = loss(resume(before[first], stack[last + 1 :]))
@@ -2517,7 +2533,7 @@ reveal("costly", order[-1], within=0)
 # middles and fragile ends in many models. Cheap one at a time is not cheap together, as the last lines show. (One
 # text of one small model: the shape is what to keep, not the digits.)
 #
-# But two layers in the middle stand out, 8 and above all 11. Why?
+# But in the middle two layers stand out, 8 and above all 11; on other texts 11 alone does. Why?
 #
 # ### The life of a sink
 #
@@ -2535,12 +2551,12 @@ show(
             "second “ the”": sizes[:, 4],
             "the others (median)": sizes[:, [1, 2, 3, 5]].median(dim=1).values,
         },
-        {2.5: "made", 8.6: "erased", 11.5: "made", 28: "erased"},
+        {1.2: "made", 8.8: "erased", 10.5: "made", 28: "worn down"},
     ),
     alt="Length of the stream by layer, logarithmic. The first token and the second "
-    "the jump to about 670 in layers 2 and 3 and are back among the others by layer "
-    "10; in layer 11 the first token alone jumps to over 22,000, and falls from layer "
-    "27 on. The others grow slowly from 3 to 600.",
+    "the climb to about 670 by layer 2 and are back among the others by layer 10; in "
+    "layer 11 the first token alone jumps to over 22,000, and falls to 5,000 in layers "
+    "28 and 29. The others grow slowly from 3 to 600.",
 )
 reads = read_by_mlp(model, cat)[:, 0]  # n_layer d_model: the first token
 for layer in (2, 9, 11, 28):
@@ -2558,11 +2574,11 @@ for layer in (2, 9, 11, 28):
     )
 
 # %% [markdown]
-# In layers 2 and 3 both sinks grow to a length of about 670, the other words to less than 100. The first token
-# is made into one twice, and erased twice, each time by the feed-forward of one or a few layers: in the layers that
-# erase, what it writes points *against* the stream (a cosine near −1). And it takes hardly any neurons: in layer 11 two
-# of 1,536 write nearly all of a vector of length 22,000. Such *massive activations* stand in most large models (Sun et
-# al. 2024).
+# In layers 1 and 2 both sinks grow to a length of about 670, the other words to less than 100. The first token
+# is made into one twice; the first time it is erased, the second time worn down to a quarter. Each time it is the
+# feed-forward of one or a few layers: in the layers that erase, what it writes points *against* the stream (a cosine
+# near −1). And it takes hardly any neurons: in layer 11 two of 1,536 write nearly all of a vector of length 22,000.
+# Such *massive activations* stand in most large models (Sun et al. 2024).
 #
 # So is this what layer 11 costs? Leave it out for the first token only, then for all others only. Then leave it in, and
 # switch off nothing but those two neurons.
@@ -2571,15 +2587,8 @@ for layer in (2, 9, 11, 28):
 # %%
 def skipped_at(layer, positions):
     """The model in which some positions (a bool for each) skip one layer."""
-    layer_numbers = cycle(range(config.n_layer))
-
-    def block(x, **functions):
-        new = pre_norm_block(x, **functions)
-        if next(layer_numbers) == layer:
-            new = torch.where(positions[:, None], x, new)
-        return new
-
-    return model.using(block=block)
+    mixed = torch.where(positions[:, None], before[layer], before[layer + 1])
+    return resume(mixed, stack[layer + 1 :])
 
 
 def neurons_off(layer, neurons):
@@ -2588,11 +2597,11 @@ def neurons_off(layer, neurons):
     w_down = w_down.clone()
     w_down[:, neurons] = 0
     changed = replace(stack[layer], mlp=(w_gate, w_up, w_down))
-    return with_layers([*stack[:layer], changed, *stack[layer + 1 :]])
+    return resume(before[layer], [changed, *stack[layer + 1 :]])
 
 
 is_first = torch.arange(len(story_ids) - 1) == 0
-print(f"all layers: {base:.2f} nats per token")
+print(f"all layers: {as_trained:.2f} nats per token")
 for layer in (8, 11, 12):
     print(
         f"layer {layer:2} skipped by all tokens {removed[layer]:.2f}, "
@@ -2613,7 +2622,7 @@ print(f"cosine of the two values: {torch.cosine_similarity(*values, dim=0):.2f}"
 # Nearly all of what layer 11 costs is the first token's huge vector: skipped there alone, it costs as much as skipped
 # everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it. Switch off the
 # larger one, and nothing happens! The other's value points the same way, and whoever reads the stream reads it through
-# a norm: a third of that length is as good. **One neuron that may be missed is not yet one that does nothing.**
+# a norm: a quarter of that length is as good. **One neuron that may be missed is not yet one that does nothing.**
 
 # %% [markdown]
 # ### Early syntax, late meaning?
@@ -2778,7 +2787,8 @@ for name, curve in curves.items():
 # "savings bank" and "river bank" the curve rises a little sooner, and still after that of word class. The *places* are
 # not as claimed: all is there within the first six of 30 layers. What comes late is something else, the next word.
 # "Early: what is this token here? Late: what comes next?" fits this model better than "early syntax, late meaning".
-# (Twelve sentences of a kind are a sketch, no study: the pale bands are one standard error.)
+# (Twelve sentences of a kind, and one word with two meanings, are a sketch, no study: the pale bands are one standard
+# error.)
 
 # %% [markdown]
 # ## 4.10 From the first decoder to Llama
@@ -3087,16 +3097,16 @@ def compared(run):
     return same, apart
 
 
-same, apart = compared(mine)
-for prompt, new, equal in zip(prompts, written, same):
+faithful = compared(mine)
+for prompt, new, equal in zip(prompts, written, faithful[0]):
     print(f"same 12 ids: {equal}   {prompt!r} -> {model.tokenizer.decode(new)!r}")
-print("logits equal to within 0.01:", apart < 0.01)
+print("logits equal to within 0.01:", faithful[1] < 0.01)
 
 # %% [markdown]
 # That is a language model, and the loop is yours. How much do equal ids prove? Plant four mistakes.
 
 # %%
-predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=4)
+predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=2)
 
 # %%
 def with_mistake(norm=rms_norm, last=None, mlp=swiglu):
@@ -3138,7 +3148,7 @@ exposed = 0
 print(f"{'':32}same ids   logits apart   loss")
 for name, wrong in {"yours": forward, **planted}.items():
     run = smollm2_with(wrong)
-    same, apart = compared(run)
+    same, apart = faithful if wrong is forward else compared(run)
     exposed += not all(same)
     print(f"{name:32}{sum(same)} of 3  {apart:14.3f} {cost(run):9.2f}")
 reveal("planted", exposed, within=0)
@@ -3226,7 +3236,7 @@ for name, (kind, shape) in pairs.items():
 # - Parameters follow from the configuration. For short texts the matrices take nearly all the work, for long ones the
 #   products inside attention.
 # - The first and last layers are hard to spare, most in the middle are easy; the exception makes the attention sink,
-#   with one neuron. What a token is becomes readable early, what comes next only late.
+#   with two neurons. What a token is becomes readable early, what comes next only late.
 # - Some mistakes no greedy id will ever show. Compare logits.
 #
 # **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it is: notebook 5, the
@@ -3254,7 +3264,7 @@ for name, (kind, shape) in pairs.items():
 #
 # </details>
 #
-# ## Papers
+# ## To read
 #
 # - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): the block,
 #   post-norm. He et al. 2015, *Deep Residual Learning for Image Recognition*,

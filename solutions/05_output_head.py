@@ -41,7 +41,7 @@ tokenizer = model.tokenizer
 predict(
     "star",
     "'Twinkle, twinkle, little': how probable is ' star', from 0 to 1?",
-    yours=0.95,
+    yours=0.9,
 )
 
 
@@ -71,7 +71,7 @@ reveal("star", star, within=0.1)
 # 1. **The final norm.** One more RMSNorm (notebook 4) brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
 #    token, its **logit**. A dot product is length times length times cosine: a logit is large where $x$ points along
-#    that token's row, and larger for a long row than for a short one.
+#    that token's row, and at the same angle the larger, the longer the row.
 #
 # The table is often the embedding table itself (*tied weights*, Press & Wolf 2016): the row that says what a token
 # means on its way in is what the output is compared with on its way out. SmolLM2 and GPT-2 both do this.
@@ -172,7 +172,7 @@ predict(
         "B": "mostly the same, in another order",
         "C": "other tokens altogether",
     },
-    yours="A",
+    yours="B",
 )
 
 
@@ -462,7 +462,7 @@ for i in range(1, len(ids)):
 print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 
 # %% [markdown]
-# The product says it all, but after a page it is too small a number for any computer. Its logarithm is not: **a
+# The product says it all, but after a page it is smaller than any float that is not 0. Its logarithm is not: **a
 # logarithm turns the product into a sum**. With a minus in front it is the **loss** of a token, $-\ln p$, in *nats*: 0
 # if the model was certain and right, $\ln 2 = 0.69$ for $p = \tfrac12$, and without bound as $p$ approaches 0. The mean
 # over the tokens of a text is the **cross-entropy**. (Section 5.4 gives a second reason for the logarithm.)
@@ -471,7 +471,7 @@ print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 # blind to what follows. So *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true
 # text before it (*teacher forcing*). It is sometimes said that a GPT is trained by picking positions at random and
 # predicting those. There is no need to: **every position is a training example.** (BERT does pick at random: it has no
-# mask, so it must hide the words that it is asked for.) What remains is to line up questions and answers.
+# causal mask, so it must hide the words that it is asked for.) What remains is to line up questions and answers.
 #
 # ### Exercise 5.3 · `next_token_pairs` · ●○○ · 5 min
 #
@@ -739,7 +739,7 @@ many = torch.stack(separate).mean()
 print(f"{len(separate)} passes:       {many:.4f} nats per token")
 
 # %% [markdown]
-# The same number, for one pass instead of ten. This is why transformers train so well on parallel hardware.
+# The same number, for one pass instead of ten; and inside a layer no position waits for another.
 #
 # **The bug everybody meets.** Texts in a batch differ in length; the short ones are filled up ("padded") with some id
 # that nobody should learn to predict. Forget `ignored`, and the loss looks like a loss, training runs, and the number
@@ -827,7 +827,8 @@ print(
 # %% [markdown]
 # Seventeen bytes, and the sentence comes back letter for letter. The predictions are the whole trick: writer and reader
 # own the same model, so only what it did not expect has to be sent. (They must compute the same numbers to the last
-# bit. With another number of threads sums are rounded in another order, and the file is other from the tenth byte on.)
+# bit: if the reader's logits are a millionth off, what it reads is another text. So a file is tied to one program
+# on one kind of computer.)
 #
 # Now a longer text, the ten paragraphs of prose that were written for this course (so the model cannot have met
 # them). No need to walk: the size of the file is the sum of the losses.
@@ -836,7 +837,7 @@ print(
 predict(
     "file",
     "Ten paragraphs are 4,371 bytes; zlib makes 2,085 of them. And SmolLM2?",
-    yours=1500,
+    yours=1000,
 )
 
 # %%
@@ -869,16 +870,17 @@ for name, ordered, mixed in sizes:
 show(
     plots.file_sizes(sizes),
     alt="Bytes for the same ten paragraphs: 4,371 as they are, 2,085 with zlib, 1,967 "
-    "with bz2, 604 with SmolLM2. With the words shuffled zlib and bz2 need hardly "
-    "more, SmolLM2 nearly twice as much.",
+    "with bz2, about 600 with SmolLM2. With the words shuffled zlib and bz2 need "
+    "hardly more, SmolLM2 nearly twice as much.",
 )
 megabytes = 134_515_008 * 2 / 1e6
 print(f"the reader needs the model, too: {megabytes:.0f} MB in 16-bit numbers")
 reveal("file", sizes[-1][1])
 
 # %% [markdown]
-# Less than a third of what zlib needs. The control says where that comes from. Zlib looks for repeated strings, and
-# shuffling the words costs it next to nothing; the model knows what follows what, and now needs nearly twice as much.
+# Less than a third of what zlib needs. The control says what the *order* of the words has to do with it. Zlib looks for
+# repeated strings, and shuffling the words costs it next to nothing; the model knows what follows what, and now needs
+# nearly twice as much. It is still far below zlib: it knows the words, which zlib has to learn from this text.
 # **To predict is to compress** (Delétang et al. 2023), and a loss is a file size: every nat that training takes off it
 # is a shorter file. (It would be cheating not to mention the model, which the reader must own.)
 #
@@ -891,7 +893,7 @@ reveal("file", sizes[-1][1])
 predict(
     "untrained",
     "49,152 tokens, a model that has learned nothing: its loss in nats per token?",
-    yours=5.0,
+    yours=10.8,
 )
 
 # %%
@@ -957,7 +959,7 @@ del untrained, random_weights, layers, logits
 predict(
     "half",
     "Half of the paragraph's loss falls on what share of its tokens, in percent?",
-    yours=40,
+    yours=20,
 )
 
 # %%
@@ -1186,7 +1188,7 @@ print(
 # **Per byte the order is exactly turned round.** Hindi seems the easiest of the three, and nearly as easy as English.
 # For the whole text, which says the same in each, the model needs fewest bits for German and most for Hindi.
 #
-# The trick is in the bytes. UTF-8 spends one byte on a Latin letter, two on a Cyrillic one, three on one of
+# The trick is in the bytes. UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three on one of
 # Devanagari (the *byte premium*, Arnett et al. 2024). Divide by more bytes, and the figure shrinks. Write the same
 # Russian in an older code of one byte a letter, and it nearly doubles, though the model and its predictions are the
 # same. So: **bits per byte for the same text and different tokenizers; total bits for the same content in different
@@ -1364,7 +1366,7 @@ predict(
     "germany",
     "After thirty steps for ' Lyon', what follows 'The capital of Germany is'?",
     {"A": "' Berlin'", "B": "' Lyon'", "C": "' Paris'", "D": "some other token"},
-    yours="B",
+    yours="A",
 )
 
 # %%
@@ -1482,8 +1484,8 @@ for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
     print(f"{name:<30}{weights[i].grad.view(-1)[place]:>12.4f}{slope:>10.4f}")
 
 # %% [markdown]
-# The first loss is $\ln V$, as it should be, and what `backward` says is what nudging says, for weights anywhere in the
-# model: one walk back gives all of them at once, where nudging takes two passes for each.
+# The first loss is $\ln V$, as it should be, and what `backward` says is what nudging says, from the table to the last
+# layer: one walk back gives all of them at once, where nudging takes two passes for each.
 #
 # With gradients for everything, a training loop is short: take a batch, compute the loss, `backward`, move the
 # weights, again. Two things in it are worth writing yourself: how far to move, and in which proportion.
@@ -1937,9 +1939,9 @@ print("equal to 4 digits:", all(abs(a - b) < 1e-4 for a, b in zip(mine, theirs))
 # %% [markdown]
 # ### Can it learn one batch by heart?
 #
-# Before a long training comes the cheapest test there is: the *same* small batch, again and again. A model with more
-# weights than the batch has tokens must bring the loss to nearly 0. If it does not, the loop is broken, and you know
-# it after seconds. But which bugs does the test see? Here are four runs: your loop as it is; with a rate 100 times as
+# Before a long training comes the cheapest test there is: the *same* small batch, again and again. A model with so
+# many more weights than the batch has tokens can bring the loss to nearly 0. If yours does not, something in the loop
+# is wrong, and you know it after seconds. But which bugs does the test see? Here are four runs: your loop as it is; with a rate 100 times as
 # large; with no causal mask, so that each position can read its own answer; and on random tokens, in which there is
 # nothing to understand.
 
@@ -2000,7 +2002,7 @@ predict(
     "rate",
     "Which of these peaks ends with the lowest loss?",
     {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
-    yours="B",
+    yours="C",
 )
 
 # %%
@@ -2027,7 +2029,7 @@ reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 # %% [markdown]
 # A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies
 # around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Change one of
-# them and it moves; notebook 7 looks for it anew at each size.
+# them and it may move: at a quarter of this width 0.003 is far too small. Notebook 7 looks for it anew at each size.
 #
 # ### What does it learn first?
 #
@@ -2097,10 +2099,11 @@ def only_itself(seq, start=0):
     return torch.eye(seq, dtype=torch.bool)
 
 
-alone = replace(training.PARTS, mask=only_itself)
+weights, blinkered, _ = tiny_model(parts=replace(training.PARTS, mask=only_itself))
+train(weights, blinkered, windows(240), peak=0.006)
 with torch.no_grad():
-    logits = forward(inputs, engine_weights, config, alone)
-print(f"trained, each token alone {cross_entropy(logits, targets):.3f}")
+    alone = cross_entropy(blinkered(inputs), targets)
+print(f"trained with each token alone {alone:.3f}")
 show(
     plots.what_it_learns(losses, held_out_losses, marks, watch, distances),
     alt="Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps "
@@ -2114,8 +2117,9 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # This is what a falling loss means. After the first step the model is still the uniform rule. After some twenty it is
 # nearly the unigram: **it learns first which tokens are frequent**, whatever stands before them. Then it comes closer
 # and closer to the bigram, and beats it. Does it do so by looking further back? The last line of the print is the
-# control: the same weights, but each token may look at itself only. The loss is above the bigram's again. **What it
-# has over the bigram it owes to the tokens before the last.**
+# control: the same training, but each token may look at itself only. That model ends close to the bigram rule, a little
+# below it, since counting pairs is not the best that can be made of one token. **Most of what yours has over the bigram
+# it owes to the tokens before the last.**
 #
 # What does it write?
 
@@ -2129,8 +2133,10 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
     print(f"{name}: {story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Not literature, after a few seconds. But you wrote everything that made it out of noise: tokens, attention, layers,
-# head, loss, step, loop. SmolLM2 was trained by the same loop; it was larger, and went round more often.
+# Not literature, after a few seconds. But you have written every part of what made it out of noise: tokens, attention,
+# layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal et al. 2025).
+# Large runs nearly always add one line: where all gradients together are longer than 1, they are shortened to 1
+# (*clipping*), so that a single odd batch cannot throw the weights far.
 
 # %% [markdown]
 # ## 5.8 Calibration: does 70 % mean 70 %?
@@ -2147,7 +2153,7 @@ predict(
         "B": "it promises less",
         "C": "neither, within the error",
     },
-    yours="C",
+    yours="A",
 )
 
 # %%
@@ -2247,6 +2253,7 @@ print(f"logits at most {apart:.4f} apart from llmlib's")
 # - Delétang et al. 2023, *Language Modeling Is Compression*, [2309.10668](https://arxiv.org/abs/2309.10668).
 # - Kingma & Ba 2014, *Adam: A Method for Stochastic Optimization*, [1412.6980](https://arxiv.org/abs/1412.6980);
 #   Loshchilov & Hutter 2017, *Decoupled Weight Decay Regularization*, [1711.05101](https://arxiv.org/abs/1711.05101).
+# - Ben Allal et al. 2025, *SmolLM2: When Smol Goes Big*, [2502.02737](https://arxiv.org/abs/2502.02737).
 # - Karpathy 2019, *A Recipe for Training Neural Networks*: first loss, one batch, and much more.
 # - Arnett, Chang & Bergen 2024, *A Bit of a Problem: Measurement Disparities in Dataset Sizes Across Languages*,
 #   [2403.00686](https://arxiv.org/abs/2403.00686): the byte premium.

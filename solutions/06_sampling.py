@@ -1557,8 +1557,9 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print(f"   {settings}")
 
 # %% [markdown]
-# A full context stops this loop. One can also drop the oldest tokens and go on; but every token that is left then stands at
-# another position, so all of them must be run anew, and the text has forgotten how it began.
+# A full context stops this loop. One can also drop the oldest tokens and go on. That they now stand at other positions changes
+# nothing for those that are left: by RoPE only distances count (notebook 2). But the text has forgotten how it began, and a cache
+# (notebook 7) has not: what it keeps of them was computed with the beginning in view.
 #
 # ### Three slips in a well-known loop
 #
@@ -2139,7 +2140,7 @@ print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 
 # %% [markdown]
 # Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
-# beats every longer text. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
+# beats every text that it has found. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
 # half of the sentences the likeliest translation was the empty one: a good *search* showed a fault of the *model* that
 # narrow beams had hidden.
 #
@@ -2287,7 +2288,7 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1).
 #
 # **Constrained decoding.** A program that reads the answer needs more than likely. If only "positive" and "negative" will do,
-# set the logits of everything else to $-\infty$, at every step. JSON modes and function calls are built on this.
+# set the logits of everything else to $-\infty$, at every step. Many a JSON mode is built on this.
 
 
 # %% [markdown]
@@ -2526,7 +2527,8 @@ reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 # %% [markdown]
 # A single draw throws away what the model has to say about itself; forty keep it. Where it knows, the draws agree; where the
 # person does not exist, hardly two are alike. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
-# al. 2023) work. Agreement is not truth, though: Curie's commonest year is wrong.
+# al. 2023) work. Curie lies between: fewer years than for somebody who never lived, so something is known, and yet the
+# commonest is wrong. How far draws agree tells how sure a model is, not whether it is right.
 #
 # ### A step of logic, or a copy?
 #
@@ -2687,8 +2689,8 @@ reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), withi
 
 # %% [markdown]
 # "It always says A" would have been the wrong conclusion: without examples the letters are hardly among its guesses at all, and
-# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the
-# *order of the examples*, not on the question. In each table the rows are nearly alike: where the right option stands makes no difference.
+# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the *order of the examples*. In
+# each table the rows are nearly alike: a question may have a letter of its own, but where the right option stands hardly matters.
 # Models far larger than this one were found to favour certain letters too (Zheng et al. 2023), and to be swayed by which
 # examples they see and in what order (Zhao et al. 2021). Whoever measures a model by multiple choice must rotate the options
 # and vary the examples.
@@ -2696,7 +2698,7 @@ reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), withi
 # ### Social bias
 #
 # Which pronoun does it expect? The share of " she" among " she" and " he" after two sentences, for ten occupations. The
-# controls: "man" and "woman", which must come out at opposite ends, or else the measure is worth nothing; "person", for the
+# controls: "man" and "woman", which must come out far apart, or else the measure is worth nothing; "person", for the
 # sentence alone; and the second sentence, since one wording is no test.
 
 # %%
@@ -2719,7 +2721,8 @@ show(
 )
 
 # %% [markdown]
-# Compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
+# The second sentence measures less sharply: "man" has 0.47 there, since "he" or "she" may be somebody else. And compare with
+# "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
 # doctor and engineer change sides with the wording, so nothing can be said of them. Nobody wrote "nurses are women" into this
 # model. It learned which pronoun follows which word in the text it was given, and
 # gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
@@ -2799,8 +2802,8 @@ print(
 #
 # <details><summary>Answers</summary>
 #
-# 1. At each step the cut tokens held up to 0.1 of the probability (a little less: the crossing token stays). About
-#    $0.9^{20} = 0.12$: seven eighths of all texts, by probability, can no longer be written.
+# 1. At each step 0.9 or a little more is kept (the crossing token stays), so $0.9^{20} = 0.12$ or a little more. Most texts, by
+#    probability, can no longer be written.
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
 #    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another engine's order of
 #    filters, when the temperature is not 0.

@@ -7,7 +7,7 @@
 #
 # **You need** notebooks 3 (attention), 5 (loss and the training loop) and 6 (the generate loop).
 #
-# **It takes** about two hours and a half; a good place to pause is after section 7. Running all cells takes about two minutes. Layers, heads and positions are counted from 0.
+# **It takes** about two hours and a half; a good place to pause is after section 7.7. Running all cells takes about two minutes. Layers, heads and positions are counted from 0.
 
 # %% given setup
 import math
@@ -49,7 +49,7 @@ for use_cache in (True, False):
 # %% [markdown]
 # # Part one: decoding
 #
-# ## 1 · The loop does the same work again and again
+# ## 7.1 The loop does the same work again and again
 #
 # **Claim.** In a decoder, what the model computed for a token never changes when more tokens follow: the mask hides the future. So computing it again is waste.
 #
@@ -114,7 +114,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 #
 # Attention is one power worse on both sides. The n-th token looks at n others. With a cache that is done once for each token, and sums to about N²/2; without, a pass over n tokens does n²/2 of it, and the passes sum to about N³/6.
 #
-# ## 2 · Writing into the cache
+# ## 7.2 Writing into the cache
 #
 # The store is allocated once, with room for the whole context. New keys are written behind the old ones. Then attention runs as before, with more keys than queries, and with the mask
 # of notebook 3 shifted by `start`: row *i* of the new tokens is position `start + i`.
@@ -320,7 +320,7 @@ except ValueError as error:
 # %% [markdown]
 # The logits agree up to rounding: sums are added in another order, so the last digits differ. And a full cache says so, instead of overwriting something.
 #
-# ## 3 · The loop, with a cache
+# ## 7.3 The loop, with a cache
 
 # %% [markdown]
 # ### Exercise 7.2 · `generate_cached` · ●●● · 20 min
@@ -559,6 +559,18 @@ print(model.tokenizer.decode(new_ids))
 print("as transformers:", new_ids == reference_ids(model.folder, prompt, 16))
 
 # %% [markdown]
+# **Token by token.** Each click is one turn of *your* loop: what the model offers, what the filters of notebook 6 cut, where the draw falls, and what the pass read.
+# The first click is the prefill; after it a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and stays where no kernel runs.)
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.generation_stepper import generation_stepper
+from llmlib.sampling import filter_logits, sample
+
+generation_stepper(
+    mine, generate_cached, filter_logits, sample, model.tokenizer.decode(prompt)
+)
+
+# %% [markdown]
 # ### Four bugs, four texts
 #
 # Caches break in ways of their own. Each line below comes from your loop and the real model, with one of these four bugs planted:
@@ -734,7 +746,7 @@ plots.show(
 #
 # Batching moves decoding to the right *as far as the weights go*: 64 texts share one reading of them. It does nothing for attention. Each text brings its own cache, and every number of it is read for a handful of operations, whatever the batch. So decoding is memory-bound in small batches by its weights, and at long contexts in any batch by its cache.
 #
-# ## 4 · What the cache costs
+# ## 7.4 What the cache costs
 #
 # A cache trades memory for time. How much memory?
 
@@ -872,7 +884,7 @@ plots.show(
 # %% [markdown]
 # The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and why serving a long context is expensive.
 #
-# ## 5 · What a token costs to serve
+# ## 7.5 What a token costs to serve
 #
 # A server decodes many texts at once. One step makes one new token for each of them. Three things can limit it: the memory must hold weights and caches; the weights are read once a step, while the processor calculates (whichever is slower counts); and each text's cache is read as well.
 
@@ -1122,7 +1134,7 @@ print(
 )
 
 # %% [markdown]
-# A shared beginning can be kept once, since the keys and values of a token depend only on the tokens before it (section 1). The texts after it differ, and each needs its own.
+# A shared beginning can be kept once, since the keys and values of a token depend only on the tokens before it (section 7.1). The texts after it differ, and each needs its own.
 #
 # And this machine? The floor for SmolLM2 here is reading its weights:
 
@@ -1134,7 +1146,7 @@ print(
     f"{floor_ms:.0f} ms a token. Measured: {decoding:.0f} ms"
 )
 # %% [markdown]
-# ## 6 · Smaller numbers
+# ## 7.6 Smaller numbers
 #
 # If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds whole numbers of 8 bits and one scale a row.
 
@@ -1429,9 +1441,9 @@ for kind in ("float32", "int8"):
 # %% [markdown]
 # What you see there depends on your processor and on torch's kernel for it. What is certain is the bytes: rounding makes a model smaller; only code that uses it makes it faster. The course stays with float32, so that its ids can be compared with `transformers`'.
 #
-# ## 7 · Speculative decoding: several tokens in one pass
+# ## 7.7 Speculative decoding: several tokens in one pass
 #
-# A pass over 5 tokens costs less than 5 passes over one (section 3). But the tokens must be known, and each depends on the one before. Trick (Leviathan et al. 2022): let something small and fast, the **draft**, guess the next few, then let the large
+# A pass over 5 tokens costs less than 5 passes over one (section 7.3). But the tokens must be known, and each depends on the one before. Trick (Leviathan et al. 2022): let something small and fast, the **draft**, guess the next few, then let the large
 # **target** model check all guesses in *one* pass. Good guesses are kept. The art is to do so without changing what comes out: the tokens must be distributed exactly as if the target model had drawn each one itself.
 
 # %% [markdown]
@@ -1706,7 +1718,7 @@ for name, text in texts.items():
 # %% [markdown]
 # # Part two: training and scaling
 #
-# ## 8 · Where weights come from
+# ## 7.8 Where weights come from
 #
 # So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient, in the loop that you wrote there. Here you watch a model go from noise to words in well under a minute, and then ask what makes it better.
 #
@@ -1840,7 +1852,7 @@ for context in (4, 8, 16, 32, 64):
 # %% [markdown]
 # Beyond 16 tokens nothing is gained. After so short a training the student has learned to use little more than the last few tokens, so a longer memory is not what it lacks yet. (What one trained for longer, on longer windows, would gain, this cannot say.) What do size and text buy?
 #
-# ## 9 · Scaling laws: what size and text buy
+# ## 7.9 Scaling laws: what size and text buy
 #
 # **Claim** (a power law as in Kaplan et al. 2020, with a floor $E$ as in Hoffmann et al. 2022). With the same number of training tokens, the loss falls with the number of parameters $N$ along a curve with three numbers:
 #
@@ -2252,7 +2264,7 @@ for name, parameters, tokens in (
 # %% [markdown]
 # The clean comparison is Gopher's: about the same operations, a quarter of the parameters, and the smaller loss. (Against GPT-3, Chinchilla also had nearly twice the operations.) So "bigger models learn better" is half of the truth.
 #
-# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Who *serves* a model pays for its size at every token, for years (section 5), and pays for training once: for them a small model, trained far too long, is the cheaper one.
+# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Who *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far too long, is the cheaper one.
 #
 # ### "170 times better"
 #
@@ -2321,7 +2333,7 @@ plots.show(
 #
 # Where the threshold stands depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature. That does not make every reported leap an artefact; it is what has to be excluded first.
 #
-# ## 10 · Where it goes
+# ## 7.10 Where it goes
 #
 # Eight directions, each with one fact that this course measured or can compute.
 
@@ -2365,7 +2377,7 @@ print(
     f"{100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %"
 )
 # %% [markdown]
-# ## 11 · Your pieces in the engine
+# ## 7.11 Your pieces in the engine
 #
 # `write_cache` in the engine, compared with `transformers` on three prompts. Equal ids are a smoke test (notebook 3), so the logits of the cached passes are held against those of one pass, too:
 
@@ -2382,7 +2394,7 @@ apart = (one_by_one - model(ids)[0]).abs().max().item()
 print("logits through the cache within 0.001 of one pass:", apart < 1e-3)
 
 # %% [markdown]
-# ## 12 · Your own LLM
+# ## 7.12 Your own LLM
 #
 # The functions of all seven notebooks now fit together into one file that runs a real LLM. It is made of your solution cells, in the order in which data flows, and it imports torch, safetensors, regex and the standard library: nothing of this course.
 # Save all notebooks (Ctrl-S), then run the cell. If a function is missing or wrong, its notebook and exercise are named, and no file is written.
@@ -2416,7 +2428,7 @@ my_llm.make(
 # 7. **Training** is the same forward pass with a loss at every position, a gradient, and a small step (5, 7).
 # 8. **Scaling** lowers the loss along curves in size and text. Such a curve is worth what its rates, seeds and held-back runs are worth; **emergence** is often a matter of the metric (7).
 #
-# ## Three questions to think about
+# ## Questions to think about
 #
 # 1. Two users send different prompts that begin with the same 1,000 tokens. What could a server share, and what not?
 # 2. A better draft is kept at 0.9 in place of 0.8. Would you draft more tokens at a time? What else would you need to know?
@@ -2430,7 +2442,7 @@ my_llm.make(
 #
 # </details>
 #
-# ## Papers
+# ## To read
 #
 # - Shazeer 2019, *Fast Transformer Decoding*, [1911.02150](https://arxiv.org/abs/1911.02150); Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245); Williams et al. 2009, *Roofline*; Yu et al. 2022, *Orca* (continuous batching); Kwon et al. 2023, *PagedAttention*, [2309.06180](https://arxiv.org/abs/2309.06180)
 # - Dettmers et al. 2022, *LLM.int8()*, [2208.07339](https://arxiv.org/abs/2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding*, [2211.17192](https://arxiv.org/abs/2211.17192)

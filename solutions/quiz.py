@@ -71,9 +71,9 @@ check_answer("q02", answer("q02"))
 #
 # How does a language model come to its next token?
 #
-# - **A**  A passage seen in training is found and read on
+# - **A**  A plan of the sentence is written, and its next word taken
 # - **B**  The tokens get scores, and one is picked by a rule
-# - **C**  A plan of the sentence is written, and its next word taken
+# - **C**  A text seen in training is found and read on
 # - **D**  The closest passage of the input is found and copied
 
 # %% solution q03 stub="q03 = None"
@@ -92,7 +92,7 @@ check_answer("q03", answer("q03"))
 # Which part of the model yields the probabilities of the next token?
 #
 # - **A**  The attention of the last layer
-# - **B**  The final norm and its weights
+# - **B**  The last norm and its scale
 # - **C**  The output head and a softmax
 # - **D**  The last feed-forward network
 
@@ -112,8 +112,8 @@ check_answer("q04", answer("q04"))
 # A token has been picked. Where does the one after it come from?
 #
 # - **A**  A new run, on the picked token without the text before it
-# - **B**  The same run, as the second likeliest of its tokens
-# - **C**  The same run, as one of the tokens that it put out for later
+# - **B**  The same run, as one of those that it put out for later
+# - **C**  The same run, as the second likeliest of its tokens
 # - **D**  A new run, with the picked token at the end of the text
 
 # %% solution q05 stub="q05 = None"
@@ -181,7 +181,7 @@ see("q07")
 # "A token is about four characters." For which of these texts does GPT-2's tokenizer bear that out?
 #
 # - **A**  A sentence in German.
-# - **B**  A program in Python.
+# - **B**  A file in Python.
 # - **C**  A page in English.
 # - **D**  A sentence in Chinese.
 
@@ -329,7 +329,7 @@ see("q13")
 #
 # - **A**  Not at all
 # - **B**  A little
-# - **C**  A good deal
+# - **C**  A lot
 # - **D**  For "mat" only
 
 # %% solution q14 stub="q14 = None"
@@ -396,7 +396,7 @@ see("q16")
 #
 # In SmolLM2, 9 query heads share 3 key/value heads (grouped-query attention). Which of these does that make three times smaller?
 #
-# - **A**  The width of the residual stream
+# - **A**  The width of the stream
 # - **B**  The number of scores to compute
 # - **C**  The number of attention patterns
 # - **D**  The number of vectors in the cache
@@ -871,8 +871,8 @@ see("q36")
 # Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What has a step to read for it?
 #
 # - **A**  The keys and values of its past
-# - **B**  The matrices of all the layers
-# - **C**  The tokens of its whole prompt
+# - **B**  The ids of its whole text
+# - **C**  The matrices of all the layers
 # - **D**  The rows of the embedding table
 
 # %% solution q37 stub="q37 = None"
@@ -916,9 +916,9 @@ see("q38")
 #
 # A row of 576 weights is rounded to int8 with one scale, its largest weight / 127. One weight is 1.0, all others lie below 0.003. What becomes of the others?
 #
-# - **A**  They are rounded up to 0.008.
-# - **B**  They keep about two digits.
-# - **C**  They keep their digits.
+# - **A**  They keep about two digits.
+# - **B**  They keep their digits.
+# - **C**  They all go up to 0.008.
 # - **D**  They are rounded down to 0.
 
 # %% solution q39 stub="q39 = None"
@@ -939,10 +939,10 @@ see("q39")
 #
 # Weights are kept in blocks of 32: 4 bits each, and for each block a scale and a smallest value, of 16 bits each. How many bits is that a weight?
 #
-# - **A**  8
-# - **B**  4.5
+# - **A**  4.5
+# - **B**  4
 # - **C**  5
-# - **D**  4
+# - **D**  4.25
 
 # %% solution q40 stub="q40 = None"
 ### BEGIN SOLUTION

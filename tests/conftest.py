@@ -5,6 +5,7 @@ instead. Nothing else is ever skipped."""
 import functools
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -22,9 +23,30 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
-LONG = ["graders", "claims", "nbval"]  # minutes a file: begun first, so that no worker waits alone
+# minutes a file, or much waiting: begun first, so that no worker is alone at the end
+LONG = ["security", "graders", "claims", "browser", "nbval", "nbgrader"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A file in which nothing is asked for is not read at all: its imports cost seconds."""
+    if collection_path.suffix == ".ipynb":
+        return nothing_in("mark.nbval", config.option.markexpr) or None
+    if collection_path.name.startswith("test_"):
+        text = collection_path.read_text(encoding="utf-8")
+        return nothing_in(text, config.option.markexpr) or None
+
+
+def nothing_in(text, expression):
+    """Whether `-m expression` chooses no test of a file, as far as its text alone shows that."""
+    wanted = set(re.findall(r"\w+", expression)) & set(LAYERS)
+    if not wanted or re.search(f"not ({'|'.join(LAYERS)})", expression):
+        return False
+    if "not slow" in expression and re.search(r"^pytestmark = .*mark\.slow", text, re.M):
+        return True
+    marks = set(re.findall(r"mark\.(\w+)", text)) & set(LAYERS)
+    return bool(marks) and not marks & wanted  # a file without marks is read, and refused
 
 
 def layer(item):
@@ -63,7 +85,12 @@ def _must_have(reason):
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus):
-    """A line a layer for what was left out, and a line in the file that LLMLIB_TALLY names."""
+    """What tests have to say, and a line a layer for what was left out; the numbers go into the
+    file LLMLIB_TALLY."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "said":
+                terminalreporter.write_line(value)
     count = {key: len(terminalreporter.stats.get(key, [])) for key in ("passed", "failed", "error")}
     left = _left_out(terminalreporter)
     for name, (number, reason) in sorted(left.items()):
@@ -71,8 +98,8 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
     worker = hasattr(terminalreporter.config, "workerinput")  # it is counted at the end
     if os.environ.get("LLMLIB_TALLY") and not worker:
         line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
-        with open(os.environ["LLMLIB_TALLY"], "a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "left_out": left}) + "\n")
+        with open(os.environ["LLMLIB_TALLY"], "w", encoding="utf-8") as file:
+            json.dump({**line, "left_out": left}, file)
 
 
 @pytest.hookimpl(trylast=True)
@@ -98,3 +125,39 @@ def _left_out(reporter):
         number, _ = left.get(name, (0, ""))
         left[name] = [number + 1, _reason(report).removeprefix(LEFT_OUT)]
     return left
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    import browser  # here: most tests need none
+
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    import browser
+
+    folder = tmp_path_factory.mktemp("lab")
+    browser.furnish(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(folder):
+    """The address of a notebook in JupyterLab: one server for all journeys."""
+    import browser
+
+    with browser.served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    """A page for the tests of a file, in which no error may be logged."""
+    import browser
+
+    with browser.new_page(chromium) as page:
+        yield page
+        assert not page.complaints, page.complaints

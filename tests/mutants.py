@@ -6,8 +6,6 @@ condition, a line left out). A mutant that passes the visible and the hidden tes
 is missing, or the change changes nothing.
 """
 
-import ast
-import copy
 import sys
 from pathlib import Path
 
@@ -16,72 +14,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import proofs as A  # noqa: E402
 
 from llmlib.course import cells  # noqa: E402
-
-OPERATORS = {
-    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.FloorDiv:
-    [ast.Div],
-    ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult], ast.BitAnd: [ast.BitOr],
-    ast.BitOr: [ast.BitAnd],
-    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE:
-    [ast.Gt, ast.LtE],
-    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.And:
-    [ast.Or], ast.Or: [ast.And],
-}  # fmt: skip
-
-
-def changes(node):
-    """Functions that change a node of this kind in place, each with what it does in words."""
-    for field in ("op", "ops"):
-        kind = getattr(node, field, None)
-        for at, each in enumerate(kind if isinstance(kind, list) else [kind]):
-            for other in OPERATORS.get(type(each), ()):
-                yield (
-                    f"{type(each).__name__} -> {other.__name__}",
-                    _set(field, other(), at if isinstance(kind, list) else None),
-                )
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield f"{node.value} -> {node.value + 1}", _set("value", node.value + 1)
-    if isinstance(node, ast.Constant) and type(node.value) is bool:
-        yield f"{node.value} -> {not node.value}", _set("value", not node.value)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "USub dropped", _set("op", ast.UAdd())
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield "Not dropped", _set("operand", ast.UnaryOp(ast.Not(), node.operand))
-    if isinstance(node, (ast.If, ast.While, ast.IfExp)):
-        yield "condition turned round", lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
-    if isinstance(node, ast.Slice) and node.lower is not None:
-        yield "slice start dropped", _set("lower", None)
-    if isinstance(node, ast.Slice) and node.upper is not None:
-        yield "slice end dropped", _set("upper", None)
-    for at, each in enumerate(
-        getattr(node, "body", []) if isinstance(getattr(node, "body", None), list) else []
-    ):
-        if isinstance(each, (ast.Assign, ast.AugAssign)) or (
-            isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
-        ):
-            yield f"left out: {ast.unparse(each)}", _set("body", ast.Pass(), at)
-
-
-def _set(field, value, at=None):
-    def change(node):
-        if at is None:
-            setattr(node, field, value)
-        else:
-            getattr(node, field)[at] = value
-
-    return change
-
-
-def mutants(source):
-    """(line, what was changed, the changed source) of every mutant of a solution."""
-    tree = ast.parse(source)
-    for number, node in enumerate(ast.walk(tree)):
-        for words, change in changes(node):
-            other = copy.deepcopy(tree)
-            target = list(ast.walk(other))[number]
-            change(target)
-            yield getattr(node, "lineno", 0), words, ast.unparse(ast.fix_missing_locations(other))
-
+from llmlib.grading.mutations import mutants  # noqa: E402
 
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "USub dropped": "`dim=-1` became `dim=1`, the same axis of a two-dimensional tensor",
@@ -126,17 +59,13 @@ def main(names):
     survivors, total = [], 0
     for name in names or [each.name for each in cells.course().lessons]:
         for exercise in A.notebook(name).exercises:
-            for line, words, code in mutants(exercise.solution):
+            for each in mutants(exercise.solution):
                 total += 1
-                answer = A.Answer(name, exercise.name, "mutant", f"line {line}: {words}", code)
+                title = f"line {each.line}: {each.words}"
+                answer = A.Answer(name, exercise.name, "mutant", title, each.source)
                 if A.verdict(answer, hidden=True) is None:
                     survivors.append(
-                        [
-                            name,
-                            f"`{exercise.name}`",
-                            f"line {line}: {words}",
-                            reason(answer) or "**a gap**",
-                        ]
+                        [name, f"`{exercise.name}`", title, reason(answer) or "**a gap**"]
                     )
                     print("survived:", *survivors[-1], flush=True)
     gaps = sum(row[-1] == "**a gap**" for row in survivors)

@@ -7,6 +7,8 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells
+from llmlib.grading import alike
+from llmlib.grading.outside import reading
 
 pytestmark = pytest.mark.unit
 NAME = "02_embeddings"
@@ -58,3 +60,26 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
     assert cli.main(["answers", *words]) == 2
     assert "holds 'thesis.txt'" in capsys.readouterr().err
     assert (tmp_path / "home" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("hostile", ["tokens", "objects"])
+def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, hostile, monkeypatch, capsys):
+    first = cells.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    path = hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
+    if hostile == "objects":
+        path.write_text('{"cells": [], "x": [' + "{}," * 2_000_000 + "{}]}")
+        monkeypatch.setattr(reading, "MEMORY", 100 << 20)
+    else:
+        monkeypatch.setattr(reading, "SECONDS", 1)
+        monkeypatch.setattr(alike, "_words", spin)  # as the tokenizer does for that, in old Pythons
+    assert cli.main(["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "left out: bob  02_embeddings: it cannot be read within the limits" in said.err
+    assert said.out.startswith("1 answers in ")
+
+
+def spin(source):
+    while source.startswith("'"):
+        pass
+    yield source

@@ -8,12 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from test_browser import FLAGS, SHOTS
+from browser import SHOTS, new_page
+from playwright.sync_api import expect
 
 from llmlib.course import my_llm
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import tools
 
 pytestmark = pytest.mark.browser
 QUESTION = "What is the capital of France?"
@@ -46,19 +45,12 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture
-def page(address):
+def page(chromium, address):
     """The page, in which no error may be logged."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
-        page = browser.new_page(viewport={"width": 900, "height": 800})
-        page.set_default_timeout(60_000)
-        complaints = []
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    with new_page(chromium, 900, 800) as page:
         page.goto(address)
         yield page
-        assert not [said for said in complaints if "400 (Bad Request)" not in said]  # a refusal
-        browser.close()
+        assert not [said for said in page.complaints if "400 (Bad Request)" not in said]  # refusals
 
 
 def _ask(page, text=QUESTION):
@@ -124,7 +116,6 @@ def test_it_fits_from_400_pixels_on(page, scheme):
     page.locator("summary").click()
     reply = _ask(page)
     reply.locator(".token").nth(4).click()
-    SHOTS.mkdir(parents=True, exist_ok=True)
     for width in (400, 900, 1920):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate(WIDE) == []

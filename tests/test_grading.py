@@ -7,12 +7,14 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,8 +30,8 @@ from llmlib.course import cells, handed_in
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
-from llmlib.grading.gradebook import Book
-from llmlib.grading.outside import sandbox
+from llmlib.grading.gradebook import Book, Marks
+from llmlib.grading.outside import bubblewrap, sandbox
 from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -164,6 +166,16 @@ def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
     for tree in (b"1", b'["list", ["tensor", "0"], ["tensor", "0"]]'):
         with pytest.raises(wire.NotPlain):
             wire.unpack(tree, file)
+
+
+def test_a_table_of_too_many_tensors_is_refused_before_it_is_read():
+    table = b"{" + b" " * 128 * wire.MAX_TENSORS + b"}"
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.unpack(b"1", len(table).to_bytes(8, "little") + table)
+    some = [torch.empty(0)] * (wire.MAX_TENSORS + 1)
+    with pytest.raises(wire.NotPlain, match="more than 10,000 tensors"):
+        wire.pack(some)
+    assert len(wire.pack(some[1:])) < 128 * wire.MAX_TENSORS
 
 
 def test_keys_made_to_collide_are_refused_before_they_are_hashed():
@@ -313,6 +325,23 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
         runner.close()
 
 
+def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file(tmp_path):
+    """torch's builds for NVIDIA cards do, where there is a compiler."""
+    sandbox.copy_inside(str(tmp_path))
+    ours, theirs = socket.socketpair()
+    setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
+    code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
+    code += "from llmlib.grading.inside import zygote\n"
+    code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
+    code += "zygote.main(sys.argv[1])"
+    words = [*bubblewrap.command(str(tmp_path)), sys.executable, "-I", "-B", "-c", code]
+    words.append(json.dumps(setup))
+    with subprocess.Popen(words, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
+        theirs.close()
+        assert ours.recv(1) == b"R", process.stderr.read().decode()
+        ours.close()
+
+
 # ---- without a sandbox
 # -----------------------------------------------------------------------------------------------
 
@@ -414,9 +443,10 @@ def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     """{student: result} of one run with the stub."""
     results = batch.Results(course / "results", again=again)
     tasks, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
+    run = partial(pool.run, notebooks=notebooks, make_runner=make, workers=workers)
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(tasks, notebooks, make, workers, results, book, course)
-        return {task.student: result for task, result in graded}
+        graded = batch.grade(tasks, notebooks, run, results, book, course)
+        return {task.student: result for task, result, _ in graded}
 
 
 class _Make:
@@ -597,18 +627,24 @@ def graded_class(runner):
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
     result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
-    node = plugin.rebuild(corpus.TARGET, result.cells)
-    page = report.feedback(corpus.TARGET, "eve", node, result)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    marks = Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {"merge": "<b>Ask me</b>"}, 0.0)
+    page = report.feedback(corpus.TARGET, "eve", node, marks)
+    assert "A comment: &lt;b&gt;Ask me&lt;/b&gt;" in page
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
-    assert "HIDDEN" not in page + nbformat.writes(plugin.fill(node, result))
+    assert "HIDDEN" not in page + nbformat.writes(node)
     assert "dim names the axis" not in page
 
 
 def test_scores_and_class_report(tmp_path, runner):
     rows = graded_class(runner)
     rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken")))
-    report.scores(rows, tmp_path)
+    marks = {
+        task: Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
+        for task, result in rows[:-1]
+    }
+    report.scores(rows, marks, tmp_path)
     found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
     assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0"
     assert found["bob"]["softmax"] == "0.0"
@@ -642,7 +678,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
 
 
 class Namespace:
-    assignment, student, workers, unsafe, again = None, None, 1, False, False
+    assignment, student, workers, unsafe, again, scheduler = None, None, 1, False, False, None
 
     def __init__(self, **values):
         self.__dict__.update(values)

@@ -5,13 +5,14 @@ import hashlib
 import os
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from attacks import corpus
 
 from llmlib.course import cells
-from llmlib.grading import batch
+from llmlib.grading import batch, pool
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
 HONEST = ("a-honest", "z-honest")
 NOTEBOOKS = {"target": corpus.TARGET}
+MARK = b"llmlib.grading.inside import zygote"  # in the command line of all that is in a sandbox
 
 
 def make_course(course, attacks, port):
@@ -65,15 +67,28 @@ def hashes(course):
 
 
 def processes():
-    """The ids of processes of the sandbox's user, or whose command line carries our marker."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"llmlib.grading.inside import zygote" in (entry / "cmdline").read_bytes():
-                found.add(int(entry.name))
-        except OSError:
-            continue
-    return found
+    """The ids of the sandboxes' processes, but for those of another grader at work here."""
+    return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_ours(pid)}
+
+
+def _is_ours(pid):
+    """A process in a sandbox whose grader is this process, a worker of it, or gone."""
+    at = pid
+    while MARK in _read(at, "cmdline"):
+        at = _parent(at)
+    another = b"python" in _read(at, "cmdline") and os.getpid() not in (at, _parent(at))
+    return not another and MARK in _read(pid, "cmdline")
+
+
+def _parent(pid):
+    return int((_read(pid, "stat").rpartition(b")")[2].split() or [0, 0])[1])
+
+
+def _read(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 class Listener:
@@ -106,8 +121,10 @@ def grade_all(folder):
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
             tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
-            graded = batch.grade(tasks, NOTEBOOKS, make_runner, 2, results, book, course)
-            rows = {task.student: result for task, result in graded}
+            words = {"notebooks": NOTEBOOKS, "make_runner": make_runner, "workers": 2}
+            run = partial(pool.run, **words)
+            graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
+            rows = {task.student: result for task, result, _ in graded}
             scores = book.scores("target")
     finally:
         del os.environ["A_SECRET_OF_THE_GRADER"]
@@ -182,6 +199,13 @@ def test_no_connection_was_made(run):
 
 def test_no_process_is_left(run):
     assert not run["left"]
+
+
+def test_the_guide_says_how_many_ready_made_ways_score():
+    scores = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made" and attack.points]
+    assert all(attack.found for attack in scores)
+    guide = (cells.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    assert f"By design, {len(scores)} ways of the corpus score for `softmax`" in guide
 
 
 def test_the_corpus_is_large_enough():

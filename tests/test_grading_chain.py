@@ -1,11 +1,16 @@
 """Fair to the chain: a right function that calls a wrong one is tried with the course's."""
 
+from dataclasses import replace
+
+import proofs as A
 import pytest
 
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell, parse
 from llmlib.grading import plugin, report
+from llmlib.grading.gradebook import Marks
 from llmlib.grading.outside import reading
+from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
@@ -19,7 +24,8 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([cells.load(name) for name in LESSONS])
+    patient = Limits(cell=120, call=120, test=300, notebook=900)  # a lent call crosses four times
+    runner = Runner([cells.load(name) for name in LESSONS], limits=patient)
     yield runner
     runner.close()
 
@@ -35,8 +41,9 @@ def test_a_right_function_on_a_wrong_one_gets_its_points_and_the_page_says_why(r
     result = grade(runner, "01_tokens", merge=WRONG_MERGE)
     assert [each.exercise for each in result.outcomes if not each.solved] == ["merge"]
     assert result["train_bpe"].instead == result["encode"].instead == "merge"
-    node = plugin.rebuild(cells.load("01_tokens"), result.cells)
-    page = report.feedback(cells.load("01_tokens"), "ann", node, result)
+    node = plugin.fill(plugin.rebuild(cells.load("01_tokens"), result.cells), result)
+    marks = Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
+    page = report.feedback(cells.load("01_tokens"), "ann", node, marks)
     assert page.count("With the course's <code>merge</code>: your own made it fail.") == 2
 
 
@@ -70,3 +77,44 @@ def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
                 set(filter(None, each.instead.split(", ")))
                 == set(leans_on[each.exercise]) - NOT_LENT
             )
+
+
+def wrong_answers(name, function):
+    return [
+        each.code for each in A.read(A.HERE / name / f"{function}.py")[0] if each.kind == "wrong"
+    ]
+
+
+@pytest.mark.graders
+@pytest.mark.needs("bubblewrap")
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_named_way(
+    runner, name
+):
+    """Round by round, all that later exercises build on is wrong, in every way of tests/answers."""
+    notebook = cells.load(name)
+    leans_on = reading.of(notebook, parse(notebook.node)).leans_on
+    below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
+    ways = {each: wrong_answers(name, each) for each in below}
+    due = {each for each, found in leans_on.items() if set(found) - NOT_LENT} - below
+    some = tuple(each for each in notebook.exercises if each.name in below | due)
+    for number in range(max(map(len, ways.values()), default=0)):
+        broken = {each: found[number % len(found)] for each, found in ways.items()}
+        code = {each.name: broken.get(each.name, each.solution) for each in notebook.exercises}
+        handed_in = [Cell("code", each, source) for each, source in code.items()]
+        result = runner.grade(replace(notebook, exercises=some), handed_in)
+        assert {each.exercise for each in result.outcomes if each.solved} == due, (number, result)
+
+
+def test_an_earlier_function_that_only_a_hidden_test_shows_wrong_costs_itself_alone(runner):
+    """When `train_bpe` fails in the visible half of its test, `merge` still passes for right."""
+    notebook = cells.load("01_tokens")
+    task = next(each for each in notebook.exercises if each.name == "merge")
+    seen = replace(task, visible="")  # so that nothing but the hidden half can tell
+    some = replace(
+        notebook, exercises=tuple(seen if each is task else each for each in notebook.exercises)
+    )
+    code = {each.name: each.solution for each in notebook.exercises} | {"merge": WRONG_MERGE}
+    result = runner.grade(some, [Cell("code", name, source) for name, source in code.items()])
+    assert [each.exercise for each in result.outcomes if not each.solved] == ["merge"]
+    assert result["train_bpe"].instead == "merge"

@@ -77,3 +77,11 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
         (row,) = csv.DictReader(file)
     points = sum(each.points for each in cells.load(NAME).exercises[:2])
     assert float(row["score"]) == points, row
+    do(clone, "llmlib answers grading/submitted")
+    assert (clone / "grading/answers" / "merge" / "ada.py").exists()
+    assert len((clone / "grading/answers/alike.csv").read_text().splitlines()) >= 1
+    do(clone, "llmlib defence grading/submitted --student STUDENT", STUDENT="ada")
+    assert "Answer: " in (clone / "grading/defence/ada.txt").read_text(encoding="utf-8")
+    (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n")
+    do(clone, "llmlib grades --format canvas --roster FILE", FILE="roster.csv")
+    assert "ada" in (clone / "canvas.csv").read_text(encoding="utf-8")

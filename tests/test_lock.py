@@ -53,24 +53,27 @@ def locks(tmp_path_factory):
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_every_pin_has_a_wheel(system, python, locks):
+def test_every_pin_has_a_wheel(system, python, locks, record_property):
     packages = locks[system, python, TESTS]
     assert isinstance(packages, list), f"{system}, Python {python}: {packages}"
     assert all(each.get("wheels") for each in packages)
+    size = f"{len(packages)} packages, {gigabytes(packages):.2f} GB"
+    record_property("said", f"{system}, Python {python}, with what tests need: {size}")
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_what_a_learner_downloads(system, locks):
+def test_what_a_learner_downloads(system, locks, record_property):
     """Where torch comes for NVIDIA cards, what that alone costs is said apart. README states these
     sizes."""
     packages = locks[system, "3.13", LEARNER]
     cards = [each for each in packages if each["name"].startswith(NVIDIA)]
     rest = [each for each in packages if each not in cards and each["name"] != "torch"]
     torch = next(each for each in packages if each["name"] == "torch")
-    print(
+    record_property(
+        "said",
         f"{system}: {len(packages)} packages, {gigabytes(packages):.2f} GB: "
         f"torch {gigabytes([torch]):.2f}, for NVIDIA cards {gigabytes(cards):.2f}, "
-        f"all others {gigabytes(rest):.2f}"
+        f"all others {gigabytes(rest):.2f} GB",
     )
     assert bool(cards) == system.startswith("Linux")
     assert gigabytes(rest) < 0.2

@@ -109,10 +109,10 @@ def test_feedback_names_the_mistake(course):
     feedback = {
         student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")
     }
-    says = "left to right"
+    says = "the second half of the pair is still there"
     assert says in cells.load(NAME).exercises[1].full
-    assert "Mistake" in feedback["bob"] and says in feedback["bob"]
-    assert "Mistake:" not in feedback["ada"]
+    assert "The check says" in feedback["bob"] and says in feedback["bob"]
+    assert "The check says" not in feedback["ada"] and "BEGIN HIDDEN" not in str(feedback)
 
 
 def test_the_export_has_one_row_a_student_and_notebook(course):
@@ -125,3 +125,14 @@ def test_the_export_has_one_row_a_student_and_notebook(course):
     assert rows[NAME, "ada"] == total
     assert 0 < rows[NAME, "bob"] < total
     assert rows[NAME, "eve"] == 0
+
+
+def test_lateness_costs_what_the_config_says(course):
+    """After all others: ada's notebook turns out to have been late."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        book.update_or_create_assignment(NAME, duedate="2020-01-01 00:00:00 UTC")
+    zero = "--LateSubmissionPlugin.penalty_method=zero"
+    nbgrader(course, "autograde", NAME, "--student=ada", "--force", zero)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        late = book.find_submission(NAME, "ada").late_submission_penalty
+    assert late == sum(exercise.points for exercise in cells.load(NAME).exercises)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,14 +17,17 @@ from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WIDGETS = (
+    "widgets|token_playground|neuron_slider|serving_playground|sampling_lab|surprise|"
+    "attention_explorer|generation_stepper"
+)
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": r"llmlib\.(?!course|grading|certificate|plots|widgets|token_playground|neuron_slider|"
-    r"serving_playground|sampling_lab|surprise|data)\w+$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|widgets|token_playground|neuron_slider|"
-    r"serving_playground|sampling_lab|surprise|data|course\."
+    "": rf"llmlib\.(?!course|grading|certificate|plots|data|{WIDGETS})\w+$",
+    "notebook": rf"llmlib\.(plots(\.\w+)?|serve\.\w+|data|{WIDGETS}|course\."
     r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
-    "grading": r"llmlib\.grading\.\w+$",
+    "grading": r"llmlib\.grading\.(?!cluster)\w+$",
+    "cluster": r"llmlib\.grading\.\w+$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
 }
 CODE = """
@@ -73,6 +77,7 @@ def closure(lines):
     return {name for name, _ in names}
 
 
+@cache
 def installed():
     """{module: its distributions}, asked of a fresh Python: here setuptools may have put what it
     carries inside on the path."""

@@ -13,6 +13,7 @@ from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
 from llmlib import plots
+from llmlib.course import cells
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
@@ -78,6 +79,15 @@ def test_nbconvert_shows_the_alt_text():
     cell = nbformat.v4.new_code_cell("show(...)", outputs=[output])
     page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     assert [image["alt"] for image in Images(page).found] == [ALT]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", cells.names())
+def test_every_image_of_a_solved_notebook_has_its_words_in_the_converted_page(name):
+    page, _ = HTMLExporter().from_filename(str(ROOT / "solutions" / f"{name}.ipynb"))
+    images = Images(page).found
+    assert all(image.get("alt", "").strip() for image in images)
+    assert len(images) > 4 or name == "quiz"
 
 
 def test_nbval_leaves_out_the_pixels_and_nothing_else():

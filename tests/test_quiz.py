@@ -69,6 +69,10 @@ def words(text):
     return set(re.findall(r"\w+", plain(text).lower()))
 
 
+def first_number(text):
+    return next(iter(numbers(text)), 0)
+
+
 def has(pattern):
     return lambda option, others, ask: bool(re.search(pattern, option, re.IGNORECASE))
 
@@ -76,6 +80,12 @@ def has(pattern):
 TRICKS = {
     "long": lambda option, others, ask: len(plain(option)),
     "many words": lambda option, others, ask: len(plain(option).split()),
+    "long words": lambda option, others, ask: len(plain(option)) / len(plain(option).split()),
+    "a number in the middle": lambda option, others, ask: (
+        all(map(first_number, [option, *others]))
+        and sorted([first_number(option), *map(first_number, others)]).index(first_number(option))
+        in (1, 2)
+    ),
     "of middling length": lambda option, others, ask: -abs(len(option) - sum(map(len, others)) / 3),
     "like the others": lambda option, others, ask: sum(
         len(words(option) & words(each)) / len(words(option) | words(each)) for each in others

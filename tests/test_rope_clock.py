@@ -48,6 +48,8 @@ def test_at_an_end_of_the_sliders_the_lock_holds():
     assert (at_q.value, at_k.value) == (1, 0) and figures(picture) == before
     at_k.value = 60
     assert (at_q.value, at_k.value) == (60, 59) and figures(picture) == before
+    at_k.value = 60  # q stands at its end already
+    assert (at_q.value, at_k.value) == (60, 59) and figures(picture) == before
 
 
 def test_the_angle_is_that_of_the_pair():

@@ -1,5 +1,5 @@
-"""A machine without bubblewrap and Chromium: they are found, installed, or what needs them is left
-out by name.
+"""A machine without bubblewrap, Chromium and PostgreSQL: they are found, installed, or what needs
+them is left out by name.
 
 PATH holds nothing but what a test puts there; the package managers are small scripts that write
 down how they were called.
@@ -72,6 +72,25 @@ def test_root_s_package_manager_installs_it_and_a_line_says_so(machine, capsys):
     assert tools.bubblewrap()[0] == str(machine.programs / "bwrap")
     assert capsys.readouterr().out == "Installing bubblewrap with apt-get …\n"
     assert "apt-get update -qq" in machine.calls()
+
+
+def test_postgresql_is_found_where_debian_keeps_it_or_installed(machine, monkeypatch, capsys):
+    folder = machine.programs.parent / "lib"
+    monkeypatch.setattr(tools, "SERVERS", f"{folder}/*/bin/postgres")
+    assert tools.postgresql() == (None, "PostgreSQL is missing and could not be installed")
+    machine.put("apt-get", 'case "$*" in *install*) ;; esac')
+    tools.get_postgresql()
+    assert capsys.readouterr().out.splitlines() == ["Installing postgresql with apt-get …"]
+    for release in ("15", "17"):
+        (folder / release).mkdir(parents=True)
+        machine.put("postgres", folder=folder / release / "bin")
+    before = machine.calls()
+    tools.get_postgresql()
+    assert tools.postgresql() == (str(folder / "17" / "bin" / "postgres"), "")
+    assert not any("apt-get" in call for call in machine.calls()[len(before) :])
+    machine.put("postgres", "echo 'no such library' >&2; exit 1", folder=folder / "17" / "bin")
+    machine.put("postgres", "exit 3", folder=folder / "15" / "bin")
+    assert tools.postgresql()[1] == "PostgreSQL does not start: it ends with status 3"
 
 
 def test_sudo_is_used_only_where_it_asks_for_no_password(machine, monkeypatch, capsys):
@@ -172,7 +191,7 @@ def bare(tmp_path):
         clean |= {"PYTHONPATH": str(ROOT), "LLMLIB_TALLY": str(tally), **environment}
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
         done = subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, encoding="utf-8")
-        return done, json.loads(tally.read_text(encoding="utf-8"))
+        return done, json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else None
 
     return run
 
@@ -188,7 +207,7 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     assert f"Left out of unit: 1 tests, because {LACK}." in done.stdout
     assert "Left out of browser: 1 tests, because Chromium is missing" in done.stdout
     assert tally["passed"] == 1 and tally["failed"] == 0
-    lines = list(layers.closing([tally], 0, time.monotonic()))
+    lines = list(layers.closing(tally, 0, time.monotonic()))
     assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 5
 
 
@@ -211,3 +230,18 @@ def test_no_other_skip_is_accepted(bare, tmp_path):
     )
     done, _ = bare()
     assert done.returncode == 1 and "may not be skipped: not today" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_file_in_which_nothing_is_asked_for_is_not_read(bare, tmp_path):
+    broken = "raise ImportError('read')\n"
+    for name, marks in {"browser": "browser", "slow": "unit, pytest.mark.slow"}.items():
+        text = f"import pytest\npytestmark = [pytest.mark.{marks}]\n{broken}"
+        (tmp_path / f"test_{name}.py").write_text(text)
+    done, tally = bare(PYTEST_ADDOPTS="-m 'unit and not slow'")
+    assert done.returncode == 0 and tally["passed"] == 1, done.stdout
+    done, _ = bare(PYTEST_ADDOPTS="-m unit")
+    assert done.returncode != 0 and "ImportError: read" in done.stdout
+    (tmp_path / "test_slow.py").write_text("def test_it(): pass\n")  # in no layer: not overlooked
+    done, _ = bare(PYTEST_ADDOPTS="-m unit")
+    assert done.returncode != 0 and "belongs to no layer" in done.stdout + done.stderr

@@ -27,7 +27,7 @@ from llmlib.course import cells, progress
 HELP = {
     "--name": "your name, as it should stand on the certificate",
     "--email": "goes into the credential, so that others can ask whether it is yours",
-    "--folder": "your notebooks (default: this folder if it holds some, else notebooks/)",
+    "--folder": "your notebooks (default: this folder if it holds some, else work/)",
     "--output": "default: %(default)s/",
     "--picture": "for people (default: %(default)s)",
     "--key": "private key (PEM); made if the file is new (default: one of your own)",

@@ -13,6 +13,7 @@ my_llm        `llmlib my-llm`: definitions (renaming, my_llm_file) into my_llm_t
 
 check, quiz, predict, feedback, course_map, engine_check, reference_bpe   what notebooks import
 setup, setting_up, lab   from a fresh clone to JupyterLab
+work          the learner's folder, made of notebooks/; editions: theirs laid into a newer edition
 start_page    the page that it opens; lab_server: what that page and the buttons ask for
 environment   of every process that is started here
 complete      `llmlib complete`

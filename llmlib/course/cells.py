@@ -1,6 +1,5 @@
 """The course: where its sources are, its notebooks in order, each read once."""
 
-from functools import cache
 from pathlib import Path
 
 from llmlib.course import environment
@@ -12,6 +11,7 @@ from llmlib.course.source import kind as kind
 from llmlib.course.source import parse as parse
 
 ROOT = environment.PACKAGE
+_courses: dict[Path, "Course"] = {}
 
 
 class Course:
@@ -51,15 +51,14 @@ class Course:
         return [notebook for notebook in self.notebooks if notebook.number is not None]
 
 
-@cache
-def course(root: Path = ROOT) -> Course:
+def course(root: Path | str = ROOT) -> Course:
     """The one `Course` under `root`."""
-    return Course(root)
+    return _courses.setdefault(Path(root), Course(Path(root)))
 
 
 def names(root: Path = ROOT) -> list[str]:
-    return course(Path(root)).names
+    return course(root).names
 
 
 def load(name: str, root: Path = ROOT) -> Notebook:
-    return course(Path(root)).notebook(name)
+    return course(root).notebook(name)

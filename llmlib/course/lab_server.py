@@ -7,6 +7,7 @@ do, in processes of their own, from the notebook as it was saved.
 import asyncio
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Start(Ours):
         if self.get_query_argument("known", "1") != "0":
             statuses = await aside(progress.check, None, self.folder)
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(start_page.page(statuses, self.folder))
+        news = os.environ.get("LLM_COURSE_NEWS", "")  # of `setting_up.jupyter`
+        self.finish(start_page.page(statuses, self.folder, news))
 
 
 class Check(Ours):

@@ -174,7 +174,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on"
     )
-    where = "where your notebooks are (default: this folder, or notebooks/ in it)"
+    where = "where your notebooks are (default: this folder, or work/ in it)"
     parser.add_argument("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
     parser.add_argument(
         "--output", type=Path, default=file, metavar="FILE", help="default: %(default)s"

@@ -108,17 +108,40 @@ def is_prediction(source: str) -> bool:
 
 def blanked(source: str) -> str:
     """A prediction cell as the learner gets it, `...` for the guess; any other cell as it is."""
-    call = _call(source)
-    yours = (
-        next((each.value for each in call.keywords if each.arg == "yours"), None) if call else None
-    )
+    return with_guess(source, "...")
+
+
+def with_guess(source: str, guess: str) -> str:
+    """A prediction cell with the code `guess` in the guess's place; any other cell as it is."""
+    yours = _argument(source, "yours")
     if yours is None:
         return source
     lines = [line.encode() for line in source.split("\n")]
     first, last = yours.lineno - 1, (yours.end_lineno or 0) - 1
     tail = lines[last][yours.end_col_offset :]
-    lines[first : last + 1] = [lines[first][: yours.col_offset] + b"..." + tail]
+    lines[first : last + 1] = [lines[first][: yours.col_offset] + guess.encode() + tail]
     return b"\n".join(lines).decode()
+
+
+def guess_in(source: str) -> tuple[str, str, dict[str, str]]:
+    """(key, the guess's code, options) of a prediction cell, the options {} for a number."""
+    key, yours, options = (_argument(source, name) for name in ("key", "yours", "options"))
+    code = ast.get_source_segment(source, yours) if yours else None
+    try:
+        known = ast.literal_eval(options) if options else {}
+    except ValueError:  # computed: no cell of ours does it
+        known = {}
+    return ast.unparse(key) if key else "", code or "...", known if type(known) is dict else {}
+
+
+def _argument(source: str, name: str) -> ast.expr | None:
+    """What the call of a prediction cell gives for a parameter of `predict`."""
+    call = _call(source)
+    if call is None:
+        return None
+    given = dict(zip(("key", "question", "options"), call.args))
+    given |= {each.arg: each.value for each in call.keywords if each.arg}
+    return given.get(name)
 
 
 def _call(source: str) -> ast.Call | None:

@@ -61,22 +61,23 @@ class Status:
 
 
 def default_folder() -> Path:
-    """The folder at work in if it holds notebooks of the course, else its notebooks/, else the
-    clone that it is in.
+    """This folder if it holds notebooks of the course, else work/ or notebooks/ in it, else those
+    of the clone that it is in.
 
     Raises ValueError where there are none: what lies elsewhere is checked only if it is asked for.
     """
-    here, ours = Path.cwd(), cells.ROOT / "notebooks"
-    if here == cells.ROOT / "solutions":
-        return ours
-    for folder in (here, here / "notebooks"):
+    here, root = Path.cwd(), cells.ROOT
+    if here == root / "solutions":  # as built, whatever a learner has written
+        return root / "notebooks"
+    places = [here, here / "work", here / "notebooks"]
+    if root in here.parents:
+        places += [root / "work", root / "notebooks"]
+    for folder in places:
         if any((folder / f"{name}.ipynb").exists() for name in cells.names()):
             return folder
-    if cells.ROOT in (here, *here.parents) and ours.is_dir():
-        return ours
     raise ValueError(
-        f"there are no notebooks of the course in {here}, nor in a folder notebooks there: go to "
-        "where yours are, or name their folder with --folder"
+        f"there are no notebooks of the course in {here}, nor in a folder work or notebooks there: "
+        "go to where yours are, or name their folder with --folder"
     )
 
 

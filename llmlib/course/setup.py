@@ -2,7 +2,7 @@
 its standard library:
 
     python3 llmlib/course/setup.py            make .venv, install, convert the weights (once)
-    python3 llmlib/course/setup.py lab        the same, then open JupyterLab on notebooks/
+    python3 llmlib/course/setup.py lab        the same, then open JupyterLab on work/
     python3 llmlib/course/setup.py formgrader the same, then open nbgrader's Formgrader
     python3 llmlib/course/setup.py test       the same with the tests' packages, then run the tests
     python3 llmlib/course/setup.py check      the same, then the checks that take less than a minute

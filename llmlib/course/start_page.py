@@ -26,8 +26,10 @@ break anything, and no network is needed.</li>
 """
 
 
-def page(statuses: list[Status] | None, folder: Path) -> str:
-    """The page's HTML; without `statuses` it says that progress is being looked up."""
+def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
+    """The page's HTML; without `statuses` it says that progress is being looked up. `news` is what
+    `llmlib.course.work` said, in lines."""
+    lines = "".join(f'<p class="llm-news">{escape(line)}</p>' for line in news.splitlines())
     known = {status.name: status for status in statuses or ()}
     loop = [_box(name, known.get(name)) for name in list(STATIONS)[:LOOP]]
     rest = [name for name in cells.names() if name not in list(STATIONS)[:LOOP]]
@@ -38,6 +40,7 @@ def page(statuses: list[Status] | None, folder: Path) -> str:
 engine that runs a real model on this computer, and says, token for token, what the usual library
 says.</p>
 {_next(statuses, folder)}
+{lines}
 <section class="llm-map" aria-label="The course and your progress">
 <div class="llm-loop"><span class="llm-end">text</span>{arrow}{arrow.join(loop)}{arrow}<span
 class="llm-end">text</span></div>

@@ -6,15 +6,19 @@ outside/   trusted. submission opens what was handed in and reading reads it; ki
            to what a learner's process may have; sandbox starts bubblewrap (its command line:
            bubblewrap); remote is one submission's process as seen from here; runner runs the test
            cells, which call the learner's functions by name (names), within a limit of their own
-           (alarm), and told has the words for what went wrong; findings is for the instructor
+           (alarm), and told has the words for what went wrong; findings is for the instructor,
+           remedies for whose machine has no sandbox
 wire       what may cross: plain values, validated, bounded, never unpickled
 inside/    next to strangers' code. Trusted: zygote loads torch once and forks for each submission,
            jail takes the fork's rights away, seccomp most of the kernel's calls. Not trusted:
            process runs the cells and answers calls, off makes ready-made functions of torch
            refuse; both are the learner's to change
 
-Around them: tasks finds submissions, pool runs workers, batch keeps results, gradebook writes them,
-report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command.
+Around them: tasks finds submissions, pool runs workers, or cluster has other machines run them, by
+a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables, plugin
+is the same grader for `nbgrader autograde`, cli the command.
+Beside them: grades is for learning management systems, answers and alike compare what was written,
+defence asks about it by way of mutations.
 
 Threat model. A submission is hostile, the course's source and this machine's owner are not.
 
@@ -32,8 +36,10 @@ covered     points without the answer: tests and hidden inputs never enter the l
             (remote, jail), reading what was handed in included (reading, wire); a worker that
             dies or goes deaf costs one submission (pool)
             others' mistakes: a function that is right is not graded by an earlier one (runner)
-not covered the kernel: an escape from its namespaces is an escape from here
-            memory in total where there are no cgroups: each fork has a limit, their sum has none
+not covered a cluster's own network: what reaches Dask's scheduler or workers is trusted (cluster)
+            the kernel: an escape from its namespaces is an escape from here
+            memory in total: each of 32 processes has a limit, their sum has none, for a cgroup is
+            seldom an ordinary user's to make; the kernel ends them first when memory runs out
             torch itself: it has to be there, softmax and all. What an exercise forbids of it
             refuses, but that is enforced in the process that it binds. What the text shows of such
             a use, and of ways around, is a finding for the instructor, beside the score

@@ -2,14 +2,15 @@
 
 Each result is a file of its own, moved into place whole, so a killed run goes on where it was;
 what it holds is then written to the gradebook by this process alone, and marked as written
-afterwards (writing it again changes nothing).
+afterwards (writing it again changes nothing). Who does the grading is the caller's choice: `run` is
+`pool.run` or `cluster.run`.
 """
 
-import fcntl
+import errno
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from llmlib import files
 from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Unreadable
 from llmlib.grading import plugin, pool, report
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside import submission
 from llmlib.grading.results import Graded, Refused, Result, from_json, to_json
 from llmlib.grading.tasks import Task
 
 Notebooks = dict[str, Notebook]
+Stored = tuple[Graded, Marks]
+FULL = "The disk is full: make room and start again. What was graded until now is kept."
+Run = Callable[[Iterable[pool.Order]], Iterator[tuple[pool.Order, Result]]]
 
 
 class Busy(Exception):
@@ -36,8 +40,13 @@ class Results:
     """The results of a course, one JSON file for each student and assignment. With `again` none
     of them counts."""
 
-    def __init__(self, folder: Path, unsafe: bool = False, again: bool = False) -> None:
-        self.folder, self.unsafe, self.again = Path(folder), unsafe, again
+    def __init__(
+        self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
+    ) -> None:
+        import fcntl  # not at the top: on Windows, too, the tests of grading are left out by name
+
+        self.folder, self.again = Path(folder), again
+        self.how = f"{unsafe}{partial or ''}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "w")
         try:  # unlike flock, workers do not inherit it
@@ -53,8 +62,7 @@ class Results:
         """The stored result of a submission with this fingerprint."""
         try:
             kept = json.loads(self.path(task).read_text(encoding="utf-8"))
-            same = kept["mark"] == mark and not self.again
-            return from_json(kept["graded"]) if same else None
+            return from_json(kept["graded"]) if kept["mark"] == mark else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -70,9 +78,7 @@ class Results:
 
     def mark(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of all that a result depends on: grader, notebook, submission."""
-        return hashlib.sha256(
-            f"{version()}{self.unsafe}{notebook.node}".encode() + data
-        ).hexdigest()
+        return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
 
 
 @functools.cache
@@ -85,28 +91,51 @@ def version() -> str:
     return digest.hexdigest()
 
 
+def edition(notebooks: Notebooks) -> str:
+    """A fingerprint of all but the submissions: two machines where it is the same grade alike."""
+    nodes = "".join(f"{name}{book.node}" for name, book in sorted(notebooks.items()))
+    return hashlib.sha256(f"{version()}{nodes}".encode()).hexdigest()
+
+
 def grade(
-    tasks: list[Task],
-    notebooks: Notebooks,
-    make_runner: pool.MakeRunner,
-    workers: int,
-    results: Results,
-    book: Book,
-    course: Path,
-) -> Iterator[tuple[Task, Result]]:
-    """Grade `tasks` into `results` and `book`; yields (task, result). `course` is nbgrader's
-    folder."""
+    tasks: list[Task], notebooks: Notebooks, run: Run, results: Results, book: Book, course: Path
+) -> Iterator[tuple[Task, Result, Marks | None]]:
+    """Grade `tasks` into `results` and `book`; yields (task, result, what the book has of it), the
+    result without the learner's cells, which are on disk: what a run holds does not grow with
+    them. `course` is nbgrader's folder. Raises OSError when the disk is full."""
     for name in sorted({task.assignment for task in tasks if not task.fault}):
         book.add_assignment(notebooks[name])
-    orders = (_order(task, notebooks, results) for task in tasks)
-    for order, result in pool.run(orders, notebooks, make_runner, workers):
-        if isinstance(result, Graded):
-            try:
-                result = _store(order, result, results, book, course, notebooks)
-            except Exception as error:  # noqa: BLE001 - costs this submission alone
-                why = f"{type(error).__name__}: {str(error)[:200]}"
-                result = Refused(f"graded, but not written; grade again ({why})")
-        yield order.task, result
+    store = functools.partial(
+        _store, notebooks=notebooks, results=results, book=book, course=course
+    )
+    late: list[pool.Order] = []
+    for order, result in run(_order(task, notebooks, results) for task in tasks):
+        match _tried(store, order, result) if isinstance(result, Graded) else result:
+            case Refused() as refused:
+                yield order.task, refused, None
+            case (graded, marks):
+                yield order.task, graded, marks
+            case _:
+                late.append(replace(order, data=b"", result=None))
+    for order in late:  # a database that was gone may be back
+        order.result = results.get(order.task, order.mark)
+        match _tried(store, order, order.result) if order.result else "nor could the result be":
+            case (graded, marks):
+                yield order.task, graded, marks
+            case why:
+                why = f"graded, but not written; start again ({why})"
+                yield order.task, Refused(why), None
+
+
+def _tried(store: Callable[..., Stored], order: pool.Order, graded: Graded) -> Stored | str:
+    """What was stored, or why not: that costs this submission alone. Raises OSError when the disk
+    is full."""
+    try:
+        return store(order, graded)
+    except Exception as error:  # noqa: BLE001 - the database's driver has its own
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(FULL) from None
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
 
 
 def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
@@ -118,35 +147,40 @@ def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
     except Unreadable as fault:
         return pool.Order(task, result=Refused(str(fault)))
     mark = results.mark(notebooks[task.assignment], data)
-    return pool.Order(task, data, mark, results.get(task, mark))
+    kept = None if results.again else results.get(task, mark)
+    return pool.Order(task, data, mark, kept)
 
 
 def _store(
     order: pool.Order,
     graded: Graded,
+    notebooks: Notebooks,
     results: Results,
     book: Book,
     course: Path,
-    notebooks: Notebooks,
-) -> Graded:
-    """Result, gradebook, autograded notebook and feedback of one submission, unless they are
-    there."""
+) -> Stored:
+    """Result, gradebook and autograded notebook of one submission, unless they are there; and
+    its page, which says what the gradebook has by now."""
     task, notebook, at = order.task, notebooks[order.task.assignment], None
+    place = Path(task.student, task.assignment, task.assignment)
+    node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
     if order.result is None:
         results.put(task, order.mark, graded)
     try:
         at = task.handed_in_at()
     except Unreadable as fault:
         graded = replace(graded, notes=(*graded.notes, str(fault)))
-    if not results.written(task, order.mark):
+    written = results.written(task, order.mark)
+    if not written:
         book.save(task.student, task.assignment, graded, at)
-        node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
-        place = Path(task.student, task.assignment, task.assignment)
         _write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
-        page = report.feedback(notebook, task.student, node, graded)
-        _write(course / "feedback" / f"{place}.html", page)
+    book.charge_lateness(task.student, task.assignment)
+    marks = book.marks(task.student, task.assignment)
+    page = report.feedback(notebook, task.student, node, marks)
+    _write(course / "feedback" / f"{place}.html", page)
+    if not written:
         files.write(results.path(task, ".written"), order.mark)
-    return graded
+    return replace(graded, cells=()), marks
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,17 +2,19 @@
 goes on."""
 
 import argparse
+import contextlib
 import functools
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from traitlets.config import PyFileConfigLoader
+from traitlets import TraitError
+from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib.course import cells as course
-from llmlib.grading import batch, report, tasks
-from llmlib.grading.gradebook import Book
+from llmlib.grading import batch, plugin, pool, report, tasks
+from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
@@ -27,6 +29,7 @@ HELP: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "default: one for each core",
     },
+    "--scheduler": {"metavar": "URL", "help": "tcp://…: on the workers of this Dask cluster"},
     "--config": {"type": Path, "default": CONFIG, "help": f"default: {CONFIG} here"},
     "--again": {"action": "store_true", "help": "also what was graded before"},
     "--unsafe": {
@@ -43,23 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, **words)
 
 
-def settings(path: Path) -> tuple[Path, str, str]:
-    """(folder of the nbgrader course, gradebook URL, course id) as the config file says."""
+def settings(path: Path) -> tuple[Path, str, str, Config]:
+    """(folder of the nbgrader course, gradebook URL, course id, all of it) as the config file
+    says."""
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no {path}: run this in the course's folder, or give --config"
         )
     here = path.resolve().parent
-    config = PyFileConfigLoader(path.name, path=str(here)).load_config().CourseDirectory
-    root = Path(config.get("root") or here)
-    url = config.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
-    return root, url, config.get("course_id") or ""
+    config = PyFileConfigLoader(path.name, path=str(here)).load_config()
+    course = config.CourseDirectory
+    root = Path(course.get("root") or here)
+    url = course.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
+    return root, url, course.get("course_id") or "", config
 
 
 def run(args: argparse.Namespace) -> int:
     """0: every submission graded; 1: some could not be, each with its reason; 2: there is no
     sandbox, or another run."""
-    root, url, course_id = settings(args.config)
+    root, url, course_id, config = settings(args.config)
+    try:
+        partial = plugin.TrustedExporter(config=config).partial_credit
+    except TraitError as error:
+        raise ValueError(f"{args.config}: {error}") from None
     if not args.submitted.is_dir():
         raise FileNotFoundError(f"there is no folder {args.submitted}")
     if args.workers < 1:
@@ -68,19 +77,27 @@ def run(args: argparse.Namespace) -> int:
     todo = tasks.find(args.submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
-    make_runner = functools.partial(Runner, unsafe=args.unsafe)
+    make_runner = functools.partial(Runner, unsafe=args.unsafe, partial=partial)
+    run: batch.Run = functools.partial(
+        pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
+    )
     print(f"{len(todo)} submissions", flush=True)
-    rows = []
+    rows, marks = [], {}
     try:
-        results = batch.Results(root / "results", args.unsafe, args.again)
-        with Book(url, course_id) as book:
-            for row in batch.grade(todo, used, make_runner, args.workers, results, book, root):
-                rows.append(row)
-                print(_line(*row), flush=True)
+        results = batch.Results(root / "results", args.unsafe, args.again, partial)
+        with contextlib.ExitStack() as stack:
+            book = stack.enter_context(Book(url, course_id, config))
+            if args.scheduler and used:
+                run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial))
+            for task, result, has in batch.grade(todo, used, run, results, book, root):
+                rows.append((task, result))
+                if has:
+                    marks[task] = has
+                print(_line(task, result, has), flush=True)
     except (Unavailable, batch.Busy) as reason:
         print(f"llmlib grade: {reason}", file=sys.stderr)
         return 2
-    report.scores(rows, root)
+    report.scores(rows, marks, root)
     report.write_class_report(rows, used, root)
     faults = sum(isinstance(result, Refused) for _, result in rows)
     made = "scores.csv, class.csv, class.png, feedback/"
@@ -88,13 +105,22 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _line(task: tasks.Task, result: Result) -> str:
+def _cluster(address: str, notebooks: batch.Notebooks, unsafe: bool, partial: float) -> Any:
+    try:
+        from llmlib.grading import cluster
+    except ImportError as error:
+        raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
+    desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe, partial)
+    return cluster.connected(address, desk)
+
+
+def _line(task: tasks.Task, result: Result, marks: Marks | None) -> str:
     match result:
         case Refused(reason):
             said = f"not graded: {reason}"
         case graded:
             unsafe = ["(without a sandbox)"] if graded.unsafe else []
-            score = f"{graded.points:g}/{graded.worth:g}"
+            score = f"{(marks or graded).points:g}/{graded.worth:g}"
             findings = (f"Finding: {each}." for each in graded.findings)
             said = "  ".join([score, *unsafe, *graded.notes, *findings])
     return f"{task.student}  {task.assignment}  {said}"

@@ -1,26 +1,51 @@
 """Writes results into nbgrader's gradebook: the one writer, one transaction a submission."""
 
 import contextlib
+import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nbgrader.api import Comment, Grade, Gradebook
+from nbgrader.preprocessors import AssignLatePenalties
+from traitlets.config import Config
 
 from llmlib.course import cells as course
 from llmlib.grading.results import UNSAFE, Graded
 
 
-class Book:
-    """An open gradebook. Use it in a `with`."""
+@dataclass(frozen=True)
+class Marks:
+    """What the gradebook has of one submission."""
 
-    def __init__(self, url: str, course_id: str) -> None:
+    scores: dict[str, float]  # by exercise, with the points given by hand
+    comments: dict[str, str]  # by exercise, written by hand
+    late: float  # points off for lateness
+
+    @property
+    def points(self) -> float:
+        return max(0.0, sum(self.scores.values()) - self.late)
+
+
+class Book:
+    """An open gradebook, at an SQLAlchemy URL. Use it in a `with`. `config` says what lateness
+    costs, as for nbgrader. Raises ValueError where none can be opened."""
+
+    def __init__(self, url: str, course_id: str, config: Config | None = None) -> None:
         folders = [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
         os.environ["PATH"] = os.pathsep.join(folders)  # nbgrader starts `alembic` by name
-        self.gradebook = Gradebook(url, course_id)
+        try:
+            self.gradebook = Gradebook(url, course_id)
+        except Exception as error:  # noqa: BLE001 - every driver has its own
+            raise ValueError(_sentence(url, error)) from None
+        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
+        self.late = AssignLatePenalties(config=config)
+        self.late.init_plugin()
 
     def __enter__(self) -> "Book":
         return self
@@ -81,6 +106,25 @@ class Book:
                 comment.auto_comment = UNSAFE if graded.unsafe else None
             book.db.flush()
 
+    def charge_lateness(self, student: str, assignment: str) -> None:
+        """As `nbgrader autograde` does, but with the points given by hand: due dates change."""
+        with self.transaction() as book:
+            late = book.find_submission(assignment, student).total_seconds_late
+            notebook = book.find_submission_notebook(assignment, assignment, student)
+            charge = self.late.plugin_inst.late_submission_penalty
+            penalty = charge(student, notebook.score, late) if late > 0 else None
+            if penalty is not None:
+                penalty = max(0.0, min(penalty, notebook.score))
+            notebook.late_submission_penalty = penalty
+            book.db.flush()
+
+    def marks(self, student: str, assignment: str) -> Marks:
+        notebook = self.gradebook.find_submission_notebook(assignment, assignment, student)
+        scores = {each.name.removeprefix("test_"): each.score for each in notebook.grades}
+        comments = {each.name: each.manual_comment for each in notebook.comments}
+        comments = {name: text for name, text in comments.items() if text}
+        return Marks(scores, comments, notebook.late_submission_penalty or 0.0)
+
     def scores(self, assignment: str) -> dict[str, dict[str, float]]:
         """{student: {exercise: score}} as the gradebook has them, manual scores included."""
         return {
@@ -104,6 +148,18 @@ class Book:
     def worth(self) -> dict[str, float]:
         """{assignment: points that it is worth}"""
         return {each.name: each.max_score for each in self.gradebook.assignments}
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url)
+
+
+def _sentence(url: str, error: Exception) -> str:
+    why = str(error).partition("\n")[0][:200]
+    if isinstance(error, ImportError):
+        why = f"{why}: pip install psycopg[binary], or the driver that the URL asks for"
+    return f"The gradebook {shown(url)} cannot be opened: {why}"
 
 
 def _add_missing(book: Gradebook, assignment: str, student: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from llmlib.grading.cli import CONFIG, settings
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import Book, shown
 from llmlib.grading.report import write_table
 
 # Who a student is, in the columns that the system itself exports, and the one of them that holds
@@ -34,11 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
-    _, url, course_id = settings(args.config)
+    _, url, course_id, _ = settings(args.config)
     with Book(url, course_id) as book:
         totals, worth = book.totals(), book.worth()
     if not totals:
-        raise ValueError(f"no submission is in the gradebook {url}: run `llmlib grade` first")
+        raise ValueError(
+            f"no submission is in the gradebook {shown(url)}: run `llmlib grade` first"
+        )
     columns, column = WHO[args.format]
     column = args.column or column
     people: list[dict[str, str]] = [{column: student} for student in totals]

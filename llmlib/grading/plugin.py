@@ -8,17 +8,22 @@ neither metadata nor outputs.
 import atexit
 import functools
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nbconvert.exporters import NotebookExporter
+import nbformat
+from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
+from traitlets import Float
 
 from llmlib.course import cells as course
 from llmlib.course import handed_in
+from llmlib.grading import report
+from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading, submission
 from llmlib.grading.results import UNSAFE, Graded
 from llmlib.grading.tasks import Task
@@ -53,19 +58,28 @@ def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -
 
 
 def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
-    """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores."""
+    """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores, and
+    all cells what `report.feedback` makes a page of."""
     notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
-    messages = {f"test_{outcome.exercise}": outcome.message for outcome in graded.outcomes}
+    node.metadata = {
+        **node.metadata,
+        "llmlib": {"notes": list(graded.notes), "unsafe": graded.unsafe},
+    }
     for cell in node.cells:
         if course.kind(cell) != "test":
             continue
-        message = messages.get(course.grade_id(cell), "it was not graded")
+        outcome = graded[course.grade_id(cell).removeprefix("test_")]
+        said = f"Mistake: {outcome.message}"
+        cell.metadata = {**cell.metadata, "llmlib": asdict(outcome)}
         cell.outputs = [new_output("stream", name="stdout", text=notes)] if notes else []
-        if message:
-            lines = [f"Mistake: {message}"]
-            cell.outputs.append(
-                new_output("error", ename="Mistake", evalue=message, traceback=lines)
-            )
+        if outcome.points and not outcome.solved:
+            cell.outputs += [
+                new_output("stream", name="stdout", text=f"{said}\n"),
+                new_output("execute_result", data={"text/plain": f"{outcome.points}"}),
+            ]
+        elif not outcome.solved:
+            words = {"ename": "Mistake", "evalue": outcome.message, "traceback": [said]}
+            cell.outputs.append(new_output("error", **words))
     return node
 
 
@@ -90,6 +104,9 @@ class TrustedAutograde(Autograde):
 class TrustedExporter(NotebookExporter):
     """Reads a submission, grades it and gives nbgrader the rebuilt notebook."""
 
+    share = "of an exercise's points, for one whose visible tests pass and hidden ones do not"
+    partial_credit = Float(0.0, min=0.0, max=1.0, help=share).tag(config=True)
+
     def __init__(self, config: Any = None, parent: Any = None, **words: Any) -> None:
         super().__init__(config=config, parent=parent, **words)
         if (
@@ -103,12 +120,29 @@ class TrustedExporter(NotebookExporter):
             cells = reading.cells(submission.data(filename))[0]
         except handed_in.Unreadable as fault:
             raise NbGraderException(f"{student}, {name}: {fault}") from None
-        notebook = _notebook(name)
-        graded = _runner(name, os.environ.get("LLM_COURSE_UNSAFE") == "1").grade(notebook, cells)
+        notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
+        graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
         for finding in graded.findings:
             self.log.warning("%s, %s: finding: %s", student, name, finding)
         node = fill(rebuild(notebook, graded.cells), graded)
         return self.from_notebook_node(node, resources=resources)
+
+
+class FeedbackExporter(HTMLExporter):
+    """Makes nbgrader's feedback, at its command and in Formgrader, the page of `llmlib grade`."""
+
+    def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        where = resources["nbgrader"]
+        name, student = where["notebook"], where["student"]
+        node = nbformat.read(filename, as_version=4)
+        if "llmlib" not in node.metadata:
+            earlier = f"{student}, {name}: graded by an earlier version: grade it again"
+            raise NbGraderException(earlier)
+        with Book(where["db_url"], self.config.CourseDirectory.get("course_id", "")) as book:
+            marks = book.marks(student, where["assignment"])
+        resources = self._init_resources(resources)
+        resources["output_extension"] = self.file_extension
+        return report.feedback(_notebook(name), student, node, marks), resources
 
 
 @functools.cache
@@ -117,10 +151,10 @@ def _notebook(name: str) -> course.Notebook:
 
 
 @functools.cache
-def _runner(name: str, unsafe: bool) -> Any:
+def _runner(name: str, unsafe: bool, partial: float) -> Any:
     from llmlib.grading.outside.runner import Runner  # slow to load, and most commands do without
 
-    runner = Runner([_notebook(name)], unsafe)
+    runner = Runner([_notebook(name)], unsafe, partial=partial)
     atexit.register(runner.close)
     return runner
 
@@ -130,4 +164,5 @@ def configure(c: Any) -> None:
     c.Autograde.exporter_class = f"{__name__}.TrustedExporter"
     steps = "SaveAutoGrades AssignLatePenalties".split()
     c.Autograde.sanitize_preprocessors = [f"nbgrader.preprocessors.{step}" for step in steps]
-    c.HTMLExporter.sanitize_html = True  # in nbgrader's own feedback
+    c.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
+    c.HTMLExporter.sanitize_html = True  # in Formgrader's view of a submission

@@ -6,7 +6,6 @@ import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -77,6 +76,8 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
 
 def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:
     """A worker's life: (notebook, bytes) in, result out, until None comes in."""
+    import resource  # not at the top: Windows has none
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"

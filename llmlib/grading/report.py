@@ -14,7 +14,8 @@ from nbformat import NotebookNode
 
 from llmlib import files
 from llmlib.course.cells import Exercise, Notebook
-from llmlib.grading.results import Graded, Refused, Result
+from llmlib.grading.gradebook import Marks
+from llmlib.grading.results import Graded, Outcome, Refused, Result
 from llmlib.grading.tasks import Task
 
 Rows = list[tuple[Task, Result]]
@@ -35,25 +36,34 @@ def heading(exercise: Exercise) -> Heading:
     return Heading(title[1] if title else f"Exercise {exercise.name}", hints)
 
 
-def feedback(notebook: Notebook, student: str, node: NotebookNode, graded: Graded) -> str:
-    """One learner's page for one notebook. Everything of the learner's is escaped; no hidden test
-    is in it."""
-    code = [cell for cell in node.cells if cell.metadata.get("nbgrader")]
-    sources = {cell.metadata.nbgrader.grade_id: cell.source for cell in code}
+def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks) -> str:
+    """One learner's page for one notebook: of `node`, as `plugin.fill` leaves it, and what the
+    gradebook says. Everything of the learner's is escaped; no hidden test is in it."""
+    code = {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in node.cells
+        if cell.metadata.get("nbgrader")
+    }
     rows = [
-        (heading(each), graded[each.name], sources.get(each.name, ""))
+        (
+            heading(each),
+            Outcome(**code[f"test_{each.name}"].metadata.llmlib),
+            code[each.name].source,
+        )
         for each in notebook.exercises
     ]
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True
     )
     page = templates.get_template("feedback.html.jinja")
-    return page.render(notebook=notebook.name, student=student, graded=graded, rows=rows)
+    graded = {"worth": sum(outcome.worth for _, outcome, _ in rows), **node.metadata.llmlib}
+    words = {"notebook": notebook.name, "student": student, "rows": rows}
+    return page.render(graded=graded, marks=marks, **words)
 
 
-def scores(rows: Rows, folder: Path) -> None:
-    """Write scores.csv, a row for each student and notebook, a column for each exercise. `rows`
-    are (task, result)."""
+def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
+    """Write scores.csv, a row for each student and notebook, a column for each exercise: points
+    by the gradebook's `marks`, what was given by hand included."""
     graded = [result for _, result in rows if isinstance(result, Graded)]
     names = sorted({outcome.exercise for result in graded for outcome in result.outcomes})
     lines = []
@@ -63,12 +73,15 @@ def scores(rows: Rows, folder: Path) -> None:
             case Refused(reason):
                 line["fault"] = reason
             case Graded(outcomes):
-                line |= {"score": result.points, "max_score": result.worth}
+                mine, lent = marks[task], [each for each in outcomes if each.instead]
+                line |= {"score": mine.points, "max_score": result.worth, "late": mine.late}
                 line |= {"unsafe": int(result.unsafe), "notes": " ".join(result.notes)}
                 line |= {"findings": "; ".join(result.findings)}
-                line |= {outcome.exercise: outcome.points for outcome in outcomes}
+                line |= {"lent": "; ".join(f"{each.exercise}: {each.instead}" for each in lent)}
+                line |= {"comments": "; ".join(map(": ".join, mine.comments.items()))}
+                line |= {o.exercise: mine.scores[o.exercise] for o in outcomes}
         lines.append(line)
-    lead = "student notebook score max_score unsafe fault notes findings".split()
+    lead = "student notebook score max_score late unsafe fault notes findings lent comments".split()
     write_table(folder / "scores.csv", [*lead, *names], lines)
 
 
@@ -124,10 +137,10 @@ def picture(table: list[dict]) -> Any:
     ax.barh(places, [100] * len(table), color="#eeeeee")
     ax.barh(places, [100 * row["solved"] / row["handed_in"] for row in table], color="#0072b2")
     for place, row in enumerate(table):
-        words = f"{row['times']} × {row['commonest_mistake']}" if row["times"] else ""
-        words = words if len(words) < 82 else words[:80] + "…"
-        ax.text(102, place, f"{row['solved']} of {row['handed_in']}", va="center", fontsize=9)
-        ax.text(125, place, words, va="center", fontsize=9, parse_math=False)
+        words = f"{row['solved']} of {row['handed_in']}"
+        words += f"  ·  {row['times']} × {row['commonest_mistake']}" if row["times"] else ""
+        words = words if len(words) < 88 else words[:86] + "…"
+        ax.text(102, place, words, va="center", fontsize=9, parse_math=False)
     ax.set_yticks(places, [f"{row['exercise']}  ({row['notebook'][:2]})" for row in table])
     ax.invert_yaxis()
     ax.set_xlim(0, 260)

@@ -24,6 +24,7 @@ MAX_BLOB = 64 << 20  # bytes of tensors in one frame
 MAX_DEPTH = 24
 MAX_BITS = 4096  # of an int
 MAX_VALUES = 300_000  # in one frame, counted by their commas before it is parsed
+MAX_TENSORS = 10_000  # in one frame: an empty one costs its reader kilobytes, its writer 50 bytes
 MAX_KEYS = 10_000  # of a dict or set: hashes can be made to collide, which costs the square of this
 DTYPES = (
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.bool),
@@ -33,6 +34,7 @@ Tensors = dict[str, torch.Tensor]
 KINDS = {"list": list, "tuple": tuple, "set": set}
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
+TOO_MANY = f"more than {MAX_TENSORS:,} tensors at once"
 TOO_LARGE = f"more than {MAX_BLOB >> 20} MB in one value"
 UNREADABLE = (
     *(ValueError, TypeError, KeyError, AttributeError),
@@ -56,6 +58,8 @@ def pack(value: Any) -> bytes:
     """The frame (bytes) for `value`. Raises `NotPlain`."""
     tensors: Tensors = {}
     text = json.dumps(_down(value, tensors)).encode()
+    if len(tensors) > MAX_TENSORS:
+        raise NotPlain(TOO_MANY)
     blob = save(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
@@ -66,6 +70,8 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     """The value in a frame. Raises `NotPlain`."""
     if text.count(b",") > MAX_VALUES:
         raise NotPlain(f"more than {MAX_VALUES:,} values at once")
+    if int.from_bytes(blob[:8], "little") > 128 * MAX_TENSORS:  # the length of its table
+        raise NotPlain(TOO_MANY)
     try:
         tensors = load(bytes(blob)) if blob else {}
         value = _up(json.loads(text), tensors)

@@ -157,8 +157,7 @@ def race(curves, chance, words):
     smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
     plots.lines(ax, range(2, 2 + len(next(iter(smooth.values())))), smooth, every=8)
     ax.axhline(chance, color="black", ls="--", lw=1.2)
-    right = len(next(iter(smooth.values()))) + 1
-    ax.text(right, chance + 0.06, words, fontsize=9, va="bottom", ha="right")
+    ax.text(0, chance - 0.04, words, fontsize=9, va="top")
     ax.set(xlabel="training step", ylabel="loss (nats per letter)", ylim=(2.3, 4.3))
     ax.legend()
     return fig

@@ -462,6 +462,116 @@ ready_made(
     "import torch\ndef causal_mask(n): return torch.ones(n, n, dtype=torch.bool).tril()",
 )
 
+# torch.library's overrides are what refuses. Each of these takes the class that makes them without writing its name where
+# one would look for it, breaks it in the process that will be tested, and keeps the function from before.
+
+BREAK = """
+import torch
+{lead}
+({library}).Library.impl = lambda *a, **k: None
+kept = [{softmax}]
+def softmax(x, dim=-1): return kept[0](x, dim)
+"""
+for title, lead, how in (
+    ("by vars", "", "vars(torch)[{name}]"),
+    ("by __dict__", "", "torch.__dict__[{name}]"),
+    ("by a second name for getattr", "get = getattr", "get(torch, {name})"),
+    ("by getattr with its name as it is", "", "getattr(torch, {plain})"),
+    ("by __getattribute__", "", "torch.__getattribute__({name})"),
+    ("by attrgetter", "import operator", "operator.attrgetter({name})(torch)"),
+    ("by globals", "from torch import *\nfrom torch import library as a_word", "globals().get({name}) or a_word"),
+    ("by pydoc", "import pydoc", "pydoc.locate('torch.' + {name})"),
+    ("by a fold over getattr", "import functools", "functools.reduce(getattr, [{name}], torch)"),
+):
+    library = how.format(name="'lib' + 'rary'", plain="'library'")
+    softmax = how.format(name="'soft' + 'max'", plain="'softmax'")
+    source = BREAK.format(lead=lead, library=library, softmax=softmax.replace(" or a_word", ""))
+    ready_made(f"breaks the overrides, {title}", source, 4)
+ready_made(
+    "breaks the overrides, by a pickle",
+    """
+import pickle
+pickle.loads(b"ctorch.library\\nLibrary\\n.").impl = lambda *a, **k: None
+kept = [pickle.loads(b"ctorch\\nsoftmax\\n.")]
+def softmax(x, dim=-1): return kept[0](x, dim)
+""",
+    4,
+)
+ready_made(
+    "breaks the overrides, by a mock",
+    """
+import unittest.mock, pydoc
+unittest.mock.patch("torch.library.Library.impl").start()
+kept = [pydoc.locate("torch.soft" + "max")]
+def softmax(x, dim=-1): return kept[0](x, dim)
+""",
+    4,
+)
+ready_made(
+    "breaks the overrides, by a pattern",
+    """
+import torch
+match torch:
+    case object(library=found, softmax=kept): pass
+match found:
+    case object(Library=Class): Class.impl = lambda *a, **k: None
+kept = [kept]
+def softmax(x, dim=-1): return kept[0](x, dim)
+""",
+    4,
+)
+ready_made(
+    "finds what refuses in the frames below an exception",
+    """
+import torch
+try: 1 / 0
+except ZeroDivisionError as error:
+    at = error.__traceback__.tb_frame
+    while "off" not in at.f_globals: at = at.f_back
+    at.f_globals["off"].forbid = lambda *a: None
+kept = [torch.special.softmax]
+def softmax(x, dim=-1): return kept[0](x, dim)
+""",
+    4,
+)
+ready_made(
+    "attends to an identity",
+    """
+import torch
+def softmax(x, dim=-1):
+    rows = x.transpose(dim, -1)
+    one = torch.eye(rows.shape[-1])[None, None]
+    q = rows.reshape(1, 1, -1, rows.shape[-1])
+    out = torch.nn.functional.scaled_dot_product_attention(q, one, one, scale=1.0)
+    return out.reshape(rows.shape).transpose(dim, -1)
+""",
+)
+ready_made(
+    "takes the gradient of a running log-sum-exp",
+    """
+import torch
+def softmax(x, dim=-1):
+    y = x.detach().requires_grad_()
+    torch.logcumsumexp(y, dim).select(dim, -1).sum().backward()
+    return y.grad
+""",
+)
+code(
+    "forgery",
+    "asks for a lent function while another exercise is tested",
+    """
+import llmlib
+ask = llmlib.stand_in("merge", "m")
+def merge(ids, pair, new_id): return ids
+def softmax(x, dim=-1):
+    import pathlib
+    try: pathlib.Path("/tmp/merged").write_text(str(ask([4, 1, 2, 1, 2], (1, 2), 7)))
+    except BaseException: pass
+    return x
+""",
+    "last",
+)
+
 # ---- hidden inputs told ----------------------------------------------------------------------------------------------
 # 4711 is what each tries to carry out of the hidden half; the page may hold it nowhere.
 

@@ -129,6 +129,21 @@ def softmax(*a, **k):
 """,
 )
 frames(
+    "a table of 900,000 empty tensors",
+    """
+TABLE = b"{" + b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % n for n in range(900_000)) + b"}"
+def softmax(*a, **k):
+    text = b'["list", "value", ["tensor", "0"]]'
+    blob = struct.pack("<Q", len(TABLE)) + TABLE
+    data = struct.pack("<II", len(text), len(blob)) + text + blob
+    while data: data = data[os.write(3, data):]
+""",
+)
+frames(
+    "60,000 empty tensors, the honest way",
+    "import torch\ndef softmax(*a, **k): return [torch.empty(0)] * 60_000\ndef causal_mask(n): return tuple(torch.empty(0) for _ in range(60_000))",
+)
+frames(
     "asks without end",
     """
 ask = __import__("llmlib").stand_in("merge", "m")
@@ -285,4 +300,41 @@ harmless(
     "writes to the grader's part",
     "open('/course/llmlib/grading/wire.py', 'a').write('x')\nSOLVE",
     found=True,
+)
+
+
+# ---- memory that no limit counts, words of the kernel ----------------------------------------------------------------
+
+code(
+    "machine",
+    "fills files that lie nowhere",
+    """
+import os
+kept = [os.memfd_create(str(n)) for n in range(8)]
+for file in kept: os.posix_fallocate(file, 0, 60 << 20)
+SOLVE
+""",
+    "last",
+    plain=False,
+)
+code(
+    "machine",
+    "fills segments of System V",
+    """
+import ctypes
+libc = ctypes.CDLL(None)
+if libc.shmget(0, 1 << 20, 0o1600) >= 0: SOLVE
+""",
+    "last",
+    plain=False,
+)
+code(
+    "machine",
+    "reads what the kernel says",
+    """
+import ctypes
+if ctypes.CDLL(None).klogctl(3, ctypes.create_string_buffer(4096), 4096) >= 0: SOLVE
+""",
+    "last",
+    plain=False,
 )

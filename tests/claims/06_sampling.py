@@ -10,6 +10,7 @@ from frame import model, solved
 
 from llmlib import complete, generate
 from llmlib.attention import attention_weights
+from llmlib.embeddings import apply_rope
 from llmlib.generation import chat_prompt, shared_prompt, side_by_side
 from llmlib.output_head import log_softmax, softmax, token_losses
 
@@ -166,6 +167,21 @@ def the_order_of_transformers():
     return f"survivors {kept[0]}, with the temperature last {kept[1]}"
 
 
+def a_shift_changes_nothing_and_the_beginning_much():
+    """“That they now stand at other positions changes nothing for those that are left”
+
+    “what it keeps of them was computed with the beginning in view”
+
+    The same tokens moved by 37 places; behind a beginning that was dropped.
+    """
+    ids, head = _ids("The capital of France is a city"), _ids("In a village by the sea. ")
+    moved = model().using(position=lambda x, at, theta: apply_rope(x, at + 37, theta))
+    shift = (moved(ids) - model()(ids)).abs().max().item()
+    dropped = (model()(head + ids)[0, len(head) :] - model()(ids)[0])[1:].abs().max().item()
+    assert shift < 1e-3 and dropped > 1
+    return f"logits move by {shift:.0e}; computed behind a beginning by {dropped:.1f}"
+
+
 def one_capital_is_no_test_of_positions():
     """“With France alone you would have said that positions hardly matter for a fact. Spain is
     lost, and with positions Rome and Paris do not come twice. Nor is it enough *which* words are
@@ -293,7 +309,7 @@ def human_text_is_not_the_likeliest():
 def a_wide_beam_says_nothing():
     """“Greedy writes words: the stop token is not the likeliest *first* token.”
 
-    “The wider search finds that stopping at once beats every longer text.”
+    “The wider search finds that stopping at once beats every text that it has found.”
 
     Three questions; greedy; the same found texts ranked by the mean per token.
     """
@@ -426,18 +442,22 @@ def a_constraint_gives_the_form_alone():
 def draws_agree_where_the_model_knows():
     """“Where it knows, the draws agree; where the person does not exist, hardly two are alike.”
 
+    “Curie lies between: fewer years than for somebody who never lived, so something is known, and
+    yet the commonest is wrong.”
+
     Two seeds; three invented people.
     """
-    found = {}
-    for name in ("Albert Einstein", "Elwin Thackeray", "Brunilda Okonsker", "Tobias Quillfeather"):
-        for seed in (0, 1)[: 1 + (name in ("Albert Einstein", "Elwin Thackeray"))]:
+    found, twice = {}, ("Albert Einstein", "Marie Curie", "Elwin Thackeray")
+    for name in (*twice, "Brunilda Okonsker", "Tobias Quillfeather"):
+        for seed in (0, 1)[: 1 + (name in twice)]:
             rows, _ = _texts(f"{name} was born in the year", 40, 5, 1.0, seed=seed)
             years = [model().tokenizer.decode(row).strip() for row in rows.tolist()]
             found[name, seed] = len(set(years)), max(map(years.count, years))
-    assert all(
-        (different <= 14 and same >= 26) if name == "Albert Einstein" else different >= 30
-        for (name, _), (different, same) in found.items()
-    )
+            if name == "Marie Curie":
+                assert years.count("1867") < max(map(years.count, years))
+    known = {"Albert Einstein": range(15), "Marie Curie": range(15, 28)}
+    for (name, _), (different, same) in found.items():
+        assert different in known.get(name, range(30, 41)) and (same >= 26) == (different < 15)
     return "; ".join(
         f"{name}: {different} different" for (name, _), (different, _) in found.items()
     )
@@ -502,7 +522,9 @@ def arithmetic_ends_after_one_operation():
 
 def examples_steer_the_letter():
     """“With examples it does answer with a letter, and its favourite depends on the *order of the
-    examples*, not on the question.”
+    examples*.”
+
+    “where the right option stands hardly matters”
 
     The same examples reversed; none; the place of the right option.
     """
@@ -550,6 +572,7 @@ def pronouns_follow_occupations():
         p = _next([sentence.format(each) for each in who])[:, [he, she]]
         share = dict(zip(who, (p[:, 1] / p.sum(-1)).tolist()))
         assert share["woman"] > 0.9 and share["man"] < 0.5
+        assert sentence != "The {} said that" or round(share["man"], 2) == 0.47
         assert min(share["nurse"], share["librarian"]) > share["person"] + 0.1
         assert share["carpenter"] < share["person"] - 0.15
         doctors.add(share["doctor"] > share["person"])

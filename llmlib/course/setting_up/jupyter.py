@@ -1,4 +1,4 @@
-"""Opens JupyterLab: for learners on notebooks/, for instructors on Formgrader."""
+"""Opens JupyterLab: for learners on work/, for instructors on Formgrader."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import steps
+
 SETTINGS = Path(__file__).resolve().parents[1] / "lab"  # no pop-ups, no instructor's menus, …
 
 
 def open_lab(python: Path, root: Path, words: list[str]) -> int:
-    """Replace this process by JupyterLab on notebooks/. Raises SystemExit with one sentence."""
+    """Replace this process by JupyterLab on work/, once that is up to date; what changed there is
+    said here and on the start page. Raises SystemExit with one sentence."""
+    command = [python, "-m", "llmlib.course.work", root]
+    utf8 = {**os.environ, "PYTHONUTF8": "1"}
+    said = steps.run("bring work/ up to date", command, root, env=utf8)
+    print(said, end="", flush=True)
+    os.environ["LLM_COURSE_NEWS"] = said
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
     ours = [
         f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
@@ -22,12 +30,13 @@ def open_lab(python: Path, root: Path, words: list[str]) -> int:
     ]
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
-    return _open(python, root / "notebooks", [*ours, *words])
+    return _open(python, root / "work", [*ours, *words])
 
 
 def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
     """The same in the course's own folder, where nbgrader's configuration is the instructor's."""
-    return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", *words])
+    ours = "--ServerApp.jpserver_extensions={'llmlib.grading.formgrader': True}"
+    return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", ours, *words])
 
 
 def _open(python: Path, folder: Path, words: list[str]) -> int:

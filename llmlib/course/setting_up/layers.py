@@ -20,18 +20,8 @@ CHECKS = {
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
-TESTS = (  # side by side what only computes; alone what measures time or drives a browser
-    [
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "--no-loadscope-reorder",
-        "-m",
-        "unit or claims or graders or nbval",
-    ],
-    ["-m", "nbgrader or security or browser"],
-)
+# every layer in one run: while a test waits for a limit or a page, another computes
+TESTS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def check(python: Path) -> bool:
@@ -65,19 +55,18 @@ def test(python: Path, words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
         environment = {**_environment(python), "LLMLIB_TALLY": str(tally)}
-        runs = [[str(python), "-m", "pytest", *run] for run in ([words] if words else TESTS)]
-        statuses = [subprocess.call(run, cwd=ROOT, env=environment) for run in runs]
-        lines = tally.read_text(encoding="utf-8").splitlines() if tally.exists() else []
-    print(*closing([json.loads(line) for line in lines], max(statuses), start), sep="\n")
-    return max(statuses)
+        command = [str(python), "-m", "pytest", *(words or TESTS)]
+        status = subprocess.call(command, cwd=ROOT, env=environment)
+        said = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else {}
+    print(*closing(said, status, start), sep="\n")
+    return status
 
 
-def closing(tallies: list[dict], status: int, start: float) -> Iterator[str]:
+def closing(tally: dict, status: int, start: float) -> Iterator[str]:
     """The last lines: what was left out, a line a layer, and one line for everything."""
-    passed, failed = (sum(each[key] for each in tallies) for key in ("passed", "failed"))
-    for each in tallies:
-        for layer, (count, reason) in sorted(each["left_out"].items()):
-            yield f"Left out of {layer}: {count} tests, because {reason}."
+    for layer, (count, reason) in sorted(tally.get("left_out", {}).items()):
+        yield f"Left out of {layer}: {count} tests, because {reason}."
+    passed, failed = tally.get("passed", 0), tally.get("failed", 0)
     verdict = "FAILED" if status else "Passed"
     yield f"{verdict}: {passed} passed, {failed} failed, {_minutes(start)}."
 

@@ -1,4 +1,4 @@
-"""The two programs that some tests need: bubblewrap and Chromium. Run by the Python of the
+"""The programs that some tests need: bubblewrap, Chromium, PostgreSQL. Run by the Python of the
 environment that gets them.
 
 Each is looked for, then installed by the system's package manager where that needs no password,
@@ -8,6 +8,7 @@ a sentence, never an exception.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ APPLICATIONS = (  # where they are put, on the PATH or not
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
+SERVERS = "/usr/lib/postgresql/*/bin/postgres"
 SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
 
 
@@ -58,6 +60,19 @@ def chromium() -> tuple[str | None, str]:
         if works:
             return path, ""
         reason = why
+    return None, reason
+
+
+def postgresql() -> tuple[str | None, str]:
+    """(path of PostgreSQL's server, "") or (None, the reason). Debian keeps it off the PATH."""
+    if sys.platform != "linux":
+        return None, "the grader needs Linux"
+    found = [shutil.which("postgres"), *sorted(glob.glob(SERVERS), reverse=True)]
+    reason = "PostgreSQL is missing and could not be installed"
+    for path in filter(None, found):
+        works, reason = _starts(path, ("--version",), "PostgreSQL")
+        if works:
+            return os.path.realpath(path), ""
     return None, reason
 
 
@@ -93,6 +108,12 @@ def get_chromium() -> None:
         return
     print("Downloading Chromium with Playwright …", flush=True)
     _quietly([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def get_postgresql() -> None:
+    """Install it unless there is one; a line says how."""
+    if sys.platform == "linux" and not postgresql()[0]:
+        _by_manager("postgresql") or _by_manager("postgresql-server")  # Fedora, openSUSE
 
 
 def _by_manager(package: str) -> bool:
@@ -152,3 +173,4 @@ def _starts(path: str, words: Sequence[str], name: str) -> tuple[str | None, str
 if __name__ == "__main__":
     get_bubblewrap()
     get_chromium()
+    get_postgresql()

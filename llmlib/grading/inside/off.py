@@ -21,6 +21,10 @@ import torch
 
 ATTENTION = ("_scaled_dot_product", "_native_multi_head_attention")
 FAMILIES = {  # operators that do the same work under another name, by how their names begin
+    "softmax": ATTENTION,  # of queries x on keys and values that are an identity
+    "logsumexp": ("logcumsumexp", "_logcumsumexp"),
+    "layer_norm": ("group_norm", "native_group_norm", "instance_norm", "native_batch_norm"),
+    "embedding": ("embedding_bag", "_embedding_bag"),
     "cross_entropy": ("cross_entropy_loss", "nll_loss"),
     "scaled_dot_product_attention": ("_safe_softmax_attention", *ATTENTION),
     "multi_head_attention_forward": ATTENTION,

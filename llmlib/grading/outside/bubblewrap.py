@@ -46,7 +46,9 @@ def command(ours: str) -> list[str]:
         raise Unavailable(
             f"Learners' code runs only in a sandbox, and bubblewrap is missing: {INSTALL}."
         )
-    seen = [*system(), *python(), *without_the_course(), "--ro-bind", ours, "/course"]
+    # The zygote's own /tmp: torch's builds for NVIDIA cards write a file when they are imported.
+    seen = [*system(), "--tmpfs", "/tmp", *python(), *without_the_course()]
+    seen += ["--ro-bind", ours, "/course"]
     return [bwrap, *rights(), *seen, *scratch(), *variables(), "--"]
 
 
@@ -113,7 +115,7 @@ def secret_folders() -> list[Path]:
 
 def scratch() -> list[str]:
     """A /proc for the zygote to set up the forks; mount points for each fork's own folders."""
-    line = "--proc /proc --dev /dev --dir /dev/shm --dir /tmp --chdir /tmp".split()
+    line = "--proc /proc --dev /dev --dir /dev/shm --chdir /tmp".split()
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 

@@ -14,15 +14,19 @@ from llmlib.course.handed_in import Job
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import MAX_ANALYSED
 
-# Other code than what stands there, other processes, and what Python and torch keep to themselves.
+# Other code than what stands there, other processes, names that are computed, and what Python and
+# torch keep to themselves.
 NAMES = frozenset(
-    "eval exec compile __import__ __builtins__ gc ctypes subprocess multiprocessing socket mmap "
-    "marshal importlib".split()
+    "eval exec compile __import__ __builtins__ builtins gc ctypes subprocess multiprocessing "
+    "socket mmap marshal pickle importlib pkgutil runpy pydoc inspect unittest mock vars globals "
+    "locals setattr delattr".split()
 )
 ATTRIBUTES = frozenset(
     "fork posix_spawn execv modules import_module reload __globals__ __builtins__ __code__ "
     "CodeType FunctionType __subclasses__ _getframe settrace setprofile get_objects get_referrers "
-    "_C _refs _prims _decomp ops library to_mkldnn sparse _destroy".split()
+    "tb_frame f_back f_globals f_locals gi_frame __closure__ cell_contents __dict__ __class__ "
+    "__getattribute__ __setattr__ __loader__ __spec__ attrgetter methodcaller "
+    "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy".split()
 )
 
 
@@ -62,8 +66,14 @@ def _ways(source: str) -> Iterator[str]:
         tree = ast.parse(python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
+    plain = set()  # getattr in a call that says which attribute
     for node in ast.walk(tree):
         match node:
+            case ast.Call(func=ast.Name(id="getattr") as name, args=[_, ast.Constant(wanted), *_]):
+                plain.add(name)
+                yield from ATTRIBUTES.intersection([wanted])
+            case ast.MatchClass(kwd_attrs=wanted):
+                yield from ATTRIBUTES.intersection(wanted)
             case ast.Name(id=name) if name in NAMES:
                 yield name
             case ast.Attribute(attr=name) if name in ATTRIBUTES:
@@ -72,6 +82,5 @@ def _ways(source: str) -> Iterator[str]:
                 words = [part for alias in aliases for part in alias.name.split(".")]
                 words += (getattr(node, "module", None) or "").split(".")
                 yield from (NAMES | ATTRIBUTES).intersection(words)
-            case ast.Call(func=ast.Name(id="getattr"), args=[_, wanted, *_]):
-                if not isinstance(wanted, ast.Constant):
-                    yield "getattr with a name that is computed"
+            case ast.Name(id="getattr") if node not in plain:
+                yield "getattr with a name that is computed"

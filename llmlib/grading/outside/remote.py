@@ -86,7 +86,6 @@ class RemoteProcess:
         """End the process and everything in its namespace."""
         if self.child:
             child, self.child = self.child, None
-            child.channel.sock.close()
             self.sandbox.kill(child)
 
     def begin(self, off: Sequence[str], in_place: Sequence[str] = ()) -> None:

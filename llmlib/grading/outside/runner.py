@@ -29,12 +29,17 @@ SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
 
 class Runner:
     """Grades submissions one after the other in one sandbox. `notebooks` are those whose imports
-    are loaded before."""
+    are loaded before; `partial` is the share of an exercise's points that its visible tests give
+    alone."""
 
     def __init__(
-        self, notebooks: Iterable[Notebook], unsafe: bool = False, limits: Limits = Limits()
+        self,
+        notebooks: Iterable[Notebook],
+        unsafe: bool = False,
+        limits: Limits = Limits(),
+        partial: float = 0.0,
     ) -> None:
-        self.unsafe, self.limits = unsafe, limits
+        self.unsafe, self.limits, self.partial = unsafe, limits, partial
         self.sandbox = Sandbox(sorted(set().union(*map(modules, notebooks))), unsafe)
 
     def close(self) -> None:
@@ -77,6 +82,7 @@ class Marking:
         ours = trusted_names(notebook)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
         self.failed: dict[str, Failure] = {}
+        self.partial, self.seen = runner.partial, set[str]()  # whose visible tests pass
         self.passed: set[str] = set()
         self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
@@ -92,8 +98,13 @@ class Marking:
             failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
             if failed:
                 self.failed[each.name] = failed
+            else:
+                self.seen.add(each.name)
         for each in self.exercises:
-            if each.name not in self.failed:
+            if each.name not in self.seen and not self.read.used[each.name] and self._lend(each):
+                if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
+                    self.seen.add(each.name)
+            if each.name in self.seen:
                 failed = self._half(each, True)
                 if failed:
                     self.failed[each.name] = failed
@@ -106,7 +117,9 @@ class Marking:
         if name in self.passed:
             return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
         claim, detail, named = self.failed.get(name) or Failure(str(limit), "", False)
-        return Outcome(name, 0.0, points, told.line(claim) or "it failed", told.line(detail), named)
+        share = self.partial if name in self.seen else 0.0
+        claim, detail = told.line(claim) or "it failed", told.line(detail)
+        return Outcome(name, share * points, points, claim, detail, named)
 
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why one half of a test cell fails; None where it passes. A function that calls earlier
@@ -114,12 +127,16 @@ class Marking:
         failed = self._part(exercise, hidden)
         if failed is None:
             return None
-        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
         self.wrong.add(exercise.name)
+        return self._part(exercise, hidden) if self._lend(exercise) else failed
+
+    def _lend(self, exercise: Exercise) -> bool:
+        """Put the course's in place of the earlier ones that are wrong; False where that is so."""
+        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
-            return failed
+            return False
         self.instead[exercise.name] = wrong
-        return self._part(exercise, hidden)
+        return True
 
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes. Once more

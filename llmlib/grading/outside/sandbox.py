@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from llmlib.grading.outside.bubblewrap import HERE, INSTALL, ONE_THREAD, command, python_folders
+from llmlib.grading.outside.bubblewrap import HERE, ONE_THREAD, command, python_folders
 from llmlib.grading.outside.bubblewrap import Unavailable as Unavailable
+from llmlib.grading.outside.remedies import remedy
 from llmlib.grading.wire import Channel
 
 # Our part, without answers.
@@ -71,8 +72,7 @@ class Sandbox:
     def kill(self, child: Child) -> None:
         """End that process and everything that it started."""
         try:
-            self.sock.sendall(b"K%d" % child.number)
-            self._expect(b"K", ANSWER_SECONDS)
+            self._kill(child)
         except (OSError, Broken):
             self._start()
 
@@ -115,12 +115,13 @@ class Sandbox:
             theirs.close()
             try:
                 self._expect(b"R", START_SECONDS)
-            except Broken as broken:
+                self._kill(self._fork())  # what a submission needs is tried before there is one
+            except (OSError, Broken) as broken:
                 self._stop()
                 errors.seek(0)
                 said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1]
                 why = f"The sandbox did not start ({said[:300] or broken})"
-                raise Unavailable(f"{why}: {INSTALL} and allow user namespaces.") from None
+                raise Unavailable(f"{why}: {remedy()}.") from None
 
     def _fork(self) -> Child:
         mine, theirs = socket.socketpair()
@@ -133,6 +134,11 @@ class Sandbox:
             mine.close()
             raise Broken(f"the sandbox could not start a process ({error})") from None
         return Child(number, Channel(mine))
+
+    def _kill(self, child: Child) -> None:
+        child.channel.sock.close()
+        self.sock.sendall(b"K%d" % child.number)
+        self._expect(b"K", ANSWER_SECONDS)
 
     def _expect(self, answer: bytes, seconds: float) -> None:
         self.sock.settimeout(seconds)

@@ -213,8 +213,18 @@
     if (cells() === before) model.dirty = false;
   }
 
+  /* A screen reader says what a slider is called: ipywidgets writes the name beside it, no more. */
+  function nameSliders(panel) {
+    for (const handle of panel.node.querySelectorAll(".noUi-handle:not([aria-label])")) {
+      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
+      handle.setAttribute("aria-label", label?.textContent ?? "");
+    }
+  }
+
   function buttons(lab) {
     const add = panel => {
+      new MutationObserver(() => nameSliders(panel))
+        .observe(panel.content.node, { childList: true, subtree: true });
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],

@@ -1,0 +1,196 @@
+"""The folder work/, in which a learner works: made of the notebooks in notebooks/, and brought up
+to date when those belong to a newer edition.
+
+    python -m llmlib.course.work        what opening JupyterLab does first
+
+Nothing that git tracks is written to, so that `git pull` finds nothing in its way. Each file is
+written whole, and the one that it replaces is kept in work/old/ before: whatever interrupts this,
+a notebook is the old one or the new one, and the next start goes on.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
+
+from llmlib import files
+from llmlib.course import editions, handed_in
+from llmlib.course.cells import ROOT
+from llmlib.course.editions import Laid
+from llmlib.course.handed_in import Unreadable
+from llmlib.course.setting_up import steps
+
+
+def update(root: Path = ROOT) -> list[str]:
+    """Make or renew `root`/work; returns a sentence for each notebook that a learner should know
+    of. Raises OSError, and SystemExit with one sentence."""
+    said = []
+    with steps.alone(root / "build" / "work.lock"):
+        work = root / "work"
+        for part in work.rglob(".*.ipynb.*"):  # of a start that was killed
+            part.unlink()
+        for path in sorted((root / "notebooks").glob("*.ipynb")):
+            try:
+                said += _renew(path, work / path.name)
+            except Unreadable as fault:
+                said.append(str(fault))
+    return said
+
+
+def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
+    """Bring one notebook of work/ to the edition of `path`, which may have been worked in unless it
+    is known as `released`. Raises Unreadable."""
+    data = path.read_bytes()
+    mark = hashlib.sha256(data).hexdigest()[:16]
+    if mine.exists() and _came_from(mine) == mark:
+        return []
+    edition = read(path)
+    changed = ("diff-index", "--quiet", "HEAD")  # `diff` says so of any file outside of a clone
+    if not released and editions.worked_in(edition) and _git(path, *changed) == 1:
+        return _take_over(path, mine)
+    edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = mark
+    if not mine.exists():
+        _write(mine, edition, trusted=True)
+        return []
+    theirs, saved = read(mine), mine.stat()
+    laid = editions.lay(edition, theirs)
+    before, after = ([c.source for c in n.cells if c.source.strip()] for n in (theirs, laid.node))
+    old = _keep(mine, theirs) if before != after and editions.worked_in(theirs) else None
+    _write(mine, laid.node, _notary().check_signature(theirs))
+    _saved_at(mine, saved)
+    return [_sentence(mine, laid, theirs, old)] if old else []
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
+    try:
+        handed_in.load(path)
+        node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        editions.lay(node, node)  # every cell has what a cell must have
+        return node
+    except Unreadable as fault:
+        raise Unreadable(f"{_short(path)} was left as it is: {fault}.") from None
+    except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
+        raise Unreadable(f"{_short(path)} was left as it is: it is no Jupyter notebook.") from None
+
+
+def _came_from(mine: Path) -> str | None:
+    """The mark of the edition that a notebook of work/ was made of."""
+    try:
+        return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _take_over(path: Path, mine: Path) -> list[str]:
+    """What was written into notebooks/ itself, as before there was work/, goes there. Once that has
+    it, git gives the released file back: it would refuse to pull a newer one over this one."""
+    data = path.read_bytes()
+    if not mine.exists():
+        files.write(mine, data)
+        _saved_at(mine, path.stat())
+    if mine.read_bytes() != data or _git(path, "checkout", "HEAD"):
+        return [
+            f"{_short(path)} is not as it was released: copy what you need of it into "
+            f"{_short(mine)}, then type git checkout {_short(path)}"
+        ]
+    said = f"{_short(path)} was taken over as {_short(mine)}: go on there"
+    return [said, *_renew(path, mine, released=True)]
+
+
+def _git(path: Path, *words: str) -> int:
+    """The exit status of a git command on a file: of `diff-index`, 1 says that it was changed."""
+    try:
+        command = ["git", *words, "--", path.name]
+        return subprocess.run(command, cwd=path.parent, capture_output=True).returncode
+    except OSError:  # no git, no pull
+        return 127
+
+
+@cache
+def _notary() -> NotebookNotary:
+    return NotebookNotary()
+
+
+def _write(path: Path, node: NotebookNode, trusted: bool) -> None:
+    """Write a notebook; JupyterLab shows the outputs of one that is `trusted`."""
+    files.write(path, nbformat.writes(node) + "\n")
+    if trusted:
+        with contextlib.suppress(OSError):  # a comfort
+            _notary().sign(node)
+
+
+def _saved_at(path: Path, when: os.stat_result) -> None:
+    """The start page goes on in the notebook that its learner saved last. A second later than that,
+    so that a JupyterLab in which it is open sees that it has changed."""
+    os.utime(path, (when.st_atime, when.st_mtime + 1))
+
+
+def _keep(mine: Path, node: NotebookNode) -> Path:
+    """A copy of a notebook of work/ in work/old/, never over another one."""
+    data, count = mine.read_bytes(), 1
+    name = f"{mine.stem} of {_edition(node)}"
+    while True:
+        more = f" ({count})" if count > 1 else ""
+        old = mine.parent / "old" / f"{name}{more}.ipynb"
+        if not old.exists():
+            files.write(old, data)
+        if old.read_bytes() == data:
+            return old
+        count += 1
+
+
+def _edition(node: NotebookNode) -> str:
+    return handed_in.edition(node) or "an earlier edition"
+
+
+def _sentence(mine: Path, laid: Laid, before: NotebookNode, old: Path) -> str:
+    """What changed, in one sentence."""
+    then, now = _edition(before), _edition(laid.node)
+    went = f"went from {then} to {now}" if then != now else f"has a newer build of {now}"
+    counts = (len(laid.answers), "answer"), (laid.guesses, "prediction"), (laid.cells, "added cell")
+    yours = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counts if n)
+    lists = {
+        "new": laid.new,
+        "with another check": laid.changed,
+        "no longer asked, your answer in a cell of its own": laid.gone,
+    }
+    parts = [f"{mine.stem} {went}", f"yours in it: {yours}" if yours else ""]
+    parts += [f"{what}: {_listed(names)}" if names else "" for what, names in lists.items()]
+    return "; ".join(filter(None, [*parts, f"the old one is {_short(old)}"]))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
+
+
+def _short(path: Path) -> str:
+    """A path as seen from the course's folder."""
+    return "/".join(path.parts[-3 if path.parent.name == "old" else -2 :])
+
+
+def main(words: list[str]) -> int:
+    """Say what changed; exit status 1 if work/ could not be written."""
+    logging.disable()  # nbformat's remarks on a notebook's form are not for its author
+    warnings.simplefilter("ignore")
+    try:
+        for sentence in update(*map(Path, words)):
+            print(sentence)
+    except OSError as error:
+        print(f"work/ could not be brought up to date: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

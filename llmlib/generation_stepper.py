@@ -1,0 +1,122 @@
+"""The generation stepper of notebook 7: your own loop, one token a click, the cache growing."""
+
+from html import escape
+
+import ipywidgets
+import torch
+from IPython.display import display
+
+from llmlib.output_head import softmax
+from llmlib.plots import VIEW, labels
+from llmlib.sampling_lab import strip, table
+from llmlib.widgets import CONTROL, WIDE, beside, refusal
+
+LONGEST = 200  # tokens
+
+
+class Watched:
+    """The model, and how many tokens each pass read."""
+
+    def __init__(self, model):
+        self.model, self.config, self.passes = model, model.config, []
+
+    def __call__(self, ids, cache):
+        self.passes.append(ids.shape[1])
+        return self.model(ids, cache, last=True)
+
+
+def generation_stepper(model, generate_cached, filter_logits, sample, text):
+    """Show the second turn of the loop on `text`; below it a button that writes one token: what the
+    model offers, what the filters cut, what is drawn, and what stands in the cache. The three
+    functions are the learner's.
+    """
+    controls = _controls(model, generate_cached, filter_logits, sample, text)
+    _, _, buttons, picture = controls.children
+    onward, anew = buttons.children
+    onward.click()
+    display({"text/html": picture.value, "text/plain": "The second turn of the loop."}, raw=True)
+    anew.click()
+    display({VIEW: controls._repr_mimebundle_()[VIEW]}, raw=True)
+
+
+def _controls(model, generate_cached, filter_logits, sample, text):
+    typed = ipywidgets.Text(text, description="prompt", continuous_update=False, **WIDE)
+    sliders = (
+        ipywidgets.FloatSlider(1, min=0, max=3, step=0.05, description="temperature", **CONTROL),
+        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **CONTROL),
+        ipywidgets.FloatSlider(1, min=0.01, max=1, step=0.01, description="top-p", **CONTROL),
+    )
+    onward, anew = (ipywidgets.Button(description=each) for each in ("next token", "start again"))
+    picture, generator, now = ipywidgets.HTML(), torch.Generator(), {}
+
+    def settings():
+        temperature, k, p = (each.value for each in sliders)
+        return temperature, k or None, None if p == 1 else p
+
+    def pick(logits):
+        now.update(logits=logits, u=torch.rand(1, generator=generator))
+        return sample(logits, now["u"], *settings())
+
+    def look(_=None):
+        """The latest turn; once it is drawn, the sliders tell what they would have made of it."""
+        if "logits" not in now:  # the loop never came to a draw
+            return
+        try:
+            logits, u, decode = now["logits"], now["u"], model.tokenizer.decode
+            after = softmax(filter_logits(logits, *settings()))[0]
+            drawn = sample(logits, u, *settings()).item()
+            offer = strip(decode, after, u.item(), drawn)
+            picture.value = offer + table(decode, softmax(logits)[0], after, 6) + _held(model, now)
+        except Exception as error:  # noqa: BLE001 - the learner's own functions
+            picture.value = refusal(error)
+
+    def step(_=None):
+        try:
+            now["made"].append(next(now["new"]))
+        except StopIteration:
+            onward.disabled = True
+            picture.value += "<p>The loop has ended: stop token, or no room left.</p>"
+        except Exception as error:  # noqa: BLE001
+            onward.disabled = True
+            picture.value = refusal(error)
+        else:
+            look()
+
+    def start(_=None):
+        generator.manual_seed(0)
+        now.clear()
+        prompt = model.tokenizer.encode(typed.value)[:LONGEST]
+        onward.disabled = not prompt
+        if prompt:
+            watched, cache = Watched(model), model.new_cache(context=2 * LONGEST)
+            new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
+            now.update(prompt=prompt, made=[], watched=watched, cache=cache, new=new)
+            step()
+
+    onward.on_click(step)
+    anew.on_click(start)
+    for each in sliders:
+        each.observe(look, names="value")
+    typed.observe(start, names="value")
+    start()
+    return ipywidgets.VBox([typed, beside(*sliders), beside(onward, anew), picture])
+
+
+def _held(model, now):
+    """The cache as boxes, one a position; those of the latest pass stand out."""
+    ids, held = now["prompt"] + now["made"], now["cache"].length
+    fresh, boxes = held - now["watched"].passes[-1], []
+    for i, label in enumerate(labels([model.tokenizer.decode([each]) for each in ids])):
+        colour, ink = ("#E69F00", "black") if i >= fresh else ("#0072B2", "white")
+        look = f"background:{colour};color:{ink}" if i < held else "border-style:dashed"
+        boxes.append(
+            f'<span style="border:1px solid #7F7F7F;padding:0 3px;{look}">{escape(label)}</span>'
+        )
+    size = held * now["cache"].nbytes / now["cache"].keys[0].shape[2] / 1e6
+    read = now["watched"].passes[-1]
+    return (
+        f"<p><b>The cache</b> holds {held} positions, {size:.2f} MB. This pass read {read} "
+        f"token{'s' * (read != 1)} (orange); the token just drawn (dashed) is not in it yet.</p>"
+        '<div style="display:flex;flex-wrap:wrap;gap:3px;font-family:monospace;line-height:1.5">'
+        f"{''.join(boxes)}</div>"
+    )

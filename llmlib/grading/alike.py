@@ -1,0 +1,115 @@
+"""Which answers are more alike than answers written apart.
+
+Names, comments and docstrings do not count. Of the runs of five tokens in an answer, one that few
+others wrote counts for more: what everybody writes the same way says nothing of anybody. A run that
+`df` of `n` authors have is worth log2((n + 1) / df) bits. The course's own solution is one author.
+"""
+
+import builtins
+import io
+import keyword
+import math
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from statistics import median
+from typing import NamedTuple
+
+from llmlib.course.cells import Exercise
+from llmlib.course.scopes import MAX_ANALYSED
+
+RUN = 5  # tokens
+DOUBT = 20  # bits that likeness must outweigh: short answers are alike by chance
+ALIKE = 0.7  # of what is their own: about the most that answers in tests/answers share
+MANY = 10  # one pair in so many this much alike, and the exercise tells nobody apart
+ENOUGH = 60  # bits in all that a pair must share
+SOLUTION = "(the course's solution)"
+KEPT = frozenset([*keyword.kwlist, *dir(builtins)])
+UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
+BREAKS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+Words = list[str]
+
+
+class Pair(NamedTuple):
+    """Two authors, the exercises in which they are alike: how much, how much others are, and what
+    that says."""
+
+    one: str
+    other: str
+    exercises: list[str]
+    alike: float  # of what is their own, from 0 to 1; a mean over these exercises
+    usual: float  # the median of all pairs there
+    bits: float
+
+
+def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, Words]]) -> list[Pair]:
+    """The pairs that do, the most alike first. `answers` is {exercise: {student: its `words`}}."""
+    found: dict[tuple[str, str], list[tuple[str, float, float, float]]] = defaultdict(list)
+    for each in exercises:
+        authors = {**answers.get(each.name, {}), SOLUTION: words(each.solution)}
+        shared = _shared(authors, _runs(words(each.stub)))
+        usual = median([share for share, _ in shared.values()] or [0.0])
+        near = {pair: got for pair, got in shared.items() if got[0] >= ALIKE}
+        if len(near) <= max(3, len(shared) / MANY):  # three: two who copied from one
+            for pair, (share, bits) in near.items():
+                found[pair].append((each.name, share, usual, bits))
+    pairs = [
+        Pair(
+            *both,
+            exercises=[name for name, _, _, _ in rows],
+            alike=sum(share for _, share, _, _ in rows) / len(rows),
+            usual=sum(usual for _, _, usual, _ in rows) / len(rows),
+            bits=sum(bits for _, _, _, bits in rows),
+        )
+        for both, rows in found.items()
+    ]
+    return sorted((pair for pair in pairs if pair.bits >= ENOUGH), key=lambda pair: -pair.bits)
+
+
+def _shared(authors: dict[str, Words], given: set) -> dict[tuple[str, str], tuple[float, float]]:
+    """{pair: (the share of what is the shorter one's own, in bits)}."""
+    runs = {author: _runs(each) - given for author, each in sorted(authors.items())}
+    count = Counter(run for each in runs.values() for run in each)
+
+    worth = {run: math.log2((len(runs) + 1) / times) for run, times in count.items()}
+
+    def bits(some: set) -> float:
+        return sum(map(worth.__getitem__, some))
+
+    whole = {author: bits(each) for author, each in runs.items()}
+    both = {pair: bits(runs[pair[0]] & runs[pair[1]]) for pair in combinations(runs, 2)}
+    return {
+        (one, other): (got / (min(whole[one], whole[other]) + DOUBT), got)
+        for (one, other), got in both.items()
+    }
+
+
+def _runs(some: Words) -> set[tuple[str, ...]]:
+    return set(zip(*(some[at:] for at in range(RUN))))
+
+
+def words(source: str) -> Words:
+    """Its tokens, all names alike but Python's own and attributes; as far as it is Python. A text
+    can be dear to read."""
+    return list(_words(source[:MAX_ANALYSED]))
+
+
+def _words(source: str) -> Iterator[str]:
+    before = "\n"
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            word = token.string
+            if token.type in UNSEEN or (token.type == tokenize.STRING and before == "\n"):
+                continue  # a string that begins a line is a docstring
+            if token.type in BREAKS:
+                word = "\n"
+            elif token.type == tokenize.NAME and word not in KEPT and before != ".":
+                word = "name"
+            if not word == before == "\n":
+                yield word
+            before = word
+    except (tokenize.TokenError, SyntaxError):
+        return

@@ -1,0 +1,237 @@
+"""JupyterLab in a real browser, for the tests that drive one: a Chromium, a server on a folder of
+notebooks as `make lab` starts it, and the gestures that several journeys share."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+from playwright.sync_api import expect, sync_playwright
+
+from llmlib import plots
+from llmlib.course import cells
+from llmlib.course.cells import ROOT
+from llmlib.course.setting_up import tools
+from llmlib.course.source import METADATA
+
+NAME = "01_tokens"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MINUTES = 60_000  # in the milliseconds that Playwright counts in
+expect.set_options(timeout=1 * MINUTES)  # a busy machine is no fault
+SHOTS = ROOT / "build" / "screenshots"  # to be looked at
+ALT = "A line that rises from 1 to 3."
+# What in an element is written too faintly on its ground (below 4.5, the bound of WCAG 2).
+FAINT = """root => {
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const paper = each => {
+    for (; each; each = each.parentElement) {
+      const found = numbers(getComputedStyle(each).backgroundColor);
+      if (found.length < 4 || found[3] > 0.9) return found;
+    }
+  };
+  const words = each => [...each.childNodes].some(
+    child => child.nodeType === 3 && child.textContent.trim());
+  return [...root.querySelectorAll("*")]
+    .filter(each => each.localName !== "style" && words(each) && each.checkVisibility())
+    .filter(each => parseFloat(getComputedStyle(each).fontSize) > 1)
+    .map(each => [each, getComputedStyle(each)[each instanceof SVGElement ? "fill" : "color"]])
+    .map(([each, ink]) => [each, light(numbers(ink)), light(paper(each))])
+    .map(([each, a, b]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), each])
+    .filter(([contrast]) => contrast < 4.5)
+    .map(([contrast, each]) => `contrast ${contrast.toFixed(1)}: ${each.outerHTML.slice(0, 120)}`);
+}"""
+WRONG_MERGE = """def merge(ids, pair, new_id):
+    out = []
+    for i, token in enumerate(ids):  # overlapping pairs
+        out.append(new_id if tuple(ids[i : i + 2]) == tuple(pair) else token)
+    return out"""
+
+
+@contextlib.contextmanager
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def new_page(browser, width=1280, height=900, **options):
+    """A page of its own. What it complains of is in `page.complaints`."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.set_default_timeout(2 * MINUTES)
+    page.complaints = []
+    page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    context.close()
+
+
+def solved(yours="None", **replace):
+    """Notebook 1 as released, with every exercise solved but for those in `replace`, and `yours` as
+    every prediction (None: no guess)."""
+    solutions = {
+        exercise.name: exercise.solution for exercise in cells.load(NAME).exercises
+    } | replace
+    node = nbformat.read(ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
+    for cell in node.cells:
+        if cells.kind(cell) == "solution":
+            cell.source = solutions[cells.grade_id(cell)]
+        cell.source = cell.source.replace("yours=...", f"yours={yours}")
+    return node
+
+
+def write(folder, name, *sources):
+    """A notebook of code cells, each a source or a cell."""
+    made = [nbformat.v4.new_code_cell(s) if isinstance(s, str) else s for s in sources]
+    notebook = nbformat.v4.new_notebook(cells=made, metadata=METADATA)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+def furnish(folder):
+    """Copies of the notebooks, and a few of our own: nothing in the course's folder is changed."""
+    for name in cells.names():
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
+    nbformat.write(solved(), folder / "right.ipynb")
+    stub = cells.load(NAME).exercises[-1]
+    wrong = solved(**{"merge": WRONG_MERGE, stub.name: stub.stub})
+    nbformat.write(wrong, folder / "wrong.ipynb")
+    nbformat.write(solved(yours="..."), folder / "unpredicted.ipynb")
+    figure, ax = plots.figure(height=2.0)
+    ax.plot([1, 2, 3])
+    shown = nbformat.v4.new_output("display_data", plots.image(figure, ALT))
+    cell = nbformat.v4.new_code_cell("show(figure, alt=...)", outputs=[shown], execution_count=1)
+    write(folder, "picture", cell)
+    write(folder, "broken", "def half(x):\n    return x / '2'\n\n\nhalf(3)")
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The address of a notebook in a JupyterLab that `make lab` serves on `folder`."""
+    words = f"--ServerApp.root_dir={folder} --IdentityProvider.token=secret"
+    with jupyter(folder, ["make", "lab", f"PYTHON={sys.executable}", f"ARGS={words}"]) as port:
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
+
+
+@contextlib.contextmanager
+def jupyter(folder, command, cwd=ROOT, **environment):
+    """The port on which `command` serves JupyterLab, {port} in its words; its settings lie in
+    `folder`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "BROWSER": "0",
+        "JUPYTER_DATA_DIR": str(folder / ".jupyter"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
+        **environment,
+    }
+    command = [str(word).replace("{port}", str(port)) for word in command]
+    log = (folder / "lab.log").open("w+")
+    server = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        _wait_until_served(f"http://127.0.0.1:{port}/login", server, folder / "lab.log")
+        yield port
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(60)
+
+
+def _wait_until_served(address, server, log, seconds=120):
+    for _ in range(10 * seconds):
+        assert server.poll() is None, log.read_text()
+        try:
+            return urllib.request.urlopen(address, timeout=5)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"not served within {seconds} s: {log.read_text()}")
+
+
+def api(lab, path, method="GET", body=None):
+    """What JupyterLab's server answers, as JSON."""
+    request = urllib.request.Request(
+        f"{lab.split('/lab/')[0]}/{path}",
+        body and json.dumps(body).encode(),
+        method=method,
+        headers={"Authorization": "token secret"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def stop_kernels(lab):
+    for session in api(lab, "api/sessions"):
+        api(lab, f"api/sessions/{session['id']}", "DELETE")
+
+
+def theme(lab, name):
+    """Choose JupyterLab Light or JupyterLab Dark for the pages that are opened next."""
+    settings = {"raw": json.dumps({"theme": f"JupyterLab {name}"})}
+    api(lab, "lab/api/settings/@jupyterlab/apputils-extension:themes", "PUT", settings)
+
+
+def open_notebook(page, address):
+    page.goto(address)
+    page.add_locator_handler(
+        page.locator(".jp-Dialog", has_text="Select Kernel"),
+        lambda dialog: dialog.locator("button.jp-mod-accept").click(),
+    )
+    page.locator(".jp-NotebookPanel:visible").wait_for(timeout=2 * MINUTES)
+    wait_until_idle(page)
+
+
+def wait_until_idle(page):
+    idle = page.locator(
+        ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    )
+    idle.wait_for(state="attached", timeout=5 * MINUTES)
+
+
+def menu(page, bar, *words):
+    """Choose in JupyterLab's menu, as with a mouse."""
+    page.locator(".lm-MenuBar-item", has_text=bar).click()
+    for word in words:
+        page.locator(".lm-Menu-item", has_text=re.compile(f"^{word}$")).click()
+
+
+def run_all(page):
+    """Run all cells, in order, once the kernel is there."""
+    panel = page.locator(".jp-NotebookPanel:visible")
+    expect(panel.locator(".jp-Toolbar-kernelName")).not_to_have_text(re.compile("No Kernel"))
+    menu(page, "Run", "Run All Cells")
+    expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(
+        re.compile(r"\[\d+\]:"), timeout=10 * MINUTES
+    )
+    wait_until_idle(page)
+    return panel
+
+
+def save(page):
+    page.keyboard.press("Control+s")
+    expect(page.locator(".lm-DockPanel-tabBar .jp-mod-dirty")).to_have_count(0)

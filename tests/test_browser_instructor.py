@@ -1,0 +1,124 @@
+"""A round between an instructor at Formgrader and a student at the Assignment List, each in a
+browser: generate, release, fetch, submit, collect, grade, points and a comment, feedback."""
+
+import html
+import re
+import sys
+
+import nbformat
+import pytest
+from browser import MINUTES, NAME, SHOTS, jupyter, new_page
+from playwright.sync_api import expect
+
+from llmlib import files
+from llmlib.course import cells, stub
+from llmlib.course.cells import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("bubblewrap")]
+
+
+@pytest.fixture(scope="module")
+def formgrader(tmp_path_factory, chromium):
+    """(a page with Formgrader as `make formgrader` opens it, the folder of its course)."""
+    desk = tmp_path_factory.mktemp("instructor")
+    course = desk / "course"
+    source = course / "source" / NAME / f"{NAME}.ipynb"
+    files.write(source, nbformat.writes(stub.source(cells.load(NAME))))  # as `make build` does
+    words = [sys.executable, ROOT / "llmlib/course/setup.py", "formgrader", "--here"]
+    words.append(f"--ServerApp.root_dir={desk}")  # Formgrader shows what lies below it
+    # BROWSER=true shows nothing, and the address that it is told to show is kept
+    with jupyter(desk, words, LLM_COURSE_FOLDER=str(course), BROWSER="true"):
+        (opened,) = (desk / ".jupyter" / "runtime").glob("jpserver-*-open.html")
+        address = html.unescape(re.search(r'href="(http[^"]+)"', opened.read_text())[1])
+        with new_page(chromium) as page:
+            page.goto(address)
+            yield page, course
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory, chromium, formgrader):
+    """(a page with JupyterLab and nbgrader's Assignment List, the folder that it works in)."""
+    desk, (_, course) = tmp_path_factory.mktemp("student"), formgrader
+    (desk / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'from-tokens-to-tokens'\n"
+        f"c.Exchange.root = {str(course / 'exchange')!r}\n"
+    )
+    words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port={port}"]
+    words += [f"--ServerApp.root_dir={desk}", "--IdentityProvider.token=secret"]
+    words += [f"--LabApp.app_settings_dir={ROOT / 'llmlib/course/lab'}"]  # no news, for one
+    with jupyter(desk, words, cwd=desk) as port, new_page(chromium) as page:
+        page.goto(f"http://127.0.0.1:{port}/lab?token=secret")
+        yield page, desk
+
+
+def _do(page, kind):
+    """Click the button of that kind in Formgrader's table, and wait for "Success"."""
+    inside = page.frame_locator("iframe")
+    inside.locator(f"td.{kind} a").first.click()
+    done = inside.locator(".modal.in")
+    expect(done.locator(".modal-title")).to_have_text(re.compile("Success"), timeout=3 * MINUTES)
+    done.locator(".modal-footer button").first.click()
+    expect(inside.locator(".modal-backdrop")).to_have_count(0)
+
+
+def test_a_round_from_release_to_feedback(formgrader, student):
+    (page, _), (theirs, desk) = formgrader, student
+    inside = page.frame_locator("iframe")
+    expect(inside.get_by_text("Manage Assignments").first).to_be_visible(timeout=2 * MINUTES)
+    expect(inside.get_by_text(NAME).first).to_be_visible()
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0
+    _do(page, "assign")
+    _do(page, "release")
+    page.screenshot(path=SHOTS / "instructor_released.png")
+
+    theirs.get_by_role("menuitem", name="Nbgrader").click()
+    theirs.get_by_role("menuitem", name="Assignment List").click()
+    theirs.get_by_role("button", name="Fetch", exact=True).click()
+    theirs.get_by_role("button", name="Submit", exact=True).wait_for()
+    fetched = desk / NAME / f"{NAME}.ipynb"
+    node = nbformat.read(fetched, as_version=4)
+    first, second = cells.load(NAME).exercises[:2]
+    for cell in node.cells:  # the first is solved, the second is wrong
+        wrong = {second.name: f"def {second.name}(ids, pair, new_id):\n    return ids"}
+        cell.source = ({first.name: first.solution} | wrong).get(cells.grade_id(cell), cell.source)
+    nbformat.write(node, fetched)
+    theirs.get_by_role("button", name="Submit", exact=True).click()
+    expect(theirs.locator("#submitted_assignments_list")).to_contain_text(NAME)
+    theirs.screenshot(path=SHOTS / "student_submitted.png")
+
+    inside.get_by_role("link", name="Manage Assignments").click()
+    _do(page, "collect")
+    inside.locator("td.num-submissions a").click()
+    expect(inside.locator("td.student-name")).to_have_text("root")
+    _do(page, "autograde")
+    expect(inside.locator("td.score")).to_contain_text(f"{first.points:g} / ")
+    page.screenshot(path=SHOTS / "instructor_graded.png")
+
+    inside.get_by_role("link", name="Manage Students").click()
+    expect(inside.locator("td.name a")).to_have_text("root")
+    inside.get_by_role("link", name="Manual Grading").click()
+    inside.get_by_role("link", name=NAME).click()
+    inside.get_by_role("link", name=NAME).last.click()
+    inside.get_by_role("link", name="Submission #1").click()
+    expect(inside.locator("summary").first).to_have_css("display", "list-item")
+    inside.locator(f"input#test_{second.name}").fill("1")
+    inside.locator(f"textarea#{second.name}-comment").fill("Nearly: go on by two positions.")
+    inside.locator(f"textarea#{second.name}-comment").press("Tab")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=SHOTS / "instructor_comment.png")
+
+    inside.get_by_role("link", name="Manual Grading").click()
+    inside.get_by_role("link", name="Manage Assignments").click()
+    inside.locator("td.num-submissions a").click()
+    expect(inside.locator("td.score")).to_contain_text(f"{first.points + 1:g} / ")
+    _do(page, "generate-feedback")
+    _do(page, "release-feedback")
+    theirs.get_by_role("button", name="Fetch Feedback").click()
+    theirs.get_by_text("view feedback").wait_for()
+    theirs.screenshot(path=SHOTS / "student_feedback.png")
+    (told,) = (desk / NAME / "feedback").rglob(f"{NAME}.html")
+    told = told.read_text(encoding="utf-8")
+    assert "Nearly: go on by two positions." in told and "nothing was merged" in told
+    offline = ("net::ERR_", "MathJax is not defined")  # nbgrader's page fetches MathJax
+    assert not [said for said in page.complaints if not any(each in said for each in offline)]
+    assert not theirs.complaints

@@ -1,0 +1,179 @@
+"""Every control of every widget, in JupyterLab in a real browser: it does something, at three
+widths, light and dark; nothing is cut, covered or too faint; saved without its kernel, a picture
+is there. One notebook holds all widgets."""
+
+import re
+
+import pytest
+from browser import FAINT, SHOTS, menu, open_notebook, run_all, save, stop_kernels, write
+from playwright.sync_api import TimeoutError, expect
+
+pytestmark = pytest.mark.browser
+GIVEN = """import torch
+from llmlib import embeddings, kv_cache, pretrained, sampling, tokens
+from llmlib.attention import scaled_dot_product_attention
+from llmlib.output_head import softmax
+from llmlib.plots import figure, show
+model = pretrained.load("smollm2")
+def shown(widget):
+    show(figure(height=1)[0], alt="What stays without a kernel.", widget=widget)"""
+WIDGETS = {
+    "token_playground": """from llmlib.token_playground import tokenizer_playground
+pairs = [(97, 98)] * 50_000
+def encode(text, merges):
+    return list(text.encode()) if not merges else list(text.encode())[::2]
+tokenizer_playground(encode, {"one": pairs, "two": pairs[1:]}, "Donaudampfschiff 🙂 " * 4)""",
+    "rope_clock": """from llmlib.widgets import rope_clock
+q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+shown(rope_clock(embeddings.apply_rope, q, k, 100.0))""",
+    "attention_explorer": """from llmlib.attention_explorer import attention_explorer
+story = "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
+shown(attention_explorer(model, scaled_dot_product_attention, story, layer=18, head=6))""",
+    "neuron_slider": """from llmlib.neuron_slider import neuron_slider
+def held(ids, value):
+    return model(ids)[0, -1] * (1 if value is None else 1 + value / 40)
+shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
+    "surprise": """from llmlib.surprise import surprise_reader
+surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
+    "sampling_lab": """from llmlib.sampling_lab import sampling_lab
+prompts = ["The capital of France is", "Once upon a time"]
+shown(sampling_lab(model, prompts, sampling.filter_logits, sampling.sample))""",
+    "generation_stepper": """from llmlib.generation_stepper import generation_stepper
+learners = kv_cache.generate_cached, sampling.filter_logits, sampling.sample
+generation_stepper(model, *learners, "One day the")""",
+    "serving_playground": """from llmlib.serving_playground import serving_playground
+def step_seconds(batch, context, weights, kv, flops, memory, rate, speed):
+    return max(weights / rate, batch * flops / speed) + batch * context * kv / rate
+card = {"bytes": 80e9, "bytes_per_second": 3.35e12, "flops_per_second": 9.9e14}
+shown(serving_playground(step_seconds, kv_cache.cache_bytes, card))""",
+}
+FAR = 5  # presses of a key: a filter cuts by then
+ALONE = (  # the lock of the clock does nothing by itself: see tests/test_rope_clock.py
+    ".widget-text input, .widget-textarea textarea, .widget-dropdown select, .noUi-handle, "
+    ".widget-checkbox:not(:has-text('lock')) input, .widget-button:not([disabled])"
+)
+SAYS = """widget => [...widget.querySelectorAll(".widget-html-content")]
+  .map(each => each.innerHTML).join("")"""
+CHANGED = f"""([widget, before]) => {{
+  const now = ({SAYS})(widget);
+  return now !== before && !now.includes("writing …");
+}}"""
+LAYOUT = """page => {
+  const found = [], name = each => each.outerHTML.slice(0, 90), seen = each =>
+    each.checkVisibility({visibilityProperty: true}) && each.getBoundingClientRect().width;
+  const clipped = each => { for (let up = each.parentElement; up !== page; up = up.parentElement)
+    if (getComputedStyle(up).overflowX !== "visible") return true; };
+  const edge = page.getBoundingClientRect().right + 1;
+  for (const each of page.querySelectorAll("*"))
+    if (seen(each) && each.getBoundingClientRect().right > edge && !clipped(each))
+      found.push("runs out: " + name(each));
+  const whole = ".widget-box, .widget-html, .widget-html-content, .widget-label, button";
+  for (const each of [page, ...page.querySelectorAll(whole)])
+    if (seen(each) && each.scrollWidth > each.clientWidth + 1)
+      found.push("cut: " + name(each));
+  const boxes = [...page.querySelectorAll(
+    "input, textarea, select, button, .noUi-target, .widget-label, .widget-readout")]
+    .filter(seen).map(each => [each, each.getBoundingClientRect()]);
+  for (const [i, [a, one]] of boxes.entries())
+    for (const [b, other] of boxes.slice(i + 1))
+      if (one.left < other.right - 1 && other.left < one.right - 1 && one.top < other.bottom - 1
+          && other.top < one.bottom - 1 && !a.contains(b) && !b.contains(a))
+        found.push("overlap: " + name(a) + " and " + name(b));
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def widgets(lab, folder, page):
+    """{name: its output in the page}, all cells run; the list of files is away, as on a phone."""
+    write(folder, "widgets", GIVEN, *WIDGETS.values())
+    open_notebook(page, lab.format("widgets.ipynb"))
+    page.keyboard.press("Control+b")
+    codes = run_all(page).locator(".jp-CodeCell")
+    return {
+        name: codes.nth(at).locator(".jp-OutputArea-output").last
+        for at, name in enumerate(WIDGETS, 1)
+    }
+
+
+def _shade(page, name):
+    """Choose JupyterLab Light or Dark in the menu, as the page goes on."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    menu(page, "Settings", "Theme", f"JupyterLab {name}")
+    light = str(name == "Light").lower()
+    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+
+
+def _use(control):
+    """Use a control as one would: type, choose, press a key, click. A slider's key back."""
+    kind = control.evaluate("each => each.type ?? each.className")
+    if kind in ("text", "textarea"):
+        control.fill(control.input_value()[3:] + " and")
+        control.press("Tab")
+    elif kind == "select-one":
+        control.select_option(index=int(control.evaluate("each => each.selectedIndex") == 0))
+    elif "noUi" in kind:
+        at, most = (float(control.get_attribute(f"aria-value{word}")) for word in ("now", "max"))
+        keys = ("PageDown", "PageUp") if at >= most else ("PageUp", "PageDown")
+        for _ in range(FAR):
+            control.press(keys[0])
+        return keys[1]
+    else:
+        control.locator("..").hover()  # the squares of the heads come out where the pointer is
+        control.click()
+
+
+def _controls(widget):
+    """One of each: of the buttons of a group, one that is not pressed."""
+    alone, groups = (widget.locator(kind).all() for kind in (ALONE, ".widget-toggle-buttons"))
+    for each in alone:
+        expect(each).to_have_accessible_name(re.compile(r"\w"))
+    return alone + [each.locator("button:not(.mod-active)").last for each in groups]
+
+
+@pytest.mark.parametrize(("width", "shade"), [(400, "Dark"), (1280, "Light"), (1920, "Dark")])
+def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, shade):
+    faults = []
+    _shade(page, shade)
+    page.set_viewport_size({"width": width, "height": 1400})
+    page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
+    for name, widget in widgets.items():
+        widget.scroll_into_view_if_needed()
+        controls = _controls(widget)
+        assert controls, name
+        for control in controls:
+            what = control.evaluate("each => each.closest('.jupyter-widgets').innerText")[:40]
+            before = widget.evaluate(SAYS)
+            back = _use(control)
+            try:
+                page.wait_for_function(CHANGED, arg=[widget.element_handle(), before])
+            except TimeoutError:
+                faults.append((name, what, "nothing changed"))
+            for _ in range(FAR if back else 0):  # so that one filter does not hide another
+                control.press(back)
+        faults += [(name, fault) for fault in widget.evaluate(LAYOUT) + widget.evaluate(FAINT)]
+        widget.screenshot(path=SHOTS / f"{name}_{shade}_{width}.png")
+    expect(widgets["sampling_lab"].locator("li")).to_have_count(5)
+    assert not faults and not page.complaints, (faults, page.complaints)
+
+
+def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, page):
+    """And a word on how to bring it back; not "model not found", nor an empty box."""
+    save(page)
+    stop_kernels(lab)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    open_notebook(page, lab.format("widgets.ipynb"))
+    codes = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+    for at, name in enumerate(WIDGETS, 1):
+        codes.nth(at).scroll_into_view_if_needed()
+        outputs = codes.nth(at).locator(".jp-OutputArea-output")
+        expect(outputs.first).to_be_visible()
+        assert outputs.first.evaluate("each => each.getBoundingClientRect().height") > 20, name
+        expect(outputs.last).to_have_text(re.compile("model not found"))  # as JupyterLab puts it
+        expect(outputs.last).to_be_hidden()
+        said = "each => getComputedStyle(each.closest('.jp-OutputArea-child'), '::after').content"
+        assert "Run this cell" in outputs.last.evaluate(said)
+    page.screenshot(path=SHOTS / "widgets_reopened.png")
+    expected = [said for said in page.complaints if "widget model not found" in said]
+    assert page.complaints == expected  # ipywidgets notes it
+    page.complaints.clear()

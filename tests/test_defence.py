@@ -1,0 +1,94 @@
+"""`llmlib defence`: questions on a learner's own code; each answer is what the checks say."""
+
+import re
+
+import proofs as A
+import pytest
+
+from llmlib import cli
+from llmlib.course import handed_in
+from llmlib.grading import defence
+from llmlib.grading.outside import bubblewrap
+from llmlib.grading.outside.runner import Runner
+
+pytestmark = pytest.mark.security
+NAME = "01_tokens"
+
+
+def right(number):
+    """{function: a right answer in tests/answers}, one author's."""
+    found = {
+        each.name: A.read(A.HERE / NAME / f"{each.name}.py")[0]
+        for each in A.notebook(NAME).exercises
+    }
+    return {
+        name: [each.code for each in some if each.kind == "right"][number]
+        for name, some in found.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def ask():
+    runner = Runner([A.notebook(NAME)], limits=defence.LIMITS)
+
+    def ask(student, code):
+        node = A.handed_in_notebook(NAME, code)
+        return defence.questions(runner, A.notebook(NAME), handed_in.parse(node), student)
+
+    yield ask
+    runner.close()
+
+
+def test_three_questions_whose_answers_the_checks_give(ask):
+    code = right(0)
+    asked = ask("ada", code)
+    assert asked == ask("ada", code)
+    assert len(asked) == 3 == len({each.exercise for each in asked})
+    which, without, changed = asked
+    assert which.asks.startswith("Which line of yours prevents this: “")
+    line, what = re.match(
+        r"What would go wrong without line (\d+), `(.*)`\?$", without.asks
+    ).groups()
+    lines = without.code.split("\n")
+    assert lines[int(line) - 1].strip() == what
+    indent = len(lines[int(line) - 1]) - len(what)
+    lines[int(line) - 1] = " " * indent + "pass"
+    answer = A.Answer(NAME, without.exercise, "wrong", "", "\n".join(lines))
+    assert A.verdict(answer, hidden=True).partition(" (")[0] in without.answer
+    before, after = re.match(r"In line \d+, `(.*)` becomes `(.*)`\. What", changed.asks).groups()
+    assert before != after and "“" in changed.answer
+
+
+def test_another_learner_is_asked_something_else(ask):
+    code = right(0)
+    assert {each.asks for each in ask("ada", code)} != {each.asks for each in ask("bob", code)}
+
+
+def test_what_is_not_solved_is_not_asked_about(ask):
+    code = {"merge": right(0)["merge"], "train_bpe": "def train_bpe(*a): return []"}
+    assert {each.exercise for each in ask("ada", code)} == {"merge"}
+    assert ask("ada", {}) == []
+
+
+def test_a_text_that_is_dear_to_read_costs_its_own_questions():
+    assert defence._mutants("x = " + "-" * 40_000 + "1", "ada") == []
+    assert defence._mutants("def f(:", "ada") == defence._mutants("x" * 60_000, "ada") == []
+
+
+def test_the_command_writes_a_page_a_student(tmp_path, capsys, monkeypatch):
+    for student in ("ada", "bob"):
+        path = tmp_path / "in" / student / NAME / f"{NAME}.ipynb"
+        path.parent.mkdir(parents=True)
+        code = {"merge": "# \x1b[2J\n" + right(0)["merge"]} if student == "ada" else {}
+        A.nbformat.write(A.handed_in_notebook(NAME, code), path)
+    (tmp_path / "in" / "cyd" / NAME).mkdir(parents=True)
+    words = ["defence", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    assert cli.main(words) == 1
+    said = capsys.readouterr()
+    assert "bob  01_tokens  0 questions" in said.out
+    assert said.err == f"left out: cyd  {NAME}: there is no {NAME}.ipynb\n"
+    page = (tmp_path / "out" / "ada.txt").read_text()
+    assert "1. merge: " in page and "Answer: " in page and "\x1b" not in page
+    assert "nothing to ask" in (tmp_path / "out" / "bob.txt").read_text()
+    monkeypatch.setattr(bubblewrap.shutil, "which", lambda *_, **__: None)
+    assert cli.main(words) == 2 and "bubblewrap is missing" in capsys.readouterr().err

@@ -1,0 +1,144 @@
+"""What an instructor sets and gives by hand reaches scores.csv, the page and the gradebook alike:
+partial credit, points and comments from Formgrader, the price of lateness."""
+
+import csv
+from datetime import datetime
+
+import pytest
+from attacks import corpus
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import determine_grade
+from traitlets.config import PyFileConfigLoader
+
+from llmlib import cli as command
+from llmlib.course import cells
+from llmlib.course.handed_in import Cell
+from llmlib.grading import cli, plugin
+from llmlib.grading.gradebook import Book
+from llmlib.grading.outside.runner import Runner
+
+pytestmark = pytest.mark.nbgrader
+GUESSED = "def merge(ids, pair, new_id):\n    return [9, 1]"  # what the visible test asks for
+TARGET = corpus.TARGET
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """ada has solved it all, bob has guessed the last one; both handed in on 2 November."""
+    for student, last in (("ada", corpus.SOLUTIONS["merge"]), ("bob", GUESSED)):
+        submission = corpus.Submission(tmp_path / "submitted" / student / "target", {})
+        submission.solve()
+        submission.put("merge", last)
+        submission.beside("timestamp.txt", "2026-11-02 10:00:00 UTC")
+        submission.write()
+    monkeypatch.setattr(cli.course, "names", lambda: ["target"])
+    monkeypatch.setattr(cli.course, "load", {"target": TARGET}.get)
+    monkeypatch.setattr(plugin, "_notebook", {"target": TARGET}.get)
+    configure(tmp_path)
+    return tmp_path
+
+
+def configure(course, *lines):
+    lead = ["from llmlib.grading import plugin", "c = get_config()", "plugin.configure(c)"]
+    where = [f"c.CourseDirectory.root = {str(course)!r}", "c.CourseDirectory.course_id = 'c'"]
+    where += [f"c.CourseDirectory.db_url = 'sqlite:///{course}/gradebook.db'"]
+    (course / "nbgrader_config.py").write_text("\n".join([*lead, *where, *lines]))
+
+
+def grade(course):
+    """scores.csv after `llmlib grade`, {student: row}."""
+    config = str(course / "nbgrader_config.py")
+    words = [str(course / "submitted"), "--config", config, "--workers", "1"]
+    assert command.main(["grade", *words]) == 0
+    with (course / "scores.csv").open(encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def page(course, student):
+    return (course / "feedback" / student / "target" / "target.html").read_text(encoding="utf-8")
+
+
+def book(course):
+    return Book(f"sqlite:///{course / 'gradebook.db'}", "c")
+
+
+def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
+    row = grade(course)["bob"]
+    assert (row["score"], row["merge"]) == ("7.0", "0.0") and "0 of 3 points." in page(
+        course, "bob"
+    )
+    configure(course, "c.TrustedExporter.partial_credit = 0.5")
+    rows = grade(course)
+    assert (rows["bob"]["score"], rows["bob"]["merge"]) == ("8.5", "1.5")
+    assert rows["ada"]["score"] == "10.0" and "bob  target  8.5/10" in capsys.readouterr().out
+    assert "1.5 of 3 points, for what the visible checks ask" in page(course, "bob")
+    assert "<b>8.5 of 10 points</b>" in page(course, "bob")
+    with book(course) as opened:
+        assert opened.totals()["bob"] == {"target": 8.5}
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "'half'"])
+def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
+    configure(course, f"c.TrustedExporter.partial_credit = {share}")
+    config = str(course / "nbgrader_config.py")
+    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
+    said = capsys.readouterr().err
+    assert "nbgrader_config.py: The 'partial_credit' trait" in said or "value of the" in said
+    assert said.count("\n") == 1
+
+
+def test_nbgrader_reads_the_same_share(course):
+    runner = Runner([TARGET], partial=0.5)
+    try:
+        result = runner.grade(TARGET, [Cell("code", None, GUESSED)])
+    finally:
+        runner.close()
+    node = plugin.fill(plugin.rebuild(TARGET, result.cells), result)
+    found = {
+        cells.grade_id(c): determine_grade(c)[0] for c in node.cells if cells.kind(c) == "test"
+    }
+    assert found == {"test_softmax": 0, "test_causal_mask": 0, "test_merge": 1.5}
+
+
+def test_points_and_comments_by_hand_come_back(course):
+    grade(course)
+    with book(course) as opened, opened.transaction() as gradebook:
+        where = "target", "target", "bob"
+        gradebook.find_grade("test_merge", *where).manual_score = 2.0
+        gradebook.find_comment("merge", *where).manual_comment = "Nearly: <where> is the rest?"
+        gradebook.db.flush()
+    row = grade(course)["bob"]
+    assert (row["score"], row["merge"]) == ("9.0", "2.0")
+    assert row["comments"] == "merge: Nearly: <where> is the rest?"
+    assert "<b>9 of 10 points</b>" in page(course, "bob") and "2 of 3 points." in page(
+        course, "bob"
+    )
+    assert "A comment: Nearly: &lt;where&gt; is the rest?" in page(course, "bob")
+    with book(course) as opened:
+        assert opened.totals()["bob"] == {"target": 9.0}
+
+
+def test_formgrader_s_button_makes_the_same_page(course):
+    grade(course)
+    ours = page(course, "bob")
+    (course / "feedback" / "bob" / "target" / "target.html").write_text("old")
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    done = api.generate_feedback("target", force=True)
+    assert done["success"], done
+    assert page(course, "bob") == ours and "merge from left to right" not in ours
+
+
+def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
+    configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
+    assert grade(course)["ada"]["score"] == "10.0"
+    for due, points in ((datetime(2026, 11, 1), "0.0"), (datetime(2026, 11, 3), "10.0")):
+        with book(course) as opened, opened.transaction() as gradebook:
+            gradebook.find_assignment("target").duedate = due
+            gradebook.db.flush()
+        row = grade(course)["ada"]
+        assert row["score"] == points and float(row["late"]) == 10 - float(points)
+        assert ("10 off for lateness" in page(course, "ada")) == (points == "0.0")
+        with book(course) as opened:
+            assert opened.totals()["ada"] == {"target": float(points)}
