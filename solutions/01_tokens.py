@@ -36,7 +36,7 @@ predict(
 # %%
 import torch
 
-from llmlib import complete, pretrained
+from llmlib import complete, generate, pretrained
 from llmlib.generation import top_tokens
 
 torch.set_num_threads(2)
@@ -114,9 +114,21 @@ for ability, prompt in prompts.items():
 #
 # ## 1.2 What to make ids of
 #
-# Which units should get a number?
-#
-# - **Words?** Then every name, typo and compound that was not in the list is unknown.
+# Which units should get a number? Try words first. Here is a list of all words in three pages of prose, and a sentence from elsewhere.
+
+# %%
+from pathlib import Path
+
+import llmlib.data
+
+prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
+known = set(regex.findall(r"\p{L}+", prose.lower()))
+sentence = "all human beings are born free and equal in dignity and rights"
+print(len(known), "words in the list; of the sentence these are not among them:")
+print([word for word in sentence.split() if word not in known])
+
+# %% [markdown]
+# - **Words?** However long the list, a text will come with a name, a typo or a compound that is not in it. What number should that get?
 # - **Characters?** Unicode has well over 100,000 of them, most of them rare.
 # - **Bytes?** Every text is a sequence of bytes in the encoding UTF-8, and there are only 256 of them. Nothing is ever unknown. But texts get
 #   long, and a model pays for each position.
@@ -399,15 +411,10 @@ for new_id in [256, 257, 258]:
 # %% [markdown]
 # ## 1.4 Where merges must not reach
 #
-# Your two functions are already a trainer. Let it loose on two or three pages of prose, as one long list of bytes, for 300 rounds. What will the
+# Your two functions are already a trainer. Let it loose on the three pages of prose, as one long list of bytes, for 300 rounds. What will the
 # tokens look like? Syllables, words, something else?
 
 # %%
-from pathlib import Path
-
-import llmlib.data
-
-prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
 ids, unbounded = list(prose.encode("utf-8")), [bytes([b]) for b in range(256)]
 for new_id in range(256, 256 + 300):
     (left, right), n = max(count_pairs(ids), key=lambda item: item[1])
@@ -421,8 +428,8 @@ print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
 # They form wherever the same letters happen to stand side by side: in "e ", at the end of one word and the beginning of another, around a comma. Whole phrases
-# of this one text become tokens. So GPT-2 first cuts the text into **pieces**, and merges
-# only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular expression, and you will write it.
+# of this one text become tokens. GPT-2's makers met the like: "dog.", "dog!" and "dog?" each took a place in their vocabulary (Radford et al. 2019). Their remedy:
+# cut the text into **pieces** first, and merge only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular expression, and you will write it.
 #
 # | in a pattern | fits |
 # |---|---|
@@ -877,7 +884,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # - **Out:** the ids of the text, a list of ints.
 #
 # Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
-# those that are there, look again, and stop when none of the neighbours is a merge. Training went in this order, so encoding must.
+# those that are there, look again, and stop when none of the neighbours is a merge. Training went in this order, and the model learned from texts that were encoded in it.
 #
 # By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
 # (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
@@ -1012,12 +1019,14 @@ def longest_match(text):
     return tokens
 
 
+rank = {spelled[256 + i]: i for i in range(len(gpt2_merges))}
+print(f"rank of 'ings': {rank[b'ings']:,}; of 'ding': {rank[b'ding']:,}")
 for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
     by_rank = [spelled[i].decode() for i in encode(word, gpt2_merges)]
     print(f"{word!r:<16} by rank {by_rank}   longest first {longest_match(word)}")
 
 # %% [markdown]
-# " embeddings" ends in "d", "ings": the tokens "ding" and "s" exist and would fit, but "in" (rank 3) formed long before anything could ask for "ding". " preprocessing"
+# " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is by far the older merge. " preprocessing"
 # comes out better by rank, " embeddings" arguably worse. What counts is that the encoder repeats what the trainer did: the model was trained on those ids.
 #
 # Now look at what GPT-2's tokenizer makes of the five texts. Each change of colour, with a thin line before it, starts a new token; a token that holds
@@ -1032,7 +1041,7 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Nearly every English word is one token, with the space in front. German words break into pieces that are neither syllables nor parts with a meaning ("W|ür|de",
+# Nearly every English word is one token, with the space in front. German words break into pieces, many of them neither syllables nor parts with a meaning ("W|ür|de",
 # "G|ew|iss|en"), Russian into letters and halves of letters, and Chinese characters into one, two or three tokens each. In the program, GPT-2 spends a token on
 # almost every space of the indentation. The same article is 33 tokens in English and 172 in Russian: more time, more money where
 # tokens are sold, and less of it fits into a model's context.
@@ -1055,8 +1064,8 @@ tokenizer_playground(
 # ## 1.7 Special tokens
 #
 # Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this one make 50,257.
-# SmolLM2 has 17, two of which shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it. They are written like text, and must not be
-# read like text: here is what their names look like to a tokenizer that does not know them, and to one that does.
+# SmolLM2 has 17, two of which shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it. They are written like text.
+# Here is what the name of one looks like to a tokenizer that knows it, and to one that does not.
 
 # %%
 name = "<|im_end|>"
@@ -1370,7 +1379,7 @@ reveal("ids", right, within=0)
 
 # %% [markdown]
 # One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the
-# tokenizer that made them. Decoding what you feed a model is the quickest test there is.
+# tokenizer that made them. Decode what you feed a model: there is no quicker test.
 #
 # ## 1.9 Streaming
 #
@@ -1391,7 +1400,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # | 3 bytes | `1110xxxx`, 224 to 239 | two |
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
-# The bytes from 248 on begin nothing.
+# The bytes from 248 on begin nothing. (Five below them, 192, 193 and 245 to 247, never occur in a valid text, but going by the table does no harm.)
 
 # %%
 for char in "aé語🙂":
@@ -1731,38 +1740,45 @@ reveal("space", probability, within=0.1)
 
 # %% [markdown]
 # Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, and digits are what
-# the model goes on with. Never end a prompt with a space.
+# the model goes on with. With a tokenizer of this kind, never end a prompt with a space.
 #
-# **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? The control shows the model the letters, with hyphens between
-# them, so that each is a token of its own.
+# **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? Two controls: the very same text, but with the words that are to be spelled cut
+# into letters, one token each; and the letters with hyphens between them.
 
 # %%
-words = ["cat", "horse", "table", "window", "river", "mouse", "light", "garden"]
+words = ["cat", "horse", "table", "window", "river", "mouse", "light", "house"]
 predict(
     "spelling",
-    "Of eight common words, how many does the model spell right? Letters hidden.",
+    "Of eight common words, each one token, how many does the model spell right?",
     yours=5,
 )
 
 # %%
-right = {"hidden": 0, "shown": 0}
+ids_of = model.tokenizer.encode
+forms = {
+    "one token": ids_of,
+    "cut up": lambda word: [i for letter in word for i in ids_of(letter)],
+    "hyphens": lambda word: ids_of("-".join(word)),
+}
+right = dict.fromkeys(forms, 0)
 for word in words:
-    told = {}
-    for control, form in {"hidden": "".join, "shown": "-".join}.items():
-        prompt = ""
+    told = []
+    for form, written in forms.items():
+        ids = []
         for example in ["lemon", "tiger"]:
-            prompt += f'The letters of "{form(example)}": {" ".join(example)}\n'
-        prompt += f'The letters of "{form(word)}":'
-        answer = complete(model, prompt, max_new_tokens=len(word) + 2)
-        told[control] = answer.splitlines()[0].strip()
-        right[control] += told[control] == " ".join(word)
-    print(f"{word:<8} hidden: {told['hidden']:<10} shown: {told['shown']}")
+            ids += ids_of('The letters of "') + written(example)
+            ids += ids_of(f'": {" ".join(example)}\n')
+        ids += ids_of('The letters of "') + written(word) + ids_of('":')
+        answer = model.tokenizer.decode(list(generate(model, ids, len(word) + 2)))
+        told.append(f"{form}: {answer.splitlines()[0].strip():<13}")
+        right[form] += answer.splitlines()[0].strip() == " ".join(word)
+    print(f"{word:<8}", *told)
 print(right)
-reveal("spelling", right["hidden"], within=0)
+reveal("spelling", right["one token"], within=0)
 
 # %% [markdown]
-# Same model, same question, same words. With the word as one token it spells none of them; with the letters visible, where there is nothing to know and
-# only something to copy, nearly all. Here the token *is* what stands in the way.
+# As one token it spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
+# then, only something to copy.) Nothing but the ids has changed between the first column and the second, so the token *is* what stands in the way.
 #
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
 # ten digits at the place where the count stands, after two examples.
@@ -1918,8 +1934,8 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# Runs of three and seven spaces (GPT-2's pattern leaves the last blank to the word), ` self`, ` return`, `):`. Common English words come later or
-# not at all, so prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.)
+# A new line with three or seven spaces behind it (GPT-2's pattern leaves the last blank to the word), ` self`, ` return`, `):`. Common English words come later or
+# not at all, and prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.)
 #
 # </details>
 #
@@ -1937,8 +1953,8 @@ agreed = same_ids(
 # <details><summary>An answer</summary>
 #
 # The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
-# a rare token's vector is trained only where that token occurs, so most of the million would hardly be trained at all. (Tokens that never occurred in training are known as
-# glitch tokens: their vectors are as random as on the first day.)
+# a token's vector learns what sets it apart from the others only where that token occurs, so most of the million would learn next to nothing. (Tokens that hardly ever occurred in
+# training are known as glitch tokens. Notebook 2 finds thirty of them in SmolLM2, with all but the same vector.)
 #
 # </details>
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3 · Attention
 #
-# **You will build** attention, whole: the weighted look-back (3.1), the mask that hides the future (3.2) and
+# **You will build** attention, whole: the weighted look-back (exercise 3.1), the mask that hides the future (3.2) and
 # the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
 # (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers of SmolLM2, a real
 # language model. Then you look at where it looks: you write the score that finds its copying heads (3.8), and switch
@@ -64,9 +64,11 @@ dragon = (
     "Mrs. Quillfeather keeps a dragon. "
     "Every morning the dragon eats breakfast with Mrs."
 )
+said = complete(model.using(mask=only_itself), dragon, 6)
 print("with attention:   ", repr(complete(model, dragon, 6)))
-print("without attention:", repr(complete(model.using(mask=only_itself), dragon, 6)))
-reveal("alone", "C")
+print("without attention:", repr(said))
+a_name = any(letter.isupper() for letter in said)
+reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 
 # %% [markdown]
 # Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
@@ -150,7 +152,7 @@ show(
 # In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
 # before any training. (It is not loud, since the last token divides its attention among 51.)
 #
-# **The past must wait.** This cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
+# **The past must wait.** With a tanh in that line, this cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
 # 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention computes all pairs of
 # tokens in one matrix product. It even does *more* multiplications:
 
@@ -163,8 +165,9 @@ for seq in (64, 128, 256, 512):
     print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {1:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, but none waits for another. Hardware that does thousands of multiplications
-# at once is what made the difference: what can be trained on more text gets better. The price stands in the table,
+# Three to ten times the multiplications, but none waits for another. On hardware that does thousands of multiplications
+# at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
+# Gu and Dao 2023, need not wait either, and are rivals of attention today.) The price stands in the table,
 # too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows from
 # which length on that term rules.
 #
@@ -214,7 +217,20 @@ show(
 # %% [markdown]
 # Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
 # 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
-# attention go to "cat", so its output lies near the value of "cat".
+# attention go to "cat", so its output lies near the value of "cat". The same row in plain loops, without a matrix:
+
+# %%
+exponentials = []
+for j in range(3):  # "sat" asks, token j answers
+    score = sum(float(q[2, c] * k[j, c]) for c in range(2))
+    exponentials.append(math.exp(score / math.sqrt(2)))
+mixture = [0.0, 0.0]
+for j in range(3):
+    share = exponentials[j] / sum(exponentials)  # softmax
+    for c in range(2):
+        mixture[c] += share * float(v[j, c])
+    print(f"{share:.2f} of the value of {names[j]}, {v[j].tolist()}")
+print("output of sat:", [f"{number:.2f}" for number in mixture])
 
 # %%
 show(
@@ -245,8 +261,8 @@ print(
 # **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent with mean 0 and
 # variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
 # Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
-# to the largest. Then the shares barely move when a score does, and learning is slow: the slope of a share $p$ in its
-# own score is $p(1-p)$. Measured on random queries with 10 keys each:
+# to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
+# the slope of a share $p$ in its own score is $p(1-p)$. Measured on random queries with 10 keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -512,19 +528,21 @@ def spread(attention):
 
 
 france = "The capital of France is"
+said = []
 for name, attention in (
     ("yours:              ", scaled_dot_product_attention),
     ("divided by √d_model:", divided_by_sqrt_d_model),
 ):
-    text = complete(model.using(attention=attention), france, 8)
-    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {text!r}")
-reveal("divisor", "C")
+    said.append(complete(model.using(attention=attention), france, 8))
+    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {said[-1]!r}")
+right, wrong = said
+reveal("divisor", "A" if wrong == right else "B" if "Paris" in wrong else "C")
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
 # come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a little at
-# everything. (A model *trained* with the other divisor would learn larger weights to make up for
-# it. A convention is harmless until two programs differ in it.)
+# everything. (With a $W_Q$ three times as large the other divisor would give the same scores as before. A convention is
+# harmless until two programs differ in it.)
 #
 # A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and what comes out is
 # the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the list of shares.
@@ -577,7 +595,9 @@ other_future[1, 2] = 3.0  # what "cat" thinks of "sat", which it must not know
 other = torch.softmax(other_future / math.sqrt(2), dim=-1)
 print("row of 'cat', masked after: ", [f"{s:.2f}" for s in after[1, :2]], end=" ")
 print("and with another future:", [f"{s:.2f}" for s in other[1, :2]])
-reveal("mask", "C")
+still_one = (after.sum(-1) - 1).abs().max() < 1e-4
+moved = (after[1, :2] - other[1, :2]).abs().max() > 1e-4
+reveal("mask", "C" if moved else "A" if still_one else "B")
 
 # %% [markdown]
 # Masked after the softmax, the rows no longer sum to 1. Worse, the numbers that are left still depend on the future:
@@ -600,7 +620,7 @@ reveal("mask", "C")
 #         T T F        T T T T T
 #         T T T
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -717,7 +737,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 #
 # so `looks_ahead(before, after, 2)` is `[1]`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -949,8 +969,9 @@ print(looks_ahead(model(ids)[0], model(edited)[0], 4))
 blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
 print("the same without its mask:                      peeked at by", end=" ")
 print(looks_ahead(blind(ids)[0], blind(edited)[0], 4))
-print("without its mask it writes:", repr(complete(blind, france, 8)))
-reveal("blind", "B")
+text = complete(blind, france, 8)
+print("without its mask it writes:", repr(text))
+reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown]
 # The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them
@@ -960,8 +981,8 @@ reveal("blind", "B")
 #
 # ## 3.5 Heads
 #
-# **Claim.** One softmax gives one set of shares. To look at the subject *and* at the previous word at once, a token
-# needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
+# **Claim.** One softmax gives one set of shares, and one mixture. To fetch one thing from the subject *and* another
+# from the previous word, a token needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
 # **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are the queries, keys
 # and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first head_dim rows of
 # $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
@@ -1004,7 +1025,7 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 #         x[0] = 1 2 3 4     head 0 = 1 2     head 1 = 3 4
 #                5 6 7 8              5 6              7 8
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1104,7 +1125,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 #
 # By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1226,7 +1247,8 @@ print(f"largest difference: {(mine - want).abs().max():.1e}")
 # a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
 # its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the control is a head
 # made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
-# nothing: by layer 11 a token's vector has nothing in common with its own embedding.)
+# nothing: in front of each layer stands a norm, notebook 4, which turns a token's vector so far that even layer 0
+# receives one at nearly a right angle to its row of the table.)
 
 # %%
 sat = model.tokenizer.encode("The cat sat on the mat")
@@ -1272,8 +1294,8 @@ cosines = torch.stack(
 )
 print(f"layer 11, head 1: cosine {cosines[11, 1]:.2f}")
 print(
-    f"all 270 heads: mean size {cosines.abs().mean():.2f}, largest "
-    f"{cosines.abs().max():.2f}"
+    f"all 270 heads: mean size {cosines.abs().mean():.2f}; above 0.3 are "
+    f"{int((cosines > 0.3).sum())}, below -0.3 are {int((cosines < -0.3).sum())}"
 )
 generator = torch.Generator().manual_seed(0)
 pair = torch.randn(2, 1000, 576, generator=generator)
@@ -1285,14 +1307,15 @@ print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
 # Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. A few
-# heads come near to copying; most write something else. So much for "0.45 · cat": a head reads $W_V$ of
-# what it looks at and writes that through $W_O$.
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. Eight
+# heads copy as much as that, twice as many write the *opposite* of what they look at, and most write something else. So much for "0.45 · cat": a
+# head reads $W_V$ of what it looks at and writes that through $W_O$.
 #
 # ## 3.6 Grouped queries
 #
 # **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
-# store). For long texts this memory is what runs out first. Queries need not be kept. So several query heads can
+# store). With a key and a value for every head, a long text would take more memory than the model itself, as the cell
+# shows. Queries need not be kept. So several query heads can
 # **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
 # and 3 key/value heads.
 
@@ -1311,6 +1334,8 @@ for n_kv_head in (9, 3, 1):
         f"{n_kv_head} key/value heads: {each:>7,} bytes a token in float32, "
         f"{full:>6,.0f} MiB for {model.config.context:,} tokens"
     )
+itself = (model.folder / "model.safetensors").stat().st_size / 2**20
+print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
 
 # %% [markdown]
 # (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next exercise you *copy*
@@ -1326,7 +1351,7 @@ for n_kv_head in (9, 3, 1):
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1453,7 +1478,7 @@ for head in range(3):
 # | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
 # | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
 # | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
-# | `theta` | a number | RoPE's base: how much slower each pair of columns turns than the one before |
+# | `theta` | a number | RoPE's base, as in notebook 2: hand it on to `apply_rope` |
 # | returns | `[batch, seq, d_model]` | one row a token |
 #
 # The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head; values are
@@ -1732,6 +1757,7 @@ predict(
 )
 
 # %%
+rows = []
 for sentence in (
     "The cat sat on the mat",
     "The cat sat on my mat",
@@ -1740,21 +1766,22 @@ for sentence in (
 ):
     ids = model.tokenizer.encode(sentence)
     row = attention_maps(model, ids)[3:9, :, -1].mean(dim=(0, 1))
+    rows.append(row)
     pieces = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
     print("last token, layers 3 to 8:", "  ".join(pieces))
-reveal("second", "D")
-lengths = torch.stack([v.norm(dim=-1) for _, v in read]).mean(dim=(0, 1))  # seq
+reveal("second", "ABCD"[rows[0][1:5].argmax()])
+lengths = torch.stack([v.norm(dim=-1) for _, v in read[3:9]]).mean(dim=(0, 1))  # seq
 pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
-print("mean length of the values:", "  ".join(pairs))
+print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
 
 # %% [markdown]
 # There is a **second sink**: the second " the" gets even more than the first token. Put " my" in its place, and the
-# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report exactly this: the first
+# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report the like: the first
 # token and a few words of little meaning. Notebook 4 shows how such tokens are made.
 #
-# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the value of
-# the first token is a quarter as long as the others. To look there is to add almost nothing. **A large share is not
-# yet influence**: it is share times value that counts.
+# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the values of
+# both sinks are less than a fifth as long as the others. A share of 0.8 on a sink adds no more than a share of 0.16 on
+# another token would. **A large share is not yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
 #
@@ -1796,7 +1823,7 @@ show(
 #
 # scores (0.7 + 0.6) / 2 = 0.65.
 #
-# Nothing is off limits.
+# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1969,13 +1996,9 @@ for name, found in scores_of.items():
 # %%
 predict(
     "ablation",
-    "Which five of the 270 heads does it miss most on the repetition?",
-    {
-        "A": "the five best induction heads",
-        "B": "the five best previous-token heads",
-        "C": "any five: it is spread over all of them",
-    },
-    yours="A",
+    "The loss on the repetition is about 3, and guessing costs 10.8. What is it once one "
+    "head of the 270, 16.0, is switched off?",
+    yours=4.0,
 )
 
 
@@ -1996,7 +2019,7 @@ def without(heads, watch=None):
     return model.using(attention=attention)
 
 
-def losses(some_model):
+def losses(some_model, texts=texts):
     """Loss at positions 1, 2, ..., mean over the texts, in nats."""
     log_p = torch.log_softmax(some_model(texts)[:, :-1], dim=-1)
     return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
@@ -2009,15 +2032,15 @@ curves = {
 }
 show(
     plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
-    alt="Loss by position, with a line at 10.8 for guessing. In the first half all "
-    "curves are above it, near 15 nats. In the second half the whole model's loss "
+    alt="Loss by position, with a line at 10.8 for guessing. In the first half nearly "
+    "all points are above it, around 14 nats. In the second half the whole model's loss "
     "falls to about 2; without the induction heads or the previous-token heads it "
     "stays high.",
 )
 
 
-def on_the_repetition(heads):
-    return losses(without(heads))[half:].mean().item()
+def on_the_repetition(heads, texts=texts):
+    return losses(without(heads), texts)[half:].mean().item()
 
 
 def any_five():
@@ -2057,14 +2080,20 @@ show(
     "head 16.0 alone 9.2. Six draws of any five heads are scattered above the whole "
     "model; five others of the same layers lie between 3.3 and 4.7.",
 )
-reveal("ablation", "B")
+once_more = torch.Generator().manual_seed(1)
+others = torch.randint(1000, 40000, (2, half), generator=once_more).repeat(1, 2)
+print("other random texts:")
+for name, heads in zip(short, ([], best(induction), best(previous))):
+    print(f"off: {name:<14} loss {on_the_repetition(heads, others):5.2f}")
+print(f"off: 16.0 alone     loss {on_the_repetition([(16, 0)], others):5.2f}")
+reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
-# Without the five best previous-token heads the model is back at guessing, and **one head, 16.0, makes most of
-# that**: it alone costs as much as all five induction heads. Two of the other previous-token heads cost next to
-# nothing, though they do the same job: their shares look alike, their use does not. The controls matter, too. Other
-# heads of the same layers cost little, so it is not the layer. And a blind draw of five can cost a lot, when it hits a
-# head that others build on: "worse than random" needs more than one draw.
+# Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and of
+# the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing, though they do
+# the same job: their shares look alike, their use does not. The controls matter, too. Other heads of the same layers
+# cost little, so it is not the layer. And a blind draw of five can cost a lot: "worse than random" needs more than one
+# draw.
 #
 # Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
 # before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
@@ -2097,10 +2126,66 @@ for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# That is the circuit, taken apart in the running model: without 16.0 the induction heads of layers 17 and 18 no longer
-# know where to look, and 23.7 loses more than half. Its neighbour 16.1 and the two other previous-token heads
-# change next to nothing. Two layers, one head reading
-# what another wrote: that is how the model copies anything, even noise.
+# Without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7 loses more than half. Its
+# neighbour 16.1 and the two other previous-token heads change next to nothing. Do the later heads read 16.0's mark
+# *directly*, and where: in their queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave
+# all else as it is.
+
+# %%
+predict(
+    "mark",
+    "The scores collapse when the mark is missing from …",
+    {
+        "A": "the queries: they look for it",
+        "B": "the keys: they carry it",
+        "C": "either of the two",
+    },
+    yours="A",
+)
+
+
+# %%
+def scores_with_the_mark_out_of(part):
+    """Induction scores where the later layers' "q" or "k" miss what 16.0 wrote."""
+    total = 0
+    for text in texts:
+        seen, at, mark = [], torch.arange(len(text)), 0
+
+        def block(x, norm_1, attend, norm_2, feed_forward):
+            nonlocal mark
+            layer = model.weights.layers[len(seen)]
+            w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
+            whole, less = norm_1(x), norm_1(x - mark)
+            q = split_heads((less if part == "q" else whole) @ w_q.T, own.n_head)
+            k = split_heads((less if part == "k" else whole) @ w_k.T, own.n_kv_head)
+            q, k = (apply_rope(t, at, own.rope_theta) for t in (q, k))
+            v = split_heads(whole @ w_v.T, own.n_kv_head)
+            k, v = (repeat_kv(t, own.n_head // own.n_kv_head) for t in (k, v))
+            mask, identity = causal_mask(len(at)), torch.eye(len(at))
+            shares = scaled_dot_product_attention(q, k, identity, mask)
+            if len(seen) == 16:
+                mark = (shares @ v)[:, 0] @ w_o[:, : own.head_dim].T
+            seen.append(shares)
+            x = x + merge_heads(shares @ v) @ w_o.T
+            return x + feed_forward(norm_2(x))
+
+        model.using(block=block)(text)
+        total = total + induction_score(torch.cat(seen), half)
+    return total / len(texts)
+
+
+gone = []
+for part, name in {"q": "queries", "k": "keys"}.items():
+    found = scores_with_the_mark_out_of(part)
+    gone.append(found[18, 6].item() < 0.3)
+    scores = "   ".join(f"{found[n, h]:.2f}" for n, h in five)
+    print(f"{'mark missing from the ' + name:<35}", scores)
+reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone), "C"))
+
+# %% [markdown]
+# That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
+# the later heads carry that mark, and without it their scores are 0. The queries do without it: they ask for the token
+# at their own place. Two layers, one head reading what another wrote: that is how the model copies noise.
 #
 # Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
 # But that is one row of one head. Ask by switching off:
@@ -2110,22 +2195,26 @@ ids = model.tokenizer.encode(dragon)
 row = attention_maps(model, ids)[18, 6, -1]
 for i in row.topk(2).indices.tolist():
     print(f"18.6 looks at token {i} {model.tokenizer.decode([ids[i]])!r}: {row[i]:.2f}")
-qu = model.tokenizer.encode(" Qu")[0]
+capital = model.tokenizer.encode(france)
+[qu], [paris] = model.tokenizer.encode(" Qu"), model.tokenizer.encode(" Paris")
 for name, heads in {
     "nothing": [],
     "18.6": [(18, 6)],
+    "16.0": [(16, 0)],
     "12 induction heads": best(induction, 12),
     "8 previous-token heads": best(previous, 8),
     "8 random heads": best(torch.rand(30, 9, generator=generator), 8),
 }.items():
     p = without(heads)(ids)[0, -1].softmax(-1)[qu]
+    control = without(heads)(capital)[0, -1].softmax(-1)[paris]
     text = complete(without(heads), dragon, 6)
-    print(f"off: {name:<24} p(' Qu') {p:.2f}   {text!r}")
+    print(f"off: {name:<22} p(' Qu') {p:.2f}  p(' Paris') {control:.2f}  {text!r}")
 
 # %% [markdown]
-# Partly. Without the induction heads she is less likely, and is still named; without the previous-token heads
-# she is gone, or nearly. A name that was read sixteen tokens ago has more than one way to come back, and one
-# attention row would have told a simpler story than the true one.
+# Partly. Without the induction heads she is less likely, and is still named. Without 16.0, on which copying noise
+# depended, nothing changes at all! Without eight previous-token heads she is gone, or nearly, and not because the model
+# is broken: it still knows Paris. A name that was read sixteen tokens ago has more than one way to come back, and
+# one attention row would have told a simpler story than the true one.
 #
 # ### Watch it being learned
 #
@@ -2148,7 +2237,7 @@ predict(
 
 # %%
 def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
-    """Loss on the second halves, step by step, in nats."""
+    """Loss on the second halves in nats: step by step, and at the end on 9 + 9 tokens."""
     g = torch.Generator().manual_seed(seed)
     table = torch.randn(vocab, d, generator=g).requires_grad_()
     head = (torch.randn(vocab, d, generator=g) / d**0.5).requires_grad_()
@@ -2159,44 +2248,51 @@ def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
     weights = [table, head, *(w for layer in layers for w in layer)]
     optimizer = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0)
     found = []
-    for _ in range(steps):
-        half = 12 if same_length else int(torch.randint(6, 13, (1,), generator=g))
+
+    def loss(half):
         ids = torch.randint(vocab, (24, half), generator=g).repeat(1, 2)
         x = table[ids]
         for layer in layers:
             x = x + attend(torch.nn.functional.rms_norm(x, (d,)), *layer, 4, 4)
         logits = torch.nn.functional.rms_norm(x, (d,)) @ head.T
-        loss = torch.nn.functional.cross_entropy(
+        return torch.nn.functional.cross_entropy(
             logits[:, half:-1].flatten(0, 1), ids[:, half + 1 :].flatten()
         )
+
+    for _ in range(steps):
+        now = loss(12 if same_length else int(torch.randint(6, 13, (1,), generator=g)))
         optimizer.zero_grad()
-        loss.backward()
+        now.backward()
         optimizer.step()
-        found.append(loss.item())
-    return found
+        found.append(now.item())
+    return found, loss(9).item()
 
 
 torch.set_num_threads(1)  # products this small are faster on one
-curves = {
+runs = {
     "1 layer, always 12 + 12 tokens": train(1, same_length=True),
     "1 layer, lengths vary": train(1),
     "2 layers, lengths vary": train(2),
 }
 torch.set_num_threads(2)
-for name, found in curves.items():
-    print(f"{name:<32} loss at the end {sum(found[-20:]) / 20:.2f}")
+curves = {name: found for name, (found, _) in runs.items()}
+for name, (found, nine) in runs.items():
+    end = sum(found[-20:]) / 20
+    print(f"{name:<32} loss at the end {end:.2f}   on 9 + 9 tokens {nine:.2f}")
 show(
     plots.learning(curves, chance=math.log(32)),
     alt="Loss on the repetition against training steps. One layer with fixed length "
-    "falls to near 0 within 100 steps; one layer with varying lengths stays near 2.4; "
-    "two layers stay near 2.5 for some 120 steps, then fall at once to 0.3.",
+    "falls to near 0 within 100 steps; one layer with varying lengths comes down to 2.5 "
+    "and stays there; two layers are still near 2.7 after 100 steps, fall to 0.5 within "
+    "the next 80, and end at 0.3.",
 )
-reveal("layers", "C")
+learned = tuple(found[-1] < 1 for found in curves.values())
+reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
 # %% [markdown]
 # Two layers get nowhere for a while and then, within a few dozen steps, they can. One layer does not get there,
 # **unless the length never changes**: then "look eleven back" is a matter of position, RoPE can say it, and there is
-# no induction in it. With only the first run you would have concluded that one layer is enough. The control is the
+# no induction in it. On 9 + 9 tokens it is worse than guessing ($\ln 32 = 3.5$). With only the first run you would have concluded that one layer is enough. The control is the
 # lesson: vary what the model must not rely on.
 #
 # ## 3.8 Look for yourself
@@ -2448,11 +2544,14 @@ said = [model(ids) for ids in texts]
 
 
 def apart(some_model):
-    return max((some_model(i) - s).abs().max().item() for i, s in zip(texts, said))
+    """How far a logit moves at most, anywhere and at the last position: as text."""
+    moved = [(some_model(i) - s)[0].abs() for i, s in zip(texts, said)]
+    anywhere, last = (max(m[at].max() for m in moved) for at in (slice(None), -1))
+    return f"logits {anywhere:7.4f} apart, at the last position {last:.4f}"
 
 
 exposed = 0
-print(f"{'yours':<12} logits at most {apart(mine):.4f} apart")
+print(f"{'yours':<12} {apart(mine)}")
 for name, attention in {
     "√65": off_by_one,
     "mask −12": leaky,
@@ -2461,16 +2560,14 @@ for name, attention in {
     planted = model.using(attention=attention)
     same = sum(list(generate(planted, i, 6)) == w for i, w in zip(texts, written))
     exposed += same < len(texts)
-    print(
-        f"{name:<12} logits at most {apart(planted):.4f} apart, ids equal on {same} of "
-        "3"
-    )
+    print(f"{name:<12} {apart(planted)}, ids equal on {same} of 3")
 reveal("planted", exposed, within=0)
 
 # %% [markdown]
-# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29.
-# The likeliest token is usually likeliest by far, so ids forgive. **Equal ids are a smoke test; what proves a function
-# is the distance of the logits**, and yours is rounding away. (Which is why `looks_ahead` looks at numbers, too.)
+# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29. An id says
+# which logit is the largest, at the last position only, and there even the leak moves logits by no more than 2.3: the
+# last token has no future. **Equal ids are a smoke test; what proves a function is the distance of the logits, at all
+# positions**, and yours is rounding away. (Which is why `looks_ahead` looks at numbers, too.)
 #
 # ## Recap
 #
@@ -2482,7 +2579,7 @@ reveal("planted", exposed, within=0)
 # - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$, their writes add
 #   up. Grouped queries share keys and values to save memory.
 # - A decoder's row has nothing to the right of itself. Much attention goes to the first token, sometimes to a second
-#   sink, and adds next to nothing.
+#   sink, and adds far less than its share says.
 # - Induction takes two heads in two layers: one notes what stood before, the other looks for the note. Switching the
 #   first off blinds the second.
 # - Equal ids forgive bugs. Compare logits.
@@ -2502,7 +2599,7 @@ reveal("planted", exposed, within=0)
 #    shares would be NaN; the product with `v` then spreads it.
 # 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
 #    to what 16.0 writes.
-# 3. The share goes to a value that may be next to nothing (the sink). A head may look somewhere for a reason of
+# 3. The share goes to a value that may be short (the sink). A head may look somewhere for a reason of
 #    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be needed (18.6 and Mrs.
 #    Quillfeather): only switching it off tells.
 #

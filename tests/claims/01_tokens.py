@@ -12,7 +12,7 @@ from frame import model, solved
 from safetensors import safe_open
 
 import llmlib.data
-from llmlib import complete
+from llmlib import complete, generate
 from llmlib.tokens import Tokenizer, canonical
 
 DATA = Path(llmlib.data.__file__).parent
@@ -208,6 +208,26 @@ WORDS = ["embeddings", "preprocessing", "tokenization", "unembedding", "overconf
 WORDS += ["hyperparameter", "backpropagation", "disentangled", "untrustworthy", "regularizer"]
 
 
+def the_older_merge_takes_the_middle():
+    """“the "ing" in the middle can merge with one side only, and "ings" is by far the older
+    merge”
+
+    The same encoder with the merge of "ings" taken out: now "ding" forms.
+    """
+    taught = solved("01_tokens")
+    merges, _ = canonical(_gpt2())
+    table = taught["vocabulary"](merges)
+    rank = {table[256 + i]: i for i in range(len(merges))}
+    without = [(-1, -1) if i == rank[b"ings"] else pair for i, pair in enumerate(merges)]
+    cut = [
+        [table[i].decode() for i in taught["encode"](" embeddings", each)]
+        for each in (merges, without)
+    ]
+    assert rank[b"ings"] < 400 < 11_000 < rank[b"ding"]
+    assert cut == [[" embed", "d", "ings"], [" embed", "ding", "s"]]
+    return f"ranks: ings {rank[b'ings']:,}, ding {rank[b'ding']:,}; without ings {cut[1]}"
+
+
 def english_is_33_tokens_russian_172():
     """“The same article is 33 tokens in English and 172 in Russian”
 
@@ -222,7 +242,7 @@ def english_is_33_tokens_russian_172():
 
 
 def german_pieces_are_no_syllables():
-    """“German words break into pieces that are neither syllables nor parts with a meaning”
+    """“German words break into pieces, many of them neither syllables nor parts with a meaning”
 
     The same article in English, where nearly all words are whole.
     """
@@ -352,25 +372,70 @@ def a_space_at_the_end():
 
 
 def spelling_needs_visible_letters():
-    """“With the word as one token it spells none of them; with the letters visible, where there
-    is nothing to know and only something to copy, nearly all.”
+    """“As one token it spells none of them. Cut up, the same text, letter for letter, is spelled
+    right more often than not; with hyphens, every word is.” “Nothing but the ids has changed
+    between the first column and the second”
 
-    The same words and prompt, letters joined by hyphens.
+    The same text with the words cut into letters; another pair of examples.
     """
-    words = "cat horse table window river light".split()
-    right = []
-    for form in ("".join, "-".join):
-        count = 0
-        for word in words:
-            prompt = "".join(
-                f'The letters of "{form(each)}": {" ".join(each)}\n' for each in ("lemon", "tiger")
-            )
-            prompt += f'The letters of "{form(word)}":'
-            answer = complete(model(), prompt, max_new_tokens=len(word) + 2)
-            count += answer.splitlines()[0].strip() == " ".join(word)
-        right.append(count)
-    assert right[0] == 0 and right[1] >= 5
-    return f"{right[1]} of {len(words)} with the letters visible, {right[0]} without"
+    ids_of, words = _smollm2().encode, "cat horse table window river mouse light house".split()
+    assert all(len(ids_of(word)) == 1 for word in words)
+    forms = {
+        "one token": ids_of,
+        "cut up": lambda word: [i for letter in word for i in ids_of(letter)],
+        "hyphens": lambda word: ids_of("-".join(word)),
+    }
+    right, told = {}, []
+    for examples in (["lemon", "tiger"], ["paper", "cloud"]):
+        for form, written in forms.items():
+            right[form], texts = 0, []
+            for word in words:
+                ids = []
+                for each in [*examples, word]:
+                    ids += ids_of('The letters of "') + written(each) + ids_of('":')
+                    ids += ids_of(f" {' '.join(each)}\n") if each != word else []
+                texts.append(_smollm2().decode(ids))
+                answer = _smollm2().decode(list(generate(model(), ids, len(word) + 2)))
+                right[form] += answer.splitlines()[0].strip() == " ".join(word)
+            if form == "one token":
+                plain = texts
+            assert (texts == plain) == (form != "hyphens")
+        assert right["one token"] == 0 and right["cut up"] >= 4 and right["hyphens"] >= 7
+        told.append(", ".join(f"{form} {n}" for form, n in right.items()))
+    return "of 8 words: " + "; other examples: ".join(told)
+
+
+def python_has_tokens_of_its_own():
+    """“A new line with three or seven spaces behind it (GPT-2's pattern leaves the last blank to
+    the word), ` self`, ` return`, `):`. Common English words come later or not at all, and prose
+    takes more tokens.”
+
+    The same trainer on English, 300 merges each; the texts are Python's own library and ours.
+    """
+    import sysconfig
+
+    from tokenizers import Tokenizer as Reference
+    from tokenizers import models, pre_tokenizers, trainers
+
+    files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))[:40]
+    english = PROSE + "\n".join(DECLARATION["articles 2 to 7"]["English"])
+    tokens, lengths = [], []
+    for text in ("".join(file.read_text(encoding="utf-8") for file in files), english):
+        learned = Reference(models.BPE())
+        learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=556, initial_alphabet=alphabet, show_progress=False
+        )
+        learned.train_from_iterator([text], trainer)
+        tokens.append(learned.get_vocab())
+        lengths.append(len(learned.encode(ARTICLE["English"]).ids))
+    own = ["ĊĠĠĠ", "ĊĠĠĠĠĠĠĠ", "Ġself", "Ġreturn", "):"]
+    assert all(token in tokens[0] and token not in tokens[1] for token in own)
+    common = ["Ġthe", "Ġand", "Ġof", "Ġto"]
+    assert all(tokens[0].get(word, 999) > tokens[1][word] for word in common)
+    assert lengths[0] > 1.1 * lengths[1]
+    return f"tokens of article 1: {lengths[0]} with merges from Python, {lengths[1]} from English"
 
 
 EXAMPLES = {
