@@ -3,7 +3,7 @@ ARGS ?=
 setup = $(PYTHON) llmlib/course/setup.py
 export PORT BROWSER TORCH
 
-.PHONY: help lab check test build grade formgrader bench evidence
+.PHONY: help lab check test build pages grade formgrader bench evidence
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -20,6 +20,10 @@ test:  ## set up once, then run every layer of tests
 build:  ## solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.build $(ARGS)
+
+pages:  ## the solved notebooks as web pages, for those who only read: build/pages/
+	@$(setup)
+	@.venv/bin/python -m llmlib.course.pages
 
 grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
 	@$(setup)

@@ -1374,8 +1374,8 @@ plots.show(
     alt="Mean cosine with ' bank' against layers passed, 0 to 30. Both senses start at "
     "1. The same sense stays near 0.93, the other sense falls to 0.77 by layer 8 and "
     "stays near 0.8, and at the very end both fall, to 0.87 and 0.70. Another word in "
-    "the same sentence starts at 0.27 and rises nearly all the way, above the same sense "
-    "from about layer 25 on.",
+    "the same sentence starts at 0.27 and rises nearly all the way, above the same "
+    "sense from about layer 25 on.",
 )
 for passed in (0, 8, 30):
     print(

@@ -1996,8 +1996,8 @@ for name, found in scores_of.items():
 # %%
 predict(
     "ablation",
-    "The loss on the repetition is about 3, and guessing costs 10.8. What is it once one "
-    "head of the 270, 16.0, is switched off?",
+    "The loss on the repetition is about 3, and guessing costs 10.8. What is it once "
+    "one head of the 270, 16.0, is switched off?",
     yours=4.0,
 )
 
@@ -2033,8 +2033,8 @@ curves = {
 show(
     plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
     alt="Loss by position, with a line at 10.8 for guessing. In the first half nearly "
-    "all points are above it, around 14 nats. In the second half the whole model's loss "
-    "falls to about 2; without the induction heads or the previous-token heads it "
+    "all points are above it, around 14 nats. In the second half the whole model's "
+    "loss falls to about 2; without the induction heads or the previous-token heads it "
     "stays high.",
 )
 
@@ -2237,7 +2237,7 @@ predict(
 
 # %%
 def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
-    """Loss on the second halves in nats: step by step, and at the end on 9 + 9 tokens."""
+    """Loss on second halves in nats: step by step, and at the end on 9 + 9 tokens."""
     g = torch.Generator().manual_seed(seed)
     table = torch.randn(vocab, d, generator=g).requires_grad_()
     head = (torch.randn(vocab, d, generator=g) / d**0.5).requires_grad_()
@@ -2282,9 +2282,9 @@ for name, (found, nine) in runs.items():
 show(
     plots.learning(curves, chance=math.log(32)),
     alt="Loss on the repetition against training steps. One layer with fixed length "
-    "falls to near 0 within 100 steps; one layer with varying lengths comes down to 2.5 "
-    "and stays there; two layers are still near 2.7 after 100 steps, fall to 0.5 within "
-    "the next 80, and end at 0.3.",
+    "falls to near 0 within 100 steps; one layer with varying lengths comes down to "
+    "2.5 and stays there; two layers are still near 2.7 after 100 steps, fall to 0.5 "
+    "within the next 80, and end at 0.3.",
 )
 learned = tuple(found[-1] < 1 for found in curves.values())
 reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))

@@ -195,6 +195,7 @@ def test_make_lists_its_verbs():
         "check",
         "test",
         "build",
+        "pages",
         "grade",
         "formgrader",
         "bench",

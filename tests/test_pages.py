@@ -1,0 +1,32 @@
+"""The solved notebooks as web pages: everything there, answers folded, links that lead on."""
+
+import re
+
+import pytest
+
+from llmlib.course import cells, pages
+
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("name", ["03_attention", "quiz"])
+def test_a_page_folds_answers_and_checks_and_shows_the_rest(name):
+    html = pages.page(name)
+    folded = re.findall(r'<details class="answer">.*?</details>', html, flags=re.DOTALL)
+    notebook = cells.load(name)
+    assert len(folded) == 2 * len(notebook.exercises)
+    for exercise in notebook.exercises:
+        [answer] = [part for part in folded if f"An answer: {exercise.name}<" in part]
+        assert "<pre>" in answer and f"Its check: {exercise.name}<" in html
+    images = re.findall(r"<img[^>]*>", html)
+    assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+    assert f"<title>{notebook.heading}</title>" in html
+
+
+def test_links_lead_from_page_to_page():
+    targets = set()
+    for name in cells.names()[:3]:
+        html = pages.page(name)
+        assert not re.search(r'href="[^"/]*\.ipynb"', html)
+        targets |= set(re.findall(r'href="(\w+)\.html"', html))
+    assert targets and targets <= set(cells.names())
