@@ -96,12 +96,22 @@ def widgets(lab, folder, page):
     }
 
 
-def _shade(page, name):
-    """Choose JupyterLab Light or Dark in the menu, as the page goes on."""
+def _shade(page, name, width):
+    """Choose JupyterLab Light or Dark in the menu, as the page goes on, and a width."""
     page.set_viewport_size({"width": 1280, "height": 900})
     menu(page, "Settings", "Theme", f"JupyterLab {name}")
     light = str(name == "Light").lower()
     page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+    page.set_viewport_size({"width": width, "height": 1400})
+    page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
+
+
+def _looks(name, widget, shade, width):
+    """What is cut, covered or too faint; with a photograph."""
+    widget.scroll_into_view_if_needed()
+    faults = widget.evaluate(LAYOUT) + widget.evaluate(FAINT)
+    widget.screenshot(path=SHOTS / f"{name}_{shade}_{width}.png")
+    return [(name, shade, fault) for fault in faults]
 
 
 def _use(control):
@@ -134,9 +144,7 @@ def _controls(widget):
 @pytest.mark.parametrize(("width", "shade"), [(400, "Dark"), (1280, "Light"), (1920, "Dark")])
 def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, shade):
     faults = []
-    _shade(page, shade)
-    page.set_viewport_size({"width": width, "height": 1400})
-    page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
+    _shade(page, shade, width)
     for name, widget in widgets.items():
         widget.scroll_into_view_if_needed()
         controls = _controls(widget)
@@ -151,8 +159,11 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
                 faults.append((name, what, "nothing changed"))
             for _ in range(FAR if back else 0):  # so that one filter does not hide another
                 control.press(back)
-        faults += [(name, fault) for fault in widget.evaluate(LAYOUT) + widget.evaluate(FAINT)]
-        widget.screenshot(path=SHOTS / f"{name}_{shade}_{width}.png")
+        faults += _looks(name, widget, shade, width)
+    other = "Light" if shade == "Dark" else "Dark"
+    _shade(page, other, width)
+    for name, widget in widgets.items():
+        faults += _looks(name, widget, other, width)
     expect(widgets["sampling_lab"].locator("li")).to_have_count(5)
     assert not faults and not page.complaints, (faults, page.complaints)
 
