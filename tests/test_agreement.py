@@ -82,7 +82,8 @@ def code(source):
 def added(place, source, answer=MERGE):
     def change(node):
         code(answer)(node)
-        node.cells.insert(place if place >= 0 else len(node.cells), new_code_cell(source))
+        where = {"below": at(node, "merge_heads") + 1, "last": len(node.cells)}.get(place, place)
+        node.cells.insert(where, new_code_cell(source))
 
     return change
 
@@ -134,7 +135,7 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
     "moved to the top": (moved(0), True, True),
     "moved to the end": (moved(10**6), True, True),
     "typed anew, without its mark": (retyped, True, True),
-    "typed below the stub": (added(50, MERGE, STUB), True, True),
+    "typed below the stub": (added("below", MERGE, STUB), True, True),
     "as a text cell": (as_text, True, True),
     "no given cells": (without("given"), True, True),
     "no test cells": (without("test"), True, True),
@@ -172,7 +173,7 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
     ),
     "a helper at the very end": (
-        added(-1, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
+        added("last", f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
         True,
         True,
     ),

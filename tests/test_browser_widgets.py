@@ -114,6 +114,17 @@ def _looks(name, widget, shade, width):
     return [(name, shade, fault) for fault in faults]
 
 
+def _settled(page, widget):
+    """What a widget says once it has said the same for a second: an answer to the control before
+    this one may still be on its way."""
+    said, same = widget.evaluate(SAYS), 0
+    while same < 4:
+        page.wait_for_timeout(250)
+        now = widget.evaluate(SAYS)
+        said, same = now, same + 1 if now == said else 0
+    return said
+
+
 def _use(control):
     """Use a control as one would: type, choose, press a key, click. A slider's key back."""
     kind = control.evaluate("each => each.type ?? each.className")
@@ -151,7 +162,7 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
         assert controls, name
         for control in controls:
             what = control.evaluate("each => each.closest('.jupyter-widgets').innerText")[:40]
-            before = widget.evaluate(SAYS)
+            before = _settled(page, widget)
             back = _use(control)
             try:
                 page.wait_for_function(CHANGED, arg=[widget.element_handle(), before])

@@ -13,12 +13,13 @@ from llmlib import cli
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
-# A Python as Windows has it: these modules and functions are not there. torch comes first, it knows
-# its own system.
+# A Python as Windows has it: these modules and functions are not there. torch, distributed and such
+# come first, they know their own system.
 WINDOWS = """
 import importlib, os, pkgutil, signal, sys
 import torch, matplotlib.pyplot, nbformat, jupytext, ipywidgets, tokenizers, filelock, subprocess
 import nbclient, openbadgeslib, tempfile, nbgrader.api, asyncio, jupyter_client.kernelspec
+import distributed
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
 for module, names in {
