@@ -1254,7 +1254,7 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # </details>
 
 
-# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
+# %% solution logits_gradient off=["torch.autograd.grad", "torch.autograd.backward", "torch.Tensor.backward", "torch.func.grad", "torch.func.vjp", "torch.func.jacrev", "torch.func.jacfwd", "torch.func.jvp", "torch.func.linearize", "torch.autograd.forward_ad.make_dual", "torch.autograd.functional.jacobian", "torch.autograd.functional.vjp", "torch.nn.functional.cross_entropy", "torch.nn.CrossEntropyLoss", "llmlib.output_head.logits_gradient"]
 def logits_gradient(logits, targets):
     """How much the mean loss changes with each logit: logits [N, vocab], targets [N]
     -> [N, vocab]."""

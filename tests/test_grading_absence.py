@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 import pytest
+import torch
 from test_grading import verdict
 
 import llmlib
@@ -120,6 +121,44 @@ def test_the_librarys_own_functions_get_no_points(runner, name):
             grab += "pass\n"
     result = runner.grade(notebook, [Cell("code", None, grab)])
     assert result.points == 0
+
+
+LOSS = """import torch, torch.autograd.forward_ad as forward
+def logits_gradient(logits, targets):
+    def loss(z):
+        return (z.logsumexp(1) - z.gather(1, targets[:, None])[:, 0]).mean()
+    def nudges():
+        return torch.eye(logits.numel(), dtype=logits.dtype).view(-1, *logits.shape)
+"""
+DUAL = "forward.unpack_dual(loss(forward.make_dual(logits, n))).tangent"
+GRADIENTS = {  # how torch finds one -> the function's last lines
+    "backward": "z = logits.clone().requires_grad_(); loss(z).backward(); return z.grad",
+    "grad": "return torch.func.grad(loss)(logits)",
+    "jacfwd": "return torch.func.jacfwd(loss)(logits)",
+    "jacobian": "return torch.autograd.functional.jacobian(loss, logits)",
+    "jvp": "return torch.stack([torch.func.jvp(loss, (logits,), (n,))[1] for n in nudges()])"
+    ".view_as(logits)",
+    "jvp, twice backward": "return torch.stack([torch.autograd.functional.jvp(loss, logits, n)[1] "
+    "for n in nudges()]).view_as(logits)",
+    "linearize": "slope = torch.func.linearize(loss, logits)[1]; "
+    "return torch.stack([slope(n) for n in nudges()]).view_as(logits)",
+    "dual numbers": "with forward.dual_level():\n        "
+    f"return torch.stack([{DUAL} for n in nudges()]).view_as(logits)",
+}
+
+
+@pytest.mark.parametrize("way", GRADIENTS)
+def test_the_gradient_that_torch_finds_is_refused_and_named(runner, way):
+    notebook = cells.load("05_output_head")
+    code = f"{LOSS}    {GRADIENTS[way]}\n"
+    space = {}
+    exec(code, space)  # the control: where nothing is off it is right
+    z, y = torch.tensor([[0.0, 1.0], [2.0, -1.0]]), torch.tensor([0, 1])
+    right = (z.softmax(1) - torch.eye(2)[y]) / 2
+    torch.testing.assert_close(space["logits_gradient"](z, y), right)
+    result = runner.grade(notebook, [Cell("code", "logits_gradient", code)])
+    assert not result["logits_gradient"].solved
+    assert "torch." in result["logits_gradient"].message and result.findings, result
 
 
 def test_the_quizs_key_is_not_inside(runner):
