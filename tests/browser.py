@@ -221,13 +221,23 @@ def menu(page, bar, *words):
 
 
 def run_all(page):
-    """Run all cells, in order, once the kernel is there."""
+    """Run all cells, in order, once the kernel is there; what a cell raises is said at once.
+
+    A kernel whose ports another program took as it started is begun anew by the server, and
+    JupyterLab forgets what it had been asked: then it is asked once more, as one would.
+    """
     panel = page.locator(".jp-NotebookPanel:visible")
     expect(panel.locator(".jp-Toolbar-kernelName")).not_to_have_text(re.compile("No Kernel"))
-    menu(page, "Run", "Run All Cells")
-    expect(panel.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(
-        re.compile(r"\[\d+\]:"), timeout=10 * MINUTES
-    )
+    prompts = panel.locator(".jp-CodeCell .jp-InputPrompt")
+    raised = panel.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+    raised = raised.filter(has_text="Traceback")
+    until = time.monotonic() + 600
+    while not re.fullmatch(r"\[\d+\]:", prompts.last.inner_text().strip()):
+        if "[*]:" not in [each.strip() for each in prompts.all_inner_texts()]:
+            assert not raised.count(), raised.all_inner_texts()
+            menu(page, "Run", "Run All Cells")
+        assert time.monotonic() < until, prompts.all_inner_texts()
+        page.wait_for_timeout(1000)
     wait_until_idle(page)
     return panel
 

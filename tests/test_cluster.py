@@ -326,10 +326,12 @@ def notebook(source):
 
 def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
     dask.begin()
-    without = {name: value for name, value in os.environ.items() if name != "PATH"}
+    barred = tmp_path / "bwrap"
+    barred.write_text("#!/bin/sh\necho no namespace may be made here >&2\nexit 1\n")
+    barred.chmod(0o755)
     gone = "import sys; sys.modules['llmlib'] = None"
     other = {"PYTHONPATH": f"{HERE}{os.pathsep}{_another_course(tmp_path)}"}
-    dask.worker("--name", "bare", env=without | {"PATH": "/nowhere"})
+    dask.worker("--name", "bare", env=os.environ | {"PATH": f"{tmp_path}:/usr/bin:/bin"})
     dask.worker("--name", "empty", "--preload", gone)
     dask.worker("--name", "other", env=os.environ | other)
     with distributed.Client(dask.address) as client:
@@ -341,7 +343,7 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
         pass
     said = {line.split()[1].rstrip(":"): line for line in str(caught.value).split("\n")}
     assert len(said) == 3
-    assert "bubblewrap is missing: install bubblewrap" in said[where["bare"]]
+    assert "did not start (no namespace may be made here)" in said[where["bare"]]
     assert "has no course like this one" in said[where["empty"]]
     assert "its course is another one" in said[where["other"]]
 

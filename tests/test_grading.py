@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import symtable
 import sys
 import tempfile
 import time
@@ -31,7 +32,7 @@ from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside import bubblewrap, sandbox
+from llmlib.grading.outside import bubblewrap, reading, sandbox
 from llmlib.grading.outside.names import Proxy
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
@@ -708,6 +709,30 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
         job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])
         assert forbidden_names(task, job) == found
+
+
+def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
+    """Time on a slow machine: 10,000 statements in a cell are no reason for 0 points."""
+    asked, real = Counter(), symtable.symtable
+
+    def counted(source, *words):
+        asked[source] += 1
+        return real(source, *words)
+
+    monkeypatch.setattr(symtable, "symtable", counted)
+    monkeypatch.setattr(reading, "limited", lambda work: work())
+    source = "".join(f"a{n} = {n}\n" for n in range(100))
+    assert reading.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
+    assert len(corpus.TARGET.exercises) > 2
+    assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
+
+
+def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):
+    monkeypatch.setattr(reading, "PATIENCE", 0.2)
+    monkeypatch.setattr(handed_in, "plain_values", lambda data: time.sleep(60))
+    result = pool.grade_bytes(None, corpus.TARGET, b"{}")
+    assert isinstance(result, Refused)
+    assert "this machine has too much else to do; start again" in result.reason
 
 
 def test_the_grader_can_be_reviewed():

@@ -6,10 +6,10 @@ Nothing is run. What belongs to whom comes from `symtable`, the compiler's own a
 
 import ast
 import builtins
-import symtable
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import names
@@ -44,10 +44,10 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     found: list[Definition] = []
     imported: set[str] = set()
     for cell in cells:
-        for source, statement in _statements(cell):
-            for each in _definitions(source, statement, imported):
-                imported |= each.names if each.imports else set()
-                found.append(each)
+        for each, changed in _of_cell(cell):
+            if made := each.names | (changed - imported):
+                found.append(replace(each, names=made))
+                imported |= made if each.imports else set()
     return found
 
 
@@ -107,17 +107,22 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
         end = last
 
 
-def _definitions(source: str, statement: ast.stmt, imported: Set[str]) -> Iterator[Definition]:
+@functools.lru_cache(4096)  # each exercise asks anew, and a cell may be dear to read
+def _of_cell(cell: str) -> tuple[tuple[Definition, frozenset[str]], ...]:
+    """What each statement of a cell makes, and the names whose objects it changes."""
+    return tuple(each for statement in _statements(cell) for each in _definitions(*statement))
+
+
+def _definitions(source: str, statement: ast.stmt) -> Iterator[tuple[Definition, frozenset[str]]]:
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        yield from _imports(statement)
+        for one in _imports(statement):
+            yield one, frozenset()
         return
-    reads, binds = names(source)
-    changes = frozenset(_changed(statement)) - imported
-    if binds or changes:
+    reads, binds, at_once = names(source)
+    changed = frozenset(_changed(statement))
+    if binds or changed:
         reads -= _made_first(statement)
-        top = symtable.symtable(source, "cell", "exec").get_symbols()
-        at_once = frozenset(symbol.get_name() for symbol in top if symbol.is_referenced())
-        yield Definition(source, binds | changes, reads, at_once, type(statement))
+        yield Definition(source, binds, reads, at_once, type(statement)), changed
 
 
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:

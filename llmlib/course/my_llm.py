@@ -154,8 +154,8 @@ def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
     tests = []
     for function, exercise in wanted().items():
         imports = handed_in.imports(cells.load(exercise.notebook))
-        reads, binds = names(exercise.visible)
-        asked = reads - binds - made - BUILTINS - names(imports).binds
+        test = names(exercise.visible)
+        asked = test.reads - test.binds - made - BUILTINS - names(imports).binds
         given = needed(asked, _ours(exercise.notebook), made)
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
         tests.append((function, exercise.visible, imports))

@@ -9,10 +9,12 @@ MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a host
 
 
 class Names(NamedTuple):
-    """The global names that a piece of source reads, in whatever scope, and those that it binds."""
+    """The global names that a piece of source reads, in whatever scope, those that it binds, and
+    those that it reads at once, when it runs."""
 
     reads: frozenset[str] = frozenset()
     binds: frozenset[str] = frozenset()
+    at_once: frozenset[str] = frozenset()
 
 
 def names(source: str, longest: int = MAX_ANALYSED) -> Names:
@@ -30,6 +32,6 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
         reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
         todo += scope.get_children()
     top = table.get_symbols()
-    reads |= {symbol.get_name() for symbol in top if symbol.is_referenced()}
+    at_once = frozenset(symbol.get_name() for symbol in top if symbol.is_referenced())
     binds = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
-    return Names(frozenset(reads), frozenset(symbol.get_name() for symbol in binds))
+    return Names(at_once.union(reads), frozenset(s.get_name() for s in binds), at_once)

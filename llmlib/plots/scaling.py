@@ -21,21 +21,24 @@ def loss_curve(losses, held_out, floor, total):
     return fig
 
 
-def _curves(ax, curves):
-    """One curve a width, {width: [(x, loss), ...]}, its width at its end -> the colours."""
+def _curves(ax, curves, end=-1):
+    """One curve a width, {width: [(x, loss), ...]}, its width at its last point, or its first
+    (`end` 0) -> the colours."""
     shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
     for (width, points), colour in zip(sorted(curves.items()), shades):
         ax.plot(*zip(*points), "o-", color=colour)
         style = {"fontsize": 9, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
-        style |= {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "zorder": 5}
-        ax.annotate(f"{width}", points[-1], **style)
+        style |= {"textcoords": "offset points", "va": "center", "zorder": 5}
+        style |= {"xytext": (8, 0)} if end else {"xytext": (-8, 0), "ha": "right"}
+        ax.annotate(f"{width}", points[end], **style)
     return shades
 
 
 def rate_sweep(swept):
     """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
     fig, ax = plots.figure(height=4.2, width=7.5)
-    shades = _curves(ax, {width: sorted(losses.items()) for width, losses in swept.items()})
+    curves = {width: sorted(losses.items()) for width, losses in swept.items()}
+    shades = _curves(ax, curves, end=0)  # there they lie apart
     for (_, losses), colour in zip(sorted(swept.items()), shades):
         best = min(losses, key=losses.get)
         ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
