@@ -55,8 +55,18 @@ def fingerprint(name):
             body = getattr(node, "body", None)
             if isinstance(body, list) and body and _is_docstring(body[0]):
                 body[0] = ast.Pass()
-        digest.update(ast.dump(tree).encode())
+        digest.update(repr(_plain(tree)).encode())
     return digest.hexdigest()[:16]
+
+
+def _plain(node):
+    """A syntax tree as lists, the same on every Python: what is empty is left out."""
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = [(name, _plain(value)) for name, value in ast.iter_fields(node)]
+    return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
 
 
 def _is_docstring(node):

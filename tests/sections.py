@@ -13,7 +13,6 @@ INPUTS = {  # what each page's numbers depend on
     "answers": ["tests/answers/*/*.py"],
     "mutants": ["solutions/0*.py", "tests/mutants.py", "llmlib/grading/mutations.py"],
     "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"],
-    "speed": ["benchmarks/grading.py", "llmlib/grading/**/*.py"],
 }
 STALE = "**Stale:** what this page measures has changed since; make it anew.\n\n"
 

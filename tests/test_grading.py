@@ -304,6 +304,29 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
         other.close()
 
 
+def test_when_memory_runs_out_a_submission_is_ended_before_the_grader():
+    """The kernel ends first what has the highest `oom_score_adj`, in a cgroup and on the machine."""
+    box = sandbox.Sandbox()
+    try:
+        before = _scores(box.process.pid)
+        child = box.fork()
+        of_the_submission = _scores(box.process.pid).items() - before.items()
+        assert of_the_submission and {score for _, score in of_the_submission} == {1000}
+        assert max(before.values()) < 1000
+        box.kill(child)
+    finally:
+        box.close()
+
+
+def _scores(pid):
+    """{process: its oom_score_adj}, of `pid` and all below it."""
+    found = {pid: int(Path(f"/proc/{pid}/oom_score_adj").read_text())}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for below in (task / "children").read_text().split():
+            found |= _scores(int(below))
+    return found
+
+
 def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(monkeypatch, request):
     """Each submission gets an empty /tmp of its own, over whatever lies there: a virtual
     environment, say."""

@@ -38,8 +38,9 @@ covered     points without the answer: tests and hidden inputs never enter the l
             others' mistakes: a function that is right is not graded by an earlier one (runner)
 not covered a cluster's own network: what reaches Dask's scheduler or workers is trusted (cluster)
             the kernel: an escape from its namespaces is an escape from here
-            memory in total: each of 32 processes has a limit, their sum has none, for a cgroup is
-            seldom an ordinary user's to make; the kernel ends them first when memory runs out
+            memory in total: each of 32 processes has a limit, their sum has none but that of the
+            cgroup in which the grader itself was started (INSTRUCTORS.md says how); when memory
+            runs out, there or on the machine, the kernel ends them first (zygote)
             torch itself: it has to be there, softmax and all. What an exercise forbids of it
             refuses, but that is enforced in the process that it binds. What the text shows of such
             a use, and of ways around, is a finding for the instructor, beside the score

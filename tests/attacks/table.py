@@ -1,5 +1,5 @@
 """`python tests/attacks/table.py`: every attack against plain nbgrader and against this grader,
-into INSTRUCTORS.md.
+into docs/evidence/attacks.md.
 
 Plain nbgrader grades each in a scratch course of its own; those that aim at others have an honest
 submission after them.
