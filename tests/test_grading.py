@@ -305,7 +305,7 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
 
 
 def test_when_memory_runs_out_a_submission_is_ended_before_the_grader():
-    """The kernel ends first what has the highest `oom_score_adj`, in a cgroup and on the machine."""
+    """The kernel ends first what has the highest `oom_score_adj`, in a cgroup or without."""
     box = sandbox.Sandbox()
     try:
         before = _scores(box.process.pid)

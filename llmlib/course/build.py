@@ -108,7 +108,7 @@ def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
 def mark(notebook: Notebook) -> str:
     """What is noted in an executed notebook, to see later whether its source has changed."""
     seen = quiz.veiled_text() if notebook.name == course_map.QUIZ else ""  # what its cells show
-    return hashlib.sha256((VERSION + seen + nbformat.writes(notebook.node)).encode()).hexdigest()
+    return hashlib.sha256((VERSION + seen + nbformat.v4.writes(notebook.node)).encode()).hexdigest()
 
 
 def _built_from(path: Path) -> str | None:

@@ -12,7 +12,6 @@ from importlib import resources
 from typing import Any
 
 from llmlib.course import feedback
-from llmlib.course.check import Mistake, show
 
 LETTERS = "ABCD"
 
@@ -20,6 +19,8 @@ LETTERS = "ABCD"
 def check_answer(name: str, letter: Any) -> None:
     """Pass where `letter` is right, else raise `Mistake` with what is wrong about it. `name` is
     such as "q07"."""
+    from llmlib.course.check import Mistake, show  # here: it loads torch, and a build needs none
+
     if letter is None:
         raise Mistake(
             f"{name} has no answer yet: click one of its options, or put a letter in its place, "

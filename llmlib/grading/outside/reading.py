@@ -105,7 +105,9 @@ def limited(work: Callable[[], Any]) -> Any:
 def _part(pipe: int, deadline: float) -> bytes:
     if select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:
         return os.read(pipe, 1 << 20)
-    raise TimeoutError(f"not read in {PATIENCE} s: this machine has too much else to do; start again")
+    raise TimeoutError(
+        f"not read in {PATIENCE} s: this machine has too much else to do; start again"
+    )
 
 
 def _work(work: Callable[[], Any], write: int) -> NoReturn:
