@@ -30,7 +30,7 @@ HEADLINES = (  # the comparisons that README shows; docs/evidence/speed.md has t
     "encode 10 MB",
     "train to nanoGPT's final loss",
     "start Python and load",
-    "grade ",
+    "8 solved notebooks",
 )
 
 
@@ -186,9 +186,12 @@ def record(run, recorded):
 
 
 def with_figures(text, run):
-    """README with its block of figures made from `run`: one line a headline."""
-    rows = [row for benchmark in run["benchmarks"].values() for row in benchmark["rows"]]
-    lines = [
-        f"- {row['name']}: {in_short(row)}" for row in rows if row["name"].startswith(HEADLINES)
-    ]
-    return BLOCK.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text)
+    """README with its block of figures made from `run`: one line a headline, goals left aside."""
+    lines = ["| | llmlib | against |", "|---|---:|---|"]
+    for row in (row for benchmark in run["benchmarks"].values() for row in benchmark["rows"]):
+        if row["name"].startswith(HEADLINES):
+            first, *peers = row["values"]
+            median = f"{number(summary(row['values'][first])[0])} {row['unit']}"
+            than = (f"{name} {number(summary(ratios(row, name))[0])}×" for name in peers)
+            lines.append(f"| {row['name']} | {median} | {' · '.join(than)} |")
+    return BLOCK.sub(lambda found: "\n".join([found[1], *lines, "", found[2]]), text)
