@@ -1,17 +1,14 @@
-"""Submissions a second against workers, on this machine and on a Dask cluster in it (`make bench`).
+"""What grading costs: submissions a second against workers, on this machine and on a Dask cluster
+in it, and processor seconds a submission, beside plain `nbgrader autograde` and otter.
 
-Run as a program, it measures CPU seconds per submission: this grader, sandbox and boundary on,
-against plain `nbgrader autograde`, in one run. The same submissions, the solved notebooks, go
-through both. CPU time is that of the command and everything it started, its start included; it is
-shared by all submissions of a run, so both get several of each notebook.
+The same submissions, the solved notebooks, go through all; sandbox and boundary are on. Processor
+seconds are those of a command and all that it starts, its start included, which the submissions of
+a run share: eight of each notebook with this grader, one with the others, who begin anew for each.
+otter gets each exercise's test cell as a test file.
 """
 
-import argparse
-import contextlib
-import ctypes
 import functools
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +23,6 @@ from llmlib.grading import batch, pool
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.tasks import Task
 
-SET_CHILD_SUBREAPER = 36
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = """c = get_config()
 c.CourseDirectory.root = {root!r}
@@ -34,13 +30,36 @@ c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
 c.CourseDirectory.course_id = "bench"
 c.Execute.timeout = 600
 """
+METER = """import ctypes, os, resource, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans, such as a sandbox's, are counted here, too
+status = subprocess.call([sys.executable, "-m", *sys.argv[1:]], stdout=sys.stderr)
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(spent.ru_utime + spent.ru_stime)
+sys.exit(status)
+"""
+OTTERS_TEST = """from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {name!r}
+points = 1
+
+
+@test_case(hidden=True)
+def test(env):
+    exec({code!r}, env)
+"""
 
 
 CODE = [f"llmlib/grading/{name}.py" for name in "pool cluster clerk outside/runner".split()]
 
 
 def comparisons(quick):
-    """From the first result to the last: starting workers is not in it, nor is the gradebook."""
+    """Submissions a second count from the first result to the last: starting workers is not in
+    them, nor is the gradebook."""
     notebooks = {name: cells.load(name) for name in cells.names()[: 2 if quick else None]}
     data = {name: nbformat.writes(book.node).encode() for name, book in notebooks.items()}
 
@@ -72,99 +91,68 @@ def comparisons(quick):
     }
     title = f"{len(notebooks)} solved notebooks, graded again and again"
     yield Comparison(title, "submissions/s", jobs, "more", repeats=3, warm_up=0)
+    costs = {
+        "llmlib grade": functools.partial(llmlib_grade, list(notebooks), 2 if quick else 8),
+        "plain nbgrader": functools.partial(nbgrader, list(notebooks)),
+        "otter": functools.partial(otter, list(notebooks)),
+    }
+    title, unit = f"grade each of {len(notebooks)} solved notebooks", "CPU s a submission"
+    yield Comparison(title, unit, costs, repeats=1, warm_up=0)  # a round takes half an hour
 
 
-def run(*words, cwd):
-    """(CPU seconds, wall seconds) of one command."""
-    path = (
-        f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts `alembic` by name
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=cwd, env=environment, capture_output=True, text=True
-    )
-    wall = time.monotonic() - start
-    with contextlib.suppress(ChildProcessError):
-        while True:  # the sandbox's processes come to us when bubblewrap ends
-            os.waitpid(-1, 0)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+def llmlib_grade(names, copies):
+    """CPU seconds a submission, with one worker."""
+    with tempfile.TemporaryDirectory() as folder:
+        hand_in(Path(folder), names, copies)
+        spent = run("llmlib.cli", "grade", "submitted", "--workers", "1", cwd=folder)
+    return spent / copies / len(names)
 
 
-def course(folder, names, copies, generate):
-    """A course with the notebooks handed in, solved, and generated where nbgrader needs it."""
-    folder.mkdir()
+def nbgrader(names):
+    """The same of `nbgrader autograde`: a kernel for each notebook, all of whose cells run."""
+    with tempfile.TemporaryDirectory() as folder:
+        hand_in(Path(folder), names, 1)
+        for name in names:
+            Path(folder, "source", name).mkdir(parents=True)
+            nbformat.write(cells.load(name).node, f"{folder}/source/{name}/{name}.ipynb")
+            run("nbgrader", "generate_assignment", name, cwd=folder)
+        return sum(run("nbgrader", "autograde", name, cwd=folder) for name in names) / len(names)
+
+
+def otter(names):
+    """The same of `otter run`, which is otter without its container. Raises `Unavailable`."""
+    peer("otter")
+    spent = 0
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "tests").mkdir()
+            for exercise in cells.load(name).exercises:
+                code = OTTERS_TEST.format(name=exercise.name, code=exercise.full)
+                Path(folder, "tests", f"{exercise.name}.py").write_text(code, encoding="utf-8")
+            nbformat.write(cells.load(name).node, f"{folder}/{name}.ipynb")
+            run("otter", "generate", "-t", "tests", "-o", "tests.zip", cwd=folder)
+            spent += run("otter", "run", "-a", "tests.zip", "-o", ".", f"{name}.ipynb", cwd=folder)
+    return spent / len(names)
+
+
+def hand_in(folder, names, copies):
+    """A course in `folder` with the solved notebooks of so many students."""
     (folder / "nbgrader_config.py").write_text(CONFIG.format(root=str(folder)))
     for name in names:
-        (folder / "source" / name).mkdir(parents=True)
-        nbformat.write(cells.load(name).node, folder / "source" / name / f"{name}.ipynb")
-        if generate:
-            run("nbgrader", "generate_assignment", name, cwd=folder)
         for number in range(copies):
             place = folder / "submitted" / f"student{number:02}" / name
             place.mkdir(parents=True)
             nbformat.write(cells.load(name).node, place / f"{name}.ipynb")
-    return folder
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--copies", type=int, default=8, help="submissions of each notebook to this grader"
-    )
-    parser.add_argument(
-        "--plain-copies", type=int, default=2, help="submissions of each notebook to plain nbgrader"
-    )
-    parser.add_argument("--notebooks", nargs="*", default=cells.names())
-    args = parser.parse_args()
-    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    names, many, few = (
-        args.notebooks,
-        args.copies * len(args.notebooks),
-        args.plain_copies * len(args.notebooks),
-    )
-    print(
-        f"{len(names)} notebooks, solved: {few} submissions to plain nbgrader, {many} to llmlib "
-        f"grade",
-        flush=True,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        one, two = (
-            course(Path(folder, name), names, args.copies, generate=False)
-            for name in ("one", "two")
-        )
-        plain = course(Path(folder, "plain"), names, args.plain_copies, generate=True)
-        rows = []
-        for where, workers in ((one, 1), (two, 2)):
-            cpu, wall = run(
-                "llmlib.cli", "grade", "submitted", "--workers", str(workers), cwd=where
-            )
-            print(
-                f"  {workers} worker{'s' * (workers > 1)}: {cpu:.1f} CPU s, {wall:.1f} s",
-                flush=True,
-            )
-            rows.append(
-                (f"llmlib grade, {workers} worker{'s' * (workers > 1)}", cpu / many, wall / many)
-            )
-        spent = []
-        for name in names:
-            spent.append(run("nbgrader", "autograde", name, cwd=plain))
-            print(
-                f"  nbgrader autograde {name}: {spent[-1][0]:.1f} CPU s, {spent[-1][1]:.1f} s",
-                flush=True,
-            )
-        cpu, wall = (sum(each) / few for each in zip(*spent))
-    print(f"{'':28}{'CPU s':>8}{'wall s':>8}   a submission")
-    print(f"{'plain nbgrader autograde':28}{cpu:8.2f}{wall:8.2f}")
-    for name, mine, seconds in rows:
-        print(
-            f"{name:28}{mine:8.2f}{seconds:8.2f}   {cpu / mine:.1f} times less CPU than plain "
-            f"nbgrader"
-        )
-
-
-if __name__ == "__main__":
-    main()
+def run(*words, cwd):
+    """CPU seconds of one module run as a program and all that it starts. Raises RuntimeError with
+    what it said if it fails."""
+    # nbgrader starts `alembic` by name
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "HF_HUB_OFFLINE": "1"}
+    line = [sys.executable, "-c", METER, *words]
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr[-2000:]}")
+    return float(done.stdout)

@@ -31,6 +31,7 @@ HEADLINES = (  # the comparisons that README shows; docs/evidence/speed.md has t
     "train to nanoGPT's final loss",
     "start Python and load",
     "8 solved notebooks",
+    "grade each of",
 )
 
 
