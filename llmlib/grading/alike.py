@@ -94,7 +94,8 @@ def _runs(some: Words) -> set[tuple[str, ...]]:
 def words(source: str) -> Words:
     """Its tokens, all names alike but Python's own and attributes; as far as it is Python. A text
     can be dear to read."""
-    return list(_words(source[:MAX_ANALYSED]))
+    text = source[:MAX_ANALYSED].encode("utf-8", "replace")  # half a character stops Python 3.12
+    return list(_words(text.decode("utf-8")))
 
 
 def _words(source: str) -> Iterator[str]:
