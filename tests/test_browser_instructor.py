@@ -1,6 +1,7 @@
 """A round between an instructor at Formgrader and a student at the Assignment List, each in a
 browser: generate, release, fetch, submit, collect, grade, points and a comment, feedback."""
 
+import contextlib
 import html
 import re
 import sys
@@ -8,6 +9,7 @@ import sys
 import nbformat
 import pytest
 from browser import MINUTES, NAME, SHOTS, jupyter, new_page
+from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
 from llmlib import files
@@ -61,6 +63,18 @@ def _do(page, kind):
     expect(inside.locator(".modal-backdrop")).to_have_count(0)
 
 
+def _put(page, field, text):
+    """Write into a field of Formgrader, which listens only once it has the grades, and keep on
+    until it is saved."""
+    for _ in range(20):
+        with contextlib.suppress(Late):
+            with page.expect_response(lambda answer: answer.request.method == "PUT", timeout=5000):
+                field.fill(text)
+                field.press("Tab")
+            return
+    raise AssertionError(f"Formgrader did not save {text!r}")
+
+
 def test_a_round_from_release_to_feedback(formgrader, student):
     (page, _), (theirs, desk) = formgrader, student
     inside = page.frame_locator("iframe")
@@ -101,10 +115,9 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     inside.get_by_role("link", name=NAME).last.click()
     inside.get_by_role("link", name="Submission #1").click()
     expect(inside.locator("summary").first).to_have_css("display", "list-item")
-    inside.locator(f"input#test_{second.name}").fill("1")
-    inside.locator(f"textarea#{second.name}-comment").fill("Nearly: go on by two positions.")
-    inside.locator(f"textarea#{second.name}-comment").press("Tab")
-    page.wait_for_timeout(1000)
+    comment = inside.locator(f"textarea#{second.name}-comment")
+    _put(page, inside.locator(f"input#test_{second.name}"), "1")
+    _put(page, comment, "Nearly: go on by two positions.")
     page.screenshot(path=SHOTS / "instructor_comment.png")
 
     inside.get_by_role("link", name="Manual Grading").click()
