@@ -195,4 +195,5 @@ def with_figures(text, run):
             median = f"{number(summary(row['values'][first])[0])} {row['unit']}"
             than = (f"{name} {number(summary(ratios(row, name))[0])}×" for name in peers)
             lines.append(f"| {row['name']} | {median} | {' · '.join(than)} |")
-    return BLOCK.sub(lambda found: "\n".join([found[1], *lines, "", found[2]]), text)
+    where = f"Measured on: {run['machine']}."
+    return BLOCK.sub(lambda found: "\n".join([found[1], *lines, "", where, "", found[2]]), text)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
                 raise handed_in.Unreadable(task.fault)
             found = answers(notebooks[task.assignment], submission.data(task.path))
             read = reading.limited(lambda: {name: words(found[name]) for name in found})
-        except handed_in.Unreadable as fault:
+        except (handed_in.Unreadable, TimeoutError) as fault:
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
             continue

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
                 if task.fault:
                     raise handed_in.Unreadable(task.fault)
                 written = reading.cells(submission.data(task.path))[0]
-            except handed_in.Unreadable as fault:
+            except (handed_in.Unreadable, TimeoutError) as fault:
                 faults += 1
                 print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
                 continue

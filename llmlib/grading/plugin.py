@@ -116,12 +116,12 @@ class TrustedExporter(NotebookExporter):
 
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
+        notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
         try:
             cells = reading.cells(submission.data(filename))[0]
-        except handed_in.Unreadable as fault:
+            graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
+        except (handed_in.Unreadable, TimeoutError) as fault:
             raise NbGraderException(f"{student}, {name}: {fault}") from None
-        notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
-        graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
         for finding in graded.findings:
             self.log.warning("%s, %s: finding: %s", student, name, finding)
         node = fill(rebuild(notebook, graded.cells), graded)
