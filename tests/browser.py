@@ -160,7 +160,11 @@ def jupyter(folder, command, cwd=ROOT, **environment):
         yield port
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(60)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:  # it waits for kernels that a busy machine still starts
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def _wait_until_served(address, server, log, seconds=120):

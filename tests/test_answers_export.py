@@ -1,6 +1,8 @@
 """`llmlib answers`: what was written, a file a student and exercise, and nothing else."""
 
 import json
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -62,22 +64,37 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
     assert (tmp_path / "home" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("hostile", ["tokens", "objects", "time"])
-def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, hostile, monkeypatch, capsys):
+@pytest.mark.parametrize("limit", ["SECONDS", "PATIENCE"])
+def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypatch, capsys):
     first = cells.load(NAME).exercises[0].name
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
-    path = hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
-    if hostile == "objects":
-        path.write_text('{"cells": [], "x": [' + "{}," * 6_000_000 + "{}]}")  # 400 MB
-        monkeypatch.setattr(reading, "MEMORY", 50 << 20)  # what this process has free comes on top
-    else:
-        monkeypatch.setattr(reading, "SECONDS" if hostile == "tokens" else "PATIENCE", 1)
-        monkeypatch.setattr(alike, "_words", spin)  # as the tokenizer does for that, in old Pythons
+    hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
+    monkeypatch.setattr(reading, limit, 1)
+    monkeypatch.setattr(alike, "_words", spin)  # as the tokenizer does for that, in old Pythons
     assert cli.main(["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
-    why = "not read in 1 s: this" if hostile == "time" else "it cannot be read within the limits"
+    why = "not read in 1 s: this" if limit == "PATIENCE" else "it cannot be read within the limits"
     assert f"left out: bob  02_embeddings: {why}" in said.err
     assert said.out.startswith("1 answers in ")
+
+
+def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
+    first = cells.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    path = hand_in(tmp_path / "in", "bob", {})
+    path.write_text('{"cells": [], "x": [' + "{}," * 6_000_000 + "{}]}")  # 400 MB
+    words = ["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    # In a process of its own: what one that has run for long holds free comes on top of the limit.
+    code = (
+        "from llmlib import cli; from llmlib.grading.outside import reading; "
+        f"reading.MEMORY = 50 << 20; raise SystemExit(cli.main({words}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=cells.ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert run.returncode == 1
+    assert "left out: bob  02_embeddings: it cannot be read within the limits" in run.stderr
+    assert run.stdout.startswith("1 answers in ")
 
 
 def spin(source):
