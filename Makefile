@@ -34,7 +34,7 @@ formgrader:  ## set up once, then open Formgrader, nbgrader's page for instructo
 	@.venv/bin/python -m llmlib.course.build
 	@$(setup) formgrader $(ARGS)
 
-bench:  ## measure side by side with peers, an hour and a half (ARGS="--only tokenizer", ARGS=--quick)
+bench:  ## measure side by side with peers, two hours (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
 

@@ -3,6 +3,7 @@ program that this machine lacks is left out, by name and with the reason; with C
 instead. Nothing else is ever skipped."""
 
 import functools
+import itertools
 import json
 import os
 import re
@@ -99,7 +100,7 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
     if os.environ.get("LLMLIB_TALLY") and not worker:
         line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
         with open(os.environ["LLMLIB_TALLY"], "w", encoding="utf-8") as file:
-            json.dump({**line, "left_out": left}, file)
+            json.dump({**line, "left_out": left, "seconds": _seconds(terminalreporter)}, file)
 
 
 @pytest.hookimpl(trylast=True)
@@ -115,6 +116,16 @@ def pytest_sessionfinish(session):
 
 def _reason(report):
     return report.longrepr[2].removeprefix("Skipped: ")
+
+
+def _seconds(reporter):
+    """{layer: how long its tests took, with what was set up for them, of all workers together}"""
+    spent = {}
+    for report in itertools.chain.from_iterable(reporter.stats.values()):
+        name = dict(getattr(report, "user_properties", ())).get("layer")
+        if name:
+            spent[name] = spent.get(name, 0) + report.duration
+    return spent
 
 
 def _left_out(reporter):

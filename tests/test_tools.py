@@ -208,13 +208,22 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     assert "Left out of browser: 1 tests, because Chromium is missing" in done.stdout
     assert tally["passed"] == 1 and tally["failed"] == 0
     lines = list(layers.closing(tally, 0, time.monotonic()))
-    assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 5
+    assert lines[-1] == "Passed: 1 passed, 0 failed, 0 s." and len(lines) == 6
+
+
+def test_the_last_lines_say_what_each_layer_took():
+    tally = {"passed": 2, "failed": 0, "seconds": {"unit": 1.2, "browser": 61.8}}
+    first, last = layers.closing(tally, 0, time.monotonic())
+    assert first == "Seconds by layer, of all workers: browser 62, unit 1."
+    assert last == "Passed: 2 passed, 0 failed, 0 s."
 
 
 @pytest.mark.slow
 def test_what_several_workers_ran_is_counted_once(bare):
-    _, tally = bare(PYTEST_ADDOPTS="-n 2")
-    assert tally["passed"] == 1
+    _, tally = bare(
+        "\nimport time; pytest_runtest_setup = lambda: time.sleep(0.2)", PYTEST_ADDOPTS="-n 2"
+    )
+    assert tally["passed"] == 1 and 0.2 <= tally["seconds"]["unit"] < 60
 
 
 @pytest.mark.slow

@@ -63,9 +63,12 @@ def test(python: Path, words: list[str]) -> int:
 
 
 def closing(tally: dict, status: int, start: float) -> Iterator[str]:
-    """The last lines: what was left out, a line a layer, and one line for everything."""
+    """The last lines: what was left out, a line a layer, what each layer took, and one line for
+    everything."""
     for layer, (count, reason) in sorted(tally.get("left_out", {}).items()):
         yield f"Left out of {layer}: {count} tests, because {reason}."
+    if spent := sorted(tally.get("seconds", {}).items(), key=lambda each: -each[1]):
+        yield f"Seconds by layer, of all workers: {', '.join(f'{x} {s:.0f}' for x, s in spent)}."
     passed, failed = tally.get("passed", 0), tally.get("failed", 0)
     verdict = "FAILED" if status else "Passed"
     yield f"{verdict}: {passed} passed, {failed} failed, {_minutes(start)}."
