@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -104,6 +105,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    disk = types.SimpleNamespace(free=9.1e9)  # whatever this machine's has
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
     monkeypatch.setattr(torch_build, "wants_cpu", lambda: torch_build.asked() != "cuda")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     python = tmp_path / "env" / "bin" / "python"
@@ -119,7 +122,7 @@ def machine(tmp_path, monkeypatch):
         found = (path.name.removesuffix(".dist-info") for path in site.glob("*.dist-info"))
         return dict(name.rsplit("-", 1) for name in found), capsys.readouterr().out
 
-    install.site = site
+    install.site, install.disk = site, disk
     return install
 
 
@@ -141,6 +144,13 @@ def test_cuda_where_it_is_asked_for(machine, ordinary, for_cpu, capsys, monkeypa
     monkeypatch.setenv("TORCH", "cuda")
     found, said = machine(ordinary, for_cpu, capsys)
     assert found["torch"] == "2.10.0" and said == "torch for NVIDIA cards: 0.0 GB to download.\n"
+
+
+def test_without_room_for_cuda_nothing_is_downloaded(machine, ordinary, nobody, capsys):
+    machine.disk.free = 8.9e9
+    with pytest.raises(SystemExit, match=r"has 8\.9 GB free and the course needs 9: make room"):
+        machine(ordinary, nobody, capsys)
+    assert not list(machine.site.glob("*.dist-info"))
 
 
 def test_where_the_ordinary_torch_is_small_no_other_index_is_asked(
