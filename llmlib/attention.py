@@ -93,5 +93,5 @@ def attention_maps(model, ids):
         maps.append(weights[0])
         return weights @ v
 
-    model.using(attention=attention)(ids)
+    model.using(attention=attention)(ids, last=True)
     return torch.stack(maps)

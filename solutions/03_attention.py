@@ -85,7 +85,7 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 #
 # **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
-# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Two of them are the
+# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are the two
 # known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997), which has a *forget
 # gate*, once as PyTorch starts it and once with the gate's bias set to 3, so that it begins nearly open.
 
@@ -130,7 +130,9 @@ readers = {
     "LSTM, forget bias 3": lambda d: lstm(d, forget_bias=3.0),
     "attention": attention_layer,
 }
+torch.set_num_threads(1)  # products this small are faster on one
 curves = {name: gradient_back(make) for name, make in readers.items()}
+torch.set_num_threads(2)
 for name, curve in curves.items():
     print(
         f"{name:<20} 1 step back {curve[1]:.0e}   50 back {curve[50]:.0e}   "
@@ -152,8 +154,9 @@ show(
 # In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
 # before any training. (It is not loud, since the last token divides its attention among 51.)
 #
-# **The past must wait.** With a tanh in that line, this cannot be cured. $h_{50}$ needs $h_{49}$, which needs $h_{48}$ … An RNN reads a text of
-# 512 tokens in 512 steps, one after the other, however many processors stand idle. Attention computes all pairs of
+# **The past must wait.** This is harder to cure. While the tanh stands in that line, $h_{50}$ needs $h_{49}$, which
+# needs $h_{48}$ … An RNN reads a text of 512 tokens in 512 steps, one after the other, however many processors stand
+# idle. Attention computes all pairs of
 # tokens in one matrix product. It even does *more* multiplications:
 
 # %%
@@ -540,7 +543,7 @@ reveal("divisor", "A" if wrong == right else "B" if "Paris" in wrong else "C")
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
-# come near to equal (entropy 1.36, where five equal shares have 1.61), so that every head looks a little at
+# come near to equal (entropy 1.36, where five equal shares have 1.61), so that most heads look a little at
 # everything. (With a $W_Q$ three times as large the other divisor would give the same scores as before. A convention is
 # harmless until two programs differ in it.)
 #
@@ -946,8 +949,8 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
 # %% [markdown]
 # Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away, which is why a test
 # must look at *every* earlier position. B is the attention that masks after the softmax. Note what this kind of test
-# is worth: it needs no access to the inside, so it works on whole models. Then let the model that sees everything
-# *write*. When it writes its next token, there is no future to see.
+# is worth: it needs no access to the inside, so it works on whole models, as the next cell shows. That cell also lets
+# a model that sees everything *write*. When it writes its next token, there is no future to see.
 
 # %%
 predict(
@@ -975,7 +978,7 @@ reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown]
 # The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them
-# see it, and every layer meets vectors it never met. So the mask is needed in writing as well, for the
+# see it, and every layer after the first meets vectors unlike any it was trained on. So the mask is needed in writing as well, for the
 # tokens that are already there. (And it is why a model can keep what it computed for them: nothing that comes later
 # changes it. Notebook 7 lives on that.)
 #
@@ -1239,14 +1242,14 @@ print(f"largest difference: {(mine - want).abs().max():.1e}")
 # %% [markdown]
 # ### What a head writes
 #
-# The output projection has a second reading. Its columns belong to heads, too: the first head_dim columns are
+# The output projection has a second reading (Elhage et al. 2021). Its columns belong to heads, too: the first head_dim columns are
 # multiplied by head 0's result only. So "side by side, then project" is the same as **each head writing its own
 # vector of d_model numbers, and all of them added up**. Check it in layer 11 of SmolLM2.
 #
 # That also gives a fair test of the claim in section 3.2, that attention mixes the tokens themselves. If it did, what
 # a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
-# its layer *receives*. How near could it come? A head carries head_dim numbers, 64 of 576, so the control is a head
-# made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
+# its layer *receives*. How near would a copy come? A head carries head_dim numbers, 64 of 576, so the control is a
+# head made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
 # nothing: in front of each layer stands a norm, notebook 4, which turns a token's vector so far that even layer 0
 # receives one at nearly a right angle to its row of the table.)
 
@@ -1308,7 +1311,7 @@ print(f"a head made to copy: {copies.mean():.2f}")
 # %% [markdown]
 # Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
 # looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. Eight
-# heads copy as much as that, twice as many write the *opposite* of what they look at, and most write something else. So much for "0.45 · cat": a
+# heads copy about as much as that, twice as many write the *opposite* of what they look at, and most write something else. So much for "0.45 · cat": a
 # head reads $W_V$ of what it looks at and writes that through $W_O$.
 #
 # ## 3.6 Grouped queries
@@ -1720,8 +1723,9 @@ for index in by_cat.topk(4).indices.tolist():
 #
 # ### The sink
 #
-# Softmax must spend 100 %. What does a head do that has nothing to look for? Most park their attention on the first
-# token, whatever that is: an **attention sink** (Xiao et al. 2023). Three texts, the last without any sense:
+# Softmax must spend 100 %, even where a head finds nothing to look for. Xiao et al. (2023) saw that much of it goes to
+# the first token, whatever that is. They call it an **attention sink**: a place to leave the attention that is not
+# needed. Three texts, the last without any sense:
 
 # %%
 curves = {}
@@ -2090,8 +2094,8 @@ reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
 # Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and of
-# the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing, though they do
-# the same job: their shares look alike, their use does not. The controls matter, too. Other heads of the same layers
+# the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing: their shares
+# look like those of 16.0, their use does not. The controls matter, too. Other heads of the same layers
 # cost little, so it is not the layer. And a blind draw of five can cost a lot: "worse than random" needs more than one
 # draw.
 #
@@ -2109,12 +2113,9 @@ predict(
 
 # %%
 def scores_without(heads):
-    total = 0
-    for text in texts:
-        seen = []
-        without(heads, watch=seen)(text)
-        total = total + induction_score(torch.cat(seen), half)
-    return total / len(texts)
+    seen = []  # a layer each: [text, n_head, 2 * half, 2 * half]
+    without(heads, watch=seen)(texts, last=True)  # shares are all we need: few logits
+    return sum(induction_score(m, half) for m in torch.stack(seen, dim=1)) / len(texts)
 
 
 five = best(induction)
@@ -2147,31 +2148,28 @@ predict(
 # %%
 def scores_with_the_mark_out_of(part):
     """Induction scores where the later layers' "q" or "k" miss what 16.0 wrote."""
-    total = 0
-    for text in texts:
-        seen, at, mark = [], torch.arange(len(text)), 0
+    seen, at, mark = [], torch.arange(2 * half), 0
 
-        def block(x, norm_1, attend, norm_2, feed_forward):
-            nonlocal mark
-            layer = model.weights.layers[len(seen)]
-            w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
-            whole, less = norm_1(x), norm_1(x - mark)
-            q = split_heads((less if part == "q" else whole) @ w_q.T, own.n_head)
-            k = split_heads((less if part == "k" else whole) @ w_k.T, own.n_kv_head)
-            q, k = (apply_rope(t, at, own.rope_theta) for t in (q, k))
-            v = split_heads(whole @ w_v.T, own.n_kv_head)
-            k, v = (repeat_kv(t, own.n_head // own.n_kv_head) for t in (k, v))
-            mask, identity = causal_mask(len(at)), torch.eye(len(at))
-            shares = scaled_dot_product_attention(q, k, identity, mask)
-            if len(seen) == 16:
-                mark = (shares @ v)[:, 0] @ w_o[:, : own.head_dim].T
-            seen.append(shares)
-            x = x + merge_heads(shares @ v) @ w_o.T
-            return x + feed_forward(norm_2(x))
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        nonlocal mark
+        layer = model.weights.layers[len(seen)]
+        w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
+        whole, less = norm_1(x), norm_1(x - mark)
+        q = split_heads((less if part == "q" else whole) @ w_q.T, own.n_head)
+        k = split_heads((less if part == "k" else whole) @ w_k.T, own.n_kv_head)
+        q, k = (apply_rope(t, at, own.rope_theta) for t in (q, k))
+        v = split_heads(whole @ w_v.T, own.n_kv_head)
+        k, v = (repeat_kv(t, own.n_head // own.n_kv_head) for t in (k, v))
+        mask, identity = causal_mask(len(at)), torch.eye(len(at))
+        shares = scaled_dot_product_attention(q, k, identity, mask)
+        if len(seen) == 16:
+            mark = (shares @ v)[:, 0] @ w_o[:, : own.head_dim].T
+        seen.append(shares)
+        x = x + merge_heads(shares @ v) @ w_o.T
+        return x + feed_forward(norm_2(x))
 
-        model.using(block=block)(text)
-        total = total + induction_score(torch.cat(seen), half)
-    return total / len(texts)
+    model.using(block=block)(texts, last=True)
+    return sum(induction_score(m, half) for m in torch.stack(seen, dim=1)) / len(texts)
 
 
 gone = []
@@ -2185,7 +2183,8 @@ reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone), "C"))
 # %% [markdown]
 # That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
 # the later heads carry that mark, and without it their scores are 0. The queries do without it: they ask for the token
-# at their own place. Two layers, one head reading what another wrote: that is how the model copies noise.
+# at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
+# Elhage et al. 2021): that is how the model copies noise.
 #
 # Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
 # But that is one row of one head. Ask by switching off:
@@ -2195,26 +2194,54 @@ ids = model.tokenizer.encode(dragon)
 row = attention_maps(model, ids)[18, 6, -1]
 for i in row.topk(2).indices.tolist():
     print(f"18.6 looks at token {i} {model.tokenizer.decode([ids[i]])!r}: {row[i]:.2f}")
-capital = model.tokenizer.encode(france)
-[qu], [paris] = model.tokenizer.encode(" Qu"), model.tokenizer.encode(" Paris")
-for name, heads in {
+
+
+def chances(sets, prompt, word):
+    """p(word) after the prompt with each set of heads switched off, in one batch."""
+    layers = cycle(range(model.config.n_layer))
+
+    def attention(q, k, v, mask=None):
+        layer, out = next(layers), scaled_dot_product_attention(q, k, v, mask)
+        for row, heads in enumerate(sets):
+            out[row, [head for at, head in heads if at == layer]] = 0
+        return out
+
+    batch = torch.tensor([model.tokenizer.encode(prompt)] * len(sets))
+    logits = model.using(attention=attention)(batch, last=True)[:, -1]
+    return logits.softmax(-1)[:, model.tokenizer.encode(word)[0]]
+
+
+off = {
     "nothing": [],
     "18.6": [(18, 6)],
     "16.0": [(16, 0)],
     "12 induction heads": best(induction, 12),
     "8 previous-token heads": best(previous, 8),
-    "8 random heads": best(torch.rand(30, 9, generator=generator), 8),
-}.items():
-    p = without(heads)(ids)[0, -1].softmax(-1)[qu]
-    control = without(heads)(capital)[0, -1].softmax(-1)[paris]
+}
+sets = list(off.values())
+for heads in sets[3:5]:  # controls: as many other heads of the same layers, six draws
+    sets += [neighbours(heads) for _ in range(6)]
+named, known = chances(sets, dragon, " Qu"), chances(sets, france, " Paris")
+for row, (name, heads) in enumerate(off.items()):
     text = complete(without(heads), dragon, 6)
-    print(f"off: {name:<22} p(' Qu') {p:.2f}  p(' Paris') {control:.2f}  {text!r}")
+    print(
+        f"off: {name:<22} p(' Qu') {named[row]:.2f}  p(' Paris') {known[row]:.2f}  "
+        f"{text!r}"
+    )
+for name, drawn in (("12", slice(5, 11)), ("8", slice(11, 17))):
+    print(f"off: {name} others, same layers:", end="")
+    for word, found in ((" Qu", named[drawn]), (" Paris", known[drawn])):
+        listed = " ".join(f"{p:.2f}" for p in found.sort().values)
+        print(f"  p({word!r}) {listed}", end="")
+    print()
 
 # %% [markdown]
-# Partly. Without the induction heads she is less likely, and is still named. Without 16.0, on which copying noise
-# depended, nothing changes at all! Without eight previous-token heads she is gone, or nearly, and not because the model
-# is broken: it still knows Paris. A name that was read sixteen tokens ago has more than one way to come back, and
-# one attention row would have told a simpler story than the true one.
+# We cannot say so. Without the induction heads she is less likely, but so she is without twelve *others* of the same
+# layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which copying noise depended, nothing changes at all!
+# Without the eight previous-token heads she is gone, or nearly; no draw of their neighbours does that, and Paris is
+# still known. A name that was read sixteen tokens ago has more than one way to come back, and one attention row would
+# have told a simpler story than the true one. (This is one name. In "Captain Plimsoll keeps a dragon", some draws of
+# their neighbours cost the name as much.)
 #
 # ### Watch it being learned
 #
@@ -2268,7 +2295,7 @@ def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
     return found, loss(9).item()
 
 
-torch.set_num_threads(1)  # products this small are faster on one
+torch.set_num_threads(1)
 runs = {
     "1 layer, always 12 + 12 tokens": train(1, same_length=True),
     "1 layer, lengths vary": train(1),
@@ -2510,10 +2537,10 @@ prompts = [
     "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
     "def fibonacci(n):",
 ]
-agreed = same_ids(mine, prompts, max_new_tokens=16)
+agreed = same_ids(mine, prompts, max_new_tokens=12)
 
 # %% [markdown]
-# 48 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off by one (√65), a
+# 36 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off by one (√65), a
 # mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a tenth too weak.
 
 # %%
@@ -2613,7 +2640,8 @@ reveal("planted", exposed, within=0)
 #   [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN.
 # - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*,
 #   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*.
-# - Olsson et al. 2022, *In-context Learning and Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
+# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: heads as writers, and how one reads another.
+#   Olsson et al. 2022, *In-context Learning and Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
 # - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*,
 #   [2309.17453](https://arxiv.org/abs/2309.17453); Sun et al. 2024, *Massive Activations in Large Language Models*,
 #   [2402.17762](https://arxiv.org/abs/2402.17762): the second sink.

@@ -225,8 +225,8 @@ def the_mask_is_needed_in_writing_too():
 
 def heads_do_not_hand_on_what_they_look_at():
     """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
-    has 0.32. Eight heads copy as much as that, twice as many write the *opposite* of what they
-    look at” “even layer 0 receives one at nearly a right angle to its row of the table.”
+    has 0.32. Eight heads copy about as much as that, twice as many write the *opposite* of what
+    they look at” “even layer 0 receives one at nearly a right angle to its row of the table.”
 
     Random vectors below, and above a head whose W_O is the transpose of its W_V.
     """
@@ -438,37 +438,54 @@ def switching_16_0_off_blinds_the_induction_heads():
     return "; ".join(told)
 
 
-def quillfeather_has_more_than_one_way_back():
-    """“Without the induction heads she is less likely, and is still named. Without 16.0, on which
-    copying noise depended, nothing changes at all! Without eight previous-token heads she is gone,
-    or nearly, and not because the model is broken: it still knows Paris.”
+def _others(heads, generator):
+    """As many other heads of the same layers, drawn."""
+    found = []
+    for layer, _ in heads:
+        left = [h for h in range(9) if (layer, h) not in heads + found]
+        found.append((layer, left[torch.randint(len(left), (1,), generator=generator).item()]))
+    return found
 
-    Eight random heads, three draws; Paris; the loss of an ordinary text.
+
+def quillfeather_has_more_than_one_way_back():
+    """“Without the induction heads she is less likely, but so she is without twelve *others* of the
+    same layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which
+    copying noise depended, nothing changes at all! Without the eight previous-token heads she is
+    gone, or nearly; no draw of their neighbours does that, and Paris is still known.”
+
+    “This is one name. In "Captain Plimsoll keeps a dragon", some draws of their neighbours cost the
+    name as much.”
+
+    As many other heads of the same layers, six draws; Paris; an ordinary text; another name.
     """
     induction, previous = _scores()
-    qu, paris = _ids(" Qu")[0], _ids(" Paris")[0]
+    qu, paris, pl = (_ids(word)[0] for word in (" Qu", " Paris", " Pl"))
     river = torch.tensor(_ids("The water in a river flows downhill. It starts as rain or snow."))
+    captain = DRAGON.replace("Mrs. Quillfeather", "Captain Plimsoll").replace("Mrs.", "Captain")
 
     def chance(heads, prompt=DRAGON, token=qu):
-        return _without(heads)(_ids(prompt))[0, -1].softmax(-1)[token].item()
+        return _without(heads)(_ids(prompt), last=True)[0, -1].softmax(-1)[token].item()
 
     def ordinary(heads):
         logits = _without(heads)(river)[0, :-1]
         return torch.nn.functional.cross_entropy(logits, river[1:]).item()
 
-    eight = _best(previous, 8)
-    whole, five, twelve = chance([]), chance(_best(induction)), chance(_best(induction, 12))
-    noise, back, gone = chance([(16, 0)]), chance(_best(previous)), chance(eight)
-    g = torch.Generator().manual_seed(2)
-    random = [chance(_best(torch.rand(30, 9, generator=g), 8)) for _ in range(3)]
+    twelve, eight = _best(induction, 12), _best(previous, 8)
+    whole, less, noise, gone = (chance(heads) for heads in ([], twelve, [(16, 0)], eight))
+    g = torch.Generator().manual_seed(3)
+    like_12, like_8 = ([_others(h, g) for _ in range(6)] for h in (twelve, eight))
+    others, before = (sorted(map(chance, draws)) for draws in (like_12, like_8))
     known, cost = chance(eight, FRANCE, paris), ordinary(eight) - ordinary([])
-    assert whole > five > twelve > 0.25 > back > gone and min(random) > twelve
-    assert abs(noise - whole) < 0.05 and known > 0.4 and cost < 0.5
-    assert complete(_without(_best(induction, 12)), DRAGON, 6).startswith(" Quill")
+    assert whole > less > 0.25 and others[0] < less < others[-1] and others[3] < whole - 0.1
+    assert abs(noise - whole) < 0.05 and gone < 0.1 < before[0] - gone
+    assert known > 0.4 and cost < 0.5
+    his, alike = chance(eight, captain, pl), sorted(chance(h, captain, pl) for h in like_8)
+    assert his < chance([], captain, pl) and alike[1] <= his + 0.02
     return (
-        f"{whole:.2f}; without 5 and 12 induction heads {five:.2f}, {twelve:.2f}; without 16.0 "
-        f"{noise:.2f}; without 5 and 8 previous-token heads {back:.2f}, {gone:.2f} (Paris "
-        f"{known:.2f}, an ordinary text {cost:+.2f} nats); 8 random ones {min(random):.2f} or more"
+        f"{whole:.2f}; without 12 induction heads {less:.2f}, 12 others {others[0]:.2f} to "
+        f"{others[-1]:.2f}; without 16.0 {noise:.2f}; without 8 previous-token heads {gone:.2f}, "
+        f"8 others {before[0]:.2f} or more (Paris {known:.2f}, an ordinary text {cost:+.2f} nats); "
+        f"Plimsoll {his:.2f}, 8 others {alike[0]:.2f} or more"
     )
 
 
