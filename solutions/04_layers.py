@@ -53,8 +53,8 @@ show(
 # Inside a layer there are two *sublayers*. Attention (notebook 3) is one, the **feed-forward** network is the other.
 # Each reads a copy of the stream through a norm, and adds what it **writes** (papers say its *output*).
 #
-# (SmolLM2-135M has 135 million parameters, and the copy used here keeps most of them in four bits each. Do not expect
-# wisdom; the form is that of models a thousand times its size.)
+# (SmolLM2-135M has 135 million parameters, most of them rounded to four bits before they came to you; notebook 7 says
+# how. Do not expect wisdom; the form is that of models a thousand times its size.)
 #
 # What happens on the way? Nothing forces us to run all 30 layers: the final norm and the head will read whatever
 # arrives. That is the *logit lens* (nostalgebraist 2020).
@@ -246,7 +246,7 @@ def writes(model, ids):
             added.append(x)
         return pre_norm_block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
 
-    model.using(block=block)(ids)
+    model.using(block=block)(ids, last=True)  # nobody reads the logits: one will do
     return torch.cat(added)
 
 
@@ -308,17 +308,24 @@ print(
     f"length {grown[0]:.1f} after the table, {grown[30]:.0f} after layer 29: "
     f"{grown[30] / grown[0]:.0f} times as long"
 )
+[paris] = model.tokenizer.encode(" Paris")
+taken_out = [final[-1] - added[1 + 2 * n : 3 + 2 * n, -1].sum(dim=0) for n in range(30)]
+chance = output_head.softmax(head(torch.stack([final[-1], *taken_out])))[:, paris]
+early, late = chance[1:12], chance[28:31]
+print(f"p(' Paris') {chance[0]:.2f}; with the writes of one layer taken out of the sum:")
+print(f"  one of the layers 0 to 10: {early.min():.2f} to {early.max():.2f}", end=", ")
+print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 
 # %% [markdown]
 # Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
 # the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
-# writes say nothing in words, and the table does not need them: take what any one of the layers 0 to 10 wrote out of
-# the final sum, and the loss moves by about a tenth of a nat at most. Later layers do need them: section 4.9 leaves
+# writes say nothing in words. What early layers wrote, the table hardly reads at all: take the writes of any one of the
+# layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Later *layers* do need them: section 4.9 leaves
 # whole layers out.
 #
 # ### Why the "+" at all?
 #
-# Without it a layer would *replace* the vector, as layers did before 2015. He et al. (2015) found that plain stacks
+# Without it a layer would *replace* the vector, as most layers did before 2015. He et al. (2015) found that plain stacks
 # get worse when they get deeper, even on the data they are trained on, and that adding the input back cures it. Try
 # it on SmolLM2, then on fresh stacks: random weights, each matrix keeping the size of what passes through it.
 
@@ -404,13 +411,15 @@ def run_fresh(x, weights, block, n_head=4, alone=False):
     return states
 
 
-def at_the_start(depth, block, alone=False, seeds=3, d_model=64, seq=32, vocab=100):
+def at_the_start(
+    depth, block, alone=False, seeds=3, strength=1.0, d_model=64, seq=32, vocab=100
+):
     """A fresh stack -> (mean cosine between tokens at the end, size of the stream by
     layer, gradient of w_out by layer), means over seeds."""
     likeness, sizes, gradients = [], [], []
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
-        weights = fresh(depth, generator, d_model)
+        weights = fresh(depth, generator, d_model, strength)
         x = torch.randn(2, seq, d_model, generator=generator)
         states = run_fresh(x, weights, block, alone=alone)
         end = torch.nn.functional.normalize(states[-1].detach(), dim=-1)
@@ -426,6 +435,7 @@ def at_the_start(depth, block, alone=False, seeds=3, d_model=64, seq=32, vocab=1
 
 print(f"SmolLM2: loss {as_trained:.1f}", end=", ")
 print(f"without '+' {loss(model.using(block=no_plus)):.1f}\n")
+torch.set_num_threads(1)  # products this small are faster on one
 print("fresh stacks: cosine between tokens       gradient, first and last layer")
 print("layers    with +  without  without, alone      with +         without")
 for depth in (2, 6, 12):
@@ -436,14 +446,15 @@ for depth in (2, 6, 12):
     for _, _, gradient in (with_it, without):
         row += f" {gradient[0]:7.2f} {gradient[-1]:6.2f}"
     print(row)
+torch.set_num_threads(2)
 reveal("plus", "B" if without[0] > 0.95 and gradient[0] > gradient[-1] / 100 else "A")
 
 # %% [markdown]
 # The gradients are fine: nothing fades. What is lost is *which token is which*. Every attention layer mixes the
-# tokens; without "+" the mixture is all that goes on, and after 12 layers every token has the same vector (Dong et al.
-# 2021). The column "alone" is the control: let each token look at itself only, and they become alike much more slowly.
-# **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack
-# can learn whose tokens are all alike.
+# tokens; without "+" the mixture is all that goes on, and after 12 layers the tokens have all but the same vector
+# (Dong et al. 2021). The column "alone" is the control: let each token look at itself only, and they become alike much
+# more slowly. **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack can learn
+# whose tokens are all alike.
 
 # %% [markdown]
 # ## 4.2 Norms: every sublayer reads a copy of fixed size
@@ -1067,7 +1078,7 @@ over = [share > 0.5 for share in shares]
 reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 
 # %% [markdown]
-# Paris *or London*: one attention sublayer decides nearly three quarters of that. Paris or *any token* is the work of
+# Paris *or London*: one attention sublayer writes nearly three quarters of that. Paris or *any token* is the work of
 # many, and this one brings less than a fifth; Paris or *another city* lies between. All are true: a contrast always
 # measures what it contrasts. Of the choice between the two cities nothing is there before layer 23; of the lead over
 # the mean, a third is.
@@ -1180,10 +1191,12 @@ print("its five favourite tokens:", [model.tokenizer.decode([i]) for i in favour
 # %%
 depths = (2, 6, 12, 24, 48)
 kinds = {"post-norm": post_norm_block, "pre-norm": pre_norm_block}
+torch.set_num_threads(1)
 measured = {
     name: {depth: at_the_start(depth, block, seeds=2) for depth in depths}
     for name, block in kinds.items()
 }
+torch.set_num_threads(2)
 show(
     pictures.signal_and_gradient(
         {
@@ -1217,8 +1230,9 @@ for name, by_depth in measured.items():
 # the product hardly moves while the depth grows 24-fold. In post-norm it does not shrink at all. This is what
 # Xiong et al. (2020) proved and measured.
 #
-# The last two rows show something else. In post-norm every layer's write is as large as the stream it joins,
-# so what came in is halved again and again, and deep stacks end like those without "+": all tokens alike.
+# The last two rows show something else. In post-norm each write is of the same order of size as the stream it joins, up
+# to the last layer, so what came in shrinks again and again, and deep stacks end like those without "+": all tokens
+# alike.
 #
 # ### A race
 #
@@ -1275,7 +1289,7 @@ def train(block, depth=12, strength=1.0, warm_up=0, steps=60, d_model=32, seq=32
     return found
 
 
-torch.set_num_threads(1)  # products this small are faster on one
+torch.set_num_threads(1)
 runners = {
     "pre-norm": train(pre_norm_block),
     "no +": train(no_plus),
@@ -1284,6 +1298,7 @@ runners = {
     "post-norm, writes / 20": train(post_norm_block, strength=0.05),
 }
 short = train(post_norm_block, depth=2)
+small = at_the_start(12, post_norm_block, seeds=2, strength=0.05)[0]
 torch.set_num_threads(2)
 counts = torch.tensor([n / len(text) for n in Counter(text).values()])
 chance = -(counts * counts.log()).sum().item()
@@ -1292,6 +1307,8 @@ for name, end in ends.items():
     print(f"{name:24} loss at the end {end:.2f}")
 print(f"{'post-norm, 2 layers':24} loss at the end {sum(short[-10:]) / 10:.2f}")
 print(f"{'only how common letters are':24} {chance:.2f}")
+print("12 layers of post-norm before training, cosine between tokens", end=" ")
+print(f"{measured['post-norm'][12][0]:.2f}, with writes / 20 {small:.2f}")
 show(
     pictures.race(runners, chance, "knows only how common each letter is"),
     alt="Loss against training steps. Pre-norm, and post-norm with small writes, fall "
@@ -1305,8 +1322,8 @@ reveal("race", answer)
 # %% [markdown]
 # The losers stop at the same line: they know how common each letter is, and nothing of what stands before. Tokens that
 # are all alike cannot say more. With 2 layers post-norm learns; with 12 a warm-up does not help here, and smaller
-# writes do: then the tokens stay apart. Liu et al. (2020) argue along these lines: what makes deep post-norm fragile is
-# how strongly each layer's write counts, not the size of its gradients. (One small race. Large models, pre-norm ones as
+# writes do: with them the tokens start apart, as their cosine shows. Liu et al. (2020) argue along these lines: what
+# makes deep post-norm fragile is how strongly each layer's write counts, not the size of its gradients. (One small race. Large models, pre-norm ones as
 # well, are trained with a warm-up, for reasons that 60 steps do not show.)
 #
 # GPT-2, GPT-3, Llama and SmolLM2 are pre-norm. It has a price: in a deep stack each single layer changes the stream by
@@ -1320,8 +1337,8 @@ reveal("race", answer)
 # the vector to `d_mlp` numbers, called **neurons**, bends each, and narrows it again. The bend is what makes it more
 # than a matrix: two linear maps in a row are one linear map.
 #
-# ReLU, the oldest bend, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that lies below z. SiLU
-# multiplies it by sigmoid(z) = 1 / (1 + exp(−z)). Both are smooth, and both dip below zero.
+# ReLU, the bend of the first transformer, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that
+# lies below z. SiLU multiplies it by sigmoid(z) = 1 / (1 + exp(−z)). Both are smooth, and both dip below zero.
 #
 # A *gated* unit has two numbers for each neuron. One, through SiLU, is a gate; the other is what passes. SwiGLU
 # (Shazeer 2020) is such a unit.
@@ -1845,7 +1862,7 @@ def read_by_mlp(model, ids):
         seen.append(x[0])
         return swiglu(x, *weights)
 
-    model.using(mlp=watching)(ids)
+    model.using(mlp=watching)(ids, last=True)
     return torch.stack(seen)
 
 
@@ -1896,13 +1913,24 @@ def p_she(neuron, value, ids=doctor):
 
 
 layer, n = found
-in_story = read_by_mlp(model, story_ids)[layer]
-gate = linear(in_story, stack[layer].mlp[0][n : n + 1])
-natural = gate * torch.sigmoid(gate) * linear(in_story, stack[layer].mlp[1][n : n + 1])
+
+
+def on_text(ids):
+    """The number that the neuron has at each token of a text, when left alone: [seq]."""
+    x = read_by_mlp(model, ids)[layer]
+    gate, up = (linear(x, w[n : n + 1])[:, 0] for w in stack[layer].mlp[:2])
+    return gate * torch.sigmoid(gate) * up
+
+
+natural = on_text(story_ids)
 print(f"layer {layer} neuron {n}: in the story between {natural.min():.1f}", end=" ")
 print(f"and {natural.max():.1f}; lowest before:", end=" ")
-low = natural.flatten()[:-1].topk(4, largest=False).indices.tolist()
+low = natural[:-1].topk(4, largest=False).indices.tolist()
 print([model.tokenizer.decode([story_ids[i + 1].item()]) for i in low])
+paragraphs = text.strip().split("\n\n")
+for number in (8, 3):  # of the prose above: one about a woman, one about nobody
+    lowest = on_text(model.tokenizer.encode(paragraphs[number])).min()
+    print(f"in {paragraphs[number][:30]!r} ... not below {lowest:.1f}")
 print("p(' she'):", end=" ")
 free, off, ten = (p_she(found, value) for value in (None, 0.0, 10.0))
 print(f"left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
@@ -2529,9 +2557,9 @@ reveal("costly", order[-1], within=0)
 # %% [markdown]
 # The ends matter most. Layer 0 turns bare tokens into something the others understand; the last layers turn that
 # into next-token predictions. Between them most layers can be left out, or swapped with a neighbour, for a few tenths
-# of a nat: small, overlapping improvements to one shared vector. Lad et al. (2024) found the same pattern of robust
-# middles and fragile ends in many models. Cheap one at a time is not cheap together, as the last lines show. (One
-# text of one small model: the shape is what to keep, not the digits.)
+# of a nat, as if each made a small improvement that overlaps with those of its neighbours. Lad et al. (2024) found the
+# same pattern of robust middles and fragile ends in many models. Cheap one at a time is not cheap together, as the last
+# lines show. (One text of one small model: the shape is what to keep, not the digits.)
 #
 # But in the middle two layers stand out, 8 and above all 11; on other texts 11 alone does. Why?
 #
@@ -2558,6 +2586,13 @@ show(
     "layer 11 the first token alone jumps to over 22,000, and falls to 5,000 in layers "
     "28 and 29. The others grow slowly from 3 to 600.",
 )
+print("length of the stream after layer   2     10     11     27     29")
+rest = sizes[:, [1, 2, 3, 5]].amax(dim=1)
+for name, size in zip(
+    ("first token", "second “ the”", "longest of the others"),
+    (sizes[:, 0], sizes[:, 4], rest),
+):
+    print(f"{name:29}", *(f"{size[n + 1]:6.0f}" for n in (2, 10, 11, 27, 29)))
 reads = read_by_mlp(model, cat)[:, 0]  # n_layer d_model: the first token
 for layer in (2, 9, 11, 28):
     was = of_cat[: 2 + 2 * layer, 0].sum(dim=0)
@@ -2617,12 +2652,18 @@ highest = max(loss(neurons_off(11, pair)) for pair in pairs)
 print(f"without two others, three times: at most {highest:.2f}")
 values = stack[11].mlp[2].T[makers]
 print(f"cosine of the two values: {torch.cosine_similarity(*values, dim=0):.2f}")
+print("mean share on the first token, layers 12 to 29, without neurons", end="")
+for off in ([], [makers[0]], makers, pairs[0]):
+    maps = attention.attention_maps(neurons_off(11, off), story_ids[:-1])
+    print(f" {off} {maps[1:, :, 2:, 0].mean():.2f}", end="")  # maps[0] is layer 11
 
 # %% [markdown]
 # Nearly all of what layer 11 costs is the first token's huge vector: skipped there alone, it costs as much as skipped
 # everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it. Switch off the
 # larger one, and nothing happens! The other's value points the same way, and whoever reads the stream reads it through
 # a norm: a quarter of that length is as good. **One neuron that may be missed is not yet one that does nothing.**
+# Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
+# layer 12 on, the sink of this story stands on two neurons.
 
 # %% [markdown]
 # ### Early syntax, late meaning?
@@ -2762,9 +2803,12 @@ def told_apart(a, b, out):
     return results
 
 
-word_class = told_apart(last_words(nouns), last_words(verbs), out=lambda i: [i])
-meaning = told_apart(last_words(money), last_words(river), out=lambda i: [])
-near = told_apart(last_words(money_near), last_words(river_near), out=lambda i: [])
+kinds = (nouns, verbs), (money, river), (money_near, river_near)
+vectors = [[last_words(texts) for texts in pair] for pair in kinds]
+torch.set_num_threads(1)
+word_class = told_apart(*vectors[0], out=lambda i: [i])
+meaning, near = (told_apart(*pair, out=lambda i: []) for pair in vectors[1:])
+torch.set_num_threads(2)
 curves = {
     "noun or verb": word_class,
     "bank: clue anywhere": meaning,
@@ -3256,8 +3300,8 @@ for name, (kind, shape) in pairs.items():
 # 1. Nothing, up to `eps`. Every reader of the stream (each norm, the final one too) divides by the length, so a factor
 #    in all of them cancels. The writes of a real layer would not double by themselves, for the same reason.
 # 2. Attention's shares must sum to 1 (notebook 3). A head with nothing to look for needs a place to look that adds
-#    nothing; the huge vector is what makes the first token such a place. That layer 11 costs 5.4 when only the first
-#    token skips it fits; to show it, you would look at the attention maps of that run.
+#    nothing; the huge vector is what makes the first token such a place. Without the two neurons the first token's
+#    share falls to 0.05 (section 4.9): the attention goes elsewhere, and the loss rises.
 # 3. Twice the layers doubles the FLOPs inside attention, which go with n_layer · n_head · head_dim; √2 times d_model
 #    multiplies them by √2. The chain of waiting operations doubles with the layers and stays the same with the width:
 #    wide models are quicker on many processors.

@@ -295,10 +295,11 @@ def the_answer_comes_late():
 
 
 def early_writes_are_for_later_layers():
-    """“take what any one of the layers 0 to 10 wrote out of the final sum, and the loss moves by
-    about a tenth of a nat at most”
+    """“take the writes of any one of the layers 0 to 10 out of the final sum, and p(" Paris")
+    hardly moves”
 
-    Two texts; layers 28 and 29, which the table does read; the same layers left out of the run.
+    The loss of two texts as well; layers 28 and 29, which the table does read; the same layers left
+    out of the run.
     """
     early, late, left_out = [], [], []
     for text in (STORY, OTHER):
@@ -318,8 +319,15 @@ def early_writes_are_for_later_layers():
         early += [moved[i] for i in range(11)]
         late += [moved[28], moved[29]]
         left_out += [_left_out(i, text) - base for i in (0, 1, 2)]
+    at_last = _writes(FRANCE)[:, -1]
+    less = [at_last.sum(0) - at_last[1 + 2 * i : 3 + 2 * i].sum(0) for i in (*range(11), 28, 29)]
+    x = torch.stack([at_last.sum(0), *less])
+    x = layers.rms_norm(x, *model().weights.norm, model().config.eps)
+    paris = output_head.softmax(linear(x, model().weights.unembedding))[:, _token(" Paris")]
+    assert (paris[1:12] - paris[0]).abs().max() < 0.1 and paris[12:].max() < paris[0] - 0.3
     assert max(early) < 0.15 and min(late) > 0.7 and min(left_out) > 0.2
     return (
+        f"Paris {paris[0]:.2f}, then {paris[1:12].min():.2f} to {paris[1:12].max():.2f}; loss, "
         f"taken out of the sum at most {max(early):.2f} (28 and 29 at least {min(late):.2f}); "
         f"left out of the run at least {min(left_out):.2f}"
     )
@@ -406,7 +414,7 @@ def the_last_division_keeps_the_order():
 
 
 def paris_depends_on_the_question():
-    """“one attention sublayer decides nearly three quarters of that”
+    """“one attention sublayer writes nearly three quarters of that”
     “this one brings less than a fifth; Paris or *another city* lies between”
 
     The same write against London, against the mean logit, and against twelve other cities.
@@ -467,14 +475,52 @@ def pre_norm_gradients_shrink_like_the_root():
 
 
 def deep_post_norm_tokens_become_alike():
-    """“deep stacks end like those without "+": all tokens alike.”
+    """“In post-norm each write is of the same order of size as the stream it joins, up to the last
+    layer, so what came in shrinks again and again, and deep stacks end like those without "+": all
+    tokens alike.”
 
-    Pre-norm of the same depth, post-norm of 2 layers. Seeds 5 and 6.
+    Pre-norm of the same depth, whose writes get smaller beside the stream; post-norm of 2 layers;
+    post-norm with writes a twentieth as large. Seeds 5 and 6.
     """
     deep, pre = _at_the_start(24, _post_norm)[0], _at_the_start(24, layers.pre_norm_block)[0]
     shallow = _at_the_start(2, _post_norm)[0]
     assert deep > 0.97 and pre < 0.9 and shallow < 0.7
-    return f"cosine {deep:.3f} with 24 layers; pre-norm {pre:.2f}, 2 layers {shallow:.2f}"
+
+    def sizes(block, strength=1.0):
+        """Size of each write beside the stream it joins, and the cosine at the end."""
+        beside, stream = [], None
+
+        def noted(sublayer):
+            def run(x):
+                out = sublayer(x)
+                beside.append((out.norm() / (x if block is _post_norm else stream).norm()).item())
+                return out
+
+            return run
+
+        def watched(x, norm_1, attend, norm_2, feed_forward):
+            nonlocal stream
+            stream = x.detach()  # of pre-norm: before attention writes, near enough
+            return block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
+
+        g = torch.Generator().manual_seed(5)
+        weights = _fresh(24, g, strength=strength)
+        end = _run(torch.randn(2, 32, 64, generator=g), weights, watched).detach()
+        unit = torch.nn.functional.normalize(end, dim=-1)
+        alike = (unit @ unit.mT)[:, ~torch.eye(32, dtype=torch.bool)].mean().item()
+        return beside, alike
+
+    (post, _), (before, _), (_, apart) = (
+        sizes(_post_norm),
+        sizes(layers.pre_norm_block),
+        sizes(_post_norm, 0.05),
+    )
+    assert min(post) > 0.4 and max(before[-8:]) < 0.35 and apart < 0.2
+    return (
+        f"writes {min(post):.1f} to {max(post):.1f} of the stream, of pre-norm's last layers at "
+        f"most {max(before[-8:]):.1f}; cosine {deep:.3f} with 24 layers; pre-norm {pre:.2f}, "
+        f"2 layers {shallow:.2f}, small writes {apart:.2f}"
+    )
 
 
 def small_writes_let_post_norm_learn():
@@ -589,6 +635,29 @@ def two_neurons_make_the_sink():
         f"share of what is written {made[0]:.2f} and {made[1]:.2f}; loss {whole:.2f}, without the "
         f"larger {one:.2f}, without both {both:.2f}, without two others {others:.2f}"
     )
+
+
+def the_sink_stands_on_two_neurons():
+    """“Without both, the later layers hardly look at the first token any more: its mean share falls
+    from 0.52 to 0.05.”
+
+    One of the two off, two others off; another text.
+    """
+    stack, told = model().weights.layers, []
+    w_gate, w_up, w_down = stack[11].mlp[:3]
+    for text in (STORY, OTHER):
+
+        def share(*off, text=text):
+            less = w_down.clone()
+            less[:, list(off)] = 0
+            changed = replace(stack[11], mlp=(w_gate, w_up, less))
+            some = _resume(_before(text)[11, :-1], [changed, *stack[12:]])
+            return attention.attention_maps(some, _ids(text)[:-1])[1:, :, 2:, 0].mean().item()
+
+        whole, one, both, others = share(), share(1229), share(1229, 1487), share(100, 900)
+        assert both < whole / 3 and min(one, others) > 0.8 * whole
+        told.append(f"{whole:.2f}; without one {one:.2f}, both {both:.2f}, others {others:.2f}")
+    return "; ".join(told)
 
 
 def layer_11_is_the_sink():
