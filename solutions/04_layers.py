@@ -82,7 +82,8 @@ ids = model.tokenizer.encode(prompt)
 first_time = None
 print(f"{prompt!r}, if the model stops ...")
 for n in range(31):
-    shares = output_head.softmax(with_layers(stack[:n])(ids)[0, -1])
+    logits = with_layers(stack[:n])(ids, last=True)  # of the last token only
+    shares = output_head.softmax(logits[0, -1])
     best = shares.topk(3)
     words = [model.tokenizer.decode([i]) for i in best.indices.tolist()]
     if words[0] == " cold" and first_time is None:
@@ -312,7 +313,7 @@ print(
 taken_out = [final[-1] - added[1 + 2 * n : 3 + 2 * n, -1].sum(dim=0) for n in range(30)]
 chance = output_head.softmax(head(torch.stack([final[-1], *taken_out])))[:, paris]
 early, late = chance[1:12], chance[28:31]
-print(f"p(' Paris') {chance[0]:.2f}; with the writes of one layer taken out of the sum:")
+print(f"p(' Paris') {chance[0]:.2f}; with one layer's writes taken out of the sum:")
 print(f"  one of the layers 0 to 10: {early.min():.2f} to {early.max():.2f}", end=", ")
 print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 
@@ -360,7 +361,7 @@ story_ids = torch.tensor(model.tokenizer.encode(story))
 def loss(model, ids=story_ids):
     """Mean of -log p(next token) over the text, in nats (notebook 5). Guessing evenly
     among 49,152 tokens costs ln 49152 = 10.8."""
-    return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
+    return torch.nn.functional.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
 
 
 as_trained = loss(model)
@@ -1121,7 +1122,8 @@ answers = [model.tokenizer.encode(city)[0] for city in capitals.values()]
 
 def probabilities(some_model):
     """How probable the four capitals are after their prompts, one batch -> [4]."""
-    found = output_head.softmax(some_model(torch.tensor(asked))[:, -1])  # 4 vocab
+    logits = some_model(torch.tensor(asked), last=True)[:, -1]  # 4 vocab
+    found = output_head.softmax(logits)
     return found[torch.arange(4), answers]
 
 
@@ -1868,10 +1870,11 @@ def read_by_mlp(model, ids):
 
 doctor = model.tokenizer.encode("The doctor said that")
 she, he = (model.tokenizer.encode(word)[0] for word in (" she", " he"))
-divided_by = writes(model, doctor)[:, -1].sum(dim=0).pow(2).mean().sqrt()
-to_she = model.weights.norm[0] * (rows[she] - rows[he]) / divided_by
+final = writes(model, doctor)[:, -1].sum(dim=0)  # the last token's, after layer 29
+to_she = model.weights.norm[0] * (rows[she] - rows[he]) / final.pow(2).mean().sqrt()
 last = stack[29].mlp
-each = neuron_writes(read_by_mlp(model, doctor)[29, -1], *last) @ to_she  # d_mlp
+wrote = neuron_writes(read_by_mlp(model, doctor)[29, -1], *last)  # d_mlp d_model
+each = wrote @ to_she  # d_mlp
 strongest = each.abs().topk(4).indices.tolist()
 for n in strongest:
     print(f"layer 29 neuron {n:4}: {each[n]:5.2f}   says: {in_words(last[2][:, n], 4)}")
@@ -1909,14 +1912,15 @@ def held(neuron, value):
 
 
 def p_she(neuron, value, ids=doctor):
-    return output_head.softmax(held(neuron, value)(ids)[0, -1])[she].item()
+    logits = held(neuron, value)(ids, last=True)[0, -1]
+    return output_head.softmax(logits)[she].item()
 
 
 layer, n = found
 
 
 def on_text(ids):
-    """The number that the neuron has at each token of a text, when left alone: [seq]."""
+    """The number that the neuron has at each token, when left alone: [seq]."""
     x = read_by_mlp(model, ids)[layer]
     gate, up = (linear(x, w[n : n + 1])[:, 0] for w in stack[layer].mlp[:2])
     return gate * torch.sigmoid(gate) * up
@@ -1935,9 +1939,12 @@ print("p(' she'):", end=" ")
 free, off, ten = (p_she(found, value) for value in (None, 0.0, 10.0))
 print(f"left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
 draw = random.Random(1)
-randoms = [p_she((layer, draw.randrange(d_mlp)), 10.0) for _ in range(20)]
+chosen = [draw.randrange(d_mlp) for _ in range(20)]
+# nobody reads the last layer's writes but the head, so the sum will do, with no new run
+instead = final - wrote[chosen] + 10 * last[2].T[chosen]  # 20 d_model
+randoms = output_head.softmax(head(instead))[:, she]
 print(f"20 random neurons of layer {layer}, held at 10: p(' she') between", end=" ")
-print(f"{min(randoms):.2f} and {max(randoms):.2f}")
+print(f"{randoms.min():.2f} and {randoms.max():.2f}")
 reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
 
 # %% [markdown]
@@ -1950,9 +1957,7 @@ reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
 # %%
 from llmlib.neuron_slider import neuron_slider
 
-# nobody reads the last layer's writes but the head, so the sum will do, with no new run
-wrote = neuron_writes(read_by_mlp(model, doctor)[layer, -1], *last)[n]
-others = writes(model, doctor)[:, -1].sum(dim=0) - wrote
+others = final - wrote[n]  # the sum will do here, too
 values = torch.linspace(-20, 20, 41)
 turned = output_head.softmax(head(others + values[:, None] * last[2][:, n]))
 words = (" she", " her", " he", " the")
@@ -2653,7 +2658,7 @@ print(f"without two others, three times: at most {highest:.2f}")
 values = stack[11].mlp[2].T[makers]
 print(f"cosine of the two values: {torch.cosine_similarity(*values, dim=0):.2f}")
 print("mean share on the first token, layers 12 to 29, without neurons", end="")
-for off in ([], [makers[0]], makers, pairs[0]):
+for off in ([], makers, pairs[0]):
     maps = attention.attention_maps(neurons_off(11, off), story_ids[:-1])
     print(f" {off} {maps[1:, :, 2:, 0].mean():.2f}", end="")  # maps[0] is layer 11
 
