@@ -185,7 +185,7 @@ def api(lab, path, method="GET", body=None):
         method=method,
         headers={"Authorization": "token secret"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.loads(answer.read() or "null")
 
 
@@ -215,6 +215,15 @@ def wait_until_idle(page):
         ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
     )
     idle.wait_for(state="attached", timeout=5 * MINUTES)
+
+
+def laid_out(page, faults):
+    """What `faults` finds in a page that is laid out anew: [] as soon as it finds nothing, what is
+    still there after half a minute."""
+    until = time.monotonic() + 30
+    while (found := faults()) and time.monotonic() < until:
+        page.wait_for_timeout(500)
+    return found
 
 
 def menu(page, bar, *words):

@@ -226,6 +226,15 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     assert others == all(checked[name] for name in OTHERS), why
 
 
+def test_with_the_line_ends_of_windows_the_same_runs():
+    """And no demonstration, which as it was released need not."""
+    node = proofs.handed_in_notebook(NAME, SOLVED)
+    job = handed_in.plan(cells.load(NAME), handed_in.parse(node))
+    windows(node)
+    assert any("\r\n" in cell.source for cell in node.cells)
+    assert handed_in.plan(cells.load(NAME), handed_in.parse(node)) == job and not job.notes
+
+
 OFF = "torch.nn.functional.scaled_dot_product_attention"
 SIGNATURE = "def scaled_dot_product_attention(q, k, v, mask=None):"
 READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)

@@ -17,6 +17,7 @@ from browser import (
     NAME,
     SHOTS,
     api,
+    laid_out,
     open_notebook,
     run_all,
     save,
@@ -30,6 +31,9 @@ from llmlib.course import cells, progress, questions
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.browser
+CUT = """page => [...page.querySelectorAll("*")]
+  .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
+  .map(each => each.outerHTML.slice(0, 80))"""
 
 
 def _check(page):
@@ -169,12 +173,7 @@ def test_the_start_page_fits(lab, page):
         for width in (400, 640, 960, 1280, 1920):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(500)
-            assert (
-                start.evaluate("""page => [...page.querySelectorAll("*")]
-                .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
-                .map(each => each.outerHTML.slice(0, 80))""")
-                == []
-            ), (shade, width)
+            assert laid_out(page, lambda: start.evaluate(CUT)) == [], (shade, width)
             page.screenshot(path=SHOTS / f"start_{shade}_{width}.png")
     page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -260,14 +259,14 @@ def test_a_solution_asks_before_it_shows(lab, page):
 def test_what_is_no_notebook_of_the_course_is_refused(lab, path):
     address = lab.split("/lab/")[0] + "/llmlib/solution?token=secret&exercise=merge&path=" + path
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(address, timeout=20)
+        urllib.request.urlopen(address, timeout=120)
     assert refused.value.code == 404
 
 
 def test_nobody_without_the_token_is_served(lab):
     for verb in ("start", "solution?path=01_tokens.ipynb&exercise=merge"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(lab.split("/lab/")[0] + f"/llmlib/{verb}", timeout=20)
+            urllib.request.urlopen(lab.split("/lab/")[0] + f"/llmlib/{verb}", timeout=120)
         assert refused.value.code == 403
 
 

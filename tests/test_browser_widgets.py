@@ -5,7 +5,7 @@ is there. One notebook holds all widgets."""
 import re
 
 import pytest
-from browser import FAINT, SHOTS, menu, open_notebook, run_all, save, stop_kernels, write
+from browser import FAINT, SHOTS, laid_out, menu, open_notebook, run_all, save, stop_kernels, write
 from playwright.sync_api import TimeoutError, expect
 
 pytestmark = pytest.mark.browser
@@ -106,10 +106,10 @@ def _shade(page, name, width):
     page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
 
 
-def _looks(name, widget, shade, width):
+def _looks(page, name, widget, shade, width):
     """What is cut, covered or too faint; with a photograph."""
     widget.scroll_into_view_if_needed()
-    faults = widget.evaluate(LAYOUT) + widget.evaluate(FAINT)
+    faults = laid_out(page, lambda: widget.evaluate(LAYOUT) + widget.evaluate(FAINT))
     widget.screenshot(path=SHOTS / f"{name}_{shade}_{width}.png")
     return [(name, shade, fault) for fault in faults]
 
@@ -170,11 +170,11 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
                 faults.append((name, what, "nothing changed"))
             for _ in range(FAR if back else 0):  # so that one filter does not hide another
                 control.press(back)
-        faults += _looks(name, widget, shade, width)
+        faults += _looks(page, name, widget, shade, width)
     other = "Light" if shade == "Dark" else "Dark"
     _shade(page, other, width)
     for name, widget in widgets.items():
-        faults += _looks(name, widget, other, width)
+        faults += _looks(page, name, widget, other, width)
     expect(widgets["sampling_lab"].locator("li")).to_have_count(5)
     assert not faults and not page.complaints, (faults, page.complaints)
 

@@ -99,7 +99,7 @@ def test_the_librarys_own_verifier_accepts_it(key, baked, tmp_path):
 
     def status(*words):
         return subprocess.run(
-            [*words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+            [*words], cwd=tmp_path, capture_output=True, text=True, timeout=300
         ).returncode
 
     assert status(*trusted, "-r", "ada@example.org") == 0

@@ -35,7 +35,7 @@ def served(folder):
         yield next(filter(None, said))[0]
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
 
 
 @pytest.fixture(scope="module")

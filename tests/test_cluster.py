@@ -83,7 +83,7 @@ class Dask:
     def worker(self, *more, **options):
         options.setdefault("cwd", "/")
         words = [self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny"]
-        words += ["--no-dashboard", "--death-timeout", "60", *more]
+        words += ["--no-dashboard", "--death-timeout", "300", *more]
         return self.start(sys.executable, "-m", "distributed.cli.dask_worker", *words, **options)
 
 
@@ -187,7 +187,7 @@ def test_a_thousand_while_everything_is_killed(tmp_path, start, dask, postgres):
     have(800)
     late = list(map(stand_in.peak, others))
     kill(dask.scheduler)
-    assert run.wait(300) == 1
+    assert run.wait(900) == 1
     late.insert(0, int(run.stdout.readline()))
     said = Path(errors.name).read_text()
     assert f"llmlib grade: The Dask scheduler at {dask.address} is gone" in said
@@ -335,7 +335,7 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
     dask.worker("--name", "empty", "--preload", gone)
     dask.worker("--name", "other", env=os.environ | other)
     with distributed.Client(dask.address) as client:
-        client.wait_for_workers(3, timeout=60)
+        client.wait_for_workers(3, timeout=300)
         found = client.scheduler_info(n_workers=-1)["workers"]
     where = {each["name"]: address for address, each in found.items()}
     desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), load="stand_in:load")

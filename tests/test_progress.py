@@ -130,11 +130,10 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
     ],
 )
 def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says):
-    start = time.monotonic()
-    found = states(
-        hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell}), seconds=12
-    )
-    assert time.monotonic() - start < 30
+    start, seconds = time.monotonic(), {"took longer than": 24, "stopped after 12 s": 12}
+    mine = hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell})
+    found = states(mine, seconds.get(says, 60))  # of which a busy machine needs some to begin
+    assert time.monotonic() - start < 90
     assert found["merge"][0] == FAILING and (says in found["merge"][1] or says == "merge")
     if says not in ("took longer than", "stopped after 12 s"):
         assert found["count_pairs"] == (DONE, None)

@@ -126,6 +126,7 @@ def _is_cell(each: Any) -> bool:
 def _cell(cell: Any) -> Cell:
     source = cell["source"] if "source" in cell else cell["input"]  # before version 4
     source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    source = source.replace("\r\n", "\n")  # an editor's of Windows; to Python it is the same
     marks = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
     marks = marks.get("nbgrader")
     name = marks.get("grade_id") if isinstance(marks, dict) else None
