@@ -24,8 +24,11 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
-# minutes a file, or much waiting: begun first, so that no worker is alone at the end
-LONG = ["security", "graders", "claims", "browser", "nbval", "nbgrader"]
+# minutes a file: begun first, so that no worker is alone at the end
+LONG = ["claims", "graders", "security", "nbval", "nbgrader"]
+# and what waits as much as it computes (for limits that attacks run into, the package index, a
+# cluster's processes, pages), besides all of browser: spread among the others
+WAITING = ["test_grading_attacks.py", "test_cluster.py", "test_lock.py"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 
@@ -75,7 +78,29 @@ def pytest_collection_modifyitems(items):
         needs = {mark.args[0] for mark in item.iter_markers("needs")} | {NEEDS.get(mine)} - {None}
         for reason in sorted(filter(None, map(lack, needs))):
             item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
-    items.sort(key=lambda item: LONG.index(layer(item)) if layer(item) in LONG else len(LONG))
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    items[:] = [item for path in in_turn(files) for item in files[path]]
+
+
+def in_turn(files):
+    """The files of {file: its tests} in the order in which they are begun: one that waits, then two
+    that compute."""
+
+    def rank(path):
+        found = {layer(item) for item in files[path]}
+        slow = any(item.get_closest_marker("slow") for item in files[path])
+        return min([LONG.index(each) for each in found & {*LONG}], default=len(LONG) + (not slow))
+
+    def waits(path):
+        return path.name in WAITING or "browser" in map(layer, files[path])
+
+    waiting = sorted(filter(waits, files), key=lambda path: path.name not in WAITING)
+    computing = sorted(set(files) - set(waiting), key=lambda path: (rank(path), path))
+    while waiting or computing:
+        yield from waiting[:1] + computing[:2]
+        del waiting[:1], computing[:2]
 
 
 def _must_have(reason):

@@ -20,8 +20,9 @@ CHECKS = {
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
-# every layer in one run: while a test waits for a limit or a page, another computes
-TESTS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+# every layer in one run: while a test waits for a limit or a page, others compute
+TESTS = ["--dist", "loadfile", "--no-loadscope-reorder"]
+WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel, and room to spare
 
 
 def check(python: Path) -> bool:
@@ -55,11 +56,22 @@ def test(python: Path, words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
         environment = {**_environment(python), "LLMLIB_TALLY": str(tally)}
-        command = [str(python), "-m", "pytest", *(words or TESTS)]
+        command = [str(python), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
         status = subprocess.call(command, cwd=ROOT, env=environment)
         said = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else {}
     print(*closing(said, status, start), sep="\n")
     return status
+
+
+def workers() -> int:
+    """How many processes share the tests: three, two where memory is short.
+
+    Three, since of two one was waiting for a third of the time, with a core for nobody.
+    """
+    if not hasattr(os, "sysconf"):  # Windows
+        return 2
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 3 if memory >= 3 * WORKER else 2
 
 
 def closing(tally: dict, status: int, start: float) -> Iterator[str]:
