@@ -220,6 +220,14 @@ def test_two_threads_asked_for_in_a_submission_do_not_hang_it(runner):
     assert verdict(runner, solution, "check.close(f(), 600.0**3, 'the sum')") is None
 
 
+def test_two_threads_asked_for_in_a_submission_leave_bfloat16_right(runner):
+    """Where the sandbox allows one, torch 2.13 takes half of such a product for the whole."""
+    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(200, 200).bfloat16()\n"
+    solution += "TABLE = (a @ a).float()\ndef f(): return TABLE"
+    test = "check.close(f(), torch.full((200, 200), 200.0), 'the product')"
+    assert verdict(runner, solution, test) is None
+
+
 def test_an_expected_exception_arrives_as_its_kind(runner):
     test = """
 try:

@@ -26,6 +26,7 @@ from llmlib.grading.inside import off
 from llmlib.grading.wire import Channel, Closed, NotPlain
 
 TEXT = 600  # characters of an error message
+set_threads = torch.set_num_threads
 
 
 class Missing(NameError):
@@ -38,6 +39,8 @@ def serve(sock: socket.socket) -> None:
     channel = Channel(sock)
     kit, cells, skip = channel.receive()
     main = run_cells.new_main()
+    vars(torch)["set_num_threads"] = lambda _: None  # one: with two of which the sandbox allows
+    # but one, products of bfloat16 are wrong on some processors
     warnings.simplefilter("ignore")
     sys.path[0] = os.getcwd()  # where the grader's own files were found
     ask = asking(channel)
@@ -55,7 +58,7 @@ def serve(sock: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                torch.set_num_threads(1)  # those that a cell may have started are not in this fork
+                set_threads(1)  # those that a cell may have started are not in this fork
                 torch.manual_seed(0)
                 off.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
