@@ -78,7 +78,13 @@ class Dask:
     def begin(self, workers=0):
         words = ["--host", "127.0.0.1", "--port", self.port, "--no-dashboard", "--no-show"]
         self.scheduler = self.start(sys.executable, "-m", "distributed.cli.dask_scheduler", *words)
+        until(self._listens, "scheduler")
         self.workers = [self.worker() for _ in range(workers)]
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 60):
+            return True
+        return False
 
     def worker(self, *more, **options):
         options.setdefault("cwd", "/")
