@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from frame import model, solved
+from frame import THREADS, model, solved
 
 from llmlib import complete, generate
 from llmlib.attention import attention_maps, attention_weights
@@ -575,7 +575,7 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
     fixed = [train(1, True, seed=s)[-2:] for s in range(3)]
     one = [train(1, seed=s)[-2] for s in range(3)] + [train(1, steps=600)[-2]]
     two = [train(2, seed=s) for s in range(3)]
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     assert max(twelve for twelve, _ in fixed) < 0.3 and min(nine for _, nine in fixed) > 3.5
     assert min(one) > 1.2 and max(max(t[-2:]) for t in two) < 0.8
     assert all(t[4] > 2 for t in two)  # steps 80 to 100: still nowhere

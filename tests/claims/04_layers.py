@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from frame import model, solved
+from frame import THREADS, model, solved
 from torch.nn.functional import linear
 
 from llmlib import attention, generate, layers, output_head
@@ -531,7 +531,7 @@ def small_writes_let_post_norm_learn():
     torch.set_num_threads(1)
     (large, chance), small = _train(_post_norm), _train(_post_norm, strength=0.05)[0]
     two = _train(_post_norm, depth=2)[0]
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     assert abs(large - chance) < 0.1 and small < chance - 0.2 and two < chance - 0.2
     return f"{large:.2f} (chance {chance:.2f}), small writes {small:.2f}, 2 layers {two:.2f}"
 

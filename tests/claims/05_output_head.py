@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 import torch
-from frame import model, solved
+from frame import THREADS, model, solved
 
 from llmlib import data, training
 from llmlib.generation import top_tokens
@@ -398,7 +398,7 @@ def _run(n, peak, seed=0, schedule=None, parts=training.PARTS, width=64):
         )
     finally:
         space["learning_rate"] = own
-        torch.set_num_threads(2)
+        torch.set_num_threads(THREADS)
     return losses, weights
 
 
@@ -502,7 +502,7 @@ def one_batch_shows_the_rate_not_the_leak():
             return forward(ids, w, config, parts)
 
         ends[name] = _mine("train")(training.tensors(w), tiny, [batch] * 50, peak)[-1]
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     assert ends["rate"] > 2 and all(ends[name] < 0.3 for name in ("as it is", "leak", "noise"))
     return ", ".join(f"{name} {loss:.2f}" for name, loss in ends.items())
 

@@ -28,17 +28,18 @@ for _name, _value in {
     "TRANSFORMERS_VERBOSITY": "error",
 }.items():
     os.environ.setdefault(_name, _value)
+THREADS = int(os.environ["OMP_NUM_THREADS"])  # two, as in the notebooks; beside other tests, one
 TABLE = ROOT / "docs" / "evidence" / "claims.md"
 
 
 @cache
 def model():
-    """SmolLM2, loaded once for all claims; two threads, as in the notebooks."""
+    """SmolLM2, loaded once for all claims."""
     import torch
 
     from llmlib import pretrained
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(THREADS)
     return pretrained.load("smollm2")
 
 
