@@ -232,7 +232,7 @@ see("q09")
 #
 # - **A**  The next word of a dictionary
 # - **B**  Something unrelated to Paris
-# - **C**  The name of another capital
+# - **C**  The name of some other capital
 # - **D**  "Paris" without its space
 
 # %% solution q10 stub="q10 = None"
@@ -278,8 +278,8 @@ see("q11")
 # What happens to the outputs, one for each token?
 #
 # - **A**  They become equal for all the tokens.
-# - **B**  The last one changes, the others do not.
-# - **C**  They are shuffled in the same way.
+# - **B**  They stay as they were, each in its place.
+# - **C**  They are shuffled just like the tokens.
 # - **D**  Each of them changes its values.
 
 # %% solution q12 stub="q12 = None"
@@ -374,8 +374,8 @@ see("q15")
 # Someone masks *after* the softmax: the shares of future tokens are set to 0. What is wrong with that?
 #
 # - **A**  The values of future tokens are still added in.
-# - **B**  The gradient no longer flows to the keys.
-# - **C**  The result is right, but a pass takes longer.
+# - **B**  It changes nothing in the rows of the result.
+# - **C**  The gradient no longer flows to the keys.
 # - **D**  The shares that are left depend on the future.
 
 # %% solution q16 stub="q16 = None"
@@ -489,12 +489,12 @@ see("q20")
 # %% [markdown]
 # ### Question 21
 #
-# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). What does that block's attention write?
+# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes, beside the stream that it is added to?
 #
-# - **A**  As much as before
-# - **B**  A tenth of that
-# - **C**  100 times as much
-# - **D**  10 times as much
+# - **A**  A tenth of what it was
+# - **B**  10 times what it was
+# - **C**  As large as it was
+# - **D**  A hundredth of that
 
 # %% solution q21 stub="q21 = None"
 ### BEGIN SOLUTION
@@ -633,7 +633,7 @@ see("q26")
 # The loss of a batch is known and `loss.backward()` has run. Nothing else has. What has become of the weights?
 #
 # - **A**  They are as they were.
-# - **B**  Those to blame have moved.
+# - **B**  Some of them have moved.
 # - **C**  They moved by the learning rate.
 # - **D**  They moved against their gradients.
 
@@ -845,7 +845,7 @@ see("q35")
 # %% [markdown]
 # ### Question 36
 #
-# A model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
+# On an H100 a model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
 #
 # - **A**  The weights are read once and serve the eight.
 # - **B**  The eight are joined to a single longer text.

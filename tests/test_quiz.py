@@ -98,6 +98,10 @@ TRICKS = {
     ),
     "absolute": has(r"\b(all|none|no|not|never|only|alone|every|each|both|neither|nothing)\b"),
     "hedged": has(r"\b(about|nearly|mostly|some|may|most|depends)\b"),
+    "vague": has(r"\b(something|other|some|about|almost|same|as)\b"),
+    "nothing changes": has(
+        r"\b(stays?|keep|unchanged|as (they|it) were|as large as|not at all|neither|nothing)\b"
+    ),
 }
 
 
@@ -227,7 +231,7 @@ TRUE = {
             "1.0000 before" in line and "sums to 1.0000 masked" not in line
             for line in out.splitlines()
         )
-        else "The result is right"
+        else "It changes nothing"
     ),
     "make three times smaller": lambda out: (
         "The number of vectors" if numbers(out)[1] == 3 * numbers(out)[3] else "?"
@@ -246,7 +250,9 @@ TRUE = {
         (True, False): "RMSNorm's",
         (False, True): "LayerNorm's",
     }[tuple(numbers(line)[:4] == numbers(line)[5:] for line in out.splitlines())],
-    "multiplied by 10": lambda out: "As much" if out.endswith("True") else "10 times",
+    "multiplied by 10": lambda out: {10: "A tenth", 1: "As large", 100: "A hundredth"}[
+        round(numbers(out.splitlines()[0])[-1] / numbers(out.splitlines()[1])[-1])
+    ],
     "leaves all the probabilities": lambda out: {"+ 100": "Adding 100", "doubled": "Doubling"}[
         next(
             line.split("[")[0].strip()
