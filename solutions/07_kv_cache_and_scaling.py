@@ -7,7 +7,7 @@
 #
 # **You need** notebooks 3 (attention), 5 (loss and the training loop) and 6 (the generate loop).
 #
-# **It takes** about two hours and a half; a good place to pause is after section 7.7. Running all cells takes about two minutes. Layers, heads and positions are counted from 0.
+# **It takes** about two hours and a half, 104 minutes of them at the seven exercises; a good place to pause is after section 7.7. Layers, heads and positions are counted from 0.
 
 # %% given setup
 import math
@@ -79,6 +79,8 @@ for name, some in {"causal mask": model, "no mask": blind}.items():
     print(f"{name:<12} the first 5 keys move: layer 0 {told[0]}, layer 29 {told[1]}")
 
 # %% [markdown]
+# (Layer 0's keys stay in either case: they are made before any attention.)
+#
 # What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time. So keep the keys and values of every layer, and throw away the rest.
 # That is the **KV cache**: two tensors a layer, and a number that says how many tokens are in them.
 
@@ -112,7 +114,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 # %% [markdown]
 # A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there are N passes either way, and without a cache they get longer. The *token computations* are N(N+1)/2 against N.
 #
-# Attention is one power worse on both sides. The n-th token looks at n others. With a cache that is done once for each token, and sums to about N²/2; without, a pass over n tokens does n²/2 of it, and the passes sum to about N³/6.
+# Attention is one power worse on both sides. The n-th token looks at n tokens, itself among them. With a cache that is done once for each token, and sums to about N²/2; without, a pass over n tokens does n²/2 of it, and the passes sum to about N³/6.
 #
 # ## 7.2 Writing into the cache
 #
@@ -342,7 +344,7 @@ except ValueError as error:
 # `model.config.context`). Two things are new. Positions are the cache's business: the model reads them from it. And the last new id needs no pass of its own, since nothing comes after it.
 #
 # By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first new id; first new id → second; second → third. That is
-# 3 + 2 = 5 token computations. A chunk's logits matter only for the last one.
+# 3 + 2 = 5 token computations. Of the logits of the chunks only those of the last one matter.
 #
 # Off limits: `llmlib.generate`.
 #
@@ -593,15 +595,17 @@ def without_start(seq, start=0):
     return torch.ones(seq, start + seq).tril().bool()
 
 
-bugs = {
-    "A": mine.using(mask=without_start),
-    "B": mine,
-    "C": mine.using(cache=lambda s, new, start: torch.cat([s[:, :, :start], new], 2)),
-    "D": mine.using(position=lambda x, at, theta: apply_rope(x, at - at[0], theta)),
-}
+planted = [  # in the order of the list above
+    mine.using(position=lambda x, at, theta: apply_rope(x, at - at[0], theta)),
+    mine.using(mask=without_start),
+    mine,
+    mine.using(cache=lambda s, new, start: torch.cat([s[:, :, :start], new], 2)),
+]
+shuffled = torch.randperm(4, generator=torch.Generator().manual_seed(19)).tolist()
+bugs = {letter: planted[i] for letter, i in zip("ABCD", shuffled)}
 france = model.tokenizer.encode("The capital of France is")
 for letter, broken in bugs.items():
-    cache = used if letter == "B" else broken.new_cache(context=64)
+    cache = used if broken is mine else broken.new_cache(context=64)
     new_ids = list(generate_cached(broken, cache, france, 12, greedy))
     print(letter, repr(model.tokenizer.decode(new_ids)))
 
@@ -622,9 +626,9 @@ at_zero = [
 reveal("bug", at_zero[0])
 
 # %% [markdown]
-# A: mask without `start`. In decoding the one row sees column 0 alone, so the model writes from "The" and nothing else. B: the old cache; the model goes on as if "I like" had stood before the question. C: `torch.cat`; the old keys and values are the zeros of the store. D: no offset; each new token believes that it stands at position 0, and the text repeats itself.
+# A: mask without `start`. In decoding the one row sees column 0 alone: besides the token that goes in, the model has "The" to go by, and nothing else. B: the old cache; the model goes on as if the text about pizza had stood before the prompt. C: `torch.cat`; the old keys and values are the zeros of the store. D: no offset; each new token believes that it stands at position 0, and the text repeats itself.
 #
-# Notice what A, C and D have in common. **The first token is right**: it comes from the prefill, which starts at position 0, and there these three bugs do nothing. A test that asks for one token proves nothing about a cache.
+# Notice what A, C and D have in common. **The first token is right**: it comes from the prefill, which starts at position 0, and there these three bugs do nothing. A test that asks for one token lets all three pass.
 #
 # ### The clock
 #
@@ -690,7 +694,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The gain grows with the length, without end, but the clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
+# Both gains grow with the length, but the clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
 
 # %% tags=["nbval-ignore-output"]
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
@@ -709,11 +713,11 @@ plots.show(
 
 # %% [markdown]
 # A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two operations with it: one multiplication, one addition.
-# It waits for memory. With 8 vectors at once, each weight that was read serves 8 times.
+# It waits for memory: the next cell multiplies one vector by 60 matrices, and, as a control, 60 times by the same one, which stays in the processor's own small memory. With 8 vectors at once, each weight that was read serves 8 times.
 # (One token alone is matrix times vector, for which the maths library has a routine of its own: the step from 1 to 2 tokens can be larger than those that follow.)
 #
 # The **arithmetic intensity** is the number of operations for each byte read. Counting weights alone, `n` tokens do 2n operations with a weight of 4 bytes: n/2. A processor has two limits, how fast it reads (**bandwidth**, bytes a second) and how fast it calculates
-# (**peak**, operations a second), and the speed is at most the smaller of *intensity × bandwidth* and *peak* (the *roofline* of Williams et al. 2009). Here are this machine's: bandwidth from a plain sum over 212 MB, peak from the best product of matrices with SmolLM2's sizes.
+# (**peak**, operations a second), and the speed is at most the smaller of *intensity × bandwidth* and *peak* (the *roofline* of Williams et al. 2009). Here are this machine's: bandwidth from the fastest reading of 212 MB (a plain sum, or one of the products), peak from the best product of matrices with SmolLM2's sizes.
 
 # %% tags=["nbval-ignore-output"]
 weights = [torch.randn(1536, 576) for _ in range(60)]  # 212 MB
@@ -721,13 +725,19 @@ counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
 total = sum(w.numel() for w in weights)
 
 
-def through_all(n):
+def through_all(n, matrices=weights):
     x = torch.randn(n, 576)
-    return seconds(lambda: [x @ w.T for w in weights], repeat=8 if n < 8 else 2)
+    return seconds(lambda: [x @ w.T for w in matrices], repeat=8 if n < 8 else 2)
 
 
-bandwidth = 4 * total / seconds(lambda: [w.sum() for w in weights], repeat=8)
+apart, again = through_all(1), through_all(1, 60 * weights[:1])
+print(
+    f"one vector: by 60 matrices {1000 * apart:.1f} ms, 60 times by one of them "
+    f"{1000 * again:.1f} ms"
+)
+plain_sum = 4 * total / seconds(lambda: [w.sum() for w in weights], repeat=8)
 speeds = [2 * total * n / through_all(n) for n in counts]
+bandwidth = max([plain_sum, *(2 * s / n for n, s in zip(counts, speeds))])
 peak = max(speeds)
 print(
     f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion "
@@ -844,7 +854,7 @@ check.equal(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** SmolLM2 has 30 layers, 9 query heads that share 3 key/value heads (grouped queries, notebook 3), head_dim 64. GPT-3 has 96 layers and 96 heads of 128, no sharing, and its cache is kept in float16.
+# **Run it on the real model.** SmolLM2 has 30 layers, 9 query heads that share 3 key/value heads (grouped queries, notebook 3), head_dim 64. GPT-3 has 96 layers and 96 heads of 128, no sharing, and let its cache be float16.
 
 # %%
 c = model.config
@@ -884,7 +894,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and why serving a long context is expensive.
+# The cache grows with every token of every text that is being written at the same time. For long contexts it, not the weights, fills the memory: that is what grouped queries are for, and one reason why serving a long context is expensive.
 #
 # ## 7.5 What a token costs to serve
 #
@@ -893,7 +903,7 @@ plots.show(
 # %% [markdown]
 # ### Exercise 7.4 · `step_seconds` · ●●○ · 12 min
 #
-# How long does one decoding step take on a machine, at best?
+# How long does one decoding step take on a machine that reads and calculates at its full speed?
 #
 # | | |
 # |---|---|
@@ -904,7 +914,7 @@ plots.show(
 # | `memory`, `bandwidth`, `peak` | the machine: bytes that it holds, bytes it reads a second, operations a second |
 # | returns | seconds, a float; `math.inf` if weights and caches do not fit into the memory (exactly full fits) |
 #
-# The step takes the larger of two times, calculating for the whole batch or reading the weights once; and on top of that, reading all caches once.
+# The step takes the larger of two times, calculating for the whole batch or reading the weights once; and on top of that, reading all caches once. (A simple model: attention stands between the products with the weights, and nothing else is taken to go on while the caches are read.)
 #
 # By hand: weights of 100 bytes, 2 bytes of cache a token, 50 operations a token; a machine with 200 bytes, 10 bytes a second, 20 operations a second. Two texts of 5 tokens have caches of 2 × 5 × 2 = 20 bytes; 120 fit. Calculating takes 2 × 50 / 20 = 5 s, reading the weights 100 / 10 = 10 s: 10. Reading the caches takes 20 / 10 = 2 s. Together 12 s.
 #
@@ -924,7 +934,7 @@ plots.show(
 def step_seconds(
     batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak
 ):
-    """Seconds of one decoding step for `batch` texts of `context` tokens, at best:
+    """Seconds of one decoding step for `batch` texts of `context` tokens:
     max(calculating, reading the weights) + reading the caches.
 
     math.inf if weights and caches do not fit into `memory`.
@@ -1150,7 +1160,7 @@ print(
 # %% [markdown]
 # ## 7.6 Smaller numbers
 #
-# If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds whole numbers of 8 bits and one scale a row.
+# If reading weights is what takes time, make the weights smaller. A **quantized** matrix holds whole numbers of few bits, and scales that say what they stand for. Here: 8 bits, and one scale a row.
 
 # %% [markdown]
 # ### Exercise 7.5 · `quantize_int8` · ●●○ · 12 min
@@ -1321,7 +1331,7 @@ plots.show(
 )
 
 # %% [markdown]
-# One large weight ruins every row with one scale, and only its own row with a scale a row. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few columns of the stream are far larger than the rest, at every token. A scale a row of the weights does nothing for those. SmolLM2 has them:
+# One large weight ruins every row with one scale, and only its own row with a scale a row. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few columns of the stream are far larger than the rest, the same ones at nearly every token. A scale a row of the weights does nothing for those. SmolLM2 has them:
 
 # %%
 from llmlib.layers import pre_norm_block
@@ -1342,7 +1352,7 @@ print(
 )
 
 # %% [markdown]
-# **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put the rounded weights back into the engine, and look at bytes and loss, on 2,048 tokens from stories that the course brings (section 8).
+# **Run it on the real model.** Quantize every matrix of every layer and the embedding table, put the rounded weights back into the engine, and look at bytes and loss, on 2,048 tokens from stories that the course brings (section 7.8).
 
 # %%
 from llmlib import data
@@ -1370,10 +1380,10 @@ for name, some in {"float32": model, "int8": small}.items():
     )
 other = 1 - (likeliest["float32"] == likeliest["int8"]).float().mean().item()
 print(f"the likeliest token is another one at {100 * other:.1f} % of the positions")
-print(f"so greedy texts part ways after about {1 / other:.0f} tokens")
+print(f"at that rate greedy texts would share {1 / other:.0f} tokens on average")
 
 # %% [markdown]
-# A quarter of the memory for nearly the same loss. But not the same text: greedy decoding follows the likeliest token, and at the first place where that differs the texts part. So a loss says whether a model is still good, and equal ids would be the wrong thing to ask of it.
+# A quarter of the memory for nearly the same loss. But not the same text: greedy decoding follows the likeliest token, and at the first place where that differs the texts part, some at once, some late. So a loss says whether a model is still good, and equal ids would be the wrong thing to ask of it.
 #
 # ### The ladder
 #
@@ -1405,7 +1415,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A finer scale is worth bits, down to 3. (With 2 there are only three numbers left, −1, 0 and 1, and none of the three scales saves this model; one that was *trained* with so few could use them.) It also costs some: a scale of 16 bits for 32 weights is half a bit a weight. SmolLM2 itself came to you this way. Its file is of a kind called Q4_1, "4 bits". Count:
+# The finer the scale, the smaller the loss, down to 3 bits. (With 2 there are only three numbers left, −1, 0 and 1, and none of the three scales saves this model. Models *trained* with those three exist: Ma et al. 2024.) It also costs bits: a scale of 16 bits for 32 weights is half a bit a weight. SmolLM2 itself came to you this way. Its file is of a kind called Q4_1, "4 bits". Count:
 
 # %%
 from importlib.util import find_spec
@@ -1427,16 +1437,16 @@ print(
 print(f"{'the file':<20} {8 * path.stat().st_size / count:.2f}, with the tokenizer")
 
 # %% [markdown]
-# A block of 32 weights takes 4 bits each, plus a scale and an offset of 16 bits: 5 bits a weight. The table, a fifth of this small model, is kept at 8.5. So "4 bits" is nearer to 6. It was rounded before you loaded it, and everything above is measured against *that* model, not against the one that was trained.
+# A block of 32 weights takes 4 bits each, plus a scale and an offset of 16 bits each: 5 bits a weight. The table, a fifth of this small model, is kept at 8.5. So "4 bits" is nearer to 6. It was rounded before you loaded it, and everything above is measured against *that* model, not against the one that was trained.
 #
 # ### And the speed?
 #
-# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own memory. A kernel that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/packed.py`):
+# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own small memory. A kernel that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/packed.py`):
 
 # %% tags=["nbval-ignore-output"]
 for kind in ("float32", "int8"):
     some = model if kind == "float32" else pretrained.load("smollm2", weights=kind)
-    list(generate(some, prompt, 2))  # the first run is slower
+    list(generate(some, prompt, 2))  # not counted
     _, times = timed(generate(some, prompt, 16, stop_ids=()))
     print(f"{kind:<8} {15 / (times[-1] - times[0]):.0f} tokens a second")
 
@@ -1624,7 +1634,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A draft is kept as often as the two distributions overlap. If each of k drafted tokens is kept with chance $a$, one pass of the target makes
+# A draft is kept as often as the two distributions overlap. If each of $k$ drafted tokens is kept with chance $a$ once those before it are, one pass of the target makes
 # $1 + a + a^2 + \dots + a^k$ tokens on average: the kept ones, and one more from the target itself, which comes free.
 #
 # ### Where does a draft come from?
@@ -1649,9 +1659,9 @@ for depth in (10, 20, 25, 28, 30):
     )
 
 # %% [markdown]
-# No depth pays: the layers were never trained to be a model of their own, and where the overlap is good the draft costs as much as the target. (Leviathan's drafts are separate models; others train early exits.)
+# No depth pays: where the draft is cheap the overlap is small, and where the overlap is good the draft costs nearly as much as the target. (These layers were never trained to be a model of their own. Leviathan's drafts are separate models; others train early exits.)
 #
-# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** finds the last two tokens earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. What was drafted wrongly is forgotten by setting its length back; the next tokens are written over it.
+# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** (Saxena 2023) finds the last two tokens earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. What was drafted wrongly is forgotten by setting its length back; the next tokens are written over it.
 
 
 # %%
@@ -1713,7 +1723,7 @@ for name, text in texts.items():
     print(f"{name:<8} {24 / plain:.0f} tokens a second, with look-up {24 / quick:.0f}")
 
 # %% [markdown]
-# The same ids in fewer passes, where the text repeats; elsewhere nearly nothing is drafted, and nearly nothing is lost. Whether fewer passes are also less time depends on what a pass over a few tokens costs on your machine (section 3).
+# The same ids in fewer passes, where the text repeats; elsewhere nearly nothing is drafted. What fewer passes save in time depends on what a pass over a few tokens costs on your machine (section 7.3).
 #
 # *This is a good place to pause.*
 #
@@ -1722,10 +1732,10 @@ for name, text in texts.items():
 #
 # ## 7.8 Where weights come from
 #
-# So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient, in the loop that you wrote there. Here you watch a model go from noise to words in well under a minute, and then ask what makes it better.
+# So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient, in the loop that you wrote there. Here you watch a model go from noise to words, and then ask what makes it better.
 #
 # **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p), up to 200 tokens. With each token its log-probability was written down.
-# `llmlib/data/make_stories.py` made them, and can make them again. A student that learns from a teacher's text is a simple form of **distillation**.
+# `llmlib/data/make_stories.py` made them, and can make them again. Training a student on a teacher's text is a simple form of **distillation**.
 
 # %%
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
@@ -1807,7 +1817,7 @@ print(f"ln 512 = {math.log(512):.4f}: all tokens equally likely")
 print("\na story before training:", repr(sample_of(student, 40)))
 
 # %% [markdown]
-# A training run whose first loss is far from $\ln V$ has a bug. So look at it first, always.
+# Where fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
 #
 # **Now train**: the loop of notebook 5, with AdamW, warm-up and decay, 8 windows of 64 tokens a step, drawn at random places. Every one of the 512 positions is a training example, in parallel; nothing is "predicted at random positions". (It is `llmlib.training.train`, which in notebook 5 your own loop equalled loss for loss. Where a story was cut, what follows is unknown, and the place does not count.) The curve moves while the model learns.
 
@@ -1840,7 +1850,7 @@ print(f"\na story after {STEPS} steps:\n")
 print(sample_of(student))
 
 # %% [markdown]
-# From noise to letters, to words, to names and full stops; not yet to sentences that make sense. **You wrote every part of this**: the tokens, the vectors, attention, the layers, the loss, the step of AdamW and the loop around it. A model that did not exist a minute ago writes, in your own engine.
+# From noise to letters, to words, to names and full stops; not yet to sentences that make sense. **You wrote every part of this**: the tokens, the vectors, attention, the layers, the loss, the step of AdamW and the loop around it. A model that did not exist when you came to this section writes, in your own engine.
 
 # %% [markdown]
 # **How far to the floor, and why?** One part can be measured now, without another run: what looking back is worth. Let the trained model see shorter windows.
@@ -2019,7 +2029,7 @@ check.close(
 # %% [markdown]
 # ### The recorded runs
 #
-# Done thoroughly, training many models takes minutes, so it was done once: eight widths from 8 to 96, each on 102,400 to 819,200 tokens of the stories (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`).
+# Training many models, each with a rate tuned for it, is too long for a notebook, so it was done once: eight widths from 8 to 96, each on 102,400 to 819,200 tokens of the stories (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`).
 #
 # **First the rates.** Each width was trained on 409,600 tokens with several peak rates, a factor of 2 apart, until the best had a worse one on either side.
 
@@ -2058,7 +2068,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The best rate falls as the model gets wider. Near the best the curves are flat for some widths and not for others: 32 and 64 lose 0.1 at twice their best rate, as much as a step to a narrower model. One rate for all sizes would have bent the law that we are about to fit, and untuned rates are one of three reasons why the laws of Kaplan et al. and of Hoffmann et al. disagree (Porian et al. 2024).
+# The best rate falls as the model gets wider. Near the best the curves are flat for some widths and not for others: 32 and 64 lose 0.1 at twice their best rate, more than a step to the next narrower model. One rate for all sizes would have bent the law that we are about to fit, and untuned rates are one of three reasons why the laws of Kaplan et al. and of Hoffmann et al. disagree (Porian et al. 2024).
 #
 # What was *not* done: the rates were tuned with one seed, in factors of 2, for this number of tokens alone, and then used for all. Warm-up, batch and decay were never tuned. How much is luck?
 
@@ -2131,7 +2141,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band holds the luck of the seven sizes. It does not hold that the formula may be wrong, and that is what an extrapolation risks.
+# The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band shows the luck of the seven sizes. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
 #
 # *Why* it is too low these runs cannot say. Look at the upper axis: the widest model had fewer tokens a parameter than any other. It may have needed more text; its rate was tuned on half as much; a law with one exponent may not hold. Each is a guess until somebody runs it.
 #
@@ -2172,12 +2182,12 @@ for seed in (0, 1):
 reveal("seed", abs(again[0] - again[1]), within=0.05)
 
 # %% [markdown]
-# Luck, most of it, and a mean of three does not remove it. After 200 steps these models are in the middle of their steepest descent, and a seed that is a little late is far behind; and their rates were tuned for four times the steps. One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
+# Luck, most of it, and a mean of three does not remove it. With more steps the seeds come together, as the table of spreads says; after 200 they have not. (And the rates were tuned for four times as many.) One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
 #
 # Read across the other columns instead. More text helps every size, and helps the wide ones more. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up*, from 0.01 past the floor to 0.84. Two decades of sizes hardly determine it.
 
 # %% [markdown]
-# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and at this budget two seeds of that run differ by 0.001). It drew about as many tokens as the text holds; so with half the text, or with twice the steps, it reads each story twice.
+# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and at this budget the three seeds of that run lie within 0.003). It drew about as many tokens as the text holds; so with half the text, or with twice the steps, it reads each story twice.
 
 # %%
 predict(
@@ -2256,7 +2266,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Every width is the right one for some budget, and the more computation there is, the wider the best model. A narrow model has soon learned what it can hold; a wide one has seen too little when the money is gone.
+# Every width is the right one for some budget, and on the whole, the more computation there is, the wider the best model. A narrow model has soon learned what it can hold; a wide one has seen too little when the money is gone.
 #
 # On the right the same runs are cut at three budgets: on one curve, every model has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows. With far larger models, these two pictures are how Hoffmann et al. answered "how large a model, for this much computation?" Ours are rough: four sizes a curve, read off between runs, with rates tuned at another budget.
 #
@@ -2299,7 +2309,7 @@ reveal("Chinchilla", asked["published"])
 # %% [markdown]
 # The formula that everybody quotes contradicts its own paper. Besiroglu et al. 2024 took the points out of the paper's figure and found why: the fit had been stopped before it converged, and the constants were rounded for print, which moves the answer far. Fitted again, the same runs give the corrected constants, and agree with the paper's other methods. You saw above how shaky such fits are.
 #
-# What did it mean for models? Two comparisons, with the corrected constants:
+# What does it say about real models? The last column is what the formula says with the corrected constants, not a measured loss.
 
 # %%
 for name, parameters, tokens in (
@@ -2316,9 +2326,9 @@ for name, parameters, tokens in (
     )
 
 # %% [markdown]
-# The clean comparison is Gopher's: about the same operations, a quarter of the parameters, and the smaller loss. (Against GPT-3, Chinchilla also had nearly twice the operations.) So "bigger models learn better" is half of the truth.
+# The clean comparison is Gopher with Chinchilla: about the same operations, a quarter of the parameters, and the smaller loss. (Against GPT-3, Chinchilla also had nearly twice the operations. And SmolLM2 lies far outside the runs that the formula was fitted to.) So "bigger models learn better" is half of the truth.
 #
-# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Who *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far too long, is the cheaper one.
+# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Who *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far beyond that point, can be the cheaper one.
 #
 # ### "170 times better"
 #
@@ -2383,7 +2393,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The loss falls steadily from model to model, and five in a row stay near 0 for the three smallest. Seen alone, the last panel looks as if an ability had switched on. Nothing did: these are the same models, and the leap is in the metric. (The wider ones have five in a row more often than if the five were independent, since an easy passage is easy for all of them.)
+# The loss falls steadily from model to model, and five in a row stay near 0 for the three smallest. Seen alone, the last panel looks as if an ability had switched on. Nothing did: these are the same models, and the leap is in the metric. (All but the narrowest have five in a row more often than if the five were independent: right guesses come in clusters.)
 #
 # Where the threshold stands depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature. That does not make every reported leap an artefact; it is what has to be excluded first.
 #
@@ -2427,8 +2437,8 @@ print(
 )
 print(
     "specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains "
-    f"{30 * 8 * ((576 + 576) + (576 + 192)):,} of 134,515,008 weights: "
-    f"{100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} %"
+    f"{30 * 8 * ((576 + 576) + (576 + 192)):,} new weights and leaves the 134,515,008 "
+    f"alone: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} % of them"
 )
 # %% [markdown]
 # ## 7.11 Your pieces in the engine
@@ -2478,7 +2488,7 @@ my_llm.make(
 # 3. **Attention** lets each position read from those before it (3); **layers** of attention and MLP write into one residual stream (4).
 # 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax − one-hot (5).
 # 5. **Sampling** picks a token; **autoregression** appends it and goes on (6).
-# 6. **The KV cache** makes each step cost one token; bandwidth, for weights and for caches, sets the floor; batches share weights, never caches (7).
+# 6. **The KV cache** makes each step cost one token; bandwidth, for weights and for caches, sets the floor; batches share weights, and of the caches only a common beginning (7).
 # 7. **Training** is the same forward pass with a loss at every position, a gradient, and a small step (5, 7).
 # 8. **Scaling** lowers the loss along curves in size and text. Such a curve is worth what its rates, seeds and held-back runs are worth; **emergence** is often a matter of the metric (7).
 #
@@ -2492,14 +2502,14 @@ my_llm.make(
 #
 # 1. The cache of the shared beginning: the keys and values of a token depend on the tokens before it and on nothing after. Everything from the first different token on is each user's own, even where the words are the same, since what stands before differs.
 # 2. Drafting 8 instead of 4 makes $(1 - a^9)/(1 - a)$ tokens in place of $(1 - a^5)/(1 - a)$: at 0.8 that is 4.3 for 3.4, at 0.9 it is 6.1 for 4.1. Whether it pays depends on what the draft costs and on what a pass over 9 tokens costs against one over 5: the roofline of the machine, and how many other texts already fill the batch.
-# 3. Vary one at a time from the run you have, with the rate tuned anew for each: twice the width, twice the text, two passes. The one that gains most per operation is where to go first, and the answer changes as you go. The recorded runs say how much text and width gave so far; none of them drew more tokens than the text holds.
+# 3. Vary one at a time from the run you have, with the rate tuned anew for each: twice the width, twice the text, two passes. The one that gains most per operation is where to go first, and the answer changes as you go. The recorded runs say how much text and width gave so far, and section 7.9 what a second pass over the same stories gave at one width; nobody has run a third.
 #
 # </details>
 #
 # ## To read
 #
 # - Shazeer 2019, *Fast Transformer Decoding*, [1911.02150](https://arxiv.org/abs/1911.02150); Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245); Williams et al. 2009, *Roofline*; Yu et al. 2022, *Orca* (continuous batching); Kwon et al. 2023, *PagedAttention*, [2309.06180](https://arxiv.org/abs/2309.06180)
-# - Dettmers et al. 2022, *LLM.int8()*, [2208.07339](https://arxiv.org/abs/2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding*, [2211.17192](https://arxiv.org/abs/2211.17192)
+# - Dettmers et al. 2022, *LLM.int8()*, [2208.07339](https://arxiv.org/abs/2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding*, [2211.17192](https://arxiv.org/abs/2211.17192); Saxena 2023, *Prompt Lookup Decoding*; Ma et al. 2024, *The Era of 1-bit LLMs*, [2402.17764](https://arxiv.org/abs/2402.17764)
 # - Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, [1503.02531](https://arxiv.org/abs/1503.02531)
 # - Kaplan et al. 2020, *Scaling Laws for Neural Language Models*, [2001.08361](https://arxiv.org/abs/2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models*, [2203.15556](https://arxiv.org/abs/2203.15556); Besiroglu et al. 2024, *Chinchilla Scaling: A replication attempt*, [2404.10102](https://arxiv.org/abs/2404.10102); Porian et al. 2024, *Resolving Discrepancies in Compute-Optimal Scaling of Language Models*, [2406.19146](https://arxiv.org/abs/2406.19146): untuned rates are one of three reasons why Kaplan and Hoffmann disagree
 # - Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?*, [2304.15004](https://arxiv.org/abs/2304.15004); Ben Allal et al. 2025, *SmolLM2*, [2502.02737](https://arxiv.org/abs/2502.02737)
