@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 5 · Output head
 #
-# **You will build** the last step of the engine, which turns a vector into a score for every token (5.1) and the
-# scores into probabilities (5.2); the loss, which says how good those probabilities were (5.3 to 5.5); and what makes
-# them better: a gradient (5.6), a learning rate (5.7), the step of AdamW (5.8) and the training loop around them
-# (5.9). Your first two functions go into SmolLM2; your loop trains a model from nothing.
+# **You will build** the last step of the engine, which turns a vector into a score for every token (exercise 5.1) and
+# the scores into probabilities (5.2); the loss, which says how good those probabilities were (5.3 to 5.5); and what
+# makes them better: a gradient (5.6), a learning rate (5.7), the step of AdamW (5.8) and the training loop around them
+# (5.9). Your first two functions run on SmolLM2; your loop trains a model from nothing.
 #
 # **You need** notebooks 1 to 4: tokens, embedding tables, attention, the residual stream and RMSNorm. From
 # mathematics: logarithms, and a derivative as "how much does this change if I change that?".
@@ -71,7 +71,7 @@ reveal("star", star, within=0.1)
 # 1. **The final norm.** One more RMSNorm (notebook 4) brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
 #    token, its **logit**. A dot product is length times length times cosine: a logit is large where $x$ points along
-#    that token's row, and at the same angle the larger, the longer the row.
+#    that token's row, and at the same angle a longer row takes it further from 0.
 #
 # The table is often the embedding table itself (*tied weights*, Press & Wolf 2016): the row that says what a token
 # means on its way in is what the output is compared with on its way out. SmolLM2 and GPT-2 both do this.
@@ -161,7 +161,7 @@ for _shape in [(7,), (1, 7), (3, 5, 7), (2, 1, 4, 7)]:
 
 # %% [markdown]
 # **Run it on the real model.** Leaving out the final norm is a bug that does not crash. The norm does two things: it
-# divides $x$ by its size (the root of the mean square), and it multiplies each column by a learned number, its gain.
+# divides $x$ by its size (the root of the mean square), and it multiplies each entry by a learned number, its gain.
 
 # %%
 predict(
@@ -294,7 +294,7 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | any | logits of any size, some of which may be $-\infty$, but not all in a row |
+# | `x` | any | logits of any size; some may be $-\infty$, but not all along `dim` |
 # | `dim` | | the dimension that is to sum to 1 (default: the last) |
 # | returns | as `x` | not negative, summing to 1 along `dim` |
 #
@@ -583,8 +583,8 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded away:
 # $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit.
 #
-# Stay with torch's operations (no `.tolist()`, no numpy): in 5.9 a gradient has to find its way back through this
-# function.
+# Stay with torch's operations (no `.tolist()`, no numpy): in exercise 5.9 a gradient has to find its way back through
+# this function.
 #
 # Off: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
 #
@@ -903,7 +903,7 @@ g = torch.Generator().manual_seed(0)
 def noise(tensor):
     if tensor.dim() == 1:
         return torch.ones_like(tensor)
-    return 0.02 * torch.randn(tensor.shape, generator=g)
+    return torch.empty_like(tensor).normal_(0, 0.02, generator=g)
 
 
 def fresh(part):
@@ -926,10 +926,10 @@ untrained = replace(model, weights=random_weights)
 
 paragraphs = prose.split("\n\n")
 inputs, targets = next_token_pairs(torch.tensor([tokenizer.encode(paragraphs[1])]))
-logits = untrained(inputs)
+logits, trained_logits = untrained(inputs), model(inputs)
 losses = {
     "untrained": cross_entropy(logits, targets),
-    "trained": cross_entropy(model(inputs), targets),
+    "trained": cross_entropy(trained_logits, targets),
     "untrained, logits ten times too large": cross_entropy(10 * logits, targets),
     "untrained, softmax taken twice": cross_entropy(softmax(logits), targets),
     "untrained, targets not shifted": cross_entropy(logits, inputs),
@@ -965,7 +965,7 @@ predict(
 # %%
 from llmlib.output_head import token_losses
 
-losses = token_losses(model(inputs), targets)[0]
+losses = token_losses(trained_logits, targets)[0]
 pieces = [tokenizer.decode([i]) for i in tokenizer.encode(paragraphs[1])]
 show(
     plots.loss_on_text(
@@ -1002,8 +1002,8 @@ surprise_reader(
 # %% [markdown]
 # ## 5.5 Perplexity, and in which unit to compare
 #
-# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 is as unsure, on average, as if it had to guess
-# among 20 equally likely tokens.
+# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 has, on average, the loss of a guess among 20
+# equally likely tokens, $\ln 20$.
 #
 # A long text is measured in batches, and the last batch is nearly always shorter. The perplexity of the whole is the
 # exponential of the mean *over tokens*; neither the mean of the batches' perplexities nor the exponential of the mean
@@ -1356,10 +1356,10 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 #
 # ### Thirty steps
 #
-# Nothing can turn a logit directly; what can be turned are weights. Logit $i$ is $x \cdot \text{row}_i$, so if row
-# $i$ of the table is nudged, logit $i$ moves $x$ times as much, and (the *chain rule*) the gradient for that row is
-# $(p_i - [i = t])\,x$. **Gradient descent** moves each weight a little *against* its gradient, again and again. Thirty
-# steps on a copy of SmolLM2's table, with your function and nothing else:
+# Nothing can turn a logit directly; what can be turned are weights. Logit $i$ is $x \cdot \text{row}_i$, so if one
+# entry of row $i$ is nudged, logit $i$ moves by that much times the same entry of $x$, and (the *chain rule*) the
+# gradient for the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight a little *against* its
+# gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your function and nothing else:
 
 # %%
 predict(
@@ -1380,7 +1380,8 @@ for step in range(31):
     p = softmax(z)[0]
     for word in words:
         curves[repr(word)].append(p[tokenizer.encode(word)[0]].item())
-    edited -= rate * torch.outer(logits_gradient(z, target)[0], x)
+    if step < 30:  # edited -= rate * torch.outer(gradient, x), with no second table
+        edited.addr_(logits_gradient(z, target)[0], x, alpha=-rate)
 
 show(
     plots.descent(curves, "Thirty steps of gradient descent on the output table"),
@@ -1411,7 +1412,7 @@ for question in (
     answers[question] = word
     print(f"{question:<40}{row[0]:<19}{row[1]}")
 inputs, targets = next_token_pairs(torch.tensor([tokenizer.encode(paragraphs[1])]))
-before, after = (cross_entropy(m(inputs), targets) for m in (model, taught))
+before, after = paragraph_losses[1], cross_entropy(taught(inputs), targets)
 print(f"loss on the paragraph about tides: {before:.4f} -> {after:.4f}")
 found = {" Berlin": "A", " Lyon": "B", " Paris": "C"}
 reveal("germany", found.get(answers["The capital of Germany is"], "D"))
@@ -1428,7 +1429,7 @@ reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 # the last layer's output from that for $x$, and so on, layer by layer, down to the embedding table. PyTorch notes
 # every operation on the way up and walks the chain back by itself: after `loss.backward()` each tensor $w$ that asked
 # for it (`requires_grad`) has its gradient in `w.grad`. Do not take that on trust. Here is a tiny model of SmolLM2's
-# kind, two layers of width 64, with random weights; its texts are short stories, cut into 512 tokens.
+# kind, two layers of width 64, with random weights; it reads short stories, in a vocabulary of only 512 tokens.
 
 # %%
 from llmlib import data, generate, training
@@ -1475,12 +1476,12 @@ print("\none weight of                      backward    nudged")
 for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
     flat, place = weights[i].data.view(-1), int(weights[i].grad.abs().argmax())
     around = []
-    for nudge in (0.01, -0.02):  # up, then back and as far down
+    for nudge in (0.002, -0.004):  # up, then back and as far down
         flat[place] += nudge
         with torch.no_grad():
             around.append(cross_entropy(tiny(inputs), targets).item())
-    flat[place] += 0.01
-    slope = (around[0] - around[1]) / 0.02
+    flat[place] += 0.002
+    slope = (around[0] - around[1]) / 0.004
     print(f"{name:<30}{weights[i].grad.view(-1)[place]:>12.4f}{slope:>10.4f}")
 
 # %% [markdown]
@@ -1579,8 +1580,8 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # ### Exercise 5.8 · `adamw_step` · ●●● · 15 min
 #
 # Gradients of different weights differ a great deal in size, so one rate cannot suit all. Adam (Kingma & Ba 2014)
-# watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running mean $s$ of its square, and moves
-# by their quotient. A weight whose gradient keeps its sign moves by about one rate a step, however large or small the
+# watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running mean $s$ of $g^2$, and moves by
+# $m / \sqrt{s}$. A weight whose gradient keeps its sign moves by about one rate a step, however large or small the
 # gradient is; one whose gradient keeps changing sign hardly moves. For every number of a tensor by itself:
 #
 # $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
@@ -1590,8 +1591,8 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 #
 # $$w \leftarrow (1 - \text{rate} \cdot \text{decay})\,w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat s} + 10^{-8}}$$
 #
-# The first term shrinks the weight itself a little at each step: *weight decay*, in the form that made AdamW out of
-# Adam (Loshchilov & Hutter 2017).
+# The first term shrinks the weight itself a little at each step: *weight decay*, kept out of both means, which made AdamW
+# out of Adam (Loshchilov & Hutter 2017; that it is multiplied by the whole rate is PyTorch's choice).
 #
 # | | shape | |
 # |---|---|---|
@@ -1601,9 +1602,9 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # | `rate`, `decay` | | numbers |
 # | returns | | the three new tensors `(weight, mean, square)` |
 #
-# By hand: `weight` 1, `gradient` 2, both means 0, `step` 1, `rate` 0.1, `decay` 0. $m = 0.2$ and $s = 0.2$, corrected
-# $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$. With a gradient of 2,000 it
-# is 0.9 as well.
+# By hand: `weight` 1, `gradient` 2, `mean` and `square` 0, `step` 1, `rate` 0.1, `decay` 0. $m = 0.2$ and $s = 0.2$,
+# corrected $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$. With a gradient of
+# 2,000 it is 0.9 as well.
 #
 # Off: the optimizers of `torch.optim`.
 #
@@ -1919,7 +1920,7 @@ for _vocab, _n, _peak in [(3, 1, 0.3), (7, 30, 0.02), (4, 60, 0.1)]:
 
 # %% [markdown]
 # **Run it.** First, is it the real thing? The same thirty batches through your loop, and through llmlib's, which uses
-# `torch.optim.AdamW`; notebook 7 measures the models that that one trains.
+# `torch.optim.AdamW` and trains the models that notebook 7 measures.
 
 # %%
 weights, tiny, _ = tiny_model()
@@ -1995,7 +1996,7 @@ reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 #
 # ### How large a step?
 #
-# Seven peak rates, each with thirty steps from the same start, once on two different series of batches.
+# Seven peak rates, each with thirty steps from the same start, once on each of two series of batches.
 
 # %%
 predict(
@@ -2037,7 +2038,8 @@ reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 #
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
-# - **bigram**: as often as it follows the *one* token before it.
+# - **bigram**: as often as it follows the *one* token before it (with a pinch of the unigram mixed into the counts, so
+#   that a pair never seen is not impossible).
 
 # %%
 predict(
@@ -2053,13 +2055,20 @@ unigram /= unigram.sum()
 pairs = torch.zeros(V, V).index_put(
     (story_ids[:-1], story_ids[1:]), torch.ones(len(story_ids) - 1), accumulate=True
 )
-bigram = (pairs + unigram) / (pairs + unigram).sum(1, keepdim=True)
+
+
+def bigram_rule(w):
+    """ln p of each token after each: pairs counted, and w times the unigram."""
+    counts = pairs + w * unigram
+    return (counts / counts.sum(1, keepdim=True)).log()
+
+
 unseen = held_out_ids[:2080].view(32, 65)
 inputs, targets = next_token_pairs(unseen)
 rules = {
     "uniform": torch.full((*inputs.shape, V), -math.log(V)),
     "unigram": unigram.log().expand(*inputs.shape, V),
-    "bigram": bigram.log()[inputs],
+    "bigram": bigram_rule(1)[inputs],
 }
 marks = {name: cross_entropy(logits, targets).item() for name, logits in rules.items()}
 for name, nats in marks.items():
@@ -2104,6 +2113,9 @@ train(weights, blinkered, windows(240), peak=0.006)
 with torch.no_grad():
     alone = cross_entropy(blinkered(inputs), targets)
 print(f"trained with each token alone {alone:.3f}")
+for w in (4, 16):
+    better = cross_entropy(bigram_rule(w)[inputs], targets)
+    print(f"bigram, {w:>2} times the unigram {better:.3f}")
 show(
     plots.what_it_learns(losses, held_out_losses, marks, watch, distances),
     alt="Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps "
@@ -2116,10 +2128,12 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # %% [markdown]
 # This is what a falling loss means. After the first step the model is still the uniform rule. After some twenty it is
 # nearly the unigram: **it learns first which tokens are frequent**, whatever stands before them. Then it comes closer
-# and closer to the bigram, and beats it. Does it do so by looking further back? The last line of the print is the
-# control: the same training, but each token may look at itself only. That model ends close to the bigram rule, a little
-# below it, since counting pairs is not the best that can be made of one token. **Most of what yours has over the bigram
-# it owes to the tokens before the last.**
+# and closer to the bigram, and beats it. Does it do so by looking further back? "With each token alone" is the control:
+# the same training, but each token may look at itself only. That model ends close to the bigram rule, a little below
+# it. **Most of what yours has over this bigram it owes to the tokens before the last.**
+#
+# And mind what was beaten. Plain counts take a pair that came once too seriously: with 16 times the unigram mixed in
+# (the last line), the bigram rule is ahead of your model again. **Before you beat a rule, make it as good as you can.**
 #
 # What does it write?
 
@@ -2135,8 +2149,8 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
 # %% [markdown]
 # Not literature, after a few seconds. But you have written every part of what made it out of noise: tokens, attention,
 # layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal et al. 2025).
-# Large runs nearly always add one line: where all gradients together are longer than 1, they are shortened to 1
-# (*clipping*), so that a single odd batch cannot throw the weights far.
+# Large runs nearly always add one line: where the gradients, taken together as one vector, are longer than 1, they
+# are shortened to length 1 (*clipping*), so that a single odd batch cannot throw the weights far.
 
 # %% [markdown]
 # ## 5.8 Calibration: does 70 % mean 70 %?
@@ -2181,23 +2195,23 @@ reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 # probabilities are right, is $-\sum_i p_i \ln p_i$, the **entropy** of its prediction (you need it again in notebook
 # 6); what it pays is more.
 #
-# Why should a model be calibrated at all? Because the loss rewards it: on average $-\ln p$ is smallest exactly when
+# Why should a model be calibrated at all? The loss rewards it: on average $-\ln p$ is smallest exactly when
 # the probabilities are the true frequencies (it is a *proper scoring rule*). But only on text like that which it was
-# trained on. These paragraphs are not, the weights were rounded, and tuning for chat can bend the curve, too; which of
-# them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text* well: a
+# trained on. These paragraphs may be unlike it, the weights were rounded, and tuning for chat can bend the curve, too;
+# which of them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text* well: a
 # sentence that it writes is not true with the probability of its tokens.
 #
 # ## 5.9 Your pieces in the engine
 #
-# Your `unembed` goes into the engine; your `softmax` stood behind every table above. Does it still say what
-# `transformers` says? Ids forgive bugs (notebook 3), so compare the logits, too.
+# Your `unembed` goes into the engine. Does it still say what `transformers` says? Ids forgive bugs (notebook 3), so
+# compare the logits, too.
 
 # %%
 from llmlib.course.engine_check import same_ids
 
 mine = model.using(unembedding=unembed)
 prompts = ["Twinkle, twinkle, little", "Dear Mr Alvarez,", "def mean(numbers):"]
-agreed = same_ids(mine, prompts)
+agreed = same_ids(mine, prompts, max_new_tokens=8)
 apart = max(
     (mine(i) - model(i)).abs().max().item() for i in map(tokenizer.encode, prompts)
 )
@@ -2236,7 +2250,7 @@ print(f"logits at most {apart:.4f} apart from llmlib's")
 #
 # 1. " Barack", for instance: read, it should say "next comes Obama"; written, it should fit after "President". The two
 #    have little to do with each other, and the table has one row for both. The layers between must make up for it.
-#    (That a row fits *itself* best is a small nuisance of the same kind: few words follow themselves.)
+#    (That each row points exactly along *itself* is a small nuisance of the same kind: few words follow themselves.)
 # 2. One cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
 #    on the same text decide.
 # 3. Heads with certainty. The mean of $1 - p$ is $0.6(1 - q) + 0.4q = 0.6 - 0.2q$ for a forecast $q$ of heads, which is

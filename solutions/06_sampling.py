@@ -5,15 +5,15 @@
 # whole thing run again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the
 # same model sounds like a clerk, a poet or a broken radio.
 #
-# **You will build** the draw (6.1), temperature (6.2), the filters top-k, top-p and min-p (6.3 to 6.5), the function that puts
-# them together and picks (6.6, 6.7), the loop that writes text (6.8), a repetition penalty (6.9), beam search, which looks
-# ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a small
-# model fails, each time with a control.
+# **You will build** the draw (exercise 6.1), temperature (6.2), the filters top-k, top-p and min-p (6.3 to 6.5), the function
+# that puts them together and picks (6.6, 6.7), the loop that writes text (6.8), a repetition penalty (6.9), beam search, which
+# looks ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a
+# small model fails, each time with a control.
 #
 # **You need** notebook 5: logits, softmax and log-probability.
 #
-# **It takes** about two hours and a half, two of them at the eleven exercises. Section 6.10, on failures, has none: keep it
-# for a second sitting if you like.
+# **It takes** about two hours and a half, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
+# it for a second sitting if you like.
 #
 # First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive in a file of about 5.85 bits
 # a weight and are opened here as float32. The same prompt, four ways to pick:
@@ -35,7 +35,7 @@ for settings in (
 
 # %% [markdown]
 # The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the
-# last, unlikely tokens have become likely, and the text falls apart. By the end of this notebook each of these settings is a
+# last, unlikely tokens have become likelier, and the text falls apart. By the end of this notebook each of these settings is a
 # function of yours.
 
 # %% given setup
@@ -232,9 +232,8 @@ for _u in (
 # ### Is it fair? Ten thousand draws
 #
 # A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count.
-# A token of probability $p$ is expected $E = 10000\,p$ times. Chance alone moves the count by about $\sqrt E$ up or down (its
-# standard deviation), and by more than $2\sqrt E$ about once in twenty tokens. (Tokens too rare to be expected five times are
-# put together, before the draw, as "the rest".)
+# A token of probability $p$ is expected $E = 10000\,p$ times, and chance alone moves the count up or down. (Tokens too rare to
+# be expected five times are put together, before the draw, as "the rest".)
 
 # %%
 predict(
@@ -244,8 +243,9 @@ predict(
 )
 
 # %% [markdown]
-# A test is worth something only if it also catches a draw that is *not* fair. So draw twice: once with $u$ as it is, once with
-# $u$ rounded down to three digits, as a lazy random number generator would hand it out.
+# How far? By about $\sqrt E$, the standard deviation of such a count, and by more than $2\sqrt E$ only about once in twenty
+# tokens: that is what a fair draw looks like. But a test is worth something only if it also catches a draw that is *not* fair. So draw twice:
+# once with $u$ as it is, once with $u$ rounded down to three digits, as a lazy random number generator would hand it out.
 
 # %%
 p = softmax(story)
@@ -474,7 +474,10 @@ predict(
 ranked = paris.argsort(descending=True)
 for t in (0.5, 1.0, 1.5, 2.0):
     row = softmax(apply_temperature(paris, t))[ranked]
-    print(f"T = {t}: likeliest {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}")
+    print(
+        f"T = {t}: likeliest {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}, "
+        f"beyond rank 1,000 {row[1000:].sum():.4f}"
+    )
 for first in (101, 1_001, 10_001):
     some = ranked[first - 1 : first + 7].tolist()
     words = [llm.tokenizer.decode([i]) for i in some]
@@ -484,10 +487,10 @@ print("the story, ranks 101 to 108:", [llm.tokenizer.decode([i]) for i in again]
 reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
 
 # %% [markdown]
-# This is the trouble with temperature alone. In a text about the capital of France there is no good use for " Bright" or
-# " Hot", and at $T = 1.5$ four draws in ten come from beyond rank 100. A tail does harm even when it is thin, because a text
-# is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ % of all texts of 20 tokens hold some, and the model
-# must go on as if that had been meant.
+# This is the trouble with temperature alone. After "The capital of France is" there is no good use for " Bright" or " Hot", and
+# at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank 1,000, where such tokens stand. A
+# tail does harm even when it is thin, because a text is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ %
+# of all texts of 20 tokens hold some, and the model must go on as if that had been meant.
 #
 # Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tokens of rank 101 to 108, in the
 # last line, still make good stories. A fixed place for the cut will not do.
@@ -1136,8 +1139,8 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have
 # moved closer together, so it takes more of them to reach a mass, and more of them pass the bar. So "temperature 1.5, min-p
 # 0.1" copied from one engine into another is another setting: in `llama.cpp` the filters see the model's own probabilities,
-# and the temperature only levels what they left. (**Entropy**, the last number, is the surprise $-\log p$ of a draw, averaged
-# over all draws; you will need it in 6.8. Where $n$ tokens are equally likely it is $\ln n$.)
+# and the temperature only reweights what they left. (**Entropy**, the last number, is the surprise $-\log p$ of a draw, averaged
+# over all draws; you will need it in section 6.8. Where $n$ tokens are equally likely it is $\ln n$.)
 #
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
 #
@@ -1255,7 +1258,7 @@ for _t in (0.7, 1.6):
 # %% [markdown]
 # ### The lab
 #
-# One $u$, six settings: the strip of 6.1 under your filters. Cut tokens lose their stretch, the survivors grow, and the same
+# One $u$, six settings: the strip of section 6.1 under your filters. Cut tokens lose their stretch, the survivors grow, and the same
 # $u$ falls into another token.
 #
 # With a running kernel, slide. The lab below the picture uses your `filter_logits` and your `sample`; the button writes five
@@ -1557,9 +1560,9 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print(f"   {settings}")
 
 # %% [markdown]
-# A full context stops this loop. One can also drop the oldest tokens and go on. That they now stand at other positions changes
-# nothing for those that are left: by RoPE only distances count (notebook 2). But the text has forgotten how it began, and a cache
-# (notebook 7) has not: what it keeps of them was computed with the beginning in view.
+# A full context stops this loop. One can also drop the oldest tokens and go on. That those which are left now stand at other
+# positions changes nothing: with RoPE only distances count (notebook 2). But the text has forgotten how it began, and a cache
+# (notebook 7) has not: what it keeps of the tokens that are left was computed with the beginning in view.
 #
 # ### Three slips in a well-known loop
 #
@@ -1594,14 +1597,28 @@ for country, city in {"France": "Paris", "Italy": "Rome", "Spain": "Madrid"}.ite
     wrote = [complete(model, text, 6) for model in (llm, forgetful)]
     found += wrote[1].startswith(f" {city}")
     print(f"{text} … with positions {wrote[0]!r}, without {wrote[1]!r}")
-text = "France of capital the is"
-print(f"{text} … without positions {complete(forgetful, text, 6)!r}")
 reveal("positions", found, within=0)
 
+ids = llm.tokenizer.encode(prompts[0])
+mixed = [ids[i] for i in (3, 2, 1, 0, 4)]  # the same tokens in another order
+wrote = llm.tokenizer.decode(list(generate(forgetful, mixed, 6)))
+print(f"{llm.tokenizer.decode(mixed)} … without positions {wrote!r}")
+
+
+def see_all(seq, start=0):
+    return torch.ones(seq, start + seq, dtype=torch.bool)
+
+
+no_mask = forgetful.using(mask=see_all)
+for name, model in {"as is": forgetful, "off, too": no_mask}.items():
+    apart = (model(ids) - model(mixed))[0, -1].abs().max()
+    print(f"without positions, mask {name}: the two orders' logits {apart:.3f} apart")
+
 # %% [markdown]
-# With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Rome and Paris
-# do not come twice. Nor is it enough *which* words are there: in another order Paris is gone, even without positions, for
-# the causal mask still lets each token see only those before it.
+# With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Paris does
+# not come twice. Nor is it enough *which* tokens are there: in another order Paris is gone, even without positions. The order
+# comes in by the causal mask, which still lets each token see only those before it: with the mask taken away as well, both
+# orders give the same logits (the last line).
 #
 # And the first:
 
@@ -2104,13 +2121,12 @@ reveal("darwin", "A" if human > searched else "C" if human < drawn - 1.5 else "B
 
 # %% [markdown]
 # Darwin's words are about as unlikely as the drawn ones, far from beam search. A human text is not the likeliest one. It is
-# full of tokens that the model found improbable, because a writer who always said what the reader expects would say nothing.
+# full of tokens that the model found improbable: a writer who always said what the reader expects would say nothing.
 # Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 #
-# ### The empty answer
+# ### The likeliest answer
 #
-# There is a worse trouble. Every further token multiplies the probability by something below 1, so the sum of log-probabilities
-# prefers *short* texts, and the shortest is the one that stops at once. Ask, without the chat template:
+# There is a worse trouble. Ask a question, as plain text:
 
 # %%
 predict(
@@ -2140,20 +2156,21 @@ print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 
 # %% [markdown]
 # Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
-# beats every text that it has found. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
+# beats every text that it has found. Every further token multiplies the probability by something below 1, so the sum of
+# log-probabilities prefers *short* texts, and this one is the shortest. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
 # half of the sentences the likeliest translation was the empty one: a good *search* showed a fault of the *model* that
 # narrow beams had hidden.
 #
-# The usual repair is **length normalisation**: rank finished texts by the mean per token, or by the sum over a power of the
+# The usual repair is **length normalisation**: rank the texts by the mean per token, or by the sum over a power of the
 # length (Wu et al. 2016). It puts the words first here, and it remains a patch: where the stop token itself is likely, as after
 # "What is the capital of Japan?" (0.75), the empty answer also has the best mean.
 #
-# Where there is one right answer, as in translation, beam search helps all the same. In a conversation it costs `width` times
+# Where the input says much about the output, as in translation, a narrow beam helps all the same. In a conversation it costs `width` times
 # the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
 #
 # ## 6.8 Quality against entropy
 #
-# **Claim.** Temperature trades quality for variety, and no filter escapes that trade.
+# **Claim.** Temperature trades quality for variety. Whether a filter gets more quality at the same variety can be computed.
 #
 # "Quality" and "variety" need numbers. *Quality*: the log-probability of the drawn token under the model itself, averaged over
 # the draws. It is a rough measure (Darwin scores low), but below some level it does mean nonsense. *Variety*: the entropy of
@@ -2261,7 +2278,7 @@ for name, values in {
     print("    ", [llm.tokenizer.decode(row) for row in ids[:2].tolist()])
 
 # %% [markdown]
-# By the count, one batch says that the settings differ and the next that they do not: a share cannot exceed 1, both stand near
+# By the count, one batch says that the settings differ and the next that they do not: a share cannot exceed 1, most stand near
 # that ceiling, and the rest is luck. The entropy looks at the whole distribution and not at one draw from it, and tells the two
 # apart in every batch. **Before you trust a measure, ask how large it can get, and how much it changes from batch to batch.**
 #
@@ -2723,8 +2740,8 @@ show(
 # %% [markdown]
 # The second sentence measures less sharply: "man" has 0.47 there, since "he" or "she" may be somebody else. And compare with
 # "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
-# doctor and engineer change sides with the wording, so nothing can be said of them. Nobody wrote "nurses are women" into this
-# model. It learned which pronoun follows which word in the text it was given, and
+# doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says that nurses
+# are women. The model learned which pronoun follows which word in the text it was given, and
 # gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
 # letters, forms or search results passes the pattern on.
 #
@@ -2807,7 +2824,7 @@ print(
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
 #    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another engine's order of
 #    filters, when the temperature is not 0.
-# 3. Yes. The sound says what is right, so there is one right text, of known length, and a beginning that looked second best may
+# 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked second best may
 #    turn out to be it once more has been heard. In a chat many answers are right, and the likeliest is dull.
 # 4. The same question turned round ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
 #    about nothing; and the two words in the other order in the prompt. If it says yes to all of them, you have measured a habit.
