@@ -98,3 +98,65 @@ def count_pairs(ids):
 # says: is there a return?
 def count_pairs(ids):
     list(Counter(zip(ids, ids[1:])).items())
+
+
+# %% wrong: pairs as lists
+# says: a tuple, too
+def count_pairs(ids):
+    counts = []
+    for a, b in zip(ids, ids[1:]):
+        for each in counts:
+            if each[0] == [a, b]:
+                each[1] += 1
+                break
+        else:
+            counts.append([[a, b], 1])
+    return counts
+
+
+# %% wrong: three numbers an item
+# says: an item of the list is a tuple ((a, b), n)
+def count_pairs(ids):
+    return [(a, b, n) for (a, b), n in Counter(zip(ids, ids[1:])).items()]
+
+
+# %% wrong: an item for each place
+# says: one item for each different pair
+def count_pairs(ids):
+    pairs = list(zip(ids, ids[1:]))
+    return [(pair, pairs.count(pair)) for pair in pairs]
+
+
+# %% wrong: by way of a set, which keeps no order
+# says: in the order in which they first appear
+def count_pairs(ids):
+    pairs = list(zip(ids, ids[1:]))
+    return [(pair, pairs.count(pair)) for pair in set(pairs)]
+
+
+# %% wrong: the first of each pair counts as 0
+# says: holds one pair, once
+def count_pairs(ids):
+    counts = {}
+    for pair in zip(ids, ids[1:]):
+        counts[pair] = counts[pair] + 1 if pair in counts else 0
+    return list(counts.items())
+
+
+# %% wrong: counts kept outside the function
+# says: afresh
+_counts = Counter()
+
+
+def count_pairs(ids):
+    _counts.update(zip(ids, ids[1:]))
+    return list(_counts.items())
+
+
+# %% wrong: any two ids are a pair
+# says: three ids have two pairs of neighbours
+from itertools import combinations
+
+
+def count_pairs(ids):
+    return list(Counter(combinations(ids, 2)).items())

@@ -193,3 +193,18 @@ def encode(text, merges):
                 ids = merge(ids, pair, 256 + i)
         out += ids
     return out
+
+
+# %% wrong: each merge in one place of a piece only
+# says: more than once
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        for n, pair in enumerate(merges):
+            for i in range(len(ids) - 1):
+                if (ids[i], ids[i + 1]) == pair:
+                    ids = ids[:i] + [256 + n] + ids[i + 2:]
+                    break
+        out += ids
+    return out

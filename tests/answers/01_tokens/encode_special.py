@@ -154,3 +154,16 @@ def encode_special(text, merges, special):
     for part in regex.split("(" + "|".join(map(regex.escape, names)) + ")", text):
         ids += [special[part]] if part in special else encode(part, merges)
     return ids
+
+
+# %% wrong: special tokens looked for among the ids
+# says: before anything is merged
+def encode_special(text, merges, special):
+    ids = encode(text, merges)
+    for token in sorted(special, key=len, reverse=True):
+        spelled, i = encode(token, merges), 0
+        while i < len(ids):
+            if ids[i:i + len(spelled)] == spelled:
+                ids[i:i + len(spelled)] = [special[token]]
+            i += 1
+    return ids

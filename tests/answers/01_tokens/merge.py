@@ -197,3 +197,38 @@ def merge(ids, pair, new_id):
 def merge(ids, pair, new_id):
     text = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id))
     return [int(word) for word in text.split()]
+
+
+# %% wrong: in the list itself, nothing comes back
+# says: is there a return?
+def merge(ids, pair, new_id):
+    for i, each in enumerate(ids):
+        if i + 1 < len(ids) and (each, ids[i + 1]) == pair:
+            ids[i] = new_id
+            del ids[i + 1]
+
+
+# %% wrong: the last id is put behind, even where it is used up
+# says: used up does not come again
+def merge(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids) - 1:
+        if (ids[i], ids[i + 1]) == pair:
+            out.append(new_id)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out + ids[-1:]
+
+
+# %% wrong: goes on by two in either case
+# says: go on by one position where nothing is merged
+def merge(ids, pair, new_id):
+    ids, i = list(ids), 0
+    while i < len(ids) - 1:
+        if (ids[i], ids[i + 1]) == pair:
+            ids[i:i + 2] = [new_id]
+        else:
+            i += 2
+    return ids

@@ -315,3 +315,62 @@ def stream_decode(ids, merges):
         shown.append(waiting[:end].decode("utf-8", errors="replace"))
         waiting = waiting[end:]
     return shown
+
+
+# %% wrong: data[:-0]
+# says: when 0 bytes wait
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        held = 0
+        for back in range(1, min(3, len(waiting)) + 1):
+            byte = waiting[-back]
+            if byte >= 192:
+                length = 2 if byte < 224 else 3 if byte < 240 else 4
+                held = back if back < length and byte < 248 else 0
+            if byte < 128 or byte >= 192:
+                break
+        shown.append(waiting[:-held].decode("utf-8", errors="replace"))
+        waiting = waiting[-held:]
+    return shown
+
+
+# %% wrong: one replacement character for each byte of a broken character
+# says: however many of its bytes had come
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        text = ""
+        for byte in table[i]:
+            if waiting and not 128 <= byte < 192:
+                text, waiting = text + "\ufffd" * len(waiting), b""
+            waiting += bytes([byte])
+            first = waiting[0]
+            if len(waiting) >= (1 if first < 192 or first > 247 else 2 if first < 224 else 3 if first < 240 else 4):
+                text, waiting = text + waiting.decode("utf-8", errors="replace"), b""
+        shown.append(text)
+    return shown
+
+
+# %% right: byte by byte, counting what is still wanted
+def stream_decode(ids, merges):
+    table, shown, begun, wanted = vocabulary(merges), [], b"", 0
+    for i in ids:
+        text = ""
+        for byte in table[i]:
+            if wanted and 128 <= byte < 192:
+                begun, wanted = begun + bytes([byte]), wanted - 1
+                if not wanted:
+                    text, begun = text + begun.decode("utf-8", errors="replace"), b""
+                continue
+            if wanted:  # broken off
+                text, begun, wanted = text + "\ufffd", b"", 0
+            if byte < 128:
+                text += chr(byte)
+            elif byte < 192 or byte > 247:
+                text += "\ufffd"
+            else:
+                begun, wanted = bytes([byte]), 1 + (byte >= 224) + (byte >= 240)
+        shown.append(text)
+    return shown

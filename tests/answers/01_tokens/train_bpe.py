@@ -174,7 +174,7 @@ def train_bpe(text, vocab_size):
 
 
 # %% wrong: a pair that occurs once is not merged
-# says: stop when no pairs are left
+# says: occurs only once is merged, too
 def train_bpe(text, vocab_size):
     pieces, merges = [list(piece.encode()) for piece in split(text)], []
     while 256 + len(merges) < vocab_size:
@@ -194,6 +194,69 @@ def train_bpe(text, vocab_size):
     pieces, merges = [list(piece.encode()) for piece in split(text)[:100]], []
     while 256 + len(merges) < vocab_size:
         counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: a dictionary from pair to id
+# says: as a list of pairs
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], {}
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges[pair] = 256 + len(merges)
+    return merges
+
+
+# %% wrong: the counts go on from round to round
+# says: count anew after each merge, from 0
+def train_bpe(text, vocab_size):
+    pieces, merges, counts = [list(piece.encode()) for piece in split(text)], [], Counter()
+    while 256 + len(merges) < vocab_size:
+        for piece in pieces:
+            for pair, n in count_pairs(piece):
+                counts[pair] += n
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: what merge gives back is not kept
+# says: and merge in all pieces
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter(pair for piece in pieces for pair in zip(piece, piece[1:]))
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        for piece in pieces:
+            merge(piece, pair, 256 + len(merges))
+        merges.append(pair)
+    return merges
+
+
+# %% wrong: stops counting at a piece of one byte
+# says: go on with the next piece
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(piece.encode()) for piece in split(text)], []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter()
+        for piece in pieces:
+            if len(piece) < 2:
+                break
+            counts.update(zip(piece, piece[1:]))
         if not counts:
             break
         pair = commonest(counts.items())
