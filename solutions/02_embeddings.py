@@ -101,7 +101,7 @@ print(
 # - `ids`: whole numbers, a tensor of any shape `[...]`, such as `[seq]` or `[batch, seq]`
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
-# - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs like to mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
+# - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
 #   would go unnoticed, and a token that is not there would be looked up.
 #
 # By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`, and both `[0, 3]` and `[0, -1]` raise.
@@ -138,6 +138,23 @@ import torch
 from llmlib.course import check
 
 _names = torch.eye(4)  # a table in which row i has its 1 in column i
+
+
+def _refused(ids):
+    """Does embed raise IndexError for these ids?"""
+    try:
+        embed(torch.tensor(ids), torch.zeros(4, 4))
+    except IndexError:
+        return True
+    except (ValueError, RuntimeError, AssertionError):
+        return False
+    return False
+
+
+check.that(
+    not _refused([0, 2]),
+    "id 0 is a token like others, the first row of the table: it is no error",
+)
 _got = embed(torch.tensor([2, 0, 2]), _names)
 check.that(_got is not None, "embed gave back None: is there a return?")
 check.that(
@@ -178,21 +195,10 @@ check.close(
     "ids of shape [2, 3] give vectors of shape [2, 3, d_model]: keep the shape of ids "
     "and add d_model behind it",
 )
-
-
-def _refused(ids):
-    """Does embed raise IndexError for these ids?"""
-    try:
-        embed(torch.tensor(ids), _table)
-    except IndexError:
-        return True
-    except (ValueError, RuntimeError, AssertionError):
-        return False
-    return False
-
-
 check.that(
-    _refused([0, 4]), "the table has rows 0 to 3: id 4 must raise IndexError, not pass"
+    _refused([0, 4]),
+    "the table has rows 0 to 3: id 4 must raise IndexError, not pass, and not raise "
+    "another error",
 )
 check.that(
     _refused([1, -1, 2]),
@@ -213,12 +219,12 @@ for _shape in [(1,), (11,), (3, 7), (2, 3, 4)]:
         f"ids of shape {list(_shape)} on a random table: keep the shape of ids and "
         "pick the row of each id",
     )
-    for _bad in (-1, -37, 37, 1000):
-        _worse = _ids.flatten().clone()
+    for _bad in (-1, -4, 4, 1000):
+        _worse = _ids.flatten() % 4
         _worse[len(_worse) // 2] = _bad
         check.that(
             _refused(_worse.view(_shape).tolist()),
-            f"id {_bad} is not one of 37 tokens: raise IndexError",
+            f"id {_bad} is not one of 4 tokens: raise IndexError",
         )
 ### END HIDDEN TESTS
 
@@ -256,7 +262,7 @@ for name, (count, size) in in_file.items():
     )
 
 # %% [markdown]
-# A fifth of the model is its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others. In a larger model the share is smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
+# A fifth of the model is its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others. In a larger model the share is as a rule smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
 
 # %% [markdown]
 # ## 2.2 The same thing, as a matrix product
@@ -335,7 +341,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
 # Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
 #
-# Off limits: `torch.autograd` and `torch.func`, which would do it by calculus. You need nothing but `bigram_loss` and a loop.
+# Off limits: `torch.autograd`, `torch.func` and `torch.softmax`, with which calculus would do it. You need nothing but `bigram_loss` and a loop.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -394,8 +400,19 @@ check.equal(
 )
 check.that(
     float(_got[0].abs().max()) > 1e-2,
-    "all slopes are near 0: divide the change of the loss by the size of the nudge, "
-    "and do not nudge by so little that the rounding swallows it",
+    "all slopes are near 0: divide the change of the loss by the size of the nudge; "
+    "add it to one number alone (a whole row moved alike changes nothing, and a 0 "
+    "multiplied stays 0); and do not nudge by so little that the rounding swallows it",
+)
+check.that(
+    float(_got[1, 0]) > -1e-2,
+    "the slope of the number in row 0, column 1 belongs in row 0, column 1: yours "
+    "are turned on their side",
+)
+check.that(
+    float(_got[0, 0]) < 1e-2 or abs(float(_got[0, 1])) > 1e-2,
+    "the first number was still nudged when the second one was: take a fresh copy for "
+    "each nudge, table.clone(), or put the number back",
 )
 check.that(
     float(_got[0, 1]) < 0,
@@ -420,7 +437,7 @@ check.close(
     _got.sum(dim=1),
     torch.zeros(3),
     "each row of slopes sums to 0, since only differences of scores count: has a "
-    "number stayed nudged while the next one was?",
+    "number stayed nudged while the next one was, or been set in place of nudged?",
     atol=3e-3,
 )
 check.close(
@@ -452,7 +469,7 @@ trained = torch.zeros(5, 5)
 for step in range(101):
     if step % 25 == 0:
         print(f"step {step:3}   loss {bigram_loss(trained, word):.4f}")
-    trained = trained - 5.0 * nudged_gradient(trained, word)
+    trained = trained - 5.0 * nudged_gradient(trained, word)  # 5.0: the stride
 after_a = torch.softmax(trained[0], dim=-1).tolist()
 print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 
@@ -492,7 +509,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Either `one_hot.T @ grad_output`, with `one_hot` of shape `[n, vocab_size]`, or `zeros.index_add(0, ids, grad_output)`.
+# Either `one_hot.T @ grad_output`, with `one_hot` of shape `[n, vocab_size]` and turned into decimals by `.float()`, or `zeros.index_add(0, ids, grad_output)`.
 #
 # </details>
 
@@ -520,6 +537,11 @@ check.that(
     list(_got.shape) != [3, 2],
     "the gradient has the shape of the table, [vocab_size, d_model]; yours is turned "
     "on its side",
+)
+check.that(
+    bool((embedding_gradient(torch.tensor([0]), _one, 1) != 0).any()),
+    "all zeros: nothing was added (index_add gives back a new tensor, index_add_ "
+    "changes the old one)",
 )
 check.close(
     embedding_gradient(torch.tensor([0]), _one, 1),
@@ -871,20 +893,20 @@ chosen = torch.tensor(words)[order[:1000]]
 unit = table / norms[:, None]
 cosines = unit[chosen] @ unit.T
 cosines[range(1000), chosen] = -1
-same = begins_alike = 0
-others = []
+same, forms, others = 0, [], []
 for a, b in zip(chosen.tolist(), cosines.argmax(dim=1).tolist()):
     mine, theirs = (tokenizer.decode([i]).strip().lower() for i in (a, b))
     if mine == theirs:
         same += 1
     elif mine[:4] == theirs[:4]:
-        begins_alike += 1
+        forms.append(f"{mine}/{theirs}")
     else:
         others.append(f"{mine}/{theirs}")
 print(
-    f"same letters: {same}   same first four letters: {begins_alike}   others: "
+    f"same letters: {same}   same first four letters: {len(forms)}   others: "
     f"{len(others)}"
 )
+print("some with the same four:", ", ".join(forms[7:15]))
 print("some of the others:", ", ".join(others[7:19]))
 
 # %% [markdown]
@@ -913,7 +935,7 @@ print(
 )
 
 # %% [markdown]
-# The cloud of rows lies beside the origin, not around it. One direction of 576, that of the mean row, carries half of all that the table holds. Mu and Viswanath (2018) found such a common part in older word vectors.
+# The cloud of rows lies beside the origin, not around it. One direction of 576, that of the mean row, carries half of all the squares in the table. Mu and Viswanath (2018) found such a common part in older word vectors, Ethayarajh (2019) in the layers of GPT-2.
 # So a cosine of 0.4 between two words says nothing here: compare with other pairs, never with 0.
 #
 # Now look at every row with two numbers: how far it goes *along* that direction, and how far in all the others together, *across*. The distance from the origin is the row's true length.
@@ -994,7 +1016,7 @@ for name, rows in tables.items():
 reveal("self", found["the shared direction taken out"])
 
 # %% [markdown]
-# All of them, and taking out a random direction changes nothing. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
+# All of them, and taking out a random direction changes next to nothing. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
 #
 # What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in:
 
@@ -1012,6 +1034,7 @@ for name, some in {
 }.items():
     print(f"{name:<20} {int(some.sum()):>6} tokens, along: {along[some].mean():6.2f}")
 ids = torch.arange(vocab_size)
+# a value's rank among all: sort twice (from the first merge on)
 ranks = [values[260:].argsort().argsort().double() for values in (ids, along)]
 correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
 print(f"rank correlation of a merge's id with its along: {correlation:.2f}")
@@ -1049,8 +1072,18 @@ print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
 print(texts(spot))
 
 # %% [markdown]
-# Thirty tokens with all but the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. These are
-# the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way. (`<|im_start|>` and `<|im_end|>` are
+# Thirty tokens with all but the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. Can it read them at all? Let it repeat a word, after two examples:
+
+# %%
+examples = "Word: apple. Again: apple.\nWord: river. Again: river.\nWord:"
+before, after = tokenizer.encode(examples), tokenizer.encode(". Again:")
+for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
+    asked = torch.tensor([before + [i] + after for i in some.tolist()])
+    said = model(asked)[:, -1].argmax(dim=-1)
+    print(f"{name:<12} repeated: {int((said == some).sum())} of {len(some)}")
+
+# %% [markdown]
+# It cannot. (The one that it does repeat is `<|im_end|>`, which is what it says to most of them.) These are the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way (Gao et al. 2019). (`<|im_start|>` and `<|im_end|>` are
 # among them. They stand in every chat of the last stage of the training, which has hardly moved them from the others.)
 #
 # So "similar" has a choice in it. For two words, the cosine after subtracting the mean is the more honest number. The nearest neighbours change less than the numbers:
@@ -1211,6 +1244,13 @@ check.equal(
 check.equal(
     analogies(_near, _pairs, True), 0, "with inputs allowed, both land on an input"
 )
+_behind = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0.6, -0.8]])
+check.equal(
+    analogies(_behind, _pairs, False),
+    2,
+    "an input is never the answer, even where all other scores are negative: leave it "
+    "out with -inf, not with 0",
+)
 _four = [(i, i + 1) for i in range(0, 8, 2)]
 _wide = torch.eye(5)[[0, 0, 1, 1, 2, 2, 3, 3]]
 _wide[1::2, 4] = 1.0
@@ -1283,18 +1323,22 @@ for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
         f"{name:<16} any answer: {right[name][0]:>2} of 72   without the inputs: "
         f"{right[name][1]:>2}"
     )
-print(f"capitals mixed up, without the inputs: {analogies(table, mixed_up, False)}")
-plus = 0  # the control: capital + other country, nothing subtracted
-for country, capital in pairs:
-    for other, wanted in pairs:
-        scores = unit @ (unit[capital] + unit[other])
-        scores[[country, capital, other]] = -torch.inf
-        plus += int(other != country and scores.argmax() == wanted)
-print(f"nothing subtracted, without the inputs: {plus}")
+print("controls, without the inputs:")
+for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
+    rows, plus = rows / rows.norm(dim=1, keepdim=True), 0
+    for country, capital in pairs:
+        for other, wanted in pairs:  # capital + other country, nothing subtracted
+            scores = rows @ (rows[capital] + rows[other])
+            scores[[country, capital, other]] = -torch.inf
+            plus += int(other != country and scores.argmax() == wanted)
+    print(
+        f"{name:<16} capitals mixed up: {analogies(rows, mixed_up, False):>2}   "
+        f"nothing subtracted: {plus:>2}"
+    )
 reveal("capitals", right["as it is"][0], within=5)
 
 # %% [markdown]
-# Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the inputs out of the way about a third of these do, among 49,152 candidates, and none if each country is given another's capital or nothing is subtracted. So both
+# Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the inputs out of the way about a third of these do, among 49,152 candidates, none if each country is given another's capital, and none, or few, if nothing is subtracted. So both
 # sides have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
 #
 # ## 2.7 One row per token, whatever it means
@@ -1400,12 +1444,12 @@ reveal("bank", max(nearness, key=nearness.get))
 # The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something over from them. From
 # which, and how much?
 #
-# - Each token makes two short vectors from its own: a **query** $q$, what it looks for, and a **key** $k$, what it has to offer (64 numbers each in SmolLM2).
+# - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found (64 numbers each in SmolLM2).
 # - The **score** of one token looking at another is the dot product of its query with the other's key, $q \cdot k$ (divided by 8; notebook 3 says why).
 # - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
 # - Softmax makes shares of the scores. What the token takes over is the sum of what the others offer, in these shares.
 #
-# All this happens nine times side by side in each layer, with different matrices; each is a **head**. Here is what head 0 of layer 16 does in a short sentence, step by step.
+# All this happens nine times side by side in each layer, with different queries; each is a **head** (and each three heads share their keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
 
 # %%
 from llmlib.attention import attention_maps
@@ -1493,7 +1537,7 @@ reveal("bag", "B" if moved_along < 1e-2 else "A")
 # tokens, and a sum has no order; everything else treats each token alone. ` dog bites man` and ` man bites dog` are the same text to such a model.
 #
 # So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the ones before it, and watch the
-# logits of the last, with all 30 layers and with the first one only. Where do you expect a difference between one layer and thirty?
+# logits of the last, with all 30 layers and with the first one only.
 
 # %%
 predict(
@@ -1705,7 +1749,8 @@ _x = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
 check.close(
     apply_rope(_x.clone(), torch.tensor([0])),
     _x,
-    "position 0 turns by nothing: x must come back as it was",
+    "position 0 turns by nothing: x must come back as it was, each number in its old "
+    "column",
 )
 check.close(
     apply_rope(torch.tensor([[3.0, 4.0]]), torch.tensor([2])).norm(),
@@ -1920,25 +1965,41 @@ def loss_with(position):
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted).item()
 
 
+faster = torch.arange(64) % 32 < 16  # the columns of the 16 faster hands
+
+
+def half_speed(columns):
+    """RoPE in which the hands of these columns turn at half their speed."""
+
+    def position(x, p, theta):
+        slowed = apply_rope(x, p / 2, theta)
+        return torch.where(columns, slowed, apply_rope(x, p, theta))
+
+    return position
+
+
 settings = {
     "as trained": apply_rope,
     "positions + 100": lambda x, p, theta: apply_rope(x, p + 100, theta),
     "theta · 10": lambda x, p, theta: apply_rope(x, p, 10 * theta),
     "theta / 100": lambda x, p, theta: apply_rope(x, p, theta / 100),
     "half the distance": lambda x, p, theta: apply_rope(x, p / 2, theta),
+    "16 faster hands, half speed": half_speed(faster),
+    "16 slower hands, half speed": half_speed(~faster),
     "turned backwards": lambda x, p, theta: apply_rope(x, -p, theta),
     "not turned": no_rope,
 }
 losses = {name: loss_with(position) for name, position in settings.items()}
 for name, loss in losses.items():
-    print(f"{name:<18} loss {loss:.2f}")
+    print(f"{name:<27} loss {loss:.2f}")
 reveal("slower", losses["theta · 10"], within=0.1)
 
 # %% [markdown]
-# Moved: no difference. Slower hands: next to none. Faster hands, squeezed distances: worse. Backwards, all distances are what they were, and the model is as lost as with no RoPE at all. What counts is how far *back* a
-# token stands: the distance with its sign. Hands that are too fast do harm; somewhat too slow ones hardly do, in texts as short as these.
+# Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all. What counts is how far *back* a
+# token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none. A larger theta leaves
+# the fast hands nearly alone.
 #
-# This is put to use. How slow are the hands? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
+# This is put to use. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
 # %%
 print(f"{'pair':>4} {'tokens a turn: theta 1e4':>28}{'1e5':>13}{'1e6':>13}")
@@ -2199,7 +2260,7 @@ all_same = same_ids(
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
 # - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope in every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
-# - All rows share **one direction**, which carries half of the table, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
+# - All rows share **one direction**, which carries half of the table's squares, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
 # - *king − man + woman* is right in hardly any of 72 sums as stated, and in about a third once the words that went in are ruled out.
 # - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
 # - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone gives order away from the second layer on.
@@ -2244,7 +2305,8 @@ all_same = same_ids(
 # - Su et al. 2021, *RoFormer* ([2104.09864](https://arxiv.org/abs/2104.09864)): RoPE
 # - Press and Wolf 2016, *Using the Output Embedding to Improve Language Models* ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
 # - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king and queen; Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
-# - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)): the part that all vectors share
+# - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)), and Ethayarajh 2019, *How Contextual are Contextualized Word Representations?* ([1909.00512](https://arxiv.org/abs/1909.00512)): the part that all vectors share
+# - Gao et al. 2019, *Representation Degeneration Problem in Training Natural Language Generation Models* ([1907.12009](https://arxiv.org/abs/1907.12009)): why rows of rare tokens drift one way
 # - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
 #
 # ## How your predictions went

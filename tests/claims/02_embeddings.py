@@ -390,7 +390,7 @@ def opposites_are_neighbours():
 
 
 def one_direction_carries_half_of_the_table():
-    """“One direction of 576, that of the mean row, carries half of all that the table holds.”
+    """“One direction of 576, that of the mean row, carries half of all the squares in the table.”
 
     The next largest direction, and a random one.
     """
@@ -436,7 +436,7 @@ def a_long_row_has_large_products_of_both_signs():
 
 
 def without_the_direction_the_dot_product_is_enough():
-    """“All of them, and taking out a random direction changes nothing.”
+    """“All of them, and taking out a random direction changes next to nothing.”
 
     A random direction, the next largest direction, the mean row; and another 300 words.
     """
@@ -480,10 +480,13 @@ def the_direction_is_rarity_and_needed_on_both_sides():
 
 
 def glitch_tokens_share_a_row():
-    """“Thirty tokens with all but the same row” “They stand in every chat of the last stage of the
-    training, which has hardly moved them from the others.”
+    """“Thirty tokens with all but the same row” “It cannot. (The one that it does repeat
+    is `<|im_end|>`, which is what it says to most of them.) These are the *glitch tokens* of
+    notebook 1.” “They stand in every chat of the last stage of the training, which has hardly moved
+    them from the others.”
 
-    Thirty words at random; and none of the thirty occurs in the course's prose.
+    Thirty words at random, and thirty of the youngest merges; none of the thirty occurs in the
+    course's prose.
     """
     table, shared = _table(), _shared()
     along = table @ shared
@@ -494,7 +497,21 @@ def glitch_tokens_share_a_row():
     others = (words @ words.T).mean().item()
     assert len(spot) == 30 and alike.mean() > 0.99 and alike.min() > 0.95 and others < 0.6
     assert not set(spot.tolist()) & set(_pieces(15).flatten().tolist())
-    return f"mean cosine of the thirty {alike.mean():.3f}, of thirty words {others:.2f}"
+    before = _ids("Word: apple. Again: apple.\nWord: river. Again: river.\nWord:")
+    after, repeated = _ids(". Again:"), []
+    young = torch.randperm(4000, generator=torch.Generator().manual_seed(0))[:30] + 45_152
+    for some in (spot, _words(3, 30), young):
+        asked = torch.tensor([before + [i] + after for i in some.tolist()])
+        said = model()(asked)[:, -1].argmax(dim=-1)
+        repeated.append(int((said == some).sum()))
+        if some is spot:
+            same = said[said == some].tolist(), int((said == _token("<|im_end|>")).sum())
+    assert same[0] == [_token("<|im_end|>")] and same[1] > 15
+    assert repeated[1] >= 24 and repeated[2] >= 10
+    return (
+        f"mean cosine of the thirty {alike.mean():.3f}, of thirty words {others:.2f}; repeated "
+        f"{repeated[0]} of thirty, words {repeated[1]}, young merges {repeated[2]}"
+    )
 
 
 def the_nearest_neighbours_change_less():
@@ -542,8 +559,8 @@ def _nine(names):
 
 def the_famous_sum_needs_its_inputs_excluded():
     """“Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the
-    inputs out of the way about a third of these do, among 49,152 candidates, and none if each
-    country is given another's capital or nothing is subtracted.”
+    inputs out of the way about a third of these do, among 49,152 candidates, none if each country
+    is given another's capital, and none, or few, if nothing is subtracted.”
 
     Another nine countries, for which a sum without the subtraction is right for at most half as
     many; capitals mixed up; the mean subtracted.
@@ -563,7 +580,7 @@ def the_famous_sum_needs_its_inputs_excluded():
                     scores = unit @ (unit[capital] + unit[other])
                     scores[[country, capital, other]] = -torch.inf
                     plus += int(other != country and scores.argmax() == wanted)
-            assert plus <= others / 2 and (plus == 0 or name == "centred" or names is OTHER_NINE)
+            assert plus <= others / 2 and (names is OTHER_NINE or plus == 0 or plus < others / 4)
             lines.append(f"{any_answer}, {others}, {plus}")
     return "right of 72, any answer, inputs out, nothing subtracted: " + "; ".join(lines)
 
@@ -746,17 +763,31 @@ def some_heads_look_by_distance_and_others_do_not():
 
 
 def what_rope_must_keep_of_its_training():
-    """“Moved: no difference. Slower hands: next to none. Faster hands, squeezed distances: worse.
-    Backwards, all distances are what they were, and the model is as lost as with no RoPE at all.”
+    """“Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances:
+    worse. Backwards, all distances are what they were, and the model is about as lost as with no
+    RoPE at all.” “with the sixteen faster ones at half their speed nearly all the harm of squeezed
+    distances is done, with the sixteen slower ones none”
 
-    The trained setting, on the same four pieces of prose.
+    The trained setting, on the same four pieces of prose; either half of the hands twice as fast.
     """
+    faster = torch.arange(64) % 32 < 16
+
+    def hands(columns, times):
+        def position(x, p, theta):
+            return torch.where(columns, apply_rope(x, p * times, theta), apply_rope(x, p, theta))
+
+        return position
+
     settings = {
         "as trained": apply_rope,
         "moved": lambda x, p, theta: apply_rope(x, p + 100, theta),
         "slower": lambda x, p, theta: apply_rope(x, p, 10 * theta),
         "faster": lambda x, p, theta: apply_rope(x, p, theta / 100),
         "squeezed": lambda x, p, theta: apply_rope(x, p / 2, theta),
+        "fast hands halved": hands(faster, 0.5),
+        "slow hands halved": hands(~faster, 0.5),
+        "fast hands doubled": hands(faster, 2),
+        "slow hands doubled": hands(~faster, 2),
         "backwards": lambda x, p, theta: apply_rope(x, -p, theta),
         "none": _no_rope,
     }
@@ -766,6 +797,9 @@ def what_rope_must_keep_of_its_training():
     assert extra["faster"] > 0.15 and extra["squeezed"] > 0.25
     assert extra["backwards"] > 1 and extra["none"] > 1
     assert abs(extra["backwards"] - extra["none"]) < 0.5
+    assert extra["fast hands halved"] > 0.9 * extra["squeezed"]
+    assert extra["fast hands doubled"] > 0.1 > 0.02 > abs(extra["slow hands doubled"])
+    assert abs(extra["slow hands halved"]) < 0.02
     return ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
 
 

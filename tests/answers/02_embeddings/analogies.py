@@ -225,3 +225,18 @@ def analogies(table, pairs, inputs_allowed):
     unit = table / table.norm(dim=1, keepdim=True)
     for a, b in pairs:
         unit @ unit[a]
+
+
+# %% wrong: inputs get a score of 0
+# says: not with 0
+def analogies(table, pairs, inputs_allowed):
+    unit, right = table / table.norm(dim=-1, keepdim=True), 0
+    for country, capital in pairs:
+        for other, wanted in pairs:
+            if other == country:
+                continue
+            scores = unit @ (unit[capital] - unit[country] + unit[other])
+            if not inputs_allowed:
+                scores[[capital, country, other]] = 0
+            right += int(scores.argmax() == wanted)
+    return right

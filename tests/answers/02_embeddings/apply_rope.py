@@ -188,3 +188,13 @@ def apply_rope(x, positions, theta=10000.0):
     angles = positions[:, None] * theta ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
     a, b = x.chunk(2, dim=-1)
     torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], dim=-1)
+
+
+# %% wrong: halves taken apart, but put together as neighbours
+# says: each number in its old column
+def apply_rope(x, positions, theta=10000.0):
+    head_dim = x.shape[-1]
+    angles = positions[:, None] * theta ** (-torch.arange(0, head_dim, 2) / head_dim)
+    first, second = x.chunk(2, dim=-1)
+    turned = first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin()
+    return torch.stack(turned, dim=-1).flatten(-2)

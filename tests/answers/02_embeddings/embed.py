@@ -155,7 +155,7 @@ def embed(ids, table):
 
 
 # %% wrong: another error
-# says: must raise IndexError, not pass
+# says: not raise another error
 def embed(ids, table):
     if ids.min() < 0 or ids.max() >= len(table):
         raise ValueError("no such token")
@@ -168,3 +168,11 @@ def embed(ids, table):
     if ids.min() < 0:
         raise IndexError("padding")
     return table[ids].squeeze(0)
+
+
+# %% wrong: id 0 is refused, too
+# says: it is no error
+def embed(ids, table):
+    if ids.min() <= 0:
+        raise IndexError("no such token")
+    return table[ids]

@@ -136,3 +136,11 @@ def embedding_gradient(ids, grad_output, vocab_size):
 # says: is there a return?
 def embedding_gradient(ids, grad_output, vocab_size):
     torch.zeros(vocab_size, grad_output.shape[-1]).index_add(0, ids.flatten(), grad_output.flatten(0, -2))
+
+
+# %% wrong: what index_add gives back is not kept
+# says: nothing was added
+def embedding_gradient(ids, grad_output, vocab_size):
+    gradient = torch.zeros(vocab_size, grad_output.shape[-1])
+    gradient.index_add(0, ids.flatten(), grad_output.flatten(0, -2))
+    return gradient

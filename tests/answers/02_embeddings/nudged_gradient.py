@@ -102,7 +102,7 @@ def nudged_gradient(table, ids):
 
 
 # %% wrong: nudges pile up, each measured from the start
-# says: all other numbers as they were
+# says: take a fresh copy
 def nudged_gradient(table, ids):
     slopes, nudged = torch.zeros(table.shape), table.double().clone()
     before = bigram_loss(nudged, ids)
@@ -126,7 +126,7 @@ def nudged_gradient(table, ids):
 
 
 # %% wrong: a whole row at a time
-# says: all slopes are near 0
+# says: one number alone
 def nudged_gradient(table, ids):
     slopes = torch.zeros(table.shape)
     for row in range(len(table)):
@@ -189,3 +189,39 @@ def nudged_gradient(table, ids):
 # says: is there a return?
 def nudged_gradient(table, ids):
     bigram_loss(table, ids)
+
+
+# %% wrong: nudged by a factor
+# says: a 0 multiplied stays 0
+def nudged_gradient(table, ids):
+    slopes = torch.zeros(table.shape)
+    for row in range(len(table)):
+        for column in range(len(table)):
+            nudged = table.double().clone()
+            nudged[row, column] *= 1.001
+            slopes[row, column] = (bigram_loss(nudged, ids) - bigram_loss(table, ids)) / 1e-3
+    return slopes
+
+
+# %% wrong: set, not nudged
+# says: been set in place of nudged
+def nudged_gradient(table, ids):
+    slopes = torch.zeros(table.shape)
+    for row in range(len(table)):
+        for column in range(len(table)):
+            nudged = table.double().clone()
+            nudged[row, column] = 1e-3
+            slopes[row, column] = (bigram_loss(nudged, ids) - bigram_loss(table, ids)) / 1e-3
+    return slopes
+
+
+# %% wrong: rows and columns exchanged
+# says: turned on their side
+def nudged_gradient(table, ids):
+    slopes = torch.zeros(table.shape)
+    for row in range(len(table)):
+        for column in range(len(table)):
+            nudged = table.double().clone()
+            nudged[row, column] += 1e-3
+            slopes[column, row] = (bigram_loss(nudged, ids) - bigram_loss(table, ids)) / 1e-3
+    return slopes
