@@ -114,6 +114,10 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
     [
         ("def merge(ids, pair, new_id):\n    return 1 / 0", "ZeroDivisionError"),
         ("def merge(ids, pair, new_id)\n    return ids", "SyntaxError"),
+        (
+            "def merge(ids, pair, new_id):\n    return (i for i in ids)",
+            "a value of type generator; return tensors, numbers, strings, lists, tuples or dicts",
+        ),
         ("raise SystemExit(3)", "SystemExit"),
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),

@@ -119,7 +119,7 @@ def copied(value: Any) -> Any:
         return None
     if isinstance(value, torch.Tensor):
         if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-            raise TypeError(f"a tensor of layout {value.layout} on {value.device}; plain ones may")
+            raise TypeError(f"a tensor of layout {value.layout} on {value.device}; use a plain one")
         return value.detach().as_subclass(torch.Tensor).clone()
     for plain in PLAIN:
         if isinstance(value, plain):
@@ -130,8 +130,8 @@ def copied(value: Any) -> Any:
         if isinstance(value, kind):
             return becomes(copied(item) for item in kind.__iter__(value))
     raise TypeError(
-        f"a value of type {type(value).__name__[:40]}; tensors, numbers, strings, lists, tuples "
-        "and dicts may"
+        f"a value of type {type(value).__name__[:40]}; return tensors, numbers, strings, lists, "
+        "tuples or dicts"
     )
 
 
