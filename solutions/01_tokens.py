@@ -678,7 +678,7 @@ def commonest(counts):
 # <details><summary>Hint 3</summary>
 #
 # Texts repeat their words. `words = Counter(split(text))` says how often each piece occurs; a pair inside a piece that
-# occurs 100 times counts 100 times, and has to be merged only once. This makes training many times faster.
+# occurs 100 times counts 100 times, and has to be merged only once.
 # </details>
 
 
@@ -934,7 +934,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 #
 # <details><summary>Hint 1</summary>
 #
-# Looking up the age of a pair is quick in a dictionary: `rank = {pair: i for i, pair in enumerate(merges)}`.
+# A dictionary tells the age of a pair without a search: `rank = {pair: i for i, pair in enumerate(merges)}`.
 # </details>
 # <details><summary>Hint 2</summary>
 #

@@ -475,7 +475,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 
 # %% [markdown]
 # In "abracadabra" an *a* is followed by *b* twice and by *c* and *d* once each: one half, one quarter, one quarter. Nobody counted. The table found the frequencies by following its loss
-# downhill. A large model is trained in the same way, with a faster road to the slopes.
+# downhill. A large model is trained in the same way, with a shorter way to the slopes.
 #
 # Nudging needs one run of the model for each number, 134.5 million runs for one step of SmolLM2. Calculus gets all slopes from *one* run forwards and one backwards
 # (*backpropagation*, in torch `autograd`): the slopes of the last results first, and from those the slopes of what they were made of. So each part of a model has to answer one question: given the

@@ -130,7 +130,7 @@ readers = {
     "LSTM, forget bias 3": lambda d: lstm(d, forget_bias=3.0),
     "attention": attention_layer,
 }
-torch.set_num_threads(1)  # products this small are faster on one
+torch.set_num_threads(1)  # little to share in products this small
 curves = {name: gradient_back(make) for name, make in readers.items()}
 torch.set_num_threads(2)
 for name, curve in curves.items():

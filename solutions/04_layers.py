@@ -436,7 +436,7 @@ def at_the_start(
 
 print(f"SmolLM2: loss {as_trained:.1f}", end=", ")
 print(f"without '+' {loss(model.using(block=no_plus)):.1f}\n")
-torch.set_num_threads(1)  # products this small are faster on one
+torch.set_num_threads(1)  # little to share in products this small
 print("fresh stacks: cosine between tokens       gradient, first and last layer")
 print("layers    with +  without  without, alone      with +         without")
 for depth in (2, 6, 12):
@@ -1362,8 +1362,8 @@ show(
 )
 
 # %% [markdown]
-# The exact bell-curve share needs the error function erf. That was slow once, so GPT-2 was trained with a formula that
-# comes close:
+# The exact bell-curve share needs the error function erf. GPT-2 was trained with a formula that comes close
+# without it:
 #
 # $$\text{gelu}(z) = \tfrac{1}{2}\, z \left(1 + \tanh\left(\sqrt{2/\pi}\;(z + 0.044715\, z^3)\right)\right)$$
 
@@ -3309,7 +3309,7 @@ for name, (kind, shape) in pairs.items():
 #    share falls to 0.05 (section 4.9): the attention goes elsewhere, and the loss rises.
 # 3. Twice the layers doubles the FLOPs inside attention, which go with n_layer · n_head · head_dim; √2 times d_model
 #    multiplies them by √2. The chain of waiting operations doubles with the layers and stays the same with the width:
-#    wide models are quicker on many processors.
+#    a wide model has more operations that can be done at the same time.
 #
 # </details>
 #

@@ -1465,7 +1465,7 @@ def windows(n, batch=8, seed=0):
     return [story_ids[start + piece] for start in starts]
 
 
-torch.set_num_threads(1)  # products this small are faster on one
+torch.set_num_threads(1)  # little to share in products this small
 weights, tiny, _ = tiny_model()
 print(f"\n{sum(w.numel() for w in weights):,} weights in {len(weights)} tensors")
 inputs, targets = next_token_pairs(windows(1)[0])
@@ -1942,7 +1942,7 @@ print("equal to 4 digits:", all(abs(a - b) < 1e-4 for a, b in zip(mine, theirs))
 #
 # Before a long training comes the cheapest test there is: the *same* small batch, again and again. A model with so
 # many more weights than the batch has tokens can bring the loss to nearly 0. If yours does not, something in the loop
-# is wrong, and you know it after seconds. But which bugs does the test see? Here are four runs: your loop as it is; with a rate 100 times as
+# is wrong, and you know it before the long run. But which bugs does the test see? Here are four runs: your loop as it is; with a rate 100 times as
 # large; with no causal mask, so that each position can read its own answer; and on random tokens, in which there is
 # nothing to understand.
 
@@ -2147,7 +2147,7 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
     print(f"{name}: {story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Not literature, after a few seconds. But you have written every part of what made it out of noise: tokens, attention,
+# Not literature, after 240 steps. But you have written every part of what made it out of noise: tokens, attention,
 # layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal et al. 2025).
 # Large runs nearly always add one line: where the gradients, taken together as one vector, are longer than 1, they
 # are shortened to length 1 (*clipping*), so that a single odd batch cannot throw the weights far.

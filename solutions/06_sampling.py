@@ -1296,7 +1296,7 @@ show(
 #
 # **Claim.** A model that says one next token is a writer once its answer is appended and it is asked again. This is called **autoregressive** generation: one token a step, each step waiting for the one before. That is why answers *stream* onto your screen.
 #
-# To test the loop in microseconds it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
+# To test the loop by hand it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
 #
 
 
@@ -1783,8 +1783,8 @@ for _row in range(6):
 # %% [markdown]
 # ### Run it on the real model
 #
-# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only makes the loop
-# faster.
+# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only spares the loop
+# work that it did before.
 
 
 # %%
