@@ -39,8 +39,9 @@ def serve(sock: socket.socket) -> None:
     channel = Channel(sock)
     kit, cells, skip = channel.receive()
     main = run_cells.new_main()
-    vars(torch)["set_num_threads"] = lambda _: None  # one: with two of which the sandbox allows
-    # but one, products of bfloat16 are wrong on some processors
+    # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
+    # come out wrong on some processors.
+    vars(torch)["set_num_threads"] = lambda _: None
     warnings.simplefilter("ignore")
     sys.path[0] = os.getcwd()  # where the grader's own files were found
     ask = asking(channel)
