@@ -72,6 +72,9 @@ def test_norms_mlps_and_rope():
     for more in ((), biases):
         expected = layers.swiglu(x, *wide, narrow, *more)
         assert torch.allclose(fast.swiglu(x, *wide, narrow, *more), expected, atol=1e-3)
+    many = random(2, fast.ROWS_IN_MLP // 2 + 1, 48, seed=7)  # cut into two
+    expected = layers.swiglu(many, *wide, narrow)
+    assert torch.allclose(fast.swiglu(many, *wide, narrow), expected, atol=1e-3)
     for approximate in ("tanh", "none"):
         arguments = wide[0], biases[0], narrow, b, approximate
         assert torch.allclose(fast.mlp(x, *arguments), layers.mlp(x, *arguments), atol=1e-3)
@@ -147,6 +150,17 @@ def test_bfloat16_in_the_order_that_onednn_reads(rows):
     if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         matrix.rows.zero_()  # the product reads the other copy
         torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", packed.KINDS[1:])
+def test_an_mlp_of_packed_matrices(kind):
+    wide, narrow = random(256, 64).split(128), random(64, 128, seed=1)
+    x = random(2, fast.ROWS_IN_MLP, 64, seed=2)
+    small = [packed.Packed.of(w, kind) for w in (*wide, narrow)]
+    for rows in (x, x[:1, :3]):  # many, few
+        y, expected = fast.swiglu(rows, *small), layers.swiglu(rows, *(w.float() for w in small))
+        assert y.dtype == torch.float32 and y.shape == rows.shape
+        assert (y - expected).norm() < 0.02 * expected.norm()
 
 
 def test_int4_keeps_what_was_on_its_grid():
