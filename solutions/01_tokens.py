@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="ids" shape="[batch, seq]"
 # # 1 · Tokens
 #
 # A language model never sees a letter. It reads a list of whole numbers and answers with a number for each entry of its

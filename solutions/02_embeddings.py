@@ -9,7 +9,7 @@
 #     language: python
 #     name: python3
 # ---
-# %% [markdown]
+# %% [markdown] makes="vectors" shape="[batch, seq, d_model]"
 # # 2 · Embeddings
 #
 # Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a language model does with an

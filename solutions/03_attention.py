@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="vectors that looked back" shape="[batch, seq, d_model]"
 # # 3 · Attention
 #
 # **You will build** attention, whole: the weighted look-back (exercise 3.1), the mask that hides the future (3.2) and

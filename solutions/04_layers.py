@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="vectors, 30 layers later" shape="[batch, seq, d_model]"
 # # 4 · Layers
 #
 # **You will build** what stands around attention, and then the whole model. The block that adds to the residual

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="logits" shape="[batch, seq, vocab]"
 # # 5 · Output head
 #
 # **You will build** the last step of the engine, which turns a vector into a score for every token (exercise 5.1) and

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="the next id" shape="[batch]"
 # # 6 · Sampling
 #
 # At every step the model hands over a score for each of its 49,152 tokens. One of them has to be picked, appended, and the

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="again, but fast"
 # # 7 · KV cache & scaling
 #
 # The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a single token. Then you train a model of your own, and ask what a model's size buys.

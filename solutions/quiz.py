@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] makes="what stuck"
 # # Quiz
 #
 # 43 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them

@@ -25,7 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from llmlib import files
-from llmlib.course import cells, course_map, questions, quiz, stub
+from llmlib.course import cells, questions, quiz, stub
 from llmlib.course.cells import ROOT, Notebook, SourceError
 from llmlib.course.environment import environment
 from llmlib.course.source import METADATA
@@ -107,7 +107,7 @@ def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
 
 def mark(notebook: Notebook) -> str:
     """What is noted in an executed notebook, to see later whether its source has changed."""
-    seen = quiz.veiled_text() if notebook.name == course_map.QUIZ else ""  # what its cells show
+    seen = quiz.veiled_text() if notebook.number is None else ""  # what its cells show
     return hashlib.sha256((VERSION + seen + nbformat.v4.writes(notebook.node)).encode()).hexdigest()
 
 

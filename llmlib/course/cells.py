@@ -1,5 +1,6 @@
 """The course: where its sources are, its notebooks in order, each read once."""
 
+from functools import cache
 from pathlib import Path
 
 from llmlib.course import environment
@@ -21,7 +22,6 @@ class Course:
     def __init__(self, root: Path):
         self.root = root
         self.sources = environment.SOURCES if root == ROOT else root / "solutions"
-        self._parsed: dict[str, tuple[tuple[int, int], Notebook]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -36,10 +36,7 @@ class Course:
             known = ", ".join(self.names) or "none"
             raise SourceError(f"There is no solutions/{name}.py; known: {known}.")
         status = path.stat()
-        mark = status.st_mtime_ns, status.st_size
-        if self._parsed.get(name, (None,))[0] != mark:
-            self._parsed[name] = mark, parse(path.read_text(encoding="utf-8"), name)
-        return self._parsed[name][1]
+        return _parsed(path, status.st_mtime_ns, status.st_size)
 
     @property
     def notebooks(self) -> list[Notebook]:
@@ -49,6 +46,11 @@ class Course:
     def lessons(self) -> list[Notebook]:
         """The notebooks that teach: all but the quiz."""
         return [notebook for notebook in self.notebooks if notebook.number is not None]
+
+
+@cache
+def _parsed(path: Path, *version: int) -> Notebook:
+    return parse(path.read_text(encoding="utf-8"), path.stem, path.parent)
 
 
 def course(root: Path | str = ROOT) -> Course:

@@ -1,54 +1,77 @@
 """The line under each notebook's title: the course from text to text, where you are, what is next.
 
 One line of Markdown, so that it reads alike in JupyterLab, on a web page and in a terminal. The
-build writes it; no source holds it.
+build writes it. Its parts stand in the first cell of each notebook's source, title and marker:
+
+    # %% [markdown] makes="ids" shape="[batch, seq]"
+    # # 1 · Tokens
 """
+
+import re
+from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-STATIONS = {  # notebook: (title, what it makes, the shape of that)
-    "01_tokens": ("1 · Tokens", "ids", "[batch, seq]"),
-    "02_embeddings": ("2 · Embeddings", "vectors", "[batch, seq, d_model]"),
-    "03_attention": ("3 · Attention", "vectors that looked back", "[batch, seq, d_model]"),
-    "04_layers": ("4 · Layers", "vectors, 30 layers later", "[batch, seq, d_model]"),
-    "05_output_head": ("5 · Output head", "logits", "[batch, seq, vocab]"),
-    "06_sampling": ("6 · Sampling", "the next id", "[batch]"),
-    "07_kv_cache_and_scaling": ("7 · KV cache & scaling", "again, but fast", ""),
-}
-QUIZ = "quiz"
-Station = tuple[str, str]  # name, title
+from llmlib.course.environment import SOURCES
+
+HEAD = re.compile(r'^# %% \[markdown\] makes="(.*?)"(?: shape="(.*?)")?\n# # (.*)$', re.MULTILINE)
 
 
-def strip(name: str) -> str:
+class Station(NamedTuple):
+    """A notebook on the map."""
+
+    name: str
+    title: str
+    makes: str
+    shape: str
+
+    @property
+    def number(self) -> str:
+        """The "1" of "1 · Tokens"; "" of the quiz."""
+        first = self.title.partition(" ")[0]
+        return first if first.isdigit() else ""
+
+
+def stations(sources: Path = SOURCES) -> list[Station]:
+    """The notebooks that say what they make, in order."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(sources.glob("*.py"))}
+    heads = {name: HEAD.search(text) for name, text in texts.items()}
+    return [Station(name, at[3], at[1], at[2] or "") for name, at in heads.items() if at]
+
+
+def strip(name: str, line: list[Station]) -> str:
     """Text → ids → vectors → …, the station of notebook `name` in bold; the others are links."""
     parts = ["text"]
-    for each, (title, makes, shape) in STATIONS.items():
-        number = title.split(" ")[0]
-        word = f"{number} {makes}" + (f" `{shape}`" if shape and each == name else "")
-        parts.append(f"**▸ {word}**" if each == name else f"[{word}]({each}.ipynb)")
+    for each in line:
+        word = f"{each.number} {each.makes}"
+        if each.name == name:
+            parts.append(f"**▸ {word}{f' `{each.shape}`' if each.shape else ''}**")
+        elif each.number:
+            parts.append(f"[{word}]({each.name}.ipynb)")
     return " → ".join(parts)
 
 
-def neighbours(name: str) -> tuple[Station | None, Station | None]:
-    """The notebooks before and after `name`, as (name, title) or None."""
-    order = [*((each, title) for each, (title, _, _) in STATIONS.items()), (QUIZ, "Quiz")]
-    at = [each for each, _ in order].index(name)
-    return order[at - 1] if at else None, order[at + 1] if at + 1 < len(order) else None
+def neighbours(name: str, line: list[Station]) -> tuple[Station | None, Station | None]:
+    """The notebooks before and after `name`."""
+    at = [each.name for each in line].index(name)
+    return line[at - 1] if at else None, line[at + 1] if at + 1 < len(line) else None
 
 
-def links(name: str) -> str:
+def links(name: str, line: list[Station]) -> str:
     """← the notebook before · the one after →, as Markdown."""
-    before, after = neighbours(name)
-    back = [f"← [{before[1]}]({before[0]}.ipynb)"] if before else []
-    return " · ".join(back + ([f"[{after[1]}]({after[0]}.ipynb) →"] if after else []))
+    before, after = neighbours(name, line)
+    back = [f"← [{before.title}]({before.name}.ipynb)"] if before else []
+    return " · ".join(back + ([f"[{after.title}]({after.name}.ipynb) →"] if after else []))
 
 
-def with_map(cells: list[NotebookNode], name: str) -> None:
-    """Write the map below the title of the course's notebook `name`, the links in a last cell."""
-    if name not in STATIONS and name != QUIZ:
+def with_map(cells: list[NotebookNode], name: str, line: list[Station]) -> None:
+    """Write the map below the title of the notebook `name`, the links in a last cell."""
+    here = next((each for each in line if each.name == name), None)
+    if here is None:
         return
     title, _, text = cells[0].source.partition("\n")
-    where = f"> {strip(name)}\n>\n> " if name in STATIONS else "> "
-    cells[0].source = f"{title}\n\n{where}{links(name)}\n{text}"
-    cells.append(new_markdown_cell(f"---\n\n{links(name)}"))
+    where = f"> {strip(name, line)}\n>\n> " if here.number else "> "
+    cells[0].source = f"{title}\n\n{where}{links(name, line)}\n{text}"
+    cells.append(new_markdown_cell(f"---\n\n{links(name, line)}"))

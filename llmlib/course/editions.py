@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from llmlib.course.predict import guess_in, is_prediction, with_guess
+from llmlib.course.quiz_page import LINE
 
 QUESTION = re.compile(r"### Question \d+\n+(?P<ask>.*?)\n+(?=- \*\*A\*\*)", re.DOTALL)
 OPTION = re.compile(r"^- \*\*([A-D])\*\*\s+(.*(?:\n(?!- \*\*).*)*)", re.MULTILINE)
@@ -172,8 +173,6 @@ def _said(piece: Piece, old: Piece) -> str | None:
         return with_guess(piece.cell.source, f'"{now(letter)}"') if now(letter) else None
     if piece.options == old.options and piece.name == old.name:
         return theirs
-    from llmlib.course.quiz_page import LINE  # not above: it brings torch
-
     found = LINE.search(theirs)
     if not found or not now(found["letter"]):
         return None

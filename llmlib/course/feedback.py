@@ -9,7 +9,8 @@ import sys
 from collections.abc import Collection
 from functools import cache
 from html import escape
-from types import CodeType, TracebackType
+from traceback import walk_tb
+from types import TracebackType
 from typing import Any
 
 from llmlib.course import course_map
@@ -19,6 +20,7 @@ CHECK_OF = "# Check of {}: run this cell"
 FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
 NOT_WRITTEN = "Write this function, then run the check below."
 NOT_WRITTEN_YET = "not written yet"
+GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"
 
 _sites: set[tuple[str, int]] = set()  # where a check passed in this cell
 _passed: set[str] = set()  # functions whose check passed in this kernel
@@ -33,15 +35,37 @@ def count() -> None:
     _sites.add((frame.f_code.co_filename, frame.f_lineno))
 
 
+def running_shell() -> Any:
+    """The IPython that runs this, or None."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def new_shell(user: str) -> Any:
+    """The same, once for each `user` and kernel: else None."""
+    shell, mark = running_shell(), f"_llmlib_{user}"
+    if shell is None or hasattr(shell, mark):
+        return None
+    setattr(shell, mark, True)
+    return shell
+
+
+def display(plain: str, rich: str = "", kind: str = "text/html") -> None:
+    """Show a text below the cell that runs, and `rich` where that can be shown."""
+    from IPython.display import display
+
+    display({"text/plain": plain} | ({kind: rich} if rich else {}), raw=True)
+
+
+def box(html: str, colour: str) -> str:
+    return f'<div style="border-left:4px solid {colour};padding:2px 10px">{html}</div>'
+
+
 def switch_on() -> None:
     """Register with IPython, once a kernel."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or getattr(shell, "_llmlib_feedback", False):
-        return
-    shell._llmlib_feedback = True
-    shell.events.register("post_run_cell", _after)
-    shell.set_custom_exc((NotImplementedError, NameError), _raised)
+    if shell := new_shell("feedback"):
+        shell.events.register("post_run_cell", _after)
+        shell.set_custom_exc((NotImplementedError, NameError), _raised)
 
 
 def _after(result: Any) -> None:
@@ -50,12 +74,10 @@ def _after(result: Any) -> None:
     checks = len(_sites)
     _sites.clear()
     if found and result.success:
-        from IPython.display import display
-
         _passed.add(found[1])
         plain, rich = passed(found[1], checks, _passed)
         if plain:
-            display({"text/plain": plain, "text/html": rich}, raw=True)
+            display(plain, rich)
 
 
 def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
@@ -68,23 +90,23 @@ def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
         so_far += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
     plain, rich = said + so_far * bool(said), escape(said + so_far * bool(said))
     if notebook and not missing:
-        after = course_map.neighbours(notebook)[1]
+        after = course_map.neighbours(notebook, course_map.stations())[1]
         plain += f"\n✓ All {len(functions)} of this notebook are done."
         rich += f"<br>✓ <b>All {len(functions)} of this notebook are done.</b>"
         if after:
-            plain += f" Next: {after[1]}"
-            rich += f' Next: <a href="{after[0]}.ipynb">{escape(after[1])}</a>'
-    box = "border-left:4px solid #009E73;padding:2px 10px"
-    return plain.strip(), f'<div style="{box}">{rich.removeprefix("<br>")}</div>'
+            plain += f" Next: {after.title}"
+            rich += f' Next: <a href="{after.name}.ipynb">{escape(after.title)}</a>'
+    return plain.strip(), box(rich.removeprefix("<br>"), GREEN)
 
 
 @cache
 def _home(name: str) -> tuple[str | None, list[str]]:
     """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
-    for path in sorted(SOURCES.glob("*.py")):
-        functions = re.findall(r"^# %% test (\w+)", path.read_text(encoding="utf-8"), re.M)
-        if name in functions and path.stem in (*course_map.STATIONS, course_map.QUIZ):
-            return path.stem, functions
+    for notebook in course_map.stations():
+        source = (SOURCES / f"{notebook.name}.py").read_text(encoding="utf-8")
+        functions = re.findall(r"^# %% test (\w+)", source, re.M)
+        if name in functions:
+            return notebook.name, functions
     return None, []
 
 
@@ -100,16 +122,11 @@ def _raised(
 
 def explained(error: Exception, trace: TracebackType | None) -> str | None:
     """The line for a function not written yet, or not known to its check; None for other errors."""
-    frames = []
-    while trace is not None:
-        frames.append(trace.tb_frame.f_code)
-        trace = trace.tb_next
+    frames = [frame.f_code for frame, _ in walk_tb(trace)]
     cell, checked = None, None
-    for code in frames:
-        found = FIRST_LINE.match(_first_line(code))
-        if found:
+    for code in reversed(frames):
+        if found := FIRST_LINE.match(linecache.getline(code.co_filename, 1)):
             cell, checked = code, found[1]
-            break
     if isinstance(error, NameError):
         if checked and frames[-1] is cell and error.name:
             return (
@@ -123,8 +140,3 @@ def explained(error: Exception, trace: TracebackType | None) -> str | None:
     if checked == name:
         return f"{name} is not written yet: write it in the cell above, then run this check again."
     return f"{name} is not written yet: write it in its own cell first, then run this cell again."
-
-
-def _first_line(code: CodeType | None) -> str:
-    """The first line of the cell that `code` was compiled from."""
-    return linecache.getline(code.co_filename, 1) if code else ""

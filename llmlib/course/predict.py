@@ -5,12 +5,14 @@ where the answer is computed, and `predictions` at the end, where it shows how t
 """
 
 import ast
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-_guesses: dict[
-    str, dict
-] = {}  # key: {"question", "options", "yours", and once revealed "answer", "right"}
+from llmlib.course.feedback import BLUE, GREEN, box, display
+
+# key: {"question", "options", "yours", and once revealed "answer", "right"}
+_guesses: dict[str, dict] = {}
 
 
 class NoGuess(Exception):
@@ -85,20 +87,14 @@ def predictions() -> None:
         )
         for each in rows
     ]
-    table = "".join(
-        "<tr>"
-        + "".join(f'<td style="text-align:left">{escape(text)}</td>' for text in row)
-        + "</tr>"
-        for row in cells
-    )
-    names = "".join(
-        f'<th style="text-align:left">{name}</th>' for name in ("", "", "you", "it was")
-    )
-    plain = "\n".join(
-        [head, *(f"{mark} {q} You: {mine}. It was: {was}." for mark, q, mine, was in cells)]
-    )
-    html = f"<p><b>{escape(head)}</b></p><table><tr>{names}</tr>{table}</table>"
-    _display(plain, html)
+    table = _row("th", ("", "", "you", "it was")) + "".join(_row("td", row) for row in cells)
+    lines = (f"{mark} {asked} You: {mine}. It was: {was}." for mark, asked, mine, was in cells)
+    display("\n".join([head, *lines]), f"<p><b>{escape(head)}</b></p><table>{table}</table>")
+
+
+def _row(tag: str, words: Iterable[str]) -> str:
+    cells = (f'<{tag} style="text-align:left">{escape(word)}</{tag}>' for word in words)
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def is_prediction(source: str) -> bool:
@@ -164,12 +160,4 @@ def _text(guess: dict, value: Any) -> str:
 
 
 def _say(text: str, right: bool | None = None) -> None:
-    colour = "#009E73" if right else "#0072B2"
-    box = f'<div style="border-left:4px solid {colour};padding:2px 10px">{escape(text)}</div>'
-    _display(text, box)
-
-
-def _display(plain: str, html: str) -> None:
-    from IPython.display import display
-
-    display({"text/plain": plain, "text/html": html}, raw=True)
+    display(text, box(escape(text), GREEN if right else BLUE))

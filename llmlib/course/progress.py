@@ -15,9 +15,9 @@ from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
-from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.course.judge import judge
+from llmlib.course.judge import Outcomes, judge
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
@@ -39,8 +39,16 @@ class Status:
         """What the notebook is called: "3 Attention", "Quiz"."""
         return cells.load(self.name).heading
 
+    def functions(self, *states: str) -> list[str]:
+        """Those in one of these states, in order."""
+        return [name for name, state, _ in self.exercises if state in states]
+
     def count(self, state: str) -> int:
-        return sum(found == state for _, found, _ in self.exercises)
+        return len(self.functions(state))
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.functions(DONE, FAILING))
 
     @property
     def done(self) -> bool:
@@ -81,6 +89,14 @@ def default_folder() -> Path:
     )
 
 
+def folder_of(asked: Path | None) -> Path:
+    """The folder asked for, or the default one. Raises ValueError where there is none."""
+    folder = asked or default_folder()
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    return folder
+
+
 def check(
     names: Sequence[str] | None = None,
     folder: Path | str | None = None,
@@ -111,24 +127,18 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     tests = [
         (each.name, each.visible, imports) for each in notebook.exercises if _touched(each, job)
     ]
-    outcome: dict[str, str | None] = {}
+    outcome: Outcomes = {}
     if tests:
         limit = min(20, seconds / 3)
         outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds)
+    rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
-        used = forbidden_names(each, job) if each.name in outcome else []
-        outcome |= {each.name: sentence(name) for name in used[:1]}
-
-    def state(function: str) -> str:
-        if outcome.get(function, NOT_WRITTEN_YET) == NOT_WRITTEN_YET:
-            return UNTOUCHED
-        return FAILING if outcome[function] else DONE
-
-    def row(function: str) -> tuple[str, str, str | None]:
-        found = state(function)
-        return function, found, outcome[function] if found == FAILING else None
-
-    return Status(name, tuple(row(each.name) for each in notebook.exercises))
+        said = outcome.get(each.name, NOT_WRITTEN_YET)
+        if each.name in outcome and (used := forbidden_names(each, job)):
+            said = sentence(used[0])
+        state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
+        rows.append((each.name, state, said if state == FAILING else None))
+    return Status(name, tuple(rows))
 
 
 def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
@@ -146,8 +156,7 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
     """What is missing of each notebook that is begun, as text and as HTML with links."""
     plain, rich = [], []
     for status in statuses:
-        states = [state for _, state, _ in status.exercises]
-        if status.fault or status.done or not {DONE, FAILING} & set(states):
+        if status.fault or status.done or not status.begun:
             continue
         words = [
             f"{number} {name}".strip() + (" (wrong)" if state == FAILING else "")
@@ -164,8 +173,6 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
 def show(folder: Path | str | None = None) -> None:
     """Draw the learner's progress below a notebook's cell, and name what is missing. It goes by
     what is saved."""
-    from IPython.display import display
-
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 
@@ -174,5 +181,5 @@ def show(folder: Path | str | None = None) -> None:
     plots.show(pipeline(rows), alt=alt_text(rows))
     plain, rich = left(statuses)
     if rich:
-        display({"text/plain": plain, "text/html": rich}, raw=True)
+        display(plain, rich)
     print("As saved: press Ctrl-S and run this cell again to include your last changes.")

@@ -36,8 +36,6 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.seconds < float("inf"):
         raise ValueError("--seconds must be above 0")
     names, folder = _asked_for(args.notebooks, args.folder)
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
     hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
     with tqdm(total=len(names), **hidden) as bar:
         statuses = progress.check(names, folder, args.seconds, tick=lambda _: bar.update())
@@ -60,7 +58,7 @@ def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Pa
                 raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
             folder = path.parent
     names = [Path(notebook).stem for notebook in notebooks] or cells.names()
-    return names, folder or progress.default_folder()
+    return names, progress.folder_of(folder)
 
 
 def table(statuses: list[Status], width: int = 100) -> str:
@@ -76,7 +74,7 @@ def table(statuses: list[Status], width: int = 100) -> str:
         total, done = len(status.exercises), status.count(progress.DONE)
         bar = "█" * round(10 * done / total)
         lines.append(f"{head}{bar:░<10}  {done} of {total} done")
-        if done < total and (done or status.count(progress.FAILING) or len(statuses) == 1):
+        if done < total and (status.begun or len(statuses) == 1):
             for number, name, state, message in status.lines():
                 exercise = f"{number} {name}".strip() + (": " if message else "")
                 lines += _wrapped(f"    {WORDS[state]:<19}{exercise}", message, width)

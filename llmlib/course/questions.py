@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from llmlib import files
-from llmlib.course.cells import ROOT, SourceError, course
+from llmlib.course.cells import ROOT, SourceError
+from llmlib.course.course_map import stations
 from llmlib.course.quiz import LETTERS, veil
 
 SOURCE = ROOT / "solutions" / "quiz.toml"
@@ -65,9 +66,7 @@ class Question:
 
 def titles() -> dict[str, str]:
     """{what a question may be about: its heading}."""
-    return dict([COURSE]) | {
-        each.name: each.heading.replace(" ", " · ", 1) for each in course().lessons
-    }
+    return dict([COURSE]) | {each.name: each.title for each in stations() if each.number}
 
 
 def read(path: Path = SOURCE) -> list[Question]:
@@ -103,7 +102,7 @@ def _digest(text: str) -> bytes:
 def source(questions: list[Question]) -> str:
     """The text of solutions/quiz.py."""
     cells = [
-        _markdown(OPENING.format(count=len(questions))),
+        _markdown(OPENING.format(count=len(questions)), 'makes="what stuck"'),
         _code(SETUP, 'given setup jupyter={"source_hidden": true}'),
     ]
     about = None
@@ -150,8 +149,9 @@ def write(root: Path = ROOT) -> None:
             files.write(root / path, text)
 
 
-def _markdown(text: str) -> str:
-    return "# %% [markdown]\n" + "\n".join(f"# {line}".rstrip() for line in text.split("\n"))
+def _markdown(text: str, marker: str = "") -> str:
+    lines = (f"# {line}".rstrip() for line in text.split("\n"))
+    return _code("\n".join(lines), f"[markdown] {marker}")
 
 
 def _code(text: str, marker: str = "") -> str:

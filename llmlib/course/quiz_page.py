@@ -7,12 +7,12 @@ a comment of the same cell, q07 = "B"  # first: D.
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from llmlib.course.feedback import GREEN, ORANGE, box, display, new_shell, running_shell
 from llmlib.course.quiz import LETTERS, as_letter, told_of, unveil, veiled
 from llmlib.course.quiz import check_answer as check_answer  # for the test cells
 
@@ -21,8 +21,6 @@ LINE = re.compile(
     r"[ \t]*(?:\#[ \t]*first:[ \t]*(?P<first>[A-D])\b.*|\#.*)?$",
     re.MULTILINE,
 )
-BOX = '<div style="border-left:4px solid {};padding:2px 10px">{}</div>'
-GREEN, ORANGE = "#009E73", "#D55E00"
 
 _first: dict[str, str] = {}  # the first letter that each question was given in this kernel
 
@@ -49,14 +47,11 @@ def first_answers(sources: Iterable[str]) -> tuple[int, int]:
 
 def switch_on() -> None:
     """Register with IPython, once a kernel."""
-    shell = _shell()
-    if shell is None or getattr(shell, "_llmlib_quiz", False):
-        return
-    shell._llmlib_quiz = True
-    shell.events.register("post_run_cell", _after)
-    names = dict(zip(LETTERS, LETTERS), see=see, score=score, answer=shell.user_ns.get)
-    for name, value in names.items():  # as the notebook's first cell does, should it be skipped
-        shell.user_ns.setdefault(name, value)
+    if shell := new_shell("quiz"):
+        shell.events.register("post_run_cell", _after)
+        names = dict(zip(LETTERS, LETTERS), see=see, score=score, answer=shell.user_ns.get)
+        for name, value in names.items():  # as the notebook's first cell does, should it be skipped
+            shell.user_ns.setdefault(name, value)
 
 
 def _after(result: Any) -> None:
@@ -68,10 +63,10 @@ def _after(result: Any) -> None:
         _first.setdefault(name, first)
         right, told = told_of(name, letter)
         said = f"{letter} is right. {told}" if right else f"{letter} is not it. {told}"
-        _display(f"{'✓' if right else '✗'} {said}", _html(right, said))
+        display(f"{'✓' if right else '✗'} {said}", _html(right, said))
     noted = LINE.sub(_with_first, source)
     if noted != source:
-        _shell().set_next_input(noted, replace=True)  # rewrites the cell that has just run
+        running_shell().set_next_input(noted, replace=True)  # rewrites the cell that has just run
 
 
 def _with_first(found: re.Match[str]) -> str:
@@ -84,12 +79,12 @@ def _with_first(found: re.Match[str]) -> str:
 
 def see(name: str) -> None:
     """Show the code that bears an answer out, and run it. Asks for the right answer first."""
-    shell = _shell()
+    shell = running_shell()
     letter = as_letter(shell.user_ns.get(name)) if shell else None
     if letter is None or not told_of(name, letter)[0]:
-        return _display(f"Answer question {int(name[1:])} first: this shows why.")
+        return display(f"Answer question {int(name[1:])} first: this shows why.")
     code = unveil(name, letter, veiled()[name]["run"])
-    _display(code, f"```python\n{code}\n```", "text/markdown")
+    display(code, f"```python\n{code}\n```", "text/markdown")
     import math
 
     import torch
@@ -104,7 +99,7 @@ def see(name: str) -> None:
 
 def score() -> None:
     """How many answers are right, how many were at the first go, and what to read again."""
-    shell = _shell()
+    shell = running_shell()
     given = {name: as_letter(shell.user_ns.get(name)) if shell else None for name in veiled()}
     right = [name for name, letter in given.items() if letter and told_of(name, letter)[0]]
     at_once = [name for name in right if _first.get(name, given[name]) == given[name]]
@@ -125,24 +120,13 @@ def score() -> None:
             f"Worth a second look, for first answers that were not right: {', '.join(again)}."
         )
     html = "<br>".join([f"<b>{escape(lines[0])}</b>", *map(escape, lines[1:])])
-    _display("\n".join(lines), BOX.format(ORANGE if missing else GREEN, html))
+    display("\n".join(lines), box(html, ORANGE if missing else GREEN))
 
 
 def _html(right: bool, said: str) -> str:
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
     text = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
-    return BOX.format(GREEN if right else ORANGE, f"{'✓' if right else '✗'} {text}")
-
-
-def _shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
-
-
-def _display(plain: str, rich: str = "", kind: str = "text/html") -> None:
-    from IPython.display import display
-
-    display({"text/plain": plain} | ({kind: rich} if rich else {}), raw=True)
+    return box(f"{'✓' if right else '✗'} {text}", GREEN if right else ORANGE)
 
 
 switch_on()

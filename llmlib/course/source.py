@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import jupytext
 from nbformat import NotebookNode
 
-from llmlib.course.course_map import with_map
+from llmlib.course.course_map import stations, with_map
+from llmlib.course.environment import SOURCES
 from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
 
 VERSION = version("llmlib")  # stands in pyproject.toml
@@ -72,18 +74,19 @@ class Notebook:
         return int(first) if rest and first.isdigit() else None
 
 
-def parse(text: str, name: str) -> Notebook:
-    """Read source `text` in jupytext's py:percent format as the notebook `name`. Raises
-    `SourceError`."""
+def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
+    """Read source `text` in jupytext's py:percent format as the notebook `name` of those in
+    `sources`. Raises `SourceError`."""
     node = jupytext.reads(text, fmt="py:percent")
     node.metadata = NotebookNode(METADATA)
     node.nbformat, node.nbformat_minor = 4, 5
     seen: set[str] = set()
-    with_map(node.cells, name)
+    with_map(node.cells, name, stations(sources))
     for cell in node.cells:
         _expand(cell, name)
         cell.id = _cell_id(cell, seen)
-        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the .py
+        for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
+            cell.metadata.pop(key, None)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return Notebook(name, node, tuple(_exercises(node.cells, name)))

@@ -8,9 +8,8 @@ import re
 from html import escape
 from pathlib import Path
 
-from llmlib.course import cells, progress
-from llmlib.course.course_map import STATIONS
-from llmlib.course.progress import DONE, FAILING, Status
+from llmlib.course import cells, course_map
+from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
 
 LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; what follows stands below it
 HOW = """
@@ -31,8 +30,8 @@ def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
     `llmlib.course.work` said, in lines."""
     lines = "".join(f'<p class="llm-news">{escape(line)}</p>' for line in news.splitlines())
     known = {status.name: status for status in statuses or ()}
-    loop = [_box(name, known.get(name)) for name in list(STATIONS)[:LOOP]]
-    rest = [name for name in cells.names() if name not in list(STATIONS)[:LOOP]]
+    makes = {each.name: each.makes for each in course_map.stations()}
+    boxes = [_box(name, makes.get(name, ""), known.get(name)) for name in cells.names()]
     arrow = '<span class="llm-arrow" aria-hidden="true">→</span>'
     return f"""<main class="llm-start">
 <h1>From Tokens to Tokens</h1>
@@ -42,10 +41,10 @@ says.</p>
 {_next(statuses, folder)}
 {lines}
 <section class="llm-map" aria-label="The course and your progress">
-<div class="llm-loop"><span class="llm-end">text</span>{arrow}{arrow.join(loop)}{arrow}<span
+<div class="llm-loop"><span class="llm-end">text</span>{arrow}{arrow.join(boxes[:LOOP])}{arrow}<span
 class="llm-end">text</span></div>
 <div class="llm-back">↑ append the new id, and again from 2</div>
-<div class="llm-rest">{"".join(_box(name, known.get(name)) for name in rest)}</div>
+<div class="llm-rest">{"".join(boxes[LOOP:])}</div>
 </section>
 <section><h2>How it works</h2><ul>{HOW}</ul>
 <p>A notebook takes two to two and a half hours, more than half of it reading and trying out. All is
@@ -57,17 +56,14 @@ def next_step(statuses: list[Status], folder: Path) -> tuple[str, str | None] | 
     """(notebook, exercise) to go on with: in the notebook that was saved last of those begun, else
     the first that is not done. None when all is done."""
     left = [each for each in statuses if each.found and not each.fault and not each.done]
-    begun = [each for each in left if each.count(DONE) or each.count(FAILING)]
-    if begun:
+    if begun := [each for each in left if each.begun]:
         status = max(begun, key=lambda each: (folder / f"{each.name}.ipynb").stat().st_mtime)
     elif left:
         status = left[0]
     else:
         return None
-    wrong = [function for function, state, _ in status.exercises if state == FAILING]
-    todo = [function for function, state, _ in status.exercises if state != DONE]
-    begun_here = status.count(DONE) or wrong
-    return status.name, (wrong or todo)[0] if begun_here else None
+    todo = status.functions(FAILING) + status.functions(UNTOUCHED)
+    return status.name, todo[0] if status.begun else None
 
 
 def _next(statuses: list[Status] | None, folder: Path) -> str:
@@ -81,7 +77,7 @@ def _next(statuses: list[Status] | None, folder: Path) -> str:
             "your engine of it, and <code>llmlib chat my_llm.py</code> talks to it."
         )
     else:
-        said = _go_on(*step, begun=any(s.count(DONE) + s.count(FAILING) for s in statuses))
+        said = _go_on(*step, begun=any(status.begun for status in statuses))
     return f'<p class="llm-next">{said}</p>'
 
 
@@ -104,11 +100,10 @@ def _link(name: str, function: str | None, text: str, kind: str) -> str:
     return f'<a class="{kind}" href="{address}" data-notebook="{name}.ipynb"{at}>{escape(text)}</a>'
 
 
-def _box(name: str, status: Status | None) -> str:
+def _box(name: str, makes: str, status: Status | None) -> str:
     """One notebook: its title, what it makes, how far it is, and what is missing."""
     notebook = cells.load(name)
     total = len(notebook.exercises)
-    _, makes, _ = STATIONS.get(name, ("", "what stuck", ""))
     parts = [_link(name, None, notebook.heading, "llm-title"), f"<small>{escape(makes)}</small>"]
     if status is None:
         parts.append(f'<span class="llm-count">{_size(notebook)}</span>')
@@ -116,13 +111,12 @@ def _box(name: str, status: Status | None) -> str:
         said = "cannot be read" if status.found else "not in this folder"
         parts.append(f'<span class="llm-count llm-wrong">{said}</span>')
     else:
-        done, wrong = status.count(DONE), status.count(FAILING)
+        done = status.count(DONE)
         bar = f"width:{100 * done / total:.0f}%"
         parts.append(f'<span class="llm-bar" aria-hidden="true"><i style="{bar}"></i></span>')
-        begun = done or wrong
-        count = f"{done} of {total} done" if begun else _size(notebook)
+        count = f"{done} of {total} done" if status.begun else _size(notebook)
         parts.append(f'<span class="llm-count">{"✓ " * status.done}{count}</span>')
-        parts += _missing(status) if begun and not status.done else []
+        parts += _missing(status) if status.begun and not status.done else []
     return f'<div class="llm-box">{"".join(parts)}</div>'
 
 
@@ -139,8 +133,7 @@ def _size(notebook: cells.Notebook) -> str:
 
 def _missing(status: Status) -> list[str]:
     """What is wrong, and the first that is not written, each a link to its cell."""
-    wrong = [name for name, state, _ in status.exercises if state == FAILING]
-    todo = [name for name, state, _ in status.exercises if state == progress.UNTOUCHED]
+    wrong, todo = status.functions(FAILING), status.functions(UNTOUCHED)
     parts = [f"✗ {_link(status.name, name, name, 'llm-wrong')}" for name in wrong[:2]]
     parts += [f"next: {_link(status.name, name, name, 'llm-todo')}" for name in todo[:1]]
     more = len(wrong[2:]) + len(todo[1:])
