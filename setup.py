@@ -22,6 +22,6 @@ setup(
     cmdclass={"build_py": WithSources},
     data_files=[
         (SHARE, [str(LAB / "package.json")]),
-        (f"{SHARE}/static", [str(LAB / "static" / "quiz.js")]),
+        (f"{SHARE}/static", [str(LAB / "static" / name) for name in ("common.js", "quiz.js")]),
     ],
 )

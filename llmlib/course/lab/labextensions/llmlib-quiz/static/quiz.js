@@ -7,12 +7,7 @@
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built.
  */
 (() => {
-  let shared;
-
-  async function from(name) {
-    const versions = Object.values(shared[name]);
-    return (await (versions.find(each => each.loaded) ?? versions[0]).get())();
-  }
+  let shared, gradeId;
 
   const STYLE = `
     .llm-options { list-style: none; padding: 0 !important; }
@@ -31,7 +26,6 @@
     .llm-aside.jp-mod-noOutputs:not(.jp-mod-active) { display: none; }
     .llm-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }`;
 
-  const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";
   const source = cell => cell.model.sharedModel.getSource();
   const letterOf = cell => /^q\d\d[ \t]*=[ \t]*["']?([A-D])\b/m.exec(source(cell))?.[1];
 
@@ -205,7 +199,10 @@
       shared = scope;
     },
     get: async () => {
-      const module = { __esModule: true, default: plugin(await from("@jupyterlab/notebook")) };
+      const common = await import("./common.js");
+      gradeId = common.gradeId;
+      const lab = await common.sharing(shared)("@jupyterlab/notebook");
+      const module = { __esModule: true, default: plugin(lab) };
       return () => module;
     },
   };

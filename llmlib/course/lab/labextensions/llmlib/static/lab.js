@@ -4,12 +4,7 @@
  * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
  */
 (() => {
-  let shared;
-
-  async function from(name) {
-    const versions = Object.values(shared[name]);
-    return (await (versions.find(each => each.loaded) ?? versions[0]).get())();
-  }
+  let shared, gradeId;
 
   const ask = async (lab, verb, words = {}, body) => {
     const settings = lab.services.ServerConnection.makeSettings();
@@ -28,7 +23,6 @@
     return made;
   }
 
-  const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";
   const isExercise = cell => cell.model.getMetadata("nbgrader")?.solution === true;
 
   /* Show the exercise of that name: its statement on top, its cell active. */
@@ -255,6 +249,9 @@
       shared = scope;
     },
     get: async () => {
+      const common = await import("../../llmlib-quiz/static/common.js");
+      const from = common.sharing(shared);
+      gradeId = common.gradeId;
       const lab = { widgets: await from("@lumino/widgets") };
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
