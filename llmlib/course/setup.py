@@ -111,14 +111,7 @@ def _venv_python() -> Path:
 def _works(python: Path) -> bool:
     """Whether `python` runs and has pip. Not so when its Python was removed, or its making
     interrupted."""
-    if not python.exists():
-        return False
-    try:
-        return (
-            subprocess.run([str(python), "-c", "import pip"], capture_output=True).returncode == 0
-        )
-    except OSError:
-        return False
+    return steps.works([python, "-c", "import pip"])
 
 
 def _site(python: Path) -> Path:

@@ -18,8 +18,7 @@ def open_lab(python: Path, root: Path, words: list[str]) -> int:
     """Replace this process by JupyterLab on work/, once that is up to date; what changed there is
     said here and on the start page. Raises SystemExit with one sentence."""
     command = [python, "-m", "llmlib.course.work", root]
-    utf8 = {**os.environ, "PYTHONUTF8": "1"}
-    said = steps.run("bring work/ up to date", command, root, env=utf8)
+    said = steps.run("bring work/ up to date", command, root, env=steps.activated(python))
     print(said, end="", flush=True)
     os.environ["LLM_COURSE_NEWS"] = said
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
@@ -70,11 +69,9 @@ def _refuse_used(port: int) -> None:
 def _become(command: list[Any], folder: Path) -> int:
     command = [str(word) for word in command]
     os.chdir(folder)
-    tools = str(Path(command[0]).parent)  # a terminal in JupyterLab finds `llmlib` there
-    os.environ["PATH"] = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.update(steps.activated(Path(command[0])))  # a terminal there finds `llmlib`
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
-    os.environ["PYTHONUTF8"] = "1"  # Windows writes cp1252 otherwise
     if os.name == "nt":
         return subprocess.call(command)
     os.execv(command[0], command)

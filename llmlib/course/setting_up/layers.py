@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import steps
+
 ROOT = Path(__file__).resolve().parents[3]
 # all at once; each must end with status 0. The first word is looked for in the environment.
 CHECKS = {
@@ -34,7 +36,7 @@ def check(python: Path) -> bool:
         running[name] = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=_environment(python),
+            env=steps.activated(python),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -55,7 +57,7 @@ def test(python: Path, words: list[str]) -> int:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
-        environment = {**_environment(python), "LLMLIB_TALLY": str(tally)}
+        environment = {**steps.activated(python), "LLMLIB_TALLY": str(tally)}
         command = [str(python), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
         status = subprocess.call(command, cwd=ROOT, env=environment)
         said = json.loads(tally.read_text(encoding="utf-8")) if tally.exists() else {}
@@ -94,9 +96,3 @@ def _minutes(start: float) -> str:
 def _beside(python: Path, program: str) -> Path:
     """A program of the environment whose Python this is."""
     return Path(python).parent / (f"{program}.exe" if os.name == "nt" else program)
-
-
-def _environment(python: Path) -> dict[str, str]:
-    """The environment's own programs come first, as if it were activated."""
-    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "PYTHONUTF8": "1"}

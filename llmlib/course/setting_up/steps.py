@@ -56,13 +56,19 @@ def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
     return done.stdout
 
 
+def works(command: Sequence[Any], **options: Any) -> bool:
+    """Whether a command can be run and succeeds; what it says is nobody's concern."""
+    words = [str(word) for word in command]
+    try:
+        return subprocess.run(words, capture_output=True, **options).returncode == 0
+    except OSError:
+        return False
+
+
 def cause(said: str, where: Path) -> str:
     """The reason in one clause, from what a failing program said."""
-    proxy = next(
-        (os.environ[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
-         if os.environ.get(name)),
-        "",
-    )  # fmt: skip
+    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+    proxy = next(filter(None, map(os.environ.get, names)), "")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     ours = [line for line in lines if line.startswith("llmlib: ")]  # a sentence, with its remedy
     if ours:
@@ -73,6 +79,12 @@ def cause(said: str, where: Path) -> str:
     errors = [line for line in lines if re.match(r"(ERROR|error)\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
     return f"it said {last!r}: correct that"
+
+
+def activated(python: Path) -> dict[str, str]:
+    """The variables for a process as if the environment of `python` were activated."""
+    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path, "PYTHONUTF8": "1"}  # Windows writes cp1252 otherwise
 
 
 def _without_password(address: str) -> str:

@@ -43,24 +43,14 @@ def bubblewrap() -> tuple[str | None, str]:
     if sys.platform != "linux":
         return None, "the sandbox needs Linux"
     path = shutil.which("bwrap") or shutil.which("bwrap", path=str(_scripts()))
-    if path is None:
-        return None, "bubblewrap is missing and could not be installed"
-    return _starts(path, SANDBOX, "bubblewrap")
+    return _that_starts([path], SANDBOX, "bubblewrap")
 
 
 def chromium() -> tuple[str | None, str]:
     """(path of a Chromium that starts, "") or (None, the reason)."""
     found = [shutil.which(name) for name in BROWSERS] + [_playwrights()]
     found += [path for path in APPLICATIONS if Path(path).is_file()]
-    reason = "Chromium is missing and could not be installed"
-    for path in filter(None, found):
-        if os.name == "nt":  # there, --version opens a window
-            return path, ""
-        works, why = _starts(path, ("--version",), "Chromium")
-        if works:
-            return path, ""
-        reason = why
-    return None, reason
+    return _that_starts(found, ("--version",), "Chromium")
 
 
 def postgresql() -> tuple[str | None, str]:
@@ -68,12 +58,8 @@ def postgresql() -> tuple[str | None, str]:
     if sys.platform != "linux":
         return None, "the grader needs Linux"
     found = [shutil.which("postgres"), *sorted(glob.glob(SERVERS), reverse=True)]
-    reason = "PostgreSQL is missing and could not be installed"
-    for path in filter(None, found):
-        works, reason = _starts(path, ("--version",), "PostgreSQL")
-        if works:
-            return os.path.realpath(path), ""
-    return None, reason
+    path, reason = _that_starts(found, ("--version",), "PostgreSQL")
+    return path and os.path.realpath(path), reason
 
 
 def index() -> tuple[str | None, str]:
@@ -162,12 +148,22 @@ def _playwrights() -> str | None:
     return path if Path(path).is_file() else None
 
 
-def _starts(path: str, words: Sequence[str], name: str) -> tuple[str | None, str]:
-    done = subprocess.run([path, *words], capture_output=True, encoding="utf-8", errors="replace")
-    if done.returncode == 0:
-        return path, ""
-    said = (done.stderr.strip().splitlines() or [f"it ends with status {done.returncode}"])[-1]
-    return None, f"{name} does not start: {said}"
+def _that_starts(
+    paths: Sequence[str | None], words: Sequence[str], name: str
+) -> tuple[str | None, str]:
+    """(the first of these programs that starts, "") or (None, the reason)."""
+    reason = f"{name} is missing and could not be installed"
+    for path in filter(None, paths):
+        if os.name == "nt":  # there, a browser's --version opens a window
+            return path, ""
+        done = subprocess.run(
+            [path, *words], capture_output=True, encoding="utf-8", errors="replace"
+        )
+        if done.returncode == 0:
+            return path, ""
+        said = (done.stderr.strip().splitlines() or [f"it ends with status {done.returncode}"])[-1]
+        reason = f"{name} does not start: {said}"
+    return None, reason
 
 
 if __name__ == "__main__":

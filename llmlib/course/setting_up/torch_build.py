@@ -14,7 +14,6 @@ import importlib.metadata
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -102,7 +101,7 @@ def dry_run(pip: list[Any], requirement: str) -> list[dict] | None:
         report = Path(folder) / "report.json"
         words = [*pip, "install", "--dry-run", "--quiet", "--use-feature=fast-deps"]
         words += ["--report", report, requirement]
-        if subprocess.run(list(map(str, words)), capture_output=True).returncode:
+        if not steps.works(words):
             return None
         return json.loads(report.read_text(encoding="utf-8"))["install"]
 
@@ -113,7 +112,7 @@ def by_uv(pip: list[Any], python: Path, requirement: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         if uv is None:  # 25 MB that save more than 2 GB, thrown away afterwards
             words = [*pip, "install", "--quiet", "--no-deps", "--target", folder, "uv"]
-            if subprocess.run(list(map(str, words)), capture_output=True).returncode:
+            if not steps.works(words):
                 return False
             uv = shutil.which("uv", path=str(Path(folder) / "bin"))
         mirror = os.environ.get("TORCH_INDEX")
@@ -121,10 +120,7 @@ def by_uv(pip: list[Any], python: Path, requirement: str) -> bool:
         words = [uv, "--no-config", "pip", "install", "--quiet", "--no-deps", "--python", python]
         words += [*where, requirement]
         quick = {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": "15"}
-        done = subprocess.run(
-            list(map(str, words)), capture_output=True, env={**quick, **os.environ}
-        )
-        return done.returncode == 0
+        return steps.works(words, env={**quick, **os.environ})
 
 
 def size(plan: list[dict]) -> str:
