@@ -24,43 +24,32 @@ from llmlib.certificate.credential import (
 from llmlib.certificate.status import Register
 from llmlib.course import cells, progress
 
-HELP = {
-    "--name": "your name, as it should stand on the certificate",
-    "--email": "goes into the credential, so that others can ask whether it is yours",
-    "--folder": "your notebooks (default: this folder if it holds some, else work/)",
-    "--output": "default: %(default)s/",
-    "--picture": "for people (default: %(default)s)",
-    "--key": "private key (PEM); made if the file is new (default: one of your own)",
-    "--expires": "last day on which it is valid (default: no end)",
-    "--gradebook": "issue to every student in nbgrader's gradebook (file or URL)",
-    "--issuer": "who issues, as it should stand on the certificate",
-    "--threshold": "share of all points (default: %(default)s)",
-    "--status-url": "where you will publish revoked.jwt, so that you can revoke",
-    "--revoke": "take back a certificate, by its id or its student's",
-}
-KINDS: dict[str, dict] = {
-    "--folder": {"type": Path},
-    "--output": {"type": Path, "default": Path("certificate"), "metavar": "FOLDER"},
-    "--picture": {"choices": ("png", "pdf"), "default": "png"},
-    "--key": {"type": Path},
-    "--expires": {"metavar": "YYYY-MM-DD"},
-    "--gradebook": {"metavar": "DB"},
-    "--issuer": {"metavar": "NAME"},
-    "--threshold": {"type": float, "default": 0.8, "metavar": "S"},
-    "--status-url": {"metavar": "URL"},
-    "--revoke": {"metavar": "ID"},
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Exit status: 0 issued, 1 something is missing and nothing was issued to those, 2 misused."
     )
-    instructors = parser.add_argument_group("for instructors")
-    for option, words in HELP.items():
-        theirs = list(HELP).index(option) >= list(HELP).index("--gradebook")
-        group = instructors if theirs else parser
-        group.add_argument(option, help=words, **KINDS.get(option, {}))
+    add, output = parser.add_argument, Path("certificate")
+    add("--name", help="your name, as it should stand on the certificate")
+    words = "goes into the credential, so that others can ask whether it is yours"
+    add("--email", help=words)
+    words = "your notebooks (default: this folder if it holds some, else work/)"
+    add("--folder", type=Path, help=words)
+    add("--output", type=Path, default=output, metavar="FOLDER", help="default: %(default)s/")
+    words = "for people (default: %(default)s)"
+    add("--picture", choices=("png", "pdf"), default="png", help=words)
+    words = "private key (PEM); made if the file is new (default: one of your own)"
+    add("--key", type=Path, help=words)
+    add("--expires", metavar="YYYY-MM-DD", help="last day on which it is valid (default: no end)")
+    add = parser.add_argument_group("for instructors").add_argument
+    words = "issue to every student in nbgrader's gradebook (file or URL)"
+    add("--gradebook", metavar="DB", help=words)
+    add("--issuer", metavar="NAME", help="who issues, as it should stand on the certificate")
+    words = "share of all points (default: %(default)s)"
+    add("--threshold", type=float, default=0.8, metavar="S", help=words)
+    words = "where you will publish revoked.jwt, so that you can revoke"
+    add("--status-url", metavar="URL", help=words)
+    add("--revoke", metavar="ID", help="take back a certificate, by its id or its student's")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,9 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _own(args: argparse.Namespace) -> int:
-    name, folder = clean_name(args.name), args.folder or progress.default_folder()
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
+    name, folder = clean_name(args.name), progress.folder_of(args.folder)
     _refuse_existing(args.output / "certificate.svg")
     with tqdm(total=2 * len(cells.names()), desc="checking", leave=False, file=sys.stderr) as bar:
         work = earned.of_notebooks(folder, tick=lambda _: bar.update())

@@ -1,6 +1,5 @@
 """What a certificate says, as an Open Badges 3.0 credential, and its signed picture."""
 
-import base64
 import hashlib
 import unicodedata
 import uuid
@@ -143,21 +142,6 @@ def _carrier(picture: bytes) -> bytes:
     return baking.bake_svg(
         picture, "-", element=baking.SVG_ELEMENT_OB3, namespace=baking.SVG_NS_OB3
     )
-
-
-def is_canonical(token: str) -> bool:
-    """Is every part of this token spelled in the one way that its bytes have?
-
-    Base64 leaves spare bits at an end, which nobody signs.
-    """
-    for part in token.split("."):
-        try:
-            raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        except ValueError:
-            return False
-        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != part:
-            return False
-    return True
 
 
 def linkedin_link(certificate: Certificate) -> str:

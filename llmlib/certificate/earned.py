@@ -47,15 +47,13 @@ def of_notebooks(folder: Path | str, tick: Callable[[str], Any] = lambda name: N
         missing = tuple(_hidden(folder, notebooks, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."
     except Unavailable:
-        checked = (
-            f"{passed}; hidden tests were not run, since this computer has no sandbox for them."
-        )
+        why = "since this computer has no sandbox for them"
+        checked = f"{passed}; hidden tests were not run, {why}."
     checked += "".join(_first_answers(folder, notebook) for notebook in course.notebooks)
     text, gaps = my_llm.collect(folder)
     missing += tuple(map(str, gaps))
-    return Work(
-        missing, checked, None if text is None else hashlib.sha256(text.encode()).hexdigest()
-    )
+    engine = hashlib.sha256(text.encode()).hexdigest() if text else None
+    return Work(missing, checked, engine)
 
 
 def _first_answers(folder: Path | str, notebook: cells.Notebook) -> str:
@@ -90,7 +88,7 @@ def _hidden(
         runner.close()
 
 
-def of_gradebook(where: str, course_id: str = "") -> list[Student]:
+def of_gradebook(where: str) -> list[Student]:
     """Every `Student` of a gradebook, a file or an SQLAlchemy URL; what was not handed in counts 0.
 
     Raises ValueError where there is none.
@@ -103,24 +101,17 @@ def of_gradebook(where: str, course_id: str = "") -> list[Student]:
         )
     notebooks = cells.course().notebooks
     points = {book.name: sum(each.points for each in book.exercises) for book in notebooks}
-    with Book(url, course_id) as book:
+    with Book(url, "") as book:
         known = {assignment.name for assignment in book.gradebook.assignments}
         scores = {name: book.scores(name) if name in known else {} for name in points}
         people = [(s.id, s.first_name, s.last_name, s.email) for s in book.gradebook.students]
     found = []
     for student, first, last, email in sorted(people, key=lambda row: row[0]):
-        got = {
-            name: sum(score or 0 for score in scores[name].get(student, {}).values())
-            for name in points
-        }
-        missing = tuple(
-            f"{name}: {got[name]:g} of {worth:g}"
-            for name, worth in points.items()
-            if got[name] < worth
-        )
-        name, share = (
-            " ".join(filter(None, (first, last))),
-            sum(got.values()) / sum(points.values()),
-        )
-        found.append(Student(student, name or student, email, share, missing))
+        marks = {name: scores[name].get(student, {}).values() for name in points}
+        got = {name: sum(score or 0 for score in marks[name]) for name in points}
+        less = [name for name, worth in points.items() if got[name] < worth]
+        missing = tuple(f"{name}: {got[name]:g} of {points[name]:g}" for name in less)
+        share = sum(got.values()) / sum(points.values())
+        person = " ".join(filter(None, (first, last))) or student
+        found.append(Student(student, person, email, share, missing))
     return found

@@ -2,12 +2,10 @@
 
 import os
 import stat
-from base64 import urlsafe_b64decode
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PEM, RAW = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 
@@ -57,21 +55,6 @@ def read_public(path: Path | str) -> bytes:
             f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem"
         ) from None
     return key.public_bytes(PEM, RAW)
-
-
-def signed_by(token: str, public: bytes | str) -> bool:
-    """Has the owner of this public key (PEM) signed the token, whatever it says and however old?"""
-    signed, _, signature = token.strip().rpartition(".")
-    key = serialization.load_pem_public_key(
-        public if isinstance(public, bytes) else public.encode()
-    )
-    if not isinstance(key, Ed25519PublicKey):
-        return False
-    try:
-        key.verify(urlsafe_b64decode(signature + "=" * (-len(signature) % 4)), signed.encode())
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _public(private: bytes, path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+import unicodedata
 import warnings
 from functools import cache
 from typing import Any
@@ -116,8 +117,7 @@ def _fitted(name: str) -> tuple[list[str], float]:
 
 def _width(text: str) -> int:
     """Roughly how many letters wide: Chinese, Japanese and Korean characters count twice."""
-    double = ((0x1100, 0x11FF), (0x2E80, 0xFFEF), (0x1F001, 0x10FFFF))
-    return sum(2 if any(low <= ord(c) <= high for low, high in double) else 1 for c in text)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 @cache

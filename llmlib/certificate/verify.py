@@ -52,17 +52,10 @@ class Asked:
     online: bool = False
 
 
-def verify(
-    data: bytes,
-    issuer_key: bytes | None = None,
-    name: str | None = None,
-    email: str | None = None,
-    status_list: bytes | None = None,
-    online: bool = False,
-) -> Verdict:
-    """The `Verdict` on the bytes of an SVG; see `Asked` for the rest."""
+def verify(data: bytes, *words: Any, **more: Any) -> Verdict:
+    """The `Verdict` on the bytes of an SVG; the rest makes an `Asked`."""
     facts: dict[str, Any] = {}
-    asked = Asked(issuer_key, name, email, status_list, online)
+    asked = Asked(*words, **more)
     try:
         badge = open_badge(data)
         facts = badge.facts()
@@ -75,20 +68,14 @@ def verify(
 def the_picture_is_the_one_that_was_signed(badge: Badge, asked: Asked) -> None:
     evidence = badge.credential.evidence
     if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
-        why = (
-            "The credential is untouched, but the picture around it was altered: believe these "
-            "lines."
-        )
-        raise Refused(TAMPERED, why)
+        why = "The credential is untouched, but the picture around it was altered"
+        raise Refused(TAMPERED, f"{why}: believe these lines.")
 
 
 def the_issuer_is_known(badge: Badge, asked: Asked) -> None:
     if asked.issuer_key is None and badge.kind == INSTRUCTOR:
-        why = (
-            "Its signature is right, but anyone can make a key and a name for it: give the "
-            "issuer's with --issuer-key."
-        )
-        raise Refused(UNKNOWN_ISSUER, why)
+        why = "Its signature is right, but anyone can make a key and a name for it"
+        raise Refused(UNKNOWN_ISSUER, f"{why}: give the issuer's with --issuer-key.")
     if asked.issuer_key is not None:
         if badge.credential.issuer.id != did_key_from_pem(asked.issuer_key):
             raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
