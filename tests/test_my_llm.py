@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, definitions, my_llm, renaming
+from llmlib.course import cells, definitions, my_llm, my_llm_file
 from llmlib.course.engine_check import reference_ids
 
 pytestmark = pytest.mark.graders
@@ -279,4 +279,4 @@ print(help(1))"""
         return help
     return y.help(help=help_2(k))
 print(help_2(1))"""
-    assert renaming.renamed(source, {"help": "help_2"}) == want
+    assert my_llm_file.renamed(source, {"help": "help_2"}) == want

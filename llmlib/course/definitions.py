@@ -31,7 +31,7 @@ class Definition:
     reads: frozenset[str]  # of what others make
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
-    module: str = ""  # that an import imports from
+    origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
 
     @property
     def imports(self) -> bool:
@@ -129,13 +129,14 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
     """One definition for each name."""
     nothing: frozenset[str] = frozenset()
     for alias in statement.names:
+        first = alias.name.partition(".")[0]
         if isinstance(statement, ast.ImportFrom):
             module = statement.module or ""
-            one: ast.stmt = ast.ImportFrom(module, [alias], 0)
+            origin, one = f"{module}.{alias.name}", ast.unparse(ast.ImportFrom(module, [alias], 0))
         else:
-            module, one = alias.name, ast.Import([alias])
-        name = frozenset({alias.asname or alias.name.partition(".")[0]})
-        yield Definition(ast.unparse(one), name, nothing, nothing, type(statement), module)
+            origin, one = alias.name if alias.asname else first, ast.unparse(ast.Import([alias]))
+        name = frozenset({alias.asname or first})
+        yield Definition(one, name, nothing, nothing, type(statement), origin)
 
 
 def _made_first(statement: ast.stmt) -> set[str]:

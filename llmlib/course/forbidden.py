@@ -26,28 +26,18 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
         return []
     given = [each for step in job.steps if not step.own for each in definitions([step.source])]
     found = [*(each for each in given if each.imports), *definitions(own)]
-    imported = {name: _origin(each) for each in found if each.imports for name in each.names}
+    imported = {name: each.origin for each in found if each.imports for name in each.names}
     used: set[str] = set()
     for each in needed({exercise.name}, found, set()):
         if not each.imports:
             used.update(_used(each, imported))
     made = [each for each in found if exercise.name in each.names]
-    used |= {_origin(made[-1])} if made and made[-1].imports else set()
-    theirs = tuple(f"{_origin(each)}." for each in given if each.imports)
+    used |= {made[-1].origin} if made and made[-1].imports else set()
+    theirs = tuple(f"{each.origin}." for each in given if each.imports)
     ours = {name for name in used if name.startswith("llmlib.")}
     ours = {name for name in ours if not f"{name}.".startswith(theirs)}
     known = [name for name in exercise.off if name in used]
     return known + sorted(ours.difference(known), key=len, reverse=True)
-
-
-def _origin(definition: Definition) -> str:
-    """What the name of an import stands for: "torch", "torch.nn.functional.softmax"."""
-    statement = ast.parse(definition.source).body[0]
-    assert isinstance(statement, (ast.Import, ast.ImportFrom))
-    alias = statement.names[0]
-    if isinstance(statement, ast.ImportFrom):
-        return f"{statement.module}.{alias.name}"
-    return alias.name if alias.asname else alias.name.partition(".")[0]
 
 
 def _used(definition: Definition, imported: dict[str, str]) -> Iterator[str]:
@@ -55,7 +45,7 @@ def _used(definition: Definition, imported: dict[str, str]) -> Iterator[str]:
     tree = ast.parse(definition.source)
     inside = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     local = definitions([ast.unparse(node) for node in inside])  # imports inside of functions
-    origins = imported | {name: _origin(each) for each in local for name in each.names}
+    origins = imported | {name: each.origin for each in local for name in each.names}
     reads = names(definition.source).reads.union(*(each.names for each in local))
     for node in ast.walk(tree):
         parts: list[str] = []

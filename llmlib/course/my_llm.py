@@ -10,9 +10,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from llmlib import files
 from llmlib.assets import smollm2_folder
@@ -24,23 +24,16 @@ from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """A function that cannot be used as it is, and why."""
 
-    exercise: Exercise
+    notebook: str
+    number: str
+    function: str
     why: str
 
-    @property
-    def notebook(self) -> str:
-        return self.exercise.notebook
-
-    @property
-    def function(self) -> str:
-        return self.exercise.name
-
     def __str__(self) -> str:
-        return f"{self.notebook}, exercise {self.exercise.number} {self.function}: {self.why}"
+        return f"{self.notebook}, exercise {self.number} {self.function}: {self.why}"
 
 
 @cache
@@ -81,21 +74,21 @@ def collect(
     """
     folder = Path(folder)
     if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
-        pieces = [
-            Piece(name, _of(name), needed(_of(name), _ours(name), known())) for name in notebooks()
-        ]
+        pieces = [Piece(n, _of(n), needed(_of(n), _ours(n), known())) for n in notebooks()]
         return render(pieces, set(wanted())), []
     reasons = _reasons(folder, seconds)
     while fill or not reasons:
-        text = render(
-            [piece for name in notebooks() for piece in _pieces(folder, name, set(reasons))],
-            set(wanted()),
-        )
+        pieces = [piece for name in notebooks() for piece in _pieces(folder, name, set(reasons))]
+        text = render(pieces, set(wanted()))
         failing = _failing(text, set(reasons), seconds)
         if not failing:
             break
         reasons |= failing
-    gaps = [Gap(each, reasons[name]) for name, each in wanted().items() if name in reasons]
+    gaps = [
+        Gap(each.notebook, each.number, name, reasons[name])
+        for name, each in wanted().items()
+        if name in reasons
+    ]
     return text if fill or not gaps else None, gaps
 
 
@@ -133,7 +126,7 @@ def _ours(name: str) -> list[Definition]:
 
 def _apart(sources: Iterable[str]) -> list[Definition]:
     """The definitions but for what is imported from llmlib, which the file does without."""
-    return [each for each in definitions(sources) if each.module.partition(".")[0] != "llmlib"]
+    return [each for each in definitions(sources) if each.origin.partition(".")[0] != "llmlib"]
 
 
 def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
@@ -170,24 +163,19 @@ def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    prompt, file = "The capital of France is", Path("my_llm.py")
-    parser.add_argument(
-        "prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on"
-    )
+    add, file = parser.add_argument, Path("my_llm.py")
+    prompt = "The capital of France is"
+    add("prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on")
     where = "where your notebooks are (default: this folder, or work/ in it)"
-    parser.add_argument("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
-    parser.add_argument(
-        "--output", type=Path, default=file, metavar="FILE", help="default: %(default)s"
-    )
+    add("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
+    add("--output", type=Path, default=file, metavar="FILE", help="default: %(default)s")
     gaps = "use the course's own function where one is missing or wrong"
-    parser.add_argument("--fill", action="store_true", help=gaps)
+    add("--fill", action="store_true", help=gaps)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the file and run it. 1: something is missing or wrong, and nothing was written."""
-    folder = args.folder or progress.default_folder()
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
+    folder = progress.folder_of(args.folder)
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 

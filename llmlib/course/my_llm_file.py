@@ -1,12 +1,12 @@
 """Puts the learner's definitions into the template: my_llm.py as text."""
 
 import ast
+import symtable
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmlib.course.definitions import Definition, definitions, without_replaced
-from llmlib.course.renaming import renamed
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
 PLACE = "# The learner's functions go here.\n"
@@ -19,6 +19,7 @@ tables, the weights, and the order in which the functions are called.
 """
 '''
 FILLED = "# Filled in from llmlib, not mine.\n"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
 
 def _joined(made_by: list[Definition], piece: Piece) -> str:
     """The definitions' text: two empty lines around functions and classes."""
-    large = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    large = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
     text = ""
     for before, each in zip([None, *made_by], made_by):
         if before:
-            text += "\n\n\n" if {before.kind, each.kind} & set(large) else "\n"
+            text += "\n\n\n" if large & {before.kind, each.kind} else "\n"
         text += FILLED if piece.filled and each.names & piece.wanted else ""
         text += each.source
     return text
@@ -106,3 +107,58 @@ def _meaning(definition: Definition) -> str:
     `torch`."""
     plain = definition.kind is ast.Import and " as " not in definition.source
     return definition.source.partition(".")[0] if plain else definition.source
+
+
+def renamed(source: str, new: dict[str, str]) -> str:
+    """`source` with global names changed as in {old: new}; local names, attributes and keywords
+    stay as they are.
+
+    Comments go: this is for the rare helper whose name means something else in another notebook.
+    """
+    return ast.unparse(_Renamed(new).visit(ast.parse(source)))
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, new: dict[str, str]):
+        self.new = new
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        node.id = self.new.get(node.id, node.id)
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.Global:
+        node.names = [self.new.get(name, name) for name in node.names]
+        return node
+
+    def visit_alias(self, node: ast.alias) -> ast.alias:
+        name = node.asname or node.name
+        if name in self.new:
+            node.asname = self.new[name]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.name = self.new.get(node.name, node.name)
+        return self.generic_visit(node)
+
+    def visit_function(self, node: Function | ast.Lambda) -> ast.AST:
+        """Its own name, decorators and defaults lie outside, its local names hide ours inside."""
+        children = symtable.symtable(ast.unparse(node), "cell", "exec").get_children()
+        name = "lambda" if isinstance(node, ast.Lambda) else node.name
+        (*_, scope) = (
+            each
+            for each in children
+            if isinstance(each, symtable.Function) and each.get_name() == name
+        )
+        hidden = scope.get_locals()
+        inside = _Renamed({old: new for old, new in self.new.items() if old not in hidden})
+        if isinstance(node, ast.Lambda):
+            node.body = inside.visit(node.body)
+        else:
+            node.name = self.new.get(node.name, node.name)
+            node.returns = node.returns and self.visit(node.returns)
+            node.decorator_list = [self.visit(each) for each in node.decorator_list]
+            node.body = [inside.visit(each) for each in node.body]
+        node.args = self.visit(node.args)
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_function
