@@ -5,7 +5,6 @@ tuples, dicts, tensors): nothing here calls a method that a class of the learner
 written.
 """
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ feedback.switch_on()
 
 LONGEST = 160  # characters of a value shown to the learner
 SEQUENCES = (list, tuple)
+NUMBERS = (bool, int, float)
 PLAIN = (bool, int, float, str, bytes, type(None))
 TENSORS = (torch.Tensor, torch.nn.Parameter)
 
@@ -70,7 +70,7 @@ def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
     `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN
     equals nothing.
     """
-    if type(want) in SEQUENCES and any(type(item) not in (int, float, bool) for item in want):
+    if type(want) in SEQUENCES and any(type(item) not in NUMBERS for item in want):
         if type(got) not in SEQUENCES:
             wanted = f"a {type(want).__name__} of {len(want)} items"
             raise Mistake(message, f"got {kind(got)}, expected {wanted}")
@@ -88,15 +88,15 @@ def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
     if mine is None:
         raise Mistake(message, f"got {kind(got)}, expected {kind(want)}")
     if mine.shape != theirs.shape:
-        raise Mistake(message, f"got shape {_shape(mine)}, expected shape {_shape(theirs)}")
-    far = ~(
-        (mine == theirs) | ((mine - theirs).abs() <= atol)
-    )  # inf - inf is NaN, hence the first half
+        shapes = f"got shape {list(mine.shape)}, expected shape {list(theirs.shape)}"
+        raise Mistake(message, shapes)
+    # inf - inf is NaN, hence the first half
+    far = ~((mine == theirs) | ((mine - theirs).abs() <= atol))
     if not far.any():
         return feedback.count()
     first = tuple(far.nonzero()[0].tolist())
     place = f" at position {list(first)}" if first else ""
-    got, wanted = _digits(mine[first]), _digits(theirs[first])
+    got, wanted = _digits(mine[first].item()), _digits(theirs[first].item())
     raise Mistake(message, f"got {got}{place}, expected {wanted}")
 
 
@@ -114,7 +114,8 @@ def kind(value: Any) -> str:
     if value is None:
         return "None (is there a return?)"
     if type(value) in TENSORS:
-        return f"a tensor of {_dtype(value)} with shape {_shape(value)}"
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"a tensor of {dtype} with shape {list(value.shape)}"
     if type(value) in SEQUENCES or type(value) in (dict, set):
         return f"a {type(value).__name__} of {len(value)} items"
     name = type(value).__name__[:40]
@@ -123,18 +124,12 @@ def kind(value: Any) -> str:
 
 def _same(got: Any, want: Any) -> bool:
     if type(want) in TENSORS or type(got) in TENSORS:
-        if type(got) in (int, float, bool) or type(want) in (
-            int,
-            float,
-            bool,
-        ):  # a scalar tensor stands for its number
+        if type(got) in NUMBERS or type(want) in NUMBERS:  # a scalar tensor stands for its number
             got, want = _numbers(got), _numbers(want)
         if not (type(got) in TENSORS and type(want) in TENSORS) or got.shape != want.shape:
             return False
-        if (got.dtype == torch.bool) != (
-            want.dtype == torch.bool
-        ):  # a mask of 0.0 and 1.0 is not a mask
-            return False
+        if (got.dtype == torch.bool) != (want.dtype == torch.bool):
+            return False  # a mask of 0.0 and 1.0 is not a mask
         return bool((got == want).all())
     if type(got) in SEQUENCES and type(got) is type(want):
         return len(got) == len(want) and all(_same(mine, theirs) for mine, theirs in zip(got, want))
@@ -152,7 +147,7 @@ def _numbers(value: Any) -> torch.Tensor | None:
     if type(value) in TENSORS:
         value = value.detach().to_dense() if value.layout != torch.strided else value.detach()
         return value.cpu().to(torch.complex128 if value.is_complex() else torch.float64)
-    if type(value) in (bool, int, float, np.ndarray) or issubclass(type(value), np.number):
+    if type(value) in (*NUMBERS, np.ndarray) or issubclass(type(value), np.number):
         try:
             return torch.as_tensor(value, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -173,21 +168,15 @@ def _text(value: Any, room: int) -> str:
     if type(value) in (str, bytes):
         return repr(value[: room + 1])
     if type(value) in PLAIN:
-        return (
-            repr(value)
-            if type(value) is not int or value.bit_length() < 256
-            else "a very large int"
-        )
+        large = type(value) is int and value.bit_length() >= 256
+        return "a very large int" if large else repr(value)
     if type(value) in SEQUENCES:
         inside = _joined((_text(item, room) for item in value), room)
         left, right = ("[", "]") if type(value) is list else ("(", ",)" if len(value) == 1 else ")")
         return left + inside + right
     if type(value) is dict:
-        return (
-            "{"
-            + _joined((f"{_text(k, room)}: {_text(v, room)}" for k, v in value.items()), room)
-            + "}"
-        )
+        items = (f"{_text(k, room)}: {_text(v, room)}" for k, v in value.items())
+        return "{" + _joined(items, room) + "}"
     return kind(value)
 
 
@@ -202,16 +191,5 @@ def _joined(texts: Iterable[str], room: int) -> str:
     return ", ".join(parts)
 
 
-def _digits(number: Any) -> str:
-    number = number.item() if type(number) in TENSORS else number
-    if type(number) is not float or not math.isfinite(number):
-        return str(number)
-    return f"{number:.6g}"
-
-
-def _shape(tensor: torch.Tensor) -> list[int]:
-    return list(tensor.shape)
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+def _digits(number: float | complex) -> str:
+    return f"{number:.6g}" if type(number) is float else str(number)

@@ -5,9 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-PACKAGE = (
-    Path(__file__).resolve().parents[2]
-)  # the folder that llmlib lies in: a clone, if not installed
+PACKAGE = Path(__file__).resolve().parents[2]  # llmlib lies in it: a clone, if not installed
 CLONE = PACKAGE / "solutions"
 SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
 QUIET = {

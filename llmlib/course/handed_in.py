@@ -17,12 +17,11 @@ from nbformat import NotebookNode
 
 from llmlib.course import source as course
 from llmlib.course.predict import is_prediction
-from llmlib.course.run_cells import IPYTHON
+from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
 from llmlib.course.scopes import MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
-MAX_MAGICS = 200  # in one notebook: IPython's transformer reads a cell once for each
 
 
 class Unreadable(ValueError):

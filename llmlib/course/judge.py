@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from typing import Any
 
 from llmlib import files
@@ -38,45 +37,31 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
 
 def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
     """(the outcomes, whether the process came to its end)."""
-    scratch = tempfile.TemporaryDirectory(
-        ignore_cleanup_errors=True
-    )  # what cells write stays there
-    process = subprocess.Popen(
-        [sys.executable, "-m", "llmlib.course.run_tests"],
-        env=environment(MPLBACKEND="agg"),
-        cwd=scratch.name,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    assert process.stdin and process.stdout
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        _end(process)
-
-    timer = threading.Timer(seconds, stop)
-    timer.start()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # what cells write
+        process = subprocess.Popen(
+            [sys.executable, "-m", "llmlib.course.run_tests"],
+            env=environment(MPLBACKEND="agg"),
+            cwd=scratch,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            said = process.communicate(text.encode(), seconds)[0]
+            why = "the process ended (memory, exit or crash)"
+        except subprocess.TimeoutExpired:
+            _end(process)
+            said, why = process.communicate()[0], f"stopped after {seconds:g} s"
+        finally:
+            _end(process)
     found: Outcomes = {}
     at = "the start"
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(text.encode())
-            process.stdin.close()
-        for line in process.stdout:
-            what, at, *rest = json.loads(line)
-            if what == "test":
-                found[at] = rest[0]
-        whole = len(found) == len(names)
-    finally:
-        timer.cancel()
-        _end(process)
-        process.wait()
-        scratch.cleanup()
-    why = "the process ended (memory, exit or crash)"
-    why = f"stopped after {seconds:g} s" if late.is_set() else why
+    for line in said.splitlines():
+        what, at, *rest = json.loads(line)
+        if what == "test":
+            found[at] = rest[0]
+    whole = len(found) == len(names)
     for name in names:
         found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
     return found, whole

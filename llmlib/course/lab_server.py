@@ -11,12 +11,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from llmlib.course import cells, progress, start_page
+from llmlib.course import cells, handed_in, progress, start_page
 
 
 async def aside(function: Any, *args: Any) -> Any:
@@ -85,12 +84,12 @@ def which(path: Path) -> str | None:
     if path.stem in cells.names():
         return path.stem
     try:
-        found = {cells.grade_id(cell) for cell in nbformat.read(path, as_version=4).cells}
-    except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
+        found = {cell.grade_id for cell in handed_in.load(path)}
+    except handed_in.Unreadable:
         return None
-    for name in cells.names():
-        if found & {each.name for each in cells.load(name).exercises}:
-            return name
+    for notebook in cells.course().notebooks:
+        if found & {each.name for each in notebook.exercises}:
+            return notebook.name
     return None
 
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
-MAX_MAGICS = 200  # in one cell: IPython's transformer reads it once for each
+MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
 
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times

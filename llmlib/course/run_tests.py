@@ -17,6 +17,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from traceback import walk_tb
 from typing import Any, TextIO
 
 import numpy as np
@@ -171,10 +172,8 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
 
 def _raised_in(error: BaseException) -> str | None:
     """The name of the function that raised it."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return trace.tb_frame.f_code.co_name if trace else None
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1].f_code.co_name if frames else None
 
 
 def say(out: TextIO, *words: str | None) -> None:

@@ -2,7 +2,6 @@
 place."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import nbformat
@@ -63,8 +62,4 @@ def configure(c: Any) -> None:
     before = nbgrader.IncludeHeaderFooter, nbgrader.InstantiateTests
     steps = *before, *CLEARED, *MARKED, nbgrader.SaveCells, *HIDDEN, *reversed(MARKED)
     c.ClearSolutions.code_stub = STUBS
-    c.GenerateAssignment.preprocessors = [_name(step) for step in steps]
-
-
-def _name(step: Callable[..., Any]) -> str:
-    return f"{step.__module__}.{step.__qualname__}"
+    c.GenerateAssignment.preprocessors = list(steps)
