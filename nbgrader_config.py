@@ -13,6 +13,8 @@ from llmlib.grading import plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
+# nbgrader makes neither folder where it needs it: SQLite opens no gradebook in a folder that is not
+# there, and Formgrader offers "release" and "collect" only if the exchange is there as it starts.
 (root / "exchange").mkdir(parents=True, exist_ok=True)
 
 c.CourseDirectory.course_id = "from-tokens-to-tokens"
