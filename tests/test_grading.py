@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from llmlib.course import cells, handed_in
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
-from llmlib.grading import batch, cli, plugin, pool, report, wire
+from llmlib.grading import analysis, batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside import bubblewrap, reading, sandbox
 from llmlib.grading.outside.names import Proxy
@@ -753,7 +753,7 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
     monkeypatch.setattr(symtable, "symtable", counted)
     monkeypatch.setattr(reading, "limited", lambda work: work())
     source = "".join(f"a{n} = {n}\n" for n in range(100))
-    assert reading.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
+    assert analysis.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
     assert len(corpus.TARGET.exercises) > 2
     assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
 

@@ -7,9 +7,8 @@ import pytest
 
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell, parse
-from llmlib.grading import plugin, report
+from llmlib.grading import analysis, plugin, report
 from llmlib.grading.gradebook import Marks
-from llmlib.grading.outside import reading
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
 
@@ -66,7 +65,7 @@ def test_nothing_is_lent_by_a_later_function(runner):
 def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
     notebook = cells.load(name)
-    leans_on = reading.of(notebook, parse(notebook.node)).leans_on
+    leans_on = analysis.of(notebook, parse(notebook.node)).leans_on
     below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
     broken = {each: f"def {each}(*args, **more):\n    return None" for each in below}
     result = grade(runner, name, **broken)
@@ -93,7 +92,7 @@ def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_nam
 ):
     """Round by round, all that later exercises build on is wrong, in every way of tests/answers."""
     notebook = cells.load(name)
-    leans_on = reading.of(notebook, parse(notebook.node)).leans_on
+    leans_on = analysis.of(notebook, parse(notebook.node)).leans_on
     below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
     ways = {each: wrong_answers(name, each) for each in below}
     due = {each for each, found in leans_on.items() if set(found) - NOT_LENT} - below

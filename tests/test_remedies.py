@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from llmlib.course.cells import ROOT
-from llmlib.grading.outside.remedies import CONTAINERS, ELSE, SWITCHES, remedy
 from llmlib.grading.outside.sandbox import Broken, Sandbox, Unavailable
+from llmlib.grading.remedies import CONTAINERS, ELSE, SWITCHES, remedy
 
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 START = """

@@ -2,21 +2,25 @@
 
 By side, which is what a reader must know first:
 
-outside/   trusted. submission opens what was handed in and reading reads it; kit cuts llmlib down
-           to what a learner's process may have; sandbox starts bubblewrap (its command line:
-           bubblewrap); remote is one submission's process as seen from here; runner runs the test
-           cells, which call the learner's functions by name (names), within a limit of their own
-           (alarm), and told has the words for what went wrong; findings is for the instructor,
-           remedies for whose machine has no sandbox
+outside/   trusted. reading opens what was handed in, and has it read within limits; kit cuts
+           llmlib down to what a learner's process may have; sandbox starts bubblewrap (its command
+           line: bubblewrap); remote is one submission's process as seen from here; runner runs the
+           test cells, which call the learner's functions by name (names), within a limit of their
+           own (alarm), and told says what went wrong, of a hidden test in our own words
 wire       what may cross: plain values, validated, bounded, never unpickled
 inside/    next to strangers' code. Trusted: zygote loads torch once and forks for each submission,
            jail takes the fork's rights away, seccomp most of the kernel's calls. Not trusted:
            process runs the cells and answers calls, off makes ready-made functions of torch
            refuse; both are the learner's to change
 
-Around them: tasks finds submissions, pool runs workers, or cluster has other machines run them, by
-a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables, plugin
-is the same grader for `nbgrader autograde`, cli the command.
+Around them, what meets no learner's process: tasks finds submissions, pool runs workers, or cluster
+has other machines run them, by a clerk on each; analysis says what a text shows before any of it
+runs, wording what a visible test says, remedies why a machine has no sandbox; batch keeps results,
+gradebook writes them, report makes pages and tables, plugin is the same grader for `nbgrader
+autograde`, cli the command.
+A stranger's text is read by analysis, and by what it calls in llmlib/course, in a fork that reading
+limits. A mistake there can be about which cells run, what an exercise was seen to use, which
+earlier function is lent: it decides points, but reaches nothing.
 Beside them: grades is for learning management systems, answers and alike compare what was written,
 defence asks about it by way of mutations.
 

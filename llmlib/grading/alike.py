@@ -13,7 +13,7 @@ import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from statistics import median
+from statistics import fmean, median
 from typing import NamedTuple
 
 from llmlib.course.cells import Exercise
@@ -28,8 +28,6 @@ SOLUTION = "(the course's solution)"
 KEPT = frozenset([*keyword.kwlist, *dir(builtins)])
 UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
 BREAKS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-
-
 Words = list[str]
 
 
@@ -56,16 +54,10 @@ def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, Words
         if len(near) <= max(3, len(shared) / MANY):  # three: two who copied from one
             for pair, (share, bits) in near.items():
                 found[pair].append((each.name, share, usual, bits))
-    pairs = [
-        Pair(
-            *both,
-            exercises=[name for name, _, _, _ in rows],
-            alike=sum(share for _, share, _, _ in rows) / len(rows),
-            usual=sum(usual for _, _, usual, _ in rows) / len(rows),
-            bits=sum(bits for _, _, _, bits in rows),
-        )
-        for both, rows in found.items()
-    ]
+    pairs = []
+    for both, rows in found.items():
+        names, shares, usuals, worth = zip(*rows)
+        pairs.append(Pair(*both, [*names], fmean(shares), fmean(usuals), sum(worth)))
     return sorted((pair for pair in pairs if pair.bits >= ENOUGH), key=lambda pair: -pair.bits)
 
 
@@ -73,7 +65,6 @@ def _shared(authors: dict[str, Words], given: set) -> dict[tuple[str, str], tupl
     """{pair: (the share of what is the shorter one's own, in bits)}."""
     runs = {author: _runs(each) - given for author, each in sorted(authors.items())}
     count = Counter(run for each in runs.values() for run in each)
-
     worth = {run: math.log2((len(runs) + 1) / times) for run, times in count.items()}
 
     def bits(some: set) -> float:

@@ -4,25 +4,23 @@ Nothing is run, and an untouched stub is left out."""
 
 import argparse
 import shutil
-import sys
 from collections import defaultdict
 from pathlib import Path
 
 from llmlib import files
-from llmlib.course import cells, handed_in
+from llmlib.course import cells
+from llmlib.course.handed_in import Cell
 from llmlib.course.source import Notebook
 from llmlib.grading import tasks
 from llmlib.grading.alike import Pair, Words, stands_out, words
-from llmlib.grading.outside import reading, submission
+from llmlib.grading.outside import reading
 from llmlib.grading.report import write_table
 
 TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
-    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
-    parser.add_argument("--assignment", help="this notebook only")
+    tasks.add_arguments(parser)
     made = "made anew each time (default: %(default)s)"
     parser.add_argument(
         "--output", type=Path, metavar="DIR", default=Path("grading/answers"), help=made
@@ -31,32 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named with their reason."""
-    if not args.submitted.is_dir():
-        raise FileNotFoundError(f"there is no folder {args.submitted}")
-    notebooks = {each.name: each for each in cells.course().lessons}
-    _empty(args.output, {each.name for book in notebooks.values() for each in book.exercises})
-    count, faults = 0, 0
+    found = tasks.find(args.submitted, cells.names(), args.assignment)
+    lessons = cells.course().lessons
+    _empty(args.output, {each.name for notebook in lessons for each in notebook.exercises})
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
-    for task in tasks.find(args.submitted, cells.names(), args.assignment):
-        if task.assignment not in notebooks and not task.fault:
-            continue  # the quiz has letters, no programs
-        try:
-            if task.fault:
-                raise handed_in.Unreadable(task.fault)
-            found = answers(notebooks[task.assignment], submission.data(task.path))
-            read = reading.limited(lambda: {name: words(found[name]) for name in found})
-        except (handed_in.Unreadable, TimeoutError) as fault:
-            faults += 1
-            print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
-            continue
-        for exercise, source in found.items():
+
+    def write(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
+        code = answers(notebook, handed_in)
+        read = reading.limited(lambda: {name: words(code[name]) for name in code})
+        for exercise, source in code.items():
             path = args.output / exercise / f"{task.student}.py"
             files.write(path, source.encode("utf-8", "replace"))
             written[exercise][task.student] = read[exercise]
-        count += len(found)
+
+    status = tasks.each_lesson(found, write)
+    count = sum(map(len, written.values()))
     print(f"{count} answers in {args.output}, a folder for each exercise")
     rows: list[dict] = []
-    for notebook in notebooks.values():
+    for notebook in lessons:
         for pair in stands_out(notebook.exercises, written):
             if len(rows) < SHOWN:
                 print(_line(notebook.name, pair))
@@ -65,17 +55,15 @@ def run(args: argparse.Namespace) -> int:
     if len(rows) > SHOWN:
         print(f"and {len(rows) - SHOWN} more pairs that are alike")
     write_table(args.output / TABLE, ["notebook", *Pair._fields], rows)
-    return int(faults > 0)
+    return status
 
 
-def answers(notebook: Notebook, data: bytes) -> dict[str, str]:
-    """{exercise: source}, as written; the last cell counts where one was copied. Raises
-    `Unreadable`."""
+def answers(notebook: Notebook, handed_in: list[Cell]) -> dict[str, str]:
+    """{exercise: source}, as written; the last cell counts where one was copied."""
     stubs = {each.name: each.stub.strip() for each in notebook.exercises}
-    cells = reading.cells(data)[0]
-    found = {cell.grade_id: cell.source for cell in cells if cell.grade_id in stubs}
-    return {name: f"{source.strip()}\n" for name, source in found.items()
-            if name and source.strip() not in ("", stubs[name])}  # fmt: skip
+    found = {cell.grade_id or "": cell.source.strip() for cell in handed_in}
+    return {name: f"{found[name]}\n" for name in found if name in stubs
+            if found[name] not in ("", stubs[name])}  # fmt: skip
 
 
 def _line(notebook: str, pair: Pair) -> str:

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import nbformat
@@ -22,8 +22,8 @@ from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Unreadable
 from llmlib.grading import plugin, pool, report
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside import submission
-from llmlib.grading.results import Graded, Refused, Result, from_json, to_json
+from llmlib.grading.outside import reading
+from llmlib.grading.results import Graded, Refused, Result, from_json
 from llmlib.grading.tasks import Task
 
 Notebooks = dict[str, Notebook]
@@ -67,7 +67,7 @@ class Results:
             return None
 
     def put(self, task: Task, mark: str, graded: Graded) -> None:
-        files.write(self.path(task), json.dumps({"mark": mark, "graded": to_json(graded)}))
+        files.write(self.path(task), json.dumps({"mark": mark, "graded": asdict(graded)}))
 
     def written(self, task: Task, mark: str) -> bool:
         """Has the result with this fingerprint reached the gradebook?"""
@@ -105,12 +105,19 @@ def grade(
     them. `course` is nbgrader's folder. Raises OSError when the disk is full."""
     for name in sorted({task.assignment for task in tasks if not task.fault}):
         book.add_assignment(notebooks[name])
-    store = functools.partial(
-        _store, notebooks=notebooks, results=results, book=book, course=course
-    )
+
+    def store(order: pool.Order, graded: Graded) -> Stored | str:
+        """What was stored, or why not: that costs this submission alone."""
+        try:
+            return _store(order, graded, notebooks[order.task.assignment], results, book, course)
+        except Exception as error:  # noqa: BLE001 - the database's driver has its own
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise OSError(FULL) from None
+            return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+
     late: list[pool.Order] = []
     for order, result in run(_order(task, notebooks, results) for task in tasks):
-        match _tried(store, order, result) if isinstance(result, Graded) else result:
+        match store(order, result) if isinstance(result, Graded) else result:
             case Refused() as refused:
                 yield order.task, refused, None
             case (graded, marks):
@@ -119,7 +126,7 @@ def grade(
                 late.append(replace(order, data=b"", result=None))
     for order in late:  # a database that was gone may be back
         order.result = results.get(order.task, order.mark)
-        match _tried(store, order, order.result) if order.result else "nor could the result be":
+        match store(order, order.result) if order.result else "nor could the result be":
             case (graded, marks):
                 yield order.task, graded, marks
             case why:
@@ -127,23 +134,12 @@ def grade(
                 yield order.task, Refused(why), None
 
 
-def _tried(store: Callable[..., Stored], order: pool.Order, graded: Graded) -> Stored | str:
-    """What was stored, or why not: that costs this submission alone. Raises OSError when the disk
-    is full."""
-    try:
-        return store(order, graded)
-    except Exception as error:  # noqa: BLE001 - the database's driver has its own
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(FULL) from None
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-
-
 def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
     """The only place where a submission's file is read."""
     try:
         if task.fault:
             raise Unreadable(task.fault)
-        data = submission.data(task.path)
+        data = reading.content(task.path)
     except Unreadable as fault:
         return pool.Order(task, result=Refused(str(fault)))
     mark = results.mark(notebooks[task.assignment], data)
@@ -154,14 +150,14 @@ def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
 def _store(
     order: pool.Order,
     graded: Graded,
-    notebooks: Notebooks,
+    notebook: Notebook,
     results: Results,
     book: Book,
     course: Path,
 ) -> Stored:
     """Result, gradebook and autograded notebook of one submission, unless they are there; and
     its page, which says what the gradebook has by now."""
-    task, notebook, at = order.task, notebooks[order.task.assignment], None
+    task, at = order.task, None
     place = Path(task.student, task.assignment, task.assignment)
     node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
     if order.result is None:

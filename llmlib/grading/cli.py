@@ -20,30 +20,18 @@ from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
 
 CONFIG = Path("nbgrader_config.py")
-HELP: dict[str, dict[str, Any]] = {
-    "--assignment": {"help": "this notebook only"},
-    "--student": {"help": "this student only"},
-    "--workers": {
-        "type": int,
-        "default": os.cpu_count(),
-        "metavar": "N",
-        "help": "default: one for each core",
-    },
-    "--scheduler": {"metavar": "URL", "help": "tcp://…: on the workers of this Dask cluster"},
-    "--config": {"type": Path, "default": CONFIG, "help": f"default: {CONFIG} here"},
-    "--again": {"action": "store_true", "help": "also what was graded before"},
-    "--unsafe": {
-        "action": "store_true",
-        "help": "without a sandbox; every score is marked as such",
-    },
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
-    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
-    for name, words in HELP.items():
-        parser.add_argument(name, **words)
+    tasks.add_arguments(parser)
+    add, yes = parser.add_argument, "store_true"
+    add("--student", help="this student only")
+    cores = "default: one for each core"
+    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=cores)
+    add("--scheduler", metavar="URL", help="tcp://…: on the workers of this Dask cluster")
+    add("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
+    add("--again", action=yes, help="also what was graded before")
+    add("--unsafe", action=yes, help="without a sandbox; every score is marked as such")
 
 
 def settings(path: Path) -> tuple[Path, str, str, Config]:
@@ -69,8 +57,6 @@ def run(args: argparse.Namespace) -> int:
         partial = plugin.TrustedExporter(config=config).partial_credit
     except TraitError as error:
         raise ValueError(f"{args.config}: {error}") from None
-    if not args.submitted.is_dir():
-        raise FileNotFoundError(f"there is no folder {args.submitted}")
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
     notebooks = {name: course.load(name) for name in course.names()}

@@ -6,6 +6,7 @@ is the answer.
 """
 
 import argparse
+import contextlib
 import random
 import sys
 from collections import Counter
@@ -15,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmlib import files
-from llmlib.course import cells, handed_in
+from llmlib.course import cells
 from llmlib.course.cells import Notebook
-from llmlib.course.handed_in import Cell
+from llmlib.course.handed_in import Cell, Unreadable
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import MAX_ANALYSED
 from llmlib.grading import tasks
 from llmlib.grading.mutations import Mutant, mutants
-from llmlib.grading.outside import reading, submission
+from llmlib.grading.outside import reading
 from llmlib.grading.outside.remote import Limits
 from llmlib.grading.outside.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
@@ -51,9 +52,7 @@ class Question(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
-    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
-    parser.add_argument("--assignment", help="this notebook only")
+    tasks.add_arguments(parser)
     parser.add_argument("--student", help="this student only; about 10 s a notebook")
     folder = Path("grading/defence")
     made = "a file a student (default: %(default)s)"
@@ -62,36 +61,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named; 2: there is no sandbox."""
-    if not args.submitted.is_dir():
-        raise FileNotFoundError(f"there is no folder {args.submitted}")
-    lessons = {each.name: each for each in cells.course().lessons}
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
-    todo = [each for each in found if each.assignment in lessons or each.fault]
-    pages: dict[str, str] = {}
-    faults = 0
     try:
-        runner = Runner(lessons.values(), limits=LIMITS)
+        runner = Runner(cells.course().lessons, limits=LIMITS)
     except Unavailable as reason:
         print(f"llmlib defence: {reason}", file=sys.stderr)
         return 2
-    try:
-        for task in todo:
-            try:
-                if task.fault:
-                    raise handed_in.Unreadable(task.fault)
-                written = reading.cells(submission.data(task.path))[0]
-            except (handed_in.Unreadable, TimeoutError) as fault:
-                faults += 1
-                print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
-                continue
-            asked = questions(runner, lessons[task.assignment], written, task.student)
-            page = pages.get(task.student, HEAD.format(student=task.student))
-            pages[task.student] = page + "".join(_text(lessons[task.assignment], asked))
-            files.write(args.output / f"{task.student}.txt", pages[task.student].encode())
-            print(f"{task.student}  {task.assignment}  {len(asked)} questions", flush=True)
-    finally:
-        runner.close()
-    return int(faults > 0)
+    pages: dict[str, str] = {}
+
+    def ask(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
+        asked = questions(runner, notebook, handed_in, task.student)
+        page = pages.get(task.student, HEAD.format(student=task.student))
+        pages[task.student] = page + "".join(_text(notebook, asked))
+        files.write(args.output / f"{task.student}.txt", pages[task.student].encode())
+        print(f"{task.student}  {task.assignment}  {len(asked)} questions", flush=True)
+
+    with contextlib.closing(runner):
+        return tasks.each_lesson(found, ask)
 
 
 def questions(
@@ -130,16 +116,19 @@ def _mutants(source: str, student: str) -> list[Mutant]:
     read, so that is bounded."""
 
     def work() -> list:
-        return [list(each) for each, _ in zip(mutants(python(source)), range(KEPT))]
+        found = [each for each, _ in zip(mutants(python(source)), range(KEPT))]
+        found = [
+            each for each in found if each.line <= source.count("\n") + 1
+        ]  # a magic adds lines
+        random.Random(f"{student}{source}").shuffle(found)
+        return [*{each.line: each for each in found}.values()][:TRIES]
 
     try:
-        found = reading.limited(work) if len(source) <= MAX_ANALYSED else []
-    except handed_in.Unreadable:
-        found = []
-    found = [each for each in found if each[0] <= source.count("\n") + 1]  # a magic adds lines
-    random.Random(f"{student}{source}").shuffle(found)
-    lines = {each[0]: Mutant(*each) for each in found}
-    return list(lines.values())[:TRIES]
+        return (
+            [Mutant(*each) for each in reading.limited(work)] if len(source) <= MAX_ANALYSED else []
+        )
+    except Unreadable:
+        return []
 
 
 def _questions(code: list[str], tried: list[tuple[Mutant, Outcome]]) -> dict[str, tuple[str, str]]:

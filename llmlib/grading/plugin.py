@@ -24,7 +24,7 @@ from llmlib.course import cells as course
 from llmlib.course import handed_in
 from llmlib.grading import report
 from llmlib.grading.gradebook import Book
-from llmlib.grading.outside import reading, submission
+from llmlib.grading.outside import reading
 from llmlib.grading.results import UNSAFE, Graded
 from llmlib.grading.tasks import Task
 
@@ -92,7 +92,7 @@ class TrustedAutograde(Autograde):
         folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
         for path in folder.rglob("*"):
             if not path.is_dir() or path.is_symlink():
-                submission.data(path)
+                reading.content(path)
         Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
         return super().init_destination(assignment_id, student_id)
 
@@ -118,7 +118,7 @@ class TrustedExporter(NotebookExporter):
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
         try:
-            cells = reading.cells(submission.data(filename))[0]
+            cells = reading.cells(reading.content(filename))[0]
             graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
         except (handed_in.Unreadable, TimeoutError) as fault:
             raise NbGraderException(f"{student}, {name}: {fault}") from None

@@ -5,7 +5,6 @@ import csv
 import io
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +20,26 @@ from llmlib.grading.tasks import Task
 Rows = list[tuple[Task, Result]]
 
 
-@dataclass(frozen=True)
-class Heading:
-    """What a page says of an exercise: "Exercise 3.2", and the summaries of the hints in its
-    statement."""
-
-    title: str
-    hints: list[str]
-
-
-def heading(exercise: Exercise) -> Heading:
-    title = re.search(r"^#+\s*(Exercise [\d.]+)", exercise.statement, re.MULTILINE)
-    hints = re.findall(r"<summary>(.*?)</summary>", exercise.statement)
-    return Heading(title[1] if title else f"Exercise {exercise.name}", hints)
-
-
 def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks) -> str:
     """One learner's page for one notebook: of `node`, as `plugin.fill` leaves it, and what the
     gradebook says. Everything of the learner's is escaped; no hidden test is in it."""
-    code = {
-        cell.metadata.nbgrader.grade_id: cell
-        for cell in node.cells
-        if cell.metadata.get("nbgrader")
-    }
+    marked = [cell for cell in node.cells if cell.metadata.get("nbgrader")]
+    code = {cell.metadata.nbgrader.grade_id: cell for cell in marked}
     rows = [
-        (
-            heading(each),
-            Outcome(**code[f"test_{each.name}"].metadata.llmlib),
-            code[each.name].source,
-        )
+        (each, Outcome(**code[f"test_{each.name}"].metadata.llmlib), code[each.name].source)
         for each in notebook.exercises
     ]
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True
-    )
-    page = templates.get_template("feedback.html.jinja")
+    loader = jinja2.PackageLoader("llmlib.grading", ".")
+    page = jinja2.Environment(loader=loader, autoescape=True).get_template("feedback.html.jinja")
     graded = {"worth": sum(outcome.worth for _, outcome, _ in rows), **node.metadata.llmlib}
-    words = {"notebook": notebook.name, "student": student, "rows": rows}
+    words = {"notebook": notebook.name, "student": student, "rows": rows, "hint": first_hint}
     return page.render(graded=graded, marks=marks, **words)
+
+
+def first_hint(exercise: Exercise) -> str:
+    """The line that unfolds it in the exercise's statement; empty where there is none."""
+    hint = re.search(r"<summary>(.*?)</summary>", exercise.statement)
+    return hint[1] if hint else ""
 
 
 def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What grading one notebook comes to: `Graded` or `Refused`. Nothing is decided by the wording of
 a message."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 UNSAFE = "graded without a sandbox (--unsafe)"  # what every score of such a run says
 
@@ -64,10 +64,6 @@ class Refused:
 
 
 Result = Graded | Refused
-
-
-def to_json(graded: Graded) -> dict:
-    return asdict(graded)
 
 
 def from_json(tree: dict) -> Graded:

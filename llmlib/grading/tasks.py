@@ -1,15 +1,18 @@
 """Which submissions there are: FOLDER/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, nbgrader's layout."""
 
+import argparse
 import os
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from llmlib.course.handed_in import Unreadable
-from llmlib.grading.outside import submission
+from llmlib.course import cells
+from llmlib.course.handed_in import Cell, Unreadable
+from llmlib.grading.outside import reading
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,35 @@ class Task:
         if not os.path.lexists(path):
             return None
         try:
-            return parse_utc(submission.data(path)[:64].decode().strip())
+            return parse_utc(reading.content(path)[:64].decode().strip())
         except Unreadable as fault:
             raise Unreadable(f"timestamp.txt was not used: {fault}") from None
         except Exception:  # noqa: BLE001 - dateutil has many ways to fail
             raise Unreadable("timestamp.txt was not used: it holds no date and time") from None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What all verbs ask for that look at submissions."""
+    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
+    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
+    parser.add_argument("--assignment", help="this notebook only")
+
+
+def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell]], None]) -> int:
+    """Hand each task with its notebook and its cells to `do`, but for the quiz: it has letters, no
+    programs. The exit status: 1 where some could not be read; they are named with their reason."""
+    lessons, faults = {each.name: each for each in cells.course().lessons}, 0
+    for task in tasks:
+        try:
+            if task.fault:
+                raise Unreadable(task.fault)
+            if task.assignment in lessons:
+                found = reading.cells(reading.content(task.path))[0]
+                do(task, lessons[task.assignment], found)
+        except (Unreadable, TimeoutError) as fault:
+            faults += 1
+            print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
+    return int(faults > 0)
 
 
 def find(
@@ -40,7 +67,9 @@ def find(
     assignment: str | None = None,
     student: str | None = None,
 ) -> list[Task]:
-    """The tasks in `folder`, sorted."""
+    """The tasks in `folder`, sorted. Raises FileNotFoundError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
     tasks = []
     for desk in sorted(_folders(folder)):
         if student and desk.name != student:

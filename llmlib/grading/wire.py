@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 MAX_TEXT = 16 << 20  # bytes of JSON in one frame
@@ -32,14 +31,11 @@ DTYPES = (
 )
 Tensors = dict[str, torch.Tensor]
 KINDS = {"list": list, "tuple": tuple, "set": set}
+BASES: list = [*((base, kind) for kind, base in KINDS.items()), (frozenset, "set")]
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
 TOO_MANY = f"more than {MAX_TENSORS:,} tensors at once"
 TOO_LARGE = f"more than {MAX_BLOB >> 20} MB in one value"
-UNREADABLE = (
-    *(ValueError, TypeError, KeyError, AttributeError),
-    *(RecursionError, RuntimeError, AssertionError),
-)
 
 
 class NotPlain(Exception):
@@ -75,7 +71,9 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     try:
         tensors = load(bytes(blob)) if blob else {}
         value = _up(json.loads(text), tensors)
-    except (*UNREADABLE, SafetensorError, OverflowError) as error:
+    except NotPlain:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever stops its reader, it is no frame
         raise NotPlain(f"a frame that cannot be read ({type(error).__name__})") from None
     if tensors:
         raise NotPlain("a frame with tensors left over")
@@ -89,39 +87,32 @@ def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
         value = value.item()
     elif isinstance(value, np.ndarray):
         value = torch.from_numpy(np.ascontiguousarray(value))
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return _bounded(int(value))
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, (bytes, bytearray)):
-        return ["bytes", bytes(value).hex()]
-    if isinstance(value, torch.Tensor):
-        return _tensor_down(value, tensors)
-
-    def inner(item: Any) -> Any:
-        return _down(item, tensors, depth + 1)
-
-    if isinstance(value, dict):
-        return ["dict", *([inner(key), inner(item)] for key, item in dict.items(value))]
-    kinds: tuple[Any, ...] = (list, tuple, set, frozenset)
-    for kind in kinds:
-        if isinstance(value, kind):
-            return [kind.__name__.removeprefix("frozen"), *map(inner, kind.__iter__(value))]
-    name = type(value).__name__[:40]
-    raise NotPlain(
-        f"a value of type {name}; tensors, numbers, strings, lists, tuples and dicts may cross"
-    )
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return str.__str__(value)
+        case int():
+            return _bounded(int(value))
+        case float():
+            return float(value)
+        case bytes() | bytearray():
+            return ["bytes", bytes(value).hex()]
+        case torch.Tensor():
+            return _tensor_down(value, tensors)
+        case dict():
+            pairs = dict.items(value)
+            return ["dict", *([_down(each, tensors, depth + 1) for each in pair] for pair in pairs)]
+    for base, kind in BASES:
+        if isinstance(value, base):
+            return [kind, *(_down(each, tensors, depth + 1) for each in base.__iter__(value))]
+    may = "tensors, numbers, strings, lists, tuples and dicts may cross"
+    raise NotPlain(f"a value of type {type(value).__name__[:40]}; {may}")
 
 
 def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
-    plain = (
-        tensor.dtype in DTYPES and tensor.layout == torch.strided and tensor.device.type == "cpu"
-    )
-    if not plain:
+    dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    if not dense or tensor.dtype not in DTYPES:
         what = f"a tensor of {tensor.dtype}, layout {tensor.layout}, on {tensor.device}"
         raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
@@ -140,25 +131,25 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
         return _bounded(tree)
     if type(tree) is not list:
         raise TypeError
-    kind, *items = tree
-    if kind in ("dict", "set") and len(items) > MAX_KEYS:
-        raise NotPlain(f"a {kind} of {len(items)} items")
-    if kind == "bytes":
-        return bytes.fromhex(*items)
-    if kind == "tensor":
-        (name,) = items
-        return _tensor_up(name, tensors)
 
     def inner(item: Any) -> Any:
         return _up(item, tensors, depth + 1)
 
-    if kind == "dict":
-        return {inner(key): inner(item) for key, item in items}
-    return KINDS[kind](map(inner, items))
+    match tree:
+        case ["bytes", str(digits)]:
+            return bytes.fromhex(digits)
+        case ["tensor", name]:
+            return _tensor_up(tensors.pop(name))
+        case ["dict" | "set" as kind, *items] if len(items) > MAX_KEYS:
+            raise NotPlain(f"a {kind} of {len(items)} items")
+        case ["dict", *items]:
+            return {inner(key): inner(item) for key, item in items}
+        case [kind, *items]:
+            return KINDS[kind](map(inner, items))
+    raise TypeError
 
 
-def _tensor_up(name: str, tensors: Tensors) -> torch.Tensor:
-    tensor = tensors.pop(name)
+def _tensor_up(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.dtype not in DTYPES:
         raise TypeError
     if tensor.dtype == torch.bool:  # a byte of 2 would be a bool that is neither True nor False

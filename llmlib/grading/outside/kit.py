@@ -5,6 +5,7 @@ which asks the grader for the value (inside/process.py); so does one that only d
 """
 
 import ast
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +19,9 @@ Files = dict[str, str]  # the path below a folder of sys.path -> source
 
 
 class Given(NamedTuple):
-    """A name that a given cell imports from llmlib."""
+    """A name that is imported from llmlib."""
 
-    name: str  # in the notebook
+    name: str  # where it is imported
     module: str
     origin: str  # in the module
 
@@ -29,16 +30,15 @@ class Given(NamedTuple):
         return f"{self.module}.{self.origin}"
 
 
-def given(notebook: Notebook) -> list[Given]:
-    """What a notebook's given cells import from llmlib."""
-    found = []
-    for cell in notebook.cells:
-        for line in ast.parse(cell.source).body if kind(cell) == "given" else ():
-            if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("llmlib"):
-                for alias in line.names:
-                    name = alias.asname or alias.name
-                    found.append(Given(name, line.module or "", alias.name))
-    return found
+def given(sources: Iterable[str]) -> list[Given]:
+    """What code imports from llmlib."""
+    return [
+        Given(alias.asname or alias.name, line.module or "", alias.name)
+        for source in sources
+        for line in ast.parse(source).body
+        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("llmlib")
+        for alias in line.names
+    ]
 
 
 class Kit(NamedTuple):
@@ -53,7 +53,7 @@ class Kit(NamedTuple):
 def of(notebook: Notebook) -> Kit:
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
-    names = given(notebook)
+    names = given(cell.source for cell in notebook.cells if kind(cell) == "given")
     used = [each for each in names if each.name in read]
     inside = [each for each in used if not _is_answer(each, notebook)]
     answers = {each.name: each.dotted for each in used if each not in inside}
@@ -81,13 +81,13 @@ def _is_answer(each: Given, notebook: Notebook) -> bool:
 def _slices(wanted: list[Given]) -> Files:
     """The modules of llmlib, each cut down to what the `wanted` names need."""
     names: dict[str, set[str]] = {}
-    todo = [(each.module, each.origin) for each in wanted]
+    todo = list(wanted)
     while todo:
-        module, name = todo.pop()
+        _, module, name = todo.pop()
         if name not in names.setdefault(module, set()):
             names[module].add(name)
-            for each in _needed(module, frozenset({name})):
-                todo += _from_llmlib(each.source) if each.imports else []
+            code = _needed(module, frozenset({name}))
+            todo += given(each.source for each in code if each.imports)
     return {
         _file(module): "\n\n\n".join(each.source for each in _needed(module, frozenset(some)))
         for module, some in names.items()
@@ -98,13 +98,6 @@ def _slices(wanted: list[Given]) -> Files:
 def _needed(module: str, names: frozenset[str]) -> list[Definition]:
     path = Path(llmlib.__file__).parent.parent / _file(module)
     return needed(names, definitions([path.read_text(encoding="utf-8")]), set())
-
-
-def _from_llmlib(line: str) -> list[tuple[str, str]]:
-    statement = ast.parse(line).body[0]
-    if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("llmlib"):
-        return [(statement.module or "", alias.name) for alias in statement.names]
-    return []
 
 
 def _file(module: str) -> str:

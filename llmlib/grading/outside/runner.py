@@ -4,7 +4,6 @@
 of the submission is executed, imported or unpickled in this process.
 """
 
-import ast
 import contextlib
 import io
 import time
@@ -15,8 +14,10 @@ import torch
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
+from llmlib.course.definitions import definitions
 from llmlib.course.forbidden import sentence
-from llmlib.grading.outside import kit, reading, told
+from llmlib.grading import analysis, wording
+from llmlib.grading.outside import kit, told
 from llmlib.grading.outside.alarm import alarm
 from llmlib.grading.outside.names import Names
 from llmlib.grading.outside.remote import Limits, RemoteProcess
@@ -49,7 +50,7 @@ class Runner:
         """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
         `handed_in.Cell`."""
         try:
-            marking = Marking(self, notebook, reading.of(notebook, cells))
+            marking = Marking(self, notebook, analysis.of(notebook, cells))
         except handed_in.Unreadable as fault:
             lost = (Outcome(each.name, 0, each.points, str(fault)) for each in notebook.exercises)
             return Graded(tuple(lost), (), self.unsafe)
@@ -62,8 +63,8 @@ class Runner:
         finally:
             marking.stop()
         outcomes = tuple(marking.outcome(each, limit) for each in notebook.exercises)
-        notes = tuple(map(told.line, marking.learner.notes))
-        findings = tuple(map(told.line, marking.findings))
+        notes = tuple(map(wording.line, marking.learner.notes))
+        findings = tuple(map(wording.line, marking.findings))
         return Graded(outcomes, notes, self.unsafe, marking.learner.job.steps, findings)
 
 
@@ -74,19 +75,19 @@ class Marking:
     input it cannot tell later, since from then on nothing in its own words is written down.
     """
 
-    def __init__(self, runner: Runner, notebook: Notebook, read: reading.Reading) -> None:
-        self.exercises, self.read, parts = notebook.exercises, read, kit.of(notebook)
+    def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
+        self.exercises, self.shown, parts = notebook.exercises, shown, kit.of(notebook)
         self.answers, sandbox, limits = parts.answers, runner.sandbox, runner.limits
         self.course = RemoteProcess(sandbox, parts.official, parts.whole, limits)
-        self.learner = RemoteProcess(sandbox, read.job, parts.reduced, limits, self._ask)
+        self.learner = RemoteProcess(sandbox, shown.job, parts.reduced, limits, self._ask)
         ours = trusted_names(notebook)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
+        self.partial, self.findings = runner.partial, list(shown.findings)
         self.failed: dict[str, Failure] = {}
-        self.partial, self.seen = runner.partial, set[str]()  # whose visible tests pass
+        self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
         self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
-        self.findings = list(read.findings)
 
     def stop(self) -> None:
         self.learner.stop()
@@ -94,22 +95,21 @@ class Marking:
 
     def run(self) -> None:
         for each in self.exercises:
-            used = self.read.used[each.name]
+            used = self.shown.used[each.name]
             failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
-            if failed:
-                self.failed[each.name] = failed
-            else:
-                self.seen.add(each.name)
+            self._note(each, failed, self.seen)
         for each in self.exercises:
-            if each.name not in self.seen and not self.read.used[each.name] and self._lend(each):
+            if each.name not in self.seen and not self.shown.used[each.name] and self._lend(each):
                 if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
                     self.seen.add(each.name)
             if each.name in self.seen:
-                failed = self._half(each, True)
-                if failed:
-                    self.failed[each.name] = failed
-                else:
-                    self.passed.add(each.name)
+                self._note(each, self._half(each, True), self.passed)
+
+    def _note(self, exercise: Exercise, failed: Failure | None, good: set[str]) -> None:
+        if failed:
+            self.failed[exercise.name] = failed
+        else:
+            good.add(exercise.name)
 
     def outcome(self, exercise: Exercise, limit: Exceeded) -> Outcome:
         """What an exercise came to; `limit` is why those that were not reached have no points."""
@@ -118,7 +118,7 @@ class Marking:
             return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
         claim, detail, named = self.failed.get(name) or Failure(str(limit), "", False)
         share = self.partial if name in self.seen else 0.0
-        claim, detail = told.line(claim) or "it failed", told.line(detail)
+        claim, detail = wording.line(claim) or "it failed", wording.line(detail)
         return Outcome(name, share * points, points, claim, detail, named)
 
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
@@ -132,7 +132,7 @@ class Marking:
 
     def _lend(self, exercise: Exercise) -> bool:
         """Put the course's in place of the earlier ones that are wrong; False where that is so."""
-        wrong = [name for name in self.read.leans_on[exercise.name] if name in self.wrong]
+        wrong = [name for name in self.shown.leans_on[exercise.name] if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
             return False
         self.instead[exercise.name] = wrong
@@ -141,47 +141,45 @@ class Marking:
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
         if the process died: that may have been for want of memory elsewhere."""
+        with contextlib.suppress(Died):
+            return self._once(exercise, hidden)
         try:
             return self._once(exercise, hidden)
-        except Died:
-            try:
-                return self._once(exercise, hidden)
-            except Died as limit:
-                return Failure(str(limit), "", False)
+        except Died as limit:
+            return Failure(str(limit), "", False)
 
     def _once(self, exercise: Exercise, hidden: bool) -> Failure | None:
+        learner, instead = self.learner, self.instead.get(exercise.name, [])
+        given = (name for name, whole in self.answers.items() if whole not in exercise.off)
+        learner.may_ask = frozenset([*given, *instead])
         source = hidden_half(exercise) if hidden else exercise.visible
-        learner, state = self.learner, torch.get_rng_state()
-        torch.manual_seed(0)
+        failed: Failure | None = None
         try:
-            instead = self.instead.get(exercise.name, [])
-            given = (name for name, whole in self.answers.items() if whole not in exercise.off)
-            learner.may_ask = frozenset([*given, *instead])
             learner.begin(exercise.off, instead)
-            seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
-            with alarm(seconds, "the check"), contextlib.redirect_stdout(io.StringIO()):
-                exec(compile(source, f"<test_{exercise.name}>", "exec"), self.spaces[exercise.name])
-            failed = None
+            try:
+                self._exec(source, exercise.name)
+            except Exception as error:  # noqa: BLE001 - it stumbled over what came back
+                if hidden:
+                    failed = told.hidden(exercise, error)
+                else:
+                    failed = wording.visible(exercise, error, learner.errors.get(exercise.name))
+            learner.end(exercise.off)
         except Exceeded as limit:
             learner.stop()
-            if isinstance(limit, Died):
+            if isinstance(limit, Died) and not failed:
                 raise
-            return told.exceeded(limit, hidden)
-        except Exception as error:  # noqa: BLE001 - the test cell stumbled over what came back
-            failed = told.failure(exercise, error, learner.errors.get(exercise.name), hidden)
-        finally:
-            torch.set_rng_state(state)
-        try:
-            self._end(exercise)
-        except Exceeded as limit:
-            learner.stop()
-            failed = failed or told.exceeded(limit, hidden)
+            return failed or Failure(str(limit), "" if hidden else limit.detail, False)
+        called = (f"{exercise.name} called {name}, which is off" for name in learner.refused)
+        self.findings += sorted(set(called) - set(self.findings))
         return failed
 
-    def _end(self, exercise: Exercise) -> None:
-        self.learner.end(exercise.off)
-        called = [f"{exercise.name} called {name}, which is off" for name in self.learner.refused]
-        self.findings += sorted(set(called) - set(self.findings))
+    def _exec(self, source: str, name: str) -> None:
+        """Run half a test cell, within a limit of its own and with random numbers of its own."""
+        seconds = min(self.learner.limits.test, max(1.0, self.learner.deadline - time.monotonic()))
+        with torch.random.fork_rng(devices=()), contextlib.redirect_stdout(io.StringIO()):
+            torch.manual_seed(0)
+            with alarm(seconds, "the check"):
+                exec(compile(source, f"<test_{name}>", "exec"), self.spaces[name])
 
     def _ask(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
         """The course's own function, called in a process of the course's own."""
@@ -202,12 +200,7 @@ def hidden_half(exercise: Exercise) -> str:
 
 def modules(notebook: Notebook) -> set[str]:
     """The names of the modules that a notebook's given cells import, but for llmlib's."""
-    found: set[str] = set()
-    for line in ast.parse(handed_in.imports(notebook)).body:
-        if isinstance(line, ast.Import):
-            found |= {alias.name for alias in line.names}
-        elif isinstance(line, ast.ImportFrom) and line.module:
-            found.add(line.module)
+    found = {each.module for each in definitions([handed_in.imports(notebook)])}
     return {name for name in found if name.partition(".")[0] != "llmlib"}
 
 

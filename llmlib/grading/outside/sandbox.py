@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from llmlib.grading.outside.bubblewrap import HERE, ONE_THREAD, command, python_folders
 from llmlib.grading.outside.bubblewrap import Unavailable as Unavailable
-from llmlib.grading.outside.remedies import remedy
+from llmlib.grading.remedies import remedy
 from llmlib.grading.wire import Channel
 
 # Our part, without answers.

@@ -1,18 +1,21 @@
-"""What an instructor should read for themselves: ways past a refusal, as far as text shows them.
+"""What the text of a submission shows before any of it runs: what will run, which exercises use
+what is off, and what an instructor should read for themselves.
 
-A finding costs no points: whoever writes `eval` may have reasons. torch is in the learner's
+Such a finding costs no points: whoever writes `eval` may have reasons. torch is in the learner's
 process, and so is what refuses parts of it; whoever means to can undo that. The text of it is here.
 """
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from llmlib.course.cells import Exercise
+from llmlib.course.cells import Exercise, Notebook
 from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.forbidden import forbidden_names
-from llmlib.course.handed_in import Job
+from llmlib.course.handed_in import Cell, Job, Step, plan
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import MAX_ANALYSED
+from llmlib.grading.outside import reading
 
 # Other code than what stands there, other processes, names that are computed, and what Python and
 # torch keep to themselves.
@@ -28,6 +31,41 @@ ATTRIBUTES = frozenset(
     "__getattribute__ __setattr__ __loader__ __spec__ attrgetter methodcaller "
     "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy".split()
 )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a submission's text shows."""
+
+    job: Job
+    used: dict[str, list[str]]  # by exercise, what is off and used all the same
+    leans_on: dict[str, list[str]]  # by exercise, the earlier ones whose functions it calls
+    findings: tuple[str, ...]  # for the instructor
+
+
+def of(notebook: Notebook, found: list[Cell]) -> Analysis:
+    """The `Analysis` of cells as an answer to `notebook`. Raises `Unreadable`."""
+
+    def work() -> tuple:
+        job = plan(notebook, found)
+        used = {each.name: forbidden_names(each, job) for each in notebook.exercises}
+        seen = tuple(dict.fromkeys(findings(notebook.exercises, job)))
+        return job.steps, job.notes, used, _leans_on(notebook, job), seen
+
+    steps, notes, *more = reading.limited(work)
+    return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
+
+
+def _leans_on(notebook: Notebook, job: Job) -> dict[str, list[str]]:
+    names = [each.name for each in notebook.exercises]
+    own = [step.source for step in job.steps if step.own]
+    found = definitions(own if sum(map(len, own)) <= 4 * MAX_ANALYSED else [])
+    leans_on = {}
+    for number, name in enumerate(names):
+        mine = [each for each in found if not each.names & (set(names) - {name})]
+        reads = set().union(*(each.reads for each in needed({name}, mine, set())))
+        leans_on[name] = [earlier for earlier in names[:number] if earlier in reads]
+    return leans_on
 
 
 def findings(exercises: tuple[Exercise, ...], job: Job) -> Iterator[str]:
