@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from llmlib.course import cells as course
+from llmlib.course.environment import environment
 from llmlib.grading.results import UNSAFE, Graded
 
 
@@ -37,8 +37,7 @@ class Book:
     costs, as for nbgrader. Raises ValueError where none can be opened."""
 
     def __init__(self, url: str, course_id: str, config: Config | None = None) -> None:
-        folders = [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
-        os.environ["PATH"] = os.pathsep.join(folders)  # nbgrader starts `alembic` by name
+        os.environ["PATH"] = environment()["PATH"]  # nbgrader starts `alembic` by name
         try:
             self.gradebook = Gradebook(url, course_id)
         except Exception as error:  # noqa: BLE001 - every driver has its own

@@ -24,10 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=WHO, required=True)
     roster = "the list of students that the system exports, as CSV; without it only ids are filled"
     parser.add_argument("--roster", type=Path, metavar="FILE", help=roster)
-    column = "its column with the names of the students' folders (default: " + ", ".join(
-        f"{name!r} for {system}" for system, (_, name) in WHO.items()
-    )
-    parser.add_argument("--column", metavar="NAME", help=column + ")")
+    usual = ", ".join(f"{name!r} for {system}" for system, (_, name) in WHO.items())
+    column = f"its column with the names of the students' folders (default: {usual})"
+    parser.add_argument("--column", metavar="NAME", help=column)
     parser.add_argument("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: FORMAT.csv")
 

@@ -92,25 +92,21 @@ def python() -> list[str]:
 
 
 def without_the_course() -> list[str]:
-    """Where the course lies below one of those folders, it is out of sight."""
-    line, pythons = [], python_folders()
-    for folder in secret_folders():
-        if any(folder.is_relative_to(seen) for seen in (*pythons, "/usr")):
+    """Out of sight, where it lies below one of those folders: llmlib itself, and where that is a
+    clone, all that lies beside it, but for Python's own."""
+    pythons, folders = [Path(each) for each in python_folders()], [HERE]
+    if environment.SOURCES == environment.CLONE:
+        folders = [
+            each
+            for each in sorted(environment.CLONE.parent.iterdir())
+            if each.is_dir() and not each.is_symlink() and each.name not in PYTHONS_OWN
+            if not any(python.is_relative_to(each) for python in pythons)
+        ]
+    line = []
+    for folder in folders:
+        if any(folder.is_relative_to(seen) for seen in (*pythons, Path("/usr"))):
             line += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
     return line
-
-
-def secret_folders() -> list[Path]:
-    """llmlib itself, and where that is a clone, all that lies beside it, but for Python's own."""
-    if environment.SOURCES != environment.CLONE:
-        return [HERE]
-    pythons = [Path(each) for each in python_folders()]
-    return [
-        each
-        for each in sorted(environment.CLONE.parent.iterdir())
-        if each.is_dir() and not each.is_symlink() and each.name not in PYTHONS_OWN
-        if not any(python.is_relative_to(each) for python in pythons)
-    ]
 
 
 def scratch() -> list[str]:

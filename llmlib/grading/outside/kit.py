@@ -5,15 +5,15 @@ which asks the grader for the value (inside/process.py); so does one that only d
 """
 
 import ast
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import llmlib
+from llmlib.course import handed_in
 from llmlib.course.cells import Notebook, kind
 from llmlib.course.definitions import Definition, definitions, needed
-from llmlib.course.handed_in import Job, parse, plan
+from llmlib.course.handed_in import Job
 
 Files = dict[str, str]  # the path below a folder of sys.path -> source
 
@@ -30,12 +30,11 @@ class Given(NamedTuple):
         return f"{self.module}.{self.origin}"
 
 
-def given(sources: Iterable[str]) -> list[Given]:
-    """What code imports from llmlib."""
+def given(imports: str) -> list[Given]:
+    """What lines of Python import from llmlib."""
     return [
         Given(alias.asname or alias.name, line.module or "", alias.name)
-        for source in sources
-        for line in ast.parse(source).body
+        for line in ast.parse(imports).body
         if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("llmlib")
         for alias in line.names
     ]
@@ -53,11 +52,11 @@ class Kit(NamedTuple):
 def of(notebook: Notebook) -> Kit:
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
-    names = given(cell.source for cell in notebook.cells if kind(cell) == "given")
+    names = given(handed_in.imports(notebook))
     used = [each for each in names if each.name in read]
     inside = [each for each in used if not _is_answer(each, notebook)]
     answers = {each.name: each.dotted for each in used if each not in inside}
-    official = plan(notebook, parse(notebook.node))
+    official = handed_in.plan(notebook, handed_in.parse(notebook.node))
     return Kit(_files(names, inside), _files(names, used), official, answers)
 
 
@@ -87,7 +86,7 @@ def _slices(wanted: list[Given]) -> Files:
         if name not in names.setdefault(module, set()):
             names[module].add(name)
             code = _needed(module, frozenset({name}))
-            todo += given(each.source for each in code if each.imports)
+            todo += given("\n".join(each.source for each in code if each.imports))
     return {
         _file(module): "\n\n\n".join(each.source for each in _needed(module, frozenset(some)))
         for module, some in names.items()
