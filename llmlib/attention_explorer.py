@@ -11,10 +11,9 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 
-from llmlib.neuron_slider import table
 from llmlib.output_head import softmax
 from llmlib.plots import SEQUENTIAL, labels
-from llmlib.widgets import CONTROL, WIDE, beside, refusal, whenever
+from llmlib.widgets import CONTROL, WIDE, beside, refusal, table, whenever
 
 LONGEST = 40  # tokens: more would not be told apart in a square
 OFF = (213, 94, 0, 255)
@@ -70,7 +69,9 @@ def attention_explorer(model, attention, text, layer=0, head=0):
             left = ", ".join(f"{n}.{h}" for n, h in sorted(off))
             note = f"Grey: all heads. Blue: without {left}." if off else "Switch a head off."
             says.value = f"After <code>{escape(repr(words[at]))}</code> the model goes on. {note}"
-            says.value += table(model.tokenizer, softmax(free[at]), softmax(logits[at]), 5)
+            before, after = softmax(free[at]), softmax(logits[at])
+            best = after.topk(5).indices.tolist()
+            says.value += table(model.tokenizer.decode, before, after, best)
         except Exception as error:  # noqa: BLE001 - the learner's own attention
             tokens.value, says.value = refusal(error), ""
 

@@ -4,12 +4,11 @@ from html import escape
 
 import ipywidgets
 import torch
-from IPython.display import display
 
 from llmlib.output_head import softmax
-from llmlib.plots import VIEW, labels
-from llmlib.sampling_lab import strip, table
-from llmlib.widgets import CONTROL, WIDE, beside, refusal
+from llmlib.plots import labels
+from llmlib.sampling_lab import strip, survivors
+from llmlib.widgets import CONTROL, WIDE, beside, refusal, still
 
 LONGEST = 200  # tokens
 
@@ -34,9 +33,9 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
     _, _, buttons, picture = controls.children
     onward, anew = buttons.children
     onward.click()
-    display({"text/html": picture.value, "text/plain": "The second turn of the loop."}, raw=True)
+    turn = picture.value
     anew.click()
-    display({VIEW: controls._repr_mimebundle_()[VIEW]}, raw=True)
+    still(turn, "The second turn of the loop.", controls)
 
 
 def _controls(model, generate_cached, filter_logits, sample, text):
@@ -66,7 +65,8 @@ def _controls(model, generate_cached, filter_logits, sample, text):
             after = softmax(filter_logits(logits, *settings()))[0]
             drawn = sample(logits, u, *settings()).item()
             offer = strip(decode, after, u.item(), drawn)
-            picture.value = offer + table(decode, softmax(logits)[0], after, 6) + _held(model, now)
+            left = survivors(decode, softmax(logits)[0], after, 6)
+            picture.value = offer + left + _held(model, now)
         except Exception as error:  # noqa: BLE001 - the learner's own functions
             picture.value = refusal(error)
 

@@ -9,7 +9,8 @@ import torch
 from llmlib.generation import side_by_side
 from llmlib.output_head import softmax
 from llmlib.plots import ink
-from llmlib.widgets import WIDE, refusal, whenever
+from llmlib.plots.sampling import stretches
+from llmlib.widgets import WIDE, drawn, refusal, table
 
 TEXTS, LENGTH = 5, 20
 
@@ -18,19 +19,12 @@ def sampling_lab(model, prompts, filter_logits, sample):
     """The strip of a draw and a table of tokens under sliders; a button writes five texts of 20
     tokens with what they say. `filter_logits` and `sample` are the learner's.
     """
-    prompt = ipywidgets.Combobox(
-        value=prompts[0],
-        options=prompts,
-        ensure_option=False,
-        continuous_update=False,
-        description="prompt",
-        **WIDE,
-    )
+    typed = {"ensure_option": False, "continuous_update": False, "description": "prompt"}
+    prompt = ipywidgets.Combobox(value=prompts[0], options=prompts, **typed, **WIDE)
 
-    def slider(value, lowest, highest, step, description):
-        return ipywidgets.FloatSlider(
-            value, min=lowest, max=highest, step=step, description=description, **WIDE
-        )
+    def slider(value, lowest, highest, step, name):
+        bounds = {"min": lowest, "max": highest, "step": step}
+        return ipywidgets.FloatSlider(value, description=name, **bounds, **WIDE)
 
     sliders = (
         slider(1, 0, 3, 0.05, "temperature"),
@@ -42,7 +36,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
     button = ipywidgets.Button(
         description=f"write {LENGTH} tokens, {TEXTS} times", layout={"width": "20em"}
     )
-    picture, texts, state = ipywidgets.HTML(), ipywidgets.HTML(), torch.Generator()
+    texts, state = ipywidgets.HTML(), torch.Generator()
     logits_of = lru_cache(maxsize=16)(lambda text: model(model.tokenizer.encode(text))[:, -1])
 
     def settings():
@@ -51,16 +45,12 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
     def look():
         if not prompt.value:
-            return
-        try:
-            logits = logits_of(prompt.value)
-            after = softmax(filter_logits(logits, *settings()))[0]
-            drawn = sample(logits, torch.tensor([u.value]), *settings()).item()
-        except Exception as error:  # noqa: BLE001 - the learner's own functions
-            picture.value = refusal(error)
-            return
-        before, decode = softmax(logits)[0], model.tokenizer.decode
-        picture.value = strip(decode, after, u.value, drawn) + table(decode, before, after)
+            return None
+        logits, decode = logits_of(prompt.value), model.tokenizer.decode
+        after = softmax(filter_logits(logits, *settings()))[0]
+        which = sample(logits, torch.tensor([u.value]), *settings()).item()
+        before = softmax(logits)[0]
+        return strip(decode, after, u.value, which) + survivors(decode, before, after)
 
     def write(_):
         if not prompt.value:
@@ -80,24 +70,19 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
     button.on_click(write)
     state.manual_seed(0)
-    whenever((prompt, u, *sliders), look)
+    picture = drawn((prompt, u, *sliders), look)
     return ipywidgets.VBox([prompt, *sliders, u, picture, button, texts])
 
 
 def strip(decode, shares, u, drawn, thin=0.004):
     """The interval from 0 to 1 as HTML, one box a token in order of ids; the thin ones in grey."""
-    boxes, grey = [], 0.0
-    for i in shares.nonzero()[:, 0].tolist() + [None]:
-        if i is not None and shares[i] < thin:
-            grey += shares[i].item()
+    boxes = []
+    for i, share in stretches(shares, thin):
+        if i is None:
+            boxes.append(_box(share, "#bbbbbb", "", f"many tokens, {share:.3f} together"))
             continue
-        if grey:
-            boxes.append(_box(grey, "#bbbbbb", "", f"many tokens, {grey:.3f} together"))
-            grey = 0.0
-        if i is not None:
-            colour, word = "#0072B2" if len(boxes) % 2 else "#bfe0f5", decode([i])
-            hint = f"{word!r}, {shares[i]:.3f}"
-            boxes.append(_box(shares[i].item(), colour, word if shares[i] > 0.08 else "", hint))
+        colour, word = "#0072B2" if len(boxes) % 2 else "#bfe0f5", decode([i])
+        boxes.append(_box(share, colour, word if share > 0.08 else "", f"{word!r}, {share:.3f}"))
     return (
         f'<div style="position:relative;padding-top:14px"><div style="position:absolute;top:0;'
         f'left:{100 * u:.1f}%;height:46px;border-left:3px solid #D55E00"></div>'
@@ -116,32 +101,14 @@ def _box(share, colour, word, hint):
     )
 
 
-def table(decode, before, after, n=12):
-    """The n likeliest tokens as HTML: grey bars for the model, blue for what is left.
-
-    What is cut is struck out.
-    """
-    kept, rows = after > 0, []
-    for i in before.topk(min(n, len(before))).indices.tolist():
-        crossed = "" if kept[i] else "text-decoration:line-through;opacity:0.55;"
-        bars = "".join(
-            f'<div style="width:{100 * share:.2f}%;height:7px;background:{colour}"></div>'
-            for share, colour in ((before[i], "#9a9a9a"), (after[i], "#0072B2"))
-        )
-        left = f"{after[i]:.3f}" if kept[i] else "cut"
-        rows.append(
-            f'<tr><td style="{crossed}font-family:monospace;white-space:pre;text-align:right">'
-            f"{escape(repr(decode([i])))}</td>"
-            f'<td style="width:60%;padding:0 8px">{bars}</td>'
-            f'<td style="text-align:right;white-space:nowrap">{before[i]:.3f} → {left}</td></tr>'
-        )
-    entropy = torch.special.entr(after).sum()
+def survivors(decode, before, after, n=12):
+    """The n likeliest tokens as a table, and in words how many are left."""
+    kept, entropy = after > 0, torch.special.entr(after).sum()
     return (
         f"<p><b>{int(kept.sum()):,}</b> of {len(kept):,} tokens survive; the model gave them "
         f"<b>{before[kept].sum():.1%}</b> of the probability. Entropy of what is left: "
         f"{entropy:.2f} nats. Grey bar: the model. Blue bar: what is left.</p>"
-        f'<table style="width:95%;line-height:1.2">{"".join(rows)}</table>'
-    )
+    ) + table(decode, before, after, before.topk(min(n, len(before))).indices.tolist())
 
 
 def _texts(model, prompt, rows):

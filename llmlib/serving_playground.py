@@ -4,7 +4,7 @@ import math
 
 import ipywidgets
 
-from llmlib.widgets import CONTROL, whenever
+from llmlib.widgets import CONTROL, drawn
 
 MODELS = {  # parameters, layers, key/value heads, head_dim
     "SmolLM2-135M": (134_515_008, 30, 3, 64),
@@ -19,37 +19,24 @@ def serving_playground(step_seconds, cache_bytes, card):
     model = ipywidgets.Dropdown(options=list(MODELS), description="model", **CONTROL)
     bits = ipywidgets.ToggleButtons(options=[16, 8, 4], description="bits a weight")
     cards = ipywidgets.IntSlider(1, 1, 16, description="cards", **CONTROL)
-    batch, context = (
-        ipywidgets.SelectionSlider(
-            options=[2**i for i in powers], value=start, description=name, **CONTROL
-        )
-        for name, powers, start in (
-            ("texts at once", range(11), 1),
-            ("tokens each", range(7, 18), 1024),
-        )
+    batch = ipywidgets.SelectionSlider(
+        options=[2**i for i in range(11)], description="texts at once", **CONTROL
     )
-    picture, controls = ipywidgets.HTML(), (model, bits, cards, batch, context)
+    context = ipywidgets.SelectionSlider(
+        options=[2**i for i in range(7, 18)], value=1024, description="tokens each", **CONTROL
+    )
+    controls = (model, bits, cards, batch, context)
 
     def draw():
         parameters, *shape = MODELS[model.value]
         weights, kv = parameters * bits.value / 8, cache_bytes(*shape, 1, 2)
-        memory = cards.value * card["bytes"]
-        step = step_seconds(
-            batch.value,
-            context.value,
-            weights,
-            kv,
-            2 * parameters,
-            memory,
-            cards.value * card["bytes_per_second"],
-            cards.value * card["flops_per_second"],
-        )
-        picture.value = _answer(
-            step, batch.value, weights, batch.value * context.value * kv, memory
-        )
+        rates = ("bytes", "bytes_per_second", "flops_per_second")
+        memory, bandwidth, speed = (cards.value * card[each] for each in rates)
+        asked = (batch.value, context.value, weights, kv, 2 * parameters)
+        step = step_seconds(*asked, memory, bandwidth, speed)
+        return _answer(step, batch.value, weights, batch.value * context.value * kv, memory)
 
-    whenever(controls, draw)
-    return ipywidgets.VBox([*controls, picture])
+    return ipywidgets.VBox([*controls, drawn(controls, draw, "step_seconds")])
 
 
 def _answer(step, batch, weights, caches, memory):
@@ -59,11 +46,8 @@ def _answer(step, batch, weights, caches, memory):
         "</div>"
         for part, colour in ((weights, "#0072B2"), (caches, "#E69F00"))
     )
-    bar = (
-        '<div style="display:flex;width:95%;border:1px solid black;overflow:hidden">'
-        + bars
-        + "</div>"
-    )
+    frame = "display:flex;width:95%;border:1px solid black;overflow:hidden"
+    bar = f'<div style="{frame}">{bars}</div>'
     held = (
         f"weights (blue) {weights / 1e9:,.1f} GB, caches (orange) {caches / 1e9:,.1f} GB, "
         f"of {memory / 1e9:,.0f} GB"

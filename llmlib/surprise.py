@@ -5,11 +5,11 @@ from html import escape
 
 import ipywidgets
 import torch
-from IPython.display import display
 from matplotlib.colors import to_hex
 
-from llmlib.plots import VIEW, ink
+from llmlib.plots import ink
 from llmlib.plots.output_head import SURPRISE
+from llmlib.widgets import drawn, still
 
 LONGEST = 200  # tokens: more would make typing wait
 SPAN = (
@@ -22,8 +22,7 @@ def surprise_reader(model, softmax, text):
     """Show `text` shaded by `softmax`, a function [..., vocab] -> [..., vocab]; below it a box for
     any other text."""
     html, plain = _read(model, softmax, text)
-    display({"text/html": html, "text/plain": plain}, raw=True)
-    display({VIEW: _controls(model, softmax, text)._repr_mimebundle_()[VIEW]}, raw=True)
+    still(html, plain, _controls(model, softmax, text))
 
 
 def _read(model, softmax, text, n=5):
@@ -62,14 +61,5 @@ def _controls(model, softmax, text):
     typed = ipywidgets.Textarea(
         text, description="your text", continuous_update=False, layout={"width": "98%"}
     )
-    picture = ipywidgets.HTML()
-
-    def draw(_=None):
-        try:
-            picture.value = _read(model, softmax, typed.value)[0]
-        except Exception as error:  # noqa: BLE001 - the learner's own softmax
-            picture.value = escape(f"softmax raised {type(error).__name__}: {error}")
-
-    typed.observe(draw, names="value")
-    draw()
+    picture = drawn((typed,), lambda: _read(model, softmax, typed.value)[0], "softmax")
     return ipywidgets.VBox([typed, picture])

@@ -1,13 +1,11 @@
 """The tokenizer playground of notebook 1: your own `encode`, any text, any number of merges."""
 
 from functools import lru_cache
-from html import escape
 
 import ipywidgets
-from IPython.display import display
 
-from llmlib.plots import VIEW
 from llmlib.plots.tokens import strip
+from llmlib.widgets import WIDE, drawn, still
 
 STEPS = (0, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 50000)
 
@@ -20,11 +18,8 @@ def tokenizer_playground(encode, tokenizers, text):
     name = next(iter(tokenizers))
     cut = _cutter(encode, tokenizers)
     everything = len(tokenizers[name])
-    still = "".join(cut(text, name, count)[0] for count in (0, 1000, everything))
-    plain = "\n".join(cut(text, name, count)[1] for count in (0, 1000, everything))
-    display({"text/html": still, "text/plain": plain}, raw=True)
-    controls = _controls(cut, tokenizers, text)
-    display({VIEW: controls._repr_mimebundle_()[VIEW]}, raw=True)
+    html, plain = zip(*(cut(text, name, count) for count in (0, 1000, everything)))
+    still("".join(html), "\n".join(plain), _controls(cut, tokenizers, text))
 
 
 def _cutter(encode, tokenizers):
@@ -49,21 +44,10 @@ def _cutter(encode, tokenizers):
 
 
 def _controls(cut, tokenizers, text):
-    wide = {"style": {"description_width": "8em"}, "layout": {"width": "95%"}}
-    typed = ipywidgets.Text(text, description="text", continuous_update=True, **wide)
-    which = ipywidgets.ToggleButtons(options=list(tokenizers), description="merges of", **wide)
-    count = ipywidgets.SelectionSlider(
-        options=[(f"{n:,}", n) for n in STEPS], value=STEPS[-1], description="merges used", **wide
-    )
-    picture = ipywidgets.HTML()
-
-    def draw(_=None):
-        try:
-            picture.value = cut(typed.value, which.value, count.value)[0]
-        except Exception as error:  # noqa: BLE001 - the learner's own encode
-            picture.value = escape(f"encode raised {type(error).__name__}: {error}")
-
-    for control in (typed, which, count):
-        control.observe(draw, names="value")
-    draw()
-    return ipywidgets.VBox([typed, which, count, picture])
+    typed = ipywidgets.Text(text, description="text", continuous_update=True, **WIDE)
+    which = ipywidgets.ToggleButtons(options=list(tokenizers), description="merges of", **WIDE)
+    counts = {"options": [(f"{n:,}", n) for n in STEPS], "value": STEPS[-1]}
+    count = ipywidgets.SelectionSlider(description="merges used", **counts, **WIDE)
+    controls = (typed, which, count)
+    picture = drawn(controls, lambda: cut(*(each.value for each in controls))[0], "encode")
+    return ipywidgets.VBox([*controls, picture])

@@ -6,6 +6,9 @@ from html import escape
 
 import ipywidgets
 import torch
+from IPython.display import display
+
+from llmlib.plots import VIEW
 
 # A control is as wide as its page allows, up to 26em.
 CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
@@ -24,9 +27,51 @@ def whenever(controls, draw):
     draw()
 
 
-def refusal(error):
+def drawn(controls, draw, who=""):
+    """HTML: what `draw()` returns, now and each time one of the controls is moved. If it returns
+    nothing, the picture stays; if the learner's own function, `who`, raises, that is said there."""
+    picture = ipywidgets.HTML()
+
+    def again():
+        try:
+            picture.value = draw() or picture.value
+        except Exception as error:  # noqa: BLE001 - the learner's own function
+            picture.value = refusal(error, who)
+
+    whenever(controls, again)
+    return picture
+
+
+def refusal(error, who=""):
     """What a learner's own function raised, as HTML."""
-    return f"<p>{type(error).__name__}: {escape(str(error))}</p>"
+    raised = f"{who} raised " if who else ""
+    return f"<p>{raised}{type(error).__name__}: {escape(str(error))}</p>"
+
+
+def still(html, plain, widget):
+    """Show HTML, or `plain` words, that stay where no kernel is running; below it the widget."""
+    display({"text/html": html, "text/plain": plain}, raw=True)
+    display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
+
+
+def table(decode, before, after, ids):
+    """The tokens `ids` as HTML: grey bars for `before`, blue ones for `after`, both [vocab]
+    probabilities. What is cut is struck out."""
+    rows = []
+    for i in ids:
+        crossed = "" if after[i] > 0 else "text-decoration:line-through;opacity:0.55;"
+        bars = "".join(
+            f'<div style="width:{100 * share:.2f}%;height:7px;background:{colour}"></div>'
+            for share, colour in ((before[i], "#9a9a9a"), (after[i], "#0072B2"))
+        )
+        left = f"{after[i]:.3f}" if after[i] > 0 else "cut"
+        rows.append(
+            f'<tr><td style="{crossed}font-family:monospace;white-space:pre;text-align:right">'
+            f"{escape(repr(decode([i])))}</td>"
+            f'<td style="width:60%;padding:0 8px">{bars}</td>'
+            f'<td style="text-align:right;white-space:nowrap">{before[i]:.3f} → {left}</td></tr>'
+        )
+    return f'<table style="width:95%;line-height:1.2">{"".join(rows)}</table>'
 
 
 def rope_clock(apply_rope, q, k, theta):
@@ -42,7 +87,7 @@ def rope_clock(apply_rope, q, k, theta):
         )
     )
     lock = ipywidgets.Checkbox(True, description="lock the distance", **CONTROL)
-    picture, last = ipywidgets.HTML(), [at_q.value, at_k.value]
+    last = [at_q.value, at_k.value]
 
     def hands(rows, positions):
         return apply_rope(torch.stack(rows), torch.tensor(positions), theta)
@@ -57,17 +102,14 @@ def rope_clock(apply_rope, q, k, theta):
         last[:] = q_at, k_at
         with at_q.hold_trait_notifications(), at_k.hold_trait_notifications():
             at_q.value, at_k.value = last
-        try:
-            unit = torch.zeros(head_dim)
-            unit[pair.value] = 1.0  # a hand at 3 o'clock
-            arrows = hands([unit, unit], last)[:, [pair.value, pair.value + half]].tolist()
-            turned_q, turned_k = hands([q, k], last)
-            score = (turned_q @ turned_k / math.sqrt(head_dim)).item()
-            picture.value = _clock(arrows, pair.value, last[0] - last[1], score)
-        except Exception as error:  # noqa: BLE001 - the learner's own function
-            picture.value = escape(f"apply_rope raised {type(error).__name__}: {error}")
+        unit = torch.zeros(head_dim)
+        unit[pair.value] = 1.0  # a hand at 3 o'clock
+        arrows = hands([unit, unit], last)[:, [pair.value, pair.value + half]].tolist()
+        turned_q, turned_k = hands([q, k], last)
+        score = (turned_q @ turned_k / math.sqrt(head_dim)).item()
+        return _clock(arrows, pair.value, last[0] - last[1], score)
 
-    whenever((at_q, at_k, pair, lock), draw)
+    picture = drawn((at_q, at_k, pair, lock), draw, "apply_rope")
     return ipywidgets.VBox([beside(at_q, at_k, pair, lock), picture])
 
 

@@ -63,4 +63,4 @@ def test_what_the_learners_function_raises_is_shown():
     def broken(x, positions, theta):
         raise ValueError("not <today>")
 
-    assert clock(broken)[-1].value == "apply_rope raised ValueError: not &lt;today&gt;"
+    assert clock(broken)[-1].value == "<p>apply_rope raised ValueError: not &lt;today&gt;</p>"

@@ -60,7 +60,7 @@ def test_the_box_takes_any_text():
         raise ValueError("not <yet>")
 
     _, picture = surprise._controls(Model(), broken, "aab").children
-    assert picture.value == "softmax raised ValueError: not &lt;yet&gt;"
+    assert picture.value == "<p>softmax raised ValueError: not &lt;yet&gt;</p>"
 
 
 def test_the_text_stands_where_no_kernel_runs(capsys):

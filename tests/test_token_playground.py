@@ -39,7 +39,7 @@ def test_any_text_may_be_typed():
     typed.value = ""
     assert "0 tokens" in picture.value
     typed.value = "boom"
-    assert picture.value == "encode raised ValueError: not &lt;today&gt;"
+    assert picture.value == "<p>encode raised ValueError: not &lt;today&gt;</p>"
 
 
 def test_the_picture_stands_where_no_kernel_runs(capsys):

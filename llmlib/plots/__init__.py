@@ -11,6 +11,7 @@ from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
+from matplotlib import cycler
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -27,6 +28,10 @@ DIVERGING = "RdBu_r"  # in greyscale its two ends are alike: write the numbers b
 
 BLANK = "␣"  # shown for a space, so that " cat" and "cat" differ
 GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
+CENTRE = {"ha": "center", "va": "center"}
+EDGED = {"edgecolor": "black", "linewidth": 0.5}
+LINE_STYLES = cycler(color=COLOURS, marker=MARKERS, linestyle=LINES)
+BAR_STYLES = [{"color": colour, "hatch": hatch} | EDGED for colour, hatch in zip(COLOURS, HATCHES)]
 
 DPI = 100  # pixels of the page to an inch of a figure
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -98,43 +103,39 @@ def show(fig: Figure, alt: str, widget=None):
 
 
 def look(names):
-    """(name, colour, marker, line style, hatch) for each name. ValueError beyond six."""
+    """(name, style of its line, style of its bars) for each name. ValueError beyond six."""
     names = list(names)
     if len(names) > len(COLOURS):
         raise ValueError(f"{len(names)} series: readers can tell {len(COLOURS)} apart, not more")
-    return list(zip(names, COLOURS, MARKERS, LINES, HATCHES))
+    return list(zip(names, LINE_STYLES, BAR_STYLES))
 
 
 def lines(ax, x, curves, every=1, **options):
-    """A labelled line for each of `curves`, {name: values}; `x` is None for 0, 1, 2, ..."""
-    for name, colour, marker, line, _ in look(curves):
-        style = {"color": colour, "marker": marker, "linestyle": line, "markevery": every}
-        at = range(len(curves[name])) if x is None else x
-        ax.plot(at, curves[name], label=name, **style | options)
+    """A labelled line for each of `curves`, {name: values}; `x`: all their places, or the first,
+    the others 1 apart."""
+    for name, style, _ in look(curves):
+        at = range(x, x + len(curves[name])) if isinstance(x, int) else x
+        ax.plot(at, curves[name], label=name, markevery=every, **style | options)
 
 
-def by_layer(curves, ylabel, title="", xlabel="layer (0 is the first)", every=1, **axes):
-    """Lines over the layers: curves {name: one value a layer, the last layer's last}."""
-    fig, ax = figure(height=3.6)
-    depth = max(map(len, curves.values()))
-    for name, colour, marker, line, _ in look(curves):
-        style = {"color": colour, "marker": marker, "linestyle": line, "markevery": every}
-        ax.plot(range(depth - len(curves[name]), depth), curves[name], label=name, **style)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, **axes)
-    ax.legend()
-    return fig
+def chart(x, curves, every=1, width=8.0, height=3.6, legend="best", **axes):
+    """A figure of `lines` -> its axes; the legend's place, and in `axes` what `Axes.set` takes."""
+    _, ax = figure(width=width, height=height)
+    lines(ax, x, curves, every)
+    ax.set(**axes)
+    ax.legend(loc=legend)
+    return ax
 
 
-def bars(ax, labels, series, fmt=None, across=False, colours=COLOURS):
+def bars(ax, labels, series, fmt=None, across=False):
     """Bars side by side at 0, 1, 2, ...: series {name: one value a label}, or the values alone.
 
     `fmt` writes each value at its bar; `across` lays the bars down, the first label on top.
     """
     series = series if isinstance(series, dict) else {None: series}
     width = 0.8 / len(series)
-    for i, (name, _, _, _, hatch) in enumerate(look(series)):
+    for i, (name, _, style) in enumerate(look(series)):
         places = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
-        style = {"color": colours[i], "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
         draw = ax.barh if across else ax.bar
         drawn = draw(places, series[name], width * 0.94, label=name, **style)
         if fmt:
@@ -153,8 +154,7 @@ def heat(ax, values, fmt=None, labels=None, **options):
     for (row, column), value in np.ndenumerate(values) if fmt else ():
         if value == value:
             colour = ink(drawn.cmap(drawn.norm(value)))
-            centred = {"ha": "center", "va": "center", "fontsize": 9}
-            ax.text(column, row, format(value, fmt), color=colour, **centred)
+            ax.text(column, row, format(value, fmt), color=colour, fontsize=9, **CENTRE)
     if labels:
         ax.set_yticks(range(values.shape[0]), labels[0])
         ax.set_xticks(range(values.shape[1]), labels[1])
@@ -168,22 +168,23 @@ def ink(colour):
     return "white" if np.dot(linear, (0.2126, 0.7152, 0.0722)) < 0.179 else "black"
 
 
+def note(ax, text, place, offset, **style):
+    """Words beside a place, `offset` points from it."""
+    ax.annotate(text, place, offset, textcoords="offset points", **style)
+
+
 def mark(ax, text, x=None, y=None, **options):
     """A dashed line at `x` or at height `y`, with its name: what a curve is to be held against."""
     style = {"color": "black", "linestyle": "--", "linewidth": 1.2} | options
-    words = {"textcoords": "offset points", "fontsize": 9, "bbox": GROUND}
-    if x is not None:
+    words = {"fontsize": 9, "bbox": GROUND}
+    if y is None:
         ax.axvline(x, **style)
-        place = {"xy": (x, 0.97), "xycoords": ax.get_xaxis_transform(), "va": "top", "ha": "left"}
+        upright = {"xycoords": ax.get_xaxis_transform(), "va": "top", "ha": "left"}
+        note(ax, text, (x, 0.97), (5, 2), **upright, **words)
     else:
         ax.axhline(y, **style)
-        place = {
-            "xy": (0.99, y),
-            "xycoords": ax.get_yaxis_transform(),
-            "va": "bottom",
-            "ha": "right",
-        }
-    ax.annotate(text, xytext=(5, 2) if x is not None else (0, 3), **place, **words)
+        level = {"xycoords": ax.get_yaxis_transform(), "va": "bottom", "ha": "right"}
+        note(ax, text, (0.99, y), (0, 3), **level, **words)
 
 
 def plain(axis, ticks=None):
@@ -210,8 +211,7 @@ def box(ax, x, y, width, height, text, colour, **style):
     """A box with words in it, from its lower left corner."""
     style = {"boxstyle": "round,pad=0.03", "facecolor": colour, "edgecolor": "black"} | style
     ax.add_patch(FancyBboxPatch((x, y), width, height, **style))
-    words = {"ha": "center", "va": "center", "fontsize": 10, "color": ink(style["facecolor"])}
-    ax.text(x + width / 2, y + height / 2, text, **words)
+    ax.text(x + width / 2, y + height / 2, text, fontsize=10, color=ink(colour), **CENTRE)
 
 
 def arrow(ax, start, end, **style):

@@ -5,7 +5,6 @@ import torch
 from matplotlib.patches import Rectangle
 
 from llmlib import plots
-from llmlib.plots import by_layer as by_layer
 
 
 def row(tokens, shares, title="", future=None):
@@ -24,25 +23,19 @@ def row(tokens, shares, title="", future=None):
     return fig
 
 
-def grids(panels, tokens, decimals=2):
+def grids(panels, tokens):
     """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
 
     The sum of each row stands at its right: of shares it is 1.
     """
     fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2), squeeze=False)
-    names, blank = plots.labels(tokens), [""] * len(tokens)
+    names = plots.labels(tokens)
     for ax, (title, shares) in zip(axes[0], panels.items()):
         shares = np.asarray(torch.as_tensor(shares).float())
-        plots.heat(
-            ax,
-            shares,
-            f".{decimals}f",
-            (names if ax is axes[0][0] else blank, names),
-            vmin=0,
-            vmax=1,
-        )
+        rows = names if ax is axes[0][0] else [""] * len(tokens)
+        plots.heat(ax, shares, ".2f", (rows, names), vmin=0, vmax=1)
         for i, total in enumerate(np.nansum(shares, axis=1)):
-            ax.text(len(tokens) - 0.4, i, f"Σ {total:.{decimals}f}", va="center", fontsize=9)
+            ax.text(len(tokens) - 0.4, i, f"Σ {total:.2f}", va="center", fontsize=9)
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0][0].set_ylabel("looks (query)")
@@ -51,13 +44,15 @@ def grids(panels, tokens, decimals=2):
 
 def gradients(curves):
     """How much of the last step's gradient reaches each earlier one: {name: [steps back]}."""
-    fig, ax = plots.figure(height=3.8)
-    plots.lines(ax, None, curves, every=5)
-    ax.set(yscale="log", xlabel="steps back from the last one")
-    ax.set(ylabel="norm of the gradient (log scale)")
+    ax = plots.chart(0, curves, every=5, height=3.8, legend="lower left", yscale="log")
+    ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)")
     ax.set_title("How loudly the last output still hears an early input")
-    ax.legend(loc="lower left")
-    return fig
+    return ax.figure
+
+
+def by_layer(curves, ylabel):
+    """A value of each layer: {name: [n_layer]}."""
+    return plots.chart(0, curves, xlabel="layer (0 is the first)", ylabel=ylabel).figure
 
 
 def scaling(head_dims, deviations, largest):
@@ -84,7 +79,7 @@ def mixtures(values, outputs, names):
         style = {"color": colour, "marker": marker, "edgecolor": "black", "zorder": 3}
         ax.scatter(*points.T.tolist(), s=100, label=label, **style)
         for place, name in zip(points.tolist(), names):
-            ax.annotate(f"{kind}({name})", place, offset, textcoords="offset points", fontsize=10)
+            plots.note(ax, f"{kind}({name})", place, offset, fontsize=10)
     ax.margins(0.18)
     ax.set(xlabel="column 0", ylabel="column 1")
     ax.legend(loc="lower left", fontsize=9)
@@ -111,13 +106,11 @@ def head_maps(maps, best=3):
 def losses_by_position(curves, repeat_from, chance):
     """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
     `chance` is the loss of guessing."""
-    fig, ax = plots.figure(height=3.6)
-    plots.lines(ax, range(1, 1 + max(map(len, curves.values()))), curves, every=2)
+    ax = plots.chart(1, curves, every=2, legend="lower left")
     plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
-    ax.legend(loc="lower left")
-    return fig
+    return ax.figure
 
 
 def ablation(marks, dots, chance):
@@ -126,13 +119,10 @@ def ablation(marks, dots, chance):
     names = [*marks, *dots]
     fig, ax = plots.figure(height=1.0 + 0.36 * len(names))
     plots.bars(ax, names, [*marks.values(), *[0] * len(dots)], across=True)
-    for y, losses in enumerate([[loss] for loss in marks.values()] + list(dots.values())):
-        if y < len(marks):
-            ax.annotate(
-                f"{losses[0]:.1f}", (losses[0], y), (4, 0), textcoords="offset points", va="center"
-            )
-        else:
-            ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
+    for y, loss in enumerate(marks.values()):
+        plots.note(ax, f"{loss:.1f}", (loss, y), (4, 0), va="center")
+    for y, losses in enumerate(dots.values(), len(marks)):
+        ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
     plots.mark(ax, "guessing", x=chance, color=plots.GREY)
     ax.set_xlabel("mean loss on the repetition (nats); a dot is one draw")
     ax.set_xlim(0, 1.12 * max(chance, *marks.values()))
@@ -141,11 +131,10 @@ def ablation(marks, dots, chance):
 
 def learning(curves, chance):
     """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
-    fig, ax = plots.figure(height=3.6)
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
     steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
-    plots.lines(ax, steps, smooth, every=3)
+    ax = plots.chart(steps, smooth, every=3)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
-    return fig
+    return ax.figure

@@ -10,27 +10,21 @@ def one_head(q, k, v, names):
     scores = q @ k.T
     shares = (scores / q.shape[-1] ** 0.5).softmax(dim=-1)
     width = q.shape[-1]
-    columns = [f"{i}" for i in range(width)]
+    columns = [str(i) for i in range(width)]
+    signed = {"vmin": -4, "vmax": 4, "cmap": plots.DIVERGING}
     steps = (
-        ("queries q", q, columns, "× keys"),
-        ("scores  q·k", scores, names, f"÷ √{width},\nsoftmax"),
-        ("shares", shares, names, "× values"),
-        ("outputs", shares @ v, columns, ""),
+        ("queries q", q, columns, ".0f", signed, "× keys"),
+        ("scores  q·k", scores, names, ".0f", signed, f"÷ √{width},\nsoftmax"),
+        ("shares", shares, names, ".2f", {"vmin": 0, "vmax": 1}, "× values"),
+        ("outputs", shares @ v, columns, ".2f", signed, ""),
     )
-    ratios = [len(step[2]) for step in steps]
-    fig, axes = plots.figure(1, 4, height=2.7, width_ratios=ratios)
-    for ax, (title, values, labels, then) in zip(axes, steps):
-        whole = title == "shares"
-        ends = {"vmin": 0, "vmax": 1} if whole else {"vmin": -4, "vmax": 4, "cmap": plots.DIVERGING}
-        plots.heat(
-            ax, values, ".2f" if whole or title == "outputs" else ".0f", (names, labels), **ends
-        )
+    fig, axes = plots.figure(1, 4, height=2.7, width_ratios=[len(step[2]) for step in steps])
+    for ax, (title, values, labels, fmt, ends, then) in zip(axes, steps):
+        plots.heat(ax, values, fmt, (names, labels), **ends)
         last = (-0.5, len(names) - 1.5)
         ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
         ax.set_title(title)
-        ax.annotate(
-            then, (1.0, 0.5), (6, 0), "axes fraction", "offset points", va="center", fontsize=10
-        )
+        plots.note(ax, then, (1.0, 0.5), (6, 0), xycoords="axes fraction", va="center", fontsize=10)
     return fig
 
 
@@ -42,14 +36,13 @@ def heads():
     shades = ((plots.SKY, ""), (plots.GREEN, "//"), (plots.PINK, ".."))
     for i, (colour, hatch) in enumerate(shades):
         y = 4.4 - 2 * i
+        style = {"facecolor": colour, "edgecolor": "black", "hatch": hatch}
         plots.box(ax, 6.4, y, 3.8, 1.2, f"head {i}: attention\nseq × head_dim", colour)
-        ax.add_patch(Rectangle((6.4, y), 0.35, 1.2, fc=colour, ec="black", hatch=hatch))
         plots.arrow(ax, (5.3, 2.9), (6.3, y + 0.6))
         plots.arrow(ax, (10.3, y + 0.6), (11.0, 2.9 + 0.4 * (1 - i)))
-        ax.add_patch(
-            Rectangle((11.1 + 0.62 * i, 2.1), 0.6, 1.6, fc=colour, ec="black", hatch=hatch)
-        )
-    ax.text(12.0, 1.6, "side by side", ha="center", va="center", fontsize=10)
+        ax.add_patch(Rectangle((6.4, y), 0.35, 1.2, **style))
+        ax.add_patch(Rectangle((11.1 + 0.62 * i, 2.1), 0.6, 1.6, **style))
+    ax.text(12.0, 1.6, "side by side", fontsize=10, **plots.CENTRE)
     plots.box(ax, 13.5, 2.1, 1.2, 1.6, "· W_Oᵀ", "white")
     plots.box(ax, 15.1, 2.1, 1.4, 1.6, "seq ×\nd_model", plots.YELLOW)
     for start, end in ((2.1, 2.7), (13.0, 13.4), (14.8, 15.0)):
@@ -74,7 +67,7 @@ def grouped(n_head, n_kv_head):
             *((x, 0, g, plots.ORANGE, "s") for g, x in enumerate(places)),
         ):
             ax.scatter(x, y, s=240, color=colour, marker=marker, edgecolor="black", zorder=2)
-            ax.text(x, y, str(number), ha="center", va="center", fontsize=9)
+            ax.text(x, y, str(number), fontsize=9, **plots.CENTRE)
     for y, words in ((1.4, "query heads"), (-0.55, "key/value heads")):
         axes[0].text(n_head / 2 - 0.5, y, words, ha="center", fontsize=10)
     return fig
@@ -96,7 +89,7 @@ def encoder_decoder():
         ax.text(x + width / 2, 1.0, what, ha="center", fontsize=10, style="italic")
         for i, word in enumerate(words.split()):
             place = x + width * (i + 0.5) / len(words.split())
-            ax.text(place, 1.75, word, ha="center", va="center", fontsize=10)
+            ax.text(place, 1.75, word, fontsize=10, **plots.CENTRE)
             plots.arrow(ax, (place, 2.1), (place, 2.9), color=plots.GREY)
     plots.arrow(ax, (4.5, 3.9), (5.5, 5.4), color=plots.BLUE, linestyle="--", linewidth=2)
     ax.text(4.55, 5.0, "k, v", ha="right", fontsize=10, color=plots.BLUE)

@@ -11,26 +11,24 @@ from llmlib.plots.placing import words
 
 def look_up(one_hot, table):
     """one_hot [seq, vocab] times table [vocab, d_model]: the rows that it picks are framed."""
-    parts = [
-        ("one-hot rows", "", one_hot, "column = token", "place in the text"),
-        ("table", "×", table, "d_model", "token"),
-        ("vectors", "=", one_hot @ table, "d_model", "place in the text"),
-    ]
-    widths = [values.shape[1] for _, _, values, _, _ in parts]
+    coloured = {"cmap": plots.DIVERGING, "vmin": -2.5, "vmax": 2.5}
+    binary = {"cmap": "Greys", "vmin": 0, "vmax": 2}
+    picked, text = one_hot.argmax(dim=1).tolist(), "place in the text"
+    parts = (
+        ("one-hot rows", "", one_hot, ".0f", binary, (), "column = token", text),
+        ("table", "×", table, ".1f", coloured, picked, "d_model", "token"),
+        ("vectors", "=", one_hot @ table, ".1f", coloured, range(len(one_hot)), "d_model", text),
+    )
+    widths = [part[2].shape[1] for part in parts]
     fig, axes = plots.figure(1, 3, width=8.6, height=3.6, width_ratios=widths)
-    for ax, (title, sign, values, x, y) in zip(axes, parts):
-        binary = values is one_hot
-        style = {"cmap": "Greys", "vmin": 0, "vmax": 2} if binary else {"vmin": -2.5, "vmax": 2.5}
-        places = [range(n) for n in values.shape]
-        format = ".0f" if binary else ".1f"
-        plots.heat(ax, values, format, places, **{"cmap": plots.DIVERGING} | style)
-        picked = one_hot.argmax(dim=1).tolist() if values is table else places[0]
-        for row in picked if not binary else ():
+    for ax, (title, sign, values, fmt, style, framed, x, y) in zip(axes, parts):
+        plots.heat(ax, values, fmt, [range(n) for n in values.shape], **style)
+        for row in framed:
             ax.add_patch(Rectangle((-0.5, row - 0.5), values.shape[1], 1, fill=False, lw=2.5))
         ax.set(title=title, xlabel=x, ylabel=y)
         ax.tick_params(length=0)
-        at = {"xycoords": "axes fraction", "xytext": (-52, 0), "textcoords": "offset points"}
-        ax.annotate(sign, (0, 0.5), **at, fontsize=22, va="center", ha="center")
+        style = {"xycoords": "axes fraction", "fontsize": 22} | plots.CENTRE
+        plots.note(ax, sign, (0, 0.5), (-52, 0), **style)
     return fig
 
 
@@ -50,7 +48,7 @@ def mean_direction(along, across, marked, cosines, token_id):
     top.plot(along[ids], across[ids], **style)
     top.set(xlim=(along.min() - 1, along.max() + 0.8), ylim=(0, across.max()), aspect="equal")
     top.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
-    top.annotate("origin", (0, 0), (6, 6), textcoords="offset points", fontsize=9)
+    plots.note(top, "origin", (0, 0), (6, 6), fontsize=9)
     places = [(along[i].item(), across[i].item()) for i in ids]
     words(fig, top, [(p, text.strip(), "above") for p, text in zip(places, marked)], places)
     others = torch.arange(len(along)) != token_id
@@ -64,22 +62,19 @@ def mean_direction(along, across, marked, cosines, token_id):
 
 def senses(curves):
     """Mean cosines by layers passed, {name: [n_layer + 1]}; 0 is the table."""
-    fig, ax = plots.figure(height=4.2)
-    plots.lines(ax, None, curves, every=3)
+    ax = plots.chart(0, curves, every=3, height=4.2, legend="lower right")
     ax.set(xlabel="layers passed (0: the table)", ylabel="mean cosine", ylim=(0.2, 1.03))
-    ax.legend(loc="lower right")
-    return fig
+    return ax.figure
 
 
 def scores_to_shares(tokens, looking, scores, shares):
     """Scores [seq] of the token `looking` with each, and the shares [looking + 1] they become."""
     fig, (left, right) = plots.figure(1, 2, height=3.2, sharey=True)
     seen, hidden = list(range(looking + 1)), list(range(looking + 1, len(tokens)))
-    style = {"edgecolor": "black", "linewidth": 0.5}
-    left.barh(seen, scores[seen], color=plots.BLUE, **style)
-    left.barh(hidden, scores[hidden], color="white", hatch="///", **style)
+    left.barh(seen, scores[seen], color=plots.BLUE, **plots.EDGED)
+    left.barh(hidden, scores[hidden], color="white", hatch="///", **plots.EDGED)
     left.axvline(0, color="black", linewidth=1)
-    right.barh(seen, shares, color=plots.BLUE, **style)
+    right.barh(seen, shares, color=plots.BLUE, **plots.EDGED)
     for row in hidden:
         right.text(0.02, row, "hidden: it comes later", va="center", fontsize=9)
     for row, share in enumerate(shares.tolist()):
@@ -98,7 +93,7 @@ def shuffles(changes, names):
     fig, ax = plots.figure(height=3.4)
     counts = list(dict.fromkeys(n_layer for n_layer, _ in changes))
     series = {f"{n} layer{'s' * (n > 1)}": [changes[n, name] for name in names] for n in counts}
-    plots.lines(ax, range(len(names)), series, linestyle="none", markersize=9)
+    plots.lines(ax, 0, series, linestyle="none", markersize=9)
     ax.axhspan(1e-6, 1e-3, color=plots.GREY, alpha=0.15, linewidth=0)
     ax.text(len(names) - 0.55, 5e-4, "no more than rounding", ha="right", va="top", fontsize=9)
     ax.set_xticks(range(len(names)), names)
@@ -120,7 +115,7 @@ def sinusoids(table, chosen):
     left.set(xlabel="column (0, 2, 4, …: the sines)", ylabel="position")
     fig.colorbar(drawn, ax=left, label="value")
     curves = {f"with position {row}": table @ table[row] for row in chosen}
-    plots.lines(right, None, curves, marker=None)
+    plots.lines(right, 0, curves, marker=None)
     right.set(xlabel="position", ylabel="dot product", ylim=(0, 1.5 * table.shape[1] / 2))
     right.legend(loc="upper center", fontsize=9)
     return fig
@@ -141,7 +136,7 @@ def locked_clocks(places, pairs, head_dim, theta):
                 x, y = math.cos(p * speed), math.sin(p * speed)
                 hand = {"arrowstyle": "->", "color": colour, "linewidth": 2, "linestyle": line}
                 plots.arrow(ax, (0, 0), (x, y), **hand)
-                ax.text(1.22 * x, 1.22 * y, name, color=colour, ha="center", va="center")
+                ax.text(1.22 * x, 1.22 * y, name, color=colour, **plots.CENTRE)
             between = math.degrees((m - n) * speed) % 360
             ax.text(0, -1.62, f"angle between: {between:.0f}°", ha="center", fontsize=9)
             ax.set(xlim=(-1.5, 1.5), ylim=(-1.75, 1.4), aspect="equal", xticks=[], yticks=[])
@@ -158,18 +153,14 @@ def by_distance(curves):
 
     The line is their mean; the band holds nine tenths of them.
     """
-    fig, ax = plots.figure(height=3.8)
-    for name, colour, marker, line, _ in plots.look(curves):
-        scores, x = curves[name], range(curves[name].shape[1])
-        low, high = torch.quantile(scores, torch.tensor([0.05, 0.95]), dim=0)
-        if len(scores) > 1:
-            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-        style = {"color": colour, "marker": marker, "linestyle": line}
-        ax.plot(x, scores.mean(dim=0), label=name, **style)
+    means = {name: scores.mean(dim=0) for name, scores in curves.items()}
+    ax = plots.chart(0, means, height=3.8)
+    for name, style, _ in plots.look(curves):
+        low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
+        ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)
     ax.set(xlabel="how many positions back the key stands", ylabel="score q · k / 8")
-    ax.set_xticks(range(0, curves[name].shape[1], 2))
-    ax.legend()
-    return fig
+    ax.set_xticks(range(0, len(low), 2))
+    return ax.figure
 
 
 def pairings(head_dim=8):

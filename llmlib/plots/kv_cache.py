@@ -1,5 +1,7 @@
 """Pictures of notebook 7's first half: the cache, roofline, serving, fewer bits, speculation."""
 
+import math
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
@@ -10,24 +12,22 @@ def cache_filling(prompt, new):
     """Which token is computed in which pass, without and with a cache: a row a pass."""
     tokens, passes = prompt + new, len(new) + 1
     fig, axes = plots.figure(1, 2, width=9, height=3.4)
+    computed = {"facecolor": plots.ORANGE, "hatch": "///", "edgecolor": "black"}
+    read = {"facecolor": plots.SKY, "edgecolor": "black"}
     for ax, title, cached in zip(axes, ("without a cache", "with a KV cache"), (False, True)):
         for row in range(passes):
             for column in range(len(prompt) + row):
                 fresh = not cached or row == 0 or column == len(prompt) + row - 1
-                style = {"facecolor": plots.ORANGE, "hatch": "///"} if fresh else {}
-                style = {"facecolor": plots.SKY} | style
-                ax.add_patch(Rectangle((column, row), 0.92, 0.88, edgecolor="black", **style))
+                style = computed if fresh else read
+                ax.add_patch(Rectangle((column, row), 0.92, 0.88, **style))
         ax.set(xlim=(-0.1, len(tokens) + 0.1), ylim=(passes, -0.1), title=title)
         ax.set_xticks([i + 0.46 for i in range(len(tokens))], tokens)
         names = ["prefill"] + [f"decode {i + 1}" for i in range(passes - 1)]
         ax.set_yticks([i + 0.44 for i in range(passes)], names)
         ax.tick_params(length=0)
         ax.grid(visible=False)
-    for colour, hatch, label in (
-        (plots.ORANGE, "///", "computed in this pass"),
-        (plots.SKY, "", "read from the cache"),
-    ):
-        axes[1].bar(0, 0, color=colour, hatch=hatch, edgecolor="black", label=label)
+    axes[1].bar(0, 0, label="computed in this pass", **computed)
+    axes[1].bar(0, 0, label="read from the cache", **read)
     fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 
@@ -35,12 +35,10 @@ def cache_filling(prompt, new):
 def cache_gain(without, with_cache, prompt):
     """Seconds to each new token, two lists, and the gain that was counted and measured."""
     fig, (left, right) = plots.figure(1, 2, height=3.5)
-    n = np.arange(1, len(without) + 1)
-    curves = {"without a cache": without, "with a cache": with_cache}
-    plots.lines(left, n, curves, every=40)
-    counted = np.cumsum(prompt + n - 1) / (prompt + n - 1)
-    measured = np.asarray(without) / np.asarray(with_cache)
-    plots.lines(right, n, {"token computations": counted, "by the clock": measured}, every=40)
+    plots.lines(left, 1, {"without a cache": without, "with a cache": with_cache}, every=40)
+    read = prompt + np.arange(len(without))
+    counted, measured = np.cumsum(read) / read, np.asarray(without) / np.asarray(with_cache)
+    plots.lines(right, 1, {"token computations": counted, "by the clock": measured}, every=40)
     left.set(xlabel="new tokens", ylabel="seconds", ylim=(0, None))
     right.set(xlabel="new tokens", ylabel="times fewer, times faster", ylim=(0, None))
     for ax in (left, right):
@@ -50,16 +48,14 @@ def cache_gain(without, with_cache, prompt):
 
 def pass_times(tokens, milliseconds):
     """Milliseconds of one pass over so many tokens, beside as many passes over one."""
-    fig, ax = plots.figure(height=3.5, width=7)
     separate = [milliseconds[0] * n for n in tokens]
-    plots.lines(ax, tokens, {"one pass over n tokens": milliseconds, "n passes over 1": separate})
+    curves = {"one pass over n tokens": milliseconds, "n passes over 1": separate}
+    ax = plots.chart(tokens, curves, width=7, height=3.5, xscale="log", yscale="log")
     ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25)
-    ax.set(xscale="log", yscale="log", xlabel="tokens, n (log scale)")
-    ax.set_ylabel("milliseconds (log scale)")
+    ax.set(xlabel="tokens, n (log scale)", ylabel="milliseconds (log scale)")
     plots.plain(ax.xaxis, tokens)
     plots.plain(ax.yaxis)
-    ax.legend()
-    return fig
+    return ax.figure
 
 
 def roofline(intensity, achieved, bandwidth, peak):
@@ -69,20 +65,17 @@ def roofline(intensity, achieved, bandwidth, peak):
     roof = np.minimum(x * bandwidth, peak) / 1e9
     ax.plot(x, roof, color=plots.GREY, label="roof: min(intensity × bandwidth, peak)")
     style = {"color": plots.ORANGE, "markeredgecolor": "black", "markersize": 8}
-    ax.plot(intensity, [f / 1e9 for f in achieved], "o", label="measured", **style)
+    speed = {at: operations / 1e9 for at, operations in zip(intensity, achieved)}
+    ax.plot(*zip(*speed.items()), "o", label="measured", **style)
     ax.axvline(ridge, color=plots.GREY, linestyle=":")
     at = {"y": 0.04, "transform": ax.get_xaxis_transform()}  # a share of the axis
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
-    for name, at_x, offset in (
-        ("decoding, 1 token", 0.5, (8, -12)),
-        ("prefill, 128", 64, (-8, -22)),
-    ):
-        speed = achieved[list(intensity).index(at_x)] / 1e9
-        ax.annotate(name, (at_x, speed), xytext=offset, textcoords="offset points", fontsize=9)
+    plots.note(ax, "decoding, 1 token", (0.5, speed[0.5]), (8, -12), fontsize=9)
+    plots.note(ax, "prefill, 128", (64, speed[64]), (-8, -22), fontsize=9)
     ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 3e9, 3 * peak / 1e9))
-    ax.set(xlabel="arithmetic intensity (operations a byte of weights, log scale)")
-    ax.set(ylabel="billion operations a second\n(log scale)")
+    ax.set_xlabel("arithmetic intensity (operations a byte of weights, log scale)")
+    ax.set_ylabel("billion operations a second\n(log scale)")
     plots.plain(ax.xaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200])
     plots.plain(ax.yaxis)
     ax.legend(loc="upper left")
@@ -115,24 +108,19 @@ def rounded_row(row, by_matrix, by_row):
 
 def ladder(rows, full, chance):
     """Loss against bits a weight, a line for each kind of scale: rows {bits, block, loss}."""
-    fig, ax = plots.figure(height=3.7, width=7)
-    names = {
-        "matrix": "a scale for the matrix",
-        "row": "a scale a row",
-        32: "a scale for 32 weights",
-    }
+    names = {"matrix": "a scale for the matrix", "row": "a scale a row"}
+    names |= {32: "a scale for 32 weights"}
     bits = sorted({row["bits"] for row in rows})
     curves = {
         name: [r["loss"] for b in bits for r in rows if (r["bits"], r["block"]) == (b, block)]
         for block, name in names.items()
     }
-    plots.lines(ax, bits, curves)
+    ax = plots.chart(bits, curves, width=7, height=3.7, legend="upper right", xticks=bits)
     plots.mark(ax, "float32", y=full, linestyle=":")
-    plots.mark(ax, "all 49,152 tokens equally likely", y=chance)
-    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)", xticks=bits)
+    plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
+    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
     ax.set(xlim=(1.8, 9), ylim=(0, 20))
-    ax.legend(loc="upper right")
-    return fig
+    return ax.figure
 
 
 def speculation(p, q):
@@ -156,13 +144,13 @@ def serving(step_seconds, machines, context):
     machine)}, both keyword arguments of `step_seconds`."""
     fig, ax = plots.figure(height=3.8, width=7.5)
     batches = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist()
-    for name, colour, _, line, _ in plots.look(machines):
+    for name, style, _ in plots.look(machines):
         model, machine = machines[name]
         times = {n: step_seconds(n, context, **model, **machine) for n in batches}
         fits = [n for n in batches if np.isfinite(times[n])]
-        ax.plot(fits, [n / times[n] for n in fits], line, color=colour, label=name)
+        ax.plot(fits, [n / times[n] for n in fits], label=name, **style | {"marker": None})
         if fits[-1] < batches[-1]:
-            ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=colour, markersize=9)
+            ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
     ax.plot([], [], "X", color="black", label="memory is full")
     ax.set(xscale="log", yscale="log", ylabel="tokens a second (log scale)")
     ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")

@@ -8,7 +8,6 @@ from llmlib import plots
 def whole_stack(config):
     """The model from ids to logits, one layer of it opened: the thick line is the stream."""
     fig, ax = plots.canvas(9.5, 4.6, 19, 9.2)
-    size = f"batch seq {config.d_model}"
     line = {"color": "black", "solid_capstyle": "butt", "zorder": 1}
     ax.plot([1.8, 17.2], [7.4, 7.4], lw=5, **line)
     plots.box(ax, 0.2, 6.8, 1.5, 1.2, "ids\nbatch seq", "white")
@@ -19,11 +18,13 @@ def whole_stack(config):
     plots.box(ax, 12.8, 6.8, 1.5, 1.2, "final\nnorm", plots.GREEN)
     plots.box(ax, 14.8, 6.8, 1.7, 1.2, "table\nagain", plots.YELLOW)
     plots.box(ax, 17.2, 6.8, 1.6, 1.2, "logits\nbatch seq\nvocab", "white")
-    ax.text(9.0, 8.45, f"the residual stream: {size}, at every point", ha="center", fontsize=11)
-    for x, corner in ((5.3, 0.6), (6.9, 18.4)):
-        ax.plot([x, corner], [6.75, 5.1], color=plots.GREY, ls="--", lw=1)
-    ax.plot([0.6, 0.6, 18.4, 18.4], [5.1, 0.2, 0.2, 5.1], color=plots.GREY, ls="--", lw=1)
-    ax.plot([0.6, 18.4], [5.1, 5.1], color=plots.GREY, ls="--", lw=1)
+    said = f"the residual stream: batch seq {config.d_model}, at every point"
+    ax.text(9.0, 8.45, said, ha="center", fontsize=11)
+    opened = {"color": plots.GREY, "ls": "--", "lw": 1}
+    ax.plot([5.3, 0.6], [6.75, 5.1], **opened)
+    ax.plot([6.9, 18.4], [6.75, 5.1], **opened)
+    ax.plot([0.6, 0.6, 18.4, 18.4], [5.1, 0.2, 0.2, 5.1], **opened)
+    ax.plot([0.6, 18.4], [5.1, 5.1], **opened)
     ax.plot([0.9, 17.7], [4.1, 4.1], lw=5, **line)
     plots.arrow(ax, (17.6, 4.1), (18.3, 4.1), linewidth=4)
     sublayers = (
@@ -45,7 +46,7 @@ def whole_stack(config):
 
 def _plus(ax, x, y):
     ring = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"}
-    ax.text(x, y, "+", ha="center", va="center", fontsize=13, zorder=3, bbox=ring)
+    ax.text(x, y, "+", fontsize=13, zorder=3, bbox=ring, **plots.CENTRE)
 
 
 def river(stream, attention, mlp, words, end):
@@ -60,22 +61,18 @@ def river(stream, attention, mlp, words, end):
     ax.fill_between(x, half, -half, color=plots.SKY, alpha=0.6, lw=0)
     ax.plot(x, half, color="black", lw=1)
     ax.plot(x, -half, color="black", lw=1)
-    style = {"width": 0.55, "edgecolor": "black", "lw": 0.5}
-    up = {"color": plots.BLUE, "label": "written by attention"}
-    down = {"color": plots.ORANGE, "hatch": "///", "label": "written by the feed-forward"}
-    ax.bar(x[1:], attention, bottom=half[1:], **up | style)
-    ax.bar(x[1:], [-m for m in mlp], bottom=-half[1:], **down | style)
+    sides = {"written by attention": (1, attention), "written by the feed-forward": (-1, mlp)}
+    for name, _, style in plots.look(sides):
+        side, sizes = sides[name]
+        ax.bar(x[1:], side * np.asarray(sizes), 0.55, side * half[1:], label=name, **style)
+    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}, "fontsize": 10}
     for (sublayer, layer), word in words.items():
-        above = sublayer == "attention"
-        size = attention[layer] if above else mlp[layer]
-        tip = (half[layer + 1] + size) * (1 if above else -1)
-        far = 60 if above else -60
-        arrow = {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}
-        place = {"ha": "right", "va": "center", "fontsize": 10}
-        ax.annotate(word, (layer, tip), (layer - 1.2, tip + far), arrowprops=arrow, **place)
+        side, size = (1, attention) if sublayer == "attention" else (-1, mlp)
+        tip = side * (half[layer + 1] + size[layer])
+        place = (layer - 1.2, tip + 60 * side)
+        ax.annotate(word, (layer, tip), place, ha="right", va="center", **thin)
+    ax.annotate("the table", (-1, 0), (-1, 130), ha="left", **thin)
     ax.text(x[-1] + 0.7, 0, end, va="center", fontsize=11, fontweight="bold")
-    arrow = {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}
-    ax.annotate("the table", (-1, 0), (-1, 130), arrowprops=arrow, fontsize=10, ha="left")
     high = 1.1 * (half[-6:].max() + max(attention[-6:] + mlp[-6:]))
     ax.set(xlim=(-1.6, len(attention) + 2.2), ylim=(-high, high), yticks=[])
     ax.set_xticks([*range(0, len(attention), 5), len(attention) - 1])
@@ -88,18 +85,12 @@ def river(stream, attention, mlp, words, end):
 
 
 # A column: the norm, whether it stands after the sum, and the sublayers from the bottom up.
+_MASKED = "masked\nself-attention"
+_OF_2017 = (_MASKED, "attention to\nthe encoder", "ReLU MLP")
 _COLUMNS = {
-    "2017 decoder\n(Vaswani et al.)": (
-        "LayerNorm",
-        True,
-        ("masked\nself-attention", "attention to\nthe encoder", "ReLU MLP"),
-    ),
-    "GPT-2\n(2019)": ("LayerNorm", False, ("masked\nself-attention", "GELU MLP")),
-    "Llama\n(2023; SmolLM2)": (
-        "RMSNorm",
-        False,
-        ("masked\nself-attention\nRoPE, grouped", "SwiGLU"),
-    ),
+    "2017 decoder\n(Vaswani et al.)": ("LayerNorm", True, _OF_2017),
+    "GPT-2\n(2019)": ("LayerNorm", False, (_MASKED, "GELU MLP")),
+    "Llama\n(2023; SmolLM2)": ("RMSNorm", False, (f"{_MASKED}\nRoPE, grouped", "SwiGLU")),
 }
 
 
@@ -137,11 +128,5 @@ def three_blocks():
 
 def _part(ax, x, y, text, colour):
     ground = {"boxstyle": "round,pad=0.35", "fc": colour, "ec": "black"}
-    style = {
-        "ha": "center",
-        "va": "center",
-        "fontsize": 10,
-        "zorder": 3,
-        "color": plots.ink(colour),
-    }
+    style = {"fontsize": 10, "color": plots.ink(colour), "zorder": 3} | plots.CENTRE
     ax.text(x, y, text, linespacing=0.95, bbox=ground, **style)

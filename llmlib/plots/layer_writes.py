@@ -12,10 +12,8 @@ def running_sums(panels):
         attention, mlp = terms[1::2], terms[2::2]
         layers = range(-1, len(attention))
         added = {"written by attention": attention, "written by the feed-forward": mlp}
-        for shift, (name, colour, _, _, hatch) in zip((-0.2, 0.2), plots.look(added)):
-            places = [i + shift for i in layers[1:]]
-            style = {"color": colour, "hatch": hatch, "edgecolor": "black", "lw": 0.5}
-            ax.bar(places, added[name], 0.38, label=name, **style)
+        for shift, (name, _, style) in zip((-0.2, 0.2), plots.look(added)):
+            ax.bar([i + shift for i in layers[1:]], added[name], 0.38, label=name, **style)
         total = terms[0] + torch.cat([torch.zeros(1), (attention + mlp).cumsum(0)])
         ax.plot(layers, total, color="black", marker="o", ms=3, lw=1.5, label="sum so far")
         ax.axhline(0, color=plots.GREY, lw=1)
@@ -46,9 +44,7 @@ def sink_life(curves, events):
     """Lengths of streams by layer, on a logarithmic axis: {label: one length after the table and
     after each layer}; events: {layer: what happens there}."""
     fig, ax = plots.figure(height=4.2)
-    for name, colour, marker, line, _ in plots.look(curves):
-        style = {"color": colour, "marker": marker, "ls": line, "ms": 4}
-        ax.plot(range(-1, len(curves[name]) - 1), curves[name], label=name, **style)
+    plots.lines(ax, -1, curves, markersize=4)
     ax.set(xlabel="after layer (−1: the table)", yscale="log", ylim=(1, 200_000))
     ax.set(ylabel="length of the stream\n(L2 norm, log scale)")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
@@ -61,11 +57,9 @@ def sink_life(curves, events):
 
 def neuron_turned(values, curves, natural):
     """Probability of some tokens while one neuron is held at each of `values`: {token: values}."""
-    fig, ax = plots.figure(height=3.8)
-    plots.lines(ax, values, curves, every=4)
+    ax = plots.chart(values, curves, every=4, height=3.8, legend="center left", ylim=(0, 1))
     low, high = natural
     ax.axvspan(low, high, color=plots.GREY, alpha=0.25, lw=0)
     ax.text((low + high) / 2, 0.97, "its values in the story", ha="center", va="top", fontsize=9)
-    ax.set(xlabel="the neuron is held at", ylabel="probability of the next token", ylim=(0, 1))
-    ax.legend(loc="center left")
-    return fig
+    ax.set(xlabel="the neuron is held at", ylabel="probability of the next token")
+    return ax.figure

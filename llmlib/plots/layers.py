@@ -27,8 +27,8 @@ def norm_map(points, rms, centred):
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     axes[1].axline((0, 0), slope=1, color=plots.BLUE, ls=":", label="both entries equal")
     for (x, y), n in Counter((round(x, 2), round(y, 2)) for x, y in centred.tolist()).items():
-        at = {"xytext": (0, 12 if y > 0 else -20), "textcoords": "offset points", "ha": "center"}
-        axes[1].annotate(f"{n} points", (x, y), **at, bbox=plots.GROUND)
+        offset = (0, 12 if y > 0 else -20)
+        plots.note(axes[1], f"{n} points", (x, y), offset, ha="center", bbox=plots.GROUND)
     axes[0].set_ylabel("entry 1")
     for ax in axes:
         ax.legend(loc="lower right", fontsize=9)
@@ -39,11 +39,9 @@ def signal_and_gradient(measured):
     """Pre- against post-norm: {name: {depth: (signal, gradient by layer)}}, by share of depth."""
     fig, axes = plots.figure(2, 2, width=9.0, height=5.6, sharex=True, sharey="row")
     for column, (name, depths) in enumerate(measured.items()):
-        for depth, colour, marker, line, _ in plots.look(depths):
+        for depth, style, _ in plots.look(depths):
             for ax, row in zip(axes[:, column], depths[depth]):
-                start = 0 if len(row) > depth else 1
-                x = torch.arange(start, depth + 1) / depth
-                style = {"color": colour, "marker": marker, "ls": line}
+                x = torch.arange(depth + 1 - len(row), depth + 1) / depth
                 every = max(1, len(row) // 8)
                 ax.plot(x, row, label=f"{depth} layers", markevery=every, **style)
         if all(abs(size - 1) < 0.02 for signal, _ in depths.values() for size in signal):
@@ -76,9 +74,8 @@ def parameter_shares(models):
     """Where the parameters are: {model: {part: count}} as one stacked bar each, in percent."""
     fig, ax = plots.figure(height=2.6)
     names, left = list(models), torch.zeros(len(models))
-    for part, colour, _, _, hatch in plots.look(models[names[0]]):
+    for part, _, style in plots.look(models[names[0]]):
         share = [100 * models[name][part] / sum(models[name].values()) for name in names]
-        style = {"color": colour, "hatch": hatch, "edgecolor": "black", "lw": 0.5}
         stacked = ax.barh(names, share, left=left, label=part, **style)
         words = [f"{s:.1f} %" if s > 3 else "" for s in share]
         ax.bar_label(stacked, words, label_type="center", bbox=plots.GROUND)
@@ -111,14 +108,13 @@ def flop_shares(lengths, parts, context):
 def lens(curves):
     """Rank of each prompt's final answer by layer, as the logit lens reads it: {label: ranks}, the
     first right after the table."""
-    ylabel = "rank of the final answer\n(1 is the top, log scale)"
-    fig, ax = plots.figure(height=3.8)
-    plots.lines(ax, range(-1, len(next(iter(curves.values()))) - 1), curves, every=2)
-    ax.set(xlabel="read after layer (−1: the table)", ylabel=ylabel, yscale="log")
+    ax = plots.chart(-1, curves, every=2, height=3.8, yscale="log")
+    ax.set(xlabel="read after layer (−1: the table)")
+    ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
     ax.invert_yaxis()
     ax.legend(fontsize=9)
-    return fig
+    return ax.figure
 
 
 def layer_costs(removed, swapped, base):
@@ -137,27 +133,23 @@ def layer_costs(removed, swapped, base):
 def told_apart(curves, sentences):
     """How well a property can be read off the stream after each layer: {label: percent right}; a
     pale band of one standard error of `sentences` sentences around each."""
-    fig, ax = plots.figure(height=3.8)
-    x = range(-1, len(next(iter(curves.values()))) - 1)
-    plots.lines(ax, x, curves, every=2)
-    for name, colour, *_ in plots.look(curves):
+    ax = plots.chart(-1, curves, every=2, height=3.8, legend="lower right", ylim=(35, 104))
+    for name, style, _ in plots.look(curves):
         share = torch.tensor(curves[name]) / 100
         error = 100 * (share * (1 - share) / sentences).sqrt()
-        ax.fill_between(x, 100 * share - error, 100 * share + error, color=colour, alpha=0.2, lw=0)
-    ax.set(xlabel="read after layer (−1: the table)", ylabel="told apart (%)", ylim=(35, 104))
+        band = range(-1, len(share) - 1), 100 * share - error, 100 * share + error
+        ax.fill_between(*band, color=style["color"], alpha=0.2, lw=0)
+    ax.set(xlabel="read after layer (−1: the table)", ylabel="told apart (%)")
     plots.mark(ax, "chance", y=50)
-    ax.legend(loc="lower right")
-    return fig
+    return ax.figure
 
 
 def race(curves, chance, words):
     """Loss against training steps, smoothed over five: {label: losses}; `chance` is a floor to hold
     them against."""
-    fig, ax = plots.figure(height=3.8)
     smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
-    plots.lines(ax, range(2, 2 + len(next(iter(smooth.values())))), smooth, every=8)
+    ax = plots.chart(2, smooth, every=8, height=3.8, ylim=(2.3, 4.3))
     ax.axhline(chance, color="black", ls="--", lw=1.2)
     ax.text(0, chance - 0.04, words, fontsize=9, va="top")
-    ax.set(xlabel="training step", ylabel="loss (nats per letter)", ylim=(2.3, 4.3))
-    ax.legend()
-    return fig
+    ax.set(xlabel="training step", ylabel="loss (nats per letter)")
+    return ax.figure

@@ -42,7 +42,7 @@ def loss_on_text(pieces, losses, title, width=78):
             colour = SURPRISE.to_rgba(loss or 0)
             corner = (start + 0.04, row + 0.08)
             ax.add_patch(Rectangle(corner, len(piece) - 0.08, 0.84, color=colour, linewidth=0))
-            style = {"family": "monospace", "fontsize": 8.5, "ha": "center", "va": "center"}
+            style = {"family": "monospace", "fontsize": 8.5} | plots.CENTRE
             for i, character in enumerate(piece):
                 place = (start + i + 0.5, row + 0.5)
                 ax.text(*place, character, color=plots.ink(colour), **style)
@@ -67,33 +67,29 @@ def file_sizes(rows):
 
 def descent(curves, title):
     """Probabilities against steps of gradient descent: curves {token: one value a step}."""
-    fig, ax = plots.figure(height=3.2)
-    plots.lines(ax, None, curves, every=3)
-    ax.set(xlabel="steps taken", ylabel="probability of the next token", title=title, ylim=(0, 1))
-    ax.legend()
-    return fig
+    ax = plots.chart(0, curves, every=3, height=3.2, ylim=(0, 1))
+    ax.set(xlabel="steps taken", ylabel="probability of the next token", title=title)
+    return ax.figure
 
 
 def learning_rates(rates, losses, start):
     """Loss at the end of a short training against the rate: losses {seed: one value a rate}."""
-    fig, ax = plots.figure(height=3.4)
-    plots.lines(ax, rates, losses)
-    ax.set(xscale="log", ylim=(4.5, 6.8), ylabel="loss over the last 10 steps (nats)")
-    ax.set(xlabel="peak learning rate (log scale)", title="Too small, right, too large")
+    ax = plots.chart(rates, losses, height=3.4, xscale="log", ylim=(4.5, 6.8))
+    ax.set(xlabel="peak learning rate (log scale)", ylabel="loss over the last 10 steps (nats)")
+    ax.set_title("Too small, right, too large")
     plots.mark(ax, "before training", y=start)
     ax.legend(loc="upper center", ncols=len(losses))
-    return fig
+    return ax.figure
 
 
 def one_batch(curves, start):
     """Loss against steps, all on one batch: curves {what is wrong with the loop: losses}."""
-    fig, ax = plots.figure(height=3.6)
-    plots.lines(ax, None, curves, every=5)
-    ax.set(xlabel="step", ylabel="loss on that batch (nats)", ylim=(0, 9))
+    ax = plots.chart(0, curves, every=5, ylim=(0, 9))
+    ax.set(xlabel="step", ylabel="loss on that batch (nats)")
     ax.set_title("The same batch again and again: can the loop learn it by heart?")
     plots.mark(ax, "ln V", y=start)
     ax.legend(loc="upper right", ncols=2)
-    return fig
+    return ax.figure
 
 
 def what_it_learns(losses, unseen, marks, seen, distances):
@@ -120,22 +116,20 @@ def what_it_learns(losses, unseen, marks, seen, distances):
 def calibration(confidence, right, n_bins=10):
     """How often the likeliest token was the right one, by how likely the model said it was; below,
     how many tokens each bin holds."""
-    fig, (ax, below) = plots.figure(
-        rows=2, width=6.5, height=5.0, sharex=True, height_ratios=[4, 1]
-    )
+    fig, (ax, below) = plots.figure(2, width=6.5, height=5.0, sharex=True, height_ratios=[4, 1])
     ax.plot([0, 1], [0, 1], "--", color=plots.GREY, label="perfectly calibrated")
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    said, true, error, label = [], [], [], "this model, ± 2 standard errors"
-    for here in (bins == b for b in range(n_bins)):
-        said.append(confidence[here].mean())
-        true.append(right[here].mean())
-        error.append(2 * np.sqrt(true[-1] * (1 - true[-1]) / here.sum()))
-    ax.errorbar(said, true, error, color=plots.BLUE, fmt="o", capsize=3, label=label)
+    tokens = np.bincount(bins, minlength=n_bins)
+    said = np.bincount(bins, confidence, n_bins) / tokens
+    true = np.bincount(bins, right, n_bins) / tokens
+    style = {"color": plots.BLUE, "fmt": "o", "capsize": 3}
+    error = 2 * np.sqrt(true * (1 - true) / tokens)
+    ax.errorbar(said, true, error, label="this model, ± 2 standard errors", **style)
     ax.set(ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02))
     ax.set_title(f"Calibration, in {n_bins} bins")
     ax.legend(loc="upper left")
     middles = (np.arange(n_bins) + 0.5) / n_bins
-    drawn = below.bar(middles, np.bincount(bins, minlength=n_bins), 0.8 / n_bins, color=plots.SKY)
+    drawn = below.bar(middles, tokens, 0.8 / n_bins, color=plots.SKY)
     below.bar_label(drawn, fontsize=9, padding=1)
     below.set(xlabel="probability of the likeliest token", ylabel="tokens")
     below.margins(y=0.35)

@@ -26,7 +26,7 @@ def words(fig, ax, entries, points):
                 break
         taken.append(spot)
         line = {"arrowstyle": "-", "linewidth": 0.5, "color": plots.GREY} if radius > 8 else None
-        style = {"fontsize": 9, "ha": "center", "va": "center", "arrowprops": line}
+        style = {"fontsize": 9, "arrowprops": line} | plots.CENTRE
         ax.annotate(word, place, ax.transData.inverted().transform((mx, my)), **style)
 
 

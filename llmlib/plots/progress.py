@@ -65,11 +65,11 @@ def _box(ax, x, y, status):
     ax.add_patch(FancyBboxPatch((x, y), WIDTH, HEIGHT, fill=False, **shape | outline))
     done, failing = states.count("done"), states.count("failing")
     count = f"{done} / {len(states)}" + (" done" if states and done == len(states) else "")
-    centre = {"ha": "center", "va": "center"}
     name = textwrap.fill(status["title"], 12, break_on_hyphens=False)
-    ax.text(at, y + HEIGHT * 0.66, name, fontsize=9.5, weight="bold", linespacing=1.0, **centre)
+    bold = {"fontsize": 9.5, "weight": "bold", "linespacing": 1.0} | plots.CENTRE
+    ax.text(at, y + HEIGHT * 0.66, name, **bold)
     below = _words(status) if status["fault"] else count
-    ax.text(at, y + HEIGHT * 0.24, below, fontsize=10, **centre)
+    ax.text(at, y + HEIGHT * 0.24, below, fontsize=10, **plots.CENTRE)
     if failing:
         under = {"ha": "center", "va": "top", "fontsize": 9, "color": "#8A4B00"}
         ax.text(at, y - 0.07, f"{failing} failing", **under)

@@ -15,7 +15,7 @@ def beam_tree(tokenizer, steps):
     """
     width = max(map(len, steps))
     fig, ax = plots.canvas(8.4, 0.5 + 0.82 * width, len(steps) + 0.75, width)
-    ax.text(0.3, width / 2, "the\nprompt", ha="center", va="center", fontsize=10)
+    ax.text(0.3, width / 2, "the\nprompt", fontsize=10, **plots.CENTRE)
     best, places = tuple(steps[-1][0][0]), {(): (0.3, width / 2)}
     for column, beams in enumerate(steps):
         for row, (ids, score) in enumerate(beams):
@@ -26,8 +26,8 @@ def beam_tree(tokenizer, steps):
             word = plots.labels([tokenizer.decode([ids[-1]])])[0]
             colour = plots.SKY if on_the_way else "#EEEEEE"
             line = {"linewidth": 2.5 if on_the_way else 0.8}
-            plots.box(ax, x - 0.37, y - 0.28, 0.74, 0.5, f"{word}\n{math.exp(score):.3f}", colour)
-            ax.patches[-1].set(**line)
+            word = f"{word}\n{math.exp(score):.3f}"
+            plots.box(ax, x - 0.37, y - 0.28, 0.74, 0.5, word, colour, **line)
             from_x, from_y = places[ids[:-1]]
             start, end = (from_x + (0.4 if ids[:-1] else 0.25), from_y), (x - 0.41, y)
             plots.arrow(ax, start, end, linestyle="-" if on_the_way else "--", **line)
@@ -38,9 +38,8 @@ def beam_tree(tokenizer, steps):
 def surprises(tokenizer, texts):
     """How surprised the model is at each token: {name: (ids, [seq] log-probabilities in nats)}."""
     fig, axes = plots.figure(len(texts), 1, height=0.4 + 1.75 * len(texts), sharey=True)
-    for ax, (name, colour, _, _, hatch) in zip(axes, plots.look(texts)):
+    for ax, (name, _, style) in zip(axes, plots.look(texts)):
         ids, log_p = texts[name]
-        style = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
         drawn = ax.bar(range(len(ids)), -log_p, 0.6, **style)
         ax.bar_label(drawn, fmt="%.1f", fontsize=9, padding=2)
         ax.set_xticks(range(len(ids)), plots.labels([tokenizer.decode([i]) for i in ids]))
@@ -56,27 +55,22 @@ def quality_entropy(curve, filters):
     fig, ax = plots.figure(height=4.8)
     ax.plot(*zip(*curve.values()), "o-", color="black", markersize=4, label="temperature alone")
     entries = [(place, f"T = {t}", "right") for t, place in curve.items()]
-    for kind, colour, marker, _, _ in plots.look(filters):
+    for kind, style, _ in plots.look(filters):
         points = filters[kind]
-        style = {"color": colour, "marker": marker, "markersize": 9, "linestyle": "none"}
-        ax.plot(*zip(*points.values()), label=kind, markeredgecolor="black", **style)
+        style = style | {"markeredgecolor": "black", "markersize": 9, "linestyle": "none"}
+        ax.plot(*zip(*points.values()), label=kind, **style)
         entries += [(place, name, "left") for name, place in points.items()]
     ax.set_xlabel("entropy of what is drawn from (nats)")
     ax.set_ylabel("quality: expected log-probability\nof the drawn token (nats)")
     ax.set_title("No filter lies above the curve of temperature alone")
     ax.margins(0.12, 0.12)
     ax.legend(loc="lower left")
-    x, y = np.array(list(curve.values())).T
-    fine = np.linspace(x.min(), x.max(), 200)
-    along = np.stack([fine, np.interp(fine, *_sorted(x, y))], 1)
+    x, y = np.array(sorted(curve.values())).T
+    fine = np.linspace(x[0], x[-1], 200)
+    along = np.stack([fine, np.interp(fine, x, y)], 1)
     dots = [place for points in filters.values() for place in points.values()]
     words(fig, ax, entries, np.concatenate([along, dots]))
     return fig
-
-
-def _sorted(x, y):
-    order = np.argsort(x)
-    return x[order], y[order]
 
 
 def answers(counts, total):
@@ -126,8 +120,7 @@ def places_and_picks(tables, letters="ABCD"):
 def years(probabilities, released):
     """Probability of each year, {year: probability}, with that of the model's release marked."""
     fig, ax = plots.figure(height=3.2)
-    style = {"color": plots.BLUE, "edgecolor": "black", "linewidth": 0.5}
-    ax.bar(list(probabilities), list(probabilities.values()), **style)
+    ax.bar(*zip(*probabilities.items()), color=plots.BLUE, **plots.EDGED)
     plots.mark(ax, "after the model's release", x=released + 0.5)
     ax.set(xlabel="year", ylabel="probability")
     ax.set_title("“Today's date is January 1, …”: which year does the model believe it is?")
@@ -140,8 +133,8 @@ def pronouns(found):
     first = next(iter(found.values()))
     order = sorted(first, key=first.get)
     fig, ax = plots.figure(height=0.9 + 0.32 * len(order))
-    for name, colour, marker, _, _ in plots.look(found):
-        style = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 8}
+    for name, style, _ in plots.look(found):
+        style = style | {"linestyle": "none", "markersize": 8}
         ax.plot([found[name][who] for who in order], range(len(order)), label=name, **style)
     ax.set_yticks(range(len(order)), order)
     ax.axvline(0.5, color="black", linestyle="--", linewidth=1)

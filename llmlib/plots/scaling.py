@@ -27,10 +27,9 @@ def _curves(ax, curves, end=-1):
     shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
     for (width, points), colour in zip(sorted(curves.items()), shades):
         ax.plot(*zip(*points), "o-", color=colour)
-        style = {"fontsize": 9, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
-        style |= {"textcoords": "offset points", "va": "center", "zorder": 5}
-        style |= {"xytext": (8, 0)} if end else {"xytext": (-8, 0), "ha": "right"}
-        ax.annotate(f"{width}", points[end], **style)
+        style = {"fontsize": 9, "bbox": plots.GROUND | {"pad": 0.5}, "va": "center", "zorder": 5}
+        offset, side = ((8, 0), "left") if end else ((-8, 0), "right")
+        plots.note(ax, f"{width}", points[end], offset, ha=side, **style)
     return shades
 
 
@@ -43,9 +42,8 @@ def rate_sweep(swept):
         best = min(losses, key=losses.get)
         ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
     ax.plot([], [], "k*", markersize=12, label="best rate of a width (number at the curve)")
-    ax.set(
-        xscale="log", xlabel="peak learning rate (log scale)", ylabel="held-out loss (nats a byte)"
-    )
+    ax.set(xlabel="peak learning rate (log scale)", xscale="log")
+    ax.set_ylabel("held-out loss (nats a byte)")
     plots.plain(ax.xaxis, sorted({rate for losses in swept.values() for rate in losses}))
     ax.legend(fontsize=9)
     return fig
@@ -62,11 +60,10 @@ def scaling_law(n, loss, law, fan, tokens):
     bounds = [np.quantile(curves, share, axis=0) for share in (0.05, 0.95)]
     for ax, take in ((top, e), (low, e + a * x**-alpha)):
         ax.fill_between(x, *(b - take for b in bounds), color=plots.SKY, alpha=0.4)
-    seen, hidden = {"color": plots.BLUE, "label": "fitted"}, {"color": plots.RED}
     top.plot(x, a * x**-alpha, color=plots.GREY, label=f"fit of seven, E = {e:.2f}")
     for ax, y in ((top, loss - e), (low, loss - e - a * n**-alpha)):
-        ax.plot(n[:-1], y[:-1], "o", **seen)
-        ax.plot(n[-1], y[-1], "D", markersize=8, label="held back", **hidden)
+        ax.plot(n[:-1], y[:-1], "o", color=plots.BLUE, label="fitted")
+        ax.plot(n[-1], y[-1], "D", color=plots.RED, markersize=8, label="held back")
     low.axhline(0, color=plots.GREY)
     low.set_ylim(-0.045, 0.055)
     top.set(xscale="log", yscale="log", ylabel="loss − E (nats a byte,\nlog scale)")
@@ -92,13 +89,12 @@ def frontier(curves, best, slices):
     left.set(xscale="log", ylabel="held-out loss (nats a byte)")
     left.set_xlabel("operations of training (log scale)\nthe number is the width")
     left.legend()
-    styles = zip(slices.items(), plots.COLOURS, plots.MARKERS)
-    for (operations, points), colour, marker in styles:
+    star = {"marker": "*", "markersize": 15, "markeredgecolor": "black"}
+    for operations, style, _ in plots.look(slices):
         factor, power = f"{operations:.0e}".split("e+")
-        name = rf"${factor} \cdot 10^{{{power}}}$ operations"
-        right.plot(*zip(*points), marker=marker, color=colour, label=name)
-        low = min(points, key=lambda point: point[1])
-        right.plot(*low, "*", color=colour, markersize=15, markeredgecolor="black")
+        name, points = rf"${factor} \cdot 10^{{{power}}}$ operations", slices[operations]
+        right.plot(*zip(*points), label=name, **style | {"linestyle": "-"})
+        right.plot(*min(points, key=lambda point: point[1]), **style | star)
     right.set(xscale="log", xlabel="parameters, N (log scale)\nthe star is the best of a budget")
     plots.plain(right.xaxis, [2000, 5000, 10000, 20000, 50000, 100000])
     right.legend()
@@ -109,10 +105,8 @@ def emergence(n, loss, one, five):
     """The same models under three metrics: loss, one token right, five in a row right."""
     fig, axes = plots.figure(1, 3, width=9, height=3.2)
     names = "loss (nats a byte)", "share of tokens right", "share of fives all right"
-    for ax, name, values, colour, marker in zip(
-        axes, names, (loss, one, five), plots.COLOURS, plots.MARKERS
-    ):
-        ax.plot(np.asarray(n), np.asarray(values), marker=marker, color=colour)
+    for ax, (name, style, _), values in zip(axes, plots.look(names), (loss, one, five)):
+        ax.plot(np.asarray(n), np.asarray(values), **style | {"linestyle": "-"})
         ax.set(xscale="log", ylabel=name, xlabel="parameters, N (log scale)", ylim=(0, None))
         plots.plain(ax.xaxis, [2000, 20000, 200000])
     return fig

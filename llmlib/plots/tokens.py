@@ -23,12 +23,10 @@ def token_text(token):
 
 def coloured_tokens(rows):
     """Show texts cut into tokens, a line left of each: rows [(label, [bytes of a token, ...])]."""
-    html = "".join(strip(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows)
-    plain = [
-        f"{label}: {len(tokens)} tokens: {'|'.join(map(token_text, tokens))}"
-        for label, tokens in rows
-    ]
-    display({"text/html": html, "text/plain": "\n".join(plain)}, raw=True)
+    rows = [(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows]
+    html = "".join(strip(title, tokens) for title, tokens in rows)
+    plain = "\n".join(f"{title}: {'|'.join(map(token_text, tokens))}" for title, tokens in rows)
+    display({"text/html": html, "text/plain": plain}, raw=True)
 
 
 def strip(title, tokens, ids=None):
@@ -114,6 +112,5 @@ def vocabulary_against_length(sizes, curves):
     height = -100
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another
-        style = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-        ax.annotate(label, (sizes[-1], height), (9, 0), **style)
+        plots.note(ax, label, (sizes[-1], height), (9, 0), va="center", annotation_clip=False)
     return fig
