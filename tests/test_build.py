@@ -175,7 +175,7 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
     assert not list(root.glob("*/*.ipynb"))
 
 
-EIGHTH = SOURCE.replace("# # A small notebook", "# # 8 · Small").replace("01_small", "08_small")
+EIGHTH = SOURCE.replace("\n# # A small notebook", ' makes="more"\n# # 8 · Small')
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +202,9 @@ def test_a_new_notebook_is_one_file(clone):
     assert "0 of 1 done" in checked.stdout and str(clone / "notebooks") in checked.stdout
     path = clone / "notebooks" / "08_small.ipynb"
     node = nbformat.read(path, as_version=4)
+    first, last = node.cells[0].source, node.cells[-1].source
+    assert "[7 again, but fast](07_kv_cache_and_scaling.ipynb) → **▸ 8 more**" in first
+    assert last.endswith("[Quiz](quiz.ipynb) →")
     (cell,) = (cell for cell in node.cells if cells.grade_id(cell) == "double")
     cell.source = "def double(x):\n    return x + x"
     nbformat.write(node, path)

@@ -20,7 +20,6 @@ class Course:
     from there."""
 
     def __init__(self, root: Path):
-        self.root = root
         self.sources = environment.SOURCES if root == ROOT else root / "solutions"
 
     @property

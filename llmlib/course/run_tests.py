@@ -158,7 +158,7 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
     if error is None or isinstance(error, Mistake):
         return " ".join(str(error).split()) if error else None
     if isinstance(error, NotImplementedError):
-        at = _raised_in(error) or name
+        *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
         other = name and at != name
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
     if isinstance(error, KeyboardInterrupt):
@@ -168,12 +168,6 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
     except BaseException:  # noqa: BLE001 - a __str__ of the learner's
         text = "(its text cannot be shown)"
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
-
-
-def _raised_in(error: BaseException) -> str | None:
-    """The name of the function that raised it."""
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    return frames[-1].f_code.co_name if frames else None
 
 
 def say(out: TextIO, *words: str | None) -> None:
