@@ -31,7 +31,8 @@ class Definition:
     reads: frozenset[str]  # of what others make
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
-    origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
+    module: str = ""  # that an import imports from
+    origin: str = ""  # what its name stands for: "torch.nn.functional.softmax"
 
     @property
     def imports(self) -> bool:
@@ -134,9 +135,10 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
             module = statement.module or ""
             origin, one = f"{module}.{alias.name}", ast.unparse(ast.ImportFrom(module, [alias], 0))
         else:
-            origin, one = alias.name if alias.asname else first, ast.unparse(ast.Import([alias]))
+            module, origin = alias.name, alias.name if alias.asname else first
+            one = ast.unparse(ast.Import([alias]))
         name = frozenset({alias.asname or first})
-        yield Definition(one, name, nothing, nothing, type(statement), origin)
+        yield Definition(one, name, nothing, nothing, type(statement), module, origin)
 
 
 def _made_first(statement: ast.stmt) -> set[str]:
