@@ -13,6 +13,7 @@ from llmlib.grading.outside.runner import Runner
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
+SEEN = 0.25  # of its points: an exercise of which only a hidden test fails
 EXERCISES = [
     (name, each.name)
     for name in cells.names()
@@ -23,17 +24,15 @@ EXERCISES = [
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([A.notebook(name) for name in cells.names()])
+    runner = Runner([A.notebook(name) for name in cells.names()], partial=SEEN)
     yield runner
     runner.close()
 
 
-def graded(runner, name, function, code, hidden=True):
+def graded(runner, name, function, code):
     """The outcome of one exercise where its solution cell holds `code` and the others the
     official solutions."""
     notebook, task = A.notebook(name), A.exercise(name, function)
-    if not hidden:
-        task = replace(task, full=task.visible)
     cells_in = [
         Cell(
             cell.cell_type,
@@ -50,18 +49,17 @@ def test_the_trusted_path_agrees(runner, name, function):
     task = A.exercise(name, function)
     assert graded(runner, name, function, task.solution).message == ""
     stub = graded(runner, name, function, task.stub)
-    assert stub.message == f"`{function}` is not written yet"
+    assert stub.message == f"`{function}` is not written yet" and stub.points == 0
     for answer in A.read(A.HERE / name / f"{function}.py")[0]:
         outcome = graded(runner, name, function, answer.code)
         if answer.kind == "right":
             assert outcome.solved, f"{answer}: {outcome.message}"
         else:
-            assert outcome.points == 0, f"{answer} passes"
+            assert not outcome.solved, f"{answer} passes"
             says = answer.says in outcome.message
             assert says, f"{answer}: the learner reads {outcome.message!r}"
-        if answer.hidden:
-            alone = graded(runner, name, function, answer.code, hidden=False)
-            assert alone.solved, f"{answer}: a visible test catches it: {alone.message}"
+            points = SEEN * task.points if answer.hidden else 0
+            assert outcome.points == points, f"{answer}: of its points it has {outcome.points}"
 
 
 def test_the_quiz_is_checked_on_our_side(runner):

@@ -1,5 +1,6 @@
 """Which global names a piece of source reads and binds, by the compiler's account, `symtable`."""
 
+import functools
 import symtable
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ class Names(NamedTuple):
     at_once: frozenset[str] = frozenset()
 
 
+@functools.lru_cache(4096)  # the course's own cells are asked for with each notebook that is read
 def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     """The `Names` of a cell; none of a cell that is not Python."""
     if len(source) > longest:

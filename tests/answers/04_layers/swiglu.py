@@ -5,11 +5,12 @@ def swiglu(x, w_gate, w_up, w_down):
 
 # %% right: a loop over the hidden columns
 def swiglu(x, w_gate, w_up, w_down):
-    out = 0
-    for i in range(len(w_gate)):
-        gate, up = (x * w_gate[i]).sum(-1, keepdim=True), (x * w_up[i]).sum(-1, keepdim=True)
-        out = out + gate * gate.sigmoid() * up * w_down[:, i]
-    return out
+    rows = x.reshape(-1, x.shape[-1])
+    out = torch.zeros_like(rows)
+    for to_gate, to_up, down in zip(w_gate, w_up, w_down.T):
+        gate, up = rows @ to_gate, rows @ to_up
+        out.addr_(gate * gate.sigmoid() * up, down)
+    return out.reshape(x.shape)
 
 # %% right: gate and value from one stacked matrix, in double precision
 def swiglu(x, w_gate, w_up, w_down):
