@@ -8,6 +8,8 @@ import json
 import os
 import re
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,29 @@ def layer(item):
     return found[0]
 
 
+class OneThread:
+    """A notebook's kernel computes on one thread, whatever its cells ask for: beside other tests
+    two wait for each other, and the outputs are the same."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="ipython-")
+        startup = Path(self.folder.name, "profile_default", "startup")
+        startup.mkdir(parents=True)
+        line = 'vars(__import__("torch"))["set_num_threads"] = lambda _: None'
+        (startup / "one_thread.py").write_text(line, encoding="utf-8")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        with pytest.MonkeyPatch.context() as patch:
+            if item.path.suffix == ".ipynb":
+                patch.setenv("IPYTHONDIR", self.folder.name)
+            return (yield)
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(OneThread())  # here the hook would see what lies in tests/ alone
+
+
 @functools.cache
 def lack(tool):
     """Why the tests that need `tool` cannot run here; "" if they can."""
@@ -101,6 +126,30 @@ def in_turn(files):
     while waiting or computing:
         yield from waiting[:1] + computing[:2]
         del waiting[:1], computing[:2]
+
+
+# In these a notebook's tests have nothing to do with another's: they need not wait for each other.
+APART = ("tests/claims/test_claims.py",)
+
+
+def unit(nodeid):
+    """The tests that one worker runs in one go: those of a file, or of a notebook in a file."""
+    file, _, test = nodeid.partition("::")
+    notebook = re.search(r"\[(\d\d_\w+)", test) if file in APART else None
+    return f"{file} {notebook[1]}" if notebook else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Units(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return unit(nodeid)
+
+    return Units(config, log)
 
 
 def _must_have(reason):

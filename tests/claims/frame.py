@@ -46,12 +46,15 @@ def model():
 @cache
 def solved(notebook):
     """What the given and solution cells of a notebook define: its official functions."""
+    import torch
+
     from llmlib.course import cells
 
     space = {"__name__": "__main__"}
     for cell in cells.load(notebook).cells:
         if cells.kind(cell) in ("given", "solution"):
             exec(compile(cell.source, f"<{notebook} {cells.grade_id(cell)}>", "exec"), space)
+    torch.set_num_threads(THREADS)  # whatever a given cell asked for
     return space
 
 
