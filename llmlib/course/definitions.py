@@ -31,8 +31,7 @@ class Definition:
     reads: frozenset[str]  # of what others make
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
-    module: str = ""  # that an import imports from
-    origin: str = ""  # what its name stands for: "torch.nn.functional.softmax"
+    origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
 
     @property
     def imports(self) -> bool:
@@ -135,10 +134,9 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
             module = statement.module or ""
             origin, one = f"{module}.{alias.name}", ast.unparse(ast.ImportFrom(module, [alias], 0))
         else:
-            module, origin = alias.name, alias.name if alias.asname else first
-            one = ast.unparse(ast.Import([alias]))
+            origin, one = alias.name if alias.asname else first, ast.unparse(ast.Import([alias]))
         name = frozenset({alias.asname or first})
-        yield Definition(one, name, nothing, nothing, type(statement), module, origin)
+        yield Definition(one, name, nothing, nothing, type(statement), origin)
 
 
 def _made_first(statement: ast.stmt) -> set[str]:
