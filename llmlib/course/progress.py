@@ -17,7 +17,7 @@ from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.course.judge import Outcomes, Run, Warm, cold, judge
+from llmlib.course.judge import Outcomes, judge
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
@@ -102,17 +102,13 @@ def check(
     folder: Path | str | None = None,
     seconds: float = SECONDS,
     tick: Callable[[Status], None] = lambda status: None,
-    run: Run | None = None,
 ) -> list[Status]:
     """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each
     becomes known."""
     folder = Path(folder) if folder else default_folder()
-    if run is None:
-        with Warm() as warm:
-            return check(names, folder, seconds, tick, warm)
 
     def one(name: str) -> Status:
-        status = check_one(name, folder / f"{name}.ipynb", seconds, run)
+        status = check_one(name, folder / f"{name}.ipynb", seconds)
         tick(status)
         return status
 
@@ -120,7 +116,7 @@ def check(
         return list(pool.map(one, names or cells.names()))
 
 
-def check_one(name: str, path: Path | str, seconds: float = SECONDS, run: Run = cold) -> Status:
+def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     """The `Status` of the notebook at `path` as an answer to the course's notebook `name`."""
     notebook = cells.load(name)
     try:
@@ -134,7 +130,7 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS, run: Run = 
     outcome: Outcomes = {}
     if tests:
         limit = min(20, seconds / 3)
-        outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds, run)
+        outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds)
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)

@@ -6,8 +6,7 @@ and comes out is copied as if it had travelled to another process, as it does fo
 As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
 source], …], "tests": [[function, source, imports], …], "seconds": limit of each}, and optionally
 "module", the name that the cells run under. It writes one JSON list a line to the stdout that it
-started with; what the cells print goes nowhere. With the number of a socket it forks for each job
-(see judge.Warm).
+started with; what the cells print goes nowhere.
 """
 
 import builtins
@@ -15,7 +14,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -60,37 +58,6 @@ def main() -> None:
             cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
             broke_off = isinstance(error, Missing) and cell
             say(out, "test", name, broke_off or in_words(error, seconds, name))
-
-
-def serve(number: int) -> None:
-    """Orders over that socket, until it closes: a folder, with an stdin and an stdout, makes a
-    process for a job, and its id is the answer; an id waits for the end of that process."""
-    control = socket.socket(fileno=number)
-    while True:
-        text, handles, *_ = socket.recv_fds(control, 1 << 13, 2)
-        if handles:
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _become(text.decode(), *handles)
-                return main()
-            os.setpgid(pid, pid)  # ended with all that it starts
-            for each in handles:
-                os.close(each)
-            control.sendall(b"%d" % pid)
-        elif text:
-            control.sendall(b"%d" % os.waitpid(int(text), 0)[1])
-        else:
-            break
-
-
-def _become(folder: str, stdin: int, stdout: int) -> None:
-    """A process as `python -m` makes it there."""
-    for target, handle in enumerate((stdin, stdout)):
-        os.dup2(handle, target)
-        os.close(handle)
-    os.chdir(folder)
-    sys.argv[1:], sys.path[0] = [], os.getcwd()
 
 
 def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
@@ -209,5 +176,5 @@ def say(out: TextIO, *words: str | None) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1])) if sys.argv[1:] else main()
+    main()
     os._exit(0)  # all is said: to take torch apart would take half a second
