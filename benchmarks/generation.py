@@ -89,8 +89,8 @@ def theirs(dtype):
 
 
 def llama_cpp(context):
-    """llama.cpp on the 4-bit file, in a process of its own: beside it in one process all others
-    run at half their speed. Raises `Unavailable`.
+    """llama.cpp on the 4-bit file, in a process of its own: in one process with it the others are
+    slower, int4 by half. Raises `Unavailable`.
     """
     peer("xllamacpp")
     process = multiprocessing.get_context("spawn").Pool(1)
