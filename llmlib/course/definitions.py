@@ -147,20 +147,23 @@ def _made_first(statement: ast.stmt) -> set[str]:
     return {name for name, reads in first.items() if not reads}
 
 
-def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
-    """(name, is it read) in the order in which they are evaluated."""
-    if isinstance(node, ast.Name):
-        yield node.id, isinstance(node.ctx, ast.Load)
-    if isinstance(node, (ast.Name, *SCOPES)):
-        return
-    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-        yield node.target.id, True
-    children = list(ast.iter_child_nodes(node))
-    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For)):
-        late = [node.iter if isinstance(node, ast.For) else node.value]
-        children = [each for each in late if each] + [each for each in children if each not in late]
-    for child in children:
-        yield from _uses(child)
+def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
+    """(name, is it read) in the order in which they are evaluated, however deep they stand."""
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            yield node.id, isinstance(node.ctx, ast.Load)
+        if isinstance(node, (ast.Name, *SCOPES)):
+            continue
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, True
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For)):
+            late = [node.iter if isinstance(node, ast.For) else node.value]
+            others = [each for each in children if each not in late]
+            children = [each for each in late if each] + others
+        todo += reversed(children)
 
 
 def _changed(statement: ast.stmt) -> Iterator[str]:
