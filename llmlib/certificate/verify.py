@@ -52,10 +52,17 @@ class Asked:
     online: bool = False
 
 
-def verify(data: bytes, *words: Any, **more: Any) -> Verdict:
-    """The `Verdict` on the bytes of an SVG; the rest makes an `Asked`."""
+def verify(
+    data: bytes,
+    issuer_key: bytes | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    status_list: bytes | None = None,
+    online: bool = False,
+) -> Verdict:
+    """The `Verdict` on the bytes of an SVG; see `Asked` for the rest."""
     facts: dict[str, Any] = {}
-    asked = Asked(*words, **more)
+    asked = Asked(issuer_key, name, email, status_list, online)
     try:
         badge = open_badge(data)
         facts = badge.facts()

@@ -115,18 +115,17 @@ def _mutants(source: str, student: str) -> list[Mutant]:
     """One for each of at most `TRIES` lines, shuffled for each student anew. A text can be dear to
     read, so that is bounded."""
 
-    def work() -> list:
+    def work() -> list[Mutant]:
         found = [each for each, _ in zip(mutants(python(source)), range(KEPT))]
-        found = [
-            each for each in found if each.line <= source.count("\n") + 1
-        ]  # a magic adds lines
+        last = source.count("\n") + 1  # a magic adds lines
+        found = [each for each in found if each.line <= last]
         random.Random(f"{student}{source}").shuffle(found)
-        return [*{each.line: each for each in found}.values()][:TRIES]
+        return list({each.line: each for each in found}.values())[:TRIES]
 
+    if len(source) > MAX_ANALYSED:
+        return []
     try:
-        return (
-            [Mutant(*each) for each in reading.limited(work)] if len(source) <= MAX_ANALYSED else []
-        )
+        return [Mutant(*each) for each in reading.limited(work)]
     except Unreadable:
         return []
 
