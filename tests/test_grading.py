@@ -2,9 +2,11 @@
 happens to it."""
 
 import csv
+import ctypes
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -621,6 +623,32 @@ def test_killed_50_times_at_random_moments(tmp_path):
     if course:
         rows = grade(course)
         assert len(rows) == 25 and check_gradebook(course) == 25
+
+
+def test_a_worker_whose_run_was_killed_before_it_could_ask_for_a_signal_ends(monkeypatch, tmp_path):
+    """Else it waits for orders for ever, with the results' lock and all that the run had open."""
+    run, prctl = os.getpid(), ctypes.CDLL(None).prctl
+
+    def killed_first(*words):
+        parent = os.getppid()
+        assert parent != run
+        os.kill(parent, signal.SIGKILL)
+        while os.getppid() == parent:
+            time.sleep(0.01)
+        return prctl(*words)
+
+    monkeypatch.setattr(pool.ctypes, "CDLL", lambda _: SimpleNamespace(prctl=killed_first))
+    ended, held = os.pipe()  # whose other end the run and its worker hold
+    pid = os.fork()
+    if pid == 0:
+        try:
+            pool.Worker(NOTEBOOKS, _Make(str(tmp_path / "log")), None).process.join()
+        finally:
+            os._exit(0)
+    os.close(held)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    assert select.select([ended], [], [], 60)[0], "the worker is still there"
+    os.close(ended)
 
 
 def check_gradebook(course):

@@ -79,7 +79,10 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
     import resource  # not at the top: Windows has none
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run = multiprocessing.parent_process()
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
+    if run is None or os.getppid() != run.pid:  # killed before that line: no signal will come
+        return
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     torch.set_num_threads(1)  # threads that the parent started are not in this fork: two would wait
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
