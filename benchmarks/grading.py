@@ -20,7 +20,7 @@ import nbformat
 from benchmarks.measure import Comparison, peer
 from llmlib.course import cells
 from llmlib.grading import batch, pool
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.tasks import Task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,8 @@ def test(env):
 """
 
 
-CODE = [f"llmlib/grading/{name}.py" for name in "pool cluster clerk outside/runner".split()]
+PARTS = "pool cluster clerk marking/runner outside/testing"
+CODE = [f"llmlib/grading/{name}.py" for name in PARTS.split()]
 
 
 def comparisons(quick):

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from llmlib import cli
 from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 NAME = "03_attention"

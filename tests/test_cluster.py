@@ -25,7 +25,7 @@ from llmlib import cli
 from llmlib.course.setting_up import tools
 from llmlib.grading import batch, cluster, pool
 from llmlib.grading.gradebook import Book
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Refused
 from llmlib.grading.tasks import Task, find
 

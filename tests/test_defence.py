@@ -8,8 +8,8 @@ import pytest
 from llmlib import cli
 from llmlib.course import handed_in
 from llmlib.grading import defence
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap
-from llmlib.grading.outside.runner import Runner
 
 pytestmark = pytest.mark.security
 NAME = "01_tokens"

@@ -32,12 +32,13 @@ from hypothesis import strategies as st
 from llmlib.course import cells, handed_in
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
-from llmlib.grading import analysis, batch, cli, plugin, pool, report, wire
+from llmlib.grading import batch, cli, plugin, pool, report, wire
 from llmlib.grading.gradebook import Book, Marks
+from llmlib.grading.marking import analysis
+from llmlib.grading.marking.names import Proxy
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap, reading, sandbox
-from llmlib.grading.outside.names import Proxy
-from llmlib.grading.outside.remote import Limits
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.outside.limits import Limits
 from llmlib.grading.results import Graded, Outcome, Refused
 from llmlib.grading.tasks import Task, find
 
@@ -359,20 +360,20 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
         runner.close()
 
 
-def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file(tmp_path):
+def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     """torch's builds for NVIDIA cards do, where there is a compiler."""
-    sandbox.copy_inside(str(tmp_path))
     ours, theirs = socket.socketpair()
     setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
     code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
     code += "from llmlib.grading.inside import zygote\n"
     code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
     code += "zygote.main(sys.argv[1])"
-    words = [*bubblewrap.command(str(tmp_path)), sys.executable, "-I", "-B", "-c", code]
+    words = [*bubblewrap.command(), sys.executable, "-I", "-B", "-c", code]
     words.append(json.dumps(setup))
     with subprocess.Popen(words, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
         theirs.close()
-        assert ours.recv(1) == b"R", process.stderr.read().decode()
+        ours.sendall(b"K1")
+        assert ours.recv(1) == b"K", process.stderr.read().decode()
         ours.close()
 
 
@@ -406,7 +407,7 @@ import os, sys
 sys.path[:0] = sys.argv[1:]
 from attacks import corpus
 from llmlib.course.handed_in import Cell, parse
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 assert os.getuid() == 1000
 runner = Runner([corpus.TARGET])
 source = "import ctypes\\nif ctypes.CDLL(None).unshare({}) == 0: exec({!r})"
@@ -797,6 +798,8 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
 def test_the_grader_can_be_reviewed():
     files = sorted(Path(wire.__file__).parent.rglob("*.py"))
     assert all(len(path.read_text().splitlines()) <= 220 for path in files)
+    trusted = [path for path in files if path.parent.name == "outside" or path.name == "wire.py"]
+    assert sum(len(path.read_text().splitlines()) for path in trusted) <= 800
 
 
 def test_another_edition_of_the_notebook_is_said(tmp_path):

@@ -13,9 +13,11 @@ from test_grading import verdict
 import llmlib
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell, parse, plan
-from llmlib.grading.outside import bubblewrap, kit
-from llmlib.grading.outside.remote import Limits, RemoteProcess
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking import kit
+from llmlib.grading.marking.runner import Runner
+from llmlib.grading.outside import bubblewrap
+from llmlib.grading.outside.limits import Limits
+from llmlib.grading.outside.remote import RemoteProcess
 
 pytestmark = pytest.mark.security
 NAMES = cells.names()

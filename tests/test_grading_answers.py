@@ -9,7 +9,7 @@ import pytest
 
 from llmlib.course import cells, handed_in
 from llmlib.course.handed_in import Cell
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 

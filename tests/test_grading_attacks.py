@@ -14,8 +14,8 @@ from attacks import corpus
 from llmlib.course import cells
 from llmlib.grading import batch, pool
 from llmlib.grading.gradebook import Book
-from llmlib.grading.outside.remote import Limits
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
+from llmlib.grading.outside.limits import Limits
 from llmlib.grading.results import Graded
 from llmlib.grading.tasks import find
 

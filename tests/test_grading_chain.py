@@ -7,10 +7,11 @@ import pytest
 
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell, parse
-from llmlib.grading import analysis, plugin, report
+from llmlib.grading import plugin, report
 from llmlib.grading.gradebook import Marks
-from llmlib.grading.outside.remote import Limits
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking import analysis
+from llmlib.grading.marking.runner import Runner
+from llmlib.grading.outside.limits import Limits
 
 pytestmark = pytest.mark.security
 LESSONS = [name for name in cells.names() if name != "quiz"]

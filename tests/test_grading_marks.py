@@ -16,7 +16,7 @@ from llmlib.course import cells
 from llmlib.course.handed_in import Cell
 from llmlib.grading import cli, plugin
 from llmlib.grading.gradebook import Book
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 
 pytestmark = pytest.mark.nbgrader
 GUESSED = "def merge(ids, pair, new_id):\n    return [9, 1]"  # what the visible test asks for

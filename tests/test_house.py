@@ -156,6 +156,20 @@ def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
     assert imported == {"llmlib.course.run_cells", "llmlib.grading.wire"}
 
 
+def test_the_grader_executes_text_in_one_file_on_its_own_side():
+    """Of the course's own; and what comes from a learner's process is never unpickled."""
+    grading, found = ROOT / "llmlib/grading", set()
+    for path in grading.rglob("*.py"):
+        if path.parent.name != "inside":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Name) and node.id in ("exec", "eval", "__import__"):
+                    found.add((str(path.relative_to(grading)), node.id))
+                if isinstance(node, ast.Import):
+                    words = {alias.name for alias in node.names} & {"pickle", "marshal", "shelve"}
+                    found |= {(str(path.relative_to(grading)), word) for word in words}
+    assert found == {("outside/testing.py", "exec"), ("clerk.py", "pickle")}  # its own pipe's
+
+
 @pytest.mark.parametrize(
     "schema, names",
     [

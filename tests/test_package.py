@@ -26,8 +26,8 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "notebook": rf"llmlib\.(plots(\.\w+)?|serve\.\w+|data|{WIDGETS}|course\."
     r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
     "course": r"llmlib\.course\.\w+$",
-    "grading": r"llmlib\.grading\.(?!cluster)\w+$",
-    "cluster": r"llmlib\.grading\.\w+$",
+    "grading": r"llmlib\.grading\.(?!cluster)\w+(\.\w+)?$",
+    "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
 }
 CODE = """

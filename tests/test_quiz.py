@@ -19,7 +19,7 @@ from llmlib.course.cells import ROOT
 from llmlib.course.check import Mistake
 from llmlib.course.handed_in import Cell
 from llmlib.course.quiz import LETTERS, check_answer, told_of, unveil, veiled
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 
 unit = pytest.mark.unit
 QUESTIONS = {question.name: question for question in questions.read()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmlib.course import cells, handed_in, my_llm, progress, quiz_page
 from llmlib.grading.gradebook import Book
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
 
 

@@ -42,6 +42,12 @@ class Exercise:
     off: tuple[str, ...]  # ready-made functions that may not be used, such as "torch.softmax"
 
     @property
+    def hidden(self) -> str:
+        """The part of the test cell that a learner does not get; it follows the visible one."""
+        begin = self.full.find("### BEGIN HIDDEN TESTS")
+        return self.full[begin:] if begin >= 0 else ""
+
+    @property
     def number(self) -> str:
         """The "3.2" of "Exercise 3.2" in its statement; else nothing."""
         found = re.search(r"Exercise (\d+\.\d+)", self.statement)

@@ -15,7 +15,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from llmlib.course import cells as course
 from llmlib.grading import batch, plugin, pool, report, tasks
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
 

@@ -34,7 +34,7 @@ class Desk(NamedTuple):
     unsafe: bool = False
     partial: float = 0.0
     load: str = "llmlib.course.cells:load"
-    make: str = "llmlib.grading.outside.runner:Runner"
+    make: str = "llmlib.grading.marking.runner:Runner"
 
 
 def _task(verb: str) -> Callable:

@@ -22,10 +22,10 @@ from llmlib.course.handed_in import Cell, Unreadable
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import MAX_ANALYSED
 from llmlib.grading import tasks
+from llmlib.grading.marking.runner import Runner
 from llmlib.grading.mutations import Mutant, mutants
 from llmlib.grading.outside import reading
-from llmlib.grading.outside.remote import Limits
-from llmlib.grading.outside.runner import Runner
+from llmlib.grading.outside.limits import Limits
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Outcome
 

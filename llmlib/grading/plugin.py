@@ -22,7 +22,7 @@ from traitlets import Float
 
 from llmlib.course import cells as course
 from llmlib.course import handed_in
-from llmlib.grading import report
+from llmlib.grading import report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading
 from llmlib.grading.results import UNSAFE, Graded
@@ -118,7 +118,7 @@ class TrustedExporter(NotebookExporter):
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
         try:
-            cells = reading.cells(reading.content(filename))[0]
+            cells = tasks.read(reading.content(filename))[0]
             graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
         except (handed_in.Unreadable, TimeoutError) as fault:
             raise NbGraderException(f"{student}, {name}: {fault}") from None
@@ -152,7 +152,7 @@ def _notebook(name: str) -> course.Notebook:
 
 @functools.cache
 def _runner(name: str, unsafe: bool, partial: float) -> Any:
-    from llmlib.grading.outside.runner import Runner  # slow to load, and most commands do without
+    from llmlib.grading.marking.runner import Runner  # slow to load; most commands do without
 
     runner = Runner([_notebook(name)], unsafe, partial=partial)
     atexit.register(runner.close)

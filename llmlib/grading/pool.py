@@ -18,8 +18,8 @@ import torch
 from llmlib.course import handed_in
 from llmlib.course.cells import Notebook
 from llmlib.course.stub import VERSION
-from llmlib.grading.outside import reading
-from llmlib.grading.outside.remote import Limits
+from llmlib.grading import tasks
+from llmlib.grading.outside.limits import Limits
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
 from llmlib.grading.tasks import Task
@@ -62,7 +62,7 @@ class Gone:
 def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
     """Grade the notebook file whose bytes are `data`."""
     try:
-        cells, theirs = reading.cells(data)
+        cells, theirs = tasks.read(data)
         graded = runner.grade(notebook, cells)
         if theirs in (None, VERSION):
             return graded

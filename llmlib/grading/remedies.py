@@ -1,10 +1,15 @@
-"""Why a sandbox does not start although bubblewrap is there, and what helps: user namespaces, which
-some systems and most containers withhold."""
+"""Why there is no sandbox, and what helps: bubblewrap is not installed, or the system withholds
+user namespaces, as some do and most containers."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+MISSING = (
+    "Learners' code runs only in a sandbox, and bubblewrap is missing: install bubblewrap (Debian, "
+    "Ubuntu: `apt install bubblewrap`; Fedora: `dnf install bubblewrap`; macOS and Windows: grade "
+    "inside Linux or WSL)."
+)
 SWITCHES = {  # file below /proc/sys: the value that withholds them, who sets it, the remedy
     "kernel/apparmor_restrict_unprivileged_userns": (
         *("1", "AppArmor withholds user namespaces, as Ubuntu does since 23.10"),

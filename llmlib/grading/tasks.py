@@ -1,4 +1,5 @@
-"""Which submissions there are: FOLDER/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, nbgrader's layout."""
+"""Which submissions there are, FOLDER/STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb in nbgrader's layout, and
+which cells one holds."""
 
 import argparse
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from llmlib.course import cells
+from llmlib.course import cells, handed_in
 from llmlib.course.handed_in import Cell, Unreadable
 from llmlib.grading.outside import reading
 
@@ -53,12 +54,25 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
             if task.fault:
                 raise Unreadable(task.fault)
             if task.assignment in lessons:
-                found = reading.cells(reading.content(task.path))[0]
+                found = read(reading.content(task.path))[0]
                 do(task, lessons[task.assignment], found)
         except (Unreadable, TimeoutError) as fault:
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
     return int(faults > 0)
+
+
+def read(data: bytes) -> tuple[list[Cell], str | None]:
+    """The cells of a notebook file, and the edition that it says it was released with. Raises
+    `Unreadable`."""
+
+    def work() -> tuple:
+        tree = handed_in.plain_values(data)
+        found = [(each.kind, each.grade_id, each.source) for each in handed_in.parse(tree)]
+        return found, handed_in.edition(tree)
+
+    found, edition = reading.limited(work)
+    return [Cell(*each) for each in found], edition
 
 
 def find(

@@ -125,26 +125,24 @@ def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
 def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
-    if tree is None or type(tree) in (bool, float, str):
-        return tree
-    if type(tree) is int:
-        return _bounded(tree)
-    if type(tree) is not list:
-        raise TypeError
 
     def inner(item: Any) -> Any:
         return _up(item, tensors, depth + 1)
 
     match tree:
+        case None | bool() | float() | str():
+            return tree
+        case int():
+            return _bounded(tree)
         case ["bytes", str(digits)]:
             return bytes.fromhex(digits)
-        case ["tensor", name]:
+        case ["tensor", str(name)]:
             return _tensor_up(tensors.pop(name))
         case ["dict" | "set" as kind, *items] if len(items) > MAX_KEYS:
             raise NotPlain(f"a {kind} of {len(items)} items")
         case ["dict", *items]:
             return {inner(key): inner(item) for key, item in items}
-        case [kind, *items]:
+        case [str(kind), *items]:
             return KINDS[kind](map(inner, items))
     raise TypeError
 

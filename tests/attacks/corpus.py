@@ -317,7 +317,7 @@ def causal_mask(*a): raise KeyboardInterrupt
 """, "last")
 code("forgery", "raises the grader's own exceptions", """
 def softmax(*a, **k):
-    from llmlib.grading.outside.remote import Exceeded
+    from llmlib.grading.outside.limits import Exceeded
     raise Exceeded("passed")
 def merge(*a):
     from llmlib.course.check import Mistake

@@ -139,7 +139,7 @@ def call(space: dict[str, Any], function: str, args: list, kwargs: dict[str, Any
 
 
 def describe(error: BaseException) -> list[str]:
-    """[class, nearest built-in class, text, place in the learner's code] of an exception, as
+    """[text, class, nearest built-in class, place in the learner's code] of an exception, as
     strings."""
     kind = type(error)
     bases = (each.__name__ for each in kind.__mro__ if vars(builtins).get(each.__name__) is each)
@@ -154,4 +154,4 @@ def describe(error: BaseException) -> list[str]:
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename.strip('<>')}, line {error.lineno}"
     name = "NotPlain" if isinstance(error, NotPlain) else kind.__name__[:80]
-    return [name, next(bases, "Exception"), text, place]
+    return [text, name, next(bases, "Exception"), place]

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import llmlib
 from llmlib.course import environment
+from llmlib.grading.remedies import MISSING
 
-INSTALL = (
-    "install bubblewrap (Debian, Ubuntu: `apt install bubblewrap`; Fedora: `dnf install "
-    "bubblewrap`; macOS and Windows: grade inside Linux or WSL)"
-)
 HERE = Path(llmlib.__file__).parent
+OURS = "__init__ course/__init__ course/run_cells grading/__init__ grading/wire grading/inside/*"
 PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share")
 SETTINGS = {
     "HOME": "/tmp",
@@ -26,7 +24,6 @@ SETTINGS = {
     "MPLBACKEND": "Agg",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 # A thread does not survive a fork: with two, a matrix product in the fork waits for ever for the
 # other one. The limit holds even where a cell calls torch.set_num_threads(2).
@@ -37,19 +34,17 @@ class Unavailable(Exception):
     """There is no sandbox here; the text says what to install."""
 
 
-def command(ours: str) -> list[str]:
-    """The bubblewrap command line, up to and including `--`, with the folder `ours` as /course.
-    Raises `Unavailable`."""
+def command() -> list[str]:
+    """The bubblewrap command line, up to and including `--`. Raises `Unavailable`."""
     beside = str(Path(sys.executable).parent)  # where `make test` puts one if the system has none
     bwrap = shutil.which("bwrap") or shutil.which("bwrap", path=beside)
     if bwrap is None:
-        raise Unavailable(
-            f"Learners' code runs only in a sandbox, and bubblewrap is missing: {INSTALL}."
-        )
+        raise Unavailable(MISSING)
     # The zygote's own /tmp: torch's builds for NVIDIA cards write a file when they are imported.
-    seen = [*system(), "--tmpfs", "/tmp", *python(), *without_the_course()]
-    seen += ["--ro-bind", ours, "/course"]
-    return [bwrap, *rights(), *seen, *scratch(), *variables(), "--"]
+    seen = [*system(), "--tmpfs", "/tmp", *python(), *without_the_course(), *graders()]
+    # None of the grader's variables (tokens, passwords); these instead.
+    variables = (["--setenv", *pair] for pair in (SETTINGS | ONE_THREAD).items())
+    return [bwrap, *rights(), *seen, *scratch(), "--clearenv", *sum(variables, []), "--"]
 
 
 def rights() -> list[str]:
@@ -81,14 +76,15 @@ def python_folders() -> list[str]:
 
 
 def python() -> list[str]:
-    """This Python with torch and the rest, read only, at its own path."""
-    line = []
-    for prefix in python_folders():
-        if not prefix.startswith("/usr"):
-            for folder in reversed(Path(prefix).parents[:-1]):  # else root alone could enter them
-                line += ["--dir", str(folder)]
-            line += ["--ro-bind", prefix, prefix]
-    return line
+    """This Python with torch and the rest, at its own path."""
+    found = (bind(each, each) for each in python_folders() if not each.startswith("/usr"))
+    return sum(found, [])
+
+
+def bind(path: str, at: str) -> list[str]:
+    """Read only, in folders that others than root can enter, too."""
+    folders = (["--dir", str(folder)] for folder in reversed(Path(at).parents[:-1]))
+    return [*sum(folders, []), "--ro-bind", path, at]
 
 
 def without_the_course() -> list[str]:
@@ -109,13 +105,13 @@ def without_the_course() -> list[str]:
     return line
 
 
+def graders() -> list[str]:
+    """The grader's own part that runs there, as /course: no answers."""
+    files = (file for part in OURS.split() for file in HERE.glob(f"{part}.py"))
+    return sum((bind(str(file), f"/course/{file.relative_to(HERE.parent)}") for file in files), [])
+
+
 def scratch() -> list[str]:
     """A /proc for the zygote to set up the forks; mount points for each fork's own folders."""
     line = "--proc /proc --dev /dev --dir /dev/shm --chdir /tmp".split()
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
-
-
-def variables() -> list[str]:
-    """None of the grader's variables (tokens, passwords); these instead."""
-    pairs = (["--setenv", name, value] for name, value in (SETTINGS | ONE_THREAD).items())
-    return ["--clearenv", *sum(pairs, [])]

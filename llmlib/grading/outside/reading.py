@@ -1,4 +1,5 @@
-"""Opens what was handed in, a regular file of bounded size, and reads it in a process with limits.
+"""Opens what was handed in, a regular file of bounded size, and has it read by a process with
+limits.
 
 A text can be made to cost its reader hours, gigabytes or the process itself (Python's own parser is
 written for programs, not against them). Nothing of it is run.
@@ -13,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from llmlib.course import handed_in
-from llmlib.course.handed_in import Cell, Unreadable
+from llmlib.course.handed_in import Unreadable
 from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
@@ -41,19 +41,6 @@ def content(path: str | Path) -> bytes:
             most = f"{MAX_FILE >> 20} MB"
             raise Unreadable(f"it is larger than {most}; clear its outputs and hand it in again")
         return file.read(MAX_FILE)
-
-
-def cells(data: bytes) -> tuple[list[Cell], str | None]:
-    """The cells of a notebook file, and the edition that it says it was released with. Raises
-    `Unreadable`."""
-
-    def work() -> tuple:
-        tree = handed_in.plain_values(data)
-        found = [(each.kind, each.grade_id, each.source) for each in handed_in.parse(tree)]
-        return found, handed_in.edition(tree)
-
-    found, edition = limited(work)
-    return [Cell(*each) for each in found], edition
 
 
 def limited(work: Callable[[], Any]) -> Any:
@@ -84,7 +71,6 @@ def _work(work: Callable[[], Any], channel: Channel) -> NoReturn:
     import resource  # not at the top: the certificate imports this file on Windows, too
 
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         with open("/proc/self/statm", encoding="ascii") as file:
             most = int(file.read().split()[0]) * resource.getpagesize() + MEMORY

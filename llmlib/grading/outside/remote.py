@@ -3,84 +3,48 @@ hung or died."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmlib.course.handed_in import Job
-from llmlib.grading.outside.kit import Files
+from llmlib.grading.outside.limits import Died, Exceeded, Limits
 from llmlib.grading.outside.sandbox import Broken, Child, Sandbox
-from llmlib.grading.outside.told import Died, Exceeded, LearnerError, Told, learner_error
-from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
+from llmlib.grading.wire import Closed, NotPlain, TooSlow
 
 STARTS = 4  # of one submission's process, each time without one more cell that hung or ended it
+END = 5  # seconds for a test's fork to end when it is told to
+Files = dict[str, str]  # the path below a folder of sys.path -> source
 Call = Callable[[str, Sequence, dict[str, Any]], Any]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Seconds of wall-clock time. Who exceeds one pays with that cell, call, test or notebook,
-    nobody else does."""
+class LearnerError(Exception):
+    """What a learner's function raised, in the words of its process; or why a value could not be
+    used, in ours: then there is nothing but `text`."""
 
-    cell: float = 30
-    call: float = 20
-    test: float = 60
-    notebook: float = 300
+    def __init__(self, text: str, kind: str = "", builtin: str = "", place: str = "") -> None:
+        super().__init__(text)
+        self.text, self.kind, self.builtin, self.place = text, kind, builtin, place
+
+    def __str__(self) -> str:  # whatever else it is: a KeyError would put it in quotes
+        return self.text
 
 
 class RemoteProcess:
     """Runs a job's cells in the sandbox when first needed. `notes` says what went wrong with them.
 
-    What its code asks for by name, the grader has answered by `ask`, if the name is in `may_ask`.
+    Of llmlib it has the files of `kit` alone; what its code asks for by name, `answer` answers.
+    Whoever meets Exceeded stops it.
     """
 
     def __init__(
-        self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, ask: Call | None = None
+        self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, answer: Call | None = None
     ) -> None:
         self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
-        self.ask, self.may_ask, self.notes = ask, frozenset[str](), list(job.notes)
+        self.answer = answer or (lambda *_: ["off"])
         self.deadline = time.monotonic() + limits.notebook
-        self.skip: set[int] = set()
-        self.errors: dict[str, Told] = {}  # by the cell's title
+        self.notes, self.skip = list(job.notes), set[int]()
+        self.errors: dict[str, LearnerError] = {}  # by the cell's title
         self.refused: set[str] = set()  # ready-made functions that the last test's code called
         self.child: Child | None = None
-
-    def start(self) -> None:
-        """Run the cells. One that hangs or ends the process is left out, the others run again."""
-        for _ in range(STARTS):
-            self.stop()
-            at: list[int] = []
-            try:
-                return self._run_cells(at)
-            except TooSlow:
-                why = f"took longer than {self.limits.cell:g} s"
-            except (Closed, NotPlain, Broken):
-                why = "ended the process (memory, exit or crash)"
-            if not at or time.monotonic() > self.deadline:
-                break
-            title = self.job.steps[at[-1]].title
-            self.notes.append(f"{title}: this cell {why}; the rest was graded without it.")
-            self.skip.add(at[-1])
-        self.stop()
-        raise Exceeded("your notebook's cells could not be run to the end within the limits")
-
-    def _run_cells(self, at: list[int]) -> None:
-        """Run them; appends to `at` the number of each that begins."""
-        cells = [[step.title, step.source] for step in self.job.steps]
-        self.errors = {}
-        self.child = self.sandbox.fork()
-        job = [self.kit, cells, sorted(self.skip)]
-        self.child.channel.send(job, self._by(self.limits.cell))
-        for _ in range(2 * len(cells) + 1):  # each begins and may fail; who says more is no cell
-            match self._next(self._by(self.limits.cell)):
-                case ["ready"]:
-                    return
-                case ["cell", int(number)] if 0 <= number < len(cells):
-                    at.append(number)
-                case ["error", [str(), str(), str(), str()] as told] if at:
-                    self.errors[cells[at[-1]][0]] = Told(*told)
-                case _:
-                    break
-        raise Closed
 
     def stop(self) -> None:
         """End the process and everything in its namespace."""
@@ -91,20 +55,10 @@ class RemoteProcess:
     def begin(self, off: Sequence[str], in_place: Sequence[str] = ()) -> None:
         """Enter the process for one test cell, in which the names in `off` refuse and the
         functions `in_place` are the course's, asked for."""
-        if self.child is None:
-            self.start()
         self.refused = set()
+        if self.child is None:
+            self._start()
         self._send(["test", list(off), list(in_place)])
-
-    def end(self, off: Collection[str] = ()) -> None:
-        """Leave it. Raises Exceeded when it does not end as it should."""
-        if self.child:
-            self._send(["end"])
-            match self._receive(5):
-                case ["refused", list(names)]:
-                    self.refused = {name for name in off if name in names}
-            if self._receive(5) != ["ended", 0]:
-                raise Exceeded("the process of your code did not end as it should")
 
     def call(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
@@ -112,37 +66,69 @@ class RemoteProcess:
             self._send(["call", name, list(args), kwargs])
         except NotPlain as what:
             raise LearnerError(f"`{name}` was given {what}") from None
-        match self._receive(self.limits.call, name):
+        match self._receive(self.limits.call, f"`{name}`"):
             case ["value", value]:
                 return value
-            case ["error", [str(), str(), str(), str()] as told]:
-                raise learner_error(Told(*told))
-        self.stop()
+            case ["error", [str(), str(), str(), str()] as said]:
+                raise LearnerError(*said)
         raise Exceeded(f"the process of `{name}` sent something that is no answer")
+
+    def end(self, off: Collection[str] = ()) -> None:
+        """Leave it. Raises Exceeded when it does not end as it should."""
+        self._send(["end"])
+        match self._receive(END):
+            case ["refused", list(names)]:
+                self.refused = {name for name in off if name in names}
+        if self._receive(END) != ["ended", 0]:
+            raise Exceeded("the process of your code did not end as it should")
+
+    def _start(self) -> None:
+        """Run the cells. One that hangs or ends the process is left out, the others run again."""
+        for _ in range(STARTS):
+            self.stop()
+            self.at: int | None = None  # the number of the cell that runs
+            try:
+                return self._run_cells()
+            except TooSlow:
+                why = f"took longer than {self.limits.cell:g} s"
+            except (Closed, NotPlain, Broken):
+                why = "ended the process (memory, exit or crash)"
+            if self.at is None or time.monotonic() > self.deadline:
+                break
+            title = self.job.steps[self.at].title
+            self.notes.append(f"{title}: this cell {why}; the rest was graded without it.")
+            self.skip.add(self.at)
+        raise Exceeded("your notebook's cells could not be run to the end within the limits")
+
+    def _run_cells(self) -> None:
+        steps, self.errors, self.child = self.job.steps, {}, self.sandbox.fork()
+        self.channel = self.child.channel  # closed when it is stopped
+        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip)]
+        self.channel.send(job, self._by(self.limits.cell))
+        for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
+            match self._next(self._by(self.limits.cell)):
+                case ["ready"]:
+                    return
+                case ["cell", int(number)] if 0 <= number < len(steps):
+                    self.at = number
+                case ["error", [str(), str(), str(), str()] as said] if self.at is not None:
+                    self.errors[steps[self.at].title] = LearnerError(*said)
+                case _:
+                    break
+        raise Closed
 
     def _next(self, deadline: float) -> Any:
         """The next message. What the code asks for in the meantime is answered."""
         while True:
-            message = self._open().receive(deadline)
-            match message:
+            match self.channel.receive(deadline):
                 case ["ask", str(name), list(args), dict(kwargs)]:
-                    self._open().send(self._answer(name, args, kwargs), deadline)
-                case _:
+                    self.channel.send(self.answer(name, args, kwargs), deadline)
+                case message:
                     return message
-
-    def _answer(self, name: str, args: list, kwargs: dict) -> list:
-        if self.ask is None or name not in self.may_ask:
-            return ["off"]
-        try:
-            return ["value", self.ask(name, args, kwargs)]
-        except LearnerError as error:
-            return ["error", error.told.builtin if error.told else "TypeError", str(error)]
-        except Died as limit:
-            return ["error", "RuntimeError", str(limit)]
 
     def _send(self, value: Any) -> None:
         try:
-            self._open().send(value, self._by(self.limits.call))
+            self.channel.send(value, self._by(self.limits.call))
         except (Closed, TooSlow):
             raise Died("the process of your code is gone") from None
 
@@ -150,22 +136,15 @@ class RemoteProcess:
         try:
             return self._next(self._by(seconds))
         except TooSlow:
-            whole = time.monotonic() >= self.deadline
-            what = f"the notebook took longer than {self.limits.notebook:g} s"
-            what = what if whole else f"`{name}` took longer than {seconds:g} s"
-            raise Exceeded(f"{what} and was stopped") from None
+            if time.monotonic() >= self.deadline:
+                name, seconds = "the notebook", self.limits.notebook
+            raise Exceeded(f"{name} took longer than {seconds:g} s and was stopped") from None
         except NotPlain as what:  # the honest half of it would have refused to send that
-            self.stop()
-            said = f"the process of `{name}` sent something that may not cross"
+            said = f"the process of {name} sent something that may not cross"
             raise Exceeded(said, str(what)) from None
         except Closed:
-            said = f"`{name}` ended the process it ran in: out of memory, an exit or a crash"
+            said = f"{name} ended the process it ran in: out of memory, an exit or a crash"
             raise Died(said) from None
-
-    def _open(self) -> Channel:
-        if self.child is None:  # it was stopped before
-            raise Closed
-        return self.child.channel
 
     def _by(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.deadline)

@@ -14,8 +14,7 @@ from llmlib.course import handed_in
 from llmlib.course.cells import Notebook, kind
 from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.handed_in import Job
-
-Files = dict[str, str]  # the path below a folder of sys.path -> source
+from llmlib.grading.outside.remote import Files
 
 
 class Given(NamedTuple):

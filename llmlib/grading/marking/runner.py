@@ -1,31 +1,24 @@
-"""The trusted half: test cells run here and reach the learner's functions in the sandbox by name.
+"""What a submission comes to: a notebook's cells in, points and their reasons out.
 
-`Runner.grade` turns a notebook's source and the cells that were handed in into a `Graded`. Nothing
-of the submission is executed, imported or unpickled in this process.
+Which tests run in which order, which of the course's functions are lent where, and what an exercise
+is worth in the end is decided here; `outside/testing.py` runs a test cell.
 """
 
 import ast
-import contextlib
-import io
-import time
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-import torch
+from collections.abc import Iterable
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
 from llmlib.course.forbidden import sentence
-from llmlib.grading import analysis, wording
-from llmlib.grading.outside import kit, told
-from llmlib.grading.outside.alarm import alarm
-from llmlib.grading.outside.names import Names
-from llmlib.grading.outside.remote import Limits, RemoteProcess
+from llmlib.grading.marking import analysis, kit, wording
+from llmlib.grading.marking.lending import Lender
+from llmlib.grading.marking.names import Names
+from llmlib.grading.marking.wording import Failure
+from llmlib.grading.outside import testing
+from llmlib.grading.outside.limits import Died, Exceeded, Limits
+from llmlib.grading.outside.remote import RemoteProcess
 from llmlib.grading.outside.sandbox import Sandbox
-from llmlib.grading.outside.told import Died, Exceeded, Failure
 from llmlib.grading.results import Graded, Outcome
-
-SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
 
 
 class Runner:
@@ -50,22 +43,20 @@ class Runner:
         """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
         `handed_in.Cell`."""
         try:
-            marking = Marking(self, notebook, analysis.of(notebook, cells))
+            shown = analysis.of(notebook, cells)
         except handed_in.Unreadable as fault:
             lost = (Outcome(each.name, 0, each.points, str(fault)) for each in notebook.exercises)
             return Graded(tuple(lost), (), self.unsafe)
-        limit = Exceeded("")
+        marking, limit = Marking(self, notebook, shown), Exceeded("")
         try:
-            with alarm(self.limits.notebook + SLACK, "the notebook"):
+            with testing.within_limits(self.limits, marking.learner, marking.lender.process):
                 marking.run()
         except Exceeded as error:
             limit = error
-        finally:
-            marking.stop()
-        outcomes = tuple(marking.outcome(each, limit) for each in notebook.exercises)
+        outcomes = (marking.outcome(each, limit) for each in notebook.exercises)
         notes = tuple(map(wording.line, marking.learner.notes))
         findings = tuple(map(wording.line, marking.findings))
-        return Graded(outcomes, notes, self.unsafe, marking.learner.job.steps, findings)
+        return Graded(tuple(outcomes), notes, self.unsafe, shown.job.steps, findings)
 
 
 class Marking:
@@ -76,22 +67,18 @@ class Marking:
     """
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
-        self.exercises, self.shown, parts = notebook.exercises, shown, kit.of(notebook)
-        self.answers, sandbox, limits = parts.answers, runner.sandbox, runner.limits
-        self.course = RemoteProcess(sandbox, parts.official, parts.whole, limits)
-        self.learner = RemoteProcess(sandbox, shown.job, parts.reduced, limits, self._ask)
-        ours = trusted_names(notebook)
+        self.exercises, self.shown, self.partial = notebook.exercises, shown, runner.partial
+        given, sandbox, limits = kit.of(notebook), runner.sandbox, runner.limits
+        self.answers, self.lender = given.answers, Lender(sandbox, given, limits)
+        self.learner = RemoteProcess(sandbox, shown.job, given.reduced, limits, self.lender.answer)
+        ours = testing.ours(notebook)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
-        self.partial, self.findings = runner.partial, list(shown.findings)
+        self.findings = list(shown.findings)
         self.failed: dict[str, Failure] = {}
         self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
         self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
-
-    def stop(self) -> None:
-        self.learner.stop()
-        self.course.stop()
 
     def run(self) -> None:
         for each in self.exercises:
@@ -141,61 +128,20 @@ class Marking:
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
         if the process died: that may have been for want of memory elsewhere."""
-        with contextlib.suppress(Died):
-            return self._once(exercise, hidden)
-        try:
-            return self._once(exercise, hidden)
-        except Died as limit:
-            return Failure(str(limit), "", False)
-
-    def _once(self, exercise: Exercise, hidden: bool) -> Failure | None:
-        learner, instead = self.learner, self.instead.get(exercise.name, [])
+        lent = self.instead.get(exercise.name, [])
         given = (name for name, whole in self.answers.items() if whole not in exercise.off)
-        learner.may_ask = frozenset([*given, *instead])
-        source = hidden_half(exercise) if hidden else exercise.visible
-        failed: Failure | None = None
-        try:
-            learner.begin(exercise.off, instead)
-            try:
-                self._exec(source, exercise.name)
-            except Exception as error:  # noqa: BLE001 - it stumbled over what came back
-                if hidden:
-                    failed = told.hidden(exercise, error)
-                else:
-                    failed = wording.visible(exercise, error, learner.errors.get(exercise.name))
-            learner.end(exercise.off)
-        except Exceeded as limit:
-            learner.stop()
-            if isinstance(limit, Died) and not failed:
-                raise
-            return failed or Failure(str(limit), "" if hidden else limit.detail, False)
-        called = (f"{exercise.name} called {name}, which is off" for name in learner.refused)
-        self.findings += sorted(set(called) - set(self.findings))
-        return failed
-
-    def _exec(self, source: str, name: str) -> None:
-        """Run half a test cell, within a limit of its own and with random numbers of its own."""
-        seconds = min(self.learner.limits.test, max(1.0, self.learner.deadline - time.monotonic()))
-        with torch.random.fork_rng(devices=()), contextlib.redirect_stdout(io.StringIO()):
-            torch.manual_seed(0)
-            with alarm(seconds, "the check"):
-                exec(compile(source, f"<test_{name}>", "exec"), self.spaces[name])
-
-    def _ask(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
-        """The course's own function, called in a process of the course's own."""
-        try:
-            if self.course.child is None:
-                self.course.begin(())
-            return self.course.call(name, args, kwargs)
-        except Exceeded:
-            self.course.stop()
-            raise
-
-
-def hidden_half(exercise: Exercise) -> str:
-    """The part of a test cell that a learner does not get; it goes on from the visible one."""
-    begin = exercise.full.find("### BEGIN HIDDEN TESTS")
-    return exercise.full[begin:] if begin >= 0 else ""
+        self.lender.may_ask = {*given, *lent}
+        words = self.learner, exercise, hidden, self.spaces[exercise.name], lent
+        raised = testing.run(*words)
+        if isinstance(raised, Died):
+            raised = testing.run(*words)
+        called = {f"{exercise.name} called {name}, which is off" for name in self.learner.refused}
+        self.findings += sorted(called - set(self.findings))
+        if raised is None:
+            return None
+        if hidden:
+            return wording.hidden(exercise, raised)
+        return wording.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
 
 def modules(notebook: Notebook) -> set[str]:
@@ -207,10 +153,3 @@ def modules(notebook: Notebook) -> set[str]:
         elif isinstance(line, ast.ImportFrom) and line.module:
             found.add(line.module)
     return {name for name in found if name.partition(".")[0] != "llmlib"}
-
-
-def trusted_names(notebook: Notebook) -> dict[str, Any]:
-    """What the given cells import: in a test cell these names are ours, not the learner's."""
-    space: dict[str, Any] = {}
-    exec(handed_in.imports(notebook), space)
-    return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}

@@ -1,0 +1,87 @@
+"""The words for a test that failed. Of a visible one the learner reads everything, what their own
+process said included; of a hidden one our own words, in which nothing stands that the learner's
+code could choose."""
+
+import ast
+import re
+from typing import NamedTuple
+
+from llmlib.course.cells import Exercise
+from llmlib.course.check import Mistake
+from llmlib.course.forbidden import sentence
+from llmlib.grading.outside.limits import Exceeded
+from llmlib.grading.outside.remote import LearnerError
+
+LONGEST = 700  # characters of a message
+RAISED = "your code raised an exception on an input of the hidden tests"
+FAILED = "a hidden test failed"
+
+
+class Failure(NamedTuple):
+    """Why a test fails: what is wrong, on what values or where, and whether a check names it."""
+
+    claim: str
+    detail: str
+    named: bool
+
+
+def hidden(exercise: Exercise, raised: BaseException) -> Failure:
+    """The words for what the hidden half of a test cell raised."""
+    match raised:
+        case Exceeded():
+            return Failure(str(raised), "", False)
+        case Mistake():
+            return Failure(_constant(exercise, raised.claim), "", True)
+        case LearnerError():
+            return Failure(RAISED, "", False)
+    return Failure(FAILED, "", False)
+
+
+def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
+    """The words for what the visible half raised. `broke` is what the exercise's solution cell
+    raised before."""
+    match raised:
+        case Exceeded():
+            return Failure(str(raised), raised.detail, False)
+        case Mistake():
+            return Failure(raised.claim, raised.detail, True)
+        case LearnerError():
+            return Failure(*_words(exercise, raised, broke), False)
+    detail = f"{type(raised).__name__}: {raised}"
+    return Failure(f"the check could not use what `{exercise.name}` returned", detail, False)
+
+
+def _constant(exercise: Exercise, claim: str) -> str:
+    """The claim as it stands in the test cell, "…" in place of what is filled in when it runs."""
+    for node in ast.walk(ast.parse(exercise.full)):
+        if isinstance(node, (ast.Constant, ast.JoinedStr)):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            fixed = [str(each.value) if isinstance(each, ast.Constant) else None for each in parts]
+            pattern = "".join(".*" if part is None else re.escape(part) for part in fixed)
+            if re.fullmatch(pattern, claim, re.DOTALL):
+                return "".join("…" if part is None else part for part in fixed)
+    return FAILED
+
+
+def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
+    """(claim, detail) of an exception of the learner's."""
+    if not told.kind:
+        return told.text, ""
+    if told.kind == "Off" and told.text in exercise.off:
+        return sentence(told.text), ""
+    if told.kind == "NotPlain":
+        return f"`{exercise.name}` returned {told.text}", ""
+    if told.kind == "NotImplementedError":
+        return f"`{exercise.name}` is not written yet", ""
+    if told.kind == "Missing" and not broke:
+        return f"`{exercise.name}` is not defined: write it and run its cell", ""
+    told = broke if broke and told.builtin == "NameError" else told
+    if told.kind == "Off":
+        return f"`{told.text}` is not there while your notebook is graded", told.place
+    return f"your code raised {told.kind}: {told.text}", told.place
+
+
+def line(message: object) -> str:
+    """One line of printable text, bounded."""
+    text = " ".join(str(message).encode("utf-8", "replace").decode().split())
+    return "".join(each for each in text if each.isprintable())[:LONGEST]

@@ -1,0 +1,51 @@
+"""What a submission may take of this machine's time, and what is raised where it takes more."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds of wall-clock time. Who exceeds one pays with that cell, call, test or notebook,
+    nobody else does."""
+
+    cell: float = 30
+    call: float = 20
+    test: float = 60
+    notebook: float = 300
+
+
+class Exceeded(BaseException):
+    """A limit was exceeded: no `except Exception` in a test may swallow it. `detail` may hold the
+    learner's choice."""
+
+    def __init__(self, limit: str, detail: str = "") -> None:
+        super().__init__(limit)
+        self.detail = detail
+
+
+class Died(Exceeded):
+    """The process ended, by itself or because it was killed."""
+
+
+@contextlib.contextmanager
+def alarm(seconds: float, what: str) -> Iterator[None]:
+    """A limit on our own work, such as a test cell that turns over what came back: raise Exceeded
+    after that time. An alarm that was set before goes on afterwards."""
+
+    def stop(*_: Any) -> NoReturn:
+        raise Exceeded(f"{what} took longer than {seconds:g} s and was stopped")
+
+    before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    left = signal.setitimer(signal.ITIMER_REAL, seconds)[0]
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))
