@@ -16,6 +16,7 @@ from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
 
 VERSION = version("llmlib")  # stands in pyproject.toml
 STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
+UNTESTED = "{}: solution cell {} has no test cell below it."
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -44,14 +45,12 @@ class Exercise:
     @property
     def hidden(self) -> str:
         """The part of the test cell that a learner does not get; it follows the visible one."""
-        begin = self.full.find("### BEGIN HIDDEN TESTS")
-        return self.full[begin:] if begin >= 0 else ""
+        return "".join(self.full.partition("### BEGIN HIDDEN TESTS")[1:])
 
     @property
     def number(self) -> str:
         """The "3.2" of "Exercise 3.2" in its statement; else nothing."""
-        found = re.search(r"Exercise (\d+\.\d+)", self.statement)
-        return found[1] if found else ""
+        return next(iter(re.findall(r"Exercise (\d+\.\d+)", self.statement)), "")
 
 
 @dataclass(frozen=True)
@@ -171,9 +170,7 @@ def _exercises(cells: list[NotebookNode], name: str) -> Iterator[Exercise]:
             statement = cell.source
         elif what == "solution":
             if solution is not None:
-                raise SourceError(
-                    f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
-                )
+                raise SourceError(UNTESTED.format(name, grade_id(solution[0])))
             solution = cell, statement
         elif what == "test":
             wanted = f"test_{grade_id(solution[0])}" if solution else "a solution cell above it"
@@ -184,9 +181,7 @@ def _exercises(cells: list[NotebookNode], name: str) -> Iterator[Exercise]:
             yield _exercise(name, *solution, cell)
             solution = None
     if solution is not None:
-        raise SourceError(
-            f"{name}: solution cell {grade_id(solution[0])} has no test cell below it."
-        )
+        raise SourceError(UNTESTED.format(name, grade_id(solution[0])))
 
 
 def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookNode) -> Exercise:
