@@ -100,9 +100,9 @@ def test_old_turns_leave_when_the_context_is_full(engines):
     system = [{"role": "system", "content": "Be kind."}]
     kept = chat.fitted(engines[0], system + turn * 8 + FRANCE, 256)
     assert kept[0] == system[0] and kept[-1] == FRANCE[0]
-    assert len(chat.prompt(engines[0], kept)) + 256 <= engines[0].context
+    assert len(chat.prompt(engines[0], kept)) + 256 <= engines[0].config.context
     longer = system + turn * (len(kept) // 2) + FRANCE
-    assert len(chat.prompt(engines[0], longer)) + 256 > engines[0].context
+    assert len(chat.prompt(engines[0], longer)) + 256 > engines[0].config.context
 
 
 # The protocol, driven by its own client -------------------------------------------------------

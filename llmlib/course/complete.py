@@ -4,14 +4,7 @@ import argparse
 
 from llmlib import generation, pretrained
 from llmlib.packed import KINDS
-
-SETTINGS = {  # of generation: option -> type, metavar, help
-    "temperature": (float, "T", "0 takes the likeliest token each time (default: 0)"),
-    "top-k": (int, "K", "keep the K likeliest tokens"),
-    "top-p": (float, "P", "keep the likeliest tokens whose mass reaches P"),
-    "min-p": (float, "P", "keep tokens at least P times as likely as the likeliest"),
-    "seed": (int, "S", "make a draw repeatable"),
-}
+from llmlib.serve.cli import add_settings, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,17 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="cpu", help=where)
     most = "stop after N tokens (default: %(default)s)"
     add("--max-new-tokens", type=int, default=32, metavar="N", help=most)
-    for name, (kind, letter, words) in SETTINGS.items():
-        add(f"--{name}", type=kind, metavar=letter, help=words)
-    parser.set_defaults(temperature=0.0)
+    add_settings(parser, {"temperature": 0.0})
+    add("--seed", type=int, metavar="S", help="make a draw repeatable")
     add("--chat", action="store_true", help="put PROMPT into the model's chat template")
     likeliest = "print the five likeliest tokens at each step"
     add("--show-probabilities", action="store_true", help=likeliest)
 
 
 def run(args: argparse.Namespace) -> None:
-    names = [name.replace("-", "_") for name in SETTINGS]
-    settings = {name: getattr(args, name) for name in names}
+    settings = settings_of(args) | {"seed": args.seed}
     model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
     if args.chat and prompt:
         prompt = generation.chat_prompt(model, prompt)

@@ -47,13 +47,13 @@ class Reply:
         def ids() -> Iterator[int]:
             for new, logits in steps:
                 self.count += 1
-                if new in self.engine.stop_ids:
+                if new in self.engine.config.stop_ids:
                     self.finish = "stop"
                     return
                 made.append((new, logits))
                 yield new
 
-        for text in self.engine.stream(ids()):
+        for text in self.engine.tokenizer.stream(ids()):
             if made:
                 yield self._token(*made.pop(), text)
                 made.clear()  # a special token has no text of its own
@@ -65,7 +65,7 @@ class Reply:
         left = filtered(logits[None].float(), **self.settings)[0] > -torch.inf
         best = log_p.topk(min(self.likeliest, len(log_p)))
         rows = zip(best.indices.tolist(), best.values.tolist())
-        likeliest = [(self.engine.word(i), p, bool(left[i])) for i, p in rows]
+        likeliest = [(self.engine.names.decode([i]), p, bool(left[i])) for i, p in rows]
         share = float(log_p[left].exp().sum())
         return Token(new, text, float(log_p[new]), likeliest, int(left.sum()), min(share, 1.0))
 
@@ -94,10 +94,10 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
                 raise ValueError(f"a message holds {token}, which only the chat template may write")
     parts = re.split(f"({'|'.join(map(re.escape, engine.special))})", _text(engine, messages))
     if not engine.special:
-        return engine.encode("".join(parts))
+        return engine.tokenizer.encode("".join(parts))
     ids: list[int] = []
     for part in filter(None, parts):
-        ids += [engine.special[part]] if part in engine.special else engine.encode(part)
+        ids += [engine.special[part]] if part in engine.special else engine.tokenizer.encode(part)
     return ids
 
 
@@ -110,7 +110,7 @@ def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Messa
     """The conversation without its oldest turns, so that `room` tokens of an answer fit."""
     first = list(messages[:1]) if messages[0]["role"] == "system" else []
     rest = list(messages[len(first) :])
-    while len(rest) > 2 and len(prompt(engine, first + rest)) + room > engine.context:
+    while len(rest) > 2 and len(prompt(engine, first + rest)) + room > engine.config.context:
         rest = rest[2:]
     return first + rest
 

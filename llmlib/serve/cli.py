@@ -15,12 +15,24 @@ from llmlib.serve import chat, engine
 
 OWN = "my_llm.py"
 DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # what a small model keeps to the point with
-OPTIONS = {
-    "temperature": (float, "0 takes the likeliest token each time"),
-    "top_p": (float, "keep the likeliest tokens whose mass reaches P"),
-    "top_k": (int, "keep the K likeliest tokens"),
-    "min_p": (float, "keep tokens at least P times as likely as the likeliest"),
+SETTINGS = {  # of generation: type, metavar, help
+    "temperature": (float, "T", "0 takes the likeliest token each time"),
+    "top_k": (int, "K", "keep the K likeliest tokens"),
+    "top_p": (float, "P", "keep the likeliest tokens whose mass reaches P"),
+    "min_p": (float, "P", "keep tokens at least P times as likely as the likeliest"),
 }
+
+
+def add_settings(parser: argparse.ArgumentParser, defaults: dict[str, float]) -> None:
+    for name, (kind, letter, words) in SETTINGS.items():
+        words += f" (default: {defaults[name]:g})" if name in defaults else ""
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=letter, help=words)
+    parser.set_defaults(**defaults)
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Those that have a value."""
+    return {name: value for name in SETTINGS if (value := getattr(args, name)) is not None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {OWN} if it is here, else smollm2)"
     )
     add("model", nargs="?", metavar="MODEL", help=models)
-    for name, (kind, words) in OPTIONS.items():
-        default = f" (default: {DEFAULTS[name]:g})" if name in DEFAULTS else ""
-        add(
-            f"--{name.replace('_', '-')}", type=kind, metavar=name[-1].upper(), help=words + default
-        )
+    add_settings(parser, DEFAULTS)
     kinds = f"{', '.join(KINDS)}: of a model folder (default: %(default)s)"
     add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
     if parser.prog.endswith("chat"):
@@ -49,8 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Until the end of input, or Ctrl-C."""
     name = args.model or (OWN if Path(OWN).is_file() else "smollm2")
-    given = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
-    settings = DEFAULTS | given
+    settings = settings_of(args)
     chat.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
     model = engine.load(name, args.weights)
     chat.prompt(model, [{"role": "user", "content": "?"}])  # refused now, if it cannot chat

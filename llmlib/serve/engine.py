@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ Step = tuple[int, torch.Tensor]  # an id, and the logits [vocab] that it was pic
 
 @dataclass(frozen=True)
 class Engine:
-    """What a chat needs of a model. `steps(ids, max_new_tokens, seed, **settings)` continues ids,
-    `encode` knows nothing of special tokens, `stream` turns ids into text as they come."""
+    """What a chat needs of a model; `steps(ids, max_new_tokens, seed, **settings)` goes on."""
 
     name: str
     folder: Path  # of the weights, with the chat template
-    context: int
-    stop_ids: tuple[int, ...]
-    special: dict[str, int]
-    encode: Callable[[str], list[int]]
+    config: Any  # with its `context` and `stop_ids`
     steps: Callable[..., Iterator[Step]]
-    stream: Callable[[Iterable[int]], Iterator[str]]
-    word: Callable[[int], str]  # the text of one token, for tables
+    tokenizer: Any  # its `encode` knows nothing of special tokens, `stream` gives text as ids come
+    names: Any  # the tokenizer that knows them, and by `decode` the text of one token, for tables
+
+    @property
+    def special(self) -> dict[str, int]:
+        return getattr(self.names, "special_tokens", {})
 
 
 def load(model: str, weights: str = "float32") -> Engine:
@@ -46,22 +46,12 @@ def ours(name: str, weights: str = "float32") -> Engine:
     model = pretrained.load(name, weights)
     if model.tokenizer is None:
         raise ValueError(f"{model.folder} has no tokenizer.json, so nobody can talk to it")
-    tokenizer = model.tokenizer
 
     def steps(ids: list[int], max_new_tokens: int, seed: int | None, **settings: Any) -> Any:
         return generation.steps(model, ids, max_new_tokens, seed=seed, **settings)
 
-    return Engine(
-        name=Path(name).name,
-        folder=model.folder,
-        context=model.config.context,
-        stop_ids=tuple(model.config.stop_ids),
-        special=dict(getattr(tokenizer, "special_tokens", {})),
-        encode=tokenizer.encode,
-        steps=steps,
-        stream=tokenizer.stream,
-        word=lambda i: tokenizer.decode([i]),
-    )
+    own = model.tokenizer
+    return Engine(Path(name).name, model.folder, model.config, steps, own, own)
 
 
 def written(path: Path) -> Engine:
@@ -73,10 +63,8 @@ def written(path: Path) -> Engine:
     module: Any = importlib.util.module_from_spec(spec)
     sys.modules["my_llm"] = module
     spec.loader.exec_module(module)
-    lacking = [
-        part for part in ("Model", "Tokenizer", "new_ids", "sample") if part not in vars(module)
-    ]
-    if lacking:
+    parts = "Model", "Tokenizer", "new_ids", "sample"
+    if lacking := [part for part in parts if part not in vars(module)]:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: is it what `llmlib my-llm` wrote?")
     folder = smollm2_folder()
     model, tokenizer, names = module.Model(folder), module.Tokenizer(folder), Tokenizer.smollm2()
@@ -92,14 +80,4 @@ def written(path: Path) -> Engine:
         for i in module.new_ids(model, ids, max_new_tokens, seed=seed, **settings):
             yield i, seen["logits"]
 
-    return Engine(
-        name=path.name,
-        folder=folder,
-        context=model.config.context,
-        stop_ids=tuple(model.config.stop_ids),
-        special=dict(names.special_tokens),
-        encode=tokenizer.encode,
-        steps=steps,
-        stream=tokenizer.stream,
-        word=lambda i: names.decode([i]),
-    )
+    return Engine(path.name, folder, model.config, steps, tokenizer, names)

@@ -51,26 +51,27 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
         if key in given and not harmless(given[key]):
             raise Refused(f"this engine answers in plain text: {lack}", param=key)
     limit = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
-    ranges = {"temperature": (0.0, 2.0), "top_p": (0.0, 1.0), "min_p": (0.0, 1.0)}
-    settings = {key: _number(given, key, *limits) for key, limits in ranges.items()}
-    settings["top_k"] = _whole(given, "top_k", 0, 1 << 20) or None
+    most = {"temperature": 2, "top_p": 1, "min_p": 1}
+    settings = {key: _within(given, key, 0, most[key], float) for key in most}
+    settings["top_k"] = _within(given, "top_k", 0, 1 << 20) or None
     settings = defaults | {key: value for key, value in settings.items() if value is not None}
     if settings.get("top_p") == 0:
         raise Refused("top_p must be above 0", param="top_p")
     stop = given.get("stop", [])
     stop = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stop, list) or len(stop) > 4 or not all(_is_word(each) for each in stop):
+    words = isinstance(stop, list) and all(isinstance(each, str) for each in stop)
+    if not words or len(stop) > 4 or not all(0 < len(each) <= 200 for each in stop):
         raise Refused("stop must be a text, or a list of up to four texts", param="stop")
     options = given.get("stream_options", {})
     return Request(
         messages=_messages(given.get("messages")),
         stream=_flag(given, "stream"),
         usage=isinstance(options, dict) and options.get("include_usage") is True,
-        max_tokens=_whole(given, limit, 1, 1 << 20),
+        max_tokens=_within(given, limit, 1, 1 << 20),
         settings=settings,
-        seed=_whole(given, "seed", -(1 << 63), (1 << 63) - 1),
+        seed=_within(given, "seed", -(1 << 63), (1 << 63) - 1),
         stop=tuple(stop),
-        likeliest=(_whole(given, "top_logprobs", 0, 20) or 0) if _flag(given, "logprobs") else None,
+        likeliest=_within(given, "top_logprobs", 0, 20) or 0 if _flag(given, "logprobs") else None,
     )
 
 
@@ -99,29 +100,18 @@ def _content(said: Any) -> str:
     return "".join(part["text"] for part in parts)
 
 
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 200
-
-
 def _flag(given: dict[str, Any], key: str) -> bool:
     if not isinstance(given.get(key, False), bool):
         raise Refused(f"{key} must be true or false", param=key)
     return given.get(key, False)
 
 
-def _number(given: dict[str, Any], key: str, low: float, high: float) -> float | None:
+def _within(given: dict[str, Any], key: str, low: int, high: int, kind: Any = int) -> Any:
+    """The number in this field, if there is one."""
     value = given.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise Refused(f"{key} must be a number from {low:g} to {high:g}", param=key)
-    return float(value)
-
-
-def _whole(given: dict[str, Any], key: str, low: int, high: int) -> int | None:
-    value = given.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Refused(f"{key} must be a whole number from {low} to {high}", param=key)
-    return value
+    if isinstance(value, bool) or not isinstance(value, (int, kind)) or not low <= value <= high:
+        whole = "whole " if kind is int else ""
+        raise Refused(f"{key} must be a {whole}number from {low} to {high}", param=key)
+    return kind(value)

@@ -116,11 +116,11 @@ class Handler(BaseHTTPRequestHandler):
             ids = chat.prompt(engine, asked.messages)
         except ValueError as error:
             raise Refused(str(error), param="messages") from None
-        room = engine.context - len(ids)
+        room = engine.config.context - len(ids)
         if room < 1:
             raise Refused(
                 f"the conversation is {len(ids)} tokens long, but the context holds "
-                f"{engine.context} with the answer: shorten it",
+                f"{engine.config.context} with the answer: shorten it",
                 param="messages",
             )
         most = min(asked.max_tokens or LONGEST_ANSWER, room)
