@@ -25,10 +25,8 @@ def attention_explorer(model, attention, text, layer=0, head=0):
     """
     n_layer, n_head, off = model.config.n_layer, model.config.n_head, set()
     typed = ipywidgets.Text(text, description="text", continuous_update=False, **WIDE)
-    pick_layer, pick_head = (
-        ipywidgets.IntSlider(value, 0, most - 1, description=name, **CONTROL)
-        for value, most, name in ((layer, n_layer, "layer"), (head, n_head, "head"))
-    )
+    pick_layer = ipywidgets.IntSlider(layer, 0, n_layer - 1, description="layer", **CONTROL)
+    pick_head = ipywidgets.IntSlider(head, 0, n_head - 1, description="head", **CONTROL)
     spots = [(n, h) for h in range(n_head) for n in range(n_layer)]
     grid = ipywidgets.ToggleButtons(
         options=[f"{n}.{h}" for n, h in spots], tooltips=[f"layer {n}, head {h}" for n, h in spots]

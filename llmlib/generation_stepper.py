@@ -7,7 +7,7 @@ import torch
 
 from llmlib.output_head import softmax
 from llmlib.plots import labels
-from llmlib.sampling_lab import strip, survivors
+from llmlib.sampling_lab import filter_sliders, strip, survivors
 from llmlib.widgets import CONTROL, WIDE, beside, refusal, still
 
 LONGEST = 200  # tokens
@@ -40,17 +40,9 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
 
 def _controls(model, generate_cached, filter_logits, sample, text):
     typed = ipywidgets.Text(text, description="prompt", continuous_update=False, **WIDE)
-    sliders = (
-        ipywidgets.FloatSlider(1, min=0, max=3, step=0.05, description="temperature", **CONTROL),
-        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **CONTROL),
-        ipywidgets.FloatSlider(1, min=0.01, max=1, step=0.01, description="top-p", **CONTROL),
-    )
+    sliders, settings = filter_sliders(CONTROL)
     onward, anew = (ipywidgets.Button(description=each) for each in ("next token", "start again"))
     picture, generator, now = ipywidgets.HTML(), torch.Generator(), {}
-
-    def settings():
-        temperature, k, p = (each.value for each in sliders)
-        return temperature, k or None, None if p == 1 else p
 
     def pick(logits):
         now.update(logits=logits, u=torch.rand(1, generator=generator))

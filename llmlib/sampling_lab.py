@@ -21,18 +21,9 @@ def sampling_lab(model, prompts, filter_logits, sample):
     """
     typed = {"ensure_option": False, "continuous_update": False, "description": "prompt"}
     prompt = ipywidgets.Combobox(value=prompts[0], options=prompts, **typed, **WIDE)
-
-    def slider(value, lowest, highest, step, name):
-        bounds = {"min": lowest, "max": highest, "step": step}
-        return ipywidgets.FloatSlider(value, description=name, **bounds, **WIDE)
-
-    sliders = (
-        slider(1, 0, 3, 0.05, "temperature"),
-        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **WIDE),
-        slider(1, 0.01, 1, 0.01, "top-p"),
-        slider(0, 0, 1, 0.01, "min-p"),
-    )
-    u = slider(0.5, 0, 0.999, 0.001, "u")
+    sliders, first_three = filter_sliders(WIDE)
+    min_p = ipywidgets.FloatSlider(0, min=0, max=1, step=0.01, description="min-p", **WIDE)
+    u = ipywidgets.FloatSlider(0.5, min=0, max=0.999, step=0.001, description="u", **WIDE)
     button = ipywidgets.Button(
         description=f"write {LENGTH} tokens, {TEXTS} times", layout={"width": "20em"}
     )
@@ -40,8 +31,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
     logits_of = lru_cache(maxsize=16)(lambda text: model(model.tokenizer.encode(text))[:, -1])
 
     def settings():
-        temperature, k, p, p_of_largest = (each.value for each in sliders)
-        return temperature, k or None, None if p == 1 else p, p_of_largest or None
+        return *first_three(), min_p.value or None
 
     def look():
         if not prompt.value:
@@ -70,14 +60,30 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
     button.on_click(write)
     state.manual_seed(0)
-    picture = drawn((prompt, u, *sliders), look)
-    return ipywidgets.VBox([prompt, *sliders, u, picture, button, texts])
+    picture = drawn((prompt, u, *sliders, min_p), look)
+    return ipywidgets.VBox([prompt, *sliders, min_p, u, picture, button, texts])
 
 
-def strip(decode, shares, u, drawn, thin=0.004):
+def filter_sliders(width):
+    """For temperature, top-k and top-p, and what returns their values as `filter_logits` takes
+    them."""
+    sliders = (
+        ipywidgets.FloatSlider(1, min=0, max=3, step=0.05, description="temperature", **width),
+        ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **width),
+        ipywidgets.FloatSlider(1, min=0.01, max=1, step=0.01, description="top-p", **width),
+    )
+
+    def settings():
+        temperature, k, p = (each.value for each in sliders)
+        return temperature, k or None, None if p == 1 else p
+
+    return sliders, settings
+
+
+def strip(decode, shares, u, drawn):
     """The interval from 0 to 1 as HTML, one box a token in order of ids; the thin ones in grey."""
     boxes = []
-    for i, share in stretches(shares, thin):
+    for i, share in stretches(shares, 0.004):
         if i is None:
             boxes.append(_box(share, "#bbbbbb", "", f"many tokens, {share:.3f} together"))
             continue

@@ -78,14 +78,9 @@ def rope_clock(apply_rope, q, k, theta):
     """Move a query and a key, q and k [head_dim], along a text, turned by the learner's own
     `apply_rope(x, positions, theta)`; lock their distance and the score stays."""
     half, head_dim = len(q) // 2, len(q)
-    at_q, at_k, pair = (
-        ipywidgets.IntSlider(value, 0, most, description=name, **CONTROL)
-        for value, most, name in (
-            (5, 60, "q stands at"),
-            (4, 60, "k stands at"),
-            (0, half - 1, "pair"),
-        )
-    )
+    at_q = ipywidgets.IntSlider(5, 0, 60, description="q stands at", **CONTROL)
+    at_k = ipywidgets.IntSlider(4, 0, 60, description="k stands at", **CONTROL)
+    pair = ipywidgets.IntSlider(0, 0, half - 1, description="pair", **CONTROL)
     lock = ipywidgets.Checkbox(True, description="lock the distance", **CONTROL)
     last = [at_q.value, at_k.value]
 

@@ -35,24 +35,14 @@ BAR_STYLES = [{"color": colour, "hatch": hatch} | EDGED for colour, hatch in zip
 
 DPI = 100  # pixels of the page to an inch of a figure
 VIEW = "application/vnd.jupyter.widget-view+json"
-plt.rcParams.update(
-    {
-        "figure.dpi": DPI,
-        "figure.constrained_layout.use": True,
-        "figure.constrained_layout.h_pad": 0.08,
-        "font.size": 11,
-        "axes.titlesize": 12,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.alpha": 0.3,
-        "legend.edgecolor": "none",
-        "legend.fontsize": 10,
-        "lines.linewidth": 2,
-        "lines.markersize": 5,
-    }
-)
+plt.rc("figure", dpi=DPI)
+plt.rc("figure.constrained_layout", use=True, h_pad=0.08)
+plt.rc("font", size=11)
+plt.rc("axes", titlesize=12, grid=True, axisbelow=True)
+plt.rc("axes.spines", top=False, right=False)
+plt.rc("grid", alpha=0.3)
+plt.rc("legend", edgecolor="none", fontsize=10)
+plt.rc("lines", linewidth=2, markersize=5)
 
 
 def labels(texts):
