@@ -57,7 +57,7 @@ def main(names):
     """Run all mutants; without names the result also goes into INSTRUCTORS.md."""
     A.SECONDS = 10
     survivors, total = [], 0
-    for name in names or [each.name for each in cells.course().lessons]:
+    for name in names or [each.name for each in cells.lessons()]:
         for exercise in A.notebook(name).exercises:
             for each in mutants(exercise.solution):
                 total += 1

@@ -13,7 +13,7 @@ from llmlib.grading import answers as answers_verb
 from llmlib.grading.alike import SOLUTION, stands_out, words
 
 pytestmark = pytest.mark.unit
-LESSONS = [each.name for each in cells.course().lessons]
+LESSONS = [each.name for each in cells.lessons()]
 EVERYBODY_S = {*dir(builtins), "torch", "math", "re", "np"}
 
 

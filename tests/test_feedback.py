@@ -143,10 +143,10 @@ def test_the_end_shows_the_first_guesses(shell):
 def test_a_released_prediction_holds_no_guess_and_is_no_work_of_the_learner():
     source = '# é\npredict(\n    "a",\n    "é?",\n    {"A": "x", "B": "y"},\n    yours="B",\n)'
     assert predict.is_prediction(source)
-    assert predict.blanked(source) == source.replace('"B",\n)', "...,\n)")
-    assert predict.blanked(predict.blanked(source)) == predict.blanked(source)
+    blank = predict.with_guess(source, "...")
+    assert blank == source.replace('"B",\n)', "...,\n)") == predict.with_guess(blank, "...")
     for other in ("x = 1", "predict(", 'predict("a", "b", yours=1)\nx = 1', "%time predict(1)"):
-        assert not predict.is_prediction(other) and predict.blanked(other) == other
+        assert not predict.is_prediction(other) and predict.with_guess(other, "...") == other
 
 
 def test_each_notebook_says_where_it_stands():

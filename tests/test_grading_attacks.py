@@ -166,9 +166,7 @@ def test_what_must_hold(run, attack):
     page = run["course"] / "feedback" / attack.student / "target" / "target.html"
     if page.exists():
         text = page.read_text()
-        assert (
-            corpus.SECRET not in text or attack.kind == "leak"
-        )  # there it stands in the learner's own code
+        assert corpus.SECRET not in text or attack.kind == "leak"  # in the learner's own code
         assert "<script" not in text and "<img" not in text
         assert "4711" not in text or "4711" in page_source(run, attack)
         assert "HIDDEN" not in text and "dim names the axis (" not in text

@@ -114,14 +114,8 @@ def test_from_a_learner(style, tmp_path):
 def test_it_streams_text_from_a_terminal(tmp_path):
     text, _ = my_llm.collect(cells.ROOT / "solutions")
     (tmp_path / "my_llm.py").write_text(text)
-    command = [
-        sys.executable,
-        "-I",
-        "my_llm.py",
-        "The capital of France is",
-        "--max-new-tokens",
-        "4",
-    ]
+    command = [sys.executable, "-I", "my_llm.py", "The capital of France is"]
+    command += ["--max-new-tokens", "4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("The capital of France is Paris")
 

@@ -276,36 +276,12 @@ def test_the_command_says_what_is_wrong_in_one_line(capsys, arguments, message):
 def test_the_command_completes(capsys):
     assert main(["complete", "The capital of France is", "--max-new-tokens", "3"]) == 0
     assert capsys.readouterr().out.startswith("The capital of France is Paris.")
-    assert (
-        main(
-            [
-                "complete",
-                "The capital of France is",
-                "--max-new-tokens",
-                "2",
-                "--show-probabilities",
-            ]
-        )
-        == 0
-    )
+    more = ["--max-new-tokens", "2", "--show-probabilities"]
+    assert main(["complete", "The capital of France is", *more]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert "' Paris' 0.773" in first and first.count("'") == 12
-    assert (
-        main(
-            [
-                "complete",
-                "Say hello.",
-                "--chat",
-                "--max-new-tokens",
-                "3",
-                "--temperature",
-                "0.8",
-                "--seed",
-                "1",
-            ]
-        )
-        == 0
-    )
+    more = "--chat --max-new-tokens 3 --temperature 0.8 --seed 1".split()
+    assert main(["complete", "Say hello.", *more]) == 0
     assert capsys.readouterr().out.strip()
 
 

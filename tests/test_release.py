@@ -33,9 +33,7 @@ def test_no_solution_and_no_hidden_test_leaks(name):
     for exercise in cells.load(name).exercises:
         assert given[exercise.name] == exercise.stub
         assert given[f"test_{exercise.name}"] == exercise.visible
-        if (
-            cells.load(name).number is None
-        ):  # the quiz: a letter is right or not: nothing is left to hide
+        if cells.load(name).number is None:  # the quiz: nothing of a letter is left to hide
             continue
         hidden = set(exercise.full.splitlines()) - set(exercise.visible.splitlines())
         assert len(hidden) > 2, f"{exercise.name} has no hidden tests"

@@ -217,14 +217,8 @@ def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = ["install", "-q", "--retries", "1", "--target", tmp_path, "--index-url"]
-    command = [
-        sys.executable,
-        *setup.PIP,
-        *words,
-        f"http://127.0.0.1:{port}/",
-        "nothing-of-that-name",
-    ]
+    words = ["install", "-q", "--retries", "1", "--target", tmp_path, "nothing-of-that-name"]
+    command = [sys.executable, *setup.PIP, *words, "--index-url", f"http://127.0.0.1:{port}/"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
     with pytest.raises(SystemExit, match="the package index cannot be reached"):
         steps.run("install the packages", command, tmp_path, env=environment)
@@ -293,7 +287,7 @@ def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
     monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
     monkeypatch.setattr(os, "chdir", lambda _: None)
     monkeypatch.setattr(os, "execv", lambda *_: None)
-    jupyter._become([Path("/somewhere/.venv/bin/python"), "-m", "jupyterlab"], setup.ROOT)
+    jupyter._open(Path("/somewhere/.venv/bin/python"), setup.ROOT, [])
     assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays

@@ -11,16 +11,8 @@ from openbadgeslib.ob3 import did_key_from_pem
 from tqdm import tqdm
 
 from llmlib import files
-from llmlib.certificate import earned, keys, picture
-from llmlib.certificate.credential import (
-    INSTRUCTOR,
-    SELF,
-    Certificate,
-    bake,
-    clean_name,
-    fresh,
-    linkedin_link,
-)
+from llmlib.certificate import credential, earned, keys, picture
+from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_name
 from llmlib.certificate.status import Register
 from llmlib.course import cells, progress
 
@@ -66,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _own(args: argparse.Namespace) -> int:
     name, folder = clean_name(args.name), progress.folder_of(args.folder)
-    _refuse_existing(args.output / "certificate.svg")
+    path = args.output / "certificate.svg"
+    if path.exists():
+        raise ValueError(f"{path} is there already: move it away, or give another --output")
     with tqdm(total=2 * len(cells.names()), desc="checking", leave=False, file=sys.stderr) as bar:
         work = earned.of_notebooks(folder, tick=lambda _: bar.update())
     if work.missing:
@@ -75,9 +69,9 @@ def _own(args: argparse.Namespace) -> int:
         return 1
     pair = keys.load_or_create(args.key or keys.own_key_path())
     holder = f"mailto:{args.email}" if args.email else did_key_from_pem(pair[1])
-    plain = Certificate(name, SELF, name, work.checked, holder, work.engine, expires=args.expires)
-    _write(args, "certificate", fresh(plain), pair)
-    print(f"Verify it with: llmlib verify {args.output / 'certificate.svg'}")
+    made = Certificate(name, SELF, name, work.checked, holder, work.engine, expires=args.expires)
+    _write(args, "certificate", made, pair)
+    print(f"Verify it with: llmlib verify {path}")
     return 0
 
 
@@ -121,8 +115,7 @@ def _certificate_of(student: earned.Student, args: argparse.Namespace) -> Certif
         f"{student.share:.0%} of all points in the gradebook; {args.threshold:.0%} were needed."
     )
     name = clean_name(student.name)
-    plain = Certificate(name, INSTRUCTOR, args.issuer, checked, holder, expires=args.expires)
-    return fresh(plain)
+    return Certificate(name, INSTRUCTOR, args.issuer, checked, holder, expires=args.expires)
 
 
 def _revoke(args: argparse.Namespace) -> int:
@@ -156,21 +149,15 @@ def _write(
     status: dict | None = None,
 ) -> None:
     svg, for_people = args.output / f"{file}.svg", args.output / f"{file}.{args.picture}"
-    _refuse_existing(svg)
     files.write(for_people, picture.draw(made, args.picture))
-    files.write(svg, bake(made, picture.draw(made, "svg"), *pair, status))
+    files.write(svg, credential.bake(made, picture.draw(made, "svg"), *pair, status))
     print(f"{made.name}: {made.kind}\n  {svg} (the certificate)\n  {for_people} (a picture of it)")
-    print(f"  LinkedIn: {linkedin_link(made)}")
+    print(f"  LinkedIn: {credential.linkedin_link(made)}")
     if lacking := picture.undrawable(made.name):
         print(
             f"  No font here has {lacking}: the .{args.picture} shows boxes for it, the .svg is "
             "right in any browser."
         )
-
-
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise ValueError(f"{path} is there already: move it away, or give another --output")
 
 
 def _day(text: str) -> datetime:

@@ -3,21 +3,13 @@
 import hashlib
 import unicodedata
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from defusedxml.minidom import parseString
-from openbadgeslib import baking
-from openbadgeslib.ob3 import (
-    Achievement,
-    Evidence,
-    IdentityObject,
-    Issuer,
-    OB3Signer,
-    OpenBadgeCredential,
-    did_key_from_pem,
-)
+from openbadgeslib import baking, ob3
 
 COURSE = "From Tokens to Tokens"
 SELF, INSTRUCTOR = "self-attested", "issued by an instructor"
@@ -39,7 +31,8 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Certificate:
-    """Everything that a certificate says. `engine` is the SHA-256 of my_llm.py, if there is one."""
+    """Everything that a certificate says: a new one, unless `issued` and `id` are given. `engine`
+    is the SHA-256 of my_llm.py, if there is one."""
 
     name: str
     kind: str  # SELF or INSTRUCTOR
@@ -47,9 +40,9 @@ class Certificate:
     checked: str  # one sentence: how the work was checked
     holder: str  # mailto:…, or a URI that stands for the holder
     engine: str | None = None
-    issued: datetime = datetime.min
+    issued: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     expires: datetime | None = None
-    id: str = ""
+    id: str = field(default_factory=lambda: f"urn:uuid:{uuid.uuid4()}")
 
     @property
     def attested(self) -> str:
@@ -81,12 +74,6 @@ def clean_name(name: str) -> str:
     return text
 
 
-def fresh(certificate: Certificate) -> Certificate:
-    """The certificate with an id and the time of its issue."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    return replace(certificate, id=f"urn:uuid:{uuid.uuid4()}", issued=now)
-
-
 def bake(
     certificate: Certificate,
     picture: bytes,
@@ -95,24 +82,26 @@ def bake(
     status: dict | None = None,
 ) -> bytes:
     """The SVG `picture` with the signed credential in it; `status`: an entry of a status list."""
+    element: Any = {"element": baking.SVG_ELEMENT_OB3, "namespace": baking.SVG_NS_OB3}
+    carrier = baking.bake_svg(picture, "-", **element)  # as it will be, but for the token
     evidence = [
-        Evidence(name="Kind", narrative=certificate.attested),
-        Evidence(name="Check", narrative=certificate.checked),
-        Evidence(name="Picture", description=f"sha256:{picture_hash(_carrier(picture))}"),
+        ob3.Evidence(name="Kind", narrative=certificate.attested),
+        ob3.Evidence(name="Check", narrative=certificate.checked),
+        ob3.Evidence(name="Picture", description=f"sha256:{picture_hash(carrier)}"),
     ]
     if certificate.engine:
-        evidence.append(Evidence(name="my_llm.py", description=f"sha256:{certificate.engine}"))
-    achievement = Achievement(
+        evidence.append(ob3.Evidence(name="my_llm.py", description=f"sha256:{certificate.engine}"))
+    achievement = ob3.Achievement(
         id=ACHIEVEMENT[certificate.kind],
         name=COURSE,
         description=f"A course on how large language models work. Built: {BUILT}.",
         criteria_narrative=CRITERIA[certificate.kind],
         achievement_type="Certificate",
     )
-    name = IdentityObject(identity_hash=certificate.name, identity_type="name", hashed=False)
-    credential = OpenBadgeCredential(
+    name = ob3.IdentityObject(identity_hash=certificate.name, identity_type="name", hashed=False)
+    credential = ob3.OpenBadgeCredential(
         id=certificate.id,
-        issuer=Issuer(id=did_key_from_pem(public), name=certificate.issuer),
+        issuer=ob3.Issuer(id=ob3.did_key_from_pem(public), name=certificate.issuer),
         recipient_id=certificate.holder,
         achievement=achievement,
         issuance_date=certificate.issued,
@@ -121,7 +110,7 @@ def bake(
         evidence=evidence,
         credential_status=[status] if status else [],
     )
-    return OB3Signer(private, "EdDSA").sign_into_svg(credential, picture)
+    return ob3.OB3Signer(private, "EdDSA").sign_into_svg(credential, picture)
 
 
 def picture_hash(svg: bytes) -> str:
@@ -135,13 +124,6 @@ def picture_hash(svg: bytes) -> str:
     for node in (*document.getElementsByTagName(baking.SVG_ELEMENT_OB3), *comments):
         node.parentNode.removeChild(node)
     return hashlib.sha256(document.documentElement.toxml().encode()).hexdigest()
-
-
-def _carrier(picture: bytes) -> bytes:
-    """The picture as baking will leave it, with a token that does not matter."""
-    return baking.bake_svg(
-        picture, "-", element=baking.SVG_ELEMENT_OB3, namespace=baking.SVG_NS_OB3
-    )
 
 
 def linkedin_link(certificate: Certificate) -> str:

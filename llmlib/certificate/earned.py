@@ -1,5 +1,6 @@
 """Is the course complete? A learner's notebooks are checked again, or a gradebook is read."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,16 +33,15 @@ class Student:
     missing: tuple[str, ...]
 
 
-def of_notebooks(folder: Path | str, tick: Callable[[str], Any] = lambda name: None) -> Work:
+def of_notebooks(folder: Path, tick: Callable[[str], Any]) -> Work:
     """The `Work` in a folder: visible tests first, then all, in the grader's sandbox if it can."""
     statuses = progress.check(folder=folder, tick=lambda status: tick(status.name))
     missing = tuple(line for status in statuses for line in _missing(status))
     if missing:
         return Work(missing)
-    course = cells.course()
-    notebooks = {notebook.name: notebook for notebook in course.notebooks}
-    exercises = sum(len(lesson.exercises) for lesson in course.lessons)
-    questions = sum(len(notebook.exercises) for notebook in course.notebooks) - exercises
+    notebooks = cells.notebooks()
+    exercises = sum(len(lesson.exercises) for lesson in cells.lessons())
+    questions = sum(len(notebook.exercises) for notebook in notebooks) - exercises
     passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
         missing = tuple(_hidden(folder, notebooks, tick))
@@ -49,18 +49,18 @@ def of_notebooks(folder: Path | str, tick: Callable[[str], Any] = lambda name: N
     except Unavailable:
         why = "since this computer has no sandbox for them"
         checked = f"{passed}; hidden tests were not run, {why}."
-    checked += "".join(_first_answers(folder, notebook) for notebook in course.notebooks)
+    checked += "".join(_first_answers(folder, notebook) for notebook in notebooks)
     text, gaps = my_llm.collect(folder)
     missing += tuple(map(str, gaps))
     engine = hashlib.sha256(text.encode()).hexdigest() if text else None
     return Work(missing, checked, engine)
 
 
-def _first_answers(folder: Path | str, notebook: cells.Notebook) -> str:
+def _first_answers(folder: Path, notebook: cells.Notebook) -> str:
     """How many first answers were right, as the learner's quiz notes them; "" for a lesson."""
     if notebook.number is not None:
         return ""
-    sources = [cell.source for cell in handed_in.load(Path(folder) / f"{notebook.name}.ipynb")]
+    sources = [cell.source for cell in handed_in.load(folder / f"{notebook.name}.ipynb")]
     right, count = quiz_page.first_answers(sources)
     return f" First answers right, as its notebook notes them: {right} of {count}."
 
@@ -74,18 +74,15 @@ def _missing(status: progress.Status) -> Iterator[str]:
 
 
 def _hidden(
-    folder: Path | str, notebooks: dict[str, cells.Notebook], tick: Callable[[str], None]
+    folder: Path, notebooks: list[cells.Notebook], tick: Callable[[str], Any]
 ) -> Iterator[str]:
-    runner = Runner(list(notebooks.values()))
-    try:
-        for name, notebook in notebooks.items():
-            graded = runner.grade(notebook, handed_in.load(Path(folder) / f"{name}.ipynb"))
-            tick(name)
+    with contextlib.closing(Runner(notebooks)) as runner:
+        for each in notebooks:
+            graded = runner.grade(each, handed_in.load(folder / f"{each.name}.ipynb"))
+            tick(each.name)
             for outcome in graded.outcomes:
                 if not outcome.solved:
-                    yield f"{name}: {outcome.exercise}: {outcome.message}"
-    finally:
-        runner.close()
+                    yield f"{each.name}: {outcome.exercise}: {outcome.message}"
 
 
 def of_gradebook(where: str) -> list[Student]:
@@ -99,8 +96,7 @@ def of_gradebook(where: str) -> list[Student]:
             f"there is no gradebook {where}: grade first, or give the file or the URL in "
             "nbgrader_config.py"
         )
-    notebooks = cells.course().notebooks
-    points = {book.name: sum(each.points for each in book.exercises) for book in notebooks}
+    points = {book.name: sum(each.points for each in book.exercises) for book in cells.notebooks()}
     with Book(url, "") as book:
         known = {assignment.name for assignment in book.gradebook.assignments}
         scores = {name: book.scores(name) if name in known else {} for name in points}

@@ -69,7 +69,7 @@ def _figure(certificate: Certificate) -> Figure:
         figure.add_artist(Rectangle(corner, *sides, transform=figure.transFigure, **shape))
     text(0.87, "CERTIFICATE", 15, BLUE, weight="bold")
     text(0.80, COURSE, 30, weight="bold", family="serif")
-    stages = [lesson.heading.partition(" ")[2] for lesson in cells.course().lessons]
+    stages = [lesson.heading.partition(" ")[2] for lesson in cells.lessons()]
     text(0.745, f"How large language models work, in {len(stages)} notebooks", 13)
     text(0.678, "This certifies that", 13)
     lines, size = _fitted(certificate.name)

@@ -7,12 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from openbadgeslib.ob3 import (
-    build_status_list_credential,
-    did_key_from_pem,
-    sign_status_list_credential,
-    status_entry,
-)
+from openbadgeslib import ob3
 
 from llmlib import files
 from llmlib.certificate.credential import Certificate
@@ -39,7 +34,7 @@ class Register:
         entry = {"student": student, "name": certificate.name, "place": place, "revoked": False}
         self.issued[certificate.id] = entry
         self._keep()
-        return status_entry(self.url, "revocation", place)
+        return ob3.status_entry(self.url, "revocation", place)
 
     def revoke(self, id: str) -> list[str]:
         """Mark a certificate, given its id or that of its student, as revoked; returns the ids."""
@@ -61,9 +56,9 @@ class Register:
     def signed(self, private: bytes, public: bytes) -> str:
         """The list to publish at the register's URL: a token."""
         places = [entry["place"] for entry in self.issued.values() if entry["revoked"]]
-        issuer = did_key_from_pem(public)
-        document = build_status_list_credential(issuer, self.url, "revocation", places)
-        return sign_status_list_credential(document, private, "EdDSA")
+        issuer = ob3.did_key_from_pem(public)
+        document = ob3.build_status_list_credential(issuer, self.url, "revocation", places)
+        return ob3.sign_status_list_credential(document, private, "EdDSA")
 
     def _keep(self) -> None:
         kept = {"url": self.url, "issued": self.issued}

@@ -2,7 +2,6 @@
 
 import argparse
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,17 +40,6 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What it is held against: the issuer's public key and status list, a name, an address."""
-
-    issuer_key: bytes | None = None
-    name: str | None = None
-    email: str | None = None
-    status_list: bytes | None = None
-    online: bool = False
-
-
 def verify(
     data: bytes,
     issuer_key: bytes | None = None,
@@ -60,51 +48,56 @@ def verify(
     status_list: bytes | None = None,
     online: bool = False,
 ) -> Verdict:
-    """The `Verdict` on the bytes of an SVG; see `Asked` for the rest."""
+    """The `Verdict` on the bytes of an SVG, held against an issuer's public key and status list,
+    a holder's name and address."""
     facts: dict[str, Any] = {}
-    asked = Asked(issuer_key, name, email, status_list, online)
     try:
         badge = open_badge(data)
         facts = badge.facts()
-        notes = tuple(note for check in CHECKS if (note := check(badge, asked)))
+        the_picture_is_the_one_that_was_signed(badge)
+        the_issuer_is_known(badge, issuer_key)
+        the_holder_is_the_one_asked_for(badge, name, email)
+        notes = [it_was_not_taken_back(badge, status_list, online), who_vouches_for_it(badge)]
     except Refused as refused:
         return Verdict(*refused.args, **facts)
-    return Verdict(VALID, "Nothing was changed since it was signed.", notes=notes, **facts)
+    said = tuple(filter(None, notes))
+    return Verdict(VALID, "Nothing was changed since it was signed.", notes=said, **facts)
 
 
-def the_picture_is_the_one_that_was_signed(badge: Badge, asked: Asked) -> None:
+# Each returns a note for the reader or nothing, and raises `Refused`.
+
+
+def the_picture_is_the_one_that_was_signed(badge: Badge) -> None:
     evidence = badge.credential.evidence
     if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
         why = "The credential is untouched, but the picture around it was altered"
         raise Refused(TAMPERED, f"{why}: believe these lines.")
 
 
-def the_issuer_is_known(badge: Badge, asked: Asked) -> None:
-    if asked.issuer_key is None and badge.kind == INSTRUCTOR:
+def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
+    if key is None and badge.kind == INSTRUCTOR:
         why = "Its signature is right, but anyone can make a key and a name for it"
         raise Refused(UNKNOWN_ISSUER, f"{why}: give the issuer's with --issuer-key.")
-    if asked.issuer_key is not None:
-        if badge.credential.issuer.id != did_key_from_pem(asked.issuer_key):
-            raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
+    if key is not None and badge.credential.issuer.id != did_key_from_pem(key):
+        raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
 
 
-def the_holder_is_the_one_asked_for(badge: Badge, asked: Asked) -> None:
+def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str | None) -> None:
     address = (badge.credential.recipient_id or "").casefold()
-    if asked.name is not None and _same(asked.name) != _same(badge.holder):
-        raise Refused(WRONG_HOLDER, "It was issued to someone else.")
-    if asked.email is not None and address != f"mailto:{asked.email}".casefold():
+    named = name is None or _same(name) == _same(badge.holder)
+    if not named or email is not None and address != f"mailto:{email}".casefold():
         raise Refused(WRONG_HOLDER, "It was issued to someone else.")
 
 
-def it_was_not_taken_back(badge: Badge, asked: Asked) -> str | None:
+def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool) -> str | None:
     if not badge.credential.credential_status:
         return None
-    if asked.status_list is None and not asked.online:
+    if status_list is None and not online:
         return "Whether it was revoked was not checked: give --status-list FILE, or --online."
     lists: list[bytes] = []
 
     def fetch(url: str) -> bytes:
-        lists.append(download_file(url) if asked.status_list is None else asked.status_list)
+        lists.append(download_file(url) if status_list is None else status_list)
         return lists[-1]
 
     try:
@@ -116,20 +109,9 @@ def it_was_not_taken_back(badge: Badge, asked: Asked) -> str | None:
     return None
 
 
-def who_vouches_for_it(badge: Badge, asked: Asked) -> str | None:
-    if badge.kind == SELF:
-        return "Self-attested: the file is as it was made, by a key that nobody else vouches for."
-    return None
-
-
-# In this order: each returns a note for the reader or nothing, and raises `Refused`.
-CHECKS: tuple[Callable[[Badge, Asked], str | None], ...] = (
-    the_picture_is_the_one_that_was_signed,
-    the_issuer_is_known,
-    the_holder_is_the_one_asked_for,
-    it_was_not_taken_back,
-    who_vouches_for_it,
-)
+def who_vouches_for_it(badge: Badge) -> str | None:
+    said = "Self-attested: the file is as it was made, by a key that nobody else vouches for."
+    return said if badge.kind == SELF else None
 
 
 def _same(name: str) -> str:
@@ -139,16 +121,15 @@ def _same(name: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     codes = ", ".join(f"{code} {words}" for code, words in WORDS.items())
     parser.epilog = f"Exit status: {codes}; 2 the command was misused."
-    parser.add_argument("file", type=Path, metavar="FILE", help="a certificate (.svg)")
-    for option, words in (
-        ("--issuer-key", "the issuer's public key (*.public.pem)"),
-        ("--status-list", "the issuer's list of revoked certificates"),
-    ):
-        parser.add_argument(option, type=Path, metavar="FILE", help=words)
-    parser.add_argument("--name", help="must be this holder's")
-    parser.add_argument("--email", help="must be issued to this address")
+    add = parser.add_argument
+    file: Any = {"type": Path, "metavar": "FILE"}
+    add("file", **file, help="a certificate (.svg)")
+    add("--issuer-key", **file, help="the issuer's public key (*.public.pem)")
+    add("--status-list", **file, help="the issuer's list of revoked certificates")
+    add("--name", help="must be this holder's")
+    add("--email", help="must be issued to this address")
     online = "fetch that list from where the certificate says it is"
-    parser.add_argument("--online", action="store_true", help=online)
+    add("--online", action="store_true", help=online)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -28,13 +28,9 @@ def reference(folder: Path) -> Any:
 def reference_ids(folder: Path, ids: list[int], max_new_tokens: int) -> list[int]:
     """Greedy continuation of `ids` by `transformers`: a list of max_new_tokens ids."""
     prompt = torch.tensor([ids])
+    greedy = {"attention_mask": torch.ones_like(prompt), "do_sample": False}
     with torch.no_grad():
-        out = reference(folder).generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-        )
+        out = reference(folder).generate(prompt, max_new_tokens=max_new_tokens, **greedy)
     return out[0, len(ids) :].tolist()
 
 

@@ -52,14 +52,6 @@ class Job:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
 
-    @property
-    def cells(self) -> tuple[tuple[str, str], ...]:
-        return tuple(step[:2] for step in self.steps)
-
-    @property
-    def own(self) -> tuple[bool, ...]:
-        return tuple(step.own for step in self.steps)
-
 
 Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in theirs
 
@@ -97,9 +89,8 @@ def load(path: Path | str) -> list[Cell]:
     except FileNotFoundError:
         raise Unreadable(f"there is no {Path(path).name} in {Path(path).parent}") from None
     except OSError:
-        raise Unreadable(
-            "the file cannot be read: is it a notebook, and may you open it?"
-        ) from None
+        why = "the file cannot be read: is it a notebook, and may you open it?"
+        raise Unreadable(why) from None
 
 
 def parse(tree: Any) -> list[Cell]:
@@ -107,7 +98,8 @@ def parse(tree: Any) -> list[Cell]:
     try:
         if "cells" not in tree:
             tree = {"cells": [cell for sheet in tree["worksheets"] for cell in sheet["cells"]]}
-        found = [_cell(each) for each in tree["cells"] if _is_cell(each)]
+        cells = [each for each in tree["cells"] if isinstance(each, dict)]  # others cost nothing
+        found = [_cell(each) for each in cells if "source" in each or "input" in each]
         if tree["cells"] and not found:
             raise TypeError
     except (KeyError, TypeError, AttributeError):
@@ -115,11 +107,6 @@ def parse(tree: Any) -> list[Cell]:
     if sum(len(cell.source) for cell in found) > MAX_SOURCE:
         raise Unreadable(f"it holds more than {MAX_SOURCE >> 20} MB of code")
     return found
-
-
-def _is_cell(each: Any) -> bool:
-    """What is none costs a notebook that has others nothing."""
-    return isinstance(each, dict) and ("source" in each or "input" in each)
 
 
 def _cell(cell: Any) -> Cell:
@@ -166,7 +153,6 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     for name, n in marked.items():
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))
-    rows.sort(key=lambda row: row[0])
     steps = [step for _, step in rows]
     rows += _wanted_demos(steps, list(demos.values()), trusted, set(stubs))
     rows.sort(key=lambda row: row[0])

@@ -18,11 +18,6 @@ from tornado import web
 from llmlib.course import cells, handed_in, progress, start_page
 
 
-async def aside(function: Any, *args: Any) -> Any:
-    """Run something slow without holding up the server."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *args)
-
-
 class Ours(APIHandler):
     @property
     def folder(self) -> Path:
@@ -46,7 +41,7 @@ class Start(Ours):
     async def get(self) -> None:
         statuses = None
         if self.get_query_argument("known", "1") != "0":
-            statuses = await aside(progress.check, None, self.folder)
+            statuses = await asyncio.to_thread(progress.check, None, self.folder)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `setting_up.jupyter`
         self.finish(start_page.page(statuses, self.folder, news))
@@ -58,7 +53,7 @@ class Check(Ours):
     @web.authenticated
     async def post(self) -> None:
         notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
-        status = await aside(progress.check_one, notebook.name, path)
+        status = await asyncio.to_thread(progress.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
         self.finish(json.dumps({"title": status.title, "fault": status.fault, "lines": lines}))
@@ -87,7 +82,7 @@ def which(path: Path) -> str | None:
         found = {cell.grade_id for cell in handed_in.load(path)}
     except handed_in.Unreadable:
         return None
-    for notebook in cells.course().notebooks:
+    for notebook in cells.notebooks():
         if found & {each.name for each in notebook.exercises}:
             return notebook.name
     return None

@@ -40,7 +40,7 @@ class Gap(NamedTuple):
 def wanted() -> dict[str, Exercise]:
     """The exercises, by name, that the engine in the template calls, and what our solutions of
     those call."""
-    every = {each.name: each for book in cells.course().notebooks for each in book.exercises}
+    every = {each.name: each for book in cells.notebooks() for each in book.exercises}
     found: set[str] = set()
     todo = names(TEMPLATE).reads & set(every)
     while todo:
@@ -62,25 +62,22 @@ def known() -> frozenset[str]:
     return names(TEMPLATE).binds | frozenset(wanted())
 
 
-def collect(
-    folder: Path | str, fill: bool = False, seconds: float = progress.SECONDS
-) -> tuple[str | None, list[Gap]]:
+def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
     function stands in each gap.
 
     Without `fill` the text is None if there is a gap: a function that is not written, fails its
     check, or needs a name that no cell of its notebook makes. The checks are run on the notebooks,
-    and then on the finished file, in processes of their own, for at most `seconds` each.
+    and then on the finished file, in processes of their own.
     """
-    folder = Path(folder)
     if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
         pieces = [Piece(n, _of(n), needed(_of(n), _ours(n), known())) for n in notebooks()]
         return render(pieces, set(wanted())), []
-    reasons = _reasons(folder, seconds)
+    reasons = _reasons(folder)
     while fill or not reasons:
         pieces = [piece for name in notebooks() for piece in _pieces(folder, name, set(reasons))]
         text = render(pieces, set(wanted()))
-        failing = _failing(text, set(reasons), seconds)
+        failing = _failing(text, set(reasons))
         if not failing:
             break
         reasons |= failing
@@ -92,11 +89,11 @@ def collect(
     return text if fill or not gaps else None, gaps
 
 
-def _reasons(folder: Path, seconds: float) -> dict[str, str]:
+def _reasons(folder: Path) -> dict[str, str]:
     """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
     not there."""
     reasons = {}
-    for status in progress.check(notebooks(), folder, seconds):
+    for status in progress.check(notebooks(), folder):
         outcome = {name: (state, message) for name, state, message in status.exercises}
         theirs = [] if status.fault else _theirs(folder, status.name)
         for function in _of(status.name):
@@ -140,7 +137,7 @@ def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:
         yield Piece(name, bad, needed(bad, _ours(name), known()), filled=True)
 
 
-def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
+def _failing(text: str, filled: Set[str]) -> dict[str, str]:
     """{function: why}: the learner's functions whose visible tests fail on the finished file."""
     made = names(text, len(text)).binds
     helpers: dict[str, str] = {}
@@ -153,8 +150,7 @@ def _failing(text: str, filled: Set[str], seconds: float) -> dict[str, str]:
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
         tests.append((function, exercise.visible, imports))
     code = [("my_llm", text), *((name, source) for source, name in helpers.items())]
-    job = {"module": "my_llm", "cells": code, "tests": tests, "seconds": min(20, seconds / 3)}
-    outcome = judge(job, seconds)
+    outcome = judge({"module": "my_llm", "cells": code, "tests": tests}, progress.SECONDS)
     return {
         name: f"in the finished file: {outcome[name]}"
         for name in wanted()
@@ -183,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
     """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`;
     returns its status."""
-    text, gaps = collect(folder, fill)
+    text, gaps = collect(Path(folder), fill)
     total = len(wanted())
     for gap in gaps:
         print(f"{'filled in from llmlib: ' if fill else ''}{gap}")
@@ -197,10 +193,8 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
     command = [sys.executable, str(output), prompt]
-    environment = {**os.environ, "PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
-    ) as process:
+    utf8 = os.environ | {"PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=utf8) as process:
         assert process.stdout
         while letter := process.stdout.read(1):  # as it comes, also into a notebook
             print(letter, end="", flush=True)

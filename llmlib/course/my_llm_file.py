@@ -78,17 +78,14 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
         for name in each.names - piece.wanted:
             mine.setdefault(name, set()).add(_meaning(each))
     clash = {name for name in mine if taken.get(name, mine[name]) != mine[name]}
-    while (
-        more := {
+    for _ in piece.made_by:  # the same text, but it reads what is another thing here
+        clash |= {
             name
             for each in piece.made_by
-            if each.reads & clash and not each.names <= clash | piece.wanted
+            if each.reads & clash
             for name in each.names - piece.wanted
             if name in taken
         }
-        - clash
-    ):  # the same text, but it reads what is another thing here
-        clash |= more
     suffix = "_of_llmlib" if piece.filled else f"_of_{piece.notebook[:2]}"
     new = {name: name + suffix for name in clash}
     found = []

@@ -79,13 +79,8 @@ def predictions() -> None:
     if hits == len(made):
         head = f"All {hits} as you predicted."
     cells = [
-        (
-            "✓" if each["right"] else "·",
-            each["question"],
-            "no guess" if each["yours"] is None else _text(each, each["yours"]),
-            _text(each, each["answer"]),
-        )
-        for each in rows
+        ("✓" if e["right"] else "·", e["question"], _text(e, e["yours"]), _text(e, e["answer"]))
+        for e in rows
     ]
     table = _row("th", ("", "", "you", "it was")) + "".join(_row("td", row) for row in cells)
     lines = (f"{mark} {asked} You: {mine}. It was: {was}." for mark, asked, mine, was in cells)
@@ -100,11 +95,6 @@ def _row(tag: str, words: Iterable[str]) -> str:
 def is_prediction(source: str) -> bool:
     """Is this cell one call of `predict` and nothing else? Graders leave those out."""
     return _call(source) is not None
-
-
-def blanked(source: str) -> str:
-    """A prediction cell as the learner gets it, `...` for the guess; any other cell as it is."""
-    return with_guess(source, "...")
 
 
 def with_guess(source: str, guess: str) -> str:
@@ -154,6 +144,8 @@ def _call(source: str) -> ast.Call | None:
 
 
 def _text(guess: dict, value: Any) -> str:
+    if value is None:
+        return "no guess"
     if guess["options"] is not None:
         return f"{value}, {guess['options'][value]}"
     return value if type(value) is str else f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"

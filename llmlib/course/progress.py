@@ -17,7 +17,7 @@ from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.course.judge import Outcomes, judge
+from llmlib.course.judge import judge
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
@@ -124,13 +124,10 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     except handed_in.Unreadable as fault:
         return Status(name, fault=str(fault), found=Path(path).exists())
     imports = handed_in.imports(notebook)
-    tests = [
-        (each.name, each.visible, imports) for each in notebook.exercises if _touched(each, job)
-    ]
-    outcome: Outcomes = {}
-    if tests:
-        limit = min(20, seconds / 3)
-        outcome = judge({"cells": job.cells, "tests": tests, "seconds": limit}, seconds)
+    ran = [step[:2] for step in job.steps]
+    written = [each for each in notebook.exercises if _touched(each, job)]
+    tests = [(each.name, each.visible, imports) for each in written]
+    outcome = judge({"cells": ran, "tests": tests}, seconds) if tests else {}
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)

@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -82,13 +83,8 @@ def table(statuses: list[Status], width: int = 100) -> str:
 
 
 def _wrapped(head: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        head + text,
-        max(width, 40),
-        subsequent_indent=" " * 23,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    whole: Any = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(head + text, max(width, 40), subsequent_indent=" " * 23, **whole)
 
 
 def draw(statuses: list[Status], path: Path) -> None:

@@ -103,9 +103,8 @@ def score() -> None:
     given = {name: as_letter(shell.user_ns.get(name)) if shell else None for name in veiled()}
     right = [name for name, letter in given.items() if letter and told_of(name, letter)[0]]
     at_once = [name for name in right if _first.get(name, given[name]) == given[name]]
-    lines = [
-        f"{len(right)} of {len(given)} right. First answers right: {len(at_once)} of {len(given)}."
-    ]
+    all_of = f"of {len(given)}"
+    lines = [f"{len(right)} {all_of} right. First answers right: {len(at_once)} {all_of}."]
     missing = [str(int(name[1:])) for name in given if name not in right]
     if not right:
         lines.append(

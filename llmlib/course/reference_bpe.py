@@ -3,6 +3,7 @@ with."""
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -20,21 +21,15 @@ def train(text: str, vocab_size: int) -> tuple[list[tuple[int, int]], Callable[[
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     reference.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    reference.train_from_iterator(
-        [text],
-        trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False),
-    )
-    vocab = sorted(
-        reference.get_vocab().items(), key=lambda item: item[1]
-    )  # 256 printable bytes, then one per merge
-    ours = [CHAR_TO_BYTE[token] for token, _ in vocab[:256]] + list(range(256, len(vocab)))
-    number = {token: ours[i] for token, i in vocab}
-    return _merges(reference, number), lambda text: [ours[i] for i in reference.encode(text).ids]
-
-
-def _merges(reference: Tokenizer, number: dict[str, int]) -> list[tuple[int, int]]:
-    pairs = [tuple(pair) for pair in json.loads(reference.to_str())["model"]["merges"]]
+    limits: Any = {"vocab_size": vocab_size, "initial_alphabet": alphabet}
+    reference.train_from_iterator([text], trainers.BpeTrainer(**limits, show_progress=False))
+    by_id = sorted((i, token) for token, i in reference.get_vocab().items())
+    vocab = [token for _, token in by_id]  # 256 printable bytes, then one per merge
+    ours = [CHAR_TO_BYTE[token] for token in vocab[:256]] + list(range(256, len(vocab)))
+    number = dict(zip(vocab, ours))
+    pairs = json.loads(reference.to_str())["model"]["merges"]
     if len(pairs) != len(number) - 256:
         raise ValueError("two merges of this text spell the same token: take another text")
     assert all(number[left + right] == 256 + i for i, (left, right) in enumerate(pairs))
-    return [(number[left], number[right]) for left, right in pairs]
+    merges = [(number[left], number[right]) for left, right in pairs]
+    return merges, lambda text: [ours[i] for i in reference.encode(text).ids]

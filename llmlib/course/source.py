@@ -16,7 +16,6 @@ from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
 
 VERSION = version("llmlib")  # stands in pyproject.toml
 STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
-UNTESTED = "{}: solution cell {} has no test cell below it."
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -87,35 +86,36 @@ def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
     node.nbformat, node.nbformat_minor = 4, 5
     seen: set[str] = set()
     with_map(node.cells, name, stations(sources))
-    for cell in node.cells:
-        _expand(cell, name)
-        cell.id = _cell_id(cell, seen)
-        for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
-            cell.metadata.pop(key, None)
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return Notebook(name, node, tuple(_exercises(node.cells, name)))
+    try:
+        for cell in node.cells:
+            _expand(cell)
+            cell.id = _cell_id(cell, seen)
+            for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
+                cell.metadata.pop(key, None)
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        return Notebook(name, node, tuple(_exercises(node.cells, name)))
+    except SourceError as error:
+        raise SourceError(f"{name}: {error}") from None
 
 
-def _expand(cell: NotebookNode, name: str) -> None:
+def _expand(cell: NotebookNode) -> None:
     """A short marker such as `# %% test causal_mask points=1` becomes nbgrader's metadata."""
     title = cell.metadata.pop("title", "")
     if "incorrectly_encoded_metadata" in cell.metadata:  # jupytext's name for what it cannot read
         said = cell.metadata.incorrectly_encoded_metadata
-        raise SourceError(
-            f"{name}: a cell marker stands on one line, whole: `# %% {title} {said}`."
-        )
+        raise SourceError(f"a cell marker stands on one line, whole: `# %% {title} {said}`.")
     if not title:
         return
     what, _, subject = title.partition(" ")
     if what not in ("given", "solution", "test") or not subject.isidentifier():
         raise SourceError(
-            f"{name}: no such cell marker: `# %% {title}`; write `# %% given NAME`, "
+            f"no such cell marker: `# %% {title}`; write `# %% given NAME`, "
             "`# %% solution FUNCTION` or `# %% test FUNCTION points=N`."
         )
     points = cell.metadata.pop("points", None)
     if (what == "test") != isinstance(points, int):
-        raise SourceError(f"{name}: `# %% {title}`: a test cell, and no other, says points=N.")
+        raise SourceError(f"`# %% {title}`: a test cell, and no other, says points=N.")
     prefix = "" if what == "solution" else f"{what}_"
     marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
     marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
@@ -163,37 +163,31 @@ def without(text: str, region: str, replacement: str | None = None) -> str:
 
 
 def _exercises(cells: list[NotebookNode], name: str) -> Iterator[Exercise]:
-    statement, solution = "", None
+    statement, solution = "", None  # the latter until its test cell has come
     for cell in cells:
-        what = kind(cell)
+        what, wanted = kind(cell), f"test_{grade_id(solution[0])}" if solution else "a solution"
         if what == "markdown":
             statement = cell.source
-        elif what == "solution":
-            if solution is not None:
-                raise SourceError(UNTESTED.format(name, grade_id(solution[0])))
+        elif what == "solution" and solution is None:
             solution = cell, statement
-        elif what == "test":
-            wanted = f"test_{grade_id(solution[0])}" if solution else "a solution cell above it"
-            if not solution or grade_id(cell) != wanted:
-                raise SourceError(
-                    f"{name}: test cell {grade_id(cell)} does not belong here: expected {wanted}."
-                )
+        elif what == "test" and solution and grade_id(cell) == wanted:
             yield _exercise(name, *solution, cell)
             solution = None
-    if solution is not None:
-        raise SourceError(UNTESTED.format(name, grade_id(solution[0])))
+        elif what in ("solution", "test"):
+            what += f" cell {grade_id(cell)}"
+            raise SourceError(f"{what} does not belong here: expected {wanted}.")
+    if solution:
+        raise SourceError(f"solution cell {grade_id(solution[0])} has no test cell below it.")
 
 
 def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookNode) -> Exercise:
     try:
         cleared = without(solution.source, "SOLUTION", STUB)
         visible = without(test.source, "HIDDEN TESTS")
+        if cleared == solution.source:
+            raise SourceError("its solution cell has no BEGIN SOLUTION … END SOLUTION.")
     except SourceError as error:
-        raise SourceError(f"{name}: exercise {grade_id(solution)}: {error}") from None
-    if cleared == solution.source:
-        raise SourceError(
-            f"{name}: solution cell {grade_id(solution)} has no BEGIN SOLUTION … END SOLUTION."
-        )
+        raise SourceError(f"exercise {grade_id(solution)}: {error}") from None
     return Exercise(
         name=grade_id(solution),
         notebook=name,

@@ -85,9 +85,9 @@ def _go_on(name: str, function: str | None, begun: bool) -> str:
     notebook = cells.load(name)
     word = "Continue" if begun else "Begin"
     if function is None:
-        return f"{_link(name, None, f'{word}: {notebook.heading}', 'llm-go')}"
+        return _link(name, None, f"{word}: {notebook.heading}", "llm-go")
     number = next(each.number for each in notebook.exercises if each.name == function)
-    where = f"{number or ''} {function}".strip()
+    where = f"{number} {function}".strip()
     return (
         f"{_link(name, function, 'Continue where you were', 'llm-go')} "
         f"<span>{escape(notebook.heading)}, exercise {escape(where)}</span>"

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from llmlib.course.predict import blanked
+from llmlib.course.predict import with_guess
 from llmlib.course.source import STUB, VERSION, Notebook, SourceError
 
 
@@ -26,7 +26,7 @@ class OwnStub(NbGraderPreprocessor):
         if cell.cell_type == "code" and "stub" in cell.metadata:
             cell.source = cell.metadata.stub
         elif cell.cell_type == "code":
-            cell.source = blanked(cell.source)
+            cell.source = with_guess(cell.source, "...")
         return cell, resources
 
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named with their reason."""
     found = tasks.find(args.submitted, cells.names(), args.assignment)
-    lessons = cells.course().lessons
+    lessons = cells.lessons()
     _empty(args.output, {each.name for notebook in lessons for each in notebook.exercises})
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         code = answers(notebook, handed_in)
         read = reading.limited(lambda: {name: words(code[name]) for name in code})
         for exercise, source in code.items():
-            path = args.output / exercise / f"{task.student}.py"
-            files.write(path, source.encode("utf-8", "replace"))
+            files.write(args.output / exercise / f"{task.student}.py", source)
             written[exercise][task.student] = read[exercise]
 
     status = tasks.each_lesson(found, write)
@@ -49,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
     for notebook in lessons:
         for pair in stands_out(notebook.exercises, written):
             if len(rows) < SHOWN:
-                print(_line(notebook.name, pair))
+                share, usual = f"{pair.alike:.0%}", f"{pair.usual:.0%}"
+                how = f"({share} of what is their own; usual: {usual})"
+                where = f"{notebook.name}  {', '.join(pair.exercises)} {how}"
+                print(f"alike: {pair.one} and {pair.other}  {where}")
             names = {"notebook": notebook.name, "exercises": " ".join(pair.exercises)}
             rows.append(pair._asdict() | names)
     if len(rows) > SHOWN:
@@ -60,16 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
 def answers(notebook: Notebook, handed_in: list[Cell]) -> dict[str, str]:
     """{exercise: source}, as written; the last cell counts where one was copied."""
-    stubs = {each.name: each.stub.strip() for each in notebook.exercises}
-    found = {cell.grade_id or "": cell.source.strip() for cell in handed_in}
-    return {name: f"{found[name]}\n" for name in found if name in stubs
-            if found[name] not in ("", stubs[name])}  # fmt: skip
-
-
-def _line(notebook: str, pair: Pair) -> str:
-    share, usual = f"{pair.alike:.0%}", f"{pair.usual:.0%}"
-    where = f"{', '.join(pair.exercises)} ({share} of what is their own; usual: {usual})"
-    return f"alike: {pair.one} and {pair.other}  {notebook}  {where}"
+    written = {cell.grade_id: cell.source.strip() for cell in handed_in}
+    found = [(each, written.get(each.name, "")) for each in notebook.exercises]
+    return {each.name: f"{text}\n" for each, text in found if text not in ("", each.stub.strip())}
 
 
 def _empty(folder: Path, ours: set[str]) -> None:

@@ -169,16 +169,11 @@ def _store(
     written = results.written(task, order.mark)
     if not written:
         book.save(task.student, task.assignment, graded, at)
-        _write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
+        files.write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
     book.charge_lateness(task.student, task.assignment)
     marks = book.marks(task.student, task.assignment)
     page = report.feedback(notebook, task.student, node, marks)
-    _write(course / "feedback" / f"{place}.html", page)
+    files.write(course / "feedback" / f"{place}.html", page)
     if not written:
         files.write(results.path(task, ".written"), order.mark)
     return replace(graded, cells=()), marks
-
-
-def _write(path: Path, text: str) -> None:
-    """What holds a learner's text may hold half a character: it is replaced."""
-    files.write(path, text.encode("utf-8", "replace"))

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named; 2: there is no sandbox."""
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
     try:
-        runner = Runner(cells.course().lessons, limits=LIMITS)
+        runner = Runner(cells.lessons(), limits=LIMITS)
     except Unavailable as reason:
         print(f"llmlib defence: {reason}", file=sys.stderr)
         return 2
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         asked = questions(runner, notebook, handed_in, task.student)
         page = pages.get(task.student, HEAD.format(student=task.student))
         pages[task.student] = page + "".join(_text(notebook, asked))
-        files.write(args.output / f"{task.student}.txt", pages[task.student].encode())
+        files.write(args.output / f"{task.student}.txt", pages[task.student])
         print(f"{task.student}  {task.assignment}  {len(asked)} questions", flush=True)
 
     with contextlib.closing(runner):
@@ -159,10 +159,7 @@ def _text(notebook: Notebook, asked: list[Question]) -> Iterator[str]:
     if not asked:
         yield "\nNo function that is solved in its own cell: nothing to ask.\n"
     for number, each in enumerate(asked, 1):
-        lines = each.code.encode("utf-8", "replace").decode().expandtabs().split("\n")
-        code = "".join(f"    {at:3}  {_printable(line)}\n" for at, line in enumerate(lines, 1))
+        lines = each.code.expandtabs().split("\n")
+        shown = ("".join(filter(str.isprintable, line)) for line in lines)
+        code = "".join(f"    {at:3}  {line}\n" for at, line in enumerate(shown, 1))
         yield f"\n{number}. {each.exercise}: {each.asks}\n\n{code}\n   Answer: {each.answer}\n"
-
-
-def _printable(line: str) -> str:
-    return "".join(each for each in line if each.isprintable())

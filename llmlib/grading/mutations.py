@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 OPERATORS: dict[type, list[type]] = {
-    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.FloorDiv:
-    [ast.Div],
-    ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult], ast.BitAnd: [ast.BitOr],
-    ast.BitOr: [ast.BitAnd],
-    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE:
-    [ast.Gt, ast.LtE],
-    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.And:
-    [ast.Or], ast.Or: [ast.And],
+    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult],
+    ast.FloorDiv: [ast.Div], ast.Pow: [ast.Mult], ast.MatMult: [ast.Mult], ast.Mod: [ast.Mult],
+    ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd], ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq],
+    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt],
+    ast.GtE: [ast.Gt, ast.LtE], ast.In: [ast.NotIn], ast.NotIn: [ast.In],
+    ast.And: [ast.Or], ast.Or: [ast.And],
 }  # fmt: skip
 Change = Callable[[Any], None]
 
@@ -61,7 +59,7 @@ def _changes(node: Any) -> Iterator[tuple[str, Change, ast.stmt | None]]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield "Not dropped", _set("operand", ast.UnaryOp(ast.Not(), node.operand)), None
     if isinstance(node, (ast.If, ast.While, ast.IfExp)):
-        yield "condition turned round", _turn_round, None
+        yield "condition turned round", _set("test", ast.UnaryOp(ast.Not(), node.test)), None
     if isinstance(node, ast.Slice) and node.lower is not None:
         yield "slice start dropped", _set("lower", None), None
     if isinstance(node, ast.Slice) and node.upper is not None:
@@ -72,10 +70,6 @@ def _changes(node: Any) -> Iterator[tuple[str, Change, ast.stmt | None]]:
             isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)
         ):
             yield f"left out: {ast.unparse(each)}", _set("body", ast.Pass(), at), each
-
-
-def _turn_round(node: Any) -> None:
-    node.test = ast.UnaryOp(ast.Not(), node.test)
 
 
 def _set(field: str, value: Any, at: int | None = None) -> Change:

@@ -61,24 +61,20 @@ def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
     """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores, and
     all cells what `report.feedback` makes a page of."""
     notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
-    node.metadata = {
-        **node.metadata,
-        "llmlib": {"notes": list(graded.notes), "unsafe": graded.unsafe},
-    }
-    for cell in node.cells:
-        if course.kind(cell) != "test":
-            continue
+    said = {"notes": list(graded.notes), "unsafe": graded.unsafe}
+    node.metadata = {**node.metadata, "llmlib": said}
+    for cell in [cell for cell in node.cells if course.kind(cell) == "test"]:
         outcome = graded[course.grade_id(cell).removeprefix("test_")]
-        said = f"Mistake: {outcome.message}"
+        mistake = f"Mistake: {outcome.message}"
         cell.metadata = {**cell.metadata, "llmlib": asdict(outcome)}
         cell.outputs = [new_output("stream", name="stdout", text=notes)] if notes else []
         if outcome.points and not outcome.solved:
             cell.outputs += [
-                new_output("stream", name="stdout", text=f"{said}\n"),
+                new_output("stream", name="stdout", text=f"{mistake}\n"),
                 new_output("execute_result", data={"text/plain": f"{outcome.points}"}),
             ]
         elif not outcome.solved:
-            words = {"ename": "Mistake", "evalue": outcome.message, "traceback": [said]}
+            words = {"ename": "Mistake", "evalue": outcome.message, "traceback": [mistake]}
             cell.outputs.append(new_output("error", **words))
     return node
 
@@ -109,14 +105,12 @@ class TrustedExporter(NotebookExporter):
 
     def __init__(self, config: Any = None, parent: Any = None, **words: Any) -> None:
         super().__init__(config=config, parent=parent, **words)
-        if (
-            type(parent) is Autograde
-        ):  # nbgrader has no setting for this class, but for its exporter
+        if type(parent) is Autograde:  # for which nbgrader, unlike for its exporter, has no setting
             parent.__class__ = TrustedAutograde
 
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
-        notebook, unsafe = _notebook(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
+        notebook, unsafe = course.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
         try:
             cells = tasks.read(reading.content(filename))[0]
             graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
@@ -142,19 +136,14 @@ class FeedbackExporter(HTMLExporter):
             marks = book.marks(student, where["assignment"])
         resources = self._init_resources(resources)
         resources["output_extension"] = self.file_extension
-        return report.feedback(_notebook(name), student, node, marks), resources
-
-
-@functools.cache
-def _notebook(name: str) -> course.Notebook:
-    return course.load(name)
+        return report.feedback(course.load(name), student, node, marks), resources
 
 
 @functools.cache
 def _runner(name: str, unsafe: bool, partial: float) -> Any:
     from llmlib.grading.marking.runner import Runner  # slow to load; most commands do without
 
-    runner = Runner([_notebook(name)], unsafe, partial=partial)
+    runner = Runner([course.load(name)], unsafe, partial=partial)
     atexit.register(runner.close)
     return runner
 

@@ -66,9 +66,9 @@ def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
     write_table(folder / "scores.csv", [*lead, *names], lines)
 
 
-def class_report(rows: Rows, notebooks: dict[str, Notebook]) -> list[dict]:
-    """How each exercise went, in the course's order, with the commonest mistake: claims alone,
-    without values."""
+def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
+    """class.csv and class.png in `folder`: how each exercise went, in the course's order, with the
+    commonest mistake: claims alone, without values."""
     outcomes, table = defaultdict(list), []
     for task, result in rows:
         for outcome in result.outcomes if isinstance(result, Graded) else ():
@@ -82,12 +82,6 @@ def class_report(rows: Rows, notebooks: dict[str, Notebook]) -> list[dict]:
             row |= {"solved": sum(outcome.solved for outcome in found), "handed_in": len(found)}
             row |= {"commonest_mistake": claim, "times": times}
             table += [row] if found else []
-    return table
-
-
-def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
-    """class.csv and class.png in `folder`."""
-    table = class_report(rows, notebooks)
     names = "notebook exercise solved handed_in commonest_mistake times".split()
     write_table(folder / "class.csv", names, table)
     if table:
@@ -103,7 +97,7 @@ def write_table(path: Path, names: list[str], lines: list[dict]) -> None:
         texts = {name: value for name, value in line.items() if isinstance(value, str)}
         unsafe = {name: f"'{text}" for name, text in texts.items() if text[:1] in tuple("=+-@\t\r")}
         table.writerow(line | unsafe)
-    files.write(path, text.getvalue().encode("utf-8", "replace"))
+    files.write(path, text.getvalue())
 
 
 def picture(table: list[dict]) -> Any:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell]], None]) -> int:
     """Hand each task with its notebook and its cells to `do`, but for the quiz: it has letters, no
     programs. The exit status: 1 where some could not be read; they are named with their reason."""
-    lessons, faults = {each.name: each for each in cells.course().lessons}, 0
+    lessons, faults = {each.name: each for each in cells.lessons()}, 0
     for task in tasks:
         try:
             if task.fault:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from . import steps
 
@@ -51,7 +50,14 @@ def _open(python: Path, folder: Path, words: list[str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container there is no other user
     print("Opening JupyterLab; stop it with Ctrl-C.", flush=True)
-    return _become([*command, *words], folder)
+    words = [str(word) for word in (*command, *words)]
+    os.chdir(folder)
+    os.environ.update(steps.activated(python))  # a terminal there finds `llmlib`
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
+    if os.name == "nt":
+        return subprocess.call(words)
+    os.execv(words[0], words)
 
 
 def _refuse_used(port: int) -> None:
@@ -64,14 +70,3 @@ def _refuse_used(port: int) -> None:
                 f"Port {port} cannot be used ({error.strerror}): "
                 f"choose another, such as PORT={port % 65535 + 1}."
             )
-
-
-def _become(command: list[Any], folder: Path) -> int:
-    command = [str(word) for word in command]
-    os.chdir(folder)
-    os.environ.update(steps.activated(Path(command[0])))  # a terminal there finds `llmlib`
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
-    if os.name == "nt":
-        return subprocess.call(command)
-    os.execv(command[0], command)

@@ -29,19 +29,12 @@ WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel,
 
 def check(python: Path) -> bool:
     """Run CHECKS side by side and show what each says; returns the exit status."""
-    start, failed = time.monotonic(), []
+    start, failed, environment = time.monotonic(), [], steps.activated(python)
     running = {}
     for name, (program, *words) in CHECKS.items():
-        command = [str(_beside(python, program)), *words]
-        running[name] = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=steps.activated(python),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
+        found = python.with_name(f"{program}.exe" if os.name == "nt" else program)
+        command = [str(found), *words]
+        running[name] = subprocess.Popen(command, cwd=ROOT, env=environment, **steps.HEARD)
     for name, process in running.items():
         said = process.communicate()[0].strip()
         if process.returncode:
@@ -91,8 +84,3 @@ def closing(tally: dict, status: int, start: float) -> Iterator[str]:
 def _minutes(start: float) -> str:
     seconds = round(time.monotonic() - start)
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
-
-
-def _beside(python: Path, program: str) -> Path:
-    """A program of the environment whose Python this is."""
-    return Path(python).parent / (f"{program}.exe" if os.name == "nt" else program)

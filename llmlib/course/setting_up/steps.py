@@ -30,6 +30,8 @@ CAUSES = (  # what a failing program says -> what to tell the reader
     (r"Permission denied|Errno 13|Read-only file system|Errno 30", "{where} cannot be written to"),
     (r"DO NOT MATCH THE HASHES", "a download differs from what was pinned: do not use it"),
 )
+HEARD: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+HEARD |= {"encoding": "utf-8", "errors": "replace"}
 
 
 def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
@@ -37,16 +39,8 @@ def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
 
     Its messages are shown only then: a quiet program that warned is still a program that worked."""
     try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            **options,
-        )
+        words = [str(word) for word in command]
+        done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, **HEARD, **options)
     except KeyboardInterrupt:
         sys.exit("\nInterrupted; start it again to go on from here.")
     except OSError as error:
@@ -69,13 +63,14 @@ def cause(said: str, where: Path) -> str:
     """The reason in one clause, from what a failing program said."""
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
     proxy = next(filter(None, map(os.environ.get, names)), "")
+    proxy = re.sub(r"//[^/@]*@", "//", proxy)  # without its password
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     ours = [line for line in lines if line.startswith("llmlib: ")]  # a sentence, with its remedy
     if ours:
         return ours[-1].removeprefix("llmlib: ")
     for pattern, sentence in CAUSES:
         if re.search(pattern, said):
-            return sentence.format(proxy=_without_password(proxy), where=where)
+            return sentence.format(proxy=proxy, where=where)
     errors = [line for line in lines if re.match(r"(ERROR|error)\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
     return f"it said {last!r}: correct that"
@@ -85,10 +80,6 @@ def activated(python: Path) -> dict[str, str]:
     """The variables for a process as if the environment of `python` were activated."""
     path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, "PATH": path, "PYTHONUTF8": "1"}  # Windows writes cp1252 otherwise
-
-
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
 
 
 @contextlib.contextmanager
