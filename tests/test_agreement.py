@@ -6,6 +6,7 @@ from test_answers.py and test_grading_answers.py, which ask the same verdict of 
 """
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
@@ -35,9 +36,8 @@ STUB = TASKS["merge_heads"].stub
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([cells.load(NAME)])
-    yield runner
-    runner.close()
+    with closing(Runner([cells.load(NAME)])) as runner:
+        yield runner
 
 
 @pytest.fixture(autouse=True)

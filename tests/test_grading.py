@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,8 +46,7 @@ from llmlib.grading.tasks import Task, find
 pytestmark = pytest.mark.security
 NOTEBOOKS = {"target": corpus.TARGET}
 
-# ---- the wire ------------------------------------------------------------------------------------
-# ---------------------
+# ---- the wire
 
 
 def crossed(value):
@@ -188,14 +188,13 @@ def test_a_bool_tensor_holds_only_true_and_false():
 
 
 # ---- calls across it
-# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([corpus.TARGET], limits=Limits(cell=20, call=15, test=60, notebook=200))
-    yield runner
-    runner.close()
+    limits = Limits(cell=20, call=15, test=60, notebook=200)
+    with closing(Runner([corpus.TARGET], limits=limits)) as runner:
+        yield runner
 
 
 def verdict(runner, solution, test):
@@ -263,24 +262,16 @@ def test_a_proxy_can_only_be_called():
 
 
 def test_limits_are_named_and_the_rest_is_graded():
-    runner = Runner([corpus.TARGET], limits=Limits(cell=6, call=6, test=60, notebook=120))
-    try:
+    limits = Limits(cell=6, call=6, test=60, notebook=120)
+    with closing(Runner([corpus.TARGET], limits=limits)) as runner:
         sleeps = "def f():\n    import time; time.sleep(1000)"
-        assert (
-            verdict(runner, sleeps, "check.equal(f(), 1, 'one')")
-            == "`f` took longer than 6 s and was stopped"
-        )
-        result = runner.grade(
-            corpus.TARGET,
-            [
-                Cell("code", "merge", corpus.SOLUTIONS["merge"]),
-                Cell("code", None, "while True: pass"),
-            ],
-        )
+        said = verdict(runner, sleeps, "check.equal(f(), 1, 'one')")
+        assert said == "`f` took longer than 6 s and was stopped"
+        endless = Cell("code", None, "while True: pass")
+        merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
+        result = runner.grade(corpus.TARGET, [merge, endless])
         assert result["merge"].points == 3
         assert "cell 2: this cell took longer than 6 s" in result.notes[0]
-    finally:
-        runner.close()
 
 
 def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
@@ -302,16 +293,13 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
 
 def test_when_memory_runs_out_a_submission_is_ended_before_the_grader():
     """The kernel ends first what has the highest `oom_score_adj`, in a cgroup or without."""
-    box = sandbox.Sandbox()
-    try:
+    with closing(sandbox.Sandbox()) as box:
         before = _scores(box.process.pid)
         child = box.fork()
         of_the_submission = _scores(box.process.pid).items() - before.items()
         assert of_the_submission and {score for _, score in of_the_submission} == {1000}
         assert max(before.values()) < 1000
         box.kill(child)
-    finally:
-        box.close()
 
 
 def _scores(pid):
@@ -363,7 +351,6 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
 
 
 # ---- without a sandbox
-# -----------------------------------------------------------------------------------------------
 
 
 def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
@@ -374,11 +361,8 @@ def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
 
 def test_unsafe_works_and_marks_every_score(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    runner = Runner([corpus.TARGET], unsafe=True)
-    try:
+    with closing(Runner([corpus.TARGET], unsafe=True)) as runner:
         result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
-    finally:
-        runner.close()
     assert result.unsafe and result.points == 10
     node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
     assert plugin.UNSAFE in nbformat.writes(node)
@@ -408,8 +392,7 @@ for cells in (parse(corpus.TARGET.node), escape):
     assert done.stdout.split() == ["10.0", "0.0"], done.stderr
 
 
-# ---- the batch -----------------------------------------------------------------------------------
-# --------------------
+# ---- the batch
 
 
 class Stub:
@@ -643,7 +626,6 @@ def check_gradebook(course):
 
 
 # ---- what people read
-# ------------------------------------------------------------------------------------------------
 
 
 def graded_class(runner):

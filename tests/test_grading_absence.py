@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+from contextlib import closing
 from functools import cache
 
 import pytest
@@ -25,9 +26,8 @@ NAMES = cells.names()
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([cells.load(name) for name in NAMES])
-    yield runner
-    runner.close()
+    with closing(Runner([cells.load(name) for name in NAMES])) as runner:
+        yield runner
 
 
 @cache
@@ -215,14 +215,11 @@ def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
     root, names = cells.ROOT, ["solutions", "llmlib", "notebooks", "tests"]
     pythons = sorted({*bubblewrap.python_folders(), str(root)})
     monkeypatch.setattr(bubblewrap, "python_folders", lambda: pythons)
-    runner = Runner([])
-    try:
+    with closing(Runner([])) as runner:
         look = "def f():\n    import os\n    paths = [f'{root}/{name}' for name in names]\n"
         look += "    return [os.listdir(path) if os.path.lexists(path) else [] for path in paths]"
         look = f"root, names = {str(root)!r}, {names}\n{look}"
         assert verdict(runner, look, f"check.equal(f(), {[[]] * 4}, 'out of sight')") is None
-    finally:
-        runner.close()
 
 
 def test_every_solution_still_passes(runner):

@@ -2,6 +2,7 @@
 words as test_answers.py asks of `llmlib check`'s way, so the two agree on all of them."""
 
 import re
+from contextlib import closing
 from dataclasses import replace
 
 import proofs as A
@@ -24,9 +25,8 @@ EXERCISES = [
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = Runner([A.notebook(name) for name in cells.names()], partial=SEEN)
-    yield runner
-    runner.close()
+    with closing(Runner([A.notebook(name) for name in cells.names()], partial=SEEN)) as runner:
+        yield runner
 
 
 def graded(runner, name, function, code):

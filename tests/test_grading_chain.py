@@ -1,5 +1,6 @@
 """Fair to the chain: a right function that calls a wrong one is tried with the course's."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import proofs as A
@@ -25,9 +26,8 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 @pytest.fixture(scope="module")
 def runner():
     patient = Limits(cell=120, call=120, test=300, notebook=900)  # a lent call crosses four times
-    runner = Runner([cells.load(name) for name in LESSONS], limits=patient)
-    yield runner
-    runner.close()
+    with closing(Runner([cells.load(name) for name in LESSONS], limits=patient)) as runner:
+        yield runner
 
 
 def grade(runner, name, **instead):

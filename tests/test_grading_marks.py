@@ -2,6 +2,7 @@
 partial credit, points and comments from Formgrader, the price of lateness."""
 
 import csv
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -89,11 +90,8 @@ def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
 
 
 def test_nbgrader_reads_the_same_share(course):
-    runner = Runner([TARGET], partial=0.5)
-    try:
+    with closing(Runner([TARGET], partial=0.5)) as runner:
         result = runner.grade(TARGET, [Cell("code", None, GUESSED)])
-    finally:
-        runner.close()
     node = plugin.fill(plugin.rebuild(TARGET, result.cells), result)
     found = {
         cells.grade_id(c): determine_grade(c)[0] for c in node.cells if cells.kind(c) == "test"

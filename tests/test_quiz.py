@@ -4,6 +4,7 @@ the engine says."""
 import contextlib
 import io
 import re
+from contextlib import closing
 from dataclasses import replace
 
 import nbformat
@@ -442,8 +443,7 @@ def test_the_code_is_shown_and_run_once_the_answer_is_right(shell):
 @pytest.mark.security
 def test_the_trusted_grader_reads_a_letter():
     notebook = A.notebook("quiz")
-    runner = Runner([notebook])
-    try:
+    with closing(Runner([notebook])) as runner:
         right = QUESTIONS["q02"].right
         wrong = next(letter for letter in LETTERS if letter != right)
         task = replace(
@@ -468,5 +468,3 @@ def test_the_trusted_grader_reads_a_letter():
             outcome = runner.grade(task, handed_in)["q02"]
             assert outcome.solved if says is None else says in outcome.message, outcome
             assert outcome.points == (1 if says is None else 0)
-    finally:
-        runner.close()

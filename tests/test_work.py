@@ -604,7 +604,7 @@ def test_commands_look_into_work_first(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monkeypatch, capfd):
     root, opened = begun(tmp_path), []
-    monkeypatch.setattr(jupyter, "_become", lambda command, folder: opened.append(folder))
+    monkeypatch.setattr(jupyter, "_open", lambda python, folder, words: opened.append(folder))
     monkeypatch.setenv("LLM_COURSE_NEWS", "")
     jupyter.open_lab(sys.executable, root, [])
     news = capfd.readouterr().out
