@@ -35,7 +35,6 @@ def course(tmp_path, monkeypatch):
         submission.write()
     monkeypatch.setattr(cli.course, "names", lambda: ["target"])
     monkeypatch.setattr(cli.course, "load", {"target": TARGET}.get)
-    monkeypatch.setattr(plugin, "_notebook", {"target": TARGET}.get)
     configure(tmp_path)
     return tmp_path
 
