@@ -462,7 +462,7 @@ def test_workers_at_rest_end_by_themselves():
     idle = SimpleNamespace(close=lambda: None)
     workers = [pool.Worker(NOTEBOOKS, lambda _: idle, None) for _ in range(2)]
     for worker in workers:
-        assert worker.pipe.recv() == pool.Ready()
+        assert worker.pipe.recv() == ""
     for worker in workers:
         worker.stop()
     assert [worker.process.exitcode for worker in workers] == [0, 0]

@@ -46,13 +46,6 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A worker's first word, with the reason where it can do nothing."""
-
-    unavailable: str = ""
-
-
-@dataclass(frozen=True)
 class Gone:
     """What became of a worker that does not answer any more."""
 
@@ -75,7 +68,8 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
 
 
 def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:
-    """A worker's life: (notebook, bytes) in, result out, until None comes in."""
+    """A worker's life: its first word is empty, or why it can do nothing; then (notebook, bytes)
+    in, result out, until None comes in."""
     import resource  # not at the top: Windows has none
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,15 +83,12 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
     try:
         runner = make_runner(list(notebooks.values()))
     except Unavailable as reason:
-        pipe.send(Ready(str(reason)))
-        return
-    try:
-        pipe.send(Ready())
+        return pipe.send(str(reason))
+    with contextlib.closing(runner):
+        pipe.send("")
         while order := pipe.recv():
             name, data = order
             pipe.send(grade_bytes(runner, notebooks[name], data))
-    finally:
-        runner.close()
 
 
 class Worker:
@@ -119,7 +110,7 @@ class Worker:
             self.pipe.send((order.task.assignment, order.data))
 
     def said(self) -> Any:
-        """Ready, a result or Gone; None while it is at work."""
+        """Its first word, a result or Gone; None while it is at work."""
         with contextlib.suppress(EOFError, OSError):
             if self.pipe.poll():
                 return self.pipe.recv()
@@ -171,10 +162,10 @@ def run(
                 match worker.said():
                     case None:
                         continue
-                    case Ready(""):
+                    case "":
                         started = True
                         worker.begin(order)
-                    case Ready(why):
+                    case str(why):
                         raise Unavailable(why)
                     case Gone(how):
                         pool.remove(worker)
