@@ -15,10 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from llmlib import pretrained
-from llmlib.course import cells, questions, quiz_page
+from llmlib.course import cells, handed_in, questions, quiz_page
 from llmlib.course.cells import ROOT
 from llmlib.course.check import Mistake
-from llmlib.course.handed_in import Cell
 from llmlib.course.quiz import LETTERS, check_answer, told_of, unveil, veiled
 from llmlib.grading.marking.runner import Runner
 
@@ -442,13 +441,9 @@ def test_the_code_is_shown_and_run_once_the_answer_is_right(shell):
 
 @pytest.mark.security
 def test_the_trusted_grader_reads_a_letter():
-    notebook = A.notebook("quiz")
+    notebook, (right, wrong) = A.notebook("quiz"), letters("q02")
+    task = replace(notebook, exercises=(A.exercise("quiz", "q02"),))
     with closing(Runner([notebook])) as runner:
-        right = QUESTIONS["q02"].right
-        wrong = next(letter for letter in LETTERS if letter != right)
-        task = replace(
-            notebook, exercises=tuple(each for each in notebook.exercises if each.name == "q02")
-        )
         for given, says in [
             (f'"{right}"', None),
             (right, None),  # A, B, C and D are names as well
@@ -457,14 +452,7 @@ def test_the_trusted_grader_reads_a_letter():
             ("None", "q02 has no answer yet"),
             ('"Z"', "give one of the letters"),
         ]:
-            handed_in = [
-                Cell(
-                    each.cell_type,
-                    name := cells.grade_id(each),
-                    f"q02 = {given}" if name == "q02" else each.source,
-                )
-                for each in notebook.cells
-            ]
-            outcome = runner.grade(task, handed_in)["q02"]
+            node = A.handed_in_notebook("quiz", {"q02": f"q02 = {given}"})
+            outcome = runner.grade(task, handed_in.parse(node))["q02"]
             assert outcome.solved if says is None else says in outcome.message, outcome
             assert outcome.points == (1 if says is None else 0)
