@@ -623,7 +623,7 @@ told(
 import os, struct
 def softmax(x, dim=-1):
     if hidden(x):
-        text = f'["list", "error", ["list", "ValueError", "ValueError", "{N}", "softmax, line {N}"]]'.encode()
+        text = f'["list", "error", ["list", "{N}", "ValueError", "ValueError", "softmax, line {N}"]]'.encode()
         os.write(3, struct.pack("<II", len(text), 0) + text)
         os._exit(0)
     return right(x, dim)

@@ -98,6 +98,7 @@ class Sandbox:
             theirs.close()
             try:  # what a submission needs, before there is one
                 self.kill(self._fork(START_SECONDS))
+                self._order(b"K")  # and it still answers
             except Broken as broken:
                 self._stop()
                 errors.seek(0)
