@@ -16,6 +16,8 @@ from llmlib.packed import Packed
 SLICES = 16  # of a matrix, which the processor's cores share among them
 ROWS_IN_MLP = 512
 ROWS_IN_SLICES = 4  # with more rows than this the plain product is the faster one
+MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
+flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 onednn_linear = (
     torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
 )
@@ -131,6 +133,28 @@ def attention(q, k, v, mask=None):
     seq = q.shape[2]
     start = k.shape[2] - seq
     causal = mask is not None and mask is _kept_mask(seq, start, q.device)
+    alone = causal and seq == len(q) == 1 and not torch.is_grad_enabled()
+    if alone and start >= MANY_KEYS and q.device.type == "cpu":
+        return _attention_in_parts(q, k, v)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+
+
+def _attention_in_parts(q, k, v):
+    """One query a head over many keys, cut into a part for each core (Dao et al. 2023,
+    "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
+
+    The heads that share keys are the rows of one product, which reads each key once for all of
+    them. Each part comes with the logarithm of its softmax's sum: by that its answer counts.
+    """
+    n_kv_head, seq, head_dim = k.shape[1:]
+    parts = torch.get_num_threads()
+    rows, size = q.view(1, n_kv_head, -1, head_dim), seq // parts
+    shape = parts, n_kv_head, size, head_dim
+    cut = (x.as_strided(shape, (size * x.stride(2), *x.stride()[1:])) for x in (k, v))
+    answers, logs = flash_attention(rows.expand(parts, -1, -1, -1), *cut)
+    if parts * size < seq:
+        rest = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
+        answers, logs = torch.cat([answers, rest[0]]), torch.cat([logs, rest[1]])
+    return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)

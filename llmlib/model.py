@@ -105,8 +105,13 @@ class Model:
         """
         device = self.weights.embedding.device  # also where the functions make their new tensors
         ids = self.check_ids(ids, cache).to(device)
-        with torch.no_grad(), nullcontext() if device.type == "cpu" else device:
-            return forward(ids, self.weights, self.config, self.parts, cache, last)
+        next_one = cache is not None and ids.shape[1] == 1
+        # For one token the time between torch's operations counts; its inference mode has less of
+        # it. The tensors made there may not be changed outside: the copy may.
+        quick = torch.inference_mode() if next_one else torch.no_grad()
+        with quick, nullcontext() if device.type == "cpu" else device:
+            logits = forward(ids, self.weights, self.config, self.parts, cache, last)
+        return logits.clone() if next_one else logits
 
     def using(self, **parts):
         """The same model with some functions replaced: model.using(attention=my_attention).

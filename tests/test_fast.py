@@ -100,6 +100,48 @@ def test_attention(seq, start):
         assert torch.allclose(fast.attention(q, k, v, mask), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("seq", [3600, 3601, 3602, 3603])
+def test_attention_of_one_query_over_many_keys(seq, threads, monkeypatch):
+    """As taught, whatever the parts leave over, in a cache with room behind the keys; and in
+    parts, the first of them one for each thread."""
+    q, calls, real = 3 * random(1, 6, 1, 16), [], fast.flash_attention
+    k, v = (random(1, 3, 4000, 16, seed=seed)[:, :, :seq] for seed in (1, 2))
+
+    def counted(*tensors):
+        calls.append(len(tensors[0]))
+        return real(*tensors)
+
+    monkeypatch.setattr(fast, "flash_attention", counted)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    expected = attention.scaled_dot_product_attention(
+        q, *(attention.repeat_kv(t, 2) for t in (k, v)), attention.causal_mask(1, seq - 1)
+    )
+    found = fast.attention(q, k, v, fast.causal_mask(1, seq - 1))
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert calls == [threads] + [1] * (seq % threads > 0)
+    with torch.enable_grad():
+        q.requires_grad_()
+        fast.attention(q, k, v, fast.causal_mask(1, seq - 1)).sum().backward()
+    assert q.grad is not None
+
+
+def test_the_logits_of_one_token_are_an_ordinary_tensor(tmp_path):
+    """What torch's inference mode makes may not be changed outside of it; a learner's filter
+    does."""
+    llama(tmp_path)
+    model, ids = pretrained.load(tmp_path), random_ids(1, 6, 211)
+    cache = model.new_cache()
+    model(ids[:, :5], cache)
+    logits = model(ids[:, 5:], cache)
+    assert torch.allclose(logits, model(ids)[:, 5:], atol=1e-5) and not logits.is_inference()
+    logits[..., 0] = -torch.inf
+    with torch.enable_grad():
+        scale = torch.ones(1, requires_grad=True)
+        (logits[..., 1:] * scale).sum().backward()
+    assert scale.grad is not None
+
+
 def test_taught_parts_in_the_engine(tmp_path):
     llama(tmp_path)
     model, ids = pretrained.load(tmp_path), random_ids(2, 30, 211)
