@@ -19,8 +19,8 @@ Outcomes = dict[str, str | None]  # function -> why its test fails, None where i
 
 
 def judge(job: dict[str, Any], seconds: float) -> Outcomes:
-    """The `Outcomes` of a job for `run_tests`, of whose cells and tests each may take a third of
-    the time: from the cache folder if this very job was run before."""
+    """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
+    before. No cell or test may take more than a third of the `seconds`, nor more than 20."""
     text = json.dumps(job | {"seconds": min(20, seconds / 3)})
     library = sorted((PACKAGE / "llmlib").rglob("*.py"))
     marks = "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
