@@ -5,6 +5,7 @@ Each stands in for the taught function of its name, takes the same arguments and
 numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
 """
 
+import time
 from functools import lru_cache
 
 import torch
@@ -15,7 +16,7 @@ from llmlib.packed import Packed
 
 SLICES = 16  # of a matrix, which the processor's cores share among them
 ROWS_IN_MLP = 512
-ROWS_IN_SLICES = 4  # with more rows than this the plain product is the faster one
+FEW_ROWS = 4  # with more rows than this oneDNN's product is the fastest one
 MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 onednn_linear = (
@@ -27,25 +28,50 @@ def linear(x, weight, bias=None):
     """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as
     memory delivers the weights.
 
-    MKL's product of a matrix and one vector reads memory at a third of its speed on some
-    processors. A batch of products (slices of the matrix, each with the same vector) does not, and
-    oneDNN's product is the faster one for many rows.
+    For many rows that is oneDNN's product, for few the one that `_for_few_rows` found.
     """
     if isinstance(weight, Packed):
         y = weight.times(x)
         return y if bias is None else y + bias
-    d_out, d_in = weight.shape
-    rows = x.numel() // d_in
     if x.dtype != torch.float32 or x.device.type != "cpu" or torch.is_grad_enabled():
         return F.linear(x, weight, bias)
-    if rows <= ROWS_IN_SLICES and d_out % SLICES == 0 and torch.backends.mkl.is_available():
-        columns = x.reshape(rows, d_in).t().expand(SLICES, d_in, rows)
-        y = torch.bmm(weight.view(SLICES, -1, d_in), columns)  # slices d_out/slices rows
-        y = y.view(d_out, rows).t().reshape(*x.shape[:-1], d_out)
-        return y if bias is None else y + bias
-    if onednn_linear:
-        return onednn_linear(x, weight, bias, "none", [], "")
-    return F.linear(x, weight, bias)
+    if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
+        return _for_few_rows()(x, weight, bias)
+    return _by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
+
+
+def _by_onednn(x, weight, bias):
+    return onednn_linear(x, weight, bias, "none", [], "")
+
+
+def _in_slices(x, weight, bias):
+    """A batch of products: slices of the matrix, each with the same vectors."""
+    d_out, d_in = weight.shape
+    rows = x.numel() // d_in
+    if d_out % SLICES:
+        return F.linear(x, weight, bias)
+    columns = x.reshape(rows, d_in).t().expand(SLICES, d_in, rows)
+    y = torch.bmm(weight.view(SLICES, -1, d_in), columns)  # slices d_out/slices rows
+    y = y.view(d_out, rows).t().reshape(*x.shape[:-1], d_out)
+    return y if bias is None else y + bias
+
+
+@lru_cache(maxsize=1)
+def _for_few_rows():
+    """MKL's product of a matrix and one vector, or the slices: on some processors the one reads
+    memory at a third of its speed, on others the other does. Measured when first needed, on more
+    than the caches of two cores hold; the plain product has the benefit of the doubt.
+    """
+    weights, x = torch.ones(12, 1024, 576), torch.ones(1, 1, 576)
+    seconds = {F.linear: [], _in_slices: []}
+    for _ in range(5):
+        for product, took in seconds.items():
+            start = time.perf_counter()
+            for weight in weights:
+                product(x, weight, None)
+            took.append(time.perf_counter() - start)
+    plain, sliced = (min(took) for took in seconds.values())
+    return F.linear if plain < 1.3 * sliced else _in_slices
 
 
 def linears(x, *weights):

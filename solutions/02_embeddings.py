@@ -657,8 +657,8 @@ for column in (1, 2, 3):
             losses.append(loss_of_vectors(embed(ids, nudged)).item())
     print(
         f"row of ' cat', column {column}: nudged "
-        f"{(losses[0] - losses[1]) / (2 * nudge):7.4f}"
-        f"   your gradient {gradient[cat, column]:7.4f}"
+        f"{(losses[0] - losses[1]) / (2 * nudge):6.3f}"
+        f"   your gradient {gradient[cat, column]:6.3f}"
     )
 
 # %% [markdown]

@@ -1237,7 +1237,7 @@ with torch.no_grad():
     want = theirs(x, x, x, attn_mask=~causal_mask(7))[
         0
     ]  # torch's own layer: True means hidden!
-print(f"largest difference: {(mine - want).abs().max():.1e}")
+print("equal within a millionth:", bool((mine - want).abs().max() < 1e-6))
 
 # %% [markdown]
 # ### What a head writes
@@ -1283,9 +1283,10 @@ def writes(layer, position):
 
 shares, values = read[11]
 together = model.weights.layers[11].o[0] @ (shares @ values)[:, 2].flatten()
+apart = (writes(11, 2).sum(0) - together).abs().max()
 print(
-    "sum of nine writes and concatenate-and-project: "
-    f"{(writes(11, 2).sum(0) - together).abs().max():.0e} apart"
+    "sum of nine writes and concatenate-and-project: equal within 0.00001:",
+    bool(apart < 1e-5),
 )
 print("layer 11, head 1, shares of 'sat':", [f"{s:.3f}" for s in shares[1, 2, :3]])
 
@@ -1677,7 +1678,7 @@ def with_your_layers():
 
 ids = model.tokenizer.encode(france)
 theirs, yours = model(ids), with_your_layers()(ids)
-print(f"largest difference of any logit: {(yours - theirs).abs().max():.0e}")
+print("every logit within 0.001:", bool((yours - theirs).abs().max() < 1e-3))
 print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
 
 # %% [markdown]
@@ -2305,7 +2306,9 @@ torch.set_num_threads(2)
 curves = {name: found for name, (found, _) in runs.items()}
 for name, (found, nine) in runs.items():
     end = sum(found[-20:]) / 20
-    print(f"{name:<32} loss at the end {end:.2f}   on 9 + 9 tokens {nine:.2f}")
+    end = f"{end:.1f}" if end > 1 else "below 1"
+    nine = f"{nine:.0f}" if nine > 1 else "below 1"
+    print(f"{name:<32} loss at the end {end:<9} on 9 + 9 tokens {nine}")
 show(
     plots.learning(curves, chance=math.log(32)),
     alt="Loss on the repetition against training steps. One layer with fixed length "
@@ -2574,7 +2577,7 @@ def apart(some_model):
     """How far a logit moves at most, anywhere and at the last position: as text."""
     moved = [(some_model(i) - s)[0].abs() for i, s in zip(texts, said)]
     anywhere, last = (max(m[at].max() for m in moved) for at in (slice(None), -1))
-    return f"logits {anywhere:7.4f} apart, at the last position {last:.4f}"
+    return f"logits {anywhere:6.3f} apart, at the last position {last:.3f}"
 
 
 exposed = 0

@@ -1181,7 +1181,7 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 
 post_norm = model.using(block=post_norm_block)
 favourites = post_norm(france)[0, -1].topk(5).indices.tolist()
-print(f"loss as trained {as_trained:.2f}, rewired to post-norm {loss(post_norm):.2f}")
+print(f"loss as trained {as_trained:.2f}, rewired to post-norm {loss(post_norm):.1f}")
 print("its five favourite tokens:", [model.tokenizer.decode([i]) for i in favourites])
 
 # %% [markdown]
@@ -3182,7 +3182,7 @@ planted = {
         norm=lambda x, w, eps: rms_norm(x, w, 10 * eps)
     ),
     "norms in 16 bits": with_mistake(
-        norm=lambda x, w, eps: rms_norm(x.bfloat16(), w.bfloat16(), eps).float()
+        norm=lambda x, w, eps: rms_norm(x, w, eps).bfloat16().float()
     ),
     "feed-forward writes 1 % less": with_mistake(mlp=lambda *a: 0.99 * swiglu(*a)),
 }
@@ -3199,7 +3199,7 @@ for name, wrong in {"yours": forward, **planted}.items():
     run = smollm2_with(wrong)
     same, apart = faithful if wrong is forward else compared(run)
     exposed += not all(same)
-    print(f"{name:32}{sum(same)} of 3  {apart:14.3f} {cost(run):9.2f}")
+    print(f"{name:32}{sum(same)} of 3  {apart:14.1f} {cost(run):9.2f}")
 reveal("planted", exposed, within=0)
 
 # %% [markdown]

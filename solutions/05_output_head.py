@@ -756,12 +756,12 @@ alone = [cross_entropy(model(text[:-1])[0], torch.tensor(text[1:])) for text in 
 counts = [len(text) - 1 for text in texts]
 logits = model(inputs)
 
-print(f"each text alone            {alone[0]:.4f} and {alone[1]:.4f} nats per token")
-print(f"both, by tokens            {np.average(alone, weights=counts):.4f}")
-print(f"batch, padding ignored     {cross_entropy(logits, masked):.4f}")
-print(f"batch, padding predicted   {cross_entropy(logits, targets):.4f}")
+print(f"each text alone            {alone[0]:.3f} and {alone[1]:.3f} nats per token")
+print(f"both, by tokens            {np.average(alone, weights=counts):.3f}")
+print(f"batch, padding ignored     {cross_entropy(logits, masked):.3f}")
+print(f"batch, padding predicted   {cross_entropy(logits, targets):.3f}")
 wrong = cross_entropy(logits, masked) * sum(counts) / targets.numel()
-print(f"batch, divided by all      {wrong:.4f}")
+print(f"batch, divided by all      {wrong:.3f}")
 
 # %% [markdown]
 # The padding also goes *through* the model, and does no harm there: it stands to the right of the text, and the mask
@@ -1979,7 +1979,9 @@ curves = {}
 for name, (ids, peak, parts) in runs.items():
     weights, tiny, _ = tiny_model(parts=parts)
     curves[name] = train(weights, tiny, [ids] * 50, peak)
-    print(f"{name:<26}first {curves[name][0]:.2f}   last {curves[name][-1]:.2f}")
+    first, *_, last = curves[name]
+    last = f"{last:.2f}" if last < 1 else "above 1"
+    print(f"{name:<26}first {first:.2f}   last {last}")
 show(
     plots.one_batch(curves, math.log(512)),
     alt="Loss on one batch over 50 steps. As it is, without a causal mask and on "
@@ -2016,7 +2018,7 @@ for seed in (0, 1):
         losses = train(weights, tiny, windows(30, seed=seed), peak)
         ends[f"batches {seed}"].append(sum(losses[-10:]) / 10)
 for name, losses in ends.items():
-    print(name, "  ".join(f"{r:g}: {loss:.2f}" for r, loss in zip(rates, losses)))
+    print(name, "  ".join(f"{r:g}: {loss:.2f}" for r, loss in zip(rates[:5], losses)))
 show(
     plots.learning_rates(rates, ends, math.log(512)),
     alt="Loss after 30 steps against the peak rate, log scale, a U: about 6.1 at "
@@ -2029,7 +2031,9 @@ reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 
 # %% [markdown]
 # A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies
-# around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Change one of
+# around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. (At 0.1 and 1 no figure
+# is printed: steps that large magnify the rounding of the last digit, so another processor ends up to 0.3 away. The
+# picture shows yours.) Change one of
 # them and it may move: at a quarter of this width 0.003 is far too small. Notebook 7 looks for it anew at each size.
 #
 # ### What does it learn first?
@@ -2215,7 +2219,7 @@ agreed = same_ids(mine, prompts, max_new_tokens=8)
 apart = max(
     (mine(i) - model(i)).abs().max().item() for i in map(tokenizer.encode, prompts)
 )
-print(f"logits at most {apart:.4f} apart from llmlib's")
+print("logits within 0.001 of llmlib's:", apart < 1e-3)
 
 # %% [markdown]
 # ## Recap

@@ -28,7 +28,7 @@ for settings in (
     {"temperature": 0},
     {"temperature": 0.8, "top_p": 0.9, "seed": 1},
     {"temperature": 0.8, "top_p": 0.9, "seed": 2},
-    {"temperature": 2.0, "seed": 1},
+    {"temperature": 2.0, "seed": 6},
 ):
     text = complete(llm, prompt, max_new_tokens=8, **settings)
     print(f"{settings}\n    {prompt}{text}")
