@@ -18,6 +18,8 @@ SLICES = 16  # of a matrix, which the processor's cores share among them
 ROWS_IN_MLP = 512
 FEW_ROWS = 4  # with more rows than this oneDNN's product is the fastest one
 MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
+MANY_QUERIES = 64  # from here on a processor's unit for matrices is the faster one
+AMX = torch.cpu._is_amx_tile_supported()  # such a unit, for bfloat16: Intel's servers have one
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 onednn_linear = (
     torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
@@ -71,7 +73,7 @@ def _for_few_rows():
                 product(x, weight, None)
             took.append(time.perf_counter() - start)
     plain, sliced = (min(took) for took in seconds.values())
-    return F.linear if plain < 1.3 * sliced else _in_slices
+    return list(seconds)[plain > 1.3 * sliced]
 
 
 def linears(x, *weights):
@@ -167,6 +169,15 @@ def attention(q, k, v, mask=None):
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
+def attention_in_16_bits(q, k, v, mask=None):
+    """`attention` of a model whose products are in 16 bits, where the processor has a unit for
+    them: a prompt's queries, keys and values are rounded as those products' factors are.
+    """
+    if q.shape[2] < MANY_QUERIES:
+        return attention(q, k, v, mask)
+    return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask).float()
+
+
 def _attention_in_parts(q, k, v):
     """One query a head over many keys, cut into a part for each core (Dao et al. 2023,
     "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
@@ -184,3 +195,6 @@ def _attention_in_parts(q, k, v):
         rest = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
         answers, logs = torch.cat([answers, rest[0]]), torch.cat([logs, rest[1]])
     return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)
+
+
+ATTENTIONS = attention, attention_in_16_bits  # which do without repeat_kv, and know their mask

@@ -123,7 +123,7 @@ class Model:
                 f"the model has no part {', '.join(sorted(unknown))}: "
                 f"its parts are {', '.join(known)}"
             )
-        if "attention" in parts and self.parts.attention is fast.attention:
+        if "attention" in parts and self.parts.attention in fast.ATTENTIONS:
             parts = {
                 "repeat_kv": repeat_kv,
                 "mask": causal_mask,

@@ -57,7 +57,7 @@ class Packed:
         elif len(flat) <= FEW_ROWS:
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
-            y = F.linear(flat, self.rows.bfloat16()) * self.scale
+            y = F.linear(flat, self.rows.bfloat16()).float() * self.scale.float()
         return y.float().view(*x.shape[:-1], -1)
 
     def float(self):

@@ -2,10 +2,12 @@
 folders hold them.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from llmlib import fast
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.families import FAMILIES
@@ -27,9 +29,10 @@ def load(name_or_folder, weights="float32", device="cpu"):
     """The model of that name: "smollm2" (offline, from the installed package), a folder, or a name
     on the Hugging Face hub ("gpt2").
 
-    `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16" or
-    "int8" (one scale a row); norms, vectors and attention are float32 in any case. `device` is
-    torch's name for where all of it goes. Raises FileNotFoundError for what is not there,
+    `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16",
+    "int8" (one scale a row) or "int4"; norms and vectors are float32 in any case, and so is
+    attention, but for a prompt's in `fast.attention_in_16_bits`. `device` is torch's name for where
+    all of it goes. Raises FileNotFoundError for what is not there,
     ValueError for a checkpoint that is damaged, of another architecture, or has a setting that
     this engine lacks (each names the part), for a device that is not there, and for weights that
     it cannot multiply.
@@ -45,9 +48,11 @@ def load(name_or_folder, weights="float32", device="cpu"):
             f"{folder} holds a model of type {family!r}: this engine runs {', '.join(FAMILIES)}"
         )
     tensors = Tensors(folder, weights, device)
-    config, weights, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
+    config, taken, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
     tensors.assert_all_taken()
-    return Model(config, weights, parts, _tokenizer(folder), folder)
+    if fast.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
+        parts = replace(parts, attention=fast.attention_in_16_bits)
+    return Model(config, taken, parts, _tokenizer(folder), folder)
 
 
 def _device(name):

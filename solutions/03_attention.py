@@ -2577,7 +2577,7 @@ def apart(some_model):
     """How far a logit moves at most, anywhere and at the last position: as text."""
     moved = [(some_model(i) - s)[0].abs() for i, s in zip(texts, said)]
     anywhere, last = (max(m[at].max() for m in moved) for at in (slice(None), -1))
-    return f"logits {anywhere:6.3f} apart, at the last position {last:.3f}"
+    return f"logits {anywhere:5.2f} apart, at the last position {last:.2f}"
 
 
 exposed = 0

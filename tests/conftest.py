@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -63,9 +64,17 @@ def layer(item):
     return found[0]
 
 
-class OneThread:
-    """A notebook's kernel computes on one thread, whatever its cells ask for: beside other tests
-    two wait for each other, and the outputs are the same."""
+class AnotherProcessor:
+    """A notebook's kernel computes as an ordinary laptop does, whatever this processor can, and on
+    one thread, whatever its cells ask for. It is built with all that this one has: what both say
+    holds on either. `ATEN_CPU_CAPABILITY=default` and so on ask for another one still.
+    """
+
+    LAPTOP = {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "DNNL_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    }
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="ipython-")
@@ -73,17 +82,22 @@ class OneThread:
         startup.mkdir(parents=True)
         line = 'vars(__import__("torch"))["set_num_threads"] = lambda _: None'
         (startup / "one_thread.py").write_text(line, encoding="utf-8")
+        x86 = platform.machine().lower() in ("x86_64", "amd64")
+        asked = {name: os.environ[name] for name in self.LAPTOP if name in os.environ}
+        processor = (asked or self.LAPTOP) if x86 else {}
+        self.variables = {**processor, "IPYTHONDIR": self.folder.name}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):
         with pytest.MonkeyPatch.context() as patch:
-            if item.path.suffix == ".ipynb":
-                patch.setenv("IPYTHONDIR", self.folder.name)
+            for name, value in self.variables.items() if item.path.suffix == ".ipynb" else ():
+                patch.setenv(name, value)
             return (yield)
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(OneThread())  # here the hook would see what lies in tests/ alone
+    # a hook of this file would see only what lies in tests/
+    config.pluginmanager.register(AnotherProcessor())
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 the device, which every tensor must be on.
 """
 
+import time
+
 import pytest
 import torch
 from test_engine import gpt2, llama, random_ids
@@ -41,6 +43,26 @@ def test_linear(d_out, rows, biased):
     for each in (x, x[:1], x.transpose(0, 1)):
         expected = torch.nn.functional.linear(each, w, bias)
         assert torch.allclose(fast.linear(each, w, bias), expected, atol=1e-5)
+        assert torch.allclose(fast._in_slices(each, w, bias), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("slow", ["linear", "_in_slices"])
+def test_few_rows_get_the_product_that_is_faster_here(slow, monkeypatch):
+    """One of the two is made slow; the other one is found, once."""
+    where = torch.nn.functional if slow == "linear" else fast
+    real, sleep = getattr(where, slow), time.sleep
+
+    def slowed(*words):
+        sleep(0.002)
+        return real(*words)
+
+    monkeypatch.setattr(where, slow, slowed)
+    fast._for_few_rows.cache_clear()
+    try:
+        found = fast._for_few_rows()
+        assert found is not slowed and fast._for_few_rows() is found
+    finally:
+        fast._for_few_rows.cache_clear()
 
 
 def test_linear_with_gradients():
@@ -98,6 +120,33 @@ def test_attention(seq, start):
     for mask in (fast.causal_mask(seq, start), attention.causal_mask(seq, start), other, None):
         expected = attention.scaled_dot_product_attention(q, *repeated, mask)
         assert torch.allclose(fast.attention(q, k, v, mask), expected, atol=1e-6)
+
+
+def test_attention_in_16_bits_is_that_of_rounded_factors():
+    """For many queries, with a mask and without; a few are left as they are."""
+    for seq, start in ((fast.MANY_QUERIES, 0), (fast.MANY_QUERIES, 7), (5, 7)):
+        q, k, v = (random(2, n, seq + start, 16, seed=n) for n in (6, 3, 3))
+        q, mask = q[:, :, start:], fast.causal_mask(seq, start)
+        few = seq < fast.MANY_QUERIES
+        rounded = (q, k, v) if few else (t.bfloat16().float() for t in (q, k, v))
+        found, wanted = fast.attention_in_16_bits(q, k, v, mask), fast.attention(*rounded, mask)
+        assert found.dtype == torch.float32
+        assert torch.allclose(found, wanted, atol=1e-6 if few else 0.03)
+        assert few or not torch.equal(found, fast.attention(q, k, v, mask))
+
+
+@pytest.mark.parametrize("amx", [False, True])
+def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
+    monkeypatch.setattr(fast, "AMX", amx)
+    llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
+    for kind in packed.KINDS:
+        model = pretrained.load(tmp_path, kind)
+        rounded = amx and kind in ("bfloat16", "int4")
+        wanted = fast.attention_in_16_bits if rounded else fast.attention
+        assert model.parts.attention is wanted
+        mine = model.using(attention=attention.scaled_dot_product_attention)
+        ids = range(fast.MANY_QUERIES)
+        assert (mine(ids) - model(ids)).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
