@@ -42,7 +42,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.quick and args.record:
         parser.error("a quick run is too rough to be recorded: leave one of the two out")
-    run, failed = {"machine": report.machine(), "benchmarks": {}}, False
+    run, failed = {"benchmarks": {}}, False
     for name in args.only:
         start = time.time()
         print(f"{name} …", flush=True)
@@ -55,7 +55,8 @@ def main(argv=None):
             traceback.print_exc()
             failed = True
             continue
-        run["benchmarks"][name] = {"code": report.fingerprint(name), "rows": rows}
+        marks = {"machine": report.machine(), "code": report.fingerprint(name)}
+        run["benchmarks"][name] = marks | {"rows": rows}
         print(report.table(rows), flush=True)
         print(f"  ({time.time() - start:.0f} s)\n", flush=True)
     recorded = json.loads(report.RECORDED.read_text()) if report.RECORDED.exists() else None

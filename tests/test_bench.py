@@ -57,19 +57,28 @@ def test_ratio_above_one_means_better():
 )
 def test_what_moved_by_more_than_the_spread(new, said):
     run, recorded = (
-        {"machine": "m", "benchmarks": {"x": {"rows": [row(values, [2.0, 2.0, 2.0])]}}}
+        {"benchmarks": {"x": {"machine": "m", "rows": [row(values, [2.0, 2.0, 2.0])]}}}
         for values in (new, [0.9, 1.0, 1.1])
     )
     assert said in "\n".join(report.moved(run, recorded))
-    elsewhere = "\n".join(report.moved(run | {"machine": "another"}, recorded))
+    run["benchmarks"]["x"]["machine"] = "another"
+    elsewhere = "\n".join(report.moved(run, recorded))
     assert "ratios only" in elsewhere and "CPU s" not in elsewhere
 
 
 def test_the_plot_and_table_are_written(tmp_path, monkeypatch):
-    run = {"machine": "m", "benchmarks": {"tokenizer": {"rows": [row([1.0, 1.2], [3.0, 2.0])]}}}
+    rows = [row([1.0, 1.2], [3.0, 2.0])]
+    run = {"benchmarks": {"tokenizer": {"machine": "M 1", "rows": rows}}}
     report.write(run, tmp_path)
     assert "against peer" in (tmp_path / "speed.svg").read_text()
-    assert "| job | llmlib | 1.10 CPU s | 1.00–1.20 |" in (tmp_path / "speed.md").read_text()
+    written = (tmp_path / "speed.md").read_text()
+    assert "| job | llmlib | 1.10 CPU s | 1.00–1.20 |" in written
+    assert "Measured on: M 1." in written
+
+
+def test_each_benchmark_says_where_it_was_measured():
+    run = {"benchmarks": {name: {"machine": f"M {name > 'b'}"} for name in "abc"}}
+    assert report.measured_on(run).endswith(". A, b: M False. C: M True.")
 
 
 def test_readme_says_what_was_recorded_of_the_code_as_it_is():
