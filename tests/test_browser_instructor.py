@@ -64,11 +64,18 @@ def _do(page, kind):
 
 
 def _put(page, field, text):
-    """Write into a field of Formgrader, which listens only once it has the grades, and keep on
-    until it is saved."""
+    """Write into a field of Formgrader, which listens only once it has the grades, and until then
+    may put back what was there; keep on until this very text is saved."""
+
+    def saved(answer):
+        if answer.request.method != "PUT" or not answer.ok:
+            return False
+        return text in map(str, answer.request.post_data_json.values())
+
     for _ in range(20):
         with contextlib.suppress(Late):
-            with page.expect_response(lambda answer: answer.request.method == "PUT", timeout=5000):
+            with page.expect_response(saved, timeout=5000):
+                field.fill("")
                 field.fill(text)
                 field.press("Tab")
             return
