@@ -1678,7 +1678,7 @@ def with_your_layers():
 
 ids = model.tokenizer.encode(france)
 theirs, yours = model(ids), with_your_layers()(ids)
-print("every logit within 0.001:", bool((yours - theirs).abs().max() < 1e-3))
+print("every logit within 0.0002:", bool((yours - theirs).abs().max() < 2e-4))
 print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
 
 # %% [markdown]
@@ -2306,7 +2306,7 @@ torch.set_num_threads(2)
 curves = {name: found for name, (found, _) in runs.items()}
 for name, (found, nine) in runs.items():
     end = sum(found[-20:]) / 20
-    end = f"{end:.1f}" if end > 1 else "below 1"
+    end = f"{end:.1f}" if end > 1 else "below 0.5" if end < 0.5 else "below 1"
     nine = f"{nine:.0f}" if nine > 1 else "below 1"
     print(f"{name:<32} loss at the end {end:<9} on 9 + 9 tokens {nine}")
 show(

@@ -3181,7 +3181,7 @@ planted = {
     "eps ten times too large": with_mistake(
         norm=lambda x, w, eps: rms_norm(x, w, 10 * eps)
     ),
-    "norms in 16 bits": with_mistake(
+    "norms rounded to 16 bits": with_mistake(
         norm=lambda x, w, eps: rms_norm(x, w, eps).bfloat16().float()
     ),
     "feed-forward writes 1 % less": with_mistake(mlp=lambda *a: 0.99 * swiglu(*a)),

@@ -524,6 +524,33 @@ def the_rate_has_a_valley():
     return ", ".join(f"{peak:g}: {loss:.2f}" for peak, loss in ends.items())
 
 
+def large_steps_magnify_rounding():
+    """“steps that large magnify the rounding of a last digit”
+
+    Each weight moved by its last digit before the training, up and down: at 0.01, and at 1.
+    """
+    real, moved = training.new_weights, {}
+    for peak in (0.01, 1.0):
+        ends = []
+        for nudge in (0, 2**-23, -(2**-23)):
+
+            def nudged(config, seed):
+                weights = real(config, seed)
+                with torch.no_grad():
+                    for tensor in training.tensors(weights):
+                        tensor.mul_(1 + nudge)
+                return weights
+
+            training.new_weights = nudged
+            try:
+                ends.append(sum(_run(30, peak)[0][-10:]) / 10)
+            finally:
+                training.new_weights = real
+        moved[peak] = max(ends) - min(ends)
+    assert moved[0.01] < 1e-3 and moved[1.0] > 0.01
+    return f"the end moves by {moved[0.01]:.0e} at 0.01, by {moved[1.0]:.2f} at 1"
+
+
 def frequencies_first_then_what_follows():
     """“**it learns first which tokens are frequent**, whatever stands before them”
 

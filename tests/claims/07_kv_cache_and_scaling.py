@@ -456,6 +456,7 @@ def recorded_runs_can_be_made_again():
     again, other = (float(run(8, 200, rate, seed, *texts).split(",")[5]) for seed in (1, 0))
     was = recorded[8, 102_400, rate][1]
     assert abs(again - was) < 2e-3 < abs(other - was)
+    assert abs(other - recorded[8, 102_400, rate][0]) < 0.03
     early = make_gap_runs.loss(train, tokenizer, texts[1], steps=200)
     assert abs(early - recorded[64, 102_400, make_gap_runs.RATE][0]) < 5e-3
     return f"{was:.5f} recorded, {again:.5f} again, {other:.5f} with another seed"
