@@ -2019,7 +2019,8 @@ for seed in (0, 1):
         ends[f"batches {seed}"].append(sum(losses[-10:]) / 10)
 for name, losses in ends.items():
     shown = [f"{r:g}: {loss:.2f}" for r, loss in zip(rates[:5], losses)]
-    shown += [f"0.1: {losses[5]:.1f}", f"1: {'above' if losses[6] > 5.4 else 'below'} 5.4"]
+    high = "above" if losses[6] > 5.4 else "below"
+    shown += [f"0.1: {losses[5]:.1f}", f"1: {high} 5.4"]
     print(name, "  ".join(shown))
 show(
     plots.learning_rates(rates, ends, math.log(512)),
