@@ -25,7 +25,7 @@ pages:  ## the solved notebooks as web pages, for those who only read: build/pag
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.pages
 
-grade:  ## grade a folder of submissions: make grade ARGS="submitted/"
+grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 	@$(setup)
 	@.venv/bin/llmlib grade $(ARGS)
 

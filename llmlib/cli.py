@@ -37,7 +37,8 @@ def main(argv=None):
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     argv = sys.argv[1:] if argv is None else argv
     for verb, (module, summary) in VERBS.items():
-        sub = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        sub = verbs.add_parser(verb, help=summary, description=sentence)
         if argv[:1] in (["grade"], ["defence"]) and sys.platform != "linux":
             print(f"llmlib {argv[0]}: {ELSEWHERE}", file=sys.stderr)
             return 2

@@ -54,7 +54,7 @@ def reason(answer):
 
 
 def main(names):
-    """Run all mutants; without names the result also goes into INSTRUCTORS.md."""
+    """Run all mutants; without names the result also goes into docs/evidence/mutants.md."""
     A.SECONDS = 10
     survivors, total = [], 0
     for name in names or [each.name for each in cells.lessons()]:

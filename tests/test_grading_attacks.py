@@ -112,8 +112,8 @@ class Listener:
 
 
 def grade_all(folder):
-    """Grade the whole corpus once; everything that the tests, and the table in INSTRUCTORS.md,
-    look at."""
+    """Grade the whole corpus once; everything that the tests, and docs/evidence/attacks.md, look
+    at."""
     course, listener = folder / "course", Listener()
     before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET

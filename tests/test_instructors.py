@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.utils import notebook_hash
 
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
@@ -69,12 +70,24 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     place = clone / place.replace("STUDENT", "ada").replace("NN_name", NAME)
     place.parent.mkdir(parents=True)
     nbformat.write(given, place)
+    # as nbgrader's exchange collects it
+    (place.parent / "timestamp.txt").write_text("2026-11-20 10:00:00.000000 UTC\n")
+    (place.parent / "submission_secret.txt").write_text("ada's")
     do(clone, "llmlib grade grading/submitted")
     for line in re.findall(r"^\| `([\w./]+)`", GUIDE.split("| file in `grading/`")[1], re.M)[:5]:
         page = clone / "grading" / line.replace("STUDENT", "ada").replace("NN_name", NAME)
         assert page.exists(), f"the guide promises {line}"
     with (clone / "grading/scores.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
+    page = clone / "grading/feedback/ada" / NAME / f"{NAME}.html"
+    told = page.read_text(encoding="utf-8")
+    page.write_text("an older page")
+    do(clone, "nbgrader generate_feedback --force NN_name", NN_name=NAME)
+    assert page.read_text(encoding="utf-8") == told
+    do(clone, "nbgrader release_feedback NN_name", NN_name=NAME)
+    key = notebook_hash(secret="ada's", notebook_id=NAME)
+    (returned,) = (clone / "grading/exchange").rglob(f"feedback/{key}.html")
+    assert returned.read_text(encoding="utf-8") == told
     points = sum(each.points for each in cells.load(NAME).exercises[:2])
     assert float(row["score"]) == points, row
     do(clone, "llmlib answers grading/submitted")
@@ -84,4 +97,4 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     assert "Answer: " in (clone / "grading/defence/ada.txt").read_text(encoding="utf-8")
     (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n")
     do(clone, "llmlib grades --format canvas --roster FILE", FILE="roster.csv")
-    assert "ada" in (clone / "canvas.csv").read_text(encoding="utf-8")
+    assert "ada" in (clone / "grading/canvas.csv").read_text(encoding="utf-8")

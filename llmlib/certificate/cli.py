@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", help="your name, as it should stand on the certificate")
     words = "goes into the credential, so that others can ask whether it is yours"
     add("--email", help=words)
-    words = "your notebooks (default: this folder if it holds some, else work/)"
+    words = "your notebooks (default: this folder, else work/ or notebooks/ in it)"
     add("--folder", type=Path, help=words)
     add("--output", type=Path, default=output, metavar="FOLDER", help="default: %(default)s/")
     words = "for people (default: %(default)s)"
@@ -89,7 +89,7 @@ def _issue(args: argparse.Namespace) -> int:
     register = Register(args.key, args.status_url) if args.status_url else None
     issued = left = 0
     for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
-        file = re.sub(r"[^\w.@+-]", "_", student.id).lstrip(".") or "student"
+        file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
             missing = "; ".join(student.missing)
             share = f"{student.share:.0%} of all points"
@@ -98,7 +98,12 @@ def _issue(args: argparse.Namespace) -> int:
         elif (args.output / f"{file}.svg").exists():
             print(f"{student.id}: has {args.output / f'{file}.svg'} already")
         else:
-            made = _certificate_of(student, args)
+            try:
+                made = _certificate_of(student, args)
+            except ValueError as odd:  # a name that cannot stand on one
+                print(f"{student.id}: no certificate: {odd}")
+                left += 1
+                continue
             _write(args, file, made, pair, register.enter(made, student.id) if register else None)
             issued += 1
     public = keys.public_path(args.key)

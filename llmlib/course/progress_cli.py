@@ -22,7 +22,7 @@ WORDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "such as 03_attention, or the path of one; all by default"
     parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=where)
-    where = "where they are (default: this folder, or work/ in it)"
+    where = "where they are (default: this folder, else work/ or notebooks/ in it)"
     parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
     limit = "time limit for one notebook (default: %(default)g)"
     seconds = progress.SECONDS

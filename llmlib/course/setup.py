@@ -9,10 +9,10 @@ its standard library:
 
 What is done is not done again: a second run starts at once and uses no network, an interrupted one
 resumes. With `--here` everything goes into the Python that runs this script (a conda environment,
-say) instead of .venv; with `--keep` too, but no package that is already there is touched (Colab,
-Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0 in the environment choose the port
-and keep the browser closed, TORCH=cpu or TORCH=cuda the build of torch; more words go to
-JupyterLab or pytest.
+say) instead of .venv; with `--keep` too, but torch stays as it is, and of other packages only those
+that are too old are upgraded (Colab, Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0
+in the environment choose the port and keep the browser closed, TORCH=cpu or TORCH=cuda the build of
+torch; more words go to JupyterLab or pytest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 if __package__:
@@ -48,7 +47,8 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
 
     def ready() -> bool:
-        return _works(python) and all(map(_says(mark), done))
+        said = (stamp.read_text(encoding="utf-8") if stamp.exists() else "" for stamp in done)
+        return _works(python) and all(text == mark for text in said)
 
     if ready():
         if torch_build.asked():
@@ -100,10 +100,6 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
         )
 
 
-def _says(mark: str) -> Callable[[Path], bool]:
-    return lambda stamp: stamp.exists() and stamp.read_text(encoding="utf-8") == mark
-
-
 def _venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
@@ -153,4 +149,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; start it again to go on from here.")

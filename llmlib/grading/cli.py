@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
     report.scores(rows, marks, root)
     report.write_class_report(rows, used, root)
     faults = sum(isinstance(result, Refused) for _, result in rows)
-    made = "scores.csv, class.csv, class.png, feedback/"
+    only = " (of these alone)" if args.student or args.assignment else ""
+    made = f"scores.csv, class.csv, class.png{only}, feedback/"
     print(f"{len(rows) - faults} graded, {faults} not. In {root}: {made}")
     return 1 if faults else 0
 

@@ -28,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     column = f"its column with the names of the students' folders (default: {usual})"
     parser.add_argument("--column", metavar="NAME", help=column)
     parser.add_argument("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: FORMAT.csv")
+    where = "default: FORMAT.csv, where the gradebook is"
+    parser.add_argument("--output", type=Path, metavar="FILE", help=where)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
-    _, url, course_id, _ = settings(args.config)
+    root, url, course_id, _ = settings(args.config)
     with Book(url, course_id) as book:
         totals, worth = book.totals(), book.worth()
     if not totals:
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         lines.append({**who, **totals.get(person[column], {})})
     if args.format == "canvas":  # as in its own export
         lines.insert(0, {"Student": "    Points Possible", **worth})
-    output = args.output or Path(f"{args.format}.csv")
+    output = args.output or root / f"{args.format}.csv"
     write_table(output, [*columns, *worth], lines)
     print(f"{output}: {len(people)} students, {len(worth)} notebooks")
     for student in unknown:
