@@ -124,10 +124,11 @@ class Model:
                 f"its parts are {', '.join(known)}"
             )
         if "attention" in parts and self.parts.attention in fast.ATTENTIONS:
-            parts = {
-                "repeat_kv": repeat_kv,
-                "mask": causal_mask,
-            } | parts  # what only that one does without
+            # What only that one does without, unless somebody's own is there already.
+            quick_and_plain = (fast.share_kv, repeat_kv), (fast.causal_mask, causal_mask)
+            for name, (quick, plain) in zip(("repeat_kv", "mask"), quick_and_plain):
+                if getattr(self.parts, name) is quick:
+                    parts.setdefault(name, plain)
         own = {name: fitting(f, self.weights.embedding.dtype) for name, f in parts.items()}
         return replace(self, parts=replace(self.parts, **own))
 

@@ -226,6 +226,28 @@ def test_each_part_can_be_replaced(smollm2):
         smollm2.using(attn=None)
 
 
+def test_a_replaced_part_stays_when_attention_is_replaced_after_it(smollm2):
+    """The default attention does without the taught mask and repeat_kv; another one gets them, but
+    not in place of somebody's own."""
+    ids = smollm2.tokenizer.encode("The capital of France is")
+    seen = []
+
+    def watched(q, k, v, mask=None):
+        seen.append((bool(mask.all()), k.shape[1]))
+        return attention.scaled_dot_product_attention(q, k, v, mask)
+
+    smollm2.using(attention=watched)(ids)
+    assert set(seen) == {(False, smollm2.config.n_head)}
+    seen.clear()
+    all_see_all = smollm2.using(mask=lambda seq, start=0: torch.ones(seq, start + seq) > 0)
+    all_see_all.using(attention=watched)(ids)
+    assert set(seen) == {(True, smollm2.config.n_head)}
+    n_head = smollm2.config.n_head
+    first_head = smollm2.using(repeat_kv=lambda x, n_rep: x[:, :1].expand(-1, n_head, -1, -1))
+    apart = (first_head.using(attention=watched)(ids) - first_head(ids)).abs().max()
+    assert apart < 1e-3 < (first_head(ids) - smollm2(ids)).abs().max()
+
+
 def test_a_part_that_computes_in_float64_fits_into_the_model(smollm2):
     ids = smollm2.tokenizer.encode("The capital of France is")
     floats = ("norm", "mlp", "embedding", "position", "attention", "block", "unembedding")
@@ -312,7 +334,7 @@ def test_positions():
     assert torch.equal(turned[:, 0], x[:, 0]) and torch.allclose(
         turned.norm(dim=-1), x.norm(dim=-1)
     )
-    q, k = torch.randn(8), torch.randn(8)
+    q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
     score = [
         (embeddings.apply_rope(q[None], [m]) @ embeddings.apply_rope(k[None], [m + 3]).T).item()
         for m in (0, 5, 100)
