@@ -5,6 +5,7 @@ without its hidden tests, which a learner does not have. That they agree on ever
 from test_answers.py and test_grading_answers.py, which ask the same verdict of each.
 """
 
+import textwrap
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -157,6 +158,18 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
     ),
     "magics and shell": (
         code(f"%matplotlib inline\n!ls\nfiles = !ls\n?print\nprint?\n%time y = 2\n{MERGE}"),
+        True,
+        True,
+    ),
+    "indented, as it was copied": (code(textwrap.indent(MERGE, "    ")), True, True),
+    "copied from a terminal": (code(f">>> {MERGE}".replace("\n", "\n... ")), True, True),
+    "a helper under %%capture": (
+        added(2, f"%%capture\ndef turned(x):\n    {BODY}", MERGE.replace(BODY, "return turned(x)")),
+        True,
+        True,
+    ),
+    "its name looked at before": (
+        added(2, "from llmlib.attention import merge_heads\nmerge_heads"),
         True,
         True,
     ),

@@ -118,6 +118,7 @@ def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
     (said,) = shell('reveal("n", 10, within=0.5)')
     assert said["text/plain"] == "You said 9. It is 10."
     assert shell(CHOICE.format('"C"')).startswith("Choose one of the letters A, B")
+    assert shell(CHOICE.format('["A"]')).startswith("Choose one of the letters A, B")
     (said,) = shell(CHOICE.format('"a"'), 'reveal("what", "B")')
     assert said["text/plain"] == "You said A, this. It is B, that."
 

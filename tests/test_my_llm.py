@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, definitions, my_llm, my_llm_file
+from llmlib.course import cells, definitions, my_llm, my_llm_file, scopes
 from llmlib.course.engine_check import reference_ids
 
 pytestmark = pytest.mark.graders
@@ -248,6 +248,50 @@ def test_a_table_that_a_loop_fills_brings_the_loop():
     assert not lacking and len(found) == 4 and "N += 1" in found[2]
 
 
+def test_a_call_without_arguments_brings_what_it_does():
+    build = "T = {}\ndef build():\n    for i in range(3):\n        T[i] = i\n\nbuild()\nprint(T)"
+    assert made("f", build, "def f(x):\n    return T[x]")[0][2] == "build()"
+    begin = "def begin():\n    global S\n    S = 2\n\nbegin()\nshow()"
+    assert made("f", begin, "def f():\n    return S") == (
+        ["def begin():\n    global S\n    S = 2", "begin()", "def f():\n    return S"],
+        set(),
+    )
+    local = "T = {}\ndef g():\n    T = {}\n    T[1] = 1\n\ng()"
+    assert made("f", local, "def f():\n    return T")[0] == ["T = {}", "def f():\n    return T"]
+
+
+@pytest.mark.parametrize(
+    "table", ["T = f(1)", "T = [h(i) for i in range(3)]", "class A:\n    t = h(1)\nT = A.t"]
+)
+def test_what_ran_with_an_earlier_definition_keeps_it(table):
+    """Run for its value, not only if it is called: the file would fail in that line."""
+    cells = (
+        "def h(x):\n    return x",
+        "def f(x):\n    return h(x)",
+        table,
+        "def h(x):\n    return -x",
+    )
+    found, lacking = made("g", *cells, "def g(x):\n    return T, h(x)")
+    space = {}
+    exec("\n".join(found), space)
+    assert space["T"] in (1, [0, 1, 2]) and space["g"](1)[1] == -1 and not lacking
+
+
+def test_the_variable_of_a_comprehension_is_nobody_elses():
+    """From Python 3.12 on the compiler takes it for one of the scope around."""
+    for show in ("[i for i in T]", "{i for i in T}", "{i: 1 for i in T}", "(i for i in T)"):
+        assert scopes.names(f"x = {show}").binds == {"x"}
+    assert scopes.names("x = [(y := i) for i in T]").binds == {"x", "y"}
+    trial = "from somewhere import model\nfor i in range(3):\n    print(model(i))"
+    table = "TABLE = {c: i for i, c in enumerate('abc')}"
+    assert len(made("f", trial, table, "def f(x):\n    return TABLE[x]")[0]) == 2
+
+
+def test_a_string_keeps_its_line_ends():
+    text = "\u2028 \x85 \x0c"
+    assert made("f", f"WHITE = '{text}'\ndef f():\n    return WHITE")[0][0] == f"WHITE = '{text}'"
+
+
 def test_a_name_that_is_local_in_an_inner_function_is_still_global_outside_of_it():
     cell = "S = 3\ndef f(x):\n    def g():\n        S = 1\n        return S\n    return S + g()"
     assert made("f", cell)[0][0] == "S = 3"
@@ -274,3 +318,10 @@ print(help(1))"""
     return y.help(help=help_2(k))
 print(help_2(1))"""
     assert my_llm_file.renamed(source, {"help": "help_2"}) == want
+
+
+if sys.version_info >= (3, 12):
+
+    def test_a_function_with_type_parameters_is_renamed():
+        renamed = my_llm_file.renamed("def f[T](x: T) -> T:\n    return f(x)", {"f": "g"})
+        assert renamed == "def g[T](x: T) -> T:\n    return g(x)"

@@ -13,6 +13,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from ports import nobodys_port
 
 from llmlib.course import setup
 from llmlib.course.cells import ROOT
@@ -214,14 +215,12 @@ def test_a_failing_step_is_one_sentence(said, tmp_path, monkeypatch):
 
 def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
     """The real pip against an index that nobody serves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     words = ["install", "-q", "--retries", "1", "--target", tmp_path, "nothing-of-that-name"]
-    command = [sys.executable, *setup.PIP, *words, "--index-url", f"http://127.0.0.1:{port}/"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-    with pytest.raises(SystemExit, match="the package index cannot be reached"):
-        steps.run("install the packages", command, tmp_path, env=environment)
+    with nobodys_port() as port:
+        command = [sys.executable, *setup.PIP, *words, "--index-url", f"http://127.0.0.1:{port}/"]
+        with pytest.raises(SystemExit, match="the package index cannot be reached"):
+            steps.run("install the packages", command, tmp_path, env=environment)
 
 
 @pytest.mark.needs("bubblewrap")

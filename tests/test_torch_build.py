@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from ports import nobodys_port
 
 from llmlib.course.setting_up import torch_build
 
@@ -91,9 +91,8 @@ def for_cpu(serve):
 
 @pytest.fixture(scope="module")
 def nobody():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/"
+    with nobodys_port() as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture

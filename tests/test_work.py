@@ -533,6 +533,19 @@ def test_an_untouched_notebook_is_replaced_without_a_word(tmp_path):
     assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
 
 
+def test_line_ends_of_windows_are_nobody_s_answer(tmp_path):
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    for path in (tmp_path / "work").glob("*.ipynb"):
+        node = nbformat.read(path, as_version=4)
+        for cell in node.cells:
+            cell.source = cell.source.replace("\n", "\r\n")
+        nbformat.write(node, path)
+    issue(tmp_path, "1.2.0")
+    assert work.update(tmp_path) == [] and not (tmp_path / "work/old").exists()
+    assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
+
+
 def test_an_old_notebook_is_never_written_over(tmp_path):
     root = begun(tmp_path)
     (root / "work/old").mkdir()

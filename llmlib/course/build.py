@@ -64,7 +64,7 @@ def build(
     return stale
 
 
-def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
+def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> NotebookNode:
     """Run all cells in `root`/solutions and return the notebook with its outputs. Raises
     `SourceError`."""
     node = nbformat.from_dict(notebook.node)
@@ -94,6 +94,10 @@ def execute(notebook: Notebook, root: Path = ROOT) -> NotebookNode:
         raise SourceError(
             f"{notebook.name}: the kernel died in {place[-1]} (out of memory?)."
         ) from error
+    except RuntimeError as error:
+        if again or "died before" not in str(error):
+            raise
+        return execute(notebook, root, again=True)  # another program took its ports as it started
     except NoSuchKernel as error:
         raise SourceError("There is no Python kernel: run `make lab` once to set up.") from error
     node.metadata = nbformat.from_dict(METADATA)

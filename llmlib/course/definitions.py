@@ -7,6 +7,7 @@ Nothing is run. What belongs to whom comes from `symtable`, the compiler's own a
 import ast
 import builtins
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
@@ -43,8 +44,14 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     none. Try-outs that only show something are left behind."""
     found: list[Definition] = []
     imported: set[str] = set()
+    effects: dict[str, frozenset[str]] = {}  # "build()" -> the names whose objects it changes
     for cell in cells:
         for each, changed in _of_cell(cell):
+            if each.kind in FUNCTIONS:  # not now, but when it is called
+                effects |= {f"{name}()": changed for name in each.names}
+                changed = frozenset()
+            changed = changed.union(*(effects.get(name, ()) for name in changed))
+            changed = frozenset(name for name in changed if not name.endswith("()"))
             if made := each.names | (changed - imported):
                 found.append(replace(each, names=made))
                 imported |= made if each.imports else set()
@@ -86,7 +93,7 @@ def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
 
 def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
     """Each top-level statement of a cell with its text, the comments right above it included."""
-    lines = [line for line in cell.splitlines() if line.strip() not in MARKS]
+    lines = [line for line in re.split(r"\r\n?|\n", cell) if line.strip() not in MARKS]
     try:
         source = python("\n".join(lines))
         tree = ast.parse(source)
@@ -120,6 +127,9 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[tuple[Definition,
         return
     reads, binds, at_once = names(source)
     changed = frozenset(_changed(statement))
+    if isinstance(statement, FUNCTIONS):
+        inside = (each for each in ast.walk(statement) if isinstance(each, ast.Global))
+        changed = (changed & reads).union(*(each.names for each in inside))
     if binds or changed:
         reads -= _made_first(statement)
         yield Definition(source, binds, reads, at_once, type(statement)), changed
@@ -168,9 +178,12 @@ def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
 
 def _changed(statement: ast.stmt) -> Iterator[str]:
     """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
-    too."""
-    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+    too; and "build()", where that is all it does: then there is something that `build` changes."""
+    if isinstance(statement, ast.ClassDef):
         return
+    match statement:
+        case ast.Expr(ast.Call(ast.Name(name), [], [])):
+            yield f"{name}()"
     for node in ast.walk(statement):
         target: ast.AST | None = None
         if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
@@ -186,13 +199,27 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
 def without_replaced(chosen: list[Definition]) -> list[Definition]:
     """Drop a definition whose names are all made anew below it, before any statement reads them."""
     kept: list[Definition] = []
+    read = [_read_when_it_runs(number, chosen) for number in range(len(chosen))]
     for number, each in enumerate(chosen):
         left = set(each.names)
-        for later in chosen[number + 1 :]:
-            if not left or later.at_once & left:
+        for then, later in zip(read[number + 1 :], chosen[number + 1 :]):
+            if not left or then & left:
                 break
             if later.kind in REPLACING or later.imports:
                 left -= later.names
         if left or not each.names:
             kept.append(each)
     return kept
+
+
+def _read_when_it_runs(number: int, chosen: list[Definition]) -> set[str]:
+    """The names that a statement reads at once, itself or in functions from above that it calls."""
+    statement = chosen[number]
+    called = statement.at_once if statement.kind in FUNCTIONS else statement.reads
+    todo, seen = set(called), set[str]()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        for each in chosen[:number]:
+            todo |= each.reads - seen if name in each.names else set()
+    return seen

@@ -7,7 +7,7 @@ the code; what other libraries hold is refused at run time as far as that goes.
 import ast
 from collections.abc import Iterator
 
-from llmlib.course.definitions import Definition, definitions, needed
+from llmlib.course.definitions import FUNCTIONS, Definition, definitions, needed
 from llmlib.course.handed_in import Job
 from llmlib.course.scopes import MAX_ANALYSED, names
 from llmlib.course.source import Exercise
@@ -26,11 +26,19 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
         return []
     given = [each for step in job.steps if not step.own for each in definitions([step.source])]
     found = [*(each for each in given if each.imports), *definitions(own)]
-    imported = {name: each.origin for each in found if each.imports for name in each.names}
+    stars = [each.origin.removesuffix("*") for each in found if "*" in each.names]
+    late: dict[str, str] = {}  # where a name comes from when a function is called; "": a cell
+    for each in found:
+        late |= _made(each)
+    now: dict[str, str] = {}  # the same as a statement at the top level finds it
     used: set[str] = set()
-    for each in needed({exercise.name}, found, set()):
-        if not each.imports:
-            used.update(_used(each, imported))
+    chosen = needed({exercise.name}, found, set())
+    for each in found:
+        if each in chosen and not each.imports:
+            at_once = {name: now[name] for name in each.at_once if name in now}
+            called = {name: late[name] for name in late.keys() - each.at_once}
+            used.update(_used(each, called | at_once, stars))
+        now |= _made(each)
     made = [each for each in found if exercise.name in each.names]
     used |= {made[-1].origin} if made and made[-1].imports else set()
     theirs = tuple(f"{each.origin}." for each in given if each.imports)
@@ -40,12 +48,21 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     return known + sorted(ours.difference(known), key=len, reverse=True)
 
 
-def _used(definition: Definition, imported: dict[str, str]) -> Iterator[str]:
-    """The full dotted names that a definition reads."""
+def _made(definition: Definition) -> dict[str, str]:
+    """The names that a definition makes anew for sure, and where it takes them from."""
+    if not definition.imports and definition.kind not in (*FUNCTIONS, ast.ClassDef, ast.Assign):
+        return {}
+    binds = definition.names if definition.imports else names(definition.source).binds
+    return dict.fromkeys(binds, definition.origin)
+
+
+def _used(definition: Definition, origins: dict[str, str], stars: list[str]) -> Iterator[str]:
+    """The full dotted names that a definition reads. What is of no known origin may be of any
+    module in `stars`, all of whose names were imported."""
     tree = ast.parse(definition.source)
     inside = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     local = definitions([ast.unparse(node) for node in inside])  # imports inside of functions
-    origins = imported | {name: each.origin for each in local for name in each.names}
+    origins = origins | {name: each.origin for each in local for name in each.names}
     reads = names(definition.source).reads.union(*(each.names for each in local))
     for node in ast.walk(tree):
         parts: list[str] = []
@@ -54,4 +71,6 @@ def _used(definition: Definition, imported: dict[str, str]) -> Iterator[str]:
             parts.append(part.attr)
             part = part.value
         if isinstance(part, ast.Name) and part.id in reads:
-            yield ".".join([origins.get(part.id, part.id), *reversed(parts)])
+            yield ".".join([origins.get(part.id) or part.id, *reversed(parts)])
+            if part.id not in origins:
+                yield from (f"{star}{part.id}" for star in stars)

@@ -156,7 +156,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     steps = [step for _, step in rows]
     rows += _wanted_demos(steps, list(demos.values()), trusted, set(stubs))
     rows.sort(key=lambda row: row[0])
-    return Job(tuple(step for _, step in rows), tuple(notes))
+    return Job(tuple(step for _, step in rows), tuple(dict.fromkeys(notes)))
 
 
 def _wanted_demos(

@@ -14,8 +14,10 @@ from typing import Any
 from llmlib import files
 from llmlib.assets import cache_folder
 from llmlib.course.environment import PACKAGE, environment
+from llmlib.course.feedback import TOO_SLOW
 
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
+RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
 def judge(job: dict[str, Any], seconds: float) -> Outcomes:
@@ -36,7 +38,7 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
 
 
 def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
-    """(the outcomes, whether the process came to its end)."""
+    """(the outcomes, whether the next run would say the same: not if time ran out)."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # what cells write
         process = subprocess.Popen(
             [sys.executable, "-m", "llmlib.course.run_tests"],
@@ -48,6 +50,7 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
             start_new_session=True,
         )
         try:
+            RUNNING.add(process)
             said = process.communicate(text.encode(), seconds)[0]
             why = "the process ended (memory, exit or crash)"
         except subprocess.TimeoutExpired:
@@ -55,16 +58,23 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
             said, why = process.communicate()[0], f"stopped after {seconds:g} s"
         finally:
             _end(process)
+            RUNNING.discard(process)
     found: Outcomes = {}
     at = "the start"
     for line in said.splitlines():
         what, at, *rest = json.loads(line)
         if what == "test":
             found[at] = rest[0]
-    whole = len(found) == len(names)
+    whole = len(found) == len(names) and TOO_SLOW not in said.decode()
     for name in names:
         found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
     return found, whole
+
+
+def end_all() -> None:
+    """Kill what other threads have running: each gets its outcomes at once."""
+    for process in list(RUNNING):
+        _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -42,9 +42,9 @@ class Start(Ours):
         statuses = None
         if self.get_query_argument("known", "1") != "0":
             statuses = await asyncio.to_thread(progress.check, None, self.folder)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `setting_up.jupyter`
-        self.finish(start_page.page(statuses, self.folder, news))
+        page = start_page.page(statuses, self.folder, news)
+        self.finish(page, set_content_type="text/html; charset=utf-8")
 
 
 class Check(Ours):

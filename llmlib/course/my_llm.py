@@ -162,7 +162,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, file = parser.add_argument, Path("my_llm.py")
     prompt = "The capital of France is"
     add("prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on")
-    where = "where your notebooks are (default: this folder, or work/ in it)"
+    where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"
     add("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
     add("--output", type=Path, default=file, metavar="FILE", help="default: %(default)s")
     gaps = "use the course's own function where one is missing or wrong"

@@ -19,7 +19,6 @@ tables, the weights, and the order in which the functions are called.
 """
 '''
 FILLED = "# Filled in from llmlib, not mine.\n"
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -137,16 +136,16 @@ class _Renamed(ast.NodeTransformer):
         node.name = self.new.get(node.name, node.name)
         return self.generic_visit(node)
 
-    def visit_function(self, node: Function | ast.Lambda) -> ast.AST:
+    def visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> ast.AST:
         """Its own name, decorators and defaults lie outside, its local names hide ours inside."""
-        children = symtable.symtable(ast.unparse(node), "cell", "exec").get_children()
+        tables = symtable.symtable(ast.unparse(node), "cell", "exec").get_children()
         name = "lambda" if isinstance(node, ast.Lambda) else node.name
-        (*_, scope) = (
-            each
-            for each in children
-            if isinstance(each, symtable.Function) and each.get_name() == name
-        )
-        hidden = scope.get_locals()
+        found: list[symtable.Function] = []
+        while not found:  # a function with type parameters stands in a scope of theirs
+            functions = (each for each in tables if isinstance(each, symtable.Function))
+            found = [each for each in functions if each.get_name() == name]
+            tables = [inner for each in tables for inner in each.get_children()]
+        hidden = found[-1].get_locals()
         inside = _Renamed({old: new for old, new in self.new.items() if old not in hidden})
         if isinstance(node, ast.Lambda):
             node.body = inside.visit(node.body)

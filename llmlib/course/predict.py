@@ -34,7 +34,7 @@ def predict(key: str, question: str, options: dict[str, str] | None = None, *, y
         )
     if options is not None and yours is not None:
         yours = yours.strip().upper() if type(yours) is str else yours
-        if yours not in options:
+        if yours not in tuple(options):
             first = next(iter(options))
             raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
     elif yours is not None and type(yours) not in (int, float):

@@ -17,7 +17,7 @@ from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.course.judge import judge
+from llmlib.course.judge import end_all, judge
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
@@ -113,7 +113,12 @@ def check(
         return status
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(one, names or cells.names()))
+        try:
+            return list(pool.map(one, names or cells.names()))
+        except BaseException:  # Ctrl-C: not after all that runs has come to its end
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
 def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:

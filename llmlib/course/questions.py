@@ -138,15 +138,15 @@ def veiled(questions: list[Question]) -> str:
     return json.dumps(key, indent=1) + "\n"
 
 
-def write(root: Path = ROOT) -> None:
+def write() -> None:
     """Write both files where they differ. Raises `SourceError`."""
-    questions = read(root / "solutions" / "quiz.toml")
+    questions = read()
     for path, text in [
         ("solutions/quiz.py", source(questions)),
         ("llmlib/data/quiz.json", veiled(questions)),
     ]:
-        if not (root / path).exists() or (root / path).read_text(encoding="utf-8") != text:
-            files.write(root / path, text)
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text:
+            files.write(ROOT / path, text)
 
 
 def _markdown(text: str, marker: str = "") -> str:

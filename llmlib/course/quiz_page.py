@@ -39,9 +39,7 @@ def first_answers(sources: Iterable[str]) -> tuple[int, int]:
 
     A learner could take a note away: this is as honest as they are.
     """
-    given: dict[str, tuple[str, str]] = {}
-    for source in sources:
-        given |= answers(source)
+    given = answers("\n".join(sources))
     return sum(told_of(name, first)[0] for name, (_, first) in given.items()), len(veiled())
 
 

@@ -16,7 +16,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-IPYTHON = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)  # may be its syntax
+# What may be IPython's syntax: magics, help, and a whole cell that is indented or a transcript.
+IPYTHON = re.compile(
+    r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]|\A(?:[ \t]*\n)*(?:[ \t]+\S|>>>|In \[)", re.MULTILINE
+)
+RUNS = re.compile(r"\A(\s*)%%(?:time|timeit|capture|prun)\b.*")  # the rest runs as it is
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
 
 
@@ -24,6 +28,7 @@ MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where
     it is neither."""
+    source = RUNS.sub(r"\1", source)
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")
@@ -66,29 +71,20 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
 
 
 class Shell:
-    """What `get_ipython()` gives: magics do nothing, and the code that %time or %%capture is given
-    runs as it is."""
-
-    RUNS = ("time", "timeit", "capture", "prun")
+    """What `get_ipython()` gives: magics do nothing but write a file, and %time runs its code."""
 
     def __init__(self, space: dict[str, Any]):
         self.space = space
 
     def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
-        if name == "time" and line:
-            self._exec(name, line)
+        if name == "time" and line and (error := run("%time", line, self.space)):
+            raise error
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
-        if name == "writefile":
-            with open(line.split()[-1], "w", encoding="utf-8") as file:
+        if name in ("writefile", "file"):
+            how = "a" if "-a" in line.split() else "w"
+            with open(line.split()[-1], how, encoding="utf-8") as file:
                 file.write(body)
-        elif name in self.RUNS:
-            self._exec(name, body)
-
-    def _exec(self, name: str, source: str) -> None:
-        error = run(f"%{name}", source, self.space)
-        if error:
-            raise error
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None

@@ -25,7 +25,7 @@ import torch
 
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
-from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.feedback import NOT_WRITTEN_YET, TOO_SLOW
 
 PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
@@ -52,6 +52,7 @@ def main() -> None:
             say(out, "at", title)
             error = limited(seconds, run_cells.run, title, source, vars(module))
             failed[title] = in_words(error, seconds)
+            say(out, "cell", title, failed[title])
         for name, source, imports in job["tests"]:
             say(out, "at", name)
             error = limited(seconds, test, name, source, vars(module), imports)
@@ -162,7 +163,7 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         other = name and at != name
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
     if isinstance(error, KeyboardInterrupt):
-        return f"took longer than {seconds:g} s: is there a loop that never ends?"
+        return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
     try:
         text = " ".join(str(error).split())[:300]
     except BaseException:  # noqa: BLE001 - a __str__ of the learner's

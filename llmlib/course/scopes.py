@@ -1,5 +1,7 @@
 """Which global names a piece of source reads and binds, by the compiler's account, `symtable`."""
 
+import ast
+import contextlib
 import functools
 import symtable
 from typing import NamedTuple
@@ -18,13 +20,31 @@ class Names(NamedTuple):
     at_once: frozenset[str] = frozenset()
 
 
+class _Generators(ast.NodeTransformer):
+    """Each comprehension as a generator, which has a scope of its own in every Python: from 3.12 on
+    the others are part of the scope around them (PEP 709), their variables too."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        both = ast.Tuple([node.key, node.value], ast.Load())
+        return self.generic_visit(ast.GeneratorExp(both, node.generators))
+
+
 @functools.lru_cache(4096)  # the course's own cells are asked for with each notebook that is read
 def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     """The `Names` of a cell; none of a cell that is not Python."""
     if len(source) > longest:
         return Names()
     try:
-        table = symtable.symtable(python(source), "cell", "exec")
+        text = python(source)
+        with contextlib.suppress(RecursionError):  # so deep that only the compiler reads it
+            tree = _Generators().visit(ast.parse(text))
+            text = ast.unparse(ast.fix_missing_locations(tree))
+        table = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
     reads: set[str] = set()

@@ -76,6 +76,8 @@ def read(path: Path) -> NotebookNode:
     try:
         handed_in.load(path)
         node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        for cell in node.cells:  # an editor on Windows may have written other line ends
+            cell.source = cell.source.replace("\r\n", "\n")
         editions.lay(node, node)  # every cell has what a cell must have
         return node
     except Unreadable as fault:

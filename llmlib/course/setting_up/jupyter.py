@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -56,7 +57,10 @@ def _open(python: Path, folder: Path, words: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
     if os.name == "nt":
-        return subprocess.call(words)
+        with subprocess.Popen(words) as lab:
+            while True:
+                with contextlib.suppress(KeyboardInterrupt):  # is JupyterLab's, which asks back
+                    return lab.wait()
     os.execv(words[0], words)
 
 

@@ -39,10 +39,7 @@ def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
 
     Its messages are shown only then: a quiet program that warned is still a program that worked."""
     try:
-        words = [str(word) for word in command]
-        done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, **HEARD, **options)
-    except KeyboardInterrupt:
-        sys.exit("\nInterrupted; start it again to go on from here.")
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, **HEARD, **options)
     except OSError as error:
         sys.exit(f"Could not {what}: {error.strerror}: {command[0]}")
     if done.returncode:
@@ -52,9 +49,8 @@ def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
 
 def works(command: Sequence[Any], **options: Any) -> bool:
     """Whether a command can be run and succeeds; what it says is nobody's concern."""
-    words = [str(word) for word in command]
     try:
-        return subprocess.run(words, capture_output=True, **options).returncode == 0
+        return subprocess.run(command, capture_output=True, **options).returncode == 0
     except OSError:
         return False
 
@@ -96,10 +92,7 @@ def alone(path: Path) -> Iterator[None]:
             if not waiting:
                 print("Another set-up of this folder is at work: waiting for it …", flush=True)
             waiting = True
-            try:
-                time.sleep(0.5)
-            except KeyboardInterrupt:
-                sys.exit("\nInterrupted; start it again to go on from here.")
+            time.sleep(0.5)
         yield  # closing the file, or the end of the process, gives the lock back
 
 

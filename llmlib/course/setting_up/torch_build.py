@@ -62,11 +62,8 @@ def refuse_another(site: Path) -> None:
 def hold(path: Path, site: Path) -> None:
     """Write a list of constraints that keeps the torch in `site` as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"torch=={each.version}\n"
-        for each in importlib.metadata.distributions(name="torch", path=[str(site)])
-    ]
-    path.write_text("".join(lines[:1]), encoding="utf-8")
+    found = importlib.metadata.distributions(name="torch", path=[str(site)])
+    path.write_text(next((f"torch=={each.version}\n" for each in found), ""), encoding="utf-8")
 
 
 def install(pip: list[Any], python: Path, requirement: str, site: Path) -> None:
