@@ -55,7 +55,7 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
         )
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
-    _refuse_bad(**settings)
+    filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     return _steps(
         model,
@@ -82,10 +82,9 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
             return
 
 
-def _refuse_bad(temperature=0.0, top_k=None, top_p=None, min_p=None):
-    filter_logits(
-        torch.zeros(1, 1), temperature, top_k, top_p, min_p
-    )  # each filter raises ValueError for what is out of range
+def filtered(logits, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    """Logits after the settings of `generate`. Raises ValueError for one that is out of range."""
+    return filter_logits(logits, temperature, top_k, top_p, min_p)
 
 
 def shared_prompt(model, ids, n, room):

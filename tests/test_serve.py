@@ -13,7 +13,8 @@ import time
 
 import openai
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlib import cli, generation, pretrained
@@ -103,6 +104,16 @@ def test_old_turns_leave_when_the_context_is_full(engines):
     assert len(chat.prompt(engines[0], kept)) + 256 <= engines[0].config.context
     longer = system + turn * (len(kept) // 2) + FRANCE
     assert len(chat.prompt(engines[0], longer)) + 256 > engines[0].config.context
+
+
+def test_what_is_switched_off_is_off_whatever_the_default():
+    defaults = {"temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.1}
+    off = {"messages": FRANCE, "temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
+    assert request.read({"messages": FRANCE}, "", defaults).settings == defaults
+    found = request.read(off, "", defaults).settings
+    assert found == {"temperature": 1, "top_p": 1, "min_p": 0}
+    logits = torch.randn(1, 100, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(generation.filtered(logits, **found), logits)
 
 
 # The protocol, driven by its own client -------------------------------------------------------
@@ -317,6 +328,7 @@ FIELDS = [*request.LACKS, "model", "messages", "stream", "stream_options", "stop
 FIELDS += ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed", "top_logprobs"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON)
 def test_a_request_is_read_or_refused(body):
     if isinstance(body, dict):
@@ -329,6 +341,7 @@ def test_a_request_is_read_or_refused(body):
         assert found.messages and set(found.settings) <= {"temperature", "top_p", "top_k", "min_p"}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text("ab", max_size=3), max_size=6),
     st.lists(st.text("ab", min_size=1, max_size=3), max_size=2),
@@ -383,7 +396,15 @@ def test_a_mistake_in_what_was_asked_is_one_sentence(words, says, capsys):
     assert says in said and said.count("\n") <= 2
 
 
-def test_a_file_that_is_no_engine_is_refused(tmp_path):
+def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
     (tmp_path / "mine.py").write_text("Model = 3\n")
     with pytest.raises(ValueError, match="lacks Tokenizer, new_ids, sample"):
         engine.load(str(tmp_path / "mine.py"))
+    for broken, says in (
+        ("def f(:", "does not run: SyntaxError"),
+        ("x = y", "does not run: NameError"),
+    ):
+        (tmp_path / "mine.py").write_text(broken)
+        assert cli.main(["chat", str(tmp_path / "mine.py")]) == 2
+        said = capsys.readouterr().err
+        assert says in said and said.count("\n") == 1

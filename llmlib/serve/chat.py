@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from llmlib.sampling import filter_logits
+from llmlib import generation
 from llmlib.serve.engine import Engine
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
@@ -62,24 +62,12 @@ class Reply:
 
     def _token(self, new: int, logits: torch.Tensor, text: str) -> Token:
         log_p = torch.log_softmax(logits.float(), -1)
-        left = filtered(logits[None].float(), **self.settings)[0] > -torch.inf
+        left = generation.filtered(logits[None].float(), **self.settings)[0] > -torch.inf
         best = log_p.topk(min(self.likeliest, len(log_p)))
         rows = zip(best.indices.tolist(), best.values.tolist())
         likeliest = [(self.engine.names.decode([i]), p, bool(left[i])) for i, p in rows]
         share = float(log_p[left].exp().sum())
         return Token(new, text, float(log_p[new]), likeliest, int(left.sum()), min(share, 1.0))
-
-
-def filtered(
-    logits: torch.Tensor,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-) -> torch.Tensor:
-    """Logits after the settings of `generate`. Raises ValueError for one that is out of range."""
-    filters: torch.Tensor = filter_logits(logits, temperature, top_k, top_p, min_p)
-    return filters
 
 
 def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from llmlib import generation
 from llmlib.packed import KINDS
 from llmlib.serve import chat, engine
 
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """Until the end of input, or Ctrl-C."""
     name = args.model or (OWN if Path(OWN).is_file() else "smollm2")
     settings = settings_of(args)
-    chat.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
+    generation.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
     model = engine.load(name, args.weights)
     chat.prompt(model, [{"role": "user", "content": "?"}])  # refused now, if it cannot chat
     return (talk if args.verb == "chat" else serve)(model, settings, args)

@@ -62,7 +62,10 @@ def written(path: Path) -> Engine:
     assert spec and spec.loader
     module: Any = importlib.util.module_from_spec(spec)
     sys.modules["my_llm"] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - a learner may have edited it
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
     parts = "Model", "Tokenizer", "new_ids", "sample"
     if lacking := [part for part in parts if part not in vars(module)]:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: is it what `llmlib my-llm` wrote?")

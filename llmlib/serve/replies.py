@@ -71,7 +71,8 @@ def _logprobs(tokens: list[Token], request: Request) -> Answer | None:
         return None
     rows = []
     for token in tokens:
-        top = [_one(text, p) | {"kept": kept} for text, p, kept in token.likeliest]
+        likeliest = token.likeliest[: request.likeliest]
+        top = [_one(text, p) | {"kept": kept} for text, p, kept in likeliest]
         filters = {"kept": token.kept, "share": round(token.share, 6)}
         rows.append(_one(token.text, token.logprob) | {"top_logprobs": top, "filters": filters})
     return {"content": rows, "refusal": None}

@@ -53,8 +53,10 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
     limit = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
     most = {"temperature": 2, "top_p": 1, "min_p": 1}
     settings = {key: _within(given, key, 0, most[key], float) for key in most}
-    settings["top_k"] = _within(given, "top_k", 0, 1 << 20) or None
+    settings["top_k"] = _within(given, "top_k", 0, 1 << 20)
     settings = defaults | {key: value for key, value in settings.items() if value is not None}
+    if settings.get("top_k") == 0:  # all of them, whatever the default is
+        del settings["top_k"]
     if settings.get("top_p") == 0:
         raise Refused("top_p must be above 0", param="top_p")
     stop = given.get("stop", [])

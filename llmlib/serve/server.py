@@ -4,6 +4,7 @@ Whoever asks must know the token. A body is bounded, and so is the queue: one an
 time, a few requests wait, more are sent away.
 """
 
+import contextlib
 import hmac
 import json
 import secrets
@@ -56,14 +57,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _guarded(self, answer: Any) -> None:
         self.close_connection = True  # one request a connection: nothing to smuggle behind it
-        try:
-            self._admit()
-            answer()
-        except Refused as refused:
-            self._json(_error(refused), refused.status)
-            self._drain()
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            pass  # the client is gone
+        with contextlib.suppress(ConnectionError, TimeoutError):  # the client is gone
+            try:
+                self._admit()
+                answer()
+            except Refused as refused:
+                self._json(_error(refused), refused.status)
+                self._drain()
 
     def _admit(self) -> None:
         """Raises `Refused` unless the request names this very address and knows the token."""
