@@ -130,6 +130,23 @@ def test_a_change_in_the_picture_alone_is_seen(baked, old, new):
     assert found.status == TAMPERED and "picture" in found.why and found.name == "Ada Lovelace"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<svg", b'<?xml-stylesheet href="data:text/css,text{display:none}"?><svg'),
+        (b"</openbadges:credential>", b"<style>text{display:none}</style></openbadges:credential>"),
+        (b"</openbadges:credential>", b"<script>alert(1)</script></openbadges:credential>"),
+        (b"<openbadges:credential ", b'<openbadges:credential style="all:unset" '),
+        (b"</svg>", b"<openbadges:credential><style/></openbadges:credential></svg>"),
+    ],
+)
+def test_nothing_beside_the_credential_can_change_how_the_picture_looks(key, baked, old, new):
+    whole = re.sub(rb"(<openbadges:credential [^>]*)/>", rb"\1></openbadges:credential>", baked)
+    assert verify(whole).status == VALID and whole.count(old) == 1
+    assert verify(whole.replace(old, new)).status == TAMPERED
+    assert verify(whole.replace(old, new), key[1]).status == TAMPERED
+
+
 def test_a_credential_moved_into_another_picture_is_seen(key, baked):
     other = made(key, name="Eve")
     assert verify(with_token(other, OB3Verifier.extract_token_from_svg(baked))).status == TAMPERED
@@ -313,6 +330,20 @@ def test_an_instructor_issues_in_bulk_verifies_and_revokes(home, capsys):
     assert certificate(home, "--key", key, "--revoke", "bob") == 0
     assert verified("bob", *against) == REVOKED and verified("ada", *against) == VALID
     assert verified("ada") == UNKNOWN_ISSUER and verified("none") == 2
+
+
+def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
+    """Nor do two have one file."""
+    odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "zz"]
+    book = gradebook(home / "gradebook.db", dict.fromkeys(odd, 1))
+    with Book(f"sqlite:///{book}", "course") as opened, opened.transaction() as nbgraders:
+        nbgraders.update_or_create_student("zz", first_name=" ", last_name=None)
+    words = "--gradebook", book, "--key", home / "k.pem", "--issuer", "School"
+    assert certificate(home, *words) == 1
+    said = capsys.readouterr().out
+    assert "5 issued, 1 below" in said and "no certificate: the name has 20" in said
+    made = sorted(each.stem for each in (home / "out").glob("*.svg"))
+    assert made == ["%2Ezoë", "li%20wei", "li%2Cwei", "li_wei", "zz"]
 
 
 def test_a_wrong_gradebook_is_not_created(home, capsys):

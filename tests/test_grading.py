@@ -182,6 +182,15 @@ def test_keys_made_to_collide_are_refused_before_they_are_hashed():
         wire.unpack(json.dumps(["dict", *pairs]).encode(), b"")
 
 
+def test_so_many_numbers_are_refused_that_could_collide_in_a_set_of_a_test():
+    some = [number * (2**61 - 1) for number in range(1, wire.MAX_KEYS + 1)]
+    assert crossed(some) == some and crossed(some[1:] + [-some[0]])[-1] == -some[0]
+    with pytest.raises(wire.NotPlain, match="10,000 whole numbers of 19 digits"):
+        crossed([0, *some, -some[0]])
+    digits = [10**17] * 20_000, ["1" * 100] * 20_000, [bytes(10)] * 20_000, [0.1 + 0.2] * 20_000
+    assert crossed(digits) == digits
+
+
 def test_a_bool_tensor_holds_only_true_and_false():
     back = wire.unpack(b'["tensor", "0"]', tensor_file("BOOL", [2], 2, b"\x02\x00"))
     assert back.view(torch.uint8).tolist() == [1, 0]
@@ -272,6 +281,34 @@ def test_limits_are_named_and_the_rest_is_graded():
         result = runner.grade(corpus.TARGET, [merge, endless])
         assert result["merge"].points == 3
         assert "cell 2: this cell took longer than 6 s" in result.notes[0]
+
+
+def test_cells_that_hang_or_die_cost_no_exercise_its_points():
+    """However many there are: each costs its seconds, and is left out."""
+    limits = Limits(cell=2, call=6, test=60, notebook=120)
+    with closing(Runner([corpus.TARGET], limits=limits)) as runner:
+        cells = [Cell("code", name, text) for name, text in corpus.SOLUTIONS.items()]
+        odd = [Cell("code", None, f"while True: {n}") for n in range(4)]
+        odd += [Cell("code", None, f"import os; os._exit({n})") for n in range(4)]
+        result = runner.grade(corpus.TARGET, [*odd, *cells])
+        assert result.points == result.worth, result
+        assert len(result.notes) == 8
+
+
+def test_no_note_is_written_once_a_hidden_input_is_known():
+    """By the clock, which all of a submission's processes share, cells that run once more could
+    tell what a hidden test was given: which of them ends the process would stand in a note."""
+    at = time.time() + 15
+    ends = "import os, time\nif time.time() > {at}: os._exit(0)"
+    waits = "    if dim == 0:\n        time.sleep(max(0.0, {at} - time.time()) + 0.1)\n"
+    waits += "        os._exit(1)\n"
+    tells = corpus.SOLUTIONS["softmax"].replace(":\n", f":\n{waits}", 1)
+    with closing(Runner([corpus.TARGET], limits=Limits(cell=20, call=30))) as runner:
+        ends, tells = (each.replace("{at}", str(at)) for each in (ends, tells))
+        told = [Cell("code", None, ends), Cell("code", "softmax", tells)]
+        result = runner.grade(corpus.TARGET, told)
+    assert time.time() > at and result["softmax"].points == 0
+    assert result.notes == ()
 
 
 def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
@@ -511,6 +548,49 @@ def test_an_odd_timestamp_costs_a_sentence_and_nothing_else(tmp_path):
     assert rows["fine"].notes == rows["none"].notes == ()
 
 
+def test_a_time_that_comes_late_or_is_put_right_counts(tmp_path):
+    course = class_of(tmp_path, {"ann": "#"})
+    path = course / "submitted" / "ann" / "target" / "timestamp.txt"
+
+    def late():
+        with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+            return book.gradebook.find_submission("target", "ann").total_seconds_late
+
+    grade(course)
+    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book, book.transaction() as inside:
+        inside.update_or_create_assignment("target", duedate="2026-11-01 00:00:00 UTC")
+    for text, seconds in (("no time", 0), ("2026-11-01 00:01:00 UTC", 60)):
+        path.write_text(text)
+        grade(course)
+        assert late() == seconds
+    assert (course / "log").read_text().split() == ["ann"]  # it was graded once
+
+
+def test_what_the_exchange_needs_to_return_a_page_lies_beside_it(tmp_path):
+    course = class_of(tmp_path, {"ann": "#", "bob": "#"})
+    slips = {"timestamp.txt": "2026-11-02 10:00:00 UTC", "submission_secret.txt": "ann's"}
+    for name, text in slips.items():
+        (course / "submitted" / "ann" / "target" / name).write_text(text)
+    (course / "submitted" / "bob" / "target" / "submission_secret.txt").symlink_to("/etc/hostname")
+    grade(course)
+    for folder in ("autograded", "feedback"):
+        for name, text in slips.items():
+            assert (course / folder / "ann" / "target" / name).read_text() == text
+        assert not (course / folder / "bob" / "target" / "submission_secret.txt").exists()
+
+
+def test_a_link_that_leads_nowhere_costs_its_own_row(tmp_path):
+    course = class_of(tmp_path, {"ann": "#"})
+    (course / "submitted" / "bob").symlink_to("x" * 300)
+    (course / "submitted" / "ann" / "other").symlink_to("x" * 300)
+    found = find(course / "submitted", NOTEBOOKS)
+    assert [(task.student, bool(task.fault)) for task in found] == [
+        ("ann", True),
+        ("ann", False),
+        ("bob", True),
+    ]
+
+
 def test_a_name_that_is_no_text_costs_its_own_row(tmp_path):
     course = class_of(tmp_path, {"ann": "#"})
     os.mkdir(os.fsencode(course / "submitted") + b"/b\xffd")
@@ -717,9 +797,23 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     beside = (
         "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
     )
-    for code, found in ((direct, ["torch.nn.functional.softmax"]), (beside, [])):
+    own = "from torch import softmax\nx = softmax(torch.ones(2), -1)\n"
+    own += "def softmax(x, dim=-1): return x"
+    helper = "from torch import log_softmax\ndef log_softmax(x): return x\n"
+    helper += "def softmax(x, dim=-1): return log_softmax(x).exp()"
+    maybe = "from torch import softmax as s\ndef softmax(x, dim=-1): return s(x, dim)\n"
+    late = "from torch import softmax as s\ndef softmax(x, dim=-1, s=s): return s(x, dim)\ns = 1"
+    timed = "%%time\nimport torch\ndef softmax(x, dim=-1): return torch.softmax(x, dim)"
+    every = "from torch.nn.functional import *\ndef mine(x): return softmax(x, -1)\n"
+    every += "def softmax(x, dim=-1): return mine(x)"
+    star = "from torch import *\nmine = softmax\ndef softmax(x, dim=-1): return mine(x, dim)"
+    cases = (direct, ["torch.nn.functional.softmax"]), (beside, []), (own, []), (helper, [])
+    cases += (maybe, ["torch.softmax"]), (f"{maybe}if 0: s = 1", ["torch.softmax"])
+    cases += (f"{maybe}s: int", ["torch.softmax"]), (late, ["torch.softmax"])
+    cases += (timed, ["torch.softmax"]), (every, []), (star, ["torch.softmax"])
+    for code, found in cases:
         job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])
-        assert forbidden_names(task, job) == found
+        assert forbidden_names(task, job) == found, code
 
 
 def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):

@@ -121,9 +121,24 @@ def picture_hash(svg: bytes) -> str:
         raise ValueError(f"it is not an SVG picture ({type(error).__name__})") from None
     root = document.documentElement
     comments = [node for node in root.childNodes if node.nodeType == node.COMMENT_NODE]
-    for node in (*document.getElementsByTagName(baking.SVG_ELEMENT_OB3), *comments):
+    carriers = document.getElementsByTagName(baking.SVG_ELEMENT_OB3)
+    around = [
+        node for node in document.childNodes if node.nodeType == node.PROCESSING_INSTRUCTION_NODE
+    ]
+    if around or len(carriers) > 1 or not all(_bare(each, root) for each in carriers):
+        raise ValueError("it holds more than a picture and one credential")
+    for node in (*carriers, *comments):
         node.parentNode.removeChild(node)
-    return hashlib.sha256(document.documentElement.toxml().encode()).hexdigest()
+    return hashlib.sha256(root.toxml().encode()).hexdigest()
+
+
+def _bare(carrier: Any, root: Any) -> bool:
+    """Whether an element is the credential and nothing else: what stands in it could change how
+    the picture looks, and is in no hash."""
+    attributes = dict(carrier.attributes.items())
+    own = attributes.get("xmlns:openbadges") == baking.SVG_NS_OB3
+    only = attributes.keys() == {"xmlns:openbadges", "verify"} and not carrier.childNodes
+    return own and only and carrier.parentNode is root
 
 
 def linkedin_link(certificate: Certificate) -> str:

@@ -108,6 +108,6 @@ def of_gradebook(where: str) -> list[Student]:
         less = [name for name, worth in points.items() if got[name] < worth]
         missing = tuple(f"{name}: {got[name]:g} of {points[name]:g}" for name in less)
         share = sum(got.values()) / sum(points.values())
-        person = " ".join(filter(None, (first, last))) or student
+        person = " ".join(f"{first or ''} {last or ''}".split()) or student
         found.append(Student(student, person, email, share, missing))
     return found

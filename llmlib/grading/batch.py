@@ -6,6 +6,7 @@ afterwards (writing it again changes nothing). Who does the grading is the calle
 `pool.run` or `cluster.run`.
 """
 
+import contextlib
 import errno
 import functools
 import hashlib
@@ -28,6 +29,7 @@ from llmlib.grading.tasks import Task
 
 Notebooks = dict[str, Notebook]
 Stored = tuple[Graded, Marks]
+EXCHANGE = "timestamp.txt", "submission_secret.txt"  # by them nbgrader returns a page to its owner
 FULL = "The disk is full: make room and start again. What was graded until now is kept."
 Run = Callable[[Iterable[pool.Order]], Iterator[tuple[pool.Order, Result]]]
 
@@ -69,10 +71,10 @@ class Results:
     def put(self, task: Task, mark: str, graded: Graded) -> None:
         files.write(self.path(task), json.dumps({"mark": mark, "graded": asdict(graded)}))
 
-    def written(self, task: Task, mark: str) -> bool:
-        """Has the result with this fingerprint reached the gradebook?"""
+    def written(self, task: Task, stamp: str) -> bool:
+        """Has the result with this fingerprint and time reached the gradebook?"""
         try:
-            return self.path(task, ".written").read_text() == mark and not self.again
+            return self.path(task, ".written").read_text() == stamp and not self.again
         except OSError:
             return False
 
@@ -166,7 +168,8 @@ def _store(
         at = task.handed_in_at()
     except Unreadable as fault:
         graded = replace(graded, notes=(*graded.notes, str(fault)))
-    written = results.written(task, order.mark)
+    stamp = f"{order.mark} {at}"  # a time that came late, or was put right, changes what is due
+    written = results.written(task, stamp)
     if not written:
         book.save(task.student, task.assignment, graded, at)
         files.write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
@@ -174,6 +177,11 @@ def _store(
     marks = book.marks(task.student, task.assignment)
     page = report.feedback(notebook, task.student, node, marks)
     files.write(course / "feedback" / f"{place}.html", page)
+    for name in EXCHANGE:
+        with contextlib.suppress(Unreadable):  # a link, say; by hand none are handed in
+            slip = reading.content(Path(task.path).with_name(name))
+            for folder in ("autograded", "feedback"):
+                files.write(course / folder / place.with_name(name), slip[:1000])
     if not written:
-        files.write(results.path(task, ".written"), order.mark)
+        files.write(results.path(task, ".written"), stamp)
     return replace(graded, cells=()), marks

@@ -95,14 +95,14 @@ class Book:
             book.update_or_create_student(student)
             at = {"timestamp": handed_in_at} if handed_in_at else {}
             book.update_or_create_submission(assignment, student, **at)
-            _add_missing(book, assignment, student)
+            handed_in = _with_all_rows(book, assignment, student)
+            grades = {each.name: each for each in handed_in.grades}
+            comments = {each.name: each for each in handed_in.comments}
             for outcome in graded.outcomes:
-                where = assignment, assignment, student
-                grade = book.find_grade(f"test_{outcome.exercise}", *where)
+                grade = grades[f"test_{outcome.exercise}"]
                 grade.auto_score = outcome.points
                 grade.needs_manual_grade = grade.manual_score is not None
-                comment = book.find_comment(outcome.exercise, *where)
-                comment.auto_comment = UNSAFE if graded.unsafe else None
+                comments[outcome.exercise].auto_comment = UNSAFE if graded.unsafe else None
             book.db.flush()
 
     def charge_lateness(self, student: str, assignment: str) -> None:
@@ -119,8 +119,10 @@ class Book:
 
     def marks(self, student: str, assignment: str) -> Marks:
         notebook = self.gradebook.find_submission_notebook(assignment, assignment, student)
-        scores = {each.name.removeprefix("test_"): each.score for each in notebook.grades}
-        comments = {each.name: each.manual_comment for each in notebook.comments}
+        cells = self.gradebook.find_notebook(assignment, assignment)
+        names = {each.id: each.name for each in (*cells.grade_cells, *cells.solution_cells)}
+        scores = {names[each.cell_id].removeprefix("test_"): each.score for each in notebook.grades}
+        comments = {names[each.cell_id]: each.manual_comment for each in notebook.comments}
         comments = {name: text for name, text in comments.items() if text}
         return Marks(scores, comments, notebook.late_submission_penalty or 0.0)
 
@@ -161,8 +163,9 @@ def _sentence(url: str, error: Exception) -> str:
     return f"The gradebook {shown(url)} cannot be opened: {why}"
 
 
-def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
-    """Rows for exercises that came into the notebook after this student's first submission."""
+def _with_all_rows(book: Gradebook, assignment: str, student: str) -> Any:
+    """The submitted notebook, with rows for exercises that came into it after this student's first
+    submission."""
     cells = book.find_notebook(assignment, assignment)
     handed_in = book.find_submission_notebook(assignment, assignment, student)
     for made, kind, wanted in (
@@ -174,3 +177,5 @@ def _add_missing(book: Gradebook, assignment: str, student: str) -> None:
             kind(cell_id=cell.id, notebook=handed_in) for cell in wanted if cell.id not in known
         )
     book.db.flush()
+    book.db.refresh(handed_in)
+    return handed_in

@@ -2,6 +2,7 @@
 instructor."""
 
 import csv
+import functools
 import io
 import re
 from collections import Counter, defaultdict
@@ -29,11 +30,15 @@ def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks)
         (each, Outcome(**code[f"test_{each.name}"].metadata.llmlib), code[each.name].source)
         for each in notebook.exercises
     ]
-    loader = jinja2.PackageLoader("llmlib.grading", ".")
-    page = jinja2.Environment(loader=loader, autoescape=True).get_template("feedback.html.jinja")
     graded = {"worth": sum(outcome.worth for _, outcome, _ in rows), **node.metadata.llmlib}
     words = {"notebook": notebook.name, "student": student, "rows": rows, "hint": first_hint}
-    return page.render(graded=graded, marks=marks, **words)
+    return _page().render(graded=graded, marks=marks, **words)
+
+
+@functools.cache
+def _page() -> jinja2.Template:
+    loader = jinja2.PackageLoader("llmlib.grading", ".")
+    return jinja2.Environment(loader=loader, autoescape=True).get_template("feedback.html.jinja")
 
 
 def first_hint(exercise: Exercise) -> str:

@@ -56,7 +56,7 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
             if task.assignment in lessons:
                 found = read(reading.content(task.path))[0]
                 do(task, lessons[task.assignment], found)
-        except (Unreadable, TimeoutError) as fault:
+        except Exception as fault:  # noqa: BLE001 - what one has done costs no other
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
     return int(faults > 0)
@@ -92,16 +92,17 @@ def find(
             if not desk.name.isprintable() or desk.is_symlink():
                 raise OSError("it is a link or has a name that cannot be printed")
             found = [each for each in sorted(_folders(desk)) if assignment in (None, each.name)]
-            tasks += [_task(desk.name, each, notebooks) for each in found]
         except OSError as error:
             fault = f"this folder cannot be read ({error})"
             tasks.append(Task(_printable(desk.name), "", str(desk), fault))
+            continue
+        tasks += [_task(desk.name, each, notebooks) for each in found]
     return tasks
 
 
 def _folders(folder: Path) -> list[Path]:
     found = (each for each in Path(folder).iterdir() if not each.name.startswith("."))
-    return [each for each in found if each.is_dir() or each.is_symlink()]
+    return [each for each in found if each.is_symlink() or each.is_dir()]
 
 
 def _task(student: str, folder: Path, notebooks: Collection[str]) -> Task:
@@ -111,10 +112,14 @@ def _task(student: str, folder: Path, notebooks: Collection[str]) -> Task:
         fault = f"there is no assignment of that name; known: {', '.join(notebooks)}"
     elif folder.is_symlink():
         fault = "it is a link, not a folder"
-    elif not os.path.lexists(path):
-        others = sorted(each.name for each in folder.iterdir() if each.suffix == ".ipynb")
-        only = f", only {_printable(', '.join(others))[:200]}: rename it" if others else ""
-        fault = f"there is no {path.name}{only}"
+    else:
+        try:
+            others = sorted(each.name for each in folder.iterdir() if each.suffix == ".ipynb")
+            if path.name not in others:
+                only = f", only {_printable(', '.join(others))[:200]}: rename it" if others else ""
+                fault = f"there is no {path.name}{only}"
+        except OSError as error:
+            fault = f"this folder cannot be read ({error})"
     return Task(student, name, str(path), fault)
 
 

@@ -8,6 +8,7 @@ None, bool, int, float and str as they are. Any other value is a list that begin
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import time
@@ -66,6 +67,8 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     """The value in a frame. Raises `NotPlain`."""
     if text.count(b",") > MAX_VALUES:
         raise NotPlain(f"more than {MAX_VALUES:,} values at once")
+    if len(re.findall(rb"[\[,] ?-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
+        raise NotPlain(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
     if int.from_bytes(blob[:8], "little") > 128 * MAX_TENSORS:  # the length of its table
         raise NotPlain(TOO_MANY)
     try:
@@ -150,9 +153,8 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
 def _tensor_up(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.dtype not in DTYPES:
         raise TypeError
-    if tensor.dtype == torch.bool:  # a byte of 2 would be a bool that is neither True nor False
-        tensor = tensor.view(torch.uint8).ne(0)
-    return tensor
+    # a byte of 2 would be a bool that is neither True nor False
+    return tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor
 
 
 def _bounded(number: int) -> int:

@@ -7,9 +7,8 @@ process cannot take back.
 import ctypes
 import os
 import resource
-from typing import Any
 
-from llmlib.grading.inside import seccomp
+from llmlib.grading.inside.seccomp import call, libc, refuse
 
 MB = 1 << 20
 SCRATCH = ("/tmp/", "/dev/shm/")
@@ -24,14 +23,6 @@ LIMITS = {
 NEW_NS, NEW_IPC, NEW_USER, NEW_PID = 0x20000, 0x8000000, 0x10000000, 0x20000000
 READ_ONLY, NO_SUID, NO_DEV, REMOUNT, BIND, WITH_ALL_BELOW = 1, 2, 4, 32, 4096, 16384
 DROP_FROM_BOUNDING_SET, CAPABILITY_VERSION_3 = 24, 0x20080522
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def call(name: str, *arguments: Any) -> None:
-    """Call a function of the C library. Raises OSError where it fails."""
-    if getattr(libc, name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
@@ -79,4 +70,4 @@ def drop_capabilities() -> None:
         libc.prctl(DROP_FROM_BOUNDING_SET, number, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
-    seccomp.refuse()
+    refuse()

@@ -119,7 +119,9 @@ def refuse_operator(name: str) -> None:
     """Override a torch operator, and those of the same family, in torch's dispatcher."""
     last = name.rpartition(".")[2]
     same, family = {each.format(last) for each in SAME}, FAMILIES.get(last, ())
-    wanted = {each for each in operators() if each in same or (family and each.startswith(family))}
+    wanted = same & operators()
+    if family:
+        wanted |= {each for each in operators() if each.startswith(family)}
     library = torch.library.Library("aten", "IMPL")  # noqa: TOR901 - it must outlive this function
     KEEP.append(library)
     for operator in wanted:

@@ -6,8 +6,10 @@ more than its share of holes. And no program starts: a fresh Python would know o
 
 import ctypes
 import errno
+import os
 import platform
 import struct
+from typing import Any
 
 # name: number on x86-64, on ARM 64
 CALLS = {
@@ -49,6 +51,16 @@ AF_UNIX = 1
 NO_NEW_PRIVILEGES, GET_SECCOMP, SET_SECCOMP, FILTER = 38, 21, 22, 2
 
 
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *arguments: Any) -> None:
+    """Call a function of the C library. Raises OSError where it fails."""
+    if getattr(libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
 class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("text", ctypes.c_char_p)]
 
@@ -56,16 +68,13 @@ class Program(ctypes.Structure):
 def refuse() -> None:
     """From now on, here and in all children. Without effect on other machines than those listed,
     and where the kernel has no filters. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
     if platform.machine() not in MACHINES or libc.prctl(GET_SECCOMP, 0, 0, 0, 0) < 0:
         return
     column, arch = MACHINES[platform.machine()]
     text = program([each[column] for each in CALLS.values()], [s[column] for s in SOCKETS], arch)
     words = Program(len(text) // 8, text)
-    if libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.prctl(
-        SET_SECCOMP, FILTER, ctypes.byref(words), 0, 0
-    ):
-        raise OSError(ctypes.get_errno(), "seccomp")
+    call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    call("prctl", SET_SECCOMP, FILTER, ctypes.byref(words), 0, 0)
 
 
 def program(refused: list[int], sockets: list[int], arch: int) -> bytes:

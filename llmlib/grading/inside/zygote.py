@@ -60,7 +60,7 @@ def load(modules: list[str]) -> None:
 
     off.operators()
     torch.set_num_threads(1)
-    for name in modules:
+    for name in (*modules, "IPython.core.inputtransformer2"):  # one "?" at a line's end needs it
         with contextlib.suppress(Exception):  # what is not there fails in the learner's cell
             importlib.import_module(name)
     gc.collect()
@@ -121,7 +121,6 @@ def end(child: int, jailed: bool) -> None:
 def serve(handle: int, jailed: bool) -> NoReturn:
     """The first process behind the walls: starts the learner's, collects orphans, ends when that
     one ends."""
-    code = 1
     try:
         os.setsid()  # in a session of its own it cannot signal the zygote's process group
         os.dup2(handle, 3)
@@ -140,6 +139,5 @@ def serve(handle: int, jailed: bool) -> NoReturn:
         from llmlib.grading.inside import process
 
         process.serve(socket.socket(fileno=3))
-        code = 0
     finally:
-        os._exit(code)
+        os._exit(0)

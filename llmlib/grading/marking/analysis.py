@@ -49,7 +49,7 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
     def work() -> tuple:
         job = plan(notebook, found)
         used = {each.name: forbidden_names(each, job) for each in notebook.exercises}
-        seen = tuple(dict.fromkeys(findings(notebook.exercises, job)))
+        seen = tuple(dict.fromkeys(findings(notebook.exercises, job, used)))
         return job.steps, job.notes, used, _leans_on(notebook, job), seen
 
     steps, notes, *more = reading.limited(work)
@@ -68,7 +68,9 @@ def _leans_on(notebook: Notebook, job: Job) -> dict[str, list[str]]:
     return leans_on
 
 
-def findings(exercises: tuple[Exercise, ...], job: Job) -> Iterator[str]:
+def findings(
+    exercises: tuple[Exercise, ...], job: Job, used: dict[str, list[str]]
+) -> Iterator[str]:
     """A sentence for each."""
     own = [step for step in job.steps if step.own]
     if sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
@@ -76,7 +78,7 @@ def findings(exercises: tuple[Exercise, ...], job: Job) -> Iterator[str]:
         return
     found = definitions([step.source for step in own])
     for exercise in exercises:
-        known = forbidden_names(exercise, job)
+        known = used[exercise.name]
         yield from (f"{exercise.name} is written with {name}, which is off" for name in known)
         if not known:
             yield from _namesakes(exercise, found)

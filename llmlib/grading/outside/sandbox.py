@@ -16,7 +16,6 @@ from llmlib.grading.outside.bubblewrap import HERE, ONE_THREAD, Unavailable, com
 from llmlib.grading.remedies import remedy
 from llmlib.grading.wire import Channel
 
-START_SECONDS = 120  # for torch to load
 ANSWER_SECONDS = 20
 
 
@@ -97,7 +96,7 @@ class Sandbox:
             )
             theirs.close()
             try:  # what a submission needs, before there is one
-                self.kill(self._fork(START_SECONDS))
+                self.kill(self._fork(120))  # so many seconds, for torch to load
                 self._order(b"K")  # and it still answers
             except Broken as broken:
                 self._stop()
