@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import urllib.request
 
 import nbformat
 from playwright.sync_api import expect, sync_playwright
+from ports import free_port
 
 from llmlib import plots
 from llmlib.course import cells
@@ -138,9 +138,7 @@ def served(folder):
 def jupyter(folder, command, cwd=ROOT, **environment):
     """The port on which `command` serves JupyterLab, {port} in its words; its settings lie in
     `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "PORT": str(port),
@@ -244,15 +242,20 @@ def run_all(page):
     prompts = panel.locator(".jp-CodeCell .jp-InputPrompt")
     raised = panel.locator("[data-mime-type='application/vnd.jupyter.stderr']")
     raised = raised.filter(has_text="Traceback")
+    prompts.last.wait_for(state="attached")
     until = time.monotonic() + 600
-    while not re.fullmatch(r"\[\d+\]:", prompts.last.inner_text().strip()):
-        if "[*]:" not in [each.strip() for each in prompts.all_inner_texts()]:
+    while not re.fullmatch(r"\[\d+\]:", (now := _texts(prompts))[-1]):
+        if "[*]:" not in now:
             assert not raised.count(), raised.all_inner_texts()
             menu(page, "Run", "Run All Cells")
-        assert time.monotonic() < until, prompts.all_inner_texts()
+        assert time.monotonic() < until, now
         page.wait_for_timeout(1000)
     wait_until_idle(page)
     return panel
+
+
+def _texts(found):
+    return [each.strip() for each in found.all_inner_texts()]
 
 
 def save(page):

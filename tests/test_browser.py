@@ -59,10 +59,24 @@ def test_lab_opens_notebook_one_without_a_pop_up(lab, page):
 def test_a_notebook_that_was_only_looked_at_closes_without_a_question(lab, page):
     open_notebook(page, lab.format("02_embeddings.ipynb"))
     page.wait_for_timeout(3000)
+    until = time.monotonic() + 120
+    while _states(lab, "02_embeddings.ipynb") != ["idle"]:
+        assert time.monotonic() < until, _states(lab, "02_embeddings.ipynb")
+        page.wait_for_timeout(250)
+    wait_until_idle(page)  # as the page sees it: before it knew of a kernel it was idle, too
     tab = page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings")
     tab.locator(".lm-TabBar-tabCloseIcon").click()
     expect(tab).to_have_count(0)
     assert page.locator(".jp-Dialog").count() == 0
+
+
+def _states(lab, path):
+    """Of the kernels that the server has for a notebook."""
+    return [
+        each["kernel"]["execution_state"]
+        for each in api(lab, "api/sessions")
+        if each["path"] == path
+    ]
 
 
 def _start(page, lab):
@@ -275,7 +289,8 @@ def test_a_saved_figure_has_its_alt_text_and_is_sharp(lab, page):
     open_notebook(page, lab.format("picture.ipynb"))
     image = page.locator(".jp-NotebookPanel:visible .jp-OutputArea-output img")
     expect(image).to_have_attribute("alt", ALT)
-    assert image.evaluate("image => [image.width, image.naturalWidth]") == [800, 1600]
+    expect(image).to_have_js_property("naturalWidth", 1600)
+    expect(image).to_have_js_property("width", 800)
 
 
 def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
@@ -290,6 +305,8 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
         return options.locator(f"button[data-letter={letter}]")
 
     def expect_told(name, letter, mark):
+        # first until the click's work is done: the score counted, the first letter noted, the focus
+        expect(panel.locator(".llm-options [aria-busy]")).to_have_count(0, timeout=2 * MINUTES)
         told = dict(zip("ABCD", asked[name].options))[letter][1]
         expect(panel.get_by_text(told[:40]).last).to_be_visible(timeout=2 * MINUTES)
         expect(option(name, letter)).to_have_accessible_name(re.compile(f"{mark}$"))

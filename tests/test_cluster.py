@@ -19,6 +19,7 @@ import nbformat
 import pytest
 import stand_in
 from attacks import corpus
+from ports import free_port, nobodys_port
 from stand_in import NOTEBOOKS, Stub
 
 from llmlib import cli
@@ -38,12 +39,6 @@ def _environment(tmp_path, monkeypatch):
     """What the processes that a test starts see."""
     monkeypatch.setenv("PYTHONPATH", f"{HERE}{os.pathsep}{HERE.parent}")
     monkeypatch.setenv("LLMLIB_TEST_LOG", str(tmp_path / "log"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -80,6 +75,9 @@ class Dask:
         self.scheduler = self.start(sys.executable, "-m", "distributed.cli.dask_scheduler", *words)
         until(self._listens, "scheduler")
         self.workers = [self.worker() for _ in range(workers)]
+        if workers:  # all take part from the first result on
+            with distributed.Client(self.address, set_as_default=False) as client:
+                client.wait_for_workers(workers, timeout=300)
 
     def _listens(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 60):
@@ -358,7 +356,8 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
 
 def _another_course(folder):
     """An llmlib in which one line differs."""
-    shutil.copytree(HERE.parent / "llmlib", folder / "llmlib", symlinks=True)
+    compiled = shutil.ignore_patterns("__pycache__")  # other processes write there
+    shutil.copytree(HERE.parent / "llmlib", folder / "llmlib", symlinks=True, ignore=compiled)
     with (folder / "llmlib" / "files.py").open("a") as file:
         file.write("# corrected\n")
     return folder
@@ -374,9 +373,8 @@ def _another_course(folder):
 )
 def test_no_scheduler_is_a_sentence(address, says, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT", 1)
-    port = free_port()
     desk = cluster.Desk("", ("target",))
-    with pytest.raises(ConnectionError) as caught:
+    with nobodys_port() as port, pytest.raises(ConnectionError) as caught:
         with cluster.connected(address.format(port=port), desk):
             pass
     assert str(caught.value).startswith(says.format(port=port))
@@ -397,8 +395,9 @@ def test_no_database_is_a_sentence_without_the_password(url, says, tmp_path, mon
     config.write_text(
         "import os\nc = get_config()\nc.CourseDirectory.db_url = os.environ['LLM_COURSE_DB']\n"
     )
-    monkeypatch.setenv("LLM_COURSE_DB", url.format(port=free_port()))
-    assert cli.main(["grade", str(tmp_path / "submitted"), "--config", str(config)]) == 2
+    with nobodys_port() as port:
+        monkeypatch.setenv("LLM_COURSE_DB", url.format(port=port))
+        assert cli.main(["grade", str(tmp_path / "submitted"), "--config", str(config)]) == 2
     said = capsys.readouterr().err
     assert "llmlib grade: The gradebook " in said and says in said and said.count("\n") == 1
     assert "secret" not in said

@@ -1,6 +1,7 @@
 """The pins resolve to wheels, without a compiler, on every system and Python that the README names.
 Nothing is downloaded but lists of files; the sizes are those of the lists."""
 
+import os
 import subprocess
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,8 @@ def resolve(system, python, extras, folder):
     words += ["--python-platform", SYSTEMS[system], "--python-version", python]
     words += ["-c", "constraints.txt", *(f"--extra={name}" for name in extras), "pyproject.toml"]
     words += ["--format", "pylock.toml", "--output-file", str(lock)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8")
+    patient = os.environ | {"UV_HTTP_RETRIES": "8", "UV_HTTP_TIMEOUT": "120"}
+    done = subprocess.run(words, cwd=ROOT, env=patient, capture_output=True, encoding="utf-8")
     if done.returncode:
         return done.stderr[-2000:]
     return tomllib.loads(lock.read_text(encoding="utf-8"))["packages"]
