@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
 INPUTS = {  # what each page's numbers depend on
     "answers": ["tests/answers/*/*.py"],
+    "claims": ["solutions/0*.py", "tests/claims/*.py"],
     "mutants": ["solutions/0*.py", "tests/mutants.py", "llmlib/grading/mutations.py"],
     "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"],
 }

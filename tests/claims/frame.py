@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE)]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 for _name, _value in {
     "OMP_NUM_THREADS": "2",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -29,7 +29,6 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 THREADS = int(os.environ["OMP_NUM_THREADS"])  # two, as in the notebooks; beside other tests, one
-TABLE = ROOT / "docs" / "evidence" / "claims.md"
 
 
 @cache
@@ -103,13 +102,10 @@ def main(only):
             rows.append([notebook, " … ".join(quoted), control, figures])
             print(f"{notebook} {name} ({time.time() - start:.1f} s): {figures}", flush=True)
     if not only:
-        head = "| notebook | claim | control | figures |\n|---|---|---|---|\n"
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-        body = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-        lead = "# Claims and their controls\n\nWritten by `python tests/claims/frame.py`, "
-        lead += "which runs every one.\n\n"
-        TABLE.parent.mkdir(parents=True, exist_ok=True)
-        TABLE.write_text(f"{lead}{head}{body}", encoding="utf-8")
+        import sections
+
+        head = ["notebook", "claim", "control", "figures"]
+        sections.write("claims", sections.table(head, rows))
     return int(failed > 0)
 
 
