@@ -80,7 +80,7 @@ class AnotherProcessor:
     # One thread; and of two products that a build chooses between by a clock, always the same.
     STARTUP = """import torch, llmlib.fast
 vars(torch)["set_num_threads"] = lambda _: None
-llmlib.fast._for_few_rows = lambda: llmlib.fast._in_slices
+llmlib.fast._for_few_rows = lambda product=llmlib.fast._in_slices: product
 del torch, llmlib
 """
 

@@ -221,7 +221,7 @@ def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, offi
 
 def made(function, *cells):
     found = definitions.definitions(cells)
-    chosen = definitions.without_replaced(definitions.needed({function}, found, set()))
+    chosen = my_llm_file.without_replaced(definitions.needed({function}, found, set()))
     return [each.source for each in chosen], definitions.missing(chosen, set())
 
 

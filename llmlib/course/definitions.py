@@ -19,7 +19,6 @@ BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
-REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
@@ -194,32 +193,3 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
             target = target.value
         if isinstance(target, ast.Name):
             yield target.id
-
-
-def without_replaced(chosen: list[Definition]) -> list[Definition]:
-    """Drop a definition whose names are all made anew below it, before any statement reads them."""
-    kept: list[Definition] = []
-    read = [_read_when_it_runs(number, chosen) for number in range(len(chosen))]
-    for number, each in enumerate(chosen):
-        left = set(each.names)
-        for then, later in zip(read[number + 1 :], chosen[number + 1 :]):
-            if not left or then & left:
-                break
-            if later.kind in REPLACING or later.imports:
-                left -= later.names
-        if left or not each.names:
-            kept.append(each)
-    return kept
-
-
-def _read_when_it_runs(number: int, chosen: list[Definition]) -> set[str]:
-    """The names that a statement reads at once, itself or in functions from above that it calls."""
-    statement = chosen[number]
-    called = statement.at_once if statement.kind in FUNCTIONS else statement.reads
-    todo, seen = set(called), set[str]()
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        for each in chosen[:number]:
-            todo |= each.reads - seen if name in each.names else set()
-    return seen

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmlib.course.definitions import Definition, definitions, without_replaced
+from llmlib.course.definitions import FUNCTIONS, Definition, definitions
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
 PLACE = "# The learner's functions go here.\n"
@@ -19,6 +19,7 @@ tables, the weights, and the order in which the functions are called.
 """
 '''
 FILLED = "# Filled in from llmlib, not mine.\n"
+REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,35 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
     for name in mine.keys() - clash:
         taken[name] = mine[name]
     return found
+
+
+def without_replaced(chosen: list[Definition]) -> list[Definition]:
+    """Drop a definition whose names are all made anew below it, before any statement reads them."""
+    kept: list[Definition] = []
+    read = [_read_when_it_runs(number, chosen) for number in range(len(chosen))]
+    for number, each in enumerate(chosen):
+        left = set(each.names)
+        for then, later in zip(read[number + 1 :], chosen[number + 1 :]):
+            if not left or then & left:
+                break
+            if later.kind in REPLACING or later.imports:
+                left -= later.names
+        if left or not each.names:
+            kept.append(each)
+    return kept
+
+
+def _read_when_it_runs(number: int, chosen: list[Definition]) -> set[str]:
+    """The names that a statement reads at once, itself or in functions from above that it calls."""
+    statement = chosen[number]
+    called = statement.at_once if statement.kind in FUNCTIONS else statement.reads
+    todo, seen = set(called), set[str]()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        for each in chosen[:number]:
+            todo |= each.reads - seen if name in each.names else set()
+    return seen
 
 
 def _meaning(definition: Definition) -> str:
