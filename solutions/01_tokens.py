@@ -483,7 +483,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 #
 # - **In:** `text`, a string.
 # - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
-#   1. an English ending with its apostrophe: `'s`, `'t`, `'d`, `'m`, `'ll`, `'ve` or `'re` (lower case only);
+#   1. an apostrophe with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
 #   2. letters; or 3. digits; or 4. other visible characters (none of these, and no white space): as many of one kind as there are, with *one* blank before them if there is one;
 #   5. white space, as much as there is; but where a visible character follows, the last one is left to it.
 #   6. A single white space that nothing else takes, such as a new line right before a word.
@@ -565,7 +565,13 @@ check.equal(
 check.equal(
     cut_words("l'ete"),
     ["l", "'", "ete"],
-    "only the endings of rule 1 take the apostrophe with them",
+    "only the letters that rule 1 names take the apostrophe with them",
+)
+check.equal(
+    cut_words("'sword"),
+    ["'s", "word"],
+    "rule 1 asks nothing of what follows, nor of what comes before: 'sword is 's and "
+    "word",
 )
 check.equal(
     cut_words("a  b"),
@@ -943,7 +949,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # <details><summary>Hint 3</summary>
 #
 # `rank.get(pair, len(merges))` makes it younger than every merge. If even the minimum is not in `rank`, the piece is done;
-# otherwise `merge(ids, pair, 256 + rank[pair])`.
+# otherwise `merge(ids, pair, 256 + rank[pair])`. And `min` of nothing raises an error: go on only while `len(ids) > 1`.
 # </details>
 
 
@@ -1710,7 +1716,7 @@ show(
 )
 
 # %% [markdown]
-# It holds for the English prose, and nowhere else here. Even "Hello, world!" has 13 characters in 4 tokens, and article 1 in English, 170 characters in 33, goes as far off on the other side.
+# It holds for the English prose, and nowhere else here. Even "Hello, world!" has 13 characters in 4 tokens, and article 1 in English, 170 characters in 33, is even farther off, on the other side.
 #
 # **What the same text costs.** To compare languages, take the same text in each: article 1 again. (Bytes would be no fair measure: UTF-8 itself
 # spends two bytes on a Russian letter and three on a Hindi one.) English is 1.
@@ -1853,8 +1859,8 @@ reveal("spelling", right["one token"], within=0)
 
 # %% [markdown]
 # As one token it spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
-# then, only something to copy.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from their uses a
-# larger model learns the spelling of many tokens, by heart as it were; see Itzhak and Levy below.)
+# then, only something to copy.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from
+# the vectors of models two to three times as large, a second model, trained to spell from vectors, spells about a third of the tokens right that it had not met; see Itzhak and Levy below.)
 #
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
 # ten digits at the place where the count stands, after two examples.
@@ -1916,7 +1922,8 @@ for label, examples in {
         print(f"{label:<16} {letters:<8}", *(f"{n:<11}" for n in said))
 
 # %% [markdown]
-# After 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3 it does not say 4. After 1 and 1 it says 1 to every word, and with no example 3 again. The examples
+# With the letters hidden, after 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3 it says 2 to every word, not 4. (With the letters shown it says 4 twice,
+# once rightly.) After 1 and 1 it says 1 to every word, and with no example 3 again. The examples
 # decide, hardly ever the word, and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
 # keep a *larger* model from counting is another question; this experiment cannot say.
 #

@@ -289,7 +289,7 @@ print(
 )
 
 # %% [markdown]
-# Hardly a program does it this way. But the product says **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
+# Hardly any program does it this way. But the product says **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
 # resembles another. In `d_model` trained numbers, tokens can be near in one respect and far in another.
 #
 # ## 2.3 How a table learns
@@ -299,7 +299,7 @@ print(
 # **Loss.** Let the model read a text whose continuation is known. At each place it gave some probability $p$ to the token that really came. The loss of that place is $-\ln p$: 0 for a
 # certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. The loss of a text is the mean over its places. Lower is better, and one number says it all.
 #
-# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much *per unit* is the slope of the loss in that number. All slopes together, one for each number, are the
+# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much *per unit* is the slope of the loss with respect to that number. All slopes together, one for each number, are the
 # *gradient*. To train is to take a small step against it, again and again.
 #
 # You can find a gradient without any calculus: nudge a number, look at the loss, put the number back. A very small language model will do for that. It has one table, `[vocab_size, vocab_size]`,
@@ -330,13 +330,13 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # %% [markdown]
 # ### Exercise 2.2 · `nudged_gradient` · ●●○ · 12 min
 #
-# Find the slope of `bigram_loss` in every number of the table, by nudging.
+# Find the slope of `bigram_loss` with respect to every number of the table, by nudging.
 #
 # - `table`: `[vocab_size, vocab_size]`, decimals
 # - `ids`: `[seq]`, the text
 # - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
 #
-# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is small enough, one of 1 is not.
+# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and one of 0.000001 is lost in float32's rounding.
 #
 # The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
 # Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
@@ -362,8 +362,8 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 
 # %% solution nudged_gradient off=["torch.autograd", "torch.func", "torch.nn.functional.softmax", "torch.softmax"]
 def nudged_gradient(table, ids):
-    """The slope of bigram_loss(table, ids) in each number of the table, found by
-    nudging it: table [vocab_size, vocab_size], ids [seq] -> like table."""
+    """The slope of bigram_loss(table, ids) with respect to each number of the table,
+    found by nudging it: table [vocab_size, vocab_size], ids [seq] -> like table."""
     ### BEGIN SOLUTION
     nudge, slopes = 1e-3, torch.zeros(table.shape)
     for row in range(len(table)):
@@ -437,7 +437,8 @@ check.close(
     _got.sum(dim=1),
     torch.zeros(3),
     "each row of slopes sums to 0, since only differences of scores count: has a "
-    "number stayed nudged while the next one was, or been set in place of nudged?",
+    "number stayed nudged while the next one was, or been set in place of nudged, or "
+    "is the nudge so small that float32 rounds it away (0.001 is small enough)?",
     atol=3e-3,
 )
 check.close(
@@ -1001,13 +1002,19 @@ predict(
 # %%
 random_direction = torch.randn(d_model, generator=torch.Generator().manual_seed(1))
 random_direction /= random_direction.norm()
+# of all directions at right angles to the shared one, that with the most squares:
+next_direction = torch.linalg.eigh(cleaned.T @ cleaned).eigenvectors[:, -1]
 tables = {
     "as it is": table,
     "a random direction taken out": table
     - (table @ random_direction)[:, None] * random_direction,
+    "the next-largest taken out": table
+    - (table @ next_direction)[:, None] * next_direction,
     "the mean row subtracted": fresh,
     "the shared direction taken out": cleaned,
 }
+next_share = (table @ next_direction).square().sum() / table.square().sum()
+print(f"of all the squares, along the next-largest direction: {next_share:.0%}")
 found = {}
 for name, rows in tables.items():
     best = (rows[chosen] @ rows.T).argmax(dim=1)
@@ -1016,7 +1023,7 @@ for name, rows in tables.items():
 reveal("self", found["the shared direction taken out"])
 
 # %% [markdown]
-# All of them, and taking out a random direction changes next to nothing. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
+# All of them, and taking out a random direction changes next to nothing; nor does the next-largest direction help. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
 #
 # What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in:
 
@@ -1059,7 +1066,8 @@ for name, rows in tables.items():
     print(f"{name:<31} {both[0]:8.2f} {both[1]:8.2f}")
 
 # %% [markdown]
-# The rarer a token, the farther along it tends to stand. And the model needs it on both sides: without the direction its loss rises, whether it is taken from the look-up or from the output, while a random direction is hardly missed.
+# The rarer a token, the farther along it tends to stand. And the model needs it on both sides: without the direction its loss rises, whether it is taken from the look-up or from the output, while a random direction is hardly missed, and the next-largest one little.
+# (The comparison is not quite fair: no other single direction carries anything like half of the squares. The next-largest has 2 %.)
 # One line is a riddle: at the output, subtracting the mean row changes nothing at all. It takes the same number off the score of *every* token, and softmax looks at differences only. What counts there is how far tokens
 # stand *apart* along the direction, not where the whole cloud is.
 #
@@ -1338,8 +1346,8 @@ for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
 reveal("capitals", right["as it is"][0], within=5)
 
 # %% [markdown]
-# Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the inputs out of the way about a third of these do, among 49,152 candidates, none if each country is given another's capital, and none, or few, if nothing is subtracted. So both
-# sides have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
+# Taken at its word, *king − man + woman* fails: hardly any of the 72 sums comes out right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among 49,152 candidates; none if each country is given another's capital, and none, or few, if nothing is subtracted.
+# So the slogan's friends and its critics both have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
 #
 # ## 2.7 One row per token, whatever it means
 #
@@ -1434,10 +1442,37 @@ nearness = {
 reveal("bank", max(nearness, key=nearness.get))
 
 # %% [markdown]
-# Two things happen, one after the other. In the first eight layers the two senses part: the sentence comes into the vector. Later another word in the *same sentence* comes nearer and nearer, until it is nearer than ` bank` itself in
-# another sentence. The vector has turned from *what this token is* to *what comes next*, which after "grassy bank" and "grassy lawn" is much the same.
+# In the first eight layers the two senses part: the sentence comes into the vector. Other words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of the *same* sentence over the
+# others: 0.06 after 8 layers, 0.16 after 30, when that word is nearer than ` bank` itself in another sentence.
 #
 # (Without the two lower curves one could read anything into the upper ones: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
+#
+# What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions: at each token the smaller of the two probabilities, summed up, is what two of them
+# have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word? (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other.)
+
+# %%
+endings = [t + " bank" for t in river_side | money_side]
+endings += [t + w for t, w in (river_side | money_side).items()]
+nexts = torch.stack([model(tokenizer.encode(t))[0, -1].softmax(-1) for t in endings])
+vectors = torch.stack(banks + swapped)  # 16 sentences, 31 depths, d_model
+first, second = torch.tril_indices(16, 16, -1)  # all pairs, the second the smaller
+in_common = torch.minimum(nexts[first], nexts[second]).sum(dim=-1)
+same_word = (first < 8).float()  # the first eight end in ' bank'
+same_sentence, same_side = first == second + 8, first // 4 == second // 4
+print("next tokens in common, on average:")
+print(f"other word, same sentence  {in_common[same_sentence].mean():.2f}")
+print(f"' bank', same sense        {in_common[same_side & (first < 8)].mean():.2f}")
+print("correlation of the cosine with …  the same word   next tokens in common")
+for passed in (0, 8, 16, 24, 30):
+    depth = vectors[:, passed]
+    cosines = torch.cosine_similarity(depth[first], depth[second], dim=-1)
+    three = torch.stack([cosines, same_word, in_common])
+    by_word, by_next = torch.corrcoef(three)[0, 1:]
+    print(f"{passed:>2} layers passed {by_word:31.2f} {by_next:23.2f}")
+
+# %% [markdown]
+# At first the cosine tells which pairs have the same word, and knows nothing of the predictions; in the end it is the other way round. The vector has turned from *what this token is* to *what comes next*,
+# which in the same sentence is much the same whatever its last word (0.75 in common), more so than after two ` bank`s of one sense (0.62).
 #
 # ## 2.8 A preview: q · k
 #
@@ -1449,7 +1484,7 @@ reveal("bank", max(nearness, key=nearness.get))
 # - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
 # - Softmax makes shares of the scores. What the token takes over is the sum of what the others offer, in these shares.
 #
-# All this happens nine times side by side in each layer, with different queries; each is a **head** (and each three heads share their keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
+# All this happens nine times side by side in each layer, with different queries; each is a **head** (and every three heads share one set of keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
 
 # %%
 from llmlib.attention import attention_maps
@@ -1677,7 +1712,7 @@ plots.show(
 # %% [markdown]
 # **The other picture to remember.** Along a row both hands move on, and the angle between them stays: it is two steps of that pair's speed, wherever in the text the two tokens are.
 #
-# Which columns form a pair? In SmolLM2 and other Llama-like weights in this format, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
+# Which columns form a pair? In SmolLM2 and other Llama-like weights in the format of `transformers`, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
 # second half holds the second ones. (The paper pairs neighbours; section 2.12 is about that.)
 
 # %% [markdown]
@@ -1887,12 +1922,12 @@ q, k = queries_and_keys("The cat sat on the mat, and the dog slept by the door."
 distances = torch.arange(21)
 
 
-def by_distance(layer, head, without=0):
+def by_distance(layer, head, without=range(0)):
     """Scores of all queries with all keys, the query 0 … 20 positions after the key
-    [pairs, 21]; `without` the so many fastest pairs of columns."""
+    [pairs, 21], leaving out the pairs of columns in `without`; pair 0 is fastest."""
     theta, first = model.config.rope_theta, torch.tensor([100])
     queries, keys = q[layer, head, 1:], k[layer, head // 3, 1:]  # seq-1 head_dim
-    queries = queries * (torch.arange(64) % 32 >= without)
+    queries = queries * torch.tensor([i % 32 not in without for i in range(64)])
     behind = [apply_rope(row.expand(21, -1), 100 + distances, theta) for row in queries]
     here = [apply_rope(row[None], first, theta)[0] for row in keys]
     return torch.stack([rows @ row / 8 for rows in behind for row in here])
@@ -1915,16 +1950,20 @@ for name, scores in curves.items():
         f"{name}: highest on average at {peak}, and there for {share:.0%} of the "
         f"{len(scores)} pairs of a query and a key"
     )
-for without in (0, 8):
+for name, without in {
+    "with all its hands": range(0),
+    "without its 8 fastest": range(8),
+    "without the next 8": range(8, 16),
+}.items():
     scores = by_distance(16, 0, without).mean(dim=0)
     print(
-        f"layer 16, head 0, without its {without} fastest hands: mean scores from "
-        f"{scores.min():.1f} to {scores.max():.1f}"
+        f"layer 16, head 0, {name:<21} mean scores from {scores.min():.1f} to "
+        f"{scores.max():.1f}"
     )
 
 # %% [markdown]
 # The first head has found "the token before this one". *Any* query with *any* key of this sentence, whatever the words, scores highest one position back: the hands say it, not the words. The second head does not care about distance at all; it will turn out to look for words.
-# Which of the two a head is lies in the pairs that it uses: with the eight fastest hands taken out of all queries, little is left of the first head's sense of distance.
+# The first head's sense of distance lies in its fast hands: without the eight fastest little of it is left (a range of 2.5 in place of 21.6), without the next eight most of it.
 #
 # **A clock of your own.** Below is one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the
 # distance with the highest score. (The curve is there without a running kernel, too.)
@@ -1941,9 +1980,9 @@ plots.show(
 )
 
 # %% [markdown]
-# ### Which of it must be as in training?
+# ### What must stay as it was in training?
 #
-# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if all hands turn ten times more slowly, or backwards? Measure the loss on four pieces of prose, 64 tokens each.
+# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if theta is ten times as large, or all hands turn backwards? Measure the loss on four pieces of prose, 64 tokens each.
 
 # %%
 predict(
@@ -1965,7 +2004,7 @@ def loss_with(position):
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted).item()
 
 
-faster = torch.arange(64) % 32 < 16  # the columns of the 16 faster hands
+pair = torch.arange(64) % 32  # the pair of each column; pair 0 is the fastest hand
 
 
 def half_speed(columns):
@@ -1984,20 +2023,26 @@ settings = {
     "theta · 10": lambda x, p, theta: apply_rope(x, p, 10 * theta),
     "theta / 100": lambda x, p, theta: apply_rope(x, p, theta / 100),
     "half the distance": lambda x, p, theta: apply_rope(x, p / 2, theta),
-    "16 faster hands, half speed": half_speed(faster),
-    "16 slower hands, half speed": half_speed(~faster),
+    "hands 0 to 15, half speed": half_speed(pair < 16),
+    "hands 16 to 31, half speed": half_speed(pair >= 16),
+    "hands 0 to 3, half speed": half_speed(pair < 4),
+    "hands 4 to 15, half speed": half_speed((pair >= 4) & (pair < 16)),
     "turned backwards": lambda x, p, theta: apply_rope(x, -p, theta),
     "not turned": no_rope,
 }
 losses = {name: loss_with(position) for name, position in settings.items()}
 for name, loss in losses.items():
     print(f"{name:<27} loss {loss:.2f}")
+left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
+print(f"theta · 10 leaves of the speed: {left}")
 reveal("slower", losses["theta · 10"], within=0.1)
 
 # %% [markdown]
 # Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all. What counts is how far *back* a
-# token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none. A larger theta leaves
-# the fast hands nearly alone.
+# token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
+#
+# Then why is a larger theta no harm, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
+# four at half speed do most of the harm (4.22), the twelve after them hardly any (3.91).
 #
 # This is put to use. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
@@ -2258,10 +2303,10 @@ all_same = same_ids(
 # ## Recap
 #
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
-# - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope in every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
+# - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope with respect to every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
 # - All rows share **one direction**, which carries half of the table's squares, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
-# - *king − man + woman* is right in hardly any of 72 sums as stated, and in about a third once the words that went in are ruled out.
+# - *king − man + woman* is right in hardly any of 72 sums as stated, and in a third to a half once the words that went in are ruled out.
 # - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
 # - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone gives order away from the second layer on.
 # - Positions can be **learned** (a table that ends), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: scores depend on how far back, and lengths stay).

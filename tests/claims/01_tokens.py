@@ -292,8 +292,8 @@ def the_tutorials_ids():
 
 def four_characters_hold_for_english_prose():
     """“It holds for the English prose, and nowhere else here. Even "Hello, world!" has 13
-    characters in 4 tokens, and article 1 in English, 170 characters in 33, goes as far off on the
-    other side.”
+    characters in 4 tokens, and article 1 in English, 170 characters in 33, is even farther off, on
+    the other side.”
 
     Six other texts, and English prose of another kind.
     """
@@ -303,6 +303,7 @@ def four_characters_hold_for_english_prose():
     english = [len(text) / len(_gpt2().encode(text)) for text in (PROSE, ARTICLE["English"])]
     assert max(each) < 3.5 < 4 < english[0] < 4.5 < 5 < english[1]
     assert (len(ARTICLE["English"]), len(_gpt2().encode(ARTICLE["English"]))) == (170, 33)
+    assert english[1] - 4 > 4 - 13 / 4 > 0 and len(_gpt2().encode("Hello, world!")) == 4
     return (
         f"English {english[0]:.2f} and {english[1]:.2f}; others {min(each):.2f} to {max(each):.2f}"
     )
@@ -512,15 +513,20 @@ def _counted(examples, form):
 
 
 def three_is_no_count():
-    """“After 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3
-    it does not say 4. After 1 and 1 it says 1 to every word, and with no example 3 again.”
+    """“With the letters hidden, after 1 and 2 it says 3 to every word, as if it continued the
+    series; but after 1, 2 and 3 it says 2 to every word, not 4. (With the letters shown it says 4
+    twice, once rightly.) After 1 and 1 it says 1 to every word, and with no example 3 again.”
 
     The same examples in the other order, and others.
     """
     said = {examples: _counted(examples, "") for examples in EXAMPLES}
+    shown, truth = _counted("1, 2, 3", " "), [word.count(c) for word, c in ASKED.items()]
+    assert said["1, 2, 3"] == [2] * 5 and shown.count(4) == 2
+    assert sum(a == b == 4 for a, b in zip(shown, truth)) == 1
     assert said["1, 2"] == said["none"] == [3] * 5 and said["1, 1"] == [1] * 5
-    assert 3 not in said["2, 1"] and 3 not in said["2, 3"] and 4 not in said["1, 2, 3"]
-    return "; ".join(f"after {examples}: {each}" for examples, each in said.items())
+    assert 3 not in said["2, 1"] and 3 not in said["2, 3"]
+    told = "; ".join(f"after {examples}: {each}" for examples, each in said.items())
+    return f"{told}; after 1, 2, 3 with the letters shown: {shown}"
 
 
 def showing_the_letters_does_not_help_counting():

@@ -436,7 +436,8 @@ def a_long_row_has_large_products_of_both_signs():
 
 
 def without_the_direction_the_dot_product_is_enough():
-    """“All of them, and taking out a random direction changes next to nothing.”
+    """“All of them, and taking out a random direction changes next to nothing; nor does the
+    next-largest direction help.”
 
     A random direction, the next largest direction, the mean row; and another 300 words.
     """
@@ -454,7 +455,8 @@ def without_the_direction_the_dot_product_is_enough():
 
 def the_direction_is_rarity_and_needed_on_both_sides():
     """“The rarer a token, the farther along it tends to stand. And the model needs it on both
-    sides”
+    sides” “no other single direction carries anything like half of the squares. The next-largest
+    has 2 %.”
 
     Rank correlation with shuffled ids; the next largest and a random direction taken out.
     """
@@ -473,7 +475,9 @@ def the_direction_is_rarity_and_needed_on_both_sides():
     plain = losses["as it is"][0]
     assert min(losses["cleaned"]) > plain + 2
     assert all(abs(loss - plain) < 0.1 for loss in losses["random"])
-    assert all(loss < plain + 1.5 for loss in losses["next"])
+    assert all(loss < plain + 0.3 for loss in losses["next"])
+    whole = _table().square().sum()
+    assert abs(1 - _tables()["next"].square().sum() / whole - 0.02) < 0.005
     return f"rank correlation {kept:.2f} (shuffled {mixed:.2f}); " + "; ".join(
         f"{name} {a:.2f}, {b:.2f}" for name, (a, b) in losses.items()
     )
@@ -558,9 +562,10 @@ def _nine(names):
 
 
 def the_famous_sum_needs_its_inputs_excluded():
-    """“Taken at its word, *king − man + woman* fails: hardly a sum of 72 comes out right. With the
-    inputs out of the way about a third of these do, among 49,152 candidates, none if each country
-    is given another's capital, and none, or few, if nothing is subtracted.”
+    """“Taken at its word, *king − man + woman* fails: hardly any of the 72 sums comes out
+    right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among
+    49,152 candidates; none if each country is given another's capital, and none, or few, if
+    nothing is subtracted.”
 
     Another nine countries, for which a sum without the subtraction is right for at most half as
     many; capitals mixed up; the mean subtracted.
@@ -581,6 +586,7 @@ def the_famous_sum_needs_its_inputs_excluded():
                     scores[[country, capital, other]] = -torch.inf
                     plus += int(other != country and scores.argmax() == wanted)
             assert plus <= others / 2 and (names is OTHER_NINE or plus == 0 or plus < others / 4)
+            assert names is not NINE or others == {"as it is": 25, "centred": 34}[name]
             lines.append(f"{any_answer}, {others}, {plus}")
     return "right of 72, any answer, inputs out, nothing subtracted: " + "; ".join(lines)
 
@@ -626,13 +632,15 @@ def _mean(pairs):
 
 
 def senses_part_early_and_turn_to_what_comes_next():
-    """“In the first eight layers the two senses part: the sentence comes into the vector. Later
-    another word in the *same sentence* comes nearer and nearer, until it is nearer than ` bank`
-    itself in another sentence.” “The vector has turned from *what this token is* to *what comes
-    next*”
+    """“In the first eight layers the two senses part: the sentence comes into the vector. Other
+    words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of
+    the *same* sentence over the others: 0.06 after 8 layers, 0.16 after 30, when that word is
+    nearer than ` bank` itself in another sentence.” “At first the cosine tells which pairs have the
+    same word, and knows nothing of the predictions; in the end it is the other way round.”
 
     Another word in the same sentence, another word in another sentence; ` bank` in the table. What
-    the predictions have in common, same sentence against same sense.
+    the predictions have in common, same sentence against same sense; over all pairs of the sixteen
+    sentences, the correlation of the cosine with it and with the same word.
     """
     rivers, moneys = ([_last_vectors(t + " bank") for t in some] for some in (RIVERS, MONEYS))
     swapped = [_last_vectors(t + w) for t, w in (RIVERS | MONEYS).items()]
@@ -649,6 +657,9 @@ def senses_part_early_and_turn_to_what_comes_next():
         and gap[8] > 0.9 * gap[:28].max()
     )
     assert place[8] < other[8] and place[30] > same[30] + 0.02 and control[30] > 0.6
+    assert abs(control[0] - 0.27) < 0.006 and abs(control[8] - 0.62) < 0.006
+    lead = place - control
+    assert lead[0] < 0.01 and abs(lead[8] - 0.06) < 0.006 and abs(lead[30] - 0.16) < 0.006
     said = {t + w: torch.softmax(model()(_ids(t + w))[0, -1], -1) for t, w in _sentences()}
 
     def agree(pairs):  # the share of probability that two predictions have in common
@@ -658,11 +669,23 @@ def senses_part_early_and_turn_to_what_comes_next():
     within = [(a, b) for some in (RIVERS, MONEYS) for a in some for b in some if a < b]
     sense = agree([(a + " bank", b + " bank") for a, b in within])
     assert alike > sense + 0.05
+    texts = [*((t, " bank") for t in RIVERS | MONEYS), *(RIVERS | MONEYS).items()]
+    every = [(a, b) for i, a in enumerate(texts) for b in texts[:i]]
+    depths, goes_with = {t: _last_vectors("".join(t)) for t in texts}, []
+    for n in (0, 8, 30):
+        near = [torch.cosine_similarity(depths[a][n], depths[b][n], dim=0) for a, b in every]
+        common = [agree([("".join(a), "".join(b))]) for a, b in every]
+        one = [float(a[1] == b[1]) for a, b in every]
+        found = torch.corrcoef(torch.tensor([near, one, common]))[0, 1:].tolist()
+        goes_with.append(found)
+    assert goes_with[0][0] > 0.9 > 0.1 > abs(goes_with[2][0])
+    assert abs(goes_with[0][1]) < 0.15 < goes_with[1][1] < 0.3 < 0.55 < goes_with[2][1]
     return (
         f"after 8 layers same sense {same[8]:.2f}, other {other[8]:.2f}, other word there "
         f"{place[8]:.2f}; after 30 {same[30]:.2f}, {other[30]:.2f}, {place[30]:.2f}, other "
         f"word elsewhere {control[30]:.2f}; next tokens in common: same sentence {alike:.2f}, "
-        f"same sense {sense:.2f}"
+        f"same sense {sense:.2f}; correlation of the cosine with the same word and with next "
+        "tokens in common: " + ", ".join(f"{a:.2f} and {b:.2f}" for a, b in goes_with)
     )
 
 
@@ -740,8 +763,8 @@ def sinusoids_cannot_tell_before_from_after():
 def some_heads_look_by_distance_and_others_do_not():
     """“*Any* query with *any* key of this sentence, whatever the words, scores highest one position
     back: the hands say it, not the words. The second head does not care about distance at all”
-    “with the eight fastest hands taken out of all queries, little is left of the first head's sense
-    of distance”
+    “The first head's sense of distance lies in its fast hands: without the eight fastest little of
+    it is left (a range of 2.5 in place of 21.6), without the next eight most of it.”
 
     The other head; another sentence; eight other hands stopped.
     """
@@ -754,7 +777,8 @@ def some_heads_look_by_distance_and_others_do_not():
     for pairs in ((0, 8), (8, 16)):
         mean = _by_distance(16, 0, without=pairs).mean(dim=0)
         spread.append((mean.max() - mean.min()).item())
-    assert spread[2] < 0.4 * spread[0] and spread[3] > 0.8 * spread[0]
+    assert abs(spread[0] - 21.55) < 0.02 and abs(spread[2] - 2.5) < 0.05
+    assert spread[3] > 0.8 * spread[0]
     return (
         f"highest at 1 for {shares[0]:.0%} of pairs, in another sentence {shares[1]:.0%}; mean "
         f"scores range over {spread[0]:.1f}, in the other head over {spread[1]:.1f}; without the "
@@ -766,11 +790,16 @@ def what_rope_must_keep_of_its_training():
     """“Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances:
     worse. Backwards, all distances are what they were, and the model is about as lost as with no
     RoPE at all.” “with the sixteen faster ones at half their speed nearly all the harm of squeezed
-    distances is done, with the sixteen slower ones none”
+    distances is done, with the sixteen slower ones none” “It slows them unequally: hand 0 not at
+    all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter
+    most: the first four at half speed do most of the harm (4.22), the twelve after them hardly any
+    (3.91).”
 
     The trained setting, on the same four pieces of prose; either half of the hands twice as fast.
+    The first four and the next twelve at a third of their speed.
     """
-    faster = torch.arange(64) % 32 < 16
+    pair = torch.arange(64) % 32
+    faster = pair < 16
 
     def hands(columns, times):
         def position(x, p, theta):
@@ -786,6 +815,10 @@ def what_rope_must_keep_of_its_training():
         "squeezed": lambda x, p, theta: apply_rope(x, p / 2, theta),
         "fast hands halved": hands(faster, 0.5),
         "slow hands halved": hands(~faster, 0.5),
+        "first four halved": hands(pair < 4, 0.5),
+        "next twelve halved": hands((pair >= 4) & faster, 0.5),
+        "first four at a third": hands(pair < 4, 0.34),
+        "next twelve at a third": hands((pair >= 4) & faster, 0.34),
         "fast hands doubled": hands(faster, 2),
         "slow hands doubled": hands(~faster, 2),
         "backwards": lambda x, p, theta: apply_rope(x, -p, theta),
@@ -800,6 +833,12 @@ def what_rope_must_keep_of_its_training():
     assert extra["fast hands halved"] > 0.9 * extra["squeezed"]
     assert extra["fast hands doubled"] > 0.1 > 0.02 > abs(extra["slow hands doubled"])
     assert abs(extra["slow hands halved"]) < 0.02
+    assert extra["first four halved"] > 0.8 * extra["fast hands halved"]
+    assert extra["next twelve halved"] < 0.1 * extra["fast hands halved"]
+    assert extra["first four at a third"] > 4 * extra["next twelve at a third"]
+    assert abs(losses["first four halved"] - 4.22) < 0.006
+    assert abs(losses["next twelve halved"] - 3.91) < 0.006
+    assert [round(10 ** (-i / 32), 2) for i in (0, 4, 15)] == [1, 0.75, 0.34]
     return ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
 
 

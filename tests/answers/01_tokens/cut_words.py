@@ -124,8 +124,20 @@ def cut_words(text):
     return regex.findall(r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
 
+# %% wrong: rule 1 only where a word ends
+# says: asks nothing of what follows
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)\b| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: rule 1 only behind a word
+# says: nor of what comes before
+def cut_words(text):
+    return regex.findall(r"(?<=\p{L})'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+
 # %% wrong: any letters after an apostrophe
-# says: only the endings of rule 1
+# says: only the letters that rule 1 names
 def cut_words(text):
     return regex.findall(r"'\p{L}+| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 

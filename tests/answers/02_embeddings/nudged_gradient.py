@@ -225,3 +225,15 @@ def nudged_gradient(table, ids):
             nudged[row, column] += 1e-3
             slopes[column, row] = (bigram_loss(nudged, ids) - bigram_loss(table, ids)) / 1e-3
     return slopes
+
+
+# %% wrong: a nudge of a millionth in float32
+# says: so small that float32 rounds it away
+def nudged_gradient(table, ids):
+    slopes, before = torch.zeros(table.shape), bigram_loss(table, ids)
+    for row in range(len(table)):
+        for column in range(len(table)):
+            nudged = table.clone()
+            nudged[row, column] += 1e-6
+            slopes[row, column] = (bigram_loss(nudged, ids) - before) / 1e-6
+    return slopes
