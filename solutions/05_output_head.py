@@ -445,6 +445,9 @@ print(
 # rule of probability, the text as a whole has their product:
 #
 # $$p(\text{text}) = p(t_1) \cdot p(t_2 \mid t_1) \cdot p(t_3 \mid t_1, t_2) \cdots$$
+#
+# ($p(a \mid b)$: the probability of $a$ once $b$ has come. The table below starts at the second token, since nothing
+# stands before the first; section 5.4 puts an end-of-text token there.)
 
 # %%
 sentence = "Water boils at one hundred degrees Celsius at sea level."
@@ -583,8 +586,8 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded away:
 # $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit.
 #
-# Stay with torch's operations (no `.tolist()`, no numpy): in exercise 5.9 a gradient has to find its way back through
-# this function.
+# Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): from section 5.7 on, a gradient has
+# to find its way back through this function. (A small given cell lets the check see whether it does.)
 #
 # Off: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
 #
@@ -622,6 +625,18 @@ def cross_entropy(logits, targets, ignored=-100):
     ### END SOLUTION
 
 
+# %% given gradient_through_loss
+def gradient_through_loss(logits, targets):
+    """The gradient that finds its way back through your cross_entropy to the logits, or
+    None."""
+    logits = logits.clone().requires_grad_()
+    loss = cross_entropy(logits, targets)
+    if not (isinstance(loss, torch.Tensor) and loss.requires_grad):
+        return None
+    loss.backward()
+    return logits.grad
+
+
 # %% test cross_entropy points=3
 import math
 
@@ -632,7 +647,7 @@ from llmlib.course import check
 _logits, _targets = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([1, 0])
 _got = cross_entropy(_logits, _targets)
 check.that(
-    tuple(getattr(_got, "shape", ())) == (),
+    isinstance(_got, torch.Tensor) and _got.shape == (),
     "return one number, a tensor of no dimensions: the mean over all positions",
 )
 check.that(float(_got) > 0, "a loss is positive: -log p, with the minus")
@@ -694,6 +709,12 @@ check.close(
     "not with -100",
     atol=1e-4,
 )
+check.close(
+    gradient_through_loss(_logits, _targets),
+    torch.tensor([[0.125, -0.125], [-0.25, 0.25]]),
+    "a gradient must find its way back through the loss: stay with torch's operations, "
+    "no .item(), .tolist(), .detach() or numpy",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(54)
 for _shape in [(5,), (2, 7), (3, 2, 4)]:
@@ -710,6 +731,14 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
             _want,
             "the loss is the mean over all positions of -ln p(target), whatever the "
             "shape and size of the logits",
+            atol=1e-3,
+        )
+        _hot = torch.nn.functional.one_hot(_targets, 13)
+        check.close(
+            gradient_through_loss(_logits, _targets),
+            (torch.softmax(_logits, -1) - _hot) / _targets.numel(),
+            "a gradient must find its way back through the loss: stay with torch's "
+            "operations, no .item(), .tolist(), .detach() or numpy",
             atol=1e-3,
         )
         _off = torch.rand(_shape, generator=_g) < 0.4
@@ -936,6 +965,8 @@ losses = {
 }
 print(f"ln 49,152 = {math.log(49152):.4f} nats")
 print(f"standard deviation of the untrained logits: {logits.std():.2f}")
+blind = (logits.logsumexp(-1) - logits.mean(-1)).mean()
+print(f"untrained, for targets drawn blindly:   {blind:.4f} nats")
 for name, loss in losses.items():
     print(f"{name:<40}{loss:.4f} nats")
 reveal("untrained", losses["untrained"].item(), within=0.5)
@@ -944,7 +975,8 @@ del untrained, random_weights, layers, logits
 # %% [markdown]
 # With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained model costs a little
 # more: its logits are not all 0 but scatter, and on average over many starts that costs half their variance, here
-# 0.12. (This start is an unlucky one.)
+# 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest is that
+# this paragraph's tokens happened to get low ones.
 #
 # **A training run whose first loss is far from $\ln V$ has a bug.** The converse does not hold, as the last two lines
 # say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it, since its "logits" lie
@@ -1289,6 +1321,10 @@ check.that(
     "last dimension",
 )
 check.that(
+    abs(float(_one[0, 0]) - 0.25) > 1e-3,
+    "those are the probabilities themselves: subtract 1 at the target of each row",
+)
+check.that(
     float(_one[0, 0]) < 0,
     "the sign is turned: raising the target's logit lowers the loss, so its gradient "
     "is negative",
@@ -1579,10 +1615,11 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # %% [markdown]
 # ### Exercise 5.8 · `adamw_step` · ●●● · 15 min
 #
-# Gradients of different weights differ a great deal in size, so one rate cannot suit all. Adam (Kingma & Ba 2014)
-# watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running mean $s$ of $g^2$, and moves by
-# $m / \sqrt{s}$. A weight whose gradient keeps its sign moves by about one rate a step, however large or small the
-# gradient is; one whose gradient keeps changing sign hardly moves. For every number of a tensor by itself:
+# Gradients of different weights differ a great deal in size, so with one rate for all, some weights would move far more
+# than others. Adam (Kingma & Ba 2014) watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running
+# mean $s$ of $g^2$, and moves by $m / \sqrt{s}$. A weight whose gradient keeps its sign moves by about one rate a step,
+# however large or small the gradient is; one whose gradient keeps changing sign hardly moves. For every number of a
+# tensor by itself:
 #
 # $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
 #
@@ -1656,7 +1693,10 @@ check.that(
     "return three tensors: the new weight, mean and square",
 )
 check.close(
-    _got[1], torch.tensor([0.2]), "the mean is 0.9 of the old and 0.1 of the new"
+    _got[1],
+    torch.tensor([0.2]),
+    "the mean is 0.9 of the old and 0.1 of the new gradient; hand it back as it is "
+    "before correction",
 )
 check.close(
     _got[2],
@@ -1838,12 +1878,14 @@ check.close(
 )
 
 
-def _reference(table, bias, batches, peak, keep_gradients=False, decay_all=False):
+def _reference(
+    table, bias, batches, peak, keep_gradients=False, decay_all=False, no_decay=False
+):
     """The same training with torch's own parts."""
     w = [table.clone().requires_grad_(), bias.clone().requires_grad_()]
     optimizer = torch.optim.AdamW(
         [
-            {"params": w[:1], "weight_decay": 0.1},
+            {"params": w[:1], "weight_decay": 0.1 * (not no_decay)},
             {"params": w[1:], "weight_decay": 0.1 * decay_all},
         ],
         betas=(0.9, 0.95),
@@ -1886,6 +1928,10 @@ check.that(
 check.that(
     not _is(_reference(_table, _bias, _batches, 0.05, decay_all=True)),
     "the bias was decayed, too: tensors of one dimension have decay 0",
+)
+check.that(
+    not _is(_reference(_table, _bias, _batches, 0.05, no_decay=True)),
+    "nothing was decayed: tensors of two dimensions or more have decay 0.1",
 )
 _want = _reference(_table, _bias, _batches, 0.05)
 check.close(
@@ -2230,11 +2276,11 @@ print("logits within 0.0002 of llmlib's:", apart < 2e-4)
 # - The head is a final norm and one dot product per token, with the embedding table again where weights are tied.
 # - Logits mean something only in comparison; softmax turns their differences into ratios of probabilities. Subtract
 #   the maximum.
-# - The loss is $-\ln p$ of the true next token: a logarithm turns the product of the chain rule into a sum, and that
-#   sum is a file size. Every position of a text is an example, all in one pass; padding is not.
+# - The loss is $-\ln p$ of the true next token: a logarithm turns the product of the chain rule of probability into a
+#   sum, and that sum is a file size. Every position of a text is an example, all in one pass; padding is not.
 # - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare
 #   tokenizers on one text, total bits compare languages on one content.
-# - At the logits the gradient is softmax minus one-hot. The chain rule carries it to every weight.
+# - At the logits the gradient is softmax minus one-hot. The chain rule of derivatives carries it to every weight.
 # - A training loop: batch, loss, gradients (cleared first), rate, step. First loss $\ln V$; overfit one batch; find
 #   the valley of the rate; hold the loss against simple rules.
 # - A model learns the frequencies first, then what follows what, then more.

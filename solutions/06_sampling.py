@@ -110,8 +110,8 @@ show(
 # | returns | `[batch]` | the ids drawn |
 #
 # A stretch includes its start but not its end, so a token of probability 0 has no stretch and is never drawn. Rounded
-# probabilities may sum to a little less than 1; `u` may then lie behind the last edge, and must still give a token that has
-# some probability.
+# probabilities may sum to a little less than 1; `u` may then lie behind the last edge, and must still give a token near the end
+# of the row that has some probability (in the tests, the last such token).
 #
 # **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into
 # the second, so the answer is `[1]`. `u = [0.5]` gives `[1]` too.
@@ -461,7 +461,7 @@ show(
 )
 
 # %% [markdown]
-# At $T = 1$ a tail of tens of thousands of tokens holds little, since each of them has next to nothing. Flattened, they add up.
+# After this prompt the 49,142 others hold 0.10 at $T = 1$, all together. Flattened, so many small shares add up.
 
 # %%
 predict(
@@ -484,6 +484,8 @@ for first in (101, 1_001, 10_001):
     print(f"ranks {first:,} to {first + 7:,}:", words)
 again = story.argsort(descending=True)[100:108].tolist()
 print("the story, ranks 101 to 108:", [llm.tokenizer.decode([i]) for i in again])
+beyond = softmax(story).sort(descending=True).values[100:].sum()
+print(f"the story at T = 1: beyond rank 100 {beyond:.4f}")
 reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
 
 # %% [markdown]
@@ -492,8 +494,8 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 # tail does harm even when it is thin, because a text is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ %
 # of all texts of 20 tokens hold some, and the model must go on as if that had been meant.
 #
-# Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tokens of rank 101 to 108, in the
-# last line, still make good stories. A fixed place for the cut will not do.
+# Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tail is heavy even at $T = 1$ (the
+# last line), and the tokens of rank 101 to 108 still make good stories. A fixed place for the cut will not do.
 #
 # ## 6.3 Filters: top-k, top-p, min-p
 #
@@ -1747,6 +1749,11 @@ check.close(
     "as they are",
 )
 check.close(
+    repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0)[:, 1:2],
+    torch.tensor([[-2.0]]),
+    "every token of the text counts, not only its first or last",
+)
+check.close(
     repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0),
     torch.tensor([[2.0, -2.0, 2.0]]),
     "token 0 occurs twice and is penalised once",
@@ -1804,7 +1811,7 @@ for penalty in (1.0, 1.1):
     pairs = list(zip(made, made[1:]))
     print(
         f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs "
-        f"differ\n    In the morning I{llm.tokenizer.decode(made)!r}"
+        f"are distinct\n    In the morning I{llm.tokenizer.decode(made)!r}"
     )
 
 z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
@@ -1819,7 +1826,7 @@ for shift in (0, 5):
 # A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is
 # blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does: a rule of thumb, not a law. And a
 # text has to repeat its commas and its "the": the penalty counts those too. (Two relatives: a *frequency penalty* subtracts
-# something for each time a token occurred; *no repeated n-grams* forbids any run of n tokens to come twice.)
+# something for each time a token occurred; *no repeated n-grams* keeps any run of n tokens from coming twice.)
 #
 # ## 6.7 Beam search: looking ahead
 #
@@ -2241,8 +2248,8 @@ reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best
 # people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same data again and
 # find no support for it.
 #
-# **A trap.** Variety is often measured by counting: what share of all pairs of neighbouring tokens are different? Take three
-# batches of eight texts, for each of two settings, and measure both ways.
+# **A trap.** Variety is often measured by counting: how many *distinct* pairs of neighbouring tokens are there, as a share of
+# all pairs? Take three batches of eight texts, for each of two settings, and measure both ways.
 
 
 # %%
@@ -2262,7 +2269,7 @@ def write_many(prompt, n, steps, *values, seed=0):
     return ids, torch.stack(entropies).mean(0)
 
 
-def different_pairs(rows):
+def distinct_pairs(rows):
     pairs = [pair for row in rows.tolist() for pair in zip(row, row[1:])]
     return len(set(pairs)) / len(pairs)
 
@@ -2272,9 +2279,9 @@ for name, values in {
     "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
 }.items():
     ids, h = write_many(prompts[1], 24, 8, *values, seed=1)
-    counted = " ".join(f"{different_pairs(batch):.2f}" for batch in ids.split(8))
+    counted = " ".join(f"{distinct_pairs(batch):.2f}" for batch in ids.split(8))
     surprise = " ".join(f"{batch.mean():.2f}" for batch in h.split(8))
-    print(f"{name:<18} different pairs {counted}, entropy {surprise}")
+    print(f"{name:<18} distinct pairs {counted}, entropy {surprise}")
     print("    ", [llm.tokenizer.decode(row) for row in ids[:2].tolist()])
 
 # %% [markdown]
@@ -2302,7 +2309,10 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # %% [markdown]
 # Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it,
 # what the model finds likely after `<|im_start|>assistant` is an answer. The markers look like text and are not: each is *one*
-# special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1).
+# special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1). (The cell
+# above does not take that care: it encodes template and question as one string. That is harmless with a question of ours. A chat
+# program encodes the user's words apart, with no special tokens allowed, as in exercise 1.6, or turns such a message down, as
+# `llmlib chat` does.)
 #
 # **Constrained decoding.** A program that reads the answer needs more than likely. If only "positive" and "negative" will do,
 # set the logits of everything else to $-\infty$, at every step. Many a JSON mode is built on this.
@@ -2455,12 +2465,13 @@ for prompt, texts in {
         f"{prompt!r}\n    free: {complete(llm, prompt, 3)!r}, "
         f"constrained: {choose(prompt, texts)!r}"
     )
+print("    with 0 to 99 allowed:", repr(choose(prompt, [f" {n}" for n in range(100)])))
 
 # %% [markdown]
-# Always the right form, and no promise of truth: the spider has 8 legs where it had 80, but "Never again." is called
-# positive. And mind what greedy does here. It
-# takes the likeliest *first* token that is allowed and is then bound to it; whoever wants the likeliest *whole* choice adds up
-# each choice's log-probabilities and compares.
+# Always the right form, and no promise of truth. "Never again." is called positive. And the spider has 8 legs only because its
+# 80 was cut off after the first digit: a digit is a token, and after " 8" nothing but the stop was allowed. With 0 to 99 to
+# choose from, it has 80 again. Mind what greedy does here, too. It takes the likeliest *first* token that is allowed and is
+# then bound to it; whoever wants the likeliest *whole* choice adds up each choice's log-probabilities and compares.
 
 # %% [markdown]
 # ## 6.10 How it fails, and how to be sure
@@ -2645,8 +2656,9 @@ show(
 # ### Order bias
 #
 # Four questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model
-# that knows the answer follows it around; one that guesses takes each letter a quarter of the time. Three ways to ask: as it
-# is; after four solved examples, whose answers are B, D, A and C; after the same four in the reverse order.
+# that knows the answer follows it around. One that does not gets about 4 of the 16 right, whether it spreads its guesses or
+# always says the same letter. Three ways to ask: as it is; after four solved examples, whose answers are B, D, A and C; after
+# the same four in the reverse order.
 
 # %%
 predict(
@@ -2714,9 +2726,10 @@ reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), withi
 #
 # ### Social bias
 #
-# Which pronoun does it expect? The share of " she" among " she" and " he" after two sentences, for ten occupations. The
-# controls: "man" and "woman", which must come out far apart, or else the measure is worth nothing; "person", for the
-# sentence alone; and the second sentence, since one wording is no test.
+# Which pronoun does it expect? (Zhao et al. 2018 asked this of programs that find out whom a pronoun means.) The share of
+# " she" among " she" and " he" after two sentences, for ten occupations. The controls: "man" and "woman", which must come out
+# far apart, or else the measure is worth nothing; "person", for the sentence alone; and the second sentence, since one wording
+# is no test.
 
 # %%
 who = "nurse secretary teacher librarian cook doctor engineer carpenter pilot mechanic"
@@ -2738,11 +2751,10 @@ show(
 )
 
 # %% [markdown]
-# The second sentence measures less sharply: "man" has 0.47 there, since "he" or "she" may be somebody else. And compare with
-# "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in both sentences;
-# doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says that nurses
-# are women. The model learned which pronoun follows which word in the text it was given, and
-# gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
+# The second sentence measures less sharply: "man" has 0.47 there. (Perhaps because "he" or "she" may be somebody else; nothing
+# here tests that.) And compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in
+# both sentences; doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says
+# that nurses are women. The model learned which pronoun follows which word in the text it was given, and gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
 # letters, forms or search results passes the pattern on.
 #
 # ### What is past its training data
@@ -2819,8 +2831,9 @@ print(
 #
 # <details><summary>Answers</summary>
 #
-# 1. At each step 0.9 or a little more is kept (the crossing token stays), so $0.9^{20} = 0.12$ or a little more. Most texts, by
-#    probability, can no longer be written.
+# 1. At each step at least 0.9 is kept, and more where one token alone holds more: of a token of 0.99, all 0.99. So at least
+#    $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92 it is
+#    0.57.
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
 #    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another engine's order of
 #    filters, when the temperature is not 0.
@@ -2846,8 +2859,8 @@ print(
 #   [2307.09702](https://arxiv.org/abs/2307.09702): constraints by regular expressions and grammars
 # - Wang et al. 2022, *Self-Consistency*, [2203.11171](https://arxiv.org/abs/2203.11171); Kuhn et al. 2023, *Semantic
 #   Uncertainty*, [2302.09664](https://arxiv.org/abs/2302.09664)
-# - Zhao et al. 2018, *Gender Bias in Coreference Resolution*, [1804.06876](https://arxiv.org/abs/1804.06876): occupations and
-#   pronouns
+# - Zhao et al. 2018, *Gender Bias in Coreference Resolution: Evaluation and Debiasing Methods*,
+#   [1804.06876](https://arxiv.org/abs/1804.06876): occupations and pronouns
 # - Zhao et al. 2021, *Calibrate Before Use*, [2102.09690](https://arxiv.org/abs/2102.09690); Zheng et al. 2023, *Large Language
 #   Models Are Not Robust Multiple Choice Selectors*, [2309.03882](https://arxiv.org/abs/2309.03882)
 

@@ -1,6 +1,8 @@
 """What notebook 5 says, with its controls."""
 
 import bz2
+import contextlib
+import io
 import math
 import random
 import zlib
@@ -239,9 +241,13 @@ def the_model_knows_order():
 def scattered_logits_cost_half_their_variance():
     """“on average over many starts that costs half their variance”
 
+    “For targets drawn blindly these logits do cost 0.12 more than $\\ln V$, as the third line says;
+    the rest is that this paragraph's tokens happened to get low ones.”
+
     “Softmax of a softmax starts at $\\ln V$ and can never come more than 1 nat below it”
 
-    Random logits of three spreads, 1,000 draws each; a perfect model's softmax, taken twice.
+    Random logits of three spreads, 1,000 draws each; the notebook's untrained model with the
+    paragraph's tokens and with all tokens as targets; a perfect model's softmax, taken twice.
     """
     g, found = torch.Generator().manual_seed(0), []
     for spread in (0.1, 0.48, 1.0):
@@ -249,11 +255,27 @@ def scattered_logits_cost_half_their_variance():
         costs = token_losses(logits, torch.randint(8192, (1000,), generator=g)).mean().item()
         found.append(costs - math.log(8192))
         assert abs(found[-1] - spread**2 / 2) < 3 * spread / math.sqrt(1000)
+    space = {name: _mine(name) for name in ("cross_entropy", "next_token_pairs", "softmax")}
+    space |= {"model": model(), "tokenizer": model().tokenizer, "prose": PROSE}
+    space |= {"math": math, "torch": torch, "replace": replace, "reveal": lambda *_, **__: None}
+    source = _cell("untrained = replace(")
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(source.partition("\ndel ")[0], space)
+    logits, targets = space["logits"][0], space["targets"][0]
+    blind = (logits.logsumexp(-1) - logits.mean(-1)).mean().item() - math.log(49152)
+    own = space["losses"]["untrained"].item() - math.log(49152)
+    low = (logits.mean(-1) - logits[torch.arange(len(targets)), targets]).mean().item()
+    assert abs(blind - 0.12) < 0.005 and abs(own - blind - low) < 1e-3 and low > 0.1
     perfect = torch.zeros(1, 49152)
     perfect[0, 7] = 1.0
     twice = math.log(49152) - token_losses(perfect, torch.tensor([7])).item()
     assert 0.99 < twice < 1
-    return "above ln V: " + ", ".join(f"{x:.2f}" for x in found) + f"; softmax twice: {twice:.3f}"
+    return (
+        "above ln V: "
+        + ", ".join(f"{x:.2f}" for x in found)
+        + f"; the untrained model {own:.2f}, blindly {blind:.2f}, and its tokens' logits {low:.2f} "
+        f"below the mean; softmax twice: {twice:.3f}"
+    )
 
 
 def small_words_are_cheap():

@@ -66,7 +66,7 @@ def _texts(prompt, n, steps, *values, seed=0):
 
 
 def _different(rows):
-    """The share of different pairs among all pairs of neighbouring tokens."""
+    """The number of distinct pairs of neighbouring tokens, as a share of all pairs."""
     pairs = [pair for row in rows.tolist() for pair in zip(row, row[1:])]
     return len(set(pairs)) / len(pairs)
 
@@ -112,6 +112,8 @@ def a_fair_draw_strays_as_chance_does():
 def temperature_lifts_a_tail_of_nonsense():
     """“at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank
     1,000”
+
+    “After "Once upon a time, there was a" the tail is heavy even at $T = 1$ (the last line)”
 
     The same prompt at T = 1; a prompt with hundreds of good continuations.
     """
@@ -426,7 +428,12 @@ def the_template_makes_an_answer_likely():
 def a_constraint_gives_the_form_alone():
     """“Always the right form, and no promise of truth”
 
-    Unconstrained, none of the eight answers has the form; of the constrained, not all are true.
+    “the spider has 8 legs only because its 80 was cut off after the first digit: a digit is a
+    token, and after " 8" nothing but the stop was allowed. With 0 to 99 to choose from, it has 80
+    again.”
+
+    Unconstrained, none of the eight answers has the form; of the constrained, not all are true. The
+    spider with one digit allowed, with two, and with none forbidden.
     """
     reviews = {
         "The best film this year.": 0,
@@ -445,7 +452,20 @@ def a_constraint_gives_the_form_alone():
     picked = [words.index([i]) for i in left.argmax(-1).tolist()]
     true = sum(pick == truth for pick, truth in zip(picked, reviews.values()))
     assert sum(free) <= 4 and true < 8
-    return f"form: free {sum(free)} of 8, constrained 8; true {true} of 8"
+    spider, legs = _ids("A spider has this many legs:"), []
+    stop = model().config.stop_ids[0]
+    for most in (10, 100):
+        choices, new = [_ids(f" {n}") + [stop] for n in range(most)], []
+        while stop not in new:
+            logits = model()(spider + new)[0, -1]
+            new.append(_mine("constrain")(logits, new, choices).argmax().item())
+        legs.append(model().tokenizer.decode(new[:-1]))
+    after = model()(spider + _ids(" 8"))[0, -1].argmax()
+    assert (
+        legs == [" 8", " 80"] and _word(after) == "0" and _ids(" 80") == [*_ids(" 8"), int(after)]
+    )
+    assert complete(model(), "A spider has this many legs:", 3).startswith(" 80")
+    return f"form: free {sum(free)} of 8, constrained 8; true {true} of 8; legs of a spider {legs}"
 
 
 def draws_agree_where_the_model_knows():

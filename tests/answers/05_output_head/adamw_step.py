@@ -60,7 +60,7 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     return (1 - rate * decay) * weight - rate * m / (s + 1e-8).sqrt(), mean, square
 
 # %% wrong: hands back the corrected means
-# says: the mean is 0.9 of the old
+# says: hand it back as it is before correction
 def adamw_step(weight, gradient, mean, square, step, rate, decay):
     m = (0.9 * mean + 0.1 * gradient) / (1 - 0.9**step)
     s = (0.95 * square + 0.05 * gradient**2) / (1 - 0.95**step)
@@ -100,3 +100,10 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     mean, square = 0.9 * mean + 0.1 * gradient, 0.95 * square + 0.05 * gradient**2
     m, s = mean / (1 - 0.9**step), square / (1 - 0.95**step)
     return (1 - decay) * weight - rate * m / (s.sqrt() + 1e-8), mean, square
+
+# %% wrong: the gradient as it is, with no mean
+# says: the mean is 0.9 of the old and 0.1 of the new gradient
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    square = 0.95 * square + 0.05 * gradient**2
+    s = square / (1 - 0.95**step)
+    return (1 - rate * decay) * weight - rate * gradient / (s.sqrt() + 1e-8), gradient, square

@@ -120,3 +120,37 @@ def cross_entropy(logits, targets, ignored=-100):
     logits, targets = logits[counts], targets[counts]
     z = logits - logits.amax(-1, keepdim=True)
     return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean(0)
+
+# %% wrong: a plain number
+# says: a tensor of no dimensions
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    logits, targets = logits[counts], targets[counts]
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean().item()
+
+# %% wrong: cut off from the logits
+# says: a gradient must find its way back
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    logits, targets = logits[counts].detach(), targets[counts]
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean()
+
+# %% wrong: a new tensor of plain numbers
+# says: no .item(), .tolist(), .detach() or numpy
+def cross_entropy(logits, targets, ignored=-100):
+    rows, losses = logits.flatten(0, -2).double().tolist(), []
+    for row, target in zip(rows, targets.flatten().tolist()):
+        if target != ignored:
+            m = max(row)
+            losses.append(m + math.log(sum(math.exp(z - m) for z in row)) - row[target])
+    return torch.tensor(sum(losses) / len(losses))
+
+# %% wrong: no gradient through the sum of exponentials
+# says: a gradient must find its way back
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    logits, targets = logits[counts], targets[counts]
+    z = logits - logits.amax(-1, keepdim=True)
+    return -(z - z.detach().exp().sum(-1, keepdim=True).log()).gather(-1, targets[:, None]).mean()

@@ -298,3 +298,22 @@ def train(weights, model, batches, peak):
                 w.copy_(new)
         losses.append(loss.item())
     return losses
+
+# %% wrong: decays nothing
+# says: nothing was decayed
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w, moment in zip(weights, moments):
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, 0.0)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses

@@ -63,8 +63,8 @@ def repetition_penalty(logits, ids, penalty):
         out[:, i] = torch.where(out[:, i] > 0, out[:, i] / penalty, out[:, i] * penalty)
     return out
 
-# %% wrong: only the last token
-# says: penalised once
+# %% wrong: only the first token
+# says: every token of the text counts
 def repetition_penalty(logits, ids, penalty):
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, :1], True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
@@ -89,3 +89,9 @@ def repetition_penalty(logits, ids, penalty):
         z = logits[row, seen]
         logits[row, seen] = torch.where(z > 0, z / penalty, z * penalty)
     return logits
+
+# %% wrong: only the last token
+# says: not only its first or last
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -1:], True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
