@@ -86,8 +86,9 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 # **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
 # *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are the two
-# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997), which has a *forget
-# gate*, once as PyTorch starts it and once with the gate's bias set to 3, so that it begins nearly open.
+# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
+# that Gers et al. gave it in 2000, once as PyTorch starts it and once with 3 added to the gate's bias, so that it begins
+# nearly open.
 
 
 # %%
@@ -161,15 +162,16 @@ show(
 
 # %%
 d_model = 64
-print("          multiplications           steps that must wait for each other")
+print("          multiplications           products that must wait for each other")
 print("length         RNN   attention      RNN   attention")
 for seq in (64, 128, 256, 512):
     pairs = 4 * seq * d_model**2 + 2 * seq**2 * d_model
-    print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {1:>11}")
+    print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {4:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, but none waits for another. On hardware that does thousands of multiplications
-# at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
+# Three to ten times the multiplications, but only four products wait for each other, however long the text: queries,
+# keys and values (all at once), scores, mixture, output. You will write each of them below. On hardware that does
+# thousands of multiplications at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
 # Gu and Dao 2023, need not wait either, and are rivals of attention today.) The price stands in the table,
 # too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows from
 # which length on that term rules.
@@ -498,6 +500,9 @@ check.close(
 #
 # Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
 # by √64. That makes all scores three times too small.
+#
+# How even are a token's shares then? Their *entropy*, $-\sum p \ln p$, is 0 if one token gets everything, and largest,
+# $\ln 5 = 1.61$, if five tokens get equal shares. (With ln it is counted in *nats*.)
 
 # %%
 predict(
@@ -2052,7 +2057,7 @@ def any_five():
     return [divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()]
 
 
-def neighbours(heads):
+def neighbours(heads, generator=generator):
     """As many other heads of the same layers."""
     found = []
     for layer, _ in heads:
@@ -2068,22 +2073,29 @@ marks = {
 }
 for n, h in best(previous, 3) + best(induction, 1):
     marks[f"{n}.{h} alone"] = on_the_repetition([(n, h)])
+marks["all but 16.0 of layer 16"] = on_the_repetition([(16, h) for h in range(1, 9)])
+previous_draws = torch.Generator().manual_seed(2)
 dots = {
     "any 5 heads": [on_the_repetition(any_five()) for _ in range(6)],
-    "5 others of the same layers": [
+    "5 others, layers of induction": [
         on_the_repetition(neighbours(best(induction))) for _ in range(3)
+    ],
+    "5 others, layers of previous": [
+        on_the_repetition(neighbours(best(previous), previous_draws)) for _ in range(6)
     ],
 }
 for name, loss in marks.items():
-    print(f"off: {name:<14} loss {loss:5.2f}")
+    print(f"off: {name:<24} loss {loss:5.2f}")
 for name, found in dots.items():
     print(f"off: {name}: {min(found):.2f} to {max(found):.2f}")
 show(
     plots.ablation(marks, dots, chance=math.log(model.config.vocab_size)),
     alt="Mean loss on the repetition. Whole model 3.4; without five induction heads "
     "9.0; without five previous-token heads 11.4, at the level of guessing; without "
-    "head 16.0 alone 9.2. Six draws of any five heads are scattered above the whole "
-    "model; five others of the same layers lie between 3.3 and 4.7.",
+    "head 16.0 alone 9.2, without the eight others of layer 16 4.3. Six draws of any "
+    "five heads are scattered above the whole model; five others from the layers of "
+    "the induction heads lie between 3.3 and 4.7, from those of the previous-token "
+    "heads between 3.4 and 9.6.",
 )
 once_more = torch.Generator().manual_seed(1)
 others = torch.randint(1000, 40000, (2, half), generator=once_more).repeat(1, 2)
@@ -2096,9 +2108,11 @@ reveal("ablation", marks["16.0 alone"], within=1)
 # %% [markdown]
 # Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and of
 # the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing: their shares
-# look like those of 16.0, their use does not. The controls matter, too. Other heads of the same layers
-# cost little, so it is not the layer. And a blind draw of five can cost a lot: "worse than random" needs more than one
-# draw.
+# look like those of 16.0, their use does not. The controls matter, too. Five others from the
+# layers of the induction heads cost at most 1.3 nats, and all eight others of layer 16 *together* 0.9, where 16.0 by
+# itself costs 5.8: in both it is the heads, not their layers. Of the five previous-token heads as a set we cannot say
+# so: without five others from their layers the loss goes up to 9.6, without them to 11.4. And a blind draw of five can
+# cost a lot: "worse than random" needs more than one draw.
 #
 # Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
 # before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
@@ -2125,11 +2139,14 @@ for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
     found = scores_without(heads)
     name = " ".join(f"{n}.{h}" for n, h in heads) or "none"
     print(f"{name:<35}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
+alike = causal_mask(2 * half) / torch.arange(1, 2 * half + 1)[:, None]
+print(f"{'a head that looks at all alike':<35}", end=" ")
+print(f"{induction_score(alike[None, None], half).item():.2f}")
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# Without 16.0 the induction heads of layers 17 and 18 no longer know where to look, and 23.7 loses more than half. Its
-# neighbour 16.1 and the two other previous-token heads change next to nothing. Do the later heads read 16.0's mark
+# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head that looks at all alike has
+# 0.03), and 18.6 and 23.7 lose about 70 %. Its neighbour 16.1 and the two other previous-token heads change next to nothing. Do the later heads read 16.0's mark
 # *directly*, and where: in their queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave
 # all else as it is.
 
@@ -2147,8 +2164,9 @@ predict(
 
 
 # %%
-def scores_with_the_mark_out_of(part):
-    """Induction scores where the later layers' "q" or "k" miss what 16.0 wrote."""
+def scores_with_the_mark_out_of(part, head):
+    """Induction scores where the later layers' "q" or "k" miss what a head of layer 16
+    wrote."""
     seen, at, mark = [], torch.arange(2 * half), 0
 
     def block(x, norm_1, attend, norm_2, feed_forward):
@@ -2164,7 +2182,8 @@ def scores_with_the_mark_out_of(part):
         mask, identity = causal_mask(len(at)), torch.eye(len(at))
         shares = scaled_dot_product_attention(q, k, identity, mask)
         if len(seen) == 16:
-            mark = (shares @ v)[:, 0] @ w_o[:, : own.head_dim].T
+            columns = slice(head * own.head_dim, (head + 1) * own.head_dim)
+            mark = (shares @ v)[:, head] @ w_o[:, columns].T
         seen.append(shares)
         x = x + merge_heads(shares @ v) @ w_o.T
         return x + feed_forward(norm_2(x))
@@ -2174,17 +2193,19 @@ def scores_with_the_mark_out_of(part):
 
 
 gone = []
-for part, name in {"q": "queries", "k": "keys"}.items():
-    found = scores_with_the_mark_out_of(part)
+for part, head in (("q", 0), ("k", 0), ("k", 1)):
+    found = scores_with_the_mark_out_of(part, head)
     gone.append(found[18, 6].item() < 0.3)
-    scores = "   ".join(f"{found[n, h]:.2f}" for n, h in five)
-    print(f"{'mark missing from the ' + name:<35}", scores)
-reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone), "C"))
+    name = f"16.{head}'s mark missing from the {'queries' if part == 'q' else 'keys'}"
+    print(f"{name:<37}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
+reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"))
 
 # %% [markdown]
 # That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
-# the later heads carry that mark, and without it their scores are 0. The queries do without it: they ask for the token
-# at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
+# the later heads carry that mark, and without it their scores are 0 to 0.04. (That is even less than with 16.0 off, where
+# 18.6 keeps 0.25. With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
+# feed-forward and layer 17 at what they wrote before, and 18.6 falls to 0 then, too.) Without another head's mark, 16.1's,
+# nothing happens. The queries lose little without 16.0's mark: they ask for the token at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
 # Elhage et al. 2021): that is how the model copies noise.
 #
 # Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
@@ -2611,7 +2632,7 @@ reveal("planted", exposed, within=0)
 # - A decoder's row has nothing to the right of itself. Much attention goes to the first token, sometimes to a second
 #   sink, and adds far less than its share says.
 # - Induction takes two heads in two layers: one notes what stood before, the other looks for the note. Switching the
-#   first off blinds the second.
+#   first off takes most of the second's aim.
 # - Equal ids forgive bugs. Compare logits.
 #
 # ## Questions to think about
@@ -2642,7 +2663,8 @@ reveal("planted", exposed, within=0)
 # - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*,
 #   [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN.
 # - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*,
-#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*.
+#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*;
+#   Gers, Schmidhuber & Cummins 2000, *Learning to Forget: Continual Prediction with LSTM*.
 # - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: heads as writers, and how one reads another.
 #   Olsson et al. 2022, *In-context Learning and Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
 # - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*,

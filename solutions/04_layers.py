@@ -321,8 +321,8 @@ print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 # Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
 # the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
 # writes say nothing in words. What early layers wrote, the table hardly reads at all: take the writes of any one of the
-# layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Later *layers* do need them: section 4.9 leaves
-# whole layers out.
+# layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Some of them later *layers* do need, those of
+# layers 0 and 1 above all: section 4.9 leaves whole layers out.
 #
 # ### Why the "+" at all?
 #
@@ -383,9 +383,10 @@ def fresh(depth, generator, d_model=64, strength=1.0):
     ]
 
 
-def run_fresh(x, weights, block, n_head=4, alone=False):
+def run_fresh(x, weights, block, n_head=4, alone=False, bend=torch.relu):
     """x [batch, seq, d_model] through a fresh stack -> the stream after 0, 1, ...
-    layers. With `alone`, each token may look at itself only."""
+    layers. With `alone`, each token may look at itself only; `bend` stands between
+    the feed-forward's two matrices."""
 
     def norm(x):
         return layers.layer_norm(x, torch.ones(x.shape[-1]), torch.zeros(x.shape[-1]))
@@ -406,23 +407,21 @@ def run_fresh(x, weights, block, n_head=4, alone=False):
             return linear(attention.merge_heads(mixed), w_o)
 
         def feed_forward(x):
-            return linear(torch.relu(linear(x, w_in)), w_out)
+            return linear(bend(linear(x, w_in)), w_out)
 
         states.append(block(states[-1], norm, attend, norm, feed_forward))
     return states
 
 
-def at_the_start(
-    depth, block, alone=False, seeds=3, strength=1.0, d_model=64, seq=32, vocab=100
-):
+def at_the_start(depth, block, seeds=3, strength=1.0, d_model=64, **how):
     """A fresh stack -> (mean cosine between tokens at the end, size of the stream by
     layer, gradient of w_out by layer), means over seeds."""
-    likeness, sizes, gradients = [], [], []
+    likeness, sizes, gradients, seq, vocab = [], [], [], 32, 100
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
         weights = fresh(depth, generator, d_model, strength)
         x = torch.randn(2, seq, d_model, generator=generator)
-        states = run_fresh(x, weights, block, alone=alone)
+        states = run_fresh(x, weights, block, **how)
         end = torch.nn.functional.normalize(states[-1].detach(), dim=-1)
         likeness.append((end @ end.mT)[:, ~torch.eye(seq, dtype=torch.bool)].mean())
         sizes.append(torch.stack([s.detach().pow(2).mean().sqrt() for s in states]))
@@ -437,25 +436,30 @@ def at_the_start(
 print(f"SmolLM2: loss {as_trained:.1f}", end=", ")
 print(f"without '+' {loss(model.using(block=no_plus)):.1f}\n")
 torch.set_num_threads(1)  # little to share in products this small
-print("fresh stacks: cosine between tokens       gradient, first and last layer")
-print("layers    with +  without  without, alone      with +         without")
+print("fresh    cosine between tokens at the end               size of the gradient,")
+print("stacks   with +      without +           without +, tanh  first and last layer")
+print("layers           mixed    alone      mixed    alone      with +     without +")
+ways = [{}, {"alone": True}, {"bend": torch.tanh}, {"bend": torch.tanh, "alone": True}]
 for depth in (2, 6, 12):
     with_it = at_the_start(depth, pre_norm_block)
-    without = at_the_start(depth, no_plus)
-    alone = at_the_start(depth, no_plus, alone=True)
-    row = f"{depth:>6} {with_it[0]:9.2f} {without[0]:8.2f} {alone[0]:11.2f}       "
+    without, *others = (at_the_start(depth, no_plus, **how) for how in ways)
+    row = f"{depth:>6}"
+    for likeness, _, _ in (with_it, without, *others):
+        row += f"{likeness:z9.2f}"  # z: no minus before 0.00
     for _, _, gradient in (with_it, without):
-        row += f" {gradient[0]:7.2f} {gradient[-1]:6.2f}"
+        row += f"  {gradient[0]:5.2f} {gradient[-1]:4.2f}"
     print(row)
 torch.set_num_threads(2)
 reveal("plus", "B" if without[0] > 0.95 and gradient[0] > gradient[-1] / 100 else "A")
 
 # %% [markdown]
-# The gradients are fine: nothing fades. What is lost is *which token is which*. Every attention layer mixes the
-# tokens; without "+" the mixture is all that goes on, and after 12 layers the tokens have all but the same vector
-# (Dong et al. 2021). The column "alone" is the control: let each token look at itself only, and they become alike much
-# more slowly. **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack can learn
-# whose tokens are all alike.
+# The gradients are fine: nothing fades. What is lost is *which token is which*: after 12 layers without "+" the tokens
+# have all but the same vector (Dong et al. 2021). Is that because attention mixes them? In the columns "alone" each
+# token looks at itself only. With ReLU they become alike even so, but more slowly: 0.43 after 2 layers, not 0.87, and
+# 0.91 after 12. That is ReLU's doing: put tanh in its place, and tokens that are alone stay apart, whereas those that are mixed
+# become alike all the same. So mixing is enough to lose the tokens, and ReLU, whose neurons are never negative, draws
+# them together as well. **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack
+# can learn whose tokens are all alike.
 
 # %% [markdown]
 # ## 4.2 Norms: every sublayer reads a copy of fixed size
@@ -490,10 +494,11 @@ for name in ("attention", "the feed-forward"):
 # %%
 predict(
     "division",
-    "SmolLM2 keeps the learned weights of its norms, but they divide by nothing.",
+    "SmolLM2's norms keep their learned weights, but no longer divide. Its loss on the "
+    "story is then …",
     {
-        "A": "a little worse",
-        "B": "worse than guessing, 10.8 nats",
+        "A": "a little higher",
+        "B": "higher than that of guessing, 10.8 nats",
         "C": "no number at all",
     },
     yours="C",
@@ -1325,8 +1330,9 @@ reveal("race", answer)
 # The losers stop at the same line: they know how common each letter is, and nothing of what stands before. Tokens that
 # are all alike cannot say more. With 2 layers post-norm learns; with 12 a warm-up does not help here, and smaller
 # writes do: with them the tokens start apart, as their cosine shows. Liu et al. (2020) argue along these lines: what
-# makes deep post-norm fragile is how strongly each layer's write counts, not the size of its gradients. (One small race. Large models, pre-norm ones as
-# well, are trained with a warm-up, for reasons that 60 steps do not show.)
+# makes deep post-norm fragile is how strongly each layer's write counts, not the size of its gradients. (One small
+# race. BERT-large, 24 layers of post-norm, was trained with a warm-up of 10,000 steps, Devlin et al. 2018; pre-norm
+# models have one as well, for reasons that 60 steps do not show.)
 #
 # GPT-2, GPT-3, Llama and SmolLM2 are pre-norm. It has a price: in a deep stack each single layer changes the stream by
 # less and less. Section 4.9 shows how little some layers do. Newer models try a third place, a norm on what a sublayer
@@ -2621,7 +2627,8 @@ for layer in (2, 9, 11, 28):
 # Such *massive activations* stand in most large models (Sun et al. 2024).
 #
 # So is this what layer 11 costs? Leave it out for the first token only, then for all others only. Then leave it in, and
-# switch off nothing but those two neurons.
+# switch off nothing but those two neurons, on two other texts as well. And last, leave all on, but cut the first
+# token's stream after layer 11 to a quarter of its length.
 
 
 # %%
@@ -2631,8 +2638,8 @@ def skipped_at(layer, positions):
     return resume(mixed, stack[layer + 1 :])
 
 
-def neurons_off(layer, neurons):
-    """The model with some neurons of a layer switched off."""
+def neurons_off(layer, neurons, before=before):
+    """The model with some neurons of a layer switched off, from the streams before."""
     w_gate, w_up, w_down = stack[layer].mlp[:3]
     w_down = w_down.clone()
     w_down[:, neurons] = 0
@@ -2649,8 +2656,26 @@ for layer in (8, 11, 12):
         f"by all others only {loss(skipped_at(layer, ~is_first)):.2f}"
     )
 makers = neuron_writes(reads[11], *stack[11].mlp).norm(dim=-1).topk(2).indices.tolist()
-for off in ([makers[0]], [makers[1]], makers):
-    print(f"without neurons {off} of layer 11: {loss(neurons_off(11, off)):.2f}")
+harbour = (
+    "The harbour was quiet when the ferry came in. A man in a grey coat carried a box "
+    "of tools down the steps, and two children ran past him to see the ropes. Nobody "
+    "spoke of the storm."
+)
+bees = (
+    "Bees do not vote, but a swarm decides. Scouts look at holes in trees and come "
+    "back."
+)
+first, second = makers
+print(f"nats lost without:  {first}   {second}   both    first token's length / 4")
+for name, said in (("story", story), ("harbour", harbour), ("bees", bees)):
+    ids = torch.tensor(model.tokenizer.encode(said))
+    states = writes(model, ids[:-1]).cumsum(dim=0)[::2]
+    shorter = states[12].clone()
+    shorter[0] /= 4
+    changed = [neurons_off(11, off, states) for off in (makers[:1], makers[1:], makers)]
+    changed.append(resume(shorter, stack[12:]))
+    whole = loss(resume(states[12], stack[12:]), ids)
+    print(f"{name:<16}", *(f"{loss(each, ids) - whole:+7.1f}" for each in changed))
 draw = random.Random(0)
 pairs = [[draw.randrange(d_mlp), draw.randrange(d_mlp)] for _ in range(3)]
 highest = max(loss(neurons_off(11, pair)) for pair in pairs)
@@ -2664,9 +2689,11 @@ for off in ([], makers, pairs[0]):
 
 # %% [markdown]
 # Nearly all of what layer 11 costs is the first token's huge vector: skipped there alone, it costs as much as skipped
-# everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it. Switch off the
-# larger one, and nothing happens! The other's value points the same way, and whoever reads the stream reads it through
-# a norm: a quarter of that length is as good. **One neuron that may be missed is not yet one that does nothing.**
+# everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it: without both
+# each text loses more than a nat. Without one of them it loses 0.4 at most, and which one is missed depends on the text:
+# the story notices the *smaller* one, the bees rather the larger. The two values point nearly the same way (cosine
+# 0.96), so that one can nearly stand in for the other, and length hardly counts: a quarter of it costs 0.2 at most. (Who
+# reads the stream reads it through a norm. A random direction of the same length costs more than 2 nats.) **One neuron that may be missed is not yet one that does nothing.**
 # Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
 # layer 12 on, the sink of this story stands on two neurons.
 
@@ -2850,7 +2877,7 @@ show(
     alt="Three columns. The 2017 decoder: masked self-attention, attention to the "
     "encoder, and a ReLU MLP each branch off the stream and are added back, then a "
     "LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before "
-    "attention and before the GELU MLP. Llama: the same with RMSNorm, attention with "
+    "attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with "
     "RoPE and grouped queries, and SwiGLU.",
 )
 
@@ -3274,10 +3301,11 @@ for name, (kind, shape) in pairs.items():
 # ## Recap
 #
 # - A model is a running sum. The embedding starts it, each of `n_layer` layers adds to it twice, the head reads it once.
-# - The "+" keeps each token's own vector in the sum; without it all tokens of a deep stack become alike.
+# - The "+" keeps each token's own vector in the sum; without it all tokens of a deep fresh stack become alike.
 # - Norms hand each sublayer a copy of fixed size. LayerNorm centres and scales, RMSNorm only scales, and that is enough.
 # - GPT-2 and Llama put the norm before the sublayer, off the stream, and one more before the head. The 2017 form
-#   (add, then normalise) is fragile when it is deep, unless the writes start small.
+#   (add, then normalise) did not learn in our short race with 12 layers, unless the writes started small; large
+#   post-norm models have been trained, with long warm-ups.
 # - A logit is a sum over all writes. Which of them matter depends on what you compare with; what is needed shows only
 #   when it is switched off.
 # - The feed-forward works on each position alone: GELU between two matrices, or SwiGLU with a gate and three. Each

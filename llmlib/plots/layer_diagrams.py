@@ -90,7 +90,7 @@ _OF_2017 = (_MASKED, "attention to\nthe encoder", "ReLU MLP")
 _COLUMNS = {
     "2017 decoder\n(Vaswani et al.)": ("LayerNorm", True, _OF_2017),
     "GPT-2\n(2019)": ("LayerNorm", False, (_MASKED, "GELU MLP")),
-    "Llama\n(2023; SmolLM2)": ("RMSNorm", False, (f"{_MASKED}\nRoPE, grouped", "SwiGLU")),
+    "Llama 3\n(2024; SmolLM2)": ("RMSNorm", False, (f"{_MASKED}\nRoPE, grouped", "SwiGLU")),
 }
 
 
