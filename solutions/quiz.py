@@ -798,7 +798,7 @@ see("q33")
 # %% [markdown]
 # ### Question 34
 #
-# With a cache, each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
+# A model of 8 billion weights writes one text on an H100, with a cache, so each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
 #
 # - **A**  For one of the logits to be picked
 # - **B**  For the products to be computed
@@ -914,12 +914,12 @@ see("q38")
 # %% [markdown]
 # ### Question 39
 #
-# A row of 576 weights is rounded to int8 with one scale, its largest weight / 127. One weight is 1.0, all others lie below 0.003. What becomes of the others?
+# A row of 576 weights is rounded to int8 with one scale, its largest absolute weight / 127. One weight is 1.0, all others lie between −0.003 and 0.003. What becomes of the others?
 #
 # - **A**  They keep about two digits.
 # - **B**  They keep their digits.
-# - **C**  They all go up to 0.008.
-# - **D**  They are rounded down to 0.
+# - **C**  They become ±0.008.
+# - **D**  They are all rounded to 0.
 
 # %% solution q39 stub="q39 = None"
 ### BEGIN SOLUTION

@@ -692,7 +692,7 @@ def two_neurons_make_the_sink():
     told = ("/".join(f"{each:+.2f}" for each in row) for row in costs.values())
     return (
         f"share of what is written {made[0]:.2f} and {made[1]:.2f}; without 1229/1487/both/two "
-        f"others/at a quarter: {', '.join(told)}; a vector of the larger's length, in the smaller's "
+        f"others/at a quarter: {', '.join(told)}; a vector of the larger's length in the smaller's "
         f"direction {max(own):+.2f} at most, in a random one {min(random_ones):+.1f} at least"
     )
 

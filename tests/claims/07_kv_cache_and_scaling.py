@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from frame import model, solved
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from llmlib import data, generate, training
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
@@ -156,7 +157,7 @@ def a_pass_over_8_is_not_8_passes():
 
 
 def one_vector_waits_for_memory():
-    """“It waits for memory”
+    """“In these products it waits for memory”
 
     The same products with one matrix, again and again, which need not be fetched; the best of
     five, taken in turns.
@@ -172,6 +173,59 @@ def one_vector_waits_for_memory():
     ratio = min(times["60 matrices"]) / min(times["one matrix"])
     assert ratio > 1.5
     return f"60 matrices take {ratio:.1f} times as long as one, 60 times"
+
+
+def a_pass_starts_a_thousand_operations():
+    """“A pass is about a thousand operations of torch, most of them small, for 8 tokens as for
+    one, and each has to be started.”
+
+    Counted, with a cache and without; those that multiply by a weight matrix apart.
+    """
+    told = []
+    model()(torch.arange(1))  # the first time a product is chosen, by trying
+    for context in (None, 32):
+        for n in (1, 8):
+            store = context and model().new_cache(context=context)
+            if store:
+                model()(torch.arange(4), store)
+            with _Operations() as counted:
+                model()(torch.arange(n), store)
+            names = counted.names
+            products = sum("mm." in name or "linear" in name for name in names)
+            assert 700 < len(names) < 1700 and 100 < products < len(names) / 4
+            told.append(f"{len(names)} ({products} products)")
+    return f"1 and 8 tokens without a cache: {told[0]}, {told[1]}; with: {told[2]}, {told[3]}"
+
+
+class _Operations(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+def a_thin_model_waits_as_well():
+    """“it reads an 18th of the bytes, and takes far more than an 18th of the time”
+
+    SmolLM2, with as many layers; forty tokens of each, in turns, and the quickest quarter of them.
+    """
+    shape = training.tiny_config(d_model=144, n_layer=30)
+    thin = replace(model(), config=shape, weights=training.new_weights(shape, seed=0))
+    size = sum(w.nbytes for w in training.tensors(thin.weights)) / (134_515_008 * 4)
+    both = {"SmolLM2": model(), "thin": thin}
+    texts = {name: generate(some, [504], 42, stop_ids=()) for name, some in both.items()}
+    took = {name: [] for name in both}
+    for _ in range(42):
+        for name, text in texts.items():
+            start = time.perf_counter()
+            next(text)
+            took[name].append(time.perf_counter() - start)
+    share = np.quantile(took["thin"][2:], 0.25) / np.quantile(took["SmolLM2"][2:], 0.25)
+    assert round(1 / size) == 18 and 2 * size < share < 0.7
+    return f"{size:.3f} of the bytes, {share:.2f} of the time"
 
 
 def a_page_about_h100s():
@@ -248,24 +302,37 @@ def one_outlier_ruins_one_scale():
 
 
 def activations_have_outliers():
-    """“a few columns of the stream are far larger than the rest, the same ones at nearly every
-    token”
+    """“the vectors that meet the weights: a few of their columns are far larger than the rest, the
+    same ones at nearly every token”
 
-    The median column; the same for the embedding table's rows, which have no such column.
+    What the norm hands to attention: layer 15's against layer 0's, where no column is the largest
+    at most tokens; two texts.
     """
-    streams = []
+    told = []
+    for text in (
+        "The little fox looked at the moon and said hello",
+        "In 1969 the first people landed on the moon. They stayed for less than a day.",
+    ):
+        inputs = []
 
-    def watching(x, **steps):
-        streams.append(x[0, 1:])
-        return pre_norm_block(x, **steps)
+        def watching(x, norm_1, inputs=inputs, **steps):
+            inputs.append(norm_1(x)[0, 1:].abs())
+            return pre_norm_block(x, norm_1=norm_1, **steps)
 
-    model().using(block=watching)(_ids("The little fox looked at the moon and said hello"))
-    ratio = {  # of the column that is largest over all tokens, at the token where it is smallest
-        name: (x.abs() / x.abs().median(-1, keepdim=True).values).amin(0).max().item()
-        for name, x in (("layer 0", streams[0]), ("layer 15", streams[15]))
-    }
-    assert ratio["layer 15"] > 20 > 10 > ratio["layer 0"]
-    return ", ".join(f"{name}: one column at least {x:.0f} medians" for name, x in ratio.items())
+        model().using(block=watching)(_ids(text))
+        share, least = {}, {}
+        for i in (0, 15):
+            # The column that is the largest most often, at the token where it is smallest.
+            top = inputs[i].argmax(1).mode().values
+            share[i] = (inputs[i].argmax(1) == top).float().mean().item()
+            least[i] = (inputs[i][:, top] / inputs[i].median(1).values).min().item()
+        few = (inputs[15].mean(0) > 8 * inputs[15].mean(0).median()).sum().item()
+        assert share[15] > 0.9 > 0.7 > share[0] and least[15] > 30 > 10 > least[0] and 1 < few < 10
+        told.append(
+            f"layer 15: one column at {share[15]:.0%} of the tokens, at least {least[15]:.0f} "
+            f"medians, {few} above 8; layer 0: {share[0]:.0%}, {least[0]:.1f}"
+        )
+    return "; ".join(told)
 
 
 def int8_costs_little_loss_and_other_texts():
@@ -284,6 +351,59 @@ def int8_costs_little_loss_and_other_texts():
         f"loss {loss:.3f} -> {int8:.3f}, {changed:.1%} other tokens; with 4 bits a row "
         f"+{recorded[4, 'row'] - recorded[32, 'none']:.2f}"
     )
+
+
+def greedy_texts_part_at_once_or_late():
+    """“Some part at once, some late, so one prompt says little.”
+
+    Eight beginnings, written by the model with a cache; its own likeliest tokens in one pass over
+    those texts, beside those of the rounded one.
+    """
+    quantize = solved(NOTEBOOK)["quantize_int8"]
+    small = with_matrices(model(), lambda w: math.prod(quantize(w)))
+    ids = held_out_ids()[:8, :16]
+    store, written = model().new_cache(batch=len(ids), context=64), []
+    logits = model()(ids, store, last=True)
+    for _ in range(32):
+        written.append(logits[:, -1].argmax(-1, keepdim=True))
+        logits = model()(written[-1], store)
+    written = torch.cat(written, dim=1)
+    shared = {}
+    for name, some in (("int8", small), ("itself", model())):
+        likeliest = some(torch.cat([ids, written], dim=1))[:, 15:-1].argmax(-1)
+        same = (likeliest == written).int().cumprod(1).sum(1)
+        shared[name] = sorted(same.tolist())
+    assert shared["int8"][0] < 6 and shared["int8"][-1] > 14 and shared["itself"] == [32] * 8
+    return f"tokens of 32 that are shared: {shared['int8']}; with itself {shared['itself']}"
+
+
+def a_grid_of_its_own_costs_nothing():
+    """“On the file's own grid the weights lose nothing, because they stand on it already: in blocks
+    that begin elsewhere they lose.”
+
+    The same grid, in blocks that begin 16 weights further on; the ladder's grid; other texts than
+    the notebook's.
+    """
+    table, ids = model().weights.embedding, held_out_ids()[4:6]
+
+    def with_offset(w):
+        groups = w.reshape(-1, 32)
+        low, high = groups.amin(1, keepdim=True), groups.amax(1, keepdim=True)
+        scale = ((high - low) / 15).clamp(min=1e-12)
+        return (torch.round((groups - low) / scale) * scale + low).view_as(w)
+
+    grids = {
+        "ladder's": lambda w: rounded(w, 4, 32),
+        "file's": with_offset,
+        "begun elsewhere": lambda w: with_offset(w.roll(16, 1)).roll(-16, 1),
+    }
+    before, _ = measure(model(), ids)
+    lost = {}
+    for name, again in grids.items():
+        some = with_matrices(model(), lambda w, again=again: w if w is table else again(w))
+        lost[name] = measure(some, ids)[0] - before
+    assert abs(lost["file's"]) < 1e-3 and lost["begun elsewhere"] > 0.1 and lost["ladder's"] > 0.2
+    return ", ".join(f"{name}: {x:+.4f}" for name, x in lost.items())
 
 
 def a_finer_scale_is_worth_bits():
@@ -498,28 +618,54 @@ def wider_models_want_lower_rates():
     )
 
 
+def _spread(width, tokens):
+    losses = torch.tensor(_runs()[width, tokens, _best()[width][0]])
+    assert len(losses) == 3
+    return losses.std().item()
+
+
 def _spreads(tokens):
     """(largest spread of three seeds, smallest step from a width to the next)."""
-    losses = [torch.tensor(_runs()[w, tokens, _best()[w][0]]) for w in sorted(_best())]
-    assert all(len(x) == 3 for x in losses)
-    steps = [(a.mean() - b.mean()).item() for a, b in zip(losses, losses[1:])]
-    return max(x.std().item() for x in losses), min(steps)
+    widths = sorted(_best())
+    steps = [_mean(a, tokens) - _mean(b, tokens) for a, b in zip(widths, widths[1:])]
+    return max(_spread(width, tokens) for width in widths), min(steps)
 
 
 def seeds_differ_less_where_the_rates_were_tuned():
-    """“At 409,600 tokens, where the rates were tuned, the seeds differ by less than 0.01; with
-    fewer by up to 0.12, and with twice as many, for one width, by 0.02.”
+    """“At 409,600 tokens, where the rates were tuned, the standard deviation of the seeds stays
+    below 0.01; with fewer tokens it reaches 0.12, and with twice as many, for one width, 0.02.”
 
-    The distance of neighbouring sizes; a quarter of the tokens.
+    The distance of neighbouring sizes; a quarter of the tokens; the other widths with twice as
+    many.
     """
     (spread, step), (early, _) = _spreads(409_600), _spreads(102_400)
-    late, _ = _spreads(819_200)
-    assert spread < 0.01 < step and round(early, 2) == 0.12 and round(late, 2) == 0.02
-    return f"spread {spread:.4f}, between sizes {step:.4f}; early {early:.3f}, late {late:.3f}"
+    late = sorted(_spread(width, 819_200) for width in _best())
+    assert spread < 0.01 < step and round(early, 2) == 0.12
+    assert round(late[-1], 2) == 0.02 and late[-2] < 0.01
+    return f"spread {spread:.4f}, between sizes {step:.4f}; early {early:.3f}, late {late[-1]:.3f}"
+
+
+def seeds_come_together_on_the_whole():
+    """“On the whole the seeds come together with more steps, though not in every row of the table
+    of spreads”
+
+    The median width, at each doubling; the rows in which a doubling takes the seeds apart.
+    """
+    budgets = 102_400, 204_800, 409_600, 819_200
+    rows = [[_spread(width, tokens) for tokens in budgets] for width in sorted(_best())]
+    middle = torch.tensor(rows).quantile(0.5, dim=0).tolist()
+    apart = [sum(row[i] < row[i + 1] for row in rows) for i in range(3)]
+    assert middle == sorted(middle, reverse=True) and middle[0] > 5 * middle[-1]
+    assert all(each < len(rows) / 2 for each in apart) and sum(apart) > 0
+    return (
+        f"median spread {', '.join(f'{each:.4f}' for each in middle)}; apart at a doubling: "
+        f"{', '.join(map(str, apart))} of {len(rows)} rows"
+    )
 
 
 def a_rate_can_cost_as_much_as_a_width():
-    """“32 and 64 lose 0.1 at twice their best rate, more than a step to the next narrower model”
+    """“in the one seed that was run, 32 and 64 lose 0.1 at twice their best rate, more than a step
+    to the next narrower model; 48, between them, loses 0.025. So part of this may be luck.”
 
     The other widths, which lose less; the step from one width to the next.
     """
@@ -527,14 +673,20 @@ def a_rate_can_cost_as_much_as_a_width():
     steps = [_mean(24, 409_600) - _mean(32, 409_600), _mean(48, 409_600) - _mean(64, 409_600)]
     others = max(cost for width, cost in at.items() if width not in (32, 64))
     assert min(at[32], at[64]) > 0.09 > 0.06 > others and max(steps) < min(at[32], at[64])
-    return f"width 32 loses {at[32]:.3f}, 64 {at[64]:.3f}, the others at most {others:.3f}"
+    assert abs(at[48] - 0.025) < 5e-4
+    seeds = [len(_runs()[width, 409_600, 2 * rate]) for width, (rate, _) in _best().items()]
+    assert set(seeds) == {1}
+    return (
+        f"width 32 loses {at[32]:.3f}, 48 {at[48]:.3f}, 64 {at[64]:.3f}, the others at most "
+        f"{others:.3f}; one seed each"
+    )
 
 
 def a_forecast_risks_the_formula():
     """“The forecast is too low, by several times the spread of the seeds, and the measured loss
     lies outside the band.”
 
-    “the fitted one goes *up*, from 0.01 past the floor to 0.84”
+    “the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84”
 
     The seven fitted sizes, which lie within 0.007 of the curve.
     """
@@ -555,7 +707,8 @@ def a_forecast_risks_the_formula():
     assert luck.abs().max() < 0.007 and off[-1] > 5 * spread and loss[-1] > high + 2 * spread
     found = list(floors.values())
     floor = data.floor(data.stories("held_out"))
-    assert found == sorted(found) and found[0] < 0.02 and 0.83 < found[-1] and found[1] < floor
+    assert found == sorted(found) and [round(x, 2) for x in found[1::2]] == [0.36, 0.84]
+    assert found[1] < floor < found[2]
     return f"off by {off[-1]:.3f}, seeds {spread:.4f}; E {', '.join(f'{x:.2f}' for x in found)}"
 
 
@@ -577,13 +730,15 @@ def one_seed_is_worthless_where_nobody_looked():
 
 
 def more_text_helps_the_wide_ones_more():
-    """“More text helps every size, and helps the wide ones more.”
+    """“More text helps every size, and helps the wide ones more, up to width 64.”
 
-    The first column left out; every width by itself.
+    The first column left out; every width by itself; the widest, which wins less than the three
+    before it.
     """
     widths = sorted(_best())
     gains = [_mean(width, 204_800) - _mean(width, 819_200) for width in widths]
-    assert min(gains) > 0.05 and sum(gains[4:]) > 1.5 * sum(gains[:4])
+    assert min(gains) > 0.05 and gains[:-1] == sorted(gains[:-1]) and widths[-2] == 64
+    assert gains[-1] < min(gains[4:-1])
     return "four times the text wins, from narrow to wide: " + ", ".join(f"{g:.2f}" for g in gains)
 
 

@@ -53,8 +53,14 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number
 
 
+# %% wrong: the keys of one layer
+# says: the bytes of the keys alone in one layer
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return n_kv_head * head_dim * seq * bytes_per_number
+
+
 # %% wrong: queries are kept as well
-# says: 240 bytes
+# says: the queries are not kept
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return 3 * n_layer * n_kv_head * head_dim * seq * bytes_per_number
 

@@ -141,7 +141,7 @@ def fit_power_law(n, loss):
 
 
 # %% wrong: E is pinned at 0 and A stays as it was
-# says: A must be fitted anew
+# says: A is sum of x L / sum of x²
 def fit_power_law(n, loss):
     best = (float("inf"),)
     loss = loss.double()
@@ -151,6 +151,23 @@ def fit_power_law(n, loss):
         e = max(float(loss.mean() - a * x.mean()), 0.0)
         best = min(best, (float(((e + a * x - loss) ** 2).sum()), e, float(a), step / 1000))
     return best[1:]
+
+
+# %% wrong: E is pinned after the search, with the alpha of a free fit
+# says: pin E inside the search, not after it
+def fit_power_law(n, loss):
+    best = (float("inf"),)
+    loss = loss.double()
+    for step in range(1, 2001):
+        x = n.double() ** (-step / 1000)
+        a = ((x - x.mean()) * (loss - loss.mean())).sum() / ((x - x.mean()) ** 2).sum()
+        e = loss.mean() - a * x.mean()
+        best = min(best, (float(((e + a * x - loss) ** 2).sum()), float(e), float(a), step / 1000))
+    _, e, a, alpha = best
+    if e < 0:
+        x = n.double() ** -alpha
+        e, a = 0.0, float((x * loss).sum() / (x * x).sum())
+    return e, a, alpha
 
 
 # %% wrong: alpha is searched up to 1 only

@@ -105,11 +105,19 @@ def quantize_int8(w):
 
 
 # %% wrong: the sign is lost
-# says: did its sign overflow
+# says: keep the weights' signs
 def quantize_int8(w):
     largest = w.abs().amax(dim=1, keepdim=True)
     scale = torch.where(largest > 0, largest / 127, 1.0)
     return torch.round(w.abs() / scale).to(torch.int8), scale
+
+
+# %% wrong: the largest weight keeps its sign in the scale
+# says: make each scale positive
+def quantize_int8(w):
+    largest = w.gather(1, w.abs().argmax(dim=1, keepdim=True))
+    scale = torch.where(largest != 0, largest / 127, 1.0)
+    return torch.round(w / scale).to(torch.int8), scale
 
 
 # %% wrong: small rows are taken for rows of zeros
