@@ -33,6 +33,9 @@ ATTRIBUTES = frozenset(
 )
 
 
+MOST = 100  # findings that anybody reads
+
+
 @dataclass(frozen=True)
 class Analysis:
     """What a submission's text shows."""
@@ -49,7 +52,7 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
     def work() -> tuple:
         job = plan(notebook, found)
         used = {each.name: forbidden_names(each, job) for each in notebook.exercises}
-        seen = tuple(dict.fromkeys(findings(notebook.exercises, job, used)))
+        seen = tuple(dict.fromkeys(findings(notebook.exercises, job, used)))[:MOST]
         return job.steps, job.notes, used, _leans_on(notebook, job), seen
 
     steps, notes, *more = reading.limited(work)

@@ -20,8 +20,6 @@ from llmlib.grading.outside.remote import RemoteProcess
 from llmlib.grading.outside.sandbox import Sandbox
 from llmlib.grading.results import Graded, Outcome
 
-MOST = 100  # notes on one submission, and findings in its text
-
 
 class Runner:
     """Grades submissions one after the other in one sandbox. `notebooks` are those whose imports
@@ -56,7 +54,7 @@ class Runner:
         except Exceeded as error:
             limit = error
         outcomes = (marking.outcome(each, limit) for each in notebook.exercises)
-        notes = tuple(map(wording.line, marking.notes[:MOST]))
+        notes = tuple(map(wording.line, marking.learner.notes))
         findings = tuple(map(wording.line, marking.findings))
         return Graded(tuple(outcomes), notes, self.unsafe, shown.job.steps, findings)
 
@@ -75,7 +73,7 @@ class Marking:
         self.learner = RemoteProcess(sandbox, shown.job, given.reduced, limits, self.lender.answer)
         ours = testing.ours(notebook)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
-        self.findings, self.notes = list(shown.findings[:MOST]), shown.job.notes
+        self.findings = list(shown.findings)
         self.failed: dict[str, Failure] = {}
         self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
@@ -83,13 +81,10 @@ class Marking:
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
 
     def run(self) -> None:
-        try:
-            for each in self.exercises:
-                used = self.shown.used[each.name]
-                failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
-                self._note(each, failed, self.seen)
-        finally:  # which cell hangs or dies from now on could tell of a hidden input as well
-            self.notes = tuple(self.learner.notes)
+        for each in self.exercises:
+            used = self.shown.used[each.name]
+            failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
+            self._note(each, failed, self.seen)
         for each in self.exercises:
             if each.name not in self.seen and not self.shown.used[each.name] and self._lend(each):
                 if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
@@ -116,8 +111,6 @@ class Marking:
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why one half of a test cell fails; None where it passes. A function that calls earlier
         ones that are wrong is tried with the course's: what fails then is its own fault."""
-        if hidden and not exercise.hidden.strip():  # of a quiz question all is visible
-            return None
         failed = self._part(exercise, hidden)
         if failed is None:
             return None
@@ -153,7 +146,10 @@ class Marking:
 
 def modules(notebook: Notebook) -> set[str]:
     """The names of the modules that a notebook's given cells import, but for llmlib's."""
-    lines = ast.parse(handed_in.imports(notebook)).body
-    found = {alias.name for line in lines if isinstance(line, ast.Import) for alias in line.names}
-    found |= {line.module for line in lines if isinstance(line, ast.ImportFrom) and line.module}
+    found: set[str] = set()
+    for line in ast.parse(handed_in.imports(notebook)).body:
+        if isinstance(line, ast.Import):
+            found |= {alias.name for alias in line.names}
+        elif isinstance(line, ast.ImportFrom) and line.module:
+            found.add(line.module)
     return {name for name in found if name.partition(".")[0] != "llmlib"}

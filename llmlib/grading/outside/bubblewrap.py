@@ -77,8 +77,7 @@ def python_folders() -> list[str]:
 
 def python() -> list[str]:
     """This Python with torch and the rest, at its own path."""
-    found = (bind(each, each) for each in python_folders() if not each.startswith("/usr"))
-    return sum(found, [])
+    return sum((bind(each, each) for each in python_folders() if not each.startswith("/usr")), [])
 
 
 def bind(path: str, at: str) -> list[str]:

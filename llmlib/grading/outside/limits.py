@@ -34,8 +34,7 @@ class Died(Exceeded):
 
 @contextlib.contextmanager
 def alarm(seconds: float, what: str) -> Iterator[None]:
-    """A limit on our own work, such as a test cell that turns over what came back: raise Exceeded
-    after that time. An alarm that was set before goes on afterwards."""
+    """A limit on our own work, such as a test cell: Exceeded. An alarm set before goes on after."""
 
     def stop(*_: Any) -> NoReturn:
         raise Exceeded(f"{what} took longer than {seconds:g} s and was stopped")

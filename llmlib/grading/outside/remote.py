@@ -40,7 +40,7 @@ class RemoteProcess:
         self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
         self.answer = answer or (lambda *_: ["off"])
         self.deadline = time.monotonic() + limits.notebook
-        self.notes, self.skip = list(job.notes), set[int]()
+        self.notes, self.skip, self.ran = list(job.notes), set[int](), False
         self.errors: dict[str, LearnerError] = {}  # by the cell's title
         self.refused: set[str] = set()  # ready-made functions that the last test's code called
         self.child: Child | None = None
@@ -94,9 +94,10 @@ class RemoteProcess:
                 why = "ended the process (memory, exit or crash)"
             if self.at is None:
                 break
-            title = self.job.steps[self.at].title
-            self.notes.append(f"{title}: this cell {why}; the rest was graded without it.")
             self.skip.add(self.at)
+            if not self.ran:  # later on, which cell it is could tell of a hidden input
+                why = f"this cell {why}; the rest was graded without it."
+                self.notes.append(f"{self.job.steps[self.at].title}: {why}")
         raise Exceeded("your notebook's cells could not be run to the end within the limits")
 
     def _run_cells(self) -> None:
@@ -107,6 +108,7 @@ class RemoteProcess:
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
             match self._next(self._by(self.limits.cell)):
                 case ["ready"]:
+                    self.ran = True
                     return
                 case ["cell", int(number)] if 0 <= number < len(steps):
                     self.at = number
