@@ -304,7 +304,7 @@ TRUE = {
         "Speed, not" if out.endswith("['0.50', '0.30', '0.20']") else "Speed and"
     ),
     "rounded to int8 with one scale": lambda out: (
-        "They are rounded down to 0."
+        "They are all rounded to 0."
         if [numbers(line)[-3] for line in out.splitlines()][0] == 1
         and [numbers(line)[-3] for line in out.splitlines()][1] > 500
         else "?"
