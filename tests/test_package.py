@@ -113,7 +113,7 @@ def test_the_readme_names_the_extras_that_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for extra in ("course", "grading", "certificate", "test"):
         assert f"`.[{extra}]`" in text and extra in PROJECT["optional-dependencies"]
-    installed = re.search(r"pip install -c constraints.txt -e \.\[([\w,]+)\]", text)[1]
+    installed = re.search(r'pip install -c constraints.txt -e "\.\[([\w,]+)\]"', text)[1]
     from llmlib.course import setup
 
     assert installed == setup.EXTRAS["lab"]
