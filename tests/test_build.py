@@ -241,3 +241,24 @@ def test_check_works_from_an_installed_package(tmp_path):
 def test_a_notebook_that_is_not_there_is_named():
     with pytest.raises(SourceError, match="no solutions/99_nothing.py; known: 01_tokens"):
         cells.load("99_nothing")
+
+
+def test_a_kernel_whose_ports_were_taken_is_started_once_more(monkeypatch):
+    started = []
+
+    class Client:
+        def __init__(self, node, **words):
+            started.append(node)
+
+        def execute(self, **words):
+            if len(started) < allowed:
+                raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr(build, "NotebookClient", Client)
+    allowed = 2
+    assert build.execute(cells.load("01_tokens")).cells and len(started) == 2
+    started.clear()
+    allowed = 9
+    with pytest.raises(RuntimeError, match="died before"):
+        build.execute(cells.load("01_tokens"))
+    assert len(started) == 2

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from llmlib.course import cells, handed_in
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
-from llmlib.grading import batch, cli, plugin, pool, report, wire
+from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking import analysis
 from llmlib.grading.marking.names import Proxy
@@ -281,6 +281,39 @@ def test_limits_are_named_and_the_rest_is_graded():
         result = runner.grade(corpus.TARGET, [merge, endless])
         assert result["merge"].points == 3
         assert "cell 2: this cell took longer than 6 s" in result.notes[0]
+
+
+def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
+    """Its == is no bool: it must not reach whoever grades the next one."""
+    words = ["value", 1], ["refused", []], ["ended", torch.tensor([0, 1])]
+    frames = b"".join(map(wire.pack, words))
+    solution = f"import os, time\ndef f():\n    os.write(3, {frames!r})\n    time.sleep(9)"
+    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
+    assert said == "the process of your code did not end as it should"
+
+
+def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
+    first = cells.lessons()[0].name
+    for student in ("ann", "bob", "eve"):
+        path = tmp_path / student / first / f"{first}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text('{"cells": []}')
+    seen = []
+
+    def do(task, notebook, found):
+        seen.append(task.student)
+        if task.student == "bob":
+            raise RuntimeError("ours")
+
+    assert tasks.each_lesson(find(tmp_path, [first]), do) == 1 and seen == ["ann", "bob", "eve"]
+    assert f"left out: bob  {first}: ours" in capsys.readouterr().err
+
+
+def test_notes_and_findings_have_an_end():
+    changed = [Cell("code", "given_setup", f"x = {n}") for n in range(1000)]
+    tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]
+    shown = analysis.of(corpus.TARGET, [*changed, *tried])
+    assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST
 
 
 def test_cells_that_hang_or_die_cost_no_exercise_its_points():
@@ -807,10 +840,17 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     every = "from torch.nn.functional import *\ndef mine(x): return softmax(x, -1)\n"
     every += "def softmax(x, dim=-1): return mine(x)"
     star = "from torch import *\nmine = softmax\ndef softmax(x, dim=-1): return mine(x, dim)"
+    taken = "from torch import softmax as s\nf = [s for _ in [0]][0]\ndef s(x): return x\n"
+    taken += "def softmax(x, dim=-1): return f(x, dim)"
     cases = (direct, ["torch.nn.functional.softmax"]), (beside, []), (own, []), (helper, [])
     cases += (maybe, ["torch.softmax"]), (f"{maybe}if 0: s = 1", ["torch.softmax"])
     cases += (f"{maybe}s: int", ["torch.softmax"]), (late, ["torch.softmax"])
-    cases += (timed, ["torch.softmax"]), (every, []), (star, ["torch.softmax"])
+    cases += (
+        (taken, ["torch.softmax"]),
+        (timed, ["torch.softmax"]),
+        (every, []),
+        (star, ["torch.softmax"]),
+    )
     for code, found in cases:
         job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])
         assert forbidden_names(task, job) == found, code

@@ -117,9 +117,7 @@ def without_replaced(chosen: list[Definition]) -> list[Definition]:
 
 def _read_when_it_runs(number: int, chosen: list[Definition]) -> set[str]:
     """The names that a statement reads at once, itself or in functions from above that it calls."""
-    statement = chosen[number]
-    called = statement.at_once if statement.kind in FUNCTIONS else statement.reads
-    todo, seen = set(called), set[str]()
+    todo, seen = set(chosen[number].at_once), set[str]()
     while todo:
         name = todo.pop()
         seen.add(name)

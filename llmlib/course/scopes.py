@@ -47,13 +47,17 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
         table = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
-    reads: set[str] = set()
-    todo = table.get_children()
-    while todo:
-        scope = todo.pop()
-        reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
-        todo += scope.get_children()
     top = table.get_symbols()
-    at_once = frozenset(symbol.get_name() for symbol in top if symbol.is_referenced())
+    at_once = {symbol.get_name() for symbol in top if symbol.is_referenced()}
+    later: set[str] = set()
+    todo = [(each, at_once) for each in table.get_children()]
+    while todo:
+        scope, reads = todo.pop()
+        runs = scope.get_name() == "genexpr" or scope.get_type() == "class"  # with what is around
+        reads = reads if runs else later
+        reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        todo += [(each, reads) for each in scope.get_children()]
     binds = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
-    return Names(at_once.union(reads), frozenset(s.get_name() for s in binds), at_once)
+    return Names(
+        frozenset(at_once | later), frozenset(s.get_name() for s in binds), frozenset(at_once)
+    )
