@@ -2204,7 +2204,7 @@ reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"
 # That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
 # the later heads carry that mark, and without it their scores are 0 to 0.04. (That is even less than with 16.0 off, where
 # 18.6 keeps 0.25. With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
-# feed-forward and layer 17 at what they wrote before, and 18.6 falls to 0 then, too.) Without another head's mark, 16.1's,
+# feed-forward and layer 17 at what they wrote before, and 18.6 loses it all then, too.) Without another head's mark, 16.1's,
 # nothing happens. The queries lose little without 16.0's mark: they ask for the token at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
 # Elhage et al. 2021): that is how the model copies noise.
 #

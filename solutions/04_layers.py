@@ -2693,8 +2693,8 @@ for off in ([], makers, pairs[0]):
 # each text loses more than a nat. Without one of them it loses 0.4 at most, and which one is missed depends on the text:
 # the story notices the *smaller* one, the bees rather the larger. The two values point nearly the same way (cosine
 # 0.96), so that one can nearly stand in for the other, and length hardly counts: a quarter of it costs 0.2 at most. (Who
-# reads the stream reads it through a norm. A random direction of the same length costs more than 2 nats.) **One neuron that may be missed is not yet one that does nothing.**
-# Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
+# reads the stream reads it through a norm. Direction is what counts: a random one of the same length costs more than to
+# have neither neuron.) **One neuron that may be missed is not yet one that does nothing.** Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
 # layer 12 on, the sink of this story stands on two neurons.
 
 # %% [markdown]

@@ -1176,7 +1176,7 @@ for name, size in read.items():
     )
 
 # %% [markdown]
-# The floor is not the whole. A pass is about a thousand operations of torch, most of them small, for 8 tokens as for one, and each has to be started. The thin model waits for little else: it reads an 18th of the bytes, and takes far more than an 18th of the time. So there is a second cost that the tokens of a pass share, and it counts most where the matrices are small.
+# The floor is not the whole. A pass is a great many operations of torch, most of them small, for 8 tokens as for one, and each has to be started. The thin model waits for little else: it reads an 18th of the bytes, and takes far more than an 18th of the time. So there is a second cost that the tokens of a pass share, and it counts most where the matrices are small.
 #
 # ## 7.6 Smaller numbers
 #

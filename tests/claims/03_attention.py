@@ -521,7 +521,7 @@ def quillfeather_has_more_than_one_way_back():
 def the_keys_carry_the_mark_of_16_0():
     """“The *keys* of the later heads carry that mark, and without it their scores are 0 to 0.04.”
     “With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
-    feed-forward and layer 17 at what they wrote before, and 18.6 falls to 0 then, too.”
+    feed-forward and layer 17 at what they wrote before, and 18.6 loses it all then, too.”
     “Without another head's mark, 16.1's, nothing happens. The queries lose little without 16.0's
     mark”
 

@@ -176,7 +176,7 @@ def one_vector_waits_for_memory():
 
 
 def a_pass_starts_a_thousand_operations():
-    """“A pass is about a thousand operations of torch, most of them small, for 8 tokens as for
+    """“A pass is a great many operations of torch, most of them small, for 8 tokens as for
     one, and each has to be started.”
 
     Counted, with a cache and without; those that multiply by a weight matrix apart.
