@@ -32,6 +32,7 @@ def resolve(system, python, extras, folder):
     words += ["-c", "constraints.txt", *(f"--extra={name}" for name in extras), "pyproject.toml"]
     words += ["--format", "pylock.toml", "--output-file", str(lock)]
     patient = os.environ | {"UV_HTTP_RETRIES": "8", "UV_HTTP_TIMEOUT": "120"}
+    patient["UV_PYTHON_DOWNLOADS"] = "never"  # this Python will do; another comes from no registry
     done = subprocess.run(words, cwd=ROOT, env=patient, capture_output=True, encoding="utf-8")
     if done.returncode:
         return done.stderr[-2000:]
