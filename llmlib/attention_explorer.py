@@ -21,8 +21,7 @@ OFF = (213, 94, 0, 255)
 
 def attention_explorer(model, attention, text, layer=0, head=0):
     """Type a text, click a head and a token, and see where that token looks; switch heads off and
-    see what is said next. `attention(q, k, v, mask)` is the learner's.
-    """
+    see what is said next. `attention(q, k, v, mask)` is the learner's."""
     n_layer, n_head, off = model.config.n_layer, model.config.n_head, set()
     typed = ipywidgets.Text(text, description="text", continuous_update=False, **WIDE)
     pick_layer = ipywidgets.IntSlider(layer, 0, n_layer - 1, description="layer", **CONTROL)
@@ -128,11 +127,9 @@ def sprite(maps, off=()):
 
 
 def _style(name, n_layer, n_head, png):
-    """CSS: the heads' buttons lie on their picture, each token stands below a bar.
-
-    The keyboard and a screen reader take the two sliders: 270 stops of Tab would be too many, so
-    the squares can be reached only where a pointer is over them.
-    """
+    """CSS: the heads' buttons lie on their picture, each token stands below a bar. The keyboard and
+    a screen reader take the two sliders: 270 stops of Tab would be too many, so the squares can be
+    reached only where a pointer is over them."""
     grid, button = f".{name}-heads > div", f".{name}-row button"
     return f"""<style>
 {grid} {{display:grid; grid-template-columns:repeat({n_layer}, minmax(0, 1fr));

@@ -17,8 +17,7 @@ TEXTS, LENGTH = 5, 20
 
 def sampling_lab(model, prompts, filter_logits, sample):
     """The strip of a draw and a table of tokens under sliders; a button writes five texts of 20
-    tokens with what they say. `filter_logits` and `sample` are the learner's.
-    """
+    tokens with what they say. `filter_logits` and `sample` are the learner's."""
     typed = {"ensure_option": False, "continuous_update": False, "description": "prompt"}
     prompt = ipywidgets.Combobox(value=prompts[0], options=prompts, **typed, **WIDE)
     sliders, first_three = filter_sliders(WIDE)

@@ -12,9 +12,7 @@ STEPS = (0, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 50000)
 
 def tokenizer_playground(encode, tokenizers, text):
     """Show `text` cut by `encode` with 0, 1,000 and all merges; below it controls for both.
-
-    encode: (text, merges) -> ids; tokenizers: {name: merges as pairs of ids}.
-    """
+    encode: (text, merges) -> ids; tokenizers: {name: merges as pairs of ids}."""
     name = next(iter(tokenizers))
     cut = _cutter(encode, tokenizers)
     everything = len(tokenizers[name])

@@ -115,10 +115,8 @@ def _signed(token: str, verifier: OB3Verifier) -> bool:
 
 
 def _is_canonical(token: str) -> bool:
-    """Is every part of this token spelled in the one way that its bytes have?
-
-    Base64 leaves spare bits at an end, which nobody signs.
-    """
+    """Is every part of this token spelled in the one way that its bytes have? Base64 leaves spare
+    bits at an end, which nobody signs."""
     try:
         parts = (urlsafe_b64encode(_bytes(part)).decode().rstrip("=") for part in token.split("."))
         return ".".join(parts) == token

@@ -87,9 +87,7 @@ def _hidden(
 
 def of_gradebook(where: str) -> list[Student]:
     """Every `Student` of a gradebook, a file or an SQLAlchemy URL; what was not handed in counts 0.
-
-    Raises ValueError where there is none.
-    """
+    Raises ValueError where there is none."""
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         raise ValueError(

@@ -18,9 +18,7 @@ def own_key_path() -> Path:
 
 def load_or_create(path: Path | str) -> tuple[bytes, bytes]:
     """(private PEM, public PEM) of the key at `path`, made if there is none; the public one beside.
-
-    Raises ValueError for a file that is no Ed25519 private key or that others may read.
-    """
+    Raises ValueError for a file that is no Ed25519 private key or that others may read."""
     path = Path(path)
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -60,10 +60,8 @@ def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
 
 def image(fig: Figure, alt: str) -> dict[str, str]:
     """What a notebook keeps of a figure, {mime type: text}: its image with alt text, and that text.
-
-    The attribute `alt` is where readers look for it; what goes with `image/png`, neither
-    JupyterLab nor nbconvert reads. ValueError without alt text.
-    """
+    The attribute `alt` is where readers look for it; what goes with `image/png`, neither JupyterLab
+    nor nbconvert reads. ValueError without alt text."""
     if not alt.strip():
         raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
     drawn, packed = io.BytesIO(), io.BytesIO()
@@ -80,10 +78,8 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
 
 
 def show(fig: Figure, alt: str, widget=None):
-    """Show a figure with the text that stands in for it unseen. ValueError without that text.
-
-    With `widget` (an ipywidget), that follows below: the figure stays where no kernel is running.
-    """
+    """Show a figure with the text that stands in for it unseen. ValueError without that text. With
+    `widget` (an ipywidget), that follows below: the figure stays where no kernel is running."""
     display(image(fig, alt), raw=True)
     if widget:
         display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
@@ -119,9 +115,7 @@ def chart(x, curves, every=1, width=8.0, height=3.6, legend="best", **axes):
 
 def bars(ax, labels, series, fmt=None, across=False):
     """Bars side by side at 0, 1, 2, ...: series {name: one value a label}, or the values alone.
-
-    `fmt` writes each value at its bar; `across` lays the bars down, the first label on top.
-    """
+    `fmt` writes each value at its bar; `across` lays the bars down, the first label on top."""
     series = series if isinstance(series, dict) else {None: series}
     width = 0.8 / len(series)
     for i, (name, _, style) in enumerate(look(series)):

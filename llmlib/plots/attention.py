@@ -25,9 +25,7 @@ def row(tokens, shares, title="", future=None):
 
 def grids(panels, tokens):
     """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
-
-    The sum of each row stands at its right: of shares it is 1.
-    """
+    The sum of each row stands at its right: of shares it is 1."""
     fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2), squeeze=False)
     names = plots.labels(tokens)
     for ax, (title, shares) in zip(axes[0], panels.items()):

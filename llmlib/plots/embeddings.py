@@ -34,9 +34,7 @@ def look_up(one_hot, table):
 
 def mean_direction(along, across, marked, cosines, token_id):
     """All rows by how far they go along their mean and across it, [vocab] each; marked {text: id}.
-
-    cosines {name: [vocab]} with the token `token_id`, which is left out.
-    """
+    cosines {name: [vocab]} with the token `token_id`, which is left out."""
     fig, (top, below) = plots.figure(2, 1, height=7.0, height_ratios=(3, 2))
     top.plot(along, across, ".", color=plots.SKY, markersize=1, alpha=0.4)
     top.axvline(0, color="black", linewidth=1)
@@ -105,10 +103,8 @@ def shuffles(changes, names):
 
 
 def sinusoids(table, chosen):
-    """A table of positions [seq, d_model], and the dot products of the chosen rows with all.
-
-    Of each pair of columns the first, a sine, is drawn: beside its cosine it would be a stripe.
-    """
+    """A table of positions [seq, d_model], and the dot products of the chosen rows with all. Of
+    each pair of columns the first, a sine, is drawn: beside its cosine it would be a stripe."""
     fig, (left, right) = plots.figure(1, 2, height=3.8)
     style = {"aspect": "auto", "vmin": -1, "vmax": 1, "extent": (0, table.shape[1], len(table), 0)}
     drawn = plots.heat(left, table[:, ::2], **style)
@@ -150,9 +146,7 @@ def locked_clocks(places, pairs, head_dim, theta):
 
 def by_distance(curves):
     """Scores of queries and keys by how far back the key stands: curves {name: [pairs, distances]}.
-
-    The line is their mean; the band holds nine tenths of them.
-    """
+    The line is their mean; the band holds nine tenths of them."""
     means = {name: scores.mean(dim=0) for name, scores in curves.items()}
     ax = plots.chart(0, means, height=3.8)
     for name, style, _ in plots.look(curves):

@@ -50,11 +50,9 @@ def _plus(ax, x, y):
 
 
 def river(stream, attention, mlp, words, end):
-    """The stream of one token as a river that each layer's two writes flow into.
-
-    stream: its length after the embedding and after each layer [1 + n_layer]; attention and mlp:
-    lengths of the writes [n_layer]; words: {(sublayer, layer): what that write says}.
-    """
+    """The stream of one token as a river that each layer's two writes flow into. stream: its length
+    after the embedding and after each layer [1 + n_layer]; attention and mlp: lengths of the writes
+    [n_layer]; words: {(sublayer, layer): what that write says}."""
     fig, ax = plots.figure(width=9.5, height=4.6)
     x = np.arange(-1, len(attention))
     half = np.asarray(stream) / 2

@@ -25,9 +25,7 @@ def running_sums(panels):
 
 def one_head(off, others, prompts):
     """Probability of each prompt's answer: whole, without one head, and without each of others.
-
-    off: {label: a value a prompt}; others [n, prompts]: single heads switched off one at a time.
-    """
+    off: {label: a value a prompt}; others [n, prompts]: single heads switched off one at a time."""
     fig, ax = plots.figure(height=3.8)
     plots.bars(ax, prompts, off, fmt="%.2f")
     spread = torch.linspace(0.05, 0.36, len(others))  # above the lower bar, clear of the numbers

@@ -24,10 +24,8 @@ def grouped_bars(labels, series, ylabel, title):
 
 
 def loss_on_text(pieces, losses, title, width=78):
-    """A text whose tokens are shaded by their loss in nats: dark where the model is surprised.
-
-    The first piece has no loss (None).
-    """
+    """A text whose tokens are shaded by their loss in nats: dark where the model is surprised. The
+    first piece has no loss (None)."""
     lines, column = [[]], 0
     for piece, loss in zip(pieces, losses):
         if column + len(piece) > width:

@@ -7,9 +7,7 @@ from llmlib import plots
 
 def words(fig, ax, entries, points):
     """Write each of `entries`, (place, word, side), beside its place, clear of all `points`.
-
-    `side`, "left" or "right", is tried first, else above; a thin line joins what stands far off.
-    """
+    `side`, "left" or "right", is tried first, else above; a thin line joins what stands far off."""
     fig.draw_without_rendering()  # from here on, pixels are known
     taken = [(x - 7, y - 6, x + 7, y + 6) for x, y in ax.transData.transform(points)]
     for place, word, side in sorted(entries, key=lambda entry: -entry[0][1]):

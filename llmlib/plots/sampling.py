@@ -28,9 +28,7 @@ def next_tokens(tokenizer, next_logits, n=8):
 
 def strips(tokenizer, rows, u, thin=0.006):
     """The interval from 0 to 1, cut into one stretch a token in order of ids, and where u falls.
-
-    rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey.
-    """
+    rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey."""
     fig, axes = plots.figure(len(rows), height=0.5 + 1.02 * len(rows), sharex=True, squeeze=False)
     for ax, (name, shares) in zip(axes[:, 0], rows.items()):
         start, colours = 0.0, cycle((plots.BLUE, plots.SKY))
@@ -77,9 +75,7 @@ def stretches(shares, thin):
 
 def draws(panels):
     """Expected against observed counts of each token, with the band of two standard deviations.
-
-    panels: {title: (expected, observed)}.
-    """
+    panels: {title: (expected, observed)}."""
     fig, axes = plots.figure(1, len(panels), height=4.0, sharex=True, sharey=True)
     for ax, (title, (expected, observed)) in zip(axes, panels.items()):
         line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)

@@ -9,10 +9,8 @@ from llmlib.plots.placing import words
 
 
 def beam_tree(tokenizer, steps):
-    """The beginnings that a beam search kept, step by step: steps [[(ids, log-probability)]].
-
-    Each box is a token, under it the probability of the text up to there; the best text is framed.
-    """
+    """The beginnings that a beam search kept, step by step: steps [[(ids, log-probability)]]. Each
+    box is a token, under it the probability of the text up to there; the best text is framed."""
     width = max(map(len, steps))
     fig, ax = plots.canvas(8.4, 0.5 + 0.82 * width, len(steps) + 0.75, width)
     ax.text(0.3, width / 2, "the\nprompt", fontsize=10, **plots.CENTRE)
