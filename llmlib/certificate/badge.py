@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from openbadgeslib.errors import LibOpenBadgesException
+from openbadgeslib.errors import KeyGenException, LibOpenBadgesException
+from openbadgeslib.keys import KeyEd25519
 from openbadgeslib.ob3 import OB3Verifier, OpenBadgeCredential, decode_encoded_list, set_indices
 from openbadgeslib.verify import issuer_did_from_token
 
@@ -103,13 +102,11 @@ def _expired(token: str, verifier: OB3Verifier) -> bool:
 def _signed(token: str, verifier: OB3Verifier) -> bool:
     """Has the owner of the verifier's key signed the token, whatever it says and however old?"""
     signed, _, signature = token.strip().rpartition(".")
-    public = verifier.pubkey_pem
-    key = load_pem_public_key(public if isinstance(public, bytes) else public.encode())
-    if not isinstance(key, Ed25519PublicKey):
-        return False
+    key = KeyEd25519()
     try:
-        key.verify(_bytes(signature), signed.encode())
-    except (InvalidSignature, ValueError):
+        key.read_public_key(verifier.pubkey_pem)
+        key.pub_key.verify(_bytes(signature), signed.encode())
+    except (KeyGenException, InvalidSignature, ValueError):
         return False
     return True
 

@@ -5,9 +5,8 @@ import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-PEM, RAW = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+from openbadgeslib.errors import KeyGenException
+from openbadgeslib.keys import KeyEd25519
 
 
 def own_key_path() -> Path:
@@ -19,21 +18,26 @@ def own_key_path() -> Path:
 def load_or_create(path: Path | str) -> tuple[bytes, bytes]:
     """(private PEM, public PEM) of the key at `path`, made if there is none; the public one beside.
     Raises ValueError for a file that is no Ed25519 private key or that others may read."""
-    path = Path(path)
+    path, key = Path(path), KeyEd25519()
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        private = Ed25519PrivateKey.generate().private_bytes(
-            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(private)
+            file.write(key.generate_keypair()[0])
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise ValueError(
             f"others may read the private key {path}: run `chmod 600` on it, and make a new one if "
             "they did"
         )
     private = path.read_bytes()
-    public = _public(private, path)
+    try:
+        key.read_private_key(private)
+    except KeyGenException:
+        raise ValueError(
+            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if "
+            "the file is new"
+        ) from None
+    key.pub_key = key.priv_key.public_key()
+    public = key.get_pub_key_pem()
     if not public_path(path).exists():
         public_path(path).write_bytes(public)
     return private, public
@@ -52,17 +56,5 @@ def read_public(path: Path | str) -> bytes:
         raise ValueError(
             f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem"
         ) from None
-    return key.public_bytes(PEM, RAW)
-
-
-def _public(private: bytes, path: Path) -> bytes:
-    try:
-        key = serialization.load_pem_private_key(private, password=None)
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(
-            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if "
-            "the file is new"
-        )
-    return key.public_key().public_bytes(PEM, RAW)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.PEM, form)
