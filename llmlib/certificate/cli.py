@@ -1,9 +1,9 @@
 """`llmlib certificate`: a learner's own, an instructor's in bulk, and taking one back."""
 
-import argparse
 import re
 import sys
 import uuid
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,14 +17,13 @@ from llmlib.certificate.status import Register
 from llmlib.course import cells, progress
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Exit status: 0 issued, 1 something is missing and nothing was issued to those, 2 misused."
     )
     add, output = parser.add_argument, Path("certificate")
     add("--name", help="your name, as it should stand on the certificate")
-    words = "goes into the credential, so that others can ask whether it is yours"
-    add("--email", help=words)
+    add("--email", help="goes into the credential, so that others can ask whether it is yours")
     words = "your notebooks (default: this folder, else work/ or notebooks/ in it)"
     add("--folder", type=Path, help=words)
     add("--output", type=Path, default=output, metavar="FOLDER", help="default: %(default)s/")
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--revoke", metavar="ID", help="take back a certificate, by its id or its student's")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """0: issued; 1: something is missing."""
     args.expires = _day(args.expires) if args.expires else None
     if args.revoke:
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return _own(args)
 
 
-def _own(args: argparse.Namespace) -> int:
+def _own(args: Namespace) -> int:
     name, folder = clean_name(args.name), progress.folder_of(args.folder)
     path = args.output / "certificate.svg"
     if path.exists():
@@ -75,7 +74,7 @@ def _own(args: argparse.Namespace) -> int:
     return 0
 
 
-def _issue(args: argparse.Namespace) -> int:
+def _issue(args: Namespace) -> int:
     if not args.key or not args.issuer:
         raise ValueError(
             '--gradebook needs --key FILE (made if it is new) and --issuer "Your Name or School"'
@@ -91,9 +90,8 @@ def _issue(args: argparse.Namespace) -> int:
     for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
-            missing = "; ".join(student.missing)
-            share = f"{student.share:.0%} of all points"
-            print(f"{student.id}: {share}, no certificate. Missing: {missing}")
+            said = f"{student.id}: {student.share:.0%} of all points, no certificate. Missing: "
+            print(said + "; ".join(student.missing))
             left += 1
         elif (args.output / f"{file}.svg").exists():
             print(f"{student.id}: has {args.output / f'{file}.svg'} already")
@@ -113,7 +111,7 @@ def _issue(args: argparse.Namespace) -> int:
     return int(left > 0)
 
 
-def _certificate_of(student: earned.Student, args: argparse.Namespace) -> Certificate:
+def _certificate_of(student: earned.Student, args: Namespace) -> Certificate:
     stand_in = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, student.id)}"
     holder = f"mailto:{student.email}" if student.email else stand_in
     checked = (
@@ -123,7 +121,7 @@ def _certificate_of(student: earned.Student, args: argparse.Namespace) -> Certif
     return Certificate(name, INSTRUCTOR, args.issuer, checked, holder, expires=args.expires)
 
 
-def _revoke(args: argparse.Namespace) -> int:
+def _revoke(args: Namespace) -> int:
     if not args.key or not args.key.exists():
         raise ValueError(
             "--revoke needs --key, the private key with which the certificate was issued"
@@ -140,18 +138,14 @@ def _revoke(args: argparse.Namespace) -> int:
     return 0
 
 
-def _publish(args: argparse.Namespace, register: Register, pair: tuple[bytes, bytes]) -> None:
+def _publish(args: Namespace, register: Register, pair: keys.Pair) -> None:
     path = args.output / "revoked.jwt"
     files.write(path, register.signed(*pair))
     print(f"Publish {path} at {register.url}")
 
 
 def _write(
-    args: argparse.Namespace,
-    file: str,
-    made: Certificate,
-    pair: tuple[bytes, bytes],
-    status: dict | None = None,
+    args: Namespace, file: str, made: Certificate, pair: keys.Pair, status: dict | None = None
 ) -> None:
     svg, for_people = args.output / f"{file}.svg", args.output / f"{file}.{args.picture}"
     files.write(for_people, picture.draw(made, args.picture))

@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from openbadgeslib.errors import KeyGenException
 from openbadgeslib.keys import KeyEd25519
 
+Pair = tuple[bytes, bytes]  # the PEM of a private key and of its public one
+
 
 def own_key_path() -> Path:
     """Where a learner's own key is kept."""
@@ -15,9 +17,9 @@ def own_key_path() -> Path:
     return Path(base).expanduser() / "llmlib" / "certificate-key.pem"
 
 
-def load_or_create(path: Path | str) -> tuple[bytes, bytes]:
-    """(private PEM, public PEM) of the key at `path`, made if there is none; the public one beside.
-    Raises ValueError for a file that is no Ed25519 private key or that others may read."""
+def load_or_create(path: Path | str) -> Pair:
+    """The key at `path`, made if there is none, with the public one beside it. Raises ValueError
+    for a file that is no Ed25519 private key or that others may read."""
     path, key = Path(path), KeyEd25519()
     if not os.path.lexists(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
