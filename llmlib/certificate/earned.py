@@ -49,20 +49,14 @@ def of_notebooks(folder: Path, tick: Callable[[str], Any]) -> Work:
     except Unavailable:
         why = "since this computer has no sandbox for them"
         checked = f"{passed}; hidden tests were not run, {why}."
-    checked += "".join(_first_answers(folder, notebook) for notebook in notebooks)
+    for quiz in (each for each in notebooks if each.number is None):
+        sources = [cell.source for cell in handed_in.load(folder / f"{quiz.name}.ipynb")]
+        right, count = quiz_page.first_answers(sources)
+        checked += f" First answers right, as its notebook notes them: {right} of {count}."
     text, gaps = my_llm.collect(folder)
     missing += tuple(map(str, gaps))
     engine = hashlib.sha256(text.encode()).hexdigest() if text else None
     return Work(missing, checked, engine)
-
-
-def _first_answers(folder: Path, notebook: cells.Notebook) -> str:
-    """How many first answers were right, as the learner's quiz notes them; "" for a lesson."""
-    if notebook.number is not None:
-        return ""
-    sources = [cell.source for cell in handed_in.load(folder / f"{notebook.name}.ipynb")]
-    right, count = quiz_page.first_answers(sources)
-    return f" First answers right, as its notebook notes them: {right} of {count}."
 
 
 def _missing(status: progress.Status) -> Iterator[str]:
