@@ -13,17 +13,6 @@ from llmlib.widgets import CONTROL, WIDE, beside, refusal, still
 LONGEST = 200  # tokens
 
 
-class Watched:
-    """The model, and how many tokens each pass read."""
-
-    def __init__(self, model):
-        self.model, self.config, self.passes = model, model.config, []
-
-    def __call__(self, ids, cache):
-        self.passes.append(ids.shape[1])
-        return self.model(ids, cache, last=True)
-
-
 def generation_stepper(model, generate_cached, filter_logits, sample, text):
     """Show the second turn of the loop on `text`; below it a button that writes one token: what the
     model offers, what the filters cut, what is drawn, and what stands in the cache. The three
@@ -42,6 +31,13 @@ def _controls(model, generate_cached, filter_logits, sample, text):
     sliders, settings = filter_sliders(CONTROL)
     onward, anew = (ipywidgets.Button(description=each) for each in ("next token", "start again"))
     picture, generator, now = ipywidgets.HTML(), torch.Generator(), {}
+
+    def watched(ids, cache):
+        """The model; how many tokens each pass reads is noted."""
+        now["read"] = ids.shape[1]
+        return model(ids, cache, last=True)
+
+    watched.config = model.config
 
     def pick(logits):
         now.update(logits=logits, u=torch.rand(1, generator=generator))
@@ -79,9 +75,9 @@ def _controls(model, generate_cached, filter_logits, sample, text):
         prompt = model.tokenizer.encode(typed.value)[:LONGEST]
         onward.disabled = not prompt
         if prompt:
-            watched, cache = Watched(model), model.new_cache(context=2 * LONGEST)
+            cache = model.new_cache(context=2 * LONGEST)
             new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
-            now.update(prompt=prompt, made=[], watched=watched, cache=cache, new=new)
+            now.update(prompt=prompt, made=[], read=0, cache=cache, new=new)
             step()
 
     onward.on_click(step)
@@ -95,16 +91,15 @@ def _controls(model, generate_cached, filter_logits, sample, text):
 
 def _held(model, now):
     """The cache as boxes, one a position; those of the latest pass stand out."""
-    ids, held = now["prompt"] + now["made"], now["cache"].length
-    fresh, boxes = held - now["watched"].passes[-1], []
+    ids, held, read = now["prompt"] + now["made"], now["cache"].length, now["read"]
+    boxes = []
     for i, label in enumerate(labels([model.tokenizer.decode([each]) for each in ids])):
-        colour, ink = ("#E69F00", "black") if i >= fresh else ("#0072B2", "white")
+        colour, ink = ("#E69F00", "black") if i >= held - read else ("#0072B2", "white")
         look = f"background:{colour};color:{ink}" if i < held else "border-style:dashed"
         boxes.append(
             f'<span style="border:1px solid #7F7F7F;padding:0 3px;{look}">{escape(label)}</span>'
         )
     size = held * now["cache"].nbytes / now["cache"].keys[0].shape[2] / 1e6
-    read = now["watched"].passes[-1]
     return (
         f"<p><b>The cache</b> holds {held} positions, {size:.2f} MB. This pass read {read} "
         f"token{'s' * (read != 1)} (orange); the token just drawn (dashed) is not in it yet.</p>"
