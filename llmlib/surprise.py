@@ -12,10 +12,6 @@ from llmlib.plots.output_head import SURPRISE
 from llmlib.widgets import drawn, still
 
 LONGEST = 200  # tokens: more would make typing wait
-SPAN = (
-    '<span title="{hover}" style="background-color:{colour};color:{ink};padding:2px 0;'
-    'white-space:pre-wrap">{text}</span><wbr>'
-)
 
 
 def surprise_reader(model, softmax, text):
@@ -52,9 +48,11 @@ def _read(model, softmax, text, n=5):
 
 
 def _span(piece, loss, hover):
-    colour = SURPRISE.to_rgba(loss)
-    look = {"colour": to_hex(colour), "ink": ink(colour), "text": escape(piece)}
-    return SPAN.format(hover=escape(hover).replace("\n", "&#10;"), **look)
+    colour, said = SURPRISE.to_rgba(loss), escape(hover).replace("\n", "&#10;")
+    return (
+        f'<span title="{said}" style="background-color:{to_hex(colour)};color:{ink(colour)};'
+        f'padding:2px 0;white-space:pre-wrap">{escape(piece)}</span><wbr>'
+    )
 
 
 def _controls(model, softmax, text):
