@@ -52,10 +52,9 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
         try:
             rows = side_by_side(model, model.tokenizer.encode(prompt.value), TEXTS, LENGTH, pick)
+            texts.value = _texts(model, prompt.value, rows.tolist())
         except Exception as error:  # noqa: BLE001
             texts.value = refusal(error)
-            return
-        texts.value = _texts(model, prompt.value, rows.tolist())
 
     button.on_click(write)
     state.manual_seed(0)
