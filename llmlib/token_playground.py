@@ -1,7 +1,5 @@
 """The tokenizer playground of notebook 1: your own `encode`, any text, any number of merges."""
 
-from functools import lru_cache
-
 import ipywidgets
 
 from llmlib.plots.tokens import strip
@@ -23,20 +21,14 @@ def tokenizer_playground(encode, tokenizers, text):
 def _cutter(encode, tokenizers):
     """(text, name, how many merges) -> the text cut by them, as HTML and in words."""
 
-    @lru_cache(maxsize=32)
-    def spelled(name, count):
-        table = [bytes([b]) for b in range(256)]
-        for left, right in tokenizers[name][:count]:
-            table.append(table[left] + table[right])
-        return table
-
     def cut(text, name, count):
-        table = spelled(name, count)
-        ids = encode(text, tokenizers[name][:count])
-        used = min(count, len(tokenizers[name]))
+        merges, spelled = tokenizers[name][:count], [bytes([b]) for b in range(256)]
+        for left, right in merges:
+            spelled.append(spelled[left] + spelled[right])
+        ids = encode(text, merges)
         each = len(text.encode("utf-8")) / max(1, len(ids))
-        title = f"{name}, {used:,} merges: {len(ids)} tokens, {each:.2f} bytes a token"
-        return strip(title, [table[i] for i in ids], ids), title
+        title = f"{name}, {len(merges):,} merges: {len(ids)} tokens, {each:.2f} bytes a token"
+        return strip(title, [spelled[i] for i in ids], ids), title
 
     return cut
 
