@@ -15,7 +15,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from llmlib.certificate.credential import BUILT, COURSE, SELF, Certificate
 from llmlib.course import cells
-from llmlib.plots import BLUE, GREEN, ORANGE
+from llmlib.plots import BLUE, CENTRE, GREEN, ORANGE
 
 INK, PAPER = "#1D2433", "#FFFDF7"
 SETTINGS: dict[Any, Any] = {
@@ -57,10 +57,9 @@ def _figure(certificate: Certificate) -> Figure:
     figure = Figure(figsize=(11.69, 8.27), facecolor=PAPER)
 
     def text(
-        y: float, words: str, size: float, color: str = INK, x: float = 0.5, **style: Any
+        y: float, line: str, size: float, color: str = INK, x: float = 0.5, **style: Any
     ) -> None:
-        plain: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False}
-        figure.text(x, y, words, fontsize=size, color=color, **plain | style)
+        figure.text(x, y, line, fontsize=size, color=color, **CENTRE | style)
 
     shape: dict[str, Any]
     for inset, width, colour in ((0.025, 3, BLUE), (0.034, 0.8, INK)):
