@@ -75,15 +75,11 @@ def clean_name(name: str) -> str:
 
 
 def bake(
-    certificate: Certificate,
-    picture: bytes,
-    private: bytes,
-    public: bytes,
-    status: dict | None = None,
+    certificate: Certificate, svg: bytes, private: bytes, public: bytes, status: dict | None = None
 ) -> bytes:
-    """The SVG `picture` with the signed credential in it; `status`: an entry of a status list."""
+    """The picture `svg` with the signed credential in it; `status`: an entry of a status list."""
     element: Any = {"element": baking.SVG_ELEMENT_OB3, "namespace": baking.SVG_NS_OB3}
-    carrier = baking.bake_svg(picture, "-", **element)  # as it will be, but for the token
+    carrier = baking.bake_svg(svg, "-", **element)  # as it will be, but for the token
     evidence = [
         ob3.Evidence(name="Kind", narrative=certificate.attested),
         ob3.Evidence(name="Check", narrative=certificate.checked),
@@ -110,7 +106,7 @@ def bake(
         evidence=evidence,
         credential_status=[status] if status else [],
     )
-    return ob3.OB3Signer(private, "EdDSA").sign_into_svg(credential, picture)
+    return ob3.OB3Signer(private, "EdDSA").sign_into_svg(credential, svg)
 
 
 def picture_hash(svg: bytes) -> str:

@@ -11,8 +11,7 @@ from openbadgeslib.ob3 import did_key_from_pem
 from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
-from llmlib.certificate.badge import EXPIRED as EXPIRED
-from llmlib.certificate.badge import TAMPERED, Badge, Refused, open_badge
+from llmlib.certificate.badge import EXPIRED, TAMPERED, Badge, Refused, open_badge
 from llmlib.certificate.credential import COURSE, INSTRUCTOR, SELF
 
 VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED = 0, 3, 4, 6
