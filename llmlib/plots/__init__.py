@@ -96,20 +96,21 @@ def look(names):
     return list(zip(names, LINE_STYLES, BAR_STYLES))
 
 
-def lines(ax, x, curves, every=1, **options):
-    """A labelled line for each of `curves`, {name: values}; `x`: all their places, or the first,
-    the others 1 apart."""
+def lines(ax, x, curves, every=1, legend="best", **options):
+    """A line for each of `curves`, {name: values}, and the legend's place, or None; `x`: all their
+    places, or the first, the others 1 apart."""
     for name, style, _ in look(curves):
         at = range(x, x + len(curves[name])) if isinstance(x, int) else x
         ax.plot(at, curves[name], label=name, markevery=every, **style | options)
+    if legend:
+        ax.legend(loc=legend)
 
 
 def chart(x, curves, every=1, width=8.0, height=3.6, legend="best", **axes):
     """A figure of `lines` -> its axes; the legend's place, and in `axes` what `Axes.set` takes."""
     _, ax = figure(width=width, height=height)
-    lines(ax, x, curves, every)
+    lines(ax, x, curves, every, legend)
     ax.set(**axes)
-    ax.legend(loc=legend)
     return ax
 
 

@@ -58,11 +58,10 @@ def scaling(head_dims, deviations, largest):
     fig, axes = plots.figure(1, 2, height=3.4)
     what = ("standard deviation of the scores", "mean of the largest of 10 shares")
     for ax, curves, ylabel in zip(axes, (deviations, largest), what):
-        plots.lines(ax, head_dims, curves)
+        plots.lines(ax, head_dims, curves, legend="upper left" if ax is axes[0] else None)
         ax.set(xlabel="head_dim (log scale)", ylabel=ylabel, xscale="log", ylim=(0, None))
         plots.plain(ax.xaxis, head_dims)
     plots.mark(axes[1], "all equal", y=0.1, color=plots.GREY)
-    axes[0].legend(loc="upper left")
     return fig
 
 

@@ -22,7 +22,7 @@ def cache_filling(prompt, new):
                 ax.add_patch(Rectangle((column, row), 0.92, 0.88, **style))
         ax.set(xlim=(-0.1, len(tokens) + 0.1), ylim=(passes, -0.1), title=title)
         ax.set_xticks([i + 0.46 for i in range(len(tokens))], tokens)
-        names = ["prefill"] + [f"decode {i + 1}" for i in range(passes - 1)]
+        names = ["prefill", *(f"decode {i}" for i in range(1, passes))]
         ax.set_yticks([i + 0.44 for i in range(passes)], names)
         ax.tick_params(length=0)
         ax.grid(visible=False)
@@ -41,8 +41,6 @@ def cache_gain(without, with_cache, prompt):
     plots.lines(right, 1, {"token computations": counted, "by the clock": measured}, every=40)
     left.set(xlabel="new tokens", ylabel="seconds", ylim=(0, None))
     right.set(xlabel="new tokens", ylabel="times fewer, times faster", ylim=(0, None))
-    for ax in (left, right):
-        ax.legend()
     return fig
 
 
@@ -85,11 +83,10 @@ def roofline(intensity, achieved, bandwidth, peak):
 def cache_size(tokens, megabytes, weights_megabytes):
     """Megabytes of cache against tokens, {name: values}, with the weights' size as a mark."""
     fig, ax = plots.figure(height=3.4, width=7)
-    plots.lines(ax, tokens, megabytes, marker=None)
+    plots.lines(ax, tokens, megabytes, legend="upper left", marker=None)
     plots.mark(ax, "all weights, float32", y=weights_megabytes)
     ax.set(xlabel="tokens in the context", ylabel="megabytes of cache")
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="upper left")
     return fig
 
 

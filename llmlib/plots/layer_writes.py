@@ -42,14 +42,13 @@ def sink_life(curves, events):
     """Lengths of streams by layer, on a logarithmic axis: {label: one length after the table and
     after each layer}; events: {layer: what happens there}."""
     fig, ax = plots.figure(height=4.2)
-    plots.lines(ax, -1, curves, markersize=4)
+    plots.lines(ax, -1, curves, legend="lower right", markersize=4)
     ax.set(xlabel="after layer (−1: the table)", yscale="log", ylim=(1, 200_000))
     ax.set(ylabel="length of the stream\n(L2 norm, log scale)")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
     for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
         ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
         ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=9)
-    ax.legend(loc="lower right")
     return fig
 
 

@@ -65,8 +65,6 @@ def activations(x, curves, up, gated):
     plots.lines(right, x, {f"w_up x = {u:g}": y for u, y in zip(up, gated)}, every=20)
     right.set(xlabel="gate  z = w_gate x", ylabel="SiLU(z) · w_up x")
     right.set_title("SwiGLU: two numbers meet")
-    for ax in (left, right):
-        ax.legend()
     return fig
 
 

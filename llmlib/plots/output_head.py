@@ -107,7 +107,6 @@ def what_it_learns(losses, unseen, marks, seen, distances):
     plots.plain(near.xaxis, seen)
     near.set_ylabel("distance of the predictions (KL, nats)")
     near.set_title("Which rule it is closest to")
-    near.legend()
     return fig
 
 

@@ -103,7 +103,7 @@ def _draw(ax, i, at, merges, spelled, top=False):
 def vocabulary_against_length(sizes, curves):
     """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
     fig, ax = plots.figure(height=4.0)
-    plots.lines(ax, sizes, curves)
+    plots.lines(ax, sizes, curves, legend=None)
     ax.set(xscale="log", xlabel="vocabulary size (tokens, log scale)", ylim=(0, 1050))
     plots.plain(ax.xaxis, sizes)
     ax.tick_params(axis="x", rotation=30)
