@@ -2,6 +2,8 @@
 
 import math
 
+from matplotlib.transforms import Bbox
+
 from llmlib import plots
 
 
@@ -9,7 +11,7 @@ def words(fig, ax, entries, points):
     """Write each of `entries`, (place, word, side), beside its place, clear of all `points`.
     `side`, "left" or "right", is tried first, else above; a thin line joins what stands far off."""
     fig.draw_without_rendering()  # from here on, pixels are known
-    taken = [(x - 7, y - 6, x + 7, y + 6) for x, y in ax.transData.transform(points)]
+    taken = [Bbox.from_bounds(x - 7, y - 6, 14, 12) for x, y in ax.transData.transform(points)]
     for place, word, side in sorted(entries, key=lambda entry: -entry[0][1]):
         x, y = ax.transData.transform(place)
         width, height = 6.6 * len(word) + 4, 13
@@ -18,15 +20,11 @@ def words(fig, ax, entries, points):
         for radius, turn in ((r, t) for r in range(8, 160, 6) for t in turns):
             mx = x + math.cos(turn) * (radius + width / 2)
             my = y + math.sin(turn) * (radius + height / 2)
-            spot = (mx - width / 2, my - height / 2, mx + width / 2, my + height / 2)
-            inside = ax.bbox.x0 < spot[0] and spot[2] < ax.bbox.x1
-            if inside and not any(_overlap(spot, other) for other in taken):
+            spot = Bbox.from_bounds(mx - width / 2, my - height / 2, width, height)
+            inside = ax.bbox.x0 < spot.x0 and spot.x1 < ax.bbox.x1
+            if inside and not spot.count_overlaps(taken):
                 break
         taken.append(spot)
         line = {"arrowstyle": "-", "linewidth": 0.5, "color": plots.GREY} if radius > 8 else None
         style = {"fontsize": 9, "arrowprops": line} | plots.CENTRE
         ax.annotate(word, place, ax.transData.inverted().transform((mx, my)), **style)
-
-
-def _overlap(a, b):
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
