@@ -21,10 +21,8 @@ def whole_stack(config):
     said = f"the residual stream: batch seq {config.d_model}, at every point"
     ax.text(9.0, 8.45, said, ha="center", fontsize=11)
     opened = {"color": plots.GREY, "ls": "--", "lw": 1}
-    ax.plot([5.3, 0.6], [6.75, 5.1], **opened)
-    ax.plot([6.9, 18.4], [6.75, 5.1], **opened)
+    ax.plot([5.3, 0.6], [6.75, 5.1], [6.9, 18.4], [6.75, 5.1], [0.6, 18.4], [5.1, 5.1], **opened)
     ax.plot([0.6, 0.6, 18.4, 18.4], [5.1, 0.2, 0.2, 5.1], **opened)
-    ax.plot([0.6, 18.4], [5.1, 5.1], **opened)
     ax.plot([0.9, 17.7], [4.1, 4.1], lw=5, **line)
     plots.arrow(ax, (17.6, 4.1), (18.3, 4.1), linewidth=4)
     sublayers = (
@@ -57,8 +55,7 @@ def river(stream, attention, mlp, words, end):
     x = np.arange(-1, len(attention))
     half = np.asarray(stream) / 2
     ax.fill_between(x, half, -half, color=plots.SKY, alpha=0.6, lw=0)
-    ax.plot(x, half, color="black", lw=1)
-    ax.plot(x, -half, color="black", lw=1)
+    ax.plot(x, half, x, -half, color="black", lw=1)
     sides = {"written by attention": (1, attention), "written by the feed-forward": (-1, mlp)}
     for name, _, style in plots.look(sides):
         side, sizes = sides[name]

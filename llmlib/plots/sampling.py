@@ -42,8 +42,7 @@ def strips(tokenizer, rows, u, thin=0.006):
             start += share
         ax.axvline(u, color="black", linewidth=1, linestyle="--")
         ends = {"color": "black", "markersize": 9, "clip_on": False, "linestyle": "none"}
-        ax.plot(u, 0.56, "v", **ends)
-        ax.plot(u, -0.56, "^", **ends)
+        ax.plot(u, 0.56, "v", u, -0.56, "^", **ends)
         ax.set(xlim=(0, 1), ylim=(-0.5, 0.5), yticks=[])
         ax.set_title(name, loc="left", fontsize=10)
         ax.grid(visible=False)

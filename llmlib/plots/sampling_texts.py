@@ -75,11 +75,9 @@ def answers(counts, total):
     """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
     fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
     for row, found in enumerate(counts.values()):
-        start = 0
-        for place, n in enumerate(found):
-            colour = plots.BLUE if place == 0 else plots.SKY if place % 2 else "#DDDDDD"
-            ax.barh(row, n, 0.7, left=start, color=colour, edgecolor="black", linewidth=0.6)
-            start += n
+        colours = [plots.BLUE] + [plots.SKY, "#DDDDDD"] * len(found)  # more than are needed
+        style = {"color": colours, "edgecolor": "black", "linewidth": 0.6}
+        ax.barh(row, found, 0.7, left=np.cumsum(found) - found, **style)
         ax.text(total * 1.01, row, f"{len(found)} different", va="center", fontsize=10)
     ax.set_yticks(range(len(counts)), list(counts))
     ax.invert_yaxis()

@@ -7,10 +7,6 @@ from IPython.display import display
 from llmlib import plots
 
 BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
-SPAN = (
-    '<span{hover} style="background-color:{colour};color:#111111;border-left:1px solid #333333;'
-    'padding:2px 1px;white-space:pre-wrap">{text}</span><wbr>'
-)
 
 
 def token_text(token):
@@ -36,7 +32,10 @@ def strip(title, tokens, ids=None):
         text = token_text(token)
         shown = text.replace(" ", "·") if text.isspace() else text
         hover = f' title="id {ids[i]}"' if ids else ""
-        spans.append(SPAN.format(colour=BACKGROUNDS[i % 3], text=escape(shown), hover=hover))
+        spans.append(
+            f'<span{hover} style="background-color:{BACKGROUNDS[i % 3]};color:#111111;border-left:'
+            f'1px solid #333333;padding:2px 1px;white-space:pre-wrap">{escape(shown)}</span><wbr>'
+        )
     return (
         f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
         f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
