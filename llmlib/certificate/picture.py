@@ -47,10 +47,9 @@ def draw(certificate: Certificate, kind: str = "svg") -> bytes:
 
 def undrawable(name: str) -> str:
     """The characters of `name` that no font of this computer has: PNG and PDF cannot show them."""
-    known: frozenset[int] = frozenset().union(
-        *(_characters(font_manager.findfont(family)) for family in _families())
-    )
-    return "".join(dict.fromkeys(c for c in name if not c.isspace() and ord(c) not in known))
+    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in _families()]
+    known = {c for c in name if any(font.get_char_index(ord(c)) for font in fonts)}
+    return "".join(dict.fromkeys(c for c in name if not c.isspace() and c not in known))
 
 
 def _figure(certificate: Certificate) -> Figure:
@@ -125,8 +124,3 @@ def _families() -> list[str]:
     here = {entry.name for entry in font_manager.fontManager.ttflist}
     others = {name for name in here if "Noto" in name or "CJK" in name or name in SCRIPTS}
     return ["DejaVu Sans", *sorted(others)]
-
-
-@cache
-def _characters(path: str) -> frozenset[int]:
-    return frozenset(font_manager.get_font(path).get_charmap())
