@@ -76,9 +76,8 @@ def _own(args: Namespace) -> int:
 
 def _issue(args: Namespace) -> int:
     if not args.key or not args.issuer:
-        raise ValueError(
-            '--gradebook needs --key FILE (made if it is new) and --issuer "Your Name or School"'
-        )
+        why = '--gradebook needs --key FILE (made if it is new) and --issuer "Your Name or School"'
+        raise ValueError(why)
     if not 0 < args.threshold <= 1:
         raise ValueError(
             f"--threshold is a share of all points, above 0 and at most 1, not {args.threshold:g}"
@@ -114,18 +113,15 @@ def _issue(args: Namespace) -> int:
 def _certificate_of(student: earned.Student, args: Namespace) -> Certificate:
     stand_in = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, student.id)}"
     holder = f"mailto:{student.email}" if student.email else stand_in
-    checked = (
-        f"{student.share:.0%} of all points in the gradebook; {args.threshold:.0%} were needed."
-    )
+    told = f"{student.share:.0%} of all points in the gradebook; {args.threshold:.0%} were needed."
     name = clean_name(student.name)
-    return Certificate(name, INSTRUCTOR, args.issuer, checked, holder, expires=args.expires)
+    return Certificate(name, INSTRUCTOR, args.issuer, told, holder, expires=args.expires)
 
 
 def _revoke(args: Namespace) -> int:
     if not args.key or not args.key.exists():
-        raise ValueError(
-            "--revoke needs --key, the private key with which the certificate was issued"
-        )
+        why = "--revoke needs --key, the private key with which the certificate was issued"
+        raise ValueError(why)
     pair, register = keys.load_or_create(args.key), Register(args.key)
     if not register.url:
         raise ValueError(

@@ -46,12 +46,10 @@ class Certificate:
 
     @property
     def attested(self) -> str:
-        if self.kind == SELF:
-            return (
-                "Self-attested: signed with a key made on the holder's own computer. Nobody else "
-                "vouches for it."
-            )
-        return f"Issued by {self.issuer}, whose key signed it."
+        if self.kind == INSTRUCTOR:
+            return f"Issued by {self.issuer}, whose key signed it."
+        own = "Self-attested: signed with a key made on the holder's own computer."
+        return f"{own} Nobody else vouches for it."
 
 
 def clean_name(name: str) -> str:
@@ -64,13 +62,11 @@ def clean_name(name: str) -> str:
             text += " " if category in ("Cc", "Zl", "Zp") else c
     text = " ".join(text.split())
     if not text.strip(joiners):
-        raise ValueError(
-            'the name is empty: give --name "Your Name", as it should stand on the certificate'
-        )
+        why = 'the name is empty: give --name "Your Name", as it should stand on the certificate'
+        raise ValueError(why)
     if len(text) > LONGEST_NAME:
-        raise ValueError(
-            f"the name has {len(text)} characters, and {LONGEST_NAME} is the most: shorten it"
-        )
+        why = f"the name has {len(text)} characters, and {LONGEST_NAME} is the most: shorten it"
+        raise ValueError(why)
     return text
 
 
@@ -118,10 +114,8 @@ def picture_hash(svg: bytes) -> str:
     root = document.documentElement
     comments = [node for node in root.childNodes if node.nodeType == node.COMMENT_NODE]
     carriers = document.getElementsByTagName(baking.SVG_ELEMENT_OB3)
-    around = [
-        node for node in document.childNodes if node.nodeType == node.PROCESSING_INSTRUCTION_NODE
-    ]
-    if around or len(carriers) > 1 or not all(_bare(each, root) for each in carriers):
+    styled = document.PROCESSING_INSTRUCTION_NODE in {node.nodeType for node in document.childNodes}
+    if styled or len(carriers) > 1 or not all(_bare(each, root) for each in carriers):
         raise ValueError("it holds more than a picture and one credential")
     for node in (*carriers, *comments):
         node.parentNode.removeChild(node)

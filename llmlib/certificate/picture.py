@@ -34,14 +34,12 @@ def draw(certificate: Certificate, kind: str = "svg") -> bytes:
     """The picture; `kind` is "svg", "png" or "pdf". What no font here has comes out as boxes, save
     in SVG."""
     title, out = f"{COURSE}: certificate of {certificate.name}", io.BytesIO()
-    metadata = {
-        "svg": {"Date": None, "Title": title},
-        "pdf": {"CreationDate": None, "Title": title},
-    }
+    dated = {"svg": "Date", "pdf": "CreationDate"}  # left out: the same bytes each time
+    metadata = {dated[kind]: None, "Title": title} if kind in dated else None
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # `undrawable` says it, once
         figure = _figure(certificate)
-        figure.savefig(out, format=kind, dpi=150, facecolor=PAPER, metadata=metadata.get(kind))
+        figure.savefig(out, format=kind, dpi=150, facecolor=PAPER, metadata=metadata)
     return out.getvalue()
 
 
