@@ -91,10 +91,9 @@ def shuffles(changes, names):
     fig, ax = plots.figure(height=3.4)
     counts = list(dict.fromkeys(n_layer for n_layer, _ in changes))
     series = {f"{n} layer{'s' * (n > 1)}": [changes[n, name] for name in names] for n in counts}
-    plots.lines(ax, 0, series, legend="lower left", linestyle="none", markersize=9)
+    plots.lines(ax, names, series, legend="lower left", linestyle="none", markersize=9)
     ax.axhspan(1e-6, 1e-3, color=plots.GREY, alpha=0.15, linewidth=0)
     ax.text(len(names) - 0.55, 5e-4, "no more than rounding", ha="right", va="top", fontsize=9)
-    ax.set_xticks(range(len(names)), names)
     ax.set(yscale="log", ylim=(1e-6, 1e2), xlim=(-0.5, len(names) - 0.5))
     ax.set_xlabel("what the model has to see order with")
     ax.set_ylabel("largest change of a logit\n(log scale)")

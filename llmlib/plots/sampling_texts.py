@@ -74,12 +74,11 @@ def quality_entropy(curve, filters):
 def answers(counts, total):
     """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
     fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
-    for row, found in enumerate(counts.values()):
+    for name, found in counts.items():
         colours = [plots.BLUE] + [plots.SKY, "#DDDDDD"] * len(found)  # more than are needed
         style = {"color": colours, "edgecolor": "black", "linewidth": 0.6}
-        ax.barh(row, found, 0.7, left=np.cumsum(found) - found, **style)
-        ax.text(total * 1.01, row, f"{len(found)} different", va="center", fontsize=10)
-    ax.set_yticks(range(len(counts)), list(counts))
+        ax.barh(name, found, 0.7, left=np.cumsum(found) - found, **style)
+        ax.text(total * 1.01, name, f"{len(found)} different", va="center", fontsize=10)
     ax.invert_yaxis()
     ax.set(xlim=(0, total * 1.22), xlabel=f"of {total} draws; one box a year, the commonest first")
     ax.set_xticks(range(0, total + 1, 10))
@@ -90,13 +89,12 @@ def answers(counts, total):
 def shares(found, xlabel, chance=None):
     """Shares as dots with their 95 % intervals: found {name: (hits, cases, low, high)}."""
     fig, ax = plots.figure(height=1.0 + 0.42 * len(found))
-    for row, (hits, cases, low, high) in enumerate(found.values()):
-        ax.plot([low, high], [row, row], color=plots.BLUE, linewidth=2)
-        ax.plot(hits / cases, row, "o", color=plots.BLUE, markersize=9)
-        ax.text(1.03, row, f"{hits} of {cases}", va="center", fontsize=10)
+    for name, (hits, cases, low, high) in found.items():
+        ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=2)
+        ax.plot(hits / cases, name, "o", color=plots.BLUE, markersize=9)
+        ax.text(1.03, name, f"{hits} of {cases}", va="center", fontsize=10)
     if chance is not None:
         plots.mark(ax, f"guessing {chance:.0%}", x=chance)
-    ax.set_yticks(range(len(found)), list(found))
     ax.set_ylim(len(found) - 0.4, -0.9 if chance is not None else -0.6)
     ax.set(xlim=(-0.02, 1.18), xticks=np.arange(0, 1.1, 0.25), xlabel=xlabel)
     return fig
@@ -131,8 +129,7 @@ def pronouns(found):
     fig, ax = plots.figure(height=0.9 + 0.32 * len(order))
     for name, style, _ in plots.look(found):
         style = style | {"linestyle": "none", "markersize": 8}
-        ax.plot([found[name][who] for who in order], range(len(order)), label=name, **style)
-    ax.set_yticks(range(len(order)), order)
+        ax.plot([found[name][who] for who in order], order, label=name, **style)
     ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
     ax.set(xlim=(0, 1), xlabel="share of “ she” among “ she” and “ he” as the next token")
     ax.legend(loc="lower right")
