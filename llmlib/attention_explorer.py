@@ -27,9 +27,8 @@ def attention_explorer(model, attention, text, layer=0, head=0):
     pick_layer = ipywidgets.IntSlider(layer, 0, n_layer - 1, description="layer", **CONTROL)
     pick_head = ipywidgets.IntSlider(head, 0, n_head - 1, description="head", **CONTROL)
     spots = [(n, h) for h in range(n_head) for n in range(n_layer)]
-    grid = ipywidgets.ToggleButtons(
-        options=[f"{n}.{h}" for n, h in spots], tooltips=[f"layer {n}, head {h}" for n, h in spots]
-    )
+    hints = [f"layer {n}, head {h}" for n, h in spots]
+    grid = ipywidgets.ToggleButtons(options=[f"{n}.{h}" for n, h in spots], tooltips=hints)
     row = ipywidgets.ToggleButtons(options=["…"])  # one button a token, once there is a text
     switch = ipywidgets.Checkbox(False, description="switch this head off", **CONTROL)
     all_on = ipywidgets.Button(description="all heads on")

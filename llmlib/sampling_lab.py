@@ -23,9 +23,8 @@ def sampling_lab(model, prompts, filter_logits, sample):
     sliders, first_three = filter_sliders(WIDE)
     min_p = ipywidgets.FloatSlider(0, min=0, max=1, step=0.01, description="min-p", **WIDE)
     u = ipywidgets.FloatSlider(0.5, min=0, max=0.999, step=0.001, description="u", **WIDE)
-    button = ipywidgets.Button(
-        description=f"write {LENGTH} tokens, {TEXTS} times", layout={"width": "20em"}
-    )
+    words = f"write {LENGTH} tokens, {TEXTS} times"
+    button = ipywidgets.Button(description=words, layout={"width": "20em"})
     texts, state = ipywidgets.HTML(), torch.Generator()
     logits_of = lru_cache(maxsize=16)(lambda text: model(model.tokenizer.encode(text))[:, -1])
 

@@ -19,12 +19,10 @@ def serving_playground(step_seconds, cache_bytes, card):
     model = ipywidgets.Dropdown(options=list(MODELS), description="model", **CONTROL)
     bits = ipywidgets.ToggleButtons(options=[16, 8, 4], description="bits a weight")
     cards = ipywidgets.IntSlider(1, 1, 16, description="cards", **CONTROL)
-    batch = ipywidgets.SelectionSlider(
-        options=[2**i for i in range(11)], description="texts at once", **CONTROL
-    )
-    context = ipywidgets.SelectionSlider(
-        options=[2**i for i in range(7, 18)], value=1024, description="tokens each", **CONTROL
-    )
+    powers = [2**i for i in range(18)]
+    batch = ipywidgets.SelectionSlider(options=powers[:11], description="texts at once", **CONTROL)
+    each = {"options": powers[7:], "value": 1024, "description": "tokens each"}
+    context = ipywidgets.SelectionSlider(**each, **CONTROL)
     controls = (model, bits, cards, batch, context)
 
     def draw():
@@ -55,6 +53,5 @@ def _answer(step, batch, weights, caches, memory):
     if step == math.inf:
         return f"{bar}<p>{held}: <b>does not fit</b></p>"
     each = f"{1000 * step:,.1f} ms" if step > 1e-3 else f"{1000 * step:.2g} ms"
-    all_of_them = f"{batch / step:,.0f}"
-    told = f"<b>{each}</b> a token for each reader, <b>{all_of_them}</b> tokens a second"
+    told = f"<b>{each}</b> a token for each reader, <b>{batch / step:,.0f}</b> tokens a second"
     return f"{bar}<p>{held}.<br>{told}</p>"
