@@ -1,5 +1,4 @@
-"""The neuron slider of notebook 4: fix one neuron of a layer at a value, and see what is said
-next."""
+"""The neuron slider of notebook 4: hold one neuron of a layer, and see what is said next."""
 
 import ipywidgets
 

@@ -62,8 +62,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
 
 
 def filter_sliders(width):
-    """For temperature, top-k and top-p, and what returns their values as `filter_logits` takes
-    them."""
+    """Sliders: temperature, top-k, top-p, and what returns them as `filter_logits` takes them."""
     sliders = (
         ipywidgets.FloatSlider(1, min=0, max=3, step=0.05, description="temperature", **width),
         ipywidgets.IntSlider(0, 0, 50, description="top-k (0: off)", **width),

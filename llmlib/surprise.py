@@ -15,8 +15,7 @@ LONGEST = 200  # tokens: more would make typing wait
 
 
 def surprise_reader(model, softmax, text):
-    """Show `text` shaded by `softmax`, a function [..., vocab] -> [..., vocab]; below it a box for
-    any other text."""
+    """Show `text` shaded by `softmax` [..., vocab] -> [..., vocab], a box for others below."""
     html, plain = _read(model, softmax, text)
     still(html, plain, _controls(model, softmax, text))
 

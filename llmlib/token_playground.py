@@ -13,8 +13,7 @@ def tokenizer_playground(encode, tokenizers, text):
     encode: (text, merges) -> ids; tokenizers: {name: merges as pairs of ids}."""
     name = next(iter(tokenizers))
     cut = _cutter(encode, tokenizers)
-    everything = len(tokenizers[name])
-    html, plain = zip(*(cut(text, name, count) for count in (0, 1000, everything)))
+    html, plain = zip(*(cut(text, name, count) for count in (0, 1000, len(tokenizers[name]))))
     still("".join(html), "\n".join(plain), _controls(cut, tokenizers, text))
 
 

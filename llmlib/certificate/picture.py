@@ -31,8 +31,7 @@ SCRIPTS |= {"Nirmala UI", "Arial Unicode MS"}
 
 
 def draw(certificate: Certificate, kind: str = "svg") -> bytes:
-    """The picture; `kind` is "svg", "png" or "pdf". What no font here has comes out as boxes, save
-    in SVG."""
+    """The picture, `kind` "svg", "png" or "pdf"; save in SVG, what no font has becomes boxes."""
     title, out = f"{COURSE}: certificate of {certificate.name}", io.BytesIO()
     dated = {"svg": "Date", "pdf": "CreationDate"}  # left out: the same bytes each time
     metadata = {dated[kind]: None, "Title": title} if kind in dated else None
@@ -88,8 +87,7 @@ def _figure(certificate: Certificate) -> Figure:
     own = certificate.kind == SELF
     mark = {"boxstyle": "round,pad=0.45", "facecolor": "white", "linewidth": 2}
     mark["edgecolor"] = ORANGE if own else GREEN
-    label = "SELF-ATTESTED" if own else "ISSUED BY AN INSTRUCTOR"
-    text(0.225, label, 11, weight="bold", bbox=mark)
+    text(0.225, "SELF-ATTESTED" if own else "ISSUED BY AN INSTRUCTOR", 11, weight="bold", bbox=mark)
     until = f", valid until {certificate.expires:%Y-%m-%d}" if certificate.expires else ""
     words = f"{certificate.attested} {certificate.checked}"
     said = textwrap.wrap(words, 120, max_lines=2, placeholder=" …")

@@ -97,8 +97,7 @@ def look(names):
 
 
 def lines(ax, x, curves, every=1, legend="best", **options):
-    """A line for each of `curves`, {name: values}, and the legend's place, or None; `x`: all their
-    places, or the first, the others 1 apart."""
+    """A line for each of {name: values}; `x`: all places, or the first, the others 1 apart."""
     for name, style, _ in look(curves):
         at = range(x, x + len(curves[name])) if isinstance(x, int) else x
         ax.plot(at, curves[name], label=name, markevery=every, **style | options)

@@ -87,8 +87,7 @@ def head_maps(maps, best=3):
     """Score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are framed."""
     fig, axes = plots.figure(1, len(maps), height=6.2, sharey=True)
     for ax, (title, scores) in zip(axes, maps.items()):
-        style = {"vmin": 0, "vmax": 1, "aspect": "auto", "origin": "lower"}
-        picture = plots.heat(ax, scores, **style)
+        picture = plots.heat(ax, scores, vmin=0, vmax=1, aspect="auto", origin="lower")
         for place in scores.flatten().topk(best).indices.tolist():
             layer, head = divmod(place, scores.shape[1])
             corner = (head - 0.5, layer - 0.5)

@@ -79,8 +79,7 @@ def encoder_decoder():
     plots.box(ax, 0.2, 3.0, 4.2, 1.5, "encoder: self-attention\nall tokens see all", plots.GREEN)
     plots.box(ax, 5.6, 3.0, 4.2, 1.0, "self-attention, causal", plots.SKY)
     plots.box(ax, 5.6, 5.0, 4.2, 1.3, "cross-attention\nq here, k and v there", plots.ORANGE)
-    both = "self-attention, causal\n(also over the source)"
-    plots.box(ax, 11.2, 3.0, 4.6, 1.5, both, plots.SKY)
+    plots.box(ax, 11.2, 3.0, 4.6, 1.5, "self-attention, causal\n(also over the source)", plots.SKY)
     for x, width, words, what in (
         (0.2, 4.2, "le chat dort", "the text being read"),
         (5.6, 4.2, "the cat sleeps", "the text being written"),

@@ -145,8 +145,7 @@ def locked_clocks(places, pairs, head_dim, theta):
 def by_distance(curves):
     """Scores of queries and keys by how far back the key stands: curves {name: [pairs, distances]}.
     The line is their mean; the band holds nine tenths of them."""
-    means = {name: scores.mean(dim=0) for name, scores in curves.items()}
-    ax = plots.chart(0, means, height=3.8)
+    ax = plots.chart(0, {name: scores.mean(dim=0) for name, scores in curves.items()}, height=3.8)
     for name, style, _ in plots.look(curves):
         low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
         ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)

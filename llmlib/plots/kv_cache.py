@@ -18,8 +18,7 @@ def cache_filling(prompt, new):
         for row in range(passes):
             for column in range(len(prompt) + row):
                 fresh = not cached or row == 0 or column == len(prompt) + row - 1
-                style = computed if fresh else read
-                ax.add_patch(Rectangle((column, row), 0.92, 0.88, **style))
+                ax.add_patch(Rectangle((column, row), 0.92, 0.88, **computed if fresh else read))
         ax.set(xlim=(-0.1, len(tokens) + 0.1), ylim=(passes, -0.1), title=title)
         ax.set_xticks([i + 0.46 for i in range(len(tokens))], tokens)
         names = ["prefill", *(f"decode {i}" for i in range(1, passes))]

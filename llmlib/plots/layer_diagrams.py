@@ -114,8 +114,7 @@ def three_blocks():
                 plots.arrow(ax, (4.0, low - 0.25), (2.9, (low + high) / 2 - 0.45), linestyle="--")
             _plus(ax, 0, high)
         last = "the head" if after else f"a final\n{norm} and the head"
-        end = f"to the next layer;\nafter the last one: {last}"
-        ax.text(0.4, 11.4, end, va="top", fontsize=9)
+        ax.text(0.4, 11.4, f"to the next layer;\nafter the last one: {last}", va="top", fontsize=9)
         ax.set(title=title, xlim=(-1.6, 4.8), ylim=(-1.4, 11.6))
         ax.axis("off")
     return fig

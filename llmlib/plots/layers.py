@@ -104,8 +104,7 @@ def flop_shares(lengths, parts, context):
 
 
 def lens(curves):
-    """Rank of each prompt's final answer by layer, as the logit lens reads it: {label: ranks}, the
-    first right after the table."""
+    """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
     ax = plots.chart(-1, curves, every=2, height=3.8, yscale="log")
     ax.set(xlabel="read after layer (−1: the table)")
     ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)")
@@ -143,8 +142,7 @@ def told_apart(curves, sentences):
 
 
 def race(curves, chance, words):
-    """Loss against training steps, smoothed over five: {label: losses}; `chance` is a floor to hold
-    them against."""
+    """Loss against training steps, smoothed over five: {label: losses}; `chance` is a floor."""
     smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
     ax = plots.chart(2, smooth, every=8, height=3.8, ylim=(2.3, 4.3))
     ax.axhline(chance, color="black", ls="--", lw=1.2)

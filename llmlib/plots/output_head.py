@@ -24,8 +24,7 @@ def grouped_bars(labels, series, ylabel, title):
 
 
 def loss_on_text(pieces, losses, title, width=78):
-    """A text whose tokens are shaded by their loss in nats: dark where the model is surprised. The
-    first piece has no loss (None)."""
+    """A text, each token the darker the larger its loss in nats; the first has none (None)."""
     lines, column = [[]], 0
     for piece, loss in zip(pieces, losses):
         if column + len(piece) > width:
@@ -42,8 +41,7 @@ def loss_on_text(pieces, losses, title, width=78):
             ax.add_patch(Rectangle(corner, len(piece) - 0.08, 0.84, color=colour, linewidth=0))
             style = {"family": "monospace", "fontsize": 8.5} | plots.CENTRE
             for i, character in enumerate(piece):
-                place = (start + i + 0.5, row + 0.5)
-                ax.text(*place, character, color=plots.ink(colour), **style)
+                ax.text(start + i + 0.5, row + 0.5, character, color=plots.ink(colour), **style)
     shape = {"orientation": "horizontal", "fraction": 0.04, "pad": 0.02, "aspect": 50}
     bar = fig.colorbar(SURPRISE, ax=ax, **shape)
     bar.set_label("loss in nats (10 and more are drawn alike)", fontsize=9)
@@ -51,8 +49,7 @@ def loss_on_text(pieces, losses, title, width=78):
 
 
 def file_sizes(rows):
-    """Bars across, two of each: rows [(how it was written, bytes of the text, of its words
-    shuffled), ...]."""
+    """Bars across, two of each: rows [(name, bytes of the text, of its words shuffled), ...]."""
     fig, ax = plots.figure(height=3.4)
     labels, text, shuffled = zip(*rows)
     series = {"the text": text, "the same words, shuffled": shuffled}
@@ -105,14 +102,12 @@ def what_it_learns(losses, unseen, marks, seen, distances):
     plots.lines(near, seen, distances)
     near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
     plots.plain(near.xaxis, seen)
-    near.set_ylabel("distance of the predictions (KL, nats)")
-    near.set_title("Which rule it is closest to")
+    near.set(ylabel="distance of the predictions (KL, nats)", title="Which rule it is closest to")
     return fig
 
 
 def calibration(confidence, right, n_bins=10):
-    """How often the likeliest token was the right one, by how likely the model said it was; below,
-    how many tokens each bin holds."""
+    """How often the likeliest token was right, by its probability; below, tokens in each bin."""
     fig, (ax, below) = plots.figure(2, width=6.5, height=5.0, sharex=True, height_ratios=[4, 1])
     ax.plot([0, 1], [0, 1], "--", color=plots.GREY, label="perfectly calibrated")
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)

@@ -73,8 +73,7 @@ def stretches(shares, thin):
 
 
 def draws(panels):
-    """Expected against observed counts of each token, with the band of two standard deviations.
-    panels: {title: (expected, observed)}."""
+    """Counts {title: (expected, observed)} of each token, in a band of two standard deviations."""
     fig, axes = plots.figure(1, len(panels), height=4.0, sharex=True, sharey=True)
     for ax, (title, (expected, observed)) in zip(axes, panels.items()):
         line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)
