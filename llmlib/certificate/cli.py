@@ -61,14 +61,14 @@ def _own(args: Namespace) -> int:
     if path.exists():
         raise ValueError(f"{path} is there already: move it away, or give another --output")
     with tqdm(total=2 * len(cells.names()), desc="checking", leave=False, file=sys.stderr) as bar:
-        work = earned.of_notebooks(folder, tick=lambda _: bar.update())
-    if work.missing:
-        print(f"No certificate yet. {len(work.missing)} things are missing:")
-        print("\n".join(f"  {line}" for line in work.missing))
+        missing, checked, engine = earned.of_notebooks(folder, tick=bar.update)
+    if missing:
+        print(f"No certificate yet. {len(missing)} things are missing:")
+        print("\n".join(f"  {line}" for line in missing))
         return 1
     pair = keys.load_or_create(args.key or keys.own_key_path())
     holder = f"mailto:{args.email}" if args.email else did_key_from_pem(pair[1])
-    made = Certificate(name, SELF, name, work.checked, holder, work.engine, expires=args.expires)
+    made = Certificate(name, SELF, name, checked, holder, engine, expires=args.expires)
     _write(args, "certificate", made, pair)
     print(f"Verify it with: llmlib verify {path}")
     return 0

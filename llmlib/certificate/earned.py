@@ -14,15 +14,6 @@ from llmlib.grading.outside.sandbox import Unavailable
 
 
 @dataclass(frozen=True)
-class Work:
-    """A learner's notebooks: what is `missing`, how they were `checked`, the hash of my_llm.py."""
-
-    missing: tuple[str, ...]
-    checked: str = ""
-    engine: str | None = None
-
-
-@dataclass(frozen=True)
 class Student:
     """One row of a gradebook: `share` of all points, and the notebooks where some are missing."""
 
@@ -33,18 +24,19 @@ class Student:
     missing: tuple[str, ...]
 
 
-def of_notebooks(folder: Path, tick: Callable[[str], Any]) -> Work:
-    """The `Work` in a folder: visible tests first, then all, in the grader's sandbox if it can."""
-    statuses = progress.check(folder=folder, tick=lambda status: tick(status.name))
-    missing = tuple(line for status in statuses for line in _missing(status))
+def of_notebooks(folder: Path, tick: Callable[[], Any]) -> tuple[list[str], str, str | None]:
+    """What is missing in a learner's folder, how it was checked (visible tests first, then all, in
+    the grader's sandbox if it can), the hash of my_llm.py. `tick` is called twice a notebook."""
+    statuses = progress.check(folder=folder, tick=lambda _: tick())
+    missing = [line for status in statuses for line in _missing(status)]
     if missing:
-        return Work(missing)
+        return missing, "", None
     notebooks = cells.notebooks()
     exercises = sum(len(lesson.exercises) for lesson in cells.lessons())
     questions = sum(len(notebook.exercises) for notebook in notebooks) - exercises
     passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
-        missing = tuple(_hidden(folder, notebooks, tick))
+        missing = list(_hidden(folder, notebooks, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."
     except Unavailable:
         why = "since this computer has no sandbox for them"
@@ -54,9 +46,8 @@ def of_notebooks(folder: Path, tick: Callable[[str], Any]) -> Work:
         right, count = quiz_page.first_answers(sources)
         checked += f" First answers right, as its notebook notes them: {right} of {count}."
     text, gaps = my_llm.collect(folder)
-    missing += tuple(map(str, gaps))
-    engine = hashlib.sha256(text.encode()).hexdigest() if text else None
-    return Work(missing, checked, engine)
+    missing += map(str, gaps)
+    return missing, checked, hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
 def _missing(status: progress.Status) -> Iterator[str]:
@@ -68,12 +59,12 @@ def _missing(status: progress.Status) -> Iterator[str]:
 
 
 def _hidden(
-    folder: Path, notebooks: list[cells.Notebook], tick: Callable[[str], Any]
+    folder: Path, notebooks: list[cells.Notebook], tick: Callable[[], Any]
 ) -> Iterator[str]:
     with contextlib.closing(Runner(notebooks)) as runner:
         for each in notebooks:
             graded = runner.grade(each, handed_in.load(folder / f"{each.name}.ipynb"))
-            tick(each.name)
+            tick()
             for outcome in graded.outcomes:
                 if not outcome.solved:
                     yield f"{each.name}: {outcome.exercise}: {outcome.message}"
