@@ -6,9 +6,9 @@ import ipywidgets
 import torch
 
 from llmlib.output_head import softmax
-from llmlib.plots import labels
+from llmlib.plots import labels, leave
 from llmlib.sampling_lab import filter_sliders, strip, survivors
-from llmlib.widgets import CONTROL, WIDE, beside, refusal, still
+from llmlib.widgets import CONTROL, WIDE, beside, refusal
 
 LONGEST = 200  # tokens
 
@@ -23,7 +23,7 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
     onward.click()
     turn = picture.value
     anew.click()
-    still(turn, "The second turn of the loop.", controls)
+    leave({"text/html": turn, "text/plain": "The second turn of the loop."}, controls)
 
 
 def _controls(model, generate_cached, filter_logits, sample, text):

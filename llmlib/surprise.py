@@ -7,9 +7,9 @@ import ipywidgets
 import torch
 from matplotlib.colors import to_hex
 
-from llmlib.plots import ink
+from llmlib.plots import ink, leave
 from llmlib.plots.output_head import SURPRISE
-from llmlib.widgets import drawn, still
+from llmlib.widgets import drawn
 
 LONGEST = 200  # tokens: more would make typing wait
 
@@ -17,7 +17,7 @@ LONGEST = 200  # tokens: more would make typing wait
 def surprise_reader(model, softmax, text):
     """Show `text` shaded by `softmax` [..., vocab] -> [..., vocab], a box for others below."""
     html, plain = _read(model, softmax, text)
-    still(html, plain, _controls(model, softmax, text))
+    leave({"text/html": html, "text/plain": plain}, _controls(model, softmax, text))
 
 
 def _read(model, softmax, text, n=5):

@@ -2,8 +2,9 @@
 
 import ipywidgets
 
+from llmlib.plots import leave
 from llmlib.plots.tokens import strip
-from llmlib.widgets import WIDE, drawn, still
+from llmlib.widgets import WIDE, drawn
 
 STEPS = (0, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 50000)
 
@@ -14,7 +15,8 @@ def tokenizer_playground(encode, tokenizers, text):
     name = next(iter(tokenizers))
     cut = _cutter(encode, tokenizers)
     html, plain = zip(*(cut(text, name, count) for count in (0, 1000, len(tokenizers[name]))))
-    still("".join(html), "\n".join(plain), _controls(cut, tokenizers, text))
+    left = {"text/html": "".join(html), "text/plain": "\n".join(plain)}
+    leave(left, _controls(cut, tokenizers, text))
 
 
 def _cutter(encode, tokenizers):

@@ -6,9 +6,6 @@ from html import escape
 
 import ipywidgets
 import torch
-from IPython.display import display
-
-from llmlib.plots import VIEW
 
 # A control is as wide as its page allows, up to 26em.
 CONTROL = {"style": {"description_width": "8em"}, "layout": {"width": "min(26em, 98%)"}}
@@ -46,12 +43,6 @@ def refusal(error, who=""):
     """What a learner's own function raised, as HTML."""
     raised = f"{who} raised " if who else ""
     return f"<p>{raised}{type(error).__name__}: {escape(str(error))}</p>"
-
-
-def still(html, plain, widget):
-    """Show HTML, or `plain` words, that stay where no kernel is running; below it the widget."""
-    display({"text/html": html, "text/plain": plain}, raw=True)
-    display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
 
 
 def table(decode, before, after, ids):

@@ -125,7 +125,7 @@ def test_each_click_draws_one_token_and_the_cache_grows_by_what_was_read(model):
 
 def test_a_turn_of_the_loop_stays_where_no_kernel_runs(model, monkeypatch):
     shown = []
-    monkeypatch.setattr("llmlib.widgets.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("llmlib.plots.display", lambda data, raw: shown.append(data))
     generation_stepper(model, generate_cached, sampling.filter_logits, sampling.sample, TEXT)
     still, widget = shown
     assert "holds 6 positions" in still["text/html"] and list(widget) == [VIEW]

@@ -80,7 +80,12 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
 def show(fig: Figure, alt: str, widget=None):
     """Show a figure with the text that stands in for it unseen. ValueError without that text. With
     `widget` (an ipywidget), that follows below: the figure stays where no kernel is running."""
-    display(image(fig, alt), raw=True)
+    leave(image(fig, alt), widget)
+
+
+def leave(bundle, widget=None):
+    """Show {mime type: text}, which stays where no kernel is running; below it the widget."""
+    display(bundle, raw=True)
     if widget:
         display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
 

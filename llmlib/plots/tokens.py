@@ -2,8 +2,6 @@
 
 from html import escape
 
-from IPython.display import display
-
 from llmlib import plots
 
 BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
@@ -22,7 +20,7 @@ def coloured_tokens(rows):
     rows = [(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows]
     html = "".join(strip(title, tokens) for title, tokens in rows)
     plain = "\n".join(f"{title}: {'|'.join(map(token_text, tokens))}" for title, tokens in rows)
-    display({"text/html": html, "text/plain": plain}, raw=True)
+    plots.leave({"text/html": html, "text/plain": plain})
 
 
 def strip(title, tokens, ids=None):
