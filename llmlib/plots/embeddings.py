@@ -41,9 +41,8 @@ def mean_direction(along, across, marked, cosines, token_id):
     for length in range(2, 9, 2):  # what has this length: a circle about the origin
         top.add_patch(Arc((0, 0), 2 * length, 2 * length, theta2=180, color=plots.GREY, lw=0.8))
     top.plot(0, 0, "o", color="black", clip_on=False)
-    style = {"color": plots.RED, "marker": "s", "linestyle": "none", "markeredgecolor": "black"}
     ids = list(marked.values())
-    top.plot(along[ids], across[ids], **style)
+    top.plot(along[ids], across[ids], "s", color=plots.RED, markeredgecolor="black")
     top.set(xlim=(along.min() - 1, along.max() + 0.8), ylim=(0, across.max()), aspect="equal")
     top.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
     plots.note(top, "origin", (0, 0), (6, 6), fontsize=9)
