@@ -61,7 +61,12 @@ def attention_explorer(model, attention, text, layer=0, head=0):
             words = [model.tokenizer.decode([i]) for i in ids]
             sheet.value = _style(name, n_layer, n_head, sprite(maps, off))
             bars.value = _bars(name, shares, at)
-            tokens.value = _told(words, shares, at, layer, head)
+            most = sorted(range(at + 1), key=lambda i: -shares[i])[:3]
+            places = ", ".join(f"{words[i]!r} {shares[i]:.0%}" for i in most)
+            tokens.value = (
+                f"<b>Layer {layer}, head {head}</b>: {escape(repr(words[at]))} looks at "
+                f"{escape(places)}. Click another token:"
+            )
             left = ", ".join(f"{n}.{h}" for n, h in sorted(off))
             note = f"Grey: all heads. Blue: without {left}." if off else "Switch a head off."
             says.value = f"After <code>{escape(repr(words[at]))}</code> the model goes on. {note}"
@@ -160,13 +165,3 @@ def _bars(name, shares, at):
         for i, share in enumerate(shares)
     )
     return f"<style>{rules}</style>"
-
-
-def _told(words, shares, at, layer, head):
-    """Where the token looks, in words."""
-    most = sorted(range(at + 1), key=lambda i: -shares[i])[:3]
-    places = ", ".join(f"{words[i]!r} {shares[i]:.0%}" for i in most)
-    return (
-        f"<b>Layer {layer}, head {head}</b>: {escape(repr(words[at]))} looks at {escape(places)}. "
-        "Click another token:"
-    )
