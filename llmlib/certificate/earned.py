@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llmlib.course import cells, handed_in, my_llm, progress, quiz_page
 from llmlib.grading.gradebook import Book
@@ -24,7 +23,7 @@ class Student:
     missing: tuple[str, ...]
 
 
-def of_notebooks(folder: Path, tick: Callable[[], Any]) -> tuple[list[str], str, str | None]:
+def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | None]:
     """What is missing in a learner's folder, how it was checked (visible tests first, then all, in
     the grader's sandbox if it can), the hash of my_llm.py. `tick` is called twice a notebook."""
     statuses = progress.check(folder=folder, tick=lambda _: tick())
@@ -58,9 +57,7 @@ def _missing(status: progress.Status) -> Iterator[str]:
             yield f"{status.name}: {name}: {message or 'not written yet'}"
 
 
-def _hidden(
-    folder: Path, notebooks: list[cells.Notebook], tick: Callable[[], Any]
-) -> Iterator[str]:
+def _hidden(folder: Path, notebooks: list[cells.Notebook], tick: Callable) -> Iterator[str]:
     with contextlib.closing(Runner(notebooks)) as runner:
         for each in notebooks:
             graded = runner.grade(each, handed_in.load(folder / f"{each.name}.ipynb"))
