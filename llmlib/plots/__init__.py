@@ -90,9 +90,6 @@ def leave(bundle, widget=None):
         display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
 
 
-# ---- the words that the pictures are made of
-
-
 def look(names):
     """(name, style of its line, style of its bars) for each name. ValueError beyond six."""
     names = list(names)

@@ -99,15 +99,13 @@ def _draw(ax, i, at, merges, spelled, top=False):
 
 def vocabulary_against_length(sizes, curves):
     """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
-    fig, ax = plots.figure(height=4.0)
-    plots.lines(ax, sizes, curves, legend=None)
-    ax.set(xscale="log", xlabel="vocabulary size (tokens, log scale)", ylim=(0, 1050))
+    ax = plots.chart(sizes, curves, height=4.0, legend=None, xscale="log", ylim=(0, 1050))
     plots.plain(ax.xaxis, sizes)
     ax.tick_params(axis="x", rotation=30)
-    ax.set_ylabel("tokens per 1,000 bytes of text")
+    ax.set(xlabel="vocabulary size (tokens, log scale)", ylabel="tokens per 1,000 bytes of text")
     ax.set_title("A larger vocabulary shortens the languages it was learned from")
     height = -100
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another
         plots.note(ax, label, (sizes[-1], height), (9, 0), va="center", annotation_clip=False)
-    return fig
+    return ax.figure
