@@ -75,9 +75,6 @@ def rope_clock(apply_rope, q, k, theta):
     lock = ipywidgets.Checkbox(True, description="lock the distance", **CONTROL)
     last = [at_q.value, at_k.value]
 
-    def hands(rows, positions):
-        return apply_rope(torch.stack(rows), torch.tensor(positions), theta)
-
     def draw():
         q_at, k_at = at_q.value, at_k.value
         if lock.value and (q_at == last[0]) != (k_at == last[1]):  # the other follows, up to an end
@@ -90,9 +87,9 @@ def rope_clock(apply_rope, q, k, theta):
             at_q.value, at_k.value = last
         unit = torch.zeros(head_dim)
         unit[pair.value] = 1.0  # a hand at 3 o'clock
-        arrows = hands([unit, unit], last)[:, [pair.value, pair.value + half]].tolist()
-        turned_q, turned_k = hands([q, k], last)
-        score = (turned_q @ turned_k / math.sqrt(head_dim)).item()
+        turned = apply_rope(torch.stack([unit, unit, q, k]), torch.tensor([*last, *last]), theta)
+        arrows = turned[:2, [pair.value, pair.value + half]].tolist()
+        score = (turned[2] @ turned[3] / math.sqrt(head_dim)).item()
         return _clock(arrows, pair.value, last[0] - last[1], score)
 
     picture = drawn((at_q, at_k, pair, lock), draw, "apply_rope")
