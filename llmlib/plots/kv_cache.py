@@ -107,15 +107,15 @@ def ladder(rows, full, chance):
     names = {"matrix": "a scale for the matrix", "row": "a scale a row"}
     names |= {32: "a scale for 32 weights"}
     bits = sorted({row["bits"] for row in rows})
-    curves = {
-        name: [r["loss"] for b in bits for r in rows if (r["bits"], r["block"]) == (b, block)]
-        for block, name in names.items()
-    }
-    ax = plots.chart(bits, curves, width=7, height=3.7, legend="upper right", xticks=bits)
+    curves = {name: [] for name in names.values()}
+    for row in sorted(rows, key=lambda row: row["bits"]):
+        curves[names[row["block"]]].append(row["loss"])
+    ax = plots.chart(bits, curves, width=7, height=3.7, legend="upper right", xlim=(1.8, 9))
     plots.mark(ax, "float32", y=full, linestyle=":")
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
-    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
-    ax.set(xlim=(1.8, 9), ylim=(0, 20))
+    ax.set(
+        xlabel="bits of a rounded weight", ylabel="loss (nats a token)", ylim=(0, 20), xticks=bits
+    )
     return ax.figure
 
 
