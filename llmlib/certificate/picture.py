@@ -57,11 +57,9 @@ def _figure(certificate: Certificate) -> Figure:
     ) -> None:
         figure.text(x, y, line, fontsize=size, color=color, **CENTRE | style)
 
-    shape: dict[str, Any]
     for inset, width, colour in ((0.025, 3, BLUE), (0.034, 0.8, INK)):
         corner, sides = (inset, inset * 1.41), (1 - 2 * inset, 1 - 2.82 * inset)
-        shape = {"fill": False, "edgecolor": colour, "linewidth": width}
-        figure.add_artist(Rectangle(corner, *sides, transform=figure.transFigure, **shape))
+        figure.add_artist(Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=width))
     text(0.87, "CERTIFICATE", 15, BLUE, weight="bold")
     text(0.80, COURSE, 30, weight="bold", family="serif")
     stages = [lesson.heading.partition(" ")[2] for lesson in cells.lessons()]
@@ -78,8 +76,8 @@ def _figure(certificate: Certificate) -> Figure:
     wide = 0.7875 / len(stages) - gap
     for number, stage in enumerate(stages):
         x = 0.1135 + number * (wide + gap)
-        shape = {"boxstyle": "round,pad=0,rounding_size=0.008", "facecolor": GREEN, "alpha": 0.22}
-        box = FancyBboxPatch((x, 0.285), wide, 0.062, transform=figure.transFigure, **shape)
+        shape = "round,pad=0,rounding_size=0.008"
+        box = FancyBboxPatch((x, 0.285), wide, 0.062, shape, facecolor=GREEN, alpha=0.22)
         figure.add_artist(box)
         text(0.316, textwrap.fill(stage, 12), 10, x=x + wide / 2, linespacing=0.95)
         if number < len(stages) - 1:

@@ -1,7 +1,5 @@
-"""An issuer's revocations: a register beside the private key, and the signed list made from it.
-
-The list is a W3C Bitstring Status List.
-"""
+"""An issuer's revocations: a register beside the private key, and the signed list made from it, a
+W3C Bitstring Status List."""
 
 import json
 from pathlib import Path
