@@ -4,7 +4,6 @@ model had expected there (the idea of GLTR, Gehrmann et al. 2019)."""
 from html import escape
 
 import ipywidgets
-import torch
 from matplotlib.colors import to_hex
 
 from llmlib.plots import ink, leave
@@ -20,7 +19,7 @@ def surprise_reader(model, softmax, text):
     leave({"text/html": html, "text/plain": plain}, _controls(model, softmax, text))
 
 
-def _read(model, softmax, text, n=5):
+def _read(model, softmax, text):
     """The text as HTML, each token with what was expected in its place, and as plain words."""
     ids = model.tokenizer.encode(text)[:LONGEST]
     if len(ids) < 2:
@@ -31,11 +30,8 @@ def _read(model, softmax, text, n=5):
     losses = (-said.log()).tolist()
     spans = [_span(pieces[0], 0.0, "the first token: nothing stands before it")]
     for piece, loss, row in zip(pieces[1:], losses, p):
-        best = torch.topk(row, n)
-        expected = "\n".join(
-            f"{share:.3f}  {model.tokenizer.decode([i])!r}"
-            for share, i in zip(best.values.tolist(), best.indices.tolist())
-        )
+        best = row.topk(5).indices.tolist()
+        expected = "\n".join(f"{row[i]:.3f}  {model.tokenizer.decode([i])!r}" for i in best)
         spans.append(_span(piece, loss, f"{loss:.2f} nats for {piece!r}\nexpected:\n{expected}"))
     total = f"{sum(losses):.1f} nats for {len(losses)} tokens, {sum(losses) / len(losses):.2f} each"
     worst = sorted(zip(losses, pieces[1:]), reverse=True)[:3]
