@@ -36,18 +36,16 @@ class Register:
 
     def revoke(self, id: str) -> list[str]:
         """Mark a certificate, given its id or that of its student, as revoked; returns the ids."""
-        found = [
-            known
-            for known, entry in self.issued.items()
-            if id in (known, known.removeprefix("urn:uuid:"), entry["student"])
-        ]
+        found = []
+        for known, entry in self.issued.items():
+            if id in (known, known.removeprefix("urn:uuid:"), entry["student"]):
+                entry["revoked"] = True
+                found.append(known)
         if not found:
             raise ValueError(
                 f"this key has issued no certificate {id}, nor one to a student of that name: see "
                 f"{self.path}"
             )
-        for known in found:
-            self.issued[known]["revoked"] = True
         self._keep()
         return found
 
