@@ -20,7 +20,6 @@ from PIL import Image
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, RED, YELLOW, GREY = "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F"
 COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
-MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
 SEQUENTIAL = "viridis"  # dark to light, so that greyscale keeps the order
@@ -30,7 +29,7 @@ BLANK = "␣"  # shown for a space, so that " cat" and "cat" differ
 GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
 CENTRE = {"ha": "center", "va": "center"}
 EDGED = {"edgecolor": "black", "linewidth": 0.5}
-LINE_STYLES = cycler(color=COLOURS, marker=MARKERS, linestyle=LINES)
+LINE_STYLES = cycler(color=COLOURS, marker=("o", "s", "^", "D", "v", "P"), linestyle=LINES)
 BAR_STYLES = [{"color": colour, "hatch": hatch} | EDGED for colour, hatch in zip(COLOURS, HATCHES)]
 
 DPI = 100  # pixels of the page to an inch of a figure
