@@ -9,19 +9,13 @@ from llmlib import plots
 from llmlib.output_head import softmax
 
 
-def _likeliest(tokenizer, logits, n):
-    """The n likeliest next tokens: (probabilities, tick labels, ids)."""
-    best = softmax(logits).topk(n)
-    names = plots.labels([tokenizer.decode([i]) for i in best.indices.tolist()])
-    return best.values.tolist(), names, best.indices
-
-
 def next_tokens(tokenizer, next_logits, n=8):
     """Bars of the n likeliest next tokens, one panel a prompt: next_logits {prompt: [vocab]}."""
     fig, axes = plots.figure(1, len(next_logits), height=3.4, sharex=True)
     for ax, (text, logits) in zip(axes, next_logits.items()):
-        shares, names, _ = _likeliest(tokenizer, logits, n)
-        plots.bars(ax, names, shares, fmt="%.3f", across=True)
+        best = softmax(logits).topk(n)
+        names = plots.labels([tokenizer.decode([i]) for i in best.indices.tolist()])
+        plots.bars(ax, names, best.values.tolist(), fmt="%.3f", across=True)
         ax.set(xlabel="probability", title=f"{text} …", xlim=(0, 1))
     return fig
 
@@ -96,7 +90,8 @@ def draws(panels):
 def temperatures(tokenizer, logits, ts, n=10):
     """Bars of the n likeliest next tokens and of all others together, one panel a temperature."""
     fig, axes = plots.figure(1, len(ts), height=4.2, sharex=True)
-    _, names, ids = _likeliest(tokenizer, logits, n)
+    ids = softmax(logits).topk(n).indices
+    names = plots.labels([tokenizer.decode([i]) for i in ids.tolist()])
     for ax, t in zip(axes, ts):
         shares = softmax(logits / t)[ids].tolist()
         labels = [*names, "all others"] if ax is axes[0] else [""] * (n + 1)
