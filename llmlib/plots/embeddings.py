@@ -153,13 +153,12 @@ def by_distance(curves):
     return ax.figure
 
 
-def pairings(head_dim=8):
+def pairings():
     """Arcs that join the two columns of each pair, in both conventions."""
     fig, axes = plots.figure(1, 2, height=1.9)
-    half = head_dim // 2
-    pairs = {
-        "interleaved: 2i with 2i + 1": [(2 * i, 2 * i + 1) for i in range(half)],
-        "half-split: i with i + head_dim/2": [(i, i + half) for i in range(half)],
+    pairs = {  # of 8 columns
+        "interleaved: 2i with 2i + 1": [(2 * i, 2 * i + 1) for i in range(4)],
+        "half-split: i with i + head_dim/2": [(i, i + 4) for i in range(4)],
     }
     for ax, (title, joined) in zip(axes, pairs.items()):
         for (a, b), colour, line in zip(joined, plots.COLOURS, plots.LINES):
@@ -167,6 +166,6 @@ def pairings(head_dim=8):
             ax.add_patch(Arc(((a + b) / 2, 0.1), b - a, 0.5 * (b - a), theta2=180, **style))
             for column in (a, b):
                 plots.box(ax, column - 0.3, -0.2, 0.6, 0.4, str(column), colour)
-        ax.set(title=title, xlim=(-0.7, head_dim - 0.3), ylim=(-0.4, 1.3))
+        ax.set(title=title, xlim=(-0.7, 7.7), ylim=(-0.4, 1.3))
         ax.set_axis_off()
     return fig
