@@ -36,10 +36,8 @@ def _read(model, softmax, text):
     total = f"{sum(losses):.1f} nats for {len(losses)} tokens, {sum(losses) / len(losses):.2f} each"
     worst = sorted(zip(losses, pieces[1:]), reverse=True)[:3]
     plain = f"{total}; most surprising: " + ", ".join(f"{t!r} {loss:.2f}" for loss, t in worst)
-    return (
-        f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
-        f"<p>{total}. Hover a token to see what was expected in its place.</p>"
-    ), plain
+    html = f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
+    return f"{html}<p>{total}. Hover a token to see what was expected in its place.</p>", plain
 
 
 def _span(piece, loss, hover):

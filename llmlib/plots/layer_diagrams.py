@@ -25,11 +25,10 @@ def whole_stack(config):
     ax.plot([0.6, 0.6, 18.4, 18.4], [5.1, 0.2, 0.2, 5.1], **opened)
     ax.plot([0.9, 17.7], [4.1, 4.1], lw=5, **line)
     plots.arrow(ax, (17.6, 4.1), (18.3, 4.1), linewidth=4)
-    sublayers = (
+    for x, norm, name, what, colour in (
         (1.8, "norm_1", "attend", "tokens look at\nearlier tokens", plots.SKY),
         (10.2, "norm_2", "feed_forward", "each token\nby itself", plots.ORANGE),
-    )
-    for x, norm, name, what, colour in sublayers:
+    ):
         ax.plot([x, x, x + 5.6, x + 5.6], [4.1, 1.5, 1.5, 3.7], color="black", lw=1.5, zorder=1)
         plots.arrow(ax, (x + 5.6, 3.2), (x + 5.6, 3.75))
         plots.box(ax, x - 0.75, 2.3, 1.5, 0.9, norm, plots.GREEN)

@@ -7,10 +7,8 @@ from matplotlib.patches import Rectangle
 
 from llmlib import plots
 
-SURPRISE = ScalarMappable(
-    Normalize(0, 10, clip=True),
-    LinearSegmentedColormap.from_list("loss", ["#FFFFFF", "#9ecae1", "#08306b"]),
-)
+SHADES = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", "#9ecae1", "#08306b"])
+SURPRISE = ScalarMappable(Normalize(0, 10, clip=True), SHADES)
 
 
 def grouped_bars(labels, series, ylabel, title):

@@ -34,10 +34,8 @@ def strip(title, tokens, ids=None):
             f'<span{hover} style="background-color:{BACKGROUNDS[i % 3]};color:#111111;border-left:'
             f'1px solid #333333;padding:2px 1px;white-space:pre-wrap">{escape(shown)}</span><wbr>'
         )
-    return (
-        f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>'
-        f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
-    )
+    text = f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
+    return f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>{text}'
 
 
 def bytes_per_token(rows):
