@@ -79,9 +79,8 @@ def _issue(args: Namespace) -> int:
         why = '--gradebook needs --key FILE (made if it is new) and --issuer "Your Name or School"'
         raise ValueError(why)
     if not 0 < args.threshold <= 1:
-        raise ValueError(
-            f"--threshold is a share of all points, above 0 and at most 1, not {args.threshold:g}"
-        )
+        why = "--threshold is a share of all points, above 0 and at most 1"
+        raise ValueError(f"{why}, not {args.threshold:g}")
     args.issuer, students = clean_name(args.issuer), earned.of_gradebook(args.gradebook)
     pair = keys.load_or_create(args.key)
     register = Register(args.key, args.status_url) if args.status_url else None
@@ -124,10 +123,8 @@ def _revoke(args: Namespace) -> int:
         raise ValueError(why)
     pair, register = keys.load_or_create(args.key), Register(args.key)
     if not register.url:
-        raise ValueError(
-            "this key has no register of certificates: only those issued with --status-url can be "
-            "revoked"
-        )
+        why = "this key has no register of certificates"
+        raise ValueError(f"{why}: only those issued with --status-url can be revoked")
     for id in register.revoke(args.revoke):
         print(f"revoked {id}, {register.issued[id]['name']}")
     _publish(args, register, pair)
@@ -149,10 +146,8 @@ def _write(
     print(f"{made.name}: {made.kind}\n  {svg} (the certificate)\n  {for_people} (a picture of it)")
     print(f"  LinkedIn: {credential.linkedin_link(made)}")
     if lacking := picture.undrawable(made.name):
-        print(
-            f"  No font here has {lacking}: the .{args.picture} shows boxes for it, the .svg is "
-            "right in any browser."
-        )
+        boxes = f"the .{args.picture} shows boxes for it, the .svg is right in any browser"
+        print(f"  No font here has {lacking}: {boxes}.")
 
 
 def _day(text: str) -> datetime:

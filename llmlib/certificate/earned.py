@@ -72,10 +72,8 @@ def of_gradebook(where: str) -> list[Student]:
     Raises ValueError where there is none."""
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        raise ValueError(
-            f"there is no gradebook {where}: grade first, or give the file or the URL in "
-            "nbgrader_config.py"
-        )
+        why = f"there is no gradebook {where}: grade first"
+        raise ValueError(f"{why}, or give the file or the URL in nbgrader_config.py")
     points = {book.name: sum(each.points for each in book.exercises) for book in cells.notebooks()}
     with Book(url, "") as book:
         known = {assignment.name for assignment in book.gradebook.assignments}

@@ -26,18 +26,14 @@ def load_or_create(path: Path | str) -> Pair:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key.generate_keypair()[0])
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        raise ValueError(
-            f"others may read the private key {path}: run `chmod 600` on it, and make a new one if "
-            "they did"
-        )
+        why = f"others may read the private key {path}"
+        raise ValueError(f"{why}: run `chmod 600` on it, and make a new one if they did")
     private = path.read_bytes()
     try:
         key.read_private_key(private)
     except KeyGenException:
-        raise ValueError(
-            f"{path} is not an Ed25519 private key in PEM form: give another --key; one is made if "
-            "the file is new"
-        ) from None
+        why = f"{path} is not an Ed25519 private key in PEM form: give another --key"
+        raise ValueError(f"{why}; one is made if the file is new") from None
     key.pub_key = key.priv_key.public_key()
     public = key.get_pub_key_pem()
     if not public_path(path).exists():
@@ -55,8 +51,7 @@ def read_public(path: Path | str) -> bytes:
     try:
         key = serialization.load_pem_public_key(Path(path).read_bytes())
     except ValueError:
-        raise ValueError(
-            f"{path} is not a public key in PEM form: ask the issuer for the file *.public.pem"
-        ) from None
+        why = f"{path} is not a public key in PEM form"
+        raise ValueError(f"{why}: ask the issuer for the file *.public.pem") from None
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_bytes(serialization.Encoding.PEM, form)

@@ -21,10 +21,8 @@ class Register:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
         self.url, self.issued = kept["url"], kept["issued"]
         if url and url != self.url:
-            raise ValueError(
-                f"this key's status list is at {self.url}, not at {url}: an issued certificate "
-                "cannot move"
-            )
+            why = f"this key's status list is at {self.url}, not at {url}"
+            raise ValueError(f"{why}: an issued certificate cannot move")
 
     def enter(self, certificate: Certificate, student: str) -> dict[str, Any]:
         """A place in the list for a certificate about to be signed: kept before it is used."""
@@ -42,10 +40,8 @@ class Register:
                 entry["revoked"] = True
                 found.append(known)
         if not found:
-            raise ValueError(
-                f"this key has issued no certificate {id}, nor one to a student of that name: see "
-                f"{self.path}"
-            )
+            why = f"this key has issued no certificate {id}, nor one to a student of that name"
+            raise ValueError(f"{why}: see {self.path}")
         self._keep()
         return found
 
