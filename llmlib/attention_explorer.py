@@ -63,10 +63,8 @@ def attention_explorer(model, attention, text, layer=0, head=0):
             bars.value = _bars(name, shares, at)
             most = sorted(range(at + 1), key=lambda i: -shares[i])[:3]
             places = ", ".join(f"{words[i]!r} {shares[i]:.0%}" for i in most)
-            tokens.value = (
-                f"<b>Layer {layer}, head {head}</b>: {escape(repr(words[at]))} looks at "
-                f"{escape(places)}. Click another token:"
-            )
+            told = f"{escape(repr(words[at]))} looks at {escape(places)}"
+            tokens.value = f"<b>Layer {layer}, head {head}</b>: {told}. Click another token:"
             left = ", ".join(f"{n}.{h}" for n, h in sorted(off))
             note = f"Grey: all heads. Blue: without {left}." if off else "Switch a head off."
             says.value = f"After <code>{escape(repr(words[at]))}</code> the model goes on. {note}"

@@ -96,9 +96,8 @@ def _held(model, now):
     for i, label in enumerate(labels([model.tokenizer.decode([each]) for each in ids])):
         colour, ink = ("#E69F00", "black") if i >= held - read else ("#0072B2", "white")
         look = f"background:{colour};color:{ink}" if i < held else "border-style:dashed"
-        boxes.append(
-            f'<span style="border:1px solid #7F7F7F;padding:0 3px;{look}">{escape(label)}</span>'
-        )
+        look = f"border:1px solid #7F7F7F;padding:0 3px;{look}"
+        boxes.append(f'<span style="{look}">{escape(label)}</span>')
     size = held * now["cache"].nbytes / now["cache"].keys[0].shape[2] / 1e6
     return (
         f"<p><b>The cache</b> holds {held} positions, {size:.2f} MB. This pass read {read} "

@@ -46,10 +46,8 @@ def _answer(step, batch, weights, caches, memory):
     )
     frame = "display:flex;width:95%;border:1px solid black;overflow:hidden"
     bar = f'<div style="{frame}">{bars}</div>'
-    held = (
-        f"weights (blue) {weights / 1e9:,.1f} GB, caches (orange) {caches / 1e9:,.1f} GB, "
-        f"of {memory / 1e9:,.0f} GB"
-    )
+    parts = f"weights (blue) {weights / 1e9:,.1f} GB, caches (orange) {caches / 1e9:,.1f} GB"
+    held = f"{parts}, of {memory / 1e9:,.0f} GB"
     if step == math.inf:
         return f"{bar}<p>{held}: <b>does not fit</b></p>"
     each = f"{1000 * step:,.1f} ms" if step > 1e-3 else f"{1000 * step:.2g} ms"
