@@ -371,3 +371,14 @@ def test_a_finished_course_gets_its_certificate_by_the_trusted_path(home, capsys
     assert (home / "out" / "certificate.pdf").read_bytes().startswith(b"%PDF")
     assert certificate(home, "--name", "Ada Lovelace") == 2  # what was issued is not overwritten
     assert (home / "out" / "certificate.svg").read_bytes() == svg
+
+
+UNKNOWN = "-----BEGIN PUBLIC KEY-----\nMAswBQYDKgMEAwIAAA==\n-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize("text", ["no key", UNKNOWN], ids=["no PEM", "a kind nobody knows"])
+def test_a_public_key_that_is_none_is_refused_in_one_sentence(text, tmp_path):
+    path = tmp_path / "key.public.pem"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="is not a public key in PEM form: ask the issuer"):
+        keys.read_public(path)

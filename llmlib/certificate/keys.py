@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from openbadgeslib.errors import KeyGenException
 from openbadgeslib.keys import KeyEd25519
@@ -50,7 +51,7 @@ def read_public(path: Path | str) -> bytes:
     """The public key in a PEM file, as PEM. Raises ValueError."""
     try:
         key = serialization.load_pem_public_key(Path(path).read_bytes())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         why = f"{path} is not a public key in PEM form"
         raise ValueError(f"{why}: ask the issuer for the file *.public.pem") from None
     form = serialization.PublicFormat.SubjectPublicKeyInfo
