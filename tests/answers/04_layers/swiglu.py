@@ -3,15 +3,6 @@ def swiglu(x, w_gate, w_up, w_down):
     gate = x @ w_gate.T
     return (gate / (1 + torch.exp(-gate)) * (x @ w_up.T)) @ w_down.T
 
-# %% right: a loop over the hidden columns
-def swiglu(x, w_gate, w_up, w_down):
-    rows = x.reshape(-1, x.shape[-1])
-    out = torch.zeros_like(rows)
-    for to_gate, to_up, down in zip(w_gate, w_up, w_down.T):
-        gate, up = rows @ to_gate, rows @ to_up
-        out.addr_(gate * gate.sigmoid() * up, down)
-    return out.reshape(x.shape)
-
 # %% right: gate and value from one stacked matrix, in double precision
 def swiglu(x, w_gate, w_up, w_down):
     gate, up = linear(x.double(), torch.cat([w_gate, w_up]).double()).chunk(2, dim=-1)
@@ -27,6 +18,15 @@ def swiglu(x, w_gate, w_up, w_down, b_gate=0.0, b_up=0.0, b_down=0.0):
     gate = torch.einsum("...d,md->...m", x, w_gate) + b_gate
     up = torch.einsum("...d,md->...m", x, w_up) + b_up
     return torch.einsum("...m,dm->...d", silu(gate) * up, w_down) + b_down
+
+# %% right: a loop over the hidden columns
+def swiglu(x, w_gate, w_up, w_down):
+    rows = x.reshape(-1, x.shape[-1])
+    out = torch.zeros_like(rows)
+    for to_gate, to_up, down in zip(w_gate, w_up, w_down.T):
+        gate, up = rows @ to_gate, rows @ to_up
+        out.addr_(gate * gate.sigmoid() * up, down)
+    return out.reshape(x.shape)
 
 # %% wrong: sigmoid instead of SiLU
 # says: sigmoid alone would give 0.5
