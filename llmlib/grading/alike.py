@@ -32,8 +32,7 @@ Words = list[str]
 
 
 class Pair(NamedTuple):
-    """Two authors, the exercises in which they are alike: how much, how much others are, and what
-    that says."""
+    """Two authors, and the exercises in which they are alike."""
 
     one: str
     other: str

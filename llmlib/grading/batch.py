@@ -39,8 +39,7 @@ class Busy(Exception):
 
 
 class Results:
-    """The results of a course, one JSON file for each student and assignment. With `again` none
-    of them counts."""
+    """A course's results, a JSON file for each student and assignment. With `again` none counts."""
 
     def __init__(
         self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
@@ -85,8 +84,7 @@ class Results:
 
 @functools.cache
 def version() -> str:
-    """A fingerprint of llmlib: whoever corrects a check or the grader gets everything graded
-    again."""
+    """A fingerprint of llmlib: once a check or the grader is corrected, all is graded again."""
     root, digest = Path(llmlib.__file__).parent, hashlib.sha256()
     for path in sorted([*root.rglob("*.py"), *root.rglob("data/*.json")]):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())

@@ -1,5 +1,4 @@
-"""`llmlib grade SUBMITTED_DIR`: grade what was handed in, in parallel, in a sandbox; a killed run
-goes on."""
+"""`llmlib grade SUBMITTED_DIR`: grade in parallel, in a sandbox; a killed run goes on."""
 
 import argparse
 import contextlib
@@ -35,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(path: Path) -> tuple[Path, str, str, Config]:
-    """(folder of the nbgrader course, gradebook URL, course id, all of it) as the config file
-    says."""
+    """(nbgrader's folder, gradebook URL, course id, all of it) as the config file says."""
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no {path}: run this in the course's folder, or give --config"
@@ -50,8 +48,7 @@ def settings(path: Path) -> tuple[Path, str, str, Config]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: every submission graded; 1: some could not be, each with its reason; 2: there is no
-    sandbox, or another run."""
+    """0: all graded; 1: some could not be, each with its reason; 2: no sandbox, or another run."""
     root, url, course_id, config = settings(args.config)
     try:
         partial = plugin.TrustedExporter(config=config).partial_credit

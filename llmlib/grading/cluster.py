@@ -117,8 +117,7 @@ def _result(client: distributed.Client, desk: Desk, future: distributed.Future) 
 
 
 def _check(client: distributed.Client, desk: Desk) -> None:
-    """Let each worker start a clerk and grade what is no notebook. Raises ValueError with a
-    sentence for each that cannot."""
+    """Have a clerk of each worker grade b"". Raises ValueError, a sentence for each that cannot."""
     probe = functools.partial(client.submit, GRADE, tuple(desk), desk.names[0], b"", pure=False)
     asked = {address: probe(workers=[address]) for address in client.nthreads()}
     with contextlib.suppress(TimeoutError):  # busy with others' work: its turn will come

@@ -1,9 +1,6 @@
 """`llmlib defence`: three questions on what a learner wrote, with their answers, for a talk of five
-minutes. Who wrote a function knows what each of its lines is for.
-
-No model is asked: a line is left out or changed, the checks run in the sandbox, and what they say
-is the answer.
-"""
+minutes. Who wrote a function knows what each of its lines is for. No model is asked: a line is left
+out or changed, the checks run in the sandbox, and what they say is the answer."""
 
 import argparse
 import contextlib
@@ -112,8 +109,7 @@ def questions(
 
 
 def _mutants(source: str, student: str) -> list[Mutant]:
-    """One for each of at most `TRIES` lines, shuffled for each student anew. A text can be dear to
-    read, so that is bounded."""
+    """One for each of at most `TRIES` lines, shuffled for each student anew."""
 
     def work() -> list[Mutant]:
         found = [each for each, _ in zip(mutants(python(source)), range(KEPT))]

@@ -164,8 +164,7 @@ def _sentence(url: str, error: Exception) -> str:
 
 
 def _with_all_rows(book: Gradebook, assignment: str, student: str) -> Any:
-    """The submitted notebook, with rows for exercises that came into it after this student's first
-    submission."""
+    """The submitted notebook, with rows for exercises that are newer than its first submission."""
     cells = book.find_notebook(assignment, assignment)
     handed_in = book.find_submission_notebook(assignment, assignment, student)
     for made, kind, wanted in (

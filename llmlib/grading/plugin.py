@@ -33,8 +33,7 @@ BARE = {"cell_type": "code", "execution_count": None}
 
 
 def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -> NotebookNode:
-    """A new notebook: that of `notebook` (a `cells.Notebook`) with the cells that `ran`, a
-    `Graded.cells`, in it."""
+    """`notebook` made anew, with the cells that `ran` in it, as in `Graded.cells`."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
     added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
     written: dict[str, str] = {}
@@ -86,8 +85,7 @@ class TrustedAutograde(Autograde):
     """nbgrader's `Autograde` in one step in place of two: the exporter has done the grading."""
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
-        """Before nbgrader opens or copies a file of the submission. What is refused is that
-        submission alone."""
+        """Before nbgrader opens or copies a file. What is refused is that submission alone."""
         folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
         for path in folder.rglob("*"):
             if not path.is_dir() or path.is_symlink():

@@ -1,5 +1,4 @@
-"""Many submissions, several workers. A worker is a trusted process with a sandbox of its own; it
-may die or go deaf."""
+"""Many submissions, several workers: trusted processes with a sandbox each; one may die."""
 
 import contextlib
 import ctypes
@@ -35,8 +34,7 @@ SET_DEATH_SIGNAL = 1
 
 @dataclass
 class Order:
-    """One submission on its way: the bytes that were read and their fingerprint, or a result
-    there was before."""
+    """One submission on its way: its bytes and their fingerprint, or a result there was before."""
 
     task: Task
     data: bytes = b""
@@ -132,10 +130,8 @@ def run(
     orders: Iterable[Order], notebooks: Notebooks, make_runner: MakeRunner, workers: int
 ) -> Iterator[tuple[Order, Result]]:
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
-
     One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
-    where no worker could start.
-    """
+    where no worker could start."""
     orders, exhausted, started = iter(orders), False, False
     again: list[Order] = []
     pool: list[Worker] = []

@@ -1,5 +1,4 @@
-"""What people read after grading: a page for the learner, tables and a picture for the
-instructor."""
+"""What people read after grading: the learner's page, the instructor's tables and picture."""
 
 import csv
 import functools

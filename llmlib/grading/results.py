@@ -1,5 +1,4 @@
-"""What grading one notebook comes to: `Graded` or `Refused`. Nothing is decided by the wording of
-a message."""
+"""What grading one notebook comes to. Nothing is decided by the wording of a message."""
 
 from dataclasses import dataclass
 
@@ -8,12 +7,8 @@ UNSAFE = "graded without a sandbox (--unsafe)"  # what every score of such a run
 
 @dataclass(frozen=True)
 class Outcome:
-    """One exercise: the points it got of what it is `worth`; `claim` and `detail` where its test
-    cell failed.
-
-    A claim says what is wrong, a detail on what values or where; `named`: a check of ours names
-    the mistake.
-    """
+    """One exercise: the points it got of what it is `worth`. Where its test cell failed, `claim`
+    says what is wrong, `detail` on what values or where; `named`: a check names the mistake."""
 
     exercise: str
     points: float
@@ -35,8 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Graded:
-    """A notebook that was graded, with the cells that ran: (title, source, did the learner write
-    it)."""
+    """A graded notebook, with the cells that ran: (title, source, did the learner write it)."""
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]

@@ -63,8 +63,7 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
 
 
 def read(data: bytes) -> tuple[list[Cell], str | None]:
-    """The cells of a notebook file, and the edition that it says it was released with. Raises
-    `Unreadable`."""
+    """A notebook file's cells, and the edition that it says it is of. Raises `Unreadable`."""
 
     def work() -> tuple:
         tree = handed_in.plain_values(data)

@@ -164,8 +164,7 @@ def _bounded(number: int) -> int:
 
 
 class Channel:
-    """Frames over a connected stream socket. A deadline is a `time.monotonic()`; None is for
-    ever."""
+    """Frames over a connected socket. A deadline is a `time.monotonic()`; None is for ever."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

@@ -31,8 +31,7 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def enter(python: list[str]) -> None:
-    """Namespaces of its own; its next child is the first process in them. `python` are its
-    folders."""
+    """Namespaces of its own, in which its next child is the first. `python` are its folders."""
     uid, gid = os.getuid(), os.getgid()
     call("unshare", NEW_USER | NEW_NS | NEW_PID | NEW_IPC)
     for file, text in (
@@ -56,8 +55,7 @@ def enter(python: list[str]) -> None:
 
 
 def limit() -> None:
-    """Hard limits. In the new user namespace: set before, they would count all workers'
-    processes."""
+    """Hard limits. Set before the new user namespace, they would count all workers' processes."""
     for kind, value in LIMITS.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

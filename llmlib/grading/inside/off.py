@@ -45,8 +45,7 @@ def refuse(name: str) -> NoReturn:
 
 
 def forbid(names: list[str], space: dict[str, Any]) -> None:
-    """Make every dotted name in `names` refuse, whatever leads to it. `space` is the learner's
-    namespace."""
+    """Make all dotted `names` refuse, whatever leads there; `space` is the learner's namespace."""
     for name in (each for each in names if not each.startswith("llmlib.")):  # those are not here
         if hasattr(builtins, name):  # off for the learner, not for the libraries around
             space[name] = refusal(name)

@@ -1,5 +1,4 @@
-"""The learner's process, inside the sandbox: runs the cells, then answers calls, one fork per
-test cell.
+"""The learner's process: runs the cells, then answers calls, one fork per test cell.
 
 Nothing here is trusted: the learner's code may do to this process what it likes. There is nothing
 of the course in it but this, and what the notebook's given cells read; the grader reads plain
@@ -139,8 +138,7 @@ def call(space: dict[str, Any], function: str, args: list, kwargs: dict[str, Any
 
 
 def describe(error: BaseException) -> list[str]:
-    """[text, class, nearest built-in class, place in the learner's code] of an exception, as
-    strings."""
+    """An exception as strings: text, class, nearest built-in class, place in the learner's code."""
     kind = type(error)
     bases = (each.__name__ for each in kind.__mro__ if vars(builtins).get(each.__name__) is each)
     try:

@@ -1,8 +1,7 @@
 """Runs inside the sandbox and only our own code: loads torch once, then forks for each submission.
 
-A fork goes behind walls of its own (jail.py). Nothing that it does reaches this process or the
-next fork. Orders come over a socket: F7 with a socket makes fork number 7, which serves it, K7
-ends that fork.
+A fork goes behind walls of its own (jail.py): nothing that it does reaches this process or the next
+fork. Orders come over a socket: F7 with a socket makes fork 7, which serves it; K7 ends that fork.
 """
 
 import contextlib
@@ -68,8 +67,7 @@ def load(modules: list[str]) -> None:
 
 
 def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, bytes]:
-    """Fork a process that serves the socket `handle`. Returns its pid and what to tell the
-    grader."""
+    """Fork a process that serves the socket `handle`: its pid, and what to tell the grader."""
     read, write = os.pipe()
     middle = os.fork()
     if middle == 0:  # enters the namespaces; its own child is the first process in them
@@ -99,11 +97,8 @@ def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, 
 
 
 def end(child: int, jailed: bool) -> None:
-    """End a submission's first process, and with it all others in its namespace; wait until they
-    are gone.
-
-    Its socket is closed by now, so an honest one ends by itself at once; any other is killed.
-    """
+    """End a submission's first process, and with it all in its namespace; wait until they are gone.
+    Its socket is closed by now, so an honest one ends by itself at once; any other is killed."""
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
         for _ in range(PATIENCE if child else 0):
             if os.waitpid(child, os.WNOHANG)[0]:
@@ -119,8 +114,7 @@ def end(child: int, jailed: bool) -> None:
 
 
 def serve(handle: int, jailed: bool) -> NoReturn:
-    """The first process behind the walls: starts the learner's, collects orphans, ends when that
-    one ends."""
+    """The first process behind the walls: starts the learner's, collects orphans, ends with it."""
     try:
         os.setsid()  # in a session of its own it cannot signal the zygote's process group
         os.dup2(handle, 3)

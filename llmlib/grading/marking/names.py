@@ -15,8 +15,7 @@ ALLOWED = (  # the learner's exceptions arrive as these, so that a test may expe
 
 
 class Proxy:
-    """A learner's function, seen from a test: it can be called and nothing else; it equals
-    nothing and is not true."""
+    """A learner's function, seen from a test: it can be called, equals nothing and is not true."""
 
     __slots__ = ("_call", "_name")
 
@@ -46,8 +45,7 @@ def _expected(error: LearnerError) -> LearnerError:
 
 
 class Names(dict):
-    """A test cell's globals: our imports; a name that is neither those nor its own is the
-    learner's."""
+    """A test cell's globals: our imports and its own names; any other is the learner's."""
 
     def __init__(self, ours: dict[str, Any], call: Call) -> None:
         super().__init__(ours, __name__="test_cell")

@@ -22,9 +22,8 @@ from llmlib.grading.results import Graded, Outcome
 
 
 class Runner:
-    """Grades submissions one after the other in one sandbox. `notebooks` are those whose imports
-    are loaded before; `partial` is the share of an exercise's points that its visible tests give
-    alone."""
+    """Grades submissions one after the other in one sandbox. The imports of `notebooks` are loaded
+    before; `partial` is the share of an exercise's points that its visible tests give alone."""
 
     def __init__(
         self,
@@ -40,8 +39,7 @@ class Runner:
         self.sandbox.close()
 
     def grade(self, notebook: Notebook, cells: list[handed_in.Cell]) -> Graded:
-        """Grade one submission of `notebook` (a `cells.Notebook`); `cells` is its list of
-        `handed_in.Cell`."""
+        """Grade one submission of `notebook`."""
         try:
             shown = analysis.of(notebook, cells)
         except handed_in.Unreadable as fault:

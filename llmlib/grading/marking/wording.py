@@ -1,6 +1,5 @@
 """The words for a test that failed. Of a visible one the learner reads everything, what their own
-process said included; of a hidden one our own words, in which nothing stands that the learner's
-code could choose."""
+process said included; of a hidden one our own words, nothing in which their code could choose."""
 
 import ast
 import re
@@ -38,8 +37,7 @@ def hidden(exercise: Exercise, raised: BaseException) -> Failure:
 
 
 def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
-    """The words for what the visible half raised. `broke` is what the exercise's solution cell
-    raised before."""
+    """The same of the visible half. `broke` is what the exercise's solution cell raised before."""
     match raised:
         case Exceeded():
             return Failure(str(raised), raised.detail, False)

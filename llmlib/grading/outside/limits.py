@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of wall-clock time. Who exceeds one pays with that cell, call, test or notebook,
-    nobody else does."""
+    """Seconds of wall-clock time. Who exceeds one pays with that cell, call, test or notebook."""
 
     cell: float = 30
     call: float = 20
@@ -20,8 +19,7 @@ class Limits:
 
 
 class Exceeded(BaseException):
-    """A limit was exceeded: no `except Exception` in a test may swallow it. `detail` may hold the
-    learner's choice."""
+    """No `except Exception` in a test may swallow it. `detail` may hold the learner's choice."""
 
     def __init__(self, limit: str, detail: str = "") -> None:
         super().__init__(limit)

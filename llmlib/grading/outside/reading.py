@@ -1,5 +1,4 @@
-"""Opens what was handed in, a regular file of bounded size, and has it read by a process with
-limits.
+"""Opens what was handed in, a regular file of bounded size, and has a process with limits read it.
 
 A text can be made to cost its reader hours, gigabytes or the process itself (Python's own parser is
 written for programs, not against them). Nothing of it is run.

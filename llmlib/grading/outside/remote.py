@@ -1,5 +1,4 @@
-"""One submission's process, seen from the trusted side: started, called, started anew when it
-hung or died."""
+"""One submission's process, seen from here: started, called, anew when it hung or died."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -28,11 +27,9 @@ class LearnerError(Exception):
 
 
 class RemoteProcess:
-    """Runs a job's cells in the sandbox when first needed. `notes` says what went wrong with them.
-
+    """Runs a job's cells in the sandbox when first needed; `notes` says what went wrong with them.
     Of llmlib it has the files of `kit` alone; what its code asks for by name, `answer` answers.
-    Whoever meets Exceeded stops it.
-    """
+    Whoever meets Exceeded stops it."""
 
     def __init__(
         self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, answer: Call | None = None

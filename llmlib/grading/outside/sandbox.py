@@ -31,11 +31,8 @@ class Child(NamedTuple):
 
 
 class Sandbox:
-    """A running zygote, started anew when it broke.
-
-    `fork()` makes a fresh process, `kill()` ends it. With `unsafe` there is no bubblewrap and there
-    are no namespaces: only limits on time, memory, files.
-    """
+    """A running zygote, started anew when it broke. With `unsafe` there is no bubblewrap and there
+    are no namespaces: only limits on time, memory, files."""
 
     def __init__(self, preload: Iterable[str] = (), unsafe: bool = False) -> None:
         self.preload, self.unsafe, self.numbers = list(preload), unsafe, itertools.count()

@@ -23,8 +23,7 @@ Space = dict[str, Any]  # a test cell's globals
 
 @contextlib.contextmanager
 def within_limits(limits: Limits, *processes: RemoteProcess) -> Iterator[None]:
-    """All that is done for one notebook: raises Exceeded when its time is over. Afterwards its
-    processes are gone."""
+    """Around all that is done for one notebook: its time has an end, and so have its processes."""
     try:
         with alarm(limits.notebook + SLACK, "the notebook"):
             yield
