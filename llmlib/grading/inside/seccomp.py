@@ -11,36 +11,19 @@ import platform
 import struct
 from typing import Any
 
-# name: number on x86-64, on ARM 64
-CALLS = {
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "setpriority": (141, 140),
-    "ioprio_set": (251, 30),
-    "setsid": (112, 157),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "io_uring_setup": (425, 425),
-    "userfaultfd": (323, 282),
-    "memfd_create": (319, 279),  # memory that no limit counts: nor do segments of System V
-    "memfd_secret": (447, 447),
-    "shmget": (29, 194),
-    "syslog": (103, 116),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "fsopen": (430, 430),
-    "open_tree": (428, 428),
-    "chroot": (161, 51),
+CALLS = {  # name: number on x86-64, on ARM 64
+    "execve": (59, 221), "execveat": (322, 281), "add_key": (248, 217),
+    "request_key": (249, 218), "keyctl": (250, 219), "setpriority": (141, 140),
+    "ioprio_set": (251, 30), "setsid": (112, 157), "ptrace": (101, 117),
+    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "io_uring_setup": (425, 425), "userfaultfd": (323, 282),
+    # Memory that no limit counts, segments of System V among it.
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
+    "syslog": (103, 116), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
+    "fsopen": (430, 430), "open_tree": (428, 428), "chroot": (161, 51),
     "pivot_root": (155, 41),
-}
+}  # fmt: skip
 SOCKETS = (41, 198), (53, 199)  # socket, socketpair: of the family UNIX only
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
@@ -49,8 +32,6 @@ NUMBER, ARCH, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 X32 = 0x40000000  # numbers of another convention, from here on
 AF_UNIX = 1
 NO_NEW_PRIVILEGES, GET_SECCOMP, SET_SECCOMP, FILTER = 38, 21, 22, 2
-
-
 libc = ctypes.CDLL(None, use_errno=True)
 
 
