@@ -16,15 +16,8 @@ from llmlib.grading.remedies import MISSING
 HERE = Path(llmlib.__file__).parent
 OURS = "__init__ course/__init__ course/run_cells grading/__init__ grading/wire grading/inside/*"
 PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share")
-SETTINGS = {
-    "HOME": "/tmp",
-    "USER": "learner",
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "MPLBACKEND": "Agg",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-}
+SETTINGS = {"HOME": "/tmp", "USER": "learner", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+SETTINGS |= {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 # A thread does not survive a fork: with two, a matrix product in the fork waits for ever for the
 # other one. The limit holds even where a cell calls torch.set_num_threads(2).
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
@@ -42,9 +35,11 @@ def command() -> list[str]:
         raise Unavailable(MISSING)
     # The zygote's own /tmp: torch's builds for NVIDIA cards write a file when they are imported.
     seen = [*system(), "--tmpfs", "/tmp", *python(), *without_the_course(), *graders()]
+    # A /proc for the zygote to set up the forks; mount points for each fork's own folders.
+    scratch = "--proc /proc --dev /dev --dir /dev/shm --chdir /tmp --remount-ro /dev --remount-ro /"
     # None of the grader's variables (tokens, passwords); these instead.
     variables = (["--setenv", *pair] for pair in (SETTINGS | ONE_THREAD).items())
-    return [bwrap, *rights(), *seen, *scratch(), "--clearenv", *sum(variables, []), "--"]
+    return [bwrap, *rights(), *seen, *scratch.split(), "--clearenv", *sum(variables, []), "--"]
 
 
 def rights() -> list[str]:
@@ -108,9 +103,3 @@ def graders() -> list[str]:
     """The grader's own part that runs there, as /course: no answers."""
     files = (file for part in OURS.split() for file in HERE.glob(f"{part}.py"))
     return sum((bind(str(file), f"/course/{file.relative_to(HERE.parent)}") for file in files), [])
-
-
-def scratch() -> list[str]:
-    """A /proc for the zygote to set up the forks; mount points for each fork's own folders."""
-    line = "--proc /proc --dev /dev --dir /dev/shm --chdir /tmp".split()
-    return [*line, "--remount-ro", "/dev", "--remount-ro", "/"]
