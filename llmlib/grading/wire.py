@@ -140,7 +140,11 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
         case ["bytes", str(digits)]:
             return bytes.fromhex(digits)
         case ["tensor", str(name)]:
-            return _tensor_up(tensors.pop(name))
+            tensor = tensors.pop(name)
+            if tensor.dtype not in DTYPES:
+                raise TypeError
+            # a byte of 2 would be a bool that is neither True nor False
+            return tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor
         case ["dict" | "set" as kind, *items] if len(items) > MAX_KEYS:
             raise NotPlain(f"a {kind} of {len(items)} items")
         case ["dict", *items]:
@@ -148,13 +152,6 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
         case [str(kind), *items]:
             return KINDS[kind](map(inner, items))
     raise TypeError
-
-
-def _tensor_up(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.dtype not in DTYPES:
-        raise TypeError
-    # a byte of 2 would be a bool that is neither True nor False
-    return tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor
 
 
 def _bounded(number: int) -> int:

@@ -124,17 +124,14 @@ def answer(channel: Channel, space: dict[str, Any]) -> None:
         if kind == "end":
             return channel.send(["refused", sorted(off.refused)])
         try:
-            channel.send(["value", call(space, *rest)])
+            function, args, kwargs = rest
+            if function not in space:
+                raise Missing
+            channel.send(["value", space[function](*args, **kwargs)])
         except Closed:
             return None
         except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])
-
-
-def call(space: dict[str, Any], function: str, args: list, kwargs: dict[str, Any]) -> Any:
-    if function not in space:
-        raise Missing
-    return space[function](*args, **kwargs)
 
 
 def describe(error: BaseException) -> list[str]:
