@@ -32,7 +32,7 @@ class Marks:
         return max(0.0, sum(self.scores.values()) - self.late)
 
 
-class Book:
+class Book(contextlib.AbstractContextManager["Book"]):
     """An open gradebook, at an SQLAlchemy URL. Use it in a `with`. `config` says what lateness
     costs, as for nbgrader. Raises ValueError where none can be opened."""
 
@@ -41,13 +41,13 @@ class Book:
         try:
             self.gradebook = Gradebook(url, course_id)
         except Exception as error:  # noqa: BLE001 - every driver has its own
-            raise ValueError(_sentence(url, error)) from None
+            why = str(error).partition("\n")[0][:200]
+            if isinstance(error, ImportError):
+                why += ": pip install psycopg[binary], or the driver that the URL asks for"
+            raise ValueError(f"The gradebook {shown(url)} cannot be opened: {why}") from None
         logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
         self.late = AssignLatePenalties(config=config)
         self.late.init_plugin()
-
-    def __enter__(self) -> "Book":
-        return self
 
     def __exit__(self, *_: Any) -> None:
         self.gradebook.close()
@@ -75,17 +75,14 @@ class Book:
             for cell in notebook.cells:
                 kind, grade_id = course.kind(cell), course.grade_id(cell)
                 if kind == "test":
-                    points = cell.metadata.nbgrader.points
-                    book.update_or_create_grade_cell(
-                        grade_id, name, name, max_score=points, cell_type="code"
-                    )
+                    words = {"max_score": cell.metadata.nbgrader.points, "cell_type": "code"}
+                    book.update_or_create_grade_cell(grade_id, name, name, **words)
                 elif kind == "solution":
                     book.update_or_create_solution_cell(grade_id, name, name)
                 if grade_id:
-                    locked, source = cell.metadata.nbgrader.locked, full.get(grade_id, cell.source)
-                    book.update_or_create_source_cell(
-                        grade_id, name, name, cell_type="code", locked=locked, source=source
-                    )
+                    words = {"locked": cell.metadata.nbgrader.locked, "cell_type": "code"}
+                    words["source"] = full.get(grade_id, cell.source)
+                    book.update_or_create_source_cell(grade_id, name, name, **words)
 
     def save(
         self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None
@@ -154,13 +151,6 @@ class Book:
 def shown(url: str) -> str:
     """The URL without its password."""
     return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url)
-
-
-def _sentence(url: str, error: Exception) -> str:
-    why = str(error).partition("\n")[0][:200]
-    if isinstance(error, ImportError):
-        why = f"{why}: pip install psycopg[binary], or the driver that the URL asks for"
-    return f"The gradebook {shown(url)} cannot be opened: {why}"
 
 
 def _with_all_rows(book: Gradebook, assignment: str, student: str) -> Any:
