@@ -21,10 +21,8 @@ TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks.add_arguments(parser)
-    made = "made anew each time (default: %(default)s)"
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", default=Path("grading/answers"), help=made
-    )
+    folder, made = Path("grading/answers"), "made anew each time (default: %(default)s)"
+    parser.add_argument("--output", type=Path, metavar="DIR", default=folder, help=made)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,17 +21,17 @@ import llmlib
 from llmlib import files
 from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Unreadable
-from llmlib.grading import plugin, pool, report
+from llmlib.grading import plugin, report
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.outside import reading
+from llmlib.grading.pool import Notebooks, Order
 from llmlib.grading.results import Graded, Refused, Result, from_json
 from llmlib.grading.tasks import Task
 
-Notebooks = dict[str, Notebook]
 Stored = tuple[Graded, Marks]
 EXCHANGE = "timestamp.txt", "submission_secret.txt"  # by them nbgrader returns a page to its owner
 FULL = "The disk is full: make room and start again. What was graded until now is kept."
-Run = Callable[[Iterable[pool.Order]], Iterator[tuple[pool.Order, Result]]]
+Run = Callable[[Iterable[Order]], Iterator[tuple[Order, Result]]]
 
 
 class Busy(Exception):
@@ -106,7 +106,7 @@ def grade(
     for name in sorted({task.assignment for task in tasks if not task.fault}):
         book.add_assignment(notebooks[name])
 
-    def store(order: pool.Order, graded: Graded) -> Stored | str:
+    def store(order: Order, graded: Graded) -> Stored | str:
         """What was stored, or why not: that costs this submission alone."""
         try:
             return _store(order, graded, notebooks[order.task.assignment], results, book, course)
@@ -115,7 +115,7 @@ def grade(
                 raise OSError(FULL) from None
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
 
-    late: list[pool.Order] = []
+    late: list[Order] = []
     for order, result in run(_order(task, notebooks, results) for task in tasks):
         match store(order, result) if isinstance(result, Graded) else result:
             case Refused() as refused:
@@ -134,26 +134,21 @@ def grade(
                 yield order.task, Refused(why), None
 
 
-def _order(task: Task, notebooks: Notebooks, results: Results) -> pool.Order:
+def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:
     """The only place where a submission's file is read."""
     try:
         if task.fault:
             raise Unreadable(task.fault)
         data = reading.content(task.path)
     except Unreadable as fault:
-        return pool.Order(task, result=Refused(str(fault)))
+        return Order(task, result=Refused(str(fault)))
     mark = results.mark(notebooks[task.assignment], data)
     kept = None if results.again else results.get(task, mark)
-    return pool.Order(task, data, mark, kept)
+    return Order(task, data, mark, kept)
 
 
 def _store(
-    order: pool.Order,
-    graded: Graded,
-    notebook: Notebook,
-    results: Results,
-    book: Book,
-    course: Path,
+    order: Order, graded: Graded, notebook: Notebook, results: Results, book: Book, course: Path
 ) -> Stored:
     """Result, gradebook and autograded notebook of one submission, unless they are there; and
     its page, which says what the gradebook has by now."""

@@ -36,9 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings(path: Path) -> tuple[Path, str, str, Config]:
     """(nbgrader's folder, gradebook URL, course id, all of it) as the config file says."""
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no {path}: run this in the course's folder, or give --config"
-        )
+        where = "run this in the course's folder, or give --config"
+        raise FileNotFoundError(f"there is no {path}: {where}")
     here = path.resolve().parent
     config = PyFileConfigLoader(path.name, path=str(here)).load_config()
     course = config.CourseDirectory
@@ -61,9 +60,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe, partial=partial)
-    run: batch.Run = functools.partial(
-        pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
-    )
+    run = functools.partial(pool.run, notebooks=used, make_runner=make_runner, workers=args.workers)
     print(f"{len(todo)} submissions", flush=True)
     rows, marks = [], {}
     try:
@@ -89,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _cluster(address: str, notebooks: batch.Notebooks, unsafe: bool, partial: float) -> Any:
+def _cluster(address: str, notebooks: pool.Notebooks, unsafe: bool, partial: float) -> Any:
     try:
         from llmlib.grading import cluster
     except ImportError as error:
@@ -99,12 +96,10 @@ def _cluster(address: str, notebooks: batch.Notebooks, unsafe: bool, partial: fl
 
 
 def _line(task: tasks.Task, result: Result, marks: Marks | None) -> str:
-    match result:
-        case Refused(reason):
-            said = f"not graded: {reason}"
-        case graded:
-            unsafe = ["(without a sandbox)"] if graded.unsafe else []
-            score = f"{(marks or graded).points:g}/{graded.worth:g}"
-            findings = (f"Finding: {each}." for each in graded.findings)
-            said = "  ".join([score, *unsafe, *graded.notes, *findings])
-    return f"{task.student}  {task.assignment}  {said}"
+    who = f"{task.student}  {task.assignment}"
+    if isinstance(result, Refused):
+        return f"{who}  not graded: {result.reason}"
+    unsafe = ["(without a sandbox)"] if result.unsafe else []
+    score = f"{(marks or result).points:g}/{result.worth:g}"
+    findings = (f"Finding: {each}." for each in result.findings)
+    return "  ".join([who, score, *unsafe, *result.notes, *findings])

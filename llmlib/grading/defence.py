@@ -51,8 +51,7 @@ class Question(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks.add_arguments(parser)
     parser.add_argument("--student", help="this student only; about 10 s a notebook")
-    folder = Path("grading/defence")
-    made = "a file a student (default: %(default)s)"
+    folder, made = Path("grading/defence"), "a file a student (default: %(default)s)"
     parser.add_argument("--output", type=Path, metavar="DIR", default=folder, help=made)
 
 

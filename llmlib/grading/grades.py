@@ -38,9 +38,8 @@ def run(args: argparse.Namespace) -> int:
     with Book(url, course_id) as book:
         totals, worth = book.totals(), book.worth()
     if not totals:
-        raise ValueError(
-            f"no submission is in the gradebook {shown(url)}: run `llmlib grade` first"
-        )
+        empty = f"no submission is in the gradebook {shown(url)}"
+        raise ValueError(f"{empty}: run `llmlib grade` first")
     columns, column = WHO[args.format]
     column = args.column or column
     people: list[dict[str, str]] = [{column: student} for student in totals]
