@@ -1,7 +1,6 @@
 """What people read after grading: the learner's page, the instructor's tables and picture."""
 
 import csv
-import functools
 import io
 import re
 from collections import Counter, defaultdict
@@ -18,6 +17,7 @@ from llmlib.grading.results import Graded, Outcome, Refused, Result
 from llmlib.grading.tasks import Task
 
 Rows = list[tuple[Task, Result]]
+PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True)
 
 
 def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks) -> str:
@@ -31,13 +31,8 @@ def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks)
     ]
     graded = {"worth": sum(outcome.worth for _, outcome, _ in rows), **node.metadata.llmlib}
     words = {"notebook": notebook.name, "student": student, "rows": rows, "hint": first_hint}
-    return _page().render(graded=graded, marks=marks, **words)
-
-
-@functools.cache
-def _page() -> jinja2.Template:
-    loader = jinja2.PackageLoader("llmlib.grading", ".")
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("feedback.html.jinja")
+    page = PAGES.get_template("feedback.html.jinja")  # which keeps it, compiled
+    return page.render(graded=graded, marks=marks, **words)
 
 
 def first_hint(exercise: Exercise) -> str:
