@@ -95,10 +95,7 @@ def questions(
             outcome = runner.grade(replace(notebook, exercises=(task,)), changed)[task.name]
             if not outcome.solved and "NameError" not in outcome.message:
                 tried.append((mutant, outcome))
-        asked[task.name] = {
-            kind: Question(task.name, code.strip("\n"), *said)
-            for kind, said in _questions(code.split("\n"), tried).items()
-        }
+        asked[task.name] = _questions(task.name, code, tried)
     made: list[Question] = []
     for kind in KINDS:
         open_ = [name for name in asked if kind in asked[name]]
@@ -117,34 +114,31 @@ def _mutants(source: str, student: str) -> list[Mutant]:
         random.Random(f"{student}{source}").shuffle(found)
         return list({each.line: each for each in found}.values())[:TRIES]
 
-    if len(source) > MAX_ANALYSED:
-        return []
-    try:
-        return [Mutant(*each) for each in reading.limited(work)]
-    except Unreadable:
-        return []
+    with contextlib.suppress(Unreadable):
+        if len(source) <= MAX_ANALYSED:
+            return [Mutant(*each) for each in reading.limited(work)]
+    return []
 
 
-def _questions(code: list[str], tried: list[tuple[Mutant, Outcome]]) -> dict[str, tuple[str, str]]:
-    """{kind: (question, answer)} for changes of one function that its checks noticed."""
-    times = Counter(outcome.claim for _, outcome in tried)
-    made: dict[str, tuple[str, str]] = {}
+def _questions(name: str, code: str, tried: list[tuple[Mutant, Outcome]]) -> dict[str, Question]:
+    """The first of each kind, on changes of one function that its checks noticed."""
+    lines, times = code.split("\n"), Counter(outcome.claim for _, outcome in tried)
+    made: dict[str, Question] = {}
     for mutant, outcome in tried:
         line, after = f"line {mutant.line}", f"`{mutant.after}`"
-        before = f"`{mutant.before if mutant.after else code[mutant.line - 1].strip()}`"
+        before = f"`{mutant.before if mutant.after else lines[mutant.line - 1].strip()}`"
         said = f"{'The check says' if outcome.named else 'It fails'}: “{outcome.message}”"
         alone = times[outcome.claim] == 1 and len(tried) >= FEW
         if outcome.named and alone and WHICH not in made:
             what = f"with {after} in its place" if mutant.after else "without it"
-            answer = f"Line {mutant.line}, {before}: {what}, the check says just that. "
-            answer += f"Changes of {len(tried) - 1} other lines bring other words."
-            made[WHICH] = f"Which line of yours prevents this: “{outcome.claim}”?", answer
+            said = f"Line {mutant.line}, {before}: {what}, the check says just that. "
+            said += f"Changes of {len(tried) - 1} other lines bring other words."
+            kind, asks = WHICH, f"Which line of yours prevents this: “{outcome.claim}”?"
         elif mutant.after:
-            asks = f"In {line}, {before} becomes {after}. What goes wrong?"
-            made.setdefault(CHANGED, (asks, said))
+            kind, asks = CHANGED, f"In {line}, {before} becomes {after}. What goes wrong?"
         else:
-            asks = f"What would go wrong without {line}, {before}?"
-            made.setdefault(WITHOUT, (asks, said))
+            kind, asks = WITHOUT, f"What would go wrong without {line}, {before}?"
+        made.setdefault(kind, Question(name, code.strip("\n"), asks, said))
     return made
 
 
