@@ -26,7 +26,7 @@ MANY = 10  # one pair in so many this much alike, and the exercise tells nobody 
 ENOUGH = 60  # bits in all that a pair must share
 SOLUTION = "(the course's solution)"
 KEPT = frozenset([*keyword.kwlist, *dir(builtins)])
-UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
+UNSEEN = (tokenize.COMMENT, tokenize.NL)
 BREAKS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 Words = list[str]
 

@@ -29,9 +29,8 @@ class Proxy:
             raise _expected(error) from None
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise LearnerError(
-            f"`{self._name}` is a function of the learner's: a test may only call it"
-        )
+        whose = f"`{self._name}` is a function of the learner's"
+        raise LearnerError(f"{whose}: a test may only call it")
 
 
 for _name in REFUSED.split():
