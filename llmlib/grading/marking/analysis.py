@@ -31,9 +31,9 @@ ATTRIBUTES = frozenset(
     "__getattribute__ __setattr__ __loader__ __spec__ attrgetter methodcaller "
     "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy".split()
 )
-
-
 MOST = 100  # findings that anybody reads
+TOO_LONG = "more code than is read for findings"
+Used = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Analysis:
     """What a submission's text shows."""
 
     job: Job
-    used: dict[str, list[str]]  # by exercise, what is off and used all the same
+    used: Used  # by exercise, what is off and used all the same
     leans_on: dict[str, list[str]]  # by exercise, the earlier ones whose functions it calls
     findings: tuple[str, ...]  # for the instructor
 
@@ -51,51 +51,47 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
 
     def work() -> tuple:
         job = plan(notebook, found)
+        own = [step for step in job.steps if step.own]
+        short = sum(len(step.source) for step in own) <= 4 * MAX_ANALYSED
+        made = definitions([step.source for step in own] if short else [])
         used = {each.name: forbidden_names(each, job) for each in notebook.exercises}
-        seen = tuple(dict.fromkeys(findings(notebook.exercises, job, used)))[:MOST]
-        return job.steps, job.notes, used, _leans_on(notebook, job), seen
+        seen = dict.fromkeys(_findings(notebook, own, made, used) if short else [TOO_LONG])
+        return job.steps, job.notes, used, _leans_on(notebook, made), tuple(seen)[:MOST]
 
     steps, notes, *more = reading.limited(work)
     return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
 
 
-def _leans_on(notebook: Notebook, job: Job) -> dict[str, list[str]]:
+def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:
     names = [each.name for each in notebook.exercises]
-    own = [step.source for step in job.steps if step.own]
-    found = definitions(own if sum(map(len, own)) <= 4 * MAX_ANALYSED else [])
     leans_on = {}
     for number, name in enumerate(names):
-        mine = [each for each in found if not each.names & (set(names) - {name})]
+        mine = [each for each in made if not each.names & (set(names) - {name})]
         reads = set().union(*(each.reads for each in needed({name}, mine, set())))
         leans_on[name] = [earlier for earlier in names[:number] if earlier in reads]
     return leans_on
 
 
-def findings(
-    exercises: tuple[Exercise, ...], job: Job, used: dict[str, list[str]]
+def _findings(
+    notebook: Notebook, own: list[Step], made: list[Definition], used: Used
 ) -> Iterator[str]:
     """A sentence for each."""
-    own = [step for step in job.steps if step.own]
-    if sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
-        yield "more code than is read for findings"
-        return
-    found = definitions([step.source for step in own])
-    for exercise in exercises:
+    for exercise in notebook.exercises:
         known = used[exercise.name]
         yield from (f"{exercise.name} is written with {name}, which is off" for name in known)
         if not known:
-            yield from _namesakes(exercise, found)
+            yield from _namesakes(exercise, made)
     for step in own:
         ways = sorted(set(_ways(step.source)))
         if ways:
             yield f"{step.title} uses {', '.join(ways)}"
 
 
-def _namesakes(exercise: Exercise, found: list[Definition]) -> Iterator[str]:
+def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:
     """Other functions with the name of one that is off, such as `torch.sparse.softmax`."""
     theirs = [name for name in exercise.off if not name.startswith("llmlib.")]
     off = {name.rpartition(".")[2]: name for name in theirs}
-    for each in needed({exercise.name}, found, set()):
+    for each in needed({exercise.name}, made, set()):
         for node in ast.walk(ast.parse(each.source)):
             if isinstance(node, ast.Attribute) and node.attr in off:
                 yield f"{exercise.name} uses {ast.unparse(node)[-60:]}, as {off[node.attr]} is off"
@@ -103,7 +99,7 @@ def _namesakes(exercise: Exercise, found: list[Definition]) -> Iterator[str]:
 
 def _ways(source: str) -> Iterator[str]:
     if len(source) > MAX_ANALYSED:
-        yield "more code than is read for findings"
+        yield TOO_LONG
         return
     try:
         tree = ast.parse(python(source))
