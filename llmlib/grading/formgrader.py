@@ -4,7 +4,6 @@ get the mark that says they unfold, and a student without a name goes by their i
 `make formgrader` switches this on; where nbgrader's files have changed, they stay as they are.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +11,26 @@ from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader import handlers
 from tornado import web
 
+STYLES, MARKS = "css/formgrade.css", "\nsummary { display: list-item; cursor: pointer; }\n"
 NAMELESS = 'var name = last_name + ", " + first_name;'
-
-
-def _marks(text: str) -> str:
-    return text + "\nsummary { display: list-item; cursor: pointer; }\n"
-
-
-def _by_id(key: str) -> Callable[[str], str]:
-    """Their id, which the page's model calls `key`, where neither name is known."""
-    named = f'{NAMELESS}\n        if (name === "None, None") name = this.model.get("{key}");'
-    return lambda text: text.replace(NAMELESS, named)
-
-
-REPAIRS = {
-    "css/formgrade.css": _marks,
-    "js/manage_students.js": _by_id("id"),
-    "js/manage_submissions.js": _by_id("student"),
-}
+BY_ID = '\n        if (name === "None, None") name = this.model.get("%s");'
+IDS = {"js/manage_students.js": "id", "js/manage_submissions.js": "student"}  # as models call it
 
 
 class Repaired(web.RequestHandler):
     def get(self, name: str) -> None:
-        self.set_header("Content-Type", "text/css" if name.endswith("css") else "text/javascript")
+        self.set_header("Content-Type", "text/css" if name == STYLES else "text/javascript")
         text = (Path(handlers.static_path) / name).read_text(encoding="utf-8")
-        self.finish(REPAIRS[name](text))
+        if name == STYLES:
+            self.finish(text + MARKS)
+        else:
+            self.finish(text.replace(NAMELESS, NAMELESS + BY_ID % IDS[name]))
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Before nbgrader's own: extensions are loaded in the order of their names."""
     base = server.web_app.settings["base_url"]
-    paths = "|".join(REPAIRS).replace(".", r"\.")
+    paths = "|".join([STYLES, *IDS]).replace(".", r"\.")
     place = url_path_join(base, "formgrader/static", f"({paths})")
     server.web_app.add_handlers(".*$", [(place, Repaired)])
 
