@@ -24,7 +24,8 @@ except Unavailable as reason:
 @pytest.mark.unit
 @pytest.mark.parametrize("file", SWITCHES)
 def test_a_switch_of_the_kernel_is_named_with_the_command_that_turns_it(file, tmp_path):
-    off, why, command = SWITCHES[file]
+    off, on, why = SWITCHES[file]
+    command = f"sudo sysctl -w {file.replace('/', '.')}={on}"
     path = tmp_path / "proc/sys" / file
     path.parent.mkdir(parents=True)
     path.write_text(f"{off}\n")
@@ -39,13 +40,13 @@ def test_a_switch_of_the_kernel_is_named_with_the_command_that_turns_it(file, tm
 @pytest.mark.unit
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_container_is_known_by_its_mark(name, tmp_path):
-    sign, start, end = CONTAINERS[name]
+    sign, what = CONTAINERS[name]
     (tmp_path / "run").mkdir()
     if "." in sign:
         (tmp_path / sign).touch()
     said = remedy(tmp_path, {} if "." in sign else {sign: "10.0.0.1"})
-    assert f"({name}) withholds user namespaces: {start}{end}" in said
-    assert f"{start}{end}".partition("`")[2].rstrip("`") in " ".join(GUIDE.split())
+    assert f"({name}) withholds user namespaces: {what}" in said
+    assert what.partition("`")[2].rstrip("`") in " ".join(GUIDE.split())
 
 
 @pytest.mark.unit
