@@ -29,7 +29,12 @@ def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named with their reason."""
     found = tasks.find(args.submitted, cells.names(), args.assignment)
     lessons = cells.lessons()
-    _empty(args.output, {each.name for notebook in lessons for each in notebook.exercises})
+    ours = {TABLE, *(each.name for notebook in lessons for each in notebook.exercises)}
+    others = {path.name for path in args.output.iterdir()} - ours if args.output.exists() else set()
+    if others:  # a folder that holds something else is not removed
+        held = f"{args.output} holds {min(others)!r}, no answers of ours"
+        raise ValueError(f"{held}: give another folder")
+    shutil.rmtree(args.output, ignore_errors=True)
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
     def write(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
@@ -63,11 +68,3 @@ def answers(notebook: Notebook, handed_in: list[Cell]) -> dict[str, str]:
     written = {cell.grade_id: cell.source.strip() for cell in handed_in}
     found = [(each, written.get(each.name, "")) for each in notebook.exercises]
     return {each.name: f"{text}\n" for each, text in found if text not in ("", each.stub.strip())}
-
-
-def _empty(folder: Path, ours: set[str]) -> None:
-    """Raises ValueError rather than remove a folder that holds something else."""
-    others = {path.name for path in folder.iterdir()} - ours - {TABLE} if folder.exists() else set()
-    if others:
-        raise ValueError(f"{folder} holds {min(others)!r}, no answers of ours: give another folder")
-    shutil.rmtree(folder, ignore_errors=True)
