@@ -26,7 +26,10 @@ class Proxy:
         try:
             return self._call(self._name, args, kwargs)
         except LearnerError as error:
-            raise _expected(error) from None
+            # Never an AssertionError, a Mistake or a StopIteration: those are the test's own words.
+            bases = (LearnerError, *(each for each in ALLOWED if each.__name__ == error.builtin))
+            kind = type("LearnerError", bases, {})
+            raise kind(error.text, error.kind, error.builtin, error.place) from None
 
     def _refuse(self, *_: Any) -> NoReturn:
         whose = f"`{self._name}` is a function of the learner's"
@@ -35,12 +38,6 @@ class Proxy:
 
 for _name in REFUSED.split():
     setattr(Proxy, f"__{_name}__", Proxy._refuse)
-
-
-def _expected(error: LearnerError) -> LearnerError:
-    """Never an AssertionError, a Mistake or a StopIteration: those are the test's own words."""
-    bases = (LearnerError, *(each for each in ALLOWED if each.__name__ == error.builtin))
-    return type("LearnerError", bases, {})(error.text, error.kind, error.builtin, error.place)
 
 
 class Names(dict):
