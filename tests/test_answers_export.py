@@ -9,7 +9,7 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells
-from llmlib.grading import alike
+from llmlib.grading import answers
 from llmlib.grading.outside import reading
 
 pytestmark = pytest.mark.unit
@@ -70,7 +70,7 @@ def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypa
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
     hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
     monkeypatch.setattr(reading, limit, {"SECONDS": 1, "PATIENCE": 8}[limit])
-    monkeypatch.setattr(alike, "_words", spin)  # as the tokenizer does for that, in old Pythons
+    monkeypatch.setattr(answers, "words", spin)  # as the tokenizer does for that, in old Pythons
     assert cli.main(["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
     why = "not read in 8 s: this" if limit == "PATIENCE" else "it cannot be read within the limits"
@@ -100,4 +100,4 @@ def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
 def spin(source):
     while source.startswith("'"):
         pass
-    yield source
+    return [source]

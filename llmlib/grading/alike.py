@@ -6,12 +6,13 @@ others wrote counts for more: what everybody writes the same way says nothing of
 """
 
 import builtins
+import contextlib
 import io
 import keyword
 import math
 import tokenize
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean, median
 from typing import NamedTuple
@@ -85,13 +86,10 @@ def words(source: str) -> Words:
     """Its tokens, all names alike but Python's own and attributes; as far as it is Python. A text
     can be dear to read."""
     text = source[:MAX_ANALYSED].encode("utf-8", "replace")  # half a character stops Python 3.12
-    return list(_words(text.decode("utf-8")))
-
-
-def _words(source: str) -> Iterator[str]:
+    found: Words = []
     before = "\n"
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(text.decode("utf-8")).readline):
             word = token.string
             if token.type in UNSEEN or (token.type == tokenize.STRING and before == "\n"):
                 continue  # a string that begins a line is a docstring
@@ -100,7 +98,6 @@ def _words(source: str) -> Iterator[str]:
             elif token.type == tokenize.NAME and word not in KEPT and before != ".":
                 word = "name"
             if not word == before == "\n":
-                yield word
+                found.append(word)
             before = word
-    except (tokenize.TokenError, SyntaxError):
-        return
+    return found
