@@ -34,7 +34,7 @@ FULL = "The disk is full: make room and start again. What was graded until now i
 Run = Callable[[Iterable[Order]], Iterator[tuple[Order, Result]]]
 
 
-class Busy(Exception):
+class Busy(ValueError):
     """Another run is at work on the same folder."""
 
 

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import functools
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from llmlib.course import cells as course
 from llmlib.grading import batch, plugin, pool, report, tasks
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
 
 CONFIG = Path("nbgrader_config.py")
@@ -47,7 +45,7 @@ def settings(path: Path) -> tuple[Path, str, str, Config]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all graded; 1: some could not be, each with its reason; 2: no sandbox, or another run."""
+    """0: all graded; 1: some could not be, each with its reason. No sandbox is a ValueError."""
     root, url, course_id, config = settings(args.config)
     try:
         partial = plugin.TrustedExporter(config=config).partial_credit
@@ -63,20 +61,16 @@ def run(args: argparse.Namespace) -> int:
     run = functools.partial(pool.run, notebooks=used, make_runner=make_runner, workers=args.workers)
     print(f"{len(todo)} submissions", flush=True)
     rows, marks = [], {}
-    try:
-        results = batch.Results(root / "results", args.unsafe, args.again, partial)
-        with contextlib.ExitStack() as stack:
-            book = stack.enter_context(Book(url, course_id, config))
-            if args.scheduler and used:
-                run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial))
-            for task, result, has in batch.grade(todo, used, run, results, book, root):
-                rows.append((task, result))
-                if has:
-                    marks[task] = has
-                print(_line(task, result, has), flush=True)
-    except (Unavailable, batch.Busy) as reason:
-        print(f"llmlib grade: {reason}", file=sys.stderr)
-        return 2
+    results = batch.Results(root / "results", args.unsafe, args.again, partial)
+    with contextlib.ExitStack() as stack:
+        book = stack.enter_context(Book(url, course_id, config))
+        if args.scheduler and used:
+            run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial))
+        for task, result, has in batch.grade(todo, used, run, results, book, root):
+            rows.append((task, result))
+            if has:
+                marks[task] = has
+            print(_line(task, result, has), flush=True)
     report.scores(rows, marks, root)
     report.write_class_report(rows, used, root)
     faults = sum(isinstance(result, Refused) for _, result in rows)

@@ -5,7 +5,6 @@ out or changed, the checks run in the sandbox, and what they say is the answer."
 import argparse
 import contextlib
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +22,6 @@ from llmlib.grading.marking.runner import Runner
 from llmlib.grading.mutations import Mutant, mutants
 from llmlib.grading.outside import reading
 from llmlib.grading.outside.limits import Limits
-from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Outcome
 
 LIMITS = Limits(cell=10, call=5, test=20, notebook=60)  # a changed loop may have no end
@@ -56,13 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all notebooks read; 1: some could not be, and are named; 2: there is no sandbox."""
+    """0: all notebooks read; 1: some could not be, and are named. Raises `Unavailable`."""
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
-    try:
-        runner = Runner(cells.lessons(), limits=LIMITS)
-    except Unavailable as reason:
-        print(f"llmlib defence: {reason}", file=sys.stderr)
-        return 2
     pages: dict[str, str] = {}
 
     def ask(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
@@ -72,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         files.write(args.output / f"{task.student}.txt", pages[task.student])
         print(f"{task.student}  {task.assignment}  {len(asked)} questions", flush=True)
 
-    with contextlib.closing(runner):
+    with contextlib.closing(Runner(cells.lessons(), limits=LIMITS)) as runner:
         return tasks.each_lesson(found, ask)
 
 

@@ -23,7 +23,7 @@ SETTINGS |= {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE":
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
 
 
-class Unavailable(Exception):
+class Unavailable(ValueError):
     """There is no sandbox here; the text says what to install."""
 
 
