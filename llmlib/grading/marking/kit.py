@@ -4,7 +4,6 @@ A name that holds an answer of the same notebook is not in it. In its place stan
 which asks the grader for the value (inside/process.py); so does one that only demonstrations read.
 """
 
-import ast
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,27 +15,7 @@ from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.handed_in import Job
 from llmlib.grading.outside.remote import Files
 
-
-class Given(NamedTuple):
-    """A name that is imported from llmlib."""
-
-    name: str  # where it is imported
-    module: str
-    origin: str  # in the module
-
-    @property
-    def dotted(self) -> str:
-        return f"{self.module}.{self.origin}"
-
-
-def given(imports: str) -> list[Given]:
-    """What lines of Python import from llmlib."""
-    return [
-        Given(alias.asname or alias.name, line.module or "", alias.name)
-        for line in ast.parse(imports).body
-        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("llmlib")
-        for alias in line.names
-    ]
+Given = dict[str, str]  # names that are imported from llmlib, each with its dotted name there
 
 
 class Kit(NamedTuple):
@@ -45,58 +24,65 @@ class Kit(NamedTuple):
     reduced: Files  # for the learner's
     whole: Files  # for the course's own: the answers among what given cells read are there
     official: Job  # its cells
-    answers: dict[str, str]  # what the learner's asks for: name -> dotted name
+    answers: Given  # what the learner's asks for
 
 
 def of(notebook: Notebook) -> Kit:
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
-    names = given(handed_in.imports(notebook))
-    used = [each for each in names if each.name in read]
-    inside = [each for each in used if not _is_answer(each, notebook)]
-    answers = {each.name: each.dotted for each in used if each not in inside}
+    found = definitions([handed_in.imports(notebook)])
+    names = {name: each.origin for each in found if _ours(each) for name in each.names}
+    used = {name: dotted for name, dotted in names.items() if name in read}
+    answers = {name: dotted for name, dotted in used.items() if _is_answer(dotted, notebook)}
+    inside = {name: dotted for name, dotted in used.items() if name not in answers}
     official = handed_in.plan(notebook, handed_in.parse(notebook.node))
     return Kit(_files(names, inside), _files(names, used), official, answers)
 
 
-def _files(names: list[Given], inside: list[Given]) -> Files:
+def _ours(definition: Definition) -> bool:
+    return definition.origin.startswith("llmlib.")
+
+
+def _files(names: Given, inside: Given) -> Files:
     """Modules in which all `names` can be imported, and those `inside` are what they are."""
     files = _slices(inside)
-    for each in names:
-        if each not in inside:
-            file = _file(each.module)
-            line = f"import llmlib; {each.origin} = llmlib.stand_in({each.name!r}, {each.dotted!r})"
-            files[file] = f"{files.get(file, '')}\n{line}\n"
+    for name, dotted in names.items():
+        if name in inside:
+            continue
+        file, origin = _place(dotted)
+        line = f"import llmlib; {origin} = llmlib.stand_in({name!r}, {dotted!r})"
+        files[file] = f"{files.get(file, '')}\n{line}\n"
     return files
 
 
-def _is_answer(each: Given, notebook: Notebook) -> bool:
+def _is_answer(dotted: str, notebook: Notebook) -> bool:
     off = {name for exercise in notebook.exercises for name in exercise.off}
-    mine = each.origin in {exercise.name for exercise in notebook.exercises}
-    return mine or any(f"{name}.".startswith(f"{each.dotted}.") for name in off)
+    mine = _place(dotted)[1] in {exercise.name for exercise in notebook.exercises}
+    return mine or any(f"{name}.".startswith(f"{dotted}.") for name in off)
 
 
-def _slices(wanted: list[Given]) -> Files:
+def _slices(wanted: Given) -> Files:
     """The modules of llmlib, each cut down to what the `wanted` names need."""
-    names: dict[str, set[str]] = {}
-    todo = list(wanted)
+    names: dict[str, set[str]] = {}  # by file
+    todo = list(wanted.values())
     while todo:
-        _, module, name = todo.pop()
-        if name not in names.setdefault(module, set()):
-            names[module].add(name)
-            code = _needed(module, frozenset({name}))
-            todo += given("\n".join(each.source for each in code if each.imports))
+        file, name = _place(todo.pop())
+        if name not in names.setdefault(file, set()):
+            names[file].add(name)
+            todo += [each.origin for each in _needed(file, frozenset({name})) if _ours(each)]
     return {
-        _file(module): "\n\n\n".join(each.source for each in _needed(module, frozenset(some)))
-        for module, some in names.items()
+        file: "\n\n\n".join(each.source for each in _needed(file, frozenset(some)))
+        for file, some in names.items()
     }
 
 
 @cache
-def _needed(module: str, names: frozenset[str]) -> list[Definition]:
-    path = Path(llmlib.__file__).parent.parent / _file(module)
+def _needed(file: str, names: frozenset[str]) -> list[Definition]:
+    path = Path(llmlib.__file__).parent.parent / file
     return needed(names, definitions([path.read_text(encoding="utf-8")]), set())
 
 
-def _file(module: str) -> str:
-    return module.replace(".", "/") + ".py"
+def _place(dotted: str) -> tuple[str, str]:
+    """The file where a dotted name is made, and its name there."""
+    module, _, name = dotted.rpartition(".")
+    return module.replace(".", "/") + ".py", name
