@@ -125,14 +125,12 @@ class Book(contextlib.AbstractContextManager["Book"]):
 
     def scores(self, assignment: str) -> dict[str, dict[str, float]]:
         """{student: {exercise: score}} as the gradebook has them, manual scores included."""
-        return {
-            submission.student_id: {
-                grade.name.removeprefix("test_"): grade.score
-                for notebook in submission.notebooks
-                for grade in notebook.grades
-            }
-            for submission in self.gradebook.assignment_submissions(assignment)
-        }
+        found = {}
+        for each in self.gradebook.assignment_submissions(assignment):
+            grades = [grade for notebook in each.notebooks for grade in notebook.grades]
+            scores = {grade.name.removeprefix("test_"): grade.score for grade in grades}
+            found[each.student_id] = scores
+        return found
 
     def totals(self) -> dict[str, dict[str, float]]:
         """{student: {assignment: points}}, manual points in and late penalties off."""
@@ -157,10 +155,9 @@ def _with_all_rows(book: Gradebook, assignment: str, student: str) -> Any:
     """The submitted notebook, with rows for exercises that are newer than its first submission."""
     cells = book.find_notebook(assignment, assignment)
     handed_in = book.find_submission_notebook(assignment, assignment, student)
-    for made, kind, wanted in (
-        (handed_in.grades, Grade, cells.grade_cells),
-        (handed_in.comments, Comment, cells.solution_cells),
-    ):
+    grades = handed_in.grades, Grade, cells.grade_cells
+    comments = handed_in.comments, Comment, cells.solution_cells
+    for made, kind, wanted in (grades, comments):
         known = {row.cell_id for row in made}
         book.db.add_all(
             kind(cell_id=cell.id, notebook=handed_in) for cell in wanted if cell.id not in known
