@@ -15,6 +15,8 @@ from llmlib.course import cells, handed_in
 from llmlib.course.handed_in import Cell, Unreadable
 from llmlib.grading.outside import reading
 
+Names = Collection[str]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -32,10 +34,9 @@ class Task:
             return None
         try:
             return parse_utc(reading.content(path)[:64].decode().strip())
-        except Unreadable as fault:
-            raise Unreadable(f"timestamp.txt was not used: {fault}") from None
-        except Exception:  # noqa: BLE001 - dateutil has many ways to fail
-            raise Unreadable("timestamp.txt was not used: it holds no date and time") from None
+        except Exception as fault:  # noqa: BLE001 - dateutil has many ways to fail
+            why = fault if isinstance(fault, Unreadable) else "it holds no date and time"
+            raise Unreadable(f"timestamp.txt was not used: {why}") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +76,7 @@ def read(data: bytes) -> tuple[list[Cell], str | None]:
 
 
 def find(
-    folder: Path,
-    notebooks: Collection[str],
-    assignment: str | None = None,
-    student: str | None = None,
+    folder: Path, notebooks: Names, assignment: str | None = None, student: str | None = None
 ) -> list[Task]:
     """The tasks in `folder`, sorted. Raises FileNotFoundError."""
     if not folder.is_dir():
@@ -104,7 +102,7 @@ def _folders(folder: Path) -> list[Path]:
     return [each for each in found if each.is_symlink() or each.is_dir()]
 
 
-def _task(student: str, folder: Path, notebooks: Collection[str]) -> Task:
+def _task(student: str, folder: Path, notebooks: Names) -> Task:
     name, path, fault = folder.name, folder / f"{folder.name}.ipynb", None
     if name not in notebooks:
         name = _printable(name)
