@@ -150,8 +150,7 @@ def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:
 def _store(
     order: Order, graded: Graded, notebook: Notebook, results: Results, book: Book, course: Path
 ) -> Stored:
-    """Result, gradebook and autograded notebook of one submission, unless they are there; and
-    its page, which says what the gradebook has by now."""
+    """Write what is not there yet of one submission, and its page, by what the gradebook has."""
     task, at = order.task, None
     place = Path(task.student, task.assignment, task.assignment)
     node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)

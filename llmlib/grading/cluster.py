@@ -26,8 +26,7 @@ LOST = (CancelledError, ClosedClientError, OSError, RuntimeError)  # the last: a
 
 
 class Desk(NamedTuple):
-    """What a clerk has to know, in words: the fingerprint of the course, the notebooks' names, and
-    who loads and who grades them."""
+    """What a clerk has to know: the course's fingerprint, names, who loads and who grades them."""
 
     edition: str
     names: tuple[str, ...]
@@ -54,8 +53,7 @@ GRADE, REST = _task("grade"), _task("rest")
 
 @contextlib.contextmanager
 def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
-    """What stands in for `pool.run`, while there is a connection to the scheduler. Raises
-    ConnectionError, and ValueError where workers are not fit."""
+    """Stands in for `pool.run`. Raises ConnectionError, and ValueError if workers are not fit."""
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is said in a sentence
     try:
         client = distributed.Client(address, timeout=CONNECT)

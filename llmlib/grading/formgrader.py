@@ -1,8 +1,6 @@
 """Two repairs of what nbgrader's Formgrader shows, as its server hands the files to the page: hints
 get the mark that says they unfold, and a student without a name goes by their id, not "None, None".
-
-`make formgrader` switches this on; where nbgrader's files have changed, they stay as they are.
-"""
+`make formgrader` switches this on; where nbgrader's files have changed, they stay as they are."""
 
 from pathlib import Path
 from typing import Any

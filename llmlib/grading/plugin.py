@@ -1,9 +1,6 @@
 """`nbgrader autograde`, made trusted: what nbgrader_config.py names, and nothing that is patched.
-
 The autograded notebook is built anew: the learner's solution cells and additions, our own cells
-around them, the test cells without their hidden part. Nothing else of a submission gets into it,
-neither metadata nor outputs.
-"""
+around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
 
 import atexit
 import functools

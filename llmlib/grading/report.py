@@ -42,8 +42,7 @@ def first_hint(exercise: Exercise) -> str:
 
 
 def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
-    """Write scores.csv, a row for each student and notebook, a column for each exercise: points
-    by the gradebook's `marks`, what was given by hand included."""
+    """scores.csv: a row a student and notebook, a column an exercise; points of the gradebook."""
     graded = [result for _, result in rows if isinstance(result, Graded)]
     names = sorted({outcome.exercise for result in graded for outcome in result.outcomes})
     lines = []
@@ -66,8 +65,7 @@ def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
 
 
 def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
-    """class.csv and class.png in `folder`: how each exercise went, in the course's order, with the
-    commonest mistake: claims alone, without values."""
+    """class.csv, class.png: how each exercise went, with the commonest mistake, without values."""
     outcomes, table = defaultdict(list), []
     for task, result in rows:
         for outcome in result.outcomes if isinstance(result, Graded) else ():

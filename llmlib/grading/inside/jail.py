@@ -1,8 +1,5 @@
-"""The walls around one submission's process: namespaces, mounts, limits, no capabilities.
-
-Called in the fork before any code of the learner's runs. Each wall is a call to the kernel that a
-process cannot take back.
-"""
+"""The walls around one submission's process: namespaces, mounts, limits, no capabilities. Each is a
+call to the kernel that a process cannot take back, before any code of the learner's runs."""
 
 import ctypes
 import os

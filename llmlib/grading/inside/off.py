@@ -1,11 +1,8 @@
 """Ready-made functions of torch and other libraries that an exercise forbids, made to refuse in
 the process that is about to be tested. A courtesy: that process is the learner's, who may undo it.
-
-That process is a fork for one exercise, so nothing has to be put back. Three ways, because a
-learner may have kept a reference: a Python function gets other code in place, a torch operator is
-overridden in torch's dispatcher (under every name it has), any other name is replaced where it
-stands.
-"""
+It is a fork for one exercise, so nothing has to be put back. Three ways, because a learner may have
+kept a reference: a Python function gets other code in place, a torch operator is overridden in
+torch's dispatcher (under every name it has), any other name is replaced where it stands."""
 
 import builtins
 import contextlib

@@ -1,9 +1,6 @@
-"""The learner's process: runs the cells, then answers calls, one fork per test cell.
-
-Nothing here is trusted: the learner's code may do to this process what it likes. There is nothing
-of the course in it but this, and what the notebook's given cells read; the grader reads plain
-values from the socket (wire.py), and nothing else.
-"""
+"""The learner's process: runs the cells, then answers calls, one fork per test cell. Nothing here
+is trusted: the learner's code may do to it what it likes. There is nothing of the course in it but
+this, and what given cells read; the grader reads plain values from the socket, and nothing else."""
 
 import ast
 import builtins

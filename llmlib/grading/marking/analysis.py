@@ -1,9 +1,7 @@
 """What the text of a submission shows before any of it runs: what will run, which exercises use
-what is off, and what an instructor should read for themselves.
-
-Such a finding costs no points: whoever writes `eval` may have reasons. torch is in the learner's
-process, and so is what refuses parts of it; whoever means to can undo that. The text of it is here.
-"""
+what is off, and what an instructor should read for themselves. Such a finding costs no points:
+whoever writes `eval` may have reasons. What refuses parts of torch is in the learner's process, and
+whoever means to can undo that; the text of it is here."""
 
 import ast
 from collections.abc import Iterator

@@ -1,8 +1,5 @@
-"""What a submission comes to: a notebook's cells in, points and their reasons out.
-
-Which tests run in which order, which of the course's functions are lent where, and what an exercise
-is worth in the end is decided here; `outside/testing.py` runs a test cell.
-"""
+"""What a submission comes to: cells in, points and their reasons out. Which tests run when, and
+what is lent where, is decided here; `outside/testing.py` runs a test cell."""
 
 import ast
 from collections.abc import Iterable

@@ -1,8 +1,5 @@
-"""The command line of bubblewrap: what the sandbox sees of this machine.
-
-No network, no home, no course folder: a read-only system, this Python with torch, and the few files
-of the grader's own that run there. Of llmlib there is nothing else.
-"""
+"""The command line of bubblewrap: what the sandbox sees of this machine. No network, no home, of
+llmlib the few files that run there: a read-only system, and this Python with torch."""
 
 import os
 import shutil
