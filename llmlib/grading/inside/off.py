@@ -7,8 +7,8 @@ torch's dispatcher (under every name it has), any other name is replaced where i
 import builtins
 import contextlib
 import functools
-import importlib
 import inspect
+import pkgutil
 import sys
 import types
 from collections.abc import Callable
@@ -66,17 +66,11 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
 
 
 def find(name: str) -> tuple[Any, Any]:
-    """What a dotted name stands for, and the object that holds it; Nones where there is no such."""
-    parts = name.split(".")
-    for cut in range(len(parts), 0, -1):
-        try:
-            parent: Any = None
-            found: Any = importlib.import_module(".".join(parts[:cut]))
-        except ImportError:
-            continue
-        for part in parts[cut:]:
-            parent, found = found, getattr(found, part, None)
-        return parent, found
+    """The object that holds what a dotted name stands for, none for a module, and what it is."""
+    with contextlib.suppress(ImportError, AttributeError):  # not there at all
+        found = pkgutil.resolve_name(name)
+        whole = isinstance(found, types.ModuleType)
+        return None if whole else pkgutil.resolve_name(name.rpartition(".")[0]), found
     return None, None
 
 
