@@ -141,10 +141,6 @@ class Book(contextlib.AbstractContextManager["Book"]):
                 found.setdefault(each.student_id, {})[assignment.name] = points
         return found
 
-    def worth(self) -> dict[str, float]:
-        """{assignment: points that it is worth}"""
-        return {each.name: each.max_score for each in self.gradebook.assignments}
-
 
 def shown(url: str) -> str:
     """The URL without its password."""

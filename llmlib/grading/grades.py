@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
     root, url, course_id, _ = settings(args.config)
     with Book(url, course_id) as book:
-        totals, worth = book.totals(), book.worth()
+        totals = book.totals()
+        worth = {each.name: each.max_score for each in book.gradebook.assignments}
     if not totals:
         empty = f"no submission is in the gradebook {shown(url)}"
         raise ValueError(f"{empty}: run `llmlib grade` first")
