@@ -26,25 +26,21 @@ class Failure(NamedTuple):
 
 def hidden(exercise: Exercise, raised: BaseException) -> Failure:
     """The words for what the hidden half of a test cell raised."""
-    match raised:
-        case Exceeded():
-            return Failure(str(raised), "", False)
-        case Mistake():
-            return Failure(_constant(exercise, raised.claim), "", True)
-        case LearnerError():
-            return Failure(RAISED, "", False)
-    return Failure(FAILED, "", False)
+    if isinstance(raised, Exceeded):
+        return Failure(str(raised), "", False)
+    if isinstance(raised, Mistake):
+        return Failure(_constant(exercise, raised.claim), "", True)
+    return Failure(RAISED if isinstance(raised, LearnerError) else FAILED, "", False)
 
 
 def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
     """The same of the visible half. `broke` is what the exercise's solution cell raised before."""
-    match raised:
-        case Exceeded():
-            return Failure(str(raised), raised.detail, False)
-        case Mistake():
-            return Failure(raised.claim, raised.detail, True)
-        case LearnerError():
-            return Failure(*_words(exercise, raised, broke), False)
+    if isinstance(raised, Exceeded):
+        return Failure(str(raised), raised.detail, False)
+    if isinstance(raised, Mistake):
+        return Failure(raised.claim, raised.detail, True)
+    if isinstance(raised, LearnerError):
+        return Failure(*_words(exercise, raised, broke), False)
     detail = f"{type(raised).__name__}: {raised}"
     return Failure(f"the check could not use what `{exercise.name}` returned", detail, False)
 
