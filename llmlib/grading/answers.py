@@ -10,7 +10,6 @@ from pathlib import Path
 from llmlib import files
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell
-from llmlib.course.source import Notebook
 from llmlib.grading import tasks
 from llmlib.grading.alike import Pair, Words, stands_out, words
 from llmlib.grading.outside import reading
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     shutil.rmtree(args.output, ignore_errors=True)
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
-    def write(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
+    def write(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:
         code = answers(notebook, handed_in)
         read = reading.limited(lambda: {name: words(code[name]) for name in code})
         for exercise, source in code.items():
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def answers(notebook: Notebook, handed_in: list[Cell]) -> dict[str, str]:
+def answers(notebook: cells.Notebook, handed_in: list[Cell]) -> dict[str, str]:
     """{exercise: source}, as written; the last cell counts where one was copied."""
     written = {cell.grade_id: cell.source.strip() for cell in handed_in}
     found = [(each, written.get(each.name, "")) for each in notebook.exercises]

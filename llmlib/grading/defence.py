@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from llmlib import files
 from llmlib.course import cells
-from llmlib.course.cells import Notebook
 from llmlib.course.handed_in import Cell, Unreadable
 from llmlib.course.run_cells import python
 from llmlib.course.scopes import MAX_ANALYSED
@@ -58,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
     pages: dict[str, str] = {}
 
-    def ask(task: tasks.Task, notebook: Notebook, handed_in: list[Cell]) -> None:
+    def ask(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:
         asked = questions(runner, notebook, handed_in, task.student)
         page = pages.get(task.student, HEAD.format(student=task.student))
         pages[task.student] = page + "".join(_text(notebook, asked))
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def questions(
-    runner: Runner, notebook: Notebook, written: list[Cell], student: str
+    runner: Runner, notebook: cells.Notebook, written: list[Cell], student: str
 ) -> list[Question]:
     """At most `MOST`, on different functions where that can be; the same ones each time."""
     mine = {cell.grade_id: cell.source for cell in written if cell.kind == "code"}
@@ -135,7 +134,7 @@ def _questions(name: str, code: str, tried: list[tuple[Mutant, Outcome]]) -> dic
     return made
 
 
-def _text(notebook: Notebook, asked: list[Question]) -> Iterator[str]:
+def _text(notebook: cells.Notebook, asked: list[Question]) -> Iterator[str]:
     """Plain text: nothing in it is markup, whatever a learner wrote."""
     yield f"\n\n{notebook.heading}\n"
     if not asked:

@@ -23,7 +23,6 @@ from llmlib.grading import report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading
 from llmlib.grading.results import UNSAFE, Graded
-from llmlib.grading.tasks import Task
 
 # nbformat's own functions validate each cell by itself, which takes longer than all else here.
 BARE = {"cell_type": "code", "execution_count": None}
@@ -87,7 +86,7 @@ class TrustedAutograde(Autograde):
         for path in folder.rglob("*"):
             if not path.is_dir() or path.is_symlink():
                 reading.content(path)
-        Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
+        tasks.Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
         return super().init_destination(assignment_id, student_id)
 
     def convert_single_notebook(self, path: str) -> None:
