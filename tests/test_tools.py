@@ -139,7 +139,8 @@ def test_the_pinned_wheel_serves_where_nothing_else_does(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     environment = {**os.environ, "PATH": str(env / "bin"), "HOME": str(tmp_path)}
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(tools.__file__).parent)!r}); import tools\n"
+        f"import sys; sys.path.insert(0, {str(Path(tools.__file__).parents[1])!r})\n"
+        "from setting_up import tools\n"
         "tools.get_bubblewrap(); print(tools.bubblewrap())"
     )
     done = subprocess.run(

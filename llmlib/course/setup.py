@@ -143,7 +143,7 @@ def main(words: list[str]) -> int:
     if verb == "check":
         return layers.check(python)
     if verb == "test":
-        subprocess.call([str(python), ROOT / "llmlib/course/setting_up/tools.py"])
+        subprocess.call([str(python), "-m", "llmlib.course.setting_up.tools"], cwd=ROOT)
         return layers.test(python, rest)
     return 0
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import steps
+
 ROOT = Path(__file__).resolve().parents[3]
 MANAGERS = {  # program: the words before a package's name
     "apt-get": ["install", "-y", "-qq", "--no-install-recommends"],
@@ -48,8 +50,7 @@ def bubblewrap() -> tuple[str | None, str]:
 
 def chromium() -> tuple[str | None, str]:
     """(path of a Chromium that starts, "") or (None, the reason)."""
-    found = [shutil.which(name) for name in BROWSERS] + [_playwrights()]
-    found += [path for path in APPLICATIONS if Path(path).is_file()]
+    found = [*map(shutil.which, BROWSERS), _playwrights(), *filter(os.path.isfile, APPLICATIONS)]
     return _that_starts(found, ("--version",), "Chromium")
 
 
@@ -64,12 +65,11 @@ def postgresql() -> tuple[str | None, str]:
 
 def index() -> tuple[str | None, str]:
     """("", "") where uv reaches the package index, else (None, the reason)."""
-    words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
-    try:
-        done = subprocess.run(words, input=b"filelock", capture_output=True)
-    except OSError:
+    if not shutil.which("uv"):
         return None, "uv is not installed"
-    return ("", "") if done.returncode == 0 else (None, "the package index cannot be reached")
+    words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
+    reached = steps.works(words, input=b"filelock")
+    return ("", "") if reached else (None, "the package index cannot be reached")
 
 
 def get_bubblewrap() -> None:
@@ -119,16 +119,9 @@ def _by_manager(package: str) -> bool:
 
 
 def _quietly(words: Sequence[Any]) -> bool:
-    """Whether a command could be run and succeeded; what it says is nobody's concern."""
+    """Whether a command that asks nothing could be run and succeeded."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = [str(word) for word in words]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment
-        )
-    except OSError:
-        return False
-    return done.returncode == 0
+    return steps.works(words, stdin=subprocess.DEVNULL, env=environment)
 
 
 def _scripts() -> Path:
@@ -156,9 +149,7 @@ def _that_starts(
     for path in filter(None, paths):
         if os.name == "nt":  # there, a browser's --version opens a window
             return path, ""
-        done = subprocess.run(
-            [path, *words], capture_output=True, encoding="utf-8", errors="replace"
-        )
+        done = subprocess.run([path, *words], capture_output=True, errors="replace")
         if done.returncode == 0:
             return path, ""
         said = (done.stderr.strip().splitlines() or [f"it ends with status {done.returncode}"])[-1]
