@@ -4,7 +4,6 @@ instead. Nothing else is ever skipped."""
 
 import functools
 import itertools
-import json
 import os
 import platform
 import re
@@ -196,21 +195,17 @@ def _must_have(reason):
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus):
-    """What tests have to say, and a line a layer for what was left out; the numbers go into the
-    file LLMLIB_TALLY."""
+    """What tests have to say, a line a layer for what was left out, and what each layer took."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             if name == "said":
                 terminalreporter.write_line(value)
-    count = {key: len(terminalreporter.stats.get(key, [])) for key in ("passed", "failed", "error")}
-    left = _left_out(terminalreporter)
-    for name, (number, reason) in sorted(left.items()):
+    for name, (number, reason) in sorted(_left_out(terminalreporter).items()):
         terminalreporter.write_line(f"Left out of {name}: {number} tests, because {reason}.")
-    worker = hasattr(terminalreporter.config, "workerinput")  # it is counted at the end
-    if os.environ.get("LLMLIB_TALLY") and not worker:
-        line = {"passed": count["passed"], "failed": count["failed"] + count["error"]}
-        with open(os.environ["LLMLIB_TALLY"], "w", encoding="utf-8") as file:
-            json.dump({**line, "left_out": left, "seconds": _seconds(terminalreporter)}, file)
+    spent = sorted(_seconds(terminalreporter).items(), key=lambda each: -each[1])
+    if len(spent) > 1:
+        line = ", ".join(f"{name} {seconds:.0f}" for name, seconds in spent)
+        terminalreporter.write_line(f"Seconds by layer, of all workers: {line}.")
 
 
 @pytest.hookimpl(trylast=True)
@@ -232,8 +227,8 @@ def _seconds(reporter):
     """{layer: how long its tests took, with what was set up for them, of all workers together}"""
     spent = {}
     for report in itertools.chain.from_iterable(reporter.stats.values()):
-        name = dict(getattr(report, "user_properties", ())).get("layer")
-        if name:
+        if isinstance(report, pytest.TestReport):  # a test left out by -m is no report
+            name = dict(report.user_properties).get("layer", "nbval")
             spent[name] = spent.get(name, 0) + report.duration
     return spent
 
