@@ -11,7 +11,7 @@ from typing import Any
 
 from llmlib.course.feedback import BLUE, GREEN, box, display
 
-# key: {"question", "options", "yours", and once revealed "answer", "right"}
+# key: {"question", "options", "yours", and once revealed "answer" and, of a guess, "right"}
 _guesses: dict[str, dict] = {}
 
 
@@ -24,9 +24,7 @@ class NoGuess(Exception):
 
 def predict(key: str, question: str, options: dict[str, str] | None = None, *, yours: Any) -> None:
     """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
-
-    Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands.
-    """
+    Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands."""
     if yours is ...:
         raise NoGuess(
             "Predict first: put your guess in place of the dots, then run this cell again "
@@ -49,23 +47,18 @@ def predict(key: str, question: str, options: dict[str, str] | None = None, *, y
 
 def reveal(key: str, answer: Any, within: float | None = None) -> None:
     """Show the guess beside `answer`, a letter or a number; without a guess the answer alone.
-
-    A number is right when it is at most `within` away (default: a quarter of the answer).
-    """
+    A number is right when it is at most `within` away (default: a quarter of the answer)."""
     guess = _guesses.setdefault(key, {"question": key, "options": None, "yours": None})
-    answer = answer if type(answer) is str else float(answer)
-    yours, told = guess["yours"], _text(guess, answer)
+    guess["answer"] = answer = answer if type(answer) is str else float(answer)
+    yours, told = guess["yours"], f"It is {_text(guess, answer)}."
     if yours is None:
-        right = None
-    elif guess["options"] is not None:
+        return _say(told)
+    if guess["options"] is not None:
         right = yours == answer
     else:
         right = abs(yours - answer) <= (abs(answer) / 4 if within is None else within)
-    guess.update(answer=answer, right=right)
-    if yours is None:
-        return _say(f"It is {told}.")
-    mine = _text(guess, yours)
-    _say(f"✓ You said {mine}. It is {told}." if right else f"You said {mine}. It is {told}.", right)
+    guess["right"] = right
+    _say(f"{'✓ ' if right else ''}You said {_text(guess, yours)}. {told}", right)
 
 
 def predictions() -> None:
@@ -79,7 +72,7 @@ def predictions() -> None:
     if hits == len(made):
         head = f"All {hits} as you predicted."
     cells = [
-        ("✓" if e["right"] else "·", e["question"], _text(e, e["yours"]), _text(e, e["answer"]))
+        ("✓" if e.get("right") else "·", e["question"], _text(e, e["yours"]), _text(e, e["answer"]))
         for e in rows
     ]
     table = _row("th", ("", "", "you", "it was")) + "".join(_row("td", row) for row in cells)
@@ -137,10 +130,10 @@ def _call(source: str) -> ast.Call | None:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
         return None
-    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        return None
-    return call if call.func.id == "predict" else None
+    match body:
+        case [ast.Expr(ast.Call(ast.Name("predict")) as call)]:
+            return call
+    return None
 
 
 def _text(guess: dict, value: Any) -> str:
