@@ -135,54 +135,40 @@ def _meaning(definition: Definition) -> str:
 
 def renamed(source: str, new: dict[str, str]) -> str:
     """`source` with global names changed as in {old: new}; local names, attributes and keywords
-    stay as they are.
+    stay as they are. Comments go: this is for the rare helper whose name means something else in
+    another notebook."""
+    tree = ast.parse(source)
+    _rename(tree, new)
+    return ast.unparse(tree)
 
-    Comments go: this is for the rare helper whose name means something else in another notebook.
-    """
-    return ast.unparse(_Renamed(new).visit(ast.parse(source)))
+
+def _rename(node: ast.AST, new: dict[str, str]) -> None:
+    """A function's own name, decorators and defaults lie outside of it; its local names hide those
+    of the same name inside."""
+    inside = new
+    if isinstance(node, (*FUNCTIONS, ast.Lambda)):
+        hidden = _locals(node)
+        inside = {old: name for old, name in new.items() if old not in hidden}
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        node.name = new.get(node.name, node.name)
+    elif isinstance(node, ast.Name):
+        node.id = new.get(node.id, node.id)
+    elif isinstance(node, ast.Global):
+        node.names = [new.get(name, name) for name in node.names]
+    elif isinstance(node, ast.alias):
+        node.asname = new.get(node.asname or node.name, node.asname)
+    for field, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                _rename(child, inside if field == "body" else new)
 
 
-class _Renamed(ast.NodeTransformer):
-    def __init__(self, new: dict[str, str]):
-        self.new = new
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        node.id = self.new.get(node.id, node.id)
-        return node
-
-    def visit_Global(self, node: ast.Global) -> ast.Global:
-        node.names = [self.new.get(name, name) for name in node.names]
-        return node
-
-    def visit_alias(self, node: ast.alias) -> ast.alias:
-        name = node.asname or node.name
-        if name in self.new:
-            node.asname = self.new[name]
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.name = self.new.get(node.name, node.name)
-        return self.generic_visit(node)
-
-    def visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> ast.AST:
-        """Its own name, decorators and defaults lie outside, its local names hide ours inside."""
-        tables = symtable.symtable(ast.unparse(node), "cell", "exec").get_children()
-        name = "lambda" if isinstance(node, ast.Lambda) else node.name
-        found: list[symtable.Function] = []
-        while not found:  # a function with type parameters stands in a scope of theirs
-            functions = (each for each in tables if isinstance(each, symtable.Function))
-            found = [each for each in functions if each.get_name() == name]
-            tables = [inner for each in tables for inner in each.get_children()]
-        hidden = found[-1].get_locals()
-        inside = _Renamed({old: new for old, new in self.new.items() if old not in hidden})
-        if isinstance(node, ast.Lambda):
-            node.body = inside.visit(node.body)
-        else:
-            node.name = self.new.get(node.name, node.name)
-            node.returns = node.returns and self.visit(node.returns)
-            node.decorator_list = [self.visit(each) for each in node.decorator_list]
-            node.body = [inside.visit(each) for each in node.body]
-        node.args = self.visit(node.args)
-        return node
-
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_function
+def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> tuple[str, ...]:
+    tables = symtable.symtable(ast.unparse(function), "cell", "exec").get_children()
+    name = "lambda" if isinstance(function, ast.Lambda) else function.name
+    found: list[symtable.Function] = []
+    while not found:  # a function with type parameters stands in a scope of theirs
+        functions = (each for each in tables if isinstance(each, symtable.Function))
+        found = [each for each in functions if each.get_name() == name]
+        tables = [inner for each in tables for inner in each.get_children()]
+    return found[-1].get_locals()
