@@ -38,8 +38,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def build(
     name: str, root: Path | str = ROOT, force: bool = False, say: Callable[..., None] = print
 ) -> bool:
-    """Build one notebook under `root` and return whether it had to be executed. Raises
-    `SourceError`."""
+    """Build one notebook; returns whether it had to be executed. Raises `SourceError`."""
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
     notebook = cells.load(name, root)
@@ -65,10 +64,8 @@ def build(
 
 
 def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> NotebookNode:
-    """Run all cells in `root`/solutions and return the notebook with its outputs. Raises
-    `SourceError`."""
-    node = nbformat.from_dict(notebook.node)
-    place = ["the first cell"]
+    """Run all cells in `root`/solutions and return it with outputs. Raises `SourceError`."""
+    name, node, place = notebook.name, nbformat.from_dict(notebook.node), ["the first cell"]
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
@@ -83,17 +80,11 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
     try:
         client.execute(env=environment(threads=2))
     except CellExecutionError as error:
-        raise SourceError(
-            f"{notebook.name}: {place[-1]} failed: {error.ename}: {error.evalue}"
-        ) from error
+        raise SourceError(f"{name}: {place[-1]} failed: {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
-        raise SourceError(
-            f"{notebook.name}: {place[-1]} ran longer than {CELL_SECONDS} s."
-        ) from error
+        raise SourceError(f"{name}: {place[-1]} ran longer than {CELL_SECONDS} s.") from error
     except DeadKernelError as error:
-        raise SourceError(
-            f"{notebook.name}: the kernel died in {place[-1]} (out of memory?)."
-        ) from error
+        raise SourceError(f"{name}: the kernel died in {place[-1]} (out of memory?).") from error
     except RuntimeError as error:
         if again or "died before" not in str(error):
             raise
@@ -105,7 +96,7 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
         if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
             cell.outputs = [o for o in cell.outputs if VIEW not in o.get("data", {})]
         for output in cell.get("outputs", ()):
-            _refuse_what_differs(output, f"{notebook.name}: {_place(number, cell)}")
+            _refuse_what_differs(output, f"{name}: {_place(number, cell)}")
     return node
 
 
