@@ -36,9 +36,7 @@ def answers(source: str) -> dict[str, tuple[str, str]]:
 
 def first_answers(sources: Iterable[str]) -> tuple[int, int]:
     """(how many questions were right at the first go, how many there are), by a notebook's cells.
-
-    A learner could take a note away: this is as honest as they are.
-    """
+    A learner could take a note away: this is as honest as they are."""
     given = answers("\n".join(sources))
     return sum(told_of(name, first)[0] for name, (_, first) in given.items()), len(veiled())
 
@@ -60,8 +58,10 @@ def _after(result: Any) -> None:
     for name, (letter, first) in answers(source).items():
         _first.setdefault(name, first)
         right, told = told_of(name, letter)
-        said = f"{letter} is right. {told}" if right else f"{letter} is not it. {told}"
-        display(f"{'✓' if right else '✗'} {said}", _html(right, said))
+        said = f"✓ {letter} is right. {told}" if right else f"✗ {letter} is not it. {told}"
+        rich = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
+        rich = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", rich)
+        display(said, box(rich, GREEN if right else ORANGE))
     noted = LINE.sub(_with_first, source)
     if noted != source:
         running_shell().set_next_input(noted, replace=True)  # rewrites the cell that has just run
@@ -105,25 +105,15 @@ def score() -> None:
     lines = [f"{len(right)} {all_of} right. First answers right: {len(at_once)} {all_of}."]
     missing = [str(int(name[1:])) for name in given if name not in right]
     if not right:
-        lines.append(
-            "If you have answered some: menu Run, Run All Cells lets a new kernel know them."
-        )
+        lines += ["If you have answered some: menu Run, Run All Cells lets a new kernel know them."]
     elif missing:
         lines.append(f"Not right yet: question{'s' * (len(missing) > 1)} {', '.join(missing)}.")
     slips = Counter(veiled()[name]["about"] for name in right if name not in at_once)
     if slips:
-        again = (f"{title} ({count})" for title, count in slips.items())
-        lines.append(
-            f"Worth a second look, for first answers that were not right: {', '.join(again)}."
-        )
+        again = ", ".join(f"{title} ({count})" for title, count in slips.items())
+        lines.append(f"Worth a second look, for first answers that were not right: {again}.")
     html = "<br>".join([f"<b>{escape(lines[0])}</b>", *map(escape, lines[1:])])
     display("\n".join(lines), box(html, ORANGE if missing else GREEN))
-
-
-def _html(right: bool, said: str) -> str:
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
-    text = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", text)
-    return box(f"{'✓' if right else '✗'} {text}", GREEN if right else ORANGE)
 
 
 switch_on()
