@@ -85,11 +85,12 @@ def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
     """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
     notebook, functions = _home(name)
     missing = [each for each in functions if each not in done]
-    said = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
-    so_far = f" ({len(functions) - len(missing)} of {len(functions)})" if missing else ""
-    if missing and name == functions[-1]:
-        so_far += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
-    plain, rich = said + so_far * bool(said), escape(said + so_far * bool(said))
+    plain = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
+    if plain and missing:
+        plain += f" ({len(functions) - len(missing)} of {len(functions)})"
+        if name == functions[-1]:
+            plain += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
+    rich = escape(plain)
     if notebook and not missing:
         after = course_map.neighbours(notebook, course_map.stations())[1]
         plain += f"\n✓ All {len(functions)} of this notebook are done."
