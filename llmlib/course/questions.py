@@ -5,7 +5,6 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from llmlib import files
@@ -15,23 +14,6 @@ from llmlib.course.quiz import LETTERS, veil
 
 SOURCE = ROOT / "solutions" / "quiz.toml"
 COURSE = "course", "The course in five questions"
-OPENING = """# Quiz
-
-{count} questions, on what is easily got wrong rather than on names and dates. Each gives four \
-options, one of them
-right.
-
-**To answer,** click an option (Tab and Enter do it as well). Where options are no buttons, put \
-its letter in place of
-`None`, as in `q01 = "A"`, and run that cell. At once you are told why your choice is right, or \
-what is wrong about it, and
-you may choose again; your first answer is noted beside the new one. A cell with `see` bears the \
-answer out, with the real
-model or a few lines of code: run it once you have the answer.
-
-**Your answers are what the cells say:** saved with the notebook (Ctrl-S), handed in with it.
-
-**You need** the seven notebooks. **It takes** about 50 minutes."""
 SETUP = '''from llmlib.course.quiz_page import score, see
 
 A, B, C, D = "ABCD"
@@ -43,13 +25,6 @@ def answer(name):
 CHECK = """from llmlib.course.quiz_page import check_answer
 
 check_answer("{0}", answer("{0}"))"""
-CLOSING = """## Your score
-
-The next cell counts. For the whole course, type `llmlib check` in a terminal; once nothing is \
-missing there,
-`llmlib certificate --name "Your Name"` issues your certificate. It says that all questions are \
-solved, and how many
-first answers were right."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +44,16 @@ def titles() -> dict[str, str]:
     return dict([COURSE]) | {each.name: each.title for each in stations() if each.number}
 
 
-def read(path: Path = SOURCE) -> list[Question]:
+def read() -> list[Question]:
     """All questions, in order. Raises `SourceError`."""
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
-        return [_question(number, entry) for number, entry in enumerate(entries)]
-    except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
-        raise SourceError(f"{path.name}: {error}") from error
+        return [_question(number, entry) for number, entry in enumerate(_source()["question"])]
+    except (KeyError, ValueError) as error:  # TOML's errors are ValueErrors
+        raise SourceError(f"{SOURCE.name}: {error}") from error
+
+
+def _source() -> dict[str, Any]:
+    return tomllib.loads(SOURCE.read_text(encoding="utf-8"))
 
 
 def _question(number: int, entry: dict[str, Any]) -> Question:
@@ -101,8 +79,9 @@ def _digest(text: str) -> bytes:
 
 def source(questions: list[Question]) -> str:
     """The text of solutions/quiz.py."""
+    around = _source()
     cells = [
-        _markdown(OPENING.format(count=len(questions)), 'makes="what stuck"'),
+        _markdown(around["opening"].format(count=len(questions)), 'makes="what stuck"'),
         _code(SETUP, 'given setup jupyter={"source_hidden": true}'),
     ]
     about = None
@@ -119,7 +98,7 @@ def source(questions: list[Question]) -> str:
         cells.append(_code(solved, f'solution {name} stub="{name} = None"'))
         cells.append(_code(CHECK.format(name), f"test {name} points=1"))
         cells += [_code(f'see("{name}")')] if question.run else []
-    return "\n\n".join([*cells, _markdown(CLOSING), _code("score()")]) + "\n"
+    return "\n\n".join([*cells, _markdown(around["closing"]), _code("score()")]) + "\n"
 
 
 def veiled(questions: list[Question]) -> str:
