@@ -18,8 +18,7 @@ def names(root: Path = ROOT) -> list[str]:
 
 
 def load(name: str, root: Path = ROOT) -> Notebook:
-    """A notebook, parsed when it is first asked for, and again when its source has changed. Raises
-    `SourceError`."""
+    """A notebook, parsed once, and again when its source has changed. Raises `SourceError`."""
     path = _sources(root) / f"{name}.py"
     if not path.is_file():
         known = ", ".join(names(root)) or "none"

@@ -23,11 +23,9 @@ TENSORS = (torch.Tensor, torch.nn.Parameter)
 
 
 class Mistake(AssertionError):
-    """A check that failed: `claim` names the mistake, `detail` holds the values that show it.
-
-    The claim says nothing of a hidden test's input, the detail may. IPython shows the sentence
-    alone, without our frames.
-    """
+    """A check that failed: `claim` names the mistake, `detail` holds the values that show it. The
+    claim says nothing of a hidden test's input, the detail may. IPython shows the sentence alone,
+    without our frames."""
 
     def __init__(self, claim: str, detail: str = "") -> None:
         super().__init__(claim, detail)
@@ -65,11 +63,8 @@ def equal(got: Any, want: Any, message: str) -> None:
 
 def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
     """Raise `Mistake` unless every number in `got` is within `atol` of `want`'s. Shapes must agree,
-    dtypes need not.
-
-    `want` is a tensor, a number, or a list or tuple of those. Infinities equal themselves, NaN
-    equals nothing.
-    """
+    dtypes need not. `want` is a tensor, a number, or a list or tuple of those. Infinities equal
+    themselves, NaN equals nothing."""
     if type(want) in SEQUENCES and any(type(item) not in NUMBERS for item in want):
         if type(got) not in SEQUENCES:
             wanted = f"a {type(want).__name__} of {len(want)} items"

@@ -59,10 +59,7 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
 
 def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[Definition]:
     """Of the definitions `found`, those that make the names `wanted`, and all that these need, in
-    order.
-
-    `known` are names that come from elsewhere; a notebook's own come before them.
-    """
+    order. `known` are names that come from elsewhere; a notebook's own come before them."""
     makers: dict[str, list[int]] = {}
     for number, each in enumerate(found):
         for name in each.names:

@@ -106,11 +106,9 @@ def worked_in(node: NotebookNode) -> bool:
 
 
 def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
-    """`edition` with what `mine`, a learner's notebook of another one, holds of theirs.
-
-    Answers and guesses go to their places, and so do changed demonstrations and outputs where the
-    cell is still the same; all else that is theirs follows the cell that it followed.
-    """
+    """`edition` with what `mine`, a learner's notebook of another one, holds of theirs. Answers and
+    guesses go to their places, and so do changed demonstrations and outputs where the cell is still
+    the same; all else that is theirs follows the cell that it followed."""
     fresh = pieces(edition)
     places = {piece.key for piece in fresh}
     before: dict[str, Piece] = {}

@@ -36,11 +36,8 @@ def reference_ids(folder: Path, ids: list[int], max_new_tokens: int) -> list[int
 
 def same_ids(model: Any, prompts: list[str], max_new_tokens: int = 16) -> bool:
     """Print, for each prompt, whether `model` continues it greedily as `transformers` does; returns
-    True if all do.
-
-    When a replaced part raises an error, one sentence says so; when ids differ, the first
-    difference is shown as text.
-    """
+    True if all do. When a replaced part raises an error, one sentence says so; when ids differ, the
+    first difference is shown as text."""
     matched = 0
     for prompt in prompts:
         ids = model.tokenizer.encode(prompt)

@@ -57,8 +57,7 @@ Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in t
 
 
 def read(data: bytes) -> list[Cell]:
-    """The cells of a notebook file. Raises `Unreadable` for whatever is not a notebook of plain
-    JSON."""
+    """The cells of a notebook file. Raises `Unreadable` for what is no notebook of plain JSON."""
     return parse(plain_values(data))
 
 
@@ -120,13 +119,11 @@ def _cell(cell: Any) -> Cell:
 
 
 def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
-    """The `Job` for `handed_in`, a list of `Cell`, as an answer to `notebook` (a `cells.Notebook`).
-
-    Given cells come from `notebook` whatever became of them; test cells and predictions stay out;
-    solution cells count by their grade_id, whatever their type or number; any other code cell runs
-    if it was added or changed. A demonstration that is unchanged is left out, unless the learner's
-    functions need a name that only that cell defines.
-    """
+    """The `Job` for `handed_in` as an answer to `notebook`. Given cells come from `notebook`,
+    whatever became of them; test cells and predictions stay out; solution cells count by their
+    grade_id, whatever their type or number; any other code cell runs if it was added or changed. A
+    demonstration that is unchanged is left out, unless the learner's functions need a name that
+    only that cell defines."""
     trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
     marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
     kinds = [course.kind(cell) for cell in trusted]

@@ -74,8 +74,7 @@ class Solution(Ours):
 
 
 def which(path: Path) -> str | None:
-    """The name of the course's notebook that a file answers: its own, or the one whose exercises it
-    holds."""
+    """The course's notebook that a file answers: that of its name, or whose exercises it holds."""
     if path.stem in cells.names():
         return path.stem
     try:

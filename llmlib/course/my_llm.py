@@ -38,8 +38,7 @@ class Gap(NamedTuple):
 
 @cache
 def wanted() -> dict[str, Exercise]:
-    """The exercises, by name, that the engine in the template calls, and what our solutions of
-    those call."""
+    """{name: exercise} of those that the template calls, and that our solutions of those call."""
     every = {each.name: each for book in cells.notebooks() for each in book.exercises}
     found: set[str] = set()
     todo = names(TEMPLATE).reads & set(every)
@@ -57,19 +56,15 @@ def notebooks() -> list[str]:
 
 @cache
 def known() -> frozenset[str]:
-    """What a learner's code finds in the file: the template's own names, and the functions of all
-    notebooks."""
+    """What code finds in the file: the template's own names, and the functions of all notebooks."""
     return names(TEMPLATE).binds | frozenset(wanted())
 
 
 def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
-    function stands in each gap.
-
-    Without `fill` the text is None if there is a gap: a function that is not written, fails its
-    check, or needs a name that no cell of its notebook makes. The checks are run on the notebooks,
-    and then on the finished file, in processes of their own.
-    """
+    function stands in each gap. Without it the text is None if there is a gap: a function that is
+    not written, fails its check, or needs a name that no cell of its notebook makes. The checks are
+    run on the notebooks, and then on the finished file, in processes of their own."""
     if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
         pieces = [Piece(n, _of(n), needed(_of(n), _ours(n), known())) for n in notebooks()]
         return render(pieces, set(wanted())), []
@@ -90,8 +85,7 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
 
 
 def _reasons(folder: Path) -> dict[str, str]:
-    """{function: why it cannot be used}, from the notebooks' own checks and from the names that are
-    not there."""
+    """{function: why it cannot be used}, by the notebooks' own checks and by names not there."""
     reasons = {}
     for status in progress.check(notebooks(), folder):
         outcome = {name: (state, message) for name, state, message in status.exercises}
@@ -170,15 +164,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file and run it. 1: something is missing or wrong, and nothing was written."""
     folder = progress.folder_of(args.folder)
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 
 
 def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
-    """Write `output` from the notebooks in `folder`, say what is missing, and run it on `prompt`;
-    returns its status."""
+    """Write `output` from the notebooks in `folder`, say what is missing, run it on `prompt`:
+    returns its exit status, and 1 where something is missing and nothing was written."""
     text, gaps = collect(Path(folder), fill)
     total = len(wanted())
     for gap in gaps:

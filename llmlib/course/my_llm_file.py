@@ -24,8 +24,7 @@ REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 @dataclass(frozen=True)
 class Piece:
-    """The functions `wanted` of one notebook, and the definitions that make them: the learner's, or
-    ours."""
+    """The functions `wanted` of a notebook, and the definitions, theirs or ours, that make them."""
 
     notebook: str
     wanted: frozenset[str]
@@ -35,9 +34,7 @@ class Piece:
 
 def render(pieces: list[Piece], exercises: Set[str]) -> str:
     """The file's text: the template with the pieces in its middle, all imports at its top.
-
-    `exercises` are the names of all functions that belong there, whose pieces call each other.
-    """
+    `exercises` are the names of all functions that belong there, whose pieces call each other."""
     tree = ast.parse(TEMPLATE)
     ours = [each for each in tree.body if isinstance(each, (ast.Import, ast.ImportFrom))]
     imports = {ast.unparse(each) for each in ours}
@@ -71,8 +68,7 @@ def _joined(made_by: list[Definition], piece: Piece) -> str:
 
 
 def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definition]:
-    """What is not in the file yet of a piece's definitions, renamed where a name means something
-    else there."""
+    """A piece's definitions but for what the file has, renamed where it means something else."""
     mine: dict[str, set[str]] = {}
     for each in piece.made_by:
         for name in each.names - piece.wanted:
@@ -127,8 +123,7 @@ def _read_when_it_runs(number: int, chosen: list[Definition]) -> set[str]:
 
 
 def _meaning(definition: Definition) -> str:
-    """What it means that two notebooks make a name in the same way: `import torch.nn` makes
-    `torch`."""
+    """The same where two notebooks make a name in the same way: `import torch.nn` makes `torch`."""
     plain = definition.kind is ast.Import and " as " not in definition.source
     return definition.source.partition(".")[0] if plain else definition.source
 

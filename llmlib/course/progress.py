@@ -26,8 +26,7 @@ DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 @dataclass(frozen=True)
 class Status:
-    """One notebook: (function, state, message) in order, or the `fault` for which it cannot be
-    read."""
+    """One notebook: (function, state, message) in order, or the `fault` that prevents reading."""
 
     name: str
     exercises: tuple[tuple[str, str, str | None], ...] = ()
@@ -70,10 +69,8 @@ class Status:
 
 def default_folder() -> Path:
     """This folder if it holds notebooks of the course, else work/ or notebooks/ in it, else those
-    of the clone that it is in.
-
-    Raises ValueError where there are none: what lies elsewhere is checked only if it is asked for.
-    """
+    of the clone that it is in. Raises ValueError where there are none: what lies elsewhere is
+    checked only if it is asked for."""
     here, root = Path.cwd(), cells.ROOT
     if here == root / "solutions":  # as built, whatever a learner has written
         return root / "notebooks"
@@ -103,8 +100,7 @@ def check(
     seconds: float = SECONDS,
     tick: Callable[[Status], None] = lambda status: None,
 ) -> list[Status]:
-    """The `Status` of each notebook in `names` (default: all), in order; `tick` is called as each
-    becomes known."""
+    """The `Status` of each of `names` (default: all), in order; `tick` gets each once known."""
     folder = Path(folder) if folder else default_folder()
 
     def one(name: str) -> Status:
@@ -173,8 +169,7 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
 
 
 def show(folder: Path | str | None = None) -> None:
-    """Draw the learner's progress below a notebook's cell, and name what is missing. It goes by
-    what is saved."""
+    """Draw the progress below a notebook's cell, by what is saved, and name what is missing."""
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 

@@ -17,8 +17,7 @@ LETTERS = "ABCD"
 
 
 def check_answer(name: str, letter: Any) -> None:
-    """Pass where `letter` is right, else raise `Mistake` with what is wrong about it. `name` is
-    such as "q07"."""
+    """Pass where `letter` answers "q07" right, else raise `Mistake` with what is wrong about it."""
     from llmlib.course.check import Mistake, show  # here: it loads torch, and a build needs none
 
     if letter is None:

@@ -12,11 +12,8 @@ from llmlib.token_files import CHAR_TO_BYTE
 
 def train(text: str, vocab_size: int) -> tuple[list[tuple[int, int]], Callable[[str], list[int]]]:
     """Byte-level BPE trained on `text`: (merges as id pairs, encode: text -> ids in the course's
-    numbering).
-
-    Raises ValueError if two merges spell the same token: ids then differ between implementations,
-    so take another text.
-    """
+    numbering). Raises ValueError if two merges spell the same token: ids then differ between
+    implementations, so take another text."""
     reference = Tokenizer(models.BPE())
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     reference.decoder = decoders.ByteLevel()

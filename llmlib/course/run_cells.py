@@ -26,8 +26,7 @@ MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
-    """`source` as Python: magics and shell lines become calls of `get_ipython()`. SyntaxError where
-    it is neither."""
+    """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
     source = RUNS.sub(r"\1", source)
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
@@ -43,8 +42,7 @@ def python(source: str) -> str:
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:
-    """A fresh module of that name, in which classes find themselves, with what a notebook's cells
-    expect there."""
+    """A fresh module, in which classes find themselves, with what a notebook's cells expect."""
     module = sys.modules[name] = types.ModuleType(name)
     if name == "__main__":  # a notebook
         shell = Shell(vars(module))
@@ -53,8 +51,7 @@ def new_main(name: str = "__main__") -> types.ModuleType:
 
 
 def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Execute one cell in `space`; None, or whatever it raised, SystemExit and KeyboardInterrupt
-    too."""
+    """Execute one cell in `space`; None, or what it raised: SystemExit, KeyboardInterrupt too."""
     name = f"<{title}>"
     try:
         source = python(source)

@@ -63,9 +63,7 @@ def main() -> None:
 
 def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
     """Run the test cell of `name` against the functions in `space`; None, or what ended it.
-
-    `imports` is source whose names are ours in the test cell, whatever the learner made of them.
-    """
+    `imports` is source whose names are ours in the test cell, whatever the learner made of them."""
     state, ours = torch.get_rng_state(), Space()
     exec(imports, ours)
     torch.manual_seed(0)
@@ -86,8 +84,7 @@ def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
 
 
 class Globals(Space):
-    """A test cell's globals: `ours`, what it defines itself, and else the functions in the
-    learner's `space`."""
+    """A test cell's globals: `ours`, what it defines itself, and else the learner's `space`."""
 
     def __init__(self, ours: Space, space: Space, dtype: torch.dtype):
         super().__init__(ours, __name__="test_cell")
@@ -140,8 +137,7 @@ def copied(value: Any) -> Any:
 def limited(
     seconds: float, function: Callable[..., BaseException | None], *args: Any
 ) -> BaseException | None:
-    """What `function` returns; after so many seconds it is interrupted, with the KeyboardInterrupt
-    returned."""
+    """What `function` returns, or the KeyboardInterrupt that ended it after so many seconds."""
     if not hasattr(signal, "setitimer"):  # Windows: the limit for the whole notebook has to do
         return function(*args)
     signal.signal(signal.SIGALRM, signal.default_int_handler)

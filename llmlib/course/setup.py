@@ -38,8 +38,7 @@ PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
 def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
-    """Install what is missing for "lab" or "test" and return the Python to use. Raises SystemExit
-    with one sentence."""
+    """Install what is missing for "lab" or "test"; the Python to use. Raises SystemExit."""
     folder = Path(sys.prefix) if here or keep else VENV
     python = Path(sys.executable) if here or keep else _venv_python()
     lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
@@ -105,8 +104,7 @@ def _venv_python() -> Path:
 
 
 def _works(python: Path) -> bool:
-    """Whether `python` runs and has pip. Not so when its Python was removed, or its making
-    interrupted."""
+    """Whether `python` runs and has pip: not if it was removed, or its making interrupted."""
     return steps.works([python, "-c", "import pip"])
 
 

@@ -28,8 +28,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function that a learner writes, with everything that grades it: source text, but for
-    `points` and `off`."""
+    """One function that a learner writes, and what grades it: all text but `points` and `off`."""
 
     name: str  # the function, and the grade_id of its solution cell
     notebook: str  # "03_attention"
@@ -79,8 +78,7 @@ class Notebook:
 
 
 def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
-    """Read source `text` in jupytext's py:percent format as the notebook `name` of those in
-    `sources`. Raises `SourceError`."""
+    """Read source `text`, jupytext's py:percent, as `name` of `sources`. Raises `SourceError`."""
     node = jupytext.reads(text, fmt="py:percent")
     node.metadata = NotebookNode(METADATA)
     node.nbformat, node.nbformat_minor = 4, 5
@@ -141,8 +139,7 @@ def grade_id(cell: NotebookNode) -> str:
 
 
 def without(text: str, region: str, replacement: str | None = None) -> str:
-    """Drop `### BEGIN region` … `### END region` from `text`; `replacement` is put there at the
-    same indentation."""
+    """`text` without `### BEGIN region` … `### END region`; `replacement` there, indented alike."""
     kept, inside = [], False
     for line in text.split("\n"):
         if f"BEGIN {region}" in line:
@@ -202,8 +199,7 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
 
 
 def _cell_id(cell: NotebookNode, seen: set[str]) -> str:
-    """The grade_id, or else a hash of the source: the same source gives the same notebook, byte for
-    byte."""
+    """The grade_id, or else a hash: the same source gives the same notebook, byte for byte."""
     start = grade_id(cell) or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
     start = re.sub(r"[^A-Za-z0-9_-]", "-", start)[:60]
     cell_id, count = start, 1

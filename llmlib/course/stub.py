@@ -15,10 +15,7 @@ from llmlib.course.source import STUB, VERSION, Notebook, SourceError
 
 class OwnStub(NbGraderPreprocessor):
     """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
-    gets that one.
-
-    A prediction loses its guess.
-    """
+    gets that one. A prediction loses its guess."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
@@ -44,8 +41,7 @@ def source(notebook: Notebook) -> NotebookNode:
 
 
 def release(notebook: Notebook) -> str:
-    """The learner's notebook as text: without solutions, hidden tests and outputs. Raises
-    `SourceError`."""
+    """The learner's notebook: no solutions, hidden tests and outputs. Raises `SourceError`."""
     node, resources = source(notebook), {"language": "python", "nbgrader": {}}
     for step in (*CLEARED, *MARKED, *HIDDEN, *reversed(MARKED)):
         settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
@@ -57,8 +53,7 @@ def release(notebook: Notebook) -> str:
 
 
 def configure(c: Any) -> None:
-    """Make nbgrader with the config object `c` release with these steps, and keep the rest of its
-    own."""
+    """Have nbgrader, by its config object `c`, release with these steps and the rest of its own."""
     before = nbgrader.IncludeHeaderFooter, nbgrader.InstantiateTests
     steps = *before, *CLEARED, *MARKED, nbgrader.SaveCells, *HIDDEN, *reversed(MARKED)
     c.ClearSolutions.code_stub = STUBS

@@ -36,7 +36,6 @@ HEARD |= {"encoding": "utf-8", "errors": "replace"}
 
 def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
     """Run a command and return what it wrote. Raises SystemExit with one sentence when it fails.
-
     Its messages are shown only then: a quiet program that warned is still a program that worked."""
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, **HEARD, **options)
@@ -140,7 +139,6 @@ def room(folder: Path, need: float = ROOM) -> None:
 
 def forget_half_installed(site: Path) -> None:
     """Remove the records of packages whose installation was cut off: pip installs them anew.
-
     pip writes RECORD last: a package without it may lack files."""
     for info in site.glob("*.dist-info"):
         if not (info / "RECORD").is_file():

@@ -68,10 +68,8 @@ def hold(path: Path, site: Path) -> None:
 
 def install(pip: list[Any], python: Path, requirement: str, site: Path) -> None:
     """Install `requirement`, a range of torch, before everything else; say which build comes, and
-    how much it is.
-
-    pip: the words of a pip command up to "install". Raises SystemExit when what is installed is not
-    what TORCH asks for."""
+    how much it is. pip: the words of a pip command up to "install". Raises SystemExit when what is
+    installed is not what TORCH asks for."""
     if installed(site):
         return refuse_another(site)
     plan = dry_run(pip, requirement)
@@ -92,7 +90,6 @@ def install(pip: list[Any], python: Path, requirement: str, site: Path) -> None:
 
 def dry_run(pip: list[Any], requirement: str) -> list[dict] | None:
     """What pip would install for `requirement`, as the list in its report; None when it cannot say.
-
     From pip 26 on this reads the packages' metadata only, from parts of the files if need be."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
