@@ -37,25 +37,26 @@ APPLICATIONS = (  # where they are put, on the PATH or not
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
 SERVERS = "/usr/lib/postgresql/*/bin/postgres"
+Found = tuple[str | None, str]  # (path of a program, "") or (None, the reason)
 SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
 
 
-def bubblewrap() -> tuple[str | None, str]:
-    """(path of a bubblewrap that starts, "") or (None, the reason)."""
+def bubblewrap() -> Found:
+    """A bubblewrap that starts."""
     if sys.platform != "linux":
         return None, "the sandbox needs Linux"
     path = shutil.which("bwrap") or shutil.which("bwrap", path=str(_scripts()))
     return _that_starts([path], SANDBOX, "bubblewrap")
 
 
-def chromium() -> tuple[str | None, str]:
-    """(path of a Chromium that starts, "") or (None, the reason)."""
+def chromium() -> Found:
+    """A Chromium that starts."""
     found = [*map(shutil.which, BROWSERS), _playwrights(), *filter(os.path.isfile, APPLICATIONS)]
     return _that_starts(found, ("--version",), "Chromium")
 
 
-def postgresql() -> tuple[str | None, str]:
-    """(path of PostgreSQL's server, "") or (None, the reason). Debian keeps it off the PATH."""
+def postgresql() -> Found:
+    """PostgreSQL's server, which Debian keeps off the PATH."""
     if sys.platform != "linux":
         return None, "the grader needs Linux"
     found = [shutil.which("postgres"), *sorted(glob.glob(SERVERS), reverse=True)]
@@ -63,7 +64,7 @@ def postgresql() -> tuple[str | None, str]:
     return path and os.path.realpath(path), reason
 
 
-def index() -> tuple[str | None, str]:
+def index() -> Found:
     """("", "") where uv reaches the package index, else (None, the reason)."""
     if not shutil.which("uv"):
         return None, "uv is not installed"
@@ -141,10 +142,8 @@ def _playwrights() -> str | None:
     return path if Path(path).is_file() else None
 
 
-def _that_starts(
-    paths: Sequence[str | None], words: Sequence[str], name: str
-) -> tuple[str | None, str]:
-    """(the first of these programs that starts, "") or (None, the reason)."""
+def _that_starts(paths: Sequence[str | None], words: Sequence[str], name: str) -> Found:
+    """The first of these programs that starts."""
     reason = f"{name} is missing and could not be installed"
     for path in filter(None, paths):
         if os.name == "nt":  # there, a browser's --version opens a window
