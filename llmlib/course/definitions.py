@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 
 from llmlib.course.run_cells import python
-from llmlib.course.scopes import names
+from llmlib.course.scopes import IMPORTS, names
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -35,7 +35,7 @@ class Definition:
 
     @property
     def imports(self) -> bool:
-        return self.kind in (ast.Import, ast.ImportFrom)
+        return self.kind in IMPORTS
 
 
 def definitions(cells: Iterable[str]) -> list[Definition]:
@@ -117,7 +117,7 @@ def _of_cell(cell: str) -> tuple[tuple[Definition, frozenset[str]], ...]:
 
 
 def _definitions(source: str, statement: ast.stmt) -> Iterator[tuple[Definition, frozenset[str]]]:
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+    if isinstance(statement, IMPORTS):
         for one in _imports(statement):
             yield one, frozenset()
         return

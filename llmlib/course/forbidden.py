@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from llmlib.course.definitions import FUNCTIONS, Definition, definitions, needed
 from llmlib.course.handed_in import Job
-from llmlib.course.scopes import MAX_ANALYSED, names
+from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Exercise
 
 
@@ -60,8 +60,8 @@ def _used(definition: Definition, origins: dict[str, str], stars: list[str]) -> 
     """The full dotted names that a definition reads. What is of no known origin may be of any
     module in `stars`, all of whose names were imported."""
     tree = ast.parse(definition.source)
-    inside = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    local = definitions([ast.unparse(node) for node in inside])  # imports inside of functions
+    inside = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, IMPORTS)]
+    local = definitions(inside)  # the imports inside of functions
     origins = origins | {name: each.origin for each in local for name in each.names}
     reads = names(definition.source).reads.union(*(each.names for each in local))
     for node in ast.walk(tree):

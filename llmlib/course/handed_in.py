@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from llmlib.course import source as course
 from llmlib.course.predict import is_prediction
 from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
-from llmlib.course.scopes import MAX_ANALYSED, names
+from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
@@ -183,11 +183,6 @@ def _wanted_demos(
 
 def imports(notebook: Notebook) -> str:
     """The imports of a notebook's given cells as source: in a test cell these names are ours."""
-    lines = [
-        ast.unparse(line)
-        for cell in notebook.cells
-        if course.kind(cell) == "given"
-        for line in ast.parse(cell.source).body
-        if isinstance(line, (ast.Import, ast.ImportFrom))
-    ]
-    return "\n".join(lines)
+    given = (cell.source for cell in notebook.cells if course.kind(cell) == "given")
+    lines = (line for source in given for line in ast.parse(source).body)
+    return "\n".join(ast.unparse(line) for line in lines if isinstance(line, IMPORTS))

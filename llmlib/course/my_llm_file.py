@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmlib.course.definitions import FUNCTIONS, Definition, definitions
+from llmlib.course.scopes import IMPORTS
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
 PLACE = "# The learner's functions go here.\n"
@@ -36,7 +37,7 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     """The file's text: the template with the pieces in its middle, all imports at its top.
     `exercises` are the names of all functions that belong there, whose pieces call each other."""
     tree = ast.parse(TEMPLATE)
-    ours = [each for each in tree.body if isinstance(each, (ast.Import, ast.ImportFrom))]
+    ours = [each for each in tree.body if isinstance(each, IMPORTS)]
     imports = {ast.unparse(each) for each in ours}
     rest = "\n".join(TEMPLATE.split("\n")[ours[-1].end_lineno :])
     before, _, after = rest.partition(PLACE)
@@ -75,13 +76,8 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
             mine.setdefault(name, set()).add(_meaning(each))
     clash = {name for name in mine if taken.get(name, mine[name]) != mine[name]}
     for _ in piece.made_by:  # the same text, but it reads what is another thing here
-        clash |= {
-            name
-            for each in piece.made_by
-            if each.reads & clash
-            for name in each.names - piece.wanted
-            if name in taken
-        }
+        touched = [each.names - piece.wanted for each in piece.made_by if each.reads & clash]
+        clash |= taken.keys() & set().union(*touched)
     suffix = "_of_llmlib" if piece.filled else f"_of_{piece.notebook[:2]}"
     new = {name: name + suffix for name in clash}
     found = []

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from llmlib.course.run_cells import python
 
+IMPORTS = (ast.Import, ast.ImportFrom)
 MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a hostile one costs time
 
 
@@ -57,7 +58,6 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
         reads = reads if runs else later
         reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
         todo += [(each, reads) for each in scope.get_children()]
-    binds = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
-    return Names(
-        frozenset(at_once | later), frozenset(s.get_name() for s in binds), frozenset(at_once)
-    )
+    made = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
+    binds = frozenset(symbol.get_name() for symbol in made)
+    return Names(frozenset(at_once | later), binds, frozenset(at_once))
