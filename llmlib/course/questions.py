@@ -89,9 +89,8 @@ def source(questions: list[Question]) -> str:
         if question.about != about:
             about = question.about
             cells.append(_markdown(f"## {titles()[about]}"))
-        options = "\n".join(
-            f"- **{letter}**  {text}" for letter, (text, _) in zip(LETTERS, question.options)
-        )
+        lettered = zip(LETTERS, question.options)
+        options = "\n".join(f"- **{letter}**  {text}" for letter, (text, _) in lettered)
         cells.append(_markdown(f"### Question {number}\n\n{question.ask}\n\n{options}"))
         name = question.name
         solved = f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION'
@@ -103,27 +102,20 @@ def source(questions: list[Question]) -> str:
 
 def veiled(questions: list[Question]) -> str:
     """The text of llmlib/data/quiz.json."""
-    key = {
-        question.name: {
-            letter: veil(question.name, letter, f"{int(letter == question.right)}{feedback}")
-            for letter, (_, feedback) in zip(LETTERS, question.options)
-        }
-        | {
-            "run": veil(question.name, question.right, question.run),
-            "about": titles()[question.about],
-        }
-        for question in questions
-    }
+    key: dict[str, dict[str, str]] = {}
+    for each in questions:
+        key[each.name] = entry = {}
+        for letter, (_, feedback) in zip(LETTERS, each.options):
+            entry[letter] = veil(each.name, letter, f"{int(letter == each.right)}{feedback}")
+        entry |= {"run": veil(each.name, each.right, each.run), "about": titles()[each.about]}
     return json.dumps(key, indent=1) + "\n"
 
 
 def write() -> None:
     """Write both files where they differ. Raises `SourceError`."""
     questions = read()
-    for path, text in [
-        ("solutions/quiz.py", source(questions)),
-        ("llmlib/data/quiz.json", veiled(questions)),
-    ]:
+    made = {"solutions/quiz.py": source(questions), "llmlib/data/quiz.json": veiled(questions)}
+    for path, text in made.items():
         if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text:
             files.write(ROOT / path, text)
 
