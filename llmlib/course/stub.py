@@ -17,13 +17,9 @@ class OwnStub(NbGraderPreprocessor):
     """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
     gets that one. A prediction loses its guess."""
 
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict[str, Any], index: int
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        if cell.cell_type == "code" and "stub" in cell.metadata:
-            cell.source = cell.metadata.stub
-        elif cell.cell_type == "code":
-            cell.source = with_guess(cell.source, "...")
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple:
+        if cell.cell_type == "code":
+            cell.source = cell.metadata.get("stub", with_guess(cell.source, "..."))
         return cell, resources
 
 
