@@ -119,11 +119,8 @@ def _place(number: int, cell: NotebookNode) -> str:
 
 
 def _refuse_what_differs(output: NotebookNode, place: str) -> None:
-    text = (
-        output.get("text")
-        or output.get("data", {}).get("text/plain")
-        or "\n".join(output.get("traceback", ()))
-    )
+    shown = output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
+    text = output.get("text") or shown
     if " at 0x" in text:
         raise SourceError(
             f"{place} shows a memory address, which differs in every run; assign what its last "
@@ -135,9 +132,8 @@ def _refuse_what_differs(output: NotebookNode, place: str) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for; exit status 1 if any notebook could not be built."""
-    parser = argparse.ArgumentParser(
-        prog="python -m llmlib.course.build", description=__doc__.split("\n")[0]
-    )
+    what = __doc__.split("\n")[0]
+    parser = argparse.ArgumentParser("python -m llmlib.course.build", description=what)
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)

@@ -67,8 +67,7 @@ def close(got: Any, want: Any, message: str, atol: float = 1e-5) -> None:
     themselves, NaN equals nothing."""
     if type(want) in SEQUENCES and any(type(item) not in NUMBERS for item in want):
         if type(got) not in SEQUENCES:
-            wanted = f"a {type(want).__name__} of {len(want)} items"
-            raise Mistake(message, f"got {kind(got)}, expected {wanted}")
+            raise Mistake(message, f"got {kind(got)}, expected {kind(want)}")
         if len(got) != len(want):
             raise Mistake(message, f"got {len(got)} items, expected {len(want)}")
         for mine, theirs in zip(got, want):

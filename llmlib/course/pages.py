@@ -46,9 +46,8 @@ def page(name: str, root: Path = ROOT) -> str:
         if word := FOLDED.get(cells.kind(cell)):
             cell.metadata["fold"] = f"{word} {cells.grade_id(cell).removeprefix('test_')}"
     node.metadata["title"] = cells.load(name, root).heading
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"pages.html.j2": TEMPLATE})], template_file="pages.html.j2"
-    )
+    loader = DictLoader({"pages.html.j2": TEMPLATE})
+    exporter = HTMLExporter(extra_loaders=[loader], template_file="pages.html.j2")
     html, _ = exporter.from_notebook_node(node)
     return re.sub(r'href="(\w+)\.ipynb"', r'href="\1.html"', html)
 

@@ -128,10 +128,8 @@ def copied(value: Any) -> Any:
     for kind, becomes in COLLECTIONS.items():
         if isinstance(value, kind):
             return becomes(copied(item) for item in kind.__iter__(value))
-    raise TypeError(
-        f"a value of type {type(value).__name__[:40]}; return tensors, numbers, strings, lists, "
-        "tuples or dicts"
-    )
+    may = "return tensors, numbers, strings, lists, tuples or dicts"
+    raise TypeError(f"a value of type {type(value).__name__[:40]}; {may}")
 
 
 def limited(

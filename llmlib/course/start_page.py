@@ -121,11 +121,8 @@ def _box(name: str, makes: str, status: Status | None) -> str:
 
 
 def _size(notebook: cells.Notebook) -> str:
-    minutes = sum(
-        int(found[1])
-        for each in notebook.exercises
-        if (found := re.search(r"### Exercise .* (\d+) min", each.statement))
-    )
+    statements = "\n".join(each.statement for each in notebook.exercises)
+    minutes = sum(map(int, re.findall(r"### Exercise .* (\d+) min", statements)))
     if not minutes:
         return f"{len(notebook.exercises)} questions"
     return f"{len(notebook.exercises)} exercises<br>{minutes} min"
