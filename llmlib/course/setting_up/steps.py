@@ -86,12 +86,10 @@ def alone(path: Path) -> Iterator[None]:
     except OSError as error:
         sys.exit(f"{path.parent} cannot be written to ({error.strerror}): give it to this user.")
     with file:
-        waiting = False
-        while not _locked(file):
-            if not waiting:
-                print("Another set-up of this folder is at work: waiting for it …", flush=True)
-            waiting = True
-            time.sleep(0.5)
+        if not _locked(file):
+            print("Another set-up of this folder is at work: waiting for it …", flush=True)
+            while not _locked(file):
+                time.sleep(0.5)
         yield  # closing the file, or the end of the process, gives the lock back
 
 
