@@ -1,8 +1,5 @@
 """A notebook's cells as definitions: what each top-level statement binds and reads, and which of
-them a function needs.
-
-Nothing is run. What belongs to whom comes from `symtable`, the compiler's own account of scopes.
-"""
+them a function needs. Nothing is run."""
 
 import ast
 import builtins
@@ -32,6 +29,7 @@ class Definition:
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
     origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
+    changes: frozenset[str] = frozenset()  # the names whose objects it changes, "build()" too
 
     @property
     def imports(self) -> bool:
@@ -45,7 +43,8 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     imported: set[str] = set()
     effects: dict[str, frozenset[str]] = {}  # "build()" -> the names whose objects it changes
     for cell in cells:
-        for each, changed in _of_cell(cell):
+        for each in _of_cell(cell):
+            changed = each.changes
             if each.kind in FUNCTIONS:  # not now, but when it is called
                 effects |= {f"{name}()": changed for name in each.names}
                 changed = frozenset()
@@ -111,15 +110,13 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
 
 
 @functools.lru_cache(4096)  # each exercise asks anew, and a cell may be dear to read
-def _of_cell(cell: str) -> tuple[tuple[Definition, frozenset[str]], ...]:
-    """What each statement of a cell makes, and the names whose objects it changes."""
+def _of_cell(cell: str) -> tuple[Definition, ...]:
     return tuple(each for statement in _statements(cell) for each in _definitions(*statement))
 
 
-def _definitions(source: str, statement: ast.stmt) -> Iterator[tuple[Definition, frozenset[str]]]:
+def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:
     if isinstance(statement, IMPORTS):
-        for one in _imports(statement):
-            yield one, frozenset()
+        yield from _imports(statement)
         return
     reads, binds, at_once = names(source)
     changed = frozenset(_changed(statement))
@@ -128,7 +125,7 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[tuple[Definition,
         changed = (changed & reads).union(*(each.names for each in inside))
     if binds or changed:
         reads -= _made_first(statement)
-        yield Definition(source, binds, reads, at_once, type(statement)), changed
+        yield Definition(source, binds, reads, at_once, type(statement), changes=changed)
 
 
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
