@@ -291,7 +291,7 @@ def agreed(runner, node, folder):
     nbformat.write(node, path)
     status = progress.check_one(NAME, path)
     checked = {name: state == progress.DONE for name, state, _ in status.exercises}
-    result = runner.grade(visible(cells.load(NAME)), handed_in.read(path.read_bytes()))
+    result = runner.grade(visible(cells.load(NAME)), handed_in.load(path))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone
     graded = {name: result[name].solved and name not in lent for name in TASKS}
     why = (

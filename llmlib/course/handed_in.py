@@ -1,5 +1,4 @@
-"""What a learner hands in: read once and the same for all who look at it, and the plan of what runs
-of it.
+"""What a learner hands in, read the same for all who look at it, and the plan of what runs of it.
 
 Reading and planning run nothing. `llmlib check`, `progress`, `my-llm`, the certificate and the
 grader start here.
@@ -56,11 +55,6 @@ class Job:
 Row = tuple[tuple[int, int], Step]  # the step's place in our notebook, and in theirs
 
 
-def read(data: bytes) -> list[Cell]:
-    """The cells of a notebook file. Raises `Unreadable` for what is no notebook of plain JSON."""
-    return parse(plain_values(data))
-
-
 def plain_values(data: bytes) -> Any:
     """The JSON of a notebook file. Raises `Unreadable`."""
     try:
@@ -84,7 +78,7 @@ def edition(tree: Any) -> str | None:
 def load(path: Path | str) -> list[Cell]:
     """The cells of a learner's own notebook file. Raises `Unreadable`."""
     try:
-        return read(Path(path).read_bytes())
+        return parse(plain_values(Path(path).read_bytes()))
     except FileNotFoundError:
         raise Unreadable(f"there is no {Path(path).name} in {Path(path).parent}") from None
     except OSError:
@@ -159,8 +153,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
 def _wanted_demos(
     steps: list[Step], demos: list[int], trusted: list[NotebookNode], functions: Set[str]
 ) -> list[Row]:
-    """Demonstrations that bind what the learner's functions read, they or their helpers, and
-    nothing else binds."""
+    """Demonstrations that alone bind what the learner's functions read, they or their helpers."""
     own = [step for step in steps if step.own]
     magics = sum(len(IPYTHON.findall(step.source)) for step in own)
     if magics > MAX_MAGICS or sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
