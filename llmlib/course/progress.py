@@ -1,8 +1,6 @@
-"""How far a learner is: what their notebooks hold, run in fresh processes against the visible
-tests.
+"""How far a learner is: their notebooks, run in fresh processes against the visible tests.
 
-Notebooks are only read. The outcome for a notebook is kept in the cache folder, and used until the
-notebook changes.
+Notebooks are only read. The outcome for one is kept in the cache folder until it changes.
 """
 
 import os
@@ -42,16 +40,13 @@ class Status:
         """Those in one of these states, in order."""
         return [name for name, state, _ in self.exercises if state in states]
 
-    def count(self, state: str) -> int:
-        return len(self.functions(state))
-
     @property
     def begun(self) -> bool:
         return bool(self.functions(DONE, FAILING))
 
     @property
     def done(self) -> bool:
-        return not self.fault and self.count(DONE) == len(self.exercises)
+        return not self.fault and len(self.functions(DONE)) == len(self.exercises)
 
     def lines(self) -> list[tuple[str, str, str, str]]:
         """(number, function, state, message), an exercise each: first those that are wrong."""

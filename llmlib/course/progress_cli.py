@@ -10,13 +10,9 @@ from typing import Any
 from tqdm import tqdm
 
 from llmlib.course import cells, progress
-from llmlib.course.progress import Status
+from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
 
-WORDS = {
-    progress.FAILING: "✗ wrong",
-    progress.DONE: "✓ done",
-    progress.UNTOUCHED: "· not written yet",
-}
+WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +68,7 @@ def table(statuses: list[Status], width: int = 100) -> str:
         if status.fault:
             lines += _wrapped(head + "unreadable  ", status.fault, width)
             continue
-        total, done = len(status.exercises), status.count(progress.DONE)
+        total, done = len(status.exercises), len(status.functions(DONE))
         bar = "█" * round(10 * done / total)
         lines.append(f"{head}{bar:░<10}  {done} of {total} done")
         if done < total and (status.begun or len(statuses) == 1):

@@ -111,7 +111,7 @@ def _box(name: str, makes: str, status: Status | None) -> str:
         said = "cannot be read" if status.found else "not in this folder"
         parts.append(f'<span class="llm-count llm-wrong">{said}</span>')
     else:
-        done = status.count(DONE)
+        done = len(status.functions(DONE))
         bar = f"width:{100 * done / total:.0f}%"
         parts.append(f'<span class="llm-bar" aria-hidden="true"><i style="{bar}"></i></span>')
         count = f"{done} of {total} done" if status.begun else _size(notebook)
