@@ -132,8 +132,7 @@ def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
 
 
 def _filled(piece: Piece, old: Piece | None, laid: Laid) -> Iterator[NotebookNode]:
-    """A cell of the new edition with what the learner put into it; theirs below it where that has
-    no place there any more."""
+    """A new cell with what the learner put into it; theirs below it where that has no place."""
     cell, lost = copy.deepcopy(piece.cell), False
     if piece.answer and old is None:
         laid.new.append(piece.name)

@@ -1,5 +1,4 @@
-"""Does an engine say, token for token, what `transformers` says? Shown to learners at the end of
-each notebook."""
+"""Does an engine say, token for token, what `transformers` says? Shown at each notebook's end."""
 
 import traceback
 from functools import lru_cache
@@ -13,8 +12,7 @@ from llmlib.generation import generate
 
 @lru_cache(maxsize=1)
 def reference(folder: Path) -> Any:
-    """The same checkpoint, run by `transformers` in float32, with no stop token: it always writes
-    as many tokens as it is asked for."""
+    """The checkpoint by `transformers` in float32, with no stop token: as many as are asked for."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 

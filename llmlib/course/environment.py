@@ -1,5 +1,4 @@
-"""The environment of a process that the course starts: offline, quiet, and the same from run to
-run."""
+"""The environment of a process that the course starts: offline, quiet, the same in every run."""
 
 import os
 import sys

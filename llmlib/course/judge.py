@@ -1,5 +1,4 @@
-"""Has a job run by `run_tests` in a process of its own, within a time limit, and remembers how it
-went."""
+"""Has a job run by `run_tests` in a process of its own, within limits, and keeps the outcome."""
 
 import contextlib
 import hashlib

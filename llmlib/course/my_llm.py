@@ -1,5 +1,4 @@
-"""`llmlib my-llm`: a learner's functions out of their notebooks, put together into one file that
-runs a real model.
+"""`llmlib my-llm`: a learner's functions, put together into one file that runs a real model.
 
 The file is `my_llm_template.py` with the learner's code in its middle. It needs torch, safetensors
 and regex, and nothing of this course.

@@ -1,5 +1,4 @@
-"""Turns solutions/quiz.toml, the one source of the quiz, into solutions/quiz.py and
-llmlib/data/quiz.json."""
+"""Turns solutions/quiz.toml, all of the quiz, into solutions/quiz.py and llmlib/data/quiz.json."""
 
 import hashlib
 import json

@@ -1,5 +1,4 @@
-"""BPE by the `tokenizers` package, in the course's terms: what test cells compare a learner's BPE
-with."""
+"""BPE by `tokenizers`, in the course's terms: what test cells compare a learner's BPE with."""
 
 import json
 from collections.abc import Callable

@@ -1,5 +1,4 @@
-"""Runs one cell of a learner's as a notebook does: IPython's own syntax, a top-level await,
-tracebacks with lines.
+"""Runs a cell as a notebook does: IPython's own syntax, a top-level await, tracebacks with lines.
 
 Only the standard library, and IPython where a cell uses its syntax. Whoever calls this runs
 somebody's code.

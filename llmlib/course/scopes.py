@@ -13,8 +13,7 @@ MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a host
 
 
 class Names(NamedTuple):
-    """The global names that a piece of source reads, in whatever scope, those that it binds, and
-    those that it reads at once, when it runs."""
+    """The global names that source reads in any scope, binds, and reads at once, when it runs."""
 
     reads: frozenset[str] = frozenset()
     binds: frozenset[str] = frozenset()

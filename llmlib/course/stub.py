@@ -1,5 +1,4 @@
-"""From a solved notebook to the learner's: nbgrader's own steps, and what takes a solution's
-place."""
+"""From a solved notebook to the learner's: nbgrader's steps, and what takes a solution's place."""
 
 import copy
 from typing import Any

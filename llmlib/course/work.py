@@ -32,8 +32,7 @@ from llmlib.course.setting_up import steps
 
 
 def update(root: Path = ROOT) -> list[str]:
-    """Make or renew `root`/work; returns a sentence for each notebook that a learner should know
-    of. Raises OSError, and SystemExit with one sentence."""
+    """Make or renew `root`/work; returns what to tell its learner. Raises OSError, SystemExit."""
     said = []
     with steps.alone(root / "build" / "work.lock"):
         work = root / "work"
@@ -48,8 +47,8 @@ def update(root: Path = ROOT) -> list[str]:
 
 
 def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
-    """Bring one notebook of work/ to the edition of `path`, which may have been worked in unless it
-    is known as `released`. Raises Unreadable."""
+    """Bring `mine` to the edition of `path`, which may have been worked in unless it is known as
+    `released`. Raises Unreadable."""
     data = path.read_bytes()
     mark = hashlib.sha256(data).hexdigest()[:16]
     if mine.exists() and _came_from(mine) == mark:
