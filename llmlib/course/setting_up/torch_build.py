@@ -16,7 +16,6 @@ import os
 import shutil
 import sys
 import tempfile
-import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -131,8 +130,6 @@ def _for_nvidia(name: str) -> bool:
 
 def _bytes(url: str) -> int | None:
     try:
-        if url.startswith("file:"):
-            return Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path)).stat().st_size
         request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.headers["Content-Length"])
