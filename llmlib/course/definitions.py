@@ -65,15 +65,13 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
             makers.setdefault(name, []).append(number)
     chosen: set[int] = set()
     todo = set(wanted)
-    seen: set[str] = set()
     while todo:
         name = todo.pop()
-        seen.add(name)
         elsewhere = name in known or name in BUILTINS
         for number in makers.get(name, [] if elsewhere else makers.get("*", [])):
             if number not in chosen:
                 chosen.add(number)
-                todo |= found[number].reads - seen
+                todo |= found[number].reads
     return [found[number] for number in sorted(chosen)]
 
 
