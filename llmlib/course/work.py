@@ -140,15 +140,12 @@ def _saved_at(path: Path, when: os.stat_result) -> None:
 def _keep(mine: Path, node: NotebookNode) -> Path:
     """A copy of a notebook of work/ in work/old/, never over another one."""
     data, count = mine.read_bytes(), 1
-    name = f"{mine.stem} of {_edition(node)}"
-    while True:
-        more = f" ({count})" if count > 1 else ""
-        old = mine.parent / "old" / f"{name}{more}.ipynb"
-        if not old.exists():
-            files.write(old, data)
-        if old.read_bytes() == data:
-            return old
+    name = old = mine.parent / "old" / f"{mine.stem} of {_edition(node)}.ipynb"
+    while old.exists() and old.read_bytes() != data:
         count += 1
+        old = name.with_stem(f"{name.stem} ({count})")
+    files.write(old, data)
+    return old
 
 
 def _edition(node: NotebookNode) -> str:
