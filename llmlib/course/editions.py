@@ -120,10 +120,8 @@ def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
             before[piece.key], at = piece, piece.key
         elif piece.own:
             own[at].append(piece)
-    laid = Laid(copy.deepcopy(edition))
-    came = {"llmlib": edition.metadata.get("llmlib", {})}
-    laid.node.metadata = NotebookNode(mine.metadata | came)
-    laid.node.cells = []
+    metadata = mine.metadata | {"llmlib": edition.metadata.get("llmlib", {})}
+    laid = Laid(NotebookNode(edition | {"metadata": NotebookNode(metadata), "cells": []}))
     for piece in fresh:
         laid.node.cells += _filled(piece, before.get(piece.key), laid)
         laid.node.cells += [_apart(each, laid) for each in own[piece.key]]
