@@ -51,11 +51,8 @@ class Status:
     def lines(self) -> list[tuple[str, str, str, str]]:
         """(number, function, state, message), an exercise each: first those that are wrong."""
         numbers = {each.name: each.number for each in cells.load(self.name).exercises}
-        lines = [
-            (numbers.get(name, ""), name, state, message or "")
-            for name, state, message in self.exercises
-        ]
-        return sorted(lines, key=lambda line: line[2] != FAILING)
+        rows = sorted(self.exercises, key=lambda row: row[1] != FAILING)
+        return [(numbers.get(name, ""), name, state, why or "") for name, state, why in rows]
 
     def row(self) -> dict[str, Any]:
         """As the picture of the progress takes it."""
@@ -151,11 +148,8 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
     for status in statuses:
         if status.fault or status.done or not status.begun:
             continue
-        words = [
-            f"{number} {name}".strip() + (" (wrong)" if state == FAILING else "")
-            for number, name, state, _ in status.lines()
-            if state != DONE
-        ]
+        todo = [line for line in status.lines() if line[2] != DONE]
+        words = [f"{n} {name}".strip() + " (wrong)" * (s == FAILING) for n, name, s, _ in todo]
         said = ", ".join(words[:5]) + (f" and {len(words) - 5} more" if words[5:] else "")
         plain.append(f"{status.title}: {said}")
         link = f'<a href="{status.name}.ipynb">{escape(status.title)}</a>'
