@@ -56,14 +56,11 @@ def next_step(statuses: list[Status], folder: Path) -> tuple[str, str | None] | 
     """(notebook, exercise) to go on with: in the notebook that was saved last of those begun, else
     the first that is not done. None when all is done."""
     left = [each for each in statuses if each.found and not each.fault and not each.done]
-    if begun := [each for each in left if each.begun]:
-        status = max(begun, key=lambda each: (folder / f"{each.name}.ipynb").stat().st_mtime)
-    elif left:
-        status = left[0]
-    else:
-        return None
-    todo = status.functions(FAILING) + status.functions(UNTOUCHED)
-    return status.name, todo[0] if status.begun else None
+    begun = [each for each in left if each.begun]
+    if not begun:
+        return (left[0].name, None) if left else None
+    status = max(begun, key=lambda each: (folder / f"{each.name}.ipynb").stat().st_mtime)
+    return status.name, (status.functions(FAILING) + status.functions(UNTOUCHED))[0]
 
 
 def _next(statuses: list[Status] | None, folder: Path) -> str:
