@@ -75,11 +75,8 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
         if not failing:
             break
         reasons |= failing
-    gaps = [
-        Gap(each.notebook, each.number, name, reasons[name])
-        for name, each in wanted().items()
-        if name in reasons
-    ]
+    lacking = [each for name, each in wanted().items() if name in reasons]
+    gaps = [Gap(each.notebook, each.number, each.name, reasons[each.name]) for each in lacking]
     return text if fill or not gaps else None, gaps
 
 
@@ -144,11 +141,8 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
         tests.append((function, exercise.visible, imports))
     code = [("my_llm", text), *((name, source) for source, name in helpers.items())]
     outcome = judge({"module": "my_llm", "cells": code, "tests": tests}, progress.SECONDS)
-    return {
-        name: f"in the finished file: {outcome[name]}"
-        for name in wanted()
-        if outcome[name] and name not in filled
-    }
+    wrong = {name: why for name, why in outcome.items() if why and name not in filled}
+    return {name: f"in the finished file: {why}" for name, why in wrong.items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

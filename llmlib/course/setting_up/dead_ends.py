@@ -20,9 +20,8 @@ def refuse() -> None:
         sys.exit("PyTorch has no build for a 32-bit Python: install a 64-bit one.")
     if system == "Darwin" and platform.machine() == "x86_64":
         sys.exit(
-            "PyTorch no longer supports Macs with an Intel processor: "
-            "use the course in Colab (README) or on another computer; "
-            "on a newer Mac, install a Python for arm64."
+            "PyTorch no longer supports Macs with an Intel processor: use the course in Colab "
+            "(README) or on another computer; on a newer Mac, install a Python for arm64."
         )
     if built_for == "win-arm64":
         sys.exit("Some packages have no build for Windows on ARM: install the x86-64 Python.")
