@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbformat import NotebookNode
-
 from llmlib.course import source as course
 from llmlib.course.predict import is_prediction
 from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
@@ -145,14 +143,12 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))
     steps = [step for _, step in rows]
-    rows += _wanted_demos(steps, list(demos.values()), trusted, set(stubs))
+    rows += _wanted_demos(steps, {n: trusted[n].source for n in demos.values()}, set(stubs))
     rows.sort(key=lambda row: row[0])
     return Job(tuple(step for _, step in rows), tuple(dict.fromkeys(notes)))
 
 
-def _wanted_demos(
-    steps: list[Step], demos: list[int], trusted: list[NotebookNode], functions: Set[str]
-) -> list[Row]:
+def _wanted_demos(steps: list[Step], demos: dict[int, str], functions: Set[str]) -> list[Row]:
     """Demonstrations that alone bind what the learner's functions read, they or their helpers."""
     own = [step for step in steps if step.own]
     magics = sum(len(IPYTHON.findall(step.source)) for step in own)
@@ -166,10 +162,10 @@ def _wanted_demos(
         todo = [each for each in todo if each not in used]
         read = read.union(*(each.reads for each in used))
     wanted: list[Row] = []
-    for n in sorted(demos, reverse=True):
-        found = names(trusted[n].source)
+    for n, source in sorted(demos.items(), reverse=True):
+        found = names(source)
         if (read - bound) & found.binds:
-            wanted.append(((n, 0), Step(f"demonstration {n + 1}", trusted[n].source, False)))
+            wanted.append(((n, 0), Step(f"demonstration {n + 1}", source, False)))
             read, bound = read | found.reads, bound | found.binds
     return wanted
 
