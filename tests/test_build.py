@@ -67,10 +67,6 @@ def fingerprint(root):
     }
 
 
-def silent(*words, **options):
-    pass
-
-
 @pytest.mark.parametrize("name", cells.names())
 def test_the_released_notebook_is_what_the_source_gives(name):
     released = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
@@ -113,9 +109,7 @@ def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
     first, second = scratch(tmp_path / "a"), scratch(tmp_path / "b")
-    assert build.build("01_small", first, say=silent) and build.build(
-        "01_small", second, say=silent
-    )
+    assert build.build("01_small", first) and build.build("01_small", second)
     assert fingerprint(first / "notebooks" / "..") == fingerprint(second / "notebooks" / "..")
     node = nbformat.read(first / "solutions" / "01_small.ipynb", as_version=4)
     assert "image/png" in node.cells[2].outputs[0].data  # a figure is among what does not change
@@ -124,16 +118,16 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
 
 def test_only_what_changed_is_executed(tmp_path):
     root = scratch(tmp_path / "a")
-    assert build.build("01_small", root, say=silent)
+    assert build.build("01_small", root)
     before = fingerprint(root)
-    assert not build.build("01_small", root, say=silent)
+    assert not build.build("01_small", root)
     assert fingerprint(root) == before
     (root / "notebooks" / "01_small.ipynb").write_text("{}")  # edited by hand
-    assert not build.build("01_small", root, say=silent)
+    assert not build.build("01_small", root)
     assert fingerprint(root) == before
     source = root / "solutions" / "01_small.py"
     source.write_text(SOURCE.replace("double(21)", "double(22)"))
-    assert build.build("01_small", root, say=silent)
+    assert build.build("01_small", root)
     assert fingerprint(root) != before
 
 
@@ -171,7 +165,7 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
     root = scratch(tmp_path, SOURCE.replace(old, new))
     monkeypatch.setattr(build, "ROOT", root)
     with pytest.raises(SourceError, match=says):
-        build.build("01_small", root, say=silent)
+        build.build("01_small", root)
     assert not list(root.glob("*/*.ipynb"))
 
 

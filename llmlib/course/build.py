@@ -15,7 +15,6 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -35,9 +34,7 @@ CELL_SECONDS = 300
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def build(
-    name: str, root: Path | str = ROOT, force: bool = False, say: Callable[..., None] = print
-) -> bool:
+def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     """Build one notebook; returns whether it had to be executed. Raises `SourceError`."""
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
@@ -45,21 +42,21 @@ def build(
     before = mark(notebook)
     stale = force or _built_from(executed) != before
     if stale:
-        say(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
+        print(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
         node = execute(notebook, root)
         node.metadata["llmlib"] = {"source": before}
         files.write(executed, nbformat.writes(node) + "\n")
-        say(f" {time.time() - start:.0f} s")
+        print(f" {time.time() - start:.0f} s")
     for_nbgrader = nbformat.writes(stub.source(notebook)) + "\n"  # where it looks for it
     files.write(root / "grading" / "source" / name / f"{name}.ipynb", for_nbgrader)
     released = stub.release(notebook)
     path = root / "notebooks" / f"{name}.ipynb"
     if not path.exists() or path.read_text(encoding="utf-8") != released:
         files.write(path, released)
-        say(f"{name}: released to {path.relative_to(root)}")
+        print(f"{name}: released to {path.relative_to(root)}")
     elif not stale:
-        say(f"{name}: up to date")
+        print(f"{name}: up to date")
     return stale
 
 
