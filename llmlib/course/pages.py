@@ -5,7 +5,6 @@ links from page to page. Only their formulas need a network.
 """
 
 import re
-from pathlib import Path
 
 import nbformat
 from jinja2 import DictLoader
@@ -39,13 +38,13 @@ details.answer > summary { cursor: pointer; padding: 0.5em 0; }
 """
 
 
-def page(name: str, root: Path = ROOT) -> str:
+def page(name: str) -> str:
     """The solved notebook `name` as HTML. FileNotFoundError if it has not been built."""
-    node = nbformat.read(root / "solutions" / f"{name}.ipynb", as_version=4)
+    node = nbformat.read(ROOT / "solutions" / f"{name}.ipynb", as_version=4)
     for cell in node.cells:
         if word := FOLDED.get(cells.kind(cell)):
             cell.metadata["fold"] = f"{word} {cells.grade_id(cell).removeprefix('test_')}"
-    node.metadata["title"] = cells.load(name, root).heading
+    node.metadata["title"] = cells.load(name).heading
     loader = DictLoader({"pages.html.j2": TEMPLATE})
     exporter = HTMLExporter(extra_loaders=[loader], template_file="pages.html.j2")
     html, _ = exporter.from_notebook_node(node)

@@ -157,12 +157,12 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
     return "\n".join(["Missing:", *plain]), f"Missing:<ul>{''.join(rich)}</ul>" if plain else ""
 
 
-def show(folder: Path | str | None = None) -> None:
+def show() -> None:
     """Draw the progress below a notebook's cell, by what is saved, and name what is missing."""
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 
-    statuses = check(folder=folder)
+    statuses = check()
     rows = [status.row() for status in statuses]
     plots.show(pipeline(rows), alt=alt_text(rows))
     plain, rich = left(statuses)
