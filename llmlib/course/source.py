@@ -90,8 +90,6 @@ def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
             cell.id = _cell_id(cell, seen)
             for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
                 cell.metadata.pop(key, None)
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
         return Notebook(name, node, tuple(_exercises(node.cells, name)))
     except SourceError as error:
         raise SourceError(f"{name}: {error}") from None
