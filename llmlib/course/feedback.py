@@ -129,13 +129,11 @@ def explained(error: Exception, trace: TracebackType | None) -> str | None:
     for code in reversed(frames):
         if found := FIRST_LINE.match(linecache.getline(code.co_filename, 1)):
             cell, checked = code, found[1]
-    if isinstance(error, NameError):
-        if checked and frames[-1] is cell and error.name:
-            return (
-                f"{error.name} is not known yet: run the cells above first (menu Run, "
-                "Run All Above Selected Cell), then run this check again."
-            )
-        return None
+    if isinstance(error, NameError) and checked and frames[-1] is cell and error.name:
+        return (
+            f"{error.name} is not known yet: run the cells above first (menu Run, Run All Above "
+            "Selected Cell), then run this check again."
+        )
     if str(error) != NOT_WRITTEN:
         return None
     name = frames[-1].co_name
