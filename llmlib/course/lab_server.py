@@ -6,7 +6,6 @@ do, in processes of their own, from the notebook as it was saved.
 
 import asyncio
 import functools
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ class Check(Ours):
         status = await asyncio.to_thread(progress.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
-        self.finish(json.dumps({"title": status.title, "fault": status.fault, "lines": lines}))
+        self.finish({"title": status.title, "fault": status.fault, "lines": lines})
 
 
 class Solution(Ours):
@@ -70,7 +69,7 @@ class Solution(Ours):
         if found is None:
             raise web.HTTPError(404, reason="There is no such exercise in this notebook")
         lines = [line for line in found.solution.split("\n") if " SOLUTION" not in line]
-        self.finish(json.dumps({"number": found.number, "code": "\n".join(lines)}))
+        self.finish({"number": found.number, "code": "\n".join(lines)})
 
 
 def which(path: Path) -> str | None:
