@@ -169,6 +169,16 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
     assert not list(root.glob("*/*.ipynb"))
 
 
+def test_a_mistake_in_the_quiz_is_said_in_one_sentence_and_nothing_is_built(monkeypatch, capsys):
+    def broken():
+        raise SourceError("quiz.toml: Expected '=' after a key")
+
+    monkeypatch.setattr(build.questions, "write", broken)
+    monkeypatch.setattr(build, "build", lambda *_, **__: pytest.fail("built"))
+    assert build.main(["quiz"]) == 1
+    assert capsys.readouterr().err == "\nquiz.toml: Expected '=' after a key\n"
+
+
 EIGHTH = SOURCE.replace("\n# # A small notebook", ' makes="more"\n# # 8 · Small')
 
 

@@ -40,7 +40,7 @@ def ask():
 
 
 def test_three_questions_whose_answers_the_checks_give(ask):
-    code = right(0)
+    code = {name: f"\n\n{text}" for name, text in right(0).items()}  # lines count from the cell's
     asked = ask("ada", code)
     assert asked == ask("ada", code)
     assert len(asked) == 3 == len({each.exercise for each in asked})

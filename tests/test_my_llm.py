@@ -319,6 +319,13 @@ print(help_2(1))"""
     assert my_llm_file.renamed(source, {"help": "help_2"}) == want
 
 
+def test_a_name_of_a_function_around_is_not_a_global_one():
+    inner = "    def g():\n        nonlocal n\n        n += s\n        return n\n"
+    source = f"def f():\n    n = 1\n\n{inner}    return g() + s"
+    want = source.replace(" s", " t")
+    assert my_llm_file.renamed(source, {"n": "m", "s": "t"}) == want
+
+
 if sys.version_info >= (3, 12):
 
     def test_a_function_with_type_parameters_is_renamed():

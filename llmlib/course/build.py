@@ -135,7 +135,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
     failed = False
-    questions.write()
+    try:
+        questions.write()
+    except SourceError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
     for name in arguments.names or cells.names():
         try:
             build(Path(name).stem, force=arguments.force)

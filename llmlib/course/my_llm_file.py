@@ -1,6 +1,7 @@
 """Puts the learner's definitions into the template: my_llm.py as text."""
 
 import ast
+import re
 import symtable
 from collections.abc import Set
 from dataclasses import dataclass, replace
@@ -155,7 +156,8 @@ def _rename(node: ast.AST, new: dict[str, str]) -> None:
 
 
 def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> tuple[str, ...]:
-    tables = symtable.symtable(ast.unparse(function), "cell", "exec").get_children()
+    text = re.sub(r"^( *)nonlocal ", r"\1global ", ast.unparse(function), flags=re.MULTILINE)
+    tables = symtable.symtable(text, "cell", "exec").get_children()  # alone, it has no nonlocal
     name = "lambda" if isinstance(function, ast.Lambda) else function.name
     found: list[symtable.Function] = []
     while not found:  # a function with type parameters stands in a scope of theirs

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from llmlib.course import cells, handed_in
@@ -19,6 +20,7 @@ from llmlib.course.judge import end_all, judge
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
+READING = Lock()  # of two threads that parse at once, Python 3.11 may fail one (SystemError)
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 
@@ -111,21 +113,23 @@ def check(
 
 def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     """The `Status` of the notebook at `path` as an answer to the course's notebook `name`."""
-    notebook = cells.load(name)
-    try:
-        job = handed_in.plan(notebook, handed_in.load(path))
-    except handed_in.Unreadable as fault:
-        return Status(name, fault=str(fault), found=Path(path).exists())
-    imports = handed_in.imports(notebook)
+    with READING:
+        notebook = cells.load(name)
+        try:
+            job = handed_in.plan(notebook, handed_in.load(path))
+        except handed_in.Unreadable as fault:
+            return Status(name, fault=str(fault), found=Path(path).exists())
+        imports = handed_in.imports(notebook)
+        written = [each for each in notebook.exercises if _touched(each, job)]
+        used = {each.name: forbidden_names(each, job) for each in written}
     ran = [step[:2] for step in job.steps]
-    written = [each for each in notebook.exercises if _touched(each, job)]
     tests = [(each.name, each.visible, imports) for each in written]
     outcome = judge({"cells": ran, "tests": tests}, seconds) if tests else {}
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)
-        if each.name in outcome and (used := forbidden_names(each, job)):
-            said = sentence(used[0])
+        if each.name in outcome and used[each.name]:
+            said = sentence(used[each.name][0])
         state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
         rows.append((each.name, state, said if state == FAILING else None))
     return Status(name, tuple(rows))

@@ -130,7 +130,7 @@ def _questions(name: str, code: str, tried: list[tuple[Mutant, Outcome]]) -> dic
             kind, asks = CHANGED, f"In {line}, {before} becomes {after}. What goes wrong?"
         else:
             kind, asks = WITHOUT, f"What would go wrong without {line}, {before}?"
-        made.setdefault(kind, Question(name, code.strip("\n"), asks, said))
+        made.setdefault(kind, Question(name, code.rstrip("\n"), asks, said))
     return made
 
 
