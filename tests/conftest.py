@@ -7,6 +7,7 @@ import itertools
 import os
 import platform
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 
 from llmlib.course.setting_up import tools
 
+# Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"  # ruff
 os.environ.update(
     OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="10000", PYTHONHASHSEED="0"
