@@ -456,3 +456,22 @@ def test_the_trusted_grader_reads_a_letter():
             outcome = runner.grade(task, handed_in.parse(node))["q02"]
             assert outcome.solved if says is None else says in outcome.message, outcome
             assert outcome.points == (1 if says is None else 0)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("opening = '''", "opens = '''", "quiz.toml: it has no opening"),
+        ("opening = '''", "opening '''", "quiz.toml: Expected '='"),
+    ],
+)
+def test_a_quiz_that_cannot_be_read_is_refused_in_one_sentence(
+    tmp_path, monkeypatch, old, new, says
+):
+    text = questions.SOURCE.read_text(encoding="utf-8")
+    assert old in text
+    monkeypatch.setattr(questions, "SOURCE", tmp_path / "quiz.toml")
+    questions.SOURCE.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(cells.SourceError, match=says):
+        questions.write()

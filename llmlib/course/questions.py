@@ -52,7 +52,11 @@ def read() -> list[Question]:
 
 
 def _source() -> dict[str, Any]:
-    return tomllib.loads(SOURCE.read_text(encoding="utf-8"))
+    found = tomllib.loads(SOURCE.read_text(encoding="utf-8"))
+    for name in ("opening", "closing", "question"):
+        if name not in found:
+            raise ValueError(f"it has no {name}")
+    return found
 
 
 def _question(number: int, entry: dict[str, Any]) -> Question:
