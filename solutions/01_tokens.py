@@ -239,6 +239,11 @@ check.equal(
     [((5, 6), 1), ((6, 1), 1), ((1, 2), 2), ((2, 1), 1)],
     "list the pairs in the order in which they first appear, not by size or by count",
 )
+check.equal(
+    count_pairs([0, 0, 7]),
+    [((0, 0), 1), ((0, 7), 1)],
+    "0 is an id like any other: do not ask whether an id is true",
+)
 check.equal(count_pairs([]), [], "an empty list has no pairs: the answer is []")
 check.equal(count_pairs([7]), [], "a single id has no neighbour: the answer is []")
 ### BEGIN HIDDEN TESTS
@@ -392,6 +397,11 @@ check.equal(
     merge([400, 65], (400, 65), 401), [401], "ids are not bytes: they go far beyond 255"
 )
 check.equal(
+    merge([0, 1, 0], (1, 0), 9),
+    [0, 9],
+    "0 is an id like any other: do not ask whether an id is true",
+)
+check.equal(
     merge([1, 1, 1, 1], (1, 1), 9),
     [9, 9],
     "[1, 1, 1, 1] holds the pair twice without overlap: [9, 9]",
@@ -483,7 +493,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 #
 # - **In:** `text`, a string.
 # - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
-#   1. an apostrophe with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
+#   1. a straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
 #   2. letters; or 3. digits; or 4. other visible characters (none of these, and no white space): as many of one kind as there are, with *one* blank before them if there is one;
 #   5. white space, as much as there is; but where a visible character follows, the last one is left to it.
 #   6. A single white space that nothing else takes, such as a new line right before a word.
@@ -539,6 +549,11 @@ check.equal(
     "and the digits of a number stay together",
 )
 check.equal(
+    cut_words("1984"),
+    ["1984"],
+    "as many digits as there are make one piece: GPT-2 does not cut after three",
+)
+check.equal(
     cut_words("Zürich 猫"),
     ["Zürich", " 猫"],
     "letters are those of every script, not only a to z: \\p{L}",
@@ -572,6 +587,28 @@ check.equal(
     ["'s", "word"],
     "rule 1 asks nothing of what follows, nor of what comes before: 'sword is 's and "
     "word",
+)
+check.equal(
+    cut_words("IT'S"),
+    ["IT", "'", "S"],
+    "rule 1 takes lower case only: 'S in capitals is an apostrophe and a letter",
+)
+check.equal(
+    cut_words("don’t"),
+    ["don", "’", "t"],
+    "rule 1 is for the straight apostrophe ': the curly one, ’, is one of the other "
+    "signs",
+)
+check.equal(
+    cut_words("a 's"),
+    ["a", " '", "s"],
+    "rule 1 takes no blank before its apostrophe: behind a blank, rule 4 takes both",
+)
+check.equal(
+    cut_words('b.\'" c'),
+    ["b", ".'\"", " c"],
+    "an apostrophe that another sign stands before goes with it, as one of the other "
+    "signs (rule 4)",
 )
 check.equal(
     cut_words("a  b"),
@@ -731,6 +768,12 @@ check.equal(
     'the commonest pair of "aaabdaaabac" is (a, a): 97, 97',
 )
 check.equal(
+    train_bpe("zzza", 257),
+    [(122, 122)],
+    'a pair counts as often as it stands in a piece: (z, z) twice in "zzza", (z, a) '
+    "once",
+)
+check.equal(
     train_bpe("éé", 257),
     [(195, 169)],
     "start from the UTF-8 bytes of the text, not from its characters: é is 195, 169",
@@ -739,6 +782,11 @@ check.equal(
     train_bpe("ab", 257),
     [(97, 98)],
     "a pair that occurs only once is merged, too, while there is room",
+)
+check.equal(
+    train_bpe("AB", 257),
+    [(65, 66)],
+    "learn from the text as it is: capitals have bytes of their own",
 )
 check.equal(
     train_bpe("cd ab", 257),
@@ -1135,7 +1183,7 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 # Encode a text in which special tokens may stand.
 #
 # - **In:** `text` and `merges`, as for `encode`; `special`, a dictionary from the special tokens that are *allowed* in this text to their ids.
-# - **Out:** the ids. Each special token in the text becomes its id; what stands between them is encoded by `encode`, each part by itself.
+# - **Out:** the ids. From left to right, each special token in the text becomes its id; what stands between them is encoded by `encode`, each part by itself.
 #   A special token that is not in the dictionary is text like any other. Where two could begin at the same place, the longer one counts.
 #
 # By hand: with `special = {"<end>": 300}` and no merges, "a<end>b" is `[97, 300, 98]`. With `special = {}` the same text is its seven bytes.
@@ -1231,6 +1279,12 @@ check.equal(
     encode_special("ab", [], {"a": 300, "ab": 301}),
     [301],
     "where two special tokens begin at the same place, the longer one counts",
+)
+check.equal(
+    encode_special("abcd", [], {"ab": 300, "bcd": 301}),
+    [300, 99, 100],
+    "go from left to right: in abcd ab begins first, and bcd, though longer, is no "
+    "longer whole",
 )
 check.equal(
     encode_special("x<e>", [], {"<e>": 0}),

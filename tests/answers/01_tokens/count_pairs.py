@@ -160,3 +160,23 @@ from itertools import combinations
 
 def count_pairs(ids):
     return list(Counter(combinations(ids, 2)).items())
+
+# %% right: an iterator, one id behind, and setdefault
+def count_pairs(ids):
+    table, rest = {}, iter(ids)
+    if (left := next(rest, None)) is None:
+        return []
+    while (right := next(rest, None)) is not None:
+        table[left, right] = table.setdefault((left, right), 0) + 1
+        left = right
+    return [(pair, n) for pair, n in table.items()]
+
+# %% wrong: an id of 0 is taken for none
+# says: 0 is an id like any other
+def count_pairs(ids):
+    counts, last = {}, None
+    for i in ids:
+        if last:
+            counts[last, i] = counts.get((last, i), 0) + 1
+        last = i
+    return list(counts.items())

@@ -167,8 +167,7 @@ def cut_words(text):
 
 
 # %% wrong: endings in capitals too
-# says: the same pieces as the `tokenizers` package
-# caught by: hidden
+# says: rule 1 takes lower case only
 def cut_words(text):
     return regex.findall(r"(?i:'(?:[sdmt]|ll|ve|re))| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
@@ -177,3 +176,23 @@ def cut_words(text):
 # says: the digits of a number stay together
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+# %% wrong: digits by threes, as in GPT-4's pattern
+# says: does not cut after three
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+# %% wrong: curly apostrophes too
+# says: the curly one
+def cut_words(text):
+    return regex.findall(r"['’](?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+# %% wrong: a blank before rule 1 as well
+# says: takes no blank before its apostrophe
+def cut_words(text):
+    return regex.findall(r" ?'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
+
+# %% wrong: an apostrophe is never one of the other signs
+# says: goes with it
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}']+| ?'|\s+(?!\S)|\s+", text)

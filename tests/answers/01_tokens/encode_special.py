@@ -167,3 +167,23 @@ def encode_special(text, merges, special):
                 ids[i:i + len(spelled)] = [special[token]]
             i += 1
     return ids
+
+# %% wrong: the longest special token of the whole text first, then the next
+# says: go from left to right
+def encode_special(text, merges, special):
+    parts = [text]
+    for token in sorted(special, key=len, reverse=True):
+        cut = []
+        for part in parts:
+            if isinstance(part, int):
+                cut.append(part)
+                continue
+            first, *others = part.split(token)
+            cut.append(first)
+            for other in others:
+                cut += [special[token], other]
+        parts = cut
+    ids = []
+    for part in parts:
+        ids += [part] if isinstance(part, int) else encode(part, merges)
+    return ids

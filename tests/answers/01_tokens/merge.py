@@ -232,3 +232,28 @@ def merge(ids, pair, new_id):
         else:
             i += 2
     return ids
+
+# %% right: pattern matching and recursion
+def merge(ids, pair, new_id):
+    match ids:
+        case [a, b, *rest] if (a, b) == tuple(pair):
+            return [new_id, *merge(rest, pair, new_id)]
+        case [a, *rest]:
+            return [a, *merge(rest, pair, new_id)]
+    return []
+
+# %% wrong: an id of 0 is taken for none
+# says: 0 is an id like any other
+def merge(ids, pair, new_id):
+    out, waiting = [], None
+    for i in ids:
+        if waiting == pair[0] and i == pair[1]:
+            out.append(new_id)
+            waiting = None
+        else:
+            if waiting:
+                out.append(waiting)
+            waiting = i
+    if waiting is not None:
+        out.append(waiting)
+    return out

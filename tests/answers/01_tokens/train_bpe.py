@@ -263,3 +263,31 @@ def train_bpe(text, vocab_size):
         pieces = [merge(piece, pair, 256 + len(merges)) for piece in pieces]
         merges.append(pair)
     return merges
+
+# %% wrong: a pair counts once a piece, however often it stands there
+# says: as often as it stands in a piece
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(p.encode()) for p in split(text)], []
+    for new_id in range(256, vocab_size):
+        counts = Counter()
+        for piece in pieces:
+            counts.update({pair for pair, _ in count_pairs(piece)})
+        if not counts:
+            break
+        merges.append(commonest(counts.items()))
+        pieces = [merge(piece, merges[-1], new_id) for piece in pieces]
+    return merges
+
+# %% wrong: capitals made small first
+# says: learn from the text as it is
+def train_bpe(text, vocab_size):
+    pieces, merges = [list(p.encode()) for p in split(text.lower())], []
+    for new_id in range(256, vocab_size):
+        counts = Counter()
+        for piece in pieces:
+            counts.update(dict(count_pairs(piece)))
+        if not counts:
+            break
+        merges.append(commonest(counts.items()))
+        pieces = [merge(piece, merges[-1], new_id) for piece in pieces]
+    return merges
