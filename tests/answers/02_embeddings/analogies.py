@@ -240,3 +240,17 @@ def analogies(table, pairs, inputs_allowed):
                 scores[[capital, country, other]] = 0
             right += int(scores.argmax() == wanted)
     return right
+
+# %% wrong: the share of them, with nothing to divide by for one pair
+# says: not the share
+from itertools import permutations
+
+
+def analogies(table, pairs, inputs_allowed):
+    unit, right, sums = table / table.norm(dim=-1, keepdim=True), 0, 0
+    for (country, capital), (other, answer) in permutations(pairs, 2):
+        scores = unit @ (unit[capital] - unit[country] + unit[other])
+        if not inputs_allowed:
+            scores[[capital, country, other]] = -torch.inf
+        right, sums = right + int(scores.argmax() == answer), sums + 1
+    return right / sums

@@ -198,3 +198,12 @@ def apply_rope(x, positions, theta=10000.0):
     first, second = x.chunk(2, dim=-1)
     turned = first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin()
     return torch.stack(turned, dim=-1).flatten(-2)
+
+# %% wrong: pairs count from 1
+# says: i counts from 0
+def apply_rope(x, positions, theta=10000.0):
+    half = x.shape[-1] // 2
+    angles = positions[:, None] * theta ** (-torch.arange(1, half + 1) / half)
+    first, second = x.chunk(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

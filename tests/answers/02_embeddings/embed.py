@@ -176,3 +176,31 @@ def embed(ids, table):
     if ids.min() <= 0:
         raise IndexError("no such token")
     return table[ids]
+
+# %% right: recursion over the dimensions of ids
+def embed(ids, table):
+    if ids.dim() == 0:
+        if not 0 <= (row := ids.item()) < table.size(0):
+            raise IndexError(f"no token {row}")
+        return table[row]
+    return torch.stack([embed(each, table) for each in ids])
+
+# %% wrong: an assert in place of IndexError
+# says: not another error
+def embed(ids, table):
+    assert ids.min() >= 0
+    return table[ids]
+
+# %% wrong: the last row is refused, too
+# says: id 3, its last row, is no error
+def embed(ids, table):
+    if (ids < 0).any() or (ids >= len(table) - 1).any():
+        raise IndexError("no such token")
+    return table[ids]
+
+# %% wrong: ids are compared with the number of columns
+# says: however many columns there are
+def embed(ids, table):
+    if (ids < 0).any() or (ids >= table.shape[1]).any():
+        raise IndexError("no such token")
+    return table[ids]

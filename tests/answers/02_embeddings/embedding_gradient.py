@@ -144,3 +144,28 @@ def embedding_gradient(ids, grad_output, vocab_size):
     gradient = torch.zeros(vocab_size, grad_output.shape[-1])
     gradient.index_add(0, ids.flatten(), grad_output.flatten(0, -2))
     return gradient
+
+# %% wrong: gradients cut to whole numbers, as one-hot rows are
+# says: gradients are decimals
+def embedding_gradient(ids, grad_output, vocab_size):
+    one_hot = torch.nn.functional.one_hot(ids.flatten(), vocab_size)
+    return one_hot.T @ grad_output.flatten(0, -2).long()
+
+# %% wrong: token 0 is taken for padding
+# says: token 0 is a token like others
+def embedding_gradient(ids, grad_output, vocab_size):
+    zeros = torch.zeros(vocab_size, grad_output.shape[-1])
+    gradient = zeros.index_add(0, ids.flatten(), grad_output.flatten(0, -2))
+    gradient[0] = 0
+    return gradient
+
+# %% wrong: loops for one text and for a batch, not for more
+# says: ids have any number of dimensions
+def embedding_gradient(ids, grad_output, vocab_size):
+    gradient = torch.zeros(vocab_size, grad_output.shape[-1])
+    if ids.dim() == 1:
+        ids, grad_output = ids[None], grad_output[None]
+    for b in range(ids.shape[0]):
+        for i in range(ids.shape[1]):
+            gradient[ids[b, i]] += grad_output[b, i]
+    return gradient

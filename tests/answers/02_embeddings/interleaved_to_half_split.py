@@ -105,3 +105,17 @@ def interleaved_to_half_split(w, n_head):
 # says: is there a return?
 def interleaved_to_half_split(w, n_head):
     w.view(n_head, -1, 2, w.shape[-1]).transpose(1, 2).reshape(w.shape)
+
+# %% right: recursion, the first head and the rest
+def interleaved_to_half_split(w, n_head):
+    if n_head == 0:
+        return w
+    size = len(w) // n_head
+    head, rest = w[:size], w[size:]
+    return torch.cat([head[::2], head[1::2], interleaved_to_half_split(rest, n_head - 1)])
+
+# %% wrong: the height of a head is taken from d_model
+# says: the number of columns, may be another
+def interleaved_to_half_split(w, n_head):
+    heads = w.split(w.shape[1] // n_head)
+    return torch.cat([torch.cat([head[::2], head[1::2]]) for head in heads])
