@@ -4,11 +4,12 @@ import re
 
 import nbformat
 import pytest
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
-from llmlib.course import cells, course_map, feedback, predict
+from llmlib.course import cells, check, course_map, feedback, predict
 from llmlib.course.source import STUB
 
 pytestmark = pytest.mark.unit
@@ -56,6 +57,15 @@ def test_a_failed_check_and_an_ordinary_cell_say_nothing_more(shell):
     failed = shell("def merge(x):\n    return 5", CHECK.format("merge"))
     assert failed == "Mistake: twice two is four (got 5, expected 4)"
     assert shell(CHECK.format("merge").replace("Check", "Look"), 'check.that(True, "fine")') == ""
+
+
+def test_large_tensors_that_differ_say_where():
+    want = torch.arange(24.0).view(2, 3, 4)
+    for got in (want + (want > 16) * 0.5, want.double() + (want > 16) * 0.5):
+        with pytest.raises(check.Mistake, match=r"got 17.5 at position \[1, 1, 1\], expected 17.0"):
+            check.equal(got, want, "the same")
+    with pytest.raises(check.Mistake, match="got a tensor of bool"):
+        check.equal(want > 3, want, "the same")
 
 
 def test_the_last_check_hands_over_to_the_next_notebook():

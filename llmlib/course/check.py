@@ -55,7 +55,12 @@ def equal(got: Any, want: Any, message: str) -> None:
         same = False
     if not same:
         mine, theirs = show(got), show(want)
-        if mine == theirs:
+        large = type(got) in TENSORS and type(want) in TENSORS and mine == kind(got)
+        if large and got.shape == want.shape and torch.bool not in {got.dtype} ^ {want.dtype}:
+            first = (got != want).nonzero()[0].tolist()
+            mine, theirs = (show(each[tuple(first)].item()) for each in (got, want))
+            mine += f" at position {first}"
+        elif mine == theirs:
             mine, theirs = f"{kind(got)}: {mine}", f"{kind(want)}: {theirs}"
         raise Mistake(message, f"got {mine}, expected {theirs}")
     feedback.count()
