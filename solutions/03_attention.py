@@ -480,13 +480,13 @@ for _lead, _n, _m, _d in (
         "computes: forbidden scores become -infinity before the softmax",
         atol=1e-4,
     )
-_low = torch.tensor([[-20.0], [-20.0], [0.0]]).repeat(1, 4)
+_low = torch.tensor([[-2e4], [0.0]]).repeat(1, 4)
 check.close(
     scaled_dot_product_attention(
         torch.ones(1, 4),
         _low,
-        torch.tensor([[1.0], [1.0], [9.0]]),
-        torch.tensor([[True, True, False]]),
+        torch.tensor([[1.0], [9.0]]),
+        torch.tensor([[True, False]]),
     ),
     torch.tensor([[1.0]]),
     "however low the scores of the keys that may be seen, a forbidden key gets "
@@ -702,6 +702,12 @@ check.equal(
     "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row "
     "1 sees position 4 as well",
 )
+check.equal(
+    tuple(causal_mask(1, start=2100).shape),
+    (1, 2101),
+    "a text may be of any length, here 2101 tokens: cut the mask out of no table of "
+    "fixed size",
+)
 ### BEGIN HIDDEN TESTS
 for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
     _mask = causal_mask(_seq, _start)
@@ -852,6 +858,32 @@ check.equal(
     _peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2),
     [1],
     "a leak may be small: 0.0005 is more than 1e-5",
+)
+_tiny = torch.full((2, 1), 4e-6)
+check.equal(
+    _peeked(_tiny, _tiny + 5e-6, 1),
+    [],
+    "a movement from 0.000004 to 0.000009 is rounding, too: compare the difference "
+    "itself with 1e-5, not relative to the numbers (rtol), and do not round them first",
+)
+check.equal(
+    _peeked(torch.full((2, 1), 100.0), torch.full((2, 1), 100.0005), 1),
+    [0],
+    "a movement from 100 to 100.0005 is more than 1e-5: compare the difference itself, "
+    "not relative to the numbers (torch.allclose wants rtol=0)",
+)
+_tiny = torch.full((2, 8), 4e-6)
+check.equal(
+    _peeked(_tiny, _tiny + 5e-6, 1),
+    [],
+    "eight columns that move by 0.000005 each are rounding: take the largest movement "
+    "of a row, not the sum of all nor the length of the difference",
+)
+check.equal(
+    _peeked(torch.zeros(2, 8), 5e-5 * torch.eye(8)[:2], 1),
+    [0],
+    "one column of eight moved by 0.00005, and one is enough: take the largest "
+    "movement of a row, not the mean",
 )
 _past = torch.ones(6, 6).tril().bool()
 check.equal(
@@ -1068,7 +1100,11 @@ _x = torch.arange(24.0).view(1, 2, 12)  # 1 text, 2 tokens, 3 heads of 4 columns
 _heads = split_heads(_x, 3)
 check.that(_heads is not None, "split_heads gave back None: is there a return?")
 check.that(
-    isinstance(_heads, torch.Tensor) and tuple(_heads.shape) != (1, 2, 3, 4),
+    isinstance(_heads, torch.Tensor),
+    "return one tensor: torch.stack makes one of a list of heads",
+)
+check.that(
+    tuple(_heads.shape) != (1, 2, 3, 4),
     "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last "
     "step",
 )
@@ -1098,6 +1134,11 @@ check.equal(
     "rest",
 )
 _x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
+check.equal(
+    tuple(split_heads(_x, 2).shape),
+    (3, 2, 5, 4),
+    "a batch of 3 texts stays a batch of 3: take its size from x",
+)
 check.equal(
     split_heads(_x, 2)[2, 1],
     _x[2, :, 4:],
@@ -1166,7 +1207,11 @@ _x = torch.arange(24.0).view(1, 3, 2, 4)  # 1 text, 3 heads, 2 tokens, 4 columns
 _merged = merge_heads(_x)
 check.that(_merged is not None, "merge_heads gave back None: is there a return?")
 check.that(
-    not isinstance(_merged, torch.Tensor) or tuple(_merged.shape) != (1, 2, 4),
+    isinstance(_merged, torch.Tensor),
+    "return one tensor: torch.cat puts a list of heads side by side",
+)
+check.that(
+    tuple(_merged.shape) != (1, 2, 4),
     "the heads are set side by side (3 heads of 4 columns make 12), not added up or "
     "averaged",
 )
@@ -1191,6 +1236,11 @@ check.equal(
     "row 0 must be head 0's row 0, then head 1's, then head 2's",
 )
 _x = torch.randn(3, 2, 5, 4, generator=torch.Generator().manual_seed(34))
+check.equal(
+    tuple(merge_heads(_x).shape),
+    (3, 5, 8),
+    "a batch of 3 texts stays a batch of 3: take its size from x",
+)
 check.equal(
     merge_heads(_x)[2],
     torch.cat([_x[2, 0], _x[2, 1]], dim=-1),
@@ -1557,10 +1607,9 @@ def _turned(t, theta):
     return torch.cat([z.real, z.imag], dim=-1)
 
 
-def _layer(
-    x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta, turn="qk", causal=True, wide=False
-):
+def _layer(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta, turn="qk", **mistake):
     """The layer by torch's own attention; the options plant a mistake."""
+    causal, wide = mistake.get("causal", True), mistake.get("wide", False)
 
     def split(t, n, name):
         t = _turned(t, theta) if wide and name in turn else t
@@ -1569,8 +1618,15 @@ def _layer(
 
     q = split(x @ w_q.T, n_head, "q")
     k, v = split(x @ w_k.T, n_kv_head, "k"), split(x @ w_v.T, n_kv_head, "v")
-    k, v = (t.repeat_interleave(n_head // n_kv_head, dim=1) for t in (k, v))
+    if mistake.get("tiled"):
+        k, v = (t.repeat(1, n_head // n_kv_head, 1, 1) for t in (k, v))
+    else:
+        k, v = (t.repeat_interleave(n_head // n_kv_head, dim=1) for t in (k, v))
+    if mistake.get("twice"):
+        q = q / q.shape[-1] ** 0.5
     mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    if mistake.get("cut"):
+        return mixed.reshape(*x.shape[:2], -1) @ w_o.T
     return mixed.transpose(1, 2).flatten(2) @ w_o.T
 
 
@@ -1631,6 +1687,20 @@ check.that(
     not _is(turn="", causal=False),
     "neither a mask nor RoPE: attention is causal, and q and k are turned",
 )
+check.that(
+    not _is(cut=True),
+    "the heads are put together by a reshape alone, which mixes up positions: swap "
+    "heads and positions back first, as merge_heads does",
+)
+check.that(
+    not _is(tiled=True),
+    "keys and values are repeated A B A B: does each key/value head serve neighbouring "
+    "query heads (A A B B)?",
+)
+check.that(
+    not _is(twice=True),
+    "the scores are divided by √head_dim twice: your attention does it already",
+)
 _other = _x.clone()
 _other[:, 4] += 1.0
 check.close(
@@ -1642,8 +1712,9 @@ check.close(
 check.close(
     _got,
     _layer(_x, *_w, 4, 2, 100.0),
-    "this is not what a layer of 4 query heads and 2 key/value heads computes: does "
-    "each key/value head serve neighbouring query heads (A A B B)?",
+    "this is not what a layer of 4 query heads and 2 key/value heads computes: "
+    "project, split, turn q and k by positions from 0, repeat k and v, attend "
+    "causally (a token sees itself, too), merge, project",
     atol=1e-4,
 )
 ### BEGIN HIDDEN TESTS
@@ -2479,6 +2550,15 @@ check.that(
     "future",
 )
 check.that(not _is(_x, _c, _c, scale=1.0), "the scores are not divided by √head_dim")
+_swapped = _plain(_x @ _q.T, _c @ _v.T, _c @ _k.T)
+check.that(
+    not (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == _swapped.shape
+        and torch.allclose(_got.float(), _swapped, atol=1e-4)
+    ),
+    "keys and values have changed places: keys are made by w_k, values by w_v",
+)
 _flat = _plain(_x @ _q, _c @ _k, _c @ _v)
 check.that(
     not (
@@ -2493,6 +2573,25 @@ check.close(
     _got,
     _plain(_x @ _q.T, _c @ _k.T, _c @ _v.T),
     "queries from x, keys and values from the context, then attention without a mask",
+    atol=1e-4,
+)
+_narrow = [torch.randn(4, 6, generator=_g) for _ in range(3)]
+_got = cross_attention(_x, _c, *_narrow)
+check.equal(
+    tuple(_got.shape),
+    (2, 4, 4),
+    "one output row for each token of x, with head_dim columns, here 4",
+)
+_parts = [t @ w.T for t, w in zip((_x, _c, _c), _narrow)]
+check.that(
+    not torch.allclose(_got.float(), _plain(*_parts, scale=6**-0.5), atol=1e-4),
+    "the scores are divided by √d_model: head_dim is the number of rows of w_q, here "
+    "4, not its columns",
+)
+check.close(
+    _got,
+    _plain(*_parts),
+    "head_dim need not be d_model: queries from x, keys and values from the context",
     atol=1e-4,
 )
 _one = torch.ones(1, 1)

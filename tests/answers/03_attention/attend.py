@@ -114,3 +114,44 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
 # says: is there a return?
 def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     q = apply_rope(split_heads(x @ w_q.T, n_head), torch.arange(x.shape[1]), theta)
+
+# %% right: rows one by one, each with the keys up to its own
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions = n_head // n_kv_head, torch.arange(x.shape[1])
+    q, k = split_heads(x @ w_q.T, n_head), split_heads(x @ w_k.T, n_kv_head)
+    v = repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
+    q, k = apply_rope(q, positions, theta), repeat_kv(apply_rope(k, positions, theta), n)
+    rows = [
+        scaled_dot_product_attention(q[:, :, [i]], k[:, :, : i + 1], v[:, :, : i + 1])
+        for i in range(x.shape[1])
+    ]
+    return merge_heads(torch.cat(rows, dim=2)) @ w_o.T
+
+# %% wrong: heads merged by one reshape
+# says: swap heads and positions back first
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions = n_head // n_kv_head, torch.arange(x.shape[1])
+    q, k = split_heads(x @ w_q.T, n_head), split_heads(x @ w_k.T, n_kv_head)
+    v = repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
+    q, k = apply_rope(q, positions, theta), repeat_kv(apply_rope(k, positions, theta), n)
+    mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))
+    return mixed.reshape(x.shape[0], x.shape[1], -1) @ w_o.T
+
+# %% wrong: scaled once more
+# says: divided by √head_dim twice
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions = n_head // n_kv_head, torch.arange(x.shape[1])
+    q, k = split_heads(x @ w_q.T, n_head), split_heads(x @ w_k.T, n_kv_head)
+    v = repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
+    q, k = apply_rope(q, positions, theta), repeat_kv(apply_rope(k, positions, theta), n)
+    q = q / math.sqrt(q.shape[-1])
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T
+
+# %% wrong: positions of the queries count from 1
+# says: turn q and k by positions from 0
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions = n_head // n_kv_head, torch.arange(x.shape[1])
+    q, k = split_heads(x @ w_q.T, n_head), split_heads(x @ w_k.T, n_kv_head)
+    v = repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
+    q, k = apply_rope(q, positions + 1, theta), repeat_kv(apply_rope(k, positions, theta), n)
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T

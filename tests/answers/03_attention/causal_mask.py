@@ -93,3 +93,16 @@ def causal_mask(seq, start=0):
 def causal_mask(seq, start=0):
     mask = torch.ones(seq, start + seq, dtype=torch.bool).tril(start)
     return mask & torch.ones(seq, start + seq, dtype=torch.bool).triu(start - 4)
+
+# %% right: a diagonal moved, then filled to its left
+def causal_mask(seq, start=0):
+    diagonal = torch.eye(seq, start + seq).roll(start, 1)
+    return diagonal.flip(1).cumsum(1).flip(1) > 0
+
+# %% wrong: cut out of a mask of 1024 positions
+# says: a text may be of any length
+_BIG = torch.ones(1024, 1024).tril().bool()
+
+
+def causal_mask(seq, start=0):
+    return _BIG[start : start + seq, : start + seq]

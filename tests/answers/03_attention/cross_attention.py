@@ -66,8 +66,16 @@ def cross_attention(x, context, w_q, w_k, w_v):
     return out + x if out.shape == x.shape else out
 
 # %% wrong: scaled by √d_model
-# says: queries from x, keys and values from the context, no mask
-# caught by: hidden
+# says: divided by √d_model
 def cross_attention(x, context, w_q, w_k, w_v):
     scores = x @ w_q.T @ (context @ w_k.T).transpose(-2, -1) / math.sqrt(x.shape[-1])
     return torch.softmax(scores, dim=-1) @ (context @ w_v.T)
+
+# %% right: contexts mixed first, then made into values
+def cross_attention(x, context, w_q, w_k, w_v):
+    return scaled_dot_product_attention(x @ w_q.mT, context @ w_k.mT, context) @ w_v.mT
+
+# %% wrong: keys and values exchanged
+# says: keys and values have changed places
+def cross_attention(x, context, w_q, w_k, w_v):
+    return scaled_dot_product_attention(x @ w_q.T, context @ w_v.T, context @ w_k.T)

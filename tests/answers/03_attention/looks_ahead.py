@@ -110,3 +110,44 @@ def looks_ahead(before, after, changed):
 def looks_ahead(before, after, changed):
     moved = (after - before).abs()[:, :2].amax(dim=-1) > 1e-5
     return [i for i in range(changed) if moved[i]]
+
+# %% right: argwhere, each row once
+def looks_ahead(before, after, changed):
+    moved = torch.argwhere((before - after).abs() > 1e-5)
+    return sorted({int(row) for row, _ in moved if row < changed})
+
+# %% wrong: torch.allclose as it comes
+# says: not relative to the numbers
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if not torch.allclose(before[i], after[i])]
+
+# %% wrong: torch.allclose with atol alone
+# says: rtol=0
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if not torch.allclose(before[i], after[i], atol=1e-5)]
+
+# %% wrong: the movement as a part of the number
+# says: not relative to the numbers
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if ((after[i] - before[i]) / before[i]).abs().max() > 1e-5]
+
+# %% wrong: rounded to five digits, then compared
+# says: do not round them first
+def looks_ahead(before, after, changed):
+    old, new = (before * 1e5).round(), (after * 1e5).round()
+    return [i for i in range(changed) if (old[i] != new[i]).any()]
+
+# %% wrong: sizes of movements added up
+# says: not the sum of all
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if (after[i] - before[i]).abs().sum() > 1e-5]
+
+# %% wrong: the length of the difference
+# says: nor the length of the difference
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if (after[i] - before[i]).norm() > 1e-5]
+
+# %% wrong: the mean movement
+# says: not the mean
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if (after[i] - before[i]).abs().mean() > 1e-5]

@@ -66,3 +66,18 @@ def merge_heads(x):
 # says: is there a return?
 def merge_heads(x):
     x.transpose(1, 2).flatten(-2)
+
+# %% right: recursion, the first head and the rest
+def merge_heads(x):
+    first, rest = x[:, 0], x[:, 1:]
+    return first if rest.shape[1] == 0 else torch.cat([first, merge_heads(rest)], dim=-1)
+
+# %% wrong: a list of heads
+# says: return one tensor
+def merge_heads(x):
+    return [x[:, h] for h in range(x.shape[1])]
+
+# %% wrong: one text only
+# says: a batch of 3 texts stays a batch of 3
+def merge_heads(x):
+    return torch.cat(list(x[0]), dim=-1)[None]

@@ -207,3 +207,28 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     if mask is not None:
         scores = scores.masked_fill(~mask, -15)
     return torch.softmax(scores, dim=-1) @ v
+
+# %% right: shares of forbidden keys set to 0 after exp, the rest divided by their own sum
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    seen = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+    e = (scores - seen.amax(-1, keepdim=True)).exp()
+    if mask is not None:
+        e = torch.where(mask, e, 0.0)
+    return e @ v / e.sum(-1, keepdim=True)
+
+# %% right: a bias of minus infinity, and logsumexp
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(k.shape[-1])
+    if mask is not None:
+        scores = scores + torch.zeros(mask.shape, dtype=q.dtype).masked_fill(~mask, -torch.inf)
+    return (scores - scores.logsumexp(-1, keepdim=True)).exp() @ v
+
+# %% wrong: forbidden scores become -10000
+# says: not just a low number
+# caught by: hidden
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e4)
+    return scores.softmax(-1) @ v

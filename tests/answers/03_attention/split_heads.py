@@ -75,3 +75,18 @@ def split_heads(x, n_head):
 def split_heads(x, n_head):
     batch, seq, width = x.shape
     x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
+
+# %% right: windows over the columns
+def split_heads(x, n_head):
+    head_dim = x.shape[-1] // n_head
+    return x.unfold(-1, head_dim, head_dim).transpose(1, 2)
+
+# %% wrong: a list of heads
+# says: return one tensor
+def split_heads(x, n_head):
+    return list(x.chunk(n_head, dim=-1))
+
+# %% wrong: one text only
+# says: a batch of 3 texts stays a batch of 3
+def split_heads(x, n_head):
+    return x.view(1, -1, n_head, x.shape[-1] // n_head).transpose(1, 2)
