@@ -196,11 +196,18 @@ check.close(
     "feed_forward reads the stream after attention has written to it: 7 + 7 · 5 · 7 = "
     "252",
 )
+_calls = block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1]
 check.equal(
-    block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1],
-    ["norm_1", "attend", "norm_2", "feed_forward"],
+    sorted(_calls),
+    ["attend", "feed_forward", "norm_1", "norm_2"],
     "each of the four functions is called once: calling attend again would write to "
     "the KV cache twice",
+)
+check.equal(
+    _calls,
+    ["norm_1", "attend", "norm_2", "feed_forward"],
+    "the functions are called in the wrong order: each norm comes before its "
+    "sublayer, and attention before the feed-forward",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(43)
@@ -628,6 +635,12 @@ check.close(
     "after the division comes times weight, then plus bias, entry by entry",
     atol=1e-3,
 )
+check.close(
+    layer_norm(torch.tensor([10001.0, 10003.0]), torch.ones(2), torch.zeros(2), 0.0),
+    [-1.0, 1.0],
+    "large entries drown their variance in rounding: subtract the mean before you "
+    "square, not the square of the mean afterwards",
+)
 _g = torch.Generator().manual_seed(4)
 _x, _w, _b = (
     torch.randn(2, 3, 8, generator=_g),
@@ -943,6 +956,9 @@ _writes = torch.tensor([[1.0, 0.0], [0.0, 7.0]])
 _to, _ones = torch.tensor([10.0, 1.0]), torch.ones(2)
 _got = attribution(_writes, _to, _ones, 0.0)
 check.that(_got is not None, "attribution gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor), "return the terms as one tensor of shape [n]"
+)
 
 
 def _is(want):
@@ -1771,6 +1787,10 @@ _weights = (
 )
 _got = neuron_writes(_one, *_weights)
 check.that(_got is not None, "neuron_writes gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return the neurons' writes as one tensor [..., d_mlp, d_model]",
+)
 
 
 def _is(*want):
@@ -2984,8 +3004,10 @@ def forward_with_matrices(ids, table, layers, final_norm, matrices, *eps):
     calls = []
 
     def attend(i, x):
+        if not isinstance(x, torch.Tensor):
+            raise TypeError("call attend(i, x): the layer's number, then its input")
         calls.append(i)
-        return linear(x, matrices[i])
+        return linear(x, matrices[i % len(matrices)])
 
     return forward(ids, table, layers, final_norm, attend, *eps), calls
 

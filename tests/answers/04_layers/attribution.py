@@ -81,3 +81,10 @@ def attribution(writes, direction, weight, eps=1e-5):
 def attribution(writes, direction, weight, eps=1e-5):
     final = writes.sum(dim=0)
     writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)
+
+# %% wrong: a list of numbers
+# says: as one tensor
+def attribution(writes, direction, weight, eps=1e-5):
+    total = writes.sum(0)
+    root = torch.sqrt(total.square().mean() + eps)
+    return [float((write * weight) @ direction / root) for write in writes]

@@ -218,3 +218,21 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
         )
         return linear(rms_norm(x, final_norm, eps), table)
     return linear(rms_norm(table[ids], final_norm, eps), table)
+
+# %% wrong: layers counted from 1, past the last
+# says: with that layer's number
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers, 1):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+# %% wrong: attend with its arguments swapped
+# says: call attend(i, x)
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers):
+        x = x + attend(rms_norm(x, n1, eps), i)
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table)

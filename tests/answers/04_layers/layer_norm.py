@@ -120,3 +120,10 @@ def layer_norm(x, weight, bias, eps=1e-5):
 def layer_norm(x, weight, bias, eps=1e-5):
     centred = x - x.mean(-1, keepdim=True)
     return centred / centred.pow(2).mean(-1, keepdim=True).sqrt() * weight + bias
+
+# %% wrong: the mean of the squares less the square of the mean
+# says: subtract the mean before you square
+def layer_norm(x, weight, bias, eps=1e-5):
+    m = x.mean(-1, keepdim=True)
+    var = (x**2).mean(-1, keepdim=True) - m**2
+    return (x - m) / torch.sqrt(var + eps) * weight + bias

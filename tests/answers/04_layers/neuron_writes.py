@@ -81,3 +81,8 @@ def neuron_writes(x, w_gate, w_up, w_down):
 def neuron_writes(x, w_gate, w_up, w_down):
     gate = linear(x, w_gate)
     (gate * torch.sigmoid(gate) * linear(x, w_up))[..., None] * w_down.T
+
+# %% wrong: a list with one tensor a neuron
+# says: as one tensor
+def neuron_writes(x, w_gate, w_up, w_down):
+    return [swiglu(x, w_gate[n:n+1], w_up[n:n+1], w_down[:, n:n+1]) for n in range(len(w_gate))]

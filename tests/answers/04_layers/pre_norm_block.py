@@ -90,3 +90,15 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     h = x + attend(norm_1(x))
     return x + feed_forward(norm_2(h))
+
+# %% wrong: the feed-forward before attention
+# says: attention before the feed-forward
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + feed_forward(norm_2(x))
+    return x + attend(norm_1(x))
+
+# %% wrong: each norm after its sublayer
+# says: each norm comes before its sublayer
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + norm_1(attend(x))
+    return x + norm_2(feed_forward(x))
