@@ -118,6 +118,9 @@ from llmlib.course import check
 _square = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
 _got = unembed(torch.tensor([[1.0, 3.0]]), _square)
 check.that(
+    isinstance(_got, torch.Tensor), "return a tensor of logits: is there a return?"
+)
+check.that(
     not (_got.shape == (1, 2) and _got.flatten().tolist() == [6.0, 1.0]),
     "compare x with the rows of the table: transpose it",
 )
@@ -143,8 +146,8 @@ check.close(
 )
 _x = torch.arange(12.0).reshape(2, 3, 2)
 check.close(
-    unembed(_x, _table)[1, 2],
-    torch.tensor([10.0, 11.0, 21.0]),
+    unembed(_x, _table),
+    torch.stack([_x[..., 0], _x[..., 1], _x.sum(-1)], dim=-1),
     "keep the leading dimensions: every position gets its own logits",
 )
 ### BEGIN HIDDEN TESTS
@@ -517,10 +520,16 @@ from llmlib.course import check
 _ids = torch.tensor([[10, 20, 30, 40], [1, 2, 3, 4]])
 _got = next_token_pairs(_ids)
 check.that(
-    isinstance(_got, (tuple, list)) and len(_got) == 2,
+    isinstance(_got, (tuple, list))
+    and len(_got) == 2
+    and all(isinstance(each, torch.Tensor) for each in _got),
     "return two tensors: inputs and targets",
 )
 _inputs, _targets = _got
+check.that(
+    not (_inputs.is_floating_point() or _targets.is_floating_point()),
+    "inputs and targets are ids, whole numbers: as floats they cannot be looked up",
+)
 check.that(
     tuple(_inputs.shape) == (2, 3),
     "inputs must be [batch, seq - 1]: all but the last token of each row (the batch "
@@ -688,6 +697,14 @@ check.close(
     500.0,
     "the loss of a token 500 below the best is 500: do not clip the probability",
     atol=0.01,
+)
+_far = torch.tensor([[0.0, math.log(3)], [1000.0, 1000.0]])
+check.close(
+    cross_entropy(_far, torch.tensor([1, 0])),
+    0.4904,
+    "a row far below the others must keep its loss: subtract the maximum of each row, "
+    "not of the whole tensor",
+    atol=1e-3,
 )
 _three = torch.tensor([[0.0, math.log(3)], [0.0, 0.0], [3.0, -1.0]])
 _got = float(cross_entropy(_three, torch.tensor([1, 0, -100])))
@@ -1121,6 +1138,12 @@ check.close(
     50.0,
     "guessing uniformly among 50 tokens has perplexity 50",
     atol=1e-2,
+)
+check.close(
+    float(corpus_perplexity([1.0, 1.0, 5.0], [3, 1, 4])),
+    math.exp(3),
+    "two batches have the same loss here: each counts, with its own number of tokens",
+    atol=1e-3,
 )
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(55)
@@ -1731,6 +1754,12 @@ check.close(
     "decay the weight itself, do not add it to the gradient",
 )
 check.close(
+    _step(4.0, 2.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
+    torch.tensor([3.7]),
+    "the decay shrinks the weight as it was before the step, (1 - 0.1 * 0.5) * 4, and "
+    "then the step of 0.1 is taken",
+)
+check.close(
     _step(1.0, 1.0, 1.0, 1.0, 3, 0.1, 0.0)[0],
     torch.tensor([0.86064]),
     "at step 3 the corrections are 1 - 0.9^3 and 1 - 0.95^3: t is the exponent",
@@ -1835,9 +1864,9 @@ def train(weights, model, batches, peak):
 def train_pairs(table, bias, batches, peak):
     """Your train on the smallest language model: the logits after token i are row i of
     table [vocab, vocab], plus bias [vocab] -> (losses, trained table, trained bias)."""
-    weights = [table.clone().requires_grad_(), bias.clone().requires_grad_()]
-    losses = train(weights, lambda ids: weights[0][ids] + weights[1], batches, peak)
-    return losses, weights[0].detach(), weights[1].detach()
+    table, bias = table.clone().requires_grad_(), bias.clone().requires_grad_()
+    losses = train([table, bias], lambda ids: table[ids] + bias, batches, peak)
+    return losses, table.detach(), bias.detach()
 
 
 # %% test train points=3
@@ -1861,7 +1890,8 @@ check.close(
 )
 check.that(
     bool((_new != 0).any()),
-    "the tensors in `weights` have not changed: write into them, with copy_",
+    "the tensors in `weights` have not changed: write into them, with copy_, in every "
+    "step, and at a rate above 0 (learning_rate counts steps from 0)",
 )
 check.that(
     float(_new[1].abs().sum()) == 0,

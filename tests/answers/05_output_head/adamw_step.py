@@ -107,3 +107,11 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     square = 0.95 * square + 0.05 * gradient**2
     s = square / (1 - 0.95**step)
     return (1 - rate * decay) * weight - rate * gradient / (s.sqrt() + 1e-8), gradient, square
+
+# %% wrong: decays the weight after its step
+# says: as it was before the step
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    m = 0.9 * mean + 0.1 * gradient
+    s = 0.95 * square + 0.05 * gradient**2
+    mh, sh = m / (1 - 0.9**step), s / (1 - 0.95**step)
+    return (1 - rate * decay) * (weight - rate * mh / (sh.sqrt() + 1e-8)), m, s

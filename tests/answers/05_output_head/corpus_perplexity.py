@@ -74,3 +74,16 @@ def corpus_perplexity(losses, counts):
 # says: do not round
 def corpus_perplexity(losses, counts):
     return math.exp(round(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts), 2))
+
+# %% wrong: looks the count up by the loss
+# says: two batches have the same loss
+def corpus_perplexity(losses, counts):
+    total = sum(loss * counts[losses.index(loss)] for loss in losses)
+    return math.exp(total / sum(counts))
+
+# %% wrong: a dictionary from loss to count
+# says: two batches have the same loss
+def corpus_perplexity(losses, counts):
+    tokens = dict(zip(losses, counts))
+    total = sum(loss * count for loss, count in tokens.items())
+    return math.exp(total / sum(tokens.values()))

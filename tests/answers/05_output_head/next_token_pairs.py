@@ -66,3 +66,19 @@ Pair = namedtuple("Pair", "inputs targets")
 
 def next_token_pairs(ids):
     return Pair(ids[:, :-1], ids[:, 1:])
+
+# %% wrong: buffers of zeros, which are floats
+# says: as floats they cannot be looked up
+def next_token_pairs(ids):
+    batch, seq = ids.shape
+    inputs, targets = torch.zeros(batch, seq - 1), torch.zeros(batch, seq - 1)
+    for i in range(seq - 1):
+        inputs[:, i] = ids[:, i]
+        targets[:, i] = ids[:, i + 1]
+    return inputs, targets
+
+# %% wrong: nested lists
+# says: return two tensors
+def next_token_pairs(ids):
+    rows = ids.tolist()
+    return [row[:-1] for row in rows], [row[1:] for row in rows]

@@ -317,3 +317,36 @@ def train(weights, model, batches, peak):
                 w.copy_(new)
         losses.append(loss.item())
     return losses
+
+# %% wrong: puts new tensors into the list
+# says: write into them, with copy_
+def train(weights, model, batches, peak):
+    st = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    out = []
+    for n, ids in enumerate(batches):
+        a, b = next_token_pairs(ids)
+        loss = cross_entropy(model(a), b)
+        grads = torch.autograd.grad(loss, weights)
+        for i, g in enumerate(grads):
+            w = weights[i].detach()
+            new, *st[i] = adamw_step(w, g, *st[i], n + 1, learning_rate(n, len(batches), peak), 0.1 if w.dim() >= 2 else 0)
+            weights[i] = new.requires_grad_()
+        out.append(loss.item())
+    return out
+
+# %% wrong: the rate counts its steps from 1
+# says: learning_rate counts steps from 0
+def train(weights, model, batches, peak):
+    st = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    out = []
+    for n, ids in enumerate(batches, 1):
+        a, b = next_token_pairs(ids)
+        loss = cross_entropy(model(a), b)
+        for w in weights: w.grad = None
+        loss.backward()
+        for w, s in zip(weights, st):
+            with torch.no_grad():
+                new, s[0], s[1] = adamw_step(w, w.grad, *s, n, learning_rate(n, len(batches), peak), 0.1 if w.dim() >= 2 else 0)
+                w.copy_(new)
+        out.append(loss.item())
+    return out

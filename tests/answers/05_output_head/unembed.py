@@ -56,3 +56,8 @@ def unembed(x, table):
 # says: logit v is the dot product
 def unembed(x, table):
     return -((x[..., None, :] - table) ** 2).sum(-1)
+
+# %% wrong: the last position as a sequence of one
+# says: keep the leading dimensions
+def unembed(x, table):
+    return (x @ table.T)[..., -1:, :] if x.dim() > 1 else x @ table.T
