@@ -156,6 +156,10 @@ check.equal(
     "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the "
     "likeliest",
 )
+check.that(
+    not draw(_row, torch.tensor([0.6])).is_floating_point(),
+    "an id is a whole number: return integers, not floats",
+)
 check.equal(
     draw(_row, torch.tensor([0.9])),
     torch.tensor([2]),
@@ -382,6 +386,11 @@ check.close(
     "the caller's logits have changed: return a new tensor and leave them as they are",
 )
 check.close(
+    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 0),
+    [2.0, 4.0],
+    "at T = 0 the caller's logits have changed: return a new tensor there, too",
+)
+check.close(
     apply_temperature(torch.tensor([2.0, 4.0]), 2),
     [1.0, 2.0],
     "temperature divides the logits: at T = 2 they are halved, so that the "
@@ -402,6 +411,11 @@ check.close(
     apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0),
     [-math.inf, 3.0, -math.inf],
     "T = 0 keeps the largest logit and makes the others -inf, without dividing by 0",
+)
+check.close(
+    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 2.0**-40),
+    [1 * 2.0**40, 3 * 2.0**40, 2 * 2.0**40],
+    "T = 1e-12 is very small but not 0: it divides, only T = 0 is a case of its own",
 )
 _tie = apply_temperature(torch.tensor([3.0, 1.0, 3.0]), 0)
 check.close(
@@ -907,6 +921,16 @@ check.close(
     min_p(_z, 1.0),
     [_z[0].item(), _cut, _cut, _cut],
     "p = 1 keeps the likeliest itself: a token that just reaches the bar stays",
+)
+check.close(
+    min_p(torch.tensor([2.0, 1.0, 2.0]), 1.0),
+    [2.0, _cut, 2.0],
+    "two tokens are equally likely: p = 1 keeps both",
+)
+check.close(
+    min_p(torch.tensor([200.0, 199.0, 190.0]), 0.2),
+    [200.0, 199.0, _cut],
+    "logits of 200 are too large for exp: take softmax, or subtract the largest first",
 )
 check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
 check.close(
@@ -1433,6 +1457,16 @@ check.equal(
     "3 is a stop token: it is yielded, then nothing more",
 )
 check.equal(
+    generate_from_table(_next, [0, 1], 5, stop_ids=[6, 3])[0],
+    [2, 3],
+    "6 and 3 are stop tokens: each of them ends the text, not only the first",
+)
+check.equal(
+    generate_from_table(_next, [0, 3], 2, stop_ids=[3])[0],
+    [4, 5],
+    "a stop token in the prompt stops nothing: only one that was picked does",
+)
+check.equal(
     generate_from_table(_next, [0, 1], 9, context=5)[0],
     [2, 3, 4],
     "a context of 5 has room for 3 tokens after a prompt of 2: stop when it is full",
@@ -1838,11 +1872,25 @@ for shift in (0, 5):
 
 # %% given beam_search_from_table
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
-    """Run your `beam_search` on a toy."""
-    found = beam_search(
-        TableModel(table, context, stop_ids), ids, max_new_tokens, width
-    )
-    return [([int(i) for i in new], float(score)) for new, score in found]
+    """Run your `beam_search` on a toy that must be shown whole texts."""
+    toy, prompt = TableModel(table, context, stop_ids), list(ids)
+    partly = "show the model whole texts: the prompt, then all ids of a continuation"
+
+    def model(batch):
+        logits = toy(batch)
+        for text in torch.as_tensor(batch).reshape(len(logits), -1).tolist():
+            room = len(prompt) + max_new_tokens
+            if text[: len(prompt)] != prompt or len(text) > room:
+                raise ValueError(partly)
+        return logits
+
+    model.config = toy.config
+    found = beam_search(model, ids, max_new_tokens, width)
+    found = [([int(i) for i in new], float(score)) for new, score in found]
+    longest = min(max_new_tokens, max((len(new) for new, _ in found), default=0))
+    if max(toy.lengths, default=len(prompt)) < len(prompt) + longest - 1:
+        raise ValueError(partly)
+    return found
 
 
 # %% [markdown]
@@ -1994,6 +2042,27 @@ check.equal(
     [[0], [1, 1]],
     "a finished continuation takes one of the width places: of 0.5 (finished), 0.3 and "
     "0.2 the last is dropped at width 2",
+)
+_long = torch.zeros(6, 6)
+_long[5, :3] = torch.tensor([0.5, 0.3, 0.2])
+_long[1, 3:5] = torch.tensor([0.6, 0.4])
+_long[3, 1:5] = torch.tensor([0.4, 0.3, 0.2, 0.1])
+_long[[0, 2, 4], [0, 2, 5]] = 1.0
+check.equal(
+    [
+        new
+        for new, _ in beam_search_from_table(
+            (_long + 1e-9).log(), [5], 3, 2, stop_ids=[0]
+        )
+    ],
+    [[0], [1, 3, 1]],
+    "a finished continuation keeps its place at every later step: beside [0] there is "
+    "room for [1, 3] alone, and [1, 4] is dropped",
+)
+check.equal(
+    beam_search_from_table(_table, [2], 2, 1, stop_ids=[2])[0][0],
+    [0, 0],
+    "the prompt ends in a stop token: only a new token finishes a continuation",
 )
 _ends[3] = torch.tensor([0.35, 0.6, 0.05, 0])
 check.equal(
@@ -2328,7 +2397,7 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # | `logits` | `[..., vocab]` | the model's scores for the next token |
 # | `new` | a list of ints | what has been written so far, without the prompt |
 # | `choices` | a list of lists of ints | the texts that are allowed, each with its stop token at the end if it has one |
-# | returns | like `logits` | tokens that may come next unchanged, the rest $-\infty$ |
+# | returns | like `logits` | a new tensor: tokens that may come next unchanged, the rest $-\infty$ |
 #
 # A token may come next if some choice begins with `new` and then has that token. Choices may begin alike and have different
 # lengths.
@@ -2375,6 +2444,11 @@ def _only(*ids):
 
 
 check.close(
+    left_alone("constrain", _z, [9], _choices),
+    _z,
+    "the caller's logits have changed: return a new tensor and leave them as they are",
+)
+check.close(
     constrain(_z, [], _choices),
     _only(5, 9),
     "nothing is written yet: only 5 and 9 begin a choice, with their own logits, and "
@@ -2400,6 +2474,11 @@ check.close(
     constrain(_z, [4, 1], [[4, 1, 3], [1, 6], [4, 8, 6], [4]]),
     _only(3),
     "choices of different lengths: those shorter than what is written are closed too",
+)
+check.close(
+    constrain(_z, [5], [[5], [5, 7, 2]]),
+    _only(7),
+    "the choice [5] is complete and has no token left: only longer ones go on",
 )
 check.close(
     constrain(torch.stack([_z, _z + 1]), [], [[2, 3], [0]]),

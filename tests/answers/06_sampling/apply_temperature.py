@@ -92,7 +92,6 @@ def apply_temperature(logits, t):
     return logits / t
 
 # %% wrong: everything below 0.01 is treated as 0
-# caught by: hidden
 # says: only T = 0 is a case of its own
 def apply_temperature(logits, t):
     if t < 0.01:
@@ -117,3 +116,19 @@ def apply_temperature(logits, t):
         return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
     logits /= t
     return logits
+
+# %% wrong: changes the caller's logits at T = 0 only
+# says: at T = 0 the caller's logits have changed
+def apply_temperature(logits, t):
+    if t == 0:
+        best = torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).bool()
+        logits[~best] = -math.inf
+        return logits
+    return logits / t
+
+# %% wrong: everything below 1e-5 is treated as 0
+# says: very small but not 0
+def apply_temperature(logits, t):
+    if t < 1e-5:
+        return torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), logits.amax(-1, keepdim=True))
+    return logits / t

@@ -242,3 +242,79 @@ def beam_search(model, ids, max_new_tokens, width):
                 grown += [(new + [i], score + p) for i, p in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
         beams = sorted(grown, key=lambda beam: -beam[1])[:width]
     return beams[::-1]
+
+# %% wrong: finished continuations take a place for one step only
+# says: keeps its place at every later step
+def beam_search(model, ids, max_new_tokens, width):
+    live, done = [([], 0.0)], []
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        cand = []
+        for b, s in live:
+            lp = log_softmax(model(ids + b)[0, -1]).tolist()
+            cand += [(b + [t], s + v) for t, v in enumerate(lp)]
+        cand = sorted(cand, key=lambda c: -c[1])[:width]
+        done += [c for c in cand if c[0][-1] in model.config.stop_ids]
+        live = [c for c in cand if c[0][-1] not in model.config.stop_ids]
+        if not live: break
+    return sorted(done + live, key=lambda c: -c[1])[:width]
+
+# %% wrong: the prompt's last token finishes it
+# says: only a new token finishes
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [(ids, 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        cand = []
+        for b, s in beams:
+            if b[-1] in model.config.stop_ids:
+                cand.append((b, s)); continue
+            lp = log_softmax(model(b)[0, -1]).tolist()
+            cand += [(b + [t], s + v) for t, v in enumerate(lp)]
+        beams = sorted(cand, key=lambda c: -c[1])[:width]
+    return [(b[len(ids):], s) for b, s in beams]
+
+# %% wrong: the prompt grows by every continuation
+# says: show the model whole texts
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    n = len(ids)
+    end = lambda b: bool(b) and b[-1] in model.config.stop_ids
+    for _ in range(min(max_new_tokens, model.config.context - n)):
+        cand = []
+        for b, s in beams:
+            if end(b):
+                cand.append((b, s)); continue
+            ids += b
+            lp = log_softmax(model(ids)[0, -1]).tolist()
+            cand += [(b + [t], s + v) for t, v in enumerate(lp)]
+        beams = sorted(cand, key=lambda c: -c[1])[:width]
+    return beams
+
+# %% wrong: shows the model the last token only
+# says: show the model whole texts
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        candidates = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                candidates.append((new, score))
+                continue
+            log_p = log_softmax(model(new[-1:] or ids)[0, -1]).tolist()
+            candidates += [(new + [i], score + p) for i, p in enumerate(log_p)]
+        beams = sorted(candidates, key=lambda pair: -pair[1])[:width]
+    return beams
+
+# %% wrong: shows the model the prompt and the last token
+# says: show the model whole texts
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        candidates = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                candidates.append((new, score))
+                continue
+            log_p = log_softmax(model(ids + new[-1:])[0, -1]).tolist()
+            candidates += [(new + [i], score + p) for i, p in enumerate(log_p)]
+        beams = sorted(candidates, key=lambda pair: -pair[1])[:width]
+    return beams

@@ -118,3 +118,20 @@ def constrain(logits, new, choices):
         if each[:n] == new[:n]:
             out[..., each[n]] = logits[..., each[n]]
     return out
+
+# %% wrong: cuts in the caller's logits
+# says: the caller's logits have changed
+def constrain(logits, new, choices):
+    ok = sorted({c[len(new)] for c in choices if len(c) > len(new) and c[:len(new)] == new})
+    mask = torch.ones(logits.shape[-1], dtype=torch.bool)
+    mask[ok] = False
+    logits[..., mask] = -math.inf
+    return logits
+
+# %% wrong: a complete choice is asked for one token more
+# says: list index out of range
+def constrain(logits, new, choices):
+    ok = sorted({c[len(new)] for c in choices if c[:len(new)] == new})
+    out = torch.full_like(logits, -math.inf)
+    out[..., ok] = logits[..., ok]
+    return out

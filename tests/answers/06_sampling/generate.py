@@ -232,3 +232,23 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
         yield new
         if new in model.config.stop_ids:
             return
+
+# %% wrong: only the first stop token ends the text
+# says: each of them ends the text
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    g = None if seed is None else torch.Generator().manual_seed(seed)
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new
+        if model.config.stop_ids and new == model.config.stop_ids[0]: return
+
+# %% wrong: a stop token in the prompt ends the text
+# says: a stop token in the prompt stops nothing
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    g = None if seed is None else torch.Generator().manual_seed(seed)
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        if ids[-1] in model.config.stop_ids: return
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new

@@ -70,3 +70,17 @@ def min_p(logits, p):
 def min_p(logits, p):
     q = softmax(logits)
     return logits.masked_fill_(q < p * q.amax(-1, keepdim=True), -math.inf)
+
+# %% wrong: p = 1 keeps one token of several equal ones
+# says: p = 1 keeps both
+def min_p(logits, p):
+    if p == 1:
+        return torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), logits.amax(-1, keepdim=True))
+    pr = softmax(logits)
+    return logits.masked_fill(pr < p * pr.amax(-1, keepdim=True), -math.inf)
+
+# %% wrong: exp without subtracting the largest
+# says: too large for exp
+def min_p(logits, p):
+    e = torch.exp(logits)
+    return logits.masked_fill(e < p * e.amax(-1, keepdim=True), -math.inf)
