@@ -267,6 +267,12 @@ check.close(
     [7, 8, 9],
     "the answer must hold all tokens so far, old and new: [7, 8, 9]",
 )
+_used = torch.full((1, 1, 4, 1), 5.0)
+check.close(
+    write_cache(_used, torch.full((1, 1, 1, 1), 9.0), 2).flatten(),
+    [5, 5, 9],
+    "a used store may hold old numbers behind `start`: write over them, do not add",
+)
 _check_pieces([3, 1, 1, 2], 9, 2, 3, 4, seed=0)
 _returned, _store = write_pieces([torch.ones(1, 2, 3, 4), torch.ones(1, 2, 1, 4)], 4)
 check.that(
@@ -519,6 +525,16 @@ check.equal(
     run_cached([2, 3], 8, stop_ids=(_stop,))[0],
     _until,
     "a stop id is yielded, and then the loop ends",
+)
+check.equal(
+    run_cached([2, 3], 8, stop_ids=(99, _stop))[0],
+    _until,
+    "there are two stop ids here: any of them ends the loop, not only the first",
+)
+check.equal(
+    run_cached([2, 3], 1, stop_ids=(3,))[0],
+    _continue([2, 3], 1),
+    "a stop id in the prompt stops nothing: only one that was picked does",
 )
 check.equal(run_cached([2, 3], 0)[0], [], "max_new_tokens=0 makes no new id")
 check.equal(
@@ -838,6 +854,12 @@ check.equal(
     cache_bytes(2, 3, 5, 1, 2),
     120,
     "with 2 bytes a number it is half of that: use bytes_per_number",
+)
+check.equal(
+    cache_bytes(61, 8, 128, 1_000_003, 2),
+    249_856_749_568,
+    "a large model's cache takes more bytes than 32 bits can count: multiply Python's "
+    "ints",
 )
 check.equal(
     cache_bytes(4, 2, 8, 3, 2),
@@ -1308,9 +1330,19 @@ check.equal(
 )
 check.equal(_q[0].tolist(), [0, 0], "a row of zeros stays zeros")
 check.equal(
+    _q[1].tolist(),
+    [64, 127],
+    "a row of zeros concerns itself alone: the next row, [1, 2], becomes [64, 127]",
+)
+check.equal(
     quantize_int8(torch.tensor([[0.127, -0.05]]))[0].tolist(),
     [[127, -50]],
     "a row of small weights has a small scale: only a row of zeros gets scale 1",
+)
+check.equal(
+    quantize_int8(torch.tensor([[1.27e-8, -0.5e-8]]))[0].tolist(),
+    [[127, -50]],
+    "a row of very small weights has a very small scale: only zeros get scale 1",
 )
 ### BEGIN HIDDEN TESTS
 for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
@@ -1640,6 +1672,34 @@ check.equal(
     [0, 0, 0],
     "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn "
     "from what p has more than q, not from p)",
+)
+_out = accept_draft(
+    torch.tensor([2]),
+    torch.tensor([[0.75, 0.25, 0.0]]),
+    torch.tensor([[0.25, 0.25, 0.5]]),
+    torch.tensor([0.0]),
+    torch.tensor([0.5]),
+)
+check.that(
+    not _out.is_floating_point(), "an id is a whole number: return integers, not floats"
+)
+check.equal(
+    _out.tolist(),
+    [0],
+    "p(2) = 0: not even u = 0 is below 0/0.5, so a drafted 2 is never kept",
+)
+_out = accept_draft(
+    torch.tensor([0, 0]),
+    torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]),
+    torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2]]),
+    torch.tensor([0.5, 0.5]),
+    torch.tensor([0.5, 0.5]),
+)
+check.equal(
+    _out.tolist(),
+    [0, 2],
+    "each row has its own p and q: 0 is kept in the first row and replaced in the "
+    "second",
 )
 check.close(
     _share(_p[0], _q[0], 20, 20),

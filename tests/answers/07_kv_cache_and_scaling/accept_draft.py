@@ -104,3 +104,28 @@ def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
     u = u[:1].expand(len(u)) if len(u) == 2 else u
     return torch.where(u * q[rows, drafted] < p[rows, drafted], drafted, draw((p - q).clamp(min=0), v))
+
+
+# %% wrong: keeps the id at u = p / q, too
+# says: a drafted 2 is never kept
+def accept_draft(drafted, p, q, u, v):
+    r = torch.arange(len(drafted))
+    return torch.where(u * q[r, drafted] <= p[r, drafted], drafted, draw((p - q).clamp(min=0), v))
+
+
+# %% wrong: looks the ids up in the first row
+# says: each row has its own p and q
+def accept_draft(drafted, p, q, u, v):
+    return torch.where(u * q[0, drafted] < p[0, drafted], drafted, draw((p - q).clamp(min=0), v))
+
+
+# %% wrong: a buffer of zeros, which are floats
+# says: an id is a whole number
+def accept_draft(drafted, p, q, u, v):
+    out = torch.zeros(len(drafted))
+    for i, x in enumerate(drafted.tolist()):
+        if u[i] * q[i, x] < p[i, x]:
+            out[i] = x
+        else:
+            out[i] = draw((p[i] - q[i]).clamp(min=0)[None], v[i : i + 1])[0]
+    return out

@@ -69,3 +69,16 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 # says: 240 bytes
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return 2 * n_layer * n_kv_head * head_dim * seq * bytes_per_number / 1000
+
+
+# %% wrong: multiplies in float32
+# says: than 32 bits can count
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return int(torch.tensor([2, n_layer, n_kv_head, head_dim, seq, bytes_per_number], dtype=torch.float32).prod())
+
+
+# %% wrong: multiplies in 32 bits
+# says: than 32 bits can count
+import numpy as np
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return int(np.prod(np.array([2, n_layer, n_kv_head, head_dim, seq, bytes_per_number], dtype=np.int32), dtype=np.int32))

@@ -226,3 +226,30 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         if new.item() in model.config.stop_ids or made == room:
             return
         logits = model(new[None], cache)
+
+
+# %% wrong: only the first stop id ends the loop
+# says: any of them ends the loop
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    left = min(max_new_tokens, model.config.context - len(ids))
+    for part in torch.tensor([ids]).split(chunk or len(ids), 1):
+        z = model(part, cache)
+    for k in range(left):
+        t = pick(z[:, -1])
+        yield t.item()
+        if k == left - 1 or (model.config.stop_ids and t.item() == model.config.stop_ids[0]): return
+        z = model(t[None], cache)
+
+
+# %% wrong: a stop id at the end of the prompt
+# says: a stop id in the prompt stops nothing
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    if ids[-1] in model.config.stop_ids: return
+    left = min(max_new_tokens, model.config.context - len(ids))
+    for part in torch.tensor([ids]).split(chunk or len(ids), 1):
+        z = model(part, cache)
+    for k in range(left):
+        t = pick(z[:, -1])
+        yield t.item()
+        if k == left - 1 or t.item() in model.config.stop_ids: return
+        z = model(t[None], cache)

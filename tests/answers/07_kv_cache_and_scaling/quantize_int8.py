@@ -126,3 +126,19 @@ def quantize_int8(w):
     scale = w.abs().amax(dim=1, keepdim=True).clamp(min=1) / 127
     scale = torch.where(w.any(dim=1, keepdim=True), scale, 1.0)
     return torch.round(w / scale).to(torch.int8), scale
+
+
+# %% wrong: rows below 1e-6 are taken for rows of zeros
+# says: a row of very small weights
+def quantize_int8(w):
+    m = w.abs().amax(1, keepdim=True)
+    s = torch.where(m > 1e-6, m / 127, 1.0)
+    return (w / s).round().to(torch.int8), s
+
+
+# %% wrong: one row of zeros gives all rows scale 1
+# says: concerns itself alone
+def quantize_int8(w):
+    m = w.abs().amax(1, keepdim=True)
+    s = m / 127 if (m > 0).all() else torch.ones_like(m)
+    return (w / s).round().to(torch.int8), s
