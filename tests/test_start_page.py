@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import nbformat
 import proofs
 import pytest
+import torch
 
 from llmlib.course import cells, lab_server, progress, run_tests, start_page
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
@@ -122,6 +123,9 @@ def test_what_is_not_written_is_apart_from_what_calls_it():
         with pytest.raises(NotImplementedError) as raised:
             space[name]()
         assert run_tests.in_words(raised.value, 1, name) == says
+    with pytest.raises(NotImplementedError) as raised:  # torch's own word for a dtype
+        torch.bincount(torch.zeros(2))
+    assert run_tests.in_words(raised.value, 1, "inner").startswith("NotImplementedError: ")
 
 
 def test_wrong_comes_first_then_the_order_of_the_notebook():

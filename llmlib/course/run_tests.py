@@ -152,7 +152,8 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
     """An exception of a cell, or of the test of `name`, as one line; None for None."""
     if error is None or isinstance(error, Mistake):
         return " ".join(str(error).split()) if error else None
-    if isinstance(error, NotImplementedError):
+    lacks = any(type(arg) is str and "not implemented for '" in arg for arg in error.args)  # torch
+    if isinstance(error, NotImplementedError) and not lacks:
         *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
         other = name and at != name
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
