@@ -62,6 +62,12 @@ def test_the_trusted_path_agrees(runner, name, function):
             assert outcome.points == points, f"{answer}: of its points it has {outcome.points}"
 
 
+def test_what_torch_has_not_implemented_is_no_stub(runner):
+    code = "def count_pairs(ids):\n    import torch\n\n    return torch.bincount(torch.zeros(2))"
+    said = graded(runner, "01_tokens", "count_pairs", code).message
+    assert said.startswith("your code raised NotImplementedError: "), said
+
+
 def test_the_quiz_is_checked_on_our_side(runner):
     """Right letters pass; other letters fail, and so does a checking function of the learner's
     own."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from llmlib.course.cells import Exercise
 from llmlib.course.check import Mistake
+from llmlib.course.feedback import NOT_WRITTEN
 from llmlib.course.forbidden import sentence
 from llmlib.grading.outside.limits import Exceeded
 from llmlib.grading.outside.remote import LearnerError
@@ -65,7 +66,7 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
         return sentence(told.text), ""
     if told.kind == "NotPlain":
         return f"`{exercise.name}` returned {told.text}", ""
-    if told.kind == "NotImplementedError":
+    if told.kind == "NotImplementedError" and told.text in ("", NOT_WRITTEN):
         return f"`{exercise.name}` is not written yet", ""
     if told.kind == "Missing" and not broke:
         return f"`{exercise.name}` is not defined: write it and run its cell", ""
