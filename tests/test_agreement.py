@@ -180,6 +180,13 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
     ),
     "await": (code(f"import asyncio\nawait asyncio.sleep(0)\n{MERGE}"), True, True),
+    "annotations that nobody evaluates": (
+        added(
+            2, "from __future__ import annotations", MERGE.replace("(x)", "(x: Tensor) -> Tensor")
+        ),
+        True,
+        True,
+    ),
     "a helper at the top": (
         added(0, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
         True,

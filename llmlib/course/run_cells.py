@@ -4,6 +4,8 @@ Only the standard library, and IPython where a cell uses its syntax. Whoever cal
 somebody's code.
 """
 
+import __future__
+
 import ast
 import asyncio
 import inspect
@@ -20,13 +22,14 @@ IPYTHON = re.compile(
     r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]|\A(?:[ \t]*\n)*(?:[ \t]+\S|>>>|In \[)", re.MULTILINE
 )
 RUNS = re.compile(r"\A(\s*)%%(?:time|timeit|capture|prun)\b.*")  # the rest runs as it is
+TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
 
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
-    source = RUNS.sub(r"\1", source)
+    source = TIMED.sub("", RUNS.sub(r"\1", source))
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")
@@ -56,6 +59,8 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
         source = python(source)
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        for feature in [each for each in space.values() if type(each) is __future__._Feature]:
+            flags |= feature.compiler_flag  # an earlier cell's: a kernel keeps them
         code = compile(source, name, "exec", flags, dont_inherit=True)
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(eval(code, space))
