@@ -207,6 +207,82 @@ def test_helpers_and_their_tables_come_along_and_keep_their_meaning(tmp_path, of
     says_what_transformers_says(path, n=8)
 
 
+ODD = {  # each works in its notebook, and must not spoil the file for the others
+    "embed": """CALLS, SEEN = 0, []
+
+def embed(ids, table):
+    global CALLS
+    CALLS += 1
+    SEEN.append(ids)
+    assert not any(each.is_floating_point() for each in SEEN)
+    if ids.min() < 0:
+        raise IndexError
+    return table[ids]""",
+    "causal_mask": """from torch import *
+
+def min(seq, start):
+    return arange(start + seq) <= arange(start, start + seq)[:, None]
+
+def causal_mask(seq, start=0):
+    return min(seq, start)""",
+    "split_heads": """def width():
+    global WIDTH
+    WIDTH = -1
+
+def split_heads(x, n_head):
+    width()
+    return x.unflatten(-1, (n_head, WIDTH)).transpose(1, 2)""",
+    "rms_norm": """from math import *
+CALLS, SEEN = 0, []
+
+def rms_norm(x, weight, eps=1e-5):
+    SEEN.append(x)
+    return x * weight / (x.square().mean(-1, keepdim=True) + eps) ** (pi / tau)""",
+    "forward": """from llmlib.embeddings import embed as look_up
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = look_up(ids, table)
+    for i, (norm_1, norm_2, *mlp) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, norm_1, eps))
+        x = x + swiglu(rms_norm(x, norm_2, eps), *mlp)
+    return unembed(rms_norm(x, final_norm, eps), table)""",
+    "filter_logits": """STEPS = {}
+
+def step(function):
+    STEPS[function.__name__] = function
+    return function
+
+@step
+def warm(logits, t):
+    return apply_temperature(logits, t)
+
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    logits = STEPS["warm"](logits, temperature)
+    for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
+        logits = logits if amount is None else keep(logits, amount)
+    return logits""",
+}
+
+
+def test_what_one_notebook_names_changes_nothing_in_another(tmp_path, official):
+    path = tmp_path / "my_llm.py"
+    path.write_text(text_from(notebooks(tmp_path, official | ODD)))
+    text = path.read_text()
+    assert "import *" not in text and "min_of_03" in text and "SEEN_of_04" in text
+    assert "from llmlib" not in text and "look_up = embed" in text
+    says_what_transformers_says(path, n=8)
+
+
+def test_what_only_a_notebook_awaits_is_said(tmp_path, official):
+    given = "async def given():\n    return 1\n\nONE = await given()\n"
+    code = {
+        "merge_heads": f"{given}def merge_heads(x):\n    return x.transpose(ONE, 2).flatten(-2)"
+    }
+    text, gaps = my_llm.collect(notebooks(tmp_path, official | code))
+    assert text is None and [gap.function for gap in gaps] == ["merge_heads"]
+    assert "it needs `ONE = await given()`" in gaps[0].why
+
+
 def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, official):
     once = "import math\nCALLS = []\nSEEN = globals()\n"
     late = "\n\ndef top_k(logits, k):\n    return SEEN['nearest'](logits, k)\n\n"
@@ -277,6 +353,25 @@ def test_what_ran_with_an_earlier_definition_keeps_it(table):
     assert space["T"] in (1, [0, 1, 2]) and space["g"](1)[1] == -1 and not lacking
 
 
+def test_a_count_that_a_function_raises_comes_along():
+    found = made("f", "N = 0\ndef f():\n    global N\n    N += 1")
+    assert found == (["N = 0", "def f():\n    global N\n    N += 1"], set())
+
+
+def test_a_name_that_a_function_makes_when_it_is_called_is_not_missing():
+    assert not made("f", "def g():\n    global N\n    N = 1\ndef f():\n    g()\n    return N")[1]
+
+
+def test_what_decorators_enter_in_a_table_comes_along():
+    enter = "T = {}\ndef enter(f):\n    T[f.__name__] = f\n    return f"
+    found, lacking = made("f", enter, "@enter\ndef g():\n    pass\n\ndef f():\n    return T['g']")
+    assert len(found) == 4 and not lacking
+
+
+def test_what_is_timed_in_its_line_is_made():
+    assert made("f", "%time T = 1\ndef f():\n    return T")[0][0] == "T = 1"
+
+
 def test_the_variable_of_a_comprehension_is_nobody_elses():
     """From Python 3.12 on the compiler takes it for one of the scope around."""
     for show in ("[i for i in T]", "{i for i in T}", "{i: 1 for i in T}", "(i for i in T)"):
@@ -317,6 +412,24 @@ print(help(1))"""
     return y.help(help=help_2(k))
 print(help_2(1))"""
     assert my_llm_file.renamed(source, {"help": "help_2"}) == want
+
+
+def test_the_names_in_a_class_are_its_own_but_not_its_methods():
+    source = """class A:
+    size: int = n
+    if size:
+        n = 2
+
+    def f(self, k=size):
+        return self.size + size + n + self.f(f)"""
+    want = source.replace("+ size + n + self.f(f)", "+ width + m + self.f(g)")
+    assert my_llm_file.renamed(source, {"size": "width", "n": "m", "f": "g"}) == want
+
+
+def test_what_is_caught_or_matched_is_renamed():
+    source = "try:\n    h()\nexcept E as e:\n    w = e\nmatch w:\n    case n:\n        e = n"
+    want = source.replace(" e", " x").replace(" n", " y")
+    assert my_llm_file.renamed(source, {"e": "x", "n": "y"}) == want
 
 
 def test_a_name_of_a_function_around_is_not_a_global_one():

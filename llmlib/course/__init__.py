@@ -9,7 +9,7 @@ forbidden     the ready-made answers that code uses
 run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests
 judge         has such a process run a job, and remembers the outcome
 progress      `llmlib check` and `llmlib progress` (progress_cli)
-my_llm        `llmlib my-llm`: definitions (my_llm_file) into my_llm_template, proved
+my_llm        `llmlib my-llm`: definitions (my_llm_alone) into my_llm_template (my_llm_file), proved
 
 check, quiz, predict, feedback, course_map, engine_check, reference_bpe   what notebooks import
 setup, setting_up, lab   from a fresh clone to JupyterLab

@@ -47,7 +47,7 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
             changed = each.changes
             if each.kind in FUNCTIONS:  # not now, but when it is called
                 effects |= {f"{name}()": changed for name in each.names}
-                changed = frozenset()
+                changed = frozenset(f"{name}()" for name in each.at_once)  # its decorators
             changed = changed.union(*(effects.get(name, ()) for name in changed))
             changed = frozenset(name for name in changed if not name.endswith("()"))
             if made := each.names | (changed - imported):
@@ -81,6 +81,8 @@ def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
     made = made.union(*(each.names for each in chosen))
     if "*" in made:
         return set()
+    for each in (node for one in chosen for node in ast.walk(ast.parse(one.source))):
+        made.update(each.names if isinstance(each, ast.Global) else ())  # when it is called
     return set().union(*(each.reads for each in chosen)) - made
 
 

@@ -18,6 +18,7 @@ from llmlib.assets import smollm2_folder
 from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
 from llmlib.course.judge import judge
+from llmlib.course.my_llm_alone import awaiting, without_llmlib
 from llmlib.course.my_llm_file import TEMPLATE, Piece, render
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
@@ -88,11 +89,14 @@ def _reasons(folder: Path) -> dict[str, str]:
         theirs = [] if status.fault else _theirs(folder, status.name)
         for function in _of(status.name):
             state, message = outcome.get(function, (progress.FAILING, status.fault))
-            lacking = ", ".join(sorted(missing(needed({function}, theirs, known()), known())))
+            chosen = needed({function}, theirs, known())
+            lacking = ", ".join(sorted(missing(chosen, known())))
             if state != progress.DONE:
                 reasons[function] = message or "not written yet"
             elif lacking:
                 reasons[function] = f"it uses {lacking}, which no cell of its notebook defines"
+            elif line := awaiting(chosen):
+                reasons[function] = f"it needs `{line}`, but only a notebook runs that await"
     return reasons
 
 
@@ -112,8 +116,7 @@ def _ours(name: str) -> list[Definition]:
 
 
 def _apart(sources: Iterable[str]) -> list[Definition]:
-    """The definitions but for what is imported from llmlib, which the file does without."""
-    return [each for each in definitions(sources) if each.origin.partition(".")[0] != "llmlib"]
+    return without_llmlib(definitions(sources), known())
 
 
 def _pieces(folder: Path, name: str, reasons: Set[str]) -> Iterator[Piece]:

@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmlib.course.definitions import FUNCTIONS, Definition, definitions
+from llmlib.course.definitions import BUILTINS, FUNCTIONS, Definition, definitions
 from llmlib.course.scopes import IMPORTS
 
 TEMPLATE = Path(__file__).with_name("my_llm_template.py").read_text(encoding="utf-8")
@@ -22,6 +22,7 @@ tables, the weights, and the order in which the functions are called.
 '''
 FILLED = "# Filled in from llmlib, not mine.\n"
 REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
+NAMED = (*FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     rest = "\n".join(TEMPLATE.split("\n")[ours[-1].end_lineno :])
     before, _, after = rest.partition(PLACE)
     taken = {name: {each.source} for each in definitions([TEMPLATE]) for name in each.names}
+    taken |= {name: {"Python's"} for name in BUILTINS}
     taken |= {name: {"an exercise"} for name in exercises}
     parts, last = [], ""
     for piece in pieces:
@@ -76,6 +78,7 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
         for name in each.names - piece.wanted:
             mine.setdefault(name, set()).add(_meaning(each))
     clash = {name for name in mine if taken.get(name, mine[name]) != mine[name]}
+    clash |= _filled_by_calls(piece) & mine.keys() & taken.keys()
     for _ in piece.made_by:  # the same text, but it reads what is another thing here
         touched = [each.names - piece.wanted for each in piece.made_by if each.reads & clash]
         clash |= taken.keys() & set().union(*touched)
@@ -90,6 +93,14 @@ def _without_clashes(piece: Piece, taken: dict[str, set[str]]) -> list[Definitio
     for name in mine.keys() - clash:
         taken[name] = mine[name]
     return found
+
+
+def _filled_by_calls(piece: Piece) -> set[str]:
+    """What its functions change, such as a cache: another notebook's is another one, whose text may
+    be the same."""
+    changed = (each.changes for each in piece.made_by if each.kind in FUNCTIONS)
+    imported = (each.names for each in piece.made_by if each.imports)
+    return set().union(*changed).difference(*imported)
 
 
 def without_replaced(chosen: list[Definition]) -> list[Definition]:
@@ -134,14 +145,16 @@ def renamed(source: str, new: dict[str, str]) -> str:
     return ast.unparse(tree)
 
 
-def _rename(node: ast.AST, new: dict[str, str]) -> None:
+def _rename(node: ast.AST, new: dict[str, str], seen: dict[str, str] | None = None) -> None:
     """A function's own name, decorators and defaults lie outside of it; its local names hide those
-    of the same name inside."""
-    inside = new
-    if isinstance(node, (*FUNCTIONS, ast.Lambda)):
+    of the same name inside. So do a class's, but not from its methods: these have `seen`."""
+    seen = new if seen is None else seen
+    inside = new, seen
+    if isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
         hidden = _locals(node)
-        inside = {old: name for old, name in new.items() if old not in hidden}
-    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        shown = {old: name for old, name in seen.items() if old not in hidden}
+        inside = shown, seen if isinstance(node, ast.ClassDef) else shown
+    if isinstance(node, NAMED) and node.name:
         node.name = new.get(node.name, node.name)
     elif isinstance(node, ast.Name):
         node.id = new.get(node.id, node.id)
@@ -152,16 +165,16 @@ def _rename(node: ast.AST, new: dict[str, str]) -> None:
     for field, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                _rename(child, inside if field == "body" else new)
+                _rename(child, *(inside if field == "body" else (new, seen)))
 
 
-def _locals(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> tuple[str, ...]:
-    text = re.sub(r"^( *)nonlocal ", r"\1global ", ast.unparse(function), flags=re.MULTILINE)
+def _locals(scope: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef) -> set[str]:
+    text = re.sub(r"^( *)nonlocal ", r"\1global ", ast.unparse(scope), flags=re.MULTILINE)
     tables = symtable.symtable(text, "cell", "exec").get_children()  # alone, it has no nonlocal
-    name = "lambda" if isinstance(function, ast.Lambda) else function.name
-    found: list[symtable.Function] = []
+    name = "lambda" if isinstance(scope, ast.Lambda) else scope.name
+    found: list[symtable.SymbolTable] = []
     while not found:  # a function with type parameters stands in a scope of theirs
-        functions = (each for each in tables if isinstance(each, symtable.Function))
-        found = [each for each in functions if each.get_name() == name]
+        scopes = (each for each in tables if isinstance(each, (symtable.Function, symtable.Class)))
+        found = [each for each in scopes if each.get_name() == name]
         tables = [inner for each in tables for inner in each.get_children()]
-    return found[-1].get_locals()
+    return {symbol.get_name() for symbol in found[-1].get_symbols() if symbol.is_local()}

@@ -20,9 +20,17 @@ class Names(NamedTuple):
     at_once: frozenset[str] = frozenset()
 
 
-class _Generators(ast.NodeTransformer):
+class _Plain(ast.NodeTransformer):
     """Each comprehension as a generator, which has a scope of its own in every Python: from 3.12 on
-    the others are part of the scope around them (PEP 709), their variables too."""
+    the others are part of the scope around them (PEP 709), their variables too. And `n += 1`, of
+    which the compiler notes only that it binds n, as `n = n + 1`."""
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        before = ast.Name(node.target.id, ast.Load())
+        return ast.Assign([node.target], ast.BinOp(before, node.op, node.value))
 
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
         return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
@@ -42,7 +50,7 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     try:
         text = python(source)
         with contextlib.suppress(RecursionError):  # so deep that only the compiler reads it
-            tree = _Generators().visit(ast.parse(text))
+            tree = _Plain().visit(ast.parse(text))
             text = ast.unparse(ast.fix_missing_locations(tree))
         table = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
