@@ -187,6 +187,24 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
         True,
     ),
+    "as a script that was exported": (
+        code(f"from IPython import get_ipython\nget_ipython().run_line_magic('time', '')\n{MERGE}"),
+        True,
+        True,
+    ),
+    "1500 calls deep": (
+        code(
+            "def deep(n):\n    return n and deep(n - 1)\n\n"
+            + MERGE.replace("return", "deep(1500)\n    return")
+        ),
+        True,
+        True,
+    ),
+    "warnings made errors": (
+        added(2, "import warnings\nwarnings.simplefilter('error')"),
+        True,
+        True,
+    ),
     "a helper at the top": (
         added(0, f"def turned(x):\n    {BODY}", "def merge_heads(x):\n    return turned(x)"),
         True,

@@ -23,13 +23,14 @@ IPYTHON = re.compile(
 )
 RUNS = re.compile(r"\A(\s*)%%(?:time|timeit|capture|prun)\b.*")  # the rest runs as it is
 TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
+SHELL = re.compile(r"^from IPython import get_ipython[ \t]*$", re.MULTILINE)  # it is there already
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
 
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
-    source = TIMED.sub("", RUNS.sub(r"\1", source))
+    source = SHELL.sub("pass", TIMED.sub("", RUNS.sub(r"\1", source)))
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")

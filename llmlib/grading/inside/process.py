@@ -57,6 +57,7 @@ def serve(sock: socket.socket) -> None:
             try:
                 set_threads(1)  # those that a cell may have started are not in this fork
                 torch.manual_seed(0)
+                warnings.simplefilter("ignore")  # a cell may have made them errors, ours too
                 off.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
                 answer(channel, main.__dict__)
