@@ -1512,7 +1512,8 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # | 3 bytes | `1110xxxx`, 224 to 239 | two |
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
-# The bytes from 248 on begin nothing. (Five below them, 192, 193 and 245 to 247, never occur in a valid text, but going by the table does no harm.)
+# The bytes from 248 on begin nothing. (The table is a little too kind: five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do a few
+# pairs, such as 224 and then 128. Go by the table all the same. Python may make several � of what begins so; nobody asks for that below.)
 
 # %%
 for char in "aé語🙂":

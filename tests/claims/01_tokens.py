@@ -578,6 +578,24 @@ def some_bytes_are_missing():
     return f"SmolLM2 lacks {lost[0]} bytes, GPT-2 {lost[1]}"
 
 
+def the_table_of_first_bytes_is_too_kind():
+    """“five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do a few
+    pairs, such as 224 and then 128” “Python may make several � of what begins so”
+
+    All characters that there are, one after the other; 226 and then 128, which does occur and is
+    one � where the third byte does not come.
+    """
+    whole = [chr(i).encode() for i in range(0x110000) if not 0xD800 <= i < 0xE000]
+    never = set(range(248)) - {byte for each in whole for byte in each}
+    pairs = {each[:2] for each in whole if len(each) > 1}
+    assert never == {192, 193, 245, 246, 247}
+    assert b"\xe0\x80" not in pairs and b"\xe2\x80" in pairs
+    shown = [(each + b"A").decode(errors="replace") for each in (b"\xe0\x80", b"\xe2\x80")]
+    assert shown == ["\ufffd\ufffdA", "\ufffdA"]
+    made = [each.count("\ufffd") for each in shown]
+    return f"{len(never)} bytes in no character; � of 224, 128: {made[0]}, of 226, 128: {made[1]}"
+
+
 def special_tokens_are_counted():
     """“256 bytes, 50,000 merges and this one make 50,257. SmolLM2 has 17”
 
