@@ -579,6 +579,17 @@ def test_a_full_disk_or_a_folder_that_cannot_be_written_is_one_sentence(
     assert len(work.update(root)) == 2
 
 
+@pytest.mark.parametrize("words", [["--help"], ["work"], ["nowhere"]])
+def test_a_word_that_names_no_course_makes_no_folder(tmp_path, monkeypatch, capsys, words):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        work.main(words)
+    out, err = capsys.readouterr()
+    assert ended.value.code == (0 if out else 2) and ("notebooks" in out or "no folder" in err)
+    assert [path.name for path in tmp_path.rglob("*")] == ["work"]
+
+
 def test_saved_outputs_are_trusted_after_the_move_if_they_were_before(tmp_path):
     root = begun(tmp_path)
     notary = work._notary()

@@ -1,5 +1,4 @@
-"""Build the notebooks: `solutions/NAME.py` -> executed `solutions/NAME.ipynb` ->
-`notebooks/NAME.ipynb` for learners.
+"""Build the notebooks: `solutions/*.py` -> `solutions/*.ipynb` (executed) -> `notebooks/*.ipynb`.
 
     python -m llmlib.course.build                  what has changed
     python -m llmlib.course.build 03_attention     one notebook

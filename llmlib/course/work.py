@@ -8,6 +8,7 @@ written whole, and the one that it replaces is kept in work/old/ before: whateve
 a notebook is the old one or the new one, and the next start goes on.
 """
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -177,12 +178,20 @@ def _short(path: Path) -> str:
     return "/".join(path.parts[-3 if path.parent.name == "old" else -2 :])
 
 
-def main(words: list[str]) -> int:
+def main(words: list[str] | None = None) -> int:
     """Say what changed; exit status 1 if work/ could not be written."""
+    what = "Make work/, in which a learner works, of notebooks/; or bring it up to date."
+    parser = argparse.ArgumentParser("python -m llmlib.course.work", description=what)
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=ROOT, help="the course's folder (default: this one's)"
+    )
+    root = parser.parse_args(words).root
+    if not (root / "notebooks").is_dir():  # work/ itself, say
+        parser.error(f"there is no folder notebooks in {root}: name the course's own, or nothing")
     logging.disable()  # nbformat's remarks on a notebook's form are not for its author
     warnings.simplefilter("ignore")
     try:
-        for sentence in update(*map(Path, words)):
+        for sentence in update(root):
             print(sentence)
     except OSError as error:
         print(f"work/ could not be brought up to date: {error}", file=sys.stderr)
@@ -191,4 +200,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
