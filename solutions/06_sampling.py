@@ -15,8 +15,8 @@
 # **It takes** about two hours and a half, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
 # it for a second sitting if you like.
 #
-# First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive in a file of about 5.85 bits
-# a weight and are opened here as float32. The same prompt, four ways to pick:
+# First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive with less than six bits
+# each (counted in notebook 2) and are opened here as float32. The same prompt, four ways to pick:
 
 # %%
 from llmlib import complete, pretrained

@@ -72,9 +72,9 @@ def _different(rows):
 
 
 def a_weight_takes_less_than_six_bits():
-    """“135 million weights, which arrive in a file of about 5.85 bits a weight”
+    """“135 million weights, which arrive with less than six bits each”
 
-    The file's size over all numbers of the model; as float32 it would be 32.
+    The size of the whole file over all numbers of the model; as float32 it would be 32.
     """
     import importlib.util
     from pathlib import Path
