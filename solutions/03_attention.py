@@ -85,8 +85,8 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 #
 # **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
-# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are the two
-# known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
+# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are two of
+# the known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
 # that Gers et al. gave it in 2000, once as PyTorch starts it and once with 3 added to the gate's bias, so that it begins
 # nearly open.
 
