@@ -520,7 +520,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # %% [markdown]
 # `nan`, "not a number", is what a computer makes of ∞ − ∞, for one, after an overflow.
 #
-# There are two usual norms. Both take one vector $x$ of `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its
+# There are two usual norms. Both take one vector $x$ of $d$ = `d_model` numbers. Its *mean* is $\frac{1}{d}\sum x_i$; its
 # *variance* is the mean of the squared distances from the mean; $\epsilon$ (`eps`) is a tiny number, here 0.00001,
 # that keeps us from dividing by 0.
 

@@ -990,7 +990,7 @@ reveal("untrained", losses["untrained"].item(), within=0.5)
 del untrained, random_weights, layers, logits
 
 # %% [markdown]
-# With nothing learned, the best is to give every token $1/V$, which costs $\ln V$. The untrained model costs a little
+# With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. The untrained model costs a little
 # more: its logits are not all 0 but scatter, and on average over many starts that costs half their variance, here
 # 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest is that
 # this paragraph's tokens happened to get low ones.
