@@ -1873,10 +1873,20 @@ show_next("The capital of France is ")
 paris = model.tokenizer.encode("Paris")
 probability = next_logits("The capital of France is ").softmax(-1)[paris].item()
 reveal("space", probability, within=0.1)
+digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
+own = [i for i in range(49_152) if model.tokenizer.decode([i]).startswith(" ")]
+for text in ["The capital of France is", "I like to eat", "She said that"]:
+    before, after = (next_logits(each).softmax(-1) for each in (text, text + " "))
+    word = model.tokenizer.decode([before.argmax()])
+    [bare] = model.tokenizer.encode(word.strip())
+    print(f"\n{text!r}: likeliest {word!r} {before.max():.2f}; with a space at the end")
+    print(f"  a digit {after[digits].sum():.2f}, a token with a space of its own", end=" ")
+    print(f"{after[own].sum():.2f}, {word.strip()!r} {after[bare]:.3f}")
 
 # %% [markdown]
-# Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, and digits are what
-# the model goes on with. With a tokenizer of this kind, never end a prompt with a space.
+# Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, or before a word with a space of its own where somebody
+# typed two. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
+# with the word that was likeliest before. With a tokenizer of this kind, never end a prompt with a space.
 #
 # **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? Two controls: the very same text, but with the words that are to be spelled cut
 # into letters, one token each; and the letters with hyphens between them.

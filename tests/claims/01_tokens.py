@@ -355,11 +355,27 @@ def strawberry_in_two_ways():
 
 def a_space_at_the_end():
     """“Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between
-    words stands before a digit”
+    words stands before a digit, or before a word with a space of its own where somebody typed two.”
+    “after the first two of these prompts mostly with a digit, after the third with a second space
+    and its word, and after none of them with the word that was likeliest before”
 
-    The same prompts without the space, five capitals; and in running text, what follows a lone
-    space.
+    The same prompts without the space, three capitals; in running text, what follows a lone space,
+    with one blank between words and with two; four prompts that the notebook does not show.
     """
+    digits = [_smollm2().encode(str(digit))[0] for digit in range(10)]
+    own = [i for i in range(49_152) if _smollm2().decode([i]).startswith(" ")]
+    led = []
+    for prompt in (
+        *("The capital of France is", "I like to eat", "She said that"),
+        *("Once upon a time there was a", "He opened the door and", "The opposite of hot is"),
+        "Thank you very",
+    ):
+        (word,), after = _top(prompt, 1), _chances(prompt + " ")
+        digit, second = after[digits].sum().item(), after[own].sum().item()
+        assert after[_smollm2().encode(word.strip())[0]] < 0.002 < 0.05 < _chance(prompt, word)
+        assert digit + second > 0.8 and max(digit, second) > 0.55
+        led.append("digit" if digit > second else "space")
+    assert led == ["digit", "digit", "space", "digit", "space", "digit", "digit"]
     capitals = {"France": "Paris", "Germany": "Berlin", "Italy": "Rome"}
     best = {"with": 0.0, "without": 1.0}
     for land, city in capitals.items():
@@ -373,7 +389,13 @@ def a_space_at_the_end():
     after = [_smollm2().decode([b]) for a, b in pairwise(ids) if a == lone]
     assert best["with"] < 0.01 < 0.3 < best["without"] and after
     assert all(text.isdigit() for text in after)
-    return f"without the space at least {best['without']:.2f}, with it at most {best['with']:.4f}"
+    ids = _smollm2().encode(PROSE.replace(" ", "  "))
+    after = [_smollm2().decode([b]) for a, b in pairwise(ids) if a == lone]
+    assert len(after) > 100 and all(text[0] == " " or text.isdigit() for text in after)
+    return (
+        f"without the space at least {best['without']:.2f}, with it at most {best['with']:.4f}; "
+        f"a digit led after {led.count('digit')} of {len(led)} prompts, else a second space"
+    )
 
 
 def _spelled(prompts, words):
