@@ -2102,11 +2102,12 @@ plots.show(
 # %%
 predict(
     "pairing",
-    "SmolLM2 runs with interleaved pairs by mistake. How do you notice?",
+    "SmolLM2 runs with interleaved pairs by mistake. What comes after 'The capital of "
+    "France is'?",
     {
         "A": "an error: the shapes do not fit",
         "B": "gibberish from the first word on",
-        "C": "hardly: the next word is right, and the loss is higher",
+        "C": "' Paris', though the loss is higher",
     },
     yours="B",
 )
@@ -2131,9 +2132,18 @@ for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs
     written[name] = complete(one, "The capital of France is", 8)
     print(f"{name:24} loss {loss_of(one, river):.2f}   {written[name]!r}")
 reveal("pairing", "C" if written["interleaved"].startswith(" Paris") else "B")
+print()
+for prompt in (
+    "The capital of Italy is",
+    "The opposite of hot is",
+    "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
+):
+    right, wrong = (complete(one, prompt, 3) for one in (model, wrong_pairs))
+    print(f"{prompt[-22:]!r}: half-split {right!r}, interleaved {wrong!r}")
 
 # %% [markdown]
-# This bug is easy to miss: no error, the right shapes, even the right first word, and a model that has got worse. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
+# This bug is easy to miss: no error, the right shapes, the right capital, and a model that has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its opposite,
+# and a name that the text itself holds is not read back. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
 # makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
 
 # %% [markdown]

@@ -843,10 +843,11 @@ def what_rope_must_keep_of_its_training():
 
 
 def the_wrong_pairing_is_easy_to_miss():
-    """“This bug is easy to miss: no error, the right shapes, even the right first word, and a model
-    that has got worse.”
+    """“This bug is easy to miss: no error, the right shapes, the right capital, and a model that
+    has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its
+    opposite, and a name that the text itself holds is not read back.”
 
-    The right pairing; and W_q, W_k put into the other order, which repairs it.
+    The right pairing; W_q, W_k put into the other order, which repairs it; two more names.
     """
     turn = solved("02_embeddings")["interleaved_to_half_split"]
 
@@ -866,5 +867,15 @@ def the_wrong_pairing_is_easy_to_miss():
     mended = replace(wrong, weights=replace(wrong.weights, layers=layers))
     right, worse, again = (_loss(some) for some in (model(), wrong, mended))
     said = complete(wrong, "The capital of France is", 3)
+    dragon = "{0} keeps a dragon. Every morning the dragon greets {1}"
+    for prompt, word, kept in (
+        ("The capital of Italy is", " Rome", True),
+        ("The opposite of hot is", " cold", False),
+        (dragon.format("Mrs. Quillfeather", "Mrs."), " Quillfeather", False),
+        (dragon.format("Captain Plimsoll", "Captain"), " Plimsoll", False),
+        (dragon.format("Dr. Zanderbeck", "Dr."), " Zanderbeck", False),
+    ):
+        assert complete(model(), prompt, 6).startswith(word), prompt
+        assert complete(wrong, prompt, 6).startswith(word) == kept, prompt
     assert said.startswith(" Paris") and worse > right + 0.3 and abs(again - right) < 1e-3
     return f"loss {right:.2f}, wrong pairs {worse:.2f} ({said!r}), with reordered rows {again:.2f}"
