@@ -2061,14 +2061,28 @@ left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
 print(f"theta · 10 leaves of the speed: {left}")
 reveal("slower", losses["theta · 10"], within=0.1)
 
+
+def loss_in_pieces(position, n):
+    """Mean loss of 896 tokens of the prose, cut into pieces of n."""
+    cut = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:896]
+    cut = cut.view(-1, n)
+    logits = model.using(position=position)(cut)[:, :-1].flatten(0, 1)
+    return torch.nn.functional.cross_entropy(logits, cut[:, 1:].flatten()).item()
+
+
+print("\n896 tokens of the prose, in pieces of")
+for n in (64, 224, 896):
+    cost = loss_in_pieces(settings["theta · 10"], n) - loss_in_pieces(apply_rope, n)
+    print(f"{n:>4}: theta · 10 costs {cost:.2f} nats a token")
+
 # %% [markdown]
-# Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all. What counts is how far *back* a
+# Moved: no difference. A larger theta: next to none in pieces of 64 tokens. A smaller theta, squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all. What counts is how far *back* a
 # token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
 #
-# Then why is a larger theta no harm, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
-# four at half speed do most of the harm (4.22), the twelve after them hardly any (3.91).
+# Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
+# four at half speed do most of the harm (4.22), the twelve after them hardly any (3.91). But the longer the pieces, the more it costs, as the last three lines show: a model wants the theta that it was trained with.
 #
-# This is put to use. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
+# This is put to use, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
 # %%
 print(f"{'pair':>4} {'tokens a turn: theta 1e4':>28}{'1e5':>13}{'1e6':>13}")
@@ -2139,7 +2153,7 @@ for prompt in (
     "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
 ):
     right, wrong = (complete(one, prompt, 3) for one in (model, wrong_pairs))
-    print(f"{prompt[-22:]!r}: half-split {right!r}, interleaved {wrong!r}")
+    print(f"{prompt[-23:]!r}: half-split {right!r}, interleaved {wrong!r}")
 
 # %% [markdown]
 # This bug is easy to miss: no error, the right shapes, the right capital, and a model that has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its opposite,

@@ -1,5 +1,6 @@
 """What notebook 2 says, with its controls."""
 
+import json
 import math
 from dataclasses import replace
 from functools import cache
@@ -787,13 +788,13 @@ def some_heads_look_by_distance_and_others_do_not():
 
 
 def what_rope_must_keep_of_its_training():
-    """“Moved: no difference. A larger theta: next to none. A smaller theta, squeezed distances:
-    worse. Backwards, all distances are what they were, and the model is about as lost as with no
-    RoPE at all.” “with the sixteen faster ones at half their speed nearly all the harm of squeezed
-    distances is done, with the sixteen slower ones none” “It slows them unequally: hand 0 not at
-    all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter
-    most: the first four at half speed do most of the harm (4.22), the twelve after them hardly any
-    (3.91).”
+    """“Moved: no difference. A larger theta: next to none in pieces of 64 tokens. A smaller theta,
+    squeezed distances: worse. Backwards, all distances are what they were, and the model is about
+    as lost as with no RoPE at all.” “with the sixteen faster ones at half their speed nearly all
+    the harm of squeezed distances is done, with the sixteen slower ones none” “It slows them
+    unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the
+    very first hands matter most: the first four at half speed do most of the harm (4.22), the
+    twelve after them hardly any (3.91).”
 
     The trained setting, on the same four pieces of prose; either half of the hands twice as fast.
     The first four and the next twelve at a third of their speed.
@@ -840,6 +841,40 @@ def what_rope_must_keep_of_its_training():
     assert abs(losses["next twelve halved"] - 3.91) < 0.006
     assert [round(10 ** (-i / 32), 2) for i in (0, 4, 15)] == [1, 0.75, 0.34]
     return ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
+
+
+def a_larger_theta_costs_long_texts():
+    """“But the longer the pieces, the more it costs, as the last three lines show: a model wants
+    the theta that it was trained with.”
+
+    The same tokens in shorter pieces; another text; theta ten times smaller, which costs as well.
+    """
+
+    def costs(ids, lengths, times):
+        """What theta times `times` costs the ids, cut into pieces of each length."""
+        found = []
+        for n in lengths:
+            pieces = torch.tensor(ids[: len(ids) // n * n]).view(-1, n)
+            losses = [
+                cross_entropy(
+                    model().using(position=position)(pieces)[:, :-1].flatten(0, 1),
+                    pieces[:, 1:].flatten(),
+                ).item()
+                for position in (lambda x, p, theta: apply_rope(x, p, times * theta), apply_rope)
+            ]
+            found.append(losses[0] - losses[1])
+        return found
+
+    encode, folder = model().tokenizer.encode, ROOT / "llmlib/data"
+    prose = encode((folder / "prose.txt").read_text(encoding="utf-8"))
+    declaration = json.loads((folder / "declaration.json").read_text(encoding="utf-8"))
+    other = encode("\n".join(declaration["articles 2 to 7"]["English"]))
+    shown, again = costs(prose, (64, 224, 896), 10), costs(other, (27, 108, 216), 10)
+    for found in (shown, again):
+        assert found == sorted(found) and found[0] < 0.05 and found[2] > 0.1
+    assert costs(prose, (896,), 0.1)[0] > 0.1
+    listed = [", ".join(f"{cost:.2f}" for cost in found) for found in (shown, again)]
+    return f"nats more, by length: {listed[0]}; on another text {listed[1]}"
 
 
 def the_wrong_pairing_is_easy_to_miss():
