@@ -1880,8 +1880,9 @@ for text in ["The capital of France is", "I like to eat", "She said that"]:
     word = model.tokenizer.decode([before.argmax()])
     [bare] = model.tokenizer.encode(word.strip())
     print(f"\n{text!r}: likeliest {word!r} {before.max():.2f}; with a space at the end")
-    print(f"  a digit {after[digits].sum():.2f}, a token with a space of its own", end=" ")
-    print(f"{after[own].sum():.2f}, {word.strip()!r} {after[bare]:.3f}")
+    print(f"  a digit {after[digits].sum():.2f}", end=", ")
+    print(f"a token with a space of its own {after[own].sum():.2f}", end=", ")
+    print(f"{word.strip()!r} {after[bare]:.3f}")
 
 # %% [markdown]
 # Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, or before a word with a space of its own where somebody
