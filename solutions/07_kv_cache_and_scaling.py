@@ -112,7 +112,7 @@ print("token computations:", sum(without), "without a cache,", sum(with_cache), 
 reveal("computations", sum(without) / sum(with_cache), within=1)
 
 # %% [markdown]
-# A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: there are N passes either way, and without a cache they get longer. The *token computations* are N(N+1)/2 against N.
+# A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: for N tokens there are N passes either way, and without a cache they get longer. The *token computations* are N(N+1)/2 against N.
 #
 # Attention is one power worse on both sides. The n-th token looks at n tokens, itself among them. With a cache that is done once for each token, and sums to about N²/2; without, a pass over n tokens does n²/2 of it, and the passes sum to about N³/6.
 #
