@@ -267,6 +267,14 @@ check.close(
     [7, 8, 9],
     "the answer must hold all tokens so far, old and new: [7, 8, 9]",
 )
+check.close(
+    write_pieces([torch.zeros(1, 1, 2, 1), torch.full((1, 1, 1, 1), 9.0)], 4)[
+        1
+    ].flatten(),
+    [0, 0, 9, 0],
+    "tokens of zeros are tokens, too: `start` says where to write, not the first zero "
+    "in the store",
+)
 _used = torch.full((1, 1, 4, 1), 5.0)
 check.close(
     write_cache(_used, torch.full((1, 1, 1, 1), 9.0), 2).flatten(),
@@ -433,19 +441,27 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
     `least`: pick the unlikeliest id.
     """
     toy, given = Toy(context, stop_ids), list(ids)
-    new_ids, before = [], None
-    for new in generate_cached(
-        toy,
-        toy,
-        ids,
-        max_new_tokens,
-        lambda logits: (-logits if least else logits).argmax(-1),
-        chunk,
-    ):
+    new_ids, before, picked = [], None, []
+
+    def pick(logits):
+        if tuple(logits.shape) != (1, 11):
+            raise ValueError(
+                "call pick with the last logits alone, of shape [1, vocab], not of "
+                f"shape {list(logits.shape)}"
+            )
+        picked.append((-logits if least else logits).argmax(-1))
+        return picked[-1]
+
+    for new in generate_cached(toy, toy, ids, max_new_tokens, pick, chunk):
         before = len(toy.passes) if before is None else before
         new_ids.append(new)
         if len(new_ids) > max_new_tokens + 5:  # a loop that does not stop
             break
+    if chunk and len(picked) > max(len(new_ids), 1):
+        raise ValueError(
+            f"pick was called {len(picked)} times for {len(new_ids)} new ids: call it "
+            "once for each, and not for the chunks before the last"
+        )
     return new_ids if ids == given else "changed", toy.passes, before
 
 
@@ -527,6 +543,16 @@ check.equal(
     "a stop id is yielded, and then the loop ends",
 )
 check.equal(
+    run_cached([2, 3], 8, stop_ids=tuple(_continue([2, 3], 1)))[0],
+    _continue([2, 3], 1),
+    "the very first new id may be a stop id: it is yielded, and then the loop ends",
+)
+check.that(
+    sum(n for _, n in run_cached([2, 3], 8, stop_ids=(_stop,))[1]) < 2 + len(_until),
+    "the stop id went through the model as well: nothing comes after it, so that pass "
+    "is wasted",
+)
+check.equal(
     run_cached([2, 3], 8, stop_ids=(99, _stop))[0],
     _until,
     "there are two stop ids here: any of them ends the loop, not only the first",
@@ -541,6 +567,11 @@ check.equal(
     len(run_cached([1, 2, 3, 4], 9, context=7)[0]),
     3,
     "a context of 7 holds a prompt of 4 and 3 new ids: stop there",
+)
+check.that(
+    sum(n for _, n in run_cached([1, 2, 3, 4], 9, context=7)[1]) < 7,
+    "the id that filled the context went through the model as well: nothing comes "
+    "after it, so that pass is wasted",
 )
 check.equal(
     run_cached([1, 2, 3], 3, least=True)[0],
@@ -994,7 +1025,22 @@ check.that(
     abs(step_seconds(2, 5, **_toy) - 11) > 1e-6,
     "each text has a cache of its own: twice the batch, twice the bytes",
 )
+check.that(
+    abs(step_seconds(2, 5, **_toy) - 22) > 1e-6,
+    "the weights are read once for the whole batch, not once for each text",
+)
+check.that(
+    abs(step_seconds(2, 5, **_toy) - 7) > 1e-6,
+    "take the larger of the two times, not the smaller: a step waits for the slower "
+    "one",
+)
 check.close(step_seconds(2, 5, **_toy), 12.0, "two texts of 5 tokens: 12 s")
+check.close(
+    step_seconds(1, 1, **_toy),
+    10.2,
+    "one text of one token: its 2 bytes of cache take 0.2 s, so 10.2 s: divide with /, "
+    "not with //, and do not round",
+)
 check.close(
     step_seconds(4, 0, **_toy),
     10.0,
@@ -1005,6 +1051,12 @@ check.close(
     15.0,
     "6 empty texts: calculating takes 6 × 50 / 20 = 15 s; above that the machine is "
     "compute-bound, and the weights are read in the meantime",
+)
+check.close(
+    step_seconds(6, 5, **_toy),
+    21.0,
+    "6 texts of 5 tokens: the caches' 60 bytes take 6 s on top of the 15 s of "
+    "calculating: only the weights are read in the meantime",
 )
 check.that(
     math.isfinite(step_seconds(10, 5, **_toy)),
@@ -1211,7 +1263,7 @@ for name, size in read.items():
 #
 # | | shape | |
 # |---|---|---|
-# | `w` | `[out, in]` | float weights, as `torch.nn.Linear` stores them |
+# | `w` | `[out, in]` | float weights, as `torch.nn.Linear` stores them; leave them as they are |
 # | returns `q` | `[out, in]`, `torch.int8` | whole numbers, −127 … 127 |
 # | and `scale` | `[out, 1]` | one positive number a row, so that `q * scale` is close to `w` |
 #
@@ -1253,6 +1305,13 @@ def quantize_int8(w):
     scale = torch.where(largest > 0, largest / 127, 1.0)
     return torch.round(w / scale).to(torch.int8), scale
     ### END SOLUTION
+
+
+# %% given weights_after
+def weights_after(w):
+    """The weights `w` after your quantize_int8 has worked on them."""
+    quantize_int8(w)
+    return w
 
 
 # %% test quantize_int8 points=2
@@ -1314,6 +1373,11 @@ check.equal(
     [[127, -50, 0], [-127, 50, 0]],
     "row [1.27, -0.5, 0.004] becomes [127, -50, 0]",
 )
+check.close(
+    weights_after(torch.tensor([[1.27, -0.5, 0.004]])),
+    torch.tensor([[1.27, -0.5, 0.004]]),
+    "the caller's weights have changed: make new tensors and leave w as it is",
+)
 check.equal(
     quantize_int8(torch.tensor([[1.27, 0.309, -0.309]]))[0].tolist(),
     [[127, 31, -31]],
@@ -1322,7 +1386,7 @@ check.equal(
 _w = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
 _w[2] *= 100
 _check_matrix(_w)
-_q, _scale = quantize_int8(torch.tensor([[0.0, 0.0], [1.0, 2.0]]))
+_q, _scale = quantize_int8(torch.tensor([[0.0, 0.0], [1.0, 2.54]]))
 check.equal(
     _scale[0].tolist(),
     [1.0],
@@ -1331,8 +1395,8 @@ check.equal(
 check.equal(_q[0].tolist(), [0, 0], "a row of zeros stays zeros")
 check.equal(
     _q[1].tolist(),
-    [64, 127],
-    "a row of zeros concerns itself alone: the next row, [1, 2], becomes [64, 127]",
+    [50, 127],
+    "a row of zeros concerns itself alone: the next row, [1, 2.54], becomes [50, 127]",
 )
 check.equal(
     quantize_int8(torch.tensor([[0.127, -0.05]]))[0].tolist(),
@@ -1700,6 +1764,18 @@ check.equal(
     [0, 2],
     "each row has its own p and q: 0 is kept in the first row and replaced in the "
     "second",
+)
+check.equal(
+    accept_draft(
+        torch.tensor([3, 3]),
+        torch.tensor([[0.5, 0.3, 0.2, 0.0]] * 2),
+        torch.full((2, 4), 0.25),
+        torch.tensor([0.5, 0.5]),
+        torch.tensor([0.1, 0.9]),
+    ).tolist(),
+    [0, 1],
+    "both rows are replaced, with weights 0.25 and 0.05 for 0 and 1: v = 0.1 draws 0 "
+    "and v = 0.9 draws 1; each row has its own v, and u only decides",
 )
 check.close(
     _share(_p[0], _q[0], 20, 20),
@@ -2123,9 +2199,23 @@ check.close(
     "sizes 4, 16, 64 with losses 5, 3, 2: E = 1, A = 8, alpha = 0.5",
     atol=0.02,
 )
+check.close(
+    fit_power_law(_n.flip(0), torch.tensor([2.0, 3.0, 5.0])),
+    [1, 8, 0.5],
+    "the runs may come in any order: 64, 16, 4 with losses 2, 3, 5 give the same fit",
+    atol=0.02,
+)
 _check_planted([1e4, 1e5, 1e6, 1e7, 1e8], 1.2, 8.0, 0.34)
 _check_planted([2e4, 5e4, 1e5, 3e5, 8e5], 1.69, 406.4, 0.377)
 _check_planted([2.0, 4.0, 8.0, 16.0, 32.0], 1.0, 8.0, 1.5)
+for _alpha in (0.05, 1.95):
+    _m = torch.tensor([2.0, 8.0, 64.0, 1024.0], dtype=torch.float64)
+    check.close(
+        fit_power_law(_m, 1 + 8 * _m**-_alpha)[2],
+        _alpha,
+        f"losses made with alpha = {_alpha}: search all of 0.001 to 2",
+        atol=0.002,
+    )
 _m = torch.tensor([1.0, 4.0, 16.0, 64.0, 256.0, 1024.0], dtype=torch.float64)
 _off = torch.tensor([0.0, 0.3, -0.5, 0.2, 0.1, 0.0], dtype=torch.float64)
 check.close(

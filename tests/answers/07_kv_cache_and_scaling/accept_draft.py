@@ -76,7 +76,7 @@ def accept_draft(drafted, p, q, u, v):
 
 
 # %% wrong: the replacement is always the likeliest
-# says: the replacement is drawn with weights 0.25 and 0.05
+# says: v = 0.1 draws 0 and v = 0.9 draws 1
 def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
     return torch.where(u * q[rows, drafted] < p[rows, drafted], drafted, (p - q).argmax(-1))
@@ -128,4 +128,30 @@ def accept_draft(drafted, p, q, u, v):
             out[i] = x
         else:
             out[i] = draw((p[i] - q[i]).clamp(min=0)[None], v[i : i + 1])[0]
+    return out
+
+
+# %% wrong: the first row's v for all
+# says: each row has its own v
+def accept_draft(drafted, p, q, u, v):
+    r = torch.arange(len(drafted))
+    return torch.where(
+        u * q[r, drafted] < p[r, drafted], drafted, draw((p - q).clamp(min=0), v[:1].expand_as(v))
+    )
+
+
+# %% wrong: draws with the u that has just refused
+# says: u only decides
+def accept_draft(drafted, p, q, u, v):
+    r = torch.arange(len(drafted))
+    return torch.where(u * q[r, drafted] < p[r, drafted], drafted, draw((p - q).clamp(min=0), u))
+
+
+# %% right: logarithms, and draws for the refused rows alone
+def accept_draft(drafted, p, q, u, v):
+    d = drafted.long()[:, None]
+    keep = u.log() < (p.gather(1, d).log() - q.gather(1, d).log())[:, 0]
+    out = drafted.clone()
+    for i in (~keep).nonzero()[:, 0].tolist():
+        out[i] = draw((p[i] - q[i]).clamp(min=0)[None], v[i][None])[0]
     return out

@@ -198,3 +198,47 @@ def fit_power_law(n, loss):
             e, a = 0.0, (x * loss).sum() / (x * x).sum()
         best = min(best, (float((e + a * x - loss).abs().sum()), float(e), float(a), step / 1000))
     return best[1:]
+
+
+# %% wrong: alpha is searched from 0.1 on
+# says: search all of 0.001 to 2
+def fit_power_law(n, loss):
+    n, y = n.double(), loss.double()
+    best = (math.inf,)
+    for k in range(100, 1800):
+        x = n ** (-k / 1000)
+        d = x - x.mean()
+        a = (d @ (y - y.mean())) / (d @ d)
+        e = y.mean() - a * x.mean()
+        if e < 0:
+            e, a = torch.zeros(()).double(), (x @ y) / (x @ x)
+        s = float(((e + a * x - y) ** 2).sum())
+        if s < best[0]:
+            best = (s, float(e), float(a), k / 1000)
+    return best[1:]
+
+
+# %% right: the golden section around the best hundredth
+def fit_power_law(n, loss):
+    n, y = n.double(), loss.double()
+
+    def at(al):
+        x = n**-al
+        k = len(y)
+        d = x - x.mean()
+        a = (d @ (y - y.mean())) / (d @ d)
+        e = y.mean() - a * x.mean()
+        if e < 0:
+            e, a = torch.zeros(()), (x @ y) / (x @ x)
+        return float(((e + a * x - y) ** 2).sum()), float(e), float(a), al
+
+    c = min((at(i / 100) for i in range(1, 201)), key=lambda t: t[0])[3]
+    lo, hi = max(0.001, c - 0.01), min(2.0, c + 0.01)
+    g = (5**0.5 - 1) / 2
+    for _ in range(60):
+        l, r = hi - g * (hi - lo), lo + g * (hi - lo)
+        if at(l)[0] < at(r)[0]:
+            hi = r
+        else:
+            lo = l
+    return at((lo + hi) / 2)[1:]

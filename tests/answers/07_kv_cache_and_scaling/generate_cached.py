@@ -253,3 +253,78 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         yield t.item()
         if k == left - 1 or t.item() in model.config.stop_ids: return
         z = model(t[None], cache)
+
+
+# %% wrong: the stop id goes through the model
+# says: the stop id went through the model as well
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if made == room:
+            return
+        logits = model(new[None], cache)
+        if new.item() in model.config.stop_ids:
+            return
+
+
+# %% wrong: a pass too many when the context is full
+# says: the id that filled the context went through the model as well
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    n = len(ids)
+    for made in range(1, max_new_tokens + 1):
+        if n >= model.config.context:
+            return
+        new = pick(logits[:, -1])
+        n += 1
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == max_new_tokens:
+            return
+        logits = model(new[None], cache)
+
+
+# %% wrong: the first new id is never a stop id
+# says: the very first new id may be a stop id
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if (made > 1 and new.item() in model.config.stop_ids) or made == room:
+            return
+        logits = model(new[None], cache)
+
+
+# %% wrong: picks an id from every chunk
+# says: call it once for each, and not for the chunks before the last
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+        new = pick(logits[:, -1])
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        new = pick(model(new[None], cache)[:, -1])
+
+
+# %% wrong: picks from the logits of all positions
+# says: call pick with the last logits alone
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits)[0, -1:]
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)

@@ -93,3 +93,49 @@ def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidt
     if weight_bytes + caches > memory:
         return math.inf
     return max(flops / peak, weight_bytes / bandwidth) + caches / bandwidth
+
+
+# %% wrong: whole seconds by //
+# says: divide with /, not with //
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops // peak, weight_bytes // bandwidth) + caches // bandwidth
+
+
+# %% wrong: the caches are read while the batch is calculated
+# says: only the weights are read in the meantime
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops / peak, (weight_bytes + caches) / bandwidth)
+
+
+# %% wrong: a compute-bound step reads no caches
+# says: take 6 s on top of the 15 s
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    c, r = batch * flops / peak, weight_bytes / bandwidth
+    return c if c > r else r + caches / bandwidth
+
+
+# %% wrong: reads the weights once for each text
+# says: the weights are read once for the whole batch
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops / peak, batch * weight_bytes / bandwidth) + caches / bandwidth
+
+
+# %% wrong: the smaller of the two times
+# says: not the smaller
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return min(batch * flops / peak, weight_bytes / bandwidth) + caches / bandwidth
