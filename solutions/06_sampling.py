@@ -325,7 +325,13 @@ for disturbed in (False, True):
 # %% given left_alone
 def left_alone(function, logits, *settings):
     """The logits after your function of that name has worked on them."""
+    before = repr(settings)
     globals()[function](logits, *settings)
+    if repr(settings) != before:
+        raise ValueError(
+            f"{function} has changed what it was given besides the logits: leave the "
+            "caller's lists and tensors as they are"
+        )
     return logits
 
 
@@ -416,6 +422,11 @@ check.close(
     apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 2.0**-40),
     [1 * 2.0**40, 3 * 2.0**40, 2 * 2.0**40],
     "T = 1e-12 is very small but not 0: it divides, only T = 0 is a case of its own",
+)
+check.close(
+    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0.0),
+    [-math.inf, 3.0, -math.inf],
+    "T = 0.0 is T = 0, too: ask `t == 0`",
 )
 _tie = apply_temperature(torch.tensor([3.0, 1.0, 3.0]), 0)
 check.close(
@@ -591,6 +602,15 @@ check.close(
     [_cut, _cut, 2.0, 2.0],
     "three logits are equal: with k = 2 exactly two of them stay",
 )
+check.equal(
+    [
+        torch.isfinite(top_k(torch.tensor(_near), 1)).tolist()
+        for _near in ([1.0, 1 + 2.0**-20], [1 + 2.0**-20, 1.0])
+    ],
+    [[False, True], [True, False]],
+    "1.000001 is larger than 1, however little: add nothing to the logits to break "
+    "ties",
+)
 check.close(
     top_k(torch.tensor([[1.0, 2.0, 3.0], [9.0, 7.0, 8.0]]), 2),
     torch.tensor([[_cut, 2.0, 3.0], [9.0, _cut, 8.0]]),
@@ -759,6 +779,12 @@ check.close(
     top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9),
     torch.tensor([[_cut, *_shuffled[1:].tolist()], [_cut, _cut, 9.0, _cut]]),
     "each row has a nucleus of its own size",
+)
+check.close(
+    torch.isfinite(top_p(torch.tensor([0.999, 0.0006, 0.0004]).log(), 0.9992)).sum(),
+    2,
+    "p = 0.9992 is near 1 but not 1: the set still ends where it reaches p, with two "
+    "tokens",
 )
 _long = torch.linspace(0, -30, 5000)
 check.close(
@@ -933,6 +959,11 @@ check.close(
     "logits of 200 are too large for exp: take softmax, or subtract the largest first",
 )
 check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
+check.close(
+    min_p(torch.tensor([0.0, -30.0]), 0.0),
+    [0.0, -30.0],
+    "p = 0 keeps every token, also one of probability 1e-13: there is no smallest bar",
+)
 check.close(
     min_p(torch.stack([_z, torch.tensor([0.04, 0.03, 0.9, 0.03]).log()]), 0.2),
     torch.tensor([[*_z[:3].tolist(), _cut], [_cut, _cut, math.log(0.9), _cut]]),
@@ -1225,6 +1256,12 @@ check.equal(
     "with the u that is given",
 )
 check.equal(
+    sample(_z, torch.tensor([0.9, 0.1]), temperature=1.0),
+    torch.tensor([2, 0]),
+    "u = 0.9 falls into [0.8, 1) in the first row, u = 0.1 into [0, 0.2) in the "
+    "second: each row is drawn with its own u",
+)
+check.equal(
     sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5),
     torch.tensor([0, 1]),
     "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = "
@@ -1327,6 +1364,11 @@ show(
 
 
 # %% given generate_from_table
+import random
+
+import numpy as np
+
+
 class TableModel:
     """A toy model: the logits after token i are row i of a table [vocab, vocab]. It
     notes how long the texts are that it reads."""
@@ -1340,7 +1382,8 @@ class TableModel:
         ids = ids[None] if ids.dim() == 1 else ids
         self.lengths.append(ids.shape[1])
         if self.distracted:
-            torch.rand(7)  # somebody else draws from torch's global generator
+            # somebody else draws from the generators that all share
+            torch.rand(7), random.random(), np.random.rand()
         return self.table[ids]  # batch seq vocab
 
 
@@ -1507,7 +1550,7 @@ check.equal(
     generate_from_table(_flat, [0], 20, temperature=1.0, seed=1, distracted=True)[0],
     _a,
     "somebody else drew random numbers, and your text changed: use a torch.Generator "
-    "of your own",
+    "of your own, not one that all share",
 )
 _zero = [
     generate_from_table(_flat, [0], 20, temperature=1.0, seed=0)[0] for _ in range(2)
@@ -1886,6 +1929,8 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
     model.config = toy.config
     found = beam_search(model, ids, max_new_tokens, width)
+    if list(ids) != prompt:
+        raise ValueError("the caller's list `ids` has changed: leave it as it is")
     found = [([int(i) for i in new], float(score)) for new, score in found]
     longest = min(max_new_tokens, max((len(new) for new, _ in found), default=0))
     if max(toy.lengths, default=len(prompt)) < len(prompt) + longest - 1:
@@ -1899,7 +1944,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # | | | |
 # |---|---|---|
 # | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns `[batch, seq, vocab]` |
-# | `ids` | a list of ints | the prompt |
+# | `ids` | a list of ints | the prompt; leave it as it is |
 # | `max_new_tokens` | an int | |
 # | `width` | an int | how many continuations to keep |
 # | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
@@ -2028,6 +2073,20 @@ check.that(
 check.that(
     all(0 not in new[:-1] for new, _ in _stopped),
     "a continuation went on after its stop token",
+)
+check.that(
+    all(
+        not {0, 2} & set(new[:-1])
+        for new, _ in beam_search_from_table(_table, [2], 3, 27, stop_ids=[0, 2])
+    ),
+    "0 and 2 are stop tokens: each of them finishes a continuation, not only the first",
+)
+_half = torch.tensor([[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.9, 0.1, 1e-9]]).log()
+check.equal(
+    [new for new, _ in beam_search_from_table(_half, [2], 2, 2)],
+    [[0, 0], [0, 1]],
+    "both places may go to one beginning: of 0.9 × 0.5, 0.9 × 0.4 and 0.1 × 0.5 the "
+    "first two survive",
 )
 _ends = torch.tensor(
     [[1.0, 0, 0, 0], [0.2, 0.5, 0.3, 0], [0, 0, 1, 0], [0.5, 0.3, 0.2, 0]]
@@ -2396,7 +2455,7 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # |---|---|---|
 # | `logits` | `[..., vocab]` | the model's scores for the next token |
 # | `new` | a list of ints | what has been written so far, without the prompt |
-# | `choices` | a list of lists of ints | the texts that are allowed, each with its stop token at the end if it has one |
+# | `choices` | a list of lists of ints | the texts that are allowed, each with its stop token at the end if it has one; leave it as it is |
 # | returns | like `logits` | a new tensor: tokens that may come next unchanged, the rest $-\infty$ |
 #
 # A token may come next if some choice begins with `new` and then has that token. Choices may begin alike and have different

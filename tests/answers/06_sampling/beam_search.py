@@ -273,7 +273,7 @@ def beam_search(model, ids, max_new_tokens, width):
     return [(b[len(ids):], s) for b, s in beams]
 
 # %% wrong: the prompt grows by every continuation
-# says: show the model whole texts
+# says: the caller's list `ids` has changed
 def beam_search(model, ids, max_new_tokens, width):
     beams = [([], 0.0)]
     n = len(ids)
@@ -318,3 +318,99 @@ def beam_search(model, ids, max_new_tokens, width):
             candidates += [(new + [i], score + p) for i, p in enumerate(log_p)]
         beams = sorted(candidates, key=lambda pair: -pair[1])[:width]
     return beams
+
+
+# %% wrong: only the first stop token finishes
+# says: each of them finishes a continuation
+def beam_search(model, ids, max_new_tokens, width):
+    stop = list(model.config.stop_ids)[:1]
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        c = []
+        for new, s in beams:
+            if new and new[-1] in stop:
+                c.append((new, s))
+                continue
+            lp = log_softmax(model(torch.tensor([ids + new]))[0, -1]).tolist()
+            c += [(new + [i], s + v) for i, v in enumerate(lp)]
+        beams = sorted(c, key=lambda b: -b[1])[:width]
+    return beams
+
+
+# %% wrong: one continuation of a beginning too few
+# says: both places may go to one beginning
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        c = []
+        for new, s in beams:
+            if new and new[-1] in model.config.stop_ids:
+                c.append((new, s))
+                continue
+            lp = log_softmax(model(torch.tensor([ids + new]))[0, -1])
+            b = lp.topk(min(len(lp), max(1, width - 1) if width < 4 and new else width))
+            c += [(new + [i], s + v) for i, v in zip(b.indices.tolist(), b.values.tolist())]
+        beams = sorted(c, key=lambda b: -b[1])[:width]
+    return beams
+
+
+# %% wrong: the caller's prompt grows at the end
+# says: the caller's list `ids` has changed
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [(ids, 0.0)]
+    n0 = len(ids)
+    for _ in range(min(max_new_tokens, model.config.context - n0)):
+        c = []
+        for text, s in beams:
+            if len(text) > n0 and text[-1] in model.config.stop_ids:
+                c.append((text, s))
+                continue
+            lp = log_softmax(model(torch.tensor([text]))[0, -1]).tolist()
+            c += [(text + [i], s + v) for i, v in enumerate(lp)]
+        beams = sorted(c, key=lambda b: -b[1])[:width]
+    ids.append(beams[0][0][-1])
+    return [(t[n0:], s) for t, s in beams]
+
+
+# %% right: finished continuations stay in the batch, filled up
+def beam_search(model, ids, max_new_tokens, width):
+    stop = list(model.config.stop_ids)
+    beams = [(0.0, [], False)]
+    for _ in range(max(0, min(max_new_tokens, model.config.context - len(ids)))):
+        if all(d for *_, d in beams):
+            break
+        n = max(len(new) for _, new, _ in beams)
+        batch = torch.tensor(
+            [ids + new + [new[-1]] * (n - len(new)) if new else list(ids) for _, new, _ in beams]
+        )
+        lp = log_softmax(model(batch)[:, -1, :])
+        cand = []
+        for (s, new, d), row in zip(beams, lp):
+            if d:
+                cand.append((s, new, d))
+                continue
+            cand += [(s + v, new + [i], i in stop) for i, v in enumerate(row.tolist())]
+        cand.sort(key=lambda c: c[0], reverse=True)
+        beams = cand[:width]
+    return [(new, s) for s, new, _ in beams]
+
+
+# %% right: the score of the whole text anew at each step
+def beam_search(model, ids, max_new_tokens, width):
+    def score(new):
+        if not new:
+            return 0.0
+        lp = log_softmax(model(torch.tensor([ids + new]))[0])
+        return sum(lp[len(ids) + k - 1, t].item() for k, t in enumerate(new))
+
+    def grow(new, vocab):
+        return (
+            [new] if new and new[-1] in model.config.stop_ids else [new + [i] for i in range(vocab)]
+        )
+
+    beams = [[]]
+    vocab = model(ids).shape[-1]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        c = [g for b in beams for g in grow(b, vocab)]
+        beams = sorted(c, key=score, reverse=True)[:width]
+    return [(b, score(b)) for b in beams]

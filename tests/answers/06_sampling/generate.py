@@ -252,3 +252,24 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
         new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
         ids = ids + [new]
         yield new
+
+
+# %% wrong: seeds Python's global generator
+# says: use a torch.Generator of your own
+import random as _r
+
+
+def generate(
+    model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None
+):
+    if seed is not None:
+        _r.seed(seed)
+    text = list(ids)
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(
+            model(text)[:, -1], torch.tensor([_r.random()]), temperature, top_k, top_p, min_p
+        ).item()
+        text.append(new)
+        yield new
+        if new in model.config.stop_ids:
+            return

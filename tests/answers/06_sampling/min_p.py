@@ -84,3 +84,10 @@ def min_p(logits, p):
 def min_p(logits, p):
     e = torch.exp(logits)
     return logits.masked_fill(e < p * e.amax(-1, keepdim=True), -math.inf)
+
+
+# %% wrong: a floor of 0.01 under p
+# says: p = 0 keeps every token, also one
+def min_p(logits, p):
+    pr = softmax(logits)
+    return logits.masked_fill(pr < max(p, 0.01) * pr.amax(-1, keepdim=True), -math.inf)

@@ -82,3 +82,11 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 # says: overflow exp
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(filter_logits(logits, temperature, top_k, top_p, min_p).exp(), u)
+
+
+# %% wrong: the first row's u for all
+# says: each row is drawn with its own u
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    return draw(
+        softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u[:1].expand_as(u)
+    )

@@ -95,3 +95,11 @@ def top_k(logits, k):
 def top_k(logits, k):
     order = torch.argsort(logits, dim=-1, descending=True)
     return logits.scatter_(-1, order[..., k:], -math.inf)
+
+
+# %% wrong: breaks ties by adding to the logits
+# says: add nothing to the logits to break ties
+def top_k(logits, k):
+    z = logits - 1e-3 * torch.arange(logits.shape[-1])
+    k = min(k, logits.shape[-1])
+    return torch.where(z >= z.topk(k).values[..., -1:], logits, -math.inf)

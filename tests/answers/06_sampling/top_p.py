@@ -150,3 +150,14 @@ def top_p(logits, p):
     q = softmax(logits.gather(-1, order))
     keep = q.cumsum(-1) - q <= p
     return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)
+
+
+# %% wrong: every p from 0.95 keeps all
+# says: p = 0.9992 is near 1 but not 1
+def top_p(logits, p):
+    if p >= 0.95:
+        return logits
+    v, i = torch.sort(logits, dim=-1, descending=True)
+    pr = softmax(v)
+    keep = pr.cumsum(-1) - pr < p
+    return torch.full_like(logits, -math.inf).scatter(-1, i, torch.where(keep, v, -math.inf))
