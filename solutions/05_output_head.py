@@ -297,7 +297,7 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | any | logits of any size; some may be $-\infty$, but not all along `dim` |
+# | `x` | any | logits of any size; some may be $-\infty$, but not all along `dim`; leave them as they are |
 # | `dim` | | the dimension that is to sum to 1 (default: the last) |
 # | returns | as `x` | not negative, summing to 1 along `dim` |
 #
@@ -335,6 +335,19 @@ def softmax(x, dim=-1):
     ### END SOLUTION
 
 
+# %% given left_alone
+def left_alone(function, first, *more):
+    """The first argument after your function of that name has worked on it."""
+    before = repr(more)
+    globals()[function](first, *more)
+    if repr(more) != before:
+        raise ValueError(
+            f"{function} has changed what it was given: leave the caller's lists and "
+            "tensors as they are"
+        )
+    return first
+
+
 # %% test softmax points=2
 import math
 
@@ -352,6 +365,11 @@ check.close(
     _got,
     torch.tensor([0.25, 0.75]),
     "softmax([0, ln 3]) is [1, 3] / 4: exponentiate with e, then divide by the sum",
+)
+check.close(
+    left_alone("softmax", torch.tensor([1.0, 3.0])),
+    [1.0, 3.0],
+    "the caller's logits have changed: return a new tensor and leave x as it is",
 )
 _rows = softmax(torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]))
 check.close(
@@ -382,6 +400,13 @@ check.close(
     torch.tensor([1.0, 0.0, 0.0, 0.0]),
     "one logit of 300 among zeros overflowed: subtract the largest, not the mean",
 )
+check.close(
+    softmax(torch.tensor([-1000.0, -1000.0 + math.log(3)])),
+    torch.tensor([0.25, 0.75]),
+    "logits far below 0 gave no probabilities: subtract the largest as it is, not its "
+    "absolute value, and clip nothing",
+    atol=1e-3,
+)
 _far = softmax(
     torch.tensor(
         [[0.0, math.log(3)], [-1000.0, -1000.0 + math.log(3)], [1000.0, 1000.0]]
@@ -394,10 +419,16 @@ check.close(
     "whole tensor",
     atol=1e-3,
 )
+_barred = softmax(torch.tensor([0.0, -math.inf, 0.0]))
 check.close(
-    softmax(torch.tensor([0.0, -math.inf, 0.0])),
+    _barred,
     torch.tensor([0.5, 0.0, 0.5]),
     "a logit of -inf (a forbidden token) gets exactly 0",
+)
+check.that(
+    _barred[1] == 0,
+    "a logit of -inf (a forbidden token) got a tiny probability, not exactly 0: it "
+    "could still be drawn, so clip nothing and add nothing",
 )
 check.close(
     softmax(torch.zeros(4, dtype=torch.float64)),
@@ -558,6 +589,11 @@ check.close(
     torch.tensor([[20, 30, 40], [2, 3, 4]]),
     "the target at each position is the very next token of the same row",
 )
+check.close(
+    next_token_pairs(_ids + 5)[1],
+    torch.tensor([[25, 35, 45], [7, 8, 9]]),
+    "other ids of the same shape: keep nothing between calls",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(53)
 for _shape in [(1, 2), (3, 9), (5, 4)]:
@@ -583,7 +619,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | |
-# | `targets` | `[...]` | the id of the true next token at each position, or `ignored` |
+# | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them as they are |
 # | `ignored` | | positions with this target do not count at all (default: −100, as in PyTorch) |
 # | returns | `[]` | the mean of $-\ln p(\text{target})$ over the positions that count, in nats |
 #
@@ -718,6 +754,11 @@ check.close(
     0.4904,
     "a position with target -100 does not count: leave it out of the mean",
     atol=1e-4,
+)
+check.close(
+    left_alone("cross_entropy", _three, torch.tensor([1, 0, -100])),
+    _three,
+    "the caller's logits have changed: work on new tensors",
 )
 check.close(
     cross_entropy(_three, torch.tensor([1, 1, 0]), ignored=0),
@@ -1061,7 +1102,7 @@ surprise_reader(
 # ### Exercise 5.5 · `corpus_perplexity` · ●○○ · 5 min
 #
 # - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of as many
-#   ints, the number of tokens in each batch.
+#   ints, the number of tokens in each batch. Leave both lists as they are.
 # - **Out:** a float, the perplexity of all tokens together, not rounded.
 #
 # By hand: a batch of 3 tokens with loss 1 and a batch of 1 token with loss 5 hold $3 \cdot 1 + 1 \cdot 5 = 8$ nats in
@@ -1126,6 +1167,11 @@ check.close(
     "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is "
     "e^2",
     atol=1e-3,
+)
+check.equal(
+    left_alone("corpus_perplexity", [1.0, 5.0], [3, 1]),
+    [1.0, 5.0],
+    "the caller's list of losses has changed: leave it as it is",
 )
 check.close(
     float(corpus_perplexity([1.234], [1])),
@@ -1363,6 +1409,11 @@ check.that(
 )
 check.close(
     _one, torch.tensor([[-0.75, 0.75]]), "softmax minus one-hot: [0.25, 0.75] - [1, 0]"
+)
+check.close(
+    logits_gradient(torch.tensor([[math.log(3), 0.0]]), torch.tensor([1])),
+    torch.tensor([[0.75, -0.75]]),
+    "other logits and another target of the same shape: keep nothing between calls",
 )
 _logits, _targets = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]), torch.tensor([0, 1])
 _got = logits_gradient(_logits.clone(), _targets)
@@ -1615,6 +1666,12 @@ check.close(
 )
 check.close(learning_rate(39, 40, 1.0), 0.025, "step 39 of 40: the decay is 1/40")
 check.close(
+    learning_rate(9, 400, 1.0),
+    0.48875,
+    "step 9 of 400: the warm-up takes 20 steps here, so it is 10/20, and the decay, "
+    "which has begun with step 1, is 391/400",
+)
+check.close(
     learning_rate(20, 40, 0.006), 0.003, "the rate is in proportion to the peak"
 )
 check.close(
@@ -1739,6 +1796,14 @@ check.close(
     _got[0],
     torch.tensor([0.9]),
     "the first step is one rate long, here 0.1, whatever the gradient",
+)
+check.close(
+    adamw_step(
+        torch.ones(2), torch.tensor([2.0, 2000.0]), *torch.zeros(2, 2), 1, 0.1, 0.0
+    )[0],
+    torch.tensor([0.9, 0.9]),
+    "gradients of 2 and 2000 in one tensor move their weights equally far: each number "
+    "has a mean square of its own",
 )
 check.close(
     _step(1.0, 1e-6, 0.0, 0.0, 1, 0.1, 0.0)[0],
@@ -1904,7 +1969,18 @@ check.close(
     atol=1e-4,
 )
 check.close(
-    _new_bias, torch.tensor([-0.1, 0.1]), "every tensor of `weights` moves", atol=1e-4
+    _new_bias,
+    torch.tensor([-0.1, 0.1]),
+    "every tensor of `weights` moves, by the same rate and the same t",
+    atol=1e-4,
+)
+_again = train_pairs(_table, _bias, [torch.tensor([[0, 1]])], 0.1)
+check.close(
+    [_again[0], *_again[1:]],
+    [_losses, _new, _new_bias],
+    "the same training a second time gave something else: losses, means and squares "
+    "start anew in every call, so keep none of them from the last one",
+    atol=1e-4,
 )
 
 

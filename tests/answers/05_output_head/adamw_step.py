@@ -115,3 +115,14 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     s = 0.95 * square + 0.05 * gradient**2
     mh, sh = m / (1 - 0.9**step), s / (1 - 0.95**step)
     return (1 - rate * decay) * (weight - rate * mh / (sh.sqrt() + 1e-8)), m, s
+
+
+# %% wrong: one mean square for the whole tensor
+# says: each number has a mean square of its own
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * (gradient**2).mean()
+    w = (1 - rate * decay) * weight - rate * mean / (1 - 0.9**step) / (
+        (square / (1 - 0.95**step)).sqrt() + 1e-8
+    )
+    return w, mean, square

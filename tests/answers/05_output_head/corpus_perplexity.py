@@ -87,3 +87,11 @@ def corpus_perplexity(losses, counts):
     tokens = dict(zip(losses, counts))
     total = sum(loss * count for loss, count in tokens.items())
     return math.exp(total / sum(tokens.values()))
+
+
+# %% wrong: multiplies in the caller's list
+# says: the caller's list of losses has changed
+def corpus_perplexity(losses, counts):
+    for i in range(len(losses)):
+        losses[i] *= counts[i]
+    return math.exp(sum(losses) / sum(counts))

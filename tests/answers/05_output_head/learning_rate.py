@@ -64,3 +64,9 @@ def learning_rate(step, steps, peak):
 def learning_rate(step, steps, peak):
     warm = max(1, int(0.05 * steps))
     return peak * min(1, (step + 1) / warm) * (1 - step / steps)
+
+
+# %% wrong: a warm-up of two steps, however long the training
+# says: the warm-up takes 20 steps here
+def learning_rate(step, steps, peak):
+    return peak * min(1, (step + 1) / min(2, 0.05 * steps)) * (1 - step / steps)

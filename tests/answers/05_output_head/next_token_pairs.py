@@ -82,3 +82,9 @@ def next_token_pairs(ids):
 def next_token_pairs(ids):
     rows = ids.tolist()
     return [row[:-1] for row in rows], [row[1:] for row in rows]
+
+
+# %% wrong: remembers its answer by the shape
+# says: keep nothing between calls
+def next_token_pairs(ids, _m={}):
+    return _m.setdefault(ids.shape[0], (ids[:, :-1], ids[:, 1:]))

@@ -91,3 +91,25 @@ def softmax(x, dim=-1):
 def softmax(x, dim=-1):
     e = torch.exp(x - x.mean(dim=dim, keepdim=True))
     return e / e.sum(dim=dim, keepdim=True)
+
+
+# %% wrong: works in the caller's tensor
+# says: the caller's logits have changed
+def softmax(x, dim=-1):
+    x -= x.amax(dim=dim, keepdim=True)
+    x = x.exp_()
+    return x / x.sum(dim=dim, keepdim=True)
+
+
+# %% wrong: clips the exponents at -50
+# says: not exactly 0
+def softmax(x, dim=-1):
+    e = torch.exp((x - x.amax(dim=dim, keepdim=True)).clamp(min=-50))
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+# %% wrong: subtracts the largest absolute value
+# says: subtract the largest as it is
+def softmax(x, dim=-1):
+    e = torch.exp(x - x.abs().amax(dim=dim, keepdim=True).nan_to_num(posinf=0))
+    return e / e.sum(dim=dim, keepdim=True)

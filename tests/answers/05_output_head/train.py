@@ -350,3 +350,145 @@ def train(weights, model, batches, peak):
                 w.copy_(new)
         out.append(loss.item())
     return out
+
+
+# %% wrong: the means live on in a default argument
+# says: the same training a second time gave something else
+def train(weights, model, batches, peak, moments={}):
+    losses = []
+    for step, batch in enumerate(batches):
+        x, y = next_token_pairs(batch)
+        loss = cross_entropy(model(x), y)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                m, s = moments.get(i, (torch.zeros_like(w), torch.zeros_like(w)))
+                new, m, s = adamw_step(
+                    w,
+                    w.grad,
+                    m,
+                    s,
+                    step + 1,
+                    learning_rate(step, len(batches), peak),
+                    0.1 if w.dim() >= 2 else 0.0,
+                )
+                moments[i] = m, s
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: the losses live on in a default argument
+# says: the same training a second time gave something else
+def train(weights, model, batches, peak, losses=[]):
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        x, y = next_token_pairs(batch)
+        loss = cross_entropy(model(x), y)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                new, *moments[i] = adamw_step(
+                    w,
+                    w.grad,
+                    *moments[i],
+                    step + 1,
+                    learning_rate(step, len(batches), peak),
+                    0.1 if w.dim() >= 2 else 0.0,
+                )
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: the means live on in a global dictionary
+# says: the same training a second time gave something else
+_mom = {}
+
+
+def train(weights, model, batches, peak):
+    losses = []
+    for step, batch in enumerate(batches):
+        x, y = next_token_pairs(batch)
+        loss = cross_entropy(model(x), y)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            for w in weights:
+                m, s = _mom.get(w.shape, (torch.zeros_like(w), torch.zeros_like(w)))
+                new, m, s = adamw_step(
+                    w,
+                    w.grad,
+                    m,
+                    s,
+                    step + 1,
+                    learning_rate(step, len(batches), peak),
+                    0.1 if w.dim() >= 2 else 0.0,
+                )
+                _mom[w.shape] = m, s
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: t counts tensors, not steps
+# says: by the same rate and the same t
+def train(weights, model, batches, peak):
+    losses, t = [], 0
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        x, y = next_token_pairs(batch)
+        loss = cross_entropy(model(x), y)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                t += 1
+                new, *moments[i] = adamw_step(
+                    w,
+                    w.grad,
+                    *moments[i],
+                    t,
+                    learning_rate(step, len(batches), peak),
+                    0.1 if w.dim() >= 2 else 0.0,
+                )
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% right: all weights in one vector, in double precision
+def train(weights, model, batches, peak):
+    sizes = [w.numel() for w in weights]
+    mean = torch.zeros(sum(sizes), dtype=torch.float64)
+    square = mean.clone()
+    dec = torch.cat([torch.full((w.numel(),), 0.1 if w.dim() > 1 else 0.0) for w in weights])
+    losses = []
+    for s, b in enumerate(batches):
+        x, y = b[:, :-1], b[:, 1:]
+        loss = cross_entropy(model(x), y)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        with torch.no_grad():
+            flat = torch.cat([w.flatten() for w in weights])
+            g = torch.cat([w.grad.flatten() for w in weights])
+            new, mean, square = adamw_step(
+                flat.double(),
+                g.double(),
+                mean,
+                square,
+                s + 1,
+                learning_rate(s, len(batches), peak),
+                dec,
+            )
+            for w, n in zip(weights, new.split(sizes)):
+                w[...] = n.view(w.shape).to(w.dtype)
+        losses.append(loss.detach().item())
+    return losses
