@@ -533,7 +533,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | `[..., d_model]` | any number of dimensions in front |
+# | `x` | `[..., d_model]` | any number of dimensions in front; leave it as it is, the stream goes on with it |
 # | `weight`, `bias` | `[d_model]` | learned; they start as ones and zeros |
 # | `eps` | a number | keeps the root away from 0 |
 # | returns | like `x` | |
@@ -572,6 +572,13 @@ def layer_norm(x, weight, bias, eps=1e-5):
     ### END SOLUTION
 
 
+# %% given left_alone
+def left_alone(function, x, *more):
+    """`x` after your function of that name has worked on it."""
+    globals()[function](x, *more)
+    return x
+
+
 # %% test layer_norm points=2
 import torch
 from llmlib.course import check
@@ -587,6 +594,11 @@ check.close(
     _got,
     _zeros,
     "[5, 5, 5, 5] must become zeros: subtract the mean first",
+)
+check.close(
+    left_alone("layer_norm", torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2)),
+    torch.tensor([[1.0, 3.0]]),
+    "the caller's x has changed: it is the residual stream, so work on new tensors",
 )
 _flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
 check.close(
@@ -693,7 +705,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # (its *root mean square*, RMS), with `eps` inside the root, then multiply by `weight`. No mean is subtracted, and there
 # is no bias.
 #
-# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is like `x`.
+# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`; leave `x` as it is.
 #
 # **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result
 # is `[0.2, 1.4]`. With `eps = 11` the root is √36 = 6.
@@ -725,6 +737,11 @@ check.close(
     rms_norm(torch.zeros(2), _one, 1e-5),
     torch.zeros(2),
     "a vector of zeros must stay zeros: eps keeps 0 / 0 away",
+)
+check.close(
+    left_alone("rms_norm", torch.tensor([[1.0, 7.0]]), _one),
+    torch.tensor([[1.0, 7.0]]),
+    "the caller's x has changed: it is the residual stream, so work on new tensors",
 )
 _near, _far = (
     rms_norm(torch.tensor([1.0, 3.0]), _one, 0.0),
@@ -1546,7 +1563,8 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
 check.close(
     _bent(100.0, -100.0),
     [100.0, 0.0],
-    "large numbers must not become NaN: torch.tanh does not overflow, exp does",
+    "large numbers must not become NaN, and 100 must stay 100: torch.tanh does not "
+    "overflow, exp does; clip nothing",
 )
 ### END HIDDEN TESTS
 
@@ -2943,7 +2961,7 @@ show(
 # |---|---|---|
 # | `ids` | `[batch, seq]` | whole numbers |
 # | `table` | `[vocab, d_model]` | used at both ends: the head is tied |
-# | `layers` | a list, one entry a layer | each entry is a tuple of five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down` |
+# | `layers` | a list, one entry a layer; leave it as it is | each entry is a tuple of five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down` |
 # | `final_norm` | `[d_model]` | weight of the last norm |
 # | `attend` | a function | `attend(i, x)`: what the attention of layer `i` writes for `x` `[batch, seq, d_model]`; heads, RoPE, mask are in there |
 # | `eps` | a number | of all norms |
@@ -3009,7 +3027,11 @@ def forward_with_matrices(ids, table, layers, final_norm, matrices, *eps):
         calls.append(i)
         return linear(x, matrices[i % len(matrices)])
 
-    return forward(ids, table, layers, final_norm, attend, *eps), calls
+    n_layer = len(layers)
+    logits = forward(ids, table, layers, final_norm, attend, *eps)
+    if len(layers) != n_layer:
+        raise ValueError("the caller's list `layers` has changed: leave it as it is")
+    return logits, calls
 
 
 # %% test forward points=4
@@ -3038,8 +3060,12 @@ def _wanted(ids, table, layers, final_norm, matrices, eps, mistake=""):
     d = (table.shape[1],)
     x = table[ids]
     for (n1, n2, gate, up, down), m in zip(layers, matrices):
+        if mistake == "norms swapped":
+            n1, n2 = n2, n1
         read = x if mistake == "no norm_1" else f.rms_norm(x, d, n1, eps)
         old, x = x, x + f.linear(read, m)
+        if mistake == "gate and up":
+            gate, up = up, gate
         if mistake == "parallel":
             read = f.rms_norm(old, d, n2, eps)
         else:
@@ -3103,6 +3129,11 @@ check.that(
     "norm_2",
 )
 check.that(
+    not _is("norms swapped") and not _is("gate and up"),
+    "the five tensors of a layer are in another order: norm_1, norm_2, w_gate, w_up, "
+    "w_down",
+)
+check.that(
     not _is("no final norm"),
     "there is no final norm: after the last layer the stream goes through one more",
 )
@@ -3111,6 +3142,13 @@ check.close(
     _wanted(_ids, *_parts, 1e-5),
     "the logits differ from torch's: look up, 3 blocks with their own weights, final "
     "norm, table",
+    atol=1e-3,
+)
+_other = torch.tensor([[5, 5, 9, 0], [7, 2, 1, 6]])
+check.close(
+    forward_with_matrices(_other, *_parts, 1e-5)[0],
+    _wanted(_other, *_parts, 1e-5),
+    "other ids of the same shape have other logits: keep nothing between calls",
     atol=1e-3,
 )
 check.close(

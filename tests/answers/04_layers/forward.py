@@ -236,3 +236,50 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
         x = x + attend(rms_norm(x, n1, eps), i)
         x = x + swiglu(rms_norm(x, n2, eps), *m)
     return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: empties the caller's list of layers
+# says: the caller's list `layers` has changed
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x, i = embed(ids, table), 0
+    while layers:
+        n1, n2, *m = layers.pop(0)
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+        i += 1
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: remembers the embedding by the shape of the ids
+# says: keep nothing between calls
+_memo = {}
+
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    key = (tuple(ids.shape), eps)
+    x = _memo.setdefault(key, embed(ids, table))
+    for i in range(len(layers)):
+        n1, n2, *m = layers[i]
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: w_gate and w_up change places
+# says: the five tensors of a layer are in another order
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, u, g, d) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: the two norms change places
+# says: the five tensors of a layer are in another order
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n2, n1, g, u, d) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
+    return unembed(rms_norm(x, final_norm, eps), table)

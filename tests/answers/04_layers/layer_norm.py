@@ -127,3 +127,28 @@ def layer_norm(x, weight, bias, eps=1e-5):
     m = x.mean(-1, keepdim=True)
     var = (x**2).mean(-1, keepdim=True) - m**2
     return (x - m) / torch.sqrt(var + eps) * weight + bias
+
+
+# %% wrong: works in the caller's stream
+# says: the caller's x has changed
+def layer_norm(x, weight, bias, eps=1e-5):
+    x -= x.mean(-1, keepdim=True)
+    x /= (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
+    return x * weight + bias
+
+
+# %% right: mean and variance from all pairs of entries
+def layer_norm(x, weight, bias, eps=1e-5):
+    var = (x[..., :, None] - x[..., None, :]).square().mean((-1, -2)) / 2
+    c = (x[..., :, None] - x[..., None, :]).mean(-1)
+    return weight * c / (var[..., None] + eps) ** 0.5 + bias
+
+
+# %% right: a centring matrix, and a view of all vectors in a row
+def layer_norm(x, weight, bias, eps=1e-5):
+    d = x.shape[-1]
+    flat = x.view(-1, d)
+    centre = torch.eye(d) - torch.ones(d, d) / d
+    c = flat @ centre
+    v = torch.einsum("nd,nd->n", c, c) / d
+    return torch.addcmul(bias, c * (v + eps).rsqrt()[:, None], weight).view(x.shape)

@@ -86,3 +86,9 @@ def neuron_writes(x, w_gate, w_up, w_down):
 # says: as one tensor
 def neuron_writes(x, w_gate, w_up, w_down):
     return [swiglu(x, w_gate[n:n+1], w_up[n:n+1], w_down[:, n:n+1]) for n in range(len(w_gate))]
+
+
+# %% right: swiglu with one column of w_down at a time
+def neuron_writes(x, w_gate, w_up, w_down):
+    keep = torch.diag_embed(torch.ones(len(w_gate)))
+    return torch.stack([swiglu(x, w_gate, w_up, w_down * k) for k in keep], -2)

@@ -81,3 +81,10 @@ def rms_norm(x, weight, eps=1.0):
 # says: this is the square of the mean
 def rms_norm(x, weight, eps=1e-5):
     return x / torch.sqrt(x.mean(-1, keepdim=True).pow(2) + eps) * weight
+
+
+# %% wrong: divides the caller's stream in place
+# says: the caller's x has changed
+def rms_norm(x, weight, eps=1e-5):
+    x /= (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
+    return x * weight
