@@ -180,3 +180,14 @@ def count_pairs(ids):
             counts[last, i] = counts.get((last, i), 0) + 1
         last = i
     return list(counts.items())
+
+
+# %% wrong: answers kept by the length of the list
+# says: just as long
+_memo = {}
+
+
+def count_pairs(ids):
+    if len(ids) not in _memo:
+        _memo[len(ids)] = list(Counter(zip(ids, ids[1:])).items())
+    return _memo[len(ids)]

@@ -196,3 +196,134 @@ def cut_words(text):
 # says: goes with it
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}']+| ?'|\s+(?!\S)|\s+", text)
+
+
+# %% right: character by character, by category
+import unicodedata
+
+
+def cut_words(text):
+    out, i, n = [], 0, len(text)
+
+    def kind(c):
+        if c.isspace():
+            return 0
+        k = unicodedata.category(c)[0]
+        return 1 if k == "L" else 2 if k == "N" else 3
+
+    while i < n:
+        for e in ("'s", "'t", "'d", "'m", "'ll", "'ve", "'re"):
+            if text[i:].startswith(e):
+                out.append(e)
+                i += len(e)
+                break
+        else:
+            j = i + (text[i] == " ")
+            if j < n and kind(text[j]):
+                k = kind(text[j])
+                e = j
+                while e < n and kind(text[e]) == k:
+                    e += 1
+            else:
+                e = i
+                while e < n and text[e].isspace():
+                    e += 1
+                if e < n and e - i > 1:
+                    e -= 1
+            out.append(text[i:e])
+            i = e
+    return out
+
+
+# %% wrong: \d for \p{N}
+# says: digits are those of every script
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\d+| ?[^\s\p{L}\d]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: digits from 0 to 9
+# says: digits are those of every script
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?[0-9]+| ?[^\s\p{L}0-9]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: letters are capitals and small ones only
+# says: letters are those of every script
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?[\p{Lu}\p{Ll}]+| ?\p{N}+| ?[^\s\p{Lu}\p{Ll}\p{N}]+|\s+(?!\S)|\s+",
+        text,
+    )
+
+
+# %% wrong: an accent counts as a letter
+# says: an accent that is a character of its own
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: white space is blank, tab and new line only
+# says: two no-break spaces
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^ \t\n\p{L}\p{N}]+|[ \t\n]+(?![^ \t\n])|[ \t\n]+",
+        text,
+    )
+
+
+# %% wrong: four endings of seven
+# says: rule 1 has seven endings
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[st]|ll|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: 've forgotten
+# says: rule 1 has seven endings
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[stdm]|ll|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: a tab before a word as well
+# says: never a tab
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)|[ \t]?\p{L}+|[ \t]?\p{N}+|[ \t]?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: new lines one by one
+# says: white space of all kinds together
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+| +(?!\S)|\s", text
+    )
+
+
+# %% wrong: all blanks before a sign
+# says: before a sign or a number
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| *[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: one list for all calls
+# says: start a new list inside
+_pieces = []
+
+
+def cut_words(text):
+    _pieces.extend(
+        regex.findall(
+            r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text
+        )
+    )
+    return _pieces

@@ -94,3 +94,27 @@ def decode(ids, merges):
 def decode(ids, merges):
     table = vocabulary(merges)
     return " ".join(table[i].decode("utf-8", errors="replace") for i in ids)
+
+
+# %% wrong: tables kept by the number of merges
+# says: keep no table from an earlier
+_tt = {}
+
+
+def decode(ids, merges):
+    t = _tt.setdefault(len(merges), vocabulary(merges))
+    return b"".join(t[i] for i in ids).decode("utf-8", errors="replace")
+
+
+# %% wrong: blanks at the ends are dropped
+# says: nothing is stripped
+def decode(ids, merges):
+    t = vocabulary(merges)
+    return b"".join(t[i] for i in ids).decode("utf-8", errors="replace").strip()
+
+
+# %% wrong: an id of 0 is taken for none
+# says: 0 is an id like any other
+def decode(ids, merges):
+    t = vocabulary(merges)
+    return b"".join(t[i] for i in ids if i).decode("utf-8", errors="replace")

@@ -208,3 +208,63 @@ def encode(text, merges):
                     break
         out += ids
     return out
+
+
+# %% wrong: pieces kept without regard to the merges
+# says: keep nothing from an earlier call
+_cache = {}
+
+
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        if piece not in _cache:
+            ids = list(piece.encode())
+            for i, p in enumerate(merges):
+                ids = merge(ids, p, 256 + i)
+            _cache[piece] = ids
+        out += _cache[piece]
+    return out
+
+
+# %% wrong: ranks made once, in the first call with merges
+# says: keep nothing from an earlier call
+_rank = {}
+
+
+def encode(text, merges):
+    if not _rank:
+        _rank.update({tuple(p): i for i, p in enumerate(merges)})
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        while len(ids) > 1:
+            pair = min(zip(ids, ids[1:]), key=lambda p: _rank.get(p, 10**9))
+            if pair not in _rank:
+                break
+            ids = merge(ids, pair, 256 + _rank[pair])
+        out += ids
+    return out
+
+
+# %% wrong: ids in a mutable default
+# says: start a new list inside
+def encode(text, merges, out=[]):
+    for piece in split(text):
+        ids = list(piece.encode())
+        for i, p in enumerate(merges):
+            ids = merge(ids, p, 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: the text is stripped first
+# says: also at the ends
+def encode(text, merges):
+    out = []
+    for piece in split(text.strip()):
+        ids = list(piece.encode())
+        for i, p in enumerate(merges):
+            ids = merge(ids, p, 256 + i)
+        out += ids
+    return out

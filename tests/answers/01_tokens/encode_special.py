@@ -187,3 +187,101 @@ def encode_special(text, merges, special):
     for part in parts:
         ids += [part] if isinstance(part, int) else encode(part, merges)
     return ids
+
+
+# %% right: the earliest and longest, then the rest
+def encode_special(text, merges, special):
+    print(text)
+    best = None
+    for i in range(len(text)):
+        c = [t for t in special if t and text.startswith(t, i)]
+        if c:
+            best = i, max(c, key=len)
+            break
+    if best is None:
+        return encode(text, merges)
+    i, t = best
+    return [
+        *encode(text[:i], merges),
+        special[t],
+        *encode_special(text[i + len(t) :], merges, special),
+    ]
+
+
+# %% wrong: only | is escaped
+# says: not only |
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    pat = (
+        "(" + "|".join(t.replace("|", r"\|") for t in sorted(special, key=len, reverse=True)) + ")"
+    )
+    ids = []
+    for part in regex.split(pat, text):
+        ids += [special[part]] if part in special else encode(part, merges)
+    return ids
+
+
+# %% wrong: special tokens are taken to stand in angle brackets
+# says: whatever they look like
+def encode_special(text, merges, special):
+    ids = []
+    for part in regex.split(r"(<[^<>]*>)", text):
+        ids += [special[part]] if part in special else encode(part, merges)
+    return ids
+
+
+# %% wrong: the pattern of the first call
+# says: those that this call is given
+_pat = {}
+
+
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    pat = _pat.setdefault(
+        "p", "(" + "|".join(map(regex.escape, sorted(special, key=len, reverse=True))) + ")"
+    )
+    ids = []
+    for part in regex.split(pat, text):
+        ids += [special[part]] if part in special else encode(part, merges)
+    return ids
+
+
+# %% wrong: blanks beside a special token are dropped
+# says: nothing is stripped
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    pat = "(" + "|".join(map(regex.escape, sorted(special, key=len, reverse=True))) + ")"
+    ids = []
+    for part in regex.split(pat, text):
+        ids += [special[part]] if part in special else encode(part.strip(), merges)
+    return ids
+
+
+# %% wrong: capitals or not
+# says: in other letters it is text
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    pat = "(" + "|".join(map(regex.escape, sorted(special, key=len, reverse=True))) + ")"
+    low = {k.lower(): v for k, v in special.items()}
+    ids = []
+    for part in regex.split(pat, text, flags=regex.I):
+        ids += [low[part.lower()]] if part.lower() in low else encode(part, merges)
+    return ids
+
+
+# %% wrong: one list for all calls
+# says: start a new list inside
+_ids = []
+
+
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    pat = "(" + "|".join(map(regex.escape, sorted(special, key=len, reverse=True))) + ")"
+    for part in regex.split(pat, text):
+        _ids.extend([special[part]] if part in special else encode(part, merges))
+    return _ids

@@ -257,3 +257,32 @@ def merge(ids, pair, new_id):
     if waiting is not None:
         out.append(waiting)
     return out
+
+
+# %% wrong: one list for all calls
+# says: start a new one inside
+def merge(ids, pair, new_id, out=[]):
+    i = 0
+    while i < len(ids):
+        if tuple(ids[i : i + 2]) == tuple(pair):
+            out.append(new_id)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out
+
+
+# %% wrong: stops where the left id stands without the right one
+# says: replace every occurrence
+# caught by: hidden
+def merge(ids, pair, new_id):
+    ids = list(ids)
+    at = 0
+    while pair[0] in ids[at:]:
+        i = ids.index(pair[0], at)
+        if ids[i : i + 2] != list(pair):
+            break
+        ids[i : i + 2] = [new_id]
+        at = i + 1
+    return ids

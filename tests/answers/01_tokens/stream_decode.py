@@ -374,3 +374,57 @@ def stream_decode(ids, merges):
                 begun, wanted = bytes([byte]), 1 + (byte >= 224) + (byte >= 240)
         shown.append(text)
     return shown
+
+
+# %% right: a generator, asked of the error's position
+def _go(ids, merges):
+    v, buf = vocabulary(merges), b""
+    for i in ids:
+        buf += v[i]
+        text = ""
+        while buf:
+            try:
+                text += buf.decode()
+                buf = b""
+            except UnicodeDecodeError as e:
+                text += buf[: e.start].decode()
+                bad = buf[e.start :]
+                need = (
+                    2
+                    if 192 <= bad[0] < 224
+                    else 3
+                    if 224 <= bad[0] < 240
+                    else 4
+                    if 240 <= bad[0] < 248
+                    else 1
+                )
+                if len(bad) < need and all(128 <= c < 192 for c in bad[1:]):
+                    buf = bad
+                    break
+                text += "\ufffd"
+                buf = buf[e.end :]
+        yield text
+
+
+def stream_decode(ids, merges):
+    print("x")
+    return list(_go(ids, merges))
+
+
+# %% wrong: the byte that breaks a character off is shown as broken, too
+# says: may begin the next
+def stream_decode(ids, merges):
+    v, buf, out = vocabulary(merges), b"", []
+    for i in ids:
+        buf += v[i]
+        try:
+            out.append(buf.decode())
+            buf = b""
+        except UnicodeDecodeError as e:
+            if e.reason == "unexpected end of data":
+                out.append(buf[: e.start].decode())
+                buf = buf[e.start :]
+            else:
+                out.append(buf.decode(errors="replace"))
+                buf = b""
+    return out

@@ -291,3 +291,57 @@ def train_bpe(text, vocab_size):
         merges.append(commonest(counts.items()))
         pieces = [merge(piece, merges[-1], new_id) for piece in pieces]
     return merges
+
+
+# %% right: one long list with None between the pieces
+def train_bpe(text, vocab_size):
+    ids = []
+    for piece in split(text):
+        ids += [*piece.encode(), None]
+    merges = []
+    while len(merges) < vocab_size - 256:
+        counts = [(p, n) for p, n in count_pairs(ids) if None not in p]
+        if not counts:
+            break
+        merges.append(commonest(counts))
+        ids = merge(ids, merges[-1], 255 + len(merges))
+    return merges
+
+
+# %% wrong: merges kept in a mutable default
+# says: comes from an earlier call
+def train_bpe(text, vocab_size, merges=[]):
+    words = [list(p.encode()) for p in split(text)]
+    while 256 + len(merges) < vocab_size:
+        c = Counter()
+        for w in words:
+            for p, n in count_pairs(w):
+                c[p] += n
+        if not c:
+            break
+        best = commonest(c.items())
+        words = [merge(w, best, 256 + len(merges)) for w in words]
+        merges.append(best)
+    return merges
+
+
+# %% wrong: words counted outside the function
+# says: comes from an earlier call
+_words = Counter()
+
+
+def train_bpe(text, vocab_size):
+    _words.update(split(text))
+    ids = {w: list(w.encode()) for w in _words}
+    merges = []
+    while 256 + len(merges) < vocab_size:
+        c = Counter()
+        for w, t in _words.items():
+            for p, n in count_pairs(ids[w]):
+                c[p] += n * t
+        if not c:
+            break
+        best = commonest(c.items())
+        ids = {w: merge(ids[w], best, 256 + len(merges)) for w in _words}
+        merges.append(best)
+    return merges
