@@ -233,6 +233,12 @@ for _shape in [(1,), (11,), (3, 7), (2, 3, 4)]:
             _refused(_worse.view(_shape).tolist()),
             f"id {_bad} is not one of 4 tokens: raise IndexError",
         )
+_table = torch.arange(600.0).view(300, 2)
+check.close(
+    embed(torch.tensor([299, 256, 127, 128]), _table),
+    torch.stack([_table[299], _table[256], _table[127], _table[128]]),
+    "ids go far beyond 255: leave them the whole numbers that they are",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -419,7 +425,8 @@ check.that(
 check.that(
     float(_got[0, 0]) < 1e-2 or abs(float(_got[0, 1])) > 1e-2,
     "the first number was still nudged when the second one was: take a fresh copy for "
-    "each nudge, table.clone(), or put the number back",
+    "each nudge, table.clone(), or put the number back (or was the last column left "
+    "out?)",
 )
 check.that(
     float(_got[0, 1]) < 0,
@@ -429,6 +436,11 @@ check.that(
 check.that(
     abs(abs(float(_got[0, 1])) - 1) > 0.1,
     "twice too large: between a nudge up and a nudge down lie two nudges",
+)
+check.that(
+    abs(float(_got[0, 0])) > 1e-2,
+    "the score of a token that did not come has a slope, too: nudge every number of the "
+    "table, not only those of pairs that stand in the text",
 )
 check.close(
     _got,
@@ -447,6 +459,11 @@ check.close(
     "number stayed nudged while the next one was, or been set in place of nudged, or "
     "is the nudge so small that float32 rounds it away (0.001 is small enough)?",
     atol=3e-3,
+)
+_right = (_got - _exact(_table, _text)).abs() < 2e-3
+check.that(
+    bool(_right[2].all()) or not bool(_right[:2].all()),
+    "the last row has slopes, too: token 2 stands in the text, and token 0 follows it",
 )
 check.close(
     _got,
@@ -819,7 +836,11 @@ check.that(
     "return k neighbours, not counting the token itself: here k is 1, and one id was "
     "expected",
 )
-check.that(_first[0] != 0, "a token is not its own neighbour: leave token_id out")
+check.that(
+    _first[0] != 0,
+    "a token is not its own neighbour: leave token_id out (and where its row is taken "
+    "out of the table, the ids behind it come out one too small)",
+)
 check.that(
     _first[0] != 2,
     "token 2 is long, not near: divide the dot product by the lengths of both vectors "
@@ -840,6 +861,11 @@ check.equal(
     [1, 4, 2],
     "return a list of the ids, as whole numbers, nearest first; the cosines are 0.995, "
     "0.814 and 0.707",
+)
+check.that(
+    nearest(_table[[0, 3, 2, 1, 4, 5]], 0, 1) != [1],
+    "rows 1 and 3 have changed places, and the answer is the old one: keep nothing from "
+    "an earlier call",
 )
 _twins = torch.tensor([[3.0, 4.0], [6.0, 8.0], [4.0, 3.0]])
 check.equal(
@@ -1228,6 +1254,12 @@ check.that(
     "share of them",
 )
 check.equal(
+    analogies(_world[:4], _pairs, True),
+    _got,
+    "the same table gives the same number in each call: count from 0 inside the "
+    "function",
+)
+check.equal(
     analogies(_world, _pairs[:1], True),
     0,
     "one pair makes no sum: a pair is not set against itself, only others",
@@ -1302,7 +1334,9 @@ for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5)]:
         + 0.4 * torch.randn(_count, _width, generator=_generator)
     )
     _base *= torch.rand(_vocab, 1, generator=_generator) * 4 + 0.5
-    _ids = [(i, i + 1) for i in range(0, 2 * _count, 2)]
+    _order = torch.randperm(_vocab, generator=_generator)
+    _base, _at = _base[_order], _order.argsort().tolist()  # row i is now row _at[i]
+    _ids = [(_at[i], _at[i + 1]) for i in range(0, 2 * _count, 2)]
     _unit = torch.nn.functional.normalize(_base, dim=1)
     for _allowed in (True, False):
         _want = 0
@@ -1858,6 +1892,13 @@ check.close(
     apply_rope(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5])),
     torch.tensor([[math.cos(0.5), math.sin(0.5)]]),
     "position 0.5 lies half-way to position 1: do not round positions",
+)
+_x = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+check.close(
+    apply_rope(_x.clone(), torch.tensor([5, 2, 7])),
+    torch.tensor([[math.cos(p), math.sin(p)] for p in (5, 2, 7)]),
+    "each row turns by its own position, here 5, 2 and 7: do not sort them, nor count "
+    "on from the first",
 )
 _generator = torch.Generator().manual_seed(0)
 _x, _positions = torch.randn(2, 3, 3, 6, generator=_generator), torch.tensor([0, 1, 2])

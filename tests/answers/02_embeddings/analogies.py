@@ -254,3 +254,38 @@ def analogies(table, pairs, inputs_allowed):
             scores[[capital, country, other]] = -torch.inf
         right, sums = right + int(scores.argmax() == answer), sums + 1
     return right / sums
+
+
+# %% wrong: the count goes on from call to call
+# says: count from 0 inside
+_n = [0]
+
+
+def analogies(table, pairs, inputs_allowed):
+    u = table / table.norm(dim=-1, keepdim=True)
+    for a, b in pairs:
+        for c, d in pairs:
+            if a == c:
+                continue
+            s = u @ (u[b] - u[a] + u[c])
+            if not inputs_allowed:
+                s[[a, b, c]] = -torch.inf
+            _n[0] += int(s.argmax() == d)
+    return _n[0]
+
+
+# %% wrong: the capital's id is taken to be the country's and 1
+# says: index
+# caught by: hidden
+def analogies(table, pairs, inputs_allowed):
+    u = table / table.norm(dim=-1, keepdim=True)
+    n = 0
+    for a, b in pairs:
+        for c, d in pairs:
+            if a == c:
+                continue
+            s = u @ (u[a + 1] - u[a] + u[c])
+            if not inputs_allowed:
+                s[[a, b, c]] = -torch.inf
+            n += int(s.argmax() == c + 1)
+    return n

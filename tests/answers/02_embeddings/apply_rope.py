@@ -207,3 +207,44 @@ def apply_rope(x, positions, theta=10000.0):
     first, second = x.chunk(2, dim=-1)
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+# %% right: a matrix a position, kept by position, theta and head_dim
+class R:
+    cache = {}
+
+    def __call__(self, x, positions, theta=10000.0):
+        d = x.shape[-1]
+        key = (d, float(theta), tuple(positions.tolist()))
+        if key not in self.cache:
+            m = torch.zeros(len(positions), d, d, dtype=torch.float64)
+            for p, pos in enumerate(positions.tolist()):
+                for i in range(d // 2):
+                    a = torch.tensor(pos * theta ** (-2 * i / d), dtype=torch.float64)
+                    j = i + d // 2
+                    m[p, i, i] = m[p, j, j] = a.cos()
+                    m[p, j, i] = a.sin()
+                    m[p, i, j] = -a.sin()
+            self.cache[key] = m
+        return torch.einsum("sij,...sj->...si", self.cache[key], x.double()).float()
+
+
+apply_rope = R()
+
+
+# %% wrong: counts on from the first position
+# says: each row turns by its own position
+def apply_rope(x, positions, theta=10000.0):
+    d = x.shape[-1]
+    a = (positions[0] + torch.arange(x.shape[-2]))[:, None] * theta ** (-torch.arange(0, d, 2) / d)
+    f, s = x.chunk(2, -1)
+    return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1)
+
+
+# %% wrong: positions sorted
+# says: do not sort them
+def apply_rope(x, positions, theta=10000.0):
+    d = x.shape[-1]
+    a = positions.sort().values[:, None] * theta ** (-torch.arange(0, d, 2) / d)
+    f, s = x.chunk(2, -1)
+    return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1)

@@ -204,3 +204,12 @@ def embed(ids, table):
     if (ids < 0).any() or (ids >= table.shape[1]).any():
         raise IndexError("no such token")
     return table[ids]
+
+
+# %% wrong: ids made bytes
+# says: far beyond 255
+# caught by: hidden
+def embed(ids, table):
+    if ids.min() < 0:
+        raise IndexError
+    return table[ids.to(torch.uint8).long()]

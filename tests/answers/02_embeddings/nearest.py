@@ -150,3 +150,24 @@ def nearest(table, token_id, k):
 def nearest(table, token_id, k):
     unit = table / table.norm(dim=1, keepdim=True)
     (unit @ unit[token_id]).topk(k).indices.tolist()
+
+
+# %% wrong: rows of length 1 made once
+# says: keep nothing from an earlier call
+_u = []
+
+
+def nearest(table, token_id, k):
+    if not _u:
+        _u.append(table / table.norm(dim=-1, keepdim=True))
+    c = _u[0] @ _u[0][token_id]
+    c[token_id] = -torch.inf
+    return c.topk(k).indices.tolist()
+
+
+# %% wrong: the token's row removed, and the ids behind it moved up
+# says: come out one too small
+def nearest(table, token_id, k):
+    u = table / table.norm(dim=-1, keepdim=True)
+    c = torch.cat([(u @ u[token_id])[:token_id], (u @ u[token_id])[token_id + 1 :]])
+    return c.topk(k).indices.tolist()

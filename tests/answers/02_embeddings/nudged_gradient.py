@@ -237,3 +237,38 @@ def nudged_gradient(table, ids):
             nudged[row, column] += 1e-6
             slopes[row, column] = (bigram_loss(nudged, ids) - before) / 1e-6
     return slopes
+
+
+# %% wrong: the last column is left out
+# says: was the last column left out?
+def nudged_gradient(table, ids):
+    g = torch.zeros(table.shape)
+    for i in range(len(table)):
+        for j in range(len(table) - 1):
+            t = table.double().clone()
+            t[i, j] += 1e-3
+            g[i, j] = (bigram_loss(t, ids) - bigram_loss(table, ids)) / 1e-3
+    return g
+
+
+# %% wrong: the last row is left out
+# says: the last row has slopes, too
+def nudged_gradient(table, ids):
+    g = torch.zeros(table.shape)
+    for i in range(len(table) - 1):
+        for j in range(len(table)):
+            t = table.double().clone()
+            t[i, j] += 1e-3
+            g[i, j] = (bigram_loss(t, ids) - bigram_loss(table, ids)) / 1e-3
+    return g
+
+
+# %% wrong: only the pairs that stand in the text
+# says: did not come has a slope, too
+def nudged_gradient(table, ids):
+    g = torch.zeros(table.shape)
+    for i, j in zip(ids[:-1].tolist(), ids[1:].tolist()):
+        t = table.double().clone()
+        t[i, j] += 1e-3
+        g[i, j] = (bigram_loss(t, ids) - bigram_loss(table, ids)) / 1e-3
+    return g
