@@ -393,6 +393,15 @@ check.close(
     "the number of columns of q",
     atol=1e-4,
 )
+check.close(
+    scaled_dot_product_attention(
+        torch.ones(1, 2, 1, 4), torch.zeros(1, 2, 3, 4), torch.full((1, 2, 3, 1), 7.0)
+    ),
+    torch.full((1, 2, 1, 1), 7.0),
+    "with a batch and heads in front the softmax still runs over the keys: they are the "
+    "last dimension of the scores (dim=-1)",
+    atol=1e-4,
+)
 _heads = (
     torch.ones(1, 2, 1, 4),
     torch.tensor([[1.0] * 4, [0.0] * 4]).expand(1, 2, 2, 4),
@@ -416,6 +425,12 @@ _two, _half = (
     torch.zeros(2, 4),
     torch.eye(2).bool(),
 )  # each query may look at one key; read the wrong way round, at the other
+_masked = scaled_dot_product_attention(_two, _two, _two, _half)
+check.that(
+    not torch.as_tensor(_masked).isnan().any(),
+    "with a mask the output is NaN: 0 times infinity is no number, so put -infinity "
+    "where the mask is False (masked_fill, torch.where) in place of multiplying by it",
+)
 check.close(
     scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half),
     torch.tensor([[7.0], [7.0]]),
@@ -436,6 +451,13 @@ check.close(
     torch.tensor([[1.0], [0.0]]),
     "a forbidden key still gets a share: its score must become -infinity (not 0), so "
     "that its share is exactly 0",
+    atol=1e-4,
+)
+check.close(
+    scaled_dot_product_attention(_two, _two, torch.tensor([[1.0], [3.0]])),
+    torch.tensor([[2.0], [2.0]]),
+    "where no mask is given every query sees every key: hide nothing, and keep no mask "
+    "of an earlier call",
     atol=1e-4,
 )
 _q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
@@ -828,6 +850,11 @@ _hand = (
 )
 _found = _peeked(*_hand, 2)
 check.that(
+    _found != [2],
+    "positions count from 0: the row that moved before the changed one is position 1, "
+    "and the changed one, position 2, does not count",
+)
+check.that(
     2 not in _found,
     "position 2 is the changed one: its own output may move, only positions before it "
     "count",
@@ -843,11 +870,25 @@ check.equal(
     "the example by hand: position 1 moved (downwards, by 0.2, in its second column), "
     "position 0 did not",
 )
+check.equal(
+    _peeked(*_hand, 2),
+    [1],
+    "the same outputs give the same list in each call: start a new list inside the "
+    "function",
+)
 _still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 check.equal(
     _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
     [],
     "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
+)
+_found = _peeked(_still, _still + torch.tensor([[1.0, 1.0], [0, 0], [1, 1]]), 2)
+check.that(
+    _found != [], "position 0 moved by 1: it is a position like others, and peeked"
+)
+check.that(
+    _found != [0, 0],
+    "a position is listed once, however many of its columns moved",
 )
 check.equal(
     _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
@@ -1647,6 +1688,16 @@ check.that(
     "the heads' results still stand side by side: multiply by w_o.T to get back to "
     "d_model columns",
 )
+_by_hand = _got.flatten().tolist() if isinstance(_got, torch.Tensor) else []
+check.that(
+    _by_hand != [8.0, -2.0],
+    "a head has as many columns as w_q has rows for each head, here 4 / 2 = 2: "
+    "head_dim need not be d_model / n_head",
+)
+check.that(
+    _by_hand != [9.0, 5.0],
+    "x itself is in the result: return only what the layer adds to x",
+)
 check.close(
     _got,
     torch.tensor([[[6.0, 0.0]]]),
@@ -1679,6 +1730,7 @@ check.that(
 )
 check.that(not _is(theta=10000.0), "theta is not passed on to apply_rope")
 check.that(not _is(turn="q"), "only the queries are turned: the keys need RoPE, too")
+check.that(not _is(turn="k"), "only the keys are turned: the queries need RoPE, too")
 check.that(
     not _is(wide=True),
     "RoPE was applied to the whole width: split into heads first, then turn each head",
@@ -1995,6 +2047,18 @@ check.close(
     torch.zeros(1, 1),
     "rows of the first half do not count: nothing has been repeated there yet",
     atol=1e-4,
+)
+_first, _last = (
+    float(induction_score(_looking(5, 4, rows=[row]), 5)[0, 0]) for row in (5, 9)
+)
+check.that(
+    _last > 0.01 or _first < 0.1,
+    "the last token of the second half is left out: range(half, 2 * half) ends with "
+    "it, at 2 * half - 1",
+)
+check.that(
+    _first > 0.01 or _last < 0.1,
+    "the first token of the second half, at position half, is left out",
 )
 check.close(
     induction_score(_looking(5, 4), 5),
@@ -2543,6 +2607,12 @@ check.that(
 check.that(
     not _is(_x, _x, _c),
     "the keys come from x: x must be compared with the keys of the context",
+)
+_both = torch.cat([_c, _x], dim=1)
+check.that(
+    not _is(_x, _both, _both),
+    "x and the context are read as one text: keys and values come from the context "
+    "alone",
 )
 check.that(
     not _is(_x, _c, _c, is_causal=True),

@@ -155,3 +155,89 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     v = repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
     q, k = apply_rope(q, positions + 1, theta), repeat_kv(apply_rope(k, positions, theta), n)
     return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T
+
+
+# %% right: token by token, with start
+class A:
+    def __call__(self, x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+        rows = []
+        for t in range(x.shape[1]):
+            pos = torch.arange(t + 1)
+            q = apply_rope(split_heads(x[:, t : t + 1] @ w_q.T, n_head), torch.tensor([t]), theta)
+            k = apply_rope(split_heads(x[:, : t + 1] @ w_k.T, n_kv_head), pos, theta)
+            v = split_heads(x[:, : t + 1] @ w_v.T, n_kv_head)
+            n = n_head // n_kv_head
+            rows.append(
+                merge_heads(
+                    scaled_dot_product_attention(
+                        q, repeat_kv(k, n), repeat_kv(v, n), causal_mask(1, t)
+                    )
+                )
+                @ w_o.T
+            )
+        return torch.cat(rows, 1)
+
+
+attend = A()
+
+
+# %% wrong: head_dim taken to be d_model / n_head
+# says: head_dim need not be d_model / n_head
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    b, s, d = x.shape
+    h = d // n_head
+    f = lambda t: t.view(b, s, -1, h).transpose(1, 2)
+    p = torch.arange(s)
+    n = n_head // n_kv_head
+    q, k, v = (
+        apply_rope(f(x @ w_q.T), p, theta) if h > 1 else f(x @ w_q.T),
+        apply_rope(f(x @ w_k.T), p, theta) if h > 1 else f(x @ w_k.T),
+        f(x @ w_v.T),
+    )
+    return (
+        merge_heads(
+            scaled_dot_product_attention(q, repeat_kv(k, n), repeat_kv(v, n), causal_mask(s))
+        )
+        @ w_o.T
+    )
+
+
+# %% wrong: x is added
+# says: only what the layer adds
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    p = torch.arange(x.shape[1])
+    n = n_head // n_kv_head
+    q, k, v = (
+        apply_rope(split_heads(x @ w_q.T, n_head), p, theta),
+        apply_rope(split_heads(x @ w_k.T, n_kv_head), p, theta),
+        split_heads(x @ w_v.T, n_kv_head),
+    )
+    return (
+        x
+        + merge_heads(
+            scaled_dot_product_attention(
+                q, repeat_kv(k, n), repeat_kv(v, n), causal_mask(x.shape[1])
+            )
+        )
+        @ w_o.T
+    )
+
+
+# %% wrong: only the keys are turned
+# says: the queries need RoPE, too
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    p = torch.arange(x.shape[1])
+    n = n_head // n_kv_head
+    q, k, v = (
+        split_heads(x @ w_q.T, n_head),
+        apply_rope(split_heads(x @ w_k.T, n_kv_head), p, theta),
+        split_heads(x @ w_v.T, n_kv_head),
+    )
+    return (
+        merge_heads(
+            scaled_dot_product_attention(
+                q, repeat_kv(k, n), repeat_kv(v, n), causal_mask(x.shape[1])
+            )
+        )
+        @ w_o.T
+    )

@@ -79,3 +79,10 @@ def cross_attention(x, context, w_q, w_k, w_v):
 # says: keys and values have changed places
 def cross_attention(x, context, w_q, w_k, w_v):
     return scaled_dot_product_attention(x @ w_q.T, context @ w_v.T, context @ w_k.T)
+
+
+# %% wrong: x and the context as one text
+# says: are read as one text
+def cross_attention(x, context, w_q, w_k, w_v):
+    c = torch.cat([context, x], 1)
+    return scaled_dot_product_attention(x @ w_q.T, c @ w_k.T, c @ w_v.T)

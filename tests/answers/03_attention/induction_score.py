@@ -62,3 +62,24 @@ def induction_score(maps, half):
 def induction_score(maps, half):
     second = torch.arange(half, 2 * half)
     maps[:, :, second, second - half + 1].mean(-1)
+
+
+# %% wrong: the last token is left out
+# says: the last token of the second half is left out
+def induction_score(maps, half):
+    i = torch.arange(half, 2 * half - 1)
+    return maps[:, :, i, i - half + 1].mean(-1)
+
+
+# %% wrong: the last token is left out, and divided by half all the same
+# says: the last token of the second half is left out
+def induction_score(maps, half):
+    i = torch.arange(half, 2 * half - 1)
+    return maps[:, :, i, i - half + 1].sum(-1) / half
+
+
+# %% wrong: the first token of the second half is left out
+# says: at position half, is left out
+def induction_score(maps, half):
+    i = torch.arange(half + 1, 2 * half)
+    return maps[:, :, i, i - half + 1].mean(-1)

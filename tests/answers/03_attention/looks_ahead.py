@@ -151,3 +151,34 @@ def looks_ahead(before, after, changed):
 # says: not the mean
 def looks_ahead(before, after, changed):
     return [i for i in range(changed) if (after[i] - before[i]).abs().mean() > 1e-5]
+
+
+# %% wrong: position 0 is left out
+# says: a position like others
+def looks_ahead(before, after, changed):
+    m = (after - before).abs().amax(-1) > 1e-5
+    return [i for i in range(1, changed) if m[i]]
+
+
+# %% wrong: positions count from 1
+# says: positions count from 0
+def looks_ahead(before, after, changed):
+    m = (after - before).abs().amax(-1) > 1e-5
+    return [i + 1 for i in range(changed) if m[i]]
+
+
+# %% wrong: found positions in a mutable default
+# says: start a new list inside
+def looks_ahead(before, after, changed, found=[]):
+    m = (after - before).abs().amax(-1) > 1e-5
+    for i in range(changed):
+        if m[i]:
+            found.append(i)
+    return found
+
+
+# %% wrong: a position for each column that moved
+# says: listed once
+def looks_ahead(before, after, changed):
+    m = (after - before).abs()[:changed] > 1e-5
+    return m.nonzero()[:, 0].tolist()

@@ -232,3 +232,67 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     if mask is not None:
         scores = scores.masked_fill(~mask, -1e4)
     return scores.softmax(-1) @ v
+
+
+# %% right: recursion over the leading dimensions, then loops
+class S:
+    def __call__(self, q, k, v, mask=None):
+        if q.dim() > 2:
+            m = [None] * len(q)
+            if mask is not None:
+                m = mask.expand(*q.shape[:-1], k.shape[-2])
+            return torch.stack([self(a, b, c, d) for a, b, c, d in zip(q, k, v, m)])
+        out = []
+        for i, row in enumerate(q):
+            s = [float(row @ key) / math.sqrt(len(row)) for key in k]
+            keep = [mask is None or bool(mask[i, j]) for j in range(len(k))]
+            top = max(x for x, ok in zip(s, keep) if ok)
+            e = [math.exp(x - top) if ok else 0.0 for x, ok in zip(s, keep)]
+            out.append(sum(w * val for w, val in zip(e, v)) / sum(e))
+        return torch.stack(out)
+
+
+scaled_dot_product_attention = S()
+
+
+# %% wrong: causal where no mask is given
+# says: hide nothing
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is None and s.shape[-1] == s.shape[-2]:
+        mask = torch.ones(s.shape[-2:]).tril().bool()
+    if mask is not None:
+        s = s.masked_fill(~mask, -math.inf)
+    return torch.softmax(s, -1) @ v
+
+
+# %% wrong: softmax over dimension 1 or 2, counted from the front
+# says: still runs over the keys
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        s = s.masked_fill(~mask, -math.inf)
+    return torch.softmax(s, 1 if s.dim() < 3 else 2) @ v
+
+
+# %% wrong: the last mask is kept
+# says: keep no mask of an earlier call
+_m = []
+
+
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        _m[:] = [mask]
+    if _m and _m[0].shape[-2:] == s.shape[-2:]:
+        s = s.masked_fill(~_m[0], -math.inf)
+    return torch.softmax(s, -1) @ v
+
+
+# %% wrong: the mask times minus infinity
+# says: 0 times infinity is no number
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        s = s + (~mask) * -math.inf
+    return torch.softmax(s, -1) @ v
