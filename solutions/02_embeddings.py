@@ -1326,7 +1326,7 @@ check.equal(
 )
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(29)
-for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5)]:
+for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5), (9, 3, 4)]:
     _base = torch.randn(_vocab, _width, generator=_generator)
     _base[1 : 2 * _count : 2] = (
         _base[0 : 2 * _count : 2]
@@ -1353,7 +1353,8 @@ for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5)]:
             analogies(_base, _ids, _allowed),
             _want,
             f"a random table, inputs_allowed={_allowed}: count the sums whose nearest "
-            "row by cosine is the second pair's capital",
+            "row by cosine is the second pair's capital (the inputs are the three words "
+            "of that one sum)",
         )
 ### END HIDDEN TESTS
 

@@ -289,3 +289,20 @@ def analogies(table, pairs, inputs_allowed):
                 s[[a, b, c]] = -torch.inf
             n += int(s.argmax() == c + 1)
     return n
+
+
+# %% wrong: all countries are left out, not only those of the sum
+# says: of that one sum
+# caught by: hidden
+def analogies(table, pairs, inputs_allowed):
+    u = table / table.norm(dim=-1, keepdim=True)
+    n = 0
+    for a, b in pairs:
+        for c, d in pairs:
+            if a == c:
+                continue
+            s = u @ (u[b] - u[a] + u[c])
+            if not inputs_allowed:
+                s[[x for x, _ in pairs] + [b]] = -torch.inf
+            n += int(s.argmax() == d)
+    return n
