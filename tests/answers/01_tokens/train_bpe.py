@@ -345,3 +345,39 @@ def train_bpe(text, vocab_size):
         ids = {w: merge(ids[w], best, 256 + len(merges)) for w in _words}
         merges.append(best)
     return merges
+
+
+# %% wrong: each pair with its new id
+# says: without the new id
+def train_bpe(text, vocab_size):
+    words = [list(p.encode()) for p in split(text)]
+    merges = []
+    for new in range(256, vocab_size):
+        c = Counter()
+        for w in words:
+            for p, n in count_pairs(w):
+                c[p] += n
+        if not c:
+            break
+        best = commonest(c.items())
+        words = [merge(w, best, new) for w in words]
+        merges.append((best, new))
+    return merges
+
+
+# %% wrong: ids in one flat list
+# says: a tuple of two ids
+def train_bpe(text, vocab_size):
+    words = [list(p.encode()) for p in split(text)]
+    merges = []
+    for new in range(256, vocab_size):
+        c = Counter()
+        for w in words:
+            for p, n in count_pairs(w):
+                c[p] += n
+        if not c:
+            break
+        best = commonest(c.items())
+        words = [merge(w, best, new) for w in words]
+        merges += best
+    return merges
