@@ -398,8 +398,8 @@ check.close(
         torch.ones(1, 2, 1, 4), torch.zeros(1, 2, 3, 4), torch.full((1, 2, 3, 1), 7.0)
     ),
     torch.full((1, 2, 1, 1), 7.0),
-    "with a batch and heads in front the softmax still runs over the keys: they are the "
-    "last dimension of the scores (dim=-1)",
+    "with a batch and heads in front the softmax still runs over the keys: they are "
+    "the last dimension of the scores (dim=-1)",
     atol=1e-4,
 )
 _heads = (
