@@ -816,8 +816,8 @@ check.equal(
 _got = train_bpe("aaabdaaabac", 257)
 check.that(
     _got not in ([((97, 97), 256)], [((97, 97), 4)], [[97, 97]], [97, 97]),
-    "each merge is a pair, a tuple of two ids, here (97, 97), without the new id or the "
-    "count",
+    "each merge is a pair, a tuple of two ids, here (97, 97), without the new id or "
+    "the count",
 )
 check.equal(
     _got,
