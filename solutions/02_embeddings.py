@@ -439,8 +439,8 @@ check.that(
 )
 check.that(
     abs(float(_got[0, 0])) > 1e-2,
-    "the score of a token that did not come has a slope, too: nudge every number of the "
-    "table, not only those of pairs that stand in the text",
+    "the score of a token that did not come has a slope, too: nudge every number of "
+    "the table, not only those of pairs that stand in the text",
 )
 check.close(
     _got,
@@ -864,8 +864,8 @@ check.equal(
 )
 check.that(
     nearest(_table[[0, 3, 2, 1, 4, 5]], 0, 1) != [1],
-    "rows 1 and 3 have changed places, and the answer is the old one: keep nothing from "
-    "an earlier call",
+    "rows 1 and 3 have changed places, and the answer is the old one: keep nothing "
+    "from an earlier call",
 )
 _twins = torch.tensor([[3.0, 4.0], [6.0, 8.0], [4.0, 3.0]])
 check.equal(
@@ -1353,8 +1353,8 @@ for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5), (9, 3, 4)]:
             analogies(_base, _ids, _allowed),
             _want,
             f"a random table, inputs_allowed={_allowed}: count the sums whose nearest "
-            "row by cosine is the second pair's capital (the inputs are the three words "
-            "of that one sum)",
+            "row by cosine is the second pair's capital (the inputs are the three "
+            "words of that one sum)",
         )
 ### END HIDDEN TESTS
 
