@@ -3,6 +3,7 @@
 import re
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
@@ -66,6 +67,12 @@ def test_large_tensors_that_differ_say_where():
             check.equal(got, want, "the same")
     with pytest.raises(check.Mistake, match="got a tensor of bool"):
         check.equal(want > 3, want, "the same")
+
+
+def test_numpys_numbers_are_numbers():
+    check.equal([(np.int64(1), np.float32(0.5)), np.bool_(True)], [(1, 0.5), True], "the same")
+    with pytest.raises(check.Mistake):
+        check.equal([np.int64(1)], [True], "a number is no truth value")
 
 
 def test_the_last_check_hands_over_to_the_next_notebook():
