@@ -38,7 +38,7 @@ def source(notebook: Notebook) -> NotebookNode:
 def release(notebook: Notebook) -> str:
     """The learner's notebook: no solutions, hidden tests and outputs. Raises `SourceError`."""
     node, resources = source(notebook), {"language": "python", "nbgrader": {}}
-    for step in (*CLEARED, *MARKED, *HIDDEN, *reversed(MARKED)):
+    for step in (*CLEARED, *HIDDEN, *reversed(MARKED)):
         settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
         try:
             node, resources = step(**settings).preprocess(node, resources)
