@@ -107,7 +107,9 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     expect(theirs.locator("#submitted_assignments_list")).to_contain_text(NAME)
     theirs.screenshot(path=SHOTS / "student_submitted.png")
 
+    inside.locator("body").evaluate("body => body.classList.add('before')")
     inside.get_by_role("link", name="Manage Assignments").click()
+    expect(inside.locator("body.before")).to_have_count(0)  # its buttons look the same
     _do(page, "collect")
     inside.locator("td.num-submissions a").click()
     expect(inside.locator("td.student-name")).to_have_text("root")

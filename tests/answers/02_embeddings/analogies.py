@@ -275,7 +275,7 @@ def analogies(table, pairs, inputs_allowed):
 
 
 # %% wrong: the capital's id is taken to be the country's and 1
-# says: index
+# says: count the sums whose nearest row by cosine is the second pair's capital
 # caught by: hidden
 def analogies(table, pairs, inputs_allowed):
     u = table / table.norm(dim=-1, keepdim=True)
@@ -284,7 +284,7 @@ def analogies(table, pairs, inputs_allowed):
         for c, d in pairs:
             if a == c:
                 continue
-            s = u @ (u[a + 1] - u[a] + u[c])
+            s = u @ (u[(a + 1) % len(u)] - u[a] + u[c])
             if not inputs_allowed:
                 s[[a, b, c]] = -torch.inf
             n += int(s.argmax() == c + 1)
