@@ -2105,15 +2105,15 @@ reveal("slower", losses["theta · 10"], within=0.1)
 
 
 def loss_in_pieces(position, n):
-    """Mean loss of 896 tokens of the prose, cut into pieces of n."""
-    cut = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:896]
+    """Mean loss of 448 tokens of the prose, cut into pieces of n."""
+    cut = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:448]
     cut = cut.view(-1, n)
     logits = model.using(position=position)(cut)[:, :-1].flatten(0, 1)
     return torch.nn.functional.cross_entropy(logits, cut[:, 1:].flatten()).item()
 
 
-print("\n896 tokens of the prose, in pieces of")
-for n in (64, 224, 896):
+print("\n448 tokens of the prose, in pieces of")
+for n in (64, 224, 448):
     cost = loss_in_pieces(settings["theta · 10"], n) - loss_in_pieces(apply_rope, n)
     print(f"{n:>4}: theta · 10 costs {cost:.2f} nats a token")
 

@@ -1068,7 +1068,8 @@ show(
 order = losses.argsort(descending=True).tolist()
 print("most surprising:", [(pieces[i + 1], f"{losses[i]:.2f}") for i in order[:5]])
 running = losses[order].cumsum(0)
-share = 100 * (running < running[-1] / 2).float().mean().item()
+half = (running < running[-1] / 2).sum().item() + 1  # the token that reaches it, too
+share = 100 * half / len(running)
 reveal("half", share, within=5)
 
 # %% [markdown]

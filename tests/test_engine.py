@@ -9,7 +9,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from llmlib import attention, embeddings, generate, layers, output_head, pretrained
-from llmlib.course.engine_check import reference
+from llmlib.course.engine_check import reference, same_beginning, same_ids
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
@@ -76,6 +76,27 @@ def test_smollm2_continues_as_transformers_does(smollm2, continued, prompt):
     assert ours == continued[prompt]
     # Without a cache: one pass over prompt and answer makes the choice at each of the 64 steps.
     assert smollm2(ids + ours)[0, len(ids) - 1 : -1].argmax(-1).tolist() == ours
+
+
+def test_one_pass_says_where_a_text_leaves_that_of_transformers(smollm2, continued, capsys):
+    prompt, folder = PROMPTS[0], smollm2.folder
+    ids, theirs = smollm2.tokenizer.encode(prompt), continued[prompt][:12]
+    assert same_beginning(folder, ids, theirs) == 12
+    for at in (0, 7, 11):
+        other = theirs[:at] + [theirs[at] + 1] + theirs[at + 1 :]
+        assert same_beginning(folder, ids, other) == at
+    assert same_beginning(folder, ids, []) == 0
+    assert same_ids(smollm2, [prompt], 12)
+    assert "1 of 1 prompts continued as transformers does" in capsys.readouterr().out
+    wrong = smollm2.using(position=lambda x, positions, theta: x)
+    assert not same_ids(wrong, [prompt], 12)
+    ours = list(generate(wrong, ids, 12, stop_ids=()))
+    at = next(i for i, pair in enumerate(zip(ours, theirs)) if len(set(pair)) == 2)
+    told, decode = capsys.readouterr().out, smollm2.tokenizer.decode
+    assert (
+        f"different from new token {at + 1} on: {prompt!r} -> {decode(ours[at : at + 5])!r}" in told
+    )
+    assert f"transformers says {decode(continued[prompt][at : at + 5])!r}" in told
 
 
 def test_the_loop_without_a_cache(smollm2):

@@ -68,9 +68,10 @@ def roofline(intensity, achieved, bandwidth, peak):
     at = {"y": 0.04, "transform": ax.get_xaxis_transform()}  # a share of the axis
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
-    plots.note(ax, "decoding, 1 token", (0.5, speed[0.5]), (8, -12), fontsize=9)
-    plots.note(ax, "prefill, 128", (64, speed[64]), (-8, -22), fontsize=9)
-    ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 3e9, 3 * peak / 1e9))
+    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 9}  # the next point is near
+    plots.note(ax, "decoding, 1 token", (0.5, speed[0.5]), (-8, -24), **thin)
+    plots.note(ax, "prefill, 128", (64, speed[64]), (-8, -30), **thin)
+    ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 5e9, 3 * peak / 1e9))
     ax.set_xlabel("arithmetic intensity (operations a byte of weights, log scale)")
     ax.set_ylabel("billion operations a second\n(log scale)")
     plots.plain(ax.xaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200])
