@@ -80,14 +80,14 @@ reveal("paris", probability, within=0.1)
 predict(
     "question",
     "What is the likeliest token after 'What is machine learning?'",
-    {"A": "a word that begins a definition", "B": "' Machine'", "C": "a new line"},
-    yours="B",
+    {"A": "' Machine'", "B": "another word that begins an answer", "C": "a new line"},
+    yours="A",
 )
 
 # %%
 show_next("What is machine learning?")
 first = model.tokenizer.decode([next_logits("What is machine learning?").argmax()])
-reveal("question", {"\n": "C", " Machine": "B"}.get(first, "A"))
+reveal("question", {"\n": "C", " Machine": "A"}.get(first, "B"))
 
 # %% [markdown]
 # A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 import proofs as A  # noqa: E402
+import sections  # noqa: E402
 
 from llmlib.course import cells  # noqa: E402
 from llmlib.grading.mutations import mutants  # noqa: E402
@@ -74,11 +75,10 @@ def main(names):
     lead += f"of which {gaps} show a gap."
     print(lead)
     if not names:
-        import sections
-
         head = ["notebook", "exercise", "change that survives", "why"]
         sections.write("mutants", f"{lead}\n\n{sections.table(head, survivors)}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    about = "Change the solutions a little; which changes do the test cells miss?"
+    main(sections.asked(about, [each.name for each in cells.lessons()]))

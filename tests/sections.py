@@ -3,6 +3,7 @@
 python tests/sections.py    writes answers.md anew and marks the pages whose inputs have changed
 """
 
+import argparse
 import hashlib
 import re
 from pathlib import Path
@@ -54,6 +55,16 @@ def mark_all():
             path.write_text(after, encoding="utf-8", newline="\n")
         stale += [name] if STALE in after else []
     return stale
+
+
+def asked(about, known):
+    """The notebooks named on the command line, all of them `known`; [] for every one."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=", ".join(known))
+    chosen = parser.parse_args().notebooks
+    for name in set(chosen) - set(known):
+        parser.error(f"there is no notebook {name}: choose from {', '.join(known)}")
+    return chosen
 
 
 def table(head, rows):

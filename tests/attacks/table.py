@@ -5,6 +5,7 @@ Plain nbgrader grades each in a scratch course of its own; those that aim at oth
 submission after them.
 """
 
+import argparse
 import os
 import shutil
 import signal
@@ -203,4 +204,5 @@ def main():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.partition(": ")[2]).parse_args()
     main()

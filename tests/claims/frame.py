@@ -20,6 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
+import sections  # noqa: E402
+
 for _name, _value in {
     "OMP_NUM_THREADS": "2",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -102,12 +104,11 @@ def main(only):
             rows.append([notebook, " … ".join(quoted), control, figures])
             print(f"{notebook} {name} ({time.time() - start:.1f} s): {figures}", flush=True)
     if not only:
-        import sections
-
         head = ["notebook", "claim", "control", "figures"]
         sections.write("claims", sections.table(head, rows))
     return int(failed > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    about = "Run the claims of the notebooks; those of all go into docs/evidence/claims.md."
+    sys.exit(main(sections.asked(about, names())))
