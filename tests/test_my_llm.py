@@ -138,7 +138,8 @@ def test_products_in_slices_are_those_of_torch(engine):
         x, weight = random(1, rows, shape[1]), random(shape)
         torch.testing.assert_close(quick(x, weight), plain(x, weight))
         torch.testing.assert_close(quick(x[0, 0], weight), plain(x[0, 0], weight))
-    x, weight, bias = random(1, 24), random(24, 64).T, random(64)
+    x, weight, bias = random(1, 32), random(32, 64).T, random(64)
+    torch.testing.assert_close(quick(x, x[0]), plain(x, x[0]))  # a matrix of one row
     torch.testing.assert_close(quick(x, weight), plain(x, weight))  # the matrix lies across
     torch.testing.assert_close(quick(x, weight, bias), plain(x, weight, bias))
 
