@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import subprocess
 import sys
-import time
 
 import nbformat
 import proofs
@@ -80,7 +79,7 @@ def test_from_the_solutions(tmp_path):
         (getattr(node, "module", None) or node.names[0].name).split(".")[0] for node in imported
     }
     assert modules <= set(sys.stdlib_module_names) | {"torch", "safetensors", "regex"}
-    assert len(text.splitlines()) < 480
+    assert len(text.splitlines()) < 450
     says_what_transformers_says(path)
 
 
@@ -110,57 +109,12 @@ def engine(tmp_path_factory):
     return loaded(path)
 
 
-@pytest.mark.parametrize("slow", ["linear", "in_slices"])
-def test_a_single_row_takes_the_product_that_is_faster_here(engine, slow, monkeypatch):
-    def late(function):
-        def slowed(*args):
-            end = time.perf_counter() + 1e-3
-            while time.perf_counter() < end:
-                pass
-            return function(*args)
-
-        return slowed
-
-    plain = torch.nn.functional.linear
-    if slow == "in_slices":
-        monkeypatch.setattr(torch, "bmm", late(torch.bmm))
-    first = late(plain) if slow == "linear" else plain
-    chosen = engine.quicker(first)
-    assert (chosen is first) is (slow == "in_slices")
-
-
-def test_products_in_slices_are_those_of_torch(engine):
-    plain = torch.nn.functional.linear
-    quick = engine.quicker(lambda *args: time.sleep(1e-3) or plain(*args))
-    assert quick.__name__ == "in_slices"
-    random = functools.partial(torch.randn, generator=torch.Generator().manual_seed(2))
-    for shape, rows in (((64, 24), 1), ((64, 24), 3), ((50, 24), 1)):
-        x, weight = random(1, rows, shape[1]), random(shape)
-        torch.testing.assert_close(quick(x, weight), plain(x, weight))
-        torch.testing.assert_close(quick(x[0, 0], weight), plain(x[0, 0], weight))
-    x, weight, bias = random(1, 32), random(32, 64).T, random(64)
-    torch.testing.assert_close(quick(x, x[0]), plain(x, x[0]))  # a matrix of one row
-    torch.testing.assert_close(quick(x, weight), plain(x, weight))  # the matrix lies across
-    torch.testing.assert_close(quick(x, weight, bias), plain(x, weight, bias))
-
-
-def test_a_learner_who_imports_linear_has_the_quicker_one(tmp_path):
-    code = solutions() | {
-        "swiglu": "from torch.nn.functional import linear\n\n" + solutions()["swiglu"]
-    }
-    text = text_from(notebooks(tmp_path, code))
-    assert text.count("import linear\n") == 1 and "linear_of" not in text
-    own = "def linear(x, w):\n    return x @ w.T\n\n\n" + solutions()["swiglu"]
-    text = text_from(notebooks(tmp_path, solutions() | {"swiglu": own}))
-    assert text.count("linear_of_04(") == 4  # theirs, and the three that call it
-
-
 def test_the_stream_asks_for_no_more_of_the_vocabulary_than_it_needs(engine):
     tokenizer, sizes = engine.Tokenizer(smollm2_folder()), []
     decode = engine.stream_decode
 
     def watched(ids, merges):
-        sizes.append((len(ids), len(merges), max(ids)))
+        sizes.append((len(merges), max(ids)))
         return decode(ids, merges)
 
     text = "A naïve café in Zürich: 日本語, 👩‍👩‍👧 and 🇫🇷!"
@@ -170,8 +124,12 @@ def test_the_stream_asks_for_no_more_of_the_vocabulary_than_it_needs(engine):
         shown = list(tokenizer.stream(ids))
     plain = [tokenizer.plain_ids[i] for i in ids]
     assert "".join(shown) == text and shown == decode(plain, tokenizer.merges)
-    assert all(merges == max(0, most - 255) for _, merges, most in sizes)
-    assert max(n for n, _, _ in sizes) <= 4 < len(ids)  # the bytes of one letter
+    assert all(merges == max(0, most - 255) for merges, most in sizes)
+    every, torn = tokenizer.merges, [*range(128, 256, 5), 226, 130, 65, 240, 159, 152, 240, 159, 66]
+    named = {i: i for i in range(256)}
+    with pytest.MonkeyPatch.context() as patch:  # bytes that are no text, as a model may write them
+        patch.setattr(tokenizer, "plain_ids", named)
+        assert list(tokenizer.stream(torn)) == decode(torn, every)
 
 
 @pytest.mark.parametrize("style", range(3))
@@ -180,7 +138,7 @@ def test_from_a_learner(style, tmp_path):
     text, gaps = my_llm.collect(folder)
     assert not gaps, "; ".join(map(str, gaps))
     (tmp_path / "my_llm.py").write_text(text)
-    says_what_transformers_says(tmp_path / "my_llm.py", n=24)  # some of them count in loops
+    says_what_transformers_says(tmp_path / "my_llm.py")
 
 
 def test_it_streams_text_from_a_terminal(tmp_path):

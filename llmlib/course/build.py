@@ -11,7 +11,6 @@ the same time.
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 import time
@@ -106,8 +105,8 @@ def mark(notebook: Notebook) -> str:
 def _built_from(path: Path) -> str | None:
     """The mark in an executed notebook, or None."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["metadata"]["llmlib"]["source"]
-    except (OSError, ValueError, LookupError, TypeError):
+        return nbformat.read(path, as_version=4).metadata.llmlib.source
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         return None
 
 

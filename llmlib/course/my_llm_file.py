@@ -43,8 +43,7 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     imports = {ast.unparse(each) for each in ours}
     rest = "\n".join(TEMPLATE.split("\n")[ours[-1].end_lineno :])
     before, _, after = rest.partition(PLACE)
-    known = sorted(definitions([TEMPLATE]), key=lambda each: each.imports)
-    taken = {name: {each.source} for each in known for name in each.names}  # imports count most
+    taken = {name: {each.source} for each in definitions([TEMPLATE]) for name in each.names}
     taken |= {name: {"Python's"} for name in BUILTINS}
     taken |= {name: {"an exercise"} for name in exercises}
     parts, last = [], ""

@@ -2,7 +2,6 @@
 import argparse
 import json
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,30 +25,6 @@ def split(text, patterns=PATTERNS[1:]):
     return pieces
 
 
-def quicker(linear):
-    """`linear`, or for a single row 16 slices of the matrix as one batch of products: on some
-    processors the one reads memory at a third of its speed, on others the other."""
-
-    def in_slices(x, weight, bias=None):
-        single = x.numel() == x.shape[-1] and weight.dim() == 2 and weight.is_contiguous()
-        if not single or len(weight) % 16 or bias is not None:
-            return linear(x, weight, bias)
-        rows = x.reshape(1, -1).t().expand(16, -1, 1)
-        return torch.bmm(weight.view(16, -1, x.shape[-1]), rows).view(*x.shape[:-1], -1)
-
-    matrices, x = torch.ones(12, 1024, 576), torch.ones(1, 1, 576)
-    took = {linear: [], in_slices: []}
-    for product in 5 * [*took]:  # in turns
-        start = time.perf_counter()
-        for matrix in matrices:
-            product(x, matrix)
-        took[product].append(time.perf_counter() - start)
-    return in_slices if min(took[linear]) > 1.3 * min(took[in_slices]) else linear
-
-
-linear = quicker(linear)
-
-
 # The learner's functions go here.
 
 
@@ -63,7 +38,7 @@ class Tokenizer:
         byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
         vocab = {t: i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
         own = {bytes(byte_of[c] for c in t): i for t, i in vocab.items()}
-        tokens = self.tokens = [bytes([b]) for b in range(256)]
+        tokens = [bytes([b]) for b in range(256)]
         plain = {token: i for i, token in enumerate(tokens)}
         self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
         for pair in spec["model"]["merges"]:
@@ -83,11 +58,8 @@ class Tokenizer:
         """The text that each id completes, as the ids come; special tokens have none."""
         seen = []
         for i in filter(self.plain_ids.__contains__, ids):
-            seen.append(self.plain_ids[i])
-            texts = stream_decode(seen, self.merges[: max(255, *seen) - 255])
-            yield texts[-1]
-            if "".join(texts).encode(errors="replace") == b"".join(self.tokens[i] for i in seen):
-                seen = []  # no byte waits for those of the next id
+            seen = [*seen[-3:], self.plain_ids[i]]  # at most three bytes wait for the next
+            yield stream_decode(seen, self.merges[: max(255, *seen) - 255])[-1]
 
 
 class Model:
