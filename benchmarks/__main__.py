@@ -56,7 +56,7 @@ def main(argv=None):
             failed = True
             continue
         marks = {"machine": report.machine(), "code": report.fingerprint(name)}
-        run["benchmarks"][name] = marks | {"rows": rows}
+        run["benchmarks"][name] = [marks | {"rows": rows}]
         print(report.table(rows), flush=True)
         print(f"  ({time.time() - start:.0f} s)\n", flush=True)
     recorded = json.loads(report.RECORDED.read_text()) if report.RECORDED.exists() else None

@@ -90,3 +90,8 @@ def ratios(row, name):
 def summary(values):
     """(median, smallest, largest)"""
     return statistics.median(values), min(values), max(values)
+
+
+def processor(recording):
+    """Which processor a recording was made on, in short: "Intel Xeon", "AMD EPYC"."""
+    return recording["machine"].split(",")[0].replace("(R)", "").removesuffix(" Processor")

@@ -57,28 +57,53 @@ def test_ratio_above_one_means_better():
 )
 def test_what_moved_by_more_than_the_spread(new, said):
     run, recorded = (
-        {"benchmarks": {"x": {"machine": "m", "rows": [row(values, [2.0, 2.0, 2.0])]}}}
+        {"benchmarks": {"x": [{"machine": "m", "rows": [row(values, [2.0, 2.0, 2.0])]}]}}
         for values in (new, [0.9, 1.0, 1.1])
     )
     assert said in "\n".join(report.moved(run, recorded))
-    run["benchmarks"]["x"]["machine"] = "another"
+    run["benchmarks"]["x"][0]["machine"] = "another"
     elsewhere = "\n".join(report.moved(run, recorded))
     assert "ratios only" in elsewhere and "CPU s" not in elsewhere
 
 
 def test_the_plot_and_table_are_written(tmp_path, monkeypatch):
     rows = [row([1.0, 1.2], [3.0, 2.0])]
-    run = {"benchmarks": {"tokenizer": {"machine": "M 1", "rows": rows}}}
+    run = {"benchmarks": {"tokenizer": [{"machine": "M 1, 2 cores", "rows": rows}]}}
     report.write(run, tmp_path)
     assert "against peer" in (tmp_path / "speed.svg").read_text()
     written = (tmp_path / "speed.md").read_text()
     assert "| job | llmlib | 1.10 CPU s | 1.00–1.20 |" in written
-    assert "Measured on: M 1." in written
+    assert "On M 1, 2 cores:" in written
 
 
-def test_each_benchmark_says_where_it_was_measured():
-    run = {"benchmarks": {name: {"machine": f"M {name > 'b'}"} for name in "abc"}}
-    assert report.measured_on(run).endswith(". A, b: M False. C: M True.")
+def recording(machine, theirs, code="now"):
+    rows = [row([1.0], [theirs], name="train 4,096 merges on 2 MB")]
+    return {"machine": f"{machine}, 2 cores", "code": code, "rows": rows}
+
+
+def test_a_recording_leaves_those_of_other_processors_and_the_same_code():
+    recorded = {"tokenizer": [recording("A", 5.0), recording("B", 3.0), recording("C", 4.0, "old")]}
+    run = {"tokenizer": [recording("A", 2.0)]}
+    kept = report._beside({"benchmarks": run}, {"benchmarks": recorded})["tokenizer"]
+    assert kept == [recording("A", 2.0), recording("B", 3.0)]
+
+
+def test_readme_and_the_plot_show_every_processor(tmp_path):
+    run = {"benchmarks": {"tokenizer": [recording("A", 2.0), recording("B", 3.0)]}}
+    block = "<!-- figures of make bench -->\n<!-- end of figures -->"
+    text = report.with_figures(block, run)
+    assert "| train 4,096 merges on 2 MB | A | 1.00 CPU s | peer 2.00× |" in text
+    assert "| train 4,096 merges on 2 MB | B | 1.00 CPU s | peer 3.00× |" in text
+    assert "Measured on A, 2 cores; and on B, 2 cores." in text
+    report.write(run, tmp_path)
+    drawn = (tmp_path / "speed.svg").read_text()
+    assert drawn.count("against peer") == 1 and ">2×<" in drawn and ">3×<" in drawn
+
+
+def test_a_run_is_compared_with_the_recording_of_its_own_machine():
+    recorded = {"benchmarks": {"tokenizer": [recording("A", 9.0), recording("B", 3.0)]}}
+    said = report.moved({"benchmarks": {"tokenizer": [recording("B", 3.0)]}}, recorded)
+    assert said == ["3 figures against the recorded run: none moved"]
 
 
 def test_readme_says_what_was_recorded_of_the_code_as_it_is():
@@ -91,7 +116,9 @@ def test_readme_says_what_was_recorded_of_the_code_as_it_is():
     assert report.with_figures(text, run) == text, 'run make bench ARGS="--record"'
     if block and block[0].count("\n") > 1:
         old = [
-            name for name, b in run["benchmarks"].items() if b["code"] != report.fingerprint(name)
+            name
+            for name, recordings in run["benchmarks"].items()
+            if {each["code"] for each in recordings} != {report.fingerprint(name)}
         ]
         assert not old, (
             f"README's figures are older than the code of {old}: make bench ARGS='--record'"
