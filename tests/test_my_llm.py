@@ -411,6 +411,23 @@ def test_the_variable_of_a_comprehension_is_nobody_elses():
     assert len(made("f", trial, table, "def f(x):\n    return TABLE[x]")[0]) == 2
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "X = await f(T)",
+        "async for i in f(T):\n    X = i",
+        "async with f(T) as X:\n    pass",
+        "X = [i async for i in f(T)]",
+        "X = {await i: 1 for i in f(T)}",
+        "X = list(await i for i in f(T))",
+    ],
+)
+def test_what_a_cell_awaits_is_made_of_the_same_names(cell):
+    """From Python 3.14 on the account of names refuses an await outside of a function."""
+    found = scopes.names(cell)
+    assert "X" in found.binds and {"f", "T"} <= found.at_once
+
+
 def test_a_string_keeps_its_line_ends():
     text = "\u2028 \x85 \x0c"
     assert made("f", f"WHITE = '{text}'\ndef f():\n    return WHITE")[0][0] == f"WHITE = '{text}'"

@@ -23,7 +23,8 @@ class Names(NamedTuple):
 class _Plain(ast.NodeTransformer):
     """Each comprehension as a generator, which has a scope of its own in every Python: from 3.12 on
     the others are part of the scope around them (PEP 709), their variables too. And `n += 1`, of
-    which the compiler notes only that it binds n, as `n = n + 1`."""
+    which the compiler notes only that it binds n, as `n = n + 1`. And what awaits without awaiting:
+    from 3.14 on it is refused outside of a function, where a notebook allows it."""
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
@@ -36,6 +37,18 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
 
     visit_SetComp = visit_ListComp
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        return self.generic_visit(ast.comprehension(node.target, node.iter, node.ifs, is_async=0))
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        return self.visit(node.value)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self.generic_visit(ast.For(node.target, node.iter, node.body, node.orelse))
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        return self.generic_visit(ast.With(node.items, node.body))
 
     def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
         both = ast.Tuple([node.key, node.value], ast.Load())
