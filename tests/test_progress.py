@@ -15,7 +15,7 @@ import proofs
 import pytest
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, judge, progress
+from llmlib.course import cells, handed_in, judge, progress, run_tests
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
@@ -146,6 +146,19 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
     assert found["merge"][0] == FAILING and (says in found["merge"][1] or says == "merge")
     if says not in ("took longer than", "stopped after 12 s"):
         assert found["count_pairs"] == (DONE, None)
+
+
+def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypatch):
+    """Windows has none."""
+    monkeypatch.delattr(signal, "setitimer", raising=False)
+
+    def loop():
+        while True:
+            pass
+
+    assert isinstance(run_tests.limited(0.2, loop), KeyboardInterrupt)
+    assert run_tests.limited(0.2, lambda: None) is None
+    time.sleep(0.3)  # no alarm is left that goes off later
 
 
 def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from traceback import walk_tb
@@ -138,16 +139,30 @@ def limited(
     seconds: float, function: Callable[..., BaseException | None], *args: Any
 ) -> BaseException | None:
     """What `function` returns, or the KeyboardInterrupt that ended it after so many seconds."""
-    if not hasattr(signal, "setitimer"):  # Windows: the limit for the whole notebook has to do
-        return function(*args)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        return function(*args)
+        with alarm(seconds):
+            return function(*args)
     except KeyboardInterrupt as error:
         return error
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextlib.contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """After so many seconds raises what Ctrl-C does."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
+        timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:
