@@ -23,7 +23,7 @@ from benchmarks import measure, report
 BENCHMARKS = sorted(
     path.stem
     for path in Path(__file__).parent.glob("*.py")
-    if "\ndef comparisons(" in path.read_text()
+    if "\ndef comparisons(" in path.read_text(encoding="utf-8")
 )
 
 KEPT = ("name", "unit", "better", "goals", "limit")
@@ -59,7 +59,11 @@ def main(argv=None):
         run["benchmarks"][name] = [marks | {"rows": rows}]
         print(report.table(rows), flush=True)
         print(f"  ({time.time() - start:.0f} s)\n", flush=True)
-    recorded = json.loads(report.RECORDED.read_text()) if report.RECORDED.exists() else None
+    recorded = (
+        json.loads(report.RECORDED.read_text(encoding="utf-8"))
+        if report.RECORDED.exists()
+        else None
+    )
     if recorded and not args.quick:
         print("\n".join(report.moved(run, recorded)))
     report.write(run, report.BUILD)

@@ -36,7 +36,7 @@ class Answer:
 def read(path):
     """The answers in one file, and a list of what is wrong with the file's form."""
     answers, faults = [], []
-    for block in re.split(r"^# %%", path.read_text(), flags=re.M)[1:]:
+    for block in re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
         head, _, code = block.partition("\n")
         kind, _, title = (part.strip() for part in head.partition(":"))
         says = re.search(r"^# says:[ \t]*(.*?)[ \t]*$", code, re.M)

@@ -208,7 +208,7 @@ def begun(root):
 
 def everything(root):
     return {
-        str(path.relative_to(root)): path.read_bytes()
+        path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.relative_to(root).parts[0] in ("work", "notebooks")
     }
