@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from test_engine import gpt2, llama
 from test_families import LLAMA3, checkpoint
 from transformers import AutoModelForCausalLM
@@ -149,7 +149,7 @@ def test_damaged_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no config.json"):
         pretrained.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
-        pretrained.load(tmp_path / "elsewhere")
+        pretrained.load((tmp_path / "elsewhere").as_posix())
 
 
 def test_a_missing_shard_is_named(tmp_path):
@@ -169,7 +169,7 @@ def test_a_name_that_the_hub_does_not_give(monkeypatch):
 
 def test_stored_buffers_and_prefixes_do_not_disturb(tmp_path):
     gpt2(tmp_path)
-    tensors = load_file(tmp_path / "model.safetensors")
+    tensors = load((tmp_path / "model.safetensors").read_bytes())
     tensors["transformer.h.0.attn.bias"] = torch.ones(1, 1, 64, 64)
     save_file(
         {
@@ -231,7 +231,8 @@ def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, cap
     monkeypatch.setattr(assets, "_convert", full)
     assert main(["complete", "x"]) == 2
     assert "No space left on device" in capsys.readouterr().err
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+    left = [path.suffix for path in (tmp_path / "cache").iterdir()]
+    assert left == ([".lock"] if os.name == "posix" else [])
 
 
 def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch):
