@@ -26,7 +26,8 @@ for module, names in {
     os: "fork killpg getuid geteuid setsid", signal: "SIGALRM SIGKILL alarm"
 }.items():
     for name in names.split():
-        delattr(module, name)
+        if hasattr(module, name):
+            delattr(module, name)
 """
 
 
@@ -112,6 +113,7 @@ def test_the_workflow_is_well_formed_and_calls_the_two_commands():
     assert text.count("uses: ") == text.count("# v"), "an action is named by its commit"
 
 
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: hadolint's package needs Unix")
 def test_the_container_file_is_clean():
     lint("hadolint", "Containerfile")
 

@@ -178,7 +178,7 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     assert states(mine)["count_pairs"] == (DONE, None)
 
 
-@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows sends no Ctrl-C to one process")
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Ctrl-C to one process needs Unix")
 def test_ctrl_c_ends_a_check_at_once(tmp_path):
     hand_in(
         tmp_path,

@@ -75,6 +75,7 @@ def test_in_a_container_that_withholds_them_one_sentence_says_so():
 
 @pytest.mark.unit
 @pytest.mark.slow
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: the sandbox needs Linux")
 def test_a_sandbox_that_can_start_no_process_is_found_before_there_is_a_submission(monkeypatch):
     """bubblewrap may have rights that what runs inside has not: nobody gets 0 points for that."""
 
