@@ -26,8 +26,6 @@ BENCHMARKS = sorted(
     if "\ndef comparisons(" in path.read_text(encoding="utf-8")
 )
 
-KEPT = ("name", "unit", "better", "goals", "limit")
-
 
 def main(argv=None):
     """Returns the exit status: 1 if a benchmark failed (a peer that is not installed is no
@@ -59,11 +57,9 @@ def main(argv=None):
         run["benchmarks"][name] = [marks | {"rows": rows}]
         print(report.table(rows), flush=True)
         print(f"  ({time.time() - start:.0f} s)\n", flush=True)
-    recorded = (
-        json.loads(report.RECORDED.read_text(encoding="utf-8"))
-        if report.RECORDED.exists()
-        else None
-    )
+    recorded = None
+    if report.RECORDED.exists():
+        recorded = json.loads(report.RECORDED.read_text(encoding="utf-8"))
     if recorded and not args.quick:
         print("\n".join(report.moved(run, recorded)))
     report.write(run, report.BUILD)

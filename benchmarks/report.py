@@ -130,8 +130,9 @@ def moved(run, recorded):
     """
     lines, compared, elsewhere = [], 0, False
     for name, (benchmark,) in run["benchmarks"].items():
-        old = [*recorded["benchmarks"].get(name, ()), {"machine": benchmark["machine"], "rows": ()}]
-        old = next((r for r in old if r["machine"] == benchmark["machine"] and r["rows"]), old[0])
+        olds = recorded["benchmarks"].get(name, [])
+        here = [old for old in olds if old["machine"] == benchmark["machine"]]
+        old = (here or olds or [benchmark | {"rows": ()}])[0]
         before = {row["name"]: row for row in old["rows"]}
         same = benchmark["machine"] == old["machine"]
         elsewhere |= not same

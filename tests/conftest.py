@@ -37,6 +37,7 @@ LONG = ["claims", "graders", "security", "nbval", "nbgrader"]
 WAITING = ["test_grading_attacks.py", "test_cluster.py", "test_lock.py"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
+NEVER = {"linux": (), "win32": ("needs Linux", "needs Unix")}  # what the system can never have
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -192,8 +193,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 def _must_have(reason):
     """With CI=true everything must run, but for what the system can never have."""
-    never = {"linux": (), "win32": ("needs Linux", "needs Unix")}
-    never = never.get(sys.platform, ("needs Linux",))
+    never = NEVER.get(sys.platform, ("needs Linux",))
     return os.environ.get("CI") == "true" and not reason.endswith(never)
 
 

@@ -149,7 +149,7 @@ def test_damaged_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no config.json"):
         pretrained.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
-        pretrained.load((tmp_path / "elsewhere").as_posix())
+        pretrained.load(tmp_path / "elsewhere")
 
 
 def test_a_missing_shard_is_named(tmp_path):

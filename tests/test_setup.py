@@ -162,7 +162,7 @@ def test_a_lock_is_given_back_by_a_process_that_is_killed(tmp_path):
         f"with steps.alone(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert holder.stdout.readline().rstrip() == b"held"
+    assert holder.stdout.readline() == f"held{os.linesep}".encode()
     assert not steps._locked(open(lock, "a+b"))
     holder.kill()
     holder.communicate()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import conftest
 import pytest
 
 from llmlib.course.cells import ROOT
@@ -23,8 +24,6 @@ pytestmark = pytest.mark.unit
 def machine(tmp_path, monkeypatch):
     """`put(name, script)` puts a program on a PATH that is empty but for /bin/sh's own needs;
     `calls()` lists what was run."""
-    if os.name == "nt":
-        pytest.skip("left out: a program that is a shell script needs Unix")
     programs, log = tmp_path / "bin", tmp_path / "log"
     programs.mkdir()
 
@@ -32,6 +31,8 @@ def machine(tmp_path, monkeypatch):
         scripts = tmp_path / "env"
 
         def put(name, script="", folder=programs):
+            if os.name == "nt":
+                pytest.skip("left out: a program that is a shell script needs Unix")
             folder.mkdir(exist_ok=True)
             (folder / name).write_text(f'#!/bin/sh\necho "{name} $@" >> "{log}"\n{script}\n')
             (folder / name).chmod(0o755)
@@ -217,6 +218,21 @@ def test_what_several_workers_ran_is_counted_once(bare):
     assert "1 passed" in done.stdout
     (line,) = re.findall(r"Seconds by layer, of all workers: (.*)\.", done.stdout)
     assert 1 <= int(re.search(r"unit (\d+)", line)[1]) < 60
+
+
+@pytest.mark.parametrize(
+    "system, may_lack",
+    [("linux", ""), ("darwin", "needs Linux"), ("win32", "needs Linux, needs Unix")],
+)
+def test_in_continuous_integration_only_what_the_system_never_has_may_lack(
+    system, may_lack, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", system)
+    for reason in ("needs Linux", "needs Unix", "is missing"):
+        monkeypatch.setenv("CI", "true")
+        assert conftest._must_have(f"left out: it {reason}") is (reason not in may_lack)
+        monkeypatch.delenv("CI")
+        assert not conftest._must_have(f"left out: it {reason}")
 
 
 @pytest.mark.slow
