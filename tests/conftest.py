@@ -30,8 +30,9 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
-# minutes a file: begun first, so that no worker is alone at the end
-LONG = ["claims", "graders", "security", "nbval", "nbgrader"]
+# minutes a file: begun first, so that no worker is alone at the end; and before the others those
+# that fork, as a fork copies the addresses of all memory, also of models that another file left
+LONG = ["graders", "security", "nbgrader", "claims", "nbval"]
 # and what waits as much as it computes (for limits that attacks run into, the package index, a
 # cluster's processes, pages), besides all of browser: spread among the others
 WAITING = ["test_grading_attacks.py", "test_cluster.py", "test_lock.py"]

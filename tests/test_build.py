@@ -169,6 +169,12 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
     assert not list(root.glob("*/*.ipynb"))
 
 
+def test_a_comment_stays_a_comment():
+    code = "# !important\n# %time is a magic, this is none\nx = 1  # ?"
+    notebook = cells.parse(f"# %% [markdown]\n# # 1 · Tokens\n\n# %%\n{code}\n", "01_tokens")
+    assert code in [cell.source for cell in notebook.cells]
+
+
 def test_a_mistake_in_the_quiz_is_said_in_one_sentence_and_nothing_is_built(monkeypatch, capsys):
     def broken():
         raise SourceError("quiz.toml: Expected '=' after a key")

@@ -30,7 +30,7 @@ from attacks import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlib.course import cells, handed_in
+from llmlib.course import cells, handed_in, scopes, stub
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
@@ -870,6 +870,28 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
     assert analysis.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
     assert len(corpus.TARGET.exercises) > 2
     assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
+
+
+def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
+    """Of a notebook as it was released, the stubs alone are left to read."""
+    book, real = cells.load("07_kv_cache_and_scaling"), reading.limited
+    found = handed_in.parse(json.loads(stub.release(book)))
+    ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
+
+    def watched(work):
+        def read():
+            asked = []
+            monkeypatch.setattr(scopes, "python", lambda source: asked.append(source) or source)
+            work()
+            return asked
+
+        return real(read)
+
+    scopes.names.cache_clear()
+    assert ours & set(watched(lambda: handed_in.plan(book, found)))  # who knows none reads them
+    analysis.of(book, found)
+    asked = watched(lambda: handed_in.plan(book, found))
+    assert asked and not ours & set(asked)
 
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):

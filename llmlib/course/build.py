@@ -10,6 +10,7 @@ the same time.
 """
 
 import argparse
+import gc
 import hashlib
 import os
 import sys
@@ -134,6 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
+    gc.freeze()  # what the imports made stays: it need not be looked through for each notebook
     failed = False
     try:
         questions.write()

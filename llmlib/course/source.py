@@ -20,6 +20,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
+# A comment stays one, also `# !` and `# %time`: to jupytext they would be magics.
+PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 
 
 class SourceError(Exception):
@@ -79,7 +81,7 @@ class Notebook:
 
 def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
     """Read source `text`, jupytext's py:percent, as `name` of `sources`. Raises `SourceError`."""
-    node = jupytext.reads(text, fmt="py:percent")
+    node = jupytext.reads(text, fmt=PERCENT)
     node.metadata = NotebookNode(METADATA)
     node.nbformat, node.nbformat_minor = 4, 5
     seen: set[str] = set()

@@ -12,7 +12,8 @@ from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell, Job, Step, plan
 from llmlib.course.run_cells import python
-from llmlib.course.scopes import MAX_ANALYSED
+from llmlib.course.scopes import MAX_ANALYSED, names
+from llmlib.course.source import kind
 from llmlib.grading.outside import reading
 
 # Other code than what stands there, other processes, names that are computed, and what Python and
@@ -46,6 +47,7 @@ class Analysis:
 
 def of(notebook: Notebook, found: list[Cell]) -> Analysis:
     """The `Analysis` of cells as an answer to `notebook`. Raises `Unreadable`."""
+    _know(notebook)
 
     def work() -> tuple:
         job = plan(notebook, found)
@@ -58,6 +60,16 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
 
     steps, notes, *more = reading.limited(work)
     return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
+
+
+def _know(notebook: Notebook) -> None:
+    """Have the course's own cells read and remembered here: what reads a submission is a fork,
+    which forgets, and each would read them anew."""
+    for cell in notebook.cells:
+        if kind(cell) in ("given", "demo"):
+            names(cell.source)
+        if kind(cell) == "given":
+            definitions([cell.source])
 
 
 def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:
