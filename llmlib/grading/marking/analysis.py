@@ -73,12 +73,12 @@ def _know(notebook: Notebook) -> None:
 
 
 def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:
-    names = [each.name for each in notebook.exercises]
+    exercises = [each.name for each in notebook.exercises]
     leans_on = {}
-    for number, name in enumerate(names):
-        mine = [each for each in made if not each.names & (set(names) - {name})]
+    for number, name in enumerate(exercises):
+        mine = [each for each in made if not each.names & (set(exercises) - {name})]
         reads = set().union(*(each.reads for each in needed({name}, mine, set())))
-        leans_on[name] = [earlier for earlier in names[:number] if earlier in reads]
+        leans_on[name] = [earlier for earlier in exercises[:number] if earlier in reads]
     return leans_on
 
 
