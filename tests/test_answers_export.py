@@ -65,6 +65,7 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("limit", ["SECONDS", "PATIENCE"])
+@pytest.mark.slow
 def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypatch, capsys):
     first = cells.load(NAME).exercises[0].name
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})

@@ -641,6 +641,7 @@ def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monke
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     """JupyterLab as `make lab` opens it, after a `git pull` that brought another notebook 1."""
     root, name = tmp_path / "course", cells.names()[0]
