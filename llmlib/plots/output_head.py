@@ -52,7 +52,7 @@ def file_sizes(rows):
     labels, text, shuffled = zip(*rows)
     series = {"the text": text, "the same words, shuffled": shuffled}
     plots.bars(ax, labels, series, fmt="{:,.0f}", across=True)
-    ax.set(xlabel="bytes", title="The same ten paragraphs, written in four ways")
+    ax.set(xlabel="bytes", title="The same text, written in four ways")
     ax.margins(x=0.1)
     ax.legend(loc="lower right")
     return fig
