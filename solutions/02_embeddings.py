@@ -688,7 +688,7 @@ reveal("rows", len(moved), within=0)
 
 # %%
 cat, nudge = token(" cat"), 0.01
-for column in (1, 2, 3):
+for column in (1, 2):
     losses = []
     for sign in (1, -1):
         nudged = table.clone()
@@ -1037,14 +1037,14 @@ for text in [" Monday", " happy", " the", " and"]:
 
 # %% [markdown]
 # With ` the` and ` and`, on the other side of the origin, the long row has products just as large and *negative*: length alone is no decoy. If the shared direction is to blame, then without it the plain dot
-# product should find the word itself, no cosine needed. Of 1,000 words, how many have their largest dot product with themselves?
+# product should find the word itself, no cosine needed. Of 500 of the words, how many have their largest dot product with themselves?
 
 # %%
 predict(
     "self",
-    "As the table is, about 80 of 1,000 words have their largest dot product with "
+    "As the table is, about 40 of 500 words have their largest dot product with "
     "themselves. How many once the shared direction is taken out?",
-    yours=300,
+    yours=150,
 )
 
 # %%
@@ -1063,10 +1063,10 @@ tables = {
 }
 next_share = (table @ next_direction).square().sum() / table.square().sum()
 print(f"of all the squares, along the next-largest direction: {next_share:.0%}")
-found = {}
+some, found = chosen[:500], {}
 for name, rows in tables.items():
-    best = (rows[chosen] @ rows.T).argmax(dim=1)
-    found[name] = int((best == chosen).sum())
+    best = (rows[some] @ rows.T).argmax(dim=1)
+    found[name] = int((best == some).sum())
     print(f"{name:<31} {found[name]:>4} with themselves")
 reveal("self", found["the shared direction taken out"])
 
@@ -1107,10 +1107,10 @@ river = (
     "which at last reaches the sea."
 )
 print(f"\n{'loss on a text about a river':<31}  look-up   output")
+at_end = model.using(unembedding=lambda x, table: x)(tokenizer.encode(river))
 for name, rows in tables.items():
     looked_up = model.using(embedding=lambda ids, table: rows[ids])
-    at_output = model.using(unembedding=lambda x, table: x @ rows.T)
-    both = loss_of(looked_up, river), loss_of(at_output, river)
+    both = loss_of(looked_up, river), loss_of(lambda ids: at_end @ rows.T, river)
     print(f"{name:<31} {both[0]:8.2f} {both[1]:8.2f}")
 
 # %% [markdown]
@@ -1133,9 +1133,9 @@ print(texts(spot))
 # %%
 examples = "Word: apple. Again: apple.\nWord: river. Again: river.\nWord:"
 before, after = tokenizer.encode(examples), tokenizer.encode(". Again:")
-for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
+for name, some in {"the thirty": spot, "ten words": chosen[:10]}.items():
     asked = torch.tensor([before + [i] + after for i in some.tolist()])
-    said = model(asked)[:, -1].argmax(dim=-1)
+    said = model(asked, last=True)[:, -1].argmax(dim=-1)
     print(f"{name:<12} repeated: {int((said == some).sum())} of {len(some)}")
 
 # %% [markdown]
@@ -1148,7 +1148,8 @@ for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
 for text in [" dog", " good", " walked"]:
     print(f"{text!r:>9}  is near  {texts(nearest(fresh, token(text), 7))}")
 some, sevens = chosen[:200], []
-for rows in (unit, fresh / fresh.norm(dim=1, keepdim=True)):
+fresh_unit = fresh / fresh.norm(dim=1, keepdim=True)
+for rows in (unit, fresh_unit):
     cosines = rows[some] @ rows.T
     cosines[range(200), some] = -1
     sevens.append(cosines.topk(7).indices)
@@ -1168,8 +1169,7 @@ for a, b, c in [
     (" Paris", " France", " Germany"),
     (" walked", " walk", " jump"),
 ]:
-    for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
-        rows = rows / rows.norm(dim=1, keepdim=True)
+    for name, rows in [("as it is", unit), ("mean subtracted", fresh_unit)]:
         result = rows[token(a)] - rows[token(b)] + rows[token(c)]
         scores, best = (rows @ (result / result.norm())).topk(3)
         print(
@@ -1391,11 +1391,11 @@ for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
         f"{right[name][1]:>2}"
     )
 print("controls, without the inputs:")
-for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
-    rows, plus = rows / rows.norm(dim=1, keepdim=True), 0
-    for country, capital in pairs:
-        for other, wanted in pairs:  # capital + other country, nothing subtracted
-            scores = rows @ (rows[capital] + rows[other])
+for name, rows in [("as it is", unit), ("mean subtracted", fresh_unit)]:
+    plus = 0
+    for country, capital in pairs:  # capital + other country, nothing subtracted
+        sums = rows[capital] + rows[[other for other, _ in pairs]]
+        for scores, (other, wanted) in zip(sums @ rows.T, pairs):
             scores[[country, capital, other]] = -torch.inf
             plus += int(other != country and scores.argmax() == wanted)
     print(
@@ -1510,10 +1510,9 @@ reveal("bank", max(nearness, key=nearness.get))
 # have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word? (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other.)
 
 # %%
-endings = [t + " bank" for t in river_side | money_side]
-endings += [t + w for t, w in (river_side | money_side).items()]
-nexts = torch.stack([model(tokenizer.encode(t))[0, -1].softmax(-1) for t in endings])
 vectors = torch.stack(banks + swapped)  # 16 sentences, 31 depths, d_model
+normed = model.parts.norm(vectors[:, -1], *model.weights.norm, model.config.eps)
+nexts = model.parts.unembedding(normed, table).softmax(-1)  # 16 sentences, vocab_size
 first, second = torch.tril_indices(16, 16, -1)  # all pairs, the second the smaller
 in_common = torch.minimum(nexts[first], nexts[second]).sum(dim=-1)
 same_word = (first < 8).float()  # the first eight end in ' bank'
@@ -1659,16 +1658,14 @@ switches = {
     "RoPE only": {"mask": no_mask},
     "neither": {"position": no_rope, "mask": no_mask},
 }
-changes = {}
+both, changes = torch.stack([ids, ids[order]]), {}
 for n_layer in (30, 1):
     cut = replace(
         model, weights=replace(model.weights, layers=model.weights.layers[:n_layer])
     )
     for name, parts in switches.items():
-        one = cut.using(**parts)
-        changes[n_layer, name] = (
-            (one(ids)[0, -1] - one(ids[order])[0, -1]).abs().max().item()
-        )
+        straight, shuffled = cut.using(**parts)(both, last=True)[:, -1]
+        changes[n_layer, name] = (straight - shuffled).abs().max().item()
 plots.show(
     pictures.shuffles(changes, list(switches)),
     alt="How much the last token's logits change when earlier tokens are shuffled, on "
@@ -2048,23 +2045,22 @@ plots.show(
 # %% [markdown]
 # ### What must stay as it was in training?
 #
-# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if theta is ten times as large, or all hands turn backwards? Measure the loss on four pieces of prose, 64 tokens each.
+# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if theta is ten times as large, or all hands turn backwards? Measure the loss on three pieces of prose, 64 tokens each.
 
 # %%
 predict(
     "slower",
     "theta ten times larger: all hands but the fastest turn more slowly, the slowest "
-    "nearly ten times. The loss is 3.88 as trained. What is it now?",
+    "nearly ten times. The loss is 3.86 as trained. What is it now?",
     yours=4.5,
 )
 
 # %%
-pieces = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:256]
-pieces = pieces.view(4, 64)
+prose_ids = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))
 
 
-def loss_with(position):
-    """Mean loss of the four pieces, in nats a token, with this for RoPE."""
+def loss_with(position, pieces):
+    """Mean loss of the pieces [batch, seq], in nats a token, with this for RoPE."""
     logits = model.using(position=position)(pieces)[:, :-1]
     wanted = pieces[:, 1:].flatten()
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted).item()
@@ -2096,25 +2092,17 @@ settings = {
     "turned backwards": lambda x, p, theta: apply_rope(x, -p, theta),
     "not turned": no_rope,
 }
-losses = {name: loss_with(position) for name, position in settings.items()}
-for name, loss in losses.items():
-    print(f"{name:<27} loss {loss:.2f}")
+pieces, losses = prose_ids[:192].view(3, 64), {}
+for name, position in settings.items():
+    losses[name] = loss_with(position, pieces)
+    print(f"{name:<27} loss {losses[name]:.2f}")
 left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
 print(f"theta · 10 leaves of the speed: {left}")
 reveal("slower", losses["theta · 10"], within=0.1)
-
-
-def loss_in_pieces(position, n):
-    """Mean loss of 448 tokens of the prose, cut into pieces of n."""
-    cut = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))[:448]
-    cut = cut.view(-1, n)
-    logits = model.using(position=position)(cut)[:, :-1].flatten(0, 1)
-    return torch.nn.functional.cross_entropy(logits, cut[:, 1:].flatten()).item()
-
-
-print("\n448 tokens of the prose, in pieces of")
-for n in (64, 224, 448):
-    cost = loss_in_pieces(settings["theta · 10"], n) - loss_in_pieces(apply_rope, n)
+print("\n384 tokens of the prose, in pieces of")
+for n in (64, 384):
+    pieces = prose_ids[:384].view(-1, n)
+    cost = loss_with(settings["theta · 10"], pieces) - loss_with(apply_rope, pieces)
     print(f"{n:>4}: theta · 10 costs {cost:.2f} nats a token")
 
 # %% [markdown]
@@ -2122,7 +2110,7 @@ for n in (64, 224, 448):
 # token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
 #
 # Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
-# four at half speed do most of the harm (4.22), the twelve after them hardly any (3.91). But the longer the pieces, the more it costs, as the last three lines show: a model wants the theta that it was trained with.
+# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more it costs, as the last two lines show: a model wants the theta that it was trained with.
 #
 # This is put to use, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
@@ -2392,7 +2380,7 @@ mine = model.using(embedding=embed, position=apply_rope)
 all_same = same_ids(
     mine,
     ["The capital of France is", "Once upon a time", "def add(a, b):"],
-    max_new_tokens=16,
+    max_new_tokens=8,
 )
 
 # %% [markdown]
