@@ -204,7 +204,7 @@ def _train(block, strength=1.0, depth=12, steps=60, seed=1, warm_up=0):
     found = []
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 3e-3 * (min(1, (step + 1) / warm_up) if warm_up else 1)
-        starts = torch.randint(len(text) - 33, (8, 1), generator=generator)
+        starts = torch.randint(len(text) - 33, (4, 1), generator=generator)
         batch = ids[starts + torch.arange(33)]
         x = _run(embedding[batch[:, :-1]] + places, weights, block)
         logits = linear(torch.nn.functional.layer_norm(x, (32,)), head).flatten(0, 1)
@@ -783,7 +783,7 @@ def word_class_comes_before_meaning():
 
     source = next(c.source for c in cells.load("04_layers").cells if "money = [" in c.source)
     space = {}
-    exec(source[: source.index("headless")], space)
+    exec(source[: source.index("def last_words")], space)
     play = "kept his; swung the; broke his; held the heavy; oiled his cricket; hit it with the"
     play += (
         "; bought a baseball; dropped the wooden; lent me his; leaned on his; raised the; carved a"
