@@ -1133,7 +1133,7 @@ print(texts(spot))
 # %%
 examples = "Word: apple. Again: apple.\nWord: river. Again: river.\nWord:"
 before, after = tokenizer.encode(examples), tokenizer.encode(". Again:")
-for name, some in {"the thirty": spot, "ten words": chosen[:10]}.items():
+for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
     asked = torch.tensor([before + [i] + after for i in some.tolist()])
     said = model(asked, last=True)[:, -1].argmax(dim=-1)
     print(f"{name:<12} repeated: {int((said == some).sum())} of {len(some)}")

@@ -2152,18 +2152,18 @@ reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 #
 # ### How large a step?
 #
-# Six peak rates, each with thirty steps from the same start, once on each of two series of batches.
+# Seven peak rates, each with thirty steps from the same start, once on each of two series of batches.
 
 # %%
 predict(
     "rate",
     "Which of these peaks ends with the lowest loss?",
-    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "1"},
+    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
     yours="C",
 )
 
 # %%
-rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 1.0]
+rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
 ends = {}
 for seed in (0, 1):
     ends[f"batches {seed}"] = []
@@ -2173,22 +2173,23 @@ for seed in (0, 1):
         ends[f"batches {seed}"].append(sum(losses[-10:]) / 10)
 for name, losses in ends.items():
     shown = [f"{r:g}: {loss:.2f}" for r, loss in zip(rates[:5], losses)]
-    shown += [f"1: {'above' if losses[5] > 5.4 else 'below'} 5.4"]
+    high = "above" if losses[6] > 5.4 else "below"
+    shown += [f"0.1: {losses[5]:.1f}", f"1: {high} 5.4"]
     print(name, "  ".join(shown))
 show(
     plots.learning_rates(rates, ends, math.log(512)),
     alt="Loss after 30 steps against the peak rate, log scale, a U: about 6.1 at "
-    "0.0001, lowest, about 5, near 0.01, and higher again at 1; two series of "
+    "0.0001, lowest, about 5, near 0.01, and higher again from 0.1 on; two series of "
     "batches lie close together.",
 )
 means = {r: sum(losses[i] for losses in ends.values()) for i, r in enumerate(rates)}
-asked = [0.0001, 0.001, 0.01, 1.0]
-reveal("rate", "ABCD"[min(range(4), key=lambda i: means[asked[i]])])
+asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
+reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 
 # %% [markdown]
 # A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies
-# around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. (At 1 only a
-# bound is printed: steps that large magnify the rounding of a last digit, which another processor does otherwise. The
+# around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. (At 0.1 and 1 fewer
+# digits are printed: steps that large magnify the rounding of a last digit, which another processor does otherwise. The
 # picture shows yours.) Change one of
 # them and it may move: at a quarter of this width 0.003 is far too small. Notebook 7 looks for it anew at each size.
 #
