@@ -1,8 +1,8 @@
 """Side-by-side measurement: contenders take turns, so that a busy machine slows them all alike.
 
-A benchmark is a module of this folder with `CODE`, the files that it measures, and a function
-`comparisons(quick)`, which yields one `Comparison` after another and prepares each just before it
-is run.
+A benchmark is a module of this folder with `CODE`, the files (or definitions in them) that it
+measures, and a function `comparisons(quick)`, which yields one `Comparison` after another and
+prepares each just before it is run.
 """
 
 import importlib

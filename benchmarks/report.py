@@ -48,10 +48,14 @@ def machine():
 
 
 def fingerprint(name):
-    """A hash of the code that a benchmark measures, without comments, docstrings and layout."""
+    """A hash of the code that a benchmark measures, without comments, docstrings and layout: of
+    files, or of one definition in a file ("llmlib/pretrained.py:load")."""
     digest = hashlib.sha256()
-    for file in importlib.import_module(f"benchmarks.{name}").CODE:
+    for place in importlib.import_module(f"benchmarks.{name}").CODE:
+        file, _, only = place.partition(":")
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        if only:
+            [tree] = [node for node in tree.body if getattr(node, "name", None) == only]
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
             if isinstance(body, list) and body and _is_docstring(body[0]):

@@ -2,6 +2,7 @@
 folders hold them.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ FILES = [
     "tokenizer.json",
     "tokenizer_config.json",
 ]
+HUB_NAME = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # "gpt2", "openai-community/gpt2"
 
 
 def load(name_or_folder, weights="float32", device="cpu"):
@@ -77,7 +79,7 @@ def _find(name):
                 "give the folder that holds config.json and model.safetensors"
             )
         return folder
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if not HUB_NAME.fullmatch(name):
         raise FileNotFoundError(
             f'there is no folder {name}: give "smollm2", a model\'s folder, '
             'or a name on the hub such as "gpt2"'

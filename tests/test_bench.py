@@ -1,6 +1,8 @@
 """The bench: taking turns, missing peers, what moved, and figures no older than the code."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,6 +106,24 @@ def test_a_run_is_compared_with_the_recording_of_its_own_machine():
     recorded = {"benchmarks": {"tokenizer": [recording("A", 9.0), recording("B", 3.0)]}}
     said = report.moved({"benchmarks": {"tokenizer": [recording("B", 3.0)]}}, recorded)
     assert said == ["3 figures against the recorded run: none moved"]
+
+
+def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
+    """That of a file, or of one definition in it; comments and docstrings do not count."""
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+
+    def prints(code):
+        (tmp_path / "engine.py").write_text(code, encoding="utf-8")
+        for place in ("engine.py", "engine.py:load"):
+            monkeypatch.setitem(sys.modules, "benchmarks.any", SimpleNamespace(CODE=[place]))
+            yield report.fingerprint("any")
+
+    code = 'def load():\n    """Reads."""\n    return 1\n\n\ndef find():\n    return 2\n'
+    whole, load = prints(code)
+    assert [whole, load] == list(prints(code.replace("Reads", "Loads").replace("1", "1  # one")))
+    in_load, in_find = (list(prints(code.replace(f"return {n}", "return 3"))) for n in (1, 2))
+    assert in_load[0] != whole and in_load[1] != load
+    assert in_find[0] != whole and in_find[1] == load
 
 
 def test_readme_says_what_was_recorded_of_the_code_as_it_is():

@@ -160,6 +160,31 @@ def test_a_missing_shard_is_named(tmp_path):
         pretrained.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [".", "./x", "../x", "~/x", "/x", "a/b/c", "my models", "x/", r"C:\x", r"models\x", "C:/x"],
+)
+def test_what_can_only_be_a_path_is_not_asked_of_the_hub(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked"))
+    what = "no config.json" if path == "." else "there is no folder"
+    with pytest.raises(FileNotFoundError, match=what):
+        pretrained.load(path)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B", "me/x_1"])
+def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download", lambda name, **_: asked.append(name) or tmp_path
+    )
+    with pytest.raises(ValueError, match="not valid JSON"):
+        (tmp_path / "config.json").write_text("{")
+        pretrained.load(name)
+    assert asked == [name]
+
+
 def test_a_name_that_the_hub_does_not_give(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
