@@ -2100,7 +2100,7 @@ left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
 print(f"theta · 10 leaves of the speed: {left}")
 reveal("slower", losses["theta · 10"], within=0.1)
 print("\n384 tokens of the prose, in pieces of")
-for n in (64, 384):
+for n in (64, 192, 384):
     pieces = prose_ids[:384].view(-1, n)
     cost = loss_with(settings["theta · 10"], pieces) - loss_with(apply_rope, pieces)
     print(f"{n:>4}: theta · 10 costs {cost:.2f} nats a token")
@@ -2110,7 +2110,7 @@ for n in (64, 384):
 # token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
 #
 # Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
-# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more it costs, as the last two lines show: a model wants the theta that it was trained with.
+# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more it costs, as the last three lines show: a model wants the theta that it was trained with.
 #
 # This is put to use, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 

@@ -179,8 +179,8 @@ def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "huggingface_hub.snapshot_download", lambda name, **_: asked.append(name) or tmp_path
     )
+    (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
-        (tmp_path / "config.json").write_text("{")
         pretrained.load(name)
     assert asked == [name]
 

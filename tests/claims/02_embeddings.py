@@ -844,7 +844,7 @@ def what_rope_must_keep_of_its_training():
 
 
 def a_larger_theta_costs_long_texts():
-    """“But the longer the pieces, the more it costs, as the last two lines show: a model wants
+    """“But the longer the pieces, the more it costs, as the last three lines show: a model wants
     the theta that it was trained with.”
 
     The same tokens in shorter pieces; another text; theta ten times smaller, which costs as well.
