@@ -1643,7 +1643,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # | 3 bytes | `1110xxxx`, 224 to 239 | two |
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
-# The bytes from 248 on begin nothing. (The table is a little too kind: five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do a few
+# The bytes from 248 on begin nothing. (The table is a little too kind: five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
 # pairs, such as 224 and then 128. Go by the table all the same. Python may make several � of what begins so; nobody asks for that below.)
 
 # %%
@@ -2023,7 +2023,8 @@ for text in ["The capital of France is", "I like to eat", "She said that"]:
 # %% [markdown]
 # Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, or before a word with a space of its own where somebody
 # typed two. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
-# with the word that was likeliest before. With a tokenizer of this kind, never end a prompt with a space.
+# with the word that was likeliest before. With a tokenizer of this kind, do not end a prompt with a space, unless a
+# digit is to come next (as in the counting below).
 #
 # **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? Two controls: the very same text, but with the words that are to be spelled cut
 # into letters, one token each; and the letters with hyphens between them.
@@ -2231,7 +2232,7 @@ agreed = same_ids(
 # <details><summary>An answer</summary>
 #
 # Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those neighbours pushes what the model computes from the two
-# in the same direction. Notebook 2 measures how near such pairs of vectors are.
+# in the same direction. Notebook 2 counts how often a word's nearest neighbour is the same word, spelled otherwise.
 #
 # </details>
 #

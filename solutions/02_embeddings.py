@@ -487,7 +487,7 @@ for _vocab, _seq in [(2, 9), (4, 3), (5, 12)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Train with it.** A step against the gradient, a hundred times over. What is left in the row of `a`?
+# **Train with it.** A step against the gradient, 101 times over. What is left in the row of `a`?
 
 # %%
 trained = torch.zeros(5, 5)
@@ -962,7 +962,7 @@ print("some of the others:", ", ".join(others[7:19]))
 # About two thirds of the nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
 # fragments.
 #
-# ## 2.5 The direction that all rows share
+# ## 2.5 The direction that nearly all rows share
 #
 # If the rows pointed in all directions, two tokens picked at random would have a cosine around 0. Do they?
 
@@ -1089,8 +1089,8 @@ for name, some in {
 }.items():
     print(f"{name:<20} {int(some.sum()):>6} tokens, along: {along[some].mean():6.2f}")
 ids = torch.arange(vocab_size)
-# a value's rank among all: sort twice (from the first merge on)
-ranks = [values[260:].argsort().argsort().double() for values in (ids, along)]
+# a value's rank among all: sort twice (from the first merge on, id 252)
+ranks = [values[252:].argsort().argsort().double() for values in (ids, along)]
 correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
 print(f"rank correlation of a merge's id with its along: {correlation:.2f}")
 
@@ -1405,7 +1405,7 @@ for name, rows in [("as it is", unit), ("mean subtracted", fresh_unit)]:
 reveal("capitals", right["as it is"][0], within=5)
 
 # %% [markdown]
-# Taken at its word, *king − man + woman* fails: hardly any of the 72 sums comes out right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among 49,152 candidates; none if each country is given another's capital, and none, or few, if nothing is subtracted.
+# Taken at its word, such arithmetic fails: hardly any of the 72 sums comes out right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among 49,152 candidates; none if each country is given another's capital, and none, or few, if nothing is subtracted.
 # So the slogan's friends and its critics both have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
 #
 # ## 2.7 One row per token, whatever it means
@@ -1682,8 +1682,8 @@ seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
 reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
 # %% [markdown]
-# The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask, and for one layer with a mask. With several layers
-# the mask alone gives order away: in the first layer each token sums up what is before it, so equal tokens come out different in different places, and the second layer can read
+# The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask. With a mask and one layer a token knows *which* tokens
+# stand before it, not in what order. With several layers the mask alone gives that away, too: in the first layer each token sums up what is before it, so equal tokens come out different in different places, and the second layer can read
 # that. Models trained that way do work (Haviv et al. 2022). SmolLM2 was trained with RoPE and is lost without it, as section 2.11 will show.
 #
 # ## 2.10 Adding positions: a second table, or clock hands
@@ -2112,7 +2112,7 @@ for n in (64, 192, 384):
 # Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
 # four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more it costs, as the last three lines show: a model wants the theta that it was trained with.
 #
-# This is put to use, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
+# Larger thetas are used all the same, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
 # %%
 print(f"{'pair':>4} {'tokens a turn: theta 1e4':>28}{'1e5':>13}{'1e6':>13}")
@@ -2389,10 +2389,10 @@ all_same = same_ids(
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
 # - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope with respect to every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
-# - All rows share **one direction**, which carries half of the table's squares, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
-# - *king − man + woman* is right in hardly any of 72 sums as stated, and in a third to a half once the words that went in are ruled out.
+# - Nearly all rows lean the same way: **one direction** carries half of the table's squares, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
+# - Sums like *king − man + woman*, with countries and capitals, are right in hardly any of 72 cases as stated, and in a third to a half once the words that went in are ruled out.
 # - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
-# - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone gives order away from the second layer on.
+# - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone tells a token which tokens come before it, and from the second layer on also in what order.
 # - Positions can be **learned** (a table that ends), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: scores depend on how far back, and lengths stay).
 # - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
 #

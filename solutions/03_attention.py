@@ -86,7 +86,7 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 # **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
 # *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are two of
-# the known cures: an RNN whose $U$ starts as a rotation, and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
+# the known cures: an RNN whose $U$ starts as a rotation (in some draws with a mirroring), and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
 # that Gers et al. gave it in 2000, once as PyTorch starts it and once with 3 added to the gate's bias, so that it begins
 # nearly open.
 
@@ -182,7 +182,7 @@ for seq in (64, 128, 256, 512):
 # vector $x$, with three learned matrices:
 #
 # - a **query** $q = W_Q x$: what am I looking for?
-# - a **key** $k = W_K x$: what do I have to offer?
+# - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
 # The dot product of one token's query and another's key is their **score**: large when they point the same way.
@@ -2129,9 +2129,10 @@ for name, found in scores_of.items():
     print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *listed)
 
 # %% [markdown]
-# (16.0 is head 0 of layer 16.) Look back at the heads that gave "cat" nearly everything, 11.1, 16.0, 2.1: they are
-# now the three best *previous-token* heads. They looked at "cat" because it stands before "sat",
-# not because cats sit. A head's row for one sentence is an anecdote; a score over all positions is a measurement.
+# (16.0 is head 0 of layer 16.) Look back at the four heads that gave "cat" most. Three of them, 11.1, 16.0 and 2.1,
+# are now the three best *previous-token* heads: they looked at "cat" because it stands before "sat", not because cats
+# sit. The fourth, 13.8, is none: from "on" and "the" it looks back at "cat", too. A head's row for one sentence is an
+# anecdote; a score over all positions is a measurement.
 #
 # A name is still only a description. Does the model *use* it? Switch heads off (their output becomes 0) and look at
 # the loss, $-\ln p$ of the token that really comes next, in *nats*. Guessing among 49,152 tokens costs
@@ -2394,7 +2395,7 @@ for name, drawn in (("12", slice(5, 11)), ("8", slice(11, 17))):
 
 # %% [markdown]
 # We cannot say so. Without the induction heads she is less likely, but so she is without twelve *others* of the same
-# layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which copying noise depended, nothing changes at all!
+# layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which copying noise depended, her name is as likely as before!
 # Without the eight previous-token heads she is gone, or nearly; no draw of their neighbours does that, and Paris is
 # still known. A name that was read sixteen tokens ago has more than one way to come back, and one attention row would
 # have told a simpler story than the true one. (This is one name. In "Captain Plimsoll keeps a dragon", some draws of

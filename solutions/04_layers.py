@@ -2,9 +2,9 @@
 # # 4 · Layers
 #
 # **You will build** what stands around attention, and then the whole model. The block that adds to the residual
-# stream (4.1), two norms (4.2, 4.3), a way to ask which part of the model wrote an answer (4.4), the feed-forward
-# networks of GPT-2 and Llama (4.5, 4.6), a look at their single neurons (4.7), a count of all parameters (4.8); and
-# last `forward`, the loop over the layers that *is* the model (4.9). It says what `transformers` says.
+# stream (exercise 4.1), two norms (4.2, 4.3), a way to ask which part of the model wrote an answer (4.4), the
+# feed-forward networks of GPT-2 and Llama (4.5, 4.6), a look at their single neurons (4.7), a count of all parameters
+# (4.8); and last `forward`, the loop over the layers that *is* the model (4.9). It says what `transformers` says.
 #
 # **You need** notebooks 1 to 3: ids, embeddings, RoPE, attention. In two places something is trained or about to be:
 # there you need to know that a gradient says how strongly the loss would react to a weight, no more.
@@ -1253,8 +1253,8 @@ for name, by_depth in measured.items():
 # %% [markdown]
 # Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers: independent writes add
 # up as random steps do. The final norm divides by that size, so the gradient of the last layer shrinks like 1/√layers:
-# the product hardly moves while the depth grows 24-fold. In post-norm it does not shrink at all. This is what
-# Xiong et al. (2020) proved and measured.
+# the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient falls to a quarter. In post-norm
+# it does not shrink at all. This is what Xiong et al. (2020) proved and measured.
 #
 # The last two rows show something else. In post-norm each write is of the same order of size as the stream it joins, up
 # to the last layer, so what came in shrinks again and again, and deep stacks end like those without "+": all tokens
@@ -2353,8 +2353,8 @@ print(f"GPT-2:   {count_parameters('gpt2', **gpt2_small):,} by formula")
 
 
 def parts(family, c):
-    """The same total, cut into three: tables, attention, feed-forward (the norms, a
-    thousandth of it, are counted with the first two)."""
+    """The same total, cut into three: tables, attention, feed-forward (the norms, less
+    than a thousandth of it, are counted with the first two)."""
 
     def count(**change):
         return count_parameters(family, **{**c, **change})
@@ -2444,8 +2444,9 @@ reveal("layers", shapes["GPT-3"][1]["n_layer"], within=5)
 #
 # A *FLOP* is one floating-point operation. A matrix product `[a, b] @ [b, c]` takes a·b·c multiplications and as many
 # additions: 2·a·b·c FLOPs. So each weight of a matrix costs 2 FLOPs per token, however long the text. Only the two
-# products *inside* attention (queries with keys, shares with values) depend on the length `seq`: each is `[seq,
-# head_dim] @ [head_dim, seq]` or its mirror image, in every head, 2 · 2 · n_head · head_dim · seq² in a layer.
+# products *inside* attention (queries with keys, shares with values) depend on the length `seq`: in every
+# head `[seq, head_dim] @ [head_dim, seq]` and `[seq, seq] @ [seq, head_dim]`, 2 · head_dim · seq² FLOPs each, so
+# 2 · 2 · n_head · head_dim · seq² in a layer.
 #
 # Does that account for everything? torch can count the FLOPs of a real run.
 

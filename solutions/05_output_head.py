@@ -1699,9 +1699,9 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 #
 # Gradients of different weights differ a great deal in size, so with one rate for all, some weights would move far more
 # than others. Adam (Kingma & Ba 2014) watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running
-# mean $s$ of $g^2$, and moves by $m / \sqrt{s}$. A weight whose gradient keeps its sign moves by about one rate a step,
-# however large or small the gradient is; one whose gradient keeps changing sign hardly moves. For every number of a
-# tensor by itself:
+# mean $s$ of $g^2$, and moves by $m / \sqrt{s}$. A weight whose gradient stays about the same moves by about one rate a
+# step, however large or small that gradient is; one whose gradient comes rarely moves less, and one whose gradient keeps
+# changing sign hardly moves. For every number of a tensor by itself:
 #
 # $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
 #

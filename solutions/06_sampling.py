@@ -344,9 +344,10 @@ def left_alone(function, logits, *settings):
 # | `t` | a number | 0 or more |
 # | returns | like `logits` | |
 #
-# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit; so `t = 0`
+# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit. So `t = 0`
 # **keeps exactly one** largest logit in each row as it is, and sets all others to $-\infty$ (`-math.inf`), whose softmax is
-# exactly 0. If several are equally large, any one of them will do. However small, a `t` above 0 still divides.
+# exactly 0. If several are equally large, any one of them will do. (The limit would share the probability among them; to
+# keep one is a convention, which leaves nothing to chance.) However small, a `t` above 0 still divides.
 #
 # Return a new tensor and leave `logits` as they are, here and in all filters that follow: whoever called you may need them
 # again. (A small given cell lets the checks see that.)
@@ -705,7 +706,7 @@ def top_p(logits, p):
     crosses p included; the rest become -inf."""
     ### BEGIN SOLUTION
     if p == 1:
-        return logits  # a rounded cumulative sum must not drop the tail
+        return logits.clone()  # a rounded cumulative sum must not drop the tail
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
@@ -2357,14 +2358,14 @@ show(
     pictures.quality_entropy(curve, points),
     alt="Quality against entropy for the next token of the story prompt. Temperature "
     "alone is a falling curve from T = 0.2 at the upper left to T = 2 at the lower "
-    "right. The points of top-k, top-p and min-p lie on it or a little below, none "
-    "above.",
+    "right. The points of top-k, top-p and min-p lie below it, up to half a nat, "
+    "none above.",
 )
 best = max(gaps, key=gaps.get)
 reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best[0]])
 
 # %% [markdown]
-# All filters lie on one curve or just below it, and it could not be otherwise. Let $q$ be any way to draw with entropy $H$, and
+# No filter lies above the curve of temperature alone, and none could; these lie up to half a nat below it. Let $q$ be any way to draw with entropy $H$, and
 # $r \propto p^{1/T}$ the one of temperature alone with the same $H$. Then
 #
 # $$0 \le \sum q \log \tfrac{q}{r} = -H - \tfrac1T \sum q \log p + \log Z,\qquad
@@ -2781,12 +2782,12 @@ for steps in (1, 2, 3):
 show(
     pictures.shares(right, "share of right answers, with its 95 % interval", 0.1),
     alt="Share of right answers to sums with one to three operations, with intervals. "
-    "One operation: 15 of 24. Two: 3 of 24; three: 3 of 24, no better than guessing "
-    "one of ten digits.",
+    "One operation: 15 of 24. Two: 3 of 24; three: 3 of 24, which 24 problems cannot "
+    "tell from guessing one of ten digits.",
 )
 
 # %% [markdown]
-# One operation mostly works; with two the model is at the level of a guess. Why? That an answer must come out of one run
+# One operation mostly works; with two, 24 problems cannot tell the model from somebody who guesses. Why? That an answer must come out of one run
 # through 30 layers, a fixed amount of work, is *a* limit in principle, and the reason why models are made to write their steps
 # down: each token written is another run, and the text becomes scratch paper. But 30 layers are ample for two digits, and
 # nothing in this experiment says that depth is the cause here and not training.
@@ -2892,7 +2893,7 @@ show(
 # The second sentence measures less sharply: "man" has 0.47 there. (Perhaps because "he" or "she" may be somebody else; nothing
 # here tests that.) And compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in
 # both sentences; doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says
-# that nurses are women. The model learned which pronoun follows which word in the text it was given, and gives it back. Neither sentence says anything about the person but the occupation; a program that lets such a model fill in
+# that nurses are women. The model learned which pronoun follows which word in the text it was given, and gives it back. Neither sentence says whether the person is a man or a woman, and from line to line only the occupation changes; a program that lets such a model fill in
 # letters, forms or search results passes the pattern on.
 #
 # ### What is past its training data
@@ -2949,7 +2950,8 @@ print(
 #
 # - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it
 #   so.
-# - Temperature divides logits. At 0 only the largest is left; above 1 the tail of tens of thousands takes over.
+# - Temperature divides logits. At 0 only the largest is left; above 1 the tail gains: after the France prompt the
+#   tokens beyond rank 1,000 hold a fifth of the probability at 1.5 and half at 2.
 # - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Where the temperature stands among them
 #   is a convention of the engine, and changes what survives.
 # - Generation is a loop: run, sample, append; three stops; one token at a time, hence streaming.
@@ -2973,8 +2975,8 @@ print(
 #    $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92 it is
 #    0.57.
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
-#    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another engine's order of
-#    filters, when the temperature is not 0.
+#    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another default
+#    of the engine, such as a penalty on repetition, which acts at temperature 0, too.
 # 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked second best may
 #    turn out to be it once more has been heard. In a chat many answers are right, and the likeliest is dull.
 # 4. The same question turned round ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions

@@ -1096,7 +1096,7 @@ check.that(
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# An H100 has 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s in bfloat16 (the maker's data sheet).
+# An H100 (the SXM version) has 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s in bfloat16 (the maker's data sheet, which also prints twice that, for matrices half of zeros).
 
 # %%
 predict(
@@ -2391,7 +2391,7 @@ reveal("seed", round(abs(again[0] - again[1]), 1), within=0.05)
 # Read across the other columns instead. More text helps every size, and helps the wide ones more, up to width 64. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84. Two decades of sizes hardly determine it.
 
 # %% [markdown]
-# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and at this budget the three seeds of that run lie within 0.003). It drew about as many tokens as the text holds; so with half the text, or with twice the steps, it reads each story twice.
+# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and at this budget the three seeds of that run lie within 0.003). It drew about as many tokens as the text holds, in windows that begin anywhere: some tokens came several times, others never.
 
 # %%
 predict(
@@ -2417,8 +2417,30 @@ for name, difference in sorted(changed.items(), key=lambda item: item[1]):
 four = "half the text", "half the steps", "twice the window", "twice the layers"
 reveal("gap", "ABCD"[max(range(4), key=lambda i: abs(changed[four[i]]))])
 
+
+def times_read(share, steps):
+    """How often each token of the first `share` of the text came in the training."""
+    ids = train_tokens.ids[: int(share * len(train_tokens.ids))]
+    tiny = training.tiny_config(64)
+    starts = training.window_starts(replace(train_tokens, ids=ids), tiny, steps, seed=0)
+    places = starts.flatten()[:, None] + torch.arange(tiny.context)
+    return torch.bincount(places.flatten(), minlength=len(ids))
+
+
+print()
+for name, share, steps in (
+    ("as it is", 1, 1600),
+    ("half the text", 0.5, 1600),
+    ("twice the steps", 1, 3200),
+):
+    times = times_read(share, steps)
+    print(
+        f"{name:<15} {times.sum():>9,} tokens drawn, {(times > 0).sum():,} of "
+        f"{len(times):,} at least once, {times.float().mean():.2f} times on average"
+    )
+
 # %% [markdown]
-# Two passes over half the text are nearly as good as one over all of it. Half as many steps cost most, and twice as many win most, more than half again the width or twice the layers, although they read nothing new. A window twice as long, with half as many of them in a step, makes it worse. So this run lacks steps first, then size, and neither context nor, yet, text. And no single change comes near the floor: each wins less than a tenth of the way.
+# Half the text, each token drawn about twice, is nearly as good as all of it, each drawn about once. Half as many steps cost most, and twice as many win most, more than half again the width or twice the layers, although three quarters of what they draw besides had been read before. A window twice as long, with half as many of them in a step, makes it worse. So this run lacks steps first, then size, and neither context nor, yet, text. And no single change comes near the floor: each wins less than a tenth of the way.
 #
 # **A budget of computation** can be spent on size or on text. Training costs about 6 operations a parameter and token: forward once, backward twice, a multiplication and an addition each. (Here the table of 512 tokens is counted, too, since it is used as the head at every token.) Which of the recorded runs would you want for your money? Those that no cheaper run beats:
 
@@ -2706,7 +2728,7 @@ my_llm.make(
 #
 # 1. The cache of the shared beginning: the keys and values of a token depend on the tokens before it and on nothing after. Everything from the first different token on is each user's own, even where the words are the same, since what stands before differs.
 # 2. Drafting 8 instead of 4 makes $(1 - a^9)/(1 - a)$ tokens in place of $(1 - a^5)/(1 - a)$: at 0.8 that is 4.3 for 3.4, at 0.9 it is 6.1 for 4.1. Whether it pays depends on what the draft costs and on what a pass over 9 tokens costs against one over 5: the roofline of the machine, and how many other texts already fill the batch.
-# 3. Vary one at a time from the run you have, with the rate tuned anew for each: twice the width, twice the text, two passes. The one that gains most per operation is where to go first, and the answer changes as you go. The recorded runs say how much text and width gave so far, and section 7.9 what a second pass over the same stories gave at one width; nobody has run a third.
+# 3. Vary one at a time from the run you have, with the rate tuned anew for each: twice the width, twice the text, twice the steps. The one that gains most per operation is where to go first, and the answer changes as you go. The recorded runs say how much text and width gave so far, and section 7.9 what twice the steps on the same stories gave at one width; nobody has run three times as many.
 #
 # </details>
 #

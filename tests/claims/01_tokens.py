@@ -601,7 +601,7 @@ def some_bytes_are_missing():
 
 
 def the_table_of_first_bytes_is_too_kind():
-    """“five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do a few
+    """“five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
     pairs, such as 224 and then 128” “Python may make several � of what begins so”
 
     All characters that there are, one after the other; 226 and then 128, which does occur and is

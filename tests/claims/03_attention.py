@@ -339,9 +339,10 @@ def the_sinks_have_short_values():
 
 
 def the_heads_that_saw_cat_look_one_back():
-    """“They looked at "cat" because it stands before "sat", not because cats sit.”
+    """“they looked at "cat" because it stands before "sat", not because cats sit. The fourth, 13.8,
+    is none: from "on" and "the" it looks back at "cat", too.”
 
-    Another word before "sat": the same three heads look at that one.
+    Another word before "sat": the same three heads look at that one. 13.8 on random texts.
     """
     found = []
     for text in (CAT, "The tax sat on the mat", "My very old sat on the mat"):
@@ -350,7 +351,15 @@ def the_heads_that_saw_cat_look_one_back():
         maps = attention_maps(model(), ids)
         found.append(min(maps[n, h, sat, sat - 1].item() for n, h in ((11, 1), (16, 0), (2, 1))))
     assert min(found) > 0.5
-    return f"least of the three shares one back: {', '.join(f'{f:.2f}' for f in found)}"
+    ids, fourth = _ids(CAT), _scores()[1][13, 8].item()
+    assert fourth < 0.2
+    cat, on = ids.index(_ids(" cat")[0]), ids.index(_ids(" on")[0])
+    back = attention_maps(model(), ids)[13, 8, on : on + 2, cat].tolist()
+    assert min(back) > 0.9
+    return (
+        f"least of the three shares one back: {', '.join(f'{f:.2f}' for f in found)}; "
+        f'13.8: {fourth:.2f}, from "on" and "the" to "cat" {min(back):.2f} or more'
+    )
 
 
 def the_model_does_worse_than_guessing_on_noise():
@@ -479,8 +488,8 @@ def _others(heads, generator):
 def quillfeather_has_more_than_one_way_back():
     """“Without the induction heads she is less likely, but so she is without twelve *others* of the
     same layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which
-    copying noise depended, nothing changes at all! Without the eight previous-token heads she is
-    gone, or nearly; no draw of their neighbours does that, and Paris is still known.”
+    copying noise depended, her name is as likely as before! Without the eight previous-token heads
+    she is gone, or nearly; no draw of their neighbours does that, and Paris is still known.”
 
     “This is one name. In "Captain Plimsoll keeps a dragon", some draws of their neighbours cost the
     name as much.”

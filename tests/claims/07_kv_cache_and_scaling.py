@@ -745,12 +745,14 @@ def more_text_helps_the_wide_ones_more():
 
 
 def a_run_lacks_steps_before_text():
-    """“Two passes over half the text are nearly as good as one over all of it. Half as many steps
-    cost most, and twice as many win most, more than half again the width or twice the layers”
+    """“Half the text, each token drawn about twice, is nearly as good as all of it, each drawn
+    about once. Half as many steps cost most, and twice as many win most, more than half again the
+    width or twice the layers, although three quarters of what they draw besides had been read
+    before.”
 
     “each wins less than a tenth of the way”
 
-    The spread of the seeds; twice the layers at two rates.
+    The spread of the seeds; twice the layers at two rates; the windows that were drawn.
     """
     seeds = torch.tensor(_runs()[64, 819_200, _best()[64][0]])
     start, change = seeds.mean().item(), {run["change"]: run["loss"] for run in data.gap_runs()}
@@ -762,7 +764,20 @@ def a_run_lacks_steps_before_text():
     assert max(wins, key=wins.get) == "twice the steps"
     gap = start - data.floor(data.stories("held_out"))
     assert all(win < gap / 10 for win in wins.values()) and len(wins) == 4
-    return f"of {gap:.3f}: " + ", ".join(f"{name} {value:+.3f}" for name, value in off.items())
+    train, tiny = _tokens()[0], training.tiny_config(64)
+
+    def drawn(share, steps):
+        ids = train.ids[: int(share * len(train.ids))]
+        starts = training.window_starts(replace(train, ids=ids), tiny, steps, 0)
+        places = starts.flatten()[:, None] + torch.arange(tiny.context)
+        return torch.bincount(places.flatten(), minlength=len(ids))
+
+    half, once, twice = drawn(0.5, 1600), drawn(1, 1600), drawn(1, 3200)
+    assert abs(once.double().mean() - 1) < 0.05 and abs(half.double().mean() - 2) < 0.1
+    new = ((twice > 0).sum() - (once > 0).sum()) / (twice.sum() - once.sum())
+    assert abs(new - 0.25) < 0.03
+    listed = ", ".join(f"{name} {value:+.3f}" for name, value in off.items())
+    return f"of {gap:.3f}: {listed}; {new:.2f} of what twice the steps draw besides is new"
 
 
 def more_computation_wants_wider_models():
