@@ -24,6 +24,7 @@ from llmlib.course import cells
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/build.py"]
 CODE += ["llmlib/course/run_tests.py", "llmlib/course/setup.py"]
+CODE += [f"llmlib/{name}.py" for name in ("checkpoint", "assets", "families", "tokens")]
 LOAD = "from llmlib import pretrained; pretrained.load('smollm2')"
 THEIRS = "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T\n"
 THEIRS += "M.from_pretrained({0!r}); T.from_pretrained({0!r})"

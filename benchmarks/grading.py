@@ -54,8 +54,10 @@ def test(env):
 """
 
 
-PARTS = "pool cluster clerk marking/runner outside/testing"
+PARTS = "pool cluster clerk wire marking/runner inside/process inside/zygote "
+PARTS += "outside/reading outside/remote outside/testing"
 CODE = [f"llmlib/grading/{name}.py" for name in PARTS.split()]
+CODE += ["llmlib/course/handed_in.py", "llmlib/course/run_cells.py"]
 
 
 def comparisons(quick):

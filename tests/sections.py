@@ -10,11 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
+SHARED = "cells check definitions environment forbidden handed_in run_cells scopes source stub"
 INPUTS = {  # what each page's numbers depend on
     "answers": ["tests/answers/*/*.py"],
     "claims": ["solutions/0*.py", "tests/claims/*.py"],
-    "mutants": ["solutions/0*.py", "tests/mutants.py", "llmlib/grading/mutations.py"],
-    "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"],
+    "mutants": ["solutions/0*.py", "tests/mutants.py", "llmlib/grading/mutations.py"]
+    + ["llmlib/course/check.py"],
+    "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"]
+    + [f"llmlib/course/{name}.py" for name in SHARED.split()],  # what the grader shares with check
 }
 STALE = "**Stale:** what this page measures has changed since; make it anew.\n\n"
 

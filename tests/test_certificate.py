@@ -282,7 +282,15 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", ["", "--name, ", "--name,A,--expires,soon", "--gradebook,x.db", "--revoke,x"]
+    "words",
+    [
+        "",
+        "--name, ",
+        "--name,A,--expires,soon",
+        "--name,A,--expires,2001-01-01",
+        "--gradebook,x.db",
+        "--revoke,x",
+    ],
 )
 def test_misuse_is_one_sentence(home, capsys, words):
     assert certificate(home, *filter(None, words.split(","))) == 2

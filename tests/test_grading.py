@@ -785,6 +785,8 @@ def test_scores_and_class_report(tmp_path, runner):
     assert table["softmax"]["commonest_mistake"].startswith("`softmax` is not defined")
     assert table["softmax"]["times"] == "2"
     assert (tmp_path / "class.png").stat().st_size > 5000
+    report.write_class_report(rows[-1:], NOTEBOOKS, tmp_path)  # of what could not be graded
+    assert not (tmp_path / "class.png").exists()
 
 
 def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch, capsys):

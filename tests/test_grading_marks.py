@@ -78,6 +78,40 @@ def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
         assert opened.totals()["bob"] == {"target": 8.5}
 
 
+WRONG = {
+    "grade": [["--student", "adda"], ["--assignment", "1_tokens"]],
+    "answers": [["--assignment", "1_tokens"]],
+    "defence": [["--student", "adda"], ["--assignment", "1_tokens"]],
+}
+
+
+@pytest.mark.parametrize("verb", WRONG)
+def test_a_name_that_nobody_has_is_one_sentence_and_costs_no_table(course, verb, capsys):
+    grade(course)
+    where = {"grade": ["--config", str(course / "nbgrader_config.py")]}
+    more = where.get(verb, ["--output", str(course / "out")])
+    kept = {path: path.read_bytes() for path in course.glob("*.csv")}
+    wrong = [(course / "submitted", words) for words in WRONG[verb]]
+    for folder, words in [*wrong, (course / "results" / "ada", [])]:
+        capsys.readouterr()
+        assert command.main([verb, str(folder), *words, *more]) == 2
+        said = capsys.readouterr().err
+        assert f"nothing was handed in as {folder}" in said and said.count("\n") == 1
+    assert kept == {path: path.read_bytes() for path in course.glob("*.csv")} and len(kept) == 2
+    assert not (course / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"), [("c = 'unclosed", "SyntaxError"), ("c = d", "NameError")]
+)
+def test_a_slip_in_the_configuration_is_one_sentence(course, line, says, capsys):
+    config = course / "nbgrader_config.py"
+    config.write_text(line)
+    assert command.main(["grade", str(course / "submitted"), "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert f"{config} does not run: {says}" in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("share", ["1.5", "-0.1", "'half'"])
 def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
     configure(course, f"c.TrustedExporter.partial_credit = {share}")

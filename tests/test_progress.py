@@ -252,6 +252,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 43 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
+    assert "must end in .png, .svg or .pdf, not .gif" in capsys.readouterr().err
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
     assert alt_text(rows).count("1 of 1 done") == 8
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}

@@ -396,6 +396,22 @@ def test_a_mistake_in_what_was_asked_is_one_sentence(words, says, capsys):
     assert says in said and said.count("\n") <= 2
 
 
+def test_a_port_that_is_taken_is_one_sentence(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert cli.main(["serve", "--port", port, "smollm2", "--no-browser"]) == 2
+    said = capsys.readouterr().err
+    assert f"port {port} cannot be used" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["chat", "complete"])
+def test_a_seed_of_more_than_64_bits_is_refused_before_a_model_is_loaded(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([verb, "nowhere", "--seed", str(1 << 63)])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and "does not fit into 64 bits" in said
+
+
 def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
     (tmp_path / "mine.py").write_text("Model = 3\n")
     with pytest.raises(ValueError, match="lacks Tokenizer, new_ids, sample"):
@@ -403,6 +419,7 @@ def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
     for broken, says in (
         ("def f(:", "does not run: SyntaxError"),
         ("x = y", "does not run: NameError"),
+        ("exit()", "does not run: SystemExit"),
     ):
         (tmp_path / "mine.py").write_text(broken)
         assert cli.main(["chat", str(tmp_path / "mine.py")]) == 2

@@ -186,6 +186,9 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 10**9))
     with pytest.raises(SystemExit, match=r"has 1\.0 GB free and the course needs 2\.5: make room"):
         done(house)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 27 * 10**8))
+    with pytest.raises(SystemExit, match=r"has 2\.7 GB free and the course needs 3: make room"):
+        done(house, "test")
     assert house.steps == []
 
 

@@ -155,4 +155,7 @@ def _day(text: str) -> datetime:
         day = datetime.strptime(text, "%Y-%m-%d")
     except ValueError:
         raise ValueError(f"--expires is a day such as 2030-12-31, not {text!r}") from None
-    return day.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    end = day.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    if end < datetime.now(UTC):
+        raise ValueError(f"--expires is {text}, which is past: give a day that is still to come")
+    return end

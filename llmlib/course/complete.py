@@ -4,7 +4,7 @@ import argparse
 
 from llmlib import generation, pretrained
 from llmlib.packed import KINDS
-from llmlib.serve.cli import add_settings, settings_of
+from llmlib.serve.cli import add_settings, seed, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     most = "stop after N tokens (default: %(default)s)"
     add("--max-new-tokens", type=int, default=32, metavar="N", help=most)
     add_settings(parser, {"temperature": 0.0})
-    add("--seed", type=int, metavar="S", help="make a draw repeatable")
+    add("--seed", type=seed, metavar="S", help="make a draw repeatable")
     add("--chat", action="store_true", help="put PROMPT into the model's chat template")
     likeliest = "print the five likeliest tokens at each step"
     add("--show-probabilities", action="store_true", help=likeliest)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from llmlib.course import cells, progress
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
 
+KINDS = ".png", ".svg", ".pdf"  # of pictures
 WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"}
 
 
@@ -31,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: all done; 1: something is failing, untouched or unreadable."""
     if not 0 < args.seconds < float("inf"):
-        raise ValueError("--seconds must be above 0")
+        raise ValueError(f"--seconds is {args.seconds:g}: it must be a finite number above 0")
+    if args.verb == "progress" and args.output.suffix not in KINDS:
+        ends = args.output.suffix or "nothing"
+        raise ValueError(f"--output must end in .png, .svg or .pdf, not {ends}")
     names, folder = _asked_for(args.notebooks, args.folder)
     hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
     with tqdm(total=len(names), **hidden) as bar:
@@ -84,11 +88,9 @@ def _wrapped(head: str, text: str, width: int) -> list[str]:
 
 
 def draw(statuses: list[Status], path: Path) -> None:
-    """Write the picture to `path`. Raises ValueError for a kind of file that cannot be drawn."""
+    """Write the picture to `path`, a file of one of KINDS."""
     from llmlib.plots.progress import alt_text, pipeline
 
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--output must end in .png, .svg or .pdf, not {path.suffix or 'nothing'}")
     rows = [status.row() for status in statuses]
     pipeline(rows).savefig(path, dpi=150)
     print(f"{alt_text(rows)}\nPicture: {path}")

@@ -66,7 +66,7 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
 
 
 def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
-    steps.room(ROOT)
+    steps.room(ROOT, steps.ROOM[wanted])
     if own and not _works(python):
         print(f"Making a virtual environment in {VENV} …", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)

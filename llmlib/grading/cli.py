@@ -32,12 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(path: Path) -> tuple[Path, str, str, Config]:
-    """(nbgrader's folder, gradebook URL, course id, all of it) as the config file says."""
+    """(nbgrader's folder, gradebook URL, course id, all of it) as the config file says. Raises
+    FileNotFoundError, and ValueError where it does not run."""
     if not path.is_file():
         where = "run this in the course's folder, or give --config"
         raise FileNotFoundError(f"there is no {path}: {where}")
     here = path.resolve().parent
-    config = PyFileConfigLoader(path.name, path=str(here)).load_config()
+    try:
+        config = PyFileConfigLoader(path.name, path=str(here)).load_config()
+    except Exception as error:  # noqa: BLE001 - it is a program, and the instructor's
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
     course = config.CourseDirectory
     root = Path(course.get("root") or here)
     url = course.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
@@ -74,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
     report.scores(rows, marks, root)
     report.write_class_report(rows, used, root)
     faults = sum(isinstance(result, Refused) for _, result in rows)
+    made = [each for each in ("scores.csv", "class.csv", "class.png") if (root / each).exists()]
     only = " (of these alone)" if args.student or args.assignment else ""
-    made = f"scores.csv, class.csv, class.png{only}, feedback/"
-    print(f"{len(rows) - faults} graded, {faults} not. In {root}: {made}")
+    pages = ", feedback/" if faults < len(rows) else ""
+    print(f"{len(rows) - faults} graded, {faults} not. In {root}: {', '.join(made)}{only}{pages}")
     return 1 if faults else 0
 
 

@@ -83,6 +83,8 @@ def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path)
     write_table(folder / "class.csv", names, table)
     if table:
         picture(table).savefig(folder / "class.png", dpi=120)
+    else:  # no exercise was graded, and an older picture is of others
+        (folder / "class.png").unlink(missing_ok=True)
 
 
 def write_table(path: Path, names: list[str], lines: list[dict]) -> None:

@@ -78,7 +78,8 @@ def read(data: bytes) -> tuple[list[Cell], str | None]:
 def find(
     folder: Path, notebooks: Names, assignment: str | None = None, student: str | None = None
 ) -> list[Task]:
-    """The tasks in `folder`, sorted. Raises FileNotFoundError."""
+    """The tasks in `folder`, sorted. Raises FileNotFoundError, also where there is none: a table of
+    nobody would take the place of the class's."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     tasks = []
@@ -94,6 +95,9 @@ def find(
             tasks.append(Task(_printable(desk.name), "", str(desk), fault))
             continue
         tasks += [_task(desk.name, each, notebooks) for each in found]
+    if not tasks:
+        asked = folder / (student or "STUDENT") / (assignment or "NOTEBOOK")
+        raise FileNotFoundError(f"nothing was handed in as {asked}: check the folder and the names")
     return tasks
 
 

@@ -31,6 +31,13 @@ def add_settings(parser: argparse.ArgumentParser, defaults: dict[str, float]) ->
     parser.set_defaults(**defaults)
 
 
+def seed(text: str) -> int:
+    """A seed from the command line: torch takes 64 bits."""
+    if not -(1 << 63) <= (number := int(text)) < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text} does not fit into 64 bits: give a smaller number")
+    return number
+
+
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     """Those that have a value."""
     return {name: value for name in SETTINGS if (value := getattr(args, name)) is not None}
@@ -47,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = f"{', '.join(KINDS)}: of a model folder (default: %(default)s)"
     add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
     if parser.prog.endswith("chat"):
-        add("--seed", type=int, metavar="S", help="make the draws repeatable")
+        add("--seed", type=seed, metavar="S", help="make the draws repeatable")
         most = "longest answer (default: %(default)s)"
         add("--max-new-tokens", type=int, default=256, metavar="N", help=most)
     else:
@@ -104,7 +111,12 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
 
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}: give a number from 1 to 65535")
-    with Server(model, args.port, settings) as server:
+    try:
+        server = Server(model, args.port, settings)
+    except OSError as error:
+        why = f"port {args.port} cannot be used ({error.strerror})"
+        raise ValueError(f"{why}: give another --port, or none for one that is free") from None
+    with server:
         base = f"http://127.0.0.1:{server.server_port}/v1"
         print(f"{model.name} is served on this machine:\n\n    {server.address}\n")
         print(f"For chat clients: base_url {base}, api_key {server.token}")

@@ -64,7 +64,7 @@ def written(path: Path) -> Engine:
     sys.modules["my_llm"] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - a learner may have edited it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a learner may have edited it
         raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
     parts = "Model", "Tokenizer", "new_ids", "sample"
     if lacking := [part for part in parts if part not in vars(module)]:
