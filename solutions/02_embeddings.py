@@ -310,7 +310,7 @@ print(
 # Rows start at random. What makes them better? Two ideas, which the whole course rests on.
 #
 # **Loss.** Let the model read a text whose continuation is known. At each place it gave some probability $p$ to the token that really came. The loss of that place is $-\ln p$: 0 for a
-# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. The loss of a text is the mean over its places. Lower is better, and one number says it all.
+# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. (Counted with this logarithm, it is in *nats*.) The loss of a text is the mean over its places. Lower is better, and one number says it all.
 #
 # **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much *per unit* is the slope of the loss with respect to that number. All slopes together, one for each number, are the
 # *gradient*. To train is to take a small step against it, again and again.
@@ -349,7 +349,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # - `ids`: `[seq]`, the text
 # - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
 #
-# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and one of 0.000001 is lost in float32's rounding.
+# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and one of 0.000001 can come out some per cent wrong by float32's rounding.
 #
 # The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
 # Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
@@ -1018,12 +1018,14 @@ print(
     f"across: mean {across.mean():.2f}, standard deviation {across.std():.2f};  "
     f"along: mean {along.mean():.2f}, standard deviation {along.std():.2f}"
 )
+low, high = across.quantile(torch.tensor([0.01, 0.99]))
+print(f"across: 98 of 100 rows from {low:.2f} to {high:.2f}")
 print(f"along, from {along.min():.2f} to {along.max():.2f}")
 print("farthest back: ", texts(along.topk(9, largest=False).indices.tolist()))
 print("farthest ahead:", texts(along.topk(9).indices.tolist()))
 
 # %% [markdown]
-# **The picture to remember.** (A circle joins places of equal length.) Across, all rows are about equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
+# **The picture to remember.** (A circle joins places of equal length.) Across, nearly all rows are about equally long (98 in 100 from 1.8 to 3.2). What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
 # tokens of all, at the other fragments of long words.
 #
 # That explains the decoys. A dot product is the product of the two *alongs*, plus the rest:
@@ -1073,7 +1075,7 @@ reveal("self", found["the shared direction taken out"])
 # %% [markdown]
 # All of them, and taking out a random direction changes next to nothing; nor does the next-largest direction help. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
 #
-# What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in:
+# What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in. (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other; a *rank* correlation asks that of their places in order.)
 
 # %%
 prose = Path(plots.__file__).parents[1] / "data" / "prose.txt"
@@ -1507,7 +1509,7 @@ reveal("bank", max(nearness, key=nearness.get))
 # (Without the two lower curves one could read anything into the upper ones: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
 #
 # What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions: at each token the smaller of the two probabilities, summed up, is what two of them
-# have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word? (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other.)
+# have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word?
 
 # %%
 vectors = torch.stack(banks + swapped)  # 16 sentences, 31 depths, d_model

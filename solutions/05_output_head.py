@@ -852,7 +852,8 @@ print(f"batch, divided by all      {wrong:.3f}")
 
 # %% [markdown]
 # The padding also goes *through* the model, and does no harm there: it stands to the right of the text, and the mask
-# hides it. The same trick hides a *question* in chat training, where only the answer is to be learned.
+# hides it. Ignored targets have another use in chat training: those inside the *question* are ignored, so that only
+# the answer is learned. The model still reads the question.
 #
 # ## 5.4 Loss is a file size
 #
@@ -2353,7 +2354,7 @@ gap = sure.mean() - hit.mean()
 reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 
 # %% [markdown]
-# The points rise with the diagonal and lie a little below it: on this text the model is **overconfident**. The last
+# The points rise with the diagonal, nine of the ten below it: on this text the model is **overconfident**. The last
 # line says the same of all tokens and not only the likeliest. The loss that a model *expects*, if its own
 # probabilities are right, is $-\sum_i p_i \ln p_i$, the **entropy** of its prediction (you need it again in notebook
 # 6); what it pays is more.

@@ -93,8 +93,9 @@ show(
     ),
     alt="Two strips from 0 to 1, cut into one stretch a token. For the France prompt "
     "the stretch of Paris covers three quarters of the strip and u = 0.6 falls into "
-    "it. For the story prompt there are a few dozen stretches of a few hundredths, "
-    "with grey between them for thousands of thin ones; u = 0.6 falls into woman.",
+    "it. For the story prompt two dozen stretches, none wider than 0.07, make half "
+    "of the strip, with grey between them for thousands of thin ones; u = 0.6 falls "
+    "into woman.",
 )
 
 # %% [markdown]
@@ -1351,8 +1352,8 @@ show(
     alt="The strip of next tokens of the story prompt under six settings, each with "
     "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
     "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves "
-    "five wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The drawn token "
-    "differs.",
+    "five wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The six settings "
+    "draw five different tokens.",
 )
 
 # %% [markdown]
@@ -2693,7 +2694,7 @@ reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
 # %% [markdown]
 # A single draw throws away what the model has to say about itself; forty keep it. Where it knows, the draws agree; where the
-# person does not exist, hardly two are alike. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
+# person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
 # al. 2023) work. Curie lies between: fewer years than for somebody who never lived, so something is known, and yet the
 # commonest is wrong. How far draws agree tells how sure a model is, not whether it is right.
 #
@@ -2787,10 +2788,10 @@ show(
 )
 
 # %% [markdown]
-# One operation mostly works; with two, 24 problems cannot tell the model from somebody who guesses. Why? That an answer must come out of one run
+# One operation mostly works. With two, 24 problems cannot tell the model from somebody who guesses. Why? That an answer must come out of one run
 # through 30 layers, a fixed amount of work, is *a* limit in principle, and the reason why models are made to write their steps
-# down: each token written is another run, and the text becomes scratch paper. But 30 layers are ample for two digits, and
-# nothing in this experiment says that depth is the cause here and not training.
+# down: each token written is another run, and the text becomes scratch paper. But nothing
+# in this experiment says that depth is the cause here and not training.
 #
 # ### Order bias
 #

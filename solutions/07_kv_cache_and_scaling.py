@@ -799,7 +799,7 @@ plots.show(
 )
 
 # %% [markdown]
-# A roof is a limit, not a promise: the first points may lie far below it, where the routine for a single vector does not read as fast as a plain sum.
+# A roof is a limit, not a promise: the points may lie far below it, since a product need not read the weights as fast as a plain sum does.
 #
 # To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time, stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and training, with thousands of tokens a pass.
 #
@@ -1215,7 +1215,8 @@ plots.show(
     pictures.schedule(plans),
     alt="Two charts of eight rows, the places of a batch, over decoding steps. With "
     "static batches many rows are empty while the longest request of each batch is "
-    "finished. With continuous batching each row is filled without gaps until the end.",
+    "finished. With continuous batching no row has a gap while a request waits; at the "
+    "end they run dry one by one.",
 )
 shared = 1000 * cache_bytes(96, 96, 128, 1, 2)
 print(
@@ -1833,16 +1834,17 @@ from dataclasses import replace
 
 story = data.stories("held_out")[0].ids[:120]
 p = torch.softmax(model(story)[0], -1)
-for depth in (10, 20, 25, 28, 30):
+head = 8  # it has the weights of eight layers: 28.3 million, a layer 3.5
+for depth in (1, 10, 20, 25, 28, 30):
     first = replace(
         model, weights=replace(model.weights, layers=model.weights.layers[:depth])
     )
     overlap = torch.minimum(p, torch.softmax(first(story)[0], -1)).sum(-1).mean().item()
     per_pass = sum(overlap**i for i in range(5))
-    cost = 1 + 4 * depth / 30
+    cost = 1 + 4 * (depth + head) / (30 + head)
     print(
         f"first {depth} layers: {overlap:.2f} kept; 4 drafts make {per_pass:.2f} "
-        f"tokens for the layers of {cost:.1f} passes"
+        f"tokens for the weights of {cost:.1f} passes"
     )
 
 # %% [markdown]
@@ -1939,7 +1941,7 @@ print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
 print(held_out_stories[3].text[:500])
 
 # %% [markdown]
-# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from distributions that were written down; on average nobody can predict a draw better
+# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from known distributions, and what each draw had there was written down; on average nobody can predict a draw better
 # than the distribution it was drawn from. So the mean of $-\ln p$ over the tokens is the source's **entropy**, and the loss of any model, of any size, stays above it, up to the luck of a finite sample. We count in nats for each *byte* of text, since student and teacher use different tokens (notebook 5).
 
 # %%
@@ -2494,7 +2496,7 @@ plots.show(
 # %% [markdown]
 # Every width is the right one for some budget, and on the whole, the more computation there is, the wider the best model. A narrow model has soon learned what it can hold; a wide one has seen too little when the money is gone.
 #
-# On the right the same runs are cut at three budgets: on one curve, every model has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows. With far larger models, these two pictures are how Hoffmann et al. answered "how large a model, for this much computation?" Ours are rough: four sizes a curve, read off between runs, with rates tuned at another budget.
+# On the right the same runs are cut at three budgets: on one curve, every model has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows. With far larger models, these two pictures are how Hoffmann et al. answered "how large a model, for this much computation?" Ours are rough: four sizes a curve, read off between runs, with rates tuned at another budget; at the two larger budgets the best two lie as close together as the seeds do, and only the shift from the first curve to the last is sure.
 #
 # ### What the well-known laws say
 #

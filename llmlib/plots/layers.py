@@ -142,7 +142,8 @@ def told_apart(curves, sentences):
 
 
 def race(curves, chance, words):
-    """Loss against training steps, smoothed over five: {label: losses}; `chance` is a floor."""
+    """Loss against training steps, smoothed over five: {label: losses}; `chance` is the
+    loss of a model that knows only how common each letter is."""
     smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
     ax = plots.chart(2, smooth, every=8, height=3.8, ylim=(2.3, 4.3))
     ax.axhline(chance, color="black", ls="--", lw=1.2)

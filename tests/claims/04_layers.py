@@ -465,7 +465,8 @@ def paris_depends_on_the_question():
 
 def one_head_carries_the_capital():
     """“Without it Paris and Berlin fall to less than a fifth of what they had, Rome to a ninth;
-    Tokyo loses more than half.”
+    Tokyo loses more than half.” “without head 4 of layer 0 Paris falls to 0.21, too, and
+    without head 7 of layer 11 Tokyo falls to 0.36.”
 
     Each of the other eight heads of the layer, and ten heads elsewhere; the head held at its mean
     over another text in place of 0.
@@ -480,6 +481,8 @@ def one_head_carries_the_capital():
     assert all(h < 0.25 * w for h, w in zip(held[:3], whole)) and held[3] < 0.6 * whole[3]
     assert all(low > 0.5 * w for low, w in zip(lowest[:2], whole))
     assert all(low > o for low, o in zip(lowest, off))
+    paris, tokyo = _without_head(0, 4)[0], _without_head(11, 7)[3]
+    assert (round(paris, 2), round(tokyo, 2)) == (0.21, 0.36)
     listed = (f"{w:.2f} → {o:.2f} (others ≥ {low:.2f})" for w, o, low in zip(whole, off, lowest))
     return "Paris, Berlin, Rome, Tokyo: " + ", ".join(listed)
 

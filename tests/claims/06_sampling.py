@@ -470,7 +470,8 @@ def a_constraint_gives_the_form_alone():
 
 
 def draws_agree_where_the_model_knows():
-    """“Where it knows, the draws agree; where the person does not exist, hardly two are alike.”
+    """“Where it knows, the draws agree; where the person does not exist, they scatter:
+    most years come once.”
 
     “Curie lies between: fewer years than for somebody who never lived, so something is known, and
     yet the commonest is wrong.”
@@ -524,11 +525,10 @@ def the_step_of_logic_is_a_copy():
 
 
 def arithmetic_ends_after_one_operation():
-    """“One operation mostly works; with two, 24 problems cannot tell the model from somebody who
+    """“One operation mostly works. With two, 24 problems cannot tell the model from somebody who
     guesses.”
 
-    One of ten digits by chance; with two more sets of problems, two operations are right less often
-    than one.
+    One of ten digits by chance; in all of three sets, two operations are right less often than one.
     """
 
     def between(hits, cases):
