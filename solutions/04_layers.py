@@ -1177,9 +1177,9 @@ print(f"layer 23 head {worst} looks:", end=" ")
 print("  ".join(f"{w!r} {s:.2f}" for w, s in zip(words, looks.tolist())))
 print(f"lowest of {len(controls)} other heads switched off, for Paris:", end=" ")
 print(f"{controls[:, 0].min():.2f}")
-for layer, head in ((0, 4), (11, 7)):
-    left = zip(capitals.values(), probabilities(without(layer, head)).tolist())
-    print(f"without layer {layer} head {head}:", *(f"{c} {p:.2f}" for c, p in left))
+for n, h in ((0, 4), (11, 7)):
+    left = zip(capitals.values(), probabilities(without(n, h)).tolist())
+    print(f"without layer {n} head {h}:", *(f"{city} {p:.2f}" for city, p in left))
 reveal("head", in_23[worst, 0], within=0.1)
 
 # %% [markdown]
@@ -2739,9 +2739,10 @@ for off in ([], makers, pairs[0]):
 # - **meaning**: is "bank" one for money or one of a river?
 #
 # The test, a simple **probe**: make all vectors one length and subtract their common mean; then average those of each
-# kind, leaving out the one in question, and see to which average that one is closer (by cosine). For word class both sentences of the word in question are left out, so what
-# is learned must carry over to *other* words. And a control: is meaning slower because its clue stands further away?
-# In a third set the clue is the word before, "river bank", "savings bank".
+# kind, leaving out the one in question, and see to which average that one is closer (by cosine). For word class both
+# sentences of the word in question are left out, so what is learned must carry over to *other* words. And a control: is
+# meaning slower because its clue stands further away? In a third set the clue is the word before, "river bank",
+# "savings bank".
 
 # %%
 money = [

@@ -1835,7 +1835,7 @@ from dataclasses import replace
 story = data.stories("held_out")[0].ids[:120]
 p = torch.softmax(model(story)[0], -1)
 head = 8  # it has the weights of eight layers: 28.3 million, a layer 3.5
-for depth in (1, 10, 20, 25, 28, 30):
+for depth in (2, 10, 20, 25, 28, 30):
     first = replace(
         model, weights=replace(model.weights, layers=model.weights.layers[:depth])
     )
