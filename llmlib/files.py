@@ -4,14 +4,26 @@ import os
 from pathlib import Path
 
 
-def write(path: Path | str, data: str | bytes) -> None:
-    """Write `data` to `path`: beside it first, then moved there in one step. Makes the folder.
+def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
+    """Write `data` to `path`: beside it first, then moved there in one step. Makes the folder. A
+    new file gets `mode`, less the umask; one that is there keeps who may do what with it.
     Half a character, as a learner's text may hold, becomes a "?". Raises OSError."""
-    path = Path(path)
+    path = _end(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
+    old = path.is_file() and not path.is_symlink()
     try:
+        part.touch(0o600 if old else mode)
         part.write_bytes(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+        if old:
+            part.chmod(path.stat().st_mode & 0o777)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _end(path: Path) -> Path:
+    """Where a link of one's own leads. Another's, as someone could leave in a folder that several
+    may write to, is replaced: it could lead to any file of ours."""
+    own = path.is_symlink() and (os.name != "posix" or path.lstat().st_uid == os.geteuid())
+    return Path(os.path.realpath(path)) if own else path

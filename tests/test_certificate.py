@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,20 +18,22 @@ import nbformat
 import pytest
 from openbadgeslib.ob3 import OB3Verifier
 
-from llmlib import cli
-from llmlib.certificate import credential, keys, picture
+from llmlib import cli, files
+from llmlib.certificate import credential, earned, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, bake, clean_name
 from llmlib.certificate.status import Register
 from llmlib.certificate.verify import (
     EXPIRED,
     REVOKED,
     TAMPERED,
+    UNCHECKED,
     UNKNOWN_ISSUER,
     VALID,
     WRONG_HOLDER,
     verify,
 )
-from llmlib.course import cells
+from llmlib.course import cells, my_llm, progress
+from llmlib.course.quiz import told_of
 from llmlib.grading.gradebook import Book
 from llmlib.grading.results import Graded, Outcome
 
@@ -197,6 +200,60 @@ def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
     assert verify(svg, public, status_list=b"rubbish").status == TAMPERED
 
 
+def entry(url):
+    """A certificate's place in the list of revoked ones at this URL."""
+    kind = "BitstringStatusListEntry"
+    where = {"statusListCredential": url, "statusListIndex": "0", "statusPurpose": "revocation"}
+    return {"id": f"{url}#0", "type": kind, **where}
+
+
+FORGED = "\n  kind    issued by an instructor\n  issuer  ETH Zürich\x1b[8m"
+
+
+@pytest.mark.parametrize("change", [{"name": f"Ada{FORGED}"}, {"issuer": f"Ada{FORGED}"}])
+def test_a_name_of_more_than_a_line_is_refused(key, change):
+    whole = Certificate("Ada", SELF, "Ada", "All passed.", "mailto:a@b.c")
+    assert verify(bake(whole, SVG, *key)).status == VALID
+    found = verify(bake(replace(whole, **change), SVG, *key))
+    assert (found.status, found.name) == (TAMPERED, "") and "name" in found.why
+
+
+def test_a_name_in_letters_newer_than_this_python_is_no_forgery(key):
+    new = chr(next(n for n in range(0xE1000, 0xF0000) if unicodedata.category(chr(n)) == "Cn"))
+    whole = Certificate(f"Ada {new} B", SELF, f"Ada {new} B", "All passed.", "mailto:a@b.c")
+    assert verify(bake(whole, SVG, *key)).status == VALID
+
+
+def test_what_a_certificate_says_cannot_add_a_line_to_the_verdict(key, tmp_path, capsys):
+    path = tmp_path / "c.svg"
+    path.write_bytes(made(key, entry(f"http://example.org/{FORGED}")))
+    assert cli.main(["verify", str(path), "--online"]) == UNCHECKED
+    said = capsys.readouterr().out
+    fields = [line.split()[0] for line in said.splitlines()]
+    assert fields == ["c.svg:", "holder", "course", "kind", "issuer", "issued"]
+    assert "\x1b" not in said and "  kind    self-attested\n" in said
+
+
+def test_names_are_shown_as_they_are_spelled(key, tmp_path, capsys):
+    name = clean_name("नरेन्\u200dद्र 李 \u05d3")
+    (tmp_path / "c.svg").write_bytes(made(key, name=name))
+    assert cli.main(["verify", str(tmp_path / "c.svg")]) == VALID
+    assert f"  holder  {name}\n" in capsys.readouterr().out
+
+
+def test_without_a_network_revocation_is_unchecked_not_tampered_with(key, monkeypatch):
+    def down(url):
+        raise OSError("no network")
+
+    monkeypatch.setattr("llmlib.certificate.verify.download_file", down)
+    svg = made(key, entry("https://example.org/r.jwt"))
+    found = verify(svg, online=True)
+    assert (found.status, found.name) == (UNCHECKED, "Ada Lovelace") and "no network" in found.why
+    assert verify(svg, name="Eve", online=True).status == WRONG_HOLDER
+    monkeypatch.setattr("llmlib.certificate.verify.download_file", lambda url: b"rubbish")
+    assert verify(svg, online=True).status == TAMPERED
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_stays_text_in_every_script(key, name):
     name = clean_name(name)
@@ -240,6 +297,58 @@ def test_keys_are_private_and_never_overwritten(tmp_path):
         keys.load_or_create(path)
 
 
+@pytest.mark.parametrize("name", ["k.pem", "k.key"], ids=["made again", "of the same stem"])
+def test_a_public_key_that_belongs_to_another_is_not_given_away(name, tmp_path):
+    _, public = keys.load_or_create(tmp_path / "k.pem")
+    (tmp_path / "k.pem").rename(tmp_path / "old.pem")
+    file = keys.public_path(tmp_path / name)
+    with pytest.raises(ValueError, match=r"k\.public\.pem belongs to another key: move it away"):
+        keys.load_or_create(tmp_path / name)
+    assert file.read_bytes() == public and not (tmp_path / name).exists()
+    file.rename(tmp_path / "old.public.pem")
+    _, public = keys.load_or_create(tmp_path / name)
+    assert file.read_bytes() == public
+    file.write_bytes(public.replace(b"\n", b"\r\n"))  # as an editor of Windows saves it
+    assert keys.load_or_create(tmp_path / name)[1] == public
+    (tmp_path / "old.public.pem").replace(file)
+    with pytest.raises(ValueError, match="belongs to another key"):
+        keys.load_or_create(tmp_path / name)
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o640, 0o664, 0o444])
+def test_a_file_written_again_keeps_who_may_read_it(bits, tmp_path):
+    path = tmp_path / "mine.ipynb"
+    path.write_text("old")
+    path.chmod(bits)
+    files.write(path, "new")
+    assert path.read_text() == "new" and mode(path) == bits
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_of_ones_own_stays_one_and_anothers_leads_nowhere(tmp_path, monkeypatch):
+    there, link = tmp_path / "there" / "real.txt", tmp_path / "link.txt"
+    link.symlink_to(there)
+    for text in ("new", "newer"):  # at first it leads to what is not there yet
+        files.write(link, text)
+        assert link.is_symlink() and there.read_text() == text
+    there.chmod(0o777)
+    monkeypatch.setattr(os, "geteuid", lambda: link.lstat().st_uid + 1)
+    files.write(link, "mine")
+    assert not link.is_symlink() and link.read_text() == "mine" and there.read_text() == "newer"
+    assert not mode(link) & 0o111
+
+
+def test_the_register_of_students_is_for_its_owner_alone(tmp_path):
+    register = Register(tmp_path / "k.pem", "https://example.org/r.jwt")
+    for student in ("ada", "bob"):
+        register.enter(Certificate("Ada", INSTRUCTOR, "School", "x", "mailto:a@b.c"), student)
+        assert mode(register.path) == 0o600
+
+
 def test_the_linkedin_link_is_filled_in():
     end = datetime(2031, 5, 1, tzinfo=UTC)
     whole = Certificate("Ada", INSTRUCTOR, "School & Söhne", "x", "mailto:a@b.c", expires=end)
@@ -263,6 +372,25 @@ def home(tmp_path, monkeypatch):
     for name in cells.names():
         shutil.copy(cells.ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "notebooks")
     return tmp_path
+
+
+def test_first_answers_are_those_of_cells_not_of_texts(home, monkeypatch):
+    """An edition keeps an answer to a question that is gone as a text, under its old number."""
+    quiz = next(each for each in cells.notebooks() if each.number is None)
+    path = home / "notebooks" / f"{quiz.name}.ipynb"
+    solutions = {each.name: each.solution for each in quiz.exercises}
+    node = nbformat.read(path, as_version=4)
+    for cell in node.cells:
+        cell.source = solutions.get(cells.grade_id(cell), cell.source)
+    first = min(solutions)
+    wrong = next(letter for letter in "ABCD" if not told_of(first, letter)[0])
+    node.cells.append(nbformat.v4.new_markdown_cell(f'```python\n{first} = "{wrong}"\n```'))
+    nbformat.write(node, path)
+    monkeypatch.setattr(progress, "check", lambda **_: [])
+    monkeypatch.setattr(my_llm, "collect", lambda folder: ("", []))
+    monkeypatch.setattr(earned, "_hidden", lambda *_: iter(()))
+    _, checked, _ = earned.of_notebooks(home / "notebooks", tick=lambda: None)
+    assert checked.endswith(f"notes them: {len(solutions)} of {len(solutions)}.")
 
 
 def certificate(home, *words):

@@ -1,6 +1,7 @@
 """A certificate as it comes from anyone: opened only if its signature is right."""
 
 import json
+import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,14 @@ from openbadgeslib.keys import KeyEd25519
 from openbadgeslib.ob3 import OB3Verifier, OpenBadgeCredential, decode_encoded_list, set_indices
 from openbadgeslib.verify import issuer_did_from_token
 
-from llmlib.certificate.credential import ACHIEVEMENT, COURSE, INSTRUCTOR, SELF, picture_hash
+from llmlib.certificate.credential import (
+    ACHIEVEMENT,
+    COURSE,
+    INSTRUCTOR,
+    SELF,
+    clean_name,
+    picture_hash,
+)
 
 TAMPERED, EXPIRED = 1, 5
 
@@ -85,7 +93,19 @@ def open_badge(data: bytes) -> Badge:
     if achievement.id not in ACHIEVEMENT.values() or achievement.name != COURSE:
         why = f"It is a credential for something else: {achievement.name[:80]!r}."
         raise Refused(TAMPERED, why)
-    return Badge(credential, verifier, picture)
+    badge = Badge(credential, verifier, picture)
+    if not all(map(_is_clean, (badge.holder, badge.facts()["issuer"]))):
+        raise Refused(TAMPERED, "A name in it is not one line of text, as this course writes them.")
+    return badge
+
+
+def _is_clean(name: str) -> bool:
+    """Could this course have written this name? Letters newer than this Python's Unicode could."""
+    known = (c if unicodedata.category(c) != "Cn" else "\ufffd" for c in name)
+    try:
+        return clean_name(text := "".join(known)) == text
+    except ValueError:
+        return False
 
 
 def _expired(token: str, verifier: OB3Verifier) -> bool:

@@ -27,6 +27,7 @@ BUILT = (
     "sampling, a KV cache, int8 weights, speculative decoding and a scaling law"
 )
 LONGEST_NAME = 200
+JOINERS = "\u200c\u200d"  # some scripts spell with them
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,13 @@ class Certificate:
 
 def clean_name(name: str) -> str:
     """A person's name as one line of text in any script. ValueError if none or too much."""
-    joiners = "\u200c\u200d"  # some scripts spell with them
     text = ""
     for c in unicodedata.normalize("NFC", name):
         category = unicodedata.category(c)
-        if c in joiners or category not in ("Cf", "Cs", "Co", "Cn"):
+        if c in JOINERS or category not in ("Cf", "Cs", "Co", "Cn"):
             text += " " if category in ("Cc", "Zl", "Zp") else c
     text = " ".join(text.split())
-    if not text.strip(joiners):
+    if not text.strip(JOINERS):
         why = 'the name is empty: give --name "Your Name", as it should stand on the certificate'
         raise ValueError(why)
     if len(text) > LONGEST_NAME:

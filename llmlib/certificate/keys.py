@@ -20,9 +20,13 @@ def own_key_path() -> Path:
 
 def load_or_create(path: Path | str) -> Pair:
     """The key at `path`, made if there is none, with the public one beside it. Raises ValueError
-    for a file that is no Ed25519 private key or that others may read."""
-    path, key = Path(path), KeyEd25519()
+    for a file that is no Ed25519 private key or that others may read, and where the public one is
+    another key's: given to verifiers, it would make strangers of all who hold a certificate."""
+    path, key, beside = Path(path), KeyEd25519(), public_path(path)
+    foreign = f"{beside} belongs to another key: move it away, or give another --key"
     if not os.path.lexists(path):
+        if beside.exists():
+            raise ValueError(foreign)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key.generate_keypair()[0])
@@ -37,8 +41,10 @@ def load_or_create(path: Path | str) -> Pair:
         raise ValueError(f"{why}; one is made if the file is new") from None
     key.pub_key = key.priv_key.public_key()
     public = key.get_pub_key_pem()
-    if not public_path(path).exists():
-        public_path(path).write_bytes(public)
+    if not beside.exists():
+        beside.write_bytes(public)
+    elif beside.read_bytes().split() != public.split():  # whatever ends its lines
+        raise ValueError(foreign)
     return private, public
 
 

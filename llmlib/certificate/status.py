@@ -54,4 +54,5 @@ class Register:
 
     def _keep(self) -> None:
         kept = {"url": self.url, "issued": self.issued}
-        files.write(self.path, json.dumps(kept, indent=1, ensure_ascii=False))
+        text = json.dumps(kept, indent=1, ensure_ascii=False)
+        files.write(self.path, text, mode=0o600)  # it names students

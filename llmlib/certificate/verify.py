@@ -12,9 +12,9 @@ from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
 from llmlib.certificate.badge import EXPIRED, TAMPERED, Badge, Refused, open_badge
-from llmlib.certificate.credential import COURSE, INSTRUCTOR, SELF
+from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF
 
-VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED = 0, 3, 4, 6
+VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED, UNCHECKED = 0, 3, 4, 6, 7
 WORDS = {
     VALID: "valid",
     TAMPERED: "tampered with, or no certificate",  # 2: the command was misused
@@ -22,6 +22,7 @@ WORDS = {
     UNKNOWN_ISSUER: "issuer unknown",
     EXPIRED: "expired",
     REVOKED: "revoked",
+    UNCHECKED: "revocation could not be checked",
 }
 LARGEST = 5 << 20
 
@@ -93,9 +94,11 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
         return None
     if status_list is None and not online:
         return "Whether it was revoked was not checked: give --status-list FILE, or --online."
+    asked: list[str] = []
     lists: list[bytes] = []
 
     def fetch(url: str) -> bytes:
+        asked.append(url)
         lists.append(download_file(url) if status_list is None else status_list)
         return lists[-1]
 
@@ -104,6 +107,9 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
     except LibOpenBadgesException as error:
         if any(badge.is_revoked_in(raw) for raw in lists):
             raise Refused(REVOKED, "Its issuer has taken it back.") from None
+        if len(asked) > len(lists):
+            why = "Nothing was changed since it was signed, but its issuer's list is out of reach"
+            raise Refused(UNCHECKED, f"{why}: {error}.") from None
         raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
     return None
 
@@ -142,5 +148,12 @@ def run(args: argparse.Namespace) -> int:
     if found.name:
         lines += [f"  holder  {found.name}", f"  course  {COURSE}", f"  kind    {found.kind}"]
         lines += [f"  issuer  {found.issuer}", f"  issued  {found.issued}"]
-    print("\n".join(lines + [f"  note    {note}" for note in found.notes]))
+    lines += [f"  note    {note}" for note in found.notes]
+    print("\n".join(map(_shown, lines)))
     return found.status
+
+
+def _shown(line: str) -> str:
+    """One line to a terminal, whatever a stranger's certificate says: nothing in it can start
+    another, or hide what follows."""
+    return "".join(c if c.isprintable() or c in JOINERS else "\ufffd" for c in line)
