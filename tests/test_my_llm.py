@@ -150,6 +150,12 @@ def test_it_streams_text_from_a_terminal(tmp_path):
     assert done.stdout.startswith("The capital of France is Paris")
 
 
+def test_a_prompt_is_no_option_whatever_it_begins_with(tmp_path, capsys):
+    assert my_llm.make(cells.ROOT / "solutions", tmp_path / "my_llm.py", "--help") == 0
+    said = capsys.readouterr().out
+    assert "functions of your own\n--help" in said and "usage:" not in said
+
+
 def test_what_is_missing_or_wrong_is_named_and_filled(tmp_path):
     code = solutions() | {
         "rms_norm": "def rms_norm(x, weight, eps=1e-5):\n    return x * weight",
@@ -303,6 +309,18 @@ def test_what_one_notebook_names_changes_nothing_in_another(tmp_path, official):
     says_what_transformers_says(path, n=8)
 
 
+OF_01 = {name for name, each in my_llm.wanted().items() if each.notebook == "01_tokens"}
+
+
+def test_what_breaks_off_in_one_notebook_is_not_put_down_to_the_others(tmp_path, official):
+    broken = "SIZES = {}\nassert __name__ == '__main__'\nSIZES[0] = int(__name__ == '__main__')\n"
+    broken += "SIZES[1] = 1 // SIZES[0]\n" + official["merge"] + "\nmerge.sizes = SIZES[1]"
+    text, gaps = my_llm.collect(notebooks(tmp_path, official | {"merge": broken}))
+    assert text is None and {gap.function for gap in gaps} <= OF_01 and gaps
+    text, gaps = my_llm.collect(tmp_path, fill=True)
+    assert 0 < text.count("# Filled in from llmlib, not mine.") == len(gaps) <= len(OF_01)
+
+
 def test_what_only_a_notebook_awaits_is_said(tmp_path, official):
     given = "async def given():\n    return 1\n\nONE = await given()\n"
     code = {
@@ -364,6 +382,47 @@ def test_a_call_without_arguments_brings_what_it_does():
     )
     local = "T = {}\ndef g():\n    T = {}\n    T[1] = 1\n\ng()"
     assert made("f", local, "def f():\n    return T")[0] == ["T = {}", "def f():\n    return T"]
+
+
+BEFORE = {  # lines that make what f() reads: what f() is then
+    "C = {}\ndef fill(n):\n    for i in range(n): C[i] = i * i\nfill(9)\nv = lambda: C[3]": 9,
+    "C = {}\ndef put(i): C[i] = i\nfor i in range(9): put(i)\nv = lambda: C[3]": 3,
+    "C = {}\ndef put(i): C[i] = i\ndef build():\n    put(3)\nbuild()\nv = lambda: C[3]": 3,
+    "def set_up(n):\n    global T\n    T = n\nset_up(2)\nv = lambda: T": 2,
+    "C = {}\n_ = C.setdefault(1, 5)\nv = lambda: C[1]": 5,
+    "C = [1, 2, 3]\nlast = C.pop()\nv = lambda: len(C)": 2,
+    "C = iter(range(3))\nnext(C)\nv = lambda: list(C)": [1, 2],
+    "P, R = [1, 2, 3], {}\nfor i in range(2):\n    P = [p for p in P if p > i]\n    R[i] = len(P)\n"
+    "v = lambda: R[1]": 2,
+    "n = 0\nL = [n := n + i for i in range(4)]\nv = lambda: n": 6,
+    "T = {1: 2}\nT: dict[int, int]\nv = lambda: T[1]": 2,
+}
+
+
+@pytest.mark.parametrize("lines", BEFORE)
+def test_what_ran_for_what_it_changes_comes_along(lines):
+    found, lacking = made("f", f"{lines}\ndef f():\n    return v()")
+    space = {}
+    exec("\n".join(found), space)
+    assert space["f"]() == BEFORE[lines] and not lacking
+
+
+@pytest.mark.parametrize(
+    ("lines", "first"),
+    [
+        ("C = {{}}\ndef {0}(x):\n    return C.setdefault(x, '{0}')", "{0}"),
+        ("C = iter('abc')\ndef {0}(x):\n    return next(C)", "a"),
+    ],
+)
+def test_two_notebooks_with_the_same_cache_keep_one_each(lines, first):
+    pieces, functions = [], {"01_a": "split", "02_b": "merge"}
+    for notebook, function in functions.items():
+        found = definitions.definitions([lines.format(function)])
+        chosen = definitions.needed({function}, found, set())
+        pieces.append(my_llm_file.Piece(notebook, frozenset({function}), chosen))
+    space = {"__name__": "my_llm"}
+    exec(my_llm_file.render(pieces, set(functions.values())), space)
+    assert all(space[name](1) == first.format(name) for name in functions.values())
 
 
 @pytest.mark.parametrize(

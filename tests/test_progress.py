@@ -178,6 +178,16 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     assert states(mine)["count_pairs"] == (DONE, None)
 
 
+def test_what_was_missing_and_is_installed_since_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    (tmp_path / "site").mkdir()
+    code = f"import a_package\nfiles = !ls\n{SOLUTIONS['count_pairs']}"
+    mine = hand_in(tmp_path, {"count_pairs": f"{code}\nfor each in files:\n    print(each)"})
+    assert states(mine)["count_pairs"][0] == FAILING
+    (tmp_path / "site" / "a_package.py").touch()
+    assert states(mine)["count_pairs"] == (DONE, None)
+
+
 @pytest.mark.skipif("os.name == 'nt'", reason="left out: Ctrl-C to one process needs Unix")
 def test_ctrl_c_ends_a_check_at_once(tmp_path):
     hand_in(

@@ -192,6 +192,12 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
     assert house.steps == []
 
 
+def test_what_was_set_up_beside_other_packages_lacks_jupyterlab(house):
+    """`--keep` installs little into this Python; `--here` on the same one installs the rest."""
+    assert done(house, keep=True) and not done(house, keep=True)
+    assert "install the packages" in done(house, here=True)
+
+
 SAYINGS = {
     "OSError: [Errno 28] No space left on device": "the disk is full",
     "Retrying ... NewConnectionError: [Errno -2] Name or service not known": "cannot be reached",

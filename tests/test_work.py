@@ -546,6 +546,75 @@ def test_line_ends_of_windows_are_nobody_s_answer(tmp_path):
     assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
 
 
+def test_a_notebook_that_lost_its_cells_ids_is_not_doubled(tmp_path):
+    """Only what the new edition words differently may be a learner's: by the id one could tell."""
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    for path in (tmp_path / "work").glob("*.ipynb"):
+        node = json.loads(path.read_text())
+        assert node["nbformat_minor"] == 5 and all(cell.pop("id") for cell in node["cells"])
+        path.write_text(json.dumps(node))
+    issue(tmp_path, "1.2.0")
+    work.update(tmp_path)
+    now, ours = codes(load(tmp_path)), codes(load(tmp_path, folder="notebooks"))
+    assert all(now.count(source) == 1 for source in ours) and len(now) - len(ours) == 5
+
+
+def test_the_files_of_other_programs_are_left_alone(tmp_path):
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    swap, folder = (tmp_path / "work" / name for name in (".quiz.ipynb.swp", ".a.ipynb.7"))
+    swap.write_text("an editor's, not saved yet")
+    folder.mkdir()
+    issue(tmp_path, "1.2.0")
+    assert work.update(tmp_path) == [] and swap.exists() and folder.exists()
+
+
+def test_what_was_written_into_a_locked_cell_is_kept(tmp_path):
+    """Not every front end holds the lock."""
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    node = load(tmp_path)
+    at(node, "import torch").source += "\nNOTE = 'mine'"
+    nbformat.write(node, tmp_path / "work/03_attention.ipynb")
+    issue(tmp_path, "1.2.0")
+    [said] = work.update(tmp_path)
+    assert "the old one is work/old/03_attention of 1.1.0.ipynb" in said
+    assert "NOTE = 'mine'" in (tmp_path / "work/old/03_attention of 1.1.0.ipynb").read_text()
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (
+            '# long thought of\nq01 = "B"  # it is short\nmine = 1',
+            '# long thought of\nq02 = "C"  # it is short\nmine = 1',
+        ),
+        ('q01 = "A"\nq01 = "B"', 'q01 = "A"\nq01 = "B"'),  # which, is not for us to say
+    ],
+)
+def test_what_stands_beside_an_answer_stays(tmp_path, written, kept):
+    root = begun(tmp_path)
+    node = load(root, "quiz")
+    at(node, "q01 =").source = written
+    nbformat.write(node, root / "work/quiz.ipynb")
+    work.update(root)
+    assert any(kept in source for source in codes(load(root, "quiz")))
+
+
+def test_an_answer_that_became_text_with_a_picture_stays_a_notebook(tmp_path):
+    root = begun(tmp_path)
+    node = load(root)
+    place = node.cells.index(at(node, "def solved"))
+    note = new_markdown_cell("![so](attachment:a.png)", metadata=node.cells[place].metadata)
+    note.attachments = {"a.png": {"image/png": "aGk="}}
+    node.cells[place] = note
+    nbformat.write(node, root / "work/03_attention.ipynb")
+    work.update(root)
+    nbformat.validate(load(root))
+    assert any("attachment:a.png" in source for source in codes(load(root)))
+
+
 def test_an_old_notebook_is_never_written_over(tmp_path):
     root = begun(tmp_path)
     (root / "work/old").mkdir()

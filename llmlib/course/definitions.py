@@ -16,6 +16,7 @@ BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
+CHANGING = {"setdefault", "pop", "popitem", "append", "update", "add", "insert"}
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
@@ -30,6 +31,7 @@ class Definition:
     kind: type[ast.stmt]
     origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
     changes: frozenset[str] = frozenset()  # the names whose objects it changes, "build()" too
+    procedure: bool = False  # a function that returns nothing: it is called for what it changes
 
     @property
     def imports(self) -> bool:
@@ -44,12 +46,13 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     effects: dict[str, frozenset[str]] = {}  # "build()" -> the names whose objects it changes
     for cell in cells:
         for each in _of_cell(cell):
-            changed = each.changes
+            changed = each.changes.union(*(effects.get(name, ()) for name in each.changes))
             if each.kind in FUNCTIONS:  # not now, but when it is called
-                effects |= {f"{name}()": changed for name in each.names}
+                calls = ("()", "(…)") if each.procedure else ("()",)
+                effects |= {name + call: changed for name in each.names for call in calls}
                 changed = frozenset(f"{name}()" for name in each.at_once)  # its decorators
-            changed = changed.union(*(effects.get(name, ()) for name in changed))
-            changed = frozenset(name for name in changed if not name.endswith("()"))
+                changed = changed.union(*(effects.get(name, ()) for name in changed))
+            changed = frozenset(name for name in changed if not name.endswith(")"))
             if made := each.names | (changed - imported):
                 found.append(replace(each, names=made))
                 imported |= made if each.imports else set()
@@ -118,14 +121,25 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:
     if isinstance(statement, IMPORTS):
         yield from _imports(statement)
         return
+    if isinstance(statement, ast.AnnAssign) and statement.value is None:
+        return  # `T: dict[int, int]` makes nothing
     reads, binds, at_once = names(source)
     changed = frozenset(_changed(statement))
     if isinstance(statement, FUNCTIONS):
         inside = (each for each in ast.walk(statement) if isinstance(each, ast.Global))
-        changed = (changed & reads).union(*(each.names for each in inside))
+        calls = {name for name in changed if name.partition("(")[0] in reads and name[-1] == ")"}
+        changed = (changed & reads).union(calls, *(each.names for each in inside))
     if binds or changed:
         reads -= _made_first(statement)
-        yield Definition(source, binds, reads, at_once, type(statement), changes=changed)
+        kind, procedure = type(statement), not _returns(statement)
+        yield Definition(source, binds, reads, at_once, kind, changes=changed, procedure=procedure)
+
+
+def _returns(statement: ast.stmt) -> bool:
+    """Is there a `return` of something, or a `yield`, anywhere in it?"""
+    giving = (ast.Yield, ast.YieldFrom)
+    nodes = list(ast.walk(statement))
+    return any(isinstance(n, giving) or (isinstance(n, ast.Return) and n.value) for n in nodes)
 
 
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
@@ -157,6 +171,9 @@ def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
         node = todo.pop()
         if isinstance(node, ast.Name):
             yield node.id, isinstance(node.ctx, ast.Load)
+        if isinstance(node, SCOPES):  # what it reads, it reads before what comes after it
+            inside = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+            yield from ((each.id, True) for each in inside if isinstance(each.ctx, ast.Load))
         if isinstance(node, (ast.Name, *SCOPES)):
             continue
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -174,15 +191,21 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
     too; and "build()", where that is all it does: then there is something that `build` changes."""
     if isinstance(statement, ast.ClassDef):
         return
-    match statement:
-        case ast.Expr(ast.Call(ast.Name(name), [], [])):
-            yield f"{name}()"
     for node in ast.walk(statement):
+        match node:
+            case ast.Expr(ast.Call(ast.Name(name), given, named)):
+                yield f"{name}(…)" if given or named else f"{name}()"
         target: ast.AST | None = None
         if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
             target = node
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             target = node.value.func if isinstance(node.value.func, ast.Attribute) else None
+        elif isinstance(node, ast.Call):  # for its value, but it changes something as well
+            match node:
+                case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGING:
+                    target = called
+                case ast.Call(ast.Name("next"), [first, *_]):
+                    target = first
         while isinstance(target, (ast.Subscript, ast.Attribute)):
             target = target.value
         if isinstance(target, ast.Name):

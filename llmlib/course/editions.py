@@ -99,10 +99,19 @@ def pieces(node: NotebookNode) -> list[Piece]:
     return found
 
 
+def altered(piece: Piece) -> bool:
+    """Was a locked cell changed, by its checksum?"""
+    from nbgrader.utils import compute_checksum
+
+    said = piece.marks.get("checksum")
+    return bool(said) and not piece.answer and compute_checksum(piece.cell) != said
+
+
 def worked_in(node: NotebookNode) -> bool:
     """Does it hold anything of a learner's: a cell, an answer, a guess, a cell that was run?"""
     ran = ("outputs", "execution_count")
-    return any(piece.own or any(map(piece.cell.get, ran)) for piece in pieces(node))
+    found = pieces(node)
+    return any(piece.own or altered(piece) or any(map(piece.cell.get, ran)) for piece in found)
 
 
 def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
@@ -144,7 +153,8 @@ def _filled(piece: Piece, old: Piece | None, laid: Laid) -> Iterator[NotebookNod
         laid.changed += [piece.name.removeprefix("test_")] * (cell.source != old.cell.source)
     if old and old.cell.source == cell.source and old.options == piece.options:
         kept = ("outputs", "execution_count", "attachments")
-        cell.update({key: old.cell[key] for key in kept if key in old.cell})
+        same = old.cell.cell_type == cell.cell_type
+        cell.update({key: old.cell[key] for key in kept if same and key in old.cell})
     yield cell
     if old and lost:
         yield _apart(old, laid)
@@ -168,11 +178,14 @@ def _said(piece: Piece, old: Piece) -> str | None:
         return with_guess(piece.cell.source, f'"{now(letter)}"') if now(letter) else None
     if piece.options == old.options and piece.name == old.name:
         return theirs
-    found = LINE.search(theirs)
-    if not found or not now(found["letter"]):
+    given = [each for each in LINE.finditer(theirs) if each["name"] == old.name]
+    if len(given) != 1 or not now(given[0]["letter"]):
         return None
+    [found] = given
     first = now(found["first"]) if found["first"] else None
-    return f'{piece.name} = "{now(found["letter"])}"' + (f"  # first: {first}" if first else "")
+    note = found[0][len(found["start"]) :] if not found["first"] else ""
+    said = f'{piece.name} = "{now(found["letter"])}"' + (f"  # first: {first}" if first else note)
+    return theirs[: found.start()] + said + theirs[found.end() :]
 
 
 def _apart(piece: Piece, laid: Laid) -> NotebookNode:

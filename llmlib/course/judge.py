@@ -24,7 +24,7 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
     before. No cell or test may take more than a third of the `seconds`, nor more than 20."""
     text = json.dumps(job | {"seconds": min(20, seconds / 3)})
     library = sorted((PACKAGE / "llmlib").rglob("*.py"))
-    marks = "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
+    marks = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
     digest = hashlib.sha256((text + marks).encode()).hexdigest()[:32]
     kept = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
@@ -64,7 +64,8 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
         what, at, *rest = json.loads(line)
         if what == "test":
             found[at] = rest[0]
-    whole = len(found) == len(names) and TOO_SLOW not in said.decode()
+    passing = TOO_SLOW, "ModuleNotFoundError", "ImportError"  # installed since, it is there
+    whole = len(found) == len(names) and not any(word in said.decode() for word in passing)
     for name in names:
         found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
     return found, whole

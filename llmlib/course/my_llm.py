@@ -19,7 +19,7 @@ from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_alone import awaiting, without_llmlib
-from llmlib.course.my_llm_file import TEMPLATE, Piece, render
+from llmlib.course.my_llm_file import TEMPLATE, Piece, parts, render
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
 
@@ -142,8 +142,10 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
         given = needed(asked, _ours(exercise.notebook), made)
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= made}
         tests.append((function, exercise.visible, imports))
-    code = [("my_llm", text), *((name, source) for source, name in helpers.items())]
-    outcome = judge({"module": "my_llm", "cells": code, "tests": tests}, progress.SECONDS)
+    code = [*parts(text), *((name, source) for source, name in helpers.items())]
+    homes = {name: each.notebook for name, each in wanted().items()}
+    job = {"module": "my_llm", "cells": code, "tests": tests, "homes": homes}
+    outcome = judge(job, progress.SECONDS)
     wrong = {name: why for name, why in outcome.items() if why and name not in filled}
     return {name: f"in the finished file: {why}" for name, why in wrong.items()}
 
@@ -181,7 +183,7 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
     files.write(output, text)
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
-    command = [sys.executable, str(output), prompt]
+    command = [sys.executable, str(output), "--", prompt]
     utf8 = os.environ | {"PYTHONUTF8": "1"}  # Windows cannot write every letter otherwise
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=utf8) as process:
         assert process.stdout

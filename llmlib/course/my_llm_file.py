@@ -59,6 +59,13 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
     return "\n\n\n".join([HEADER + "\n".join(lines) + "\n\n" + before.strip(), *parts])
 
 
+def parts(text: str) -> list[tuple[str, str]]:
+    """(notebook, source): the file cut at its headings, so that what breaks off in one notebook's
+    part is not put down to the others."""
+    cut = re.split(r"^# -+ (\w[\w ]*) -+$\n", text, flags=re.MULTILINE)
+    return [("my_llm", cut[0]), *zip(cut[1::2], cut[2::2])]
+
+
 def _joined(made_by: list[Definition], piece: Piece) -> str:
     """The definitions' text: two empty lines around functions and classes."""
     large = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}

@@ -59,7 +59,8 @@ def main() -> None:
         for name, source, imports in job["tests"]:
             say(out, "at", name)
             error = limited(seconds, test, name, source, vars(module), imports)
-            cell = failed.get(name) or failed.get(module.__name__)  # where it was to be made
+            homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
+            cell = next(filter(None, map(failed.get, homes)), None)
             broke_off = isinstance(error, Missing) and cell
             say(out, "test", name, broke_off or in_words(error, seconds, name))
 

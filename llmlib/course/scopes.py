@@ -72,12 +72,17 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     at_once = {symbol.get_name() for symbol in top if symbol.is_referenced()}
     later: set[str] = set()
     todo = [(each, at_once) for each in table.get_children()]
+    bound: set[str] = set()  # by `:=` in a comprehension of the cell itself
     while todo:
         scope, reads = todo.pop()
         runs = scope.get_name() == "genexpr" or scope.get_type() == "class"  # with what is around
         reads = reads if runs else later
+        if reads is at_once:
+            bound |= {
+                s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_assigned()
+            }
         reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
         todo += [(each, reads) for each in scope.get_children()]
     made = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
-    binds = frozenset(symbol.get_name() for symbol in made)
+    binds = frozenset(symbol.get_name() for symbol in made) | bound
     return Names(frozenset(at_once | later), binds, frozenset(at_once))

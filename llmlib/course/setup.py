@@ -42,7 +42,7 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
     folder = Path(sys.prefix) if here or keep else VENV
     python = Path(sys.executable) if here or keep else _venv_python()
     lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
-    mark = f"{lists} {ROOT}\n"
+    mark = f"{lists} {ROOT}{' beside what was there' if keep else ''}\n"
     done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
 
     def ready() -> bool:

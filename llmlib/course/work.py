@@ -38,7 +38,8 @@ def update(root: Path = ROOT) -> list[str]:
     with steps.alone(root / "build" / "work.lock"):
         work = root / "work"
         for part in work.rglob(".*.ipynb.*"):  # of a start that was killed
-            part.unlink()
+            if part.suffix[1:].isdecimal() and part.is_file():  # not an editor's .ipynb.swp
+                part.unlink()
         for path in sorted((root / "notebooks").glob("*.ipynb")):
             try:
                 said += _renew(path, work / path.name)
@@ -76,6 +77,10 @@ def read(path: Path) -> NotebookNode:
     try:
         handed_in.load(path)
         node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
+        tree = handed_in.plain_values(path.read_bytes())
+        for cell, given in zip(node.cells, tree.get("cells", ())):
+            if "id" not in given:  # nbformat has just made one up
+                cell.pop("id", None)
         for cell in node.cells:  # an editor on Windows may have written other line ends
             cell.source = cell.source.replace("\r\n", "\n")
         editions.lay(node, node)  # every cell has what a cell must have
