@@ -54,10 +54,8 @@ def test(env):
 """
 
 
-PARTS = "pool cluster clerk wire marking/runner inside/process inside/zygote "
-PARTS += "outside/reading outside/remote outside/testing"
+PARTS = "pool cluster clerk marking/runner outside/testing"
 CODE = [f"llmlib/grading/{name}.py" for name in PARTS.split()]
-CODE += ["llmlib/course/handed_in.py", "llmlib/course/run_cells.py"]
 
 
 def comparisons(quick):

@@ -282,7 +282,7 @@ def the_model_is_a_sum():
 def the_answer_comes_late():
     """“For two thirds of the stack the answer is nowhere near the top.”
 
-    Ranks after layer 19 and after layer 29, on two prompts that the notebook does not show as well.
+    Ranks up to layer 19 and after layer 29, on two prompts that the notebook does not show as well.
     """
     early, late = [], []
     prompts = (FRANCE, "The opposite of hot is", "The sun rises in the", "Two plus two equals")
@@ -293,7 +293,7 @@ def the_answer_comes_late():
         ranks = 1 + (logits > logits[:, logits[-1].argmax(), None]).sum(-1)
         early.append(ranks[:21].min().item())
         late.append(ranks[30].item())
-    assert min(early) > 10 and late == [1] * 4
+    assert min(early) > 300 and late == [1] * 4
     return f"best rank up to layer 19: {early}; after layer 29: {late}"
 
 
@@ -301,6 +301,7 @@ def early_writes_are_for_later_layers():
     """“take the writes of any one of the layers 0 to 10 out of the final sum, and p(" Paris")
     hardly moves”
     “Some of them later *layers* do need, those of layers 0 and 1 above all”
+    “the others need what they make of the bare tokens”
 
     The loss of two texts as well; layers 28 and 29, which the table does read; the same layers left
     out of the run.
@@ -373,9 +374,9 @@ def without_plus_tokens_become_alike():
 
 
 def a_large_input_blows_up_the_feed_forward():
-    """“Attention writes about 200 times as much”
+    """“Attention writes 232 times as much, and a few hundred times in other layers”
 
-    Three layers; the feed-forward, which multiplies two numbers, grows with the square.
+    Six layers; the feed-forward, which multiplies two numbers, grows with the square.
     """
     found = {}
 
@@ -390,9 +391,10 @@ def a_large_input_blows_up_the_feed_forward():
 
         _block_in(layer, block)(_ids(STORY))
 
-    for layer in (1, 4, 7):
+    for layer in (1, 2, 4, 7, 12, 20):
         measure(layer)
-    assert all(a < 1000 and 20_000 < f < 80_000 for a, f in found.values())
+    assert all(200 < a < 400 and 20_000 < f < 80_000 for a, f in found.values())
+    assert round(found[1][0]) == 232
     return "; ".join(f"layer {n}: {a:.0f} and {f:,.0f} times" for n, (a, f) in found.items())
 
 
@@ -488,19 +490,24 @@ def one_head_carries_the_capital():
 
 
 def pre_norm_gradients_shrink_like_the_root():
-    """“the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient falls
-    to a quarter”
+    """“here the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient
+    falls to a quarter (from other starts to a fifth). In post-norm it does not shrink at all.”
 
-    Post-norm, where the gradient itself does not shrink. Seeds 5 and 6.
+    Post-norm. Seeds 5 and 6, which are the other starts, and the notebook's 0 and 1.
     """
-    pre = {d: _at_the_start(d, layers.pre_norm_block)[2] for d in (2, 12, 48)}
-    post = {d: _at_the_start(d, _post_norm)[2] for d in (2, 48)}
-    product = [pre[d] * d**0.5 for d in pre]
-    assert 1.2 < min(product) and max(product) < 1.8
-    assert pre[48] < pre[2] / 3 and post[48] > post[2] / 1.5
-    return f"pre-norm · √layers {', '.join(f'{p:.2f}' for p in product)}; post-norm " + ", ".join(
-        f"{p:.2f}" for p in post.values()
-    )
+    told, falls = [], []
+    for seeds in ((5, 6), (0, 1)):
+        pre = {d: _at_the_start(d, layers.pre_norm_block, seeds=seeds)[2] for d in (2, 12, 48)}
+        post = {d: _at_the_start(d, _post_norm, seeds=seeds)[2] for d in (2, 48)}
+        product = [pre[d] * d**0.5 for d in pre]
+        assert 1.2 < min(product) and max(product) < 1.8 and post[48] >= post[2]
+        falls.append(pre[2] / pre[48])
+        told.append(
+            f"pre-norm · √layers {', '.join(f'{p:.2f}' for p in product)}, a fall to 1 in "
+            f"{falls[-1]:.1f}; post-norm {post[2]:.2f}, {post[48]:.2f}"
+        )
+    assert 4.5 < falls[0] < 5.5 and 3.5 < falls[1] < 4.5
+    return "; ".join(told)
 
 
 def deep_post_norm_tokens_become_alike():
@@ -594,13 +601,16 @@ def the_she_neuron_is_a_brake():
     )
 
 
-def the_brake_belongs_to_texts_about_women():
-    """“what they share is a story about a woman, and in texts without one it stays above −5”
+def the_brake_goes_with_she():
+    """“what they share is a story in which "she" would fit. In texts about a man or about nobody it
+    stays above −5; a ship that is called *she* brings it down, as a queen does.”
     “Two of its four lowest places stand right before "she", the other two where "she" has no
     chance”
     “Held at 10, a value it does not take by itself”
 
-    Seven texts: the story, another one, five paragraphs of prose, two of them about a woman.
+    Seven texts: the story, another one, five paragraphs of prose, two of them about a woman. Four
+    texts in pairs that differ in "she" and "it" or in "queen" and "king"; women whom no text calls
+    "she".
     """
     prose = open(data_file.replace("__init__.py", "prose.txt"), encoding="utf-8").read()
     low, high = {True: [], False: []}, []
@@ -611,13 +621,28 @@ def the_brake_belongs_to_texts_about_women():
         low[about_her].append(values.min().item())
         high.append(values.max().item())
     assert len(low[True]) == 3 and max(low[True]) < -15 and min(low[False]) > -5 and max(high) < 5
+    ship = "The ship left at dawn. {0} was old and slow, but {0} held her course all day."
+    crown = "The {0} rose early and went into the garden. The {0} cut three of the roses."
+    kin = "My {} baked bread on Fridays. The smell filled the house, and we came home early."
+    texts = {
+        "ship, she": ship.format("She"),
+        "ship, it": ship.format("It").replace("her", "its"),
+        "queen": crown.format("queen"),
+        "king": crown.format("king"),
+        "mother": kin.format("mother"),
+        "father": kin.format("father"),
+    }
+    other = {name: _neurons(text, 29)[:, 1135].min().item() for name, text in texts.items()}
+    assert max(other[name] for name in ("ship, she", "queen", "mother")) < -8
+    assert min(other[name] for name in ("ship, it", "king", "father")) > -5
     lowest, ids = _neurons(STORY, 29)[:-1, 1135].topk(4, largest=False).indices, _ids(STORY)
     she = torch.isin(ids[1 + lowest], torch.tensor([_token(" she"), _token(" She")]))
     said = output_head.softmax(model()(ids)[0])[lowest, _token(" she")]
     assert she.sum() == 2 and said[~she].max() < 0.01
     return (
         f"lowest in 3 texts about a woman {max(low[True]):.1f} or less, in 4 others "
-        f"{min(low[False]):.1f}; highest {max(high):.1f}"
+        f"{min(low[False]):.1f}; highest {max(high):.1f}; "
+        + ", ".join(f"{name} {value:.1f}" for name, value in other.items())
     )
 
 
@@ -657,12 +682,13 @@ def two_neurons_make_the_sink():
     """
     stack = model().weights.layers
     w_gate, w_up, w_down = stack[11].mlp[:3]
-    made, middle = [], []
+    made, middle, lengths = [], [], []
     for text in (CAT, OTHER):
         writes = _neurons(text, 11)[..., None] * w_down.T
         assert set(writes[0].norm(dim=-1).topk(2).indices.tolist()) == {1229, 1487}
         made.append((writes[0, [1229, 1487]].sum(0).norm() / writes[0].sum(0).norm()).item())
         middle.append(writes[3, [1229, 1487]].norm(dim=-1).max().item())
+        lengths.append(writes[0].sum(0).norm().item())
     assert abs(torch.cosine_similarity(w_down[:, 1229], w_down[:, 1487], dim=0) - 0.96) < 0.005
 
     def loss(text, *off):
@@ -689,7 +715,8 @@ def two_neurons_make_the_sink():
             put = partial(torch.add, vector - larger - smaller)
             found = own if direction is smaller else random_ones
             found.append(at_the_first(text, put) - whole)
-    assert min(made) > 0.95 and max(middle) < 50
+    assert min(made) > 0.95 and max(middle) < 50 and 21_000 < min(lengths)
+    assert max(lengths) < 23_500
     for one, other, both, others, quarter in costs.values():
         assert both > 1 and max(one, other) < 0.4 and max(others, quarter) < 0.2
     assert max(own) < 0.3 and min(random_ones) > max(2, *(row[2] for row in costs.values()))
@@ -697,7 +724,8 @@ def two_neurons_make_the_sink():
     assert costs["bees"][0] > costs["bees"][1] + 0.2
     told = ("/".join(f"{each:+.2f}" for each in row) for row in costs.values())
     return (
-        f"share of what is written {made[0]:.2f} and {made[1]:.2f}; without 1229/1487/both/two "
+        f"share of a length of {lengths[0]:,.0f} and {lengths[1]:,.0f}: {made[0]:.2f} and "
+        f"{made[1]:.2f}; without 1229/1487/both/two "
         f"others/at a quarter: {', '.join(told)}; a vector of the larger's length in the smaller's "
         f"direction {max(own):+.2f} at most, in a random one {min(random_ones):+.1f} at least"
     )
@@ -723,6 +751,7 @@ def the_sink_stands_on_two_neurons():
         whole, both, others = share(), share(1229, 1487), share(100, 900)
         one, other = share(1229), share(1487)
         assert both < whole / 3 and min(one, other, others) > 0.8 * whole
+        assert text != STORY or (round(whole, 2), round(both, 2)) == (0.52, 0.05)
         told.append(
             f"{whole:.2f}; without 1229 {one:.2f}, 1487 {other:.2f}, both {both:.2f}, "
             f"others {others:.2f}"
@@ -733,7 +762,7 @@ def the_sink_stands_on_two_neurons():
 def layer_11_is_the_sink():
     """“Nearly all of what layer 11 costs is the first token's huge vector”
 
-    Skipped at the first token only, at all others only; another text; layer 8.
+    Skipped at the first token only, at all others only, everywhere; another text; layer 8.
     """
 
     def skipped(layer, where, text):
@@ -746,9 +775,11 @@ def layer_11_is_the_sink():
         base, is_first = _loss(model(), text), torch.arange(len(_ids(text)) - 1) == 0
         first, rest = skipped(11, is_first, text), skipped(11, ~is_first, text)
         eight = skipped(8, is_first, text), skipped(8, ~is_first, text)
+        whole = _left_out(11, text)
         assert first - base > 4 * (rest - base) and first - base > 1
+        assert first - base > 0.85 * (whole - base)
         assert eight[1] - base > eight[0] - base
-        lines.append(f"{base:.2f}, first only {first:.2f}, others only {rest:.2f}")
+        lines.append(f"{base:.2f}, first only {first:.2f}, others only {rest:.2f}, all {whole:.2f}")
     return "; ".join(lines)
 
 

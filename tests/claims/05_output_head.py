@@ -242,6 +242,8 @@ def the_model_knows_order():
 def scattered_logits_cost_half_their_variance():
     """“on average over many starts that costs half their variance”
 
+    “Targets that are not shifted start where they should, too, in this model of 30 layers”
+
     “For targets drawn blindly these logits do cost 0.12 more than $\\ln V$, as the third line says;
     the rest is that this paragraph's tokens happened to get low ones.”
 
@@ -266,8 +268,10 @@ def scattered_logits_cost_half_their_variance():
     logits, targets = space["logits"][0], space["targets"][0]
     blind = (logits.logsumexp(-1) - logits.mean(-1)).mean().item() - math.log(49152)
     own = space["losses"]["untrained"].item() - math.log(49152)
+    unshifted = space["losses"]["untrained, targets not shifted"].item() - math.log(49152)
     low = (logits.mean(-1) - logits[torch.arange(len(targets)), targets]).mean().item()
     assert abs(blind - 0.12) < 0.005 and abs(own - blind - low) < 1e-3 and low > 0.1
+    assert 0 < unshifted < 0.12
     perfect = torch.zeros(1, 49152)
     perfect[0, 7] = 1.0
     twice = math.log(49152) - token_losses(perfect, torch.tensor([7])).item()
@@ -276,7 +280,38 @@ def scattered_logits_cost_half_their_variance():
         "above ln V: "
         + ", ".join(f"{x:.2f}" for x in found)
         + f"; the untrained model {own:.2f}, blindly {blind:.2f}, and its tokens' logits {low:.2f} "
-        f"below the mean; softmax twice: {twice:.3f}"
+        f"below the mean; not shifted {unshifted:.2f}; softmax twice: {twice:.3f}"
+    )
+
+
+def unshifted_targets_are_learned_at_once():
+    """“in one whose layers begin as the identity, as in section 5.7, they start too low”
+
+    “copying the input is easy, and the loss falls towards 0”
+
+    The same 60 steps with the targets shifted.
+    """
+    ends = {}
+    torch.set_num_threads(1)
+    for first in (0, 1):  # 1: shifted
+        weights = training.new_weights(_stories()[2], 0)
+        optimizer = torch.optim.AdamW(training.tensors(weights), lr=0.006)
+        losses = []
+        for ids in _windows(60):
+            logits = forward(ids[:, :-1], weights, _stories()[2], training.PARTS)
+            loss = token_losses(logits, ids[:, first : first + 64]).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        ends[first] = losses[0], losses[-1]
+    torch.set_num_threads(THREADS)
+    (low, copied), (start, learned) = ends[0], ends[1]
+    assert low < math.log(512) - 1 and copied < 0.2
+    assert abs(start - math.log(512)) < 0.05 and learned > 4
+    return (
+        f"ln V {math.log(512):.2f}; not shifted {low:.2f}, after 60 steps {copied:.2f}; "
+        f"shifted {start:.2f}, {learned:.2f}"
     )
 
 
@@ -559,10 +594,10 @@ def the_rate_has_a_valley():
 def large_steps_magnify_rounding():
     """“steps that large magnify the rounding of a last digit”
 
-    Each weight moved by its last digit before the training, up and down: at 0.01, and at 1.
+    Each weight moved by its last digit before the training, up and down: at 0.01, at 0.1 and at 1.
     """
     real, moved = training.new_weights, {}
-    for peak in (0.01, 1.0):
+    for peak in (0.01, 0.1, 1.0):
         ends = []
         for nudge in (0, 2**-23, -(2**-23)):
 
@@ -579,8 +614,11 @@ def large_steps_magnify_rounding():
             finally:
                 training.new_weights = real
         moved[peak] = max(ends) - min(ends)
-    assert moved[0.01] < 1e-3 and moved[1.0] > 0.01
-    return f"the end moves by {moved[0.01]:.0e} at 0.01, by {moved[1.0]:.2f} at 1"
+    assert moved[0.01] < 1e-3 < 2e-3 < moved[0.1] < moved[1.0] and moved[1.0] > 0.01
+    return (
+        f"the end moves by {moved[0.01]:.0e} at 0.01, by {moved[0.1]:.3f} at 0.1, by "
+        f"{moved[1.0]:.2f} at 1"
+    )
 
 
 def frequencies_first_then_what_follows():

@@ -233,7 +233,8 @@ def a_phrase_makes_itself_likelier():
             g = torch.Generator().manual_seed(seed)
             orders = [torch.tensor(body)[torch.randperm(len(body), generator=g)] for _ in "123456"]
             mixed.append(chances(torch.cat(orders).tolist())[-1])
-        assert plain[0] < plain[1] < plain[2] and plain[-1] > 0.7 and max(mixed) < 0.15
+        assert all(a < b for a, b in zip(plain, plain[1:]))
+        assert plain[-1] > 0.7 and max(mixed) < 0.15
         told.append(f"{plain[0]:.3f}, {plain[1]:.2f} … {plain[-1]:.2f}; shuffled {max(mixed):.2f}")
     return "; ".join(told)
 
@@ -313,9 +314,11 @@ def human_text_is_not_the_likeliest():
 
     rows, _ = _texts("The neighbourhood of Porto Praya, viewed from the sea,", 12, 7, 1.0)
     drawn = [mean(row) for row in rows.tolist()]
-    human, searched = mean(darwin), mean(list(generate(model(), lead, 7)))
-    assert min(drawn) < human < max(drawn) < searched
-    return f"Darwin {human:.2f}; drawn {min(drawn):.2f} to {max(drawn):.2f}; greedy {searched:.2f}"
+    drawn.sort()
+    best, score = _mine("beam_search")(model(), lead, 7, 4)[0]
+    human, searched = mean(darwin), score / len(best)
+    assert drawn[1] < human < drawn[-2] and drawn[-1] < searched and searched - human > 2
+    return f"Darwin {human:.2f}; drawn {drawn[0]:.2f} to {drawn[-1]:.2f}; beam {searched:.2f}"
 
 
 def a_wide_beam_says_nothing():
@@ -427,14 +430,14 @@ def the_template_makes_an_answer_likely():
 
 
 def a_constraint_gives_the_form_alone():
-    """“Always the right form, and no promise of truth”
+    """“Always the right form, and no promise of truth. "Never again." is called positive.”
 
     “the spider has 8 legs only because its 80 was cut off after the first digit: a digit is a
     token, and after " 8" nothing but the stop was allowed. With 0 to 99 to choose from, it has 80
     again.”
 
-    Unconstrained, none of the eight answers has the form; of the constrained, not all are true. The
-    spider with one digit allowed, with two, and with none forbidden.
+    Unconstrained, at most one of eight answers has the form; of the constrained, not all are true.
+    The spider with one digit allowed, with two, and with none forbidden.
     """
     reviews = {
         "The best film this year.": 0,
@@ -450,9 +453,11 @@ def a_constraint_gives_the_form_alone():
     p = _next([f"Review: {r}\nIs this positive or negative? It is" for r in reviews])
     free = [_ids(_word(i)) in words for i in p.argmax(-1)]
     left = _mine("constrain")(p.log(), [], words)
-    picked = [words.index([i]) for i in left.argmax(-1).tolist()]
+    bound = [[i] for i in left.argmax(-1).tolist()]
+    held = sum(each in words for each in bound)
+    picked = [words.index(each) for each in bound if each in words]
     true = sum(pick == truth for pick, truth in zip(picked, reviews.values()))
-    assert sum(free) <= 4 and true < 8
+    assert sum(free) <= 1 and held == 8 and true < 8 and picked[5] == 0
     spider, legs = _ids("A spider has this many legs:"), []
     stop = model().config.stop_ids[0]
     for most in (10, 100):
@@ -466,27 +471,33 @@ def a_constraint_gives_the_form_alone():
         legs == [" 8", " 80"] and _word(after) == "0" and _ids(" 80") == [*_ids(" 8"), int(after)]
     )
     assert complete(model(), "A spider has this many legs:", 3).startswith(" 80")
-    return f"form: free {sum(free)} of 8, constrained 8; true {true} of 8; legs of a spider {legs}"
+    form = f"form: free {sum(free)} of 8, constrained {held}"
+    return f"{form}; true {true} of 8; legs of a spider {legs}"
 
 
 def draws_agree_where_the_model_knows():
-    """“Where it knows, the draws agree; where the person does not exist, they scatter:
-    most years come once.”
+    """“Where it is sure, as of Einstein, the draws agree; where the person does not exist, they
+    scatter: most years come once.”
 
     “Curie lies between: fewer years than for somebody who never lived, so something is known, and
-    yet the commonest is wrong.”
+    yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.)”
 
-    Two seeds; three invented people.
+    Two seeds for three of them; Darwin, of whom it is sure, too; three invented people.
     """
     found, twice = {}, ("Albert Einstein", "Marie Curie", "Elwin Thackeray")
-    for name in (*twice, "Brunilda Okonsker", "Tobias Quillfeather"):
+    right = {"Albert Einstein": "1879", "Charles Darwin": "1809", "Abraham Lincoln": "1809"}
+    others = "Charles Darwin", "Abraham Lincoln", "Brunilda Okonsker", "Tobias Quillfeather"
+    for name in (*twice, *others):
         for seed in (0, 1)[: 1 + (name in twice)]:
             rows, _ = _texts(f"{name} was born in the year", 40, 5, 1.0, seed=seed)
             years = [model().tokenizer.decode(row).strip() for row in rows.tolist()]
             found[name, seed] = len(set(years)), max(map(years.count, years))
             if name == "Marie Curie":
                 assert years.count("1867") < max(map(years.count, years))
+            elif name in right:
+                assert max(set(years), key=years.count) == right[name]
     known = {"Albert Einstein": range(15), "Marie Curie": range(15, 28)}
+    known |= {"Charles Darwin": range(15), "Abraham Lincoln": range(15, 30)}
     for (name, _), (different, same) in found.items():
         assert different in known.get(name, range(30, 41)) and (same >= 26) == (different < 15)
     return "; ".join(
@@ -498,14 +509,14 @@ def the_step_of_logic_is_a_copy():
     """“It says "feathers" when no bird has any and when the robin is a car; and when both rules are
     there, it takes what was said to be had *last*, wheels included.”
 
-    “Four other pairs, such as carps and scales, do the same with "No"; with both rules, three of
-    the four take the wheels.”
+    “Of four other pairs three, such as carps and scales, do the same with "No"; of a poodle it says
+    "a" in either case. With both rules, three of the four take the wheels.”
 
     The rules the other way round; the second premise alone; four other kinds.
     """
     kinds = ["birds bird feathers robin", "fish fish scales carp", "dogs dog tails poodle"]
     kinds += ["trees tree leaves beech", "cats cat claws lion"]
-    wheels, ratios = [], []
+    wheels, ratios, said_no = [], [], []
     for kind in kinds:
         many, single, part, one = kind.split()
         rule, other, minor = f"All {many} have {part}.", "All cars have wheels.", f"A {one} is a"
@@ -516,12 +527,18 @@ def the_step_of_logic_is_a_copy():
         )])  # fmt: skip
         said, its = [_word(row.argmax()).strip() for row in p], p[:, _ids(f" {part}")[0]]
         wheels.append(said[2] == "wheels")
+        said_no.append(said[1] == part)
         ratios.append((its[1] / its[0]).item())
         if one == "robin":
             assert said[:2] == said[3:5] == ["feathers", "feathers"] and said[5] != "feathers"
+        assert one != "poodle" or said[:2] == ["a", "a"]
         assert its[5] < its[0] / 4  # without the rule there is nothing to copy
     assert wheels == [True, True, True, True, False] and min(ratios) > 0.75
-    return f"wheels in {sum(wheels)} of 5; with No {min(ratios):.2f} times as likely or more"
+    assert said_no == [True, True, False, True, True]
+    return (
+        f"wheels in {sum(wheels)} of 5; with No said by {sum(said_no)} of 5, and "
+        f"{min(ratios):.2f} times as likely or more"
+    )
 
 
 def arithmetic_ends_after_one_operation():
@@ -551,7 +568,7 @@ def arithmetic_ends_after_one_operation():
             p = _next([f"{text} = " for text, _ in problems], "2 + 3 = 5\n9 - 4 + 1 = 6\n")
             got = [_word(i).strip() for i in p.argmax(-1)]
             right.append(sum(g == value for g, (_, value) in zip(got, problems)))
-        assert right[0] >= 12
+        assert right[0] > 12
         assert seed != 6 or between(right[1], 24).low < 0.1 < between(right[1], 24).high
         both.append(right)
         told.append(f"{right[0]} and {right[1]} of 24")
@@ -588,16 +605,23 @@ def examples_steer_the_letter():
         o = options.split()
         texts += [put(question, " ".join(o[4 - r :] + o[: 4 - r])) for r in range(4)]
     letters = [_ids(f" {letter}")[0] for letter in "ABCD"]
-    picks, held = [], []
+    picks, held, least = [], [], []
     for before in ("", "".join(solved_ones), "".join(solved_ones[::-1])):
         p = _next(texts, before)[:, letters]
         picks.append([p.argmax(-1).tolist().count(i) for i in range(4)])
         held.append(p.sum(-1).mean().item())
-        right = sum(choice == i % 4 for i, choice in enumerate(p.argmax(-1).tolist()))
+        chosen = p.argmax(-1).tolist()
+        right = sum(choice == i % 4 for i, choice in enumerate(chosen))
         assert right <= 4  # of 8
+        of_one = chosen[:4], chosen[4:]  # a question with its right option in four places
+        least.append(min(max(map(four.count, four)) for four in of_one))
     favourite = [max(range(4), key=pick.__getitem__) for pick in picks]
     assert held[0] < 0.1 and min(held[1:]) > 0.8 and favourite[1] != favourite[2]
-    return f"A, B, C, D: {picks}; the letters hold {', '.join(f'{h:.2f}' for h in held)}"
+    assert picks[2][2] == 8 and picks[1][2] <= 4 and min(least) >= 3
+    return (
+        f"A, B, C, D: {picks}; the same letter in {min(least)} places of 4 or more; the letters "
+        f"hold {', '.join(f'{h:.2f}' for h in held)}"
+    )
 
 
 def pronouns_follow_occupations():
@@ -622,17 +646,21 @@ def pronouns_follow_occupations():
 
 
 def the_calendar_ends():
-    """“The probability peaks at 2023 and falls off a cliff after 2024.”
+    """“The probability peaks at 2023 and falls off a cliff after 2024. (Ask in another way, and
+    the fall may be gentler, or the peak a year earlier.)”
 
-    Another wording of the date.
+    Two other wordings of the date.
     """
-    digits, told = [_ids(str(d))[0] for d in range(10)], []
-    for start in ("Today's date is January 1, 20", "It is now the year 20"):
+    digits, told, peaks, falls = [_ids(str(d))[0] for d in range(10)], [], [], []
+    for start in ("Today's date is January 1, 20", "It is now the year 20", "Copyright (c) 20"):
         p = _next([start, *(f"{start}{d}" for d in range(4))])[:, digits]
         year = (p[0, :4, None] * p[1:]).flatten()
         told.append(
-            f"{2000 + int(year.argmax())}, later than 2024 {year[25:].sum() / year.sum():.2f}"
+            f"{2000 + int(year.argmax())}, later than 2024 {year[25:].sum() / year.sum():.2f}, "
+            f"2025 over 2024 {year[25] / year[24]:.2f}"
         )
-        if start.startswith("Today"):
-            assert year.argmax() == 23 and year[25] < year[24] / 3
+        peaks.append(int(year.argmax()))
+        falls.append((year[25] / year[24]).item())
+        assert year[26] < year[24] / 3
+    assert peaks == [23, 23, 22] and falls[0] < 1 / 5 < 0.5 < falls[1] < 0.9
     return "; ".join(told)
