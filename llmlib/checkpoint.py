@@ -10,11 +10,25 @@ from llmlib.packed import Packed
 
 
 def read_json(path):
-    """What a JSON file (pathlib.Path) holds; ValueError if it is damaged."""
+    """The object that a JSON file (pathlib.Path) holds; ValueError if it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not valid JSON ({error}): copy it again") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object: copy it again")
+    return found
+
+
+def _names(folder):
+    """Of the files with the weights."""
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return ["model.safetensors"]
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise ValueError(f"{index} holds no weight_map from tensors to files: copy it again")
+    return sorted(set(places.values()))
 
 
 class Tensors:
@@ -24,14 +38,8 @@ class Tensors:
 
     def __init__(self, folder, kind="float32", device="cpu"):
         self.folder, self.kind, self.device = folder, kind, device
-        index = folder / "model.safetensors.index.json"
-        names = (
-            sorted(set(read_json(index)["weight_map"].values()))
-            if index.exists()
-            else ["model.safetensors"]
-        )
         self.left = {}
-        for name in names:
+        for name in _names(folder):
             if not (folder / name).exists():
                 raise FileNotFoundError(
                     f"{folder} has no {name}: the checkpoint is incomplete, "

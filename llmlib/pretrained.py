@@ -4,14 +4,14 @@ folders hold them.
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from llmlib import fast
+from llmlib import families, fast
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
-from llmlib.families import FAMILIES
 from llmlib.model import Model
 from llmlib.packed import KINDS
 from llmlib.tokens import Tokenizer
@@ -25,6 +25,20 @@ FILES = [
     "tokenizer_config.json",
 ]
 HUB_NAME = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # "gpt2", "openai-community/gpt2"
+
+
+def _taken(family, settings, tensors, stop_ids):
+    """Config, weights and parts. ValueError for a setting that is missing or of a wrong kind."""
+    path = tensors.folder / "config.json"
+    try:
+        return families.FAMILIES[family](settings, tensors, stop_ids)
+    except KeyError as error:
+        raise ValueError(f"{path} lacks {error.args[0]}") from None
+    except (TypeError, AttributeError, ArithmeticError, IndexError) as error:
+        raise ValueError(f"{path} misstates a setting ({error})") from None
+
+
+FAMILIES = {family: partial(_taken, family) for family in families.FAMILIES}
 
 
 def load(name_or_folder, weights="float32", device="cpu"):
@@ -109,7 +123,8 @@ def _tokenizer(folder):
         return None
     try:
         return Tokenizer.from_file(path)
-    except ValueError:  # not byte-level BPE: the reference library reads it
+    # not byte-level BPE, or with parts unknown to us: the reference library reads it
+    except (ValueError, LookupError, TypeError, AttributeError):
         return OtherTokenizer(path)
 
 
@@ -121,7 +136,10 @@ class OtherTokenizer:
     def __init__(self, path):
         import tokenizers
 
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001 - the library raises no other kind
+            raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
 
     def encode(self, text):
         return self._tokenizer.encode(text).ids

@@ -110,6 +110,23 @@ def test_stop_stops_and_new_begins_anew(page):
     expect(_ask(page)).to_have_text("The capital of France is Paris.")
 
 
+def test_new_during_an_answer_takes_nothing_of_it_along(page):
+    page.locator("summary").click()
+    page.locator("#max_tokens").fill("512")
+    page.locator("#temperature").fill("2")
+    page.get_by_label("Your message").fill("Write a long story.")
+    page.keyboard.press("Enter")
+    page.locator(".token").nth(2).wait_for(state="attached")
+    page.locator("button#new").click()
+    expect(page.locator("#send")).to_have_text("Send")
+    page.locator("#temperature").fill("0")
+    for text, said in ((QUESTION, 1), ("And of Italy?", 3)):
+        with page.expect_request("**/v1/chat/completions") as asked:
+            _ask(page, text)
+        messages = asked.value.post_data_json["messages"]
+        assert messages[0] == {"role": "user", "content": QUESTION} and len(messages) == said
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_from_400_pixels_on(page, scheme):
     page.emulate_media(color_scheme=scheme)

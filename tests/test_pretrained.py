@@ -152,6 +152,75 @@ def test_damaged_files_are_named(tmp_path):
         pretrained.load(tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ([1], "config.json holds no JSON object"),
+        ({"model_type": "llama"}, "config.json lacks hidden_size"),
+        ({"model_type": "gpt2"}, "config.json lacks n_embd"),
+        ({"hidden_size": "48", "head_dim": None}, "config.json misstates a setting .*'str'"),
+        ({"num_attention_heads": 0, "head_dim": None}, "config.json misstates a setting .*by zero"),
+        ({"rope_parameters": "linear"}, "config.json misstates a setting .*'str'"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "lacks original_max_position_embeddings"),
+    ],
+)
+def test_a_config_that_lacks_or_misstates_a_setting(tmp_path, settings, message):
+    llama(tmp_path)
+    if isinstance(settings, list) or "model_type" in settings:
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+    else:
+        edit(tmp_path, **settings)
+    with pytest.raises(ValueError, match=message) as raised:
+        pretrained.load(tmp_path)
+    assert str(tmp_path) in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("index", [{}, [], {"weight_map": []}, {"weight_map": {"a": 3}}])
+def test_an_index_without_its_names(tmp_path, index):
+    llama(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="model.safetensors.index.json holds no"):
+        pretrained.load(tmp_path)
+
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pre_tokenizer": 3},
+        {"model": {"type": "BPE", "vocab": {"a": 0}}},
+        {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [3]}},
+        {"model": {"type": "BPE", "vocab": ["a"], "merges": []}},
+        {"added_tokens": [3]},
+    ],
+)
+def test_a_damaged_tokenizer_is_named(tmp_path, change):
+    llama(tmp_path)
+    model = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
+    spec = {"version": "1.0", "pre_tokenizer": BYTE_LEVEL, "model": model} | change
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    with pytest.raises(ValueError, match="tokenizer.json cannot be read") as raised:
+        pretrained.load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "change, pieces",
+    [
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}}, [0]),
+        ({"model": {"type": "BPE", "vocab": {"a": 0, "b c": 1}, "merges": []}}, [0]),
+    ],
+)
+def test_an_unusual_tokenizer_is_the_reference_librarys(tmp_path, change, pieces):
+    llama(tmp_path)
+    model = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
+    spec = {"version": "1.0", "pre_tokenizer": BYTE_LEVEL, "model": model} | change
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    assert pretrained.load(tmp_path).tokenizer.encode("a") == pieces
+
+
 def test_a_missing_shard_is_named(tmp_path):
     llama(tmp_path, save={"max_shard_size": "40KB"})
     shard = sorted(tmp_path.glob("model-*.safetensors"))[1]

@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import openai
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmlib import cli, generation, pretrained
@@ -184,6 +185,8 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"frequency_penalty": 1}, "no frequency_penalty"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
+        ({"messages": [{"role": [], "content": "x"}]}, "needs a role"),
+        ({"messages": [{"role": {}, "content": "x"}]}, "needs a role"),
         ({"messages": FRANCE + [{"role": "assistant", "content": "x"}]}, "assistant's own"),
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "shorten it"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "reads text only"),
@@ -230,6 +233,12 @@ def test_it_listens_on_this_machine_only_and_wants_its_token(running):
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 def test_what_is_not_there_is_not_found(running, verb):
     assert raw(running, verb, "/v1/embeddings", "{}" if verb == "POST" else None)[0] == 404
+
+
+def test_an_address_that_cannot_be_read_is_refused(running):
+    for token in ({}, {"Authorization": ""}):
+        status, said = raw(running, path="x://[/", **token)
+        assert status == 400 and "the address cannot be read." in said
 
 
 def test_bodies_are_bounded(running):
@@ -298,13 +307,14 @@ def test_a_client_that_leaves_frees_the_engine(engines):
         running.busy.release()
 
 
-def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines):
+@pytest.mark.parametrize("error", [IndexError, FileNotFoundError, ConnectionResetError])
+def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, error):
     def steps(ids, max_new_tokens, seed, **settings):
         yield from list(engines[0].steps(ids, 1, seed, **settings))
-        raise IndexError("list index out of range")
+        raise error("list index out of range")
 
     broken = engine.Engine(**{**vars(engines[0]), "steps": steps})
-    said = "the engine broke off: IndexError: list index out of range."
+    said = f"the engine broke off: {error.__name__}: list index out of range."
     with served(broken) as running:
         base = f"http://127.0.0.1:{running.server_port}/v1"
         client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
@@ -315,6 +325,28 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines):
                 )
             with pytest.raises(openai.InternalServerError, match=said):
                 client.chat.completions.create(model=broken.name, messages=FRANCE)
+
+
+def encoding(model, encode):
+    """The engine, with another `encode`."""
+    tokenizer = SimpleNamespace(encode=encode, stream=model.tokenizer.stream)
+    return engine.Engine(**{**vars(model), "tokenizer": tokenizer})
+
+
+def test_an_encode_that_fails_is_refused_in_one_sentence(engines):
+    def raises(text):
+        raise IndexError("list index out of range")
+
+    for encode, says in (
+        (raises, "IndexError: list index out of range."),
+        (lambda text: None, "TypeError: 'NoneType' object is not iterable."),
+    ):
+        with served(encoding(engines[0], encode)) as running:
+            for stream in (False, True):
+                body = json.dumps({"messages": FRANCE, "stream": stream})
+                status, said = raw(running, "POST", "/v1/chat/completions", body)
+                sentence = json.loads(said)["error"]["message"]
+                assert (status, sentence) == (400, f"the engine broke off: {says}")
 
 
 # The parts --------------------------------------------------------------------------------------
@@ -342,6 +374,8 @@ def test_a_request_is_read_or_refused(body):
 
 
 @settings(deadline=None)
+@example(["ba", "b"], ["a", "bab"])
+@example(["ba", "a"], ["a", "bab"])
 @given(
     st.lists(st.text("ab", max_size=3), max_size=6),
     st.lists(st.text("ab", min_size=1, max_size=3), max_size=2),
@@ -370,6 +404,21 @@ def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeyp
     said = capsys.readouterr().err
     assert said.endswith("the engine broke off: IndexError: list index out of range.\n")
     assert "Traceback" not in said
+
+
+def test_in_the_terminal_an_encode_that_raises_is_one_sentence(engines, monkeypatch, capsys):
+    def encode(text):
+        if word in text:
+            raise IndexError("list index out of range")
+        return engines[0].tokenizer.encode(text)
+
+    monkeypatch.setattr(engine, "load", lambda *_: encoding(engines[0], encode))
+    says = "the engine broke off: IndexError: list index out of range"
+    for word, status, found in (("?", 2, f"llmlib chat: {says}\n"), ("Italy", 0, f"{says}.\n")):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("And of Italy?\n\n"))
+        assert cli.main(["chat", "smollm2"]) == status
+        said = capsys.readouterr().err
+        assert said.endswith(found) and "Traceback" not in said
 
 
 def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):

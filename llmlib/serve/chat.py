@@ -73,24 +73,30 @@ class Reply:
 def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     """Ids of a conversation, up to where the model's answer begins.
 
-    Raises ValueError for a model without chat template, for messages that it does not take, and for
-    a message that holds one of the model's special tokens, which only the template may write.
+    Raises ValueError for a model without chat template, for messages that it does not take, for a
+    message that holds one of the model's special tokens, which only the template may write, and for
+    an `encode` that raises.
     """
     for message in messages:
         for token in engine.special:
             if token in message["content"]:
                 raise ValueError(f"a message holds {token}, which only the chat template may write")
-    parts = re.split(f"({'|'.join(map(re.escape, engine.special))})", _text(engine, messages))
-    if not engine.special:
-        return engine.tokenizer.encode("".join(parts))
+    special, parts = engine.special, [_text(engine, messages)]
+    if special:
+        parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
     ids: list[int] = []
-    for part in filter(None, parts):
-        ids += [engine.special[part]] if part in engine.special else engine.tokenizer.encode(part)
+    try:
+        for part in filter(None, parts):
+            ids += [special[part]] if part in special else engine.tokenizer.encode(part)
+    except ValueError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
+        raise ValueError(broke(error)) from None
     return ids
 
 
 def broke(error: Exception) -> str:
-    """One sentence for what a learner's function raised in the middle of an answer."""
+    """One sentence for what a learner's function raised."""
     return f"the engine broke off: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 

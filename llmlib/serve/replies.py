@@ -34,21 +34,23 @@ def whole(reply: Reply, request: Request) -> Answer:
 
 def until(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token]]]:
     """(text, its tokens) up to the first of the `stop` texts, which is left out: text that may be
-    the beginning of one waits."""
-    held, waiting = "", []
+    the beginning of one waits, and so does a stop while one that began before it may still come."""
+    held, waiting, end = "", [], None
     for token in reply:
         held += token.text
         waiting.append(token)
-        ends = [at for each in stop if (at := held.find(each)) >= 0]
-        if ends:
-            reply.finish = "stop"
-            yield held[: min(ends)], waiting
-            return
-        if not any(held.endswith(each[:n]) for each in stop for n in range(1, len(each))):
+        end = min((at for each in stop if (at := held.find(each)) >= 0), default=None)
+        places = range(len(held) if end is None else end)
+        begun = any(each.startswith(held[at:]) for at in places for each in stop)
+        if end is not None and not begun:
+            break
+        if end is None and not begun:
             yield held, waiting
             held, waiting = "", []
+    if end is not None:
+        reply.finish = "stop"
     if waiting:
-        yield held, waiting
+        yield held[:end], waiting
 
 
 def _head(kind: str, reply: Reply) -> Answer:

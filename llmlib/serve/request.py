@@ -83,7 +83,7 @@ def _messages(said: Any) -> list[dict[str, str]]:
     found = []
     for each in said:
         role = each.get("role") if isinstance(each, dict) else None
-        if role not in ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             known = ", ".join(ROLES)
             raise Refused(f"each message needs a role, one of {known}", param="messages")
         found.append({"role": ROLES[role], "content": _content(each.get("content"))})

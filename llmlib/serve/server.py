@@ -10,6 +10,7 @@ import json
 import secrets
 import socket
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ class Handler(BaseHTTPRequestHandler):
         port = self.server.server_port
         if self.headers.get("Host", "") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
             raise Refused("this server answers to 127.0.0.1 and localhost only", 403)
-        said = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
+        try:
+            query = urlsplit(self.path).query
+        except ValueError:
+            raise Refused("the address cannot be read") from None
+        said = parse_qs(query).get("token", [""])[0]
         said = self.headers.get("Authorization", "").removeprefix("Bearer ").strip() or said
         if not hmac.compare_digest(said.encode(), self.server.token.encode()):
             raise Refused("the token is missing or wrong: it stands in the address", 401)
@@ -135,18 +140,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stream(self, reply: chat.Reply, asked: request.Request) -> None:
         self._head(200, "text/event-stream; charset=utf-8")
-        try:
-            for chunk in replies.chunks(reply, asked):
-                self._event(json.dumps(chunk))
-            self._event("[DONE]")
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the same
-            self._event(json.dumps(_error(Refused(chat.broke(error), 500))))
-
-    def _event(self, text: str) -> None:
-        self.wfile.write(f"data: {text}\n\n".encode())
-        self.wfile.flush()
+        for event in _events(reply, asked):  # an OSError from here on is a client that is gone
+            self.wfile.write(f"data: {event}\n\n".encode())
+            self.wfile.flush()
 
     def _page(self) -> None:
         nonce = secrets.token_urlsafe(16)
@@ -182,6 +178,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Nothing: the address holds the token."""
+
+
+def _events(reply: chat.Reply, asked: request.Request) -> Iterator[str]:
+    """The answer chunk by chunk; what a learner's function raises, an OSError too, ends it."""
+    try:
+        for chunk in replies.chunks(reply, asked):
+            yield json.dumps(chunk)
+        yield "[DONE]"
+    except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
+        yield json.dumps(_error(Refused(chat.broke(error), 500)))
 
 
 def _inside(value: Any) -> str:
