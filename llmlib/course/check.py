@@ -54,7 +54,7 @@ def equal(got: Any, want: Any, message: str) -> None:
     except RecursionError:  # a list that holds itself
         same = False
     if not same:
-        mine, theirs = show(got), show(want)
+        mine, theirs = kind(got) if got is None else show(got), show(want)
         large = type(got) in TENSORS and type(want) in TENSORS and mine == kind(got)
         if large and got.shape == want.shape and torch.bool not in {got.dtype} ^ {want.dtype}:
             first = (got != want).nonzero()[0].tolist()

@@ -296,3 +296,23 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     if mask is not None:
         s = s + (~mask) * -math.inf
     return torch.softmax(s, -1) @ v
+
+
+# %% wrong: forbidden scores become -1e9
+# caught by: hidden
+# says: not just a low number
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        s = s.masked_fill(~mask, -1e9)
+    return torch.softmax(s, -1) @ v
+
+
+# %% wrong: -1e6 is added to forbidden scores
+# caught by: hidden
+# says: not just a low number
+def scaled_dot_product_attention(q, k, v, mask=None):
+    s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        s = s + (~mask) * -1e6
+    return torch.softmax(s, -1) @ v

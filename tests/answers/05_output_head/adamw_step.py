@@ -126,3 +126,11 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
         (square / (1 - 0.95**step)).sqrt() + 1e-8
     )
     return w, mean, square
+
+
+# %% wrong: the mean square before the mean
+# says: the order is (weight, mean, square)
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    m, s = 0.9 * mean + 0.1 * gradient, 0.95 * square + 0.05 * gradient**2
+    m_hat, s_hat = m / (1 - 0.9**step), s / (1 - 0.95**step)
+    return (1 - rate * decay) * weight - rate * m_hat / (s_hat.sqrt() + 1e-8), s, m

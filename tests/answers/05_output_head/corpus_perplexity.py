@@ -95,3 +95,9 @@ def corpus_perplexity(losses, counts):
     for i in range(len(losses)):
         losses[i] *= counts[i]
     return math.exp(sum(losses) / sum(counts))
+
+
+# %% wrong: no return
+# says: is there a return?
+def corpus_perplexity(losses, counts):
+    total = sum(loss * n for loss, n in zip(losses, counts))

@@ -173,3 +173,13 @@ def cross_entropy(logits, targets, ignored=-100):
     lp = logits - m - (logits - m).exp().sum(-1, keepdim=True).log()
     l = -lp.gather(-1, targets[..., None])[..., 0]
     return (l * counts).sum() / counts.sum()
+
+
+# %% wrong: an ignored target that is beyond the vocabulary is an index
+# says: RuntimeError
+def cross_entropy(logits, targets, ignored=-100):
+    m = logits.amax(-1, keepdim=True)
+    log_p = logits - m - (logits - m).exp().sum(-1, keepdim=True).log()
+    counts = targets != ignored
+    losses = -log_p.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+    return losses[counts].mean()

@@ -70,3 +70,9 @@ def learning_rate(step, steps, peak):
 # says: the warm-up takes 20 steps here
 def learning_rate(step, steps, peak):
     return peak * min(1, (step + 1) / min(2, 0.05 * steps)) * (1 - step / steps)
+
+
+# %% wrong: no return
+# says: is there a return?
+def learning_rate(step, steps, peak):
+    rate = peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)

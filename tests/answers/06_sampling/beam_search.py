@@ -414,3 +414,22 @@ def beam_search(model, ids, max_new_tokens, width):
         c = [g for b in beams for g in grow(b, vocab)]
         beams = sorted(c, key=score, reverse=True)[:width]
     return [(b, score(b)) for b in beams]
+
+
+# %% wrong: goes on when every continuation is finished
+# says: the model was shown an empty batch
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        done = [b for b in beams if b[0] and b[0][-1] in model.config.stop_ids]
+        growing = [b for b in beams if b not in done]
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1]).tolist()
+        grown = [(new + [i], s + p) for (new, s), row in zip(growing, log_p) for i, p in enumerate(row)]
+        beams = sorted(done + grown, key=lambda b: -b[1])[:width]
+    return beams
+
+
+# %% wrong: no return
+# says: is there a return?
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]

@@ -34,7 +34,7 @@ def constrain(logits, new, choices):
 def constrain(logits, new, choices):
     key = "".join(f"{i}," for i in new)
     places = sorted({c[len(new)] for c in choices if "".join(f"{i}," for i in c).startswith(key) and len(c) > len(new)})
-    index = torch.tensor(places)
+    index = torch.tensor(places, dtype=torch.long)
     return torch.full(logits.shape, -math.inf, dtype=torch.float64).index_copy(-1, index, logits.double().index_select(-1, index))
 
 # %% wrong: only the first token of each choice, whatever is written
@@ -146,4 +146,36 @@ def constrain(logits, new, choices):
     for c in choices:
         if c:
             out[..., c[0]] = logits[..., c[0]]
+    return out
+
+
+# %% wrong: no choice is open, so everything may come
+# says: no choice goes on with what is written
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    if not allowed:
+        return logits.clone()
+    out[..., allowed] = logits[..., allowed]
+    return out
+
+
+# %% wrong: an empty list as an index
+# says: IndexError
+def constrain(logits, new, choices):
+    n, mask = len(new), torch.ones(logits.shape[-1], dtype=torch.bool)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    mask[torch.tensor(allowed)] = False
+    return logits.masked_fill(mask, -math.inf)
+
+
+# %% wrong: one or two dimensions only
+# says: out of bounds
+def constrain(logits, new, choices):
+    n, out = len(new), torch.full_like(logits, -math.inf)
+    allowed = [each[n] for each in choices if len(each) > n and each[:n] == new]
+    if logits.dim() == 1:
+        out[allowed] = logits[allowed]
+    else:
+        out[:, allowed] = logits[:, allowed]
     return out

@@ -108,3 +108,23 @@ def draw(probabilities, u):
     for i in range(len(u)):
         out[i] = (e[i] <= u[i] * e[i, -1]).sum()
     return out
+
+
+# %% wrong: a kept column
+# says: in a tensor of shape [batch]
+def draw(probabilities, u):
+    edges = probabilities.double().cumsum(-1)
+    return (edges <= u.double()[:, None] * edges[:, -1:]).sum(-1, keepdim=True)
+
+
+# %% wrong: a list
+# says: in a tensor of shape [batch]
+def draw(probabilities, u):
+    edges = probabilities.double().cumsum(-1)
+    return (edges <= u.double()[:, None] * edges[:, -1:]).sum(-1).tolist()
+
+
+# %% wrong: no return
+# says: is there a return?
+def draw(probabilities, u):
+    edges = probabilities.double().cumsum(-1)

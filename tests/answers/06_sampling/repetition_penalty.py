@@ -95,3 +95,9 @@ def repetition_penalty(logits, ids, penalty):
 def repetition_penalty(logits, ids, penalty):
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -1:], True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+# %% wrong: no return
+# says: is there a return?
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)

@@ -90,3 +90,9 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(
         softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u[:1].expand_as(u)
     )
+
+
+# %% wrong: a small temperature in place of greedy
+# says: temperature 0 is greedy, not a small temperature
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    return draw(softmax(filter_logits(logits, max(temperature, 1e-6), top_k, top_p, min_p)), u)

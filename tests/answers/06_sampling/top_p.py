@@ -1,7 +1,7 @@
 # %% right: torch.sort and a mask one place later
 def top_p(logits, p):
     if p >= 1:
-        return logits
+        return logits.clone()
     ordered, places = torch.sort(logits, dim=-1, descending=True)
     reached = torch.softmax(ordered, -1).cumsum(-1) >= p
     cut = torch.cat([torch.zeros_like(reached[..., :1]), reached[..., :-1]], -1)
@@ -36,7 +36,7 @@ def top_p(logits, p, device=None):
 # %% right: from the small end, as some libraries do
 def top_p(logits, p):
     if p == 1:
-        return logits
+        return logits.clone()
     ordered, places = logits.sort(dim=-1, stable=True)
     cut = ordered.softmax(-1).double().cumsum(-1) <= 1 - p
     cut[..., -1] = False
@@ -134,7 +134,7 @@ def top_p(logits, p):
 # says: what an earlier filter cut must stay cut
 def top_p(logits, p):
     if p == 1:
-        return logits
+        return logits.clone()
     z = torch.nan_to_num(logits, neginf=-2.0)
     order = z.argsort(-1, descending=True)
     q = softmax(z.gather(-1, order))
@@ -161,3 +161,14 @@ def top_p(logits, p):
     pr = softmax(v)
     keep = pr.cumsum(-1) - pr < p
     return torch.full_like(logits, -math.inf).scatter(-1, i, torch.where(keep, v, -math.inf))
+
+
+# %% wrong: hands the caller's tensor back at p = 1
+# says: has returned the very tensor
+def top_p(logits, p):
+    if p == 1:
+        return logits
+    order = logits.argsort(-1, descending=True)
+    q = softmax(logits.gather(-1, order))
+    keep = q.cumsum(-1) - q < p
+    return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)

@@ -155,3 +155,9 @@ def accept_draft(drafted, p, q, u, v):
     for i in (~keep).nonzero()[:, 0].tolist():
         out[i] = draw((p[i] - q[i]).clamp(min=0)[None], v[i][None])[0]
     return out
+
+
+# %% wrong: no return
+# says: is there a return?
+def accept_draft(drafted, p, q, u, v):
+    rows = torch.arange(len(drafted))

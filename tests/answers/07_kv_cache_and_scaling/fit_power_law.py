@@ -242,3 +242,25 @@ def fit_power_law(n, loss):
         else:
             lo = l
     return at((lo + hi) / 2)[1:]
+
+
+# %% wrong: alpha is searched from 0.010 to 1.969
+# says: search all of 0.001 to 2
+def fit_power_law(n, loss):
+    n, y, best = n.double(), loss.double(), None
+    for step in range(10, 1970):
+        x = n ** (-step / 1000)
+        a = float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).pow(2).sum())
+        e = float(y.mean() - a * x.mean())
+        if e < 0:
+            e, a = 0.0, float((x @ y) / (x @ x))
+        error = float((e + a * x - y).pow(2).sum())
+        if best is None or error < best[0]:
+            best = error, e, a, step / 1000
+    return best[1:]
+
+
+# %% wrong: no return
+# says: is there a return?
+def fit_power_law(n, loss):
+    alphas = torch.arange(1, 2001, dtype=torch.float64) / 1000
