@@ -1011,7 +1011,7 @@ reveal("trade", "C" if flat and not alike else "B")
 
 # %% [markdown]
 # In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first 3,840 merges change
-# nothing at all: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes were rare in it. A vocabulary is not
+# nothing at all: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes must have been rare in it. A vocabulary is not
 # free either: each token needs a vector of its own in the model.
 
 # %%
@@ -1660,6 +1660,7 @@ for char in "aé語🙂":
 #   is shown (""). Bytes left unfinished at the very end are dropped.
 # - Bytes that can never become a character still turn into "\ufffd": those from 248 on, and further bytes that follow no first byte, each at once;
 #   a character that is broken off, with the id that breaks it, and as *one* "\ufffd", however many of its bytes had come.
+#   (Bytes that break UTF-8's finer rules, such as 192, 193, 245–247 or 224 followed by 128, are not tested.)
 #
 # By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
 # `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["", "\ufffdA"]`: 195 wants a further byte, and A is none.
@@ -1976,7 +1977,7 @@ for language, text in article.items():
     print(f"{language:<11} {pieces[0]:6d} {pieces[1]:8d}")
 
 # %% [markdown]
-# Hindi writes most vowels as marks (`\p{M}`) on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every vowel. With this pattern no training could bring article 1 in Hindi below 122 tokens. Newer patterns,
+# Hindi writes most vowels as marks (`\p{M}`) on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every mark. With this pattern no training could bring article 1 in Hindi below 122 tokens. Newer patterns,
 # such as that of GPT-4o, count marks as letters.
 #
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -2021,8 +2022,8 @@ for text in ["The capital of France is", "I like to eat", "She said that"]:
     print(f"{word.strip()!r} {after[bare]:.3f}")
 
 # %% [markdown]
-# Paris is gone. In SmolLM2's ids a word brings its own space, so a lone space between words stands before a digit, or before a word with a space of its own where somebody
-# typed two. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
+# Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English text a lone space between words stands before a digit, or before a word with a space of its own
+# where somebody typed two. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
 # with the word that was likeliest before. With a tokenizer of this kind, do not end a prompt with a space, unless a
 # digit is to come next (as in the counting below).
 #

@@ -98,7 +98,7 @@ print(
 #
 # Look up one row per id.
 #
-# - `ids`: whole numbers, a tensor of any shape `[...]`, such as `[seq]` or `[batch, seq]`
+# - `ids`: whole numbers, a tensor of any shape `[...]` with at least one id, such as `[seq]` or `[batch, seq]`
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
 # - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
@@ -732,7 +732,7 @@ print(f"share of its squares in the nine rows: {share:.4f}")
 reveal("tied", {9: "A", 10: "B", vocab_size: "C"}[count])
 
 # %% [markdown]
-# All of them: at the output, every token that did *not* come is pushed down a little, in proportion to the probability that it had. Most of the gradient, 87 % of its squares, is still in the nine rows.
+# All of them: at the output, every token that did *not* come is, on average, pushed down a little, in proportion to the probability that it had. Most of the gradient, 87 % of its squares, is still in the nine rows.
 # A token that occurs in no text at all is not left alone by training.
 
 # %% [markdown]
@@ -1193,7 +1193,7 @@ for a, b, c in [
 # How many sums come out right?
 #
 # - `table`: `[vocab_size, d_model]`, no row is all zeros
-# - `pairs`: a list of `(country, capital)`, two ids each
+# - `pairs`: a list of `(country, capital)`, two ids each; no country stands in two pairs
 # - `inputs_allowed`: may the answer be one of the three words of the sum?
 # - returns an int. For each two *different* pairs, in either order, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
 #   largest cosine with that vector; the sum is right if it is the second's capital.
@@ -1685,7 +1685,7 @@ reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
 # %% [markdown]
 # The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask. With a mask and one layer a token knows *which* tokens
-# stand before it, not in what order. With several layers the mask alone gives that away, too: in the first layer each token sums up what is before it, so equal tokens come out different in different places, and the second layer can read
+# stand before it, not in what order. With several layers the mask alone gives that away, too: in the first layer each token sums up what is before it, so a token comes out different in different places, and the second layer can read
 # that. Models trained that way do work (Haviv et al. 2022). SmolLM2 was trained with RoPE and is lost without it, as section 2.11 will show.
 #
 # ## 2.10 Adding positions: a second table, or clock hands
@@ -2027,7 +2027,7 @@ for name, without in {
     )
 
 # %% [markdown]
-# The first head has found "the token before this one". *Any* query with *any* key of this sentence, whatever the words, scores highest one position back: the hands say it, not the words. The second head does not care about distance at all; it will turn out to look for words.
+# The first head has found "the token before this one". *Any* query with *any* key of this sentence, whatever the words, scores highest one position back: the hands say it, not the words. The second head hardly cares about distance; it will turn out to look for words.
 # The first head's sense of distance lies in its fast hands: without the eight fastest little of it is left (a range of 2.5 in place of 21.6), without the next eight most of it.
 #
 # **A clock of your own.** Below is one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the

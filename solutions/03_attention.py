@@ -301,7 +301,7 @@ show(
 
 # %% [markdown]
 # Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope; undivided, at
-# head_dim 1024 the slope is an eighth of that. What counts is the width of the vectors that are multiplied:
+# head_dim 1024 the slope is an eighth or a ninth of that. What counts is the width of the vectors that are multiplied:
 # head_dim, 64 or 128 in most models, not the model's whole width d_model.
 # Confusing the two is a well-known bug; you will see what it does below.
 
@@ -502,7 +502,7 @@ for _lead, _n, _m, _d in (
         "computes: forbidden scores become -infinity before the softmax",
         atol=1e-4,
     )
-_low = torch.tensor([[-2e4], [0.0]]).repeat(1, 4)
+_low = torch.tensor([[-1e10], [0.0]]).repeat(1, 4)
 check.close(
     scaled_dot_product_attention(
         torch.ones(1, 4),
@@ -1055,10 +1055,10 @@ print("without its mask it writes:", repr(text))
 reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown]
-# The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them
-# see it, and every layer after the first meets vectors unlike any it was trained on. So the mask is needed in writing as well, for the
-# tokens that are already there. (And it is why a model can keep what it computed for them: nothing that comes later
-# changes it. Notebook 7 lives on that.)
+# The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them see
+# it, and they come out of a layer other than they did in training, and in the next layer the last token looks at them.
+# So the mask is needed in writing as well, for the tokens that are already there. (And it is why a model can keep what
+# it computed for them: nothing that comes later changes it. Notebook 7 lives on that.)
 #
 # ## 3.5 Heads
 #
@@ -1407,9 +1407,10 @@ print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
 # Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. Eight
-# heads copy about as much as that, twice as many write the *opposite* of what they look at, and most write something else. So much for "0.45 · cat": a
-# head reads $W_V$ of what it looks at and writes that through $W_O$.
+# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. At
+# this word eight heads copy about as much as that or more, twice as many write the *opposite* of what they look at,
+# and most write something else. (At other words the mean is much the same, but sometimes more heads copy than write
+# the opposite.) So much for "0.45 · cat": a head reads $W_V$ of what it looks at and writes that through $W_O$.
 #
 # ## 3.6 Grouped queries
 #
@@ -1914,7 +1915,8 @@ print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
 #
 # Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the values of
 # both sinks are less than a fifth as long as the others. A share of 0.8 on a sink adds no more than a share of 0.16 on
-# another token would. **A large share is not yet influence**: it is share times value that counts.
+# another token would. (In other sentences, too, the first token's values are by far the shortest.) **A large share is
+# not yet influence**: it is share times value that counts.
 #
 # ### Heads that do something you can name
 #
@@ -2180,8 +2182,8 @@ show(
     plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
     alt="Loss by position, with a line at 10.8 for guessing. In the first half nearly "
     "all points are above it, around 14 nats. In the second half the whole model's "
-    "loss falls to about 2; without the induction heads it comes down to about 6, without "
-    "the previous-token heads it stays around guessing.",
+    "loss falls to about 2; without the induction heads it comes down to about 6, "
+    "without the previous-token heads it stays around guessing.",
 )
 
 
@@ -2247,10 +2249,10 @@ print(
 reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
-# Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and of
-# the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing: their shares
-# look like those of 16.0, their use does not. The controls matter, too. Five others from the
-# layers of the induction heads cost at most 1.3 nats, and all eight others of layer 16 *together* 0.9, where 16.0 by
+# Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and
+# of the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing: their
+# shares look like those of 16.0, their use does not. The controls matter, too. Five others from the layers of the
+# induction heads cost at most 1.3 nats in three draws, and all eight others of layer 16 *together* 0.9, where 16.0 by
 # itself costs 5.8: in both it is the heads, not their layers. Of the five previous-token heads as a set we cannot say
 # so: without five others from their layers the loss goes up to 9.6, without them to 11.4. And a blind draw of five can
 # cost a lot: "worse than random" needs more than one draw. Nor is 16.0 the only head that the repetition hangs on:
@@ -2287,10 +2289,10 @@ print(f"{induction_score(alike[None, None], half).item():.2f}")
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head that looks at all alike has
-# 0.03), and 18.6 and 23.7 lose about 70 %. Its neighbour 16.1 and the two other previous-token heads change next to nothing. Do the later heads read 16.0's mark
-# *directly*, and where: in their queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave
-# all else as it is.
+# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head that looks at all alike
+# has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts half or more). Its neighbour 16.1 and the two
+# other previous-token heads change next to nothing. Do the later heads read 16.0's mark *directly*, and where: in their
+# queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave all else as it is.
 
 # %%
 predict(

@@ -492,9 +492,9 @@ for name in ("attention", "the feed-forward"):
     print(f"input x 200: {name} of layer 1 writes {grows[name]:,.0f} times as much")
 
 # %% [markdown]
-# Attention writes about 200 times as much: its shares still sum to 1, whatever the scores. The feed-forward of SmolLM2
-# multiplies two numbers that both grow (section 4.5), so it writes 40,000 times as much, and the next layer reads
-# that.
+# Attention writes 232 times as much, and a few hundred times in other layers: its shares still sum to 1, whatever the
+# scores. The feed-forward of SmolLM2 multiplies two numbers that both grow (section 4.5), so it writes 40,000 times as
+# much, and the next layer reads that.
 
 # %%
 predict(
@@ -1257,8 +1257,8 @@ for name, by_depth in measured.items():
 # %% [markdown]
 # Post-norm resets the stream to size 1 after every layer. Pre-norm lets it grow, like √layers: independent writes add
 # up as random steps do. The final norm divides by that size, so the gradient of the last layer shrinks like 1/√layers:
-# the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient falls to a quarter. In post-norm
-# it does not shrink at all. This is what Xiong et al. (2020) proved and measured.
+# here the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient falls to a quarter (from
+# other starts to a fifth). In post-norm it does not shrink at all. This is what Xiong et al. (2020) proved and measured.
 #
 # The last two rows show something else. In post-norm each write is of the same order of size as the stream it joins, up
 # to the last layer, so what came in shrinks again and again, and deep stacks end like those without "+": all tokens
@@ -1983,10 +1983,10 @@ reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
 
 # %% [markdown]
 # It is a *brake*. In the story it is hardly ever above zero. Two of its four lowest places stand right before "she", the
-# other two where "she" has no chance; what they share is a story about a woman, and in texts without one it stays above
-# −5. Without it "she" is likelier. Held at 10, a value it does not take by itself, it moves " she" from 0.08 to 0.63, and
-# no random neuron moves it far. **What a neuron's value says is not yet what the neuron does**; for that you have to
-# turn it.
+# other two where "she" has no chance; what they share is a story in which "she" would fit. In texts about a man or about
+# nobody it stays above −5; a ship that is called *she* brings it down, as a queen does. Without it "she" is likelier.
+# Held at 10, a value it does not take by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far.
+# **What a neuron's value says is not yet what the neuron does**; for that you have to turn it.
 
 # %%
 from llmlib.neuron_slider import neuron_slider
@@ -2597,11 +2597,11 @@ for first, last in ((12, 15), (10, 19), (26, 29)):
 reveal("costly", order[-1], within=0)
 
 # %% [markdown]
-# The first two layers matter most. Layer 0 turns bare tokens into something the others understand; the last layers turn that
-# into next-token predictions. Between them most layers can be left out, or swapped with a neighbour, for a few tenths
-# of a nat, as if each made a small improvement that overlaps with those of its neighbours. Lad et al. (2024) found the
-# same pattern of robust middles and fragile ends in many models. Cheap one at a time is not cheap together, as the last
-# lines show. (Three sentences, one small model: the shape is what to keep, not the digits.)
+# The first two layers matter most: the others need what they make of the bare tokens. The last layers turn that into
+# next-token predictions. Between them most layers can be left out, or swapped with a neighbour, for a few tenths of a
+# nat, as if each made only a small improvement. Lad et al. (2024) found the same pattern of robust middles and fragile
+# ends in many models. Cheap one at a time is not cheap together, as the last lines show. (Three sentences, one small
+# model: the shape is what to keep, not the digits.)
 #
 # But in the middle two layers stand out, 8 and above all 11; on other texts 11 alone does. Why?
 #
@@ -2865,7 +2865,8 @@ curves = {
 show(
     pictures.told_apart(curves, 2 * len(nouns)),
     alt="Percent told apart by layer. Noun or verb rises from chance to 100 by layer 1 "
-    "and drops to 96 at the very end; the meaning of bank rises more slowly, to over 90 at about layer 4; "
+    "and drops to 96 at the very end; the meaning of bank rises more slowly, to over "
+    "90 at about layer 4; "
     "with the clue just before it rises a little sooner.",
 )
 for name, curve in curves.items():

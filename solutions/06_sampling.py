@@ -152,6 +152,11 @@ from llmlib.course import check
 
 _row = torch.tensor([[0.5, 0.3, 0.2]])
 check.equal(
+    list(getattr(draw(_row, torch.tensor([0.6])), "shape", ())),
+    [1],
+    "one id a row, in a tensor of shape [batch] (is there a return?)",
+)
+check.equal(
     draw(_row, torch.tensor([0.6])),
     torch.tensor([1]),
     "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the "
@@ -326,12 +331,17 @@ for disturbed in (False, True):
 # %% given left_alone
 def left_alone(function, logits, *settings):
     """The logits after your function of that name has worked on them."""
-    before = repr(settings)
-    globals()[function](logits, *settings)
+    before, were = repr(settings), logits.clone()
+    made = globals()[function](logits, *settings)
     if repr(settings) != before:
         raise ValueError(
             f"{function} has changed what it was given besides the logits: leave the "
             "caller's lists and tensors as they are"
+        )
+    if made is logits and torch.equal(logits, were):
+        raise ValueError(
+            f"{function} has returned the very tensor that it was given: return a new "
+            "one, such as `logits.clone()`"
         )
     return logits
 
@@ -394,11 +404,6 @@ check.close(
     "the caller's logits have changed: return a new tensor and leave them as they are",
 )
 check.close(
-    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 0),
-    [2.0, 4.0],
-    "at T = 0 the caller's logits have changed: return a new tensor there, too",
-)
-check.close(
     apply_temperature(torch.tensor([2.0, 4.0]), 2),
     [1.0, 2.0],
     "temperature divides the logits: at T = 2 they are halved, so that the "
@@ -419,6 +424,11 @@ check.close(
     apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0),
     [-math.inf, 3.0, -math.inf],
     "T = 0 keeps the largest logit and makes the others -inf, without dividing by 0",
+)
+check.close(
+    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 0),
+    [2.0, 4.0],
+    "at T = 0 the caller's logits have changed: return a new tensor there, too",
 )
 check.close(
     apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 2.0**-40),
@@ -793,6 +803,11 @@ check.close(
     torch.isfinite(top_p(_long, 1.0)).sum(),
     5000,
     "p = 1 keeps every token, also where the running sum rounds to 1 before the end",
+)
+check.close(
+    left_alone("top_p", torch.tensor([2.0, 1.0, -3.0]), 1),
+    [2.0, 1.0, -3.0],
+    "at p = 1 the caller's logits have changed: return a new tensor there, too",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(63)
@@ -1209,7 +1224,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # |---|---|---|
 # | `logits` | `[batch, vocab]` | |
 # | `u` | `[batch]` | one number in [0, 1) a row |
-# | `temperature`, `top_k`, `top_p`, `min_p` | numbers or `None` | handed on to `filter_logits` |
+# | `temperature`, `top_k`, `top_p`, `min_p` | `temperature` a number, the others numbers or `None` | handed on to `filter_logits` |
 # | returns | `[batch]` | ids |
 #
 # The default temperature is 0: the likeliest token, whatever `u` says. This is called **greedy** decoding.
@@ -1273,6 +1288,12 @@ check.equal(
     sample(torch.tensor([[30.0, 29.0]]), torch.tensor([0.5]), temperature=0.2),
     torch.tensor([0]),
     "logits of 30 at T = 0.2 overflow exp: draw from softmax, whose rows sum to 1",
+)
+check.equal(
+    sample(torch.tensor([[1.0, 1 + 2.0**-20]]), torch.tensor([0.1])),
+    torch.tensor([1]),
+    "1.000001 is the likeliest, however little more: temperature 0 is greedy, not a "
+    "small temperature",
 )
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
@@ -1806,6 +1827,10 @@ import torch
 from llmlib.course import check
 
 _z = torch.tensor([[4.0, -1.0, 2.0]])
+check.that(
+    repetition_penalty(_z, torch.tensor([[1]]), 2.0) is not None,
+    "repetition_penalty gave back None: is there a return?",
+)
 check.close(
     left_alone("repetition_penalty", torch.tensor([[4.0]]), torch.tensor([[0]]), 2.0),
     torch.tensor([[4.0]]),
@@ -1922,6 +1947,11 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
     partly = "show the model whole texts: the prompt, then all ids of a continuation"
 
     def model(batch):
+        if len(batch) == 0:
+            raise ValueError(
+                "the model was shown an empty batch: stop early when all continuations "
+                "are finished"
+            )
         logits = toy(batch)
         for text in torch.as_tensor(batch).reshape(len(logits), -1).tolist():
             room = len(prompt) + max_new_tokens
@@ -1931,6 +1961,8 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
     model.config = toy.config
     found = beam_search(model, ids, max_new_tokens, width)
+    if found is None:
+        raise ValueError("beam_search gave back None: is there a return?")
     if list(ids) != prompt:
         raise ValueError("the caller's list `ids` has changed: leave it as it is")
     found = [([int(i) for i in new], float(score)) for new, score in found]
@@ -2142,6 +2174,12 @@ check.equal(
     [2, 2],
     "a context of 4 has room for 2 tokens after a prompt of 2",
 )
+check.equal(
+    [new for new, _ in beam_search_from_table(_table, [2], 5, 2, stop_ids=[0, 1])],
+    [[0], [1]],
+    "all continuations are finished after one token: stop early, and show the model no "
+    "empty batch",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(69)
 for _stop in ((), (1,)):
@@ -2303,7 +2341,7 @@ print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 # "What is the capital of Japan?" (0.75), the empty answer also has the best mean.
 #
 # Where the input says much about the output, as in translation, a narrow beam helps all the same. In a conversation it costs `width` times
-# the work, cannot be streamed (the best beginning may be thrown away later), and reads worse.
+# the work and cannot be streamed (the best beginning may be thrown away later).
 #
 # ## 6.8 Quality against entropy
 #
@@ -2461,7 +2499,7 @@ print("with it the model writes", repr(complete(llm, templated, 12)))
 # | returns | like `logits` | a new tensor: tokens that may come next unchanged, the rest $-\infty$ |
 #
 # A token may come next if some choice begins with `new` and then has that token. Choices may begin alike and have different
-# lengths.
+# lengths. If no choice is open, all are −∞.
 #
 # **By hand.** `choices = [[5, 2], [5, 7, 2], [9, 2]]`. With `new = []` tokens 5 and 9 may come; with `new = [5]` tokens 2 and
 # 7; with `new = [5, 7]` only 2.
@@ -2545,6 +2583,16 @@ check.close(
     constrain(torch.stack([_z, _z + 1]), [], [[2, 3], [0]]),
     torch.tensor([_only(0, 2), [each + 1 for each in _only(0, 2)]]),
     "logits may have dimensions in front: mask along the last one",
+)
+check.close(
+    constrain(_z, [5, 2], _choices),
+    [-math.inf] * 10,
+    "no choice goes on with what is written, so no token may come next",
+)
+check.close(
+    constrain(torch.zeros(2, 3, 6), [], [[4]]),
+    torch.full((2, 3, 6), -math.inf).index_fill(-1, torch.tensor([4]), 0.0),
+    "any number of dimensions in front: mask along the last one",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(70)
@@ -2693,10 +2741,11 @@ show(
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
 # %% [markdown]
-# A single draw throws away what the model has to say about itself; forty keep it. Where it knows, the draws agree; where the
-# person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
+# A single draw throws away what the model has to say about itself; forty keep it. Where it is sure, as of Einstein, the draws
+# agree; where the person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
 # al. 2023) work. Curie lies between: fewer years than for somebody who never lived, so something is known, and yet the
-# commonest is wrong. How far draws agree tells how sure a model is, not whether it is right.
+# commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.) How far draws agree tells how sure a
+# model is, not whether it is right.
 #
 # ### A step of logic, or a copy?
 #
@@ -2737,9 +2786,9 @@ reveal(
 
 # %% [markdown]
 # It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes what was said to
-# be had *last*, wheels included. (Four other pairs, such as carps and scales, do the same with "No"; with both rules, three of
-# the four take the wheels.) The model copies; nothing here needs logic. (That the first sentence matters, the fourth line
-# shows: without it there are no feathers at the top.) **One right answer is never a test.**
+# be had *last*, wheels included. (Of four other pairs three, such as carps and scales, do the same with "No"; of a poodle it
+# says "a" in either case. With both rules, three of the four take the wheels.) The model copies; nothing here needs logic.
+# (That the first sentence matters, the fourth line shows: without it there are no feathers at the top.) **One right answer is never a test.**
 #
 # ### Arithmetic
 #
@@ -2924,8 +2973,8 @@ show(
 )
 
 # %% [markdown]
-# The probability peaks at 2023 and falls off a cliff after 2024. Whatever happened afterwards is not in its weights; it can only
-# be put into the prompt.
+# The probability peaks at 2023 and falls off a cliff after 2024. (Ask in another way, and the fall may be gentler, or the peak
+# a year earlier.) Whatever happened afterwards is not in its weights; it can only be put into the prompt.
 #
 # ## 6.11 Your pieces in the engine
 #
