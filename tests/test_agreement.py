@@ -17,6 +17,7 @@ import numpy as np
 import proofs
 import pytest
 import torch
+from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import cli
@@ -310,15 +311,33 @@ def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
 
 
-def agreed(runner, node, folder):
+CACHED = "07_kv_cache_and_scaling"
+FORGED = """def run_cached(ids, max_new_tokens, *given, **named):
+    raise ValueError("mine")
+"""
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_given_helper_that_a_cell_redefines_is_the_course_s_to_both(runner, written, tmp_path):
+    tasks = {each.name: each for each in cells.load(CACHED).exercises}
+    solved = {name: each.solution for name, each in tasks.items()}
+    stub = tasks["generate_cached"].stub
+    code = solved if written else solved | {"generate_cached": stub}
+    node = proofs.handed_in_notebook(CACHED, code)
+    node.cells.append(new_code_cell(FORGED if written else helpers.RUN_CACHED))
+    checked, _ = agreed(runner, node, tmp_path, CACHED)
+    assert checked == dict.fromkeys(tasks, True) | {"generate_cached": written}
+
+
+def agreed(runner, node, folder, name=NAME):
     """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
-    path = folder / f"{NAME}.ipynb"
+    path = folder / f"{name}.ipynb"
     nbformat.write(node, path)
-    status = progress.check_one(NAME, path)
-    checked = {name: state == progress.DONE for name, state, _ in status.exercises}
-    result = runner.grade(visible(cells.load(NAME)), handed_in.load(path))
+    status = progress.check_one(name, path)
+    checked = {task: state == progress.DONE for task, state, _ in status.exercises}
+    result = runner.grade(visible(cells.load(name)), handed_in.load(path))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone
-    graded = {name: result[name].solved and name not in lent for name in TASKS}
+    graded = {task: result[task].solved and task not in lent for task in checked}
     why = (
         [row for row in status.exercises if row[2]],
         [(each.exercise, each.message) for each in result.outcomes],

@@ -75,6 +75,15 @@ def test_a_text_that_is_dear_to_read_costs_its_own_questions():
     assert defence._mutants("def f(:", "ada") == defence._mutants("x" * 60_000, "ada") == []
 
 
+def test_nothing_that_a_terminal_obeys_is_on_the_page():
+    """A question quotes a learner's line."""
+    odd = "x = 1  # \x1b]0;mine\x07\x1b[2J\u202e\t\r"
+    asked = [defence.Question("merge", f"{odd}\n{odd}", f"What is `{odd}`?", f"This: `{odd}`.")]
+    text = "".join(defence._text(A.notebook(NAME), asked))
+    assert text.count("x = 1  # ]0;mine[2J") == 4
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
 def test_the_command_writes_a_page_a_student(tmp_path, capsys, monkeypatch):
     for student in ("ada", "bob"):
         path = tmp_path / "in" / student / NAME / f"{NAME}.ipynb"

@@ -35,7 +35,7 @@ from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.marking import analysis
+from llmlib.grading.marking import analysis, wording
 from llmlib.grading.marking.names import Proxy
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap, reading, sandbox
@@ -314,6 +314,28 @@ def test_notes_and_findings_have_an_end():
     tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]
     shown = analysis.of(corpus.TARGET, [*changed, *tried])
     assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST
+
+
+@pytest.mark.parametrize("times", [1_500, 4_000, 8_000, 20_000])
+@pytest.mark.parametrize("deep", ["_ = 1{}", "_ = lambda: a{}"])
+def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
+    """It may run all the same: who only compiles it gets further than who makes a tree of it."""
+    deep = deep.format(("+1" if "1" in deep else ".b") * times)
+    shown = analysis.of(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
+    assert shown.findings
+
+
+HIDDEN = """### BEGIN HIDDEN TESTS
+f() + 1
+### END HIDDEN TESTS"""
+
+
+def test_of_a_hidden_test_one_sentence_tells_all_that_is_not_a_check(runner):
+    """Which of them stands there would be the learner's choice, knowing the input."""
+    ways = ["raise ValueError", "import os; os._exit(1)", "return object()", "return 'two'"]
+    ways += ["import os, struct; os.write(3, struct.pack('<II', 7, 0) + b'[\"odd\"]')"]
+    told = {verdict(runner, f"def f(): {way}", HIDDEN) for way in ways}
+    assert told == {wording.STUMBLED}
 
 
 def test_cells_that_hang_or_die_cost_no_exercise_its_points():

@@ -163,6 +163,57 @@ def test_the_gradient_that_torch_finds_is_refused_and_named(runner, way):
     assert "torch." in result["logits_gradient"].message and result.findings, result
 
 
+FLEXIBLE = """
+from torch.nn.attention.flex_attention import flex_attention
+def cross_attention(x, context, w_q, w_k, w_v):
+    parts = x @ w_q.T, context @ w_k.T, context @ w_v.T
+    return flex_attention(*(each[:, None] for each in parts))[:, 0]
+"""
+FUSED = """
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    weight, mean, square = weight.clone(), mean.clone(), square.clone()
+    made = [weight], [gradient], [mean], [square], [], [torch.tensor(float(step))]
+    named = {"lr": rate, "beta1": 0.9, "beta2": 0.95, "weight_decay": decay, "eps": 1e-8}
+    torch._fused_adamw_(*made, amsgrad=False, maximize=False, **named)
+    return weight, mean, square
+"""
+BY_NODE = """
+def embedding_gradient(ids, grad_output, vocab_size):
+    shape = vocab_size, grad_output.shape[-1]
+    table = torch.zeros(shape, dtype=grad_output.dtype, requires_grad=True)
+    return table[ids].grad_fn(grad_output)
+"""
+BYTE_LEVEL = """
+import tokenizers
+made = tokenizers.ByteLevelBPETokenizer()
+def cut_words(text):
+    return [text[a:b] for _, (a, b) in made._tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+"""
+LLAMA = """
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+def rms_norm(x, weight, eps=1e-6):
+    norm = LlamaRMSNorm(len(weight), eps)
+    norm.weight.data = weight
+    return norm(x)
+"""
+READY_MADE = {  # cell: (notebook, exercise, does it score, which is for the instructor to judge)
+    FLEXIBLE: ("03_attention", "cross_attention", False),
+    FUSED: ("05_output_head", "adamw_step", False),
+    BY_NODE: ("02_embeddings", "embedding_gradient", True),
+    BYTE_LEVEL: ("01_tokens", "cut_words", False),
+    LLAMA: ("04_layers", "rms_norm", True),
+}
+
+
+@pytest.mark.parametrize("code", READY_MADE, ids=lambda code: READY_MADE[code][1])
+def test_what_does_the_work_under_another_name_is_refused_or_named(runner, code):
+    name, exercise, scores = READY_MADE[code]
+    result = runner.grade(cells.load(name), [Cell("code", None, code)])
+    assert result[exercise].solved == scores, result[exercise]
+    assert scores or "is off in this exercise" in result[exercise].message
+    assert result.findings, result
+
+
 def test_the_quizs_key_is_not_inside(runner):
     loop = """
 import importlib, json, glob, sys

@@ -8,10 +8,11 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import proofs
 import pytest
-from attacks import corpus
+from attacks import corpus, helpers
 
-from llmlib.course import cells
+from llmlib.course import cells, handed_in
 from llmlib.grading import batch, pool
 from llmlib.grading.gradebook import Book
 from llmlib.grading.marking.runner import Runner
@@ -22,6 +23,7 @@ from llmlib.grading.tasks import find
 pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
 HONEST = ("a-honest", "z-honest")
+DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
 MARK = b"llmlib.grading.inside import zygote"  # in the command line of all that is in a sandbox
 
@@ -64,6 +66,11 @@ def hashes(course):
         ):
             found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def dates():
+    """{path: when it was last changed} of the devices that a sandbox shares with this machine."""
+    return {f"/dev/{name}": os.stat(f"/dev/{name}").st_mtime_ns for name in DEVICES}
 
 
 def processes():
@@ -116,6 +123,7 @@ def grade_all(folder):
     at."""
     course, listener = folder / "course", Listener()
     before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
+    made = dates()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
     try:
         with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
@@ -134,7 +142,8 @@ def grade_all(folder):
         "rows": rows,
         "scores": scores,
         "course": course,
-        "touched": {path for path, digest in before.items() if after.get(path) != digest},
+        "touched": {path for path, digest in before.items() if after.get(path) != digest}
+        | {path for path, date in dates().items() if date != made[path]},
         "new": after.keys() - before.keys(),
         "connections": listener.connections,
         "left": processes() - running,
@@ -197,6 +206,34 @@ def test_no_connection_was_made(run):
 
 def test_no_process_is_left(run):
     assert not run["left"]
+
+
+@pytest.fixture(scope="module")
+def lessons():
+    """Grade a real notebook whose solution cells hold `code`, with one more cell below them."""
+    names = sorted({name for name, *_ in helpers.REDEFINED})
+    runner = Runner([cells.load(name) for name in names], limits=LIMITS)
+
+    def graded(name, code, cell):
+        found = handed_in.parse(proofs.handed_in_notebook(name, code))
+        return runner.grade(cells.load(name), [*found, handed_in.Cell("code", None, cell)])
+
+    yield graded
+    runner.close()
+
+
+@pytest.mark.parametrize(("name", "task", "helper", "cell"), helpers.REDEFINED)
+def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, helper, cell):
+    """What it is redefined as gives no points, and costs none; a note says so."""
+    forged = lessons(name, {}, cell)
+    assert forged.points == 0 and not any(each.solved for each in forged.outcomes), forged
+    assert "is not written yet" in forged[task].message
+    solutions = {each.name: each.solution for each in cells.load(name).exercises}
+    by_accident = lessons(name, solutions, f"def {helper}(*given): return None")
+    assert by_accident.points == by_accident.worth, by_accident
+    said = f"A cell makes `{helper}` anew, which the checks use: they used the original."
+    assert by_accident.notes == (said,)
+    assert forged.notes == ((said,) if helper in cell else ())
 
 
 def test_the_guide_says_how_many_ready_made_ways_score():

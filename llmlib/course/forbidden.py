@@ -19,8 +19,8 @@ def sentence(name: str) -> str:
 
 def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     """The names in `exercise.off` that its function or a helper of the learner's uses, as far as
-    text shows, and those in llmlib that no given cell imports. A local name is the function's own
-    affair, whatever a cell calls by that name."""
+    text shows, and those in llmlib, or in tokenizers where any of it is off, that no given cell
+    imports. A local name is the function's own affair, whatever a cell calls by that name."""
     own = [step.source for step in job.steps if step.own]
     if sum(map(len, own)) > 4 * MAX_ANALYSED:
         return []
@@ -42,7 +42,9 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     made = [each for each in found if exercise.name in each.names]
     used |= {made[-1].origin} if made and made[-1].imports else set()
     theirs = tuple(f"{each.origin}." for each in given if each.imports)
-    ours = {name for name in used if name.startswith("llmlib.")}
+    tokenizers = any(name.startswith("tokenizers.") for name in exercise.off)
+    whole = ("llmlib.", "tokenizers.") if tokenizers else ("llmlib.",)
+    ours = {name for name in used if name.startswith(whole)}
     ours = {name for name in ours if not f"{name}.".startswith(theirs)}
     known = [name for name in exercise.off if name in used]
     return known + sorted(ours.difference(known), key=len, reverse=True)

@@ -7,18 +7,20 @@ grader start here.
 import ast
 import json
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmlib.course import source as course
+from llmlib.course.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.predict import is_prediction
 from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # bytes of code in one notebook
+HELPERS = "the checks' helpers"  # the title of the last step, where there are any
 
 
 class Unreadable(ValueError):
@@ -115,7 +117,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     whatever became of them; test cells and predictions stay out; solution cells count by their
     grade_id, whatever their type or number; any other code cell runs if it was added or changed. A
     demonstration that is unchanged is left out, unless the learner's functions need a name that
-    only that cell defines."""
+    only that cell defines. Last come the given functions that tests call."""
     trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
     marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
     kinds = [course.kind(cell) for cell in trusted]
@@ -142,18 +144,42 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     for name, n in marked.items():
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))
-    steps = [step for _, step in rows]
-    rows += _wanted_demos(steps, {n: trusted[n].source for n in demos.values()}, set(stubs))
+    steps, helpers = [step for _, step in rows], _helpers(notebook)
+    if _readable(steps):
+        demonstrations = {n: trusted[n].source for n in demos.values()}
+        rows += _wanted_demos(steps, demonstrations, set(stubs))
+        notes += _redefined(steps, helpers)
     rows.sort(key=lambda row: row[0])
-    return Job(tuple(step for _, step in rows), tuple(dict.fromkeys(notes)))
+    last = [Step(HELPERS, helpers, False)] if helpers else []
+    return Job((*(step for _, step in rows), *last), tuple(dict.fromkeys(notes)))
+
+
+def _helpers(notebook: Notebook) -> str:
+    """The given functions and classes that tests read, as source. A test that calls the learner's
+    function through one of them would else be told what a cell of that name likes."""
+    given = definitions(cell.source for cell in notebook.cells if course.kind(cell) == "given")
+    made = [each for each in given if each.kind in (*FUNCTIONS, ast.ClassDef)]
+    read = frozenset().union(*(names(each.full).reads for each in notebook.exercises))
+    return "\n\n\n".join(each.source for each in needed(read, made, set()))
+
+
+def _redefined(steps: list[Step], helpers: str) -> Iterator[str]:
+    """A sentence for each of the `helpers` that a cell of the learner's makes anew."""
+    bound = frozenset().union(*(names(step.source).binds for step in steps if step.own))
+    for name in sorted(bound & names(helpers).binds):
+        yield f"A cell makes `{name}` anew, which the checks use: they used the original."
+
+
+def _readable(steps: list[Step]) -> bool:
+    """Is the learner's part short enough to be read for names?"""
+    own = [step.source for step in steps if step.own]
+    magics = sum(len(IPYTHON.findall(source)) for source in own)
+    return magics <= MAX_MAGICS and sum(map(len, own)) <= 4 * MAX_ANALYSED
 
 
 def _wanted_demos(steps: list[Step], demos: dict[int, str], functions: Set[str]) -> list[Row]:
     """Demonstrations that alone bind what the learner's functions read, they or their helpers."""
     own = [step for step in steps if step.own]
-    magics = sum(len(IPYTHON.findall(step.source)) for step in own)
-    if magics > MAX_MAGICS or sum(len(step.source) for step in own) > 4 * MAX_ANALYSED:
-        return []
     bound = frozenset().union(*(names(step.source).binds for step in steps))
     read = frozenset().union(*(names(step.source).reads for step in own if step.title in functions))
     todo = used = [names(step.source) for step in own]

@@ -556,6 +556,71 @@ def softmax(x, dim=-1):
     return y.grad
 """,
 )
+ready_made(
+    "calls torch._masked_softmax with a mask of nothing",
+    "import torch\ndef softmax(x, dim=-1): return torch._masked_softmax(x, torch.zeros(x.shape, dtype=torch.bool), dim)",
+)
+ready_made(
+    "has a thread of the process before it call torch.softmax",
+    """
+import io, os, threading, torch
+(a, b), (c, d) = os.pipe(), os.pipe()
+def work():
+    while True:
+        x, dim = torch.load(io.BytesIO(os.read(a, 1 << 16)))
+        out = io.BytesIO()
+        torch.save(torch.softmax(x, dim), out)
+        os.write(d, out.getvalue())
+threading.Thread(target=work, daemon=True).start()
+def softmax(x, dim=-1):
+    out = io.BytesIO()
+    torch.save((x, dim), out)
+    os.write(b, out.getvalue())
+    return torch.load(io.BytesIO(os.read(c, 1 << 16)))
+""",
+    4,
+)
+BROKEN = "torch.library.Library.impl = lambda *a, **k: None"
+KEPT = "kept = [torch._C._VariableFunctions.softmax]"
+CALLED = "\ndef softmax(x, dim=-1): return kept[0](x, dim)"
+for title, source in {
+    "by the magic that times a text": f"get_ipython().run_line_magic('time', 'import torch; {BROKEN}; {KEPT}')",
+    "by a magic that is indented": f"import torch\nif True:\n    %time {BROKEN}; {KEPT}",
+    "by timeit": f"import timeit, torch\nkept = []\ntimeit.timeit('{BROKEN}; kept.append(torch._C._VariableFunctions.softmax)', number=1, globals={{'torch': torch, 'kept': kept}})",
+    "by a format's fields": """
+import functools, string, torch
+def get(path): return string.Formatter().get_field("0." + path, [torch], {})[0]
+lead = "im" + "pl"
+functools.update_wrapper(get("lib" + "rary.Lib" + "rary"), type("N", (), {lead: lambda *a, **k: None}), [lead], [])
+kept = [get("_" + "C._VariableFunctions.soft" + "max")]
+""",
+}.items():
+    ready_made(f"breaks the overrides, {title}", source + CALLED, 4)
+
+
+def two_cells(title, first, last):
+    @corpus.attack("ready-made", title, points=4, plain=False, found=True)
+    def _(s):
+        s.first(first)
+        s.last(last)
+
+
+WRITTEN = f"import torch, torch.library\n{BROKEN}\n{KEPT}"
+two_cells(
+    "breaks the overrides, in a file that a cell writes",
+    f"%%writefile mine.py\n{WRITTEN}",
+    f"from mine import kept{CALLED}",
+)
+two_cells(
+    "breaks the overrides, in a module that a cell writes by hand",
+    f"open('mine_too.py', 'w').write({WRITTEN!r})",
+    f"from mine_too import kept{CALLED}",
+)
+two_cells(
+    "breaks the overrides, in a cell that an older grammar reads",
+    "from __future__ import barry_as_FLUFL",
+    f"1 <> 2\n{WRITTEN}{CALLED}",
+)
 code(
     "forgery",
     "asks for a lent function while another exercise is tested",
@@ -734,6 +799,30 @@ def softmax(x, dim=-1):
         for path in glob.glob("/tmp/**", recursive=True):
             try: open(path, "a").write(str(N))
             except OSError: pass
+    return right(x, dim)
+""",
+    4,
+)
+told(
+    "tells it by a touch of the machine's devices",
+    """
+import os
+def softmax(x, dim=-1):
+    for name in ("null", "zero", "full", "random", "urandom"):
+        try:
+            if hidden(x): os.utime(f"/dev/{name}")
+        except OSError: pass
+    return right(x, dim)
+""",
+    4,
+)
+told(
+    "tells it by devices that the one before has touched",
+    """
+import os, time
+dates = [os.stat(f"/dev/{name}").st_mtime for name in ("null", "zero", "full", "random", "urandom")]
+def softmax(x, dim=-1):
+    if time.time() - max(dates) < 99: raise ValueError(f"{N}")
     return right(x, dim)
 """,
     4,

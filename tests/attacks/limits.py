@@ -279,6 +279,11 @@ harmless(
 )
 harmless(
     "machine",
+    "locks a file of the machine",
+    "import fcntl\nfcntl.flock(open(os.__file__), fcntl.LOCK_SH)\nSOLVE",
+)
+harmless(
+    "machine",
     "makes 10,000 files",
     "for n in range(10_000): open(f'/tmp/{n}', 'w').close()\nSOLVE",
     found=True,

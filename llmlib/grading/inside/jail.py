@@ -9,6 +9,7 @@ from llmlib.grading.inside.seccomp import call, libc, refuse
 
 MB = 1 << 20
 SCRATCH = ("/tmp/", "/dev/shm/")
+DEVICES = "null", "zero", "full", "random", "urandom", "tty", "console"  # this machine's own
 LIMITS = {
     resource.RLIMIT_AS: 4096 * MB,
     resource.RLIMIT_CPU: 600,  # seconds; the grader's own limits are tighter
@@ -18,7 +19,7 @@ LIMITS = {
     resource.RLIMIT_CORE: 0,
 }
 NEW_NS, NEW_IPC, NEW_USER, NEW_PID = 0x20000, 0x8000000, 0x10000000, 0x20000000
-READ_ONLY, NO_SUID, NO_DEV, BIND, WITH_ALL_BELOW = 1, 2, 4, 4096, 16384
+READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, REMOUNT, BIND, WITH_ALL_BELOW = 1, 2, 4, 8, 32, 4096, 16384
 DROP_FROM_BOUNDING_SET, CAPABILITY_VERSION_3 = 24, 0x20080522
 
 
@@ -47,6 +48,11 @@ def enter(python: list[str]) -> None:
         os.makedirs(folder, exist_ok=True)
         mount(f"/proc/self/fd/{handle}", folder, "", BIND | WITH_ALL_BELOW)
         os.close(handle)
+    # Devices can be used, but not dated: by their times one submission could tell the next.
+    for device in filter(os.path.exists, (f"/dev/{name}" for name in DEVICES)):
+        mount("", device, "", REMOUNT | BIND | READ_ONLY | NO_SUID | NO_EXEC)
+    if os.path.isdir("/dev/pts"):
+        mount("tmpfs", "/dev/pts", "tmpfs", READ_ONLY, "size=4k")  # terminals
     mount("tmpfs", "/proc", "tmpfs", READ_ONLY, "size=4k")  # no other process in sight
     os.chdir("/tmp")
 

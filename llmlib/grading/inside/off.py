@@ -27,7 +27,9 @@ FAMILIES = {  # operators that do the same work under another name, by how their
     "multi_head_attention_forward": ATTENTION,
     "MultiheadAttention": ("scaled_dot_product_attention", *ATTENTION),
 }
-SAME = ("{}", "_{}", "{}_", "special_{}", "native_{}", "_safe_{}", "_fused_{}")
+SAME = "{} _{} {}_ special_{} native_{} _safe_{} _masked_{} _fused_{} _fused_{}_".split()
+FLEXIBLE = "torch.nn.attention.flex_attention.flex_attention"
+ALIKE = {"torch.nn.functional.scaled_dot_product_attention": FLEXIBLE}  # the same, of Python
 KEEP: list = []  # torch.library removes its overrides when the object goes
 refused: set[str] = set()  # what was called in this process although it is off
 
@@ -49,7 +51,7 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
             continue
         if name.startswith("torch."):
             refuse_operator(name)
-            for function in namesakes(name):
+            for function in [*namesakes(name), find(ALIKE.get(name, name))[1]]:
                 refuse_in_place(function, name)
         parent, target = find(name)
         if isinstance(target, types.ModuleType):

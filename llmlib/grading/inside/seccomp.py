@@ -1,6 +1,6 @@
 """Calls of the kernel that no answer needs: refused to a submission's process for good.
 
-What they reach lies outside of namespaces (keys, priorities, virtual machines' sockets) or has had
+What they reach lies outside of namespaces (keys, priorities, locks, machines' sockets) or has had
 more than its share of holes. And no program starts: a fresh Python would know of no refusal.
 """
 
@@ -22,7 +22,7 @@ CALLS = {  # name: number on x86-64, on ARM 64
     "syslog": (103, 116), "bpf": (321, 280), "perf_event_open": (298, 241),
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
     "fsopen": (430, 430), "open_tree": (428, 428), "chroot": (161, 51),
-    "pivot_root": (155, 41),
+    "pivot_root": (155, 41), "flock": (73, 32),
 }  # fmt: skip
 SOCKETS = (41, 198), (53, 199)  # socket, socketpair: of the family UNIX only
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH

@@ -4,6 +4,7 @@ whoever writes `eval` may have reasons. What refuses parts of torch is in the le
 whoever means to can undo that; the text of it is here."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,22 +17,31 @@ from llmlib.course.scopes import MAX_ANALYSED, names
 from llmlib.course.source import kind
 from llmlib.grading.outside import reading
 
-# Other code than what stands there, other processes, names that are computed, and what Python and
-# torch keep to themselves.
+# Other code than what stands there, other processes and threads, names that are computed, and what
+# Python and torch keep to themselves.
 NAMES = frozenset(
     "eval exec compile __import__ __builtins__ builtins gc ctypes subprocess multiprocessing "
     "socket mmap marshal pickle importlib pkgutil runpy pydoc inspect unittest mock vars globals "
-    "locals setattr delattr".split()
+    "locals setattr delattr threading _thread concurrent timeit".split()
 )
 ATTRIBUTES = frozenset(
     "fork posix_spawn execv modules import_module reload __globals__ __builtins__ __code__ "
     "CodeType FunctionType __subclasses__ _getframe settrace setprofile get_objects get_referrers "
     "tb_frame f_back f_globals f_locals gi_frame __closure__ cell_contents __dict__ __class__ "
     "__getattribute__ __setattr__ __loader__ __spec__ attrgetter methodcaller "
-    "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy".split()
+    "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy "
+    "Thread ThreadPoolExecutor to_thread run_in_executor pipe mkfifo socketpair "
+    "Formatter get_field update_wrapper run_line_magic run_cell_magic "
+    "grad_fn next_functions flex_attention".split()
 )
+# What else is imported is a library that may hold answers, or a file that the learner wrote.
+LIBRARIES = (
+    "torch numpy matplotlib mpl_toolkits regex tqdm IPython ipywidgets safetensors llmlib".split()
+)
+KNOWN = sys.stdlib_module_names.union(LIBRARIES)
 MOST = 100  # findings that anybody reads
 TOO_LONG = "more code than is read for findings"
+TOO_DEEP = "code nested deeper than is read for findings"
 Used = dict[str, list[str]]
 
 
@@ -70,6 +80,7 @@ def _know(notebook: Notebook) -> None:
             names(cell.source)
         if kind(cell) == "given":
             definitions([cell.source])
+    plan(notebook, [])  # the tests
 
 
 def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:
@@ -113,9 +124,13 @@ def _ways(source: str) -> Iterator[str]:
         return
     try:
         tree = ast.parse(python(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (RecursionError, MemoryError):  # whoever only compiles it gets further
+        yield TOO_DEEP
         return
-    plain = set()  # getattr in a call that says which attribute
+    except (SyntaxError, ValueError):  # it cannot run, but for an operator that a feature brings
+        yield from ["<>"] * ("<>" in source)
+        return
+    plain: set[ast.expr] = set()  # getattr in a call that says which attribute; so for a magic
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="getattr") as name, args=[_, ast.Constant(wanted), *_]):
@@ -125,11 +140,26 @@ def _ways(source: str) -> Iterator[str]:
                 yield from ATTRIBUTES.intersection(wanted)
             case ast.Name(id=name) if name in NAMES:
                 yield name
-            case ast.Attribute(attr=name) if name in ATTRIBUTES:
+            case ast.Call(
+                func=ast.Attribute(attr="run_line_magic" | "run_cell_magic") as called,
+                args=[ast.Constant(str(magic)), ast.Constant(str(line)), *_],
+            ):
+                plain.add(called)
+                runs = magic == "time" and line  # what is left of those is a text that runs
+                writes = magic in ("writefile", "file") and ".py" in line
+                yield from [f"%{magic}"] * bool(runs or writes)
+            case ast.Attribute(attr=name) if name in ATTRIBUTES and node not in plain:
                 yield name
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                words = [part for alias in aliases for part in alias.name.split(".")]
-                words += (getattr(node, "module", None) or "").split(".")
-                yield from (NAMES | ATTRIBUTES).intersection(words)
+            case ast.Import(names=aliases):
+                yield from _imported([alias.name for alias in aliases], [])
+            case ast.ImportFrom(module=module, names=aliases):
+                yield from _imported([module or ""], [alias.name for alias in aliases])
             case ast.Name(id="getattr") if node not in plain:
                 yield "getattr with a name that is computed"
+
+
+def _imported(modules: list[str], taken: list[str]) -> Iterator[str]:
+    """What an import has of ways, and the libraries that no lesson needs."""
+    words = {word for each in (*modules, *taken) for word in each.split(".")}
+    yield from words & (NAMES | ATTRIBUTES)
+    yield from {each.partition(".")[0] for each in modules} - KNOWN - {""}

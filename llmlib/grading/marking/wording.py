@@ -13,7 +13,10 @@ from llmlib.grading.outside.limits import Exceeded
 from llmlib.grading.outside.remote import LearnerError
 
 LONGEST = 700  # characters of a message
-RAISED = "your code raised an exception on an input of the hidden tests"
+STUMBLED = (  # one sentence: which of these it was could be a word about the input
+    "on an input of the hidden tests your code raised an exception, took too long, ended its "
+    "process or returned what the check cannot use"
+)
 FAILED = "a hidden test failed"
 
 
@@ -27,11 +30,9 @@ class Failure(NamedTuple):
 
 def hidden(exercise: Exercise, raised: BaseException) -> Failure:
     """The words for what the hidden half of a test cell raised."""
-    if isinstance(raised, Exceeded):
-        return Failure(str(raised), "", False)
     if isinstance(raised, Mistake):
         return Failure(_constant(exercise, raised.claim), "", True)
-    return Failure(RAISED if isinstance(raised, LearnerError) else FAILED, "", False)
+    return Failure(STUMBLED, "", False)
 
 
 def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
