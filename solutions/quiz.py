@@ -492,7 +492,7 @@ see("q20")
 # The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes, beside the stream that it is added to?
 #
 # - **A**  A tenth of what it was
-# - **B**  A hundredth of what it was
+# - **B**  A 100th of what it was
 # - **C**  10 times what it was
 # - **D**  As large as it was
 

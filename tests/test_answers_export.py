@@ -55,7 +55,7 @@ def test_an_old_answer_does_not_stay(tmp_path):
 
 
 def test_another_folder_is_not_emptied(tmp_path, capsys):
-    (tmp_path / "submitted").mkdir()
+    hand_in(tmp_path / "submitted", "ann", {cells.load(NAME).exercises[0].name: "x = 1"})
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("years")
     words = [str(tmp_path / "submitted"), "--output", str(tmp_path / "home")]
