@@ -390,7 +390,7 @@ def test_no_scheduler_is_a_sentence(address, says, monkeypatch):
     ],
 )
 def test_no_database_is_a_sentence_without_the_password(url, says, tmp_path, monkeypatch, capsys):
-    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted" / "ada" / "01_tokens").mkdir(parents=True)
     config = tmp_path / "nbgrader_config.py"
     config.write_text(
         "import os\nc = get_config()\nc.CourseDirectory.db_url = os.environ['LLM_COURSE_DB']\n"
