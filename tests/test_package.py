@@ -107,14 +107,15 @@ def test_a_part_imports_nothing_that_its_extra_does_not_bring(extras):
 @pytest.mark.slow
 def test_what_is_not_python_comes_with_the_package(tmp_path):
     """As it is built for `pip install .`, which no test runs from."""
-    build = [sys.executable, "-c", "from setuptools import setup; setup()", "--quiet"]
-    build += ["egg_info", "--egg-base", str(tmp_path)]
+    build = [sys.executable, "setup.py", "--quiet", "egg_info", "--egg-base", str(tmp_path)]
     build += ["build_py", "--build-lib", str(tmp_path / "lib")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     listed = subprocess.check_output(["git", "ls-files", "llmlib"], cwd=ROOT, encoding="utf-8")
     files = listed.splitlines()
     assert "llmlib/grading/feedback.html.jinja" in files
     assert [each for each in files if not (tmp_path / "lib" / each).is_file()] == []
+    sources = {each.name for each in (tmp_path / "lib/llmlib/course/sources").glob("*.py")}
+    assert {"01_tokens.py", "quiz.py"} < sources
 
 
 def test_the_engine_needs_little():
