@@ -94,13 +94,17 @@ def test_a_refusal_is_shown_and_the_conversation_goes_on(page):
     expect(_ask(page)).to_have_text("The capital of France is Paris.")
 
 
-def test_stop_stops_and_new_begins_anew(page):
+def _begin_a_long_story(page):
     page.locator("summary").click()
     page.locator("#max_tokens").fill("512")
     page.locator("#temperature").fill("2")
     page.get_by_label("Your message").fill("Write a long story.")
     page.keyboard.press("Enter")
     page.locator(".token").nth(2).wait_for(state="attached")  # half a character has no width
+
+
+def test_stop_stops_and_new_begins_anew(page):
+    _begin_a_long_story(page)
     page.locator("#send").click()
     expect(page.locator("#send")).to_have_text("Send")
     assert page.locator(".token").count() < 512
@@ -111,12 +115,7 @@ def test_stop_stops_and_new_begins_anew(page):
 
 
 def test_new_during_an_answer_takes_nothing_of_it_along(page):
-    page.locator("summary").click()
-    page.locator("#max_tokens").fill("512")
-    page.locator("#temperature").fill("2")
-    page.get_by_label("Your message").fill("Write a long story.")
-    page.keyboard.press("Enter")
-    page.locator(".token").nth(2).wait_for(state="attached")
+    _begin_a_long_story(page)
     page.locator("button#new").click()
     expect(page.locator("#send")).to_have_text("Send")
     page.locator("#temperature").fill("0")
