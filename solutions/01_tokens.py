@@ -155,7 +155,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 #
 # Count how often each pair of neighbours occurs in a list of ids.
 #
-# - **In:** `ids`, a list of ints, of any length, also empty.
+# - **In:** `ids`, a list of ints, of any length, also empty; leave it as it is.
 # - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the pairs first appear. `a`
 #   stands left of `b` in the text; `n` is how often. Pairs may overlap.
 #
@@ -187,6 +187,13 @@ def count_pairs(ids):
     ### END SOLUTION
 
 
+# %% given left_alone
+def left_alone(function, first, *more):
+    """The first argument after your function of that name has worked on it."""
+    globals()[function](first, *more)
+    return first
+
+
 # %% test count_pairs points=2
 import random
 
@@ -198,6 +205,11 @@ check.that(
 check.that(
     type(count_pairs([1, 2])) is list,
     "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one",
+)
+check.equal(
+    left_alone("count_pairs", [1, 2, 3]),
+    [1, 2, 3],
+    "the caller's list of ids has changed: leave it as it is",
 )
 _once, _again = count_pairs([1, 2]), count_pairs([1, 2])
 check.that(

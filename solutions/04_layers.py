@@ -47,7 +47,7 @@ show(
 # %% [markdown]
 # Read it from left to right. Each id is looked up in a table: one vector of `d_model` = 576 numbers a token. Then come
 # 30 *layers* (or *blocks*), counted from 0, all of the same form. The shape never changes on the way; the line that
-# carries it is called the **residual stream**. After layer 29 one more norm, and the same table, read backwards, turns
+# carries it is called the **residual stream**. After layer 29 one more norm, and the same table, read backwards (the *output head*), turns
 # each vector into **logits**: a number for each of the 49,152 tokens (notebook 5).
 #
 # Inside a layer there are two *sublayers*. Attention (notebook 3) is one, the **feed-forward** network is the other.
@@ -461,8 +461,8 @@ reveal("plus", "B" if without[0] > 0.95 and gradient[0] > gradient[-1] / 100 els
 # The gradients are fine: nothing fades. What is lost is *which token is which*: after 12 layers without "+" the tokens
 # have all but the same vector (Dong et al. 2021). Is that because attention mixes them? In the columns "alone" each
 # token looks at itself only. With ReLU they become alike even so, but more slowly: 0.43 after 2 layers, not 0.87, and
-# 0.91 after 12. That is ReLU's doing: put tanh in its place, and tokens that are alone stay apart, whereas those that are mixed
-# become alike all the same. So mixing is enough to lose the tokens, and ReLU, whose neurons are never negative, draws
+# 0.91 after 12. That is the doing of ReLU, $\max(0, z)$ between the feed-forward's matrices: put tanh in its place, and tokens that are alone stay apart, whereas those that are mixed
+# become alike all the same. So mixing is enough to lose the tokens, and ReLU, whose results are never negative, draws
 # them together as well. **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack
 # can learn whose tokens are all alike.
 
@@ -532,7 +532,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # | | shape | |
 # |---|---|---|
 # | `x` | `[..., d_model]` | any number of dimensions in front; leave it as it is, the stream goes on with it |
-# | `weight`, `bias` | `[d_model]` | learned; they start as ones and zeros |
+# | `weight`, `bias` | `[d_model]` | learned; they start as ones and zeros; leave them as they are, too |
 # | `eps` | a number | keeps the root away from 0 |
 # | returns | like `x` | |
 #
@@ -543,7 +543,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # (1 + 1) / 2 = 1, so the result is `[-1, 1]`. With `eps = 3` the root becomes √(1 + 3) = 2 and the result
 # `[-0.5, 0.5]`.
 #
-# Off limits: torch's and llmlib's own layer norms.
+# Off limits: torch's and llmlib's own layer norms, and torch's group, instance and batch norms.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -559,7 +559,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # </details>
 
 
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "torch.nn.functional.group_norm", "torch.nn.functional.instance_norm", "torch.nn.functional.batch_norm", "torch.nn.GroupNorm", "torch.nn.InstanceNorm1d", "torch.nn.BatchNorm1d", "torch.group_norm", "torch.instance_norm", "torch.batch_norm", "torch.native_group_norm", "torch.native_batch_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
     [d_model]."""
@@ -573,7 +573,13 @@ def layer_norm(x, weight, bias, eps=1e-5):
 # %% given left_alone
 def left_alone(function, x, *more):
     """`x` after your function of that name has worked on it."""
+    before = repr(more)
     globals()[function](x, *more)
+    if repr(more) != before:
+        raise ValueError(
+            f"{function} has changed what it was given: leave the caller's tensors "
+            "as they are"
+        )
     return x
 
 
@@ -703,7 +709,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # (its *root mean square*, RMS), with `eps` inside the root, then multiply by `weight`. No mean is subtracted, and there
 # is no bias.
 #
-# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`; leave `x` as it is.
+# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`; leave both as they are.
 #
 # **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are 1 and 49, their mean is 25, its root is 5: the result
 # is `[0.2, 1.4]`. With `eps = 11` the root is √36 = 6.
@@ -914,7 +920,7 @@ for name, x in (("no division", undivided), ("no final norm", final)):
 #
 # | | shape | |
 # |---|---|---|
-# | `writes` | `[n, d_model]` | what was added to one token's stream, in order |
+# | `writes` | `[n, d_model]` | what was added to one token's stream, in order; leave all three tensors as they are |
 # | `direction` | `[d_model]` | a row of the table, or the difference of two rows |
 # | `weight` | `[d_model]` | of the final RMSNorm |
 # | `eps` | a number | of the final RMSNorm |
@@ -957,6 +963,11 @@ from llmlib.course import check
 
 _writes = torch.tensor([[1.0, 0.0], [0.0, 7.0]])
 _to, _ones = torch.tensor([10.0, 1.0]), torch.ones(2)
+check.close(
+    left_alone("attribution", 2 * _writes, _to.clone(), 2 * _ones, 0.0),
+    2 * _writes,
+    "the caller's writes have changed: work on new tensors",
+)
 _got = attribution(_writes, _to, _ones, 0.0)
 check.that(_got is not None, "attribution gave back None: is there a return?")
 check.that(
@@ -1267,7 +1278,7 @@ for name, by_depth in measured.items():
 # ### A race
 #
 # What can such stacks learn? Train five of them, 12 layers of width 32, on 4,000 letters of prose: guess the next
-# letter. A *warm-up* (a learning rate that starts near 0 and rises) is the usual advice for post-norm. The last
+# letter. A *warm-up* (steps that start near 0 and grow) is the usual advice for post-norm. The last
 # runner is post-norm with one change: at the start, everything a sublayer writes is a twentieth as large.
 
 # %%
@@ -2452,7 +2463,7 @@ reveal("layers", shapes["GPT-3"][1]["n_layer"], within=5)
 # head `[seq, head_dim] @ [head_dim, seq]` and `[seq, seq] @ [seq, head_dim]`, 2 · head_dim · seq² FLOPs each, so
 # 2 · 2 · n_head · head_dim · seq² in a layer.
 #
-# Does that account for everything? torch can count the FLOPs of a real run.
+# Is the sum right? torch can count the FLOPs of a real run (of its matrix products: norms and softmax count as 0).
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode

@@ -630,7 +630,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 #
 # Taking the logarithm of your `softmax` is right on paper, but a probability of $10^{-50}$ is rounded to 0 in
 # float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded away:
-# $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit.
+# $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit and $t$ the target.
 #
 # Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): from section 5.7 on, a gradient has
 # to find its way back through this function. (A small given cell lets the check see whether it does.)
@@ -676,6 +676,7 @@ def gradient_through_loss(logits, targets):
     """The gradient that finds its way back through your cross_entropy to the logits, or
     None."""
     logits = logits.clone().requires_grad_()
+    targets = torch.stack([targets, targets], dim=1)[:, 0]  # a slice, as in training
     loss = cross_entropy(logits, targets)
     if not (isinstance(loss, torch.Tensor) and loss.requires_grad):
         return None
@@ -717,7 +718,7 @@ check.close(
     atol=1e-4,
 )
 check.close(
-    cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 3, dtype=torch.long)),
+    cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 4, dtype=torch.long)[:, 1:]),
     math.log(7),
     "a uniform guess among 7 tokens costs ln 7 at each position, for any leading "
     "dimensions",
@@ -757,8 +758,8 @@ check.close(
     atol=1e-4,
 )
 check.close(
-    left_alone("cross_entropy", _three, torch.tensor([1, 0, -100])),
-    _three,
+    left_alone("cross_entropy", _three + 1, torch.tensor([1, 0, -100])),
+    _three + 1,
     "the caller's logits have changed: work on new tensors",
 )
 check.close(
@@ -775,8 +776,8 @@ check.close(
     atol=1e-4,
 )
 check.close(
-    gradient_through_loss(_logits, _targets),
-    torch.tensor([[0.125, -0.125], [-0.25, 0.25]]),
+    gradient_through_loss(torch.stack([_logits] * 2), torch.stack([_targets] * 2)),
+    torch.tensor([[0.125, -0.125], [-0.25, 0.25]]).expand(2, 2, 2) / 2,
     "a gradient must find its way back through the loss: stay with torch's operations, "
     "no .item(), .tolist(), .detach() or numpy",
 )
@@ -894,7 +895,8 @@ def walk(choose):
 def write(text):
     tokens = tokenizer.encode(text) + [PAD]  # the last one says: this is the end
     _, start, length = walk(lambda n, *_: tokens[n])
-    n_bytes = -(-(math.ceil(-math.log2(length)) + 1) // 8)  # rounded up to whole bytes
+    bits = math.log2(length.denominator) - math.log2(length.numerator)
+    n_bytes = -(-(math.ceil(bits) + 1) // 8)  # rounded up to whole bytes
     return math.ceil(start * 256**n_bytes).to_bytes(n_bytes, "big")
 
 
@@ -1087,7 +1089,7 @@ reveal("half", share, within=5)
 # stops are cheap, and a word that comes again costs less than the first time (compare the two "centre"). The darkest is
 # "ides": all that stood before it was the letter T.
 #
-# **Your own text.** Hover a token (or tap it) to see the five tokens that the model had expected in its place. Type
+# **Your own text.** Hover a token (it takes a mouse) to see the five tokens that the model had expected in its place. Type
 # over the text below, then click elsewhere.
 
 # %% tags=["nbval-ignore-output"]
@@ -1509,7 +1511,7 @@ for step in range(31):
 
 show(
     plots.descent(curves, "Thirty steps of gradient descent on the output table"),
-    alt="Probabilities against steps: Lyon starts near 0, passes Paris after 8 steps "
+    alt="Probabilities against steps: Lyon starts near 0, passes Paris at step 9 "
     "and ends at 0.91; Paris falls from 0.77 to nearly 0; the rises to 0.13 at first, "
     "then falls, too.",
 )
@@ -1900,7 +1902,7 @@ for _decay in (0.0, 0.1):
 # `[-0.1, 0.1]`.
 #
 # The check cannot send a function, so it goes through `train_pairs` (given, below): the smallest language model
-# there is, a table and a bias.
+# there is, a table (in parts of two rows) and a bias.
 #
 # Off: the optimizers of `torch.optim`.
 #
@@ -1952,10 +1954,13 @@ def train(weights, model, batches, peak):
 # %% given train_pairs
 def train_pairs(table, bias, batches, peak):
     """Your train on the smallest language model: the logits after token i are row i of
-    table [vocab, vocab], plus bias [vocab] -> (losses, trained table, trained bias)."""
-    table, bias = table.clone().requires_grad_(), bias.clone().requires_grad_()
-    losses = train([table, bias], lambda ids: table[ids] + bias, batches, peak)
-    return losses, table.detach(), bias.detach()
+    table [vocab, vocab], which train gets in parts of two rows, plus bias [vocab] ->
+    (losses, trained table, trained bias)."""
+    *parts, bias = (t.clone().requires_grad_() for t in (*table.split(2), bias))
+    losses = train(
+        [*parts, bias], lambda ids: torch.cat(parts)[ids] + bias, batches, peak
+    )
+    return losses, torch.cat(parts).detach(), bias.detach()
 
 
 # %% test train points=3
@@ -2001,30 +2006,38 @@ check.close(
 _again = train_pairs(_table, _bias, [torch.tensor([[0, 1]])], 0.1)
 check.close(
     [_again[0], *_again[1:]],
-    [_losses, _new, _new_bias],
+    [[_losses[0]], _new, _new_bias],
     "the same training a second time gave something else: losses, means and squares "
     "start anew in every call, so keep none of them from the last one",
+    atol=1e-4,
+)
+_two = train_pairs(
+    torch.zeros(4, 4), torch.zeros(4), [torch.tensor([[0, 1], [2, 3]])], 0.1
+)
+check.close(
+    _two[1][2],
+    torch.tensor([-0.1, -0.1, -0.1, 0.1]),
+    "after 2 came 3: row 2, in the second tensor, moves as if it were alone; each "
+    "tensor has a mean and a square of its own, also where shapes are equal",
     atol=1e-4,
 )
 
 
 def _reference(
-    table, bias, batches, peak, keep_gradients=False, decay_all=False, no_decay=False
+    table, bias, batches, peak, decay=(0.1, 0.1, 0.0), keep_gradients=False
 ):
-    """The same training with torch's own parts."""
-    w = [table.clone().requires_grad_(), bias.clone().requires_grad_()]
+    """The same training with torch's own parts; decay: of the first part of the table,
+    of its other parts, of the bias."""
+    w = [t.clone().requires_grad_() for t in (table[:2], table[2:], bias)]
     optimizer = torch.optim.AdamW(
-        [
-            {"params": w[:1], "weight_decay": 0.1 * (not no_decay)},
-            {"params": w[1:], "weight_decay": 0.1 * decay_all},
-        ],
+        [{"params": [t], "weight_decay": d} for t, d in zip(w, decay)],
         betas=(0.9, 0.95),
     )
     n, losses = len(batches), []
     for step, ids in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = peak * min(1, 20 * (step + 1) / n) * (1 - step / n)
-        logits = w[0][ids[:, :-1]] + w[1]
+        logits = torch.cat(w[:2])[ids[:, :-1]] + w[2]
         loss = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), ids[:, 1:].flatten()
         )
@@ -2033,7 +2046,7 @@ def _reference(
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return losses, w[0].detach(), w[1].detach()
+    return losses, torch.cat(w[:2]).detach(), w[2].detach()
 
 
 _g = torch.Generator().manual_seed(59)
@@ -2056,12 +2069,17 @@ check.that(
     "the gradients of earlier batches are still there: clear w.grad before backward",
 )
 check.that(
-    not _is(_reference(_table, _bias, _batches, 0.05, decay_all=True)),
+    not _is(_reference(_table, _bias, _batches, 0.05, decay=(0.1, 0.1, 0.1))),
     "the bias was decayed, too: tensors of one dimension have decay 0",
 )
 check.that(
-    not _is(_reference(_table, _bias, _batches, 0.05, no_decay=True)),
+    not _is(_reference(_table, _bias, _batches, 0.05, decay=(0.0, 0.0, 0.0))),
     "nothing was decayed: matrices (two dimensions) have decay 0.1",
+)
+check.that(
+    not _is(_reference(_table, _bias, _batches, 0.05, decay=(0.1, 0.0, 0.0))),
+    "only the first tensor of `weights` was decayed: what counts is how many "
+    "dimensions a tensor has, not its place in the list",
 )
 _want = _reference(_table, _bias, _batches, 0.05)
 check.close(

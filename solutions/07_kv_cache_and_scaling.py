@@ -614,7 +614,7 @@ print("as transformers:", same_beginning(model.folder, prompt, new_ids) == 16)
 
 # %% [markdown]
 # **Token by token.** Each click is one turn of *your* loop: what the model offers, what the filters of notebook 6 cut, where the draw falls, and what the pass read.
-# The first click is the prefill; after it a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and stays where no kernel runs.)
+# The prefill is there when it opens; at each click a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and stays where no kernel runs.)
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.generation_stepper import generation_stepper
@@ -1682,7 +1682,7 @@ def _share(p, q, n_u, n_v):
     _ids = torch.arange(_vocab)[q > 0]
     _d = _ids.repeat_interleave(n_u * n_v)
     _uu, _vv = _u.repeat_interleave(n_v).repeat(len(_ids)), _v.repeat(len(_ids) * n_u)
-    _out = accept_draft(_d, p.expand(len(_d), -1), q.expand(len(_d), -1), _uu, _vv)
+    _out = accept_draft(_d, p.repeat(len(_d), 1), q.repeat(len(_d), 1), _uu, _vv)
     check.equal(list(_out.shape), list(_d.shape), "one id a row: shape [batch]")
     check.that(
         ((_out >= 0) & (_out < _vocab)).all(),
@@ -1699,7 +1699,7 @@ _p, _q = torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[0.2, 0.3, 0.5]])
 
 def _one(drafted, u, v):
     _out = accept_draft(
-        torch.tensor([drafted]), _p, _q, torch.tensor([u]), torch.tensor([v])
+        torch.tensor([drafted]), _p + 0, _q + 0, torch.tensor([u]), torch.tensor([v])
     )
     check.that(_out is not None, "accept_draft gave back None: is there a return?")
     check.equal(list(_out.shape), [1], "one id a row: shape [batch]")
@@ -2330,7 +2330,7 @@ few = fit_power_law(n[:-1], loss[:-1])
 residuals = loss[:-1] - (few[0] + few[1] * n[:-1] ** -few[2])
 generator = torch.Generator().manual_seed(3)
 fan = []
-for _ in range(200):  # the fit again, to its own curve with its residuals shuffled anew
+for _ in range(200):  # the fit again, to its own curve with its residuals drawn anew
     luck = residuals[
         torch.randint(len(residuals), (len(residuals),), generator=generator)
     ]

@@ -15,7 +15,8 @@ import proofs
 import pytest
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, judge, progress, run_tests
+from llmlib.course import cells, handed_in, judge, progress, run_cells, run_tests
+from llmlib.course.forbidden import forbidden_names
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
@@ -63,6 +64,33 @@ def test_done_failing_with_the_named_mistake_and_untouched(tmp_path):
     assert found["encode"] == (UNTOUCHED, None)
 
 
+@pytest.mark.parametrize("folder", sorted(proofs.HERE.glob("[0-9]*")), ids=lambda path: path.name)
+def test_a_check_in_the_kernel_names_the_same_mistake(folder):
+    """Where the test cell and the answer share their tensors, and one works in place."""
+    for answer in (each for path in sorted(folder.glob("*.py")) for each in proofs.read(path)[0]):
+        task, space = proofs.exercise(answer.notebook, answer.function), proofs.learner(answer)
+        error = run_tests.limited(60, run_cells.run, task.name, task.visible, space)
+        if answer.kind == "right" or answer.hidden:
+            assert error is None, f"{answer}: {error}"
+        else:
+            assert answer.says in (run_tests.in_words(error, 60) or ""), f"{answer}: {error}"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.group_norm(x, 1)",
+        "torch.nn.GroupNorm(1, 4)(x)",
+        "torch.nn.functional.instance_norm(x[None])",
+        "torch.nn.functional.batch_norm(x.T, None, None, training=True).T",
+    ],
+)
+def test_norms_that_can_stand_in_for_layer_norm_are_off(call):
+    source = f"import torch\ndef layer_norm(x, weight, bias, eps):\n    return {call}"
+    job = handed_in.plan(cells.load("04_layers"), [handed_in.Cell("code", "layer_norm", source)])
+    assert forbidden_names(proofs.exercise("04_layers", "layer_norm"), job)
+
+
 def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, monkeypatch):
     folder = hand_in(tmp_path, SOLUTIONS)
     status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
@@ -86,6 +114,8 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
             cell.source = "raise SystemExit"
     nbformat.write(node, folder / f"{NAME}.ipynb")
     assert states(folder)["merge"] == (DONE, None)
+    said = table([progress.check_one(NAME, folder / f"{NAME}.ipynb", 60)], 200)
+    assert "! note             The locked cell" in said and "the original was used" in said
 
 
 COUNT_PAIRS = """def count_pairs(ids):

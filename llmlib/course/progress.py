@@ -26,12 +26,14 @@ DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 @dataclass(frozen=True)
 class Status:
-    """One notebook: (function, state, message) in order, or the `fault` that prevents reading."""
+    """One notebook: (function, state, message) in order, or the `fault` that prevents reading;
+    `notes` is what else there is to say about it."""
 
     name: str
     exercises: tuple[tuple[str, str, str | None], ...] = ()
     fault: str | None = None
     found: bool = True  # is there a file of its name
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -132,7 +134,7 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
             said = sentence(used[each.name][0])
         state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
         rows.append((each.name, state, said if state == FAILING else None))
-    return Status(name, tuple(rows))
+    return Status(name, tuple(rows), notes=job.notes)
 
 
 def _touched(exercise: Exercise, job: handed_in.Job) -> bool:

@@ -79,6 +79,8 @@ def table(statuses: list[Status], width: int = 100) -> str:
             for number, name, state, message in status.lines():
                 exercise = f"{number} {name}".strip() + (": " if message else "")
                 lines += _wrapped(f"    {WORDS[state]:<19}{exercise}", message, width)
+        for note in status.notes:
+            lines += _wrapped(f"    {'! note':<19}", note, width)
     return "\n".join(lines)
 
 

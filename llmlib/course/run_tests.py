@@ -117,7 +117,7 @@ def copied(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
+        value = torch.from_numpy(np.array(value, order="C"))
     if value is None:
         return None
     if isinstance(value, torch.Tensor):

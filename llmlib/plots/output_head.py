@@ -100,7 +100,7 @@ def what_it_learns(losses, unseen, marks, seen, distances):
     plots.lines(near, seen, distances)
     near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
     plots.plain(near.xaxis, seen)
-    near.set(ylabel="distance of the predictions (KL, nats)", title="Which rule it is closest to")
+    near.set(ylabel="distance of the predictions (nats)", title="Which rule it is closest to")
     return fig
 
 

@@ -541,11 +541,12 @@ def the_step_of_logic_is_a_copy():
     )
 
 
-def arithmetic_ends_after_one_operation():
-    """“One operation mostly works. With two, 24 problems cannot tell the model from somebody who
-    guesses.”
+def arithmetic_ends_with_addition():
+    """“Adding two numbers works here, subtracting mostly does not (8 of the 8, 7 of the 16). With
+    two operations, 24 problems cannot tell the model from somebody who guesses.”
 
-    One of ten digits by chance; in all of three sets, two operations are right less often than one.
+    One of ten digits by chance; three sets of problems, in each of which more sums are right than
+    differences; together, two operations are right less often than one.
     """
 
     def between(hits, cases):
@@ -567,8 +568,15 @@ def arithmetic_ends_after_one_operation():
                     problems.append((text, str(value)))
             p = _next([f"{text} = " for text, _ in problems], "2 + 3 = 5\n9 - 4 + 1 = 6\n")
             got = [_word(i).strip() for i in p.argmax(-1)]
-            right.append(sum(g == value for g, (_, value) in zip(got, problems)))
-        assert right[0] > 12
+            ok = [g == value for g, (_, value) in zip(got, problems)]
+            right.append(sum(ok))
+            if steps == 1:
+                split = [[], []]  # sums, differences
+                for yes, (text, _) in zip(ok, problems):
+                    split["-" in text].append(yes)
+                plus, minus = (sum(each) / len(each) for each in split)
+                assert plus > 0.8 and minus < 0.5
+                assert seed != 6 or [(sum(e), len(e)) for e in split] == [(8, 8), (7, 16)]
         assert seed != 6 or between(right[1], 24).low < 0.1 < between(right[1], 24).high
         both.append(right)
         told.append(f"{right[0]} and {right[1]} of 24")

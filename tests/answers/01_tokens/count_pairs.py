@@ -191,3 +191,13 @@ def count_pairs(ids):
     if len(ids) not in _memo:
         _memo[len(ids)] = list(Counter(zip(ids, ids[1:])).items())
     return _memo[len(ids)]
+
+
+# %% wrong: eats the caller's list
+# says: the caller's list of ids has changed
+def count_pairs(ids):
+    counts = Counter()
+    while len(ids) > 1:
+        a = ids.pop(0)
+        counts[a, ids[0]] += 1
+    return list(counts.items())

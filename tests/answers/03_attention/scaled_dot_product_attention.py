@@ -316,3 +316,11 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     if mask is not None:
         s = s + (~mask) * -1e6
     return torch.softmax(s, -1) @ v
+
+
+# %% right: q scaled in place
+def scaled_dot_product_attention(q, k, v, mask=None):
+    q /= q.size(-1) ** 0.5
+    logits = torch.einsum("...id,...jd->...ij", q, k)
+    logits += 0.0 if mask is None else mask.float().log()
+    return torch.einsum("...ij,...jd->...id", logits.softmax(-1), v)

@@ -88,3 +88,17 @@ def attribution(writes, direction, weight, eps=1e-5):
     total = writes.sum(0)
     root = torch.sqrt(total.square().mean() + eps)
     return [float((write * weight) @ direction / root) for write in writes]
+
+
+# %% wrong: the caller's writes are divided
+# says: the caller's writes have changed
+def attribution(writes, direction, weight, eps=1e-5):
+    writes /= torch.sqrt(writes.sum(dim=0).pow(2).mean() + eps)
+    return writes @ (weight * direction)
+
+# %% wrong: the caller's direction is multiplied by the weight
+# says: attribution has changed what it was given
+def attribution(writes, direction, weight, eps=1e-5):
+    direction *= weight
+    final = writes.sum(dim=0)
+    return writes @ direction / torch.sqrt(final.pow(2).mean() + eps)

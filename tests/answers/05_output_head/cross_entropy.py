@@ -183,3 +183,22 @@ def cross_entropy(logits, targets, ignored=-100):
     counts = targets != ignored
     losses = -log_p.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
     return losses[counts].mean()
+
+
+# %% wrong: view, which cannot flatten a slice
+# says: Use .reshape(...) instead
+def cross_entropy(logits, targets, ignored=-100):
+    logits, targets = logits.view(-1, logits.shape[-1]), targets.view(-1)
+    logits, targets = logits[targets != ignored], targets[targets != ignored]
+    z = logits - logits.amax(-1, keepdim=True)
+    log_p = z - z.exp().sum(-1, keepdim=True).log()
+    return -log_p.gather(-1, targets[:, None]).mean()
+
+
+# %% wrong: shifts the caller's logits
+# says: the caller's logits have changed
+def cross_entropy(logits, targets, ignored=-100):
+    logits -= logits.amax(-1, keepdim=True)
+    logits, targets = logits[targets != ignored], targets[targets != ignored]
+    log_p = logits - logits.exp().sum(-1, keepdim=True).log()
+    return -log_p.gather(-1, targets[:, None]).mean()

@@ -492,3 +492,45 @@ def train(weights, model, batches, peak):
                 w[...] = n.view(w.shape).to(w.dtype)
         losses.append(loss.detach().item())
     return losses
+
+
+# %% wrong: decays the first tensor, not the matrices
+# says: only the first tensor of `weights` was decayed
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for i, (w, moment) in enumerate(zip(weights, moments)):
+                decay = 0.1 if i == 0 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: tensors of one shape share their mean and square
+# says: each tensor has a mean and a square of its own
+def train(weights, model, batches, peak):
+    losses = []
+    moments = {w.shape: [torch.zeros_like(w), torch.zeros_like(w)] for w in weights}
+    for step, ids in enumerate(batches):
+        inputs, targets = next_token_pairs(ids)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for w in weights:
+                moment, decay = moments[w.shape], 0.1 if w.dim() > 1 else 0.0
+                new, moment[0], moment[1] = adamw_step(w, w.grad, *moment, step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses

@@ -116,3 +116,15 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
         if amount is not None:
             logits = keep(logits, amount)
     return logits
+
+
+# %% wrong: the caller's logits are divided
+# says: the caller's logits have changed
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    if temperature == 0:
+        return apply_temperature(logits, 0)
+    logits /= temperature
+    for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
+        if amount is not None:
+            logits = keep(logits, amount)
+    return logits

@@ -161,3 +161,11 @@ def accept_draft(drafted, p, q, u, v):
 # says: is there a return?
 def accept_draft(drafted, p, q, u, v):
     rows = torch.arange(len(drafted))
+
+
+# %% right: what p has more than q, in place
+def accept_draft(drafted, p, q, u, v):
+    rows = torch.arange(len(drafted))
+    kept = u * q[rows, drafted] < p[rows, drafted]
+    p -= q
+    return torch.where(kept, drafted, draw(p.clamp_(min=0), v))
