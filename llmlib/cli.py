@@ -28,7 +28,7 @@ ELSEWHERE = (
 def main(argv=None):
     """Run one verb; returns its exit status. A mistake in what was asked is one sentence on
     stderr and status 2."""
-    for stream in (sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
+    for stream in (sys.stdin, sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(

@@ -14,6 +14,7 @@ from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.model import Model
 from llmlib.packed import KINDS
+from llmlib.token_pieces import to_bytes
 from llmlib.tokens import Tokenizer
 
 FILES = [
@@ -75,7 +76,7 @@ def load(name_or_folder, weights="float32", device="cpu"):
 def _device(name):
     try:
         return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError):  # torch raises either, by kind of device
+    except (RuntimeError, AssertionError, ImportError):  # torch raises any, by kind of device
         raise ValueError(
             f"torch finds no device {str(name)!r} here: "
             'give "cpu", or "cuda" or "mps" where torch has been built for such a processor'
@@ -85,7 +86,10 @@ def _device(name):
 def _find(name):
     if name == "smollm2":
         return smollm2_folder()
-    folder = Path(name).expanduser()
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError:  # "~nobody/x": there is no such user
+        folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").exists():
             raise FileNotFoundError(
@@ -140,15 +144,24 @@ class OtherTokenizer:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # noqa: BLE001 - the library raises no other kind
             raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
+        self._tokenizer.no_truncation()  # a file may hold the settings of somebody's training
+        self._tokenizer.no_padding()
+        added = self._tokenizer.get_added_tokens_decoder()
+        self.special_tokens = {token.content: i for i, token in added.items() if token.special}
 
     def encode(self, text):
-        return self._tokenizer.encode(text).ids
+        to_bytes(text)  # raises ValueError for half of a surrogate pair
+        found = self._tokenizer.encode(text)
+        twice = found.special_tokens_mask[:1] == [1] and found.ids[:1] == found.ids[1:2]
+        return found.ids[1:] if twice else found.ids  # a chat template wrote the first one, too
 
     def decode(self, ids):
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
     def stream(self, ids):
-        seen, shown = [], ""
+        # after a word: the library cuts a space off where a text begins, and these ids go on
+        seen = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
+        shown = self.decode(seen)
         for token_id in ids:
             seen.append(token_id)
             text = self.decode(seen)

@@ -4,6 +4,8 @@ tokenizer.json."""
 import json
 from pathlib import Path
 
+import regex
+
 from llmlib import assets
 
 # How GPT-2 cuts text before any merging: contractions, then a word, a number or signs, with the one
@@ -51,6 +53,7 @@ def tokenizer_json(path):
     is not supported."""
     spec = json.loads(Path(path).read_text(encoding="utf-8"))
     patterns = _patterns(spec)
+    _refuse_what_changes_ids(spec)
     special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}
     vocab = {
         i: _from_printable(token)
@@ -60,7 +63,22 @@ def tokenizer_json(path):
     pairs = [
         merge.split(" ") if isinstance(merge, str) else merge for merge in spec["model"]["merges"]
     ]
+    if missing := set(map("".join, pairs)).difference(spec["model"]["vocab"]):
+        raise ValueError(f"{path} has a merge to {min(missing)!r}, which its vocabulary lacks")
     return [tuple(map(_from_printable, pair)) for pair in pairs], special, vocab, patterns
+
+
+def _refuse_what_changes_ids(spec):
+    """ValueError names a part that other tokenizers obey and `tokens.Tokenizer` does not."""
+    names = ("ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix")
+    found = [name for name in names if spec["model"].get(name)]
+    for token in spec.get("added_tokens") or []:
+        found += [name for name in ("lstrip", "rstrip", "single_word") if token.get(name)]
+    after = str(spec.get("post_processor"))
+    if any(kind in after for kind in ("SpecialToken", "BertProcessing", "RobertaProcessing")):
+        found.append("a post_processor that adds tokens")
+    if found:
+        raise ValueError(f"a tokenizer with {found[0]} is not supported: GPT-2's has none")
 
 
 def _patterns(spec):
@@ -73,9 +91,10 @@ def _patterns(spec):
         elif (
             step["type"] == "Split"
             and step["behavior"] == "Isolated"
+            and not step.get("invert")
             and "Regex" in step["pattern"]
         ):
-            patterns.append(step["pattern"]["Regex"])
+            patterns.append(_with_the_rest(step["pattern"]["Regex"]))
         elif step["type"] == "ByteLevel" and not step.get("add_prefix_space"):
             patterns += [GPT2_SPLIT] if step.get("use_regex", True) else []
         else:
@@ -89,6 +108,19 @@ def _patterns(spec):
             f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is"
         )
     return patterns
+
+
+def _with_the_rest(pattern):
+    """The pattern, and what stands between its matches, which `findall` would lose. ValueError for
+    groups, of which `findall` gives the inside only."""
+    own = f"(?m:{pattern})"  # to the library that such files are written for, $ ends a line
+    try:
+        groups = regex.compile(own).groups
+    except regex.error as error:
+        raise ValueError(f"the pattern of a Split cannot be read ({error})") from None
+    if groups:
+        raise ValueError(f"a Split by {pattern!r} is not supported: it has groups")
+    return rf"{own}|[\s\S](?:(?!{own})[\s\S])*+"
 
 
 def canonical(tokenizer):

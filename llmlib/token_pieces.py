@@ -19,7 +19,7 @@ def to_bytes(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"character {error.start} of the text is half of a surrogate pair "
+            "the text holds half of a surrogate pair "
             f"(U+{ord(text[error.start]):04X}), which stands for no character: read the text "
             "as UTF-8, or drop it"
         ) from None

@@ -102,11 +102,12 @@ class Tokenizer:
 
     def _encode_ordinary(self, text):
         pieces = split(text, self.patterns)
-        if len(self._known) > KNOWN_PIECES:
-            self._known.clear()
-        for piece in set(pieces).difference(self._known):
-            self._known[piece] = self._encode_piece(piece)
-        return chain.from_iterable(map(self._known.__getitem__, pieces))
+        known = self._known
+        if len(known) > KNOWN_PIECES:
+            known = self._known = {}  # another thread may still read the old one
+        for piece in set(pieces).difference(known):
+            known[piece] = self._encode_piece(piece)
+        return chain.from_iterable(map(known.__getitem__, pieces))
 
     def _encode_piece(self, piece):
         """Merge the pair of lowest rank, the leftmost first, until no pair has a rank.

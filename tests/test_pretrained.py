@@ -12,9 +12,12 @@ import torch
 from safetensors.torch import load, load_file, save_file
 from test_engine import gpt2, llama
 from test_families import LLAMA3, checkpoint
-from transformers import AutoModelForCausalLM
+from test_tokens import LLAMA3_SPLIT, byte_level
+from tokenizers import Tokenizer as Reference
+from tokenizers import models, normalizers, processors
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llmlib import assets, generate, pretrained
+from llmlib import assets, generate, generation, pretrained
 from llmlib.cli import main
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -72,6 +75,7 @@ def test_a_relative_that_does_not_fit(tmp_path, family, settings, message):
         ({"weights": "int4"}, r"self_attn.q/k/v_proj of shape \(96, 48\).*groups of 32"),
         ({"device": "gpu"}, "no device 'gpu'"),
         ({"device": "cuda:99"}, "no device 'cuda:99'"),
+        ({"device": "hpu"}, "no device 'hpu'"),
     ],
 )
 def test_an_option_that_cannot_be(tmp_path, options, message):
@@ -192,6 +196,7 @@ BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": Tr
         {"pre_tokenizer": 3},
         {"model": {"type": "BPE", "vocab": {"a": 0}}},
         {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [3]}},
+        {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "abc": 2}, "merges": ["a b"]}},
         {"model": {"type": "BPE", "vocab": ["a"], "merges": []}},
         {"added_tokens": [3]},
     ],
@@ -221,6 +226,96 @@ def test_an_unusual_tokenizer_is_the_reference_librarys(tmp_path, change, pieces
     assert pretrained.load(tmp_path).tokenizer.encode("a") == pieces
 
 
+SAYS = "{{ bos_token }}{% for m in messages %}<|in|>{{ m['content'] }}{% endfor %}<|out|>"
+
+
+def llama3(folder, chat_template=SAYS):
+    """A small checkpoint with a tokenizer of Llama 3's shape; it knows the word " zebra" whole."""
+    llama(folder, vocab_size=450, max_position_embeddings=256)
+    spec = json.loads(byte_level(LLAMA3_SPLIT, ignore_merges=True).to_str())
+    spec["model"]["vocab"]["Ġzebra"] = len(spec["model"]["vocab"])
+    reference = Reference.from_str(json.dumps(spec))
+    reference.add_special_tokens(["<|bos|>", "<|in|>", "<|out|>"])
+    first = ("<|bos|>", reference.token_to_id("<|bos|>"))
+    template = processors.TemplateProcessing("<|bos|> $A", special_tokens=[first])
+    reference.post_processor = processors.Sequence([processors.ByteLevel(), template])
+    reference.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|bos|>"}
+    config |= {"chat_template": chat_template} if chat_template else {}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def test_the_ids_of_llama_3s_shape_are_those_of_transformers(tmp_path):
+    llama3(tmp_path)
+    model, theirs = pretrained.load(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    text = "A zebra, 1234567 zebras:\n\n it's  so\n"
+    ids = generation.encode_prompt(model, text)
+    assert ids == theirs(text).input_ids
+    assert ids[0] == theirs.bos_token_id and theirs.convert_tokens_to_ids("Ġzebra") in ids
+    said = generation.chat_prompt(model, text)  # begins with <|bos|> already
+    assert generation.encode_prompt(model, said) == theirs(said, add_special_tokens=False).input_ids
+
+
+def test_saved_truncation_and_padding_are_not_obeyed(tmp_path):
+    llama3(tmp_path)
+    reference = Reference.from_file(str(tmp_path / "tokenizer.json"))
+    text = "a long enough text"
+    ids = reference.encode(text).ids
+    for length in (4, 64):
+        reference.enable_truncation(length)
+        reference.enable_padding(length=length)
+        reference.save(str(tmp_path / "tokenizer.json"))
+        assert len(reference.encode(text).ids) == length != len(ids)
+        assert pretrained.load(tmp_path).tokenizer.encode(text) == ids
+
+
+def test_the_reference_librarys_tokenizer_refuses_half_a_surrogate_pair(tmp_path):
+    llama3(tmp_path)
+    with pytest.raises(ValueError, match=r"U\+D83D"):
+        pretrained.load(tmp_path).tokenizer.encode("broken \ud83d emoji")
+
+
+def test_the_space_before_the_first_new_word_is_kept(tmp_path):
+    """Llama 2's kind writes a space at the beginning of each text, and cuts it off again."""
+    vocab = {token: i for i, token in enumerate(["<unk>", "▁", "h", "o", "a", "▁h", "▁ho"])}
+    reference = Reference(models.BPE(vocab=vocab, merges=[("▁", "h"), ("▁h", "o")]))
+    prepend = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    reference.normalizer = normalizers.Sequence(prepend)
+    spec = json.loads(reference.to_str())
+    steps = [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "Fuse"}]
+    steps.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    spec["decoder"] = {"type": "Sequence", "decoders": steps}
+    llama(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    tokenizer = pretrained.load(tmp_path).tokenizer
+    prompt, *new = tokenizer.encode("ho ho hoa")
+    assert tokenizer.decode([prompt]) == "ho"
+    assert list(tokenizer.stream(new)) == [" ho", " ho", "a", ""]
+
+
+@pytest.mark.parametrize(
+    "files, says",
+    [
+        ({"template": "{% for m in messages %}{{ m"}, "no chat template that can be used"),
+        ({"template": "{{ raise_exception('two\\nlines') }}"}, "can be used (two lines)"),
+        ({"template": None}, "not trained to chat, so leave --chat out"),
+        ({"tokenizer_config.json": "{"}, "no chat template that can be used"),
+        ({"tokenizer.json": "{"}, "tokenizer.json cannot be read"),
+        ({"tokenizer.json": None}, "has no tokenizer.json"),
+    ],
+)
+def test_a_chat_that_cannot_be_is_one_sentence(tmp_path, capsys, files, says):
+    llama3(tmp_path, files.pop("template", SAYS))
+    for name, content in files.items():
+        (tmp_path / name).write_text(content) if content else (tmp_path / name).unlink()
+    for words in (["complete", "hi", "--chat", "--model"], ["chat"]):
+        assert main([*words, str(tmp_path)]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and len(err) < 500
+        if words[0] == "complete":
+            assert says in err and str(tmp_path) in err
+
+
 def test_a_missing_shard_is_named(tmp_path):
     llama(tmp_path, save={"max_shard_size": "40KB"})
     shard = sorted(tmp_path.glob("model-*.safetensors"))[1]
@@ -231,7 +326,20 @@ def test_a_missing_shard_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    [".", "./x", "../x", "~/x", "/x", "a/b/c", "my models", "x/", r"C:\x", r"models\x", "C:/x"],
+    [
+        ".",
+        "./x",
+        "../x",
+        "~/x",
+        "~nobody-here/x",
+        "/x",
+        "a/b/c",
+        "my models",
+        "x/",
+        r"C:\x",
+        r"models\x",
+        "C:/x",
+    ],
 )
 def test_what_can_only_be_a_path_is_not_asked_of_the_hub(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -356,6 +464,7 @@ def test_without_the_model_package(tmp_path, monkeypatch, capsys):
         (["x", "--model", "./nowhere"], "no folder"),
         (["x", "--weights", "int3"], "weights is 'int3'"),
         (["x", "--device", "nowhere"], "no device 'nowhere'"),
+        (["x", "--device", "meta"], "holds no numbers"),
         (["x", "--temperature", "-1"], "temperature"),
         (["x", "--top-k", "0"], "top_k"),
         (["x", "--top-p", "0"], "top_p"),

@@ -10,11 +10,11 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Reference
 
-from llmlib import assets, token_pieces
-from llmlib.token_files import CHAR_TO_BYTE
+from llmlib import assets, token_pieces, tokens
+from llmlib.token_files import BYTE_TO_CHAR, CHAR_TO_BYTE
 from llmlib.tokens import Tokenizer, count_pairs, merge, split, train_bpe
 
 pytestmark = pytest.mark.unit
@@ -202,7 +202,7 @@ def test_pieces_join_to_the_text():
 
 def test_bad_input_is_named():
     tokenizer = Tokenizer.gpt2()
-    with pytest.raises(ValueError, match="U\\+D83D"):
+    with pytest.raises(ValueError, match="the text holds half of .*U\\+D83D"):
         tokenizer.encode("broken \ud83d emoji")
     with pytest.raises(ValueError, match="id 50257 is not in this vocabulary of 50257 tokens"):
         tokenizer.decode([1, 50257])
@@ -217,6 +217,102 @@ def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path):
     reference.save(str(path))
     with pytest.raises(ValueError, match="Whitespace is not supported"):
         Tokenizer.from_file(path)
+
+
+# Llama 3's, of which SmolLM3's, Qwen's and others differ in little.
+LLAMA3_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+A = ("a", 97)
+DEEPSEEK = [r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", r"\s+$", "[一-龥ࠀ-一가-퟿]+", r"\p{N}"]
+
+
+def byte_level(*splits, behavior="isolated", invert=False, after=None, **model):
+    """A small tokenizer of the reference library, which cuts text by `splits`."""
+    merges = train_bpe(mixed_text(3000), 400)
+    table = [bytes([b]) for b in range(256)] + [left + right for left, right in merges]
+    table = ["".join(map(BYTE_TO_CHAR.get, token)) for token in table]
+    pairs = [tuple("".join(map(BYTE_TO_CHAR.get, part)) for part in pair) for pair in merges]
+    vocab = {token: i for i, token in reversed(list(enumerate(table)))}
+    reference = Reference(models.BPE(vocab=vocab, merges=pairs, **model))
+    steps = [pre_tokenizers.Split(Regex(each), behavior, invert) for each in splits]
+    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    reference.pre_tokenizer = pre_tokenizers.Sequence([*steps, last])
+    reference.decoder = decoders.ByteLevel()
+    reference.post_processor = after or processors.ByteLevel()
+    return reference
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        [r"\p{N}"],
+        [r"a|\p{N}{1,3}", LLAMA3_SPLIT],
+        [LLAMA3_SPLIT],
+        DEEPSEEK,
+        [r"e$", "^t"],
+        [r"(?=1)"],
+    ],
+)
+def test_what_stands_between_the_matches_of_a_split_is_kept(tmp_path, splits):
+    reference, text = byte_level(*splits), "a 12 b  \nthe\nthe\n" + mixed_text(20_000)
+    reference.save(str(tmp_path / "tokenizer.json"))
+    ours = Tokenizer.from_file(tmp_path / "tokenizer.json")
+    assert "".join(split(text, ours.patterns)) == text
+    assert ours.encode(text) == reference.encode(text).ids
+
+
+@pytest.mark.parametrize(
+    "reference, says",
+    [
+        (byte_level(r"(\p{N})"), "it has groups"),
+        (byte_level(r"\p{N}", behavior="removed"), "Split is not supported"),
+        (byte_level(r"\p{N}", invert=True), "Split is not supported"),
+        (byte_level(r"\p{N}{0,99}+*"), "cannot be read"),
+        (byte_level(ignore_merges=True), "ignore_merges is not supported"),
+        (byte_level(dropout=0.5), "dropout is not supported"),
+        (byte_level(after=processors.TemplateProcessing("a $A", None, [A])), "that adds tokens"),
+        (byte_level(after=processors.RobertaProcessing(A, A)), "that adds tokens"),
+        (byte_level(after=processors.BertProcessing(A, A)), "that adds tokens"),
+    ],
+)
+def test_what_would_give_other_ids_is_refused_by_name(tmp_path, reference, says):
+    reference.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ValueError, match=says):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("kind", ["lstrip", "rstrip", "single_word"])
+def test_an_added_token_that_takes_its_surroundings_is_refused_by_name(tmp_path, kind):
+    reference = byte_level()
+    reference.add_special_tokens([AddedToken("<m>", **{kind: True})])
+    reference.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ValueError, match=f"{kind} is not supported"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_a_merge_to_what_the_vocabulary_lacks_is_refused(tmp_path):
+    spec = json.loads(byte_level().to_str())
+    spec["model"]["merges"].append(["q", "q"])
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    with pytest.raises(ValueError, match="a merge to 'qq', which its vocabulary lacks"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_a_second_text_at_the_same_time_does_not_take_the_pieces_of_the_first():
+    tokenizer = Tokenizer([])
+    encode_piece, others = tokenizer._encode_piece, ["x y z"]
+
+    def interrupted(piece):
+        if others and len(tokenizer._known) > 3:  # the other text finds it full
+            tokenizer.encode(others.pop())
+        return encode_piece(piece)
+
+    with mock.patch.object(tokens, "KNOWN_PIECES", 3):
+        tokenizer._encode_piece = interrupted
+        assert tokenizer.decode(tokenizer.encode("a b c d e f")) == "a b c d e f"
+    assert not others
 
 
 def reference_merges(text, vocab_size):

@@ -3,7 +3,9 @@
 import argparse
 
 from llmlib import generation, pretrained
+from llmlib.model import Model
 from llmlib.packed import KINDS
+from llmlib.serve import chat
 from llmlib.serve.cli import add_settings, seed, settings_of
 
 
@@ -26,10 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.device.startswith("meta"):
+        raise ValueError('a "meta" device holds no numbers to compute with: give "cpu"')
     settings = settings_of(args) | {"seed": args.seed}
     model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
-    if args.chat and prompt:
-        prompt = generation.chat_prompt(model, prompt)
+    if args.chat and prompt and model.tokenizer:
+        prompt = _chat_prompt(model, prompt)
     if args.show_probabilities:
         ids = generation.encode_prompt(model, prompt)
         for token_id, logits in generation.steps(model, ids, args.max_new_tokens, **settings):
@@ -43,3 +47,14 @@ def run(args: argparse.Namespace) -> None:
     for text in stream:
         print(text, end="", flush=True)
     print()
+
+
+def _chat_prompt(model: Model, message: str) -> str:
+    """ValueError in one sentence for whatever the reference library finds wrong with the folder."""
+    try:
+        return generation.chat_prompt(model, message)
+    except Exception as error:  # of any kind, by what is damaged
+        if "has no chat template" in str(error):
+            raise
+        why = f"{model.folder} has no chat template that can be used ({chat.line(error)})"
+        raise ValueError(why) from None

@@ -82,7 +82,7 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
             if token in message["content"]:
                 raise ValueError(f"a message holds {token}, which only the chat template may write")
     special, parts = engine.special, [_text(engine, messages)]
-    if special:
+    if engine.tokenizer is not engine.names:  # a learner's encode knows no special tokens
         parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
     ids: list[int] = []
     try:
@@ -97,7 +97,12 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
 
 def broke(error: Exception) -> str:
     """One sentence for what a learner's function raised."""
-    return f"the engine broke off: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return f"the engine broke off: {type(error).__name__}: {line(error)}"
+
+
+def line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:300]
 
 
 def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
@@ -110,13 +115,19 @@ def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Messa
 
 
 def _text(engine: Engine, messages: Sequence[Message]) -> str:
-    known = template(str(engine.folder))
+    try:
+        known = template(str(engine.folder))
+    except Exception as error:  # noqa: BLE001 - of any kind, by what is damaged
+        why = line(error)
+        raise ValueError(f"{engine.name} has no chat template that can be used ({why})") from None
     if not known.chat_template:
         raise ValueError(f"{engine.name} has no chat template: it was not trained to chat")
     try:
         said = known.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
     except Exception as error:  # noqa: BLE001 - a template refuses in its own words
-        raise ValueError(f"the model's chat template refuses these messages: {error}") from None
+        raise ValueError(
+            f"the model's chat template refuses these messages: {line(error)}"
+        ) from None
     assert isinstance(said, str)
     return said
 

@@ -87,13 +87,18 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
             return 0
         messages.append({"role": "user", "content": said})
         try:
-            messages = chat.fitted(model, messages, args.max_new_tokens)
-            ids = chat.prompt(model, messages)
+            kept = chat.fitted(model, messages, args.max_new_tokens)
+            ids = chat.prompt(model, kept)
+            if len(ids) >= model.config.context:
+                raise ValueError(
+                    f"it is {len(ids)} tokens long, but the context holds {model.config.context} "
+                    "with the answer: shorten it"
+                )
         except ValueError as error:
             print(f"Not sent: {error}.", file=sys.stderr)
             messages.pop()
             continue
-        answer = ""
+        messages, answer = kept, ""
         try:
             for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
                 answer += token.text

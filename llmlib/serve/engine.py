@@ -1,6 +1,7 @@
 """One face for both kinds of engine: llmlib on a model folder, and a learner's my_llm.py."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Engine:
     folder: Path  # of the weights, with the chat template
     config: Any  # with its `context` and `stop_ids`
     steps: Callable[..., Iterator[Step]]
-    tokenizer: Any  # its `encode` knows nothing of special tokens, `stream` gives text as ids come
+    tokenizer: Any  # a learner's `encode` knows no special tokens; `stream` gives text as ids come
     names: Any  # the tokenizer that knows them, and by `decode` the text of one token, for tables
 
     @property
@@ -51,7 +52,8 @@ def ours(name: str, weights: str = "float32") -> Engine:
         return generation.steps(model, ids, max_new_tokens, seed=seed, **settings)
 
     own = model.tokenizer
-    return Engine(Path(name).name, model.folder, model.config, steps, own, own)
+    name = os.path.basename(os.path.abspath(name))  # "." has a name, too
+    return Engine(name, model.folder, model.config, steps, own, own)
 
 
 def written(path: Path) -> Engine:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from llmlib.serve.chat import Reply, Token
@@ -49,6 +50,8 @@ def until(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token
             held, waiting = "", []
     if end is not None:
         reply.finish = "stop"
+        begins = accumulate((len(token.text) for token in waiting), initial=0)
+        waiting = [token for token, at in zip(waiting, begins) if at < end]
     if waiting:
         yield held[:end], waiting
 
@@ -81,4 +84,6 @@ def _logprobs(tokens: list[Token], request: Request) -> Answer | None:
 
 
 def _one(text: str, logprob: float) -> Answer:
-    return {"token": text, "logprob": round(logprob, 6), "bytes": list(text.encode())}
+    # a token that holds part of a character has no text to tell its bytes by
+    known = None if "\N{REPLACEMENT CHARACTER}" in text else list(text.encode())
+    return {"token": text, "logprob": round(logprob, 6), "bytes": known}
