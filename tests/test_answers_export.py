@@ -9,6 +9,7 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells
+from llmlib.course.handed_in import Cell
 from llmlib.grading import answers
 from llmlib.grading.outside import reading
 
@@ -43,6 +44,17 @@ def test_answers_are_files_and_stubs_are_not(tmp_path, capsys):
         f"{first}/bob.py": "y = 2\n",
         f"{second}/ann.py": "x = 1\n",
     }
+
+
+def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
+    notebook = cells.load(NAME)
+    first, second = notebook.exercises[:2]
+    mine, method = f"def {first.name}():\n    1", f"class A:\n    def {first.name}(self): ..."
+    wraps = f"_f = {first.name}\ndef {first.name}():\n    return _f()"
+    marked = Cell("code", first.name, mine), Cell("code", first.name, f"{first.stub}\n")
+    added = [Cell("code", None, text) for text in (first.stub, wraps, method, second.solution)]
+    found = answers.answers(notebook, [*marked, *added, Cell("markdown", None, mine)])
+    assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
 
 
 def test_an_old_answer_does_not_stay(tmp_path):

@@ -31,9 +31,9 @@ def right(number):
 def ask():
     runner = Runner([A.notebook(NAME)], limits=defence.LIMITS)
 
-    def ask(student, code):
-        node = A.handed_in_notebook(NAME, code)
-        return defence.questions(runner, A.notebook(NAME), handed_in.parse(node), student)
+    def ask(student, code, below=()):
+        found = handed_in.parse(A.handed_in_notebook(NAME, code))
+        return defence.questions(runner, A.notebook(NAME), [*found, *below], student)
 
     yield ask
     runner.close()
@@ -68,6 +68,12 @@ def test_what_is_not_solved_is_not_asked_about(ask):
     code = {"merge": right(0)["merge"], "train_bpe": "def train_bpe(*a): return []"}
     assert {each.exercise for each in ask("ada", code)} == {"merge"}
     assert ask("ada", {}) == []
+
+
+def test_a_copy_of_the_stub_below_an_answer_is_not_asked_about(ask):
+    code, stub = right(0)["merge"], A.exercise(NAME, "merge").stub
+    asked = ask("ada", {"merge": code}, [handed_in.Cell("code", "merge", stub)])
+    assert asked == ask("ada", {"merge": code}) and {each.code for each in asked} == {code.rstrip()}
 
 
 def test_a_text_that_is_dear_to_read_costs_its_own_questions():

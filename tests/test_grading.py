@@ -91,6 +91,9 @@ def test_tensors_cross_bit_by_bit(dtype, shape):
 def test_what_is_like_a_plain_value_becomes_one():
     assert crossed(np.float64(1.5)) == 1.5 and type(crossed(np.int64(3))) is int
     assert torch.equal(crossed(np.arange(3)), torch.arange(3))
+    assert torch.equal(crossed(np.arange(3)[::-1]), torch.arange(3).flip(0))
+    assert torch.equal(crossed(np.broadcast_to(np.int64(1), (2, 2))), torch.ones(2, 2).long())
+    assert torch.equal(crossed(np.array(7)), torch.tensor(7))
     assert type(crossed(Counter("aab"))) is dict
 
 
@@ -157,6 +160,27 @@ def tensor_file(dtype, shape, size, content=bytes(16)):
     entry = {"0": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}
     head = json.dumps(entry).encode()
     return len(head).to_bytes(8, "little") + head + content
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ([1] * 25, "24 dimensions"),
+        ([1 << 30, 0], "300,000 rows"),
+        ([0, 1 << 30], "300,000 rows"),
+        ([300_001], "300,000 rows"),
+        ([1, 300_001], "300,000 rows"),
+        ([600, 600, 1], "300,000 rows"),
+    ],
+)
+def test_a_tensor_that_a_test_cannot_take_apart_is_refused_on_both_sides(shape, why):
+    some = torch.empty(shape, dtype=torch.uint8)
+    with pytest.raises(wire.NotPlain, match=why):
+        wire.pack(some)
+    with pytest.raises(wire.NotPlain, match=why):
+        file = tensor_file("U8", shape, some.numel(), bytes(some.numel()))
+        wire.unpack(b'["tensor", "0"]', file)
+    assert crossed(torch.empty(300_000, 2, dtype=torch.uint8)).shape == (300_000, 2)
 
 
 def test_a_tensor_that_is_not_used_or_used_twice_is_refused():
@@ -292,6 +316,13 @@ def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
     assert said == "the process of your code did not end as it should"
 
 
+def test_a_frame_that_says_an_error_of_no_kind_is_not_in_the_grader_s_words(runner):
+    frame = wire.pack(["error", ["WELL DONE", "", "", ""]])
+    solution = f"import os\ndef f():\n    os.write(3, {frame!r})\n    os._exit(0)"
+    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
+    assert said == "the process of `f` sent something that is no answer"
+
+
 def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
     first = cells.lessons()[0].name
     for student in ("ann", "bob", "eve"):
@@ -350,6 +381,21 @@ def test_cells_that_hang_or_die_cost_no_exercise_its_points():
         assert len(result.notes) == 8
 
 
+def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
+    odd = [Cell("code", None, f"import os; os._exit({n})") for n in range(30)]
+    merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
+    result = runner.grade(corpus.TARGET, [*odd, merge])
+    assert result.points == 3 and len(result.notes) == 20
+
+
+@pytest.mark.parametrize("more", ["a" * 800, ", ".join(f"a{n}" for n in range(400))])
+def test_an_import_pushes_no_other_finding_out_of_its_line(more):
+    cell = Cell("code", None, f"import {more}\ngetattr(a, b)\neval('1')")
+    (found,) = analysis.of(corpus.TARGET, [cell]).findings
+    said = wording.line(found)
+    assert "eval" in said and "getattr with a name that is computed" in said
+
+
 def test_no_note_is_written_once_a_hidden_input_is_known():
     """By the clock, which all of a submission's processes share, cells that run once more could
     tell what a hidden test was given: which of them ends the process would stand in a note."""
@@ -392,6 +438,10 @@ def test_when_memory_runs_out_a_submission_is_ended_before_the_grader():
         assert of_the_submission and {score for _, score in of_the_submission} == {1000}
         assert max(before.values()) < 1000
         box.kill(child)
+    worker = pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None), None)
+    assert worker.pipe.recv() == ""
+    assert max(_scores(os.getpid())[os.getpid()], 500) <= _scores(worker.process.pid).popitem()[1]
+    worker.stop()
 
 
 def _scores(pid):
@@ -549,6 +599,30 @@ def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
     assert all(rows[student].points == 10 for student in ("ann", "cyd", "eve"))
 
 
+@pytest.mark.parametrize(("workers", "fails"), [(2, 3), (1, 2)])
+def test_a_worker_that_cannot_start_again_does_not_end_the_run(
+    tmp_path, monkeypatch, workers, fails
+):
+    """The one in place of one that died; after it another, where no other is left."""
+    starts, start = tmp_path / "starts", _Make.__call__
+
+    def make(self, notebooks):
+        with starts.open("a") as file:
+            file.write("x")
+        if starts.stat().st_size == fails:
+            raise sandbox.Unavailable("no memory")
+        return start(self, notebooks)
+
+    monkeypatch.setattr(_Make, "__call__", make)
+    orders = {"ann": "#", "bad": "#die", "cyd": "#", "dan": "#", "eve": "#"}
+    rows = grade(class_of(tmp_path, orders), workers)
+    assert "died on it, twice" in rows.pop("bad").reason
+    assert [rows[student].points for student in sorted(rows)] == [10] * 4
+    monkeypatch.setattr(_Make, "__call__", lambda *_: exec("raise sandbox.Unavailable('none')"))
+    with pytest.raises(sandbox.Unavailable, match="none"):
+        grade(tmp_path, workers, again=True)
+
+
 def test_workers_at_rest_end_by_themselves():
     """The first one, too, whose pipe the second one inherited."""
     idle = SimpleNamespace(close=lambda: None)
@@ -619,6 +693,43 @@ def test_a_time_that_comes_late_or_is_put_right_counts(tmp_path):
         grade(course)
         assert late() == seconds
     assert (course / "log").read_text().split() == ["ann"]  # it was graded once
+
+
+def test_a_gradebook_that_is_new_or_restored_is_put_right(tmp_path):
+    course, late = class_of(tmp_path, {"ann": "#", "bob": "#"}), "2026-11-02 10:00:00 UTC"
+    (course / "submitted" / "ann" / "target" / "timestamp.txt").write_text(late)
+    book, old = course / "gradebook.db", course / "old.db"
+    lost = tuple(Outcome(each.name, 0, each.points) for each in corpus.TARGET.exercises)
+
+    def scores():
+        with Book(f"sqlite:///{book}", "c") as opened:
+            at = opened.gradebook.find_submission("target", "ann").timestamp
+            return str(at), [sum(each.values()) for each in opened.scores("target").values()]
+
+    rows = grade(course)
+    right = scores()
+    assert right == (late.removesuffix(" UTC"), [10, 10])
+    shutil.copy(book, old)
+    with Book(f"sqlite:///{old}", "c") as opened, opened.transaction() as inside:
+        inside.update_or_create_submission("target", "ann", timestamp="2026-11-01 10:00:00 UTC")
+    with Book(f"sqlite:///{old}", "c") as opened:
+        opened.save("bob", "target", Graded(lost, (), False))
+    for restore in (book.unlink, partial(shutil.copy, old, book)):
+        restore()
+        assert grade(course) == rows and scores() == right
+    assert sorted((course / "log").read_text().split()) == ["ann", "bob"]  # graded once
+
+
+def test_a_gradebook_that_is_right_is_not_written_again(tmp_path, monkeypatch):
+    """Nor an autograded notebook; one that was removed is."""
+    course = class_of(tmp_path, {"ann": "#"})
+    rows, made = grade(course), course / "autograded" / "ann" / "target" / "target.ipynb"
+    text = made.read_text()
+    monkeypatch.setattr(Book, "save", None)
+    made.write_text("mine")
+    assert grade(course) == rows and made.read_text() == "mine"
+    made.unlink()
+    assert grade(course) == rows and made.read_text() == text
 
 
 def test_what_the_exchange_needs_to_return_a_page_lies_beside_it(tmp_path):
@@ -845,6 +956,26 @@ def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
     local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
     titles = [step.title for step in handed_in.plan(corpus.TARGET, local).steps]
     assert titles == ["given_setup", "softmax"]
+
+
+def test_the_course_s_cells_without_their_marks_are_not_the_learner_s():
+    given = corpus.TARGET.cells[1].source
+    own = Cell("code", None, "def softmax(x): return x"), Cell("code", None, given)
+    job = handed_in.plan(corpus.TARGET, [Cell("code", None, given), *own])
+    assert [step.title for step in job.steps] == ["given_setup", "cell 2"] and not job.notes
+    # Beside the marked one it is an addition: it may put right what a cell above has changed.
+    job = handed_in.plan(corpus.TARGET, [Cell("code", "given_setup", given), *own])
+    assert [step.title for step in job.steps] == ["given_setup", "cell 2", "cell 3"]
+
+
+def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(runner):
+    demo = next(cell for cell in corpus.TARGET.cells if cells.kind(cell) == "demo")
+    added = Cell("code", None, "mine = 1")
+    uses = Cell("code", "softmax", "def softmax(x): return x * scale")
+    result = runner.grade(corpus.TARGET, [Cell("code", None, demo.source), added, uses])
+    assert [title for title, *_ in result.cells][:3] == ["given_setup", "demonstration 2", "cell 2"]
+    sources = [each.source for each in plugin.rebuild(corpus.TARGET, result.cells).cells]
+    assert sources.count("mine = 1") == 1
 
 
 def test_a_forbidden_name_is_found_through_aliases_and_helpers():

@@ -119,3 +119,33 @@ def test_an_earlier_function_that_only_a_hidden_test_shows_wrong_costs_itself_al
     result = runner.grade(some, [Cell("code", name, source) for name, source in code.items()])
     assert [each.exercise for each in result.outcomes if not each.solved] == ["merge"]
     assert result["train_bpe"].instead == "merge"
+
+
+def test_what_was_lent_is_not_kept_for_when_the_earlier_exercise_is_tried_again(runner):
+    """`merge` is tried twice, since a hidden test shows `count_pairs` wrong in between."""
+    notebook = cells.load("01_tokens")
+    merges = "assert merge([1, 2], (1, 2), 3) == [3]"
+    tests = {
+        "count_pairs": ("", "assert count_pairs([1]) == {}"),
+        "merge": (merges, merges),
+        "train_bpe": ("train_bpe()", ""),
+    }
+    some = tuple(
+        replace(each, visible=visible, full=f"### BEGIN HIDDEN TESTS\n{hidden}")
+        for each in notebook.exercises
+        if each.name in tests
+        for visible, hidden in [tests[each.name]]
+    )
+    code = {
+        "count_pairs": "def count_pairs(ids):\n    return None",
+        "merge": """def merge(ids, pair, new_id):
+    count_pairs
+    return list(map(int, open("/tmp/lent").read().split()))""",
+        "train_bpe": """def train_bpe():
+    lent = merge([1, 2], (1, 2), 3)
+    open("/tmp/lent", "w").write(" ".join(map(str, lent)))""",
+    }
+    handed_in = [Cell("code", name, source) for name, source in code.items()]
+    result = runner.grade(replace(notebook, exercises=some), handed_in)
+    assert [each.exercise for each in result.outcomes if each.solved] == ["train_bpe"]
+    assert result["train_bpe"].instead == "merge"

@@ -82,7 +82,7 @@ def load(path: Path | str) -> list[Cell]:
     except FileNotFoundError:
         raise Unreadable(f"there is no {Path(path).name} in {Path(path).parent}") from None
     except OSError:
-        why = "the file cannot be read: is it a notebook, and may you open it?"
+        why = "the file cannot be read (is it a notebook, and may you open it?)"
         raise Unreadable(why) from None
 
 
@@ -109,7 +109,9 @@ def _cell(cell: Any) -> Cell:
     marks = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
     marks = marks.get("nbgrader")
     name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return Cell(str(cell.get("cell_type")), name if isinstance(name, str) else None, source)
+    kind, name = str(cell.get("cell_type")), name if isinstance(name, str) else None
+    # Nobody reads a text of the learner's, in which a pasted picture can be larger than all code.
+    return Cell(kind, name, "" if kind == "markdown" and name is None else source)
 
 
 def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
@@ -122,6 +124,10 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
     kinds = [course.kind(cell) for cell in trusted]
     demos = {cell.source.strip(): n for n, cell in enumerate(trusted) if kinds[n] == "demo"}
+    kept, ours = {cell.grade_id for cell in handed_in}, dict(demos)
+    for title, n in marked.items():  # a notebook that lost its marks still has the course's cells
+        if kinds[n] == "given" and title not in kept:
+            ours[trusted[n].source.strip()] = n
     stubs = {exercise.name: exercise.stub.strip() for exercise in notebook.exercises}
     rows: list[Row] = []
     notes: list[str] = []
@@ -137,8 +143,8 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
                 seen.add(name)
             elif kinds[here] == "given" and text != trusted[here].source.strip():
                 notes.append(f"The locked cell {name} was changed; the original was used.")
-        elif cell.kind == "code" and text in demos:
-            here = max(here, demos[text])
+        elif cell.kind == "code" and text in ours:
+            here = max(here, ours[text])
         elif cell.kind == "code" and text and not is_prediction(text):
             rows.append(((here, count), Step(f"cell {count}", cell.source, True)))
     for name, n in marked.items():

@@ -53,7 +53,5 @@ not covered a cluster's own network: what reaches Dask's scheduler or workers is
             torch itself: it has to be there, softmax and all. What an exercise forbids of it
             refuses, but that is enforced in the process that it binds. What the text shows of such
             a use, and of ways around, is a finding for the instructor, beside the score
-            an answer lent: a function that is given the course's earlier one can write down what
-            it gave, for when that earlier exercise is tried again, the one failed on purpose
             who wrote an answer, and whether hidden inputs can be guessed from many hand-ins
 """

@@ -162,9 +162,12 @@ def _store(
         graded = replace(graded, notes=(*graded.notes, str(fault)))
     stamp = f"{order.mark} {at}"  # a time that came late, or was put right, changes what is due
     written = results.written(task, stamp)
+    written = written and book.holds(task.student, task.assignment, graded, at)
     if not written:
         book.save(task.student, task.assignment, graded, at)
-        files.write(course / "autograded" / f"{place}.ipynb", nbformat.writes(node))
+    rebuilt = course / "autograded" / f"{place}.ipynb"
+    if not written or not rebuilt.exists():
+        files.write(rebuilt, nbformat.writes(node))
     book.charge_lateness(task.student, task.assignment)
     marks = book.marks(task.student, task.assignment)
     page = report.feedback(notebook, task.student, node, marks)

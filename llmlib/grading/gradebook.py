@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nbgrader.api import Comment, Grade, Gradebook
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
@@ -102,6 +102,20 @@ class Book(contextlib.AbstractContextManager["Book"]):
                 comments[outcome.exercise].auto_comment = UNSAFE if graded.unsafe else None
             book.db.flush()
 
+    def holds(
+        self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None
+    ) -> bool:
+        """Has it these very scores and this time? One made anew, or restored, may not."""
+        with self.transaction() as book:
+            try:
+                notebook = book.find_submission_notebook(assignment, assignment, student)
+            except MissingEntry:
+                return False
+            has = {each.name: each.auto_score for each in notebook.grades}
+            due = {f"test_{each.exercise}": each.points for each in graded.outcomes}
+            at = notebook.assignment.timestamp
+            return handed_in_at in (None, at) and has | due == has
+
     def charge_lateness(self, student: str, assignment: str) -> None:
         """As `nbgrader autograde` does, but with the points given by hand: due dates change."""
         with self.transaction() as book:
@@ -122,15 +136,6 @@ class Book(contextlib.AbstractContextManager["Book"]):
         comments = {names[each.cell_id]: each.manual_comment for each in notebook.comments}
         comments = {name: text for name, text in comments.items() if text}
         return Marks(scores, comments, notebook.late_submission_penalty or 0.0)
-
-    def scores(self, assignment: str) -> dict[str, dict[str, float]]:
-        """{student: {exercise: score}} as the gradebook has them, manual scores included."""
-        found = {}
-        for each in self.gradebook.assignment_submissions(assignment):
-            grades = [grade for notebook in each.notebooks for grade in notebook.grades]
-            scores = {grade.name.removeprefix("test_"): grade.score for grade in grades}
-            found[each.student_id] = scores
-        return found
 
     def totals(self) -> dict[str, dict[str, float]]:
         """{student: {assignment: points}}, manual points in and late penalties off."""

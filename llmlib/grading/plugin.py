@@ -33,6 +33,7 @@ def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
     added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
     written: dict[str, str] = {}
+    marked = {course.grade_id(cell) for cell in notebook.cells}
     place = None
     for title, source, own in ran:
         if own and title not in visible:
@@ -40,7 +41,8 @@ def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -
             cell.metadata, cell.outputs = NotebookNode(), []
             added.setdefault(place, []).append(cell)
             continue
-        place = title
+        if title in marked:  # below a demonstration that ran, it is still below what precedes that
+            place = title
         if own:
             written[title] = f"{written[title]}\n\n{source}" if title in written else source
     node = new_notebook(metadata=notebook.node.metadata, cells=added.get(None, []))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on 
 START = 180  # seconds for a worker to load torch
 GRACE = 120  # seconds beyond a notebook's own limit before a worker counts as deaf
 TRIES = 2
+OOM_SCORE = 500  # a submission's process has 1000
 Notebooks = dict[str, Notebook]
 MakeRunner = Callable[[list[Notebook]], Any]
 SET_DEATH_SIGNAL = 1
@@ -78,6 +80,9 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     torch.set_num_threads(1)  # threads that the parent started are not in this fork: two would wait
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError, ValueError):  # memory runs out: a worker before the run
+        score.write_text(str(max(OOM_SCORE, int(score.read_text()))))
     try:
         runner = make_runner(list(notebooks.values()))
     except Unavailable as reason:
@@ -132,7 +137,7 @@ def run(
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
     One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
     where no worker could start."""
-    orders, exhausted, started = iter(orders), False, False
+    orders, exhausted, started, failed = iter(orders), False, False, 0
     again: list[Order] = []
     pool: list[Worker] = []
     try:
@@ -159,10 +164,15 @@ def run(
                     case None:
                         continue
                     case "":
-                        started = True
+                        started, failed = True, 0
                         worker.begin(order)
-                    case str(why):
-                        raise Unavailable(why)
+                    case str(why):  # the others do its part
+                        pool.remove(worker)
+                        worker.stop()
+                        again.append(order)
+                        workers, failed = max(1, len(pool)), failed + 1
+                        if not pool and (not started or failed > TRIES):
+                            raise Unavailable(why)
                     case Gone(how):
                         pool.remove(worker)
                         worker.stop()

@@ -8,6 +8,7 @@ None, bool, int, float and str as they are. Any other value is a list that begin
 
 import contextlib
 import json
+import math
 import re
 import socket
 import struct
@@ -89,7 +90,7 @@ def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.ascontiguousarray(value))
+        value = torch.from_numpy(np.array(value, order="C"))
     match value:
         case None | bool():
             return value
@@ -118,6 +119,7 @@ def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
     if not dense or tensor.dtype not in DTYPES:
         what = f"a tensor of {tensor.dtype}, layout {tensor.layout}, on {tensor.device}"
         raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
+    _countable(tensor)
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
     values = tensor.detach().resolve_conj().resolve_neg()
@@ -143,6 +145,7 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
             tensor = tensors.pop(name)
             if tensor.dtype not in DTYPES:
                 raise TypeError
+            _countable(tensor)
             # a byte of 2 would be a bool that is neither True nor False
             return tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor
         case ["dict" | "set" as kind, *items] if len(items) > MAX_KEYS:
@@ -152,6 +155,16 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
         case [str(kind), *items]:
             return KINDS[kind](map(inner, items))
     raise TypeError
+
+
+def _countable(tensor: torch.Tensor) -> None:
+    """A test may take it apart: each row becomes an object, empty ones too, each dimension a call
+    of a C function that calls itself. Raises `NotPlain`."""
+    if tensor.dim() > MAX_DEPTH:
+        raise NotPlain(f"a tensor of more than {MAX_DEPTH} dimensions")
+    *rows, last = [1, *(size or 1 for size in tensor.shape)]
+    if max(math.prod(rows), last) > MAX_VALUES:
+        raise NotPlain(f"a tensor of more than {MAX_VALUES:,} rows")
 
 
 def _bounded(number: int) -> int:

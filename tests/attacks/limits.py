@@ -139,6 +139,23 @@ def softmax(*a, **k):
     while data: data = data[os.write(3, data):]
 """,
 )
+for title, shape, size in (
+    ("a tensor of 200,000 dimensions", [1] * 200_000, 1),
+    ("a tensor of 60 million rows", [60_000_000, 1], 60_000_000),
+    ("a tensor of a billion empty rows", [10**9, 0], 0),
+):
+    frames(
+        title,
+        f"""
+def softmax(*a, **k):
+    head = b'{{"0":{{"dtype":"U8","shape":[%s],"data_offsets":[0,{size}]}}}}'
+    head %= ",".join(map(str, {shape if len(shape) < 9 else f"[1] * {size * len(shape)}"})).encode()
+    blob, text = struct.pack("<Q", len(head)) + head + bytes({size}), b'["list", "value", ["tensor", "0"]]'
+    data = struct.pack("<II", len(text), len(blob)) + text + blob
+    while data: data = data[os.write(3, data):]
+merge = causal_mask = softmax
+""",
+    )
 frames(
     "60,000 empty tensors, the honest way",
     "import torch\ndef softmax(*a, **k): return [torch.empty(0)] * 60_000\ndef causal_mask(n): return tuple(torch.empty(0) for _ in range(60_000))",

@@ -1,5 +1,7 @@
 """Honest submissions that are odd: what a notebook accepts, the grader accepts."""
 
+from nbformat.v4 import new_markdown_cell
+
 from attacks.corpus import SOLUTIONS, honest, odd
 
 OLD = "_s, _m, _c = softmax, merge, causal_mask\n"
@@ -199,6 +201,13 @@ def _(s):
     for name in SOLUTIONS:
         s.node.cells.append(copy.deepcopy(s.cell(name)))
         s.node.cells[-1].id += "-copy"
+
+
+@honest("a picture of 5 MB in a text")
+def _(s):
+    s.solve()
+    picture = "A" * 5_000_000
+    s.node.cells.insert(0, new_markdown_cell(f"![so](data:image/png;base64,{picture})"))
 
 
 @honest("nothing but the three functions")

@@ -103,9 +103,14 @@ def _findings(
         if not known:
             yield from _namesakes(exercise, made)
     for step in own:
-        ways = sorted(set(_ways(step.source)))
+        ways = sorted(set(_ways(step.source)), key=_by_whose)
         if ways:
             yield f"{step.title} uses {', '.join(ways)}"
+
+
+def _by_whose(way: str) -> tuple[bool, str]:
+    """Our own words first: the name of an import, as long as its author likes, pushes none out."""
+    return way.isidentifier() and way not in NAMES | ATTRIBUTES, way
 
 
 def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:

@@ -80,6 +80,8 @@ class Marking:
             used = self.shown.used[each.name]
             failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
             self._note(each, failed, self.seen)
+        if self.instead:  # what was lent is forgotten before an earlier exercise is tried again
+            self.learner.stop()
         for each in self.exercises:
             if each.name not in self.seen and not self.shown.used[each.name] and self._lend(each):
                 if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
