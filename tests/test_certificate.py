@@ -482,6 +482,16 @@ def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     assert made == ["%2Ezoë", "li%20wei", "li%2Cwei", "li_wei", "zz"]
 
 
+def test_points_that_the_gradebook_takes_off_for_lateness_do_not_count(home):
+    book = gradebook(home / "gradebook.db", {"ada": 1})
+    with Book(f"sqlite:///{book}", "course") as nbgraders, nbgraders.transaction() as inside:
+        late = inside.find_submission_notebook("03_attention", "03_attention", "ada")
+        late.late_submission_penalty = 5.0
+        worth = nbgraders.totals()["ada"]["03_attention"] + 5
+    ada, *_ = earned.of_gradebook(str(book))
+    assert ada.missing == (f"03_attention: {worth - 5:g} of {worth:g}",) and ada.share < 1
+
+
 def test_a_wrong_gradebook_is_not_created(home, capsys):
     book, key = home / "no.db", home / "k.pem"
     assert certificate(home, "--gradebook", book, "--key", key, "--issuer", "School") == 2

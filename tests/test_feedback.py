@@ -130,6 +130,7 @@ def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
     assert shell(START, GUESS.format("...")).startswith("Predict first: put your guess")
     assert isinstance(shell.result.error_in_exec, predict.NoGuess)
     assert shell(GUESS.format('"nine"')).startswith("This prediction is a number")
+    assert shell(GUESS.format("10**400")).startswith("This prediction is a number below")
     (said,) = shell(GUESS.format(9), 'reveal("n", 10)')
     assert said["text/plain"] == "✓ You said 9. It is 10."
     (said,) = shell('reveal("n", 10, within=0.5)')

@@ -4,6 +4,7 @@ says."""
 import ast
 import functools
 import importlib.util
+import signal
 import subprocess
 import sys
 
@@ -148,6 +149,12 @@ def test_it_streams_text_from_a_terminal(tmp_path):
     command += ["--max-new-tokens", "4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("The capital of France is Paris")
+    command[-1] = "2000"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        process.stdout.read(30)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == b"" and process.returncode == -2
 
 
 def test_a_prompt_is_no_option_whatever_it_begins_with(tmp_path, capsys):
@@ -396,6 +403,10 @@ BEFORE = {  # lines that make what f() reads: what f() is then
     "v = lambda: R[1]": 2,
     "n = 0\nL = [n := n + i for i in range(4)]\nv = lambda: n": 6,
     "T = {1: 2}\nT: dict[int, int]\nv = lambda: T[1]": 2,
+    "C = {}\ndef fill(t, i): t[i] = 5\nfill(C, 1)\nv = lambda: C[1]": 5,
+    "C = {}\ndef fill(t): t[1] = 5\nfor _ in range(2): fill(t=C)\nv = lambda: C[1]": 5,
+    "H = [[1], [2]]\nfor row in H: row[0] = 7\nv = lambda: H[1]": [7],
+    "def h(): pass\nsetattr(h, 'k', 3)\nv = lambda: h.k": 3,
 }
 
 
@@ -445,6 +456,16 @@ def test_what_ran_with_an_earlier_definition_keeps_it(table):
 def test_a_count_that_a_function_raises_comes_along():
     found = made("f", "N = 0\ndef f():\n    global N\n    N += 1")
     assert found == (["N = 0", "def f():\n    global N\n    N += 1"], set())
+
+
+def test_what_only_prints_a_table_stays_out():
+    lines = "T = {1: 2}\ndef show(t):\n    print(t)\n\nshow(T)"
+    assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
+
+
+def test_a_type_that_only_hints_name_is_not_missing():
+    hints = "from __future__ import annotations\ndef f(x: Ids, *y: Probs) -> Out:\n    return x"
+    assert not made("f", hints)[1]
 
 
 def test_a_name_that_a_function_makes_when_it_is_called_is_not_missing():

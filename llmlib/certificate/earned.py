@@ -69,21 +69,19 @@ def _hidden(folder: Path, notebooks: list[cells.Notebook], tick: Callable) -> It
 
 
 def of_gradebook(where: str) -> list[Student]:
-    """Every `Student` of a gradebook, a file or an SQLAlchemy URL; what was not handed in counts 0.
-    Raises ValueError where there is none."""
+    """Every `Student` of a gradebook, a file or an SQLAlchemy URL; late penalties are off, what was
+    not handed in counts 0. Raises ValueError where there is none."""
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         why = f"there is no gradebook {where}: grade first"
         raise ValueError(f"{why}, or give the file or the URL in nbgrader_config.py")
     points = {book.name: sum(each.points for each in book.exercises) for book in cells.notebooks()}
     with Book(url, "") as book:
-        known = {assignment.name for assignment in book.gradebook.assignments}
-        scores = {name: book.scores(name) if name in known else {} for name in points}
+        totals = book.totals()
         people = [(s.id, s.first_name, s.last_name, s.email) for s in book.gradebook.students]
     found = []
     for student, first, last, email in sorted(people, key=lambda row: row[0]):
-        marks = {name: scores[name].get(student, {}).values() for name in points}
-        got = {name: sum(score or 0 for score in marks[name]) for name in points}
+        got = {name: totals.get(student, {}).get(name, 0.0) for name in points}
         less = [name for name, worth in points.items() if got[name] < worth]
         missing = tuple(f"{name}: {got[name]:g} of {points[name]:g}" for name in less)
         share = sum(got.values()) / sum(points.values())

@@ -17,6 +17,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
 CHANGING = {"setdefault", "pop", "popitem", "append", "update", "add", "insert"}
+GIVEN = "(…)"  # among what a function changes: what it is given
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
 
@@ -47,12 +48,14 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     for cell in cells:
         for each in _of_cell(cell):
             changed = each.changes.union(*(effects.get(name, ()) for name in each.changes))
+            calls = [name.partition(")") for name in each.changes]  # "fill(…)TABLE"
+            changed |= {given for call, _, given in calls if GIVEN in effects.get(call + ")", ())}
             if each.kind in FUNCTIONS:  # not now, but when it is called
-                calls = ("()", "(…)") if each.procedure else ("()",)
-                effects |= {name + call: changed for name in each.names for call in calls}
+                ways = ("()", "(…)") if each.procedure else ("()",)
+                effects |= {name + way: changed for name in each.names for way in ways}
                 changed = frozenset(f"{name}()" for name in each.at_once)  # its decorators
                 changed = changed.union(*(effects.get(name, ()) for name in changed))
-            changed = frozenset(name for name in changed if not name.endswith(")"))
+            changed = frozenset(filter(str.isidentifier, changed))
             if made := each.names | (changed - imported):
                 found.append(replace(each, names=made))
                 imported |= made if each.imports else set()
@@ -79,13 +82,15 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
 
 
 def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
-    """The names that the `chosen` definitions read and nobody makes."""
+    """The names that the `chosen` definitions read, but for hints, and nobody makes."""
     made = set(known) | BUILTINS
     made = made.union(*(each.names for each in chosen))
     if "*" in made:
         return set()
     for each in (node for one in chosen for node in ast.walk(ast.parse(one.source))):
         made.update(each.names if isinstance(each, ast.Global) else ())  # when it is called
+        hints = filter(None, (getattr(each, kind, None) for kind in ("annotation", "returns")))
+        made.update(n.id for hint in hints for n in ast.walk(hint) if isinstance(n, ast.Name))
     return set().union(*(each.reads for each in chosen)) - made
 
 
@@ -128,6 +133,8 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:
     if isinstance(statement, FUNCTIONS):
         inside = (each for each in ast.walk(statement) if isinstance(each, ast.Global))
         calls = {name for name in changed if name.partition("(")[0] in reads and name[-1] == ")"}
+        given = {each.arg for each in ast.walk(statement.args) if isinstance(each, ast.arg)}
+        calls |= {GIVEN} if given & changed else set()
         changed = (changed & reads).union(calls, *(each.names for each in inside))
     if binds or changed:
         reads -= _made_first(statement)
@@ -158,9 +165,7 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
 
 def _made_first(statement: ast.stmt) -> set[str]:
     """The names that a statement makes before it reads them, such as those of a loop."""
-    first: dict[str, bool] = {}
-    for name, reads in _uses(statement):
-        first.setdefault(name, reads)
+    first = dict(reversed([*_uses(statement)]))  # the first use of a name is what stays
     return {name for name, reads in first.items() if not reads}
 
 
@@ -188,25 +193,28 @@ def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
 
 def _changed(statement: ast.stmt) -> Iterator[str]:
     """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
-    too; and "build()", where that is all it does: then there is something that `build` changes."""
+    too; and "build()" or "fill(…)TABLE", where that is all it does: what these change is known."""
     if isinstance(statement, ast.ClassDef):
         return
+    rows: dict[str, str] = {}  # of `for row in TABLE: row[i] = …`
     for node in ast.walk(statement):
+        target: ast.AST | None = None
         match node:
+            case ast.For(ast.Name(row), ast.Name(table)):
+                rows[row] = table
             case ast.Expr(ast.Call(ast.Name(name), given, named)):
                 yield f"{name}(…)" if given or named else f"{name}()"
-        target: ast.AST | None = None
-        if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
-            target = node
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            target = node.value.func if isinstance(node.value.func, ast.Attribute) else None
-        elif isinstance(node, ast.Call):  # for its value, but it changes something as well
-            match node:
-                case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGING:
-                    target = called
-                case ast.Call(ast.Name("next"), [first, *_]):
-                    target = first
+                values = [*given, *(each.value for each in named)]
+                yield from (f"{name}(…){each.id}" for each in values if isinstance(each, ast.Name))
+            case ast.Expr(ast.Call(ast.Attribute() as called)):
+                target = called
+            case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGING:
+                target = called  # for its value, but it changes something as well
+            case ast.Call(ast.Name("next" | "setattr"), [first, *_]):
+                target = first
+            case ast.Subscript() | ast.Attribute() if not isinstance(node.ctx, ast.Load):
+                target = node
         while isinstance(target, (ast.Subscript, ast.Attribute)):
             target = target.value
         if isinstance(target, ast.Name):
-            yield target.id
+            yield rows.get(target.id, target.id)

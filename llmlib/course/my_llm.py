@@ -163,6 +163,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     folder = progress.folder_of(args.folder)
+    if args.output.is_dir():
+        raise ValueError(f"{args.output} is a folder: give the name of a file")
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 

@@ -1,16 +1,16 @@
-# ruff: noqa: F821  (not a program by itself: my_llm.py is made of it and of a learner's functions)
+# ruff: noqa: F401, F821  (not a program by itself: my_llm.py is made of it and of a learner's functions)
 import argparse
 import json
 import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import regex
 import torch
 from safetensors.torch import load_file
-from torch.nn.functional import linear
+from torch.nn.functional import linear, log_softmax
 
-log_softmax = torch.log_softmax
 PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: digits apart, then words
     r"\p{N}|\P{N}+",
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
@@ -124,6 +124,7 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     model = Path(os.environ.get("LLMLIB_CACHE") or home / "llmlib") / "smollm2-135m-instruct-1"
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")

@@ -35,8 +35,8 @@ def predict(key: str, question: str, options: dict[str, str] | None = None, *, y
         if yours not in tuple(options):
             first = next(iter(options))
             raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
-    elif yours is not None and type(yours) not in (int, float):
-        raise NoGuess("This prediction is a number: write it without quotes.")
+    elif yours is not None and (type(yours) not in (int, float) or abs(yours) > 1e300):
+        raise NoGuess("This prediction is a number below 1e300: write it without quotes.")
     if "answer" in _guesses.get(key, ()):
         return _say("The answer has been shown: your first prediction stands.")
     _guesses[key] = {"question": question, "options": options, "yours": yours}
