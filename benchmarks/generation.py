@@ -7,7 +7,7 @@ are to be those of `transformers`.
 
 The roof: memory read from end to end (the sum of as many numbers as the model has weights) says
 how often a second the weights can be read at all. llama.cpp reads the file that SmolLM2's weights
-come from, whose numbers have 4 bits; its times are its own.
+come from, whose numbers have 5 to 8.5 bits; its times are its own.
 """
 
 import atexit

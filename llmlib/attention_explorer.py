@@ -159,7 +159,7 @@ def _bars(name, shares, at):
     """CSS: how high each token's bar is, and what stands below it."""
     rules = "".join(
         f".{name}-row button:nth-child({i + 1}){{--high:{58 * share:.0f}px;--says:"
-        f'"{f"{100 * share:.0f} %" if i <= at else "hidden"}";opacity:{1 if i <= at else 0.5}}}'
+        f'"{f"{100 * share:.0f} %" if i <= at else "hidden"}";opacity:{1 if i <= at else 0.7}}}'
         for i, share in enumerate(shares)
     )
     return f"<style>{rules}</style>"

@@ -13,7 +13,7 @@ def read_json(path):
     """The object that a JSON file (pathlib.Path) holds; ValueError if it is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}): copy it again") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object: copy it again")

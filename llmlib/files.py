@@ -13,8 +13,10 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     old = path.is_file() and not path.is_symlink()
     try:
-        part.touch(0o600 if old else mode)
-        part.write_bytes(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+        part.unlink(missing_ok=True)  # another's would get the text, or lead it elsewhere
+        new = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if old else mode)
+        with open(new, "wb") as file:
+            file.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
         if old:
             part.chmod(path.stat().st_mode & 0o777)
         os.replace(part, path)

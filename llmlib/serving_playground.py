@@ -44,7 +44,7 @@ def _answer(step, batch, weights, caches, memory):
         "</div>"
         for part, colour in ((weights, "#0072B2"), (caches, "#E69F00"))
     )
-    frame = "display:flex;width:95%;border:1px solid black;overflow:hidden"
+    frame = "display:flex;width:95%;border:1px solid #7F7F7F;overflow:hidden"
     bar = f'<div style="{frame}">{bars}</div>'
     parts = f"weights (blue) {weights / 1e9:,.1f} GB, caches (orange) {caches / 1e9:,.1f} GB"
     held = f"{parts}, of {memory / 1e9:,.0f} GB"

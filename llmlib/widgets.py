@@ -50,7 +50,7 @@ def table(decode, before, after, ids):
     probabilities. What is cut is struck out."""
     rows = []
     for i in ids:
-        crossed = "" if after[i] > 0 else "text-decoration:line-through;opacity:0.55;"
+        crossed = "" if after[i] > 0 else "text-decoration:line-through;opacity:0.7;"
         bars = "".join(
             f'<div style="width:{100 * share:.2f}%;height:7px;background:{colour}"></div>'
             for share, colour in ((before[i], "#9a9a9a"), (after[i], "#0072B2"))

@@ -46,7 +46,7 @@ model = pretrained.load("smollm2")
 def next_logits(prompt):
     """One number for each of the 49,152 tokens: how well it fits after the prompt."""
     ids = model.tokenizer.encode(prompt)
-    return model(ids)[0, -1]  # of batch 0, what is said at the last position
+    return model(ids)[0, -1]  # of text 0, what is said at the last position
 
 
 def show_next(prompt, n=5):
@@ -1233,7 +1233,7 @@ coloured_tokens(
 # Nearly every English word is one token, with the space in front. German words break into pieces, many of them neither syllables nor parts with a meaning ("W|ür|de",
 # "G|ew|iss|en"), Russian into letters and halves of letters, and Chinese characters into one, two or three tokens each. In the program, GPT-2 spends a token on
 # almost every space of the indentation. The same article is 33 tokens in English and 172 in Russian: more time, more money where
-# tokens are sold, and less of it fits into a model's context.
+# tokens are sold, and less of it fits into the longest text that a model takes (its *context*).
 #
 # **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id
 # in our numbering.
@@ -2225,7 +2225,7 @@ agreed = same_ids(
 # - Encoding repeats the merges by rank. It does not look for the longest token.
 # - Special tokens stand for no text. What a user typed must not become one.
 # - Decode bytes only when they are all there; a token may end inside a character.
-# - Vocabulary size trades the length of the sequence against the size of the embedding table, in the languages that the merges were learned from.
+# - Vocabulary size trades the length of the sequence against the size of the table of vectors (the *embedding table*), in the languages that the merges were learned from.
 # - What a text costs in tokens depends on what the tokenizer was trained on. Spelling fails here because of tokens; counting fails with or without them.
 # - One right answer is never a test: change the words, the order, the examples, and see what stays.
 #

@@ -87,8 +87,8 @@ print(
 )
 
 # %% [markdown]
-# `vocab_size` is the number of tokens, `d_model` the length of the vectors that pass from layer to layer. GPT-2 small has a table of
-# 50,257 × 768. The rows start as random numbers and are trained like every other weight.
+# `vocab_size` is the number of tokens, `d_model` how many numbers there are in each of the vectors that pass from layer to layer. GPT-2 small has a table of
+# 50,257 × 768. The rows start as random numbers and are trained like all other numbers of the model (its *weights* or *parameters*).
 #
 # From here to the last layer of the model, data has the shape `[batch, seq, d_model]`: `batch` texts side by side, `seq` tokens in each,
 # and a vector for each token.
@@ -1040,7 +1040,7 @@ print("farthest ahead:", texts(along.topk(9).indices.tolist()))
 # **The picture to remember.** (A circle joins places of equal length.) Across, nearly all rows are about equally long (98 in 100 from 1.8 to 3.2). What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
 # tokens of all, at the other fragments of long words.
 #
-# That explains the decoys. A dot product is the product of the two *alongs*, plus the rest:
+# That explains why such long rows won. A dot product is the product of the two *alongs*, plus the rest:
 
 # %%
 fragment = token(" strugg")
@@ -1050,7 +1050,7 @@ for text in [" Monday", " happy", " the", " and"]:
     print(f"' strugg' with {text!r:<9} {whole:6.2f}, of which along {part:6.2f}")
 
 # %% [markdown]
-# With ` the` and ` and`, on the other side of the origin, the long row has products just as large and *negative*: length alone is no decoy. If the shared direction is to blame, then without it the plain dot
+# With ` the` and ` and`, on the other side of the origin, the long row has products just as large and *negative*: length alone does not win. If the shared direction is to blame, then without it the plain dot
 # product should find the word itself, no cosine needed. Of 500 of the words, how many have their largest dot product with themselves?
 
 # %%
@@ -1553,7 +1553,7 @@ for passed in (0, 8, 16, 24, 30):
 #
 # ## 2.8 A preview: q · k
 #
-# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something over from them. From
+# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something over from them: *attention*. (A model of such layers is a *transformer*.) From
 # which, and how much?
 #
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found (64 numbers each in SmolLM2).
@@ -1715,7 +1715,7 @@ token_table = 0.02 * torch.randn(50_257, 768, generator=generator)
 position_table = 0.02 * torch.randn(1024, 768, generator=generator)
 ids = torch.tensor([464, 3797, 3332, 319, 262, 2603, 319, 262, 2603])
 x = embed(ids, token_table)  # the last three ids repeat the three before
-print("token 4 and token 7 have one vector:", torch.equal(x[4], x[7]))
+print("places 4 and 7 have one vector:", torch.equal(x[4], x[7]))
 x = x + embed(torch.arange(len(ids)), position_table)
 print("with positions:", torch.equal(x[4], x[7]))
 try:
@@ -1996,7 +1996,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is special, as notebook 3 will show), as they are before the turn, and set each query at all distances behind each key, with your
+# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is a case of its own, as notebook 3 will show), as they are before the turn, and set each query at all distances behind each key, with your
 # function. Two heads that notebook 3 will meet again:
 
 # %%
@@ -2215,7 +2215,7 @@ for prompt in (
 # Take weights made for neighbouring pairs, and reorder them for `apply_rope`.
 #
 # - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; rows 0 … head_dim − 1 belong to head 0, the next `head_dim` rows to head 1, and so on
-# - `n_head`: an int
+# - `n_head`: an int, how many heads
 # - returns the same shape: in each head, rows 0, 2, 4, … first, then rows 1, 3, 5, …
 #
 # By hand: one head of `head_dim` 4, rows named by number: 0 1 2 3 becomes 0 2 1 3. The pair (0, 1) has moved to places (0, 2) and the pair (2, 3) to places (1, 3), where `apply_rope` looks. Two
@@ -2408,7 +2408,7 @@ all_same = same_ids(
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
 # - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope with respect to every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
 # - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
-# - Nearly all rows lean the same way: **one direction** carries half of the table's squares, tells common tokens from rare ones, and makes the decoys of the plain dot product. A cosine means something only beside other cosines.
+# - Nearly all rows lean the same way: **one direction** carries half of the table's squares, tells common tokens from rare ones, and makes the plain dot product find the wrong tokens. A cosine means something only beside other cosines.
 # - Sums like *king − man + woman*, with countries and capitals, are right in hardly any of 72 cases as stated, and in a third to a half once the words that went in are ruled out.
 # - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
 # - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone tells a token which tokens come before it, and from the second layer on also in what order.

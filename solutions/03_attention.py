@@ -71,7 +71,7 @@ a_name = any(letter.isupper() for letter in said)
 reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 
 # %% [markdown]
-# Everything else was still there: the embedding table, all 30 layers, the output head. But in all of them each token
+# Everything else was still there: the embedding table, all 30 layers, the output (notebook 5). But in all of them each token
 # is worked on alone. **Attention is the only place in the model where one token learns about another.**
 #
 # (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things; how it is built is
@@ -87,7 +87,7 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
 # *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are two of
 # the known cures: an RNN whose $U$ starts as a rotation (in some draws with a mirroring), and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
-# that Gers et al. gave it in 2000, once as PyTorch starts it and once with 3 added to the gate's bias, so that it begins
+# of Gers et al. (2000), which multiplies its memory by a number from 0 to 1: once as PyTorch starts it, and once with 3 added to what makes the gate (its *bias*), so that it begins
 # nearly open.
 
 
@@ -181,11 +181,11 @@ for seq in (64, 128, 256, 512):
 # **Claim.** Attention is a look-up in which everything matches a little. Each token makes three vectors from its own
 # vector $x$, with three learned matrices:
 #
-# - a **query** $q = W_Q x$: what am I looking for?
+# - a **query** $q = W_Q x$ ($W_q$ in notebook 2): what am I looking for?
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The dot product of one token's query and another's key is their **score**: large when they point the same way.
+# The dot product of one token's query and another's key is their **score** (notebook 2 counted the division below in): large when they point the same way.
 # Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
 # the sum of all values, each times its share:
 #
@@ -549,7 +549,7 @@ def spread(attention):
     found = []
 
     def watched(q, k, v, mask=None):
-        shares = attention(q, k, torch.eye(k.shape[-2]), mask)  # see below
+        shares = attention(q + 0, k, torch.eye(k.shape[-2]), mask)  # see below
         found.append(torch.special.entr(shares[0, :, -1]).sum(-1).mean().item())
         return attention(q, k, v, mask)
 
@@ -1019,7 +1019,7 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
         edited = text.clone()
         edited[changed] = other[changed]
         peeked = looks_ahead(
-            suspect(text, text, text), suspect(edited, edited, edited), changed
+            suspect(*text.repeat(3, 1, 1)), suspect(*edited.repeat(3, 1, 1)), changed
         )
         print(f"   change {changed}: {str(peeked):<16}", end="")
     print()
@@ -1344,10 +1344,10 @@ print("equal within a millionth:", bool((mine - want).abs().max() < 1e-6))
 #
 # That also gives a fair test of the claim in section 3.2, that attention mixes the tokens themselves. If it did, what
 # a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
-# its layer *receives*. How near would a copy come? A head carries head_dim numbers, 64 of 576, so the control is a
+# its attention *receives*. How near would a copy come? A head carries head_dim numbers, 64 of 576, so the control is a
 # head made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
-# nothing: in front of each layer stands a norm, notebook 4, which turns a token's vector so far that even layer 0
-# receives one at nearly a right angle to its row of the table.)
+# nothing: in front of each attention stands a norm, notebook 4, which turns a token's vector so far that even in layer 0
+# it receives one at nearly a right angle to its row of the table.)
 
 # %%
 sat = model.tokenizer.encode("The cat sat on the mat")
@@ -1570,7 +1570,7 @@ for head in range(3):
 # ### Exercise 3.7 · `attend` · ●●● · 20 min
 #
 # Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it receives to what it
-# adds to them.
+# writes.
 #
 # | | shape | |
 # |---|---|---|
@@ -1816,7 +1816,7 @@ print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
 # ### A row that cannot be
 #
 # **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8 % to "on", 3 % to
-# "the" and 20.8 % to "mat". From section 3.4 you know what a decoder's row must look like. Here is the mean over
+# "the" and 20.8 % to "mat". From section 3.4 you know what a row under the causal mask must look like. Here is the mean over
 # all 270 heads of SmolLM2 (30 layers of 9):
 
 # %%
@@ -1836,7 +1836,7 @@ print(f"the tutorial gives the future {0.08 + 0.03 + 0.208:.1%};", end=" ")
 print(f"SmolLM2 gives it {mean_row[3:].sum():.1%}")
 
 # %% [markdown]
-# "on", "the" and "mat" come *after* "sat". A decoder gives them 0, as your mask does. But is 78 % for "The"
+# "on", "the" and "mat" come *after* "sat". The causal mask gives them 0. But is 78 % for "The"
 # plausible? What has the article to do with sitting? Look at single heads:
 
 # %%
@@ -2297,7 +2297,7 @@ reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 # %%
 predict(
     "mark",
-    "The scores collapse when the mark is missing from …",
+    "The induction scores collapse when the mark is missing from …",
     {
         "A": "the queries: they look for it",
         "B": "the keys: they carry it",
@@ -2346,9 +2346,9 @@ reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"
 
 # %% [markdown]
 # That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
-# the later heads carry that mark, and without it their scores are 0 to 0.04. (That is even less than with 16.0 off, where
+# the later heads carry that mark, and without it their induction scores are 0 to 0.04. (That is even less than with 16.0 off, where
 # 18.6 keeps 0.25. With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
-# feed-forward and layer 17 at what they wrote before, and 18.6 loses it all then, too.) Without another head's mark, 16.1's,
+# other half (notebook 4) and layer 17 at what they wrote before, and 18.6 loses it all then, too.) Without another head's mark, 16.1's,
 # nothing happens. The queries lose little without 16.0's mark: they ask for the token at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
 # Elhage et al. 2021): that is how the model copies noise.
 #
@@ -2521,7 +2521,7 @@ show(
 # ## 3.9 Reading another text: cross-attention
 #
 # **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
-# (Vaswani et al. 2017) was built for translation and had two halves. The **encoder** reads, say, the French sentence;
+# (Vaswani et al. 2017) was built for translation and had two halves (not the encoder and decoder of notebook 1). The **encoder** reads, say, the French sentence;
 # there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
 # self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
 # keys and values from the text being read.
@@ -2547,7 +2547,7 @@ show(
 # | | shape | |
 # |---|---|---|
 # | `x` | `[batch, seq, d_model]` | the text being written: it asks |
-# | `context` | `[batch, seq_k, d_model]` | the text being read: it answers |
+# | `context` | `[batch, seq_k, d_model]` | the text being read: it answers (not the longest text, as in `config.context`) |
 # | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
 # | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
 #

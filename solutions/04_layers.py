@@ -47,11 +47,11 @@ show(
 # %% [markdown]
 # Read it from left to right. Each id is looked up in a table: one vector of `d_model` = 576 numbers a token. Then come
 # 30 *layers* (or *blocks*), counted from 0, all of the same form. The shape never changes on the way; the line that
-# carries it is called the **residual stream**. After layer 29 one more norm, and the same table, read backwards (the *output head*), turns
+# carries it is called the **residual stream**. After layer 29 one more norm, and the same table, read backwards (the *output head*, in short the head; attention's heads are something else), turns
 # each vector into **logits**: a number for each of the 49,152 tokens (notebook 5).
 #
-# Inside a layer there are two *sublayers*. Attention (notebook 3) is one, the **feed-forward** network is the other.
-# Each reads a copy of the stream through a norm, and adds what it **writes** (papers say its *output*).
+# Inside a layer there are two *sublayers*. Attention (notebook 3) is one, the **feed-forward** network (*MLP* in papers and in code) is the other.
+# Each reads a copy of the stream through a **norm** (section 4.2: it gives the copy a fixed size; in notebook 2 a norm was a length), and adds what it **writes** (papers say its *output*).
 #
 # (SmolLM2-135M has 135 million parameters, most of them rounded to four bits before they came to you; notebook 7 says
 # how. Do not expect wisdom; the form is that of models a thousand times its size.)
@@ -200,8 +200,8 @@ _calls = block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1]
 check.equal(
     sorted(_calls),
     ["attend", "feed_forward", "norm_1", "norm_2"],
-    "each of the four functions is called once: calling attend again would write to "
-    "the KV cache twice",
+    "each of the four functions is called once: keep what attend wrote, do not call it "
+    "again",
 )
 check.equal(
     _calls,
@@ -559,7 +559,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # </details>
 
 
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "torch.nn.functional.group_norm", "torch.nn.functional.instance_norm", "torch.nn.functional.batch_norm", "torch.nn.GroupNorm", "torch.nn.InstanceNorm1d", "torch.nn.BatchNorm1d", "torch.group_norm", "torch.instance_norm", "torch.batch_norm", "torch.native_group_norm", "torch.native_batch_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "torch.nn.functional.group_norm", "torch.nn.functional.instance_norm", "torch.nn.functional.batch_norm", "torch.nn.GroupNorm", "torch.nn.InstanceNorm1d", "torch.nn.InstanceNorm2d", "torch.nn.InstanceNorm3d", "torch.nn.BatchNorm1d", "torch.nn.BatchNorm2d", "torch.nn.BatchNorm3d", "torch.group_norm", "torch.instance_norm", "torch.batch_norm", "torch.native_group_norm", "torch.native_batch_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
     [d_model]."""
@@ -1376,13 +1376,13 @@ reveal("race", answer)
 # ## 4.5 The feed-forward
 #
 # **Claim.** Attention moves information *between* positions; the feed-forward works on each position alone. It widens
-# the vector to `d_mlp` numbers, called **neurons**, bends each, and narrows it again. The bend is what makes it more
+# the vector to `d_mlp` numbers, called **neurons** (in code often `hidden`), bends each (that function is the *activation*), and narrows it again. The bend is what makes it more
 # than a matrix: two linear maps in a row are one linear map.
 #
 # ReLU, the bend of the first transformer, is max(0, z). GELU (GPT-2) multiplies z by the share of a bell curve that
 # lies below z. SiLU multiplies it by sigmoid(z) = 1 / (1 + exp(−z)). Both are smooth, and both dip below zero.
 #
-# A *gated* unit has two numbers for each neuron. One, through SiLU, is a gate; the other is what passes. SwiGLU
+# A *gated* unit has two numbers for each neuron. One (`w_gate` times x), through SiLU, is a gate; the other (`w_up` times x) is what passes. SwiGLU
 # (Shazeer 2020) is such a unit.
 
 # %%
@@ -1748,7 +1748,7 @@ print(f"SmolLM2: {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f} = 8/3
 #
 # More than half of SmolLM2 is feed-forward. What is in there? Look at one neuron at a time (Geva et al. 2021). Its row
 # of `w_gate` and `w_up` decides *when* it speaks: a **key**, compared with what the token carries. Its column of
-# `w_down` is *what* it says: a **value**, a vector of `d_model` numbers, always the same, written louder or softer, or
+# `w_down` is *what* it says: a **value** (named after attention's, but never computed from a token), a vector of `d_model` numbers, always the same, written louder or softer, or
 # with the opposite sign. The feed-forward is the sum of 1,536 such small writes.
 
 # %% [markdown]
@@ -1996,7 +1996,7 @@ reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
 # It is a *brake*. In the story it is hardly ever above zero. Two of its four lowest places stand right before "she", the
 # other two where "she" has no chance; what they share is a story in which "she" would fit. In texts about a man or about
 # nobody it stays above −5; a ship that is called *she* brings it down, as a queen does. Without it "she" is likelier.
-# Held at 10, a value it does not take by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far.
+# Held at 10, a number it does not reach by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far.
 # **What a neuron's value says is not yet what the neuron does**; for that you have to turn it.
 
 # %%
@@ -2019,7 +2019,7 @@ show(
     ),
     alt="Probability of the next token while the neuron is held between -20 and 20. "
     "she rises from 0 to 0.15 at 0 and 0.67 near 14, her to 0.34 at 20; he and the "
-    "fall. A grey band from -20 to 0 marks the neuron's values in the story.",
+    "fall. A grey band from -20 to 0 marks the neuron's numbers in the story.",
 )
 
 # %% [markdown]
@@ -2472,7 +2472,7 @@ from llmlib.model import forward as engine_forward
 
 
 def flops(seq, c):
-    """FLOPs of one run over seq tokens by part. The norms and activations are left out:
+    """FLOPs of one run over seq tokens by part. Norms and bends are left out:
     they are no matrix products."""
     q, kv, d, n = (
         c["n_head"] * c["head_dim"],
@@ -2483,7 +2483,7 @@ def flops(seq, c):
     return {
         "feed-forward": 2 * seq * n * 3 * d * c["d_mlp"],
         "attention: q, k, v, o": 2 * seq * n * 2 * d * (q + kv),
-        "head": 2 * seq * d * c["vocab_size"],
+        "output head": 2 * seq * d * c["vocab_size"],
         "attention: scores and sums": n * 2 * 2 * q * seq**2,
     }
 
@@ -2918,7 +2918,7 @@ show(
 # |---|---|---|---|
 # | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 4.2); less to compute |
 # | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
-# | heads | each query head has its own keys and values | groups of query heads share them | a smaller KV cache (notebook 7) |
+# | heads | each query head has its own keys and values | groups of query heads share them | fewer keys and values to keep (the *KV cache*, notebook 7) |
 # | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
 # | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |

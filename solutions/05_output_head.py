@@ -65,8 +65,8 @@ reveal("star", star, within=0.1)
 #
 # ## 5.1 From a vector to one score per token
 #
-# After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). The head does two
-# things with it:
+# After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). Two things are
+# done with it:
 #
 # 1. **The final norm.** One more RMSNorm (notebook 4) brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
@@ -1484,8 +1484,8 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 #
 # Nothing can turn a logit directly; what can be turned are weights. Logit $i$ is $x \cdot \text{row}_i$, so if one
 # entry of row $i$ is nudged, logit $i$ moves by that much times the same entry of $x$, and (the *chain rule*) the
-# gradient for the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight a little *against* its
-# gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your function and nothing else:
+# gradient for the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its
+# gradient, by a small number (the *learning rate*) times that gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your function and nothing else:
 
 # %%
 predict(
@@ -1555,7 +1555,7 @@ reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 # the last layer's output from that for $x$, and so on, layer by layer, down to the embedding table. PyTorch notes
 # every operation on the way up and walks the chain back by itself: after `loss.backward()` each tensor $w$ that asked
 # for it (`requires_grad`) has its gradient in `w.grad`. Do not take that on trust. Here is a tiny model of SmolLM2's
-# kind, two layers of width 64, with random weights; it reads short stories, in a vocabulary of only 512 tokens.
+# kind, two layers of width 64, with random weights, but zeros in `w_o` and `w_down`, so that each layer begins as the identity; it reads short stories, in a vocabulary of only 512 tokens.
 
 # %%
 from llmlib import data, generate, training
@@ -1736,7 +1736,7 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # | `weight`, `gradient` | any | |
 # | `mean`, `square` | the same | $m$ and $s$ before this step; zeros before the first |
 # | `step` | | $t$, counted from 1 |
-# | `rate`, `decay` | | numbers |
+# | `rate`, `decay` | | numbers; `decay` is the weight decay, not that of the rate |
 # | returns | | the three new tensors `(weight, mean, square)` |
 #
 # By hand: `weight` 1, `gradient` 2, `mean` and `square` 0, `step` 1, `rate` 0.1, `decay` 0. $m = 0.2$ and $s = 0.2$,
@@ -1765,7 +1765,7 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 
 # %% solution adamw_step off=["torch.optim.AdamW", "torch.optim.Adam", "torch.optim.adamw.adamw", "torch.optim.adam.adam"]
 def adamw_step(weight, gradient, mean, square, step, rate, decay):
-    """One step of AdamW (betas 0.9 and 0.95), `step` counted from 1: the new (weight,
+    """One step of AdamW (means by 0.9 and 0.95), `step` from 1: the new (weight,
     mean, square)."""
     ### BEGIN SOLUTION
     mean = 0.9 * mean + 0.1 * gradient
@@ -1894,7 +1894,7 @@ for _decay in (0.0, 0.1):
 # | returns | list of floats | the loss of each batch, before the step that it led to |
 #
 # For each batch: inputs and targets; the loss; the gradients of *this* loss; the rate of this step; one step of AdamW
-# for each tensor, with decay 0.1 for matrices (two dimensions) and 0 for vectors (one: the gains of the norms).
+# for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one: the gains of the norms).
 # Each tensor has a mean and a square of its own, which live through the whole training.
 #
 # By hand: two tokens, a table of zeros whose row $i$ holds the logits after token $i$, the batch `[[0, 1]]`, a peak
@@ -1977,7 +1977,7 @@ check.that(
 )
 check.that(
     type(_losses[0]) is float,
-    "a loss is a plain number here: loss.item(), or the list keeps every graph alive",
+    "a loss is a plain number here: loss.item(), or the list keeps what backward needs",
 )
 check.close(
     _losses[0], math.log(2), "two tokens, nothing learned: the first loss is ln 2"
@@ -2188,7 +2188,7 @@ reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 # %% [markdown]
 # Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that
 # the loop can learn, not that it learns the right thing.** (For the leak you wrote `looks_ahead` in notebook 3; for the
-# noise there is held-out text.)
+# noise there is text held out of the training.)
 #
 # ### How large a step?
 #
@@ -2281,7 +2281,8 @@ held_out_losses, distances, done = [], {name: [] for name in rules}, 0
 
 
 def look():
-    """The model as it is now, on unseen stories."""
+    """The model as it is now, on unseen stories: its loss, and its distance from each
+    rule, the mean of ln p - ln (the rule's p) over what the model would draw."""
     with torch.no_grad():
         logits = tiny(inputs)
     held_out_losses.append((done, cross_entropy(logits, targets).item()))
@@ -2359,7 +2360,8 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
 # ## 5.8 Calibration: does 70 % mean 70 %?
 #
 # A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten
-# paragraphs we compare the probability of SmolLM2's likeliest token with how often it was the right one.
+# paragraphs we compare the probability of SmolLM2's likeliest token with how often it was the right one. (The *standard error* of a mean is
+# the standard deviation that luck alone gives it; a mean is off by more than two of them about once in twenty times.)
 
 # %%
 predict(
@@ -2422,7 +2424,7 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # %% [markdown]
 # ## Recap
 #
-# - The head is a final norm and one dot product per token, with the embedding table again where weights are tied.
+# - After the layers come a final norm and one dot product per token, with the embedding table again where weights are tied.
 # - Logits mean something only in comparison; softmax turns their differences into ratios of probabilities. Subtract
 #   the maximum.
 # - The loss is $-\ln p$ of the true next token: a logarithm turns the product of the chain rule of probability into a
@@ -2430,11 +2432,11 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare
 #   tokenizers on one text, total bits compare languages on one content.
 # - At the logits the gradient is softmax minus one-hot. The chain rule of derivatives carries it to every weight.
-# - A training loop: batch, loss, gradients (cleared first), rate, step. First loss $\ln V$; overfit one batch; find
+# - A training loop: batch, loss, gradients (cleared first), rate, step. First loss $\ln V$; learn one batch by heart; find
 #   the valley of the rate; hold the loss against simple rules.
 # - A model learns the frequencies first, then what follows what, then more.
 #
-# **The way so far:** tokenization → embedding → position → attention and layers → **output projection**. Next:
+# **The way so far:** tokenization → embedding → position → attention and layers → **output head**. Next:
 # choosing a token.
 #
 # ## Questions to think about

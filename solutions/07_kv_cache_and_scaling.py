@@ -81,7 +81,7 @@ for name, some in {"causal mask": model, "no mask": blind}.items():
 # %% [markdown]
 # (Layer 0's keys stay in either case: they are made before any attention.)
 #
-# What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, MLPs and projections work on one position at a time. So keep the keys and values of every layer, and throw away the rest.
+# What does a new token need from the old ones? In attention, its query meets their **keys** and reads their **values**. Nothing else: norms, feed-forwards and projections work on one position at a time. So keep the keys and values of every layer, and throw away the rest.
 # That is the **KV cache**: two tensors a layer, and a number that says how many tokens are in them.
 
 # %%
@@ -939,7 +939,7 @@ tokens = list(range(0, c.context + 1, 256))
 lines = {
     "9 key/value heads (no sharing)": c.n_head,
     "3 key/value heads (SmolLM2)": c.n_kv_head,
-    "1 key/value head (multi-query)": 1,
+    "1 key/value head": 1,
 }
 plots.show(
     pictures.cache_size(
@@ -1101,7 +1101,7 @@ check.that(
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# An H100 (the SXM version) has 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s in bfloat16 (the maker's data sheet, which also prints twice that, for matrices half of zeros).
+# An H100 is a card with a processor and memory of its own, NVIDIA's, made for such work. It has (in the SXM version) 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s, trillion operations a second, in bfloat16, numbers of 2 bytes (the maker's data sheet, which also prints twice that, for matrices half of zeros).
 
 # %%
 predict(
@@ -1597,7 +1597,7 @@ for name, again in grids.items():
 #
 # ### And the speed?
 #
-# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own small memory. A kernel that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/packed.py`):
+# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own small memory. A routine that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/packed.py`):
 
 # %% tags=["nbval-ignore-output"]
 for kind in ("float32", "int8"):
@@ -1607,7 +1607,7 @@ for kind in ("float32", "int8"):
     print(f"{kind:<8} {15 / (times[-1] - times[0]):.0f} tokens a second")
 
 # %% [markdown]
-# What you see there depends on your processor and on torch's kernel for it. What is certain is the bytes: rounding makes a model smaller; only code that uses it makes it faster. The course stays with float32, so that its ids can be compared with `transformers`'.
+# What you see there depends on your processor and on torch's routine for it. What is certain is the bytes: rounding makes a model smaller; only code that uses it makes it faster. The course stays with float32, so that its ids can be compared with `transformers`'.
 #
 # ## 7.7 Speculative decoding: several tokens in one pass
 #
@@ -1810,7 +1810,7 @@ q = torch.tensor([0.20, 0.30, 0.10, 0.25, 0.05, 0.10])
 n = 100_000
 u, v, w = torch.rand(3, n, generator=generator)
 drafted = draw(q.expand(n, -1), w)
-out = accept_draft(drafted, p.expand(n, -1), q.expand(n, -1), u, v)
+out = accept_draft(drafted, p.repeat(n, 1), q.repeat(n, 1), u, v)
 share = torch.bincount(out, minlength=6) / n
 print("token   ", "".join(f"{i:>8}" for i in range(6)))
 for name, values in (("draft q", q), ("target p", p), ("got", share)):
@@ -1936,7 +1936,7 @@ for name, text in texts.items():
 # So far the weights were given. They come from the loss of notebook 5, and from steps against its gradient, in the loop that you wrote there. Here you watch a model go from noise to words, and then ask what makes it better.
 #
 # **The text.** The course brings its own: short bedtime stories that SmolLM2 wrote, all from the same prompt, each token drawn from its full distribution at temperature 0.8 (no top-k, no top-p), up to 200 tokens. With each token its log-probability was written down.
-# `llmlib/data/make_stories.py` made them, and can make them again. Training a student on a teacher's text is a simple form of **distillation**.
+# `llmlib/data/make_stories.py` made them, and can make others like them. Training a student on a teacher's text is a simple form of **distillation**.
 
 # %%
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
@@ -2287,7 +2287,7 @@ plots.show(
 # %% [markdown]
 # The best rate falls as the model gets wider. Near the best the curves are flat for some widths and not for others: in the one seed that was run, 32 and 64 lose 0.1 at twice their best rate, more than a step to the next narrower model; 48, between them, loses 0.025. So part of this may be luck. One rate for all sizes would have bent the law that we are about to fit, and untuned rates are one of three reasons why the laws of Kaplan et al. and of Hoffmann et al. disagree (Porian et al. 2024).
 #
-# What was *not* done: the rates were tuned with one seed, in factors of 2, for this number of tokens alone, and then used for all. Warm-up, batch and decay were never tuned. How much is luck?
+# What was *not* done: the rates were tuned with one seed, in factors of 2, for this number of tokens alone, and then used for all. Warm-up, batch and both decays were never tuned. How much is luck?
 
 # %%
 grid = [run for run in runs if run["rate"] == best_rate[run["d_model"]]]
@@ -2308,7 +2308,7 @@ for width in size_of:
 # %% [markdown]
 # At 409,600 tokens, where the rates were tuned, the standard deviation of the seeds stays below 0.01; with fewer tokens it reaches 0.12, and with twice as many, for one width, 0.02. So each number below is the mean of three seeds.
 #
-# **Now the largest budget, 819,200 tokens**, and a forecast. Fit the seven smaller models, with the widest held back. And commit yourself first: the loss of the narrower models is below; what will the widest have?
+# **Now the most text, 819,200 tokens**, and a forecast. Fit the seven smaller models, with the widest held back. And commit yourself first: the loss of the narrower models is below; what will the widest have?
 
 # %%
 most = BUDGETS[-1]
@@ -2365,7 +2365,7 @@ plots.show(
 # The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is a limit for larger and larger models *trained on this much text, in this way*. It says nothing sure about the entropy of the source; and how loosely it is tied down you see as well: one more run moves it out of its own range. With text from people one could not notice: there the fitted $E$ is often called "the entropy of language".
 
 # %% [markdown]
-# **And the other budgets?** Here is the whole table, with a fit for each column.
+# **And with less text?** Here is the whole table, with a fit for each column.
 
 # %%
 table = {
@@ -2382,7 +2382,7 @@ for place, name in enumerate(("E", "A", "alpha")):
     print(f"{name:>9}", "".join(f"{value:>10.3f}" for value in fitted))
 
 # %% [markdown]
-# Read down the first column. It is out of order: some models lose more than narrower ones. Is that a law of small budgets, or luck? Train width 32 on 102,400 tokens from two seeds.
+# Read down the first column. It is out of order: some models lose more than narrower ones. Is that a law of little text, or luck? Train width 32 on 102,400 tokens from two seeds.
 
 # %%
 predict(
@@ -2400,10 +2400,10 @@ reveal("seed", round(abs(again[0] - again[1]), 1), within=0.05)
 # %% [markdown]
 # Luck, most of it, and a mean of three does not remove it. On the whole the seeds come together with more steps, though not in every row of the table of spreads; after 200 steps they have not. (And the rates were tuned for four times as many.) One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
 #
-# Read across the other columns instead. More text helps every size, and helps the wide ones more, up to width 64. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84. Two decades of sizes hardly determine it.
+# Read across the other columns instead. More text helps every size, and helps the wide ones more, up to width 64. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84. Sizes over a factor of a hundred hardly determine it.
 
 # %% [markdown]
-# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and at this budget the three seeds of that run lie within 0.003). It drew about as many tokens as the text holds, in windows that begin anywhere: some tokens came several times, others never.
+# **What separates a run from the floor, then?** Take one, width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed, and on this much text the three seeds of that run lie within 0.003). It drew about as many tokens as the text holds, in windows that begin anywhere: some tokens came several times, others never.
 
 # %%
 predict(
@@ -2496,7 +2496,7 @@ def slice_at(operations):
 slices = {operations: slice_at(operations) for operations in (2e10, 5e10, 1e11)}
 plots.show(
     scaling_pictures.frontier(curves, [run[:2] for run in frontier], slices),
-    alt="Left: loss against operations, one curve for each width, its four budgets as "
+    alt="Left: loss against operations, one curve for each width, its four runs as "
     "points. Each curve falls and flattens; as operations grow, the lowest curve is "
     "that of a wider and wider model. The runs that no cheaper run beats are ringed. "
     "Right: loss against parameters at three equal budgets, three curves that fall and "
@@ -2506,11 +2506,11 @@ plots.show(
 # %% [markdown]
 # Every width is the right one for some budget, and on the whole, the more computation there is, the wider the best model. A narrow model wins less from more text; a wide one has seen too little when the money is gone.
 #
-# On the right the same runs are cut at three budgets: on one curve, every model has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows. With far larger models, these two pictures are how Hoffmann et al. answered "how large a model, for this much computation?" Ours are rough: four sizes a curve, read off between runs, with rates tuned at another budget; at the two larger budgets the best two lie as close together as the seeds do, and only the shift from the first curve to the last is sure.
+# On the right the same runs are cut at three budgets: on one curve, every model has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows. With far larger models, these two pictures are how Hoffmann et al. answered "how large a model, for this much computation?" Ours are rough: four sizes a curve, read off between runs, with rates tuned on 409,600 tokens; at the two larger budgets the best two lie as close together as the seeds do, and only the shift from the first curve to the last is sure.
 #
 # ### What the well-known laws say
 #
-# Kaplan et al. 2020 found $L \propto N^{-0.076}$ for models up to 1.5 billion parameters with ample data. Hoffmann et al. 2022 ("Chinchilla") added the number of training tokens $D$, and fitted
+# Kaplan et al. 2020 found $L = A\,N^{-0.076}$ for models up to 1.5 billion parameters with ample data. Hoffmann et al. 2022 ("Chinchilla") added the number of training tokens $D$, and fitted
 # $L(N, D) = E + A/N^\alpha + B/D^\beta$. Their constants are in `llmlib/scaling.py`. The paper's other two methods say that a budget is best spent at about 20 tokens a parameter. And the formula?
 
 # %%
@@ -2596,7 +2596,7 @@ print(
 )
 
 # %% [markdown]
-# Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What was reported (zero-shot, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
+# Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What was reported (without training on those tests or examples of them, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
 #
 # The law says about twice what Penn Treebank shows. It was fitted to one kind of text, with enough tokens for each size and no floor; the two GPTs differ in data and training as well as in size, and were tested on other text. A law of this kind is a rule for the next model of the *same* series.
 #
@@ -2661,7 +2661,7 @@ print(
 )
 mlp = 3 * 576 * 1536
 print(
-    "experts             another architecture: of 8 MLPs like SmolLM2's, 1 works "
+    "experts             other architecture: of 8 feed-forwards like SmolLM2's, 1 works "
     f"for each token: {1 + 7 * mlp / (mlp + 2 * 576 * 576 + 2 * 576 * 192):.1f} times "
     "the weights of a layer, and nearly the same work a token"
 )
@@ -2674,7 +2674,8 @@ print(
     f"about {2 * 134_515_008 * 1000 / 1e12:.1f} trillion operations for SmolLM2"
 )
 print(
-    "specialization      LoRA of rank 8 on W_q and W_v (Hu et al. 2021) trains "
+    "specialization      LoRA: beside W_q and W_v the product of two thin matrices "
+    "(rank 8: 8 columns, 8 rows; Hu et al. 2021) trains "
     f"{30 * 8 * ((576 + 576) + (576 + 192)):,} new weights and leaves the 134,515,008 "
     f"alone: {100 * 30 * 8 * ((576 + 576) + (576 + 192)) / 134_515_008:.2f} % of them"
 )
@@ -2723,7 +2724,7 @@ my_llm.make(
 #
 # 1. **Tokenization** turns text into ids, with a vocabulary learned from pairs (1).
 # 2. **Embeddings** turn ids into vectors; **positions** enter by sinusoids, a table or rotation (2).
-# 3. **Attention** lets each position read from those before it (3); **layers** of attention and MLP write into one residual stream (4).
+# 3. **Attention** lets each position read from those before it (3); **layers** of attention and feed-forward write into one residual stream (4).
 # 4. **The output head** turns the last vector into logits, and the loss into gradients: softmax − one-hot (5).
 # 5. **Sampling** picks a token; **autoregression** appends it and goes on (6).
 # 6. **The KV cache** makes each step cost one token; bandwidth, for weights and for caches, sets the floor; batches share weights, and of the caches only a common beginning (7).

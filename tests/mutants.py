@@ -18,7 +18,8 @@ from llmlib.course import cells  # noqa: E402
 from llmlib.grading.mutations import mutants  # noqa: E402
 
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
-    "USub dropped": "`dim=-1` became `dim=1`, the same axis of a two-dimensional tensor",
+    "USub dropped: -1": "`-1` became `1`, the same axis of a two-dimensional tensor",
+    "merge_heads: USub dropped: -2": "`-2` became `2`, the same axis of a four-dimensional tensor",
     "looks_ahead: Gt -> GtE": "differs only where a difference is exactly 1e-5",
     "accept_draft: Lt -> LtE": (
         "differs only where a drawn number equals the ratio exactly, which has probability 0"
@@ -63,6 +64,7 @@ def main(names):
             for each in mutants(exercise.solution):
                 total += 1
                 title = f"line {each.line}: {each.words}"
+                title += f": {each.before}" * ("USub" in each.words)
                 answer = A.Answer(name, exercise.name, "mutant", title, each.source)
                 if A.verdict(answer, hidden=True) is None:
                     survivors.append(

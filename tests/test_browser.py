@@ -250,6 +250,7 @@ def test_check_tells_wrong_from_unwritten_the_mistake_first_and_leads_to_it(lab,
     panel = page.locator(".jp-NotebookPanel:visible")
     expect(panel.locator(".jp-Cell.jp-mod-active")).to_contain_text("def merge")
     expect(panel.locator("#Exercise-1\\.2, h3", has_text="Exercise 1.2").first).to_be_in_viewport()
+    expect(panel.locator(".jp-Notebook")).to_be_focused()  # not the button: Enter would check again
 
 
 def test_a_solution_asks_before_it_shows(lab, page):
@@ -362,3 +363,23 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
     states = {name: state for name, state, _ in checked.exercises}
     assert [states[f"q0{n}"] for n in (1, 2, 3, 4)] == ["done", "done", "done", "untouched"]
     assert not complaints, complaints
+
+
+def test_show_it_works_with_a_kernel_that_has_run_nothing(lab, page):
+    """As when a quiz is opened that was saved: the answer stands there, and "Show it" below it."""
+    question = next(each for each in questions.read() if each.run)
+    page.goto(lab.format("quiz.ipynb"))
+    panel = page.locator(".jp-NotebookPanel:visible")
+    name = f"Options of question {int(question.name[1:])}"
+    options = panel.get_by_role("list", name=name, exact=True)
+    options.locator(f"button[data-letter={question.right}]").click()
+    show = options.get_by_role("button", name="Show it")
+    expect(show).to_be_visible(timeout=2 * MINUTES)
+    save(page)
+    stop_kernels(lab)
+    open_notebook(page, lab.format("quiz.ipynb"))
+    show.click()
+    shown = panel.locator(".jp-CodeCell", has_text=f'see("{question.name}")').first
+    said = shown.locator(".jp-OutputArea-output").first
+    expect(said).to_be_visible(timeout=2 * MINUTES)
+    expect(shown).not_to_contain_text("NameError")

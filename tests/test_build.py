@@ -62,7 +62,7 @@ def scratch(folder, source=SOURCE):
 
 def fingerprint(root):
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.glob("*/*.ipynb"))
     }
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from pkgutil import resolve_name
 
 import distributed
 import nbformat
@@ -23,6 +24,7 @@ from ports import free_port, nobodys_port
 from stand_in import NOTEBOOKS, Stub
 
 from llmlib import cli
+from llmlib.course import cells
 from llmlib.course.setting_up import tools
 from llmlib.grading import batch, cluster, pool
 from llmlib.grading.gradebook import Book
@@ -159,6 +161,18 @@ def in_book(url):
         assert len(scores) == len(book.gradebook.assignment_submissions("target"))
     assert all(len(each) == 3 for each in scores.values())
     return {student: sum(each.values()) for student, each in scores.items()}
+
+
+def test_the_command_grades_on_a_cluster_or_says_why_not(tmp_path, monkeypatch, capsys):
+    assert [*map(resolve_name, cluster.Desk("", ())[4:])] == [cells.load, Runner]
+    (tmp_path / "submitted" / "ada" / "01_tokens").mkdir(parents=True)
+    (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
+    monkeypatch.setattr(cluster, "CONNECT", 1)
+    with nobodys_port() as port:
+        words = ["--scheduler", f"tcp://127.0.0.1:{port}"]
+        words += ["--config", str(tmp_path / "nbgrader_config.py")]
+        assert cli.main(["grade", str(tmp_path / "submitted"), *words]) == 2
+    assert "llmlib grade: There is no Dask scheduler" in capsys.readouterr().err
 
 
 # ---- what is killed in the middle

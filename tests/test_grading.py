@@ -143,7 +143,8 @@ def test_bytes_that_are_no_frame_are_refused(text, blob):
     try:
         wire.unpack(text, blob)
     except wire.NotPlain:
-        pass
+        return
+    json.loads(text)  # what was taken is a frame
 
 
 IMPOSSIBLE = ("F32", [1 << 40], 16), ("F32", [-1], 16), ("F32", [4], 17), ("F4", [4], 16)
@@ -501,13 +502,26 @@ def test_without_bubblewrap_one_sentence_says_what_to_install(monkeypatch):
         Runner([corpus.TARGET])
 
 
-def test_unsafe_works_and_marks_every_score(monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
-    with closing(Runner([corpus.TARGET], unsafe=True)) as runner:
-        result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
+def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "/nowhere")
+        with closing(Runner([corpus.TARGET], unsafe=True)) as runner:
+            result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
     assert result.unsafe and result.points == 10
     node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
     assert plugin.UNSAFE in nbformat.writes(node)
+    with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
+        book.add_assignment(corpus.TARGET)
+        book.save("ann", "target", result)
+        marks, (kept,) = (
+            book.marks("ann", "target"),
+            book.gradebook.assignment_submissions("target"),
+        )
+        assert {each.auto_comment for each in kept.notebooks[0].comments} == {plugin.UNSAFE}
+    assert "graded without a sandbox" in report.feedback(corpus.TARGET, "ann", node, marks)
+    task = Task("ann", "target", "")
+    report.scores([(task, result)], {task: marks}, tmp_path)
+    assert next(csv.DictReader((tmp_path / "scores.csv").open()))["unsafe"] == "1"
 
 
 def test_an_ordinary_user_gets_the_same_sandbox():
@@ -704,7 +718,7 @@ def test_a_gradebook_that_is_new_or_restored_is_put_right(tmp_path):
     def scores():
         with Book(f"sqlite:///{book}", "c") as opened:
             at = opened.gradebook.find_submission("target", "ann").timestamp
-            return str(at), [sum(each.values()) for each in opened.scores("target").values()]
+            return str(at), [sum(each.values()) for each in opened.totals().values()]
 
     rows = grade(course)
     right = scores()
@@ -902,7 +916,7 @@ def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
 
 def test_scores_and_class_report(tmp_path, runner):
     rows = graded_class(runner)
-    rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken")))
+    rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken;=cmd()")))
     marks = {
         task: Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
         for task, result in rows[:-1]
@@ -911,7 +925,7 @@ def test_scores_and_class_report(tmp_path, runner):
     found = {row["student"]: row for row in csv.DictReader((tmp_path / "scores.csv").open())}
     assert found["ann"]["score"] == "10.0" and found["bob"]["merge"] == "3.0"
     assert found["bob"]["softmax"] == "0.0"
-    assert "'=cmd()" in found and found["'=cmd()"]["fault"] == "broken"
+    assert "'=cmd()" in found and found["'=cmd()"]["fault"] == "broken;'=cmd()"
     report.write_class_report(rows, NOTEBOOKS, tmp_path)
     table = {row["exercise"]: row for row in csv.DictReader((tmp_path / "class.csv").open())}
     assert table["merge"]["solved"] == "2" and table["merge"]["handed_in"] == "3"

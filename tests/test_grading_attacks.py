@@ -146,7 +146,15 @@ def grade_all(folder):
         | {path for path, date in dates().items() if date != made[path]},
         "new": after.keys() - before.keys(),
         "connections": listener.connections,
-        "left": processes() - running,
+        "left": processes() - running | started(folder.name),
+    }
+
+
+def started(mark):
+    """The programs that attacks have started and that run still."""
+    said = f"sleep(100)  # {mark}".encode()
+    return {
+        pid for pid in filter(str.isdigit, os.listdir("/proc")) if said in _read(pid, "cmdline")
     }
 
 
@@ -173,7 +181,7 @@ def test_what_must_hold(run, attack):
         assert attack.found is None or bool(result.findings) == attack.found, result.findings
         assert attack.points == 10 or all(each.message or each.solved for each in result.outcomes)
     page = run["course"] / "feedback" / attack.student / "target" / "target.html"
-    if page.exists():
+    if attack.graded or page.exists():
         text = page.read_text()
         assert corpus.SECRET not in text or attack.kind == "leak"  # in the learner's own code
         assert "<script" not in text and "<img" not in text

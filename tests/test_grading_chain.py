@@ -97,6 +97,7 @@ def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_nam
     leans_on = analysis.of(notebook, parse(notebook.node)).leans_on
     below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
     ways = {each: wrong_answers(name, each) for each in below}
+    assert ways or name in ("02_embeddings", "07_kv_cache_and_scaling")
     due = {each for each, found in leans_on.items() if set(found) - NOT_LENT} - below
     some = tuple(each for each in notebook.exercises if each.name in below | due)
     for number in range(max(map(len, ways.values()), default=0)):

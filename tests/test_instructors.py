@@ -74,7 +74,10 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     (place.parent / "timestamp.txt").write_text("2026-11-20 10:00:00.000000 UTC\n")
     (place.parent / "submission_secret.txt").write_text("ada's")
     do(clone, "llmlib grade grading/submitted")
-    for line in re.findall(r"^\| `([\w./]+)`", GUIDE.split("| file in `grading/`")[1], re.M)[:5]:
+    table = GUIDE.split("| file in `grading/`")[1].partition("\n\n")[0]
+    promised = re.findall(r"`(\w+[./][\w./]*)…?`", table)
+    assert len(promised) == 6
+    for line in promised:
         page = clone / "grading" / line.replace("STUDENT", "ada").replace("NN_name", NAME)
         assert page.exists(), f"the guide promises {line}"
     with (clone / "grading/scores.csv").open(encoding="utf-8") as file:

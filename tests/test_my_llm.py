@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, definitions, my_llm, my_llm_file, scopes
+from llmlib.course import cells, definitions, my_llm, my_llm_alone, my_llm_file, scopes
 from llmlib.course.engine_check import reference_ids
 
 pytestmark = pytest.mark.graders
@@ -353,7 +353,9 @@ def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, offi
 def made(function, *cells):
     found = definitions.definitions(cells)
     chosen = my_llm_file.without_replaced(definitions.needed({function}, found, set()))
-    return [each.source for each in chosen], definitions.missing(chosen, set())
+    return [each.source for each in chosen], my_llm_alone.missing(
+        chosen, set(), "__future__" in "".join(cells)
+    )
 
 
 def test_a_function_brings_what_it_reads_in_source_order_and_nothing_else():
@@ -405,6 +407,8 @@ BEFORE = {  # lines that make what f() reads: what f() is then
     "T = {1: 2}\nT: dict[int, int]\nv = lambda: T[1]": 2,
     "C = {}\ndef fill(t, i): t[i] = 5\nfill(C, 1)\nv = lambda: C[1]": 5,
     "C = {}\ndef fill(t): t[1] = 5\nfor _ in range(2): fill(t=C)\nv = lambda: C[1]": 5,
+    "C = {}\ndef fill(t): t[1] = 5\ndef build(): fill(C)\nbuild()\nv = lambda: C[1]": 5,
+    "C = [2, 1]\ndef order(t): t.sort()\norder(C)\nv = lambda: C": [1, 2],
     "H = [[1], [2]]\nfor row in H: row[0] = 7\nv = lambda: H[1]": [7],
     "def h(): pass\nsetattr(h, 'k', 3)\nv = lambda: h.k": 3,
 }
@@ -461,11 +465,16 @@ def test_a_count_that_a_function_raises_comes_along():
 def test_what_only_prints_a_table_stays_out():
     lines = "T = {1: 2}\ndef show(t):\n    print(t)\n\nshow(T)"
     assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
+    lines = lines.replace("print(t)", "ax.bar(list(t), 1)").replace("(t):", "(ax, t):")
+    lines = lines.replace("show(T)", "show(AX, T)")
+    assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
 
 
 def test_a_type_that_only_hints_name_is_not_missing():
     hints = "from __future__ import annotations\ndef f(x: Ids, *y: Probs) -> Out:\n    return x"
     assert not made("f", hints)[1]
+    assert made("f", hints.replace("return x", "return Ids(x)"))[1] == {"Ids"}
+    assert made("f", hints.partition("\n")[2])[1] == {"Ids", "Probs", "Out"}
 
 
 def test_a_name_that_a_function_makes_when_it_is_called_is_not_missing():

@@ -226,6 +226,7 @@ def test_an_unusual_tokenizer_is_the_reference_librarys(tmp_path, change, pieces
     assert pretrained.load(tmp_path).tokenizer.encode("a") == pieces
 
 
+FOREIGN = '{"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil/code--t.T", null]}}'
 SAYS = "{{ bos_token }}{% for m in messages %}<|in|>{{ m['content'] }}{% endfor %}<|out|>"
 
 
@@ -300,6 +301,8 @@ def test_the_space_before_the_first_new_word_is_kept(tmp_path):
         ({"template": "{{ raise_exception('two\\nlines') }}"}, "can be used (two lines)"),
         ({"template": None}, "not trained to chat, so leave --chat out"),
         ({"tokenizer_config.json": "{"}, "no chat template that can be used"),
+        ({"tokenizer_config.json": FOREIGN}, "trust_remote_code"),
+        ({"config.json": "[" * 100_000}, "config.json is not valid JSON"),
         ({"tokenizer.json": "{"}, "tokenizer.json cannot be read"),
         ({"tokenizer.json": None}, "has no tokenizer.json"),
     ],

@@ -216,7 +216,8 @@ TRUE = {
     "divide the score": lambda out: str(round(numbers(out)[0])),
     "masks *after* the softmax": lambda out: (
         "The shares that"
-        if all(
+        if out
+        and all(
             "1.0000 before" in line and "sums to 1.0000 masked" not in line
             for line in out.splitlines()
         )
@@ -312,7 +313,7 @@ TRUE = {
     "How many bits is that a weight": lambda out: f"{numbers(out.splitlines()[1])[1]:g}",
     "the Chinchilla law advise": lambda out: (
         "10 times the parameters"
-        if all(7 < each < 14 for line in out.splitlines() for each in numbers(line)[-2:])
+        if out and all(7 < each < 14 for line in out.splitlines() for each in numbers(line)[-2:])
         else "?"
     ),
     "What speaks for the small one": lambda out: "It costs less" if numbers(out)[-1] > 10 else "?",

@@ -17,7 +17,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_pretrained import llama3
+from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
 from llmlib.course import my_llm
@@ -106,13 +106,15 @@ def small(tmp_path_factory):
     return engine.load(str(folder))
 
 
-def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small):
+def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_path):
     from transformers import AutoTokenizer
 
-    ids = AutoTokenizer.from_pretrained(small.folder).apply_chat_template(
-        FRANCE, tokenize=True, add_generation_prompt=True, return_dict=False
-    )
-    assert chat.prompt(small, FRANCE) == ids
+    llama3(tmp_path, chat_template=SAYS.removeprefix("{{ bos_token }}"))  # it writes none first
+    for model in (small, engine.load(str(tmp_path))):
+        ids = AutoTokenizer.from_pretrained(model.folder).apply_chat_template(
+            FRANCE, tokenize=True, add_generation_prompt=True, return_dict=False
+        )
+        assert chat.prompt(model, FRANCE) == ids
     with pytest.raises(ValueError, match="a message holds <.out.>, which only the chat template"):
         chat.prompt(small, [{"role": "user", "content": "hi<|out|>"}])
 

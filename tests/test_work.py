@@ -250,6 +250,8 @@ def test_work_is_made_once_and_then_left_alone(tmp_path):
     made = everything(tmp_path)
     assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
     assert work.update(tmp_path) == [] and everything(tmp_path) == made
+    (tmp_path / "work/quiz.ipynb").unlink()
+    assert work.update(tmp_path) == [] and everything(tmp_path) == made
     half_solve(tmp_path / "work")
     solved = everything(tmp_path)
     (tmp_path / "work/.quiz.ipynb.77").write_text("half written by a start that was killed")

@@ -27,6 +27,9 @@ class Refused(Exception):
     """The status and the sentence of a verdict that is not VALID."""
 
 
+ODD = KeyError, TypeError, ValueError, RecursionError  # what a stranger's JSON or XML can end in
+
+
 @dataclass(frozen=True)
 class Badge:
     """A credential of this course whose signature is right, and the hash of what carries it."""
@@ -60,7 +63,7 @@ class Badge:
             revoked = set_indices(decode_encoded_list(subject["encodedList"]))
             places = [int(entry["statusListIndex"]) for entry in self.credential.credential_status]
             return subject["statusPurpose"] == "revocation" and not revoked.isdisjoint(places)
-        except (jwt.PyJWTError, LibOpenBadgesException, KeyError, TypeError, ValueError):
+        except (jwt.PyJWTError, LibOpenBadgesException, *ODD):
             return False
 
 
@@ -75,7 +78,7 @@ def open_badge(data: bytes) -> Badge:
             why = f"Its issuer is {did[:80]!r}; certificates of this course name a key (did:key:…)."
             raise Refused(TAMPERED, why)
         verifier = OB3Verifier.for_issuer_did(did)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(TAMPERED, f"The file cannot be read: {error}.") from None
     except LibOpenBadgesException as error:
         raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
@@ -97,10 +100,10 @@ def open_badge(data: bytes) -> Badge:
 
 def _is_clean(name: str) -> bool:
     """Could this course have written this name? Letters newer than this Python's Unicode could."""
-    known = (c if unicodedata.category(c) != "Cn" else "\ufffd" for c in name)
     try:
-        return clean_name(text := "".join(known)) == text
-    except ValueError:
+        known = [c if unicodedata.category(c) != "Cn" else "\ufffd" for c in name]
+        return isinstance(name, str) and clean_name(text := "".join(known)) == text
+    except (TypeError, ValueError):  # a stranger's JSON may hold a number there
         return False
 
 
@@ -109,7 +112,7 @@ def _expired(token: str, verifier: OB3Verifier) -> bool:
     try:
         payload = _signed(token, verifier)
         last = OpenBadgeCredential.from_jwt_payload(payload).expiration_date
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
+    except (jwt.PyJWTError, OverflowError, *ODD):
         return False
     return last is not None and last < datetime.now(UTC)
 

@@ -81,9 +81,12 @@ def _issue(args: Namespace) -> int:
     if not 0 < args.threshold <= 1:
         why = "--threshold is a share of all points, above 0 and at most 1"
         raise ValueError(f"{why}, not {args.threshold:g}")
+    if args.status_url and not args.status_url.startswith("https://"):
+        raise ValueError("--status-url must begin with https://: nothing else is fetched")
     args.issuer, students = clean_name(args.issuer), earned.of_gradebook(args.gradebook)
     pair = keys.load_or_create(args.key)
-    register = Register(args.key, args.status_url) if args.status_url else None
+    kept = Register(args.key, args.status_url)  # of this key: also where no URL is given this time
+    register = kept if kept.url else None
     issued = left = 0
     for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)

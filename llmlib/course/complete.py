@@ -45,13 +45,16 @@ def run(args: argparse.Namespace) -> None:
     stream = generation.stream_text(model, prompt, args.max_new_tokens, **settings)
     print("" if args.chat else prompt, end="", flush=True)
     for text in stream:
-        print(text, end="", flush=True)
+        print(chat.printable(text), end="", flush=True)
     print()
 
 
 def _chat_prompt(model: Model, message: str) -> str:
     """ValueError in one sentence for whatever the reference library finds wrong with the folder."""
     try:
+        chat.template(
+            str(model.folder)
+        )  # refuses code of the folder's own; else it would be asked for
         return generation.chat_prompt(model, message)
     except Exception as error:  # of any kind, by what is damaged
         if "has no chat template" in str(error):

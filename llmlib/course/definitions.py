@@ -17,6 +17,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
 CHANGING = {"setdefault", "pop", "popitem", "append", "update", "add", "insert"}
+CHANGING |= {"extend", "sort", "reverse", "clear", "remove"}
 GIVEN = "(…)"  # among what a function changes: what it is given
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
@@ -81,19 +82,6 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
     return [found[number] for number in sorted(chosen)]
 
 
-def missing(chosen: list[Definition], known: Set[str]) -> set[str]:
-    """The names that the `chosen` definitions read, but for hints, and nobody makes."""
-    made = set(known) | BUILTINS
-    made = made.union(*(each.names for each in chosen))
-    if "*" in made:
-        return set()
-    for each in (node for one in chosen for node in ast.walk(ast.parse(one.source))):
-        made.update(each.names if isinstance(each, ast.Global) else ())  # when it is called
-        hints = filter(None, (getattr(each, kind, None) for kind in ("annotation", "returns")))
-        made.update(n.id for hint in hints for n in ast.walk(hint) if isinstance(n, ast.Name))
-    return set().union(*(each.reads for each in chosen)) - made
-
-
 def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
     """Each top-level statement of a cell with its text, the comments right above it included."""
     lines = [line for line in re.split(r"\r\n?|\n", cell) if line.strip() not in MARKS]
@@ -132,9 +120,9 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:
     changed = frozenset(_changed(statement))
     if isinstance(statement, FUNCTIONS):
         inside = (each for each in ast.walk(statement) if isinstance(each, ast.Global))
-        calls = {name for name in changed if name.partition("(")[0] in reads and name[-1] == ")"}
+        calls = {name for name in changed if "(" in name and name.partition("(")[0] in reads}
         given = {each.arg for each in ast.walk(statement.args) if isinstance(each, ast.arg)}
-        calls |= {GIVEN} if given & changed else set()
+        calls |= {GIVEN} if given.intersection(_changed(statement, surely=True)) else set()
         changed = (changed & reads).union(calls, *(each.names for each in inside))
     if binds or changed:
         reads -= _made_first(statement)
@@ -191,9 +179,10 @@ def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
         todo += reversed(children)
 
 
-def _changed(statement: ast.stmt) -> Iterator[str]:
+def _changed(statement: ast.stmt, surely: bool = False) -> Iterator[str]:
     """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
-    too; and "build()" or "fill(…)TABLE", where that is all it does: what these change is known."""
+    too; and "build()" or "fill(…)TABLE", where that is all it does: what these change is known.
+    A method that is called for nothing else changes something, but not `surely`: `ax.plot(…)`."""
     if isinstance(statement, ast.ClassDef):
         return
     rows: dict[str, str] = {}  # of `for row in TABLE: row[i] = …`
@@ -206,9 +195,11 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
                 yield f"{name}(…)" if given or named else f"{name}()"
                 values = [*given, *(each.value for each in named)]
                 yield from (f"{name}(…){each.id}" for each in values if isinstance(each, ast.Name))
-            case ast.Expr(ast.Call(ast.Attribute() as called)):
+            case ast.Expr(ast.Call(ast.Attribute() as called)) if not surely:
                 target = called
-            case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGING:
+            case ast.Call(ast.Attribute(attr=attr) as called) if (
+                attr in CHANGING or attr[-1] == "_"
+            ):
                 target = called  # for its value, but it changes something as well
             case ast.Call(ast.Name("next" | "setattr"), [first, *_]):
                 target = first

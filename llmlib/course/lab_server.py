@@ -55,7 +55,8 @@ class Check(Ours):
         status = await asyncio.to_thread(progress.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
-        self.finish({"title": status.title, "fault": status.fault, "lines": lines})
+        said = {"title": status.title, "fault": status.fault, "notes": status.notes}
+        self.finish(said | {"lines": lines})
 
 
 class Solution(Ours):

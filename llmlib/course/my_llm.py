@@ -16,9 +16,9 @@ from typing import NamedTuple
 from llmlib import files
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, handed_in, progress
-from llmlib.course.definitions import BUILTINS, Definition, definitions, missing, needed
+from llmlib.course.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.judge import judge
-from llmlib.course.my_llm_alone import awaiting, without_llmlib
+from llmlib.course.my_llm_alone import awaiting, missing, without_llmlib
 from llmlib.course.my_llm_file import TEMPLATE, Piece, parts, render
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
@@ -87,10 +87,11 @@ def _reasons(folder: Path) -> dict[str, str]:
     for status in progress.check(notebooks(), folder):
         outcome = {name: (state, message) for name, state, message in status.exercises}
         theirs = [] if status.fault else _theirs(folder, status.name)
+        lazy = sys.version_info >= (3, 14) or any("annotations" in each.names for each in theirs)
         for function in _of(status.name):
             state, message = outcome.get(function, (progress.FAILING, status.fault))
             chosen = needed({function}, theirs, known())
-            lacking = ", ".join(sorted(missing(chosen, known())))
+            lacking = ", ".join(sorted(missing(chosen, known(), lazy)))
             if state != progress.DONE:
                 reasons[function] = message or "not written yet"
             elif lacking:

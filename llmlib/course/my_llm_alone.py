@@ -6,7 +6,7 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from functools import cache
 
-from llmlib.course.definitions import Definition
+from llmlib.course.definitions import BUILTINS, Definition
 
 STARS = ("math", "numpy", "torch")  # packages whose names may be looked up here
 
@@ -33,10 +33,29 @@ def _imported(star: Definition, module: str, name: str) -> Definition:
     return replace(star, source=line, names=frozenset({name}), origin=origin)
 
 
+def missing(chosen: list[Definition], known: Set[str], lazy: bool) -> set[str]:
+    """The names that the `chosen` definitions read and nobody makes. Where hints are `lazy`, Python
+    does not read those that nothing else reads."""
+    made = BUILTINS.union(known, *(each.names for each in chosen))
+    if "*" in made:
+        return set()
+    nodes = [node for one in chosen for node in ast.walk(ast.parse(one.source))]
+    hints: set[ast.AST] = set()
+    for each in nodes:
+        made |= set(each.names) if isinstance(each, ast.Global) else set()  # when it is called
+        found = [getattr(each, kind, None) for kind in ("annotation", "returns")]
+        hints.update(node for hint in found if lazy and hint for node in ast.walk(hint))
+    used = {each.id for each in nodes if isinstance(each, ast.Name) and each not in hints}
+    return set().union(*(each.reads & used for each in chosen)) - made
+
+
 @cache
 def _public(module: str) -> list[str]:
     """The names that `from module import *` gives."""
-    found = importlib.import_module(module)
+    try:
+        found = importlib.import_module(module)
+    except (Exception, SystemExit):  # noqa: BLE001 - in the learner's cell it fails, too
+        return []
     return getattr(found, "__all__", [name for name in vars(found) if name[0] != "_"])
 
 

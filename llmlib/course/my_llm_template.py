@@ -36,18 +36,16 @@ class Tokenizer:
         visible = [*range(33, 127), *range(161, 173), *range(174, 256)]  # bytes as themselves
         hidden = [b for b in range(256) if b not in visible]  # as the characters from 256 on
         byte_of = {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
-        vocab = {t: i for t, i in spec["model"]["vocab"].items() if not t.startswith("<|")}
-        own = {bytes(byte_of[c] for c in t): i for t, i in vocab.items()}
-        tokens = [bytes([b]) for b in range(256)]
-        plain = {token: i for i, token in enumerate(tokens)}
+        own = {bytes(byte_of[c] for c in t): i for t, i in spec["model"]["vocab"].items()}
+        plain = {bytes([b]): b for b in range(256)}
+        self.own_ids = [own.get(token) for token in plain]  # None for a byte that it lacks
         self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
         for pair in spec["model"]["merges"]:
             pair = pair if type(pair) is list else pair.split(" ")
             left, right = (bytes(byte_of[c] for c in t) for t in pair)
             self.merges.append((plain[left], plain[right]))
-            plain.setdefault(left + right, len(tokens))
-            tokens.append(left + right)
-        self.own_ids = [own.get(token) for token in tokens]  # None for a byte that it lacks
+            plain.setdefault(left + right, len(self.own_ids))
+            self.own_ids.append(own[left + right])
         self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
 
     def encode(self, text):

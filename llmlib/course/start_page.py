@@ -47,7 +47,7 @@ class="llm-end">text</span></div>
 <div class="llm-rest">{"".join(boxes[LOOP:])}</div>
 </section>
 <section><h2>How it works</h2><ul>{HOW}</ul>
-<p>A notebook takes two to two and a half hours, more than half of it reading and trying out. All is
+<p>A notebook takes two to two and a half hours, more than half of it at its exercises. All is
 kept as you save it; this page follows.</p></section>
 </main>"""
 
@@ -68,7 +68,9 @@ def _next(statuses: list[Status] | None, folder: Path) -> str:
         said = "Looking up where you were …"
     elif not any(status.found for status in statuses):
         said = "There are no notebooks of the course in this folder."
-    elif (step := next_step(statuses, folder)) is None:
+    elif not (step := next_step(statuses, folder)) and not all(each.done for each in statuses):
+        said = "What is left is not here or cannot be read: see below."
+    elif step is None:
         said = (
             "<b>All done.</b> In a terminal (File, New, Terminal) <code>llmlib my-llm</code> makes "
             "your engine of it, and <code>llmlib chat my_llm.py</code> talks to it."

@@ -154,8 +154,9 @@ def main():
     )
     first, last = map(int, parser.parse_args().chunks.split(":"))
     torch.set_num_threads(1)
-    model = pretrained.load("smollm2").using(attention=grouped_attention, repeat_kv=lambda t, n: t)
+    model = pretrained.load("smollm2")
     model = dataclasses.replace(model, weights=in_bfloat16(model.weights))
+    model = model.using(attention=grouped_attention, repeat_kv=lambda t, n: t)
     with tqdm(unit=" tokens", unit_scale=True, file=sys.stderr) as progress:
         for i in range(first, last):
             progress.set_description(f"chunk {i} of {first}:{last}")

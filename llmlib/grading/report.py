@@ -94,7 +94,7 @@ def write_table(path: Path, names: list[str], lines: list[dict]) -> None:
     table.writeheader()
     for line in lines:  # a spreadsheet runs a text that starts like a formula
         texts = {name: value for name, value in line.items() if isinstance(value, str)}
-        unsafe = {name: f"'{text}" for name, text in texts.items() if text[:1] in tuple("=+-@\t\r")}
+        unsafe = {n: re.sub(r"(^|[;\t\n])(?=[=+\-@\t\r])", r"\1'", t) for n, t in texts.items()}
         table.writerow(line | unsafe)
     files.write(path, text.getvalue())
 

@@ -164,7 +164,7 @@ def _countable(tensor: torch.Tensor) -> None:
         raise NotPlain(f"a tensor of more than {MAX_DEPTH} dimensions")
     *rows, last = [1, *(size or 1 for size in tensor.shape)]
     if max(math.prod(rows), last) > MAX_VALUES:
-        raise NotPlain(f"a tensor of more than {MAX_VALUES:,} rows")
+        raise NotPlain(f"a tensor of more than {MAX_VALUES:,} rows, or numbers in one")
 
 
 def _bounded(number: int) -> int:

@@ -44,7 +44,7 @@ def sink_life(curves, events):
     fig, ax = plots.figure(height=4.2)
     plots.lines(ax, -1, curves, legend="lower right", markersize=4)
     ax.set(xlabel="after layer (−1: the table)", yscale="log", ylim=(1, 200_000))
-    ax.set(ylabel="length of the stream\n(L2 norm, log scale)")
+    ax.set(ylabel="length of the stream\n(log scale)")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
     for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
         ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
@@ -57,6 +57,6 @@ def neuron_turned(values, curves, natural):
     ax = plots.chart(values, curves, every=4, height=3.8, legend="center left", ylim=(0, 1))
     low, high = natural
     ax.axvspan(low, high, color=plots.GREY, alpha=0.25, lw=0)
-    ax.text((low + high) / 2, 0.97, "its values in the story", ha="center", va="top", fontsize=9)
+    ax.text((low + high) / 2, 0.97, "its numbers in the story", ha="center", va="top", fontsize=9)
     ax.set(xlabel="the neuron is held at", ylabel="probability of the next token")
     return ax.figure

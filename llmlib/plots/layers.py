@@ -49,7 +49,7 @@ def signal_and_gradient(measured):
         axes[0, column].set_title(name)
         axes[1, column].set_xlabel("place in the stack (1: after the last layer)")
     axes[0, 0].set(ylabel="size of the stream\n(root mean square, log scale)", yscale="log")
-    axes[1, 0].set(ylabel="gradient of the layer's\nw_out (L2 norm, log scale)", yscale="log")
+    axes[1, 0].set(ylabel="gradient of the layer's\nw_out (length, log scale)", yscale="log")
     for ax in axes[:, 0]:
         plots.plain(ax.yaxis)
     axes[0, 0].legend(fontsize=9, ncols=2)

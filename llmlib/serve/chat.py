@@ -85,9 +85,10 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     if engine.tokenizer is not engine.names:  # a learner's encode knows no special tokens
         parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
     ids: list[int] = []
+    encode = getattr(engine.tokenizer, "encode_said", engine.tokenizer.encode)
     try:
         for part in filter(None, parts):
-            ids += [special[part]] if part in special else engine.tokenizer.encode(part)
+            ids += [special[part]] if part in special else encode(part)
     except ValueError:
         raise
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
@@ -98,6 +99,11 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
 def broke(error: Exception) -> str:
     """One sentence for what a learner's function raised."""
     return f"the engine broke off: {type(error).__name__}: {line(error)}"
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: any model may write it."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def line(error: Exception) -> str:
@@ -137,4 +143,4 @@ def template(folder: str) -> Any:
     """The tokenizer of `transformers` that knows the model's chat template."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

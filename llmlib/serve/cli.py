@@ -102,7 +102,7 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
         try:
             for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
                 answer += token.text
-                print(token.text, end="", flush=True)
+                print(chat.printable(token.text), end="", flush=True)
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             print(f"\n{chat.broke(error)}.", file=sys.stderr)
             return 1

@@ -64,7 +64,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer()
             except Refused as refused:
                 self._json(_error(refused), refused.status)
-                self._drain()
+                with contextlib.suppress(OSError):
+                    self._drain()
 
     def _admit(self) -> None:
         """Raises `Refused` unless the request names this very address and knows the token."""
@@ -95,10 +96,10 @@ class Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path != "/v1/chat/completions":
             raise Refused("only /v1/chat/completions is served", 404)
         asked = request.read(self._body(), self.server.engine.name, self.server.defaults)
-        reply = self._reply(asked)
         if not self.server.places.acquire(blocking=False):
             raise Refused("too many requests are waiting: try again in a moment", 429)
         try:
+            reply = self._reply(asked)
             with self.server.busy:
                 (self._stream if asked.stream else self._whole)(reply, asked)
         finally:
@@ -148,8 +149,8 @@ class Handler(BaseHTTPRequestHandler):
         nonce = secrets.token_urlsafe(16)
         only = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         only += "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-        page = PAGE.replace("NONCE", nonce).replace("MODEL", _inside(self.server.engine.name))
-        page = page.replace("SETTINGS", _inside(self.server.defaults))
+        page = PAGE.replace("NONCE", nonce).replace("SETTINGS", _inside(self.server.defaults))
+        page = page.replace("MODEL", _inside(self.server.engine.name))  # last: any name will do
         headers = {"Content-Security-Policy": only + "frame-ancestors 'none'"}
         self._send(200, "text/html; charset=utf-8", page.encode(), headers)
 

@@ -27,7 +27,7 @@ for title, text, points in (
     ("24,000 sums", "x = " + "1+" * 24_000 + "1", 3),
     ("12,000 calls of calls", "x = a" + "()" * 12_000, 3),
     ("90 comprehensions in each other", "x = " + "[" * 90 + "a" + " for a in a]" * 90, 3),
-    ("5,000 definitions of one name", "def softmax(x, dim=-1): return x\n" * 1_400, 3),
+    ("1,400 definitions of one name", "def softmax(x, dim=-1): return x\n" * 1_400, 3),
     ("90 magics", "%time 1\n" * 90, 3),
     ("5,000 magics", "%time 1\n" * 5_000, 3),
     ("a magic of 40,000 letters", "%time " + "x" * 40_000, 3),

@@ -466,7 +466,7 @@ def length_is_mostly_along():
 
 def a_long_row_has_large_products_of_both_signs():
     """“With ` the` and ` and`, on the other side of the origin, the long row has products just as
-    large and *negative*: length alone is no decoy.”
+    large and *negative*: length alone does not win.”
 
     The products with ` Monday`; and the part of each that lies along the shared direction.
     """

@@ -251,8 +251,8 @@ def heads_do_not_hand_on_what_they_look_at():
     """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
     has 0.32. At this word eight heads copy about as much as that or more, twice as many write the
     *opposite* of what they look at, and most write something else. (At other words the mean is much
-    the same, but sometimes more heads copy than write the opposite.)” “even layer 0 receives one at
-    nearly a right angle to its row of the table.”
+    the same, but sometimes more heads copy than write the opposite.)” “even in layer 0 it
+    receives one at nearly a right angle to its row of the table.”
 
     Random vectors below, and above a head whose W_O is the transpose of its W_V; five words of
     another sentence.
@@ -307,8 +307,8 @@ def heads_do_not_hand_on_what_they_look_at():
     )
 
 
-def a_decoder_gives_the_future_nothing():
-    """“A decoder gives them 0, as your mask does. But is 78 % for "The" plausible?”
+def the_mask_gives_the_future_nothing():
+    """“The causal mask gives them 0. But is 78 % for "The" plausible?”
 
     The same model without its mask gives the future a share.
     """
@@ -575,9 +575,10 @@ def quillfeather_has_more_than_one_way_back():
 
 
 def the_keys_carry_the_mark_of_16_0():
-    """“The *keys* of the later heads carry that mark, and without it their scores are 0 to 0.04.”
-    “With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
-    feed-forward and layer 17 at what they wrote before, and 18.6 loses it all then, too.”
+    """“The *keys* of the later heads carry that mark, and without it their induction scores are 0
+    to 0.04.” “With 16.0 off, later parts write something else, which makes up for a little: hold
+    layer 16's other half (notebook 4) and layer 17 at what they wrote before, and 18.6 loses it all
+    then, too.”
     “Without another head's mark, 16.1's, nothing happens. The queries lose little without 16.0's
     mark”
 

@@ -606,7 +606,7 @@ def the_brake_goes_with_she():
     stays above −5; a ship that is called *she* brings it down, as a queen does.”
     “Two of its four lowest places stand right before "she", the other two where "she" has no
     chance”
-    “Held at 10, a value it does not take by itself”
+    “Held at 10, a number it does not reach by itself”
 
     Seven texts: the story, another one, five paragraphs of prose, two of them about a woman. Four
     texts in pairs that differ in "she" and "it" or in "queen" and "king"; women whom no text calls

@@ -39,7 +39,7 @@ def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
 
 
 def _open(python: Path, folder: Path, words: list[str]) -> int:
-    command = [python, "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    command = [python, "-P", "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
     port = os.environ.get("PORT", "")
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:

@@ -58,7 +58,7 @@ def cause(said: str, where: Path) -> str:
     """The reason in one clause, from what a failing program said."""
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
     proxy = next(filter(None, map(os.environ.get, names)), "")
-    proxy = re.sub(r"//[^/@]*@", "//", proxy)  # without its password
+    proxy = re.sub(r"^(.*//)?.*@", r"\1", proxy)  # without its password
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     ours = [line for line in lines if line.startswith("llmlib: ")]  # a sentence, with its remedy
     if ours:

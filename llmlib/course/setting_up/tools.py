@@ -24,7 +24,7 @@ MANAGERS = {  # program: the words before a package's name
     "apt-get": ["install", "-y", "-qq", "--no-install-recommends"],
     "dnf": ["install", "-y", "-q"],
     "zypper": ["--non-interactive", "install"],
-    "pacman": ["-Sy", "--noconfirm", "--needed"],
+    "pacman": ["-S", "--noconfirm", "--needed"],
     "apk": ["add", "--no-cache"],
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -133,5 +133,5 @@ def _bytes(url: str) -> int | None:
         request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.headers["Content-Length"])
-    except (OSError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - it is only said
         return None

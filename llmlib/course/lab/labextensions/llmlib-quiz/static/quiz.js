@@ -27,7 +27,8 @@
     .llm-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }`;
 
   const source = cell => cell.model.sharedModel.getSource();
-  const letterOf = cell => /^q\d\d[ \t]*=[ \t]*["']?([A-D])\b/m.exec(source(cell))?.[1];
+  const letterOf = cell =>
+    /^q\d\d[ \t]*=[ \t]*["']?([A-D])\b/im.exec(source(cell))?.[1].toUpperCase();
 
   /* What the kernel said below an answer cell: "✓ B is right. …" or "✗ B is not it. …". */
   function saidBy(cell) {
@@ -66,6 +67,12 @@
 
     get cells() {
       return this.panel.content.widgets;
+    }
+
+    /* What a new kernel has not run: the first cell, and the answers so far. */
+    get before() {
+      return this.ready ? [] : this.cells.filter(cell => cell.model.type === "code" && (
+        gradeId(cell) === "given_setup" || (/^q\d\d$/.test(gradeId(cell)) && letterOf(cell))));
     }
 
     /* Each rendered question gets its buttons and marks; its check and its `see` are out of sight
@@ -122,7 +129,8 @@
         button.type = "button";
         button.className = "see";
         button.textContent = "Show it";
-        button.onclick = () => this.next(button, () => this.run(answer, [see], button));
+        button.onclick = () =>
+          this.next(button, () => this.run(answer, [...this.before, see], button));
         item.append(button);
         list.append(item);
       }
@@ -151,9 +159,7 @@
     async choose(answer, letter, button) {
       const name = gradeId(answer);
       const line = new RegExp(`^(${name}[ \\t]*=[ \\t]*)[^#\\n]*?([ \\t]*(?:#.*)?)$`, "m");
-      const before = this.ready ? [] : this.cells.filter(cell => cell.model.type === "code" && (
-        gradeId(cell) === "given_setup" || (/^q\d\d$/.test(gradeId(cell)) && letterOf(cell))));
-      await this.run(answer, before, button);
+      await this.run(answer, this.before, button);
       const written = source(answer).replace(line, `$1"${letter}"$2`);
       answer.model.sharedModel.setSource(line.test(written) ? written : `${name} = "${letter}"`);
       const score = this.cells.filter(cell => source(cell).startsWith("score()"));

@@ -12,7 +12,10 @@
     const address = lab.coreutils.URLExt.join(settings.baseUrl, "llmlib", verb) + query;
     const request = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const answer = await lab.services.ServerConnection.makeRequest(address, request, settings);
-    if (!answer.ok) throw new Error(answer.statusText);
+    if (!answer.ok) {  // over HTTP/2 there is no statusText
+      const { reason } = await answer.json().catch(() => ({}));
+      throw new Error(reason || answer.statusText || `status ${answer.status}`);
+    }
     return answer;
   };
 
@@ -30,6 +33,7 @@
     const at = panel.content.widgets.findIndex(cell => gradeId(cell) === name);
     if (at < 0) return;
     panel.content.activeCellIndex = at;
+    panel.content.activate();  // a dialog that closes gives the focus back to its button
     for (const wait of [0, 400, 800]) {  // cells above it are still finding their height
       await new Promise(done => setTimeout(done, wait));
       await panel.content.scrollToItem(Math.max(at - 1, 0), "start");
@@ -48,9 +52,10 @@
         this.addClass("llm-page");
         this.node.tabIndex = 0;
         this.node.addEventListener("click", event => this.clicked(event));
-        app.serviceManager.contents.fileChanged.connect((_, change) => {
-          if (change.type === "save" && this.isVisible) this.refresh();
-        });
+        app.serviceManager.contents.fileChanged.connect(this.saved, this);
+      }
+      saved(_, change) {
+        if (change.type === "save" && this.isVisible) this.refresh();
       }
       onAfterAttach() {
         this.refresh();
@@ -138,10 +143,12 @@
         element("td", "", line.message));
     });
     const head = element("p", "", `${done} of ${said.lines.length} done.`);
-    return [head, element("table", "llm-table", element("tbody", "", ...rows))];
+    const notes = said.notes.map(note => element("p", "", `Note: ${note}`));
+    return [head, ...notes, element("table", "llm-table", element("tbody", "", ...rows))];
   }
 
   async function check(lab, panel) {
+    if (panel.context.model.dirty) await panel.context.save();  // it may have to ask something
     const body = new lab.widgets.Widget({
       node: element("div", "llm-check", "Saved. Checking, a few seconds …") });
     body.node.setAttribute("aria-live", "polite");
@@ -154,7 +161,6 @@
       goTo(panel, name);
     };
     try {
-      if (panel.context.model.dirty) await panel.context.save();
       const said = await (await ask(lab, "check", {}, { path: panel.context.path })).json();
       body.node.replaceChildren(...(said.fault ? [said.fault] : table(said, jump)));
     } catch (error) {
