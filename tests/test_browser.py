@@ -250,7 +250,7 @@ def test_check_tells_wrong_from_unwritten_the_mistake_first_and_leads_to_it(lab,
     panel = page.locator(".jp-NotebookPanel:visible")
     expect(panel.locator(".jp-Cell.jp-mod-active")).to_contain_text("def merge")
     expect(panel.locator("#Exercise-1\\.2, h3", has_text="Exercise 1.2").first).to_be_in_viewport()
-    expect(panel.locator(".jp-Notebook")).to_be_focused()  # not the button: Enter would check again
+    page.wait_for_function("document.activeElement.closest('.jp-Notebook')")  # not the button
 
 
 def test_a_solution_asks_before_it_shows(lab, page):
