@@ -2661,7 +2661,7 @@ print(
 )
 mlp = 3 * 576 * 1536
 print(
-    "experts             other architecture: of 8 feed-forwards like SmolLM2's, 1 works "
+    "experts             another design: of 8 feed-forwards like SmolLM2's, 1 works "
     f"for each token: {1 + 7 * mlp / (mlp + 2 * 576 * 576 + 2 * 576 * 192):.1f} times "
     "the weights of a layer, and nearly the same work a token"
 )
