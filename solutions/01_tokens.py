@@ -150,6 +150,14 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
 # exercise are those that would do it for you.
 
+# %% given left_alone
+def left_alone(function, first, *more):
+    """The first argument after your function of that name has worked on it (a check
+    below asks for it)."""
+    globals()[function](first, *more)
+    return first
+
+
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
 #
@@ -185,13 +193,6 @@ def count_pairs(ids):
     ### BEGIN SOLUTION
     return list(Counter(zip(ids, ids[1:])).items())
     ### END SOLUTION
-
-
-# %% given left_alone
-def left_alone(function, first, *more):
-    """The first argument after your function of that name has worked on it."""
-    globals()[function](first, *more)
-    return first
 
 
 # %% test count_pairs points=2
