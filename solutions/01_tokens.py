@@ -23,6 +23,14 @@ import regex
 from llmlib.token_files import BYTE_TO_CHAR
 from llmlib.tokens import Tokenizer, canonical, split
 
+
+def left_alone(function, first, *more):
+    """The first argument after your function of that name has worked on it (a check
+    below asks for it)."""
+    globals()[function](first, *more)
+    return first
+
+
 # %%
 from llmlib.course.predict import predict, predictions, reveal
 
@@ -149,14 +157,6 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it, folded to one line. Run the check as
 # often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
 # exercise are those that would do it for you.
-
-# %% given left_alone
-def left_alone(function, first, *more):
-    """The first argument after your function of that name has worked on it (a check
-    below asks for it)."""
-    globals()[function](first, *more)
-    return first
-
 
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
