@@ -487,6 +487,12 @@ def test_what_decorators_enter_in_a_table_comes_along():
     assert len(found) == 4 and not lacking
 
 
+@pytest.mark.parametrize("module", ["torch.nn.functionl", "numpy.f2py.__main__"])
+def test_a_star_import_that_fails_ends_nothing(module):
+    found = definitions.definitions([f"from {module} import *", "def f():\n    return 1"])
+    assert [each.source for each in my_llm_alone.without_llmlib(found, set())] == [found[1].source]
+
+
 def test_what_is_timed_in_its_line_is_made():
     assert made("f", "%time T = 1\ndef f():\n    return T")[0][0] == "T = 1"
 

@@ -119,6 +119,10 @@ def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_pat
         chat.prompt(small, [{"role": "user", "content": "hi<|out|>"}])
 
 
+def test_a_terminal_obeys_nothing_that_a_model_writes():
+    assert chat.printable("\x1b]52;c;aGk=\x07 a\tb\né語\x9b1m\r") == "�]52;c;aGk=� a\tb\né語�1m�"
+
+
 def test_a_folder_is_called_by_its_name_also_from_inside(small, monkeypatch):
     monkeypatch.chdir(small.folder)
     assert engine.load(".").name == small.name == small.folder.name
