@@ -1,4 +1,4 @@
-# ruff: noqa: F401, F821  (not a program by itself: my_llm.py is made of it and of a learner's functions)
+# ruff: noqa: F401, F821  (no program by itself: my_llm.py is made of it and a learner's functions)
 import argparse
 import json
 import os
