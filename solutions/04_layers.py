@@ -721,6 +721,12 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # It is your `layer_norm` with two things taken out.
 #
 # </details>
+# <details><summary>Hint 2</summary>
+#
+# The mean is not subtracted, and there is no bias. What each vector is divided by is
+# `torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps)`.
+#
+# </details>
 
 
 # %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]

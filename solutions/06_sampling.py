@@ -1028,6 +1028,11 @@ for _p in (0.03, 0.11, 0.5):
 #
 # <details><summary>Hint 1</summary>
 #
+# You have written all four. What one of them returns is what the next one starts from.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
 # Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
 #
 # </details>
@@ -1243,6 +1248,11 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # Off: `torch.multinomial`, torch's `Categorical`, llmlib's `sample` and `draw`.
 #
 # <details><summary>Hint 1</summary>
+#
+# You have written all three steps. Which of them needs `u`?
+#
+# </details>
+# <details><summary>Hint 2</summary>
 #
 # One line: `draw(softmax(filter_logits(…)), u)`. At temperature 0 the filter leaves one token a row, and draw must take it.
 #

@@ -1859,7 +1859,7 @@ for depth in (2, 10, 20, 25, 28, 30):
 # %% [markdown]
 # No depth pays: where the draft is cheap the overlap is small, and where the overlap is good the draft costs nearly as much as the target. (These layers were never trained to be a model of their own. Leviathan's drafts are separate models; others train early exits.)
 #
-# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** (Saxena 2023) finds the last two tokens earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. What was drafted wrongly is forgotten by setting its length back; the next tokens are written over it.
+# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** (Saxena 2023) finds the last few tokens, here two, earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. What was drafted wrongly is forgotten by setting its length back; the next tokens are written over it.
 
 
 # %%

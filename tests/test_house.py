@@ -259,3 +259,14 @@ def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
     words = "seven eight nine ten eleven twelve".split()
     if found := re.search(r"the (\w+) exercises", says):
         assert words.index(found[1]) + 7 == len(notebook.exercises)
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+def test_a_statement_has_its_parts(name):
+    """A name, one to three dots filled, minutes; an example by hand; two hints or more."""
+    for exercise in cells.load(name).exercises:
+        heading = rf"### Exercise \d\.\d+ · `{exercise.name}` · (●○○|●●○|●●●) · \d+ min\n"
+        assert re.search(heading, exercise.statement), exercise.name
+        assert re.search("by hand|worked example", exercise.statement, re.I), exercise.name
+        hints = re.findall(r"<summary>Hint (\d)</summary>", exercise.statement)
+        assert len(hints) >= 2 and hints == [str(i + 1) for i in range(len(hints))], exercise.name

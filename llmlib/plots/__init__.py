@@ -1,4 +1,5 @@
-"""Every picture of the course, one file a notebook. Here is what they share: style, words, showing.
+"""Every picture of the course, a file or more for each notebook. Here is what they share: style,
+words, showing.
 
 Colours are those of Okabe & Ito (2008), told apart by colour-blind readers; markers, line styles
 and hatches repeat the difference without colour. Importing this sets the style for all figures.
