@@ -20,7 +20,8 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
     controls = _controls(model, generate_cached, filter_logits, sample, text)
     _, _, buttons, picture = controls.children
     onward, anew = buttons.children
-    onward.click()
+    if not onward.disabled:
+        onward.click()
     turn = picture.value
     anew.click()
     leave({"text/html": turn, "text/plain": "The second turn of the loop."}, controls)
@@ -79,6 +80,8 @@ def _controls(model, generate_cached, filter_logits, sample, text):
             new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
             now.update(prompt=prompt, made=[], read=0, cache=cache, new=new)
             step()
+        else:
+            picture.value = "<p>Type a prompt.</p>"
 
     onward.on_click(step)
     anew.on_click(start)

@@ -121,6 +121,17 @@ def test_each_click_draws_one_token_and_the_cache_grows_by_what_was_read(model):
     assert ui.picture.value == first
     ui.text.value = "ab"
     assert "holds 2 positions" in ui.picture.value
+    ui.text.value = ""
+    assert ui.picture.value == "<p>Type a prompt.</p>" and ui.onward.disabled
+    ui.text.value = "ab"
+    assert "holds 2 positions" in ui.picture.value and not ui.onward.disabled
+
+
+def test_an_empty_prompt_is_asked_for(model, monkeypatch):
+    shown = []
+    monkeypatch.setattr("llmlib.plots.display", lambda data, raw: shown.append(data))
+    generation_stepper(model, generate_cached, sampling.filter_logits, sampling.sample, "")
+    assert shown[0]["text/html"] == "<p>Type a prompt.</p>"
 
 
 def test_a_turn_of_the_loop_stays_where_no_kernel_runs(model, monkeypatch):

@@ -8,16 +8,27 @@ from html.parser import HTMLParser
 import ipywidgets
 import nbformat
 import pytest
+import torch
 from defusedxml import ElementTree
+from matplotlib.text import Text
 from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
 from llmlib import plots
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
+from llmlib.plots import attention, embeddings, kv_cache, sampling, sampling_texts
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
+
+
+class Letters:
+    """A tokenizer: a letter an id."""
+
+    @staticmethod
+    def decode(ids):
+        return "".join(chr(97 + i) for i in ids)
 
 
 def bars():
@@ -41,6 +52,57 @@ def test_a_figure_is_an_image_that_carries_its_alt_text():
     assert img.tag == "img" and img.get("alt") == ALT and img.get("width") == "600"
     png = b64decode(img.get("src").removeprefix("data:image/png;base64,"))
     assert struct.unpack(">II", png[16:24]) == (1200, 400)  # two pixels for each of the page's
+
+
+def test_a_dollar_sign_in_a_prompt_is_no_formula():
+    fig = sampling.next_tokens(Letters, {"It costs $5, not $6": torch.arange(9.0)})
+    plots.image(fig, ALT)
+    texts = fig.findobj(Text)
+    assert not any(text.get_parse_math() for text in texts if "$5" in text.get_text())
+    plots.image(attention.row(["$$", " $$", "a"], [0.2, 0.3, 0.5]), ALT)  # no formula at all
+
+
+def test_powers_of_ten_stay_formulas():
+    fig, ax = plots.figure()
+    ax.set_title(r"$\mathdefault{10^{3}}$")
+    plots.image(fig, ALT)
+    assert ax.title.get_parse_math()
+
+
+def test_one_panel_is_drawn_like_many():
+    logits, shares = torch.arange(9.0), [[0, 1], [2, 3]]
+    for fig in (
+        sampling.temperatures(Letters, logits, (1.0,), 3),
+        sampling.draws({"all": (torch.tensor([5.0, 9.0]), torch.tensor([4, 9]))}),
+        sampling_texts.surprises(Letters, {"a text": ([1, 2], torch.tensor([-1.0, -2.0]))}),
+        sampling_texts.places_and_picks({"a model": [[3, 1], [0, 4]]}, "AB"),
+        attention.head_maps({"a score": torch.rand(2, 3)}),
+        attention.grids({"a head": shares}, "ab"),
+        embeddings.locked_clocks([(3, 1)], [0], 4, 10000.0),
+        kv_cache.schedule({"all at once": [(0, 0, 3), (1, 0, 5)]}),
+    ):
+        plots.image(fig, ALT)
+
+
+def test_every_weight_of_a_row_is_in_each_histogram():
+    """The coarse step lies beyond the largest weight."""
+    row = torch.linspace(-0.6, 0.6, 50)
+    coarse, fine = (row / 0.78).round() * 0.78, (row / 0.005).round() * 0.005
+    fig = kv_cache.rounded_row(row, coarse, fine)
+    for ax in fig.axes:
+        assert sum(bar.get_height() for bar in ax.patches) == 50
+
+
+def test_a_machine_that_holds_no_text_has_no_line():
+    fits = {"name": "x"}
+    fig = kv_cache.serving(
+        lambda n, context, name: float("inf") if name == "too small" else 1.0,
+        {"large": (fits, {}), "small": ({"name": "too small"}, {})},
+        100,
+    )
+    large, end, *_ = (len(line.get_xdata()) for line in fig.axes[0].lines)
+    assert large > 10 and end == 0
+    plots.image(fig, ALT)
 
 
 @pytest.mark.parametrize("alt", ["", "  \n"])

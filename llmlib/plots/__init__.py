@@ -16,6 +16,7 @@ from matplotlib import cycler
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Text
 from PIL import Image
 
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
@@ -51,11 +52,13 @@ def labels(texts):
     return [text if len(text) <= 12 else text[:11] + "…" for text in texts]
 
 
-def figure(rows=1, columns=1, width=8.0, height=3.6, **options):
-    """A figure and its axes in the course's style, in inches of `DPI` pixels."""
-    made = plt.subplots(rows, columns, figsize=(width, height), **options)
-    plt.close(made[0])  # shown by `show` alone, never a second time by the notebook
-    return made
+def figure(rows=None, columns=None, width=8.0, height=3.6, **options):
+    """A figure in the course's style, in inches of `DPI` pixels, and its axes: the only one, or an
+    array of as many as `rows` and `columns` say, line by line, even if that is one."""
+    size = {"figsize": (width, height), "squeeze": False}
+    fig, axes = plt.subplots(rows or 1, columns or 1, **size, **options)
+    plt.close(fig)  # shown by `show` alone, never a second time by the notebook
+    return fig, axes.flatten() if rows or columns else axes[0, 0]
 
 
 def image(fig: Figure, alt: str) -> dict[str, str]:
@@ -64,6 +67,9 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
     nor nbconvert reads. ValueError without alt text."""
     if not alt.strip():
         raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
+    for text in fig.findobj(Text):
+        if "$" in text.get_text() and "\\" not in text.get_text():
+            text.set_parse_math(False)  # "$5 or $6": a formula has a backslash
     drawn, packed = io.BytesIO(), io.BytesIO()
     fig.savefig(drawn, format="png", dpi=2 * DPI)  # sharp on a screen with dense pixels
     palette = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}

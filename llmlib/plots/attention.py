@@ -26,17 +26,17 @@ def row(tokens, shares, title="", future=None):
 def grids(panels, tokens):
     """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
     The sum of each row stands at its right: of shares it is 1."""
-    fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2), squeeze=False)
+    fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2))
     names = plots.labels(tokens)
-    for ax, (title, shares) in zip(axes[0], panels.items()):
+    for ax, (title, shares) in zip(axes, panels.items()):
         shares = np.asarray(torch.as_tensor(shares).float())
-        rows = names if ax is axes[0][0] else [""] * len(tokens)
+        rows = names if ax is axes[0] else [""] * len(tokens)
         plots.heat(ax, shares, ".2f", (rows, names), vmin=0, vmax=1)
         for i, total in enumerate(np.nansum(shares, axis=1)):
             ax.text(len(tokens) - 0.4, i, f"Σ {total:.2f}", va="center", fontsize=9)
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
-    axes[0][0].set_ylabel("looks (query)")
+    axes[0].set_ylabel("looks (query)")
     return fig
 
 
@@ -92,7 +92,8 @@ def head_maps(maps, best=3):
             layer, head = divmod(place, scores.shape[1])
             corner = (head - 0.5, layer - 0.5)
             for width, colour in ((3.5, "black"), (1.5, "white")):
-                ax.add_patch(Rectangle(corner, 1, 1, fill=False, lw=width, ec=colour, zorder=3))
+                frame = {"lw": width, "ec": colour, "zorder": 3, "clip_on": False}
+                ax.add_patch(Rectangle(corner, 1, 1, fill=False, **frame))
         ax.set(xlabel="head", title=title, xticks=range(scores.shape[1]))
     axes[0].set_ylabel("layer (0 is the first)")
     fig.colorbar(picture, ax=axes, label="mean share of attention", shrink=0.6)
@@ -106,6 +107,7 @@ def losses_by_position(curves, repeat_from, chance):
     plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
+    ax.set_xlim(0, 1.13 * len(next(iter(curves.values()))))  # "guessing" stands beside the curves
     return ax.figure
 
 

@@ -118,6 +118,7 @@ def locked_clocks(places, pairs, head_dim, theta):
     """The hands of a query and a key, in each pair of columns (rows) at each of the places
     [(query's position, key's position), ...]: both turn, the angle between them stays."""
     fig, axes = plots.figure(len(pairs), len(places), width=7.4, height=2.3 * len(pairs))
+    axes = axes.reshape(len(pairs), -1)
     for row, pair in zip(axes, pairs):
         speed = theta ** (-2 * pair / head_dim)
         for ax, (m, n) in zip(row, places):

@@ -48,7 +48,8 @@ def pass_times(tokens, milliseconds):
     separate = [milliseconds[0] * n for n in tokens]
     curves = {"one pass over n tokens": milliseconds, "n passes over 1": separate}
     ax = plots.chart(tokens, curves, width=7, height=3.5, xscale="log", yscale="log")
-    ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25)
+    saved = {"where": np.greater(separate, milliseconds), "interpolate": True}
+    ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25, **saved)
     ax.set(xlabel="tokens, n (log scale)", ylabel="milliseconds (log scale)")
     plots.plain(ax.xaxis, tokens)
     plots.plain(ax.yaxis)
@@ -69,8 +70,9 @@ def roofline(intensity, achieved, bandwidth, peak):
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
     thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 9}  # the next point is near
-    plots.note(ax, "decoding, 1 token", (0.5, speed[0.5]), (-8, -24), **thin)
-    plots.note(ax, "prefill, 128", (64, speed[64]), (-8, -30), **thin)
+    for place, words, down in (0.5, "decoding, 1 token", -24), (64, "prefill, 128", -30):
+        if place in speed:
+            plots.note(ax, words, (place, speed[place]), (-8, down), **thin)
     ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 5e9, 3 * peak / 1e9))
     ax.set_xlabel("arithmetic intensity (operations a byte of weights, log scale)")
     ax.set_ylabel("billion operations a second\n(log scale)")
@@ -93,7 +95,8 @@ def cache_size(tokens, megabytes, weights_megabytes):
 def rounded_row(row, by_matrix, by_row):
     """One row of weights: as it is, and rounded with the matrix's scale and with its own."""
     fig, axes = plots.figure(1, 3, width=9, height=2.9, sharey=True, sharex=True)
-    bins = np.linspace(-row.abs().max().item(), row.abs().max().item(), 60)
+    end = max(values.abs().max().item() for values in (row, by_matrix, by_row))
+    bins = np.linspace(-end, end, 60)
     names = "float32", "one scale for the matrix", "a scale of its own"
     for ax, name, values, colour in zip(axes, names, (row, by_matrix, by_row), plots.COLOURS):
         ax.hist(np.asarray(values), bins=bins, color=colour)
@@ -146,7 +149,7 @@ def serving(step_seconds, machines, context):
         times = {n: step_seconds(n, context, **model, **machine) for n in batches}
         fits = [n for n in batches if np.isfinite(times[n])]
         ax.plot(fits, [n / times[n] for n in fits], label=name, **style | {"marker": None})
-        if fits[-1] < batches[-1]:
+        if fits and fits[-1] < batches[-1]:
             ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
     ax.plot([], [], "X", color="black", label="memory is full")
     ax.set(xscale="log", yscale="log", ylabel="tokens a second (log scale)")

@@ -9,7 +9,8 @@ def whole_stack(config):
     """The model from ids to logits, one layer of it opened: the thick line is the stream."""
     fig, ax = plots.canvas(9.5, 4.6, 19, 9.2)
     line = {"color": "black", "solid_capstyle": "butt", "zorder": 1}
-    ax.plot([1.8, 17.2], [7.4, 7.4], lw=5, **line)
+    ax.plot([1.8, 17.2], [7.4, 7.4], lw=1.5, **line)
+    ax.plot([4.4, 14.7], [7.4, 7.4], lw=5, **line)
     plots.box(ax, 0.2, 6.8, 1.5, 1.2, "ids\nbatch seq", "white")
     plots.box(ax, 2.3, 6.8, 2.0, 1.2, f"table\n{config.vocab_size:,} rows", plots.YELLOW)
     places = {"layer 0": 5.3, "layer 1": 7.3, "…": 9.3, f"layer {config.n_layer - 1}": 10.5}

@@ -38,6 +38,7 @@ def norm_map(points, rms, centred):
 def signal_and_gradient(measured):
     """Pre- against post-norm: {name: {depth: (signal, gradient by layer)}}, by share of depth."""
     fig, axes = plots.figure(2, 2, width=9.0, height=5.6, sharex=True, sharey="row")
+    axes = axes.reshape(2, 2)
     for column, (name, depths) in enumerate(measured.items()):
         for depth, style, _ in plots.look(depths):
             for ax, row in zip(axes[:, column], depths[depth]):

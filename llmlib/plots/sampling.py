@@ -23,8 +23,8 @@ def next_tokens(tokenizer, next_logits, n=8):
 def strips(tokenizer, rows, u, thin=0.006):
     """The interval from 0 to 1, cut into one stretch a token in order of ids, and where u falls.
     rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey."""
-    fig, axes = plots.figure(len(rows), height=0.5 + 1.02 * len(rows), sharex=True, squeeze=False)
-    for ax, (name, shares) in zip(axes[:, 0], rows.items()):
+    fig, axes = plots.figure(len(rows), height=0.5 + 1.02 * len(rows), sharex=True)
+    for ax, (name, shares) in zip(axes, rows.items()):
         start, colours = 0.0, cycle((plots.BLUE, plots.SKY))
         for i, share in stretches(shares, thin):
             style = {"facecolor": "#DDDDDD", "edgecolor": "#BBBBBB", "hatch": "////"}
@@ -41,6 +41,7 @@ def strips(tokenizer, rows, u, thin=0.006):
         ax.set_title(name, loc="left", fontsize=10)
         ax.grid(visible=False)
     ax.set_xlabel(f"from 0 to 1, in order of ids; arrows: u = {u}; grey: thin stretches")
+    ax.tick_params(axis="x", pad=8)  # below the arrow
     return fig
 
 

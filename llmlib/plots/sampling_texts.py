@@ -131,6 +131,6 @@ def pronouns(found):
         style = style | {"linestyle": "none", "markersize": 8}
         ax.plot([found[name][who] for who in order], order, label=name, **style)
     ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
-    ax.set(xlim=(0, 1), xlabel="share of “ she” among “ she” and “ he” as the next token")
+    ax.set(xlim=(0, 1.02), xlabel="share of “ she” among “ she” and “ he” as the next token")
     ax.legend(loc="lower right")
     return fig
