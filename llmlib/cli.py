@@ -3,6 +3,7 @@ it."""
 
 import argparse
 import importlib
+import os
 import sys
 
 VERBS = {
@@ -23,6 +24,7 @@ ELSEWHERE = (
     "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "
     "machine"
 )
+INSTALL = "pip install '.[course,grading,certificate]' in the course's folder brings all"
 
 
 def main(argv=None):
@@ -31,30 +33,43 @@ def main(argv=None):
     for stream in (sys.stdin, sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    parser = argparse.ArgumentParser(
-        prog="llmlib", description="From Tokens to Tokens: the course's command."
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     argv = sys.argv[1:] if argv is None else argv
-    for verb, (module, summary) in VERBS.items():
-        sentence = f"{summary[0].upper()}{summary[1:]}."
-        sub = verbs.add_parser(verb, help=summary, description=sentence)
-        if argv[:1] in (["grade"], ["defence"]) and sys.platform != "linux":
-            print(f"llmlib {argv[0]}: {ELSEWHERE}", file=sys.stderr)
-            return 2
-        if argv[:1] == [verb]:  # import only what this call needs
-            module = importlib.import_module(module)
-            module.add_arguments(sub)
-            sub.set_defaults(run=module.run)
-    args = parser.parse_args(argv)
+    asked = argv[0] if argv else ""
     try:
+        if asked in ("grade", "defence") and sys.platform != "linux":
+            raise ValueError(ELSEWHERE)
+        args = _parser(asked).parse_args(argv)
         return args.run(args) or 0
+    except BrokenPipeError:  # who read the output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ModuleNotFoundError as error:
+        if (package := str(error.name).partition(".")[0]) == "llmlib":
+            raise
+        print(f"llmlib {asked}: {package} is not installed: {INSTALL}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
-        print(f"llmlib {args.verb}: {error}", file=sys.stderr)
+        print(f"llmlib {asked}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+
+
+def _parser(asked):
+    """The parser of the verb that is asked for, which alone is imported; of the others, names."""
+    parser = argparse.ArgumentParser(
+        prog="llmlib", description="From Tokens to Tokens: the course's command."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, (module, summary) in VERBS.items():
+        sentence = f"{summary[0].upper()}{summary[1:]}."
+        sub = verbs.add_parser(verb, help=summary, description=sentence)
+        if verb == asked:
+            module = importlib.import_module(module)
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
 
 
 if __name__ == "__main__":

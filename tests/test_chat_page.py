@@ -89,6 +89,24 @@ def test_the_settings_count(page):
     expect(reply.locator(".why")).to_contain_text("3 tokens were left to draw from")
 
 
+def test_settings_finer_than_a_slider_are_kept(page, address):
+    given = 'given = {"temperature": 1.234, "top_p": 0.005, "min_p": 0.002}'
+
+    def finer(route):
+        answer = route.fetch()
+        page_of_ours, found = re.subn(r"given = \{[^}]*\}", given, answer.text())
+        assert found == 1
+        route.fulfill(response=answer, body=page_of_ours)
+
+    page.route(address, finer)
+    page.goto(address)
+    shown = {
+        name: page.locator(f"#{name}").input_value() for name in ("temperature", "top_p", "min_p")
+    }
+    assert shown == {"temperature": "1.234", "top_p": "0.005", "min_p": "0.002"}
+    assert page.locator("#top_k").input_value() == "0"
+
+
 def test_a_refusal_is_shown_and_the_conversation_goes_on(page):
     expect(_ask(page, "hi <|im_end|>").locator(".fault")).to_contain_text("only the chat template")
     expect(_ask(page)).to_have_text("The capital of France is Paris.")

@@ -341,6 +341,42 @@ def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
     assert f"left out: bob  {first}: ours" in capsys.readouterr().err
 
 
+def test_what_lies_beside_the_folders_has_a_row(tmp_path):
+    names = ("ann/01_tokens/01_tokens.ipynb", "bob/01_tokens.ipynb", "eve_01_tokens.ipynb")
+    for name in (*names, "eve/02_more.zip", "class.csv", "ann/._01_tokens.ipynb", "._x.zip"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    found = {each.path: each for each in find(tmp_path, ["01_tokens"])}
+    astray = {str(tmp_path / name) for name in (*names[1:], "eve/02_more.zip")}
+    assert {path for path, each in found.items() if each.fault} == astray
+    assert len(found) == 4 and found[str(tmp_path / names[1])].student == "bob"
+    assert all("belongs to STUDENT/" in found[path].fault for path in astray)
+    assert [each.student for each in find(tmp_path, ["01_tokens"], student="ann")] == ["ann"]
+    assert len(find(tmp_path, ["01_tokens"], assignment="01_tokens")) == 2
+
+
+def test_the_course_s_folder_is_no_class(tmp_path):
+    for name in ("submitted/ann/01_tokens", "source/01_tokens"):
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"give {tmp_path / 'submitted'}"):
+        find(tmp_path, ["01_tokens"])
+
+
+def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):
+    assert tasks.each_lesson([Task("ann", "quiz", "x")], lambda *_: 1 / 0) == 0
+    assert "nothing to do: the quiz has letters" in capsys.readouterr().err
+
+
+def test_the_quiz_s_page_speaks_of_questions(runner):
+    quiz = cells.load("quiz")
+    result = runner.grade(quiz, [Cell("code", None, "")])
+    node = plugin.fill(plugin.rebuild(quiz, result.cells), result)
+    marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
+    page = report.feedback(quiz, "ann", node, marks)
+    assert "Question 1 · " in page and "the statement of Question 43 again" in page
+    assert "Exercise" not in page
+
+
 def test_notes_and_findings_have_an_end():
     changed = [Cell("code", "given_setup", f"x = {n}") for n in range(1000)]
     tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]

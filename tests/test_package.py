@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from llmlib import cli
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
@@ -131,3 +132,28 @@ def test_the_readme_names_the_extras_that_exist():
     from llmlib.course import setup
 
     assert installed == setup.EXTRAS["lab"]
+
+
+def test_a_command_whose_packages_are_missing_says_which(monkeypatch, capsys):
+    for module in [name for name in sys.modules if name.startswith("llmlib.certificate")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "openbadgeslib", None)
+    assert cli.main(["certificate"]) == 2
+    said = capsys.readouterr().err
+    assert "llmlib certificate: openbadgeslib is not installed: pip install" in said
+    assert said.count("\n") == 1
+
+
+def test_a_part_of_ours_that_is_missing_is_no_missing_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "llmlib.course.complete", None)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["complete", "x"])
+
+
+def test_ctrl_c_while_a_command_is_imported(monkeypatch, capsys):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.importlib, "import_module", stop)
+    assert cli.main(["complete", "x"]) == 130
+    assert capsys.readouterr().err == "\n"

@@ -451,6 +451,30 @@ def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch)
     assert not left.exists()
 
 
+def test_a_half_emptied_cache_is_filled_again(tmp_path, monkeypatch):
+    """What a cleaner of large files leaves."""
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
+    rounds = []
+
+    def convert(gguf_file, folder):
+        rounds.append(folder)
+        for name in assets.FILES:
+            (folder / name).write_text("whole")
+
+    monkeypatch.setattr(assets, "_convert", convert)
+    weights = assets.smollm2_folder() / "model.safetensors"
+    assert assets.smollm2_folder() == weights.parent and len(rounds) == 1
+    weights.unlink()
+    assert (assets.smollm2_folder() / weights.name).read_text() == "whole" and len(rounds) == 2
+    assert {*os.listdir(weights.parent)} == {*assets.FILES}
+
+
+def test_without_a_home_folder(monkeypatch, capsys):
+    monkeypatch.setenv("LLMLIB_CACHE", "~nobody-of-that-name/x")
+    assert main(["complete", "x"]) == 2
+    assert "set LLMLIB_CACHE to a folder" in capsys.readouterr().err
+
+
 def test_without_the_model_package(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
     monkeypatch.setattr(assets.importlib.util, "find_spec", lambda name: None)

@@ -267,6 +267,10 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     assert "8 of 8 done" in capsys.readouterr().out
     assert cli.main(["check", "--folder", str(tmp_path)]) == 1
     assert sorted(tmp_path.iterdir()) == before
+    same = str(tmp_path / ".." / tmp_path.name / f"{NAME}.ipynb")  # the same folder
+    assert cli.main(["check", same, "--folder", str(tmp_path)]) == 0
+    assert cli.main(["check", same, "--folder", str(tmp_path.parent)]) == 2
+    assert "ask for one folder at a time" in capsys.readouterr().err
     assert cli.main(["check", "08_more"]) == 2
     assert "known: 01_tokens" in capsys.readouterr().err
 

@@ -6,7 +6,11 @@ import http.client
 import io
 import json
 import math
+import re
+import signal
 import socket
+import struct
+import subprocess
 import sys
 import threading
 import time
@@ -212,6 +216,8 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"response_format": {"type": "json_object"}}, "plain text only"),
         ({"temperature": 3}, "temperature must be a number from 0 to 2"),
         ({"top_p": 0}, "top_p must be above 0"),
+        ({"extra_body": {"repetition_penalty": 5.0}}, "no repetition_penalty"),
+        ({"extra_body": {"repeat_penalty": 1.1}}, "no repeat_penalty"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
         ({"frequency_penalty": 1}, "no frequency_penalty"),
         ({"messages": []}, "at least one message"),
@@ -229,6 +235,13 @@ def test_what_it_cannot_do_is_refused_in_one_sentence(client, running, more, say
         client.chat.completions.create(**{"model": running.engine.name, "messages": FRANCE} | more)
     sentence = refused.value.body["message"]
     assert says in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+def test_the_model_is_listed_and_found(client, running):
+    (listed,) = client.models.list().data
+    assert client.models.retrieve(listed.id) == listed and listed.id == running.engine.name
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("gpt-9")
 
 
 def test_another_model_is_not_found(client):
@@ -255,10 +268,41 @@ def test_it_listens_on_this_machine_only_and_wants_its_token(running):
     assert raw(running, Authorization="")[0] == 401
     assert raw(running, Authorization="Bearer " + "x" * 32)[0] == 401
     assert raw(running, path="/?token=wrong", Authorization="")[0] == 401
-    assert raw(running, path="/v1/models", Host="evil.example:80")[0] == 403
+    for host in (
+        "evil.example:80",
+        "localhost",
+        "localhost:9",
+        f"evil.example:{running.server_port}",
+    ):
+        status, said = raw(running, path="/v1/models", Host=host)
+        assert status == 403 and f"127.0.0.1:{running.server_port} and localhost:" in said
     assert raw(running, "POST", "/v1/chat/completions", "{}", Authorization="")[0] == 401
     status, page = raw(running, path=f"/?token={running.token}", Authorization="")
     assert status == 200 and running.token not in page
+
+
+def test_port_80_may_be_left_out():
+    def admit(host):
+        headers = {"Host": host, "Authorization": "Bearer secret"}
+        here = SimpleNamespace(server_port=80, token="secret")
+        server.Handler._admit(SimpleNamespace(server=here, headers=headers, path="/"))
+
+    for host in ("localhost", "localhost:80", "127.0.0.1"):
+        admit(host)
+    for host in ("evil.example", "127.0.0.1:8080", "evil.example:80"):
+        with pytest.raises(Refused, match="answers to 127.0.0.1:80 and localhost:80 only"):
+            admit(host)
+
+
+def test_of_a_client_that_is_gone_nothing_is_said(running, capsys):
+    for head in (b"", b"GET / HT"):
+        caller = socket.create_connection(("127.0.0.1", running.server_port))
+        caller.sendall(head)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()  # a reset
+    assert raw(running, path="/v1/models")[0] == 200
+    time.sleep(0.5)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
@@ -470,6 +514,16 @@ def test_in_the_terminal_a_line_too_long_does_not_end_the_conversation(small, mo
     assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
 
 
+def test_in_the_terminal_an_answer_without_limit_forgets_nothing(small, monkeypatch):
+    sent = []
+    monkeypatch.setattr(engine, "load", lambda *_: small)
+    monkeypatch.setattr(chat, "prompt", lambda _, messages: sent.append([*messages]) or [1])
+    monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hi\nho\n\n"))
+    assert cli.main(["chat", "small", "--max-new-tokens", "100000"]) == 0
+    assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
+
+
 def test_in_the_terminal_a_byte_that_is_no_text_does_not_end_the_conversation(
     small, monkeypatch, capsys
 ):
@@ -512,6 +566,7 @@ def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
         (["chat", "--temperature", "-1", "smollm2"], "temperature is -1.0"),
         (["chat", "--max-new-tokens", "0", "smollm2"], "at least 1"),
         (["serve", "--port", "99999", "smollm2"], "from 1 to 65535"),
+        (["serve", "--temperature", "3", "smollm2"], "the protocol takes 0 to 2"),
     ],
 )
 def test_a_mistake_in_what_was_asked_is_one_sentence(words, says, capsys):
@@ -544,8 +599,45 @@ def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
         ("def f(:", "does not run: SyntaxError"),
         ("x = y", "does not run: NameError"),
         ("exit()", "does not run: SystemExit"),
+        ("Model = Tokenizer = new_ids = sample = 3", "does not run: TypeError"),
     ):
         (tmp_path / "mine.py").write_text(broken)
         assert cli.main(["chat", str(tmp_path / "mine.py")]) == 2
         said = capsys.readouterr().err
         assert says in said and said.count("\n") == 1
+
+
+def command(*words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "llmlib.cli", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: the signal needs Unix")
+def test_ctrl_c_ends_the_server_also_while_it_writes():
+    process = command("serve", "smollm2", "--no-browser", "--temperature", "0")
+    said = ""
+    while "api_key" not in said:
+        said = process.stdout.readline()
+    base, token = re.search(r"base_url (\S+), api_key (\S+)", said).groups()
+    client = openai.OpenAI(base_url=base, api_key=token, max_retries=0)
+    told = [{"role": "user", "content": "Tell me a long story."}]
+    for _ in client.chat.completions.create(model="smollm2", messages=told, stream=True):
+        process.send_signal(signal.SIGINT)
+        break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in err and "terminate" not in err
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: the signal needs Unix")
+def test_who_reads_no_further_is_no_mistake():
+    process = command("complete", "Once upon a time", "--max-new-tokens", "60")
+    assert process.stdout.read(3)
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and "pipe" not in err.lower()

@@ -55,7 +55,7 @@ def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Pa
             known = ", ".join(cells.names())
             raise ValueError(f"there is no notebook {path.stem}; known: {known}")
         if path.parent != Path():
-            if folder is not None and folder != path.parent:
+            if folder is not None and folder.resolve() != path.parent.resolve():
                 raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
             folder = path.parent
     names = [Path(notebook).stem for notebook in notebooks] or cells.names()

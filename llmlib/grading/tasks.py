@@ -50,6 +50,8 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
     """Hand each task with its notebook and its cells to `do`, but for the quiz: it has letters, no
     programs. The exit status: 1 where some could not be read; they are named with their reason."""
     lessons, faults = {each.name: each for each in cells.lessons()}, 0
+    if not any(task.fault or task.assignment in lessons for task in tasks):
+        print("nothing to do: the quiz has letters, no programs", file=sys.stderr)
     for task in tasks:
         try:
             if task.fault:
@@ -82,7 +84,9 @@ def find(
     nobody would take the place of the class's."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    tasks = []
+    if (folder / "submitted").is_dir():  # nbgrader's source and release would be students
+        raise ValueError(f"{folder} is the course's folder: give {folder / 'submitted'}")
+    tasks = [] if student else _astray(folder, "", assignment)
     for desk in sorted(_folders(folder)):
         if student and desk.name != student:
             continue
@@ -95,6 +99,7 @@ def find(
             tasks.append(Task(_printable(desk.name), "", str(desk), fault))
             continue
         tasks += [_task(desk.name, each, notebooks) for each in found]
+        tasks += _astray(desk, desk.name, assignment)
     if not tasks:
         asked = folder / (student or "STUDENT") / (assignment or "NOTEBOOK")
         raise FileNotFoundError(f"nothing was handed in as {asked}: check the folder and the names")
@@ -122,6 +127,17 @@ def _task(student: str, folder: Path, notebooks: Names) -> Task:
         except OSError as error:
             fault = f"this folder cannot be read ({error})"
     return Task(student, name, str(path), fault)
+
+
+def _astray(folder: Path, student: str, assignment: str | None) -> list[Task]:
+    """What lies beside the folders, where nobody looks for it: it has a row that says so."""
+    fault = "it lies in the wrong folder: it belongs to STUDENT/NOTEBOOK/NOTEBOOK.ipynb"
+    return [
+        Task(student, _printable(each.stem), str(each), fault)
+        for each in sorted(folder.iterdir())
+        if each.suffix in (".ipynb", ".zip") and not each.name.startswith(".")
+        if assignment in (None, each.stem)
+    ]
 
 
 def _printable(name: str) -> str:

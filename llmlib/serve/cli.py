@@ -2,6 +2,7 @@
 protocol."""
 
 import argparse
+import os
 import sys
 import threading
 import webbrowser
@@ -12,7 +13,7 @@ import torch
 
 from llmlib import generation
 from llmlib.packed import KINDS
-from llmlib.serve import chat, engine
+from llmlib.serve import chat, engine, request
 
 OWN = "my_llm.py"
 DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # what a small model keeps to the point with
@@ -80,14 +81,15 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
     messages: list[chat.Message] = []
     while True:
         try:
-            said = input("> " if sys.stdin.isatty() else "").strip()
+            said = input("> " if sys.stdin.isatty() else "").strip() if sys.stdin else ""
         except EOFError:
             said = ""
         if not said:
             return 0
         messages.append({"role": "user", "content": said})
         try:
-            kept = chat.fitted(model, messages, args.max_new_tokens)
+            room = min(args.max_new_tokens, model.config.context // 2)
+            kept = chat.fitted(model, messages, room)
             ids = chat.prompt(model, kept)
             if len(ids) >= model.config.context:
                 raise ValueError(
@@ -103,6 +105,8 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
             for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
                 answer += token.text
                 print(chat.printable(token.text), end="", flush=True)
+        except BrokenPipeError:  # who read it has left
+            raise
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             print(f"\n{chat.broke(error)}.", file=sys.stderr)
             return 1
@@ -116,6 +120,9 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
 
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}: give a number from 1 to 65535")
+    if settings["temperature"] > request.HOTTEST:
+        hot = f"--temperature is {settings['temperature']:g}"
+        raise ValueError(f"{hot}: the protocol takes 0 to {request.HOTTEST}")
     try:
         server = Server(model, args.port, settings)
     except OSError as error:
@@ -131,5 +138,7 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            print()
+            print(flush=True)
+            if server.busy.locked():  # Python's own end would abort beside torch's thread
+                os._exit(0)
     return 0

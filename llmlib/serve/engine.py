@@ -72,7 +72,11 @@ def written(path: Path) -> Engine:
     if lacking := [part for part in parts if part not in vars(module)]:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: is it what `llmlib my-llm` wrote?")
     folder = smollm2_folder()
-    model, tokenizer, names = module.Model(folder), module.Tokenizer(folder), Tokenizer.smollm2()
+    try:
+        model, tokenizer = module.Model(folder), module.Tokenizer(folder)
+    except Exception as error:  # noqa: BLE001 - a learner may have edited it
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
+    names = Tokenizer.smollm2()
     sample, seen = module.sample, {}
 
     def watched(logits: torch.Tensor, *args: Any, **settings: Any) -> torch.Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+HOTTEST = 2  # the highest temperature that the protocol knows
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless values, what is missing)
     "n": (lambda x: x == 1, "it writes one answer at a time, so n must be 1"),
@@ -13,6 +14,8 @@ LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless valu
     "logit_bias": (lambda x: not x, "it has no logit_bias"),
     "frequency_penalty": (lambda x: x == 0, "it has no frequency_penalty"),
     "presence_penalty": (lambda x: x == 0, "it has no presence_penalty"),
+    "repetition_penalty": (lambda x: x == 1, "it has no repetition_penalty"),
+    "repeat_penalty": (lambda x: x == 1, "it has no repeat_penalty"),
     "response_format": (lambda x: x == {"type": "text"}, "it writes plain text only"),
     "modalities": (lambda x: x == ["text"], "it writes text only"),
     "audio": (lambda x: False, "it does not speak"),
@@ -51,7 +54,7 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
         if key in given and not harmless(given[key]):
             raise Refused(f"this engine answers in plain text: {lack}", param=key)
     limit = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
-    most = {"temperature": 2, "top_p": 1, "min_p": 1}
+    most = {"temperature": HOTTEST, "top_p": 1, "min_p": 1}
     settings = {key: _within(given, key, 0, most[key], float) for key in most}
     settings["top_k"] = _within(given, "top_k", 0, 1 << 20)
     settings = defaults | {key: value for key, value in settings.items() if value is not None}

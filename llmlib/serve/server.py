@@ -9,12 +9,13 @@ import hmac
 import json
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from llmlib.serve import chat, replies, request
 from llmlib.serve.engine import Engine
@@ -43,6 +44,11 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/?token={self.token}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing is said of a client that is gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
@@ -69,9 +75,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _admit(self) -> None:
         """Raises `Refused` unless the request names this very address and knows the token."""
-        port = self.server.server_port
-        if self.headers.get("Host", "") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
-            raise Refused("this server answers to 127.0.0.1 and localhost only", 403)
+        port = str(self.server.server_port)
+        host, _, said = self.headers.get("Host", "").partition(":")
+        if host not in ("127.0.0.1", "localhost") or (said or "80") != port:  # 80 may be left out
+            mine = f"127.0.0.1:{port} and localhost:{port}"
+            raise Refused(f"this server answers to {mine} only", 403)
         try:
             query = urlsplit(self.path).query
         except ValueError:
@@ -84,11 +92,13 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         path = urlsplit(self.path).path
         name = self.server.engine.name
+        model = {"id": name, "object": "model", "created": 0, "owned_by": "you"}
         if path == "/":
             self._page()
         elif path == "/v1/models":
-            model = {"id": name, "object": "model", "created": 0, "owned_by": "you"}
             self._json({"object": "list", "data": [model]})
+        elif path == f"/v1/models/{quote(name)}":
+            self._json(model)
         else:
             raise Refused(f"there is no {path} here", 404)
 
