@@ -24,11 +24,11 @@ from llmlib.token_files import BYTE_TO_CHAR
 from llmlib.tokens import Tokenizer, canonical, split
 
 
-def left_alone(function, first, *more):
-    """The first argument after your function of that name has worked on it (a check
-    below asks for it)."""
-    globals()[function](first, *more)
-    return first
+def ids_after(function, ids, *more):
+    """The ids after your function of that name has worked on them (two checks below
+    ask for them)."""
+    globals()[function](ids, *more)
+    return ids
 
 
 # %%
@@ -197,6 +197,7 @@ def count_pairs(ids):
 
 # %% test count_pairs points=2
 import random
+from contextlib import suppress
 
 from llmlib.course import check
 
@@ -208,7 +209,7 @@ check.that(
     "return a list of ((a, b), n), not a dictionary: list(counts.items()) makes one",
 )
 check.equal(
-    left_alone("count_pairs", [1, 2, 3]),
+    ids_after("count_pairs", [1, 2, 3]),
     [1, 2, 3],
     "the caller's list of ids has changed: leave it as it is",
 )
@@ -260,6 +261,16 @@ check.equal(
     [((0, 0), 1), ((0, 7), 1)],
     "0 is an id like any other: do not ask whether an id is true",
 )
+check.equal(
+    count_pairs([0, 50000]),
+    [((0, 50000), 1)],
+    "ids are not bytes: they go far beyond 255",
+)
+check.equal(
+    count_pairs([int("300"), int("300"), int("300")]),
+    [((300, 300), 2)],
+    "equal ids need not be one object: compare them by ==, not by is",
+)
 check.equal(count_pairs([]), [], "an empty list has no pairs: the answer is []")
 check.equal(count_pairs([7]), [], "a single id has no neighbour: the answer is []")
 ### BEGIN HIDDEN TESTS
@@ -288,6 +299,14 @@ for _ in range(30):
             sum(_ids[i : i + 2] == [_a, _b] for i in range(len(_ids))),
             "count every place where the pair stands",
         )
+_got = None
+with suppress(RecursionError):
+    _got = count_pairs([1, 2] * 3000)
+check.equal(
+    _got,
+    [((1, 2), 3000), ((2, 1), 2999)],
+    "a list may be of any length: use a loop, a recursion comes to its limit",
+)
 ### END HIDDEN TESTS
 
 # %%
@@ -373,6 +392,11 @@ check.equal(
     "the same ids give the same list in each call: start a new one inside the function",
 )
 check.equal(
+    ids_after("merge", [1, 2, 3], (1, 2), 9),
+    [1, 2, 3],
+    "the caller's list of ids has changed: make a new one",
+)
+check.equal(
     merge([3, 1, 2], (1, 2), 9),
     [3, 9],
     "the pair may stand at the very end: go on by one position where nothing is "
@@ -413,6 +437,10 @@ check.equal(
     merge([1, 25], (1, 2), 9),
     [1, 25],
     "ids are whole numbers, not digits: 1, 25 does not hold the pair 1, 2",
+)
+check.that(
+    merge([int("400"), 65], (int("400"), 65), 401) != [400, 65],
+    "equal ids need not be one object: compare them by ==, not by is",
 )
 check.equal(
     merge([400, 65], (400, 65), 401), [401], "ids are not bytes: they go far beyond 255"
@@ -492,7 +520,7 @@ print(f"{spanning} of 300 reach from one word into the next")
 # |---|---|
 # | `\p{L}`, `\p{N}` | one letter, one digit (or ½, Ⅷ and the like), of any script |
 # | `\s`, `\S` | one white space (blank, tab, new line); one character that is none |
-# | `[^\s\p{L}]` | one character that is neither |
+# | `[ab]`, `[^\s\p{L}]` | one character of these; one that is none of these |
 # | `x+`, `x?` | one or more of them; one or none |
 # | `x\|y` | whichever fits first, from left to right |
 # | `x(?!y)` | `x`, but only where no `y` follows (of `x+`, fewer are taken if that helps) |
@@ -586,6 +614,11 @@ check.equal(
     "letters are those of every script, not only a to z: \\p{L}",
 )
 check.equal(
+    cut_words("三日 コーヒー"),
+    ["三日", " コーヒー"],
+    "letters are all that \\p{L} fits: 三, though it means a number, and ー as well",
+)
+check.equal(
     cut_words("x_y"),
     ["x", "_", "y"],
     "the underscore is no letter, though \\w fits it: it is one of the other signs",
@@ -595,6 +628,12 @@ check.equal(
     ["e", "\u0301", "e"],
     "an accent that is a character of its own is no letter, though \\w fits it: it is "
     "one of the other signs",
+)
+check.equal(
+    cut_words("a\u200db"),
+    ["a", "\u200d", "b"],
+    "whatever is no white space, letter or digit is one of the other signs, also a "
+    "joiner that nobody sees",
 )
 check.equal(
     cut_words("wait... ok!?"),
@@ -685,10 +724,10 @@ check.equal(
     "a word takes a blank before it, never a tab: that one is a piece by rule 6",
 )
 check.equal(
-    cut_words("a\u00a0\u00a0b"),
-    ["a", "\u00a0", "\u00a0", "b"],
-    "white space is all that \\s fits, here two no-break spaces, not only blanks, tabs "
-    "and new lines",
+    cut_words("a\u00a0\u2003\u2003b"),
+    ["a", "\u00a0\u2003", "\u2003", "b"],
+    "white space is all that \\s fits, here no-break and wide spaces, not only blanks, "
+    "tabs and new lines",
 )
 check.equal(cut_words(""), [], "an empty text has no pieces")
 ### BEGIN HIDDEN TESTS
@@ -873,6 +912,11 @@ check.equal(
     [(97, 97), (97, 98), (256, 257)],
     "count anew after each merge, from 0, and merge in all pieces; number new tokens "
     "from 256 on: the third merge joins 256 and 257",
+)
+check.equal(
+    train_bpe("abababab", 259),
+    [(97, 98), (256, 256), (257, 257)],
+    "a pair may stand beside itself: after the first merge 256 is its own neighbour",
 )
 check.equal(
     train_bpe("ab", 300),
@@ -1129,10 +1173,16 @@ check.equal(
     "go on until nothing can be merged: aaab becomes 256, 257 and then 258",
 )
 check.equal(
-    encode("abc", [(98, 99), (97, 98), (257, 99)]),
+    encode("abc", [(98, 99), (97, 98)]),
     [97, 256],
     "merge the pair that was learned first, (b, c), not the leftmost pair, nor the "
     "longest token that fits",
+)
+check.equal(
+    encode("abc", [(98, 99), (97, 98), (257, 99)]),
+    [97, 256],
+    "(97, 256) is no merge, though its bytes are those of 258: compare pairs of ids, "
+    "not what they spell",
 )
 check.equal(
     encode("aaa", [(97, 97)]),
@@ -1382,9 +1432,9 @@ check.equal(
     "no merge reaches over a special token: encode each part by itself",
 )
 check.equal(
-    encode_special("a <e> b", [], {"<e>": 300}),
-    [97, 32, 300, 32, 98],
-    "a blank beside a special token is text: nothing is stripped",
+    encode_special("a <e>\n b", [], {"<e>": 300}),
+    [97, 32, 300, 10, 32, 98],
+    "blanks and new lines beside a special token are text: nothing is stripped",
 )
 check.equal(
     encode_special("a <e>", [(32, 60)], {"<e>": 300}),
@@ -1412,6 +1462,11 @@ check.equal(
     encode_special("x<e>", [], {"<e>": 0}),
     [120, 0],
     "a special token may have any id, 0 too: ask whether it is in the dictionary",
+)
+check.equal(
+    encode_special("", [], {"<e>": 300}),
+    [],
+    "an empty text has no ids, whatever the dictionary holds",
 )
 ### BEGIN HIDDEN TESTS
 _rng = random.Random(18)
@@ -1555,9 +1610,10 @@ check.equal(
     "0 is an id like any other: do not ask whether an id is true",
 )
 check.equal(
-    decode([10, 32, 72, 32], []),
-    "\n H ",
-    "blanks and new lines are text, also at the ends: nothing is stripped",
+    decode([13, 10, 32, 72, 32], []),
+    "\r\n H ",
+    "blanks and new lines are text, also at the ends: nothing is stripped, and \\r\\n "
+    "stays \\r\\n",
 )
 check.equal(
     decode([195, 169], []),
@@ -1570,6 +1626,12 @@ check.equal(
     "A\ufffd",
     'bytes that are no valid UTF-8 become \\ufffd: use errors="replace", and raise '
     "nothing",
+)
+check.equal(
+    decode([239, 187, 191, 101, 204, 129], []),
+    "\ufeffe\u0301",
+    "the text as its bytes spell it: no mark at the start is dropped, and no accent "
+    "joined to its letter",
 )
 check.equal(decode([], []), "", "no ids, no text")
 ### BEGIN HIDDEN TESTS
@@ -1758,6 +1820,11 @@ check.equal(
     "show the a",
 )
 check.equal(
+    stream_decode([257, 169], [(97, 98), (256, 195)]),
+    ["ab", "é"],
+    "a token may be made of merged tokens, and be longer than two bytes",
+)
+check.equal(
     "".join(stream_decode([0xFF, 65, 66], [])),
     "\ufffdAB",
     "the byte 255 can never become a character: it turns into \\ufffd, and the text "
@@ -1864,6 +1931,14 @@ for _byte in range(248, 256):
         ["", "", "\ufffd\ufffd", "B"],
         "a byte from 248 on begins nothing, and breaks off what was unfinished before "
         "it",
+    )
+for _char in "\u0080\u07ff\u0800\uffff\U00010000\U0010ffff":
+    _bytes = list(_char.encode("utf-8"))
+    check.equal(
+        stream_decode(_bytes, []),
+        [""] * (len(_bytes) - 1) + [_char],
+        "a character begins with a byte from 192 on, of three bytes from 224 on, of "
+        "four from 240 on",
     )
 ### END HIDDEN TESTS
 

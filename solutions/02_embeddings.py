@@ -218,7 +218,7 @@ check.that(
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(21)
 _table = torch.randn(37, 5, generator=_generator)
-for _shape in [(1,), (11,), (3, 7), (2, 3, 4)]:
+for _shape in [(), (1,), (11,), (3, 7), (2, 3, 4)]:
     _ids = torch.randint(0, 37, _shape, generator=_generator)
     check.close(
         embed(_ids, _table),
@@ -470,6 +470,12 @@ check.close(
     _exact(_table, _text),
     "a table that is not zero, and a text with repetitions: the slopes are those of "
     "the table you were given",
+    atol=2e-3,
+)
+check.close(
+    nudged_gradient(torch.zeros(3, 3), torch.tensor([0, 1])),
+    torch.tensor([[1 / 3, -2 / 3, 1 / 3], [0] * 3, [0] * 3]),
+    "a token that does not stand in the text has a slope, too: its column is nudged",
     atol=2e-3,
 )
 ### BEGIN HIDDEN TESTS
@@ -853,6 +859,11 @@ check.that(
     "token 2 is long, not near: divide the dot product by the lengths of both vectors "
     "(the cosine)",
 )
+_short = torch.tensor([[2.0, 0.0], [2.0, 0.2], [0.1, 0.1], [-1.0, 0.0]])
+check.that(
+    nearest(_short, 0, 1) != [2],
+    "token 2 is short, not near: divide by the lengths, not by their squares",
+)
 check.that(
     _first[0] != 4,
     "token 4 is close by but points elsewhere: compare directions, not how far apart "
@@ -870,6 +881,10 @@ check.equal(
     "0.814 and 0.707",
 )
 check.that(
+    not any(isinstance(i, float) for i in nearest(torch.eye(3), 0, 2)),
+    "the ids, as whole numbers: 1, not 1.0",
+)
+check.that(
     nearest(_table[[0, 3, 2, 1, 4, 5]], 0, 1) != [1],
     "rows 1 and 3 have changed places, and the answer is the old one: keep nothing "
     "from an earlier call",
@@ -885,6 +900,11 @@ check.equal(
     [0],
     "token 0 points exactly as token 1 does and is its neighbour: leave token_id out "
     "by its id, not by its place",
+)
+check.equal(
+    nearest(torch.tensor([[2.0, 3.0], [4.0, 6.0], [3.0, 2.0]]), 0, 1),
+    [1],
+    "rounding can make a cosine a little larger than 1, and acos of that is NaN",
 )
 _apart = torch.tensor([[1.0, 0.0], [-1.0, 0.5], [-1.0, 3.0]])
 check.equal(
@@ -1205,7 +1225,7 @@ for a, b, c in [
 # How many sums come out right?
 #
 # - `table`: `[vocab_size, d_model]`, no row is all zeros; leave it as it is
-# - `pairs`: a list of `(country, capital)`, two ids each; no country stands in two pairs
+# - `pairs`: a list of `(country, capital)`, two ids each; no country and no capital stands in two pairs
 # - `inputs_allowed`: may the answer be one of the three words of the sum?
 # - returns an int. For each two *different* pairs, in either order, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
 #   largest cosine with that vector; the sum is right if it is the second's capital.
@@ -1807,7 +1827,7 @@ plots.show(
 #
 # <details><summary>Hint 1</summary>
 #
-# The angles are made as in `sinusoidal_positions` above, with the given positions in place of `arange` and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
+# The angles are made as in `sinusoidal_positions` above, with the given positions in place of `torch.arange(seq)`, `head_dim` (the last of `x.shape`) in place of `d_model`, and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -2235,7 +2255,7 @@ for prompt in (
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `w.view(n_head, -1, 2, d_model).transpose(1, 2)` is `[n_head, 2, head_dim/2, d_model]`: all first ones, then all second ones. Then reshape back.
+# `w.view(n_head, -1, 2, w.shape[-1]).transpose(1, 2)` is `[n_head, 2, head_dim/2, d_model]`: all first ones, then all second ones. Then reshape back.
 #
 # </details>
 

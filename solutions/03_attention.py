@@ -421,6 +421,15 @@ check.close(
     "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts "
     "the maximum first",
 )
+check.close(
+    scaled_dot_product_attention(
+        torch.tensor([[-1000.0, 0, 0, 0], [1000, 0, 0, 0]]),
+        torch.tensor([[2.0, 0, 0, 0], [4, 0, 0, 0]]),
+        torch.tensor([[1.0], [0.0]]),
+    ),
+    torch.tensor([[1.0], [0.0]]),
+    "each query has a maximum of its own to subtract, not one for all; clip nothing",
+)
 _two, _half = (
     torch.zeros(2, 4),
     torch.eye(2).bool(),
@@ -891,6 +900,9 @@ check.that(
     "a position is listed once, however many of its columns moved",
 )
 check.equal(
+    _found, [0], "position 1 did not move: list those that moved, and no others"
+)
+check.equal(
     _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
     [0],
     "two columns that move in opposite ways are both movements: do not let them cancel",
@@ -921,9 +933,9 @@ check.equal(
     "of a row, not the sum of all nor the length of the difference",
 )
 check.equal(
-    _peeked(torch.zeros(2, 8), 5e-5 * torch.eye(8)[:2], 1),
+    _peeked(torch.zeros(2, 8), 2e-5 * torch.eye(8)[:2], 1),
     [0],
-    "one column of eight moved by 0.00005, and one is enough: take the largest "
+    "one column of eight moved by 0.00002, and one is enough: take the largest "
     "movement of a row, not the mean",
 )
 _past = torch.ones(6, 6).tril().bool()
@@ -1117,7 +1129,7 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.view(batch, seq, n_head, width // n_head)`, then `.transpose(1, 2)`.
+# `batch, seq, width = x.shape`; `x.view(batch, seq, n_head, width // n_head)`, then `.transpose(1, 2)`.
 #
 # </details>
 
@@ -1874,8 +1886,9 @@ print(f"if all were looked at alike: {uniform:.2f}")
 show(
     plots.by_layer(curves, "mean share on the first token"),
     alt="Mean share on the first token by layer for three texts: low in the first two "
-    "layers and in layers 10 and 11, high elsewhere. In layers 3 to 8 the line of the "
-    "first text stands near 0.6, clearly below the other two, from 0.7 to 0.9.",
+    "layers and in layers 10 and 11, from 0.3 to 0.5 in layer 2, above 0.5 elsewhere. "
+    "In layers 3 to 8 the line of the first text stands near 0.6, clearly below the "
+    "other two, from 0.7 to 0.9.",
 )
 
 # %% [markdown]

@@ -74,7 +74,7 @@ show(
     plots.next_tokens(llm.tokenizer, next_logits),
     alt="Two bar charts of next-token probabilities. After 'The capital of France is' "
     "one token, Paris, has 0.77; after 'Once upon a time, there was a' the likeliest, "
-    "small, has 0.06 and the other seven of the eight have 0.02 to 0.05.",
+    "small, has 0.06 and the other seven of the eight have 0.03 to 0.05.",
 )
 
 # %% [markdown]
@@ -198,12 +198,17 @@ check.equal(
     draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
     torch.tensor([1, 1]),
     "rows that sum to 0.9 stand for rounding here: u behind the last edge must still "
-    "give a token of the row",
+    "give a token of the row, the last that has a stretch",
 )
 check.equal(
     draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
     torch.tensor([1]),
     "u behind the last edge drew a token of probability 0: draw one that has a stretch",
+)
+check.equal(
+    draw(torch.tensor([[0.0004, 0.9996]]), torch.tensor([0.0002])),
+    torch.tensor([0]),
+    "a stretch of 0.0004 is short, but u = 0.0002 falls into it: round nothing",
 )
 _u = (torch.arange(1000) + 0.5) / 1000
 check.equal(
@@ -440,6 +445,11 @@ check.close(
     [-math.inf, 3.0, -math.inf],
     "T = 0.0 is T = 0, too: ask `t == 0`",
 )
+check.close(
+    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 1),
+    [2.0, 4.0],
+    "at T = 1 the caller's logits have changed: return a new tensor there, too",
+)
 _tie = apply_temperature(torch.tensor([3.0, 1.0, 3.0]), 0)
 check.close(
     torch.sort(_tie).values,
@@ -633,6 +643,11 @@ check.close(
     [1.0, 2.0],
     "k = 5 of two tokens keeps both, without an error",
 )
+check.close(
+    left_alone("top_k", torch.tensor([1.0, 2.0]), 5),
+    [1.0, 2.0],
+    "where all tokens stay, the caller's logits have changed: return a new tensor, too",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(62)
 _z = torch.randn(3, 4, 29, generator=_g) * 3
@@ -742,8 +757,8 @@ def _want(*kept):
 
 
 check.close(
-    left_alone("top_p", torch.tensor([2.0, 1.0, -3.0]), 0.5),
-    [2.0, 1.0, -3.0],
+    left_alone("top_p", torch.tensor([2.0, 1.0, -math.inf]), 0.5),
+    [2.0, 1.0, -math.inf],
     "the caller's logits have changed: return a new tensor and leave them as they are",
 )
 check.close(
@@ -977,6 +992,11 @@ check.close(
 )
 check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
 check.close(
+    left_alone("min_p", torch.tensor([2.0, 1.0]), 0.0),
+    [2.0, 1.0],
+    "at p = 0 the caller's logits have changed: return a new tensor there, too",
+)
+check.close(
     min_p(torch.tensor([0.0, -30.0]), 0.0),
     [0.0, -30.0],
     "p = 0 keeps every token, also one of probability 1e-13: there is no smallest bar",
@@ -1074,6 +1094,11 @@ check.close(
     filter_logits(_z),
     _z,
     "temperature 1 and no filter must change nothing: None switches a filter off",
+)
+check.close(
+    left_alone("filter_logits", torch.tensor([2.0, 4.0])),
+    [2.0, 4.0],
+    "the caller's logits have changed: return a new tensor where all is off, too",
 )
 check.close(
     filter_logits(_z, temperature=0.5, p=0.9),
@@ -1324,6 +1349,12 @@ check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, min_p=0.9),
     torch.tensor([0, 2]),
     "min_p = 0.9 leaves one token a row: hand min_p on",
+)
+check.equal(
+    sample(_z, torch.tensor([0.99, 0.01]), temperature=0.5, top_p=0.85),
+    torch.tensor([1, 1]),
+    "T = 0.5 and top_p = 0.85 leave two tokens a row: hand both on in one call of "
+    "filter_logits, which applies the temperature first",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(66)
@@ -1576,6 +1607,11 @@ check.that(
     "sample, and draw u from a generator with that seed",
 )
 check.that(
+    _a[1:] != _b[:-1],
+    "the text of seed 2 is that of seed 1 without its first token: make one generator "
+    "for the whole text, not one a step",
+)
+check.that(
     len(set(_a)) > 1,
     "all tokens of a flat distribution came out equal: draw a fresh u at each step",
 )
@@ -1601,6 +1637,15 @@ check.that(
     _free[0] != _free[1],
     "without a seed every text came out the same: seed=None means another text each "
     "time",
+)
+_after = []
+for _ in range(2):
+    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1)
+    _after.append(generate_from_table(_flat, [0], 20, temperature=1.0)[0])
+check.that(
+    _after[0] != _after[1],
+    "after a text with a seed, every text without one came out the same: seed a "
+    "torch.Generator of your own, not one that all share",
 )
 for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
     check.equal(
@@ -1847,8 +1892,8 @@ check.that(
     "repetition_penalty gave back None: is there a return?",
 )
 check.close(
-    left_alone("repetition_penalty", torch.tensor([[4.0]]), torch.tensor([[0]]), 2.0),
-    torch.tensor([[4.0]]),
+    left_alone("repetition_penalty", _z.clone(), torch.tensor([[0, 1]]), 2.0),
+    _z,
     "the caller's logits have changed: return a new tensor and leave them as they are",
 )
 check.close(
@@ -1886,6 +1931,16 @@ check.close(
     repetition_penalty(_z, torch.tensor([[0, 1, 2]]), 1.0),
     _z,
     "a penalty of 1 changes nothing",
+)
+check.close(
+    left_alone("repetition_penalty", _z.clone(), torch.tensor([[0]]), 1.0),
+    _z,
+    "at penalty 1 the caller's logits have changed: return a new tensor there, too",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[0, 1]]), 0.5),
+    torch.tensor([[8.0, -0.5, 2.0]]),
+    "a penalty of 0.5 raises both: 4 is still divided by it, -1 still multiplied",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(68)
@@ -2011,12 +2066,12 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever survive: `.topk(min(width, vocab))`.
+# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever survive: `.topk(min(width, vocab))`, where `vocab` is the last of their shape.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score + log_p)` for each of its best tokens. Stop early when none is unfinished.
+# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score + p)` for each of its best tokens `i`, whose log-probability is `p`. Stop early when none is unfinished.
 #
 # </details>
 #
@@ -2114,6 +2169,10 @@ check.equal(
     "all",
 )
 _stopped = beam_search_from_table(_table, [2], 3, 27, stop_ids=[0])
+check.that(
+    len(_stopped) > 3,
+    "[0] is the best and finished, but others are not: go on while any is unfinished",
+)
 check.that(
     [0] in [new for new, _ in _stopped],
     "0 is a stop token: the continuation [0] is finished and must stay in the race as "
@@ -2558,7 +2617,7 @@ def _only(*ids):
 
 
 check.close(
-    left_alone("constrain", _z.clone(), [9], _choices),
+    left_alone("constrain", _z.clone(), [9], [[9, 2], [5, 7, 2], [5, 2]]),
     _z,
     "the caller's logits have changed: return a new tensor and leave them as they are",
 )
@@ -2593,6 +2652,11 @@ check.close(
     constrain(_z, [5], [[5], [5, 7, 2]]),
     _only(7),
     "the choice [5] is complete and has no token left: only longer ones go on",
+)
+check.close(
+    constrain(torch.zeros(13), [1], [[12, 3], [1, 4]]),
+    [0.0 if i == 4 else -math.inf for i in range(13)],
+    "12 begins with the digit 1, but not with the token 1: compare ids, not text",
 )
 check.close(
     constrain(torch.stack([_z, _z + 1]), [], [[2, 3], [0]]),

@@ -201,3 +201,38 @@ def count_pairs(ids):
         a = ids.pop(0)
         counts[a, ids[0]] += 1
     return list(counts.items())
+
+
+# %% wrong: ids compared by is
+# says: not by is
+def count_pairs(ids):
+    found = []
+    for i in range(len(ids) - 1):
+        for item in found:
+            if item[0] is ids[i] and item[1] is ids[i + 1]:
+                item[2] += 1
+                break
+        else:
+            found.append([ids[i], ids[i + 1], 1])
+    return [((a, b), n) for a, b, n in found]
+
+
+# %% wrong: a recursion, too deep for long lists
+# says: use a loop
+# caught by: hidden
+def count_pairs(ids):
+    if len(ids) < 2:
+        return []
+    counts = {(ids[0], ids[1]): 1}
+    for pair, n in count_pairs(ids[1:]):
+        counts[pair] = counts.get(pair, 0) + n
+    return list(counts.items())
+
+
+# %% wrong: both ids packed into one number, as if bytes
+# says: ids are not bytes
+def count_pairs(ids):
+    counts = {}
+    for a, b in zip(ids, ids[1:]):
+        counts[a * 256 + b] = counts.get(a * 256 + b, 0) + 1
+    return [(divmod(key, 256), n) for key, n in counts.items()]

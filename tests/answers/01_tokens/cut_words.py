@@ -267,7 +267,7 @@ def cut_words(text):
 
 
 # %% wrong: white space is blank, tab and new line only
-# says: two no-break spaces
+# says: no-break and wide spaces
 def cut_words(text):
     return regex.findall(
         r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^ \t\n\p{L}\p{N}]+|[ \t\n]+(?![^ \t\n])|[ \t\n]+",
@@ -327,3 +327,95 @@ def cut_words(text):
         )
     )
     return _pieces
+
+
+# %% wrong: signs are punctuation, symbols and marks
+# says: a joiner that nobody sees
+def cut_words(text):
+    return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[\p{P}\p{S}\p{M}]+|\s+(?!\S)|\s+", text)
+
+
+# %% wrong: asks first whether a sign means a number
+# says: though it means a number
+def cut_words(text):
+    def kind(c):
+        if regex.fullmatch(r"\s", c):
+            return "space"
+        if c.isnumeric():
+            return "digit"
+        if c.isalpha():
+            return "letter"
+        return "sign"
+
+    pieces, i, n = [], 0, len(text)
+    while i < n:
+        ending = next(
+            (e for e in ("'s", "'t", "'d", "'m", "'ll", "'ve", "'re") if text.startswith(e, i)), None
+        )
+        if ending:
+            pieces.append(ending)
+            i += len(ending)
+            continue
+        start = i
+        if text[i] == " " and i + 1 < n and kind(text[i + 1]) != "space":
+            i += 1
+        k, j = kind(text[i]), i
+        while j < n and kind(text[j]) == k:
+            j += 1
+        if k == "space" and j < n and j - i > 1:
+            j -= 1
+        pieces.append(text[start:j])
+        i = j
+    return pieces
+
+
+# %% wrong: letters with capitals, small ones and those without case, no others
+# says: and ー as well
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?[\p{Lu}\p{Ll}\p{Lo}]+| ?\p{N}+| ?[^\s\p{Lu}\p{Ll}\p{Lo}\p{N}]+|\s+(?!\S)|\s+",
+        text,
+    )
+
+
+# %% wrong: a list of white space written by hand
+# says: white space is all that
+def cut_words(text):
+    W = r"[ \t\n\r\u00a0]"
+    return regex.findall(
+        rf"'(?:[sdmt]|ll|ve|re)| ?\p{{L}}+| ?\p{{N}}+| ?[^ \t\n\r\u00a0\p{{L}}\p{{N}}]+|{W}+(?![^ \t\n\r\u00a0])|{W}+",
+        text,
+    )
+
+
+# %% right: by hand, letters asked for before numbers
+def cut_words(text):
+    def kind(c):
+        if regex.fullmatch(r"\s", c):
+            return "space"
+        if c.isalpha():
+            return "letter"
+        if c.isnumeric():
+            return "digit"
+        return "sign"
+
+    pieces, i, n = [], 0, len(text)
+    while i < n:
+        ending = next(
+            (e for e in ("'s", "'t", "'d", "'m", "'ll", "'ve", "'re") if text.startswith(e, i)), None
+        )
+        if ending:
+            pieces.append(ending)
+            i += len(ending)
+            continue
+        start = i
+        if text[i] == " " and i + 1 < n and kind(text[i + 1]) != "space":
+            i += 1
+        k, j = kind(text[i]), i
+        while j < n and kind(text[j]) == k:
+            j += 1
+        if k == "space" and j < n and j - i > 1:
+            j -= 1
+        pieces.append(text[start:j])
+        i = j
+    return pieces

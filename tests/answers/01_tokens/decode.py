@@ -118,3 +118,30 @@ def decode(ids, merges):
 def decode(ids, merges):
     t = vocabulary(merges)
     return b"".join(t[i] for i in ids if i).decode("utf-8", errors="replace")
+
+
+# %% wrong: read as a text file, which makes one sign of \r\n
+# says: nothing is stripped, and
+import io
+
+
+def decode(ids, merges):
+    table = vocabulary(merges)
+    return io.TextIOWrapper(io.BytesIO(b"".join(table[i] for i in ids)), "utf-8", errors="replace").read()
+
+
+# %% wrong: a mark at the start is taken for one of byte order
+# says: no mark at the start is dropped
+def decode(ids, merges):
+    table = vocabulary(merges)
+    return b"".join(table[i] for i in ids).decode("utf-8-sig", errors="replace")
+
+
+# %% wrong: accents joined to their letters
+# says: no accent joined to its letter
+import unicodedata
+
+
+def decode(ids, merges):
+    table = vocabulary(merges)
+    return unicodedata.normalize("NFC", b"".join(table[i] for i in ids).decode("utf-8", errors="replace"))

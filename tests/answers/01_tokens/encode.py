@@ -268,3 +268,23 @@ def encode(text, merges):
             ids = merge(ids, p, 256 + i)
         out += ids
     return out
+
+
+# %% wrong: pairs compared by the bytes that they spell
+# says: not what they spell
+def encode(text, merges):
+    table = [bytes([b]) for b in range(256)]
+    for left, right in merges:
+        table.append(table[left] + table[right])
+    rank = {token: i for i, token in enumerate(table)}
+    out = []
+    for piece in split(text):
+        parts = [bytes([b]) for b in piece.encode()]
+        while True:
+            options = [(rank[a + b], i) for i, (a, b) in enumerate(zip(parts, parts[1:])) if a + b in rank]
+            if not options:
+                break
+            _, i = min(options)
+            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        out += [rank[p] for p in parts]
+    return out

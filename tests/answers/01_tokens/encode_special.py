@@ -285,3 +285,61 @@ def encode_special(text, merges, special):
     for part in regex.split(pat, text):
         _ids.extend([special[part]] if part in special else encode(part, merges))
     return _ids
+
+
+# %% wrong: the new line after a special token is dropped
+# says: nothing is stripped
+def encode_special(text, merges, special):
+    found = [(text.find(t), -len(t), t) for t in special if t in text]
+    if not found:
+        return encode(text, merges)
+    at, _, token = min(found)
+    return (
+        encode(text[:at], merges)
+        + [special[token]]
+        + encode_special(text[at + len(token) :].lstrip("\n"), merges, special)
+    )
+
+
+# %% wrong: looks at the last character
+# says: IndexError
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    ids, i, start = [], 0, 0
+    tokens = sorted(special, key=len, reverse=True)
+    last = text[-1]
+    while i < len(text):
+        found = next((t for t in tokens if text.startswith(t, i)), None)
+        if found:
+            ids += encode(text[start:i], merges) + [special[found]]
+            i = start = i + len(found)
+        else:
+            i += 1
+    return ids + encode(text[start:], merges)
+
+
+# %% right: a trie of the special tokens, walked character by character
+def encode_special(text, merges, special):
+    trie = {}
+    for token, number in special.items():
+        node = trie
+        for c in token:
+            node = node.setdefault(c, {})
+        node[None] = number
+    ids, plain, i = [], "", 0
+    while i < len(text):
+        node, j, hit = trie, i, None
+        while j < len(text) and text[j] in node:
+            node = node[text[j]]
+            j += 1
+            if None in node:
+                hit = j, node[None]
+        if hit:
+            ids += encode(plain, merges)
+            ids.append(hit[1])
+            plain, i = "", hit[0]
+        else:
+            plain += text[i]
+            i += 1
+    return ids + encode(plain, merges)

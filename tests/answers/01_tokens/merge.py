@@ -286,3 +286,28 @@ def merge(ids, pair, new_id):
         ids[i : i + 2] = [new_id]
         at = i + 1
     return ids
+
+
+# %% wrong: in the caller's list, which comes back
+# says: make a new one
+def merge(ids, pair, new_id):
+    i = 0
+    while i < len(ids) - 1:
+        if (ids[i], ids[i + 1]) == tuple(pair):
+            ids[i : i + 2] = [new_id]
+        i += 1
+    return ids
+
+
+# %% wrong: ids compared by is
+# says: not by is
+def merge(ids, pair, new_id):
+    out, i = [], 0
+    while i < len(ids):
+        if i + 1 < len(ids) and ids[i] is pair[0] and ids[i + 1] is pair[1]:
+            out.append(new_id)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out

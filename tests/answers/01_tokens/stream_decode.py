@@ -428,3 +428,65 @@ def stream_decode(ids, merges):
                 out.append(buf.decode(errors="replace"))
                 buf = b""
     return out
+
+
+# %% wrong: a token opened once only
+# says: be longer than two bytes
+def stream_decode(ids, merges):
+    waiting, shown = b"", []
+    for i in ids:
+        waiting += bytes([i]) if i < 256 else bytes(b % 256 for b in merges[i - 256])
+        held = 0
+        for back in range(1, min(3, len(waiting)) + 1):
+            byte = waiting[-back]
+            if byte >= 192:
+                length = 2 + (byte >= 224) + (byte >= 240)
+                held = back if back < length and byte < 248 else 0
+            if byte < 128 or byte >= 192:
+                break
+        whole = len(waiting) - held
+        shown.append(waiting[:whole].decode("utf-8", errors="replace"))
+        waiting = waiting[whole:]
+    return shown
+
+
+# %% wrong: characters begin at 195, as é does
+# says: begins with a byte from 192 on
+# caught by: hidden
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        held = 0
+        for back in range(1, min(3, len(waiting)) + 1):
+            byte = waiting[-back]
+            if byte >= 195:
+                length = 2 + (byte >= 224) + (byte >= 240)
+                held = back if back < length and byte < 248 else 0
+            if byte < 128 or byte >= 195:
+                break
+        whole = len(waiting) - held
+        shown.append(waiting[:whole].decode("utf-8", errors="replace"))
+        waiting = waiting[whole:]
+    return shown
+
+
+# %% wrong: 240 alone begins four bytes
+# says: of four from 240 on
+# caught by: hidden
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        held = 0
+        for back in range(1, min(3, len(waiting)) + 1):
+            byte = waiting[-back]
+            if byte >= 192:
+                length = 4 if byte == 240 else 3 if byte >= 224 else 2
+                held = back if back < length and byte < 248 else 0
+            if byte < 128 or byte >= 192:
+                break
+        whole = len(waiting) - held
+        shown.append(waiting[:whole].decode("utf-8", errors="replace"))
+        waiting = waiting[whole:]
+    return shown

@@ -381,3 +381,41 @@ def train_bpe(text, vocab_size):
         words = [merge(w, best, new) for w in words]
         merges += best
     return merges
+
+
+# %% wrong: counts kept up to date, the left neighbour read from the old list
+# says: 256 is its own neighbour
+def train_bpe(text, vocab_size):
+    words = Counter(split(text))
+    ids = {w: list(w.encode("utf-8")) for w in words}
+    counts = Counter()
+    for w, n in words.items():
+        for pair in zip(ids[w], ids[w][1:]):
+            counts[pair] += n
+    merges = []
+    while 256 + len(merges) < vocab_size:
+        counts = +counts
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        new = 256 + len(merges)
+        merges.append(pair)
+        for w, n in words.items():
+            old, out, i = ids[w], [], 0
+            while i < len(old):
+                if tuple(old[i : i + 2]) == pair:
+                    counts[pair] -= n
+                    if i > 0:
+                        counts[old[i - 1], pair[0]] -= n
+                        counts[old[i - 1], new] += n
+                    if i + 2 < len(old):
+                        counts[pair[1], old[i + 2]] -= n
+                        counts[new, old[i + 2]] += n
+                    out.append(new)
+                    i += 2
+                else:
+                    out.append(old[i])
+                    i += 1
+            ids[w] = out
+        del counts[pair]
+    return merges

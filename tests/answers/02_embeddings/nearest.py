@@ -180,3 +180,42 @@ def nearest(table, token_id, k):
     cosines = table @ table[token_id]
     cosines[token_id] = -torch.inf
     return cosines.topk(k).indices.tolist()
+
+
+# %% wrong: the angle, by acos
+# says: acos of that is NaN
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    angles = torch.acos(unit @ unit[token_id])
+    angles[token_id] = torch.inf
+    return angles.argsort()[:k].tolist()
+
+
+# %% wrong: ids that went through a float tensor
+# says: 1, not 1.0
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    scored = torch.stack([unit @ unit[token_id], torch.arange(len(table))], dim=1).tolist()
+    best = sorted((each for each in scored if each[1] != token_id), reverse=True)
+    return [number for cosine, number in best[:k]]
+
+
+# %% wrong: divides by squared lengths
+# says: short, not near
+def nearest(table, token_id, k):
+    scores = table @ table[token_id] / table.pow(2).sum(dim=-1)
+    scores[token_id] = -torch.inf
+    return scores.topk(k).indices.tolist()
+
+
+# %% right: plain numbers and a heap
+import heapq, math
+
+
+def nearest(table, token_id, k):
+    rows = table.tolist()
+
+    def cosine(i):
+        return sum(map(float.__mul__, rows[i], rows[token_id])) / math.hypot(*rows[i])
+
+    return heapq.nlargest(k, (i for i in range(len(rows)) if i != token_id), key=cosine)

@@ -189,3 +189,17 @@ def looks_ahead(before, after, changed):
     after -= before
     moved = after.abs_().amax(dim=-1) > 1e-5
     return [i for i in range(changed) if moved[i]]
+
+
+# %% wrong: the root of the mean square of a row
+# says: not the mean
+def looks_ahead(before, after, changed):
+    return [i for i in range(changed) if (after[i] - before[i]).pow(2).mean().sqrt() > 1e-5]
+
+
+# %% wrong: all positions from the first that moved on
+# says: list those that moved, and no others
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    first = next((i for i in range(changed) if moved[i]), changed)
+    return list(range(first, changed))

@@ -324,3 +324,38 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     logits = torch.einsum("...id,...jd->...ij", q, k)
     logits += 0.0 if mask is None else mask.float().log()
     return torch.einsum("...ij,...jd->...id", logits.softmax(-1), v)
+
+
+# %% wrong: one maximum for all queries
+# says: a maximum of its own
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    e = torch.exp(scores - scores.max())
+    return e / e.sum(dim=-1, keepdim=True) @ v
+
+
+# %% wrong: scores clipped so that exp does not overflow
+# says: clip nothing
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).clamp(-80, 80)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    e = torch.exp(scores)
+    return e / e.sum(dim=-1, keepdim=True) @ v
+
+
+# %% right: key by key, with a running maximum and total
+def scaled_dot_product_attention(q, k, v, mask=None):
+    q = q / math.sqrt(q.shape[-1])
+    best = torch.full((*q.shape[:-1], 1), -1e38, dtype=q.dtype)
+    total, mixed = torch.zeros_like(best), torch.zeros(*q.shape[:-1], v.shape[-1], dtype=q.dtype)
+    for j in range(k.shape[-2]):
+        s = (q * k[..., j : j + 1, :]).sum(-1, keepdim=True)
+        if mask is not None:
+            s = s.masked_fill(~mask[..., j : j + 1], -math.inf)
+        new = torch.maximum(best, s)
+        shrink, e = (best - new).exp(), (s - new).exp()
+        total, mixed, best = total * shrink + e, mixed * shrink + e * v[..., j : j + 1, :], new
+    return mixed / total

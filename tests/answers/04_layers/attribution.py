@@ -102,3 +102,26 @@ def attribution(writes, direction, weight, eps=1e-5):
     direction *= weight
     final = writes.sum(dim=0)
     return writes @ direction / torch.sqrt(final.pow(2).mean() + eps)
+
+
+# %% wrong: eps of 1e-6 by default
+# says: left out, eps is 1e-5
+def attribution(writes, direction, weight, eps=1e-6):
+    final = writes.sum(dim=0)
+    return writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)
+
+
+# %% wrong: what the first write leaves is shared evenly
+# says: a write's term is its own dot product
+# caught by: hidden
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(dim=0)
+    terms = writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)
+    return torch.cat([terms[:1], terms[1:].mean().expand(len(terms) - 1)]) if len(terms) > 1 else terms
+
+
+# %% right: the logit with and without each write
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(0)
+    head = lambda s: (s * weight) @ direction / final.square().mean().add(eps).sqrt()
+    return torch.stack([head(final) - head(final - w) for w in writes])

@@ -148,3 +148,37 @@ def count_parameters(family, vocab_size, context, n_layer, d_model, d_mlp, n_hea
     mlp = d_model * d_mlp * (3 - bias) + bias * (d_mlp + d_model)
     norm = d_model * (1 + bias)
     vocab_size * d_model * (2 - tied) + bias * context * d_model + n_layer * (2 * norm + attention + mlp) + norm
+
+
+# %% wrong: a float
+# says: a whole number
+def count_parameters(
+    family, vocab_size, context, n_layer, d_model, d_mlp, n_head, n_kv_head, head_dim, tied=True
+):
+    q, kv = n_head * head_dim, n_kv_head * head_dim
+    gpt2 = float(family == "gpt2")
+    att = d_model * (2 * q + 2 * kv) + gpt2 * (q + 2 * kv + d_model)
+    ff = 2 * d_model * d_mlp + d_mlp + d_model if gpt2 else 3 * d_model * d_mlp
+    norm = d_model * (1 + gpt2)
+    return (
+        vocab_size * d_model * (1 if tied else 2)
+        + gpt2 * context * d_model
+        + n_layer * (att + ff + 2 * norm)
+        + norm
+    )
+
+
+# %% right: a list of shapes by pattern matching
+def count_parameters(
+    family, vocab_size, context, n_layer, d_model, d_mlp, n_head, n_kv_head, head_dim, tied=True
+):
+    match family:
+        case "gpt2":
+            bias, norms, maps, table = 1, 2, [(d_mlp, d_model), (d_model, d_mlp)], [(context, d_model)]
+        case _:
+            bias, norms, maps, table = 0, 1, [(d_mlp, d_model)] * 2 + [(d_model, d_mlp)], []
+    q, kv = n_head * head_dim, n_kv_head * head_dim
+    maps = maps + [(q, d_model), (kv, d_model), (kv, d_model), (d_model, q)]
+    layer = sum(rows * (columns + bias) for rows, columns in maps)
+    table = table + [(vocab_size, d_model)] * (2 - tied)
+    return sum(map(math.prod, table)) + n_layer * layer + (2 * n_layer + 1) * norms * d_model

@@ -283,3 +283,27 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
         x = x + attend(i, rms_norm(x, n1, eps))
         x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
     return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: no eps by default
+# says: left out, eps is 1e-5
+def forward(ids, table, layers, final_norm, attend, eps=0.0):
+    x = embed(ids, table)
+    for i, (n1, n2, g, u, d) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: turns the caller's list of layers round
+# says: the caller's list `layers` has changed
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    layers.reverse()
+    for i, (n1, n2, g, u, d) in reversed(list(enumerate(reversed(layers)))):
+        pass
+    for i in range(len(layers)):
+        n1, n2, g, u, d = layers[-1 - i]
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
+    return unembed(rms_norm(x, final_norm, eps), table)

@@ -152,3 +152,18 @@ def layer_norm(x, weight, bias, eps=1e-5):
     c = flat @ centre
     v = torch.einsum("nd,nd->n", c, c) / d
     return torch.addcmul(bias, c * (v + eps).rsqrt()[:, None], weight).view(x.shape)
+
+
+# %% wrong: BERT's eps of 1e-12 by default
+# says: left out, eps is 1e-5
+def layer_norm(x, weight, bias, eps=1e-12):
+    c = x - x.mean(-1, keepdim=True)
+    return c / (c.pow(2).mean(-1, keepdim=True) + eps).sqrt() * weight + bias
+
+
+# %% right: in double precision, the hypotenuse of deviation and root of eps
+def layer_norm(x, weight, bias, eps=1e-5):
+    x = x.double()
+    return (x - x.mean(-1, True)) / torch.hypot(
+        x.std(-1, correction=0, keepdim=True), torch.tensor(eps).double().sqrt()
+    ) * weight + bias

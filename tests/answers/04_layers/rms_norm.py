@@ -88,3 +88,9 @@ def rms_norm(x, weight, eps=1e-5):
 def rms_norm(x, weight, eps=1e-5):
     x /= (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
     return x * weight
+
+
+# %% wrong: the first Llama's eps of 1e-6 by default
+# says: left out, eps is 1e-5
+def rms_norm(x, weight, eps=1e-6):
+    return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight

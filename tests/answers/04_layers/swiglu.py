@@ -97,3 +97,10 @@ def swiglu(x, w_gate, w_up, w_down):
 def swiglu(x, w_gate, w_up, w_down):
     gate, up = linear(x, w_gate), linear(x, w_up)
     return linear(gate * torch.sigmoid(gate) * (up * torch.sigmoid(up)), w_down)
+
+
+# %% wrong: x is added
+# says: x itself is in the result
+def swiglu(x, w_gate, w_up, w_down):
+    g = linear(x, w_gate)
+    return x + linear(g * torch.sigmoid(g) * linear(x, w_up), w_down)

@@ -134,3 +134,29 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     m, s = 0.9 * mean + 0.1 * gradient, 0.95 * square + 0.05 * gradient**2
     m_hat, s_hat = m / (1 - 0.9**step), s / (1 - 0.95**step)
     return (1 - rate * decay) * weight - rate * m_hat / (s_hat.sqrt() + 1e-8), s, m
+
+
+# %% wrong: the small number before the correction
+# says: not before the correction
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    size = rate * math.sqrt(1 - 0.95**step) / (1 - 0.9**step)
+    return (1 - rate * decay) * weight - size * mean / (square.sqrt() + 1e-8), mean, square
+
+
+# %% wrong: steps with the old mean and square
+# says: step with the new mean and square
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    m, s = mean / (1 - 0.9**step), square / (1 - 0.95**step)
+    weight = (1 - rate * decay) * weight - rate * m / (s.sqrt() + 1e-8)
+    return weight, 0.9 * mean + 0.1 * gradient, 0.95 * square + 0.05 * gradient**2
+
+
+# %% wrong: corrects by one step too few
+# says: step counts from 1
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    m, s = mean / (1 - 0.9 ** (step - 1)), square / (1 - 0.95 ** (step - 1))
+    return (1 - rate * decay) * weight - rate * m / (s.sqrt() + 1e-8), mean, square

@@ -202,3 +202,27 @@ def cross_entropy(logits, targets, ignored=-100):
     logits, targets = logits[targets != ignored], targets[targets != ignored]
     log_p = logits - logits.exp().sum(-1, keepdim=True).log()
     return -log_p.gather(-1, targets[:, None]).mean()
+
+
+# %% wrong: the mean of the rows' means
+# says: not the mean of the rows' means
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    z = logits - logits.amax(-1, keepdim=True)
+    log_p = z - z.exp().sum(-1, keepdim=True).log()
+    own = -log_p.gather(-1, targets.where(counts, 0)[..., None])[..., 0]
+    return ((own * counts).sum(-1) / counts.sum(-1)).mean()
+
+
+# %% right: sums and counts by recursion over the leading dimensions
+def cross_entropy(logits, targets, ignored=-100):
+    def total(z, t):
+        if t.dim():
+            parts = [total(a, b) for a, b in zip(z, t)]
+            return sum(p[0] for p in parts), sum(p[1] for p in parts)
+        if t == ignored:
+            return 0.0, 0
+        z = z - z.max()
+        return z.exp().sum().log() - z[t], 1
+    loss, n = total(logits, targets)
+    return loss / n

@@ -82,3 +82,9 @@ def learning_rate(step, steps, peak):
 def learning_rate(step, steps, peak):
     warm, left = (step + 1) / (0.05 * steps), peak * (1 - step / steps)
     return np.where(warm < 1, warm * left, left)
+
+
+# %% wrong: the decay is over steps - 1
+# says: neither step + 1 nor steps - 1
+def learning_rate(step, steps, peak):
+    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / (steps - 1))

@@ -119,3 +119,11 @@ def softmax(x, dim=-1):
 # says: is there a return?
 def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
+
+
+# %% wrong: puts -1e9 for -inf into the caller's tensor
+# says: the caller's logits have changed
+def softmax(x, dim=-1):
+    x[x == -math.inf] = -1e9
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)

@@ -534,3 +534,67 @@ def train(weights, model, batches, peak):
                 w.copy_(new)
         losses.append(loss.item())
     return losses
+
+
+# %% wrong: clips long gradients
+# says: neither clipped nor multiplied
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                decay = 0.1 if w.dim() >= 2 else 0.0
+                new, *moments[i] = adamw_step(w, w.grad, *moments[i], step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: the gradient of a loss summed over the rows of the batch
+# says: neither clipped nor multiplied
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        (loss * len(batch)).backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                decay = 0.1 if w.dim() >= 2 else 0.0
+                new, *moments[i] = adamw_step(w, w.grad, *moments[i], step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: decays all but the last tensor
+# says: wherever it stands in `weights`
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                decay = 0.1 if i < len(weights) - 1 else 0.0
+                new, *moments[i] = adamw_step(w, w.grad, *moments[i], step + 1, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses

@@ -61,3 +61,15 @@ def unembed(x, table):
 # says: keep the leading dimensions
 def unembed(x, table):
     return (x @ table.T)[..., -1:, :] if x.dim() > 1 else x @ table.T
+
+
+# %% wrong: squeezes the batch away
+# says: x [1, 2] has logits [1, vocab]
+def unembed(x, table):
+    return (x @ table.T).squeeze()
+
+
+# %% wrong: flattens the leading dimensions
+# says: x [2] has [vocab]
+def unembed(x, table):
+    return x.reshape(-1, x.shape[-1]) @ table.T

@@ -141,3 +141,14 @@ def apply_temperature(logits, t):
         k = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, k, logits.gather(-1, k))
     return logits / t
+
+
+# %% wrong: hands the caller's tensor back at T = 1
+# says: has returned the very tensor
+def apply_temperature(logits, t):
+    if t == 1:
+        return logits
+    if t == 0:
+        best = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, best, logits.gather(-1, best))
+    return logits / t

@@ -433,3 +433,34 @@ def beam_search(model, ids, max_new_tokens, width):
 # says: is there a return?
 def beam_search(model, ids, max_new_tokens, width):
     beams = [([], 0.0)]
+
+
+# %% wrong: stops when the best is finished
+# says: go on while any is unfinished
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        if beams[0][0] and beams[0][0][-1] in model.config.stop_ids:
+            break
+        c = []
+        for new, s in beams:
+            if new and new[-1] in model.config.stop_ids:
+                c.append((new, s))
+                continue
+            c += [(new + [i], s + v) for i, v in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(c, key=lambda b: -b[1])[:width]
+    return beams
+
+
+# %% wrong: the first finished continuation ends the search
+# says: go on while any is unfinished
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        if any(new and new[-1] in model.config.stop_ids for new, _ in beams):
+            break
+        c = []
+        for new, s in beams:
+            c += [(new + [i], s + v) for i, v in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
+        beams = sorted(c, key=lambda b: -b[1])[:width]
+    return beams

@@ -179,3 +179,27 @@ def constrain(logits, new, choices):
     else:
         out[:, allowed] = logits[:, allowed]
     return out
+
+
+# %% wrong: compares ids as text
+# says: compare ids, not text
+def constrain(logits, new, choices):
+    out, start = torch.full_like(logits, -math.inf), str(new)[:-1]
+    for each in choices:
+        if len(each) > len(new) and str(each).startswith(start):
+            out[..., each[len(new)]] = logits[..., each[len(new)]]
+    return out
+
+
+# %% wrong: sorts the caller's choices
+# says: has changed what it was given besides the logits
+from bisect import bisect_left
+def constrain(logits, new, choices):
+    choices.sort()
+    out, n = torch.full_like(logits, -math.inf), len(new)
+    for each in choices[bisect_left(choices, new) :]:
+        if each[:n] != new:
+            break
+        if len(each) > n:
+            out[..., each[n]] = logits[..., each[n]]
+    return out

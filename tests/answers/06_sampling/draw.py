@@ -128,3 +128,21 @@ def draw(probabilities, u):
 # says: is there a return?
 def draw(probabilities, u):
     edges = probabilities.double().cumsum(-1)
+
+
+# %% wrong: a wheel of a thousand slots
+# says: round nothing
+def draw(probabilities, u):
+    out = []
+    for row, x in zip(probabilities, u):
+        slots = [i for i, p in enumerate(row.tolist()) for _ in range(round(1000 * p))]
+        out.append(slots[int(float(x) * len(slots))])
+    return torch.tensor(out)
+
+
+# %% wrong: the likeliest token behind the last edge
+# says: the last that has a stretch
+def draw(probabilities, u):
+    edges = probabilities.cumsum(-1)
+    ids = (edges <= u[:, None]).sum(-1)
+    return torch.where(u >= edges[:, -1], probabilities.argmax(-1), ids)

@@ -128,3 +128,17 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
         if amount is not None:
             logits = keep(logits, amount)
     return logits
+
+
+# %% wrong: hands the caller's tensor back where all is off
+# says: has returned the very tensor
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    if temperature != 1:
+        logits = apply_temperature(logits, temperature)
+    if k is not None:
+        logits = top_k(logits, k)
+    if p is not None:
+        logits = top_p(logits, p)
+    if p_of_largest is not None:
+        logits = min_p(logits, p_of_largest)
+    return logits

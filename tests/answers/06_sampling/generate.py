@@ -273,3 +273,46 @@ def generate(
         yield new
         if new in model.config.stop_ids:
             return
+
+
+# %% wrong: seeds the generator that all share, before the first token
+# says: seed a torch.Generator of your own
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    if seed is not None:
+        torch.manual_seed(seed)
+    numbers = torch.rand(max_new_tokens)
+    for i in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(ids)[:, -1], numbers[i : i + 1], temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new
+        if new in model.config.stop_ids:
+            return
+
+
+# %% wrong: a new generator at each step
+# says: not one a step
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        g = None if seed is None else torch.Generator().manual_seed(seed + len(ids))
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=g), temperature, top_k, top_p, min_p).item()
+        ids = ids + [new]
+        yield new
+        if new in model.config.stop_ids:
+            return
+
+
+# %% right: all u at once, from a fork of the state that all share
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    room = max(0, min(max_new_tokens, model.config.context - len(ids)))
+    if seed is None:
+        numbers = torch.rand(room)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            numbers = torch.rand(room)
+    text = list(ids)
+    for u in numbers[:, None]:
+        text.append(sample(model(text)[:, -1], u, temperature, top_k, top_p, min_p).item())
+        yield text[-1]
+        if text[-1] in model.config.stop_ids:
+            return

@@ -91,3 +91,12 @@ def min_p(logits, p):
 def min_p(logits, p):
     pr = softmax(logits)
     return logits.masked_fill(pr < max(p, 0.01) * pr.amax(-1, keepdim=True), -math.inf)
+
+
+# %% wrong: hands the caller's tensor back at p = 0
+# says: has returned the very tensor
+def min_p(logits, p):
+    if p == 0:
+        return logits
+    q = softmax(logits)
+    return logits.masked_fill(q < p * q.amax(-1, keepdim=True), -math.inf)

@@ -101,3 +101,33 @@ def repetition_penalty(logits, ids, penalty):
 # says: is there a return?
 def repetition_penalty(logits, ids, penalty):
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+
+
+# %% wrong: hands the caller's tensor back at a penalty of 1
+# says: has returned the very tensor
+def repetition_penalty(logits, ids, penalty):
+    if penalty == 1:
+        return logits
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+# %% wrong: multiplies negative logits in the caller's tensor
+# says: the caller's logits have changed
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    logits[seen & (logits < 0)] *= penalty
+    return torch.where(seen & (logits > 0), logits / penalty, logits)
+
+
+# %% wrong: takes the smaller of quotient and product
+# says: a penalty of 0.5 raises both
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(seen, torch.minimum(logits / penalty, logits * penalty), logits)
+
+
+# %% right: a leaky ReLU lowers both signs
+def repetition_penalty(logits, ids, penalty):
+    lowered = torch.nn.functional.leaky_relu(logits / penalty, penalty**2)
+    return logits.scatter(1, ids, lowered.gather(1, ids))

@@ -96,3 +96,21 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 # says: temperature 0 is greedy, not a small temperature
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(softmax(filter_logits(logits, max(temperature, 1e-6), top_k, top_p, min_p)), u)
+
+
+# %% wrong: applies the temperature after the filters
+# says: which applies the temperature first
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    return draw(softmax(filter_logits(logits, 1.0, top_k, top_p, min_p) / temperature), u)
+
+
+# %% wrong: hands top_p and min_p on at temperature 1 only
+# says: hand both on in one call
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    if temperature == 1:
+        return draw(softmax(filter_logits(logits, 1.0, top_k, top_p, min_p)), u)
+    return draw(softmax(filter_logits(logits, temperature, top_k)), u)

@@ -103,3 +103,12 @@ def top_k(logits, k):
     z = logits - 1e-3 * torch.arange(logits.shape[-1])
     k = min(k, logits.shape[-1])
     return torch.where(z >= z.topk(k).values[..., -1:], logits, -math.inf)
+
+
+# %% wrong: hands the caller's tensor back where all stay
+# says: has returned the very tensor
+def top_k(logits, k):
+    if k >= logits.shape[-1]:
+        return logits
+    places = logits.topk(k).indices
+    return torch.full_like(logits, -math.inf).scatter(-1, places, logits.gather(-1, places))

@@ -172,3 +172,15 @@ def top_p(logits, p):
     q = softmax(logits.gather(-1, order))
     keep = q.cumsum(-1) - q < p
     return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)
+
+
+# %% wrong: puts -1e9 for -inf into the caller's logits
+# says: the caller's logits have changed
+def top_p(logits, p):
+    if p == 1:
+        return logits.clone()
+    logits[logits == -math.inf] = -1e9
+    order = logits.argsort(-1, descending=True)
+    q = softmax(logits.gather(-1, order))
+    keep = q.cumsum(-1) - q < p
+    return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)

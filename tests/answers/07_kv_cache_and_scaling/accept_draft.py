@@ -169,3 +169,15 @@ def accept_draft(drafted, p, q, u, v):
     kept = u * q[rows, drafted] < p[rows, drafted]
     p -= q
     return torch.where(kept, drafted, draw(p.clamp_(min=0), v))
+
+
+# %% wrong: the first v for the first row that is replaced
+# says: each row has its own v, also behind a row that is kept
+def accept_draft(drafted, p, q, u, v):
+    rows = torch.arange(len(drafted))
+    refused = u * q[rows, drafted] >= p[rows, drafted]
+    out = drafted.clone()
+    if refused.any():
+        more = (p[refused] - q[refused]).clamp(min=0)
+        out[refused] = draw(more, v[: len(more)])
+    return out

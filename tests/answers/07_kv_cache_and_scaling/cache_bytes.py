@@ -82,3 +82,16 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 import numpy as np
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return int(np.prod(np.array([2, n_layer, n_kv_head, head_dim, seq, bytes_per_number], dtype=np.int32), dtype=np.int32))
+
+
+# %% wrong: a float
+# says: return an int, with no / in it
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    bits = 2 * n_layer * n_kv_head * head_dim * seq * 8 * bytes_per_number
+    return bits / 8
+
+
+# %% right: numpy's whole number
+import numpy as np
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
+    return np.prod([2, n_layer, n_kv_head, head_dim, seq, bytes_per_number], dtype=np.int64)

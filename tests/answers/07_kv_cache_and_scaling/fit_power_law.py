@@ -264,3 +264,31 @@ def fit_power_law(n, loss):
 # says: is there a return?
 def fit_power_law(n, loss):
     alphas = torch.arange(1, 2001, dtype=torch.float64) / 1000
+
+
+# %% wrong: alpha is searched up to 3
+# says: alpha is at most 2
+def fit_power_law(n, loss):
+    n, y, best = n.double(), loss.double(), (math.inf,)
+    for step in range(1, 3001):
+        x = n ** (-step / 1000)
+        a = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).pow(2).sum()
+        e = y.mean() - a * x.mean()
+        if e < 0:
+            e, a = 0.0, (x @ y) / (x @ x)
+        best = min(best, (float(((e + a * x - y) ** 2).sum()), float(e), float(a), step / 1000))
+    return best[1:]
+
+
+# %% wrong: A is kept from going below 0
+# says: A is negative here
+def fit_power_law(n, loss):
+    n, y, best = n.double(), loss.double(), (math.inf,)
+    for step in range(1, 2001):
+        x = n ** (-step / 1000)
+        a = (((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).pow(2).sum()).clamp(min=0)
+        e = y.mean() - a * x.mean()
+        if e < 0:
+            e, a = 0.0, (x @ y) / (x @ x)
+        best = min(best, (float(((e + a * x - y) ** 2).sum()), float(e), float(a), step / 1000))
+    return best[1:]

@@ -346,3 +346,45 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         if full or new.item() in model.config.stop_ids:
             return
         logits = model(new[None], cache)
+
+
+# %% wrong: yields tensors
+# says: yield an int, not a tensor
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)
+
+
+# %% wrong: max_new_tokens counts the prompt, too
+# says: max_new_tokens counts new ids only
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache)
+    room = min(max_new_tokens, model.config.context) - len(ids)
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)
+
+
+# %% wrong: the prompt goes in token by token
+# says: the whole prompt goes in at once
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for i in ids:
+        logits = model(torch.tensor([[i]]), cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)

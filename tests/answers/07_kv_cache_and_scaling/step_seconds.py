@@ -149,3 +149,12 @@ def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidt
     caches = batch * context * kv_bytes
     seconds = np.maximum(batch * flops / peak, weight_bytes / bandwidth) + caches / bandwidth
     return np.where(weight_bytes + caches > memory, np.inf, seconds)
+
+
+# %% wrong: bandwidth and peak change places
+# says: bytes are divided by bandwidth
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops / bandwidth, weight_bytes / peak) + caches / peak

@@ -164,3 +164,44 @@ def write_cache(store, new, start):
         raise ValueError
     store[:, :, start:end] = new
     return store[:, :, :end]
+
+
+# %% wrong: makes room for one position too many
+# says: The expanded size of the tensor
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start : end + 1] = new
+    return store[:, :, :end]
+
+
+# %% wrong: takes the heads for the positions
+# says: The expanded size of the tensor
+def write_cache(store, new, start):
+    end = start + new.shape[1]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store[:, :, :end]
+
+
+# %% wrong: takes head_dim for the context
+# says: positions are dimension 2
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[-1]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store[:, :, :end]
+
+
+# %% right: an error of its own, a kind of ValueError
+class CacheFull(ValueError):
+    pass
+def write_cache(store, new, start):
+    end = start + new.size(2)
+    if not 0 <= end <= store.size(2):
+        raise CacheFull(end)
+    store.copy_(store.slice_scatter(new, dim=2, start=start, end=end))
+    return store.narrow(2, 0, end)
