@@ -128,16 +128,41 @@ def no_metadata(node):
         cell.metadata = {"nbgrader": {"grade_id": marks["grade_id"]}} if marks else {}
 
 
+def copied_with_another_mark(node):
+    mine(node).source = STUB
+    split = node.cells[at(node, "split_heads")]
+    node.cells.insert(at(node, "merge_heads") + 1, copy_of(split, MERGE))
+
+
+def bound_later(node):
+    added(40, "COUNT = len(names)", MERGE.replace(BODY, f"assert COUNT == 3\n    {BODY}"))(node)
+    node.cells.append(new_code_cell("names = ['one']"))
+
+
+def star_of_own_module(node):
+    added("below", "from heads import *", STUB)(node)
+    node.cells.insert(2, new_code_cell(f"%%writefile heads.py\n{MERGE}"))
+
+
 LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are the others)
     "as it was released": (lambda node: None, True, True),
     "the stub, then a copy of the cell": (twice(STUB, MERGE), True, True),
     "the answer, then a copy of the stub": (twice(MERGE, STUB), True, True),
     "a wrong answer, then a right copy": (twice(WRONG, MERGE), True, True),
     "a right answer, then a wrong copy": (twice(MERGE, WRONG), False, True),
+    "the copy of another cell, written anew": (copied_with_another_mark, True, True),
     "moved to the top": (moved(0), True, True),
     "moved to the end": (moved(10**6), True, True),
     "typed anew, without its mark": (retyped, True, True),
     "typed below the stub": (added("below", MERGE, STUB), True, True),
+    "made by its name, below the stub": (
+        added(
+            "below", f"globals()['merge_heads'] = lambda x: {BODY.removeprefix('return ')}", STUB
+        ),
+        True,
+        True,
+    ),
+    "all names of a module of its own, below the stub": (star_of_own_module, True, True),
     "as a text cell": (as_text, True, True),
     "no given cells": (without("given"), True, True),
     "no test cells": (without("test"), True, True),
@@ -175,6 +200,7 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
     ),
     "%%time": (code(f"%%time\n{MERGE}"), True, True),
+    "two magics": (code(f"%%capture\n%%time\n{MERGE}"), True, True),
     "%%writefile": (
         added(2, f"%%writefile written.py\n{MERGE}", "from written import merge_heads"),
         True,
@@ -226,6 +252,40 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
         True,
     ),
+    "a demonstration's list made longer": (
+        added(
+            40,
+            "names = names + ['four']",
+            MERGE.replace(BODY, f"assert len(names) == 4\n    {BODY}"),
+        ),
+        True,
+        True,
+    ),
+    "a demonstration's name bound anew at the end": (bound_later, True, True),
+    "the course's pictures, then a decorator": (
+        code(
+            "from llmlib import pretrained\ndef turned(f):\n    return lambda x: "
+            f"f(x.transpose(1, 2))\n\n@turned\n{MERGE.replace('.transpose(1, 2)', '')}"
+        ),
+        True,
+        True,
+    ),
+    "the course looked at above": (code(f"import llmlib\nllmlib.complete\n{MERGE}"), True, True),
+    "what the course made, looked at above": (
+        added(
+            40,
+            "from llmlib.attention import causal_mask as ours\nMASK = ours(3)\n"
+            "def size(mask=MASK):\n    return mask.shape",
+            f"size()\n{MERGE}",
+        ),
+        True,
+        True,
+    ),
+    "all of the course's pictures": (
+        added(2, "from llmlib.plots import *", MERGE.replace(BODY, f"assert len(x)\n    {BODY}")),
+        True,
+        True,
+    ),
     "demonstrations changed": (edited("demo", "print('mine')\nraise KeyError"), True, True),
     "threads, then a product": (
         added(2, "torch.set_num_threads(2)\nx = torch.randn(500, 500) @ torch.randn(500, 500)"),
@@ -263,6 +323,35 @@ def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     checked, why = agreed(runner, node, tmp_path)
     assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
     assert others == all(checked[name] for name in OTHERS), why
+
+
+PAIRS = """from llmlib.plots import show
+from dataclasses import dataclass
+
+@dataclass
+class Pair:
+    left: int
+    right: int
+
+def count_pairs(ids):
+    pairs = Counter((each.left, each.right) for each in map(Pair, ids, ids[1:]))
+    return list(pairs.items())"""
+ABOVE = "{count_pairs}"  # the answer as it was
+WORDS = {  # name: count_pairs' cell
+    "all names of the course's module": f"from llmlib.token_files import *\n{ABOVE}",
+    "all names of a library that is off": f"from tokenizers import *\n{ABOVE}",
+    "help on what the course has": f"help(Tokenizer.encode)\n{ABOVE}",
+    "the course's pictures, then a dataclass": PAIRS,
+}
+
+
+@pytest.mark.parametrize("title", WORDS)
+def test_what_stands_above_an_answer_costs_no_exercise_of_its_notebook(runner, title, tmp_path):
+    tasks = {each.name: each.solution for each in cells.load("01_tokens").exercises}
+    answer = WORDS[title].replace(ABOVE, tasks["count_pairs"])
+    node = proofs.handed_in_notebook("01_tokens", tasks | {"count_pairs": answer})
+    checked, why = agreed(runner, node, tmp_path, "01_tokens")
+    assert checked == dict.fromkeys(tasks, True), why
 
 
 def test_with_the_line_ends_of_windows_the_same_runs():

@@ -1047,6 +1047,7 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
     star = "from torch import *\nmine = softmax\ndef softmax(x, dim=-1): return mine(x, dim)"
     taken = "from torch import softmax as s\nf = [s for _ in [0]][0]\ndef s(x): return x\n"
     taken += "def softmax(x, dim=-1): return f(x, dim)"
+    shown = "from llmlib.plots import *\ndef softmax(x, dim=-1): return max(x, scale)"
     cases = (direct, ["torch.nn.functional.softmax"]), (beside, []), (own, []), (helper, [])
     cases += (maybe, ["torch.softmax"]), (f"{maybe}if 0: s = 1", ["torch.softmax"])
     cases += (f"{maybe}s: int", ["torch.softmax"]), (late, ["torch.softmax"])
@@ -1055,6 +1056,7 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
         (timed, ["torch.softmax"]),
         (every, []),
         (star, ["torch.softmax"]),
+        (shown, []),
     )
     for code, found in cases:
         job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])

@@ -191,7 +191,7 @@ def cut_words(text):
 """
 LLAMA = """
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
-def rms_norm(x, weight, eps=1e-6):
+def rms_norm(x, weight, eps=1e-5):
     norm = LlamaRMSNorm(len(weight), eps)
     norm.weight.data = weight
     return norm(x)
@@ -263,6 +263,8 @@ def test_what_stands_below_an_absent_import_counts(runner):
     assert verdict(runner, code, "check.equal(f(), 1, 'one')") is None
     wrong = "1 / 0\ndef one():\n    return 1\ndef f(): return one()"  # as in a notebook
     assert verdict(runner, wrong, "check.equal(f(), 1, 'one')") is not None
+    typo = "import torch\ndef f(): return 1\ntorch.ones(2).nowhere"  # neither true nor false
+    assert verdict(runner, typo, "check.equal(f(), 1, 'one')") is None
 
 
 def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):

@@ -411,6 +411,18 @@ BEFORE = {  # lines that make what f() reads: what f() is then
     "C = [2, 1]\ndef order(t): t.sort()\norder(C)\nv = lambda: C": [1, 2],
     "H = [[1], [2]]\nfor row in H: row[0] = 7\nv = lambda: H[1]": [7],
     "def h(): pass\nsetattr(h, 'k', 3)\nv = lambda: h.k": 3,
+    "from heapq import heappush\nH = [3]\nheappush(H, 1)\nv = lambda: H[0]": 1,
+    "import heapq\nH = [3, 1]\nheapq.heapify(H)\nv = lambda: H[0]": 1,
+    "import heapq\nH = []\nfor i in (3, 1): heapq.heappush(H, i)\nv = lambda: H[0]": 1,
+    "import heapq\nH = []\ndef fill(h): heapq.heappush(h, 4)\nfill(H)\nv = lambda: H[0]": 4,
+    "from bisect import insort\nH = [3]\ninsort(H, 1)\nv = lambda: H[0]": 1,
+    "C = {}\nT = C\nT[1] = 5\nv = lambda: C[1]": 5,
+    "C = {}\nT = C\nU = T\nU.update({1: 5})\nv = lambda: C[1]": 5,
+    "C = {}\nT = C\ndef build(): T[1] = 5\nbuild()\nv = lambda: C[1]": 5,
+    "C = {}\ndef build():\n    t = C\n    t[1] = 5\nbuild()\nv = lambda: C[1]": 5,
+    "C = {}\nT = C\nfor i in range(3): T[i] = i\nv = lambda: C[2]": 2,
+    "C = {}\nT = C\nC[1] = 5\nv = lambda: T[1]": 5,
+    "C = {}\nif 1:\n    def g():\n        t = C\n        t[1] = 5\n    g()\nv = lambda: C[1]": 5,
 }
 
 
@@ -467,6 +479,14 @@ def test_what_only_prints_a_table_stays_out():
     assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
     lines = lines.replace("print(t)", "ax.bar(list(t), 1)").replace("(t):", "(ax, t):")
     lines = lines.replace("show(T)", "show(AX, T)")
+    assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
+
+
+@pytest.mark.parametrize(
+    "trial", ["x = list(x)\nx.append(model(1))", "for x in range(3): x.show()", "print(x)"]
+)
+def test_what_had_been_another_name_of_a_table_stays_out(trial):
+    lines = f"T = {{1: 2}}\nx = T\n{trial}"
     assert made("f", lines, "def f():\n    return T")[0] == ["T = {1: 2}", "def f():\n    return T"]
 
 

@@ -18,6 +18,8 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
 CHANGING = {"setdefault", "pop", "popitem", "append", "update", "add", "insert"}
 CHANGING |= {"extend", "sort", "reverse", "clear", "remove"}
+# what changes the first that it is given
+FIRST = "next setattr heapify heappush heappop heappushpop heapreplace insort shuffle".split()
 GIVEN = "(…)"  # among what a function changes: what it is given
 MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 
@@ -48,6 +50,10 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
     effects: dict[str, frozenset[str]] = {}  # "build()" -> the names whose objects it changes
     for cell in cells:
         for each in _of_cell(cell):
+            effects |= {name: frozenset() for name in each.names}
+            for name, _, old in (name.partition("=") for name in each.changes if "=" in name):
+                if name in each.names and len(same := effects.get(old, frozenset())) < 99:
+                    effects[name] |= same | {old}  # not of a local name, nor in an endless chain
             changed = each.changes.union(*(effects.get(name, ()) for name in each.changes))
             calls = [name.partition(")") for name in each.changes]  # "fill(…)TABLE"
             changed |= {given for call, _, given in calls if GIVEN in effects.get(call + ")", ())}
@@ -191,6 +197,9 @@ def _changed(statement: ast.stmt, surely: bool = False) -> Iterator[str]:
         match node:
             case ast.For(ast.Name(row), ast.Name(table)):
                 rows[row] = table
+            case ast.Assign([ast.Name(row)], ast.Name(table)):
+                rows[row] = table
+                yield f"{row}={table}"  # two names of one object
             case ast.Expr(ast.Call(ast.Name(name), given, named)):
                 yield f"{name}(…)" if given or named else f"{name}()"
                 values = [*given, *(each.value for each in named)]
@@ -201,7 +210,7 @@ def _changed(statement: ast.stmt, surely: bool = False) -> Iterator[str]:
                 attr in CHANGING or attr[-1] == "_"
             ):
                 target = called  # for its value, but it changes something as well
-            case ast.Call(ast.Name("next" | "setattr"), [first, *_]):
+            case ast.Call(ast.Name(attr) | ast.Attribute(attr=attr), [first, *_]) if attr in FIRST:
                 target = first
             case ast.Subscript() | ast.Attribute() if not isinstance(node.ctx, ast.Load):
                 target = node

@@ -7,7 +7,7 @@ the code; what other libraries hold is refused at run time as far as that goes.
 import ast
 from collections.abc import Iterator
 
-from llmlib.course.definitions import FUNCTIONS, Definition, definitions, needed
+from llmlib.course.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
 from llmlib.course.handed_in import Job
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Exercise
@@ -27,7 +27,8 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     given = [each for step in job.steps if not step.own for each in definitions([step.source])]
     found = [*(each for each in given if each.imports), *definitions(own)]
     stars = [each.origin.removesuffix("*") for each in found if "*" in each.names]
-    late: dict[str, str] = {}  # where a name comes from when a function is called; "": a cell
+    # where a name comes from when a function is called; "": a cell
+    late = {name: each.origin for each in given for name in each.names}
     for each in found:
         late |= _made(each)
     now: dict[str, str] = {}  # the same as a statement at the top level finds it
@@ -74,5 +75,5 @@ def _used(definition: Definition, origins: dict[str, str], stars: list[str]) -> 
             part = part.value
         if isinstance(part, ast.Name) and part.id in reads:
             yield ".".join([origins.get(part.id) or part.id, *reversed(parts)])
-            if part.id not in origins:
+            if part.id not in origins and part.id not in BUILTINS:
                 yield from (f"{star}{part.id}" for star in stars)

@@ -136,12 +136,13 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     for count, cell in enumerate(handed_in, 1):
         name, text = cell.grade_id, cell.source.strip()
         if name in marked:
-            here = marked[name]
-            if kinds[here] == "solution":
+            n = marked[name]
+            here = max(here, n) if name in seen else n  # a copy counts where it stands
+            if kinds[n] == "solution":
                 if not (name in seen and text == stubs.get(name)):  # a copy of the bare stub
                     rows.append(((here, count), Step(name, cell.source, True)))
                 seen.add(name)
-            elif kinds[here] == "given" and text != trusted[here].source.strip():
+            elif kinds[n] == "given" and text != trusted[n].source.strip():
                 notes.append(f"The locked cell {name} was changed; the original was used.")
         elif cell.kind == "code" and text in ours:
             here = max(here, ours[text])
@@ -150,6 +151,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     for name, n in marked.items():
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))
+    rows.sort(key=lambda row: row[0])  # as they run
     steps, helpers = [step for _, step in rows], _helpers(notebook)
     if _readable(steps):
         demonstrations = {n: trusted[n].source for n in demos.values()}
@@ -193,6 +195,11 @@ def _wanted_demos(steps: list[Step], demos: dict[int, str], functions: Set[str])
         used = [each for each in todo if each.binds & (read | functions)]
         todo = [each for each in todo if each not in used]
         read = read.union(*(each.reads for each in used))
+    early, made = set[str](), set[str]()  # read at once before any of these steps makes it
+    for each in definitions(step.source for step in steps):
+        early |= each.reads & each.at_once - made
+        made |= each.names
+    bound = bound - (early & read)
     wanted: list[Row] = []
     for n, source in sorted(demos.items(), reverse=True):
         found = names(source)

@@ -63,8 +63,8 @@ def known() -> frozenset[str]:
 def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     """(the file's text, gaps) from the notebooks in `folder`; with `fill`, the course's own
     function stands in each gap. Without it the text is None if there is a gap: a function that is
-    not written, fails its check, or needs a name that no cell of its notebook makes. The checks are
-    run on the notebooks, and then on the finished file, in processes of their own."""
+    not written, fails its check, or needs a name that the file cannot take from its notebook. The
+    checks are run on the notebooks, and then on the finished file, in processes of their own."""
     if folder.resolve() == cells.ROOT / "solutions":  # proven by the tests
         pieces = [Piece(n, _of(n), needed(_of(n), _ours(n), known())) for n in notebooks()]
         return render(pieces, set(wanted())), []
@@ -95,7 +95,8 @@ def _reasons(folder: Path) -> dict[str, str]:
             if state != progress.DONE:
                 reasons[function] = message or "not written yet"
             elif lacking:
-                reasons[function] = f"it uses {lacking}, which no cell of its notebook defines"
+                why = f"it uses {lacking}, which the file cannot take from its notebook"
+                reasons[function] = why
             elif line := awaiting(chosen):
                 reasons[function] = f"it needs `{line}`, but only a notebook runs that await"
     return reasons

@@ -143,6 +143,7 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
         step.source.strip() != exercise.stub.strip()
         if step.title == exercise.name
         else exercise.name in names(step.source).binds
+        or (step.title.startswith("cell ") and exercise.name in step.source)  # `global`, a module
         for step in job.steps
         if step.own
     )

@@ -21,7 +21,7 @@ from typing import Any
 IPYTHON = re.compile(
     r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]|\A(?:[ \t]*\n)*(?:[ \t]+\S|>>>|In \[)", re.MULTILINE
 )
-RUNS = re.compile(r"\A(\s*)%%(?:time|timeit|capture|prun)\b.*")  # the rest runs as it is
+RUNS = re.compile(r"\A(?:\s*%%(?:time|timeit|capture|prun)\b.*)+")  # the rest runs as it is
 TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
 SHELL = re.compile(r"^from IPython import get_ipython[ \t]*$", re.MULTILINE)  # it is there already
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
@@ -30,7 +30,7 @@ MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
-    source = SHELL.sub("pass", TIMED.sub("", RUNS.sub(r"\1", source)))
+    source = SHELL.sub("pass", TIMED.sub("", RUNS.sub(_lines, source)))
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")
@@ -42,6 +42,11 @@ def python(source: str) -> str:
         except RuntimeError:  # more magics than IPython transforms
             raise SyntaxError("too much notebook syntax in one cell") from None
     return source
+
+
+def _lines(found: re.Match[str]) -> str:
+    """As many line ends, so that what is below keeps its number."""
+    return "\n" * found[0].count("\n")
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:

@@ -11,7 +11,7 @@ import tempfile
 import traceback
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from llmlib.grading.wire import Channel, Closed, NotPlain
 
 TEXT = 600  # characters of an error message
 set_threads = torch.set_num_threads
+lost: set[str] = set()  # names that cells would have made of what is not in here
 
 
 class Missing(NameError):
@@ -93,7 +94,7 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
             off.refused.add(dotted)
             raise off.Off(dotted)
 
-        ask.__name__ = name
+        ask.__name__, ask.__module__ = name, dotted.rpartition(".")[0]
         return ask
 
     return stand_in
@@ -103,16 +104,50 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     """Run one cell. Where it breaks off because something of the course is not in here, what
     stands below runs all the same: on the learner's computer it did."""
     error = run_cells.run(title, source, space)
-    absent = isinstance(error, ImportError) and str(error.name).partition(".")[0] == "llmlib"
-    if error and (absent or isinstance(error, off.Off)):
+    if error and absent(error):
         trace = traceback.extract_tb(error.__traceback__)
         broke = next((at.lineno or 0 for at in trace if at.filename == f"<{title}>"), 0)
         text = run_cells.python(source)
         for below in ast.parse(text).body if broke else ():
+            failed: BaseException | None = error
+            decorators = getattr(below, "decorator_list", [])
+            below.lineno = min(each.lineno for each in [below, *decorators])
             if below.lineno > broke:
                 blank = "\n" * (below.lineno - 1)
-                run_cells.run(title, blank + (ast.get_source_segment(text, below) or ""), space)
+                segment = ast.get_source_segment(text, below) or ""
+                failed = run_cells.run(title, blank + segment, space)
+            if failed and absent(failed) and (below.end_lineno or 0) >= broke:
+                lost.update(made(below))
     return error
+
+
+def absent(error: BaseException) -> bool:
+    """Did it break off because something of the course is not in here?"""
+    match error:
+        case NameError():
+            return error.name in lost
+        case ImportError():
+            home = error.name
+        case AttributeError(obj=types.ModuleType() as module):
+            home = getattr(module, "__name__", None)
+        case AttributeError(obj=types.FunctionType() as stand_in):
+            home = stand_in.__module__
+        case _:  # an attribute of anything else is the learner's mistake
+            return isinstance(error, off.Off)
+    return str(home).partition(".")[0] == "llmlib"
+
+
+def made(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement would have made."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+        elif isinstance(
+            node, (ast.FunctionDef, ast.ClassDef)
+        ):  # a decorator or a default is not in here
+            yield node.name
 
 
 def answer(channel: Channel, space: dict[str, Any]) -> None:
