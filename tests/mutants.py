@@ -32,9 +32,9 @@ EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "fit_power_law: 1000 -> 1001": (
         "moves the grid of exponents by a thousandth of itself, below the tolerance"
     ),
-    "fit_power_law: 1 -> 2": "moves an end of the grid of exponents, which no tested fit reaches",
+    "fit_power_law: 1 -> 2": "moves the start of the exponents' grid, which no tested fit reaches",
     "fit_power_law: 2001 -> 2002": (
-        "moves an end of the grid of exponents, which no tested fit reaches"
+        "moves the end of the grid of exponents by a thousandth, below the tolerance"
     ),
     "attend: 10000.0 -> 10001.0": ("changes angles by less than the tolerance at the tested sizes"),
     "beam_search: 0 -> 1": (
