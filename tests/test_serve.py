@@ -607,37 +607,36 @@ def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
         assert says in said and said.count("\n") == 1
 
 
+@contextlib.contextmanager
 def command(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "llmlib.cli", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    """`llmlib` in a process of its own, which ends with the test whatever happens."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    process = subprocess.Popen([sys.executable, "-m", "llmlib.cli", *words], cwd=ROOT, **pipes)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.skipif("os.name == 'nt'", reason="left out: the signal needs Unix")
 def test_ctrl_c_ends_the_server_also_while_it_writes():
-    process = command("serve", "smollm2", "--no-browser", "--temperature", "0")
-    said = ""
-    while "api_key" not in said:
-        said = process.stdout.readline()
-    base, token = re.search(r"base_url (\S+), api_key (\S+)", said).groups()
-    client = openai.OpenAI(base_url=base, api_key=token, max_retries=0)
-    told = [{"role": "user", "content": "Tell me a long story."}]
-    for _ in client.chat.completions.create(model="smollm2", messages=told, stream=True):
+    with command("serve", "smollm2", "--no-browser", "--temperature", "0") as process:
+        said = next(line for line in process.stdout if "api_key" in line)
+        base, token = re.search(r"base_url (\S+), api_key (\S+)", said).groups()
+        client = openai.OpenAI(base_url=base, api_key=token, max_retries=0)
+        told = [{"role": "user", "content": "Tell me a long story."}]
+        next(iter(client.chat.completions.create(model="smollm2", messages=told, stream=True)))
         process.send_signal(signal.SIGINT)
-        break
-    _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in err and "terminate" not in err
 
 
-@pytest.mark.skipif("os.name == 'nt'", reason="left out: the signal needs Unix")
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: a pipe that says it is broken needs Unix")
 def test_who_reads_no_further_is_no_mistake():
-    process = command("complete", "Once upon a time", "--max-new-tokens", "60")
-    assert process.stdout.read(3)
-    process.stdout.close()
-    process.stdout = None
-    _, err = process.communicate(timeout=120)
+    with command("complete", "Once upon a time", "--max-new-tokens", "60") as process:
+        assert process.stdout.read(3)
+        process.stdout.close()
+        process.stdout = None
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 1 and "pipe" not in err.lower()
