@@ -353,6 +353,8 @@ def test_what_lies_beside_the_folders_has_a_row(tmp_path):
     assert all("belongs to STUDENT/" in found[path].fault for path in astray)
     assert [each.student for each in find(tmp_path, ["01_tokens"], student="ann")] == ["ann"]
     assert len(find(tmp_path, ["01_tokens"], assignment="01_tokens")) == 2
+    (tmp_path / "ann" / "old.zip").mkdir()  # a folder has one row, like any other
+    assert sum("old.zip" in each.path for each in find(tmp_path, ["01_tokens"])) == 1
 
 
 def test_the_course_s_folder_is_no_class(tmp_path):

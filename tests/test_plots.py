@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
-from llmlib import plots
+from llmlib import plots, pretrained
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
 from llmlib.plots import attention, embeddings, kv_cache, sampling, sampling_texts
@@ -91,6 +91,17 @@ def test_every_weight_of_a_row_is_in_each_histogram():
     fig = kv_cache.rounded_row(row, coarse, fine)
     for ax in fig.axes:
         assert sum(bar.get_height() for bar in ax.patches) == 50
+
+
+@pytest.mark.slow
+def test_the_words_for_the_rounded_row_count_right():
+    w = pretrained.load("smollm2").weights.layers[29].o[0].clone()
+    w[0, 0] = 20 * w.abs().max()
+    steps = (w[5] / (w.abs().max() / 127)).round()
+    assert set(steps.tolist()) == {-1, 0, 1}  # a bar at 0, and one on either side
+    source = (ROOT / "solutions" / "07_kv_cache_and_scaling.py").read_text(encoding="utf-8")
+    zeros = (steps == 0).sum()
+    assert f"{zeros} of {len(steps)} weights stand on a single bar at 0, the others" in source
 
 
 def test_a_machine_that_holds_no_text_has_no_line():

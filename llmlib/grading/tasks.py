@@ -136,7 +136,7 @@ def _astray(folder: Path, student: str, assignment: str | None) -> list[Task]:
         Task(student, _printable(each.stem), str(each), fault)
         for each in sorted(folder.iterdir())
         if each.suffix in (".ipynb", ".zip") and not each.name.startswith(".")
-        if assignment in (None, each.stem)
+        if assignment in (None, each.stem) and each not in _folders(folder)  # which have a row
     ]
 
 

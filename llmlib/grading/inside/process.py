@@ -144,9 +144,7 @@ def made(statement: ast.stmt) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.alias):
             yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(
-            node, (ast.FunctionDef, ast.ClassDef)
-        ):  # a decorator or a default is not in here
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # its decorator is not in here
             yield node.name
 
 
