@@ -9,7 +9,7 @@
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
-# **It takes** about two hours; the eight exercises are marked with 95 minutes between them.
+# **It takes** about two hours; the eight exercises are marked with 95 minutes in all.
 #
 # First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue text and then to chat. It runs on your
 # processor, without a network. How sure can a model be of what comes next in "The capital of France is"? Write your guess into
@@ -132,7 +132,7 @@ import llmlib.data
 prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
 known = set(regex.findall(r"\p{L}+", prose.lower()))  # \p{L}+ fits a run of letters
 sentence = "all human beings are born free and equal in dignity and rights"
-print(len(known), "words in the list; of the sentence these are not among them:")
+print(len(known), "words in the list; words of the sentence that are not in it:")
 print([word for word in sentence.split() if word not in known])
 
 # %% [markdown]
@@ -233,7 +233,7 @@ check.equal(
 )
 check.that(
     count_pairs([4, 3]) != [((1, 2), 1)],
-    "an earlier answer came back, of a list that is just as long: count in each call",
+    "this is the answer for an earlier list, just as long: count in each call",
 )
 check.equal(
     len(count_pairs([1, 2, 3, 1, 2])),
@@ -513,13 +513,13 @@ print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
 # They form wherever the same letters happen to stand side by side: in "e ", at the end of one word and the beginning of another, around a comma. Whole phrases
-# of this one text become tokens. GPT-2's makers met the like: "dog.", "dog!" and "dog?" each took a place in their vocabulary (Radford et al. 2019). Their remedy:
+# of this one text become tokens. GPT-2's makers met a similar problem: "dog.", "dog!" and "dog?" each took a place in their vocabulary (Radford et al. 2019). Their remedy:
 # cut the text into **pieces** first, and merge only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular expression, and you will write it.
 #
 # | in a pattern | fits |
 # |---|---|
 # | `\p{L}`, `\p{N}` | one letter, one digit (or ½, Ⅷ and the like), of any script |
-# | `\s`, `\S` | one white space (blank, tab, new line); one character that is none |
+# | `\s`, `\S` | one character of white space (blank, tab, new line); one character that is not white space |
 # | `[ab]`, `[^\s\p{L}]` | one character of these; one that is none of these |
 # | `x+`, `x?` | one or more of them; one or none |
 # | `x\|y` | whichever fits first, from left to right |
@@ -543,9 +543,9 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # - **In:** `text`, a string.
 # - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
 #   1. a straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
-#   2. letters; or 3. digits; or 4. other visible characters (none of these, and no white space; an accent that is a character of its own is one): as many of one kind as there are, with *one* blank before them if there is one;
-#   5. white space, as much as there is; but where a visible character follows, the last one is left to it.
-#   6. A single white space that nothing else takes, such as a new line right before a word.
+#   2. letters; or 3. digits; or 4. other visible characters (not letters, digits or white space; an accent that is a character of its own counts as one): as many of one kind as there are, with *one* blank before them if a blank is there;
+#   5. white space, as much as there is; but where a visible character follows, the last character of white space is left to it.
+#   6. A single character of white space that nothing else takes, such as a new line right before a word.
 #
 # By hand: in "We'll buy 20 dogs,  ok?" there are two blanks before "ok". The first is a piece by rule 5; the second goes with the word. So
 # the pieces are `["We", "'ll", " buy", " 20", " dogs", ",", " ", " ok", "?"]`.
@@ -684,12 +684,12 @@ check.equal(
 check.equal(
     cut_words("a 's"),
     ["a", " '", "s"],
-    "rule 1 takes no blank before its apostrophe: behind a blank, rule 4 takes both",
+    "rule 1 takes no blank before its apostrophe: after a blank, rule 4 takes both",
 )
 check.equal(
     cut_words('b.\'" c'),
     ["b", ".'\"", " c"],
-    "an apostrophe that another sign stands before goes with it, as one of the other "
+    "an apostrophe right after another sign goes with it, as one of the other "
     "signs (rule 4)",
 )
 check.equal(
@@ -1009,7 +1009,7 @@ predict(
     {
         "A": "evenly, in all languages alike",
         "B": "quickly, then slowly, in all languages alike",
-        "C": "quickly, then slowly in English; in some languages not at all for long",
+        "C": "quickly, then slowly in English; in some languages not at all until late",
     },
     yours="C",
 )
@@ -1098,7 +1098,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # - **Out:** the ids of the text, a list of ints.
 #
 # Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
-# those that are there, look again, and stop when none of the neighbours is a merge. Training went in this order, and the model learned from texts that were encoded in it.
+# those that are there, look again, and stop when no pair of neighbours is a merge. Training went in this order, and the model learned from texts that were encoded in it.
 #
 # By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
 # (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
@@ -1288,7 +1288,7 @@ coloured_tokens(
 #
 # **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id
 # in our numbering.
-# The pictures above the controls show one text at three settings, and stay where no kernel runs.
+# The pictures above the controls show one text at three settings, and are there even where no kernel runs.
 
 # %%
 from llmlib.token_playground import tokenizer_playground
@@ -1336,7 +1336,7 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape(token)` makes every character stand for itself. And an empty dictionary makes an empty pattern, so treat it apart.
+# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape(token)` makes every character stand for itself. And an empty dictionary makes an empty pattern, so treat it separately.
 # </details>
 # <details><summary>Hint 3</summary>
 #
@@ -1602,7 +1602,7 @@ check.equal(
 check.equal(
     decode([258], [(97, 98), (256, 99), (257, 100)]),
     "abcd",
-    "a token may be made of tokens that were merged themselves, and those of others",
+    "a token may be made of merged tokens, and those of merged tokens in turn",
 )
 check.equal(
     decode([72, 0, 105], []),
@@ -1719,7 +1719,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
 # The bytes from 248 on begin nothing. (The table is a little too kind: five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
-# pairs, such as 224 and then 128. Go by the table all the same. Python may make several � of what begins so; nobody asks for that below.)
+# pairs, such as 224 and then 128. Go by the table all the same. Python may turn such bytes into several �; nobody asks for that below.)
 
 # %%
 for char in "aé語🙂":
@@ -1734,7 +1734,7 @@ for char in "aé語🙂":
 # - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
 #   is shown (""). Bytes left unfinished at the very end are dropped.
 # - Bytes that can never become a character still turn into "\ufffd": those from 248 on, and further bytes that follow no first byte, each at once;
-#   a character that is broken off, with the id that breaks it, and as *one* "\ufffd", however many of its bytes had come.
+#   a character that is broken off turns into *one* "\ufffd", however many of its bytes had come, with the id that breaks it.
 #   (Bytes that break UTF-8's finer rules, such as 192, 193, 245–247 or 224 followed by 128, are not tested.)
 #
 # By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
@@ -1753,7 +1753,7 @@ for char in "aé語🙂":
 # <details><summary>Hint 3</summary>
 #
 # What does not wait is decoded with `.decode("utf-8", errors="replace")`, which turns broken bytes into "\ufffd". Walking back: a byte from 128 to 191 is a further byte, go on; below 128 it is a whole
-# character, stop; from 248 on it begins nothing, stop; from 192 on it begins one of 2, from 224 on of 3, from 240 on of 4 bytes.
+# character, stop; from 248 on it begins nothing, stop; from 192 on it begins a character of 2 bytes, from 224 on of 3, from 240 on of 4.
 # </details>
 
 
@@ -2052,7 +2052,7 @@ for language, articles in declaration["articles 2 to 7"].items():
 reveal("turn", russian)
 
 # %% [markdown]
-# The ranking turns over. Learned from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. With these two
+# The ranking turns over. With merges from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. With these two
 # languages, nearly all of the difference is the training text's.
 #
 # The other half of a tokenizer has a share in it, too. No merge reaches out of a piece, so a text has at least as many tokens as it has pieces, whatever the merges were learned from:
@@ -2065,7 +2065,7 @@ for language, text in article.items():
     print(f"{language:<11} {pieces[0]:6d} {pieces[1]:8d}")
 
 # %% [markdown]
-# Hindi writes most vowels as marks (`\p{M}`) on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every mark. With this pattern no training could bring article 1 in Hindi below 122 tokens. Newer patterns,
+# Hindi writes most vowels as marks (`\p{M}`) on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every mark. With GPT-2's pattern no training could bring article 1 in Hindi below 122 tokens. Newer patterns,
 # such as that of GPT-4o, count marks as letters.
 #
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -2110,8 +2110,8 @@ for text in ["The capital of France is", "I like to eat", "She said that"]:
     print(f"{word.strip()!r} {after[bare]:.3f}")
 
 # %% [markdown]
-# Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English text a lone space between words stands before a digit, or before a word with a space of its own
-# where somebody typed two. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
+# Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English text a token that is only a space stands before a digit or, where somebody typed two
+# spaces, before a word with a space of its own. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
 # with the word that was likeliest before. With a tokenizer of this kind, do not end a prompt with a space, unless a
 # digit is to come next (as in the counting below).
 #
@@ -2150,9 +2150,9 @@ print(right)
 reveal("spelling", right["one token"], within=0)
 
 # %% [markdown]
-# As one token it spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
+# With one token each, the model spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
 # then, only something to copy.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from
-# the vectors of models two to three times as large, a second model, trained to spell from vectors, spells about a third of the tokens right that it had not met; see Itzhak and Levy below.)
+# the vectors of models two to three times as large, a second model, trained to spell from vectors, spells correctly about a third of the tokens that it had not met; see Itzhak and Levy below.)
 #
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
 # ten digits at the place where the count stands, after two examples.
@@ -2320,8 +2320,8 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those neighbours pushes what the model computes from the two
-# in the same direction. Notebook 2 counts how often a word's nearest neighbour is the same word, spelled otherwise.
+# Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those neighbours gives what the model computes from the two
+# a push in the same direction. Notebook 2 counts how often a word's nearest neighbour is the same word, spelled otherwise.
 #
 # </details>
 #
@@ -2331,7 +2331,7 @@ agreed = same_ids(
 #
 # The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
 # a token's vector learns what sets it apart from the others only where that token occurs, so most of the million would learn next to nothing. (Tokens that hardly ever occurred in
-# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty of them in SmolLM2, with all but the same vector.)
+# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty of them in SmolLM2, with almost the same vector.)
 #
 # </details>
 #

@@ -19,9 +19,9 @@
 # test of *king − man + woman*, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end your `embed` and
 # `apply_rope` run inside SmolLM2, and it says, token for token, what `transformers` says.
 #
-# **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine. What a loss and a gradient are is said here.
+# **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine. What a loss and a gradient are is explained here.
 #
-# **It takes** about two hours; the seven exercises are marked with 70 minutes between them.
+# **It takes** about two hours; the seven exercises are marked with 70 minutes in all.
 
 # %% given setup
 import torch
@@ -57,7 +57,7 @@ for text in [" Monday", " Paris", " good", "7"]:
 
 # %% [markdown]
 # A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a sentence. The model is **SmolLM2-135M-Instruct**, small enough
-# for a laptop. It knows some facts and invents others; how it is built is the same as in models a thousand times its size.
+# for a laptop. It knows some facts and invents others; it is built like models a thousand times its size.
 #
 # ## 2.1 An id is a name, not a quantity
 #
@@ -349,7 +349,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # - `ids`: `[seq]`, the text
 # - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
 #
-# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and one of 0.000001 can come out some per cent wrong by float32's rounding.
+# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and with one of 0.000001 float32's rounding can make a slope wrong by a few per cent.
 #
 # The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
 # Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
@@ -515,7 +515,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # %% [markdown]
 # ### Exercise 2.3 · `embedding_gradient` · ●●○ · 8 min
 #
-# The backward pass of `embed`: given the gradient of the loss in each vector that was looked up, find its gradient in the table.
+# The backward pass of `embed`: given the gradient of the loss with respect to each vector that was looked up, find its gradient with respect to the table.
 #
 # - `ids`: whole numbers `[...]`, the ids that were looked up
 # - `grad_output`: `[..., d_model]`, one gradient for each place in the text
@@ -778,7 +778,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
     print(f"{norm:.4f}  {tokenizer.decode([token_id])!r}")
 
 # %% [markdown]
-# Long they are. That makes a product large, but not yet *positive*: why they should point the way of ` Monday`, and of nearly everything else, is the question of section 2.5. First the usual
+# Long they are. That makes a product large, but not yet *positive*: why they should point the same way as ` Monday`, and as nearly everything else, is the question of section 2.5. First the usual
 # remedy. Divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
 
 # %% [markdown]
@@ -954,7 +954,7 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 #
 # - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another tense. To the tokenizer these are unrelated ids; that they belong together was learned from text alone;
 # - **words that stand in the same places**: ` good` and ` bad`, ` three` and ` four`. Opposites are neighbours: a sentence with one would
-#   mostly do with the other. Near means *exchangeable*, not *equal*;
+#   mostly work with the other. Near means *exchangeable*, not *equal*;
 # - **things of one kind in form**: digits next to digits, the ending *ing* next to *ed*, fragments next to fragments.
 #
 # How often is each? Take 1,000 words at random and look at the nearest neighbour of each.
@@ -1041,7 +1041,7 @@ plots.show(
     ),
     alt="Top: all rows as points, along the mean direction against across it. Across, "
     "nearly all lie from 1.7 to 3; along, from -2, where the commonest tokens stand "
-    "(the comma, ' and', ' the'), over ' dog', ' happy' and ' Monday' between 0.7 and "
+    "(the comma, ' and', ' the'), past ' dog', ' happy' and ' Monday' between 0.7 and "
     "1.5, to beyond 6, where the fragment ' strugg' stands; a small dense spot lies "
     "under the cloud at (2.9, 1.6). Below: cosines of ' Monday' with all tokens: "
     "around 0.4 as the table is, around 0 once the mean row is subtracted.",
@@ -1162,7 +1162,7 @@ print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
 print(texts(spot))
 
 # %% [markdown]
-# Thirty tokens with all but the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. Can it read them at all? Let it repeat a word, after two examples:
+# Thirty tokens with almost the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. Can it read them at all? Let it repeat a word, after two examples:
 
 # %%
 examples = "Word: apple. Again: apple.\nWord: river. Again: river.\nWord:"
@@ -1176,7 +1176,7 @@ for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
 # It cannot. (The one that it does repeat is `<|im_end|>`, which is what it says to most of them.) These are the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way (Gao et al. 2019). (`<|im_start|>` and `<|im_end|>` are
 # among them. They stand in every chat of the last stage of the training, which has hardly moved them from the others.)
 #
-# So "similar" has a choice in it. For two words, the cosine after subtracting the mean is the more honest number. The nearest neighbours change less than the numbers:
+# So "similar" involves a choice. For two words, the cosine after subtracting the mean is the more honest number. The nearest neighbours change less than the numbers:
 
 # %%
 for text in [" dog", " good", " walked"]:
@@ -1190,7 +1190,7 @@ for rows in (unit, fresh_unit):
 before, after = sevens
 first = (before[:, 0] == after[:, 0]).float().mean()
 kept = (before[:, :, None] == after[:, None]).any(dim=-1).float().mean()
-print(f"200 words: the first neighbour stays for {first:.0%}, of seven stay {kept:.0%}")
+print(f"200 words: first neighbour kept {first:.0%}, of the seven kept {kept:.0%}")
 
 # %% [markdown]
 # ## 2.6 King − man + woman, measured
@@ -1227,7 +1227,7 @@ for a, b, c in [
 # - `table`: `[vocab_size, d_model]`, no row is all zeros; leave it as it is
 # - `pairs`: a list of `(country, capital)`, two ids each; no country and no capital stands in two pairs
 # - `inputs_allowed`: may the answer be one of the three words of the sum?
-# - returns an int. For each two *different* pairs, in either order, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
+# - returns an int. For every two *different* pairs, in both orders, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
 #   largest cosine with that vector; the sum is right if it is the second's capital.
 #
 # By hand: `table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]` and `pairs = [(0, 1), (2, 3)]` make two sums. Row 1 − row 0 + row 2, each at length 1, is (−0.04, 1, 0.29): its cosine is 0.96 with row 2, which went in, and 0.92 with row 3,
@@ -1289,7 +1289,7 @@ _got = analogies(_world[:4], _pairs, True)
 check.that(_got is not None, "analogies gave back None: is there a return?")
 check.that(
     _got != 1,
-    "two pairs make two sums, one in either order: return how many are right, not the "
+    "two pairs make two sums, one in each order: return how many are right, not the "
     "share of them",
 )
 check.equal(
@@ -1306,8 +1306,8 @@ check.equal(
 check.equal(
     analogies(_world[:4], _pairs, True),
     2,
-    "capital - country + other country: where each capital is its country and the same "
-    "step more, both sums are right",
+    "capital - country + other country: where each capital is its country plus the "
+    "same step, both sums are right",
 )
 check.equal(
     analogies(_world, _pairs, True),
@@ -1541,12 +1541,12 @@ reveal("bank", max(nearness, key=nearness.get))
 
 # %% [markdown]
 # In the first eight layers the two senses part: the sentence comes into the vector. Other words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of the *same* sentence over the
-# others: 0.06 after 8 layers, 0.16 after 30, when that word is nearer than ` bank` itself in another sentence.
+# others: 0.06 after 8 layers, 0.16 after 30, when the other word in the same sentence is nearer than ` bank` itself in another sentence.
 #
 # (Without the two lower curves one could read anything into the upper ones: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
 #
-# What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions: at each token the smaller of the two probabilities, summed up, is what two of them
-# have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word?
+# What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions:
+# take the smaller of two predictions' probabilities for each token, and the sum is what the two have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word?
 
 # %%
 vectors = torch.stack(banks + swapped)  # 16 sentences, 31 depths, d_model
@@ -1573,13 +1573,13 @@ for passed in (0, 8, 16, 24, 30):
 #
 # ## 2.8 A preview: q · k
 #
-# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something over from them: *attention*. (A model of such layers is a *transformer*.) From
+# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something from them: *attention*. (A model of such layers is a *transformer*.) From
 # which, and how much?
 #
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found (64 numbers each in SmolLM2).
 # - The **score** of one token looking at another is the dot product of its query with the other's key, $q \cdot k$ (divided by 8; notebook 3 says why).
 # - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
-# - Softmax makes shares of the scores. What the token takes over is the sum of what the others offer, in these shares.
+# - Softmax makes shares of the scores. What the token takes is the sum of what the others offer, in these shares.
 #
 # All this happens nine times side by side in each layer, with different queries; each is a **head** (and every three heads share one set of keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
 
@@ -2016,7 +2016,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is a case of its own, as notebook 3 will show), as they are before the turn, and set each query at all distances behind each key, with your
+# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is a case of its own, as notebook 3 will show), as they are before the turn, and put each query at every distance after each key, with your
 # function. Two heads that notebook 3 will meet again:
 
 # %%
@@ -2136,7 +2136,7 @@ for name, position in settings.items():
     losses[name] = loss_with(position, pieces)
     print(f"{name:<27} loss {losses[name]:.2f}")
 left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
-print(f"theta · 10 leaves of the speed: {left}")
+print(f"theta · 10 leaves {left} speed")
 reveal("slower", losses["theta · 10"], within=0.1)
 print("\n384 tokens of the prose, in pieces of")
 for n in (64, 192, 384):
@@ -2149,7 +2149,7 @@ for n in (64, 192, 384):
 # token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
 #
 # Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
-# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more it costs, as the last three lines show: a model wants the theta that it was trained with.
+# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more a larger theta costs, as the last three lines show: a model wants the theta that it was trained with.
 #
 # Larger thetas are used all the same, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
 
@@ -2300,8 +2300,7 @@ check.close(
 _order = [int(row[0]) for row in interleaved_to_half_split(_named(8), 1)]
 check.that(
     _order != [0, 1, 2, 3, 4, 5, 6, 7],
-    "nothing has moved: the pair (0, 1) must come to stand at places 0 and 0 + "
-    "head_dim/2",
+    "nothing has moved: the pair (0, 1) must end up at places 0 and 0 + head_dim/2",
 )
 check.that(
     _order != [0, 4, 1, 5, 2, 6, 3, 7],
@@ -2321,7 +2320,7 @@ check.equal(
 check.equal(
     interleaved_to_half_split(_named(8)[:, :6].contiguous(), 2)[:, 0].tolist(),
     [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0],
-    "a head has as many rows as w has rows for each head, 8 / 2 = 4; d_model, the "
+    "each head has 8 / 2 = 4 rows, those of w divided by n_head; d_model, the "
     "number of columns, may be another (here 6)",
 )
 ### BEGIN HIDDEN TESTS
@@ -2452,7 +2451,7 @@ all_same = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# Scores see both turns and keep the difference. The offers are summed up, and nothing turns them back: "cat" at position 5 would hand over another vector than "cat" at position 105, and all that comes after would
+# Scores see both turns and keep the difference. The offers are summed up, and nothing turns them back: "cat" at position 5 would hand over a different vector from "cat" at position 105, and all that comes after would
 # have to know 5 and 105 to read it. The score would still forget where in the text the two stand; the result would not.
 #
 # </details>

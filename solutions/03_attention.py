@@ -74,8 +74,8 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 # Everything else was still there: the embedding table, all 30 layers, the output (notebook 5). But in all of them each token
 # is worked on alone. **Attention is the only place in the model where one token learns about another.**
 #
-# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things; how it is built is
-# the same as in models a thousand times its size.)
+# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things; it is built
+# like models a thousand times its size.)
 #
 # ## 3.1 Why recurrence lost
 #
@@ -87,7 +87,7 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 # tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
 # *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are two of
 # the known cures: an RNN whose $U$ starts as a rotation (in some draws with a mirroring), and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
-# of Gers et al. (2000), which multiplies its memory by a number from 0 to 1: once as PyTorch starts it, and once with 3 added to what makes the gate (its *bias*), so that it begins
+# of Gers et al. (2000), which multiplies its memory by a number from 0 to 1: once as PyTorch starts it, and once with 3 added to the gate's *bias* (a constant inside it), so that it begins
 # nearly open.
 
 
@@ -172,9 +172,9 @@ for seq in (64, 128, 256, 512):
 # Three to ten times the multiplications, but only four products wait for each other, however long the text: queries,
 # keys and values (all at once), scores, mixture, output. You will write each of them below. On hardware that does
 # thousands of multiplications at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
-# Gu and Dao 2023, need not wait either, and are rivals of attention today.) The price stands in the table,
-# too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows from
-# which length on that term rules.
+# Gu and Dao 2023, need not wait either, and are rivals of attention today.) The table shows the price,
+# too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows the
+# length from which that term dominates.
 #
 # ## 3.2 Attention by hand, on three tokens
 #
@@ -185,7 +185,7 @@ for seq in (64, 128, 256, 512):
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The dot product of one token's query and another's key is their **score** (notebook 2 counted the division below in): large when they point the same way.
+# The dot product of one token's query and another's key is their **score** (in notebook 2 the division below was part of it): large when they point the same way.
 # Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
 # the sum of all values, each times its share:
 #
@@ -267,7 +267,7 @@ print(
 # variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
 # Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
 # to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
-# the slope of a share $p$ in its own score is $p(1-p)$. Measured on random queries with 10 keys each:
+# the slope of a share $p$ with respect to its own score is $p(1-p)$. Measured on random queries with 10 keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -736,8 +736,8 @@ check.equal(
 check.equal(
     tuple(causal_mask(1, start=2100).shape),
     (1, 2101),
-    "a text may be of any length, here 2101 tokens: cut the mask out of no table of "
-    "fixed size",
+    "a text may be of any length, here 2101 tokens: do not cut the mask out of a table "
+    "of fixed size",
 )
 ### BEGIN HIDDEN TESTS
 for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
@@ -1068,7 +1068,7 @@ reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown]
 # The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them see
-# it, and they come out of a layer other than they did in training, and in the next layer the last token looks at them.
+# it, and a layer turns them into other vectors than those of training; in the next layer the last token looks at these.
 # So the mask is needed in writing as well, for the tokens that are already there. (And it is why a model can keep what
 # it computed for them: nothing that comes later changes it. Notebook 7 lives on that.)
 #
@@ -1359,7 +1359,7 @@ print("equal within a millionth:", bool((mine - want).abs().max() < 1e-6))
 # its attention *receives*. How near would a copy come? A head carries head_dim numbers, 64 of 576, so the control is a
 # head made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
 # nothing: in front of each attention stands a norm, notebook 4, which turns a token's vector so far that even in layer 0
-# it receives one at nearly a right angle to its row of the table.)
+# attention receives it at nearly a right angle to the token's row of the table.)
 
 # %%
 sat = model.tokenizer.encode("The cat sat on the mat")
@@ -1867,7 +1867,7 @@ for index in by_cat.topk(4).indices.tolist():
 #
 # Softmax must spend 100 %, even where a head finds nothing to look for. Xiao et al. (2023) saw that much of it goes to
 # the first token, whatever that is. They call it an **attention sink**: a place to leave the attention that is not
-# needed. Three texts, the last without any sense:
+# needed. Three texts, the last of them nonsense:
 
 # %%
 curves = {}
@@ -1882,7 +1882,7 @@ for sentence in (
     )  # position 2 on, looking at 0
     print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
 uniform = torch.tensor([1 / 3, 1 / 4, 1 / 5, 1 / 6]).mean()
-print(f"if all were looked at alike: {uniform:.2f}")
+print(f"if all got equal shares: {uniform:.2f}")
 show(
     plots.by_layer(curves, "mean share on the first token"),
     alt="Mean share on the first token by layer for three texts: low in the first two "
@@ -1923,10 +1923,10 @@ print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
 
 # %% [markdown]
 # There is a **second sink**: the second " the" gets even more than the first token. Put " my" in its place, and the
-# first token has it all; the second " a" of another sentence is none. Sun et al. (2024) report the like: the first
-# token and a few words of little meaning. Notebook 4 shows how such tokens are made.
+# first token has it all; the second " a" of another sentence is no sink. Sun et al. (2024) report something similar: the
+# first token and a few words of little meaning. Notebook 4 shows how such tokens are made.
 #
-# Why does looking at a token that has nothing to do with it not spoil what a head says? The last line: the values of
+# Why does looking at an unrelated token not spoil what a head says? See the last line: the values of
 # both sinks are less than a fifth as long as the others. A share of 0.8 on a sink adds no more than a share of 0.16 on
 # another token would. (In other sentences, too, the first token's values are by far the shortest.) **A large share is
 # not yet influence**: it is share times value that counts.
@@ -2297,13 +2297,13 @@ for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
     name = " ".join(f"{n}.{h}" for n, h in heads) or "none"
     print(f"{name:<35}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
 alike = causal_mask(2 * half) / torch.arange(1, 2 * half + 1)[:, None]
-print(f"{'a head that looks at all alike':<35}", end=" ")
+print(f"{'a head with equal shares for all':<35}", end=" ")
 print(f"{induction_score(alike[None, None], half).item():.2f}")
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
 # %% [markdown]
-# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head that looks at all alike
-# has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts half or more). Its neighbour 16.1 and the two
+# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head with equal shares for
+# all has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts half or more). Its neighbour 16.1 and the two
 # other previous-token heads change next to nothing. Do the later heads read 16.0's mark *directly*, and where: in their
 # queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave all else as it is.
 
@@ -2506,7 +2506,7 @@ reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learne
 # ## 3.8 Look for yourself
 #
 # All 270 heads at once, on any text that you type, each by *your* `scaled_dot_product_attention`. A square is a head:
-# a bright left column is the sink, a bright diagonal one below the middle a previous-token head. Click a square, then a
+# a bright left column is the sink, a bright line just below the diagonal a previous-token head. Click a square, then a
 # token. Then switch the head off, or several, and see below what the model says instead. (Without a running kernel you
 # see one setting, as a picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22
 # head 0 (mostly sink), layer 0 (no pattern with a name here).
@@ -2809,7 +2809,7 @@ reveal("planted", exposed, within=0)
 # None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29. An id says
 # which logit is the largest, at the last position only, and there even the leak moves logits by no more than 2.3: the
 # last token has no future. **Equal ids are a smoke test; what proves a function is the distance of the logits, at all
-# positions**, and yours is rounding away. (Which is why `looks_ahead` looks at numbers, too.)
+# positions**, and yours is no more than rounding. (Which is why `looks_ahead` looks at numbers, too.)
 #
 # ## Recap
 #

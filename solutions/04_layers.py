@@ -328,8 +328,8 @@ print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 # %% [markdown]
 # Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
 # the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
-# writes say nothing in words. What early layers wrote, the table hardly reads at all: take the writes of any one of the
-# layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Some of them later *layers* do need, those of
+# writes say nothing in words. The table hardly reads at all what early layers wrote: take the writes of any one of the
+# layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Later *layers* do need some of them, those of
 # layers 0 and 1 above all: section 4.9 leaves whole layers out.
 #
 # ### Why the "+" at all?
@@ -460,12 +460,12 @@ reveal("plus", "B" if without[0] > 0.95 and gradient[0] > gradient[-1] / 100 els
 
 # %% [markdown]
 # The gradients are fine: nothing fades. What is lost is *which token is which*: after 12 layers without "+" the tokens
-# have all but the same vector (Dong et al. 2021). Is that because attention mixes them? In the columns "alone" each
+# have nearly the same vector (Dong et al. 2021). Is that because attention mixes them? In the columns "alone" each
 # token looks at itself only. With ReLU they become alike even so, but more slowly: 0.43 after 2 layers, not 0.87, and
 # 0.91 after 12. That is the doing of ReLU, $\max(0, z)$ between the feed-forward's matrices: put tanh in its place, and tokens that are alone stay apart, whereas those that are mixed
 # become alike all the same. So mixing is enough to lose the tokens, and ReLU, whose results are never negative, draws
 # them together as well. **The "+" keeps each token's own vector in the sum.** In section 4.4 you will see what a stack
-# can learn whose tokens are all alike.
+# whose tokens are all alike can learn.
 
 # %% [markdown]
 # ## 4.2 Norms: every sublayer reads a copy of fixed size
@@ -881,7 +881,7 @@ print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1
 
 # %% [markdown]
 # Almost nothing lies there, so subtracting it hardly matters, even to a model never trained for it. That is the
-# paper's argument for RMSNorm: the re-scaling does the work, the re-centring can be saved.
+# paper's argument for RMSNorm: the re-scaling does the work, the re-centring can be left out.
 #
 # ### What the last division decides
 #
@@ -1102,7 +1102,7 @@ for name, each in terms.items():
     )
     shares.append((each.max() / each.sum()).item())
     early = each[: 1 + 2 * 23].sum()  # the table, and layers 0 to 22
-    print(f"{name}: {each.sum():.2f}, of it {', '.join(listed)}")
+    print(f"{name}: {each.sum():.2f}, of which {', '.join(listed)}")
     print(f"  before layer 23: {early:.2f}")
 logits = model(france)[0, -1]
 print(f"the model's own: {logits[paris] - logits[london]:.2f}", end=" and ")
@@ -1113,7 +1113,7 @@ cities = [model.tokenizer.encode(f" {city}")[0] for city in towns.split()]
 to = rows[paris] - rows[cities].mean(dim=0)
 each = attribution(at_last, to, model.weights.norm[0], config.eps)
 print(f"logit(Paris) − mean of {len(cities)} other cities: {each.sum():.2f},", end=" ")
-print(f"of it attention 23 ({each[1 + 2 * 23]:.2f})")
+print(f"of which attention 23 ({each[1 + 2 * 23]:.2f})")
 show(
     of_writes.running_sums(terms),
     alt="Two panels by layer. Top, Paris against London: below zero up to layer 22, "
@@ -2682,7 +2682,7 @@ for layer in (2, 9, 11, 28):
 
 # %% [markdown]
 # In layers 1 and 2 both sinks grow to a length of about 670, the other words to less than 100. The first token
-# is made into one twice; the first time it is erased, the second time worn down to a quarter. Each time it is the
+# is made into a sink twice; the first time it is erased, the second time worn down to a quarter. Each time it is the
 # feed-forward of one or a few layers: in the layers that erase, what it writes points *against* the stream (a cosine
 # near −1). And it takes hardly any neurons: in layer 11 two of 1,536 write nearly all of a vector of length 22,000.
 # Such *massive activations* stand in most large models (Sun et al. 2024).
@@ -2750,13 +2750,13 @@ for off in ([], makers, pairs[0]):
     print(f" {off} {maps[1:, :, 2:, 0].mean():.2f}", end="")  # maps[0] is layer 11
 
 # %% [markdown]
-# Nearly all of what layer 11 costs is the first token's huge vector: skipped there alone, it costs as much as skipped
-# everywhere. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it: without both
+# Nearly all of what layer 11 costs is the first token's huge vector: when that token alone skips the layer, that costs as
+# much as when all do. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it: without both
 # each text loses more than a nat. Without one of them it loses 0.4 at most, and which one is missed depends on the text:
-# the story notices the *smaller* one, the bees rather the larger. The two values point nearly the same way (cosine
+# the story notices the *smaller* one, while the bees notice the larger more. The two values point nearly the same way (cosine
 # 0.96), so that one can nearly stand in for the other, and length hardly counts: a quarter of it costs 0.2 at most. (Who
-# reads the stream reads it through a norm. Direction is what counts: a random one of the same length costs more than to
-# have neither neuron.) **One neuron that may be missed is not yet one that does nothing.** Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
+# reads the stream reads it through a norm. Direction is what counts: a random one of the same length costs more than
+# having neither neuron.) **A neuron that the model can do without is not yet one that does nothing.** Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. From
 # layer 12 on, the sink of this story stands on two neurons.
 
 # %% [markdown]
@@ -3302,9 +3302,9 @@ for name, wrong in {"yours": forward, **planted}.items():
 reveal("planted", exposed, within=0)
 
 # %% [markdown]
-# None of them. The first one writes the same ids for ever, whatever the prompt, and is so sure of everything that its
+# None of them. The first one writes the right ids for ever, whatever the prompt, and is so sure of everything that its
 # loss is 91; the others move logits a little, which the likeliest id need not notice. **What proves a model is the distance
-# of its logits**, and yours is rounding away.
+# of its logits**, and yours is no more than rounding.
 #
 # ### Another family
 #
@@ -3386,7 +3386,7 @@ for name, (kind, shape) in pairs.items():
 #   products inside attention.
 # - The first and last layers are hard to spare, most in the middle are easy; the exception makes the attention sink,
 #   with two neurons. What a token is becomes readable early, what comes next only late.
-# - Some mistakes the likeliest ids will never show. Compare logits.
+# - Some mistakes never show in the likeliest ids. Compare logits.
 #
 # **Next:** the last vector becomes a distribution over 49,152 tokens, and we measure how wrong it is: notebook 5, the
 # output head.
@@ -3395,8 +3395,8 @@ for name, (kind, shape) in pairs.items():
 #
 # 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits, and which part of this
 #    notebook makes sure of it?
-# 2. Two neurons of layer 11 are there for the first token only. Why may a model spend them, and a layer that is expensive
-#    to miss, on a vector that says nothing?
+# 2. Two neurons of layer 11 are there for the first token only. Why might a model spend them, and a layer that is expensive
+#    to leave out, on a vector that says nothing?
 # 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. What does each do to the
 #    FLOPs inside attention, and to the longest chain of operations that must wait for each other?
 #
@@ -3407,7 +3407,7 @@ for name, (kind, shape) in pairs.items():
 # 2. Attention's shares must sum to 1 (notebook 3). A head with nothing to look for needs a place to look that adds
 #    nothing; the huge vector is what makes the first token such a place. Without the two neurons the first token's
 #    share falls to 0.05 (section 4.9): the attention goes elsewhere, and the loss rises.
-# 3. Twice the layers doubles the FLOPs inside attention, which go with n_layer · n_head · head_dim; √2 times d_model
+# 3. Twice the layers doubles the FLOPs inside attention, which are proportional to n_layer · n_head · head_dim; √2 times d_model
 #    multiplies them by √2. The chain of waiting operations doubles with the layers and stays the same with the width:
 #    a wide model has more operations that can be done at the same time.
 #

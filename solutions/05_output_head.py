@@ -227,8 +227,8 @@ print(f"weights that tying saves: {table.numel():,}")
 
 # %% [markdown]
 # The two halves of the norm do different things. The **gains** turn $x$: without them other tokens win. The
-# **division** leaves its direction alone, and so the order of the tokens, but sets how sure the model sounds: without
-# it all logits are 26 times too large, and everything goes to the first.
+# **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds:
+# without it all logits are 26 times too large, and everything goes to the first.
 #
 # Row $v$ of the table belongs to the token with id $v$ *of this tokenizer*, and to no other. A table that circulates
 # says that 12 is "I", 451 "it", 119 "there", 340 "the" and 756 "we". Ask GPT-2's tokenizer, and SmolLM2's:
@@ -481,8 +481,8 @@ print(
 # ## 5.3 How wrong was it? The loss
 #
 # A model is trained on one question, asked again and again: *what comes next in this text?* The answer is known,
-# since the text goes on. So a good model is one that gave high probabilities to the tokens that came. By the chain
-# rule of probability, the text as a whole has their product:
+# since the text goes on. So a good model is one that gave high probabilities to the tokens that came. By the chain rule
+# of probability, the probability of the whole text is their product:
 #
 # $$p(\text{text}) = p(t_1) \cdot p(t_2 \mid t_1) \cdot p(t_3 \mid t_1, t_2) \cdots$$
 #
@@ -879,10 +879,10 @@ print(f"batch, divided by all      {wrong:.3f}")
 #
 # The second reason for the logarithm: $-\log_2 p$ is a **length in bits**. A token of probability 1/8 can be written
 # in 3 bits. Here is how. Take the line from 0 to 1 and cut it into stretches, one for each token, as long as the
-# token's probability. Step into the stretch of the token that comes, and cut *that* by what may come next. At the
-# end you stand in a stretch as long as the product of all probabilities, and to name a point in it takes
-# $-\log_2$ of its length in bits, at most two more. Reading back is the same walk: at each step, look which stretch
-# the point lies in. This is *arithmetic coding*; the cell below does both.
+# token's probability. Step into the stretch of the token that comes, and cut *that* by what may come next. At the end
+# you stand in a stretch as long as the product of all probabilities, and naming a point in it takes $-\log_2$ of its
+# length, in bits, plus at most two bits more. Reading back is the same walk: at each step, look which stretch the point
+# lies in. This is *arithmetic coding*; the cell below does both.
 
 # %% tags=["nbval-ignore-output"]
 from fractions import Fraction
@@ -945,7 +945,7 @@ print(
 # %%
 predict(
     "file",
-    "Five paragraphs are 2,270 bytes; zlib makes 1,115 of them. And SmolLM2?",
+    "Five paragraphs are 2,270 bytes; zlib brings them to 1,115. And SmolLM2?",
     yours=500,
 )
 
@@ -1056,8 +1056,8 @@ del untrained, random_weights, layers, logits
 # %% [markdown]
 # With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. The untrained model costs a little
 # more: its logits are not all 0 but scatter, and on average over many starts that costs half their variance, here
-# 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest is that
-# this paragraph's tokens happened to get low ones.
+# 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest comes
+# from this paragraph's tokens, which happened to get low logits.
 #
 # **A training run whose first loss is far from $\ln V$ has a bug.** The converse does not hold, as the last two lines
 # say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it, since its "logits" lie
@@ -1101,8 +1101,8 @@ reveal("half", share, within=5)
 # stops are cheap, and a word that comes again costs less than the first time (compare the two "centre"). The most
 # surprising is "ides": all that stood before it was the letter T.
 #
-# **Your own text.** Hover a token (it takes a mouse) to see the five tokens that the model had expected in its place. Type
-# over the text below, then click elsewhere.
+# **Your own text.** Hover over a token (it takes a mouse) to see the five tokens that the model had expected in its
+# place. Type over the text below, then click elsewhere.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.surprise import surprise_reader
@@ -1121,8 +1121,8 @@ surprise_reader(
 # equally likely tokens, $\ln 20$.
 #
 # A long text is measured in batches, and the last batch is nearly always shorter. The perplexity of the whole is the
-# exponential of the mean *over tokens*; neither the mean of the batches' perplexities nor the exponential of the mean
-# of the batches' losses is that.
+# exponential of the mean *over tokens*. It is neither the mean of the batches' perplexities nor the exponential of the
+# mean of the batches' losses.
 #
 # ### Exercise 5.5 · `corpus_perplexity` · ●○○ · 5 min
 #
@@ -1494,16 +1494,17 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 # $$\frac{\partial\,(-\ln p_t)}{\partial z_i} = p_i - [i = t]$$
 #
 # ($[i = t]$ is 1 for the target, else 0): *what the model said, minus what was true*. On paper: the loss is
-# $\ln\sum_j e^{z_j} - z_t$; the derivative of the first part by $z_i$ is $e^{z_i}/\sum_j e^{z_j} = p_i$, that of the
-# second is 1 for the target. Every wrong token is pushed down as far as it was believed; the right one is pulled up by
-# what it lacks.
+# $\ln\sum_j e^{z_j} - z_t$; the derivative of the first part with respect to $z_i$ is $e^{z_i}/\sum_j e^{z_j} = p_i$,
+# that of the second is 1 for the target. Every wrong token is pushed down as far as it was believed; the right one is
+# pulled up by what it lacks.
 #
 # ### Thirty steps
 #
-# Nothing can turn a logit directly; what can be turned are weights. Logit $i$ is $x \cdot \text{row}_i$, so if one
-# entry of row $i$ is nudged, logit $i$ moves by that much times the same entry of $x$, and (the *chain rule*) the
-# gradient for the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its
-# gradient, by a small number (the *learning rate*) times that gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your function and nothing else:
+# No logit can be changed directly; only the weights can. Logit $i$ is $x \cdot \text{row}_i$, so if one entry of row
+# $i$ is nudged, logit $i$ moves by that much times the same entry of $x$, and (the *chain rule*) the gradient for the
+# whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its gradient, by a small number
+# (the *learning rate*) times that gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your
+# function and nothing else:
 
 # %%
 predict(
@@ -1563,9 +1564,9 @@ reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 
 # %% [markdown]
 # You have trained a language model. One sentence, thirty steps, and it is sure of something that is not so. Berlin,
-# Rome and the star survive. But look at the last question: "The capital of France is the city of" was never trained
-# on, and its answer has changed with the rest. **Whoever edits a weight edits every text that uses it**; what else has
-# changed must be measured. (The loss on an unrelated text is a first measure. It rose a little.)
+# Rome and the star survive. But look at the last question: "The capital of France is the city of" was never trained on,
+# and yet its answer has changed, too. **Whoever edits a weight edits every text that uses it**; what else has changed
+# must be measured. (The loss on an unrelated text is a first measure. It rose a little.)
 #
 # ## 5.7 The training loop
 #
@@ -1633,7 +1634,7 @@ for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
 # layer: one walk back gives all of them at once, where nudging takes two passes for each.
 #
 # With gradients for everything, a training loop is short: take a batch, compute the loss, `backward`, move the
-# weights, again. Two things in it are worth writing yourself: how far to move, and in which proportion.
+# weights, again. Two things in it are worth writing yourself: how far a step goes, and how far each weight moves in it.
 #
 # ### Exercise 5.7 · `learning_rate` · ●○○ · 5 min
 #
@@ -1749,8 +1750,8 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 #
 # $$w \leftarrow (1 - \text{rate} \cdot \text{decay})\,w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat s} + 10^{-8}}$$
 #
-# The first term shrinks the weight itself a little at each step: *weight decay*, kept out of both means, which made AdamW
-# out of Adam (Loshchilov & Hutter 2017; that it is multiplied by the whole rate is PyTorch's choice).
+# The first term shrinks the weight itself a little at each step: *weight decay*. Keeping it out of both means is what
+# made AdamW out of Adam (Loshchilov & Hutter 2017; that it is multiplied by the whole rate is PyTorch's choice).
 #
 # | | shape | |
 # |---|---|---|
@@ -1768,8 +1769,8 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 #
 # <details><summary>Hint 1</summary>
 #
-# Write the formulas down in their order: the two means, the two corrections, the weight. What is handed back and
-# remembered for the next step are the means *before* correction.
+# Write the formulas down in their order: the two means, the two corrections, the weight. Hand back the means as they
+# are *before* correction: those are remembered for the next step.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -2188,7 +2189,7 @@ print("equal to 4 digits:", all(abs(a - b) < 1e-4 for a, b in zip(mine, theirs))
 # %%
 predict(
     "batch",
-    "Which of these does the test expose: its loss does not come down to nearly 0?",
+    "Which of these does the test expose, by a loss that does not get near 0?",
     {
         "A": "the rate 100 times too large",
         "B": "no causal mask",
@@ -2379,10 +2380,11 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # nearly the unigram: **it learns first which tokens are frequent**, whatever stands before them. Then it comes closer
 # and closer to the bigram, and beats it. Does it do so by looking further back? "With each token alone" is the control:
 # the same training, but each token is read as a text of its own. That model ends close to the bigram rule, a little
-# below it. **Most of what yours has over this bigram it owes to the tokens before the last.**
+# below it. **Most of your model's lead over this bigram comes from the tokens before the last.**
 #
-# And mind what was beaten. Plain counts take a pair that came once too seriously: with 16 times the unigram mixed in
-# (the last line), the bigram rule is ahead of your model again. **Before you beat a rule, make it as good as you can.**
+# And mind what was beaten. Plain counts take too seriously a pair that came only once: with 16 times the unigram mixed
+# in (the last line), the bigram rule is ahead of your model again. **Before you beat a rule, make it as good as you
+# can.**
 #
 # What does it write?
 
@@ -2396,10 +2398,10 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
     print(f"{name}: {story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Not literature, after 240 steps. But you have written every part of what made it out of noise: tokens, attention,
-# layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal et al. 2025).
-# Large runs nearly always add one line: where the gradients, taken together as one vector, are longer than 1, they
-# are shortened to length 1 (*clipping*), so that a single odd batch cannot throw the weights far.
+# Not literature, after 240 steps. But you have written every part of the machine that made this out of noise: tokens,
+# attention, layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal
+# et al. 2025). Large runs nearly always add one line: where the gradients, taken together as one vector, are longer
+# than 1, they are shortened to length 1 (*clipping*), so that a single odd batch cannot throw the weights far.
 
 # %% [markdown]
 # ## 5.8 Calibration: does 70 % mean 70 %?
@@ -2411,7 +2413,7 @@ for name, some_weights in {"before": newborn, "after": engine_weights}.items():
 # %%
 predict(
     "confident",
-    "Does SmolLM2, on these paragraphs, promise more than it keeps?",
+    "Does SmolLM2, on these paragraphs, promise more than it delivers?",
     {
         "A": "it promises more",
         "B": "it promises less",
@@ -2448,8 +2450,8 @@ reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 # Why should a model be calibrated at all? The loss rewards it: on average $-\ln p$ is smallest exactly when
 # the probabilities are the true frequencies (it is a *proper scoring rule*). But only on text like that which it was
 # trained on. These paragraphs may be unlike it, the weights were rounded, and tuning for chat can bend the curve, too;
-# which of them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text* well: a
-# sentence that it writes is not true with the probability of its tokens.
+# which of them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text*
+# well: the probability of a sentence's tokens is not the probability that the sentence is true.
 #
 # ## 5.9 Your pieces in the engine
 #
@@ -2522,7 +2524,7 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 #   [2403.00686](https://arxiv.org/abs/2403.00686): the byte premium.
 # - Guo et al. 2017, *On Calibration of Modern Neural Networks*, [1706.04599](https://arxiv.org/abs/1706.04599).
 # - Gehrmann et al. 2019, *GLTR: Statistical Detection and Visualization of Generated Text*,
-#   [1906.04043](https://arxiv.org/abs/1906.04043): the idea of the text that you can hover.
+#   [1906.04043](https://arxiv.org/abs/1906.04043): the idea of the text that you can hover over.
 
 # %% [markdown]
 # ## How your predictions went

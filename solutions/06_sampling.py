@@ -82,7 +82,7 @@ show(
 # that are shown. A good way to pick must serve both.
 #
 # Now lay the tokens end to end, in order of their ids, each as long as its probability. All of them together are 1 long. Let
-# $u$ fall anywhere on that line: the token it falls into is drawn, and it is hit as often as it is long.
+# $u$ fall anywhere on that line: the token it falls into is drawn, so each is drawn in proportion to its length.
 
 # %%
 show(
@@ -298,7 +298,7 @@ reveal("count", expected[:-1].max().sqrt().item(), within=10)
 # would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
 #
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
-# the same seed give the same numbers. A generator *of one's own* also does so when something else draws in between:
+# the same seed give the same numbers. A generator *of your own* gives them even when something else draws in between:
 
 # %%
 def three(generator, disturbed):
@@ -1393,9 +1393,9 @@ for _t in (0.7, 1.6):
 # One $u$, six settings: the strip of section 6.1 under your filters. Cut tokens lose their stretch, the survivors grow, and the same
 # $u$ falls into another token.
 #
-# With a running kernel, slide. The lab below the picture uses your `filter_logits` and your `sample`; the button writes five
-# texts of 20 tokens with whatever you have set. Worth trying on the story: temperature 1.5 alone, then with min-p 0.1, then
-# temperature 0.2.
+# With a running kernel, move the sliders. The lab below the picture uses your `filter_logits` and your `sample`; the button
+# writes five texts of 20 tokens with whatever you have set. Worth trying on the story: temperature 1.5 alone, then with min-p
+# 0.1, then temperature 0.2.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.sampling_lab import sampling_lab
@@ -1722,9 +1722,9 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print(f"   {settings}")
 
 # %% [markdown]
-# A full context stops this loop. One can also drop the oldest tokens and go on. That those which are left now stand at other
-# positions changes nothing: with RoPE only distances count (notebook 2). But the text has forgotten how it began, and a cache
-# (notebook 7) has not: what it keeps of the tokens that are left was computed with the beginning in view.
+# A full context stops this loop. One can also drop the oldest tokens and go on. The tokens that are left then stand at other
+# positions, but that changes nothing: with RoPE only distances count (notebook 2). But the text has forgotten how it began,
+# and a cache (notebook 7) has not: what it keeps of the tokens that are left was computed with the beginning in view.
 #
 # ### Three slips in a well-known loop
 #
@@ -1836,7 +1836,7 @@ reveal("copies", sixth, within=0.1)
 
 # %% [markdown]
 # Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
-# (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0 switched off, on which they depend,
+# (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0, on which they depend, switched off,
 # the copies of this phrase still become likelier and likelier.)
 #
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
@@ -1964,8 +1964,8 @@ for _row in range(6):
 # %% [markdown]
 # ### Run it on the real model
 #
-# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only spares the loop
-# work that it did before.
+# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only saves the loop
+# from doing the same work again.
 
 
 # %%
@@ -2053,7 +2053,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # | `width` | an int | how many continuations to keep |
 # | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
 #
-# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but goes on competing with its score; it takes one of the `width` places. `model.config.context` bounds the length as before.
+# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but stays in the race with the score that it has, and takes one of the `width` places. `model.config.context` bounds the length as before.
 #
 # **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 the best token has 0.35; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × 0.35 = 0.21. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
 #
@@ -2336,7 +2336,7 @@ show(
 # %%
 predict(
     "darwin",
-    "How likely for the model are the words that Darwin himself wrote?",
+    "How likely does the model find the words that Darwin himself wrote?",
     {
         "A": "likelier than those of beam search: they are good English",
         "B": "less likely, about like words drawn at temperature 1",
@@ -2384,7 +2384,7 @@ predict(
     {
         "A": "a sentence about honey",
         "B": "nothing: the stop token alone",
-        "C": "the same as greedy writes, only longer",
+        "C": "what greedy writes, only longer",
     },
     yours="A",
 )
@@ -2479,16 +2479,16 @@ reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best
 
 # %% [markdown]
 # No filter lies above the curve of temperature alone, and none could; these lie up to half a nat below it. Let $q$ be any way to draw with entropy $H$, and
-# $r = p^{1/T}/Z$ the one of temperature alone with the same $H$. Then
+# $r = p^{1/T}/Z$ what temperature alone gives at the same $H$. Then
 #
 # $$0 \le \sum q \log \tfrac{q}{r} = -H - \tfrac1T \sum q \log p + \log Z,\qquad
 # 0 = \sum r \log \tfrac{r}{r} = -H - \tfrac1T \sum r \log p + \log Z,$$
 #
-# with $Z = \sum p^{1/T}$; take one from the other: $\sum q \log p \le \sum r \log p$. By *this* measure nothing beats a
-# temperature (Gibbs found it for physics). What a filter buys is something the measure does not see: a hard floor. With $T =
-# 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a question for
-# people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same data again and
-# find no support for it.
+# with $Z = \sum p^{1/T}$; subtract the second from the first: $\sum q \log p \le \sum r \log p$. By *this* measure nothing
+# beats a temperature (Gibbs found it for physics). What a filter buys is something the measure does not see: a hard floor.
+# With $T = 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a
+# question for people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same
+# data again and find no support for it.
 #
 # **A trap.** Variety is often measured by counting: how many *distinct* pairs of neighbouring tokens are there, as a share of
 # all pairs? Take three batches of eight texts, for each of two settings, and measure both ways.
@@ -2820,11 +2820,11 @@ show(
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
 # %% [markdown]
-# A single draw throws away what the model has to say about itself; forty keep it. Where it is sure, as of Einstein, the draws
-# agree; where the person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et al. 2022) and *semantic entropy* (Kuhn et
-# al. 2023) work. Curie lies between: fewer years than for somebody who never lived, so something is known, and yet the
-# commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.) How far draws agree tells how sure a
-# model is, not whether it is right.
+# A single draw throws away what the model has to say about itself; forty keep it. Where it is sure, as it is about Einstein,
+# the draws agree; where the person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et
+# al. 2022) and *semantic entropy* (Kuhn et al. 2023) work. Curie lies between: fewer years than for somebody who never lived,
+# so something is known, and yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.) How
+# far draws agree tells how sure a model is, not whether it is right.
 #
 # ### A step of logic, or a copy?
 #
@@ -2864,10 +2864,11 @@ reveal(
 )
 
 # %% [markdown]
-# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes what was said to
-# be had *last*, wheels included. (Of four other pairs three, such as carps and scales, do the same with "No"; of a poodle it
-# says "a" in either case. With both rules, three of the four take the wheels.) The model copies; nothing here needs logic.
-# (That the first sentence matters, the fourth line shows: without it there are no feathers at the top.) **One right answer is never a test.**
+# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes the part that
+# the *last* rule names, wheels included. (Three of four other pairs, such as carps and scales, do the same with "No"; for the
+# fourth, a poodle, it says "a" in either case. With both rules, three of the four take the wheels.) The model copies; nothing
+# here needs logic. (The fourth line shows that the first sentence matters: without it there are no feathers at the top.) **One
+# right answer is never a test.**
 #
 # ### Arithmetic
 #
@@ -2920,10 +2921,10 @@ show(
 )
 
 # %% [markdown]
-# Adding two numbers works here, subtracting mostly does not (8 of the 8, 7 of the 16). With two operations, 24 problems cannot tell the model from somebody who guesses. Why? That an answer must come out of one run
-# through 30 layers, a fixed amount of work, is *a* limit in principle, and the reason why models are made to write their steps
-# down: each token written is another run, and the text becomes scratch paper. But nothing
-# in this experiment says that depth is the cause here and not training.
+# Adding two numbers works here, subtracting mostly does not (8 of the 8, 7 of the 16). With two operations, 24 problems cannot
+# tell the model from somebody who guesses. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
+# That is *a* limit in principle, and the reason why models are made to write their steps down: each token written is another
+# run, and the text becomes scratch paper. But nothing in this experiment says that depth is the cause here and not training.
 #
 # ### Order bias
 #
@@ -3031,8 +3032,8 @@ show(
 #
 # ### What is past its training data
 #
-# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does it
-# take today to be? Digits are single tokens here, so the probability of a year is that of its third digit times that of its
+# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does the
+# model think it is? Digits are single tokens here, so the probability of a year is that of its third digit times that of its
 # fourth.
 
 # %%
@@ -3104,14 +3105,15 @@ print(
 #
 # <details><summary>Answers</summary>
 #
-# 1. At each step at least 0.9 is kept, and more where one token alone holds more: of a token of 0.99, all 0.99. So at least
-#    $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92 it is
-#    0.57.
+# 1. At each step at least 0.9 is kept, and more where one token alone holds more: a token of 0.99 keeps all of its 0.99. So at
+#    least $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92
+#    it is 0.57.
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
 #    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another default
 #    of the engine, such as a penalty on repetition, which acts at temperature 0, too.
-# 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked second best may
-#    turn out to be it once more has been heard. In a chat many answers are right, and the likeliest is dull.
+# 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked
+#    second best may turn out to be the right one when more has been heard. In a chat many answers are right, and the likeliest
+#    is dull.
 # 4. The same question turned round ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
 #    about nothing; and the two words in the other order in the prompt. If it says yes to all of them, you have measured a habit.
 #

@@ -138,7 +138,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 # By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`, so `start` is 2. Writing `[9]` makes it
 # `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5 positions: `ValueError`.
 #
-# Off limits: nothing of torch's, which has no ready-made one; llmlib's own is absent when this is graded.
+# Off limits: nothing in torch, which has no ready-made version of this; llmlib's own is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -630,7 +630,7 @@ print("as transformers:", same_beginning(model.folder, prompt, new_ids) == 16)
 
 # %% [markdown]
 # **Token by token.** Each click is one turn of *your* loop: what the model offers, what the filters of notebook 6 cut, where the draw falls, and what the pass read.
-# The prefill is there when it opens; at each click a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and stays where no kernel runs.)
+# The prefill is there when it opens; at each click a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and is there even where no kernel runs.)
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.generation_stepper import generation_stepper
@@ -824,7 +824,7 @@ plots.show(
 #
 # To the left of the bend a machine is **memory-bound**: decoding one text, one token at a time, stands at the far left. To its right it is **compute-bound**: prefill of a long prompt, and training, with thousands of tokens a pass.
 #
-# Batching moves decoding to the right *as far as the weights go*: 64 texts share one reading of them. It does nothing for attention. Each text brings its own cache, and every number of it is read for a handful of operations, whatever the batch. So the products of decoding are memory-bound in small batches by the weights, and its attention at long contexts in any batch by the cache.
+# Batching moves decoding to the right *as far as the weights go*: 64 texts share one reading of them. It does nothing for attention. Each text brings its own cache, and every number of it is read for a handful of operations, whatever the batch. So in decoding, the weights make the products memory-bound in small batches, and the cache makes attention memory-bound at long contexts in any batch.
 #
 # ## 7.4 What the cache costs
 #
@@ -997,7 +997,7 @@ plots.show(
 # | `memory`, `bandwidth`, `peak` | the machine: bytes that it holds, bytes it reads a second, operations a second |
 # | returns | seconds, a float; `math.inf` if weights and caches do not fit into the memory (exactly full fits) |
 #
-# The step takes the larger of two times, calculating for the whole batch or reading the weights once; and on top of that, reading all caches once. (A simple model: attention stands between the products with the weights, and nothing else is taken to go on while the caches are read.)
+# The step takes the larger of two times, calculating for the whole batch or reading the weights once; and on top of that, reading all caches once. (A simple model: attention stands between the products with the weights, and it is assumed that nothing else goes on while the caches are read.)
 #
 # By hand: weights of 100 bytes, 2 bytes of cache a token, 50 operations a token; a machine with 200 bytes, 10 bytes a second, 20 operations a second. Two texts of 5 tokens have caches of 2 × 5 × 2 = 20 bytes; 120 fit. Calculating takes 2 × 50 / 20 = 5 s, reading the weights 100 / 10 = 10 s: 10. Reading the caches takes 20 / 10 = 2 s. Together 12 s.
 #
@@ -1127,7 +1127,7 @@ check.that(
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# An H100 is a card with a processor and memory of its own, NVIDIA's, made for such work. It has (in the SXM version) 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s, trillion operations a second, in bfloat16, numbers of 2 bytes (the maker's data sheet, which also prints twice that, for matrices half of zeros).
+# An H100 is a card by NVIDIA, made for such work, with a processor and memory of its own. It has (in the SXM version) 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s (trillion operations a second) in bfloat16, numbers of 2 bytes. These are the figures of the maker's data sheet, which also prints twice that speed, for matrices that are half zeros.
 
 # %%
 predict(
@@ -1442,7 +1442,7 @@ check.equal(
     quantize_int8(torch.tensor([[1.27e-30, -0.5e-30]]))[0].tolist(),
     [[127, -50]],
     "a row of very small weights has a very small scale: only zeros get scale 1, and "
-    "no scale is the smallest",
+    "there is no smallest scale",
 )
 ### BEGIN HIDDEN TESTS
 for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
@@ -1484,7 +1484,7 @@ plots.show(
 )
 
 # %% [markdown]
-# One large weight ruins every row with one scale, and only its own row with a scale a row. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at nearly every token. A scale a row of the weights does nothing for those. SmolLM2 has them. This is what the norm hands to layer 15's attention:
+# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at nearly every token. A scale for each row of the weights does nothing for those. SmolLM2 has them. This is what the norm hands to layer 15's attention:
 
 # %%
 from llmlib.layers import pre_norm_block
@@ -1564,7 +1564,7 @@ for start in (
 # %%
 predict(
     "4 bits",
-    "4 bits: what does the model lose least with?",
+    "With 4 bits, which kind of scale costs the model least?",
     {"A": "one scale a matrix", "B": "a scale a row", "C": "a scale for 32 weights"},
     yours="B",
 )
@@ -1621,7 +1621,7 @@ for name, again in grids.items():
     print(f"{name:<44} {more:.2f} nats more")
 
 # %% [markdown]
-# On the file's own grid the weights lose nothing, because they stand on it already: in blocks that begin elsewhere they lose. What the first rounding cost, none of these figures says.
+# On the file's own grid the weights lose nothing, because they stand on it already: in blocks that begin elsewhere they lose. None of these figures says what the first rounding cost.
 #
 # ### And the speed?
 #
@@ -1890,7 +1890,7 @@ for depth in (2, 10, 20, 25, 28, 30):
 # %% [markdown]
 # No depth pays: where the draft is cheap the overlap is small, and where the overlap is good the draft costs nearly as much as the target. (These layers were never trained to be a model of their own. Leviathan's drafts are separate models; others train early exits.)
 #
-# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** (Saxena 2023) finds the last few tokens, here two, earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. What was drafted wrongly is forgotten by setting its length back; the next tokens are written over it.
+# A cheaper draft needs no model at all. Much text repeats text: a name, a quotation, code that is edited. **Prompt look-up** (Saxena 2023) finds the last few tokens, here two, earlier in the text and proposes what followed them there. With greedy decoding the rule is simple, too: a draft is right if it is the target's likeliest token. Your cache makes the rest easy. To forget what was drafted wrongly, set the cache's length back; the next tokens are written over it.
 
 
 # %%
@@ -1981,7 +1981,7 @@ print(f"the prompt of every story: {data.STORIES_PROMPT!r}\n")
 print(held_out_stories[3].text[:500])
 
 # %% [markdown]
-# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from known distributions, and what each draw had there was written down; on average nobody can predict a draw better
+# **The floor.** Text collected from people has an unknown entropy: nobody knows how well the best possible model would predict it. Here we know. The stories were *drawn* from known distributions, and the probability that each draw had there was written down; on average nobody can predict a draw better
 # than the distribution it was drawn from. So the mean of $-\ln p$ over the tokens is the source's **entropy**, and the loss of any model, of any size, stays above it, up to the luck of a finite sample. We count in nats for each *byte* of text, since student and teacher use different tokens (notebook 5).
 
 # %%
@@ -2051,7 +2051,7 @@ print("\na story before training:", repr(sample_of(student, 40)))
 # %% [markdown]
 # Where fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
 #
-# **Now train**: the loop of notebook 5, with AdamW, warm-up and decay, 8 windows of 64 tokens a step, drawn at random places. Every one of the 512 positions is a training example, in parallel; nothing is "predicted at random positions". (It is `llmlib.training.train`, which in notebook 5 your own loop equalled loss for loss. Where a story was cut, what follows is unknown, and the place does not count.) The curve moves while the model learns.
+# **Now train**: the loop of notebook 5, with AdamW, warm-up and decay, 8 windows of 64 tokens a step, drawn at random places. Every one of the 512 positions is a training example, in parallel; nothing is "predicted at random positions". (It is `llmlib.training.train`; in notebook 5 your own loop gave the same losses, one by one. Where a story was cut, what follows is unknown, and that position does not count.) The curve moves while the model learns.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.plots import scaling as scaling_pictures
@@ -2095,7 +2095,7 @@ for context in (4, 8, 16, 32, 64):
     print(f"windows of {context:>2} tokens: {nats:.3f} nats a byte")
 
 # %% [markdown]
-# Beyond 16 tokens nothing is gained. After so short a training the student has learned to use little more than the last few tokens, so a longer memory is not what it lacks yet. (What one trained for longer, on longer windows, would gain, this cannot say.) What do size and text buy?
+# Beyond 16 tokens nothing is gained. After so short a training the student has learned to use little more than the last few tokens, so a longer memory is not what it lacks yet. (This cannot say what a student trained for longer, on longer windows, would gain.) What do size and text buy?
 #
 # ## 7.9 Scaling laws: what size and text buy
 #
@@ -2300,8 +2300,8 @@ predict(
     "The narrowest model (8) is best at one rate. Where is the widest (96) best?",
     {
         "A": "at the same rate",
-        "B": "at a rate 4 times as high or more",
-        "C": "at a rate 4 times lower or more",
+        "B": "at a rate at least 4 times as high",
+        "C": "at a rate at most a quarter as high",
     },
     yours="A",
 )
@@ -2406,7 +2406,7 @@ plots.show(
 #
 # *Why* it is too low these runs cannot say. Look at the upper axis: the widest model had fewer tokens a parameter than any other. It may have needed more text; its rate was tuned on half as much; a law with one exponent may not hold. Each is a guess until somebody runs it.
 #
-# The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is a limit for larger and larger models *trained on this much text, in this way*. It says nothing sure about the entropy of the source; and how loosely it is tied down you see as well: one more run moves it out of its own range. With text from people one could not notice: there the fitted $E$ is often called "the entropy of language".
+# The fitted $E$ and the known floor are different things, and here you can tell them apart. The fit's $E$ is a limit for larger and larger models *trained on this much text, in this way*. It says nothing certain about the entropy of the source; and you also see how loosely it is tied down: one more run moves it out of its own range. With text from people you could not see the difference: there the fitted $E$ is often called "the entropy of language".
 
 # %% [markdown]
 # **And with less text?** Here is the whole table, with a fit for each column.
@@ -2496,7 +2496,7 @@ for name, share, steps in (
     )
 
 # %% [markdown]
-# Half the text, each token drawn about twice, is nearly as good as all of it, each drawn about once. Half as many steps cost most, and twice as many win most, more than half again the width or twice the layers, although three quarters of what they draw besides had been read before. A window twice as long, with half as many of them in a step, makes it worse. So this run lacks steps first, then size, and neither context nor, yet, text. And no single change comes near the floor: each wins less than a tenth of the way.
+# Half the text, each token drawn about twice, is nearly as good as all of it, each drawn about once. Half as many steps cost most, and twice as many win most, more than 1.5 times the width or twice the layers, although three quarters of the extra tokens that they draw had been read before. Windows twice as long, with half as many of them in a step, make it worse. So this run lacks steps first, then size, and neither context nor, yet, text. And no single change comes near the floor: each wins less than a tenth of the way.
 #
 # **A budget of computation** can be spent on size or on text. Training costs about 6 operations a parameter and token: forward once, backward twice, a multiplication and an addition each. (Here the table of 512 tokens is counted, too, since it is used as the head at every token.) Which of the recorded runs would you want for your money? Those that no cheaper run beats:
 
@@ -2560,7 +2560,7 @@ plots.show(
 # %%
 predict(
     "Chinchilla",
-    "How many tokens a parameter does the published formula want?",
+    "How many tokens per parameter does the published formula ask for?",
     yours=20,
 )
 
@@ -2610,7 +2610,7 @@ for name, parameters, tokens in (
 # %% [markdown]
 # The clean comparison is Gopher with Chinchilla: about the same operations, a quarter of the parameters, and the smaller loss. (Against GPT-3, Chinchilla also had nearly twice the operations. And SmolLM2 lies far outside the runs that the formula was fitted to.) So "bigger models learn better" is half of the truth.
 #
-# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Who *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far beyond that point, can be the cheaper one.
+# And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Whoever *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far beyond that point, can be the cheaper one.
 #
 # ### "170 times better"
 #

@@ -4,7 +4,7 @@
 # 43 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
 # right.
 #
-# **To answer,** click an option (Tab and Enter do it as well). Where options are no buttons, put its letter in place of
+# **To answer,** click an option (Tab and Enter do it as well). Where the options are not buttons, put the letter in place of
 # `None`, as in `q01 = "A"`, and run that cell. At once you are told why your choice is right, or what is wrong about it, and
 # you may choose again; your first answer is noted beside the new one. A cell with `see` bears the answer out, with the real
 # model or a few lines of code: run it once you have the answer.

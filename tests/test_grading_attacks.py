@@ -248,7 +248,7 @@ def test_the_guide_says_how_many_ready_made_ways_score():
     scores = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made" and attack.points]
     assert all(attack.found for attack in scores)
     guide = (cells.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
-    assert f"By design, {len(scores)} ways of the corpus score for `softmax`" in guide
+    assert f"By design, {len(scores)} attempts in the attack corpus score for `softmax`" in guide
 
 
 def test_the_corpus_is_large_enough():

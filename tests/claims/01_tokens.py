@@ -361,8 +361,8 @@ def strawberry_in_two_ways():
 
 def a_space_at_the_end():
     """“Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English
-    text a lone space between words stands before a digit, or before a word with a space of its own
-    where somebody typed two.”
+    text a token that is only a space stands before a digit or, where somebody typed two spaces,
+    before a word with a space of its own.”
     “after the first two of these prompts mostly with a digit, after the third with a second space
     and its word, and after none of them with the word that was likeliest before”
 
@@ -438,9 +438,9 @@ def _spelled(prompts, words):
 
 
 def spelling_needs_visible_letters():
-    """“As one token it spells none of them. Cut up, the same text, letter for letter, is spelled
-    right more often than not; with hyphens, every word is.” “Nothing but the ids has changed
-    between the first column and the second”
+    """“With one token each, the model spells none of them. Cut up, the same text, letter for
+    letter, is spelled right more often than not; with hyphens, every word is.” “Nothing but the ids
+    has changed between the first column and the second”
 
     The same text with the words cut into letters; another pair of examples.
     """
@@ -473,8 +473,8 @@ def spelling_needs_visible_letters():
 
 
 def marks_cut_hindi_words():
-    """“it cuts Hindi words apart at nearly every mark. With this pattern no training could bring
-    article 1 in Hindi below 122 tokens.”
+    """“it cuts Hindi words apart at nearly every mark. With GPT-2's pattern no training could
+    bring article 1 in Hindi below 122 tokens.”
 
     The same pattern with marks among the letters; English, which has no marks.
     """
@@ -627,7 +627,7 @@ def some_bytes_are_missing():
 
 def the_table_of_first_bytes_is_too_kind():
     """“five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
-    pairs, such as 224 and then 128” “Python may make several � of what begins so”
+    pairs, such as 224 and then 128” “Python may turn such bytes into several �”
 
     All characters that there are, one after the other; 226 and then 128, which does occur and is
     one � where the third byte does not come.

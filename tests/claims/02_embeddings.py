@@ -394,7 +394,7 @@ def two_thirds_of_neighbours_begin_alike():
 
 
 def opposites_are_neighbours():
-    """“Opposites are neighbours: a sentence with one would mostly do with the other. Near means
+    """“Opposites are neighbours: a sentence with one would mostly work with the other. Near means
     *exchangeable*, not *equal*”
 
     Other words in the same place of the same sentence; other words' places among the neighbours.
@@ -528,7 +528,7 @@ def the_direction_is_rarity_and_needed_on_both_sides():
 
 
 def glitch_tokens_share_a_row():
-    """“Thirty tokens with all but the same row” “It cannot. (The one that it does repeat
+    """“Thirty tokens with almost the same row” “It cannot. (The one that it does repeat
     is `<|im_end|>`, which is what it says to most of them.) These are the *glitch tokens* of
     notebook 1.” “They stand in every chat of the last stage of the training, which has hardly moved
     them from the others.”
@@ -678,9 +678,10 @@ def _mean(pairs):
 def senses_part_early_and_turn_to_what_comes_next():
     """“In the first eight layers the two senses part: the sentence comes into the vector. Other
     words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of
-    the *same* sentence over the others: 0.06 after 8 layers, 0.16 after 30, when that word is
-    nearer than ` bank` itself in another sentence.” “At first the cosine tells which pairs have the
-    same word, and knows nothing of the predictions; in the end it is the other way round.”
+    the *same* sentence over the others: 0.06 after 8 layers, 0.16 after 30, when the other
+    word in the same sentence is nearer than ` bank` itself in another sentence.” “At first the
+    cosine tells which pairs have the same word, and knows nothing of the predictions; in the end it
+    is the other way round.”
 
     Another word in the same sentence, another word in another sentence; ` bank` in the table. What
     the predictions have in common, same sentence against same sense; over all pairs of the sixteen
@@ -916,8 +917,8 @@ def what_rope_must_keep_of_its_training():
 
 
 def a_larger_theta_costs_long_texts():
-    """“But the longer the pieces, the more it costs, as the last three lines show: a model wants
-    the theta that it was trained with.”
+    """“But the longer the pieces, the more a larger theta costs, as the last three lines show: a
+    model wants the theta that it was trained with.”
 
     The same tokens in shorter pieces; another text; theta ten times smaller, which costs as well.
     """

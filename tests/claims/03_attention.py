@@ -211,8 +211,8 @@ def masked_after_the_softmax_the_future_leaks():
 
 
 def the_mask_is_needed_in_writing_too():
-    """“Let them see it, and they come out of a layer other than they did in training, and in the
-    next layer the last token looks at them. So the mask is needed in writing as well, for the
+    """“Let them see it, and a layer turns them into other vectors than those of training; in the
+    next layer the last token looks at these. So the mask is needed in writing as well, for the
     tokens that are already there.”
 
     One token, which has no future, is worked on alike with and without the mask; three prompts; the
@@ -251,8 +251,8 @@ def heads_do_not_hand_on_what_they_look_at():
     """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
     has 0.32. At this word eight heads copy about as much as that or more, twice as many write the
     *opposite* of what they look at, and most write something else. (At other words the mean is much
-    the same, but sometimes more heads copy than write the opposite.)” “even in layer 0 it
-    receives one at nearly a right angle to its row of the table.”
+    the same, but sometimes more heads copy than write the opposite.)” “even in layer 0
+    attention receives it at nearly a right angle to the token's row of the table.”
 
     Random vectors below, and above a head whose W_O is the transpose of its W_V; five words of
     another sentence.
@@ -337,7 +337,7 @@ def there_is_a_second_sink():
     """“There is a **second sink**: the second " the" gets even more than the first token.”
 
     “Put " my" in its place, and the first token has it all; the second " a" of another sentence is
-    none.”
+    no sink.”
 
     Another word at its place; another article that comes twice.
     """
@@ -486,7 +486,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
 
 def switching_16_0_off_blinds_the_induction_heads():
     """“Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head
-    that looks at all alike has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts
+    with equal shares for all has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts
     half or more). Its neighbour 16.1 and the two other previous-token heads change next to
     nothing.”
 

@@ -300,7 +300,7 @@ def the_answer_comes_late():
 def early_writes_are_for_later_layers():
     """“take the writes of any one of the layers 0 to 10 out of the final sum, and p(" Paris")
     hardly moves”
-    “Some of them later *layers* do need, those of layers 0 and 1 above all”
+    “Later *layers* do need some of them, those of layers 0 and 1 above all”
     “the others need what they make of the bare tokens”
 
     The loss of two texts as well; layers 28 and 29, which the table does read; the same layers left
@@ -669,12 +669,12 @@ def a_second_sink_is_made_by_the_same_layers():
 def two_neurons_make_the_sink():
     """“in layer 11 two of 1,536 write nearly all of a vector of length 22,000”
     “without both each text loses more than a nat. Without one of them it loses 0.4 at most, and
-    which one is missed depends on the text: the story notices the *smaller* one, the bees rather
-    the larger.”
+    which one is missed depends on the text: the story notices the *smaller* one, while the
+    bees notice the larger more.”
     “The two values point nearly the same way (cosine 0.96), so that one can nearly stand in for the
     other, and length hardly counts: a quarter of it costs 0.2 at most. (Who reads the stream reads
-    it through a norm. Direction is what counts: a random one of the same length costs more than to
-    have neither neuron.)”
+    it through a norm. Direction is what counts: a random one of the same length costs more than
+    having neither neuron.)”
 
     Three texts; a token in the middle; the loss without either one, without both, without two
     others; the first token's stream cut to a quarter; both off and in their place a vector of the
@@ -903,7 +903,7 @@ def forty_layers_are_too_few():
 
 
 def greedy_ids_forgive():
-    """“The first one writes the same ids for ever, whatever the prompt”
+    """“The first one writes the right ids for ever, whatever the prompt”
 
     Other prompts, 12 ids; one layer left out, which ids do notice.
     """

@@ -86,7 +86,7 @@ def everybody_knows_the_star_but_the_model():
 def the_halves_of_the_norm():
     """“The **gains** turn $x$: without them other tokens win.”
 
-    “The **division** leaves its direction alone, and so the order of the tokens”
+    “The **division** leaves the direction of $x$ alone, and so the order of the tokens”
 
     Each half alone, on four prompts.
     """
@@ -158,7 +158,7 @@ def padding_counts_only_if_it_is_let():
 
 
 def a_loss_is_a_file_size():
-    """“to name a point in it takes $-\\log_2$ of its length in bits, at most two more”
+    """“naming a point in it takes $-\\log_2$ of its length, in bits, plus at most two bits more”
 
     “Seventeen bytes, and the sentence comes back letter for letter.”
 
@@ -245,7 +245,7 @@ def scattered_logits_cost_half_their_variance():
     “Targets that are not shifted start where they should, too, in this model of 30 layers”
 
     “For targets drawn blindly these logits do cost 0.12 more than $\\ln V$, as the third line says;
-    the rest is that this paragraph's tokens happened to get low ones.”
+    the rest comes from this paragraph's tokens, which happened to get low logits.”
 
     “Softmax of a softmax starts at $\\ln V$ and can never come more than 1 nat below it”
 
@@ -399,8 +399,8 @@ def the_gradient_is_what_nudging_says():
 
 
 def one_sentence_taught_another_changed():
-    """“"The capital of France is the city of" was never trained on, and its answer has changed with
-    the rest”
+    """“"The capital of France is the city of" was never trained on, and yet its answer has changed,
+    too”
 
     “Berlin, Rome and the star survive.”
 
@@ -624,7 +624,7 @@ def large_steps_magnify_rounding():
 def frequencies_first_then_what_follows():
     """“**it learns first which tokens are frequent**, whatever stands before them”
 
-    “**Most of what yours has over this bigram it owes to the tokens before the last.**”
+    “**Most of your model's lead over this bigram comes from the tokens before the last.**”
 
     “with 16 times the unigram mixed in (the last line), the bigram rule is ahead of your model
     again”

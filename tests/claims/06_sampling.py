@@ -174,7 +174,7 @@ def the_order_of_transformers():
 
 
 def a_shift_changes_nothing_and_the_beginning_much():
-    """“That those which are left now stand at other positions changes nothing”
+    """“The tokens that are left then stand at other positions, but that changes nothing”
 
     “what it keeps of the tokens that are left was computed with the beginning in view”
 
@@ -240,7 +240,7 @@ def a_phrase_makes_itself_likelier():
 
 
 def copies_do_not_hang_on_one_head():
-    """“with head 16.0 switched off, on which they depend, the copies of this phrase still become
+    """“with head 16.0, on which they depend, switched off, the copies of this phrase still become
     likelier and likelier”
 
     All heads on; its neighbour 16.1 off.
@@ -476,8 +476,8 @@ def a_constraint_gives_the_form_alone():
 
 
 def draws_agree_where_the_model_knows():
-    """“Where it is sure, as of Einstein, the draws agree; where the person does not exist, they
-    scatter: most years come once.”
+    """“Where it is sure, as it is about Einstein, the draws agree; where the person does not exist,
+    they scatter: most years come once.”
 
     “Curie lies between: fewer years than for somebody who never lived, so something is known, and
     yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.)”
@@ -507,10 +507,10 @@ def draws_agree_where_the_model_knows():
 
 def the_step_of_logic_is_a_copy():
     """“It says "feathers" when no bird has any and when the robin is a car; and when both rules are
-    there, it takes what was said to be had *last*, wheels included.”
+    there, it takes the part that the *last* rule names, wheels included.”
 
-    “Of four other pairs three, such as carps and scales, do the same with "No"; of a poodle it says
-    "a" in either case. With both rules, three of the four take the wheels.”
+    “Three of four other pairs, such as carps and scales, do the same with "No"; for the fourth, a
+    poodle, it says "a" in either case. With both rules, three of the four take the wheels.”
 
     The rules the other way round; the second premise alone; four other kinds.
     """

@@ -287,7 +287,8 @@ def a_shared_beginning_can_be_kept_once():
 
 
 def one_outlier_ruins_one_scale():
-    """“One large weight ruins every row with one scale, and only its own row with a scale a row.”
+    """“With one scale for the matrix, one large weight ruins every row; with a scale for each row,
+    it ruins only its own.”
 
     The same matrix without the outlier.
     """
@@ -765,9 +766,9 @@ def more_text_helps_the_wide_ones_more():
 
 def a_run_lacks_steps_before_text():
     """“Half the text, each token drawn about twice, is nearly as good as all of it, each drawn
-    about once. Half as many steps cost most, and twice as many win most, more than half again the
-    width or twice the layers, although three quarters of what they draw besides had been read
-    before.”
+    about once. Half as many steps cost most, and twice as many win most, more than 1.5 times the
+    width or twice the layers, although three quarters of the extra tokens that they draw had been
+    read before.”
 
     “each wins less than a tenth of the way”
 

@@ -81,7 +81,7 @@ def analogies(table, pairs, inputs_allowed):
 
 
 # %% wrong: one order of each two pairs
-# says: one in either order
+# says: one in each order
 def analogies(table, pairs, inputs_allowed):
     unit, right = table / table.norm(dim=1, keepdim=True), 0
     for i, (a, b) in enumerate(pairs):

@@ -176,7 +176,7 @@ def quantize_int8(w):
 
 
 # %% wrong: the largest weight is taken for 1e-8 at least
-# says: no scale is the smallest
+# says: there is no smallest scale
 def quantize_int8(w):
     largest = w.abs().amax(1, keepdim=True)
     scale = torch.where(largest > 0, largest.clamp(min=1e-8) / 127, 1.0)
