@@ -22,7 +22,8 @@ def sampling_lab(model, prompts, filter_logits, sample):
     prompt = ipywidgets.Combobox(value=prompts[0], options=prompts, **typed, **WIDE)
     sliders, first_three = filter_sliders(WIDE)
     min_p = ipywidgets.FloatSlider(0, min=0, max=1, step=0.01, description="min-p", **WIDE)
-    u = ipywidgets.FloatSlider(0.5, min=0, max=0.999, step=0.001, description="u", **WIDE)
+    fine = {"step": 0.001, "readout_format": ".3f"}
+    u = ipywidgets.FloatSlider(0.5, min=0, max=0.999, description="u", **fine, **WIDE)
     words = f"write {LENGTH} tokens, {TEXTS} times"
     button = ipywidgets.Button(description=words, layout={"width": "20em"})
     texts, state = ipywidgets.HTML(), torch.Generator()

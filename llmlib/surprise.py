@@ -28,16 +28,20 @@ def _read(model, softmax, text):
     p = softmax(model(ids)[0, :-1])  # seq-1 vocab
     said = p[range(len(ids) - 1), ids[1:]].double().clamp(min=1e-45)  # a rounded 0 stays finite
     losses = (-said.log()).tolist()
-    spans = [_span(pieces[0], 0.0, "the first token: nothing stands before it")]
+    spans, lines = [_span(pieces[0], 0.0, "the first token: nothing stands before it")], []
     for piece, loss, row in zip(pieces[1:], losses, p):
         best = row.topk(5).indices.tolist()
         expected = "\n".join(f"{row[i]:.3f}  {model.tokenizer.decode([i])!r}" for i in best)
-        spans.append(_span(piece, loss, f"{loss:.2f} nats for {piece!r}\nexpected:\n{expected}"))
+        told = f"{loss:.2f} nats for {piece!r}\nexpected:\n{expected}"
+        spans.append(_span(piece, loss, told))
+        lines.append(f"<li>{escape(told)}</li>")
     total = f"{sum(losses):.1f} nats for {len(losses)} tokens, {sum(losses) / len(losses):.2f} each"
     worst = sorted(zip(losses, pieces[1:]), reverse=True)[:3]
     plain = f"{total}; most surprising: " + ", ".join(f"{t!r} {loss:.2f}" for loss, t in worst)
     html = f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
-    return f"{html}<p>{total}. Hover a token to see what was expected in its place.</p>", plain
+    html += f"<p>{total}. Hover over a token to see what was expected in its place.</p>"
+    listed = f'<ol style="white-space:pre-line">{"".join(lines)}</ol>'
+    return f"{html}<details><summary>The same as a list</summary>{listed}</details>", plain
 
 
 def _span(piece, loss, hover):

@@ -1101,7 +1101,7 @@ reveal("half", share, within=5)
 # stops are cheap, and a word that comes again costs less than the first time (compare the two "centre"). The most
 # surprising is "ides": all that stood before it was the letter T.
 #
-# **Your own text.** Hover over a token (it takes a mouse) to see the five tokens that the model had expected in its
+# **Your own text.** Hover over a token (or unfold the list) to see the five tokens that the model had expected in its
 # place. Type over the text below, then click elsewhere.
 
 # %% tags=["nbval-ignore-output"]

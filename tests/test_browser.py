@@ -156,8 +156,18 @@ def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page)
     box = start.locator(".llm-box").first
     expect(box).to_contain_text("of 8 done")
     expect(box.locator("a.llm-wrong").first).to_have_text("merge")
+    page.goto(lab.split("/lab/")[0] + "/lab?token=secret&reset")
+    title = page.locator(".llm-title").first
+    title.focus()
+    page.locator(".llm-start .llm-bar").first.wait_for(timeout=2 * MINUTES)
+    expect(title).to_be_focused()  # the page was filled anew
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     page.reload()
     expect(page.locator(".llm-box").first).to_contain_text("of 8 done", timeout=2 * MINUTES)
+    page.wait_for_timeout(2000)
+    checked = [url for url in asked if "llmlib/start" in url and "known=0" not in url]
+    assert len(checked) == 1  # each checks all notebooks
 
 
 @pytest.mark.parametrize("shade", ["Dark", "Light"])
@@ -246,6 +256,11 @@ def test_check_tells_wrong_from_unwritten_the_mistake_first_and_leads_to_it(lab,
     assert words == sorted(words, key=lambda word: word != "✗ wrong") and "✓ done" in words
     assert rows[0][1] == "1.2 merge" and "go on by two positions" in rows[0][2]
     assert words.count("· not written yet") == 1
+    reached = []
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent"))
+    assert "1.2 merge" in reached
     page.locator(".jp-Dialog").get_by_role("button", name="1.2 merge").click()
     panel = page.locator(".jp-NotebookPanel:visible")
     expect(panel.locator(".jp-Cell.jp-mod-active")).to_contain_text("def merge")

@@ -149,6 +149,11 @@ def _controls(widget):
     alone, groups = (widget.locator(kind).all() for kind in (ALONE, ".widget-toggle-buttons"))
     for each in alone:
         expect(each).to_have_accessible_name(re.compile(r"\w"))
+        if "noUi" in each.get_attribute("class"):
+            slider = each.locator("xpath=ancestor::*[contains(@class, 'widget-slider')]")
+            expect(each).to_have_accessible_name(slider.locator(".widget-label").inner_text())
+            shown = slider.locator(".widget-readout").inner_text()
+            expect(each).to_have_attribute("aria-valuetext", shown)
     return alone + [each.locator("button:not(.mod-active)").last for each in groups]
 
 
@@ -177,6 +182,17 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
         faults += _looks(page, name, widget, other, width)
     expect(widgets["sampling_lab"].locator("li")).to_have_count(5)
     assert not faults and not page.complaints, (faults, page.complaints)
+
+
+def test_high_contrast_leaves_bars_and_shades_their_colours(widgets, page):
+    shaded = widgets["surprise_reader"].locator("span[title]").last
+    colour = "each => getComputedStyle(each).backgroundColor"
+    before = shaded.evaluate(colour)
+    page.emulate_media(forced_colors="active")
+    try:
+        assert shaded.evaluate(colour) == before
+    finally:
+        page.emulate_media(forced_colors="none")
 
 
 def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, page):

@@ -140,6 +140,7 @@ def test_only_what_changed_is_executed(tmp_path):
             r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError",
         ),
         ("print(double(21))", "object()", "shows a memory address"),
+        ("print(double(21))", "\n# %%\n\n# %%\nobject()", "shows a memory address"),
         ("print(double(21))", "import os; os.getcwd()", "shows a path of this computer"),
         ("print(double(21))", "import os; os._exit(1)", "the kernel died in cell 6"),
         (

@@ -23,6 +23,7 @@ from llmlib.certificate import credential, earned, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, bake, clean_name
 from llmlib.certificate.status import Register
 from llmlib.certificate.verify import (
+    EARLY,
     EXPIRED,
     REVOKED,
     TAMPERED,
@@ -183,6 +184,33 @@ def test_an_expired_certificate_that_was_also_changed_is_called_changed(key):
     head, payload, signature = OB3Verifier.extract_token_from_svg(old).split(".")
     flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
     assert verify(with_token(old, f"{head}.{payload}.{flipped}")).status == TAMPERED
+
+
+def test_one_dated_ahead_of_this_clock_is_not_called_changed(key):
+    early = made(key, issued=datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5))
+    found = verify(early)
+    assert found.status == EARLY and "clock" in found.why
+    head, payload, signature = OB3Verifier.extract_token_from_svg(early).split(".")
+    flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
+    assert verify(with_token(early, f"{head}.{payload}.{flipped}")).status == TAMPERED
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null"])
+def test_a_damaged_register_is_named(text, tmp_path):
+    (tmp_path / "k.register.json").write_text(text)
+    with pytest.raises(ValueError, match=r"k\.register\.json is damaged"):
+        Register(tmp_path / "k.pem")
+
+
+def test_half_a_key_is_not_left_behind(tmp_path, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keys.KeyEd25519, "generate_keypair", full)
+        with pytest.raises(OSError, match="No space"):
+            keys.load_or_create(tmp_path / "k.pem")
+    assert not list(tmp_path.iterdir()) and keys.load_or_create(tmp_path / "k.pem")
 
 
 def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
@@ -456,7 +484,7 @@ def test_an_instructor_issues_in_bulk_verifies_and_revokes(home, capsys):
     words = *words, "--status-url", "https://example.org/r.jwt"
     assert certificate(home, *words) == 1
     said = capsys.readouterr().out
-    assert "2 issued, 1 below the threshold" in said
+    assert "2 issued, 1 not" in said
     assert "eve: 50% of all points, no certificate. Missing: 01_tokens" in said
     assert "PRIVATE" not in said and stat.S_IMODE(os.stat(key).st_mode) == 0o600
     made = sorted(each.name for each in (home / "out").iterdir())
@@ -486,7 +514,7 @@ def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     words = "--gradebook", book, "--key", home / "k.pem", "--issuer", "School"
     assert certificate(home, *words) == 1
     said = capsys.readouterr().out
-    assert "5 issued, 1 below" in said and "no certificate: the name has 20" in said
+    assert "5 issued, 1 not" in said and "no certificate: the name has 20" in said
     made = sorted(each.stem for each in (home / "out").glob("*.svg"))
     assert made == ["%2Ezoë", "li%20wei", "li%2Cwei", "li_wei", "zz"]
 

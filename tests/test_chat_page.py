@@ -16,6 +16,8 @@ from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.browser
 QUESTION = "What is the capital of France?"
+COVERED = """() => document.activeElement.getBoundingClientRect().bottom >
+  document.querySelector("form").getBoundingClientRect().top + 1"""
 WIDE = """() => [...document.querySelectorAll("body *")].filter(each => each.clientWidth &&
   each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 60))"""
 
@@ -154,6 +156,32 @@ def test_it_fits_from_400_pixels_on(page, scheme):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate(WIDE) == []
         page.screenshot(path=SHOTS / f"chat_{scheme}_{width}.png")
+
+
+def test_nothing_opens_or_has_the_focus_behind_the_form(page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.locator("summary").click()
+    page.locator("#max_tokens").fill("200")
+    page.locator("#temperature").fill("2")
+    reply = _ask(page, "Write a long story.")
+    reply.locator(".token").nth(2).focus()
+    page.keyboard.press("Enter")
+    told, form = reply.locator(".why").bounding_box(), page.locator("form").bounding_box()
+    assert 0 <= told["y"] and told["y"] + told["height"] <= form["y"] + 1
+    page.keyboard.press("Enter")
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        assert not page.evaluate(COVERED)
+
+
+def test_who_speaks_and_a_token_of_white_space_have_a_name(page):
+    reply = _ask(page, "Write a poem of three lines.")
+    blank = [each for each in reply.locator(".token").all() if not each.text_content().strip()]
+    assert blank
+    for each in blank:
+        expect(each).to_have_accessible_name(re.compile(r"\S"))
+    expect(page.get_by_role("group", name="You", exact=True)).to_have_count(1)
+    expect(page.get_by_role("group", name="my_llm.py", exact=True)).to_have_count(1)
 
 
 def test_without_the_token_there_is_no_page(page, address):

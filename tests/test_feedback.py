@@ -1,5 +1,6 @@
 """What a notebook says about its own cells: passed checks, unwritten functions, predictions."""
 
+import collections
 import re
 
 import nbformat
@@ -73,6 +74,23 @@ def test_numpys_numbers_are_numbers():
     check.equal([(np.int64(1), np.float32(0.5)), np.bool_(True)], [(1, 0.5), True], "the same")
     with pytest.raises(check.Mistake):
         check.equal([np.int64(1)], [True], "a number is no truth value")
+
+
+def test_what_derives_from_a_list_or_tuple_is_one_as_it_is_in_the_grader():
+    pair = collections.namedtuple("Pair", "a b")
+    check.equal([pair(1, 2)], [(1, 2)], "the same")
+    check.equal(torch.ones(2, 3).shape, (2, 3), "the same")
+    with pytest.raises(check.Mistake):
+        check.equal([pair(1, 2)], [(1, 3)], "another")
+    with pytest.raises(check.Mistake):
+        check.equal(pair(1, 2), [1, 2], "a tuple is no list")
+
+
+@pytest.mark.parametrize("got", [[1.0, [2.0]], [10**400]])
+def test_what_is_no_row_of_numbers_is_shown_as_it_is(got):
+    with pytest.raises(check.Mistake) as caught:
+        check.close(got, [3.0] * len(got), "the same")
+    assert check.show(got) in str(caught.value)
 
 
 def test_the_last_check_hands_over_to_the_next_notebook():

@@ -16,6 +16,7 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import cells, handed_in, judge, progress, run_cells, run_tests
+from llmlib.course.definitions import definitions
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
@@ -256,6 +257,14 @@ def test_json_that_is_no_notebook_is_reported(tmp_path, text):
     assert progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
 
 
+@pytest.mark.parametrize("cell", ["s = {}; t = 2", "x = predict({})"])
+def test_code_nested_too_deeply_costs_its_own_cell_alone(tmp_path, cell):
+    deep = cell.format("+".join("1" * 5000))
+    assert definitions([deep, "y = 1"])[-1].names == {"y"}
+    hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"]}, extra=[deep])
+    assert states(tmp_path)["count_pairs"] == (DONE, None)
+
+
 def test_a_missing_notebook_is_named(tmp_path):
     assert f"there is no {NAME}.ipynb" in progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
 
@@ -273,6 +282,12 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     assert "ask for one folder at a time" in capsys.readouterr().err
     assert cli.main(["check", "08_more"]) == 2
     assert "known: 01_tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "3e6"])
+def test_a_limit_that_no_clock_takes_is_refused(tmp_path, capsys, seconds):
+    assert cli.main(["check", "--folder", str(tmp_path), "--seconds", seconds]) == 2
+    assert "it must be above 0, at most a million" in capsys.readouterr().err
 
 
 def test_the_table_fits_and_says_what_is_what():

@@ -40,6 +40,7 @@ def controls(filter_logits=sampling.filter_logits, sample=sampling.sample):
 def test_the_strip_says_which_token_u_falls_into():
     lab = controls()
     lab.u.value = 0.6
+    assert lab.u.readout_format == ".3f" and lab.u.step == 0.001
     assert "&#x27;&lt;blue&gt;&#x27;" in lab.picture.value and "<blue>" not in lab.picture.value
     lab.temperature.value = 0  # greedy: the likeliest whatever u says
     assert "falls into the stretch of <b><code>&#x27;red&#x27;" in lab.picture.value

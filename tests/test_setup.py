@@ -200,7 +200,7 @@ SAYINGS = {
     "Retrying ... NewConnectionError: [Errno -2] Name or service not known": "cannot be reached",
     "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed'))": "the proxy "
     "http://proxy.test:3128 does not answer",
-    "OSError: [Errno 30] Read-only file system: '/x'": "{folder} cannot be written to",
+    "OSError: [Errno 30] Read-only file system: '/x'": "/x cannot be written to",
     "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
     "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
     "distribution found for x==9'",

@@ -3,13 +3,16 @@
 import os
 import shutil
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import nbformat
 import proofs
 import pytest
 import torch
+from tornado import web
 
 from llmlib.course import cells, lab_server, progress, run_tests, start_page
+from llmlib.course.cells import ROOT
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
 
 pytestmark = pytest.mark.unit
@@ -64,6 +67,7 @@ def test_untouched_it_begins_with_the_first_notebook(folder):
     assert start_page.next_step(at(), folder) == ("01_tokens", None)
     page = Page(start_page.page(at(), folder))
     assert "Begin: 1 Tokens" in page.text and "Continue" not in page.text
+    assert "<main" not in start_page.page(at(), folder)  # it stands inside JupyterLab's
     assert {link["data-notebook"] for link in page.links} == {f"{n}.ipynb" for n in cells.names()}
 
 
@@ -148,3 +152,15 @@ def test_below_the_picture_stands_what_is_missing_with_a_link():
     assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
     assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
     assert progress.left(at(n02=DONE))[1] == ""
+
+
+def test_a_notebook_that_is_a_link_is_checked_too(tmp_path):
+    (tmp_path / "work").mkdir()
+    there, link = tmp_path / "elsewhere.ipynb", tmp_path / "work" / "01_tokens.ipynb"
+    shutil.copy(ROOT / "notebooks" / "01_tokens.ipynb", there)
+    link.symlink_to(there)
+    server = SimpleNamespace(folder=tmp_path / "work")
+    assert lab_server.Ours.notebook(server, "01_tokens.ipynb")[1] == link
+    for outside in ("../elsewhere.ipynb", str(there)):
+        with pytest.raises(web.HTTPError, match="There is no such notebook here"):
+            lab_server.Ours.notebook(server, outside)

@@ -38,6 +38,7 @@ def test_it_shows_the_loss_of_each_token_and_what_was_expected():
     assert "20.0 nats for 2 tokens, 10.00 each" in plain and "'b' 20.00" in plain
     assert "20.00 nats for &#x27;b&#x27;&#10;expected:&#10;1.000  &#x27;a&#x27;" in html
     assert "0.00 nats for &#x27;a&#x27;" in html
+    assert html.count("<li>") == 2  # the same for who has no mouse
 
 
 def test_a_probability_of_0_stays_finite_and_html_is_escaped():

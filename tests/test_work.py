@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -677,6 +678,21 @@ def test_saved_outputs_are_trusted_after_the_move_if_they_were_before(tmp_path):
     assert notary.check_signature(load(tmp_path / "fresh"))
 
 
+def test_signatures_that_cannot_be_read_or_written_cost_nothing(tmp_path, monkeypatch):
+    """Another JupyterLab may hold their database."""
+
+    def locked(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    for name in ("sign", "check_signature"):
+        monkeypatch.setattr(work.NotebookNotary, name, locked)
+    root = begun(tmp_path)
+    assert len(work.update(root)) == 2  # a sentence for each notebook that was worked in
+    assert {path.name for path in (root / "notebooks").iterdir()} == {
+        path.name for path in (root / "work").glob("*.ipynb")
+    }
+
+
 def test_commands_look_into_work_first(tmp_path, monkeypatch):
     root, name = tmp_path / "course", f"{cells.names()[0]}.ipynb"
     monkeypatch.setattr(progress.cells, "ROOT", root)
@@ -762,3 +778,81 @@ def test_a_prediction_cell_is_read_and_written():
     assert guess_in(cell) == ("'é'", '"A"', {"A": "x"})
     assert with_guess(cell, "None") == cell.replace('"A",  #', "None,  #")
     assert guess_in('predict("é", "How much?", yours=1 / 3)') == ("'é'", "1 / 3", {})
+    assert guess_in('predict("é", "Which?", {["A"]: "x"}, yours=1)')[2] == {}
+    assert guess_in(f"x = predict({'+'.join('1' * 5000)})")[2] == {}
+
+
+def answered(root, name, old, new):
+    """A learner's cell that holds `old`, with `new` in its place."""
+    node = load(root, name)
+    cell = at(node, old)
+    cell.source = cell.source.replace(old, new)
+    nbformat.write(node, root / "work" / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize("old", ["- **D**  d", "What is left open?"])
+def test_a_note_in_a_question_costs_no_answer(tmp_path, old):
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    answered(tmp_path, "quiz", "q03 = None", 'q03 = "D"')
+    node = load(tmp_path, "quiz")
+    at(node, "What is left open?").source = at(node, "What is left open?").source.replace(
+        old, f"{old}\n\nA note of mine."
+    )
+    nbformat.write(node, tmp_path / "work/quiz.ipynb")
+    issue(tmp_path, "1.2.0")
+    work.update(tmp_path)
+    assert 'q03 = "D"' in codes(load(tmp_path, "quiz"))
+
+
+def test_an_answer_that_was_merged_into_another_cell_counts_on(tmp_path):
+    """JupyterLab's merged cell has the marks of the cell that was active, a helper's, say: none."""
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    node = load(tmp_path)
+    place = node.cells.index(at(node, "def solved"))
+    node.cells[place] = new_code_cell(f"helper = 1\n\n{MINE}")
+    nbformat.write(node, tmp_path / "work/03_attention.ipynb")
+    issue(tmp_path, "1.2.0")
+    said, *_ = work.update(tmp_path)
+    assert "yours in it: 1 answer; new: added;" in said
+    assert at(load(tmp_path), MINE).metadata.nbgrader.grade_id == "solved"
+
+
+def test_what_stands_beside_a_guess_stays(tmp_path):
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    mine = '# a fourth each\npredict("mass", "How much?", yours=0.25)  # not sure'
+    answered(tmp_path, "03_attention", 'predict("mass", "How much?", yours=...)', mine)
+    path = tmp_path / "notebooks/03_attention.ipynb"
+    node = load(tmp_path, folder="notebooks")
+    node.cells[0].source += "\nThis is new."
+    nbformat.write(node, path)
+    work.update(tmp_path)
+    assert mine in codes(load(tmp_path))
+
+
+def test_what_shows_a_question_moves_with_it(tmp_path, monkeypatch):
+    see = {version: dict(parts) for version, parts in EDITIONS.items()}
+    for parts in see.values():
+        shown = [f'# %%\nsee("q0{n}")\n' for n in range(1, len(parts["quiz"]))]
+        parts["quiz"] = [QUIZ, *sum(zip(parts["quiz"][1:], shown), ())]
+    monkeypatch.setattr(sys.modules[__name__], "EDITIONS", see)
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    node = load(tmp_path, "quiz")
+    at(node, 'see("q01")').outputs = [new_output("stream", text="it is a\n")]
+    node.cells.insert(node.cells.index(at(node, 'see("q01")')) + 1, new_markdown_cell("On a."))
+    nbformat.write(node, tmp_path / "work/quiz.ipynb")
+    issue(tmp_path, "1.2.0")
+    work.update(tmp_path)
+    node = load(tmp_path, "quiz")
+    assert not at(node, 'see("q01")').outputs
+    assert node.cells[node.cells.index(at(node, 'see("q02")')) + 1].source == "On a."
+
+
+def test_a_work_folder_that_leads_nowhere_is_named(tmp_path, capsys):
+    issue(tmp_path, "1.1.0")
+    (tmp_path / "work").symlink_to(tmp_path / "usb" / "work")
+    assert work.main([str(tmp_path)]) == 1
+    assert "usb/work, which is not there" in capsys.readouterr().err

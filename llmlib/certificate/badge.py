@@ -2,25 +2,18 @@
 
 import json
 import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import jwt
+from jwt.utils import base64url_decode, base64url_encode
 from openbadgeslib.errors import LibOpenBadgesException
 from openbadgeslib.ob3 import OB3Verifier, OpenBadgeCredential, decode_encoded_list, set_indices
 from openbadgeslib.verify import issuer_did_from_token
 
-from llmlib.certificate.credential import (
-    ACHIEVEMENT,
-    COURSE,
-    INSTRUCTOR,
-    SELF,
-    clean_name,
-    picture_hash,
-)
+from llmlib.certificate.credential import ACHIEVEMENT, COURSE, clean_name, picture_hash
 
-TAMPERED, EXPIRED = 1, 5
+TAMPERED, EXPIRED, EARLY = 1, 5, 8
 
 
 class Refused(Exception):
@@ -40,7 +33,8 @@ class Badge:
 
     @property
     def kind(self) -> str:
-        return SELF if self.credential.achievement.id == ACHIEVEMENT[SELF] else INSTRUCTOR
+        mine = self.credential.achievement.id
+        return next(kind for kind, id in ACHIEVEMENT.items() if id == mine)
 
     @property
     def holder(self) -> str:
@@ -85,8 +79,8 @@ def open_badge(data: bytes) -> Badge:
     try:
         credential = verifier.verify(token)
     except (LibOpenBadgesException, ValueError) as error:
-        if _expired(token, verifier):
-            raise Refused(EXPIRED, f"{error}.") from None
+        if out_of_time := _out_of_time(token, verifier):
+            raise out_of_time from None
         raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
     achievement = credential.achievement
     if achievement.id not in ACHIEVEMENT.values() or achievement.name != COURSE:
@@ -107,14 +101,20 @@ def _is_clean(name: str) -> bool:
         return False
 
 
-def _expired(token: str, verifier: OB3Verifier) -> bool:
-    """Is a token that the library refuses rightly signed, and past its last day?"""
+def _out_of_time(token: str, verifier: OB3Verifier) -> Refused | None:
+    """Why the library refuses a token that is rightly signed: its time is over, or still to come
+    by this computer's clock."""
     try:
-        payload = _signed(token, verifier)
-        last = OpenBadgeCredential.from_jwt_payload(payload).expiration_date
+        made = OpenBadgeCredential.from_jwt_payload(_signed(token, verifier))
     except (jwt.PyJWTError, OverflowError, *ODD):
-        return False
-    return last is not None and last < datetime.now(UTC)
+        return None
+    first, last, now = made.issuance_date, made.expiration_date, datetime.now(UTC)
+    if last is not None and last < now:
+        return Refused(EXPIRED, "The token has expired.")
+    if first is None or first < now:
+        return None
+    why = "this clock is slow, or that of who issued it was fast"
+    return Refused(EARLY, f"It is dated {first:%Y-%m-%d %H:%M} UTC, which is still to come: {why}.")
 
 
 def _signed(token: str, verifier: OB3Verifier) -> dict:
@@ -126,12 +126,7 @@ def _is_canonical(token: str) -> bool:
     """Is every part of this token spelled in the one way that its bytes have? Base64 leaves spare
     bits at an end, which nobody signs."""
     try:
-        parts = (urlsafe_b64encode(_bytes(part)).decode().rstrip("=") for part in token.split("."))
+        parts = (base64url_encode(base64url_decode(part)).decode() for part in token.split("."))
         return ".".join(parts) == token
     except ValueError:
         return False
-
-
-def _bytes(part: str) -> bytes:
-    """A part of a token, which leaves base64's padding away."""
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -50,13 +50,11 @@ def run(args: Namespace) -> int:
         return _revoke(args)
     if args.gradebook:
         return _issue(args)
-    if not args.name:
-        raise ValueError('give --name "Your Name", as it should stand on the certificate')
     return _own(args)
 
 
 def _own(args: Namespace) -> int:
-    name, folder = clean_name(args.name), progress.folder_of(args.folder)
+    name, folder = clean_name(args.name or ""), progress.folder_of(args.folder)
     path = args.output / "certificate.svg"
     if path.exists():
         raise ValueError(f"{path} is there already: move it away, or give another --output")
@@ -85,14 +83,13 @@ def _issue(args: Namespace) -> int:
         raise ValueError("--status-url must begin with https://: nothing else is fetched")
     args.issuer, students = clean_name(args.issuer), earned.of_gradebook(args.gradebook)
     pair = keys.load_or_create(args.key)
-    kept = Register(args.key, args.status_url)  # of this key: also where no URL is given this time
-    register = kept if kept.url else None
+    register = Register(args.key, args.status_url)  # of this key, whose URL may be known
     issued = left = 0
     for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
-            said = f"{student.id}: {student.share:.0%} of all points, no certificate. Missing: "
-            print(said + "; ".join(student.missing))
+            said = f"{student.id}: {100 * student.share:.3g}% of all points, no certificate."
+            print(said, "Missing:", "; ".join(student.missing))
             left += 1
         elif (args.output / f"{file}.svg").exists():
             print(f"{student.id}: has {args.output / f'{file}.svg'} already")
@@ -103,11 +100,11 @@ def _issue(args: Namespace) -> int:
                 print(f"{student.id}: no certificate: {odd}")
                 left += 1
                 continue
-            _write(args, file, made, pair, register.enter(made, student.id) if register else None)
+            status = register.enter(made, student.id) if register.url else None
+            _write(args, file, made, pair, status)
             issued += 1
-    public = keys.public_path(args.key)
-    print(f"{issued} issued, {left} below the threshold. Give verifiers {public}")
-    if register:
+    print(f"{issued} issued, {left} not. Give verifiers {keys.public_path(args.key)}")
+    if register.url:
         _publish(args, register, pair)
     return int(left > 0)
 
@@ -122,8 +119,7 @@ def _certificate_of(student: earned.Student, args: Namespace) -> Certificate:
 
 def _revoke(args: Namespace) -> int:
     if not args.key or not args.key.exists():
-        why = "--revoke needs --key, the private key with which the certificate was issued"
-        raise ValueError(why)
+        raise ValueError("--revoke needs --key, the private key that signed the certificate")
     pair, register = keys.load_or_create(args.key), Register(args.key)
     if not register.url:
         why = "this key has no register of certificates"

@@ -9,13 +9,18 @@ from cryptography.hazmat.primitives import serialization
 from openbadgeslib.errors import KeyGenException
 from openbadgeslib.keys import KeyEd25519
 
+from llmlib import files
+
 Pair = tuple[bytes, bytes]  # the PEM of a private key and of its public one
 
 
 def own_key_path() -> Path:
     """Where a learner's own key is kept."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base).expanduser() / "llmlib" / "certificate-key.pem"
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    try:
+        return Path(base).expanduser() / "llmlib" / "certificate-key.pem"
+    except RuntimeError:
+        raise OSError("there is no home folder to keep your key in: give --key FILE") from None
 
 
 def load_or_create(path: Path | str) -> Pair:
@@ -28,8 +33,13 @@ def load_or_create(path: Path | str) -> Pair:
         if beside.exists():
             raise ValueError(foreign)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key.generate_keypair()[0])
+        new = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(new, "wb") as file:
+                file.write(key.generate_keypair()[0])
+        except BaseException:  # a full disk: half a key would stand in the way of a whole one
+            path.unlink()
+            raise
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         why = f"others may read the private key {path}"
         raise ValueError(f"{why}: run `chmod 600` on it, and make a new one if they did")
@@ -42,7 +52,7 @@ def load_or_create(path: Path | str) -> Pair:
     key.pub_key = key.priv_key.public_key()
     public = key.get_pub_key_pem()
     if not beside.exists():
-        beside.write_bytes(public)
+        files.write(beside, public)
     elif beside.read_bytes().split() != public.split():  # whatever ends its lines
         raise ValueError(foreign)
     return private, public

@@ -18,7 +18,12 @@ class Register:
         self.path = Path(key).with_suffix(".register.json")
         kept: dict[str, Any] = {"url": url, "issued": {}}
         if self.path.exists():
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            try:
+                kept = json.loads(self.path.read_text(encoding="utf-8"))
+                kept["url"], kept["issued"].items()
+            except (ValueError, KeyError, TypeError, AttributeError):
+                why = "it tells which certificates can be revoked: restore an earlier copy"
+                raise ValueError(f"{self.path} is damaged; {why}") from None
         self.url, self.issued = kept["url"], kept["issued"]
         if url and url != self.url:
             why = f"this key's status list is at {self.url}, not at {url}"

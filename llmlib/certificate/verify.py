@@ -11,7 +11,7 @@ from openbadgeslib.ob3 import did_key_from_pem
 from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
-from llmlib.certificate.badge import EXPIRED, TAMPERED, Badge, Refused, open_badge
+from llmlib.certificate.badge import EARLY, EXPIRED, TAMPERED, Badge, Refused, open_badge
 from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF
 
 VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED, UNCHECKED = 0, 3, 4, 6, 7
@@ -23,6 +23,7 @@ WORDS = {
     EXPIRED: "expired",
     REVOKED: "revoked",
     UNCHECKED: "revocation could not be checked",
+    EARLY: "not valid yet",
 }
 LARGEST = 5 << 20
 
@@ -133,8 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--status-list", **file, help="the issuer's list of revoked certificates")
     add("--name", help="must be this holder's")
     add("--email", help="must be issued to this address")
-    online = "fetch that list from where the certificate says it is"
-    add("--online", action="store_true", help=online)
+    add("--online", action="store_true", help="fetch that list from where the certificate says")
 
 
 def run(args: argparse.Namespace) -> int:

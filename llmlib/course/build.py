@@ -112,7 +112,8 @@ def _built_from(path: Path) -> str | None:
 
 
 def _place(number: int, cell: NotebookNode) -> str:
-    return f"cell {number} ({cells.grade_id(cell) or cell.source.strip().splitlines()[0][:60]})"
+    first, *_ = cell.source.strip().splitlines() or ["empty"]
+    return f"cell {number} ({cells.grade_id(cell) or first[:60]})"
 
 
 def _refuse_what_differs(output: NotebookNode, place: str) -> None:

@@ -91,11 +91,8 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
 def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
     """Each top-level statement of a cell with its text, the comments right above it included."""
     lines = [line for line in re.split(r"\r\n?|\n", cell) if line.strip() not in MARKS]
-    try:
-        source = python("\n".join(lines))
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+    source = python("\n".join(lines))
+    tree = ast.parse(source)
     lines, end = source.split("\n"), 0
     begin = Counter(statement.lineno for statement in tree.body)  # how many on each line
     for statement in tree.body:
@@ -113,7 +110,10 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
 
 @functools.lru_cache(4096)  # each exercise asks anew, and a cell may be dear to read
 def _of_cell(cell: str) -> tuple[Definition, ...]:
-    return tuple(each for statement in _statements(cell) for each in _definitions(*statement))
+    try:
+        return tuple(each for statement in _statements(cell) for each in _definitions(*statement))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
 
 
 def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:

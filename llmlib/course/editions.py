@@ -10,16 +10,14 @@ import copy
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
 
 from llmlib.course.predict import guess_in, is_prediction, with_guess
-from llmlib.course.quiz_page import LINE
-
-QUESTION = re.compile(r"### Question \d+\n+(?P<ask>.*?)\n+(?=- \*\*A\*\*)", re.DOTALL)
-OPTION = re.compile(r"^- \*\*([A-D])\*\*\s+(.*(?:\n(?!- \*\*).*)*)", re.MULTILINE)
+from llmlib.course.quiz_page import LINE, OPTION, QUESTION
+from llmlib.course.scopes import names
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Piece:
             text = f"{source}codeFalseTrueFalse{self.name}"  # as nbgrader's compute_checksum has it
             found = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
             return found != self.marks.get("checksum")
-        if self.name:
+        if self.name or self.key.startswith("see "):
             return False
         if self.prediction:
             return guess_in(source)[1] != "..."
@@ -78,25 +76,25 @@ class Laid:
     changed: list[str] = field(default_factory=list)  # their checks
 
 
-def pieces(node: NotebookNode) -> list[Piece]:
-    """The cells of a notebook, in order."""
-    found, asked, ask, options = [], "", "", {}
+def pieces(node: NotebookNode, released: Mapping[str, str] = {}) -> Iterator[Piece]:
+    """The cells of a notebook, in order; a question is as `released` has its id, if it has it."""
+    asked, ask, options = "", "", {}
     for cell in node.cells:
-        piece = Piece(cell, "")
-        if cell.cell_type == "markdown" and (question := QUESTION.match(cell.source)):
-            asked, ask = cell.source, question["ask"]
+        piece, said = Piece(cell, ""), released.get(cell.get("id", ""), cell.source)
+        if cell.cell_type == "markdown" and (question := QUESTION.match(said)):
+            asked, ask = said, question["ask"]
             options = {letter: text.strip() for letter, text in OPTION.findall(asked)}
         if piece.name and ask and re.fullmatch(r"(test_)?q\d+", piece.name):
-            piece = Piece(cell, f"{piece.answer} {ask}", asked, options)
+            yield Piece(cell, f"{piece.answer} {ask}", asked, options)
         elif piece.name:
-            piece = Piece(cell, piece.name)
+            yield Piece(cell, piece.name)
+        elif ask and re.fullmatch(r'see\("q\d+"\)', cell.source):
+            yield Piece(cell, f"see {ask}")
         elif piece.prediction:
             key, _, letters = guess_in(cell.source)
-            piece = Piece(cell, f"predict {key}", options=letters)
+            yield Piece(cell, f"predict {key}", options=letters)
         else:
-            piece = Piece(cell, f"{cell.cell_type} {cell.get('id', '') or _hash(cell.source)}")
-        found.append(piece)
-    return found
+            yield Piece(cell, f"{cell.cell_type} {cell.get('id', '') or _hash(cell.source)}")
 
 
 def altered(piece: Piece) -> bool:
@@ -110,20 +108,23 @@ def altered(piece: Piece) -> bool:
 def worked_in(node: NotebookNode) -> bool:
     """Does it hold anything of a learner's: a cell, an answer, a guess, a cell that was run?"""
     ran = ("outputs", "execution_count")
-    found = pieces(node)
-    return any(piece.own or altered(piece) or any(map(piece.cell.get, ran)) for piece in found)
+    return any(each.own or altered(each) or any(map(each.cell.get, ran)) for each in pieces(node))
 
 
 def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
     """`edition` with what `mine`, a learner's notebook of another one, holds of theirs. Answers and
     guesses go to their places, and so do changed demonstrations and outputs where the cell is still
     the same; all else that is theirs follows the cell that it followed."""
-    fresh = pieces(edition)
-    places = {piece.key for piece in fresh}
+    fresh = [*pieces(edition)]
+    theirs = [*pieces(mine, {cell.get("id"): cell.source for cell in edition.cells})]
+    places, marked = [piece.key for piece in fresh], {piece.name for piece in theirs}
+    merged = {each for each in places if f"test_{each}" in marked} - marked  # into another cell
     before: dict[str, Piece] = {}
     own: dict[str, list[Piece]] = defaultdict(list)
     at = fresh[0].key if fresh else ""  # what stood at the top comes below the title
-    for piece in pieces(mine):
+    for piece in theirs:
+        if not piece.name and (made := merged & names(piece.cell.source).binds):
+            piece = replace(piece, key=max(made, key=places.index))
         stub = piece.key in before and not before[piece.key].own  # of an answer's copies
         if piece.key in places and (piece.key not in before or stub):
             before[piece.key], at = piece, piece.key
@@ -163,7 +164,7 @@ def _filled(piece: Piece, old: Piece | None, laid: Laid) -> Iterator[NotebookNod
 def _said(piece: Piece, old: Piece) -> str | None:
     """The source that a cell gets from the learner's; None where the chosen option is gone."""
     theirs = old.cell.source
-    if piece.answer and not piece.options or not (piece.answer or piece.prediction):
+    if piece.cell.get("id", "") == old.cell.get("id") if piece.prediction else not piece.options:
         return theirs
 
     def now(letter: str) -> str | None:

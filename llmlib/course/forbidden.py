@@ -45,8 +45,7 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     theirs = tuple(f"{each.origin}." for each in given if each.imports)
     tokenizers = any(name.startswith("tokenizers.") for name in exercise.off)
     whole = ("llmlib.", "tokenizers.") if tokenizers else ("llmlib.",)
-    ours = {name for name in used if name.startswith(whole)}
-    ours = {name for name in ours if not f"{name}.".startswith(theirs)}
+    ours = {n for n in used if n.startswith(whole) and not f"{n}.".startswith(theirs)}
     known = [name for name in exercise.off if name in used]
     return known + sorted(ours.difference(known), key=len, reverse=True)
 

@@ -19,7 +19,7 @@ from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
-MAX_SOURCE = 4 << 20  # bytes of code in one notebook
+MAX_SOURCE = 4 << 20  # characters of code in one notebook
 HELPERS = "the checks' helpers"  # the title of the last step, where there are any
 
 
@@ -154,8 +154,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     rows.sort(key=lambda row: row[0])  # as they run
     steps, helpers = [step for _, step in rows], _helpers(notebook)
     if _readable(steps):
-        demonstrations = {n: trusted[n].source for n in demos.values()}
-        rows += _wanted_demos(steps, demonstrations, set(stubs))
+        rows += _wanted_demos(steps, {n: trusted[n].source for n in demos.values()}, set(stubs))
         notes += _redefined(steps, helpers)
     rows.sort(key=lambda row: row[0])
     last = [Step(HELPERS, helpers, False)] if helpers else []

@@ -64,8 +64,8 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
         what, at, *rest = json.loads(line)
         if what == "test":
             found[at] = rest[0]
-    passing = TOO_SLOW, "ModuleNotFoundError", "ImportError"  # installed since, it is there
-    whole = len(found) == len(names) and not any(word in said.decode() for word in passing)
+    fleeting = TOO_SLOW, "ModuleNotFoundError", "ImportError"  # installed since, it is there
+    whole = len(found) == len(names) and not any(word in said.decode() for word in fleeting)
     for name in names:
         found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
     return found, whole

@@ -24,7 +24,7 @@ class Ours(APIHandler):
 
     def notebook(self, said: str) -> tuple[cells.Notebook, Path]:
         """The course's notebook that the file at `said` answers, and the file. HTTPError."""
-        path = (self.folder / said).resolve()
+        path = Path(os.path.normpath(self.folder / said))  # of a link, where it lies
         if not path.is_relative_to(self.folder) or not path.is_file():
             raise web.HTTPError(404, reason="There is no such notebook here")
         name = which(path)
@@ -81,16 +81,13 @@ def which(path: Path) -> str | None:
         found = {cell.grade_id for cell in handed_in.load(path)}
     except handed_in.Unreadable:
         return None
-    for notebook in cells.notebooks():
-        if found & {each.name for each in notebook.exercises}:
-            return notebook.name
-    return None
+    books = (book for book in cells.notebooks() if found & {each.name for each in book.exercises})
+    return next((book.name for book in books), None)
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers to jupyter_server."""
-    settings = server.web_app.settings
-    at = functools.partial(url_path_join, settings["base_url"], "llmlib")
+    at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
     handlers = [(at("start"), Start), (at("check"), Check), (at("solution"), Solution)]
     server.web_app.add_handlers(".*$", handlers)
 

@@ -106,8 +106,7 @@ def _filled_by_calls(piece: Piece) -> set[str]:
     """What its functions change, such as a cache: another notebook's is another one, whose text may
     be the same."""
     changed = (each.changes for each in piece.made_by if each.kind in FUNCTIONS)
-    imported = (each.names for each in piece.made_by if each.imports)
-    return set().union(*changed).difference(*imported)
+    return set().union(*changed).difference(*(each.names for each in piece.made_by if each.imports))
 
 
 def without_replaced(chosen: list[Definition]) -> list[Definition]:

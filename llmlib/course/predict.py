@@ -108,7 +108,7 @@ def guess_in(source: str) -> tuple[str, str, dict[str, str]]:
     code = ast.get_source_segment(source, yours) if yours else None
     try:
         known = ast.literal_eval(options) if options else {}
-    except ValueError:  # computed: no cell of ours does it
+    except (ValueError, TypeError):  # computed: no cell of ours does it
         known = {}
     return ast.unparse(key) if key else "", code or "...", known if type(known) is dict else {}
 
@@ -128,7 +128,7 @@ def _call(source: str) -> ast.Call | None:
         return None
     try:
         body = ast.parse(source).body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     match body:
         case [ast.Expr(ast.Call(ast.Name("predict")) as call)]:

@@ -22,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "where they are (default: this folder, else work/ or notebooks/ in it)"
     parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
     limit = "time limit for one notebook (default: %(default)g)"
-    seconds = progress.SECONDS
-    parser.add_argument("--seconds", type=float, default=seconds, metavar="S", help=limit)
+    parser.add_argument("--seconds", type=float, default=progress.SECONDS, metavar="S", help=limit)
     if parser.prog.endswith("progress"):
         kinds, file = "default: %(default)s; .svg and .pdf work too", Path("progress.png")
         parser.add_argument("--output", type=Path, default=file, metavar="FILE", help=kinds)
@@ -31,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: all done; 1: something is failing, untouched or unreadable."""
-    if not 0 < args.seconds < float("inf"):
-        raise ValueError(f"--seconds is {args.seconds:g}: it must be a finite number above 0")
+    if not 0 < args.seconds <= 1e6:  # what the system's clocks take
+        raise ValueError(f"--seconds is {args.seconds:g}: it must be above 0, at most a million")
     if args.verb == "progress" and args.output.suffix not in KINDS:
         ends = args.output.suffix or "nothing"
         raise ValueError(f"--output must end in .png, .svg or .pdf, not {ends}")
@@ -52,8 +51,7 @@ def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Pa
     """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
     for path in map(Path, notebooks):
         if path.stem not in cells.names():
-            known = ", ".join(cells.names())
-            raise ValueError(f"there is no notebook {path.stem}; known: {known}")
+            raise ValueError(f"there is no notebook {path.stem}; known: {', '.join(cells.names())}")
         if path.parent != Path():
             if folder is not None and folder.resolve() != path.parent.resolve():
                 raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")

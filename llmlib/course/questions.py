@@ -130,7 +130,3 @@ def _markdown(text: str, marker: str = "") -> str:
 
 def _code(text: str, marker: str = "") -> str:
     return f"# %% {marker}".rstrip() + f"\n{text}"
-
-
-if __name__ == "__main__":
-    write()

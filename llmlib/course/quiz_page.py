@@ -21,6 +21,8 @@ LINE = re.compile(
     r"[ \t]*(?:\#[ \t]*first:[ \t]*(?P<first>[A-D])\b.*|\#.*)?$",
     re.MULTILINE,
 )
+QUESTION = re.compile(r"### Question \d+\n+(?P<ask>.*?)\n+(?=- \*\*A\*\*)", re.DOTALL)
+OPTION = re.compile(r"^- \*\*([A-D])\*\*\s+(.*(?:\n(?!- \*\*|\n).*)*)", re.MULTILINE)
 
 _first: dict[str, str] = {}  # the first letter that each question was given in this kernel
 

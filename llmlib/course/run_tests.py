@@ -5,8 +5,9 @@ and comes out is copied as if it had travelled to another process, as it does fo
 
 As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
 source], …], "tests": [[function, source, imports], …], "seconds": limit of each}, and optionally
-"module", the name that the cells run under. It writes one JSON list a line to the stdout that it
-started with; what the cells print goes nowhere.
+"module", the name that the cells run under, and "homes", {function: title of the cell that makes
+it}. It writes one JSON list a line to the stdout that it started with; what the cells print goes
+nowhere.
 """
 
 import builtins
@@ -150,20 +151,16 @@ def limited(
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[None]:
     """After so many seconds raises what Ctrl-C does."""
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
-        timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    with contextlib.ExitStack() as after:
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
+            timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+            after.callback(timer.cancel)
+            timer.start()
+        yield
 
 
 def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:

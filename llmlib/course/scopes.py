@@ -63,8 +63,7 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
     try:
         text = python(source)
         with contextlib.suppress(RecursionError):  # so deep that only the compiler reads it
-            tree = _Plain().visit(ast.parse(text))
-            text = ast.unparse(ast.fix_missing_locations(tree))
+            text = ast.unparse(ast.fix_missing_locations(_Plain().visit(ast.parse(text))))
         table = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
@@ -77,11 +76,10 @@ def names(source: str, longest: int = MAX_ANALYSED) -> Names:
         scope, reads = todo.pop()
         runs = scope.get_name() == "genexpr" or scope.get_type() == "class"  # with what is around
         reads = reads if runs else later
+        outer = [symbol for symbol in scope.get_symbols() if symbol.is_global()]
         if reads is at_once:
-            bound |= {
-                s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_assigned()
-            }
-        reads |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+            bound |= {symbol.get_name() for symbol in outer if symbol.is_assigned()}
+        reads |= {symbol.get_name() for symbol in outer if symbol.is_referenced()}
         todo += [(each, reads) for each in scope.get_children()]
     made = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
     binds = frozenset(symbol.get_name() for symbol in made) | bound

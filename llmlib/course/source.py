@@ -68,9 +68,8 @@ class Notebook:
     @property
     def heading(self) -> str:
         """Its first line without marks: "3 Attention", "Quiz"."""
-        lines = self.cells[0].source.splitlines() if self.cells else []
-        first = next((line for line in lines if line.startswith("# ")), f"# {self.name}")
-        return first.removeprefix("# ").replace(" · ", " ")
+        found = re.search(r"^# (.*)", self.cells[0].source, re.MULTILINE) if self.cells else None
+        return (found[1] if found else self.name).replace(" · ", " ")
 
     @property
     def number(self) -> int | None:

@@ -33,7 +33,7 @@ def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
     makes = {each.name: each.makes for each in course_map.stations()}
     boxes = [_box(name, makes.get(name, ""), known.get(name)) for name in cells.names()]
     arrow = '<span class="llm-arrow" aria-hidden="true">→</span>'
-    return f"""<main class="llm-start">
+    return f"""<div class="llm-start">
 <h1>From Tokens to Tokens</h1>
 <p class="llm-lead">How a large language model works, by writing one. Your functions become an
 engine that runs a real model on this computer, and says, token for token, what the usual library
@@ -49,7 +49,7 @@ class="llm-end">text</span></div>
 <section><h2>How it works</h2><ul>{HOW}</ul>
 <p>A notebook takes two to two and a half hours, more than half of it at its exercises. All is
 kept as you save it; this page follows.</p></section>
-</main>"""
+</div>"""
 
 
 def next_step(statuses: list[Status], folder: Path) -> tuple[str, str | None] | None:

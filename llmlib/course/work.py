@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -37,6 +38,8 @@ def update(root: Path = ROOT) -> list[str]:
     said = []
     with steps.alone(root / "build" / "work.lock"):
         work = root / "work"
+        if work.is_symlink() and not work.exists():
+            raise OSError(f"{work} is a link to {os.readlink(work)}, which is not there")
         for part in work.rglob(".*.ipynb.*"):  # of a start that was killed
             if part.suffix[1:].isdecimal() and part.is_file():  # not an editor's .ipynb.swp
                 part.unlink()
@@ -51,8 +54,7 @@ def update(root: Path = ROOT) -> list[str]:
 def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
     """Bring `mine` to the edition of `path`, which may have been worked in unless it is known as
     `released`. Raises Unreadable."""
-    data = path.read_bytes()
-    mark = hashlib.sha256(data).hexdigest()[:16]
+    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     if mine.exists() and _came_from(mine) == mark:
         return []
     edition = read(path)
@@ -61,13 +63,13 @@ def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
         return _take_over(path, mine)
     edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = mark
     if not mine.exists():
-        _write(mine, edition, trusted=True)
+        _write(mine, edition)
         return []
     theirs, saved = read(mine), mine.stat()
     laid = editions.lay(edition, theirs)
     before, after = ([c.source for c in n.cells if c.source.strip()] for n in (theirs, laid.node))
     old = _keep(mine, theirs) if before != after and editions.worked_in(theirs) else None
-    _write(mine, laid.node, _notary().check_signature(theirs))
+    _write(mine, laid.node, instead_of=theirs)
     _saved_at(mine, saved)
     return [_sentence(mine, laid, theirs, old)] if old else []
 
@@ -129,11 +131,11 @@ def _notary() -> NotebookNotary:
     return NotebookNotary()
 
 
-def _write(path: Path, node: NotebookNode, trusted: bool) -> None:
-    """Write a notebook; JupyterLab shows the outputs of one that is `trusted`."""
+def _write(path: Path, node: NotebookNode, instead_of: NotebookNode | None = None) -> None:
+    """Write a notebook; JupyterLab shows its outputs, unless it did not show `instead_of`'s."""
     files.write(path, nbformat.writes(node) + "\n")
-    if trusted:
-        with contextlib.suppress(OSError):  # a comfort
+    with contextlib.suppress(OSError, sqlite3.Error):  # a comfort
+        if instead_of is None or _notary().check_signature(instead_of):
             _notary().sign(node)
 
 

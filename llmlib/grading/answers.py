@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     for notebook in lessons:
         for pair in stands_out(notebook.exercises, written):
             if len(rows) < SHOWN:
-                share, usual = f"{pair.alike:.0%}", f"{pair.usual:.0%}"
-                how = f"({share} of what is their own; usual: {usual})"
+                how = f"({pair.alike:.0%} of what is their own; usual: {pair.usual:.0%})"
                 where = f"{notebook.name}  {', '.join(pair.exercises)} {how}"
                 print(f"alike: {pair.one} and {pair.other}  {where}")
             names = {"notebook": notebook.name, "exercises": " ".join(pair.exercises)}

@@ -34,10 +34,6 @@ FULL = "The disk is full: make room and start again. What was graded until now i
 Run = Callable[[Iterable[Order]], Iterator[tuple[Order, Result]]]
 
 
-class Busy(ValueError):
-    """Another run is at work on the same folder."""
-
-
 class Results:
     """A course's results, a JSON file for each student and assignment. With `again` none counts."""
 
@@ -54,7 +50,7 @@ class Results:
             fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             busy = f"Another run is grading into {self.folder}: wait for it, or end it."
-            raise Busy(busy) from None
+            raise ValueError(busy) from None
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
         return self.folder / task.student / f"{task.assignment}{suffix}"

@@ -79,7 +79,7 @@ def main() -> None:
     orders, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed here is no answer
     try:
-        for answer in graded(orders, *pickle.load(orders)):
+        for answer in graded(orders, pickle.load(orders)):
             pickle.dump(answer, answers)
             answers.flush()
     except (EOFError, BrokenPipeError):  # the Dask worker is gone
@@ -89,21 +89,14 @@ def main() -> None:
         answers.flush()
 
 
-def graded(
-    orders: BinaryIO,
-    edition: str,
-    names: tuple[str, ...],
-    unsafe: bool,
-    partial: float,
-    load: str,
-    make: str,
-) -> Iterator[Any]:
+def graded(orders: BinaryIO, desk: tuple) -> Iterator[Any]:
     """A result for each order; or a sentence, and nothing more, where this machine cannot grade."""
     from llmlib.course.stub import VERSION
     from llmlib.grading import batch, pool
     from llmlib.grading.outside.bubblewrap import Unavailable
     from llmlib.grading.tasks import Task
 
+    edition, names, unsafe, partial, load, make = desk
     notebooks = {name: resolve_name(load)(name) for name in names}
     if batch.edition(notebooks) != edition:
         yield f"its course is another one ({VERSION}, or changed): install there what you have here"

@@ -138,7 +138,5 @@ def _reached(address: str) -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        lost = f"The Dask scheduler at {address} is gone ({type(error).__name__})"
-        raise ConnectionError(
-            f"{lost}: start one and grade again; what was graded is kept."
-        ) from None
+        lost = f"The Dask scheduler at {address} is gone ({type(error).__name__}): start one and"
+        raise ConnectionError(f"{lost} grade again; what was graded is kept.") from None

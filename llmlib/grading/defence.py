@@ -76,20 +76,20 @@ def questions(
     own = [cell for cell in written if cell.source.strip() != stubs.get(cell.grade_id or "")]
     mine = {cell.grade_id: cell.source for cell in own if cell.kind == "code"}
     solved = {each.exercise for each in runner.grade(notebook, written).outcomes if each.solved}
-    tasks = [each for each in notebook.exercises if each.name in solved and each.name in mine]
-    tasks.sort(key=lambda each: -len(mine[each.name]))
+    theirs = [each for each in notebook.exercises if each.name in solved and each.name in mine]
+    theirs.sort(key=lambda each: -len(mine[each.name]))
     asked: dict[str, dict[str, Question]] = {}
-    for task in tasks[:MOST]:
-        code, tried = mine[task.name], []
+    for one in theirs[:MOST]:
+        code, tried = mine[one.name], []
         for mutant in _mutants(code, student):
             changed = [
-                replace(cell, source=mutant.source) if cell.grade_id == task.name else cell
+                replace(cell, source=mutant.source) if cell.grade_id == one.name else cell
                 for cell in written
             ]
-            outcome = runner.grade(replace(notebook, exercises=(task,)), changed)[task.name]
+            outcome = runner.grade(replace(notebook, exercises=(one,)), changed)[one.name]
             if not outcome.solved and "NameError" not in outcome.message:
                 tried.append((mutant, outcome))
-        asked[task.name] = _questions(task.name, code, tried)
+        asked[one.name] = _questions(one.name, code, tried)
     made: list[Question] = []
     for kind in KINDS:
         open_ = [name for name in asked if kind in asked[name]]

@@ -19,10 +19,8 @@ class Repaired(web.RequestHandler):
     def get(self, name: str) -> None:
         self.set_header("Content-Type", "text/css" if name == STYLES else "text/javascript")
         text = (Path(handlers.static_path) / name).read_text(encoding="utf-8")
-        if name == STYLES:
-            self.finish(text + MARKS)
-        else:
-            self.finish(text.replace(NAMELESS, NAMELESS + BY_ID % IDS[name]))
+        text = text.replace(NAMELESS, NAMELESS + BY_ID % IDS.get(name, ""))
+        self.finish(text + MARKS if name == STYLES else text)
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

@@ -1,4 +1,4 @@
-"""Writes results into nbgrader's gradebook: the one writer, one transaction a submission."""
+"""Writes results into nbgrader's gradebook: the one writer, a submission's scores at once."""
 
 import contextlib
 import logging

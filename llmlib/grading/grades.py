@@ -17,7 +17,6 @@ WHO = {
     "canvas": (["Student", "ID", "SIS User ID", "SIS Login ID", "Section"], "SIS Login ID"),
     "moodle": (["First name", "Last name", "ID number", "Email address", "Username"], "Username"),
 }
-Row = dict[str, str | float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     if args.roster:
         people = read_roster(args.roster, column)
         if args.format == "moodle":  # it takes whatever columns there are, Canvas only its own
-            columns = list(people[0]) if people else columns
+            columns = [name for name in people[0] if name] if people else columns
     unknown = sorted(totals.keys() - {person[column] for person in people})
-    lines: list[Row] = []
+    lines: list[dict] = []
     for person in people:
         who = {name: person.get(name, "") for name in columns}
         lines.append({**who, **totals.get(person[column], {})})
@@ -65,15 +64,16 @@ def run(args: argparse.Namespace) -> int:
 
 def read_roster(path: Path, column: str) -> list[dict[str, str]]:
     """A row a student. Raises ValueError when the column is missing, or names someone twice."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # both may begin with a byte-order mark
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not text in UTF-8: export it as CSV again") from None
-    table = csv.DictReader(io.StringIO(text, newline=""))
+    try:  # both may begin with a byte-order mark
+        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        everybody = list(table)
+    except (UnicodeDecodeError, csv.Error):
+        why = f"{path} is not text in UTF-8, or no table"
+        raise ValueError(f"{why}: export it as CSV again") from None
     if column not in (table.fieldnames or []):
         found = ", ".join(map(repr, table.fieldnames or []))
         raise ValueError(f"{path} has no column {column!r} but {found}: name one with --column")
-    rows = [row for row in table if (row[column] or "").strip()]  # not Canvas' row of maxima
+    rows = [row for row in everybody if (row[column] or "").strip()]  # not Canvas' maxima
     names = [row[column] for row in rows]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -60,10 +60,9 @@ def _changes(node: Any) -> Iterator[tuple[str, Change, ast.stmt | None]]:
         yield "Not dropped", _set("operand", ast.UnaryOp(ast.Not(), node.operand)), None
     if isinstance(node, (ast.If, ast.While, ast.IfExp)):
         yield "condition turned round", _set("test", ast.UnaryOp(ast.Not(), node.test)), None
-    if isinstance(node, ast.Slice) and node.lower is not None:
-        yield "slice start dropped", _set("lower", None), None
-    if isinstance(node, ast.Slice) and node.upper is not None:
-        yield "slice end dropped", _set("upper", None), None
+    for field, words in (("lower", "start"), ("upper", "end")):
+        if isinstance(node, ast.Slice) and getattr(node, field):
+            yield f"slice {words} dropped", _set(field, None), None
     body = getattr(node, "body", None)
     for at, each in enumerate(body if isinstance(body, list) else []):
         if isinstance(each, (ast.Assign, ast.AugAssign)) or (

@@ -1,4 +1,4 @@
-"""`nbgrader autograde`, made trusted: what nbgrader_config.py names, and nothing that is patched.
+"""`nbgrader autograde`, made trusted by an exporter that puts a class of ours in nbgrader's place.
 The autograded notebook is built anew: the learner's solution cells and additions, our own cells
 around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
 
@@ -18,11 +18,10 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Float
 
 from llmlib.course import cells as course
-from llmlib.course import handed_in
 from llmlib.grading import report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading
-from llmlib.grading.results import UNSAFE, Graded
+from llmlib.grading.results import UNSAFE, Graded, Refused
 
 # nbformat's own functions validate each cell by itself, which takes longer than all else here.
 BARE = {"cell_type": "code", "execution_count": None}
@@ -108,13 +107,14 @@ class TrustedExporter(NotebookExporter):
             parent.__class__ = TrustedAutograde
 
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        from llmlib.grading.pool import grade_bytes  # slow to load, as the runner is
+
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         notebook, unsafe = course.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
-        try:
-            cells = tasks.read(reading.content(filename))[0]
-            graded = _runner(name, unsafe, self.partial_credit).grade(notebook, cells)
-        except (handed_in.Unreadable, TimeoutError) as fault:
-            raise NbGraderException(f"{student}, {name}: {fault}") from None
+        runner = _runner(name, unsafe, self.partial_credit)
+        graded = grade_bytes(runner, notebook, reading.content(filename))
+        if isinstance(graded, Refused):
+            raise NbGraderException(f"{student}, {name}: {graded.reason}")
         for finding in graded.findings:
             self.log.warning("%s, %s: finding: %s", student, name, finding)
         node = fill(rebuild(notebook, graded.cells), graded)

@@ -3,13 +3,12 @@
 import contextlib
 import ctypes
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +44,8 @@ class Order:
     tries: int = 0
 
 
-@dataclass(frozen=True)
-class Gone:
+class Gone(str):
     """What became of a worker that does not answer any more."""
-
-    how: str
 
 
 def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
@@ -89,8 +85,7 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
         return pipe.send(str(reason))
     with contextlib.closing(runner):
         pipe.send("")
-        while order := pipe.recv():
-            name, data = order
+        for name, data in iter(pipe.recv, None):
             pipe.send(grade_bytes(runner, notebooks[name], data))
 
 
@@ -137,19 +132,16 @@ def run(
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
     One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
     where no worker could start."""
-    orders, exhausted, started, failed = iter(orders), False, False, 0
+    orders, started, failed = iter(orders), False, 0
     again: list[Order] = []
     pool: list[Worker] = []
     try:
         while True:
-            while again or not exhausted:
-                idle = next((worker for worker in pool if worker.order is None), None)
-                if idle is None and len(pool) == workers:
-                    break
+            while (idle := next((w for w in pool if not w.order), None)) or len(pool) < workers:
                 order = again.pop() if again else next(orders, None)
                 if order is None:
-                    exhausted = True
-                elif order.result:
+                    break
+                if order.result:
                     yield order, order.result
                 elif idle:
                     idle.begin(order)
@@ -158,7 +150,7 @@ def run(
             busy = [(worker, worker.order) for worker in pool if worker.order]
             if not busy:
                 return
-            multiprocessing.connection.wait([worker.pipe for worker, _ in busy], timeout=1)
+            wait([worker.pipe for worker, _ in busy], timeout=1)
             for worker, order in busy:
                 match worker.said():
                     case None:
@@ -166,14 +158,7 @@ def run(
                     case "":
                         started, failed = True, 0
                         worker.begin(order)
-                    case str(why):  # the others do its part
-                        pool.remove(worker)
-                        worker.stop()
-                        again.append(order)
-                        workers, failed = max(1, len(pool)), failed + 1
-                        if not pool and (not started or failed > TRIES):
-                            raise Unavailable(why)
-                    case Gone(how):
+                    case Gone() as how:
                         pool.remove(worker)
                         worker.stop()
                         order.tries += 1
@@ -183,6 +168,13 @@ def run(
                             yield order, Refused(f"the grader's worker {how} on it, twice")
                         else:
                             raise Unavailable("A worker could not start: is there enough memory?")
+                    case str(why):  # the others do its part
+                        pool.remove(worker)
+                        worker.stop()
+                        again.append(order)
+                        workers, failed = max(1, len(pool)), failed + 1
+                        if not pool and (not started or failed > TRIES):
+                            raise Unavailable(why)
                     case result:
                         worker.order = None
                         yield order, result

@@ -11,7 +11,7 @@ import jinja2
 from nbformat import NotebookNode
 
 from llmlib import files
-from llmlib.course.cells import Exercise, Notebook
+from llmlib.course.cells import Exercise, Notebook, grade_id
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.results import Graded, Outcome, Refused, Result
 from llmlib.grading.tasks import Task
@@ -23,8 +23,7 @@ PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.grading", "."), a
 def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks) -> str:
     """One learner's page for one notebook: of `node`, as `plugin.fill` leaves it, and what the
     gradebook says. Everything of the learner's is escaped; no hidden test is in it."""
-    marked = [cell for cell in node.cells if cell.metadata.get("nbgrader")]
-    code = {cell.metadata.nbgrader.grade_id: cell for cell in marked}
+    code = {grade_id(cell): cell for cell in node.cells}
     rows = [
         (each, Outcome(**code[f"test_{each.name}"].metadata.llmlib), code[each.name].source)
         for each in notebook.exercises
@@ -66,6 +65,7 @@ def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
 
 def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
     """class.csv, class.png: how each exercise went, with the commonest mistake, without values."""
+    names = "notebook exercise solved handed_in commonest_mistake times".split()
     outcomes, table = defaultdict(list), []
     for task, result in rows:
         for outcome in result.outcomes if isinstance(result, Graded) else ():
@@ -75,11 +75,9 @@ def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path)
             found = outcomes[notebook.name, exercise.name]
             claims = Counter(outcome.claim for outcome in found if not outcome.solved)
             claim, times = next(iter(claims.most_common(1)), ("", 0))
-            row: dict = {"notebook": notebook.name, "exercise": exercise.name}
-            row |= {"solved": sum(outcome.solved for outcome in found), "handed_in": len(found)}
-            row |= {"commonest_mistake": claim, "times": times}
-            table += [row] if found else []
-    names = "notebook exercise solved handed_in commonest_mistake times".split()
+            solved = sum(outcome.solved for outcome in found)
+            row = notebook.name, exercise.name, solved, len(found), claim, times
+            table += [dict(zip(names, row))] if found else []
     write_table(folder / "class.csv", names, table)
     if table:
         picture(table).savefig(folder / "class.png", dpi=120)
@@ -101,10 +99,7 @@ def write_table(path: Path, names: list[str], lines: list[dict]) -> None:
 
 def picture(table: list[dict]) -> Any:
     """A bar for each exercise: the share that solved it, and beside it the mistake most made."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # slow to load
 
     fig = Figure(figsize=(11, 1.4 + 0.42 * len(table)), layout="constrained")
     ax, places = fig.subplots(), range(len(table))

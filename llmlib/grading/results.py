@@ -1,4 +1,4 @@
-"""What grading one notebook comes to. Nothing is decided by the wording of a message."""
+"""What grading one notebook comes to. No points are decided by the wording of a message."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Graded:
     notes: tuple[str, ...]
     unsafe: bool
     cells: tuple[tuple[str, str, bool], ...] = ()
-    findings: tuple[str, ...] = ()  # for the instructor: ready-made functions that were used
+    findings: tuple[str, ...] = ()  # for the instructor, who should read these places
 
     @property
     def points(self) -> float:

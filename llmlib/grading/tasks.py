@@ -81,7 +81,7 @@ def find(
     folder: Path, notebooks: Names, assignment: str | None = None, student: str | None = None
 ) -> list[Task]:
     """The tasks in `folder`, sorted. Raises FileNotFoundError, also where there is none: a table of
-    nobody would take the place of the class's."""
+    nobody would take the place of the class's; ValueError for the course's own folder."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     if (folder / "submitted").is_dir():  # nbgrader's source and release would be students
@@ -107,7 +107,7 @@ def find(
 
 
 def _folders(folder: Path) -> list[Path]:
-    found = (each for each in Path(folder).iterdir() if not each.name.startswith("."))
+    found = (each for each in folder.iterdir() if not each.name.startswith("."))
     return [each for each in found if each.is_symlink() or each.is_dir()]
 
 
@@ -136,7 +136,7 @@ def _astray(folder: Path, student: str, assignment: str | None) -> list[Task]:
         Task(student, _printable(each.stem), str(each), fault)
         for each in sorted(folder.iterdir())
         if each.suffix in (".ipynb", ".zip") and not each.name.startswith(".")
-        if assignment in (None, each.stem) and each not in _folders(folder)  # which have a row
+        if assignment in (None, each.stem) and not (each.is_symlink() or each.is_dir())
     ]
 
 

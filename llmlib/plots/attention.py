@@ -130,8 +130,7 @@ def ablation(marks, dots, chance):
 def learning(curves, chance):
     """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
-    steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
-    ax = plots.chart(steps, smooth, every=3)
+    ax = plots.chart(np.arange(len(next(iter(smooth.values())))) * 10 + 5, smooth, every=3)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))

@@ -33,8 +33,7 @@ def heads():
     fig, ax = plots.canvas(8.4, 3.1, 16.6, 6)
     plots.box(ax, 0.1, 2.1, 1.9, 1.6, "x\nseq ×\nd_model", plots.YELLOW)
     plots.box(ax, 2.8, 2.1, 2.4, 1.6, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ, x·W_Vᵀ", "white")
-    shades = ((plots.SKY, ""), (plots.GREEN, "//"), (plots.PINK, ".."))
-    for i, (colour, hatch) in enumerate(shades):
+    for i, (colour, hatch) in enumerate(((plots.SKY, ""), (plots.GREEN, "//"), (plots.PINK, ".."))):
         y = 4.4 - 2 * i
         style = {"facecolor": colour, "edgecolor": "black", "hatch": hatch}
         plots.box(ax, 6.4, y, 3.8, 1.2, f"head {i}: attention\nseq × head_dim", colour)

@@ -93,9 +93,8 @@ def shuffles(changes, names):
     plots.lines(ax, names, series, legend="lower left", linestyle="none", markersize=9)
     ax.axhspan(1e-6, 1e-3, color=plots.GREY, alpha=0.15, linewidth=0)
     ax.text(len(names) - 0.55, 5e-4, "no more than rounding", ha="right", va="top", fontsize=9)
-    ax.set(yscale="log", ylim=(1e-6, 1e2), xlim=(-0.5, len(names) - 0.5))
-    ax.set_xlabel("what the model has to see order with")
-    ax.set_ylabel("largest change of a logit\n(log scale)")
+    ax.set(xlabel="what the model has to see order with", yscale="log", ylim=(1e-6, 1e2))
+    ax.set(ylabel="largest change of a logit\n(log scale)", xlim=(-0.5, len(names) - 0.5))
     return fig
 
 

@@ -117,9 +117,8 @@ def ladder(rows, full, chance):
     ax = plots.chart(bits, curves, width=7, height=3.7, legend="upper right", xlim=(1.8, 9))
     plots.mark(ax, "float32", y=full, linestyle=":")
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
-    ax.set(
-        xlabel="bits of a rounded weight", ylabel="loss (nats a token)", ylim=(0, 20), xticks=bits
-    )
+    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
+    ax.set(ylim=(0, 20), xticks=bits)
     return ax.figure
 
 

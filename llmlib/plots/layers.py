@@ -43,8 +43,7 @@ def signal_and_gradient(measured):
         for depth, style, _ in plots.look(depths):
             for ax, row in zip(axes[:, column], depths[depth]):
                 x = torch.arange(depth + 1 - len(row), depth + 1) / depth
-                every = max(1, len(row) // 8)
-                ax.plot(x, row, label=f"{depth} layers", markevery=every, **style)
+                ax.plot(x, row, label=f"{depth} layers", markevery=max(1, len(row) // 8), **style)
         if all(abs(size - 1) < 0.02 for signal, _ in depths.values() for size in signal):
             axes[0, column].text(0.5, 1.15, "all of them lie on 1", ha="center")
         axes[0, column].set_title(name)
@@ -106,9 +105,8 @@ def flop_shares(lengths, parts, context):
 
 def lens(curves):
     """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
-    ax = plots.chart(-1, curves, every=2, height=3.8, yscale="log")
-    ax.set(xlabel="read after layer (−1: the table)")
-    ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)")
+    ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")
+    ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)", yscale="log")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
     ax.invert_yaxis()
     ax.legend(fontsize=9)

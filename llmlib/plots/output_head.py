@@ -77,9 +77,8 @@ def learning_rates(rates, losses, start):
 
 def one_batch(curves, start):
     """Loss against steps, all on one batch: curves {what is wrong with the loop: losses}."""
-    ax = plots.chart(0, curves, every=5, ylim=(0, 9))
-    ax.set(xlabel="step", ylabel="loss on that batch (nats)")
-    ax.set_title("The same batch again and again: can the loop learn it by heart?")
+    ax = plots.chart(0, curves, every=5, ylim=(0, 9), ylabel="loss on that batch (nats)")
+    ax.set(xlabel="step", title="The same batch again and again: can the loop learn it by heart?")
     plots.mark(ax, "ln V", y=start)
     ax.legend(loc="upper right", ncols=2)
     return ax.figure
@@ -118,8 +117,7 @@ def calibration(confidence, right, n_bins=10):
     ax.set(ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02))
     ax.set_title(f"Calibration, in {n_bins} bins")
     ax.legend(loc="upper left")
-    middles = (np.arange(n_bins) + 0.5) / n_bins
-    drawn = below.bar(middles, tokens, 0.8 / n_bins, color=plots.SKY)
+    drawn = below.bar((np.arange(n_bins) + 0.5) / n_bins, tokens, 0.8 / n_bins, color=plots.SKY)
     below.bar_label(drawn, fontsize=9, padding=1)
     below.set(xlabel="probability of the likeliest token", ylabel="tokens")
     below.margins(y=0.35)

@@ -21,8 +21,7 @@ def words(fig, ax, entries, points):
             mx = x + math.cos(turn) * (radius + width / 2)
             my = y + math.sin(turn) * (radius + height / 2)
             spot = Bbox.from_bounds(mx - width / 2, my - height / 2, width, height)
-            inside = ax.bbox.x0 < spot.x0 and spot.x1 < ax.bbox.x1
-            if inside and not spot.count_overlaps(taken):
+            if ax.bbox.x0 < spot.x0 and spot.x1 < ax.bbox.x1 and not spot.count_overlaps(taken):
                 break
         taken.append(spot)
         line = {"arrowstyle": "-", "linewidth": 0.5, "color": plots.GREY} if radius > 8 else None

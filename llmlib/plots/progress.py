@@ -33,8 +33,7 @@ def pipeline(statuses):
         label = {"ha": "center", "va": "bottom", "fontsize": 10, "color": "#444444"}
         ax.text((first + last) / 2, top + 0.32, "append, repeat", **label)
     for i, status in enumerate(others):
-        column, row = i % LOOP, i // LOOP
-        _box(ax, 1.25 + STEP * column, 0.55 + ROW * (below - 1 - row), status)
+        _box(ax, 1.25 + STEP * (i % LOOP), 0.55 + ROW * (below - 1 - i // LOOP), status)
     return fig
 
 

@@ -112,9 +112,8 @@ def nucleus(next_logits, sizes, p):
         ax.plot(*edge, markersize=9, **style)
         plots.note(ax, f"{sizes[text]:,} tokens", edge, (7, -14))
     plots.mark(ax, f"p = {p}", y=p, linewidth=1, linestyle=":")
-    ax.set(xscale="log", ylim=(0, 1.05), title="One p, two nuclei")
-    ax.set_xlabel("number of tokens, likeliest first (log scale)")
-    ax.set_ylabel("probability of all of them")
+    ax.set(xlabel="number of tokens, likeliest first (log scale)", title="One p, two nuclei")
+    ax.set(ylabel="probability of all of them", xscale="log", ylim=(0, 1.05))
     plots.plain(ax.xaxis, [1, 10, 100, 1000, 10_000])
     ax.legend(loc="lower right")
     return fig

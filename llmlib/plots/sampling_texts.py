@@ -86,17 +86,16 @@ def answers(counts, total):
     return fig
 
 
-def shares(found, xlabel, chance=None):
+def shares(found, xlabel, chance):
     """Shares as dots with their 95 % intervals: found {name: (hits, cases, low, high)}."""
     fig, ax = plots.figure(height=1.0 + 0.42 * len(found))
     for name, (hits, cases, low, high) in found.items():
         ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=2)
         ax.plot(hits / cases, name, "o", color=plots.BLUE, markersize=9)
         ax.text(1.03, name, f"{hits} of {cases}", va="center", fontsize=10)
-    if chance is not None:
-        plots.mark(ax, f"guessing {chance:.0%}", x=chance)
-    ax.set_ylim(len(found) - 0.4, -0.9 if chance is not None else -0.6)
-    ax.set(xlim=(-0.02, 1.18), xticks=np.arange(0, 1.1, 0.25), xlabel=xlabel)
+    plots.mark(ax, f"guessing {chance:.0%}", x=chance)
+    ax.set(xlim=(-0.02, 1.18), ylim=(len(found) - 0.4, -0.9), xticks=np.arange(0, 1.1, 0.25))
+    ax.set_xlabel(xlabel)
     return fig
 
 

@@ -29,8 +29,7 @@ def check(python: Path) -> bool:
     start, failed, environment = time.monotonic(), [], steps.activated(python)
     running = {}
     for name, (program, *words) in CHECKS.items():
-        found = python.with_name(f"{program}.exe" if os.name == "nt" else program)
-        command = [str(found), *words]
+        command = [str(python.with_name(f"{program}.exe" if os.name == "nt" else program)), *words]
         running[name] = subprocess.Popen(command, cwd=ROOT, env=environment, **steps.HEARD)
     for name, process in running.items():
         said = process.communicate()[0].strip()
@@ -55,5 +54,4 @@ def workers() -> int:
     time, with a core for nobody; two where memory is short."""
     if not hasattr(os, "sysconf"):  # Windows
         return 2
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 3 if memory >= 3 * WORKER else 2
+    return 3 if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 3 * WORKER else 2

@@ -65,7 +65,8 @@ def cause(said: str, where: Path) -> str:
         return ours[-1].removeprefix("llmlib: ")
     for pattern, sentence in CAUSES:
         if re.search(pattern, said):
-            return sentence.format(proxy=proxy, where=where)
+            named = re.search(r"(?:Permission denied|Read-only file system): '(.+)'", said)
+            return sentence.format(proxy=proxy, where=named[1] if named else where)
     errors = [line for line in lines if re.match(r"(ERROR|error)\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
     return f"it said {last!r}: correct that"

@@ -120,8 +120,7 @@ def size(plan: list[dict]) -> str:
     """The download that a plan means, such as "2.9 GB", as the files' servers say."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         sizes = list(pool.map(_bytes, [each["download_info"]["url"] for each in plan]))
-    total = sum(filter(None, sizes))
-    return f"{'more than ' if None in sizes else ''}{total / 1e9:.1f} GB"
+    return f"{'more than ' if None in sizes else ''}{sum(filter(None, sizes)) / 1e9:.1f} GB"
 
 
 def _for_nvidia(name: str) -> bool:

@@ -34,8 +34,9 @@ def main(text: str) -> None:
     control = socket.socket(fileno=setup["socket"])
     load(setup["preload"])
     children: dict[bytes, int] = {}
-    while order := socket.recv_fds(control, 32, 1):
-        letter, number, handles = order[0][:1], order[0][1:], order[1]
+    while True:
+        order, handles, *_ = socket.recv_fds(control, 32, 1)
+        letter, number = order[:1], order[1:]
         if letter == b"F":
             pid, answer = fork(control, handles[0], setup)
             os.close(handles[0])
@@ -51,15 +52,15 @@ def main(text: str) -> None:
             return
 
 
-def load(modules: list[str]) -> None:
-    """Import once what every submission needs. `modules` are the names that given cells import."""
+def load(names: list[str]) -> None:
+    """Import once what every submission needs: `names` that given cells import, modules or not."""
     import torch
 
     from llmlib.grading.inside import off, process  # noqa: F401
 
     off.operators()
     torch.set_num_threads(1)
-    for name in (*modules, "IPython.core.inputtransformer2"):  # one "?" at a line's end needs it
+    for name in (*names, "IPython.core.inputtransformer2"):  # one "?" at a line's end needs it
         with contextlib.suppress(Exception):  # what is not there fails in the learner's cell
             importlib.import_module(name)
     gc.collect()

@@ -13,8 +13,7 @@ from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell, Job, Step, plan
 from llmlib.course.run_cells import python
-from llmlib.course.scopes import MAX_ANALYSED, names
-from llmlib.course.source import kind
+from llmlib.course.scopes import MAX_ANALYSED
 from llmlib.grading.outside import reading
 
 # Other code than what stands there, other processes and threads, names that are computed, and what
@@ -35,10 +34,8 @@ ATTRIBUTES = frozenset(
     "grad_fn next_functions flex_attention".split()
 )
 # What else is imported is a library that may hold answers, or a file that the learner wrote.
-LIBRARIES = (
-    "torch numpy matplotlib mpl_toolkits regex tqdm IPython ipywidgets safetensors llmlib".split()
-)
-KNOWN = sys.stdlib_module_names.union(LIBRARIES)
+LIBRARIES = "torch numpy matplotlib mpl_toolkits regex tqdm IPython ipywidgets safetensors llmlib"
+KNOWN = sys.stdlib_module_names.union(LIBRARIES.split())
 MOST = 100  # findings that anybody reads
 TOO_LONG = "more code than is read for findings"
 TOO_DEEP = "code nested deeper than is read for findings"
@@ -57,7 +54,7 @@ class Analysis:
 
 def of(notebook: Notebook, found: list[Cell]) -> Analysis:
     """The `Analysis` of cells as an answer to `notebook`. Raises `Unreadable`."""
-    _know(notebook)
+    plan(notebook, [])  # the course's own cells are remembered here: a fork forgets
 
     def work() -> tuple:
         job = plan(notebook, found)
@@ -70,17 +67,6 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
 
     steps, notes, *more = reading.limited(work)
     return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
-
-
-def _know(notebook: Notebook) -> None:
-    """Have the course's own cells read and remembered here: what reads a submission is a fork,
-    which forgets, and each would read them anew."""
-    for cell in notebook.cells:
-        if kind(cell) in ("given", "demo"):
-            names(cell.source)
-        if kind(cell) == "given":
-            definitions([cell.source])
-    plan(notebook, [])  # the tests
 
 
 def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:

@@ -5,11 +5,9 @@ which asks the grader for the value (inside/process.py); so does one that only d
 """
 
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-import llmlib
-from llmlib.course import handed_in
+from llmlib.course import environment, handed_in
 from llmlib.course.cells import Notebook, kind
 from llmlib.course.definitions import Definition, definitions, needed
 from llmlib.course.handed_in import Job
@@ -47,11 +45,10 @@ def _files(names: Given, inside: Given) -> Files:
     """Modules in which all `names` can be imported, and those `inside` are what they are."""
     files = _slices(inside)
     for name, dotted in names.items():
-        if name in inside:
-            continue
-        file, origin = _place(dotted)
-        line = f"import llmlib; {origin} = llmlib.stand_in({name!r}, {dotted!r})"
-        files[file] = f"{files.get(file, '')}\n{line}\n"
+        if name not in inside:
+            file, origin = _place(dotted)
+            line = f"import llmlib; {origin} = llmlib.stand_in({name!r}, {dotted!r})"
+            files[file] = f"{files.get(file, '')}\n{line}\n"
     return files
 
 
@@ -78,8 +75,8 @@ def _slices(wanted: Given) -> Files:
 
 @cache
 def _needed(file: str, names: frozenset[str]) -> list[Definition]:
-    path = Path(llmlib.__file__).parent.parent / file
-    return needed(names, definitions([path.read_text(encoding="utf-8")]), set())
+    source = (environment.PACKAGE / file).read_text(encoding="utf-8")
+    return needed(names, definitions([source]), set())
 
 
 def _place(dotted: str) -> tuple[str, str]:

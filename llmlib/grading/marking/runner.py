@@ -1,11 +1,11 @@
 """What a submission comes to: cells in, points and their reasons out. Which tests run when, and
 what is lent where, is decided here; `outside/testing.py` runs a test cell."""
 
-import ast
 from collections.abc import Iterable
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
+from llmlib.course.definitions import definitions
 from llmlib.course.forbidden import sentence
 from llmlib.grading.marking import analysis, kit, wording
 from llmlib.grading.marking.lending import Lender
@@ -30,7 +30,9 @@ class Runner:
         partial: float = 0.0,
     ) -> None:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
-        self.sandbox = Sandbox(sorted(set().union(*map(modules, notebooks))), unsafe)
+        imported = {each.origin for each in definitions(map(handed_in.imports, notebooks))}
+        loaded = (name for name in imported if not name.startswith("llmlib."))
+        self.sandbox = Sandbox(sorted(loaded), unsafe)
 
     def close(self) -> None:
         self.sandbox.close()
@@ -139,14 +141,3 @@ class Marking:
         if hidden:
             return wording.hidden(exercise, raised)
         return wording.visible(exercise, raised, self.learner.errors.get(exercise.name))
-
-
-def modules(notebook: Notebook) -> set[str]:
-    """The names of the modules that a notebook's given cells import, but for llmlib's."""
-    found: set[str] = set()
-    for line in ast.parse(handed_in.imports(notebook)).body:
-        if isinstance(line, ast.Import):
-            found |= {alias.name for alias in line.names}
-        elif isinstance(line, ast.ImportFrom) and line.module:
-            found.add(line.module)
-    return {name for name in found if name.partition(".")[0] != "llmlib"}

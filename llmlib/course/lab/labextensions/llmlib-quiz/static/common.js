@@ -6,4 +6,11 @@ export const sharing = scope => async name => {
   return (await (versions.find(each => each.loaded) ?? versions[0]).get())();
 };
 
+export function element(tag, kind, ...children) {
+  const made = document.createElement(tag);
+  made.className = kind;
+  made.append(...children);
+  return made;
+}
+
 export const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";

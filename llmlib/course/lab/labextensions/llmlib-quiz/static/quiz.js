@@ -7,7 +7,7 @@
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built.
  */
 (() => {
-  let shared, gradeId;
+  let shared, element, gradeId;
 
   const STYLE = `
     .llm-options { list-style: none; padding: 0 !important; }
@@ -50,8 +50,7 @@
       panel.sessionContext.statusChanged.connect((_, status) => {
         if (status.includes("restarting")) this.ready = false;
       });
-      this.said = document.createElement("div"); // read aloud by a screen reader
-      this.said.className = "llm-said";
+      this.said = element("div", "llm-said"); // read aloud by a screen reader
       this.said.setAttribute("role", "status");
       panel.node.append(this.said);
       const draw = () => {
@@ -95,10 +94,8 @@
       list.addEventListener("dblclick", event => event.stopPropagation());
       for (const item of list.children) {
         const letter = item.querySelector("strong").textContent;
-        const button = document.createElement("button");
-        button.type = "button";
+        const button = element("button", "", ...item.childNodes);
         button.dataset.letter = letter;
-        button.append(...item.childNodes);
         button.onclick = () => this.next(button, () => this.choose(answer, letter, button));
         item.append(button);
       }
@@ -115,24 +112,17 @@
         button.setAttribute("aria-pressed", chosen);
         button.className = { "✓": "right", "✗": "wrong" }[told] ?? "";
         button.querySelector(".mark")?.remove();
-        if (!chosen) continue;
-        const mark = document.createElement("span");
-        mark.className = "mark";
-        mark.textContent = { "✓": "✓ right", "✗": "✗ not it" }[told] ?? "chosen";
-        button.append(mark);
+        const word = { "✓": "✓ right", "✗": "✗ not it" }[told] ?? "chosen";
+        if (chosen) button.append(element("span", "mark", word));
       }
       const see = said[0] === "✓" && said[2] === letter ? this.seeCell(answer) : undefined;
       const shown = list.querySelector(".see");
       if (!see) shown?.parentNode.remove();
       else if (!shown) {
-        const item = document.createElement("li"), button = document.createElement("button");
-        button.type = "button";
-        button.className = "see";
-        button.textContent = "Show it";
+        const button = element("button", "see", "Show it");
         button.onclick = () =>
           this.next(button, () => this.run(answer, [...this.before, see], button));
-        item.append(button);
-        list.append(item);
+        list.append(element("li", "", button));
       }
     }
 
@@ -184,9 +174,7 @@
     autoStart: true,
     requires: [lab.INotebookTracker],
     activate: (app, tracker) => {
-      const style = document.createElement("style");
-      style.textContent = STYLE;
-      document.head.append(style);
+      document.head.append(element("style", "", STYLE));
       window.addEventListener("keydown", event => {
         // On a button, Enter is not JupyterLab's "edit this cell", nor B "insert a cell below".
         const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -199,14 +187,11 @@
     },
   });
 
-  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
-  window._JUPYTERLAB["llmlib-quiz"] = {
-    init: scope => {
-      shared = scope;
-    },
+  (window._JUPYTERLAB ??= {})["llmlib-quiz"] = {
+    init: scope => void (shared = scope),
     get: async () => {
       const common = await import("./common.js");
-      gradeId = common.gradeId;
+      ({ element, gradeId } = common);
       const lab = await common.sharing(shared)("@jupyterlab/notebook");
       const module = { __esModule: true, default: plugin(lab) };
       return () => module;

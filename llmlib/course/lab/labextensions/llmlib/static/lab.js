@@ -4,7 +4,7 @@
  * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
  */
 (() => {
-  let shared, gradeId;
+  let shared, element, gradeId;
 
   const ask = async (lab, verb, words = {}, body) => {
     const settings = lab.services.ServerConnection.makeSettings();
@@ -18,13 +18,6 @@
     }
     return answer;
   };
-
-  function element(tag, kind, ...children) {
-    const made = document.createElement(tag);
-    made.className = kind;
-    made.append(...children);
-    return made;
-  }
 
   const isExercise = cell => cell.model.getMetadata("nbgrader")?.solution === true;
 
@@ -67,6 +60,7 @@
         try {
           const turn = (this.turn = (this.turn ?? 0) + 1);
           if (!this.node.hasChildNodes()) await this.fill(await ask(lab, "start", { known: 0 }));
+          if (turn !== this.turn) return;  // a reload attaches and shows the page at once
           const known = await ask(lab, "start");
           if (turn === this.turn) await this.fill(known);
         } catch (error) {
@@ -74,10 +68,14 @@
         }
       }
       async fill(answer) {
-        this.node.innerHTML = await answer.text();
+        const words = await answer.text(), held = document.activeElement;
+        const at = this.node.contains(held) && held.dataset.notebook;
+        this.node.innerHTML = words;
         for (const link of this.node.querySelectorAll("a[data-notebook]"))
           link.href = lab.coreutils.URLExt.join(
             lab.coreutils.PageConfig.getBaseUrl(), "lab/tree", link.dataset.notebook);
+        const again = `a[class="${held.className}"][data-notebook="${at}"]`;
+        if (at) this.node.querySelector(again)?.focus();
       }
       async clicked(event) {
         const link = event.target.closest("a[data-notebook]");
@@ -152,6 +150,7 @@
     const body = new lab.widgets.Widget({
       node: element("div", "llm-check", "Saved. Checking, a few seconds …") });
     body.node.setAttribute("aria-live", "polite");
+    body.node.tabIndex = 0;  // a dialog's Tab goes to what could have the focus when it opened
     const dialog = new lab.apputils.Dialog({
       title: "Check", body, buttons: [lab.apputils.Dialog.okButton({ label: "Close" })] });
     const closed = dialog.launch();
@@ -213,11 +212,13 @@
     if (cells() === before) model.dirty = false;
   }
 
-  /* A screen reader says what a slider is called: ipywidgets writes the name beside it, no more. */
+  /* A screen reader says what a slider is called and where it stands: ipywidgets writes both beside
+   * it, no more. */
   function nameSliders(panel) {
-    for (const handle of panel.node.querySelectorAll(".noUi-handle:not([aria-label])")) {
-      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
-      handle.setAttribute("aria-label", label?.textContent ?? "");
+    for (const handle of panel.node.querySelectorAll(".widget-slider .noUi-handle")) {
+      const text = kind => handle.closest(".widget-slider").querySelector(kind)?.textContent ?? "";
+      handle.setAttribute("aria-label", text(".widget-label"));
+      handle.setAttribute("aria-valuetext", text(".widget-readout"));
     }
   }
 
@@ -243,21 +244,16 @@
     return {
       id: "llmlib:check",
       autoStart: true,
-      activate: app => {
-        app.docRegistry.addWidgetExtension("Notebook", { createNew: add });
-      },
+      activate: app => void app.docRegistry.addWidgetExtension("Notebook", { createNew: add }),
     };
   }
 
-  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
-  window._JUPYTERLAB.llmlib = {
-    init: scope => {
-      shared = scope;
-    },
+  (window._JUPYTERLAB ??= {}).llmlib = {
+    init: scope => void (shared = scope),
     get: async () => {
       const common = await import("../../llmlib-quiz/static/common.js");
       const from = common.sharing(shared);
-      gradeId = common.gradeId;
+      ({ element, gradeId } = common);
       const lab = { widgets: await from("@lumino/widgets") };
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
