@@ -1611,6 +1611,7 @@ check.that(
     "the text of seed 2 is that of seed 1 without its first token: make one generator "
     "for the whole text, not one a step",
 )
+check.equal(len(_a), 20, "max_new_tokens=20 gave another number of tokens")
 check.that(
     len(set(_a)) > 1,
     "all tokens of a flat distribution came out equal: draw a fresh u at each step",

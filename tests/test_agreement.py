@@ -24,6 +24,7 @@ from llmlib import cli
 from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
 from llmlib.grading.marking.runner import Runner
+from llmlib.grading.outside.limits import Limits
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 NAME = "03_attention"
@@ -287,6 +288,28 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
     ),
     "demonstrations changed": (edited("demo", "print('mine')\nraise KeyError"), True, True),
+    "a module in a folder of its own": (
+        added(2, f"%%writefile mine/heads.py\n{MERGE}", "from mine.heads import merge_heads"),
+        True,
+        True,
+    ),
+    "a file that is run": (added(2, f"%%writefile heads.py\n{MERGE}", "%run heads.py"), True, True),
+    "a program above it": (
+        code(f"import subprocess\nprint(subprocess.run(['ls']).returncode)\n{MERGE}"),
+        True,
+        True,
+    ),
+    "a program that must start, above it": (
+        code(f"import subprocess, sys\nsubprocess.check_call([sys.executable, '-V'])\n{MERGE}"),
+        True,
+        True,
+    ),
+    "a try-out that ends the process": (added(2, "import os\nos._exit(0)"), True, True),
+    "a try-out that kills the process": (
+        added("last", "import os\nos.kill(os.getpid(), 9)"),
+        True,
+        True,
+    ),
     "threads, then a product": (
         added(2, "torch.set_num_threads(2)\nx = torch.randn(500, 500) @ torch.randn(500, 500)"),
         True,
@@ -400,6 +423,16 @@ def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
 
 
+@pytest.mark.parametrize("line", ["pass", "try: input()\n    except Exception: continue"])
+def test_what_stands_above_a_loop_without_end_counts(line, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 21)  # of which a cell may take a third
+    node = proofs.handed_in_notebook(NAME, SOLVED)
+    code(f"{MERGE}\nwhile True:\n    {line}")(node)
+    with closing(Runner([cells.load(NAME)], limits=Limits(cell=7))) as runner:
+        checked, _ = agreed(runner, node, tmp_path)
+    assert checked["merge_heads"]
+
+
 CACHED = "07_kv_cache_and_scaling"
 FORGED = """def run_cached(ids, max_new_tokens, *given, **named):
     raise ValueError("mine")
@@ -422,7 +455,7 @@ def agreed(runner, node, folder, name=NAME):
     """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
     path = folder / f"{name}.ipynb"
     nbformat.write(node, path)
-    status = progress.check_one(name, path)
+    status = progress.check_one(name, path, progress.SECONDS)
     checked = {task: state == progress.DONE for task, state, _ in status.exercises}
     result = runner.grade(visible(cells.load(name)), handed_in.load(path))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone

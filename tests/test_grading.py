@@ -212,6 +212,17 @@ def test_so_many_numbers_are_refused_that_could_collide_in_a_set_of_a_test():
     assert crossed(some) == some and crossed(some[1:] + [-some[0]])[-1] == -some[0]
     with pytest.raises(wire.NotPlain, match="10,000 whole numbers of 19 digits"):
         crossed([0, *some, -some[0]])
+    for space in (b",\n", b",\t", b" , \r\n"):
+        frame = b'["list", ' + space.join(b"%d" % number for number in [*some, *some[:9]]) + b"]"
+        with pytest.raises(wire.NotPlain, match="10,000 whole numbers of 19 digits"):
+            wire.unpack(frame, b"")
+    pairs = [(number, number) for number in range(wire.MAX_KEYS)]
+    assert crossed(pairs) == pairs
+    with pytest.raises(wire.NotPlain, match="10,000 tuples"):
+        crossed([*pairs, (0, 0)])
+    spelled = rb'["\u0074uple", 1, 1], ' * (wire.MAX_KEYS + 1)
+    with pytest.raises(wire.NotPlain, match="10,000 tuples"):
+        wire.unpack(b'["list", ' + spelled + b"0]", b"")
     digits = [10**17] * 20_000, ["1" * 100] * 20_000, [bytes(10)] * 20_000, [0.1 + 0.2] * 20_000
     assert crossed(digits) == digits
 
@@ -306,6 +317,10 @@ def test_limits_are_named_and_the_rest_is_graded():
         result = runner.grade(corpus.TARGET, [merge, endless])
         assert result["merge"].points == 3
         assert "cell 2: this cell took longer than 6 s" in result.notes[0]
+        late = Cell("code", "merge", f"while True:\n    pass\n{corpus.SOLUTIONS['merge']}")
+        result = runner.grade(corpus.TARGET, [late])
+        said = "its cell took longer than 6 s and was interrupted"
+        assert result["merge"].points == 0 and said in result["merge"].message
 
 
 def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
@@ -322,6 +337,8 @@ def test_a_frame_that_says_an_error_of_no_kind_is_not_in_the_grader_s_words(runn
     solution = f"import os\ndef f():\n    os.write(3, {frame!r})\n    os._exit(0)"
     said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
     assert said == "the process of `f` sent something that is no answer"
+    said = verdict(runner, f"import os\nos.write(3, {frame!r})\n", "check.equal(f(), 1, 'one')")
+    assert "WELL DONE" not in said
 
 
 def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
@@ -458,7 +475,7 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     bomb += "\n    except OSError: pass"
     child = other.sandbox.fork()
     try:
-        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], []])
+        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], [], 99])
         child.channel.receive(time.monotonic() + 120)
         time.sleep(2)
         result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
@@ -530,6 +547,17 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
         ours.sendall(b"K1")
         assert ours.recv(1) == b"K", process.stderr.read().decode()
         ours.close()
+
+
+def test_the_links_that_lead_to_python_are_there(monkeypatch, tmp_path):
+    """uv's and Homebrew's Python is a link that lies outside of Python's own folder."""
+    first, second = tmp_path / "bin" / "python3", tmp_path / "python"
+    first.parent.mkdir()
+    first.symlink_to("../python")
+    second.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(first))
+    words = [*bubblewrap.command(), sys.executable, "-I", "-c", "print(6 * 7)"]
+    assert subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout == b"42\n"
 
 
 # ---- without a sandbox

@@ -244,6 +244,16 @@ def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, h
     assert forged.notes == ((said,) if helper in cell else ())
 
 
+@pytest.mark.parametrize(("how", "name", "task", "helper", "cell"), helpers.LATER)
+def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_or_a_finding(
+    lessons, how, name, task, helper, cell
+):
+    """A function that Python itself runs on each answer has its way: the text is a finding."""
+    forged = lessons(name, {}, cell)
+    assert forged.findings
+    assert how == "a reading" or forged[task].points == 0, forged
+
+
 def test_the_guide_says_how_many_ready_made_ways_score():
     scores = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made" and attack.points]
     assert all(attack.found for attack in scores)

@@ -338,6 +338,33 @@ def test_what_only_a_notebook_awaits_is_said(tmp_path, official):
     assert "it needs `ONE = await given()`" in gaps[0].why
 
 
+OWN = "%%writefile heads.py\ndef merge_heads(x):\n    return x.transpose(1, 2).flatten(-2)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("from heads import *", "no cell makes it by a def, an = or an import of its name"),
+        (f"exec({OWN.partition(chr(10))[2]!r})", "no cell makes it by a def"),
+        ("globals()['merge_heads'] = lambda x: x.transpose(1, 2).flatten(-2)", "no cell makes it"),
+        ("from heads import merge_heads", "in the finished file: ModuleNotFoundError"),
+    ],
+)
+def test_an_answer_that_the_file_cannot_take_along_is_said_and_filled(
+    tmp_path, official, answer, why
+):
+    notebooks(tmp_path, official | {"merge_heads": answer})
+    node = nbformat.read(tmp_path / "03_attention.ipynb", 4)
+    node.cells.insert(2, nbformat.v4.new_code_cell(OWN))
+    nbformat.write(node, tmp_path / "03_attention.ipynb")
+    text, gaps = my_llm.collect(tmp_path)
+    assert text is None and [gap.function for gap in gaps] == ["merge_heads"]
+    assert why in gaps[0].why
+    text, gaps = my_llm.collect(tmp_path, fill=True)
+    assert text.count("# Filled in from llmlib, not mine.") == len(gaps) == 1
+    assert "def merge_heads" in text
+
+
 def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, official):
     once = "import math\nCALLS = []\nSEEN = globals()\n"
     late = "\n\ndef top_k(logits, k):\n    return SEEN['nearest'](logits, k)\n\n"
@@ -423,6 +450,12 @@ BEFORE = {  # lines that make what f() reads: what f() is then
     "C = {}\nT = C\nfor i in range(3): T[i] = i\nv = lambda: C[2]": 2,
     "C = {}\nT = C\nC[1] = 5\nv = lambda: T[1]": 5,
     "C = {}\nif 1:\n    def g():\n        t = C\n        t[1] = 5\n    g()\nv = lambda: C[1]": 5,
+    "A = T = {}\nfor i in range(3): T[i] = i\nv = lambda: A[2]": 2,
+    "A = T = {}\ndef build(): T[1] = 5\nbuild()\nv = lambda: A[1]": 5,
+    "C = {}\ndef enter(c):\n    C[c.__name__] = c\n    return c\n@enter\nclass M: k = 4\n"
+    "v = lambda: C['M'].k": 4,
+    "C = {}\ndef enter(n):\n    def put(f): C[n] = f\n    return put\nenter('m')(abs)\n"
+    "v = lambda: C['m'](-3)": 3,
 }
 
 

@@ -179,6 +179,17 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
         assert found["count_pairs"] == (DONE, None)
 
 
+def test_a_cell_that_ends_the_process_costs_only_itself(tmp_path):
+    ends = "import os\nos._exit(1)"
+    merge = f"{MERGE}\n{ends}"
+    mine = hand_in(
+        tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": merge}, extra=[ends]
+    )
+    found = states(mine)
+    assert found["count_pairs"] == (DONE, None)
+    assert found["merge"][0] == FAILING and "the process ended" in found["merge"][1]
+
+
 def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypatch):
     """Windows has none."""
     monkeypatch.delattr(signal, "setitimer", raising=False)

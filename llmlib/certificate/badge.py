@@ -60,6 +60,10 @@ class Badge:
         except (jwt.PyJWTError, LibOpenBadgesException, *ODD):
             return False
 
+    def day_of(self, raw: bytes) -> str:
+        """The day on which its issuer signed this list."""
+        return str(_signed(raw.decode("ascii"), self.verifier).get("validFrom"))[:10]
+
 
 def open_badge(data: bytes) -> Badge:
     """What an SVG holds, its signature checked. Raises `Refused`."""

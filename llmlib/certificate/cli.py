@@ -88,7 +88,10 @@ def _issue(args: Namespace) -> int:
     for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
-            said = f"{student.id}: {100 * student.share:.3g}% of all points, no certificate."
+            share = (
+                int(round(1000 * student.share, 6)) / 10
+            )  # what is below it is not said to be it
+            said = f"{student.id}: {share:g}% of all points, no certificate."
             print(said, "Missing:", "; ".join(student.missing))
             left += 1
         elif (args.output / f"{file}.svg").exists():

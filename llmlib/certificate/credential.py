@@ -115,6 +115,7 @@ def picture_hash(svg: bytes) -> str:
     comments = [node for node in root.childNodes if node.nodeType == node.COMMENT_NODE]
     carriers = document.getElementsByTagName(baking.SVG_ELEMENT_OB3)
     styled = document.PROCESSING_INSTRUCTION_NODE in {node.nodeType for node in document.childNodes}
+    styled |= bool(document.doctype and document.doctype.internalSubset)  # gives attributes
     if styled or len(carriers) > 1 or not all(_bare(each, root) for each in carriers):
         raise ValueError("it holds more than a picture and one credential")
     for node in (*carriers, *comments):

@@ -112,7 +112,7 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
             why = "Nothing was changed since it was signed, but its issuer's list is out of reach"
             raise Refused(UNCHECKED, f"{why}: {error}.") from None
         raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
-    return None
+    return f"Not revoked in its issuer's list of {badge.day_of(lists[-1])}; a later one may differ."
 
 
 def who_vouches_for_it(badge: Badge) -> str | None:

@@ -16,8 +16,7 @@ BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
-CHANGING = {"setdefault", "pop", "popitem", "append", "update", "add", "insert"}
-CHANGING |= {"extend", "sort", "reverse", "clear", "remove"}
+CHANGES = "setdefault pop popitem append update add insert extend sort reverse clear remove".split()
 # what changes the first that it is given
 FIRST = "next setattr heapify heappush heappop heappushpop heapreplace insort shuffle".split()
 GIVEN = "(…)"  # among what a function changes: what it is given
@@ -57,7 +56,7 @@ def definitions(cells: Iterable[str]) -> list[Definition]:
             changed = each.changes.union(*(effects.get(name, ()) for name in each.changes))
             calls = [name.partition(")") for name in each.changes]  # "fill(…)TABLE"
             changed |= {given for call, _, given in calls if GIVEN in effects.get(call + ")", ())}
-            if each.kind in FUNCTIONS:  # not now, but when it is called
+            if each.kind in (*FUNCTIONS, ast.ClassDef):  # not now, but when it is called
                 ways = ("()", "(…)") if each.procedure else ("()",)
                 effects |= {name + way: changed for name in each.names for way in ways}
                 changed = frozenset(f"{name}()" for name in each.at_once)  # its decorators
@@ -145,7 +144,6 @@ def _returns(statement: ast.stmt) -> bool:
 
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
     """One definition for each name."""
-    nothing: frozenset[str] = frozenset()
     for alias in statement.names:
         first = alias.name.partition(".")[0]
         if isinstance(statement, ast.ImportFrom):
@@ -154,7 +152,7 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
         else:
             origin, one = alias.name if alias.asname else first, ast.unparse(ast.Import([alias]))
         name = frozenset({alias.asname or first})
-        yield Definition(one, name, nothing, nothing, type(statement), origin)
+        yield Definition(one, name, frozenset(), frozenset(), type(statement), origin)
 
 
 def _made_first(statement: ast.stmt) -> set[str]:
@@ -197,18 +195,18 @@ def _changed(statement: ast.stmt, surely: bool = False) -> Iterator[str]:
         match node:
             case ast.For(ast.Name(row), ast.Name(table)):
                 rows[row] = table
-            case ast.Assign([ast.Name(row)], ast.Name(table)):
-                rows[row] = table
-                yield f"{row}={table}"  # two names of one object
+            case ast.Assign([ast.Name(b), ast.Name(a)]) | ast.Assign([ast.Name(a)], ast.Name(b)):
+                rows[a] = b
+                yield from (f"{a}={b}", f"{b}={a}")  # two names of one object
+            case ast.Expr(ast.Call(ast.Call(ast.Name(name)))):  # `register("m")(f)`
+                yield f"{name}()"
             case ast.Expr(ast.Call(ast.Name(name), given, named)):
                 yield f"{name}(…)" if given or named else f"{name}()"
                 values = [*given, *(each.value for each in named)]
                 yield from (f"{name}(…){each.id}" for each in values if isinstance(each, ast.Name))
             case ast.Expr(ast.Call(ast.Attribute() as called)) if not surely:
                 target = called
-            case ast.Call(ast.Attribute(attr=attr) as called) if (
-                attr in CHANGING or attr[-1] == "_"
-            ):
+            case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGES or attr[-1] == "_":
                 target = called  # for its value, but it changes something as well
             case ast.Call(ast.Name(attr) | ast.Attribute(attr=attr), [first, *_]) if attr in FIRST:
                 target = first

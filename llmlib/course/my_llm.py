@@ -94,6 +94,9 @@ def _reasons(folder: Path) -> dict[str, str]:
             lacking = ", ".join(sorted(missing(chosen, known(), lazy)))
             if state != progress.DONE:
                 reasons[function] = message or "not written yet"
+            elif not any(function in each.names for each in chosen):
+                why = "no cell makes it by a def, an = or an import of its name"
+                reasons[function] = f"{why}: the file cannot take it from its notebook"
             elif lacking:
                 why = f"it uses {lacking}, which the file cannot take from its notebook"
                 reasons[function] = why

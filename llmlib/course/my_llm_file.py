@@ -60,10 +60,11 @@ def render(pieces: list[Piece], exercises: Set[str]) -> str:
 
 
 def parts(text: str) -> list[tuple[str, str]]:
-    """(notebook, source): the file cut at its headings, so that what breaks off in one notebook's
-    part is not put down to the others."""
+    """(notebook, source): the file cut at its headings, and into each of its imports, so that what
+    breaks off in one notebook's part is not put down to the others."""
     cut = re.split(r"^# -+ (\w[\w ]*) -+$\n", text, flags=re.MULTILINE)
-    return [("my_llm", cut[0]), *zip(cut[1::2], cut[2::2])]
+    head = re.split(r"^((?:import|from) .+\n)", cut[0], flags=re.MULTILINE)
+    return [*(("my_llm", each) for each in head), *zip(cut[1::2], cut[2::2])]
 
 
 def _joined(made_by: list[Definition], piece: Piece) -> str:

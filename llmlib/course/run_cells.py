@@ -10,6 +10,7 @@ import ast
 import asyncio
 import inspect
 import linecache
+import os
 import re
 import sys
 import types
@@ -78,19 +79,24 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
 
 
 class Shell:
-    """What `get_ipython()` gives: magics do nothing but write a file, and %time runs its code."""
+    """What `get_ipython()` gives: magics do nothing but write a file, or run one, or %time's code.
+    What they write is where the folder is that `!mkdir` would have made."""
 
     def __init__(self, space: dict[str, Any]):
         self.space = space
 
     def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
+        if name == "run" and os.path.isfile(file := line.rpartition(" ")[2]):
+            with open(file, encoding="utf-8") as text:
+                name, line = "time", text.read()
         if name == "time" and line and (error := run("%time", line, self.space)):
             raise error
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name in ("writefile", "file"):
-            how = "a" if "-a" in line.split() else "w"
-            with open(line.split()[-1], how, encoding="utf-8") as file:
+            how, path = "a" if "-a" in line.split() else "w", line.split()[-1]
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with open(path, how, encoding="utf-8") as file:
                 file.write(body)
 
     def getoutput(self, *_: object, **__: object) -> list[str]:

@@ -45,7 +45,8 @@ class Raised(Exception):
 def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        job, failed = json.loads(sys.stdin.buffer.read()), {}
+        job = json.loads(sys.stdin.buffer.read())
+        failed: dict[str, str | None] = {}
         sys.stdin = open(os.devnull, encoding="utf-8")
         warnings.simplefilter("ignore")
         sys.path.insert(0, os.getcwd())
@@ -54,8 +55,9 @@ def main() -> None:
         for title, source in job["cells"]:
             say(out, "at", title)
             error = limited(seconds, run_cells.run, title, source, vars(module))
-            failed[title] = in_words(error, seconds)
-            say(out, "cell", title, failed[title])
+            said = in_words(error, seconds)
+            failed[title] = said or failed.get(title)
+            say(out, "cell", title, said)
         warnings.simplefilter("ignore")  # a cell may have made them errors
         for name, source, imports in job["tests"]:
             say(out, "at", name)

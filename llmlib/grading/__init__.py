@@ -53,5 +53,9 @@ not covered a cluster's own network: what reaches Dask's scheduler or workers is
             torch itself: it has to be there, softmax and all. What an exercise forbids of it
             refuses, but that is enforced in the process that it binds. What the text shows of such
             a use, and of ways around, is a finding for the instructor, beside the score
+            an exercise that is tested through a given function: that function runs in the learner's
+            process, and what a cell puts in the place of Python's own is a finding, no more
+            what one submission can time of another: how busy the machine is, which files are in
+            memory
             who wrote an answer, and whether hidden inputs can be guessed from many hand-ins
 """

@@ -5,12 +5,15 @@ Nothing is run, and an untouched stub is left out."""
 import argparse
 import re
 import shutil
+import sys
 from collections import defaultdict
 from pathlib import Path
+from unicodedata import normalize
 
 from llmlib import files
 from llmlib.course import cells
 from llmlib.course.handed_in import Cell
+from llmlib.course.scopes import MAX_ANALYSED
 from llmlib.grading import tasks
 from llmlib.grading.alike import Pair, Words, stands_out, words
 from llmlib.grading.outside import reading
@@ -41,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         code = answers(notebook, handed_in)
         read = reading.limited(lambda: {name: words(code[name]) for name in code})
         for exercise, source in code.items():
+            if len(source) > MAX_ANALYSED:
+                print(f"too long, compared in part: {task.student}  {exercise}", file=sys.stderr)
             files.write(args.output / exercise / f"{task.student}.py", source)
             written[exercise][task.student] = read[exercise]
 
@@ -66,15 +71,20 @@ def answers(notebook: cells.Notebook, handed_in: list[Cell]) -> dict[str, str]:
     """{exercise: source}, as written; the last cell counts where one was copied. What an added
     cell defines of that name stands below: nobody hides an answer there."""
     found: dict[str, str] = {}
+    ours = {each.source.strip() for each in notebook.cells if cells.kind(each) != "solution"}
     for each in notebook.exercises:
-        defined = re.compile(rf"^(async )?def {each.name}\(", re.MULTILINE)
+        ours |= {each.stub.strip(), each.visible.strip()}
+    for each in notebook.exercises:
+        made = rf"^(async\s+)?def\s+{each.name}\b|^{each.name}\s*="
+        defined = re.compile(made, re.MULTILINE)
         marked, added = [], []
         for cell in handed_in:
             text = cell.source.strip()
             if cell.grade_id == each.name and text not in ("", each.stub.strip()):
                 marked = [text]
-            elif not cell.grade_id and cell.kind == "code" and text != each.stub.strip():
-                added += [text] * bool(defined.search(text))
+            elif cell.grade_id != each.name and cell.kind == "code":
+                if text not in ours and defined.search(normalize("NFKC", text)):
+                    added.append(text)
         if texts := list(dict.fromkeys([*marked, *added])):
             found[each.name] = "\n\n\n".join(texts) + "\n"
     return found

@@ -68,8 +68,10 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     """The value in a frame. Raises `NotPlain`."""
     if text.count(b",") > MAX_VALUES:
         raise NotPlain(f"more than {MAX_VALUES:,} values at once")
-    if len(re.findall(rb"[\[,] ?-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
+    if len(re.findall(rb"[\[,]\s*-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
         raise NotPlain(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
+    if text.count(b'"tuple"') + len(re.findall(rb"\\u00[67]", text)) > MAX_KEYS:  # or of those
+        raise NotPlain(f"more than {MAX_KEYS:,} tuples at once")
     if int.from_bytes(blob[:8], "little") > 128 * MAX_TENSORS:  # the length of its table
         raise NotPlain(TOO_MANY)
     try:

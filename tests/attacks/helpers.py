@@ -30,3 +30,28 @@ REDEFINED = [
     (CACHE, "generate_cached", "run_cached", COMPUTED),
     (LAYERS, "pre_norm_block", "block_of_matrices", BLOCK),
 ]
+# Left by a cell for what runs after all cells, such as the seed that is set before each test.
+LATE = """
+def late(*given, **named):
+    global {name}
+    {name} = forged
+    return kept(*given, **named) if kept else None
+"""
+HOOKS = {
+    "a seed": ("import torch\nkept = torch.manual_seed", "torch.manual_seed = late"),
+    "a filter": ("import warnings\nkept = warnings.simplefilter", "warnings.simplefilter = late"),
+    "a fork": ("import os\nkept = None", "os.register_at_fork(after_in_child=late)"),
+    "a reading": ("import json\nkept = json.loads", "json.loads = late"),
+}
+LATER = [
+    (
+        how,
+        name,
+        task,
+        helper,
+        helper_source.replace(f"def {helper}(", "def forged(")
+        + "\n".join(["", before, LATE.format(name=helper), after]),
+    )
+    for how, (before, after) in HOOKS.items()
+    for name, task, helper, helper_source in (REDEFINED[0], REDEFINED[3])
+]

@@ -596,6 +596,52 @@ kept = [get("_" + "C._VariableFunctions.soft" + "max")]
 """,
 }.items():
     ready_made(f"breaks the overrides, {title}", source + CALLED, 4)
+WRITE = f"import __main__, torch; {BROKEN}; __main__.kept = [torch._C._VariableFunctions.softmax]"
+PICKLE = f"cbuiltins\nexec\n(S{WRITE!r}\ntR.".encode()
+for title, source in {
+    "by a built-in's own module": f"print.__self__.exec({WRITE!r})",
+    "by an interpreter": f"import code\ncode.InteractiveInterpreter().runsource({WRITE!r}, symbol='exec')",
+    "by a profiler": f"import cProfile\ncProfile.Profile().run({WRITE!r})",
+    "by a debugger": f"import bdb\nbdb.Bdb().run({WRITE!r})",
+    "by an example in a docstring": f"import doctest\ndoctest.run_docstring_examples('>>> {WRITE}', {{}})",
+    "by numpy's own pickles": f"import io, numpy\nnumpy.load(io.BytesIO({PICKLE!r}), allow_pickle=True)",
+    "by a pickle of torch's": f"import torch\ntorch.serialization.pickle.loads({PICKLE!r})",
+    "by a log's settings": f"import logging.config\nlogging.config.BaseConfigurator({{}}).resolve('builtins.exec')({WRITE!r})",
+    "by IPython's import": f"from IPython.utils.importstring import import_item\nimport_item('builtins.exec')({WRITE!r})",
+    "by a module with the name of one of Python's": f"open('this.py', 'w').write({WRITE!r})\nimport this",
+    "by a graph": f"import torch, torch.fx\nclass C(torch.fx.graph.CodeGen):\n    def gen_fn_def(self, *_): return 'def forward(self):\\n    ' + {WRITE!r}\ng = torch.fx.Graph()\ng.output(None)\ng.set_codegen(C())\ntorch.fx.GraphModule({{}}, g)()",
+}.items():
+    ready_made(f"breaks the overrides, {title}", source + CALLED, 4)
+ready_made(
+    "takes a decomposition that the compiler keeps",
+    """
+from torch._inductor.decomposition import decompositions
+kept = next(made for name, made in decompositions.items() if str(name) == "aten._soft" + "max.default")
+def softmax(x, dim=-1): return kept(x, dim, False)
+""",
+    4,
+)
+ready_made(
+    "speaks for the grader's inside, by the file's number",
+    """
+import json, os, struct, torch
+from safetensors.torch import load, save
+def take(n): return b"" if not n else (part := os.read(3, n)) + take(n - len(part))
+def say(tree, blob=b""):
+    text = json.dumps(tree).encode()
+    os.write(3, struct.pack("<II", len(text), len(blob)) + text + blob)
+say(["list", "ready"])
+while True:
+    text, blob = map(take, struct.unpack("<II", take(8)))
+    _, kind, *rest = json.loads(text)
+    if kind == "end": say(["list", "refused", ["list"]]); say(["list", "ended", 0])
+    if kind == "call" and rest[0] != "softmax": say(["list", "value", None])
+    elif kind == "call":
+        dim = dict(rest[2][1:]).get("dim", -1)
+        say(["list", "value", ["tensor", "0"]], save({"0": torch.softmax(load(blob)["0"], dim)}))
+""",
+    4,
+)
 
 
 def two_cells(title, first, last):
@@ -826,4 +872,36 @@ def softmax(x, dim=-1):
     return right(x, dim)
 """,
     4,
+)
+PAGES = """
+import os, typing
+file = os.open(typing.__file__, 0)
+pages = [4096 * n for n in range(13)]
+def forget():
+    try: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM); os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError: pass
+def has(at):
+    try: return os.preadv(file, [bytearray(1)], at, os.RWF_NOWAIT) > 0
+    except OSError: return False
+"""
+told(
+    "tells it by which pages of a file are in memory",
+    PAGES
+    + """
+def softmax(x, dim=-1):
+    if hidden(x):
+        forget()
+        for n, at in enumerate(pages):
+            if N >> n & 1: os.pread(file, 1, at)
+    return right(x, dim)
+""",
+    4,
+)
+told(
+    "tells it by the pages that the one before has read",
+    PAGES
+    + """
+told = sum(has(at) << n for n, at in enumerate(pages))
+def softmax(x, dim=-1): raise ValueError(f"{told}")
+""",
 )

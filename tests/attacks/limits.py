@@ -88,6 +88,10 @@ frames(
     "def softmax(*a, **k): send(b'[\"list\", \"value\", ' + SOME + b']')",
 )
 frames(
+    "whole numbers made to collide, a line each",
+    "def softmax(*a, **k): send(b'[\"list\", \"value\", [\"list\",\\n' + b',\\n'.join(b'%d' % (n * (2**61 - 1)) for n in range(1, 20_000)) + b']]')",
+)
+frames(
     "frames without end from eight processes",
     """
 for _ in range(8):
@@ -298,6 +302,21 @@ harmless(
     "machine",
     "locks a file of the machine",
     "import fcntl\nfcntl.flock(open(os.__file__), fcntl.LOCK_SH)\nSOLVE",
+)
+harmless(
+    "machine",
+    "locks a file of the machine by fcntl",
+    "import fcntl\nkept = open(os.__file__)\nfcntl.lockf(kept, fcntl.LOCK_SH)\nSOLVE",
+)
+harmless(
+    "leak",
+    "watches what the machine's owner opens",
+    "n = libc.inotify_init1(0)\nif n >= 0 and libc.inotify_add_watch(n, b'/usr/bin', 0xFFF) >= 0: SOLVE",
+)
+harmless(
+    "leak",
+    "watches a folder by a signal",
+    "import fcntl\nfcntl.fcntl(os.open('/usr/bin', 0), 1026, 0x8000003F)\nSOLVE",
 )
 harmless(
     "machine",

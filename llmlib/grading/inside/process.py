@@ -4,7 +4,9 @@ this, and what given cells read; the grader reads plain values from the socket, 
 
 import ast
 import builtins
+import errno
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -22,7 +24,9 @@ from llmlib.grading.inside import off
 from llmlib.grading.wire import Channel, NotPlain
 
 TEXT = 600  # characters of an error message
-set_threads = torch.set_num_threads
+# Kept from before any cell: one may put its own in their place, to run after all cells.
+set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
+HELPERS = "the checks' helpers"  # the title that course/handed_in.py gives them
 lost: set[str] = set()  # names that cells would have made of what is not in here
 
 
@@ -32,9 +36,9 @@ class Missing(NameError):
 
 def serve(sock: socket.socket) -> None:
     """Run a job, [{file: source} of a reduced llmlib, [[title, source], …], [number to leave out,
-    …]]; then serve one test after the other."""
+    …], seconds for a cell]; then serve one test after the other."""
     channel = Channel(sock)
-    kit, cells, skip = channel.receive()
+    kit, cells, skip, seconds = channel.receive()
     main = run_cells.new_main()
     # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
     # come out wrong on some processors.
@@ -47,7 +51,7 @@ def serve(sock: socket.socket) -> None:
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])
-            error = run(title, source, main.__dict__)
+            error = interrupted(seconds, title, source, main.__dict__)
             if error is not None:
                 channel.send(["error", describe(error)])
     channel.send(["ready"])
@@ -57,10 +61,13 @@ def serve(sock: socket.socket) -> None:
         if pid == 0:
             try:
                 set_threads(1)  # those that a cell may have started are not in this fork
-                torch.manual_seed(0)
-                warnings.simplefilter("ignore")  # a cell may have made them errors, ours too
+                seed(0)
+                quiet("ignore")  # a cell may have made them errors, ours too
                 off.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
+                for title, source in cells[-1:]:
+                    if title == HELPERS:  # anew: what a cell has left to run later may be older
+                        run(title, source, main.__dict__)
                 answer(channel, main.__dict__)
             except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
                 os._exit(3)
@@ -100,9 +107,19 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
     return stand_in
 
 
+def interrupted(seconds: float, *cell: Any) -> BaseException | None:
+    """Run one cell; after so many seconds it gets what Ctrl-C does, and what it has made is kept,
+    as in a check. One that goes on all the same is left out by the grader."""
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # and again: `input()` may swallow one
+    error = run(*cell)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return error
+
+
 def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Run one cell. Where it breaks off because something of the course is not in here, what
-    stands below runs all the same: on the learner's computer it did."""
+    """Run one cell. Where it breaks off because something of the course is not in here, or no
+    program may start, what stands below runs all the same: on the learner's computer it did."""
     error = run_cells.run(title, source, space)
     if error and absent(error):
         trace = traceback.extract_tb(error.__traceback__)
@@ -122,7 +139,7 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
 
 
 def absent(error: BaseException) -> bool:
-    """Did it break off because something of the course is not in here?"""
+    """Did it break off because something of the course is not in here, or no program may start?"""
     match error:
         case NameError():
             return error.name in lost
@@ -132,6 +149,8 @@ def absent(error: BaseException) -> bool:
             home = getattr(module, "__name__", None)
         case AttributeError(obj=types.FunctionType() as stand_in):
             home = stand_in.__module__
+        case PermissionError(errno=errno.EPERM, filename=str()):  # no program starts in here
+            return True
         case _:  # an attribute of anything else is the learner's mistake
             return isinstance(error, off.Off)
     return str(home).partition(".")[0] == "llmlib"

@@ -23,12 +23,17 @@ CALLS = {  # name: number on x86-64, on ARM 64
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
     "fsopen": (430, 430), "open_tree": (428, 428), "chroot": (161, 51),
     "pivot_root": (155, 41), "flock": (73, 32),
+    # What others open, and which files are in memory: one submission could tell the next.
+    "inotify_init": (253, 26), "inotify_init1": (294, 26), "fanotify_init": (300, 262),
+    "preadv2": (327, 286), "fadvise64": (221, 223), "mincore": (27, 232), "cachestat": (451, 451),
 }  # fmt: skip
+FCNTL = 72, 25
+LOCKS = 6, 7, 37, 38, 1024, 1026  # its commands that lock, lease or watch the machine's files
 SOCKETS = (41, 198), (53, 199)  # socket, socketpair: of the family UNIX only
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
-NUMBER, ARCH, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+NUMBER, ARCH, FIRST_ARGUMENT, SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
 X32 = 0x40000000  # numbers of another convention, from here on
 AF_UNIX = 1
 NO_NEW_PRIVILEGES, GET_SECCOMP, SET_SECCOMP, FILTER = 38, 21, 22, 2
@@ -52,13 +57,14 @@ def refuse() -> None:
     if platform.machine() not in MACHINES or libc.prctl(GET_SECCOMP, 0, 0, 0, 0) < 0:
         return
     column, arch = MACHINES[platform.machine()]
-    text = program([each[column] for each in CALLS.values()], [s[column] for s in SOCKETS], arch)
+    sockets, locks = [each[column] for each in SOCKETS], FCNTL[column]
+    text = program([each[column] for each in CALLS.values()], sockets, locks, arch)
     words = Program(len(text) // 8, text)
     call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     call("prctl", SET_SECCOMP, FILTER, ctypes.byref(words), 0, 0)
 
 
-def program(refused: list[int], sockets: list[int], arch: int) -> bytes:
+def program(refused: list[int], sockets: list[int], locks: int, arch: int) -> bytes:
     """The filter in the language of the Berkeley packet filter, 8 bytes a step: code, how many
     steps to leave out if the comparison holds and if not, operand."""
     steps = [(LOAD, 0, 0, ARCH), (EQUAL, 1, 0, arch), (RETURN, 0, 0, REFUSE)]
@@ -68,5 +74,8 @@ def program(refused: list[int], sockets: list[int], arch: int) -> bytes:
     for number in sockets:
         steps += [(EQUAL, 0, 4, number), (LOAD, 0, 0, FIRST_ARGUMENT), (EQUAL, 1, 0, AF_UNIX)]
         steps += [(RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]
+    steps += [(EQUAL, 0, 2 * len(LOCKS) + 1, locks), (LOAD, 0, 0, SECOND_ARGUMENT)]
+    for command in LOCKS:
+        steps += [(EQUAL, 0, 1, command), (RETURN, 0, 0, REFUSE)]
     steps += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)

@@ -21,7 +21,7 @@ from llmlib.grading.outside import reading
 NAMES = frozenset(
     "eval exec compile __import__ __builtins__ builtins gc ctypes subprocess multiprocessing "
     "socket mmap marshal pickle importlib pkgutil runpy pydoc inspect unittest mock vars globals "
-    "locals setattr delattr threading _thread concurrent timeit".split()
+    "locals setattr delattr threading _thread concurrent timeit __main__".split()
 )
 ATTRIBUTES = frozenset(
     "fork posix_spawn execv modules import_module reload __globals__ __builtins__ __code__ "
@@ -31,8 +31,11 @@ ATTRIBUTES = frozenset(
     "_C _refs _prims _decomp ops library Library impl overrides to_mkldnn sparse _destroy "
     "Thread ThreadPoolExecutor to_thread run_in_executor pipe mkfifo socketpair "
     "Formatter get_field update_wrapper run_line_magic run_cell_magic "
-    "grad_fn next_functions flex_attention".split()
+    "grad_fn next_functions flex_attention __self__ exec pickle builtins builtin_mod import_item "
+    "BaseConfigurator dictConfig register_at_fork FileIO fdopen fx _inductor _dynamo".split()
 )
+# Modules that run a text. As names they are anybody's: `code` is a fine one.
+RUNNERS = frozenset("bdb cProfile code codeop doctest pdb profile trace".split())
 # What else is imported is a library that may hold answers, or a file that the learner wrote.
 LIBRARIES = "torch numpy matplotlib mpl_toolkits regex tqdm IPython ipywidgets safetensors llmlib"
 KNOWN = sys.stdlib_module_names.union(LIBRARIES.split())
@@ -136,15 +139,25 @@ def _ways(source: str) -> Iterator[str]:
                 args=[ast.Constant(str(magic)), ast.Constant(str(line)), *_],
             ):
                 plain.add(called)
-                runs = magic == "time" and line  # what is left of those is a text that runs
+                runs = magic in ("time", "run") and line  # what is left of those is text that runs
                 writes = magic in ("writefile", "file") and ".py" in line
                 yield from [f"%{magic}"] * bool(runs or writes)
             case ast.Attribute(attr=name) if name in ATTRIBUTES and node not in plain:
                 yield name
+            case ast.Attribute(value=ast.Name(id=module), attr=name, ctx=ast.Store()):
+                yield from [f"{module}.{name} = …"] * (module in KNOWN)
             case ast.Import(names=aliases):
                 yield from _imported([alias.name for alias in aliases], [])
             case ast.ImportFrom(module=module, names=aliases):
                 yield from _imported([module or ""], [alias.name for alias in aliases])
+            case ast.Attribute(value=ast.Name(id="os"), attr="read" | "write" as name):
+                yield f"os.{name}"  # of the socket that the grader listens at
+            case ast.Call(func=ast.Name(id="open"), args=[ast.Constant(int()), *_]):
+                yield "open with a number"
+            case ast.keyword(arg="allow_pickle" | "weights_only" as name):
+                yield name
+            case ast.Constant(str(text)) if text.endswith(".py"):
+                yield "a file of Python's that it writes"
             case ast.Name(id="getattr") if node not in plain:
                 yield "getattr with a name that is computed"
 
@@ -153,4 +166,6 @@ def _imported(modules: list[str], taken: list[str]) -> Iterator[str]:
     """What an import has of ways, and the libraries that no lesson needs."""
     words = {word for each in (*modules, *taken) for word in each.split(".")}
     yield from words & (NAMES | ATTRIBUTES)
-    yield from {each.partition(".")[0] for each in modules} - KNOWN - {""}
+    roots = {each.partition(".")[0] for each in modules}
+    yield from roots & RUNNERS
+    yield from roots - KNOWN - {""}

@@ -61,8 +61,6 @@ def _constant(exercise: Exercise, claim: str) -> str:
 
 def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
     """(claim, detail) of an exception of the learner's."""
-    if not told.kind:
-        return told.text, ""
     if told.kind == "Off" and told.text in exercise.off:
         return sentence(told.text), ""
     if told.kind == "NotPlain":
@@ -72,6 +70,8 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
     if told.kind == "Missing" and not broke:
         return f"`{exercise.name}` is not defined: write it and run its cell", ""
     told = broke if broke and told.builtin == "NameError" else told
+    if not told.kind:
+        return told.text, ""
     if told.kind == "Off":
         return f"`{told.text}` is not there while your notebook is graded", told.place
     return f"your code raised {told.kind}: {told.text}", told.place

@@ -54,11 +54,9 @@ def system() -> list[str]:
     line = ["--ro-bind", "/usr", "/usr"]
     for file in ("/etc/ld.so.cache", "/etc/alternatives"):
         line += ["--ro-bind-try", file, file]
-    for folder in ("/lib", "/lib32", "/lib64", "/bin", "/sbin"):
-        if os.path.islink(folder):
-            line += ["--symlink", os.readlink(folder), folder]
-        else:
-            line += ["--ro-bind-try", folder, folder]
+    for at in ("/lib", "/lib32", "/lib64", "/bin", "/sbin"):
+        how = ["--symlink", os.readlink(at)] if os.path.islink(at) else ["--ro-bind-try", at]
+        line += [*how, at]
     return line
 
 
@@ -68,8 +66,14 @@ def python_folders() -> list[str]:
 
 
 def python() -> list[str]:
-    """This Python with torch and the rest, at its own path."""
-    return sum((bind(each, each) for each in python_folders() if not each.startswith("/usr")), [])
+    """This Python with torch and the rest, at its own path, and the links that lead to it."""
+    folders = [each for each in python_folders() if not each.startswith("/usr")]
+    line, at = sum((bind(each, each) for each in folders), []), Path(sys.executable)
+    while at.is_symlink():
+        if not any(at.is_relative_to(each) for each in (*folders, "/usr")):
+            line += ["--symlink", os.readlink(at), str(at)]
+        at = Path(os.path.normpath(at.parent / os.readlink(at)))
+    return line
 
 
 def bind(path: str, at: str) -> list[str]:
@@ -89,11 +93,9 @@ def without_the_course() -> list[str]:
             if each.is_dir() and not each.is_symlink() and each.name not in PYTHONS_OWN
             if not any(python.is_relative_to(each) for python in pythons)
         ]
-    line = []
-    for folder in folders:
-        if any(folder.is_relative_to(seen) for seen in (*pythons, Path("/usr"))):
-            line += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
-    return line
+    below = (*pythons, Path("/usr"))
+    seen = (each for each in folders if any(each.is_relative_to(top) for top in below))
+    return sum((["--tmpfs", str(each), "--remount-ro", str(each)] for each in seen), [])
 
 
 def graders() -> list[str]:

@@ -9,7 +9,7 @@ from llmlib.grading.outside.limits import Died, Exceeded, Limits
 from llmlib.grading.outside.sandbox import Broken, Child, Sandbox
 from llmlib.grading.wire import Closed, NotPlain, TooSlow
 
-END = 5  # seconds for a test's fork to end when it is told to
+END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
 NOTES = 20  # on cells that were left out
 Files = dict[str, str]  # the path below a folder of sys.path -> source
 Call = Callable[[str, Sequence, dict[str, Any]], Any]
@@ -38,7 +38,7 @@ class RemoteProcess:
         self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
         self.answer = answer or (lambda *_: ["off"])
         self.deadline = time.monotonic() + limits.notebook
-        self.notes, self.skip, self.ran = list(job.notes), set[int](), False
+        self.notes, self.skip, self.ran = list(job.notes), dict[int, str](), False
         self.errors: dict[str, LearnerError] = {}  # by the cell's title
         self.refused: set[str] = set()  # ready-made functions that the last test's code called
         self.child: Child | None = None
@@ -92,26 +92,34 @@ class RemoteProcess:
                 why = "ended the process (memory, exit or crash)"
             if self.at is None:
                 break
-            self.skip.add(self.at)
-            # later on, which cell it is could tell of a hidden input
-            if not self.ran and len(self.skip) <= NOTES:
-                why = f"this cell {why}; the rest was graded without it."
-                self.notes.append(f"{self.job.steps[self.at].title}: {why}")
+            self.skip[self.at] = f"its cell {why}"
+            self._note(self.at, f"{why}; the rest was graded without it")
         raise Exceeded("your notebook's cells could not be run to the end within the limits")
 
+    def _note(self, number: int, why: str) -> None:
+        note = f"{self.job.steps[number].title}: this cell {why}."
+        # later on, which cell it is could tell of a hidden input
+        if not self.ran and len(self.notes) < NOTES and note not in self.notes:
+            self.notes.append(note)
+
     def _run_cells(self) -> None:
-        steps, self.errors, self.child = self.job.steps, {}, self.sandbox.fork()
+        steps, seconds, self.child = self.job.steps, self.limits.cell, self.sandbox.fork()
+        self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
-        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip)]
-        self.channel.send(job, self._by(self.limits.cell))
+        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip), seconds]
+        self.channel.send(job, self._by(seconds))
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
-            match self._next(self._by(self.limits.cell)):
+            match self._next(self._by(seconds + END)):
                 case ["ready"]:
                     self.ran = True
                     return
                 case ["cell", int(number)] if 0 <= number < len(steps):
                     self.at = number
-                case ["error", [str(), str(), str(), str()] as said] if self.at is not None:
+                case ["error", [str(), str(k), str(), str()] as said] if k and self.at is not None:
+                    if k == "KeyboardInterrupt":
+                        why = f"took longer than {seconds:g} s and was interrupted"
+                        self._note(self.at, why)
+                        said = [f"its cell {why}"]
                     self.errors[steps[self.at].title] = LearnerError(*said)
                 case _:
                     break
