@@ -51,21 +51,25 @@
         if (change.type === "save" && this.isVisible) this.refresh();
       }
       onAfterAttach() {
-        this.refresh();
+        this.shown();
       }
       onAfterShow() {
-        this.refresh();
+        this.shown();
+      }
+      shown() {  // a reload attaches and shows the page: one check is enough
+        if (!this.turn) this.refresh();
       }
       async refresh() {
+        const turn = (this.turn = {});
         try {
-          const turn = (this.turn = (this.turn ?? 0) + 1);
           if (!this.node.hasChildNodes()) await this.fill(await ask(lab, "start", { known: 0 }));
-          if (turn !== this.turn) return;  // a reload attaches and shows the page at once
+          if (turn !== this.turn) return;
           const known = await ask(lab, "start");
           if (turn === this.turn) await this.fill(known);
         } catch (error) {
           this.node.textContent = `The page cannot be shown (${error.message}). Open a notebook on the left.`;
         }
+        if (turn === this.turn) this.turn = null;
       }
       async fill(answer) {
         const words = await answer.text(), held = document.activeElement;
