@@ -3,6 +3,7 @@ happens to it."""
 
 import csv
 import ctypes
+import gc
 import json
 import os
 import random
@@ -1137,7 +1138,44 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
     monkeypatch.setattr(handed_in, "plain_values", lambda data: time.sleep(60))
     result = pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, Refused)
-    assert "this machine has too much else to do; start again" in result.reason
+    assert "this machine is busy; start again" in result.reason
+
+
+class Held:
+    """What a process has let go of, and the collector has not seen yet: in a circle with itself."""
+
+    def __init__(self, path):
+        self.itself, self.path = self, path
+
+    def __del__(self):
+        self.path.write_text(str(os.getpid()))
+
+
+def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
+    """The fork has copies of all its objects. One that ends processes or empties a folder as it
+    is collected would do so in the fork."""
+
+    def work():
+        circles = [[] for _ in range(200_000)]  # so many that the collector would run
+        for each in circles:
+            each.append(each)
+        return len(circles)
+
+    gc.collect()
+    Held(tmp_path / "ended")
+    assert reading.limited(work) == 200_000
+    assert not (tmp_path / "ended").exists()
+    gc.collect()
+    assert (tmp_path / "ended").read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize("fault", [RecursionError, MemoryError, KeyError])
+def test_what_stops_a_reading_is_named(fault):
+    def work():
+        raise fault
+
+    with pytest.raises(handed_in.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
+        reading.limited(work)
 
 
 def test_the_grader_can_be_reviewed():

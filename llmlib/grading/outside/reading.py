@@ -4,6 +4,7 @@ A text can be made to cost its reader hours, gigabytes or the process itself (Py
 written for programs, not against them). Nothing of it is run.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -53,8 +54,7 @@ def limited(work: Callable[[], Any]) -> Any:
     try:
         fault, value = ours.receive(time.monotonic() + PATIENCE)
     except TooSlow:
-        busy = "this machine has too much else to do; start again"
-        raise TimeoutError(f"not read in {PATIENCE} s: {busy}") from None
+        raise TimeoutError(f"not read in {PATIENCE} s: this machine is busy; start again") from None
     except (Closed, NotPlain):
         raise Unreadable(TOO_MUCH) from None
     finally:
@@ -69,16 +69,17 @@ def limited(work: Callable[[], Any]) -> Any:
 def _work(work: Callable[[], Any], channel: Channel) -> NoReturn:
     import resource  # not at the top: the certificate imports this file on Windows, too
 
+    gc.disable()  # else it may finalise what its parent holds: end its processes, empty its folders
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1] % (1 << 64)  # -1 is none
         with open("/proc/self/statm", encoding="ascii") as file:
-            most = int(file.read().split()[0]) * resource.getpagesize() + MEMORY
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            most = min(int(file.read().split()[0]) * resource.getpagesize() + MEMORY, hard)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         try:
             channel.send(("", work()))
-        except Unreadable as fault:
-            channel.send((str(fault), None))
+        except Exception as fault:  # noqa: BLE001 - whatever stops it, its name helps to see why
+            named = f"{TOO_MUCH} ({type(fault).__name__})"
+            channel.send((str(fault) if isinstance(fault, Unreadable) else named, None))
     finally:
         os._exit(0)
