@@ -197,7 +197,7 @@ def test_one_dated_ahead_of_this_clock_is_not_called_changed(key):
     assert verify(with_token(early, f"{head}.{payload}.{flipped}")).status == TAMPERED
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"url": null, "issued": {"a": {}}}'])
 def test_a_damaged_register_is_named(text, tmp_path):
     (tmp_path / "k.register.json").write_text(text)
     with pytest.raises(ValueError, match=r"k\.register\.json is damaged"):

@@ -7,6 +7,7 @@ whoever wants it finds it in solutions/, as with every exercise.
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from llmlib.course import feedback
 
 LETTERS = "ABCD"
+EMPHASIS = re.compile(r"\*([^*]+)\*")  # Markdown's
 
 
 def check_answer(name: str, letter: Any) -> None:
@@ -30,7 +32,7 @@ def check_answer(name: str, letter: Any) -> None:
         raise Mistake(f"{name} is {show(letter)}: give one of the letters A, B, C and D.")
     right, told = told_of(name, choice)
     if not right:
-        raise Mistake(f"{choice} is not it. {told}")
+        raise Mistake(f"{choice} is not it. " + EMPHASIS.sub(r"\1", told))
     feedback.count()
 
 

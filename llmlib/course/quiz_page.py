@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from llmlib.course.feedback import GREEN, ORANGE, box, display, new_shell, running_shell
-from llmlib.course.quiz import LETTERS, as_letter, told_of, unveil, veiled
+from llmlib.course.quiz import EMPHASIS, LETTERS, as_letter, told_of, unveil, veiled
 from llmlib.course.quiz import check_answer as check_answer  # for the test cells
 
 LINE = re.compile(
@@ -62,7 +62,7 @@ def _after(result: Any) -> None:
         right, told = told_of(name, letter)
         said = f"✓ {letter} is right. {told}" if right else f"✗ {letter} is not it. {told}"
         rich = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
-        rich = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", rich)
+        rich = EMPHASIS.sub(r"<em>\1</em>", rich)
         display(said, box(rich, GREEN if right else ORANGE))
     noted = LINE.sub(_with_first, source)
     if noted != source:
