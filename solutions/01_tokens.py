@@ -88,14 +88,14 @@ reveal("paris", probability, within=0.1)
 predict(
     "question",
     "What is the likeliest token after 'What is machine learning?'",
-    {"A": "' Machine'", "B": "another word that begins an answer", "C": "a new line"},
-    yours="A",
+    {"A": "a new line", "B": "' Machine'", "C": "another word that begins an answer"},
+    yours="B",
 )
 
 # %%
 show_next("What is machine learning?")
 first = model.tokenizer.decode([next_logits("What is machine learning?").argmax()])
-reveal("question", {"\n": "C", " Machine": "A"}.get(first, "B"))
+reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 
 # %% [markdown]
 # A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a

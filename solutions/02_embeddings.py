@@ -753,8 +753,8 @@ predict(
     {
         "A": "' Monday' itself",
         "B": "' Tuesday'",
-        "C": "' day'",
-        "D": "the beginning of some other word",
+        "C": "the beginning of some other word",
+        "D": "' day'",
     },
     yours="B",
 )
@@ -764,7 +764,7 @@ for text in [" Monday", " Paris", " happy"]:
     by_dot = (table @ table[token(text)]).topk(6).indices.tolist()
     print(f"{text!r:>9}  has its largest dot products with  {texts(by_dot)}")
 winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
-reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "C"}.get(winner, "D"))
+reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown]
 # Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
@@ -1859,7 +1859,7 @@ def apply_rope(x, positions, theta=10000.0):
     ### END SOLUTION
 
 
-# %% test apply_rope points=2
+# %% test apply_rope points=3
 import math
 
 import torch
@@ -2188,9 +2188,9 @@ predict(
     "SmolLM2 runs with interleaved pairs by mistake. What comes after 'The capital of "
     "France is'?",
     {
-        "A": "an error: the shapes do not fit",
+        "A": "' Paris', though the loss is higher",
         "B": "gibberish from the first word on",
-        "C": "' Paris', though the loss is higher",
+        "C": "an error: the shapes do not fit",
     },
     yours="B",
 )
@@ -2214,7 +2214,7 @@ written = {}
 for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs)]:
     written[name] = complete(one, "The capital of France is", 8)
     print(f"{name:24} loss {loss_of(one, river):.2f}   {written[name]!r}")
-reveal("pairing", "C" if written["interleaved"].startswith(" Paris") else "B")
+reveal("pairing", "A" if written["interleaved"].startswith(" Paris") else "B")
 print()
 for prompt in (
     "The capital of Italy is",

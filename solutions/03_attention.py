@@ -540,9 +540,9 @@ predict(
     "divisor",
     "Scores three times too small in every head. The model …",
     {
-        "A": "writes as before: the order of the scores has not changed",
+        "A": "breaks",
         "B": "gets a little vaguer, and still knows Paris",
-        "C": "breaks",
+        "C": "writes as before: the order of the scores has not changed",
     },
     yours="B",
 )
@@ -575,7 +575,7 @@ for name, attention in (
     said.append(complete(model.using(attention=attention), france, 8))
     print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {said[-1]!r}")
 right, wrong = said
-reveal("divisor", "A" if wrong == right else "B" if "Paris" in wrong else "C")
+reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 
 # %% [markdown]
 # It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens

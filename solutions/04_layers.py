@@ -1297,9 +1297,9 @@ predict(
     "race",
     "12 layers, post-norm. What makes it learn as well as pre-norm in 60 steps?",
     {
-        "A": "nothing is needed",
+        "A": "smaller writes at the start",
         "B": "a warm-up over 40 steps",
-        "C": "smaller writes at the start",
+        "C": "nothing is needed",
     },
     yours="B",
 )
@@ -1368,7 +1368,7 @@ show(
     "the dashed line of a model that knows only how common each letter is.",
 )
 good = {name for name, end in ends.items() if end < chance - 0.2}
-answer = "A" if "post-norm" in good else "B" if "post-norm, warm-up" in good else "C"
+answer = "C" if "post-norm" in good else "B" if "post-norm, warm-up" in good else "A"
 reveal("race", answer)
 
 # %% [markdown]
@@ -1948,8 +1948,8 @@ found = (29, strongest[0])
 predict(
     "neuron",
     "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
-    {"A": "falls: it is the 'she' neuron", "B": "hardly changes", "C": "rises"},
-    yours="C",
+    {"A": "rises", "B": "hardly changes", "C": "falls: it is the 'she' neuron"},
+    yours="A",
 )
 
 
@@ -2005,7 +2005,7 @@ instead = final - wrote[chosen] + 10 * last[2].T[chosen]  # 20 d_model
 randoms = output_head.softmax(head(instead))[:, she]
 print(f"20 random neurons of layer {layer}, held at 10: p(' she') between", end=" ")
 print(f"{randoms.min():.2f} and {randoms.max():.2f}")
-reveal("neuron", "C" if off > 1.2 * free else "A" if off < 0.8 * free else "B")
+reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 
 # %% [markdown]
 # It is a *brake*. In the story it is hardly ever above zero. Two of its four lowest places stand right before "she", the
@@ -2938,7 +2938,7 @@ show(
 # | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 4.2); less to compute |
 # | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
 # | heads | each query head has its own keys and values | groups of query heads share them | fewer keys and values to keep (the *KV cache*, notebook 7) |
-# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 3.5 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
+# | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 4 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |
 # | biases | everywhere | none | not needed for quality; fewer kinds of tensors |
 # | head | tied | tied in small models, separate in large ones | where the table is a fifth of the model, sharing it pays |
 #

@@ -176,9 +176,9 @@ predict(
     "norm",
     "The final norm is left out. What happens to the five likeliest tokens?",
     {
-        "A": "the same tokens, with other probabilities",
+        "A": "other tokens altogether",
         "B": "mostly the same, in another order",
-        "C": "other tokens altogether",
+        "C": "the same tokens, with other probabilities",
     },
     yours="B",
 )
@@ -216,7 +216,7 @@ for name, x in heads.items():
     tops[name] = {text for _, text, _ in best}
     print(f"{name:<16}" + "  ".join(f"{text!r} {p:.4f}" for _, text, p in best[:4]))
 common = len(tops["the whole norm"] & tops["left out"])
-reveal("norm", "C" if common == 0 else "A" if common == 5 else "B")
+reveal("norm", "A" if common == 0 else "C" if common == 5 else "B")
 
 lengths = table.norm(dim=1)
 print(f"\nsize of x before the norm: {size:.2f}")

@@ -1127,7 +1127,7 @@ check.that(
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# An H100 is a card by NVIDIA, made for such work, with a processor and memory of its own. It has (in the SXM version) 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s (trillion operations a second) in bfloat16, numbers of 2 bytes. These are the figures of the maker's data sheet, which also prints twice that speed, for matrices that are half zeros.
+# An H100 is a card by NVIDIA, made for such work, with a processor and memory of its own. It has (in the SXM version) 80 GB of memory, reads 3.35 TB/s and calculates about 989 TFLOP/s (trillion operations a second) in bfloat16, numbers of 2 bytes. The maker's data sheet gives the first two as they are. For the third it prints 1,979 TFLOP/s, twice as much, with a footnote: that holds for matrices that are half zeros.
 
 # %%
 predict(
@@ -1484,7 +1484,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at nearly every token. A scale for each row of the weights does nothing for those. SmolLM2 has them. This is what the norm hands to layer 15's attention:
+# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at three tokens in four. A scale for each row of the weights does nothing for those. SmolLM2 has them, at nearly every token. This is what the norm hands to layer 15's attention:
 
 # %%
 from llmlib.layers import pre_norm_block
@@ -1565,7 +1565,7 @@ for start in (
 predict(
     "4 bits",
     "With 4 bits, which kind of scale costs the model least?",
-    {"A": "one scale a matrix", "B": "a scale a row", "C": "a scale for 32 weights"},
+    {"A": "a scale for 32 weights", "B": "a scale a row", "C": "one scale a matrix"},
     yours="B",
 )
 
@@ -1577,7 +1577,7 @@ print("nats above float32:   8 bits   4 bits   3 bits   2 bits")
 for block in ("matrix", "row", 32):
     line = [row["loss"] - full for row in ladder if row["block"] == block]
     print(f"a scale for: {block:<7}", "".join(f"{x:>9.3f}" for x in line))
-reveal("4 bits", dict(zip(("matrix", "row", 32), "ABC"))[min(four, key=four.get)])
+reveal("4 bits", dict(zip((32, "row", "matrix"), "ABC"))[min(four, key=four.get)])
 plots.show(
     pictures.ladder(ladder[1:], full, math.log(49152)),
     alt="Loss against bits a weight, one line for each kind of scale. At 8 bits all "
@@ -2299,11 +2299,11 @@ predict(
     "best rate",
     "The narrowest model (8) is best at one rate. Where is the widest (96) best?",
     {
-        "A": "at the same rate",
+        "A": "at a rate at most a quarter as high",
         "B": "at a rate at least 4 times as high",
-        "C": "at a rate at most a quarter as high",
+        "C": "at the same rate",
     },
-    yours="A",
+    yours="C",
 )
 
 # %%
@@ -2320,7 +2320,7 @@ for width, by_rate in sorted(swept.items()):
     line = "   ".join(f"{rate:g}: {by_rate[rate]:.3f}" for rate in sorted(by_rate))
     print(f"{width:>5}  {line}")
 ratio = best_rate[96] / best_rate[8]
-reveal("best rate", "B" if ratio >= 4 else "C" if ratio <= 0.25 else "A")
+reveal("best rate", "B" if ratio >= 4 else "A" if ratio <= 0.25 else "C")
 plots.show(
     scaling_pictures.rate_sweep(swept),
     alt="Loss against peak learning rate, one curve a width. Each curve has a lowest "

@@ -1,7 +1,7 @@
 # %% [markdown] makes="what stuck"
 # # Quiz
 #
-# 43 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
+# 45 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
 # right.
 #
 # **To answer,** click an option (Tab and Enter do it as well). Where the options are not buttons, put the letter in place of
@@ -31,14 +31,14 @@ def answer(name):
 #
 # Through which stages does a text go on its way through a language model?
 #
-# - **A**  Ids, vectors, logits, layers, probabilities
-# - **B**  Ids, vectors, logits, probabilities, layers
-# - **C**  Vectors, ids, logits, layers, probabilities
-# - **D**  Ids, vectors, layers, logits, probabilities
+# - **A**  Ids, vectors, layers, logits, probabilities
+# - **B**  Vectors, ids, logits, layers, probabilities
+# - **C**  Ids, vectors, logits, probabilities, layers
+# - **D**  Ids, vectors, logits, layers, probabilities
 
 # %% solution q01 stub="q01 = None"
 ### BEGIN SOLUTION
-q01 = "D"
+q01 = "A"
 ### END SOLUTION
 
 # %% test q01 points=1
@@ -51,14 +51,14 @@ check_answer("q01", answer("q01"))
 #
 # What does the embedding table give for a token id?
 #
-# - **A**  A row of learned numbers, the same in all contexts
+# - **A**  A row of numbers that depends on the words around it
 # - **B**  A row of numbers computed from the letters of the token
-# - **C**  A row of numbers that depends on the words around it
-# - **D**  A row as long as the vocabulary, with a single 1 in it
+# - **C**  A row as long as the vocabulary, with a single 1 in it
+# - **D**  A row of learned numbers, the same in all contexts
 
 # %% solution q02 stub="q02 = None"
 ### BEGIN SOLUTION
-q02 = "A"
+q02 = "D"
 ### END SOLUTION
 
 # %% test q02 points=1
@@ -72,13 +72,13 @@ check_answer("q02", answer("q02"))
 # How does a language model come to its next token?
 #
 # - **A**  A plan of the sentence is written, and its next word taken
-# - **B**  The tokens get scores, and one is picked by a rule
+# - **B**  The closest passage of the input is found and copied
 # - **C**  A text seen in training is found and read on
-# - **D**  The closest passage of the input is found and copied
+# - **D**  The tokens get scores, and one is picked by a rule
 
 # %% solution q03 stub="q03 = None"
 ### BEGIN SOLUTION
-q03 = "B"
+q03 = "D"
 ### END SOLUTION
 
 # %% test q03 points=1
@@ -91,14 +91,14 @@ check_answer("q03", answer("q03"))
 #
 # Which part of the model yields the probabilities of the next token?
 #
-# - **A**  The attention of the last layer
-# - **B**  The last norm and its scale
-# - **C**  The output head and a softmax
-# - **D**  The last feed-forward network
+# - **A**  The last norm and its scale
+# - **B**  The attention of the last layer
+# - **C**  The last feed-forward network
+# - **D**  The output head and a softmax
 
 # %% solution q04 stub="q04 = None"
 ### BEGIN SOLUTION
-q04 = "C"
+q04 = "D"
 ### END SOLUTION
 
 # %% test q04 points=1
@@ -111,14 +111,14 @@ check_answer("q04", answer("q04"))
 #
 # A token has been picked. Where does the one after it come from?
 #
-# - **A**  A new run, on the picked token without the text before it
+# - **A**  A new run, with the picked token at the end of the text
 # - **B**  The same run, as one of those that it put out for later
-# - **C**  The same run, as the second likeliest of its tokens
-# - **D**  A new run, with the picked token at the end of the text
+# - **C**  A new run, on the picked token without the text before it
+# - **D**  The same run, as the second likeliest of its tokens
 
 # %% solution q05 stub="q05 = None"
 ### BEGIN SOLUTION
-q05 = "D"
+q05 = "A"
 ### END SOLUTION
 
 # %% test q05 points=1
@@ -134,14 +134,14 @@ check_answer("q05", answer("q05"))
 #
 # BPE has just learned that the pair (97, 97) becomes 256. What does `merge` make of `[97, 97, 97, 98]`?
 #
-# - **A**  `[256, 97, 98]`
-# - **B**  `[256, 256, 98]`
-# - **C**  `[97, 256, 98]`
-# - **D**  `[256, 98]`
+# - **A**  `[256, 98]`
+# - **B**  `[97, 256, 98]`
+# - **C**  `[256, 97, 98]`
+# - **D**  `[256, 256, 98]`
 
 # %% solution q06 stub="q06 = None"
 ### BEGIN SOLUTION
-q06 = "A"
+q06 = "C"
 ### END SOLUTION
 
 # %% test q06 points=1
@@ -157,14 +157,14 @@ see("q06")
 #
 # **Predict:** SmolLM2's tokenizer cuts "strawberry" (the start of a text) and " strawberry" (after a space). How many tokens do the two have in common?
 #
-# - **A**  All of them
-# - **B**  None of them
+# - **A**  None of them
+# - **B**  All but the space
 # - **C**  One, "berry"
-# - **D**  All but the space
+# - **D**  All of them
 
 # %% solution q07 stub="q07 = None"
 ### BEGIN SOLUTION
-q07 = "B"
+q07 = "A"
 ### END SOLUTION
 
 # %% test q07 points=1
@@ -180,10 +180,10 @@ see("q07")
 #
 # "A token is about four characters." For which of these texts does GPT-2's tokenizer bear that out?
 #
-# - **A**  A sentence in German.
+# - **A**  A sentence in Chinese.
 # - **B**  A file in Python.
 # - **C**  A page in English.
-# - **D**  A sentence in Chinese.
+# - **D**  A sentence in German.
 
 # %% solution q08 stub="q08 = None"
 ### BEGIN SOLUTION
@@ -205,9 +205,9 @@ see("q08")
 # What would show whether it counted?
 #
 # - **A**  The same examples with other words, and other examples
-# - **B**  A question after the answer, how it counted the letters
-# - **C**  The probability of 3, beside those of the other digits
-# - **D**  The same prompt a hundred times, with the same settings
+# - **B**  The probability of 3, beside those of the other digits
+# - **C**  The same prompt a hundred times, with the same settings
+# - **D**  A question after the answer, how it counted the letters
 
 # %% solution q09 stub="q09 = None"
 ### BEGIN SOLUTION
@@ -223,21 +223,18 @@ check_answer("q09", answer("q09"))
 see("q09")
 
 # %% [markdown]
-# ## 2 · Embeddings
-
-# %% [markdown]
 # ### Question 10
 #
-# In SmolLM2, id 7042 is " Paris". **Predict** what id 7043 is.
+# A chat program makes ids of what it writes around the messages itself, and of what the user types. In which of the two should `<|im_end|>` count as a special token?
 #
-# - **A**  The next word of a dictionary
-# - **B**  Something unrelated to Paris
-# - **C**  The name of some other capital
-# - **D**  "Paris" without its space
+# - **A**  In both of the two
+# - **B**  In what the user types
+# - **C**  In neither of the two
+# - **D**  In what the program writes
 
 # %% solution q10 stub="q10 = None"
 ### BEGIN SOLUTION
-q10 = "B"
+q10 = "D"
 ### END SOLUTION
 
 # %% test q10 points=1
@@ -249,18 +246,21 @@ check_answer("q10", answer("q10"))
 see("q10")
 
 # %% [markdown]
+# ## 2 · Embeddings
+
+# %% [markdown]
 # ### Question 11
 #
-# **Predict:** which token has the largest *dot product* with " Monday" in SmolLM2's embedding table?
+# In SmolLM2, id 7042 is " Paris". **Predict** what id 7043 is.
 #
-# - **A**  " day", the word in it
-# - **B**  " Tuesday", the day after
-# - **C**  " Monday" itself
-# - **D**  A part of some other word
+# - **A**  "Paris" without its space
+# - **B**  Something unrelated to Paris
+# - **C**  The next word of a dictionary
+# - **D**  The name of some other capital
 
 # %% solution q11 stub="q11 = None"
 ### BEGIN SOLUTION
-q11 = "D"
+q11 = "B"
 ### END SOLUTION
 
 # %% test q11 points=1
@@ -274,13 +274,12 @@ see("q11")
 # %% [markdown]
 # ### Question 12
 #
-# **Predict:** SmolLM2 runs without RoPE *and* without the causal mask. The tokens of the prompt are shuffled.
-# What happens to the outputs, one for each token?
+# **Predict:** which token has the largest *dot product* with " Monday" in SmolLM2's embedding table?
 #
-# - **A**  They become equal for all the tokens.
-# - **B**  They stay as they were, each in its place.
-# - **C**  They are shuffled just like the tokens.
-# - **D**  Each of them changes its values.
+# - **A**  " day", the word in it
+# - **B**  " Tuesday", the day after
+# - **C**  A part of some other word
+# - **D**  " Monday" itself
 
 # %% solution q12 stub="q12 = None"
 ### BEGIN SOLUTION
@@ -298,12 +297,13 @@ see("q12")
 # %% [markdown]
 # ### Question 13
 #
-# A query vector is turned by RoPE for position 5, a key vector for position 3. Now the same two vectors are turned for 105 and 103. What happens to their score?
+# **Predict:** SmolLM2 runs without RoPE *and* without the causal mask. The tokens of the prompt are shuffled.
+# What happens to the outputs, one for each token?
 #
-# - **A**  It shrinks with the position.
-# - **B**  It stays as it was.
-# - **C**  That depends on the vectors.
-# - **D**  It grows with the position.
+# - **A**  They become equal for all the tokens.
+# - **B**  They are shuffled just like the tokens.
+# - **C**  They stay as they were, each in its place.
+# - **D**  Each of them changes its values.
 
 # %% solution q13 stub="q13 = None"
 ### BEGIN SOLUTION
@@ -319,22 +319,18 @@ check_answer("q13", answer("q13"))
 see("q13")
 
 # %% [markdown]
-# ## 3 · Attention
-
-# %% [markdown]
 # ### Question 14
 #
-# A well-known picture of "The cat sat on the mat" gives a fifth of the attention of "sat" to "mat".
-# **Predict:** if "mat" is replaced by "moon", by how much do SmolLM2's outputs at "sat" change?
+# A query vector is turned by RoPE for position 5, a key vector for position 3. Now the same two vectors are turned for 105 and 103. What happens to their score?
 #
-# - **A**  Not at all
-# - **B**  A little
-# - **C**  A lot
-# - **D**  For "mat" only
+# - **A**  It grows with the position.
+# - **B**  It stays as it was.
+# - **C**  That depends on the vectors.
+# - **D**  It shrinks with the position.
 
 # %% solution q14 stub="q14 = None"
 ### BEGIN SOLUTION
-q14 = "A"
+q14 = "B"
 ### END SOLUTION
 
 # %% test q14 points=1
@@ -346,18 +342,22 @@ check_answer("q14", answer("q14"))
 see("q14")
 
 # %% [markdown]
+# ## 3 · Attention
+
+# %% [markdown]
 # ### Question 15
 #
-# SmolLM2 has d_model = 576 in 9 heads of 64 columns, and 3 key/value heads. By what does it divide the score of a query and a key?
+# A well-known picture of "The cat sat on the mat" gives a fifth of the attention of "sat" to "mat".
+# **Predict:** if "mat" is replaced by "moon", by how much do SmolLM2's outputs at "sat" change?
 #
-# - **A**  3
-# - **B**  64
-# - **C**  8
-# - **D**  24
+# - **A**  A lot
+# - **B**  A lot, for "mat" alone
+# - **C**  A little
+# - **D**  Not at all
 
 # %% solution q15 stub="q15 = None"
 ### BEGIN SOLUTION
-q15 = "C"
+q15 = "D"
 ### END SOLUTION
 
 # %% test q15 points=1
@@ -371,16 +371,16 @@ see("q15")
 # %% [markdown]
 # ### Question 16
 #
-# Someone masks *after* the softmax: the shares of future tokens are set to 0. What is wrong with that?
+# SmolLM2 has d_model = 576 in 9 heads of 64 columns, and 3 key/value heads. By what does it divide the score of a query and a key?
 #
-# - **A**  The values of future tokens are still added in.
-# - **B**  It changes nothing in the rows of the result.
-# - **C**  The gradient no longer flows to the keys.
-# - **D**  The shares that are left depend on the future.
+# - **A**  24
+# - **B**  64
+# - **C**  8
+# - **D**  3
 
 # %% solution q16 stub="q16 = None"
 ### BEGIN SOLUTION
-q16 = "D"
+q16 = "C"
 ### END SOLUTION
 
 # %% test q16 points=1
@@ -394,16 +394,16 @@ see("q16")
 # %% [markdown]
 # ### Question 17
 #
-# In SmolLM2, 9 query heads share 3 key/value heads (grouped-query attention). Which of these does that make three times smaller?
+# Someone masks *after* the softmax: the shares of future tokens are set to 0. What is wrong with that?
 #
-# - **A**  The width of the stream
-# - **B**  The number of scores to compute
-# - **C**  The number of attention patterns
-# - **D**  The number of vectors in the cache
+# - **A**  The values of future tokens are still added in.
+# - **B**  It changes nothing in the rows of the result.
+# - **C**  The shares that are left depend on the future.
+# - **D**  The gradient no longer flows to the keys.
 
 # %% solution q17 stub="q17 = None"
 ### BEGIN SOLUTION
-q17 = "D"
+q17 = "C"
 ### END SOLUTION
 
 # %% test q17 points=1
@@ -415,17 +415,14 @@ check_answer("q17", answer("q17"))
 see("q17")
 
 # %% [markdown]
-# ## 4 · Layers
-
-# %% [markdown]
 # ### Question 18
 #
-# Where are most of SmolLM2's 134,515,008 parameters?
+# In SmolLM2, 9 query heads share 3 key/value heads (grouped-query attention). Which of these does that make three times smaller?
 #
-# - **A**  In the embedding table
-# - **B**  In the output head
-# - **C**  In the feed-forward networks
-# - **D**  In the attention sublayers
+# - **A**  The number of attention patterns
+# - **B**  The width of the stream
+# - **C**  The number of vectors in the cache
+# - **D**  The number of scores to compute
 
 # %% solution q18 stub="q18 = None"
 ### BEGIN SOLUTION
@@ -443,16 +440,16 @@ see("q18")
 # %% [markdown]
 # ### Question 19
 #
-# In one pre-norm block the last matrix of attention and the last matrix of the feed-forward are set to zero. What does the block do?
+# Your attention takes the place of a model's own. For three prompts it writes the same ids as before. What shows best whether it has a small mistake?
 #
-# - **A**  It returns its input, normalized.
-# - **B**  It returns its input unchanged.
-# - **C**  It returns zeros for every token.
-# - **D**  It returns its input, doubled.
+# - **A**  A person who reads the texts
+# - **B**  Longer texts after the prompts
+# - **C**  The logits of a single text
+# - **D**  Ten times as many prompts
 
 # %% solution q19 stub="q19 = None"
 ### BEGIN SOLUTION
-q19 = "B"
+q19 = "C"
 ### END SOLUTION
 
 # %% test q19 points=1
@@ -464,18 +461,21 @@ check_answer("q19", answer("q19"))
 see("q19")
 
 # %% [markdown]
+# ## 4 · Layers
+
+# %% [markdown]
 # ### Question 20
 #
-# 5 is added to every entry of a vector. Whose output changes: LayerNorm's or RMSNorm's? (Weights 1, no bias.)
+# Where are most of SmolLM2's 134,515,008 parameters?
 #
-# - **A**  RMSNorm's alone
-# - **B**  Both of them
-# - **C**  Neither of them
-# - **D**  LayerNorm's alone
+# - **A**  In the output head
+# - **B**  In the feed-forward networks
+# - **C**  In the attention sublayers
+# - **D**  In the embedding table
 
 # %% solution q20 stub="q20 = None"
 ### BEGIN SOLUTION
-q20 = "A"
+q20 = "B"
 ### END SOLUTION
 
 # %% test q20 points=1
@@ -489,12 +489,12 @@ see("q20")
 # %% [markdown]
 # ### Question 21
 #
-# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes, beside the stream that it is added to?
+# In one pre-norm block the last matrix of attention and the last matrix of the feed-forward are set to zero. What does the block do?
 #
-# - **A**  A tenth of what it was
-# - **B**  A 100th of what it was
-# - **C**  10 times what it was
-# - **D**  As large as it was
+# - **A**  It returns its input unchanged.
+# - **B**  It returns its input, doubled.
+# - **C**  It returns zeros for every token.
+# - **D**  It returns its input, normalized.
 
 # %% solution q21 stub="q21 = None"
 ### BEGIN SOLUTION
@@ -510,21 +510,18 @@ check_answer("q21", answer("q21"))
 see("q21")
 
 # %% [markdown]
-# ## 5 · Output head
-
-# %% [markdown]
 # ### Question 22
 #
-# Which of these leaves all the probabilities as they are?
+# 5 is added to every entry of a vector. Whose output changes: LayerNorm's or RMSNorm's? (Weights 1, no bias.)
 #
-# - **A**  Dividing every logit by the largest
-# - **B**  Doubling every logit
-# - **C**  Replacing every negative logit by 0
-# - **D**  Adding 100 to every logit
+# - **A**  Neither of them
+# - **B**  RMSNorm's alone
+# - **C**  LayerNorm's alone
+# - **D**  Both of them
 
 # %% solution q22 stub="q22 = None"
 ### BEGIN SOLUTION
-q22 = "D"
+q22 = "B"
 ### END SOLUTION
 
 # %% test q22 points=1
@@ -538,12 +535,12 @@ see("q22")
 # %% [markdown]
 # ### Question 23
 #
-# SmolLM2's final norm is left out, so the head reads the stream itself, which is many times as long. **Predict:** what happens to the probabilities of the next token?
+# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes, beside the stream that it is added to?
 #
-# - **A**  They stay as with the norm.
-# - **B**  One token becomes almost certain.
-# - **C**  They no longer sum to 1.
-# - **D**  They come closer to each other.
+# - **A**  As large as it was
+# - **B**  A tenth of what it was
+# - **C**  A 100th of what it was
+# - **D**  10 times what it was
 
 # %% solution q23 stub="q23 = None"
 ### BEGIN SOLUTION
@@ -559,18 +556,21 @@ check_answer("q23", answer("q23"))
 see("q23")
 
 # %% [markdown]
+# ## 5 · Output head
+
+# %% [markdown]
 # ### Question 24
 #
-# Training starts: random weights, a vocabulary of 49,152 tokens. About which loss should the first step report, in nats per token?
+# Which of these leaves all the probabilities as they are?
 #
-# - **A**  0.69
-# - **B**  49,152
-# - **C**  10.8
-# - **D**  1.0
+# - **A**  Replacing every negative logit by 0
+# - **B**  Adding 100 to every logit
+# - **C**  Doubling every logit
+# - **D**  Dividing every logit by the largest
 
 # %% solution q24 stub="q24 = None"
 ### BEGIN SOLUTION
-q24 = "C"
+q24 = "B"
 ### END SOLUTION
 
 # %% test q24 points=1
@@ -584,16 +584,16 @@ see("q24")
 # %% [markdown]
 # ### Question 25
 #
-# A text of 11 tokens goes through the model once, in training. From how many predictions does the loss come?
+# SmolLM2's final norm is left out, so the head reads the stream itself, which is many times as long. **Predict:** what happens to the probabilities of the next token?
 #
-# - **A**  55
-# - **B**  10
-# - **C**  11
-# - **D**  1
+# - **A**  One token becomes almost certain.
+# - **B**  They come closer to each other.
+# - **C**  They stay as with the norm.
+# - **D**  They no longer sum to 1.
 
 # %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
-q25 = "B"
+q25 = "A"
 ### END SOLUTION
 
 # %% test q25 points=1
@@ -607,12 +607,12 @@ see("q25")
 # %% [markdown]
 # ### Question 26
 #
-# After more training the loss is 2.3 nats a token, where it was 3.0. What has happened to the probability of the true token (its geometric mean)?
+# Training starts: random weights, a vocabulary of 49,152 tokens. About which loss should the first step report, in nats per token?
 #
-# - **A**  It is 5 times as large.
-# - **B**  It is 1.3 times as large.
-# - **C**  It is 2 times as large.
-# - **D**  It is 0.7 more than before.
+# - **A**  1.0
+# - **B**  49,152
+# - **C**  10.8
+# - **D**  0.69
 
 # %% solution q26 stub="q26 = None"
 ### BEGIN SOLUTION
@@ -630,16 +630,16 @@ see("q26")
 # %% [markdown]
 # ### Question 27
 #
-# The loss of a batch is known and `loss.backward()` has run. Nothing else has. What has become of the weights?
+# A text of 11 tokens goes through the model once, in training. From how many predictions does the loss come?
 #
-# - **A**  They are as they were.
-# - **B**  Some of them have moved.
-# - **C**  They moved by the learning rate.
-# - **D**  They moved against their gradients.
+# - **A**  1
+# - **B**  11
+# - **C**  10
+# - **D**  55
 
 # %% solution q27 stub="q27 = None"
 ### BEGIN SOLUTION
-q27 = "A"
+q27 = "C"
 ### END SOLUTION
 
 # %% test q27 points=1
@@ -653,16 +653,16 @@ see("q27")
 # %% [markdown]
 # ### Question 28
 #
-# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does a move?
+# After more training the loss is 2.3 nats a token, where it was 3.0. What has happened to the probability of the true token (its geometric mean)?
 #
-# - **A**  About 1,000 times as far
-# - **B**  About a thousandth as far
-# - **C**  About 32 times as far
-# - **D**  About as far as b
+# - **A**  It is 2 times as large.
+# - **B**  It is 1.3 times as large.
+# - **C**  It is 5 times as large.
+# - **D**  It is 0.7 more than before.
 
 # %% solution q28 stub="q28 = None"
 ### BEGIN SOLUTION
-q28 = "D"
+q28 = "A"
 ### END SOLUTION
 
 # %% test q28 points=1
@@ -674,21 +674,18 @@ check_answer("q28", answer("q28"))
 see("q28")
 
 # %% [markdown]
-# ## 6 · Sampling
-
-# %% [markdown]
 # ### Question 29
 #
-# Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p with p = 0.9 keep?
+# The loss of a batch is known and `loss.backward()` has run. Nothing else has. What has become of the weights?
 #
-# - **A**  3
-# - **B**  4
-# - **C**  1
-# - **D**  2
+# - **A**  Some of them have moved.
+# - **B**  They moved by the learning rate.
+# - **C**  They are as they were.
+# - **D**  They moved against their gradients.
 
 # %% solution q29 stub="q29 = None"
 ### BEGIN SOLUTION
-q29 = "A"
+q29 = "C"
 ### END SOLUTION
 
 # %% test q29 points=1
@@ -702,16 +699,16 @@ see("q29")
 # %% [markdown]
 # ### Question 30
 #
-# Without temperature, one token is 4 times as likely as another. How many times as likely is it at temperature 0.5?
+# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does a move?
 #
-# - **A**  4 times
-# - **B**  8 times
-# - **C**  2 times
-# - **D**  16 times
+# - **A**  About as far as b
+# - **B**  About a thousandth as far
+# - **C**  About 32 times as far
+# - **D**  About 1,000 times as far
 
 # %% solution q30 stub="q30 = None"
 ### BEGIN SOLUTION
-q30 = "D"
+q30 = "A"
 ### END SOLUTION
 
 # %% test q30 points=1
@@ -723,14 +720,17 @@ check_answer("q30", answer("q30"))
 see("q30")
 
 # %% [markdown]
+# ## 6 · Sampling
+
+# %% [markdown]
 # ### Question 31
 #
-# Of which filter does it not matter whether temperature is applied before it or after?
+# Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p with p = 0.9 keep?
 #
-# - **A**  None of these
-# - **B**  top-k
-# - **C**  top-p
-# - **D**  min-p
+# - **A**  2
+# - **B**  3
+# - **C**  1
+# - **D**  4
 
 # %% solution q31 stub="q31 = None"
 ### BEGIN SOLUTION
@@ -748,13 +748,12 @@ see("q31")
 # %% [markdown]
 # ### Question 32
 #
-# **Predict:** SmolLM2 reads " I was driving down the highway." six times in a row. What happens, from the first copy to the sixth,
-# to the probability that it gives to the words of this sentence?
+# Without temperature, one token is 4 times as likely as another. How many times as likely is it at temperature 0.5?
 #
-# - **A**  It falls with each copy.
-# - **B**  It stays about the same.
-# - **C**  It rises with each copy.
-# - **D**  It rises, and then it falls.
+# - **A**  8 times
+# - **B**  4 times
+# - **C**  16 times
+# - **D**  2 times
 
 # %% solution q32 stub="q32 = None"
 ### BEGIN SOLUTION
@@ -770,21 +769,18 @@ check_answer("q32", answer("q32"))
 see("q32")
 
 # %% [markdown]
-# ## 7 · KV cache & scaling
-
-# %% [markdown]
 # ### Question 33
 #
-# 100 tokens are generated after a prompt of one token. What does a KV cache change?
+# Of which filter does it not matter whether temperature is applied before it or after?
 #
-# - **A**  1 forward pass, not 100
-# - **B**  100 forward passes, not 5,050
-# - **C**  100 token computations, not 5,050
-# - **D**  100 forward passes, not 10,000
+# - **A**  None of these
+# - **B**  top-p
+# - **C**  min-p
+# - **D**  top-k
 
 # %% solution q33 stub="q33 = None"
 ### BEGIN SOLUTION
-q33 = "C"
+q33 = "D"
 ### END SOLUTION
 
 # %% test q33 points=1
@@ -798,16 +794,17 @@ see("q33")
 # %% [markdown]
 # ### Question 34
 #
-# A model of 8 billion weights writes one text on an H100, with a cache, so each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
+# **Predict:** SmolLM2 reads " I was driving down the highway." six times in a row. What happens, from the first copy to the sixth,
+# to the probability that it gives to the words of this sentence?
 #
-# - **A**  For one of the logits to be picked
-# - **B**  For the products to be computed
-# - **C**  For the cache to be read from memory
-# - **D**  For the weights to be read from memory
+# - **A**  It falls with each copy.
+# - **B**  It stays about the same.
+# - **C**  It rises with each copy.
+# - **D**  It rises, and then it falls.
 
 # %% solution q34 stub="q34 = None"
 ### BEGIN SOLUTION
-q34 = "D"
+q34 = "C"
 ### END SOLUTION
 
 # %% test q34 points=1
@@ -819,19 +816,21 @@ check_answer("q34", answer("q34"))
 see("q34")
 
 # %% [markdown]
+# ## 7 · KV cache & scaling
+
+# %% [markdown]
 # ### Question 35
 #
-# A card has 24 GB. The model has 8 billion weights in bfloat16, and each token of a conversation takes 131,072 bytes of cache.
-# How many conversations of 8,192 tokens can be held at a time?
+# 100 tokens are generated after a prompt of one token. What does a KV cache change?
 #
-# - **A**  22
-# - **B**  7
-# - **C**  14
-# - **D**  61
+# - **A**  100 token computations, not 5,050
+# - **B**  1 forward pass, not 100
+# - **C**  100 forward passes, not 10,000
+# - **D**  100 forward passes, not 5,050
 
 # %% solution q35 stub="q35 = None"
 ### BEGIN SOLUTION
-q35 = "B"
+q35 = "A"
 ### END SOLUTION
 
 # %% test q35 points=1
@@ -845,12 +844,12 @@ see("q35")
 # %% [markdown]
 # ### Question 36
 #
-# On an H100 a model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
+# A model of 8 billion weights writes one text on an H100, with a cache, so each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
 #
-# - **A**  The weights are read once and serve the eight.
-# - **B**  The eight are joined to a single longer text.
-# - **C**  The cache of the first serves the other seven.
-# - **D**  The steps for the other seven can be skipped.
+# - **A**  For the weights to be read from memory
+# - **B**  For one of the logits to be picked
+# - **C**  For the products to be computed
+# - **D**  For the cache to be read from memory
 
 # %% solution q36 stub="q36 = None"
 ### BEGIN SOLUTION
@@ -868,16 +867,17 @@ see("q36")
 # %% [markdown]
 # ### Question 37
 #
-# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What has a step to read for it?
+# A card has 24 GB. The model has 8 billion weights in bfloat16, and each token of a conversation takes 131,072 bytes of cache.
+# How many conversations of 8,192 tokens can be held at a time?
 #
-# - **A**  The keys and values of its past
-# - **B**  The ids of its whole text
-# - **C**  The matrices of all the layers
-# - **D**  The rows of the embedding table
+# - **A**  14
+# - **B**  61
+# - **C**  22
+# - **D**  7
 
 # %% solution q37 stub="q37 = None"
 ### BEGIN SOLUTION
-q37 = "A"
+q37 = "D"
 ### END SOLUTION
 
 # %% test q37 points=1
@@ -891,16 +891,16 @@ see("q37")
 # %% [markdown]
 # ### Question 38
 #
-# In speculative decoding a small model drafts tokens and the large one checks them. The draft model turns out to be bad. What suffers?
+# On an H100 a model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
 #
-# - **A**  Speed and quality
-# - **B**  Speed, not quality
-# - **C**  Neither of the two
-# - **D**  Quality, not speed
+# - **A**  The weights are read once and serve the eight.
+# - **B**  The eight are joined to a single longer text.
+# - **C**  The steps for the other seven can be skipped.
+# - **D**  The cache of the first serves the other seven.
 
 # %% solution q38 stub="q38 = None"
 ### BEGIN SOLUTION
-q38 = "B"
+q38 = "A"
 ### END SOLUTION
 
 # %% test q38 points=1
@@ -914,16 +914,16 @@ see("q38")
 # %% [markdown]
 # ### Question 39
 #
-# A row of 576 weights is rounded to int8 with one scale, its largest absolute weight / 127. One weight is 1.0, all others lie between −0.003 and 0.003. What becomes of the others?
+# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What has a step to read for it?
 #
-# - **A**  They keep about two digits.
-# - **B**  They keep their digits.
-# - **C**  They become ±0.008.
-# - **D**  They are all rounded to 0.
+# - **A**  The ids of its whole text
+# - **B**  The keys and values of its past
+# - **C**  The rows of the embedding table
+# - **D**  The matrices of all the layers
 
 # %% solution q39 stub="q39 = None"
 ### BEGIN SOLUTION
-q39 = "D"
+q39 = "B"
 ### END SOLUTION
 
 # %% test q39 points=1
@@ -937,16 +937,16 @@ see("q39")
 # %% [markdown]
 # ### Question 40
 #
-# Weights are kept in blocks of 32: 4 bits each, and for each block a scale and a smallest value, of 16 bits each. How many bits is that a weight?
+# In speculative decoding a small model drafts tokens and the large one checks them. The draft model turns out to be bad. What suffers?
 #
-# - **A**  4.5
-# - **B**  4
-# - **C**  5
-# - **D**  4.25
+# - **A**  Neither of the two
+# - **B**  Speed and quality
+# - **C**  Quality, not speed
+# - **D**  Speed, not quality
 
 # %% solution q40 stub="q40 = None"
 ### BEGIN SOLUTION
-q40 = "C"
+q40 = "D"
 ### END SOLUTION
 
 # %% test q40 points=1
@@ -960,16 +960,16 @@ see("q40")
 # %% [markdown]
 # ### Question 41
 #
-# There is 100 times as much compute for training as last time (6 · parameters · tokens). What does the Chinchilla law advise?
+# A row of 576 weights is rounded to int8 with one scale, its largest absolute weight / 127. One weight is 1.0, all others lie between −0.003 and 0.003. What becomes of the others?
 #
-# - **A**  3.5 times the parameters, 29 times the tokens
-# - **B**  100 times the parameters, the same tokens
-# - **C**  29 times the parameters, 3.5 times the tokens
-# - **D**  10 times the parameters, 10 times the tokens
+# - **A**  They are all rounded to 0.
+# - **B**  They keep about two digits.
+# - **C**  They become ±0.008.
+# - **D**  They keep their digits.
 
 # %% solution q41 stub="q41 = None"
 ### BEGIN SOLUTION
-q41 = "D"
+q41 = "A"
 ### END SOLUTION
 
 # %% test q41 points=1
@@ -983,16 +983,16 @@ see("q41")
 # %% [markdown]
 # ### Question 42
 #
-# SmolLM2-135M has read 2 trillion tokens, 15,000 a parameter. By the Chinchilla law the same compute would have trained a larger, better model on fewer. What speaks for the small one?
+# Weights are kept in blocks of 32: 4 bits each, and for each block a scale and a smallest value, of 16 bits each. How many bits is that a weight?
 #
-# - **A**  It costs less whenever it is used.
-# - **B**  It forgets less of what it has read.
-# - **C**  It cannot learn from fewer tokens.
-# - **D**  It is better below a billion weights.
+# - **A**  4
+# - **B**  5
+# - **C**  4.25
+# - **D**  4.5
 
 # %% solution q42 stub="q42 = None"
 ### BEGIN SOLUTION
-q42 = "A"
+q42 = "B"
 ### END SOLUTION
 
 # %% test q42 points=1
@@ -1006,13 +1006,12 @@ see("q42")
 # %% [markdown]
 # ### Question 43
 #
-# From model to model, the chance that a token is right grows from 0.5 to 0.8. A task counts as solved if five tokens in a row are right,
-# each on its own. How does the share of solved tasks look?
+# There is 100 times as much compute for training as last time (6 · parameters · tokens). What does the Chinchilla law advise?
 #
-# - **A**  It grows from 10 % to 16 %.
-# - **B**  It grows from 50 % to 80 %.
-# - **C**  It grows from 3 % to 33 %.
-# - **D**  It grows from 97 % to 100 %.
+# - **A**  29 times the parameters, 3.5 times the tokens
+# - **B**  100 times the parameters, the same tokens
+# - **C**  10 times the parameters, 10 times the tokens
+# - **D**  3.5 times the parameters, 29 times the tokens
 
 # %% solution q43 stub="q43 = None"
 ### BEGIN SOLUTION
@@ -1026,6 +1025,53 @@ check_answer("q43", answer("q43"))
 
 # %%
 see("q43")
+
+# %% [markdown]
+# ### Question 44
+#
+# SmolLM2-135M has read 2 trillion tokens, 15,000 a parameter. By the Chinchilla law the same compute would have trained a larger, better model on fewer. What speaks for the small one?
+#
+# - **A**  It is better below a billion weights.
+# - **B**  It costs less whenever it is used.
+# - **C**  It cannot learn from fewer tokens.
+# - **D**  It forgets less of what it has read.
+
+# %% solution q44 stub="q44 = None"
+### BEGIN SOLUTION
+q44 = "B"
+### END SOLUTION
+
+# %% test q44 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q44", answer("q44"))
+
+# %%
+see("q44")
+
+# %% [markdown]
+# ### Question 45
+#
+# From model to model, the chance that a token is right grows from 0.5 to 0.8. A task counts as solved if five tokens in a row are right,
+# each on its own. How does the share of solved tasks look?
+#
+# - **A**  It grows from 10 % to 16 %.
+# - **B**  It grows from 50 % to 80 %.
+# - **C**  It grows from 3 % to 33 %.
+# - **D**  It grows from 97 % to 100 %.
+
+# %% solution q45 stub="q45 = None"
+### BEGIN SOLUTION
+q45 = "C"
+### END SOLUTION
+
+# %% test q45 points=1
+from llmlib.course.quiz_page import check_answer
+
+check_answer("q45", answer("q45"))
+
+# %%
+see("q45")
 
 # %% [markdown]
 # ## Your score

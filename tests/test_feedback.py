@@ -186,6 +186,21 @@ def test_a_released_prediction_holds_no_guess_and_is_no_work_of_the_learner():
         assert not predict.is_prediction(other) and predict.with_guess(other, "...") == other
 
 
+def test_no_letter_is_a_good_guess_at_a_prediction():
+    """Of those with three options, as the executed notebooks answered them."""
+    right = collections.Counter()
+    for each in cells.lessons():
+        node = nbformat.read(cells.ROOT / "solutions" / f"{each.name}.ipynb", as_version=4)
+        asked = [predict.guess_in(cell.source) for cell in node.cells]
+        three = {key.strip("'") for key, _, options in asked if len(options) == 3}
+        for cell in node.cells:
+            shown = re.search(r'reveal\(\s*"([^"]+)"', cell.source)
+            if shown and shown[1] in three:
+                right[re.search(r"It is ([ABC]),", str(cell.outputs))[1]] += 1
+    assert right.total() > 20
+    assert all(1 / 4 < right[letter] / right.total() < 0.45 for letter in "ABC"), right
+
+
 def test_each_notebook_says_where_it_stands():
     *lessons, last = line = course_map.stations()
     for name, *_ in lessons:

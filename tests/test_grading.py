@@ -393,7 +393,7 @@ def test_the_quiz_s_page_speaks_of_questions(runner):
     node = plugin.fill(plugin.rebuild(quiz, result.cells), result)
     marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
     page = report.feedback(quiz, "ann", node, marks)
-    assert "Question 1 · " in page and "the statement of Question 43 again" in page
+    assert "Question 1 · " in page and "the statement of Question 45 again" in page
     assert "Exercise" not in page
     assert "white-space: pre-wrap" in page and 'name="viewport"' in page
 
@@ -1197,6 +1197,8 @@ def test_another_edition_of_the_notebook_is_said(tmp_path):
         tree.metadata["llmlib"] = {"course": said}
         return pool.grade_bytes(Dummy(), notebook, nbformat.writes(tree).encode()).notes
 
-    assert notes("0.9.0")[0].startswith("Handed in from version 0.9.0 of the course, graded with ")
+    first = notes("0.9.0")[0]
+    assert first.startswith("Handed in from version 0.9.0 of the course, graded with ")
+    assert first.endswith("A letter may stand for another option there: grade it with 0.9.0.")
     assert notes(pool.VERSION) == ("a note",)
     assert notes("<b>1</b>") == ("a note",) == notes(["0.9"])

@@ -262,6 +262,15 @@ def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
 
 
 @pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+def test_a_longer_exercise_has_no_fewer_points(name):
+    asked = [
+        (int(re.search(r"### Exercise .* (\d+) min", each.statement)[1]), each.points)
+        for each in cells.load(name).exercises
+    ]
+    assert all(a <= b for less, a in asked for more, b in asked if less < more), sorted(asked)
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
 def test_a_statement_has_its_parts(name):
     """A name, one to three dots filled, minutes; an example by hand; two hints or more."""
     for exercise in cells.load(name).exercises:

@@ -319,7 +319,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
         cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
     )
     said = capsys.readouterr().out
-    assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 43 done" in said
+    assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 45 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     assert "must end in .png, .svg or .pdf, not .gif" in capsys.readouterr().err

@@ -112,6 +112,26 @@ def test_no_trick_beats_chance_by_more_than_one(trick, sign):
     assert hits <= len(QUESTIONS) / 4 + 1
 
 
+# The letters that a guesser rules out by those before: a choice is told at once, so they are known.
+RULED_OUT = {
+    "each once in four": lambda before: before[len(before) // 4 * 4 :],
+    "none of the last three": lambda before: before[-3:],
+    "none that came more often than another": lambda before: [
+        each for each in LETTERS if before.count(each) > min(map(before.count, LETTERS))
+    ],
+}
+
+
+@unit
+@pytest.mark.parametrize("rule", RULED_OUT)
+def test_the_letters_before_do_not_help(rule):
+    keys, hits = "".join(question.right for question in QUESTIONS.values()), 0.0
+    for place, right in enumerate(keys):
+        left = set(LETTERS) - set(RULED_OUT[rule](keys[:place]))
+        hits += (right in left) / len(left)
+    assert hits <= len(keys) / 4 + 1
+
+
 @unit
 def test_no_option_gives_a_reason():
     """In a feedback it teaches; in an option it is a hint."""
@@ -196,6 +216,11 @@ TRUE = {
         and "dog: the model says 3 (0.47)" in out
         else "?"
     ),
+    "`<|im_end|>` count": lambda out: (
+        "In what the program"
+        if [numbers(line)[0] for line in out.splitlines()] == [2, 1, 3, 0]
+        else "?"
+    ),
     "what id 7043 is": lambda out: "Something unrelated" if "' chick'" in out else "?",
     "has the largest *dot product*": lambda out: (
         "A part of some"
@@ -225,6 +250,11 @@ TRUE = {
     ),
     "make three times smaller": lambda out: (
         "The number of vectors" if numbers(out)[1] == 3 * numbers(out)[3] else "?"
+    ),
+    "What shows best whether": lambda out: (
+        "The logits of a single"
+        if out.count("ids: True") == 3 and 25 < max(numbers(line)[-1] for line in out.splitlines())
+        else "?"
     ),
     "SmolLM2's 134,515,008 parameters": lambda out: {
         "feed-forward": "In the feed",
@@ -421,7 +451,7 @@ def test_the_score_counts_answers_and_first_answers(shell):
     assert said.startswith(f"0 of {len(QUESTIONS)} right.") and "Run All Cells" in said
     for name in QUESTIONS:
         right, wrong = letters(name)
-        comment = f"  # first: {wrong}" if name in ("q06", "q07", "q10") else ""
+        comment = f"  # first: {wrong}" if name in ("q06", "q07", "q11") else ""
         shell(f'{name} = "{wrong if name == "q12" else right}"{comment}')
     said = "\n".join(shell("score()")[0])
     count = len(QUESTIONS)

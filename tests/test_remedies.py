@@ -47,6 +47,8 @@ def test_a_container_is_known_by_its_mark(name, tmp_path):
     said = remedy(tmp_path, {} if "." in sign else {sign: "10.0.0.1"})
     assert f"({name}) withholds user namespaces: {what}" in said
     assert what.partition("`")[2].rstrip("`") in " ".join(GUIDE.split())
+    if "procMount" in what:  # a field of containers, which a pod's own securityContext lacks
+        assert what.startswith("give its container `securityContext") and "appArmor" in what
 
 
 @pytest.mark.unit

@@ -67,13 +67,11 @@ def _question(number: int, entry: dict[str, Any]) -> Question:
     feedbacks = all(feedback.strip() for _, feedback in options)
     if len({text for text, _ in options}) != 4 or not feedbacks:
         raise ValueError(f"{name} needs four different options, each with its feedback")
-    right, *wrong = options
-    wrong.sort(key=lambda option: _digest(option[0]))
-    order = sorted(LETTERS, key=lambda each: _digest(f"{number // 4} {each}"))
-    letter = order[number % 4]  # each once in four questions
-    wrong.insert(LETTERS.index(letter), right)
     ask, run = entry["ask"].strip(), entry.get("run", "").strip()
-    return Question(name, entry["about"], ask, tuple(wrong), letter, run)
+    right = options[0]
+    options.sort(key=lambda option: _digest(f"{option[0]}\n{ask}"))
+    letter = LETTERS[options.index(right)]
+    return Question(name, entry["about"], ask, tuple(options), letter, run)
 
 
 def _digest(text: str) -> bytes:

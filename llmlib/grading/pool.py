@@ -56,6 +56,8 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
         if theirs in (None, VERSION):
             return graded
         note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
+        if notebook.number is None:  # the quiz, whose letters follow from its texts
+            note += f" A letter may stand for another option there: grade it with {theirs}."
         return replace(graded, notes=(note, *graded.notes))
     except handed_in.Unreadable as fault:
         return Refused(str(fault))

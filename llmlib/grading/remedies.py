@@ -19,8 +19,8 @@ SWITCHES = {  # file below /proc/sys: the value that withholds them, one that al
     "user/max_user_namespaces": ("0", "15000", "this system is set to allow no user namespaces"),
 }
 POD = (
-    "give its pod `securityContext: {seccompProfile: {type: Unconfined}, procMount: Unmasked}` "
-    "and `hostUsers: false`"
+    "give its container `securityContext: {seccompProfile: {type: Unconfined}, "
+    "appArmorProfile: {type: Unconfined}, procMount: Unmasked}` and its pod `hostUsers: false`"
 )
 OPEN = "start it with `--security-opt seccomp=unconfined --security-opt "
 CONTAINERS = {  # the container: a file or a variable that it has, the remedy

@@ -305,8 +305,8 @@ def one_outlier_ruins_one_scale():
 
 
 def activations_have_outliers():
-    """“the vectors that meet the weights: a few of their columns are far larger than the rest, the
-    same ones at nearly every token”
+    """“the vectors that meet the weights: a few of their columns are far larger than the rest”
+    “SmolLM2 has them, at nearly every token”
 
     What the norm hands to attention: layer 15's against layer 0's, where no column is the largest
     at most tokens; two texts.
