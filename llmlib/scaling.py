@@ -29,7 +29,12 @@ def dequantize(q, scale):
 
 def rounded(w, bits, block):
     """w [out, in] after a trip through whole numbers of `bits` bits, one scale for each `block`
-    weights of a row: 32, "row", or "matrix" for one scale in all."""
+    weights of a row: 32, "row", or "matrix" for one scale in all. ValueError for fewer than two
+    bits, and for blocks that do not divide a row."""
+    if bits < 2:
+        raise ValueError(f"bits is {bits}: fewer than 2 leave no number but 0")
+    if block not in ("matrix", "row") and w.shape[1] % block:
+        raise ValueError(f"a row of {w.shape[1]} weights cannot be cut into blocks of {block}")
     most = 2 ** (bits - 1) - 1  # 127, 7, 3, 1
     groups = w.reshape({"matrix": (1, -1), "row": (len(w), -1)}.get(block, (-1, block)))
     scale = (groups.abs().amax(dim=1, keepdim=True) / most).clamp(min=1e-12)

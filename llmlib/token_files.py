@@ -102,7 +102,8 @@ def _patterns(spec):
                 f"the pre-tokenizer {step['type']} is not supported: only byte-level BPE like "
                 f"GPT-2's is"
             )
-    kind = spec["model"]["type"]
+    # GPT-2's own file is older than this field
+    kind = spec["model"].get("type", "BPE" if "merges" in spec["model"] else "nameless")
     if kind != "BPE" or steps[-1]["type"] != "ByteLevel" or spec.get("normalizer"):
         raise ValueError(
             f"a {kind} tokenizer of this kind is not supported: only byte-level BPE like GPT-2's is"

@@ -43,6 +43,14 @@ def split_special(text: str, special_tokens) -> list[str]:
     return [part for part in regex.split(pattern, text) if part]
 
 
+def several(special_tokens):
+    """`special_tokens`; ValueError for one str, whose letters would be taken for tokens."""
+    if isinstance(special_tokens, str):
+        one = repr(special_tokens)
+        raise ValueError(f"special_tokens is {one}, one str: give a list of them, [{one}]")
+    return special_tokens
+
+
 def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
     """Cut a text, or the chunks of one as they come (an open file is an iterable of its lines),
     where GPT-2's pattern cuts in any case: before white space that follows something else.
@@ -53,7 +61,7 @@ def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
     chunks = text
     if isinstance(text, str):
         chunks = (text[i : i + BLOCK] for i in range(0, len(text), BLOCK))
-    may_cut = not any(regex.search(r"\S\s", token) for token in special_tokens)
+    may_cut = not any(regex.search(r"\S\s", token) for token in several(special_tokens))
     held, size = [], 0
     for chunk in chunks:
         if not isinstance(chunk, str):

@@ -14,7 +14,7 @@ from itertools import chain
 from llmlib import assets, token_files
 from llmlib.token_files import GPT2_SPLIT, SINGLE_DIGITS
 from llmlib.token_files import canonical as canonical  # notebook 1 finds it here
-from llmlib.token_pieces import blocks, split, split_special, to_bytes
+from llmlib.token_pieces import blocks, several, split, split_special, to_bytes
 from llmlib.token_training import train_bpe as train_bpe
 
 BYTES = [bytes([b]) for b in range(256)]
@@ -57,7 +57,9 @@ class Tokenizer:
                     [bytes([b]) for b in range(256)] + [left + right for left, right in self.merges]
                 )
             )
-            special_tokens = {token: len(vocab) + i for i, token in enumerate(special_tokens)}
+            special_tokens = {
+                token: len(vocab) + i for i, token in enumerate(several(special_tokens))
+            }
         self.special_tokens = dict(special_tokens)
         self.vocab = vocab | {i: to_bytes(token) for token, i in self.special_tokens.items()}
         self._rank = {pair: rank for rank, pair in reversed(list(enumerate(self.merges)))}
@@ -83,11 +85,18 @@ class Tokenizer:
     def from_file(cls, path):
         """Read a Hugging Face `tokenizer.json`. Raises ValueError, by name, for any part that is
         not byte-level BPE."""
-        return cls(*token_files.tokenizer_json(path))
+        try:
+            return cls(*token_files.tokenizer_json(path))
+        except (LookupError, TypeError, AttributeError) as error:
+            why = f"{path} is no tokenizer.json of byte-level BPE"
+            raise ValueError(f"{why} ({type(error).__name__}: {error})") from None
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`; special tokens in it become their own ids. Raises ValueError for lone
-        surrogates."""
+        surrogates, and for what is not one str."""
+        if not isinstance(text, str):
+            what = type(text).__name__
+            raise ValueError(f"the text is of type {what}, not str: encode one text at a time")
         ids = []
         in_blocks = GPT2_SPLIT in self.patterns and {GPT2_SPLIT, SINGLE_DIGITS}.issuperset(
             self.patterns

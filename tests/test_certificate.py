@@ -324,12 +324,13 @@ def test_keys_are_private_and_never_overwritten(tmp_path):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert keys.load_or_create(path) == (private, public)
     assert b"PRIVATE" not in keys.public_path(path).read_bytes()
-    for text in (b"", b"my diary", public):
+    for text in (b"", b"my diary", public):  # whoever may read it: it is no private key
         (tmp_path / "x.pem").write_bytes(text)
-        (tmp_path / "x.pem").chmod(0o600)
+        (tmp_path / "x.pem").chmod(0o644)
         with pytest.raises(ValueError, match="not an Ed25519 private key"):
             keys.load_or_create(tmp_path / "x.pem")
         assert (tmp_path / "x.pem").read_bytes() == text
+    assert keys.typed("~/k.pem") == Path.home() / "k.pem"
     path.chmod(0o644)
     with pytest.raises(ValueError, match="others may read"):
         keys.load_or_create(path)

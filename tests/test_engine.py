@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from llmlib import attention, embeddings, generate, layers, output_head, pretrained
+from llmlib import attention, embeddings, generate, layers, output_head, pretrained, scaling
 from llmlib.course.engine_check import reference, same_beginning, same_ids
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -344,6 +344,15 @@ def test_multi_head_attention_against_torch():
     )
     with pytest.raises(ValueError, match="must divide"):
         attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, n_kv_head=3)
+
+
+def test_no_block_of_rounded_weights_reaches_into_another_row():
+    w = torch.tensor([[1.0] * 48, [100.0] * 48])
+    assert torch.equal(scaling.rounded(w, 4, 16), w)
+    with pytest.raises(ValueError, match="a row of 48 weights cannot be cut into blocks of 32"):
+        scaling.rounded(w, 4, 32)
+    with pytest.raises(ValueError, match="bits is 1"):
+        scaling.rounded(w, 1, "row")
 
 
 def test_positions():

@@ -157,6 +157,16 @@ def test_it_streams_text_from_a_terminal(tmp_path):
         assert process.communicate(timeout=60)[1] == b"" and process.returncode == -2
 
 
+def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    module = loaded(tmp_path / "my_llm.py")
+    for setting in ("--temperature=-1", "--temperature=nan", "--top-k=0", "--max-new-tokens=-5"):
+        monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", setting])
+        with pytest.raises(SystemExit, match="2"):
+            module.main()
+        assert "settings are numbers from 0 to" in capsys.readouterr().err
+
+
 def test_a_prompt_is_no_option_whatever_it_begins_with(tmp_path, capsys):
     assert my_llm.make(cells.ROOT / "solutions", tmp_path / "my_llm.py", "--help") == 0
     said = capsys.readouterr().out

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import ipywidgets
 import nbformat
+import numpy as np
 import pytest
 import torch
 from defusedxml import ElementTree
@@ -17,7 +18,7 @@ from nbval.plugin import get_sanitize_patterns
 from llmlib import plots, pretrained
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
-from llmlib.plots import attention, embeddings, kv_cache, sampling, sampling_texts
+from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling, sampling_texts
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -67,6 +68,11 @@ def test_powers_of_ten_stay_formulas():
     ax.set_title(r"$\mathdefault{10^{3}}$")
     plots.image(fig, ALT)
     assert ax.title.get_parse_math()
+
+
+def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
+    plots.image(output_head.calibration(np.array([0.05, 0.95]), np.array([0, 1])), ALT)
+    assert not recwarn.list
 
 
 def test_one_panel_is_drawn_like_many():

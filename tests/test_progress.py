@@ -318,6 +318,9 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert (
         cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
     )
+    new = tmp_path / "not there yet" / "p.svg"
+    assert cli.main(["progress", "--folder", str(tmp_path), "--output", str(new)]) == 1
+    assert new.is_file()
     said = capsys.readouterr().out
     assert "1 Tokens: 0 of 8 done" in said and "Quiz: 0 of 45 done" in said
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")

@@ -335,6 +335,11 @@ def test_an_intel_mac_is_a_dead_end_with_a_way_out(monkeypatch):
         dead_ends.refuse()
 
 
+def test_help_is_what_the_file_says_of_itself():
+    done = subprocess.run([sys.executable, SETUP, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--keep" in done.stdout and "formgrader" in done.stdout
+
+
 def test_an_unknown_word_is_refused():
     done = subprocess.run(
         [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False

@@ -173,6 +173,13 @@ def test_training_gives_the_merges_of_the_reference(seed):
     assert train_bpe(text, 800) == reference_merges(text, 800)
 
 
+def test_one_str_is_not_several_special_tokens():
+    with pytest.raises(ValueError, match="give a list of them"):
+        Tokenizer([], "<|end|>")
+    with pytest.raises(ValueError, match="give a list of them"):
+        train_bpe("hello", 300, "<|end|>")
+
+
 def test_a_trained_tokenizer_with_special_tokens():
     tokenizer = Tokenizer(train_bpe("low lower lowest", 262, ["<end>"]), ["<end>"])
     assert tokenizer.vocab[256 + len(tokenizer.merges)] == b"<end>"
@@ -204,6 +211,9 @@ def test_bad_input_is_named():
     tokenizer = Tokenizer.gpt2()
     with pytest.raises(ValueError, match="the text holds half of .*U\\+D83D"):
         tokenizer.encode("broken \ud83d emoji")
+    for several in (["Hello", "world"], b"Hello", None):
+        with pytest.raises(ValueError, match="not str: encode one text at a time"):
+            tokenizer.encode(several)
     with pytest.raises(ValueError, match="id 50257 is not in this vocabulary of 50257 tokens"):
         tokenizer.decode([1, 50257])
     with pytest.raises(ValueError, match="id -1"):
@@ -289,6 +299,24 @@ def test_an_added_token_that_takes_its_surroundings_is_refused_by_name(tmp_path,
     reference.add_special_tokens([AddedToken("<m>", **{kind: True})])
     reference.save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(ValueError, match=f"{kind} is not supported"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_gpt2s_own_file_names_no_type_of_model(tmp_path):
+    """As openai-community/gpt2 has it: written before tokenizers kept that field."""
+    spec = json.loads(byte_level(LLAMA3_SPLIT).to_str())
+    del spec["model"]["type"]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    reference = Reference.from_file(str(tmp_path / "tokenizer.json"))
+    ours, text = Tokenizer.from_file(tmp_path / "tokenizer.json"), mixed_text(2000)
+    assert ours.encode(text) == reference.encode(text).ids
+
+
+@pytest.mark.parametrize("change", [{"model": 3}, {"pre_tokenizer": {"type": "Sequence"}}])
+def test_a_file_of_another_shape_is_refused_by_its_name(tmp_path, change):
+    spec = json.loads(byte_level().to_str()) | change
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    with pytest.raises(ValueError, match="tokenizer.json is no tokenizer.json of byte-level"):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
 
 

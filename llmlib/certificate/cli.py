@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     words = "for people (default: %(default)s)"
     add("--picture", choices=("png", "pdf"), default="png", help=words)
     words = "private key (PEM); made if the file is new (default: one of your own)"
-    add("--key", type=Path, help=words)
+    add("--key", type=keys.typed, help=words)
     add("--expires", metavar="YYYY-MM-DD", help="last day on which it is valid (default: no end)")
     add = parser.add_argument_group("for instructors").add_argument
     words = "issue to every student in nbgrader's gradebook (file or URL)"
@@ -85,7 +85,7 @@ def _issue(args: Namespace) -> int:
     pair = keys.load_or_create(args.key)
     register = Register(args.key, args.status_url)  # of this key, whose URL may be known
     issued = left = 0
-    for student in tqdm(students, desc="issuing", leave=False, file=sys.stderr):
+    for student in students:  # each has a line of its own
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
             share = (

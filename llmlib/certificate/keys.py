@@ -23,6 +23,11 @@ def own_key_path() -> Path:
         raise OSError("there is no home folder to keep your key in: give --key FILE") from None
 
 
+def typed(text: str) -> Path:
+    """A path as somebody typed it: not every shell says what "~" is, least of all after a "="."""
+    return Path(os.path.expanduser(text))
+
+
 def load_or_create(path: Path | str) -> Pair:
     """The key at `path`, made if there is none, with the public one beside it. Raises ValueError
     for a file that is no Ed25519 private key or that others may read, and where the public one is
@@ -40,15 +45,15 @@ def load_or_create(path: Path | str) -> Pair:
         except BaseException:  # a full disk: half a key would stand in the way of a whole one
             path.unlink()
             raise
-    if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
-        why = f"others may read the private key {path}"
-        raise ValueError(f"{why}: run `chmod 600` on it, and make a new one if they did")
     private = path.read_bytes()
     try:
         key.read_private_key(private)
     except KeyGenException:
         why = f"{path} is not an Ed25519 private key in PEM form: give another --key"
         raise ValueError(f"{why}; one is made if the file is new") from None
+    if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        why = f"others may read the private key {path}"
+        raise ValueError(f"{why}: run `chmod 600` on it, and make a new one if they did")
     key.pub_key = key.priv_key.public_key()
     public = key.get_pub_key_pem()
     if not beside.exists():

@@ -3,7 +3,6 @@
 import argparse
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from openbadgeslib.errors import LibOpenBadgesException
@@ -128,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     codes = ", ".join(f"{code} {words}" for code, words in WORDS.items())
     parser.epilog = f"Exit status: {codes}; 2 the command was misused."
     add = parser.add_argument
-    file: Any = {"type": Path, "metavar": "FILE"}
+    file: Any = {"type": keys.typed, "metavar": "FILE"}
     add("file", **file, help="a certificate (.svg)")
     add("--issuer-key", **file, help="the issuer's public key (*.public.pem)")
     add("--status-list", **file, help="the issuer's list of revoked certificates")

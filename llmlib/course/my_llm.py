@@ -158,7 +158,8 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, file = parser.add_argument, Path("my_llm.py")
     prompt = "The capital of France is"
-    add("prompt", nargs="?", default=prompt, metavar="PROMPT", help="what to run it on")
+    on = 'what to run it on (default: "%(default)s")'
+    add("prompt", nargs="?", default=prompt, metavar="PROMPT", help=on)
     where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"
     add("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
     add("--output", type=Path, default=file, metavar="FILE", help="default: %(default)s")

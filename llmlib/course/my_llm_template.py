@@ -64,12 +64,11 @@ class Model:
     """SmolLM2's weights, run by `forward`: ids [1, seq] -> logits [1, seq, vocab]."""
 
     def __init__(self, folder):
-        c = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.n_layer, self.n_head = c["num_hidden_layers"], c["num_attention_heads"]
-        self.n_kv_head, self.head_dim = c["num_key_value_heads"], c["head_dim"]
-        self.eps, self.theta = c["rms_norm_eps"], c["rope_theta"]
-        context, stop_ids = c["max_position_embeddings"], (c["eos_token_id"],)
-        self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
+        c = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        self.n_layer, self.n_head = c.num_hidden_layers, c.num_attention_heads
+        self.n_kv_head, self.head_dim = c.num_key_value_heads, c.head_dim
+        self.eps, self.theta = c.rms_norm_eps, c.rope_theta
+        self.config = SimpleNamespace(context=c.max_position_embeddings, stop_ids=(c.eos_token_id,))
         weights = load_file(folder / "model.safetensors")
         table, norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
         names = "input_layernorm post_attention_layernorm mlp.gate_proj mlp.up_proj mlp.down_proj"
@@ -134,11 +133,12 @@ def main():
     parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
+    if settings["top_k"] == 0 or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
+        parser.error("settings are numbers from 0 to 2**63 - 1, and --top-k is at least 1")
     if not (folder / "model.safetensors").exists():
         parser.error(f"there is no model in {folder}: run `make lab` once, or give --model FOLDER")
     model, tokenizer = Model(folder), Tokenizer(folder)
-    ids = tokenizer.encode(prompt)
-    if not 0 < len(ids) < model.config.context:
+    if not 0 < len(ids := tokenizer.encode(prompt)) < model.config.context:
         parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
     print(prompt, end="", flush=True)
     for text in tokenizer.stream(new_ids(model, ids, **settings)):

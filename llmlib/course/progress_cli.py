@@ -92,5 +92,6 @@ def draw(statuses: list[Status], path: Path) -> None:
     from llmlib.plots.progress import alt_text, pipeline
 
     rows = [status.row() for status in statuses]
+    path.parent.mkdir(parents=True, exist_ok=True)
     pipeline(rows).savefig(path, dpi=150)
     print(f"{alt_text(rows)}\nPicture: {path}")

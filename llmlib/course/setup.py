@@ -122,6 +122,9 @@ def main(words: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):  # Windows' pipes cannot write "…" otherwise
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    if words[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     here, keep = "--here" in words, "--keep" in words
     words = [word for word in words if word not in ("--here", "--keep")]
     verb, rest = (words[0], words[1:]) if words else ("", [])

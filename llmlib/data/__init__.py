@@ -73,7 +73,8 @@ def gap_runs():
 
 def quantization_ladder():
     """SmolLM2 with rounded weights: a list of dicts with bits, block ("matrix", "row", 32), loss
-    (nats per token) and same, the share of positions whose likeliest token is that of float32."""
+    (nats per token) and same, the share of positions whose likeliest token is that of float32. The
+    first is float32 itself, its block "none"."""
     return _table(LADDER)
 
 

@@ -109,10 +109,11 @@ def calibration(confidence, right, n_bins=10):
     ax.plot([0, 1], [0, 1], "--", color=plots.GREY, label="perfectly calibrated")
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     tokens = np.bincount(bins, minlength=n_bins)
-    said = np.bincount(bins, confidence, n_bins) / tokens
-    true = np.bincount(bins, right, n_bins) / tokens
+    some = np.where(tokens, tokens, np.nan)  # an empty bin has no dot, and no warning
+    said = np.bincount(bins, confidence, n_bins) / some
+    true = np.bincount(bins, right, n_bins) / some
     style = {"color": plots.BLUE, "fmt": "o", "capsize": 3}
-    error = 2 * np.sqrt(true * (1 - true) / tokens)
+    error = 2 * np.sqrt(true * (1 - true) / some)
     ax.errorbar(said, true, error, label="this model, ± 2 standard errors", **style)
     ax.set(ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02))
     ax.set_title(f"Calibration, in {n_bins} bins")

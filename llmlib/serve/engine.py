@@ -39,7 +39,11 @@ def load(model: str, weights: str = "float32") -> Engine:
     A .py file is run, as `python FILE` would run it. Raises ValueError or FileNotFoundError with
     one sentence.
     """
-    return written(Path(model)) if model.endswith(".py") else ours(model, weights)
+    if not model.endswith(".py"):
+        return ours(model, weights)
+    if weights != "float32":
+        raise ValueError(f"{model} has weights of its own, in float32: leave --weights out")
+    return written(Path(model))
 
 
 def ours(name: str, weights: str = "float32") -> Engine:

@@ -66,7 +66,8 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
     stop = [stop] if isinstance(stop, str) else stop
     words = isinstance(stop, list) and all(isinstance(each, str) for each in stop)
     if not words or len(stop) > 4 or not all(0 < len(each) <= 200 for each in stop):
-        raise Refused("stop must be a text, or a list of up to four texts", param="stop")
+        asked = "stop must be a text of 1 to 200 characters, or a list of up to four"
+        raise Refused(asked, param="stop")
     options = given.get("stream_options", {})
     return Request(
         messages=_messages(given.get("messages")),
