@@ -2151,7 +2151,7 @@ reveal("spelling", right["one token"], within=0)
 
 # %% [markdown]
 # With one token each, the model spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
-# then, only something to copy.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from
+# then, only something to copy. Even that fails with other words: of 28 more, it spells none with one token each, ten cut up and fifteen with hyphens.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from
 # the vectors of models two to three times as large, a second model, trained to spell from vectors, spells correctly about a third of the tokens that it had not met; see Itzhak and Levy below.)
 #
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
@@ -2216,7 +2216,7 @@ for label, examples in {
 # %% [markdown]
 # With the letters hidden, after 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3 it says 2 to every word, not 4. (With the letters shown it says 4 twice,
 # once rightly.) After 1 and 1 it says 1 to every word, and with no example 3 again. The examples
-# decide, hardly ever the word, and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
+# decide, seldom the word (with sixteen others one answer in eight is not what most of them get), and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
 # keep a *larger* model from counting is another question; this experiment cannot say.
 #
 # Spelling and counting look like one story and are two. Only the control told them apart. One right answer is never a test.

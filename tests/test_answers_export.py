@@ -66,6 +66,18 @@ def test_an_old_answer_does_not_stay(tmp_path):
     assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["bob.py"]
 
 
+def test_a_linked_folder_is_emptied_too_while_its_table_is_looked_at(tmp_path):
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    (disk / "merge").mkdir(parents=True)
+    (disk / "merge" / "old.py").write_text("")
+    (disk / ".~lock.alike.csv#").write_text("")  # LibreOffice shows it
+    out.symlink_to(disk)
+    (tmp_path / "submitted" / "ann" / "quiz").mkdir(parents=True)
+    (tmp_path / "submitted" / "ann" / "quiz" / "quiz.ipynb").write_text("{}")
+    assert cli.main(["answers", str(tmp_path / "submitted"), "--output", str(out)]) == 0
+    assert [path.name for path in disk.rglob("*")] == ["alike.csv"]
+
+
 def test_another_folder_is_not_emptied(tmp_path, capsys):
     hand_in(tmp_path / "submitted", "ann", {cells.load(NAME).exercises[0].name: "x = 1"})
     (tmp_path / "home").mkdir()

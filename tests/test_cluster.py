@@ -368,6 +368,17 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
     assert "its course is another one" in said[where["other"]]
 
 
+def test_a_worker_that_stands_still_does_not_hold_up_the_tables(dask, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT", 10)
+    dask.begin(1)
+    stub = {"load": "stand_in:load", "make": "stand_in:Stub"}
+    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), **stub)
+    with cluster.connected(dask.address, desk):
+        os.kill(dask.workers[0].pid, signal.SIGSTOP)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 60
+
+
 def _another_course(folder):
     """An llmlib in which one line differs."""
     compiled = shutil.ignore_patterns("__pycache__")  # other processes write there

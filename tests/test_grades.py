@@ -71,6 +71,18 @@ def test_without_a_roster_the_ids_stand_where_the_system_looks_for_logins(course
     assert status == 0 and {row["Username"]: float(row["target"]) for row in rows} == due
 
 
+def test_who_only_looks_like_one_on_the_roster_is_told_apart(course, capsys):
+    folder, _ = course
+    with Book(f"sqlite:///{folder / 'gradebook.db'}", "c") as book:
+        book.save("jose\u0301", "target", Graded((), (), unsafe=False))
+    roster = CANVAS.replace(",ada,", ",ada ,") + '"José",13,c3,jos\xe9,Two,\n'
+    (folder / "roster.csv").write_text(roster, encoding="utf-8")
+    assert grades(folder, "--format", "canvas", "--roster", str(folder / "roster.csv"))[0] == 1
+    said = capsys.readouterr().err
+    assert "not on the roster: 'ada', though one like it is" in said
+    assert "not on the roster: 'jose\\u0301', though one like it is" in said
+
+
 def test_who_is_not_on_the_roster_is_named(course, capsys):
     folder, _ = course
     (folder / "roster.csv").write_text("Username\nada\n")

@@ -382,6 +382,16 @@ def test_the_course_s_folder_is_no_class(tmp_path):
         find(tmp_path, ["01_tokens"])
 
 
+def test_one_student_s_folder_is_no_class(tmp_path):
+    """Its table would take the place of the class's."""
+    for name in ("ann/01_tokens", "bob/01_tokens"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "01_tokens.ipynb").write_text("{}")
+    assert len(find(tmp_path, ["01_tokens"])) == 2
+    with pytest.raises(ValueError, match="holds notebooks, no students"):
+        find(tmp_path / "ann", ["01_tokens"])
+
+
 def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):
     assert tasks.each_lesson([Task("ann", "quiz", "x")], lambda *_: 1 / 0) == 0
     assert "nothing to do: the quiz has letters" in capsys.readouterr().err
@@ -858,6 +868,28 @@ def test_an_exercise_that_the_gradebook_does_not_know_yet_is_added(tmp_path):
     ]
     assert grade(course, notebooks={"target": short})["ann"].points < 10
     assert grade(course)["ann"].points == 10
+
+
+def test_what_another_edition_or_plain_nbgrader_left_does_not_count(tmp_path, capsys):
+    course, where = class_of(tmp_path, {"ann": "#"}), ("target", "target")
+    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+        with book.transaction() as inside:
+            inside.add_assignment("target")
+            inside.add_notebook(*where)
+            for name in ("test_gone", "merge"):  # the second is our solution cell's name
+                inside.add_grade_cell(name, *where, max_score=5, cell_type="code")
+            inside.add_solution_cell("gone", *where)
+            inside.add_task_cell("essay", *where, max_score=5, cell_type="markdown")
+            inside.add_student("ann")
+            inside.add_submission("target", "ann")
+            inside.find_grade("test_gone", *where, "ann").auto_score = 5
+            inside.db.flush()
+        assert grade(course)["ann"].points == 10
+        assert (
+            "as this edition lacks them: essay, gone, merge, test_gone\n" in capsys.readouterr().err
+        )
+        assert book.marks("ann", "target").points == book.totals()["ann"]["target"] == 10
+        assert book.gradebook.find_assignment("target").max_score == 10
 
 
 def test_two_runs_at_once_are_refused(tmp_path):

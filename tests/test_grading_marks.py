@@ -122,6 +122,21 @@ def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "c.LateSubmissionPlugin.penalty_method = 'half'",
+        "c.AssignLatePenalties.plugin_class = 'no.Such'",
+    ],
+)
+def test_a_price_of_lateness_that_is_none_is_one_sentence(course, line, capsys):
+    configure(course, line)
+    config = str(course / "nbgrader_config.py")
+    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
+    said = capsys.readouterr().err
+    assert "nbgrader_config.py: The 'p" in said and said.count("\n") == 1
+
+
 def test_nbgrader_reads_the_same_share(course):
     with closing(Runner([TARGET], partial=0.5)) as runner:
         result = runner.grade(TARGET, [Cell("code", None, GUESSED)])
@@ -173,3 +188,17 @@ def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
         assert ("10 off for lateness" in page(course, "ada")) == (points == "0.0")
         with book(course) as opened:
             assert opened.totals()["ada"] == {"target": float(points)}
+
+
+def test_a_due_date_put_off_counts_for_whose_last_file_cannot_be_graded(course):
+    configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
+    grade(course)
+    (course / "submitted" / "ada" / "target" / "target.ipynb").write_text("{")
+    words = [str(course / "submitted"), "--config", str(course / "nbgrader_config.py")]
+    for due, points in ((datetime(2026, 11, 1), 0.0), (datetime(2026, 11, 3), 10.0)):
+        with book(course) as opened, opened.transaction() as gradebook:
+            gradebook.find_assignment("target").duedate = due
+            gradebook.db.flush()
+        assert command.main(["grade", *words, "--workers", "1"]) == 1
+        with book(course) as opened:
+            assert opened.totals()["ada"] == {"target": points}

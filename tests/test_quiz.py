@@ -14,7 +14,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from llmlib import pretrained
+from llmlib import layers, output_head, pretrained
 from llmlib.course import cells, handed_in, questions, quiz_page
 from llmlib.course.cells import ROOT
 from llmlib.course.check import Mistake
@@ -368,6 +368,28 @@ def test_the_key_is_what_is_measured(part, model):
     assert holds == [question.right], (
         f"{question.name}: {printed.getvalue()!r} bears out {bears_out!r}"
     )
+
+
+@unit
+def test_what_the_feedback_says_of_rmsnorm():
+    """The shift stays, whether or not the root mean square grows by it."""
+    before, unit_weight = torch.tensor([-1.0, -2.0, -3.0, -6.0]), torch.ones(4)
+    after = before + 5
+    assert after.square().mean() < before.square().mean()
+    normed = [layers.rms_norm(each, unit_weight) for each in (before, after)]
+    assert not torch.allclose(*normed, atol=0.1)
+
+
+@unit
+@pytest.mark.slow
+def test_what_the_feedback_says_of_a_loop(model):
+    encode, sentence = model.tokenizer.encode, " Never again will I trust a talking fish."
+    start = encode("In the morning I was in the car.")
+    ids = encode("In the morning I was in the car." + 24 * sentence)
+    losses = output_head.token_losses(model(ids)[0, :-1], torch.tensor(ids[1:]))
+    copies = (-losses[len(start) - 1 :].view(24, -1).mean(1)).exp()
+    assert copies.argmax() in range(6, 14) and copies[-1] < copies.max() - 0.1
+    assert (copies[:6].diff() > 0).all()
 
 
 @unit

@@ -32,12 +32,14 @@ def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named with their reason."""
     found = tasks.find(args.submitted, cells.names(), args.assignment)
     lessons = cells.lessons()
-    ours = {TABLE, *(each.name for notebook in lessons for each in notebook.exercises)}
+    open_ = f".~lock.{TABLE}#"  # LibreOffice's, while it shows the table
+    ours = {TABLE, open_, *(each.name for notebook in lessons for each in notebook.exercises)}
     others = {path.name for path in args.output.iterdir()} - ours if args.output.exists() else set()
     if others:  # a folder that holds something else is not removed
         held = f"{args.output} holds {min(others)!r}, no answers of ours"
         raise ValueError(f"{held}: give another folder")
-    shutil.rmtree(args.output, ignore_errors=True)
+    shutil.rmtree(args.output.resolve(), ignore_errors=True)  # a link's own would stay
+    args.output.resolve().mkdir(parents=True, exist_ok=True)
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
     def write(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:

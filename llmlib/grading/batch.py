@@ -114,7 +114,9 @@ def grade(
     late: list[Order] = []
     for order, result in run(_order(task, notebooks, results) for task in tasks):
         match store(order, result) if isinstance(result, Graded) else result:
-            case Refused() as refused:
+            case Refused() as refused:  # what there was before stays, but due dates change
+                with contextlib.suppress(Exception):  # nothing was, or the database is away
+                    book.charge_lateness(order.task.student, order.task.assignment)
                 yield order.task, refused, None
             case (graded, marks):
                 yield order.task, graded, marks

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     root, url, course_id, config = settings(args.config)
     try:
         partial = plugin.TrustedExporter(config=config).partial_credit
+        AssignLatePenalties(config=config).init_plugin()  # as `Book` does
     except TraitError as error:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:

@@ -67,7 +67,7 @@ def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
         yield functools.partial(run, client=client, address=address, desk=desk)
     finally:
         with contextlib.suppress(*LOST):
-            client.run(REST, tuple(desk), on_error="ignore")
+            client.run(REST, tuple(desk), on_error="ignore", callback_timeout=CONNECT)
         client.close(timeout=2)
 
 

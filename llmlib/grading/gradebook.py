@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ class Book(contextlib.AbstractContextManager["Book"]):
                 self.gradebook.db.configure(bind=self.gradebook.engine)
 
     def add_assignment(self, notebook: course.Notebook) -> None:
-        """Make sure that the assignment of this `cells.Notebook` is there with all of its cells."""
+        """Make sure that the assignment of this `cells.Notebook` is there, all of its cells and no
+        more: what another edition had would count beside them."""
         name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
         full |= {each.name: each.stub for each in notebook.exercises}
         with self.transaction() as book:
@@ -83,6 +85,17 @@ class Book(contextlib.AbstractContextManager["Book"]):
                     words = {"locked": cell.metadata.nbgrader.locked, "cell_type": "code"}
                     words["source"] = full.get(grade_id, cell.source)
                     book.update_or_create_source_cell(grade_id, name, name, **words)
+            ours = {(course.kind(each), course.grade_id(each)) for each in notebook.cells}
+            has = book.find_notebook(name, name)
+            kinds = {"test": has.grade_cells, "solution": has.solution_cells, "": has.task_cells}
+            gone = [c for kind in kinds for c in kinds[kind] if (kind, c.name) not in ours]
+            if gone:
+                names = ", ".join(sorted({each.name for each in gone}))
+                said = f"{name}: dropped from the gradebook, as this edition lacks them: {names}"
+                print(said, file=sys.stderr)
+            for each in [row for c in gone for row in (*c.grades, *c.comments, c)]:
+                book.db.delete(each)
+            book.db.flush()
 
     def save(
         self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None

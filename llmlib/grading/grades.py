@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from pathlib import Path
+from unicodedata import normalize
 
 from llmlib.grading.cli import CONFIG, settings
 from llmlib.grading.gradebook import Book, shown
@@ -57,9 +58,16 @@ def run(args: argparse.Namespace) -> int:
     output = args.output or root / f"{args.format}.csv"
     write_table(output, [*columns, *worth], lines)
     print(f"{output}: {len(people)} students, {len(worth)} notebooks")
+    known = {_look(person[column]) for person in people}
     for student in unknown:
-        print(f"not on the roster: {student}", file=sys.stderr)
+        what = f"{student!a}, though one like it is" if _look(student) in known else student
+        print(f"not on the roster: {what}", file=sys.stderr)
     return int(bool(unknown))
+
+
+def _look(name: str) -> str:
+    """Alike for names that people take for one another: by a space, by case, by how é is made."""
+    return normalize("NFKC", name).strip().casefold()
 
 
 def read_roster(path: Path, column: str) -> list[dict[str, str]]:

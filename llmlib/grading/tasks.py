@@ -81,13 +81,19 @@ def find(
     folder: Path, notebooks: Names, assignment: str | None = None, student: str | None = None
 ) -> list[Task]:
     """The tasks in `folder`, sorted. Raises FileNotFoundError, also where there is none: a table of
-    nobody would take the place of the class's; ValueError for the course's own folder."""
+    nobody would take the place of the class's; ValueError for the course's own folder, and for
+    one student's."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     if (folder / "submitted").is_dir():  # nbgrader's source and release would be students
         raise ValueError(f"{folder} is the course's folder: give {folder / 'submitted'}")
+    desks = _folders(folder)  # those of one student would be students
+    held = [d for d in desks if d.name in notebooks and os.path.isfile(d / f"{d.name}.ipynb")]
+    if held and held == desks:
+        none = f"{folder} holds notebooks, no students"
+        raise ValueError(f"{none}: give the folder that holds STUDENT/NOTEBOOK")
     tasks = [] if student else _astray(folder, "", assignment)
-    for desk in sorted(_folders(folder)):
+    for desk in sorted(desks):
         if student and desk.name != student:
             continue
         try:

@@ -20,6 +20,10 @@ DATA = Path(llmlib.data.__file__).parent
 PROSE = (DATA / "prose.txt").read_text(encoding="utf-8")
 DECLARATION = json.loads((DATA / "declaration.json").read_text(encoding="utf-8"))
 ARTICLE = DECLARATION["article 1"]
+MORE_WORDS = (
+    "apple bread chair water green paper stone train plant music clock dream heart night glass "
+    "grass storm sugar tower bridge flower school doctor mother yellow winter summer market"
+).split()
 
 
 @cache
@@ -439,20 +443,21 @@ def _spelled(prompts, words):
 
 def spelling_needs_visible_letters():
     """“With one token each, the model spells none of them. Cut up, the same text, letter for
-    letter, is spelled right more often than not; with hyphens, every word is.” “Nothing but the ids
-    has changed between the first column and the second”
+    letter, is spelled right more often than not; with hyphens, every word is.” “Even that fails
+    with other words: of 28 more, it spells none with one token each, ten cut up and fifteen with
+    hyphens.” “Nothing but the ids has changed between the first column and the second”
 
-    The same text with the words cut into letters; another pair of examples.
+    The same text with the words cut into letters; another pair of examples; 28 other words.
     """
     ids_of, words = _smollm2().encode, "cat horse table window river mouse light house".split()
-    assert all(len(ids_of(word)) == 1 for word in words)
+    assert all(len(ids_of(word)) == 1 for word in words + MORE_WORDS)
     forms = {
         "one token": ids_of,
         "cut up": lambda word: [i for letter in word for i in ids_of(letter)],
         "hyphens": lambda word: ids_of("-".join(word)),
     }
-    told = []
-    for examples in (["lemon", "tiger"], ["paper", "cloud"]):
+    told, first = [], ["lemon", "tiger"]
+    for examples, words in ((first, words), (["paper", "cloud"], words), (first, MORE_WORDS)):
         right = {}
         for form, written in forms.items():
             prompts = []
@@ -467,9 +472,12 @@ def spelling_needs_visible_letters():
             if form == "one token":
                 plain = texts
             assert (texts == plain) == (form != "hyphens")
-        assert right["one token"] == 0 and right["cut up"] > 4 and right["hyphens"] == 8
         told.append(", ".join(f"{form} {n}" for form, n in right.items()))
-    return "of 8 words: " + "; other examples: ".join(told)
+        if words is MORE_WORDS:
+            assert list(right.values()) == [0, 10, 15]
+        else:
+            assert right["one token"] == 0 and right["cut up"] > 4 and right["hyphens"] == 8
+    return f"of 8 words: {told[0]}; other examples: {told[1]}; 28 other words: {told[2]}"
 
 
 def marks_cut_hindi_words():
@@ -544,9 +552,14 @@ EXAMPLES = {
 }
 ASKED = {"strawberry": "r", "dog": "o", "committee": "e", "giraffe": "f", "mississippi": "s"}
 
+SIXTEEN = (
+    "a banana p apple s grass e tree l hello o moon n winter t letter b bubble z pizza c cat "
+    "g engine m summer d garden i river u music"
+)
+
 
 @cache
-def _counted(examples, form):
+def _counted(examples, form, others=""):
     def line(letter, word):
         return f'In "{form.join(word)}" the letter {letter} occurs '
 
@@ -555,7 +568,8 @@ def _counted(examples, form):
         n = word.count(letter)
         start += line(letter, word) + f"{n} time{'s' * (n > 1)}.\n"
     digits = [_smollm2().encode(str(d))[0] for d in range(10)]
-    chances = [_chances(start + line(letter, word))[digits] for word, letter in ASKED.items()]
+    asked = dict(zip(others.split()[1::2], others.split()[::2])) or ASKED
+    chances = [_chances(start + line(letter, word))[digits] for word, letter in asked.items()]
     return [each.argmax().item() for each in chances]
 
 
@@ -577,10 +591,11 @@ def three_is_no_count():
 
 
 def showing_the_letters_does_not_help_counting():
-    """“The examples decide, hardly ever the word, and showing the letters does not help.”
+    """“The examples decide, seldom the word (with sixteen others one answer in eight is not what
+    most of them get), and showing the letters does not help.”
 
     The same questions with the letters visible; how many answers differ from the commonest one
-    after the same examples.
+    after the same examples; sixteen other words.
     """
     truth = [word.count(letter) for word, letter in ASKED.items()]
     right = [
@@ -590,9 +605,12 @@ def showing_the_letters_does_not_help_counting():
     rows = [_counted(each, form) for each in EXAMPLES for form in ("", " ")]
     apart = sum(len(row) - max(map(row.count, row)) for row in rows)
     assert right[1] <= right[0] + 1 and max(right) <= 12 and apart <= 5
+    others = [_counted(each, form, SIXTEEN) for each in EXAMPLES for form in ("", " ")]
+    also = sum(len(row) - max(map(row.count, row)) for row in others)
+    assert 0.1 < also / 192 < 0.15
     return (
         f"right answers of 30: letters hidden {right[0]}, visible {right[1]}; {apart} of 60 "
-        "answers differ from what the other words get"
+        f"answers differ from what the other words get, with sixteen others {also} of 192"
     )
 
 

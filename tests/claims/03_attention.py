@@ -15,6 +15,20 @@ from llmlib.embeddings import apply_rope
 DRAGON = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
 FRANCE = "The capital of France is"
 CAT = "The cat sat on the mat"
+OTHERS = (
+    "Once upon a time,",
+    "def f(x):",
+    "The opposite of hot is",
+    "The best thing about the sea is",
+    "My brother told me that",
+    "In the morning I",
+    "Dear Sir or Madam,",
+    "The president of the United States",
+    "import numpy as np\n",
+    "She opened the door and",
+    "Water boils at",
+    "2 + 2 =",
+)
 HALF = 25
 
 
@@ -331,6 +345,25 @@ def two_thirds_go_to_the_first_token():
     alike = sum(1 / n for n in (3, 4, 5, 6)) / 4
     assert all(0.55 < m < 0.8 for m in means) and alike < 0.25
     return f"{', '.join(f'{m:.2f}' for m in means)} against {alike:.2f}"
+
+
+def heads_that_share_keys_agree_as_often_as_others():
+    """“The same keys, different queries, different answers. (Not everywhere: in 65 of the model's
+    90 groups of three, all three give "The" the most, for a reason that section 3.7 tells. But so
+    do three heads that share no keys, in 63 cases of 90.)”
+
+    Layer 11, in which they differ; threes of which no two share keys; two other texts.
+    """
+    told = []
+    for text, at in ((CAT, 2), ("Two dogs ran in a park", 2), ("Once upon a time, there was a", 5)):
+        most = attention_maps(model(), _ids(text))[:, :, at].argmax(-1)  # n_layer n_head
+        threes = most.view(30, 3, 3)  # layer, group, head of the group
+        counts = [int((each == 0).all(dim=2).sum()) for each in (threes, threes.mT)]
+        assert abs(counts[0] - counts[1]) <= 9 and min(counts) > 45
+        assert len(set(most[11, :3].tolist())) > 1
+        told.append(counts)
+    assert told[0] == [65, 63]
+    return f"three heads give the first token most, of 90, sharing keys or not: {told}"
 
 
 def there_is_a_second_sink():
@@ -764,9 +797,11 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 def equal_ids_forgive_bugs():
     """“Three planted bugs write the same ids, one of them a leak from the future that moves a
     logit by 29. An id says which logit is the largest, at the last position only, and there even
-    the leak moves logits by no more than 2.3: the last token has no future.”
+    the leak moves logits by no more than 2.3: the last token has no future. (The three prompts are
+    forgiving: of twelve others, five give the leak or the weak head away by their ids, and none the
+    √65. By its logits each of them gives away all three.)”
 
-    24 ids; the right attention, and a bug that the ids do expose.
+    24 ids; the right attention, and a bug that the ids do expose; twelve other prompts, 6 ids each.
     """
     prompts = (
         FRANCE,
@@ -804,7 +839,21 @@ def equal_ids_forgive_bugs():
     assert [same for same, *_ in told.values()] == [3, 3, 3, 3, told["√576"][0]]
     assert told["√576"][0] < 3 and told["right"][1] < 1e-3 and abs(told["−12"][1] - 29) < 0.5
     assert abs(told["−12"][2] - 2.3) < 0.05
-    return "; ".join(
+    bugs = {"√65": scaled(math.sqrt(64 / 65)), "−12": leaky, "weak head": weak}
+    given_away, least = {name: set() for name in bugs}, math.inf
+    for prompt in OTHERS:
+        ids = _ids(prompt)
+        want, logits = list(generate(model(), ids, 6)), model()(ids)
+        for name, attention in bugs.items():
+            some = model().using(attention=attention)
+            least = min(least, (some(ids) - logits).abs().max().item())
+            if list(generate(some, ids, 6)) != want:
+                given_away[name].add(prompt)
+    assert not given_away["√65"] and given_away["−12"] and given_away["weak head"]
+    found = len(given_away["−12"] | given_away["weak head"])
+    assert found == 5 and least > 0.03  # rounding: below 0.001
+    listed = "; ".join(
         f"{name}: {same} of 3, {apart:.3f}, last position {last:.3f}"
         for name, (same, apart, last) in told.items()
     )
+    return f"{listed}; {found} of {len(OTHERS)} other prompts; their logits {least:.2f} or more"
