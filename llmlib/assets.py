@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from filelock import FileLock
+from safetensors import SafetensorError
 
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
@@ -68,11 +69,11 @@ def smollm2_folder() -> Path:
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
             if not _whole(folder):
                 _convert_into(folder, gguf_file)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the second is save_file's
+        why = getattr(error, "strerror", None) or error
         raise OSError(
-            f"the model could not be written to {folder.parent} ({error.strerror or error}): "
-            "it needs about 540 MB free; "
-            "make room, or set LLMLIB_CACHE to another folder, and start again"
+            f"the model could not be written to {folder.parent} ({why}): it needs about 540 MB "
+            "free; make room, or set LLMLIB_CACHE to another folder, and start again"
         ) from None
     return folder
 
@@ -99,7 +100,7 @@ def _convert(gguf_file, folder):
     import gguf
     import torch
     from gguf.quants import dequantize
-    from safetensors.torch import save
+    from safetensors.torch import save_file
     from tqdm import tqdm
 
     reader = gguf.GGUFReader(gguf_file)
@@ -112,13 +113,14 @@ def _convert(gguf_file, folder):
     ):
         weight = torch.tensor(dequantize(tensor.data, tensor.tensor_type))
         if tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
-            # GGUF stores the rows of each head interleaved (0, 32, 1, 33, ...): put the two halves
-            # of RoPE's pairs back.
+            # GGUF interleaves the rows of each head (0, 32, 1, 33, …): put RoPE's halves back.
             heads = n_head if "attn_q" in tensor.name else n_kv_head
             pairs = weight.view(heads, -1, 2, weight.shape[-1])
             weight = pairs.transpose(1, 2).reshape(weight.shape)
         tensors[_hugging_face_name(tensor.name)] = weight.contiguous()
-    (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+    # from where they lie: with copies of them this took 2 GB of memory, half of a small laptop's
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # it made it for one user
 
     config = {
         "architectures": ["LlamaForCausalLM"],

@@ -51,6 +51,13 @@ class Tensors:
                 raise ValueError(
                     f"{folder / name} is damaged or cut short ({error}): copy it again"
                 ) from None
+            except (MemoryError, RuntimeError) as error:
+                if type(error) is RuntimeError and "allocate memory" not in str(error):
+                    raise
+                raise MemoryError(
+                    f"the memory is too full for {folder / name} ({error}): close other programs, "
+                    "and other notebooks by Kernel, Shut Down All Kernels"
+                ) from None
 
     def drop(self, *endings):
         """Forget tensors that are no weights (stored masks and rotary frequencies)."""

@@ -48,8 +48,9 @@ def main(argv=None):
             raise
         print(f"llmlib {asked}: {package} is not installed: {INSTALL}", file=sys.stderr)
         return 2
-    except (ValueError, OSError) as error:
-        print(f"llmlib {asked}: {error}", file=sys.stderr)
+    except (ValueError, OSError, MemoryError) as error:
+        said = str(error) or "the memory is full: close other programs"
+        print(f"llmlib {asked}: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(file=sys.stderr)

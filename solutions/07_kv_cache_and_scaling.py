@@ -1618,6 +1618,7 @@ before, _ = measure(model, beginnings)
 for name, again in grids.items():
     twice = with_matrices(model, lambda w: w if w is table else again(w))
     more = round(measure(twice, beginnings)[0] - before, 2) + 0.0  # no minus 0
+    del twice  # its memory is free for the next
     print(f"{name:<44} {more:.2f} nats more")
 
 # %% [markdown]
@@ -1633,6 +1634,7 @@ for kind in ("float32", "int8"):
     list(generate(some, prompt, 2))  # not counted
     _, times = timed(generate(some, prompt, 16, stop_ids=()))
     print(f"{kind:<8} {15 / (times[-1] - times[0]):.0f} tokens a second")
+del some
 
 # %% [markdown]
 # What you see there depends on your processor and on torch's routine for it. What is certain is the bytes: rounding makes a model smaller; only code that uses it makes it faster. The course stays with float32, so that its ids can be compared with `transformers`'.

@@ -320,8 +320,19 @@ def test_limits_are_named_and_the_rest_is_graded():
         assert "cell 2: this cell took longer than 6 s" in result.notes[0]
         late = Cell("code", "merge", f"while True:\n    pass\n{corpus.SOLUTIONS['merge']}")
         result = runner.grade(corpus.TARGET, [late])
-        said = "its cell took longer than 6 s and was interrupted"
+        said = "its cell took longer than 6 s, or than it had, and was interrupted"
         assert result["merge"].points == 0 and said in result["merge"].message
+
+
+def test_tries_that_take_long_cost_no_exercise():
+    limits = Limits(cell=4, call=6, test=60, notebook=40)
+    code = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(100, 112)]
+    tries = [Cell("code", None, each) for each in code]
+    merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
+    with closing(Runner([corpus.TARGET], limits=limits)) as runner:
+        result = runner.grade(corpus.TARGET, [*tries, merge])
+        assert result["merge"].points == 3
+        assert "or than it had, and was interrupted" in result.notes[-1]
 
 
 def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):

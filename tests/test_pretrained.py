@@ -440,6 +440,16 @@ def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, cap
     assert left == ([".lock"] if os.name == "posix" else [])
 
 
+@pytest.mark.parametrize("fault", [MemoryError(), RuntimeError("Cannot allocate memory (12)")])
+def test_a_model_that_the_memory_cannot_hold_is_one_sentence(fault, monkeypatch, capsys):
+    def full(path):
+        raise fault
+
+    monkeypatch.setattr("llmlib.checkpoint.load_file", full)
+    assert main(["complete", "x"]) == 2
+    assert "llmlib complete: the memory is too full for" in capsys.readouterr().err
+
+
 def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch):
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
     left = tmp_path / f"{assets.SMOLLM2}.part-999999999-x"

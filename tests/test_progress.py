@@ -179,6 +179,13 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
         assert found["count_pairs"] == (DONE, None)
 
 
+@pytest.mark.slow
+def test_tries_that_take_long_cost_no_exercise(tmp_path):
+    tries = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(200, 208)]
+    mine = hand_in(tmp_path, SOLUTIONS, extra=tries)
+    assert {state for state, _ in states(mine).values()} == {DONE}
+
+
 def test_a_cell_that_ends_the_process_costs_only_itself(tmp_path):
     ends = "import os\nos._exit(1)"
     merge = f"{MERGE}\n{ends}"
@@ -218,6 +225,16 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     mine = hand_in(tmp_path, {"count_pairs": wait + SOLUTIONS["count_pairs"]})
     assert states(mine)["count_pairs"][0] == FAILING
     assert states(mine)["count_pairs"] == (DONE, None)
+
+
+def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, capsys):
+    def full(**_):
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(judge.tempfile, "TemporaryDirectory", full)
+    hand_in(tmp_path, SOLUTIONS)
+    assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 2
+    assert "the check cannot start" in capsys.readouterr().err
 
 
 def test_what_was_missing_and_is_installed_since_is_found(tmp_path, monkeypatch):

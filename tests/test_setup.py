@@ -201,6 +201,7 @@ SAYINGS = {
     "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed'))": "the proxy "
     "http://proxy.test:3128 does not answer",
     "OSError: [Errno 30] Read-only file system: '/x'": "/x cannot be written to",
+    "RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried": "the memory is full",
     "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
     "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
     "distribution found for x==9'",
@@ -217,6 +218,13 @@ def test_a_failing_step_is_one_sentence(said, tmp_path, monkeypatch):
     sentence = str(stopped.value)
     assert sentence.startswith("Could not install the packages: ") and "\n" not in sentence
     assert SAYINGS[said].format(folder=tmp_path) in sentence and "secret" not in sentence
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows kills no program for memory")
+def test_a_step_that_is_killed_says_that_the_memory_is_full(tmp_path):
+    code = "import os; print('99 %', flush=True); os.kill(os.getpid(), 9)"
+    with pytest.raises(SystemExit, match="prepare the model: the memory is full: close other"):
+        steps.run("prepare the model", [sys.executable, "-c", code], tmp_path)
 
 
 def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):

@@ -23,15 +23,20 @@ RUNNING: set[subprocess.Popen[bytes]] = set()
 
 def judge(job: dict[str, Any], seconds: float) -> Outcomes:
     """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
-    before. No cell or test may take more than a third of the `seconds`, nor more than 20."""
-    text = json.dumps(job | {"seconds": min(20, seconds / 3)})
+    before. No cell or test may take more than a third of the `seconds`, nor more than 20, and
+    cells that are no exercise's together half of them: the tests are to be reached."""
+    text = json.dumps(job | {"seconds": min(20, seconds / 3), "tries": seconds / 2})
     library = sorted((PACKAGE / "llmlib").rglob("*.py"))
     marks = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
     digest = hashlib.sha256((text + marks).encode()).hexdigest()[:32]
     kept = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
         return json.loads(kept.read_text(encoding="utf-8"))
-    found, whole = _run(text, [name for name, *_ in job["tests"]], seconds)
+    try:
+        found, whole = _run(text, [name for name, *_ in job["tests"]], seconds)
+    except OSError as error:  # no room for a folder, or for a process
+        why = f"the check cannot start ({type(error).__name__}): is the disk full, or the memory?"
+        raise OSError(why) from None
     if whole:
         with contextlib.suppress(OSError):  # a full disk costs time, not the answer
             files.write(kept, json.dumps(found))

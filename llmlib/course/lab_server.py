@@ -7,6 +7,7 @@ do, in processes of their own, from the notebook as it was saved.
 import asyncio
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,13 @@ class Ours(APIHandler):
             raise web.HTTPError(404, reason="This notebook holds no exercise of the course")
         return cells.load(name), path
 
+    async def looked_up(self, function: Callable[..., Any], *words: Any) -> Any:
+        """What a function of `progress` returns, beside all else that is asked. HTTPError."""
+        try:
+            return await asyncio.to_thread(function, *words)
+        except OSError as error:
+            raise web.HTTPError(500, reason=str(error)) from None
+
 
 class Start(Ours):
     """GET: the start page; `known=0` at once, without the progress."""
@@ -40,7 +48,7 @@ class Start(Ours):
     async def get(self) -> None:
         statuses = None
         if self.get_query_argument("known", "1") != "0":
-            statuses = await asyncio.to_thread(progress.check, None, self.folder)
+            statuses = await self.looked_up(progress.check, None, self.folder)
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `setting_up.jupyter`
         page = start_page.page(statuses, self.folder, news)
         self.finish(page, set_content_type="text/html; charset=utf-8")
@@ -52,7 +60,7 @@ class Check(Ours):
     @web.authenticated
     async def post(self) -> None:
         notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
-        status = await asyncio.to_thread(progress.check_one, notebook.name, path)
+        status = await self.looked_up(progress.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
         said = {"title": status.title, "fault": status.fault, "notes": status.notes}

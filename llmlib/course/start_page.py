@@ -22,6 +22,9 @@ notebook, checks all of its exercises at once; <b>Solution</b>, beside it, asks 
 one.</li>
 <li><b>Sliders and buttons</b> come alive once the cell above them has run. Nothing you do here can
 break anything, and no network is needed.</li>
+<li><b>Memory</b>: a notebook takes 2 to 4 GB by its end, and keeps it when its tab is closed. If a
+kernel dies, or all is slow, choose Kernel, Shut Down All Kernels, and run again the one that you
+need.</li>
 """
 
 

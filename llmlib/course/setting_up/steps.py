@@ -15,8 +15,13 @@ from typing import IO, Any
 
 # GB that an environment without CUDA and the converted model take; with the tests' packages
 ROOM = {"lab": 2.5, "test": 3.0}
+FULL = "the memory is full: close other programs"
 CAUSES = (  # what a failing program says -> what to tell the reader
     (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
+    (
+        r"MemoryError|[Cc]an(?:not|'t) allocate memory|os error 1455",  # the last is Windows'
+        FULL,
+    ),
     (
         r"ProxyError|Cannot connect to proxy|Tunnel connection failed",
         "the proxy {proxy} does not answer: check the settings HTTPS_PROXY and HTTP_PROXY",
@@ -41,6 +46,8 @@ def run(what: str, command: Sequence[Any], folder: Path, **options: Any) -> str:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, **HEARD, **options)
     except OSError as error:
         sys.exit(f"Could not {what}: {error.strerror}: {command[0]}")
+    if done.returncode == -9:  # as Linux ends the largest program
+        sys.exit(f"Could not {what}: {FULL}; then start it again.")
     if done.returncode:
         sys.exit(f"Could not {what}: {cause(done.stdout, folder)}; then start it again.")
     return done.stdout

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 import types
 import warnings
@@ -26,6 +27,7 @@ from llmlib.grading.wire import Channel, NotPlain
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
+now = time.monotonic
 HELPERS = "the checks' helpers"  # the title that course/handed_in.py gives them
 lost: set[str] = set()  # names that cells would have made of what is not in here
 
@@ -36,9 +38,9 @@ class Missing(NameError):
 
 def serve(sock: socket.socket) -> None:
     """Run a job, [{file: source} of a reduced llmlib, [[title, source], …], [number to leave out,
-    …], seconds for a cell]; then serve one test after the other."""
+    …], seconds for a cell, for all that are no exercise]; then serve one test after the other."""
     channel = Channel(sock)
-    kit, cells, skip, seconds = channel.receive()
+    kit, cells, skip, seconds, left = channel.receive()
     main = run_cells.new_main()
     # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
     # come out wrong on some processors.
@@ -51,7 +53,10 @@ def serve(sock: socket.socket) -> None:
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])
-            error = interrupted(seconds, title, source, main.__dict__)
+            tried, began = title.startswith("cell "), now()
+            limit = max(0.5, min(left, seconds)) if tried else seconds
+            error = interrupted(limit, title, source, main.__dict__)
+            left -= (now() - began) * tried
             if error is not None:
                 channel.send(["error", describe(error)])
     channel.send(["ready"])

@@ -107,7 +107,7 @@ class RemoteProcess:
         self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
         job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip), seconds]
-        self.channel.send(job, self._by(seconds))
+        self.channel.send([*job, (self.deadline - time.monotonic()) / 2], self._by(seconds))
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
             match self._next(self._by(seconds + END)):
                 case ["ready"]:
@@ -117,7 +117,7 @@ class RemoteProcess:
                     self.at = number
                 case ["error", [str(), str(k), str(), str()] as said] if k and self.at is not None:
                     if k == "KeyboardInterrupt":
-                        why = f"took longer than {seconds:g} s and was interrupted"
+                        why = f"took longer than {seconds:g} s, or than it had, and was interrupted"
                         self._note(self.at, why)
                         said = [f"its cell {why}"]
                     self.errors[steps[self.at].title] = LearnerError(*said)
