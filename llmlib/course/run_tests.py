@@ -57,10 +57,10 @@ def main() -> None:
         for title, source in job["cells"]:
             say(out, "at", title)
             tried, began = title.startswith("cell "), time.monotonic()
-            limit = max(0.5, min(left, seconds)) if tried else seconds
+            limit = round(max(0.5, min(left, seconds)), 1) if tried else seconds
             error = limited(limit, run_cells.run, title, source, vars(module))
             left -= (time.monotonic() - began) * tried
-            said = in_words(error, seconds)
+            said = in_words(error, limit)
             failed[title] = said or failed.get(title)
             say(out, "cell", title, said)
         warnings.simplefilter("ignore")  # a cell may have made them errors
