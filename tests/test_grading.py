@@ -497,7 +497,7 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     bomb += "\n    except OSError: pass"
     child = other.sandbox.fork()
     try:
-        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], [], 99])
+        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], [], 99, 99])
         child.channel.receive(time.monotonic() + 120)
         time.sleep(2)
         result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
