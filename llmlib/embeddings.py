@@ -29,12 +29,13 @@ def nearest(table, token_id, k):
     """The k tokens whose rows point most nearly the same way: table [vocab, d_model] -> k ids,
     largest cosine first.
 
-    `token_id` itself is left out.
+    `token_id` itself is left out; of a smaller table, all the others. A row of zeros points
+    nowhere: its cosine is 0.
     """
-    unit = table / table.norm(dim=-1, keepdim=True)
+    unit = table / table.norm(dim=-1, keepdim=True).clamp(min=1e-12)
     cosines = unit @ unit[token_id]  # vocab
     cosines[token_id] = -torch.inf
-    return cosines.topk(k).indices.tolist()
+    return cosines.topk(min(k, len(table) - 1)).indices.tolist()
 
 
 def sinusoidal_positions(seq, d_model):

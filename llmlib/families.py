@@ -20,7 +20,7 @@ def gpt2(settings, tensors, stop_ids):
         add_cross_attention=(False,),
     )
     d, n_head, vocab = settings["n_embd"], settings["n_head"], settings["vocab_size"]
-    d_mlp, context = settings.get("n_inner") or 4 * d, settings["n_positions"]
+    d_mlp, context = settings.get("n_inner") or 4 * d, _number(settings, "n_positions")
     config = Config(
         n_layer=settings["n_layer"],
         n_head=n_head,
@@ -29,7 +29,7 @@ def gpt2(settings, tensors, stop_ids):
         head_dim=d // n_head,
         vocab_size=vocab,
         context=context,
-        eps=settings["layer_norm_epsilon"],
+        eps=_number(settings, "layer_norm_epsilon"),
         rope_theta=None,
         stop_ids=stop_ids,
     )
@@ -86,8 +86,8 @@ def llama(settings, tensors, stop_ids):
         d_model=d,
         head_dim=head_dim,
         vocab_size=vocab,
-        context=settings["max_position_embeddings"],
-        eps=settings["rms_norm_eps"],
+        context=_number(settings, "max_position_embeddings"),
+        eps=_number(settings, "rms_norm_eps"),
         rope_theta=theta,
         rope_factor=factor,
         stop_ids=stop_ids,
@@ -155,11 +155,20 @@ def _refuse(settings, **supported):
             )
 
 
+def _number(settings, name):
+    """A setting that is first calculated with long after loading. TypeError for a text."""
+    if not isinstance(settings[name], (int, float)):
+        raise TypeError(f"{name} is {settings[name]!r}, not a number")
+    return settings[name]
+
+
 def _rope(settings, head_dim, device):
     """(theta, factor): the base of the angles, and what positions are divided by."""
-    rope = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
+    # the older name comes first where both stand, as in `transformers`
+    rope = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
     kind = rope.get("rope_type") or rope.get("type") or "default"
-    theta = float(rope.get("rope_theta") or settings.get("rope_theta") or 10000.0)
+    usual = 2_000_000.0 if settings["model_type"] == "smollm3" else 10_000.0
+    theta = float(rope.get("rope_theta") or settings.get("rope_theta") or usual)
     _refuse(rope, partial_rotary_factor=(1.0, None))
     if kind == "llama3":
         return _llama3_theta(rope, theta, head_dim).to(device), 1.0

@@ -1,5 +1,7 @@
 """The loop that turns a next-token predictor into a writer: run, pick, append, again."""
 
+import operator
+
 import torch
 
 from llmlib.output_head import softmax
@@ -56,16 +58,24 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
     filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
     return _steps(
         model,
         ids,
         max_new_tokens,
-        generator,
+        None if seed is None else _generator(seed),
         use_cache,
         model.config.stop_ids if stop_ids is None else stop_ids,
         settings,
     )
+
+
+def _generator(seed):
+    try:
+        return torch.Generator().manual_seed(operator.index(seed))  # numpy's whole numbers too
+    except (TypeError, ValueError, RuntimeError):  # by release of torch
+        raise ValueError(
+            f"seed is {seed!r}: it must be a whole number of at most 64 bits, or None"
+        ) from None
 
 
 def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings):
@@ -105,10 +115,12 @@ def side_by_side(model, ids, n, steps, pick):
     pick(logits [n, vocab]) -> ids [n]. A stop token stops nothing here.
     """
     cache, logits = shared_prompt(model, ids, n, steps)
-    made = [pick(logits)]
-    while len(made) < steps:
-        made.append(pick(model(made[-1][:, None], cache)[:, -1]))
-    return torch.stack(made, dim=1)
+    made = torch.empty(n, 0, dtype=torch.long, device=logits.device)
+    for step in range(steps):
+        if step:
+            logits = model(made[:, -1:], cache)[:, -1]
+        made = torch.cat([made, pick(logits)[:, None]], dim=1)
+    return made
 
 
 def complete(model, prompt, max_new_tokens=32, **settings):
@@ -118,12 +130,11 @@ def complete(model, prompt, max_new_tokens=32, **settings):
 
 def stream_text(model, prompt, max_new_tokens=32, **settings):
     """Continue `prompt`, yielding text as it is made; a character spread over several tokens waits
-    until it is whole.
+    until it is whole. Stop tokens, the model's and those of `stop_ids`, are no text.
     """
     new_ids = generate(model, encode_prompt(model, prompt), max_new_tokens, **settings)
-    return model.tokenizer.stream(
-        token_id for token_id in new_ids if token_id not in model.config.stop_ids
-    )
+    silent = {*model.config.stop_ids, *(settings.get("stop_ids") or ())}
+    return model.tokenizer.stream(token_id for token_id in new_ids if token_id not in silent)
 
 
 def encode_prompt(model, prompt):
@@ -148,7 +159,7 @@ def chat_prompt(model, message):
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model.folder)
+    tokenizer = AutoTokenizer.from_pretrained(model.folder, trust_remote_code=False)
     if not tokenizer.chat_template:
         raise ValueError(
             f"{model.folder} has no chat template: it was not trained to chat, so leave --chat out"

@@ -138,14 +138,26 @@ class Model:
 
     def check_ids(self, ids, cache=None):
         """`ids` as a tensor [batch, seq], or a ValueError that says what is wrong with them."""
-        ids = torch.as_tensor(ids)
+        try:
+            ids = torch.as_tensor(ids)
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # texts, rows of unlike lengths, None
+            raise ValueError(
+                f"ids must be whole numbers of shape [seq] or [batch, seq] ({error}): "
+                "turn text into ids with the model's tokenizer first"
+            ) from None
         ids = ids[None] if ids.dim() == 1 else ids
-        if ids.dim() != 2 or ids.numel() == 0 or ids.is_floating_point():
+        whole = torch.can_cast(ids.dtype, torch.long)  # of any width, signed or not
+        if ids.dim() != 2 or ids.numel() == 0 or not whole:
             raise ValueError(
                 "ids must be whole numbers of shape [seq] or [batch, seq], at least one, "
                 f"not {tuple(ids.shape)} of {ids.dtype}"
                 + (": is the text empty?" if ids.numel() == 0 else "")
             )
+        ids = ids.long()
         if ids.min() < 0 or ids.max() >= self.config.vocab_size:
             bad = ids[(ids < 0) | (ids >= self.config.vocab_size)][0].item()
             raise ValueError(
@@ -158,4 +170,4 @@ class Model:
                 f"the text is {length} tokens long, but this model's context holds "
                 f"{self.config.context}: shorten it"
             )
-        return ids.long()
+        return ids

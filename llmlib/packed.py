@@ -47,7 +47,7 @@ class Packed:
         """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
         in float32.
         """
-        flat = x.reshape(-1, x.shape[-1]).bfloat16()
+        flat = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()  # as the kernels ask
         if len(flat) <= FEW_ROWS and self.fours:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
         elif self.blocked is not None:
@@ -58,7 +58,7 @@ class Packed:
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
             y = F.linear(flat, self.rows.bfloat16()).float() * self.scale.float()
-        return y.float().view(*x.shape[:-1], -1)
+        return y.float().view(*x.shape[:-1], y.shape[-1])
 
     def float(self):
         weight = self.rows.float()

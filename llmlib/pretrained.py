@@ -70,7 +70,7 @@ def load(name_or_folder, weights="float32", device="cpu"):
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
     if fast.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
         parts = replace(parts, attention=fast.attention_in_16_bits)
-    return Model(config, taken, parts, _tokenizer(folder), folder)
+    return Model(config, taken, parts, _tokenizer(folder, config.vocab_size), folder)
 
 
 def _device(name):
@@ -121,12 +121,15 @@ def _stop_ids(settings, folder):
     return tuple(stop) if isinstance(stop, list) else () if stop is None else (stop,)
 
 
-def _tokenizer(folder):
+def _tokenizer(folder, vocab_size):
     path = folder / "tokenizer.json"
     if not path.exists():
         return None
     try:
-        return Tokenizer.from_file(path)
+        tokenizer = Tokenizer.from_file(path)
+        for i in range(vocab_size):  # rows that only make the table's size a round number: no text
+            tokenizer.vocab.setdefault(i, b"")
+        return tokenizer
     # not byte-level BPE, or with parts unknown to us: the reference library reads it
     except (ValueError, LookupError, TypeError, AttributeError):
         return OtherTokenizer(path)

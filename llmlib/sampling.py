@@ -11,15 +11,15 @@ from llmlib.output_head import log_softmax, softmax
 def apply_temperature(logits, t):
     """Divide the logits by t: below 1 sharpens, above 1 flattens: [..., vocab] -> the same.
 
-    t = 0 keeps only the largest of each row (the first of equals); the rest become -inf.
-    ValueError if t < 0.
+    t = 0 keeps only the largest of each row (the first of equals), and so does a t so near to 0
+    that float32 cannot hold the quotients; the rest become -inf. ValueError if t < 0.
     """
     if not t >= 0 or math.isinf(t):
         raise ValueError(
             f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number "
             f"above 0"
         )
-    if t == 0:
+    if t < 1e-30:
         largest = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest))
     return logits / t

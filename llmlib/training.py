@@ -163,9 +163,9 @@ def nats_per_byte(weights, config, data, parts=PARTS):
             logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
         ).item()
 
-    starts = torch.arange(half, length - context + 1, half)
+    starts = range(half, length - context + 1, half)
     total = nats(torch.arange(min(context, length))[None], first=0)
-    for some in starts.split(64):
+    for some in torch.tensor(starts).split(64) if starts else ():
         total += nats(some[:, None] + torch.arange(context))
     rest = half * (len(starts) + 1)  # the last window is shorter
     if rest < length - half:

@@ -355,6 +355,13 @@ def test_no_block_of_rounded_weights_reaches_into_another_row():
         scaling.rounded(w, 1, "row")
 
 
+def test_the_nearest_of_a_table_with_a_row_of_zeros():
+    table = torch.tensor([[1.0, 0.0], [0.0, 0.0], [-1.0, 0.1], [2.0, 1.0]])
+    assert embeddings.nearest(table, 0, 3) == [3, 1, 2]
+    assert embeddings.nearest(table, 0, 9) == [3, 1, 2]  # never the token itself
+    assert sorted(embeddings.nearest(table, 1, 3)) == [0, 2, 3]
+
+
 def test_positions():
     table = embeddings.sinusoidal_positions(50, 16)
     assert table.shape == (50, 16) and table[0].tolist() == [0.0, 1.0] * 8

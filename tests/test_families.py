@@ -3,6 +3,7 @@ setting that tells them apart.
 """
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -57,6 +58,27 @@ def checkpoint(folder, name):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_logits(tmp_path, name):
     theirs = checkpoint(tmp_path, name)
+    assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 48, 211))
+
+
+LINEAR = {"rope_type": "linear", "factor": 2.0}
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("Llama 3", {"rope_scaling": LINEAR}),  # beside rope_parameters
+        ("Llama 3", {"rope_scaling": LINEAR | {"rope_theta": 300.0}}),
+        ("Llama 3", {"rope_scaling": LINEAR, "rope_theta": 300.0}),
+        ("Llama 3", {"rope_scaling": {}}),
+        ("SmolLM3", {"rope_parameters": None}),  # whose own base is 2,000,000
+    ],
+)
+def test_older_names_beside_the_new_ones_and_none_at_all(tmp_path, name, settings):
+    checkpoint(tmp_path, name)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 48, 211))
 
 

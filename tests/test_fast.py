@@ -232,6 +232,16 @@ def test_a_packed_matrix(kind, error):
     assert small.nbytes < w.nbytes / {"bfloat16": 1.9, "int8": 3.8, "int4": 6}[kind]
 
 
+@pytest.mark.parametrize("kind", packed.KINDS[1:])
+@pytest.mark.parametrize("rows", [0, 1, 4, 8, 9])
+def test_a_packed_matrix_takes_vectors_that_are_columns(rows, kind):
+    matrix = packed.Packed.of(random(128, 64), kind)
+    columns = random(64, rows, seed=1)
+    product = matrix.times(columns.T)
+    assert product.shape == (rows, 128)
+    assert torch.equal(product, matrix.times(columns.T.contiguous()))
+
+
 @pytest.mark.parametrize("rows", [1, 2, 9, 40])
 def test_bfloat16_in_the_order_that_onednn_reads(rows):
     w, x = random(33, 56), random(2, rows, 56, seed=1)

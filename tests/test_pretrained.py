@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmlib import assets, generate, generation, pretrained
 from llmlib.cli import main
+from llmlib.tokens import Tokenizer
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
@@ -163,6 +164,8 @@ def test_damaged_files_are_named(tmp_path):
         ({"model_type": "llama"}, "config.json lacks hidden_size"),
         ({"model_type": "gpt2"}, "config.json lacks n_embd"),
         ({"hidden_size": "48", "head_dim": None}, "config.json misstates a setting .*'str'"),
+        ({"rms_norm_eps": "1e-5"}, "config.json misstates a setting .rms_norm_eps is '1e-5', not"),
+        ({"max_position_embeddings": "64"}, "a setting .max_position_embeddings is '64', not"),
         ({"num_attention_heads": 0, "head_dim": None}, "config.json misstates a setting .*by zero"),
         ({"rope_parameters": "linear"}, "config.json misstates a setting .*'str'"),
         ({"rope_parameters": {"rope_type": "llama3"}}, "lacks original_max_position_embeddings"),
@@ -244,6 +247,20 @@ def llama3(folder, chat_template=SAYS):
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|bos|>"}
     config |= {"chat_template": chat_template} if chat_template else {}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def test_rows_of_the_table_that_are_no_token_are_no_text(tmp_path):
+    llama(tmp_path, vocab_size=450)
+    theirs = byte_level(LLAMA3_SPLIT)
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = pretrained.load(tmp_path).tokenizer
+    assert isinstance(tokenizer, Tokenizer)
+    ids = [40, theirs.get_vocab_size(), 41, 449]
+    assert ids[1] < ids[3]
+    assert tokenizer.decode(ids) == theirs.decode(ids) == theirs.decode([40, 41])
+    assert "".join(tokenizer.stream(ids)) == theirs.decode([40, 41])
+    with pytest.raises(ValueError, match="id 450 is not in this vocabulary"):
+        tokenizer.decode([450])
 
 
 def test_the_ids_of_llama_3s_shape_are_those_of_transformers(tmp_path):

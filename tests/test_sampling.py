@@ -4,6 +4,7 @@ distribution; the generate loop's stops.
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
@@ -35,6 +36,9 @@ def test_temperature():
     assert torch.allclose(
         sampling.apply_temperature(logits, 0.7), TemperatureLogitsWarper(0.7)(None, logits)
     )
+    for near_zero in (1e-29, 1e-31, 1e-40, 1e-300):  # with no infinity less infinity
+        drawn = sampling.sample(logits * 10, torch.full((50,), 0.999), near_zero, top_p=0.9)
+        assert torch.equal(drawn, logits.argmax(-1))
     frozen = sampling.apply_temperature(torch.tensor([1.0, 3.0, 3.0]), 0)
     assert frozen.tolist() == [-math.inf, 3.0, -math.inf]
     for bad in (-1, math.inf, math.nan):
@@ -143,11 +147,22 @@ def test_a_seed_makes_a_draw_repeatable(model):
         == first
     )
 
+    assert list(generate(model, [1, 2], 30, seed=np.int64(7), **settings)) == first
+
+
+@pytest.mark.parametrize("width", ["uint8", "int16", "uint16", "int32", "uint32", "uint64"])
+def test_ids_of_any_width(model, width):
+    ids = np.array([1, 200, 3], dtype=width)
+    assert torch.equal(model(ids), model([1, 200, 3]))
+    assert torch.equal(model(torch.tensor(ids)), model([1, 200, 3]))
+
 
 def test_texts_side_by_side_are_what_each_would_be_alone(model):
     alone = list(generate(model, [1, 2, 3], 6, stop_ids=()))
     rows = side_by_side(model, [1, 2, 3], 3, 6, lambda logits: logits.argmax(-1))
     assert rows.tolist() == [alone] * 3
+    none = side_by_side(model, [1, 2, 3], 3, 0, lambda logits: logits.argmax(-1))
+    assert none.shape == (3, 0) and none.dtype == rows.dtype
     first = iter([torch.tensor([5, 9])])
 
     def pick(logits):  # two different beginnings, then greedy
@@ -164,6 +179,13 @@ def test_texts_side_by_side_are_what_each_would_be_alone(model):
         ([1, 211], {}, "id 211 is not in this model's vocabulary of 211"),
         ([-1], {}, "id -1"),
         ([1.5], {}, "whole numbers"),
+        ([1j], {}, "whole numbers"),
+        ("text", {}, "whole numbers.*the model's tokenizer first"),
+        (None, {}, "whole numbers.*the model's tokenizer first"),
+        ([[1], [2, 3]], {}, "whole numbers"),
+        (torch.tensor([-1], dtype=torch.int8), {}, "id -1"),
+        ([1], {"seed": 1.5}, "seed is 1.5: it must be a whole number"),
+        ([1], {"seed": 2**70}, "seed is 1180591620717411303424: it must be a whole number"),
         ([[1], [2]], {}, "not a batch of 2"),
         ([1] * 65, {}, "the context|context holds 64"),
         ([1] * 64, {}, "context holds 64"),
@@ -182,6 +204,9 @@ def test_bad_input_is_refused_before_the_model_runs(model, ids, options, message
 @pytest.mark.slow
 def test_completing_text():
     model = pretrained.load("smollm2")
-    assert complete(model, "The capital of France is", 4).startswith(" Paris.")
+    text = complete(model, "The capital of France is", 4)
+    assert text.startswith(" Paris.")
+    stop = model.tokenizer.encode(text)[1]  # "." stops, and is no text
+    assert complete(model, "The capital of France is", 4, stop_ids=[stop]) == " Paris"
     with pytest.raises(ValueError, match="prompt is empty"):
         complete(model, "")

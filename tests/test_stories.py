@@ -72,6 +72,16 @@ def test_training_learns_and_stays_above_the_floor(held_out):
     assert torch.allclose(trained(tokens.ids[:40]), fused, atol=1e-4)
 
 
+@pytest.mark.parametrize("length", [1, 20, 63, 64, 65, 94, 95, 96, 97, 130])
+def test_the_loss_counts_each_token_once_however_short_the_text(length):
+    config = training.tiny_config(16)
+    weights = training.new_weights(config, seed=0)
+    ids = torch.arange(length)
+    data = training.Tokens(ids, ids + 200, length)
+    untrained = training.nats_per_byte(weights, config, data)
+    assert untrained == pytest.approx(training.initial_loss(), rel=0.02)
+
+
 def test_a_cut_story_has_no_known_end(held_out):
     tokenizer = training.story_tokenizer(held_out)
     between = tokenizer.special_tokens[training.BETWEEN]
