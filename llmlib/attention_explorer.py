@@ -151,7 +151,7 @@ def _style(name, n_layer, n_head, png):
   border:2px solid transparent}}
 {button}.mod-active {{border-color:#D55E00; color:inherit}}
 {button}::before {{content:""; width:70%; height:var(--high); background:#0072B2;
-  margin-top:calc(58px - var(--high))}}
+  margin-top:calc(58px - var(--high)); forced-color-adjust:none}}
 {button}::after {{content:var(--says); font-family:var(--jp-ui-font-family)}}</style>"""
 
 

@@ -30,12 +30,15 @@ INSTALL = "pip install '.[course,grading,certificate]' in the course's folder br
 def main(argv=None):
     """Run one verb; returns its exit status. A mistake in what was asked is one sentence on
     stderr and status 2."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):  # a Windows pipe is not UTF-8 by itself
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdin", "stdout", "stderr"):
+        if (stream := getattr(sys, name)) is None:  # closed: a progress bar would fail on it
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):  # a Windows pipe is not UTF-8 by itself
             stream.reconfigure(encoding="utf-8", errors="replace")
     argv = sys.argv[1:] if argv is None else argv
     asked = argv[0] if argv else ""
     try:
+        _here()
         if asked in ("grade", "defence") and sys.platform != "linux":
             raise ValueError(ELSEWHERE)
         args = _parser(asked).parse_args(argv)
@@ -55,6 +58,15 @@ def main(argv=None):
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+
+
+def _here():
+    """Raises ValueError where the current folder is gone: torch would end the process."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        gone = "the folder that you are in was deleted, or made anew since you entered it"
+        raise ValueError(f"{gone}: enter one that is there, with cd, and start again") from None
 
 
 def _parser(asked):

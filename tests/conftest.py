@@ -106,6 +106,24 @@ del torch, llmlib
             return (yield)
 
 
+class Memory:
+    """By a notebook's end its kernel has needed less memory than README says. Linux tells how much
+    that was.
+    """
+
+    LIMIT = 4 * 2**30  # bytes, as memory is sold
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item, nextitem):
+        last = item.path.suffix == ".ipynb" and (nextitem is None or nextitem.path != item.path)
+        if not last or sys.platform != "linux":
+            return
+        process = item.parent.kernel.km.provisioner.pid
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+        peak = 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+        assert peak < self.LIMIT, f"{item.path.name} has taken {peak / 2**30:.1f} GB of memory"
+
+
 def patient(start):
     """A kernel whose ports another program took as it started is started once more."""
 
@@ -124,6 +142,7 @@ def pytest_configure(config):
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
     # a hook of this file would see only what lies in tests/
     config.pluginmanager.register(AnotherProcessor())
+    config.pluginmanager.register(Memory())
 
 
 @functools.cache

@@ -6,6 +6,7 @@ the answer. The test cell runs in a namespace of its own that reaches the learne
 name only, as the trusted grader does it.
 """
 
+import ast
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -35,12 +36,20 @@ class Answer:
 
 def read(path):
     """The answers in one file, and a list of what is wrong with the file's form."""
-    answers, faults = [], []
-    for block in re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
+    answers, text = [], path.read_text(encoding="utf-8")
+    faults = [
+        f"`{line}` must start with `# %%`, or it is a part of the answer above it"
+        for line in re.findall(r"^(?!# %%)[ \t]*#+ *%.*", text, re.M)
+    ]
+    for block in re.split(r"^# %%", text, flags=re.M)[1:]:
         head, _, code = block.partition("\n")
         kind, _, title = (part.strip() for part in head.partition(":"))
         says = re.search(r"^# says:[ \t]*(.*?)[ \t]*$", code, re.M)
         hidden = re.search(r"^# caught by: hidden[ \t]*$", code, re.M) is not None
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            faults.append(f"`# %%{head}` is not Python: {error.msg}, {error.lineno} lines below it")
         if kind not in ("right", "wrong"):
             faults.append(f"`# %%{head}` must start with `right:` or `wrong:`")
         elif kind == "wrong" and (says is None or not says[1]):

@@ -20,6 +20,19 @@ FILES = sorted(A.HERE.glob("*/*.py"))
 ANSWERS = [answer for path in FILES for answer in A.read(path)[0]]
 
 
+def test_what_is_wrong_with_a_file_of_answers_is_said(tmp_path):
+    path = tmp_path / "double.py"
+    path.write_text(
+        "# %% right: a sum\ndef double(x):\n    return x + x\n"
+        "#%% wrong: x itself\ndef double(x):\n    return x\n"
+        "# %% right: a product\ndef double(x)\n    return 2 * x\n"
+    )
+    assert A.read(path)[1] == [
+        "`#%% wrong: x itself` must start with `# %%`, or it is a part of the answer above it",
+        "`# %% right: a product` is not Python: expected ':', 1 lines below it",
+    ]
+
+
 def ids(value):
     return str(value) if isinstance(value, A.Answer) else "/".join(value)
 
@@ -68,6 +81,7 @@ def test_the_solution_passes_and_the_stub_fails(exercise):
 def test_the_hidden_part_of_a_test_comes_last(exercise):
     """So a test passes whole only if its visible part passes, and fails whole if that fails."""
     task = A.exercise(*exercise)
+    assert task.hidden, "end the test cell with ### BEGIN HIDDEN TESTS … ### END HIDDEN TESTS"
     before, _, rest = task.full.partition("### BEGIN HIDDEN TESTS")
     assert before.strip() == task.visible.strip()
     assert not rest.partition("### END HIDDEN TESTS")[2].strip()

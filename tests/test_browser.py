@@ -178,6 +178,12 @@ def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page)
     expect(title).to_be_focused()  # the page was filled anew
 
 
+def test_a_link_in_a_sentence_is_told_by_more_than_its_colour(lab, page):
+    open_notebook(page, lab.format(f"{NAME}.ipynb"))
+    link = page.locator(".jp-NotebookPanel:visible .jp-MarkdownOutput p a").first
+    assert link.evaluate("each => getComputedStyle(each).textDecorationLine") == "underline"
+
+
 @pytest.mark.parametrize("shade", ["Dark", "Light"])
 def test_a_traceback_can_be_read(lab, page, shade):
     theme(lab, shade)

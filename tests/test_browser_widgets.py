@@ -184,13 +184,37 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
     assert not faults and not page.complaints, (faults, page.complaints)
 
 
+def test_the_keyboard_chooses_and_it_is_said_and_seen(widgets, page):
+    widget = widgets["serving_playground"]
+    model, bits = widget.locator("select"), widget.locator(".widget-toggle-buttons button")
+    first = model.evaluate("each => each.selectedIndex = 0")
+    model.focus()
+    page.keyboard.press("ArrowDown")  # in JupyterLab, "go to the next cell"
+    expect(model).to_be_focused()
+    assert model.evaluate("each => each.selectedIndex") == first + 1
+    for each in (bits.nth(2), bits.nth(0)):
+        each.focus()
+        page.keyboard.press("Enter")
+        expect(each).to_have_attribute("aria-pressed", "true")
+        expect(widget.locator("[aria-pressed=true]")).to_have_count(1)
+        assert each.evaluate("each => getComputedStyle(each).outlineWidth") == "2px"
+
+
 def test_high_contrast_leaves_bars_and_shades_their_colours(widgets, page):
     shaded = widgets["surprise"].locator("span[title]").last
     colour = "each => getComputedStyle(each).backgroundColor"
     before = shaded.evaluate(colour)
+    row = widgets["attention_explorer"].locator("[class*='-row'] button")
+    bar = "each => getComputedStyle(each, '::before').backgroundColor"
+    drawn = row.first.evaluate(bar)
     page.emulate_media(forced_colors="active")
     try:
         assert shaded.evaluate(colour) == before
+        assert row.first.evaluate(bar) == drawn
+        outline = "all => all.map(each => getComputedStyle(each).outlineStyle)"
+        for name in ("attention_explorer", "serving_playground"):
+            group = widgets[name].locator(".widget-toggle-buttons").last.locator("button")
+            assert group.evaluate_all(outline).count("solid") == 1, name
     finally:
         page.emulate_media(forced_colors="none")
 

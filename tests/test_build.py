@@ -159,6 +159,22 @@ def test_only_what_changed_is_executed(tmp_path):
             '"test_dubble"',
             "test cell test_dubble does not belong here: expected test_double",
         ),
+        ("HIDDEN TESTS", "HIDDEN TEST", "no such mark: `### BEGIN HIDDEN TEST`; write one of "),
+        ("### END HIDDEN", "## END HIDDEN", "exercise double: no such mark: `## END HIDDEN TESTS`"),
+        ("### BEGIN HIDDEN", "### begin hidden", "no such mark: `### begin hidden TESTS`"),
+        ("### BEGIN SOL", "#BEGIN SOL", "exercise double: no such mark: `#BEGIN SOLUTION`"),
+        ("def double", "def twice", "exercise double: its solution cell defines nothing of that"),
+        ('off=["math.prod"]', 'off="math.prod"', r'list of names: write off=\["math.prod"\]'),
+        (
+            "# %%\nprint(double(21))",
+            "# %% given helper\n\n# %% given helper",
+            "01_small: two cells are named given_helper: rename one of them",
+        ),
+        (
+            "# %%\nprint(double(21))",
+            "# %% test double points=-1",
+            "`# %% test double`: a test cell, and no other, says points=N, N from 0",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypatch, old, new, says):

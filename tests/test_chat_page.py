@@ -170,7 +170,7 @@ def test_nothing_opens_or_has_the_focus_behind_the_form(page):
     assert 0 <= told["y"] and told["y"] + told["height"] <= form["y"] + 1
     page.keyboard.press("Enter")
     for _ in range(100):
-        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
         assert not page.evaluate(COVERED)
 
 
@@ -182,6 +182,58 @@ def test_who_speaks_and_a_token_of_white_space_have_a_name(page):
         expect(each).to_have_accessible_name(re.compile(r"\S"))
     expect(page.get_by_role("group", name="You", exact=True)).to_have_count(1)
     expect(page.get_by_role("group", name="my_llm.py", exact=True)).to_have_count(1)
+
+
+def test_each_setting_has_its_name_and_says_what_is_shown(page):
+    page.locator("summary").click()
+    for name, said in (("temperature", "0"), ("top-k", "off"), ("longest answer, tokens", "256")):
+        slider = page.get_by_role("slider", name=name, exact=True)
+        expect(slider).to_have_attribute("aria-valuetext", said)
+    page.get_by_role("slider", name="top-k").fill("3")
+    expect(page.get_by_role("slider", name="top-k")).to_have_attribute("aria-valuetext", "3")
+
+
+def test_a_double_click_on_send_asks(page):
+    page.get_by_label("Your message").fill(QUESTION)
+    page.locator("#send").dblclick()
+    expect(page.locator("#send")).to_have_text("Send", timeout=120_000)
+    expect(page.locator(".reply")).to_have_text("The capital of France is Paris.")
+
+
+def test_a_text_that_is_too_long_is_refused_as_a_whole(page):
+    page.get_by_label("Your message").focus()
+    page.keyboard.insert_text("word " * 10_000 + QUESTION)
+    assert page.get_by_label("Your message").input_value().endswith(QUESTION)
+    page.keyboard.press("Enter")
+    fault = page.locator(".fault")
+    expect(fault).to_contain_text("but the context holds 8192", timeout=120_000)
+
+
+def test_an_answer_is_one_stop_of_tab_and_is_told_once_as_a_whole(page):
+    said = page.get_by_role("status").filter(has_not=page.locator("*")).last
+    assert _ask(page).locator("[tabindex='0']").count() == 1
+    expect(said).to_have_text("The capital of France is Paris.")
+    expect(page.get_by_role("log")).to_have_attribute("aria-live", "off")
+    page.keyboard.press("Shift+Tab")
+    for key, token in (("ArrowLeft", "The"), ("ArrowRight", " capital"), ("End", ".")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.textContent") == token
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("of the model's probability")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")  # back to where one was
+    assert page.evaluate("document.activeElement.textContent") == "."
+
+
+@pytest.mark.parametrize("body", [None, 'data: {"choices": [{"delta": {"content": "Once"}}]}\n\n'])
+def test_a_server_that_was_stopped_is_named(page, body):
+    # before it answers, or in the middle
+    gone = (lambda route: route.abort()) if body is None else lambda route: route.fulfill(body=body)
+    page.route("**/v1/chat/completions", gone)
+    expect(_ask(page).locator(".fault")).to_contain_text("start llmlib serve again")
+    page.unroute("**/v1/chat/completions")
+    page.complaints[:] = [said for said in page.complaints if "ERR_FAILED" not in said]
+    expect(_ask(page)).to_have_text("The capital of France is Paris.")
 
 
 def test_without_the_token_there_is_no_page(page, address):

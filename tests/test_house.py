@@ -1,10 +1,12 @@
 """The house: what the files around the engine promise."""
 
 import ast
+import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import grimp
@@ -13,8 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from llmlib.course import cells
+from llmlib.course import cells, course_map, my_llm, scopes
 from llmlib.course.cells import ROOT
+from llmlib.course.definitions import BUILTINS
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -35,6 +38,7 @@ CONDA_NAMES = {
     "jupyter-server": "jupyter_server",
 }
 LONGEST_MODULE = 220
+GRADED = "given", "solution"  # the cells that a grader runs
 
 
 def tracked():
@@ -229,6 +233,55 @@ def test_every_notebook_has_a_source_and_the_other_way_round():
     assert names
     for folder in ("solutions", "notebooks"):
         assert sorted(path.stem for path in (ROOT / folder).glob("*.ipynb")) == names, folder
+
+
+def test_every_notebook_is_on_the_map():
+    on = [each.name for each in course_map.stations()]
+    off = [name for name in cells.names() if name not in on]
+    assert not off, f'{off}: begin with `# %% [markdown] makes="…"`, then `# # N · Title`'
+
+
+def test_no_two_exercises_share_a_name():
+    """The engine, the graders and the table of progress find a function by its name alone."""
+    counts = Counter(each.name for book in cells.notebooks() for each in book.exercises)
+    twice = [name for name, count in counts.items() if count > 1]
+    assert not twice, f"more than one exercise is named {twice}: rename all but one"
+
+
+def test_my_llm_finds_every_function_that_it_calls():
+    called = scopes.names(my_llm.TEMPLATE)
+    lacking = called.reads.difference(called.binds, BUILTINS, my_llm.wanted())
+    assert not lacking, f"my_llm_template.py calls {sorted(lacking)}, which no exercise makes"
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+def test_exercises_are_numbered_as_they_stand(name):
+    book = cells.load(name)
+    expected = [f"{book.number}.{place}" for place in range(1, len(book.exercises) + 1)]
+    numbers = [each.number for each in book.exercises]
+    assert numbers == expected, f"the headings say {numbers}: number them as they stand"
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+def test_what_is_off_exists(name):
+    """A name that is misspelt forbids nothing."""
+    for exercise in cells.load(name).exercises:
+        for off in exercise.off:
+            try:
+                pkgutil.resolve_name(off)
+            except (ImportError, AttributeError):
+                pytest.fail(f"{exercise.name}: there is no {off} to be off; correct its marker")
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+def test_a_test_cell_reads_no_name_of_a_demonstration(name):
+    """The grader runs no untouched one: to a test such a name is a function nobody wrote."""
+    book = cells.load(name)
+    known = [scopes.names(cell.source).binds for cell in book.cells if cells.kind(cell) in GRADED]
+    for exercise in book.exercises:
+        read = scopes.names(exercise.full)
+        unknown = read.reads.difference(read.binds, BUILTINS, *known)
+        assert not unknown, f"the test cell of {exercise.name} does not define {sorted(unknown)}"
 
 
 def test_code_cells_fit_a_laptops_screen_beside_the_file_list():

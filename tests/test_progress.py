@@ -17,6 +17,7 @@ import pytest
 from llmlib import cli
 from llmlib.course import cells, handed_in, judge, progress, run_cells, run_tests
 from llmlib.course.definitions import definitions
+from llmlib.course.environment import environment
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.progress_cli import table
@@ -312,6 +313,24 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     assert "known: 01_tokens" in capsys.readouterr().err
 
 
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: to delete a folder in use needs Unix")
+def test_a_folder_that_is_gone_is_one_sentence(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert cli.main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert "the folder that you are in was deleted" in said and "Errno" not in said
+
+
+def test_a_check_with_stderr_closed_says_its_outcome(tmp_path, monkeypatch, capsys):
+    hand_in(tmp_path)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 1
+    assert "0 of 8 done" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "3e6"])
 def test_a_limit_that_no_clock_takes_is_refused(tmp_path, capsys, seconds):
     assert cli.main(["check", "--folder", str(tmp_path), "--seconds", seconds]) == 2
@@ -344,7 +363,7 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     assert "must end in .png, .svg or .pdf, not .gif" in capsys.readouterr().err
     rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
-    assert alt_text(rows).count("1 of 1 done") == 8
+    assert alt_text(rows).count("1 of 1 done") == len(rows)
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
 
 
@@ -354,6 +373,22 @@ def test_the_picture_takes_in_a_new_notebook():
     assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
     missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
     assert alt_text([missing]) == "Progress: 4 Layers: not found."
+
+
+def test_without_path_programs_are_found_where_the_system_has_them(monkeypatch):
+    monkeypatch.delenv("PATH")
+    folders = environment()["PATH"].split(os.pathsep)
+    assert "" not in folders and set(os.defpath.split(os.pathsep)) <= set(folders)
+
+
+def test_a_text_that_is_only_read_is_not_warned_of():
+    """The first from Python 3.12 on, the second in all."""
+    read = "from llmlib.course import definitions, scopes; scopes.names(text); "
+    read += "print(len(definitions.definitions([text])))"
+    texts = r'text = "a = \"\\w\"\nb = 1if a else 2"; '
+    command = [sys.executable, "-c", texts + read]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert (ran.stdout, ran.stderr) == ("2\n", "")
 
 
 def test_notebooks_are_read_one_after_the_other(monkeypatch):

@@ -1,7 +1,10 @@
 """What a learner gets gives nothing away, holds no stored output, and passes no test before it is
 solved."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 
 import nbformat
@@ -9,7 +12,7 @@ import pytest
 
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
-from llmlib.course.source import VERSION
+from llmlib.course.environment import VERSION
 
 pytestmark = pytest.mark.unit
 
@@ -52,6 +55,23 @@ def test_the_version_stands_in_one_place_and_in_every_released_notebook(name):
     cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)[1]
     assert VERSION == project["version"] == cited, "after a new version, install again: make lab"
     assert released(name).metadata.llmlib == {"course": VERSION}
+
+
+def test_a_clone_that_was_pulled_has_the_version_that_it_now_holds(tmp_path):
+    """pip goes on to say what it installed, until `make lab` installs again."""
+    (tmp_path / "llmlib-0.1.0.dist-info").mkdir()
+    stale = "Metadata-Version: 2.4\nName: llmlib\nVersion: 0.1.0\n"
+    (tmp_path / "llmlib-0.1.0.dist-info" / "METADATA").write_text(stale)
+    code = (
+        "import importlib.metadata as m, llmlib.course.environment as s; "
+        "print(m.version('llmlib'), s.VERSION)"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path},
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.split() == ["0.1.0", VERSION]
 
 
 def test_test_cells_cannot_be_edited_and_solution_cells_can(name):

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from playwright.sync_api import expect
 
 from llmlib import files
-from llmlib.course import cells, editions, progress, source, start_page, stub, work
+from llmlib.course import cells, editions, environment, progress, source, start_page, stub, work
 from llmlib.course.cells import ROOT
 from llmlib.course.predict import guess_in, with_guess
 from llmlib.course.setting_up import jupyter
@@ -450,6 +450,36 @@ def test_who_worked_in_notebooks_is_taken_over_and_can_pull(clone):
 
 
 @pytest.mark.slow
+def test_what_git_stash_pop_mixes_is_had_back_by_the_command_that_is_named(clone):
+    upstream, root = clone
+    half_solve(root / "notebooks")
+    mine = codes(load(root, folder="notebooks"))
+    git(root, "stash")
+    pull(upstream, root)
+    with pytest.raises(AssertionError):
+        git(root, "stash", "pop")
+    attention, *_ = work.update(root)
+    assert attention == (
+        "notebooks/03_attention.ipynb was left as it is: git has put two versions into it: type "
+        "git checkout --theirs notebooks to have yours back, then start again"
+    )
+    git(root, *attention.partition("type git ")[2].partition(" to have")[0].split())
+    assert codes(load(root, folder="notebooks")) == mine
+    assert len(work.update(root)) == 2 and git(root, "status", "--porcelain") == ""
+    assert MINE in codes(load(root)) and load(root).metadata.llmlib.course == "1.2.0"
+
+
+def test_a_merge_that_is_not_ended_is_named(tmp_path):
+    issue(tmp_path, "1.1.0")
+    path = tmp_path / "notebooks/quiz.ipynb"
+    path.write_text("<<<<<<< HEAD\n{}\n=======\n[]\n>>>>>>> 1a2b3c\n")
+    assert work.update(tmp_path) == [
+        "notebooks/quiz.ipynb was left as it is: git has put two versions into it: "
+        "end the merge, git status says how, then start again"
+    ]
+
+
+@pytest.mark.slow
 def test_taken_over_when_killed_at_every_step(clone, tmp_path):
     half_solve(clone[1] / "notebooks")
     assert killed_at_every_step(clone[1], tmp_path / "a") >= 8
@@ -752,7 +782,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     with browser.jupyter(tmp_path, command) as port:
         page.goto(f"http://127.0.0.1:{port}/lab?token=secret&reset")
         expect(page.locator(".llm-news")).to_contain_text(
-            f"{name} went from {source.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
+            f"{name} went from {environment.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
             "1 added cell",
             timeout=2 * browser.MINUTES,
         )
@@ -830,6 +860,23 @@ def test_what_stands_beside_a_guess_stays(tmp_path):
     nbformat.write(node, path)
     work.update(tmp_path)
     assert mine in codes(load(tmp_path))
+
+
+def test_comments_beside_guesses_go_along_where_the_prediction_is_asked_anew(tmp_path):
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    old = "yours=...)"
+    node = load(tmp_path)
+    for part, guess in (('"mass"', "0.25"), ('"which"', '"A"')):
+        cell = at(node, part)
+        cell.source = cell.source.replace(old, f"yours={guess})  # for {part[1:-1]} I know why")
+    nbformat.write(node, tmp_path / "work/03_attention.ipynb")
+    issue(tmp_path, "1.2.0")
+    work.update(tmp_path)
+    mass, which = at(load(tmp_path), '"mass"').source, at(load(tmp_path), '"which"').source
+    assert mass == 'predict("mass", "How much of it?", yours=0.25)\n# for mass I know why'
+    assert which.endswith('yours="B")\n# for which I know why')
+    assert editions.is_prediction(which) and guess_in(which)[1] == '"B"'
 
 
 def test_what_shows_a_question_moves_with_it(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
 
-from llmlib.course.predict import guess_in, is_prediction, with_guess
+from llmlib.course.predict import guess_in, is_prediction, with_comments, with_guess
 from llmlib.course.quiz_page import LINE, OPTION, QUESTION
 from llmlib.course.scopes import names
 
@@ -172,11 +172,11 @@ def _said(piece: Piece, old: Piece) -> str | None:
         return next((each for each, said in piece.options.items() if said == text), None)
 
     if piece.prediction:
-        guess = guess_in(theirs)[1]
+        guess, source = guess_in(theirs)[1], with_comments(piece.cell.source, theirs)
         letter = guess.strip("\"' ")
         if letter == "None" or not (piece.options or old.options):
-            return with_guess(piece.cell.source, guess)
-        return with_guess(piece.cell.source, f'"{now(letter)}"') if now(letter) else None
+            return with_guess(source, guess)
+        return with_guess(source, f'"{now(letter)}"') if now(letter) else None
     if piece.options == old.options and piece.name == old.name:
         return theirs
     given = [each for each in LINE.finditer(theirs) if each["name"] == old.name]

@@ -1,12 +1,20 @@
-"""The environment of a process that the course starts: offline, quiet, the same in every run."""
+"""Where the course's files lie and which version they are; the environment of a process that it
+starts: offline, quiet, the same in every run."""
 
 import os
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]  # llmlib lies in it: a clone, if not installed
 CLONE = PACKAGE / "solutions"
 SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
+LISTED = PACKAGE / "pyproject.toml"
+if SOURCES == CLONE and LISTED.is_file():  # pip knows what a clone was before `git pull`
+    VERSION = str(tomllib.loads(LISTED.read_text(encoding="utf-8"))["project"]["version"])
+else:
+    VERSION = version("llmlib")
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -24,7 +32,7 @@ QUIET = {
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
     """The variables for a process with so many threads, which imports this llmlib, and finds
     programs of this Python's folder by name, as nbgrader does with `alembic`."""
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH") or os.defpath])
     modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
     ours = {"OMP_NUM_THREADS": str(threads), "PATH": path, "PYTHONPATH": modules}
     return os.environ | QUIET | ours | more

@@ -25,6 +25,7 @@ main, .jp-Notebook { max-width: 50em; margin: auto; padding: 0 0.5em; }
 .jp-Cell { padding: 0.25em 0; }
 .jp-RenderedHTMLCommon pre, .jp-CodeCell pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .jp-RenderedHTMLCommon table { display: block; overflow-x: auto; }
+.jp-RenderedHTMLCommon :is(p, li) a:any-link { text-decoration: underline; }
 .jp-OutputArea-output img { max-width: 100%; height: auto; }
 details.answer > summary { cursor: pointer; padding: 0.5em 0; }
 </style>

@@ -5,6 +5,8 @@ where the answer is computed, and `predictions` at the end, where it shows how t
 """
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -100,6 +102,13 @@ def with_guess(source: str, guess: str) -> str:
     tail = lines[last][yours.end_col_offset :]
     lines[first : last + 1] = [lines[first][: yours.col_offset] + guess.encode() + tail]
     return b"\n".join(lines).decode()
+
+
+def with_comments(source: str, other: str) -> str:
+    """`source` with those comments of `other`, a prediction cell, below it that it lacks."""
+    tokens = tokenize.generate_tokens(io.StringIO(other).readline)
+    notes = (each.string for each in tokens if each.type == tokenize.COMMENT)
+    return "\n".join([source, *(note for note in notes if note not in source)])
 
 
 def guess_in(source: str) -> tuple[str, str, dict[str, str]]:

@@ -4,12 +4,16 @@ import ast
 import contextlib
 import functools
 import symtable
+import warnings
 from typing import NamedTuple
 
 from llmlib.course.run_cells import python
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a hostile one costs time
+# From Python 3.12 on "\w" warns whenever it is parsed: not of a cell that is only read, as often
+# as it is read and without the name of its file.
+warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
 class Names(NamedTuple):

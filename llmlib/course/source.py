@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import jupytext
@@ -14,7 +13,6 @@ from llmlib.course.course_map import stations, with_map
 from llmlib.course.environment import SOURCES
 from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
 
-VERSION = version("llmlib")  # stands in pyproject.toml
 STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -22,6 +20,8 @@ METADATA = {
 }
 # A comment stays one, also `# !` and `# %time`: to jupytext they would be magics.
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+MARKS = [f"### {end} {of}" for of in ("SOLUTION", "HIDDEN TESTS") for end in ("BEGIN", "END")]
+MEANT = re.compile(r"^\s*(##+ *(?i:begin|end)\b.*|# *(?:BEGIN|END)\b.*)", re.MULTILINE)
 
 
 class SourceError(Exception):
@@ -88,6 +88,8 @@ def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
     try:
         for cell in node.cells:
             _expand(cell)
+            if grade_id(cell) in seen:
+                raise SourceError(f"two cells are named {grade_id(cell)}: rename one of them.")
             cell.id = _cell_id(cell, seen)
             for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
                 cell.metadata.pop(key, None)
@@ -111,8 +113,8 @@ def _expand(cell: NotebookNode) -> None:
             "`# %% solution FUNCTION` or `# %% test FUNCTION points=N`."
         )
     points = cell.metadata.pop("points", None)
-    if (what == "test") != isinstance(points, int):
-        raise SourceError(f"`# %% {title}`: a test cell, and no other, says points=N.")
+    if (what == "test") != isinstance(points, int) or what == "test" and points < 0:
+        raise SourceError(f"`# %% {title}`: a test cell, and no other, says points=N, N from 0.")
     prefix = "" if what == "solution" else f"{what}_"
     marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
     marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
@@ -178,6 +180,13 @@ def _exercises(cells: list[NotebookNode], name: str) -> Iterator[Exercise]:
 
 def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookNode) -> Exercise:
     try:
+        for mark in MEANT.findall(f"{solution.source}\n{test.source}"):
+            if mark.strip() not in MARKS:  # else what it is meant to hide is given out
+                raise SourceError(f"no such mark: `{mark}`; write one of {', '.join(MARKS)}.")
+        if not re.search(rf"^(def |class |){grade_id(solution)}\b", solution.source, re.MULTILINE):
+            raise SourceError("its solution cell defines nothing of that name.")
+        if isinstance(off := solution.metadata.get("off", []), str):
+            raise SourceError(f'off is a list of names: write off=["{off}"].')
         cleared = without(solution.source, "SOLUTION", STUB)
         visible = without(test.source, "HIDDEN TESTS")
         if cleared == solution.source:
@@ -193,7 +202,7 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
         visible=visible,
         full=test.source,
         points=test.metadata.nbgrader.points,
-        off=tuple(solution.metadata.get("off", ())),
+        off=tuple(off),
     )
 
 

@@ -8,8 +8,9 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from llmlib.course.environment import VERSION
 from llmlib.course.predict import with_guess
-from llmlib.course.source import STUB, VERSION, Notebook, SourceError
+from llmlib.course.source import STUB, Notebook, SourceError
 
 
 class OwnStub(NbGraderPreprocessor):

@@ -47,7 +47,7 @@ def update(root: Path = ROOT) -> list[str]:
             try:
                 said += _renew(path, work / path.name)
             except Unreadable as fault:
-                said.append(str(fault))
+                said.append(_mixed(path) or str(fault))
     return said
 
 
@@ -115,6 +115,16 @@ def _take_over(path: Path, mine: Path) -> list[str]:
         ]
     said = f"{_short(path)} was taken over as {_short(mine)}: go on there"
     return [said, *_renew(path, mine, released=True)]
+
+
+def _mixed(path: Path) -> str:
+    """What there is to say of a notebook into which git wrote two versions; nothing of others."""
+    if (data := path.read_bytes()).find(b"\n>>>>>>> ") < 0:
+        return ""
+    said = f"{_short(path)} was left as it is: git has put two versions into it: "
+    if b"\n>>>>>>> Stashed changes" in data:
+        return said + "type git checkout --theirs notebooks to have yours back, then start again"
+    return said + "end the merge, git status says how, then start again"
 
 
 def _git(path: Path, *words: str) -> int:
