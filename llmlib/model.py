@@ -140,11 +140,7 @@ class Model:
         """`ids` as a tensor [batch, seq], or a ValueError that says what is wrong with them."""
         try:
             ids = torch.as_tensor(ids)
-        except (
-            TypeError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # texts, rows of unlike lengths, None
+        except (TypeError, ValueError, RuntimeError) as error:  # texts, None, unlike rows
             raise ValueError(
                 f"ids must be whole numbers of shape [seq] or [batch, seq] ({error}): "
                 "turn text into ids with the model's tokenizer first"

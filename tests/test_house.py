@@ -284,6 +284,13 @@ def test_a_test_cell_reads_no_name_of_a_demonstration(name):
         assert not unknown, f"the test cell of {exercise.name} does not define {sorted(unknown)}"
 
 
+def test_what_the_guide_says_of_a_shorter_courses_points():
+    points = {n.name: sum(each.points for each in n.exercises) for n in cells.notebooks()}
+    said = f"notebook 7 has {points['07_kv_cache_and_scaling']} of {sum(points.values())}"
+    guide = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    assert said in " ".join(guide.split())
+
+
 def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
     """The code of the sources, without their comments and markers: 88 columns."""
     long = [

@@ -119,7 +119,7 @@ def _take_over(path: Path, mine: Path) -> list[str]:
 
 def _mixed(path: Path) -> str:
     """What there is to say of a notebook into which git wrote two versions; nothing of others."""
-    if (data := path.read_bytes()).find(b"\n>>>>>>> ") < 0:
+    if b"\n>>>>>>> " not in (data := path.read_bytes()):
         return ""
     said = f"{_short(path)} was left as it is: git has put two versions into it: "
     if b"\n>>>>>>> Stashed changes" in data:
