@@ -208,6 +208,13 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return unit(nodeid)
 
+        def remove_node(self, node):
+            # Given anew what a worker that died had wholly done, the next one would wait for ever.
+            units = self.assigned_work[node]
+            for each in [each for each, tests in units.items() if all(tests.values())]:
+                del units[each]
+            return super().remove_node(node)
+
     return Units(config, log)
 
 

@@ -191,7 +191,8 @@ def bare(tmp_path):
         }
         clean |= {"PYTHONPATH": str(ROOT), **environment}
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-        return subprocess.run(words, cwd=tmp_path, env=clean, capture_output=True, encoding="utf-8")
+        how = {"cwd": tmp_path, "env": clean, "capture_output": True, "encoding": "utf-8"}
+        return subprocess.run(words, timeout=300, **how)
 
     return run
 
@@ -218,6 +219,20 @@ def test_what_several_workers_ran_is_counted_once(bare):
     assert "1 passed" in done.stdout
     (line,) = re.findall(r"Seconds by layer, of all workers: (.*)\.", done.stdout)
     assert 1 <= int(re.search(r"unit (\d+)", line)[1]) < 60
+
+
+@pytest.mark.slow
+def test_where_a_worker_dies_one_test_fails_and_the_others_run(bare, tmp_path):
+    head = "import os, pytest, time\npytestmark = pytest.mark.unit\n"
+    head += "@pytest.mark.parametrize('i', range(3))\ndef test_it(i):\n    "
+    for name in ("one", "two", "three"):
+        (tmp_path / f"test_{name}.py").write_text(head + "pass\n", encoding="utf-8")
+    dies = "if i == 1 and not os.path.exists('died'):\n        open('died', 'w')\n"
+    dies += "        time.sleep(2)  # the other worker has ended\n        os._exit(1)\n"
+    (tmp_path / "test_zero.py").write_text(head + dies, encoding="utf-8")
+    done = bare(PYTEST_ADDOPTS="-n 2 --dist loadfile")
+    assert "1 failed, 13 passed" in done.stdout
+    assert "crashed while running 'test_zero.py::test_it[1]'" in done.stdout
 
 
 @pytest.mark.parametrize(
