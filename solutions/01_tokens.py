@@ -543,7 +543,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # - **In:** `text`, a string.
 # - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
 #   1. a straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
-#   2. letters; or 3. digits; or 4. other visible characters (not letters, digits or white space; an accent that is a character of its own counts as one): as many of one kind as there are, with *one* blank before them if a blank is there;
+#   2. letters; or 3. digits; or 4. other visible characters (not letters, digits or white space; an accent that is a character of its own counts as one, and so does a joiner that nobody sees): as many of one kind as there are, with *one* blank before them if a blank is there;
 #   5. white space, as much as there is; but where a visible character follows, the last character of white space is left to it.
 #   6. A single character of white space that nothing else takes, such as a new line right before a word.
 #
@@ -1748,7 +1748,7 @@ for char in "aé語🙂":
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte that begins a character: it says how many bytes it wants. Fewer are there: they wait. Enough are there: nothing waits.
+# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte that begins a character: it says how many bytes it wants. If fewer are there, they wait. If enough are there, nothing waits.
 # </details>
 # <details><summary>Hint 3</summary>
 #

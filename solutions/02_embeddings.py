@@ -312,7 +312,7 @@ print(
 # **Loss.** Let the model read a text whose continuation is known. At each place it gave some probability $p$ to the token that really came. The loss of that place is $-\ln p$: 0 for a
 # certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. (Counted with this logarithm, it is in *nats*.) The loss of a text is the mean over its places. Lower is better, and one number says it all.
 #
-# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much *per unit* is the slope of the loss with respect to that number. All slopes together, one for each number, are the
+# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much it changes *per unit* is the slope of the loss with respect to that number. All slopes together, one for each number, are the
 # *gradient*. To train is to take a small step against it, again and again.
 #
 # You can find a gradient without any calculus: nudge a number, look at the loss, put the number back. A very small language model will do for that. It has one table, `[vocab_size, vocab_size]`,
@@ -1040,7 +1040,7 @@ plots.show(
         token(" Monday"),
     ),
     alt="Top: all rows as points, along the mean direction against across it. Across, "
-    "nearly all lie from 1.7 to 3; along, from -2, where the commonest tokens stand "
+    "nearly all lie from 1.8 to 3.2; along, from -2, where the commonest tokens stand "
     "(the comma, ' and', ' the'), past ' dog', ' happy' and ' Monday' between 0.7 and "
     "1.5, to beyond 6, where the fragment ' strugg' stands; a small dense spot lies "
     "under the cloud at (2.9, 1.6). Below: cosines of ' Monday' with all tokens: "
@@ -1579,7 +1579,7 @@ for passed in (0, 8, 16, 24, 30):
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found (64 numbers each in SmolLM2).
 # - The **score** of one token looking at another is the dot product of its query with the other's key, $q \cdot k$ (divided by 8; notebook 3 says why).
 # - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
-# - Softmax makes shares of the scores. What the token takes is the sum of what the others offer, in these shares.
+# - Softmax makes shares of the scores. What the token takes is the sum of what they all offer, itself included, in these shares.
 #
 # All this happens nine times side by side in each layer, with different queries; each is a **head** (and every three heads share one set of keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
 

@@ -153,7 +153,7 @@ show(
 # with a rotation for $U$ more survives, and **with its gate open the LSTM carries the signal as evenly as attention
 # does**. Fading can be cured.
 # In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
-# before any training. (It is not loud, since the last token divides its attention among 51.)
+# before any training. (What arrives from there is not loud, since the last token divides its attention among 51.)
 #
 # **The past must wait.** This is harder to cure. While the tanh stands in that line, $h_{50}$ needs $h_{49}$, which
 # needs $h_{48}$ … An RNN reads a text of 512 tokens in 512 steps, one after the other, however many processors stand
@@ -265,6 +265,7 @@ print(
 #
 # **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent with mean 0 and
 # variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
+# (The *variance* is the mean of the squared distances from the mean, the *standard deviation* is its root.)
 # Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
 # to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
 # the slope of a share $p$ with respect to its own score is $p(1-p)$. Measured on random queries with 10 keys each:

@@ -110,6 +110,7 @@ reveal("cold", first_time, within=2)
 #
 # Write one layer, as the lower half of the picture shows it. It takes the stream `x` of shape `[batch, seq, d_model]`
 # and **four functions**; each takes a tensor of that shape and returns one. Weights, heads and masks are inside them.
+# Call each of the four once.
 #
 # 1. `attend` reads a copy of the stream that went through `norm_1`. What it writes is added to the stream.
 # 2. `feed_forward` reads a copy of the *new* stream, through `norm_2`. What it writes is added, too.
@@ -335,8 +336,9 @@ print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 # ### Why the "+" at all?
 #
 # Without it a layer would *replace* the vector, as most layers did before 2015. He et al. (2015) found that plain stacks
-# get worse when they get deeper, even on the data they are trained on, and that adding the input back cures it. Try
-# it on SmolLM2, then on fresh stacks: random weights, each matrix keeping the size of what passes through it.
+# get worse when they get deeper, even on the data they are trained on, and that adding the input back cures it. Leave
+# the "+" out, first in SmolLM2, then in fresh stacks: random weights, each matrix keeping the size of what passes through
+# it.
 
 # %%
 predict(
@@ -890,7 +892,7 @@ print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1
 # %%
 predict(
     "argmax",
-    "For how many percent of the tokens does the likeliest next token stay the same?",
+    "For what percentage of the tokens does the likeliest next token stay the same?",
     yours=100,
 )
 
@@ -914,8 +916,8 @@ for name, x in (("no division", undivided), ("no final norm", final)):
 #
 # ## 4.3 Who wrote " Paris"?
 #
-# The end is a sum of 61 writes, and a logit is a dot product of the final, normalised vector with one row of the
-# table. So a logit is itself a sum of 61 numbers, once we know what the norm divided by. This is *direct logit
+# The end is a sum of 61 vectors, the embedding and 60 writes (from here on "61 writes", in short), and a logit is a dot
+# product of the final, normalised vector with one row of the table. So a logit is itself a sum of 61 numbers, once we know what the norm divided by. This is *direct logit
 # attribution* (Elhage et al. 2021), and you can write it.
 
 # %% [markdown]
@@ -1761,8 +1763,8 @@ print(f"SmolLM2: {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f} = 8/3
 # %% [markdown]
 # ## 4.6 What a single neuron does
 #
-# More than half of SmolLM2 is feed-forward. What is in there? Look at one neuron at a time (Geva et al. 2021). Its row
-# of `w_gate` and `w_up` decides *when* it speaks: a **key**, compared with what the token carries. Its column of
+# More than half of SmolLM2 is feed-forward. What is in there? Look at one neuron at a time (Geva et al. 2021). Its rows
+# of `w_gate` and `w_up` decide *when* it speaks: they are its **key**, compared with what the token carries. Its column of
 # `w_down` is *what* it says: a **value** (named after attention's, but never computed from a token), a vector of `d_model` numbers, always the same, written louder or softer, or
 # with the opposite sign. The feed-forward is the sum of 1,536 such small writes.
 
@@ -2910,8 +2912,8 @@ for name, curve in curves.items():
 # "savings bank" and "river bank" the curve rises a little sooner, and still after that of word class. The *places* are
 # not as claimed: all is there within the first six of 30 layers. What comes late is something else, the next word.
 # "Early: what is this token here? Late: what comes next?" fits this model better than "early syntax, late meaning".
-# (Twelve sentences of a kind, and one word with two meanings, are a sketch, no study: the pale bands are one standard
-# error.)
+# (Twelve sentences of a kind, and one word with two meanings, are a sketch, no study: the pale bands are one *standard
+# error*, the standard deviation that luck alone gives such a share.)
 
 # %% [markdown]
 # ## 4.10 From the first decoder to Llama
@@ -2969,7 +2971,7 @@ show(
 # | | shape | |
 # |---|---|---|
 # | `ids` | `[batch, seq]` | whole numbers |
-# | `table` | `[vocab, d_model]` | used at both ends: the head is tied |
+# | `table` | `[vocab, d_model]` | `vocab` is short for `vocab_size`; used at both ends: the head is tied |
 # | `layers` | a list, one entry a layer; leave it as it is | each entry is a tuple of five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down` |
 # | `final_norm` | `[d_model]` | weight of the last norm |
 # | `attend` | a function | `attend(i, x)`: what the attention of layer `i` writes for `x` `[batch, seq, d_model]`; heads, RoPE, mask are in there |
@@ -3309,7 +3311,7 @@ reveal("planted", exposed, within=0)
 # ### Another family
 #
 # GPT-2's own weights are not on this disk (where the network allows it, `pretrained.load("gpt2")` fetches them). But a
-# checkpoint of its *shape* is enough to test functions: `transformers` makes one with random weights, saves it, and
+# checkpoint (a file of weights) of its *shape* is enough to test functions: `transformers` makes one with random weights, saves it, and
 # runs it; the engine loads the same file and runs it with your functions. The second pair has Llama's shape.
 
 # %%

@@ -10,7 +10,8 @@
 # looks ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a
 # small model fails, each time with a control.
 #
-# **You need** notebook 5: logits, softmax and log-probability.
+# **You need** notebook 5: logits, softmax and the log-probability, $\ln p$. (All logarithms here are natural ones, also where
+# "log" is written.)
 #
 # **It takes** about two hours and a half, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
 # it for a second sitting if you like.

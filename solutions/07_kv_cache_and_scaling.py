@@ -1484,7 +1484,7 @@ plots.show(
 )
 
 # %% [markdown]
-# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations**, the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at three tokens in four. A scale for each row of the weights does nothing for those. SmolLM2 has them, at nearly every token. This is what the norm hands to layer 15's attention:
+# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations** (in notebook 4 that was a function; here it is data), the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at three tokens in four. A scale for each row of the weights does nothing for those. SmolLM2 has them, at nearly every token. This is what the norm hands to layer 15's attention:
 
 # %%
 from llmlib.layers import pre_norm_block

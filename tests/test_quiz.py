@@ -305,7 +305,7 @@ TRUE = {
     "What happens, from the first copy": lambda out: (
         "It rises with" if (p := numbers(out)) == sorted(p) and 0.85 < p[-1] < 0.95 else "It stays"
     ),
-    "Of which filter": lambda out: next(
+    "For which filter": lambda out: next(
         line.split()[0]
         for line in out.splitlines()
         if numbers(line.split("first:")[1])[0] == numbers(line)[-1]
