@@ -2,6 +2,7 @@
 it."""
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -25,6 +26,17 @@ ELSEWHERE = (
     "machine"
 )
 INSTALL = "pip install '.[course,grading,certificate]' in the course's folder brings all"
+DENIED = "cannot be read or written by you: give another place, or ask its owner"
+SAID = {  # what the system refuses, of a file: in words
+    errno.ENOENT: "is not there: check the name, and the folder that you are in",
+    errno.EISDIR: "is a folder: give the name of a file",
+    errno.ENOTDIR: "is no folder, or lies below a file: give another place",
+    errno.EEXIST: "is there already, and is no folder: give another place",
+    errno.EACCES: DENIED,
+    errno.EPERM: DENIED,
+    errno.EROFS: DENIED,
+}
+FULL = "the disk is full: make room and start again"
 
 
 def main(argv=None):
@@ -52,12 +64,22 @@ def main(argv=None):
         print(f"llmlib {asked}: {package} is not installed: {INSTALL}", file=sys.stderr)
         return 2
     except (ValueError, OSError, MemoryError) as error:
-        said = str(error) or "the memory is full: close other programs"
-        print(f"llmlib {asked}: {said}", file=sys.stderr)
+        print(f"llmlib {asked}: {_said(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+
+
+def _said(error):
+    """An error's sentence; the system's own errors, which have a number, in words."""
+    number = getattr(error, "errno", None)
+    file = getattr(error, "filename2", None) or getattr(error, "filename", None)
+    if number in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) and number:
+        return FULL
+    if number in SAID and file:
+        return f"{file} {SAID[number]}"
+    return str(error) or "the memory is full: close other programs"
 
 
 def _here():

@@ -20,6 +20,10 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
         if old:
             part.chmod(path.stat().st_mode & 0o777)
         os.replace(part, path)
+    except OSError as error:  # the file that was asked for, not the one beside it
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -126,3 +126,13 @@ def spin(source):
     while source.startswith("'"):
         pass
     return [source]
+
+
+def test_the_folder_that_one_is_in_is_emptied_not_removed(tmp_path, monkeypatch):
+    first = cells.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for _ in range(2):
+        assert cli.main(["answers", "../in", "--output", "."]) == 0
+    assert len([*(tmp_path / "here").rglob("ann.py")]) == 1

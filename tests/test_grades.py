@@ -117,3 +117,21 @@ def test_an_empty_gradebook_says_what_to_do_first(tmp_path, capsys):
     )
     words = ["grades", "--format", "canvas", "--config", str(tmp_path / "nbgrader_config.py")]
     assert cli.main(words) == 2 and "run `llmlib grade` first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["moodle.csv", "roster.csv"])
+def test_the_roster_is_not_written_over(course, capsys, where):
+    folder, _ = course
+    (folder / where).write_text("Username\nada\nbob\n", encoding="utf-8")
+    words = ["grades", "--format", "moodle", "--config", str(folder / "nbgrader_config.py")]
+    output = [] if where == "moodle.csv" else ["--output", str(folder / where)]  # its usual place
+    assert cli.main([*words, "--roster", str(folder / where), *output]) == 2
+    assert "is the roster" in capsys.readouterr().err
+    assert (folder / where).read_text(encoding="utf-8") == "Username\nada\nbob\n"
+
+
+def test_a_column_that_no_roster_has_is_refused(course, capsys):
+    words = ["grades", "--format", "canvas", "--column", "Login"]
+    assert cli.main([*words, "--config", str(course[0] / "nbgrader_config.py")]) == 2
+    assert "--column is one of Student" in capsys.readouterr().err
+    assert not (course[0] / "canvas.csv").exists()

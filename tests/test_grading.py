@@ -421,6 +421,8 @@ def test_one_student_s_folder_is_no_class(tmp_path):
     assert len(find(tmp_path, ["01_tokens"])) == 2
     with pytest.raises(ValueError, match="holds notebooks, no students"):
         find(tmp_path / "ann", ["01_tokens"])
+    with pytest.raises(ValueError, match="holds notebooks, no students"):
+        find(tmp_path / "ann" / "01_tokens", ["01_tokens"])
 
 
 def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):

@@ -13,6 +13,7 @@ import proofs
 import pytest
 import torch
 
+from llmlib import cli
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, definitions, my_llm, my_llm_alone, my_llm_file, scopes
 from llmlib.course.engine_check import reference_ids
@@ -649,3 +650,25 @@ if sys.version_info >= (3, 12):
     def test_a_function_with_type_parameters_is_renamed():
         renamed = my_llm_file.renamed("def f[T](x: T) -> T:\n    return f(x)", {"f": "g"})
         assert renamed == "def g[T](x: T) -> T:\n    return g(x)"
+
+
+def test_another_file_is_not_written_over(tmp_path, capsys):
+    (tmp_path / "mine.ipynb").write_text("{}")
+    words = ["my-llm", "Hi", "--folder", str(tmp_path), "--output", str(tmp_path / "mine.ipynb")]
+    assert cli.main(words) == 2 and "would be lost" in capsys.readouterr().err
+    assert (tmp_path / "mine.ipynb").read_text() == "{}"
+
+
+def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    spec = importlib.util.spec_from_file_location("theirs", tmp_path / "my_llm.py")
+    spec.loader.exec_module(theirs := importlib.util.module_from_spec(spec))
+    monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", "--model", str(tmp_path)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for config in (None, "{}"):
+        if config:
+            (tmp_path / "config.json").write_text(config)
+        with pytest.raises(SystemExit, match="2"):
+            theirs.main()
+        said = capsys.readouterr().err
+        assert f"error: no model in {tmp_path} (" in said and "give --model FOLDER" in said

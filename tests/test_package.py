@@ -1,8 +1,10 @@
 """The package: the engine runs with the engine's dependencies alone, and each extra brings what its
 part imports."""
 
+import errno
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from llmlib import cli
+from llmlib import cli, files
 from llmlib.course.cells import ROOT
 
 pytestmark = pytest.mark.unit
@@ -157,3 +159,24 @@ def test_ctrl_c_while_a_command_is_imported(monkeypatch, capsys):
     monkeypatch.setattr(cli.importlib, "import_module", stop)
     assert cli.main(["complete", "x"]) == 130
     assert capsys.readouterr().err == "\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOENT, "is not there"),
+        (errno.EISDIR, "is a folder"),
+        (errno.EACCES, "by you"),
+        (errno.EEXIST, "is no folder"),
+        (errno.ENOSPC, "the disk is full"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_words(number, says):
+    said = cli._said(OSError(number, os.strerror(number), "/x/.part", None, "/x/y"))
+    assert says in said and "Errno" not in said and ".part" not in said
+
+
+def test_a_folder_in_a_files_place_is_named_by_its_own_name(tmp_path):
+    with pytest.raises(OSError) as refused:
+        files.write(tmp_path, "text")
+    assert cli._said(refused.value) == f"{tmp_path} is a folder: give the name of a file"

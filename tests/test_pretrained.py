@@ -516,6 +516,8 @@ def test_without_the_model_package(tmp_path, monkeypatch, capsys):
         (["bad \ud800"], "surrogate"),
         (["a " * 9000], "context holds 8192"),
         (["x", "--model", "./nowhere"], "no folder"),
+        (["x", "--model", "my_llm.py"], "is asked by"),
+        (["x", "--model", __file__], "is no model's folder"),
         (["x", "--weights", "int3"], "weights is 'int3'"),
         (["x", "--device", "nowhere"], "no device 'nowhere'"),
         (["x", "--device", "meta"], "holds no numbers"),

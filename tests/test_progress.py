@@ -311,6 +311,8 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     assert "ask for one folder at a time" in capsys.readouterr().err
     assert cli.main(["check", "08_more"]) == 2
     assert "known: 01_tokens" in capsys.readouterr().err
+    assert cli.main(["check", str(tmp_path)]) == 2
+    assert f"give it as --folder {tmp_path}" in capsys.readouterr().err
 
 
 @pytest.mark.skipif("os.name == 'nt'", reason="left out: to delete a folder in use needs Unix")

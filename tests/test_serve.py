@@ -570,6 +570,7 @@ def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
         (["chat", "my_llm.py", "--weights", "int4"], "leave --weights out"),
         (["serve", "--port", "99999", "smollm2"], "from 1 to 65535"),
         (["serve", "--temperature", "3", "smollm2"], "the protocol takes 0 to 2"),
+        (["chat", str(ROOT / "README.md")], "is a file, and no .py"),
     ],
 )
 def test_a_mistake_in_what_was_asked_is_one_sentence(words, says, capsys):

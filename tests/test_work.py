@@ -903,3 +903,12 @@ def test_a_work_folder_that_leads_nowhere_is_named(tmp_path, capsys):
     (tmp_path / "work").symlink_to(tmp_path / "usb" / "work")
     assert work.main([str(tmp_path)]) == 1
     assert "usb/work, which is not there" in capsys.readouterr().err
+
+
+def test_half_a_character_is_no_damage(tmp_path):
+    root = begun(tmp_path)
+    node = load(root)
+    node.cells.append(new_markdown_cell("my note \ud83d"))
+    (root / "work/03_attention.ipynb").write_text(json.dumps(node))  # escapes what is no text
+    assert not any("was left as it is" in said for said in work.update(root))
+    assert any("my note ?" in cell.source for cell in load(root).cells)

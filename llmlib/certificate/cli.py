@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from llmlib import files
 from llmlib.certificate import credential, earned, keys, picture
-from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_name
+from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_email, clean_name
 from llmlib.certificate.status import Register
 from llmlib.course import cells, progress
 
@@ -54,8 +54,15 @@ def run(args: Namespace) -> int:
 
 
 def _own(args: Namespace) -> int:
+    for option, given in (("--issuer", args.issuer), ("--status-url", args.status_url)):
+        if given:  # it would be left out in silence, and a school's key sign a learner's own
+            raise ValueError(f"{option} is for instructors: give --gradebook, too, or leave it out")
     name, folder = clean_name(args.name or ""), progress.folder_of(args.folder)
+    if args.email:
+        clean_email(args.email)
     path = args.output / "certificate.svg"
+    if args.output.exists() and not args.output.is_dir():
+        raise ValueError(f"{args.output} is a file: give --output a folder")
     if path.exists():
         raise ValueError(f"{path} is there already: move it away, or give another --output")
     with tqdm(total=2 * len(cells.names()), desc="checking", leave=False, file=sys.stderr) as bar:

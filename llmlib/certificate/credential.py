@@ -1,6 +1,7 @@
 """What a certificate says, as an Open Badges 3.0 credential, and its signed picture."""
 
 import hashlib
+import re
 import unicodedata
 import uuid
 from dataclasses import dataclass, field
@@ -68,6 +69,13 @@ def clean_name(name: str) -> str:
         why = f"the name has {len(text)} characters, and {LONGEST_NAME} is the most: shorten it"
         raise ValueError(why)
     return text
+
+
+def clean_email(email: str) -> str:
+    """An address alone, as others will ask for it. ValueError for what has more to it."""
+    if not re.fullmatch(r"[^\s@<>:,;]+@[^\s@<>:,;]+", email):
+        raise ValueError(f"--email is {email!r}: give the address alone, as in ada@example.org")
+    return email
 
 
 def bake(

@@ -32,7 +32,10 @@ def load_or_create(path: Path | str) -> Pair:
     """The key at `path`, made if there is none, with the public one beside it. Raises ValueError
     for a file that is no Ed25519 private key or that others may read, and where the public one is
     another key's: given to verifiers, it would make strangers of all who hold a certificate."""
-    path, key, beside = Path(path), KeyEd25519(), public_path(path)
+    path, key = Path(path), KeyEd25519()
+    if path.is_dir():  # or nothing at all, which is the folder that one is in
+        raise ValueError(f"{path} is a folder: give --key a file, which is made if it is new")
+    beside = public_path(path)
     foreign = f"{beside} belongs to another key: move it away, or give another --key"
     if not os.path.lexists(path):
         if beside.exists():

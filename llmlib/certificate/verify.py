@@ -11,7 +11,7 @@ from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
 from llmlib.certificate.badge import EARLY, EXPIRED, TAMPERED, Badge, Refused, open_badge
-from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF
+from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF, clean_email
 
 VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED, UNCHECKED = 0, 3, 4, 6, 7
 WORDS = {
@@ -91,7 +91,8 @@ def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str |
 
 def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool) -> str | None:
     if not badge.credential.credential_status:
-        return None
+        asked_for = online or status_list is not None
+        return "It names no list of revoked ones: none was looked into." if asked_for else None
     if status_list is None and not online:
         return "Whether it was revoked was not checked: give --status-list FILE, or --online."
     asked: list[str] = []
@@ -107,10 +108,14 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
     except LibOpenBadgesException as error:
         if any(badge.is_revoked_in(raw) for raw in lists):
             raise Refused(REVOKED, "Its issuer has taken it back.") from None
-        if len(asked) > len(lists):
-            why = "Nothing was changed since it was signed, but its issuer's list is out of reach"
-            raise Refused(UNCHECKED, f"{why}: {error}.") from None
-        raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
+        if not asked:  # its own entry is at fault
+            raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
+        why = "Nothing was changed since it was signed, but"
+        if not lists:
+            why = f"{why} its issuer's list is out of reach: {error}."
+            raise Refused(UNCHECKED, why) from None
+        why = f"{why} the list cannot be used: {error}: get it from its issuer anew."
+        raise Refused(UNCHECKED, why) from None
     return f"Not revoked in its issuer's list of {badge.day_of(lists[-1])}; a later one may differ."
 
 
@@ -140,6 +145,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the verdict; its status."""
     if args.file.stat().st_size > LARGEST:
         raise ValueError(f"{args.file} is larger than {LARGEST >> 20} MB: no certificate is")
+    if args.email:  # else an honest holder would be told to be another
+        clean_email(args.email)
     key = keys.read_public(args.issuer_key) if args.issuer_key else None
     revoked = args.status_list.read_bytes() if args.status_list else None
     found = verify(args.file.read_bytes(), key, args.name, args.email, revoked, args.online)

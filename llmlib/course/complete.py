@@ -1,6 +1,7 @@
 """`llmlib complete PROMPT`: stream a continuation to the terminal."""
 
 import argparse
+import os
 
 from llmlib import generation, pretrained
 from llmlib.model import Model
@@ -28,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.model.endswith(".py") or os.path.isfile(args.model):  # the hub has none of that name
+        where = "give the folder that holds config.json and model.safetensors"
+        own = "a my_llm.py is asked by `python my_llm.py PROMPT`"
+        raise ValueError(f"{args.model} is no model's folder: {where}; {own}")
     if args.device.startswith("meta"):
         raise ValueError('a "meta" device holds no numbers to compute with: give "cpu"')
     settings = settings_of(args) | {"seed": args.seed}

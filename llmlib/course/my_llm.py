@@ -19,9 +19,11 @@ from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_alone import awaiting, missing, without_llmlib
-from llmlib.course.my_llm_file import TEMPLATE, Piece, parts, render
+from llmlib.course.my_llm_file import HEADER, TEMPLATE, Piece, parts, render
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
+
+OURS = HEADER[: len('"""my_llm.py:')].encode()  # how each of our files begins
 
 
 class Gap(NamedTuple):
@@ -171,6 +173,9 @@ def run(args: argparse.Namespace) -> int:
     folder = progress.folder_of(args.folder)
     if args.output.is_dir():
         raise ValueError(f"{args.output} is a folder: give the name of a file")
+    if args.output.is_file() and args.output.read_bytes()[: len(OURS)] not in (b"", OURS):
+        why = f"{args.output} is no my_llm.py, and would be lost"
+        raise ValueError(f"{why}: give another --output, or move it away")
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 

@@ -1,4 +1,4 @@
-# ruff: noqa: F401, F821  (no program by itself: my_llm.py is made of it and a learner's functions)
+# ruff: noqa: BLE001, F401, F821  (no program: my_llm.py is made of it and a learner's functions)
 import argparse
 import json
 import os
@@ -100,8 +100,7 @@ class Model:
     def attend(self, i, x, positions, mask, cache):
         """In float32, whatever precision the functions or those before them chose."""
         n_q, n_k, (qkv, out) = self.n_head, self.n_kv_head, self.attention[i]
-        heads = split_heads(linear(x.float(), qkv), n_q + 2 * n_k)  # 1 heads seq head_dim
-        qk, v = heads.split([n_q + n_k, n_k], dim=1)
+        qk, v = split_heads(linear(x.float(), qkv), n_q + 2 * n_k).split([n_q + n_k, n_k], dim=1)
         q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
         k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
         k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
@@ -135,9 +134,10 @@ def main():
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
     if settings["top_k"] == 0 or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
         parser.error("settings are numbers from 0 to 2**63 - 1, and --top-k is at least 1")
-    if not (folder / "model.safetensors").exists():
-        parser.error(f"there is no model in {folder}: run `make lab` once, or give --model FOLDER")
-    model, tokenizer = Model(folder), Tokenizer(folder)
+    try:
+        model, tokenizer = Model(folder), Tokenizer(folder)
+    except Exception as error:
+        parser.error(f"no model in {folder} ({error!r}): run `make lab`, or give --model FOLDER")
     if not 0 < len(ids := tokenizer.encode(prompt)) < model.config.context:
         parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
     print(prompt, end="", flush=True)

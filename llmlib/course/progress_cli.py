@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
 def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Path]:
     """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
     for path in map(Path, notebooks):
+        if path.stem not in cells.names() and path.is_dir():
+            raise ValueError(f"{path} is a folder, no notebook: give it as --folder {path}")
         if path.stem not in cells.names():
             raise ValueError(f"there is no notebook {path.stem}; known: {', '.join(cells.names())}")
         if path.parent != Path():

@@ -83,8 +83,8 @@ def read(path: Path) -> NotebookNode:
         for cell, given in zip(node.cells, tree.get("cells", ())):
             if "id" not in given:  # nbformat has just made one up
                 cell.pop("id", None)
-        for cell in node.cells:  # an editor on Windows may have written other line ends
-            cell.source = cell.source.replace("\r\n", "\n")
+        for cell in node.cells:  # other line ends, as of Windows; half a character is none
+            cell.source = cell.source.replace("\r\n", "\n").encode("utf-8", "replace").decode()
         editions.lay(node, node)  # every cell has what a cell must have
         return node
     except Unreadable as fault:

@@ -38,8 +38,12 @@ def run(args: argparse.Namespace) -> int:
     if others:  # a folder that holds something else is not removed
         held = f"{args.output} holds {min(others)!r}, no answers of ours"
         raise ValueError(f"{held}: give another folder")
-    shutil.rmtree(args.output.resolve(), ignore_errors=True)  # a link's own would stay
     args.output.resolve().mkdir(parents=True, exist_ok=True)
+    for path in [*args.output.iterdir()]:  # not the folder: whoever runs this may stand in it
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
     def write(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named. Raises `Unavailable`."""
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
+    args.output.mkdir(parents=True, exist_ok=True)  # refused now, not once a notebook
     pages: dict[str, str] = {}
 
     def ask(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:

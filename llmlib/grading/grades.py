@@ -44,8 +44,14 @@ def run(args: argparse.Namespace) -> int:
     columns, column = WHO[args.format]
     column = args.column or column
     people: list[dict[str, str]] = [{column: student} for student in totals]
+    output = args.output or root / f"{args.format}.csv"
+    if not args.roster and column not in columns:  # whose row is whose, nobody could tell
+        those = ", ".join(columns)
+        raise ValueError(f"without --roster, --column is one of {those}: not {column!r}")
     if args.roster:
         people = read_roster(args.roster, column)
+        if output.exists() and output.samefile(args.roster):
+            raise ValueError(f"{output} is the roster, which would be lost: give another --output")
         if args.format == "moodle":  # it takes whatever columns there are, Canvas only its own
             columns = [name for name in people[0] if name] if people else columns
     unknown = sorted(totals.keys() - {person[column] for person in people})
@@ -55,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
         lines.append({**who, **totals.get(person[column], {})})
     if args.format == "canvas":  # as in its own export
         lines.insert(0, {"Student": "    Points Possible", **worth})
-    output = args.output or root / f"{args.format}.csv"
     write_table(output, [*columns, *worth], lines)
     print(f"{output}: {len(people)} students, {len(worth)} notebooks")
     known = {_look(person[column]) for person in people}

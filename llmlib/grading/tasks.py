@@ -82,14 +82,16 @@ def find(
 ) -> list[Task]:
     """The tasks in `folder`, sorted. Raises FileNotFoundError, also where there is none: a table of
     nobody would take the place of the class's; ValueError for the course's own folder, and for
-    one student's."""
+    one student's or one notebook's."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     if (folder / "submitted").is_dir():  # nbgrader's source and release would be students
         raise ValueError(f"{folder} is the course's folder: give {folder / 'submitted'}")
     desks = _folders(folder)  # those of one student would be students
     held = [d for d in desks if d.name in notebooks and os.path.isfile(d / f"{d.name}.ipynb")]
-    if held and held == desks:
+    own = folder.resolve().name  # one notebook's folder has none below it
+    one = own in notebooks and os.path.isfile(folder / f"{own}.ipynb")
+    if one or held and held == desks:
         none = f"{folder} holds notebooks, no students"
         raise ValueError(f"{none}: give the folder that holds STUDENT/NOTEBOOK")
     tasks = [] if student else _astray(folder, "", assignment)

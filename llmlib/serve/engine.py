@@ -40,6 +40,9 @@ def load(model: str, weights: str = "float32") -> Engine:
     one sentence.
     """
     if not model.endswith(".py"):
+        if os.path.isfile(model):  # the hub has none of that name
+            where = "give your my_llm.py, or the folder that holds config.json"
+            raise ValueError(f"{model} is a file, and no .py: {where}")
         return ours(model, weights)
     if weights != "float32":
         raise ValueError(f"{model} has weights of its own, in float32: leave --weights out")
