@@ -1531,7 +1531,7 @@ loss_of, likeliest = {}, {}
 for name, some in {"float32": model, "int8": small}.items():
     loss_of[name], likeliest[name] = measure(some, ids)
     print(
-        f"{name:<8} {bytes_of[name] / 1e6:>4.0f} MB, loss {loss_of[name]:.4f} nats a "
+        f"{name:<8} {bytes_of[name] / 1e6:>4.0f} MB, loss {loss_of[name]:.3f} nats a "
         f"token on {ids[:, 1:].numel():,} tokens"
     )
 other = 1 - (likeliest["float32"] == likeliest["int8"]).float().mean().item()

@@ -535,7 +535,7 @@ see("q22")
 # %% [markdown]
 # ### Question 23
 #
-# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes, beside the stream that it is added to?
+# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes relative to the stream that it is added to?
 #
 # - **A**  As large as it was
 # - **B**  A tenth of what it was
@@ -748,12 +748,12 @@ see("q31")
 # %% [markdown]
 # ### Question 32
 #
-# Without temperature, one token is 4 times as likely as another. How many times as likely is it at temperature 0.5?
+# At temperature 1 one token is 4 times as likely as another. How many times as likely is it at temperature 0.5?
 #
-# - **A**  8 times
+# - **A**  2 times
 # - **B**  4 times
 # - **C**  16 times
-# - **D**  2 times
+# - **D**  8 times
 
 # %% solution q32 stub="q32 = None"
 ### BEGIN SOLUTION
@@ -771,11 +771,11 @@ see("q32")
 # %% [markdown]
 # ### Question 33
 #
-# Of which filter does it not matter whether temperature is applied before it or after?
+# For which filter does it not matter whether temperature is applied before it or after?
 #
 # - **A**  None of these
-# - **B**  top-p
-# - **C**  min-p
+# - **B**  min-p
+# - **C**  top-p
 # - **D**  top-k
 
 # %% solution q33 stub="q33 = None"

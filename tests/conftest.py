@@ -2,7 +2,10 @@
 program that this machine lacks is left out, by name and with the reason; with CI=true it fails
 instead. Nothing else is ever skipped."""
 
+import contextlib
+import ctypes
 import functools
+import gc
 import itertools
 import os
 import platform
@@ -124,6 +127,27 @@ class Memory:
         assert peak < self.LIMIT, f"{item.path.name} has taken {peak / 2**30:.1f} GB of memory"
 
 
+class Frugal:
+    """What one file's tests have kept is given back before the next file: several workers share a
+    machine, and each runs dozens of files."""
+
+    @pytest.hookimpl(trylast=True)  # after the teardown of the file's own fixtures
+    def pytest_runtest_teardown(self, item, nextitem):
+        if nextitem is not None and unit(nextitem.nodeid) == unit(item.nodeid):
+            return
+        for each in gc.get_objects():
+            if type(each) is functools._lru_cache_wrapper and in_tests(each.__wrapped__):
+                each.cache_clear()  # models, what notebooks define
+        gc.collect()
+        with contextlib.suppress(AttributeError, TypeError):  # there is none but in GNU's C library
+            ctypes.CDLL(None).malloc_trim(0)  # which keeps it for this process else
+
+
+def in_tests(function):
+    code = getattr(function, "__code__", None)
+    return code is not None and Path(code.co_filename).is_relative_to(Path(__file__).parent)
+
+
 def patient(start):
     """A kernel whose ports another program took as it started is started once more."""
 
@@ -143,6 +167,7 @@ def pytest_configure(config):
     # a hook of this file would see only what lies in tests/
     config.pluginmanager.register(AnotherProcessor())
     config.pluginmanager.register(Memory())
+    config.pluginmanager.register(Frugal())
 
 
 @functools.cache
