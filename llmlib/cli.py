@@ -36,7 +36,7 @@ SAID = {  # what the system refuses, of a file: in words
     errno.EPERM: DENIED,
     errno.EROFS: DENIED,
 }
-FULL = "the disk is full: make room and start again"
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota
 
 
 def main(argv=None):
@@ -75,8 +75,8 @@ def _said(error):
     """An error's sentence; the system's own errors, which have a number, in words."""
     number = getattr(error, "errno", None)
     file = getattr(error, "filename2", None) or getattr(error, "filename", None)
-    if number in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) and number:
-        return FULL
+    if number in FULL:
+        return "the disk is full: make room and start again"
     if number in SAID and file:
         return f"{file} {SAID[number]}"
     return str(error) or "the memory is full: close other programs"

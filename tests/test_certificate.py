@@ -231,6 +231,8 @@ def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
     taken = Register(tmp_path / "k.pem").signed(private, public).encode()
     assert verify(svg, public, status_list=taken).status == REVOKED
     forged = register.signed(*key).encode()
+    astray = entry("https://example.org/r.jwt") | {"statusListIndex": "x"}  # of its own, signed
+    assert verify(made(key, astray), status_list=clear).status == TAMPERED
     for other in (forged, b"rubbish"):  # the list is at fault, not what was signed
         found = verify(svg, public, status_list=other)
         assert found.status == UNCHECKED and "the list cannot be used" in found.why
