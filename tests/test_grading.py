@@ -36,7 +36,7 @@ from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.marking import analysis, wording
+from llmlib.grading.marking import analysis, patience, wording
 from llmlib.grading.marking.names import Proxy
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap, reading, sandbox
@@ -307,11 +307,12 @@ def test_a_proxy_can_only_be_called():
             use(proxy)
 
 
-def test_limits_are_named_and_the_rest_is_graded():
+def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
+    monkeypatch.setattr(patience, "ENOUGH", 0)  # however much else this machine has to do
     limits = Limits(cell=6, call=6, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
-        sleeps = "def f():\n    import time; time.sleep(1000)"
-        said = verdict(runner, sleeps, "check.equal(f(), 1, 'one')")
+        loops = "def f():\n    while True: pass"
+        said = verdict(runner, loops, "check.equal(f(), 1, 'one')")
         assert said == "`f` took longer than 6 s and was stopped"
         endless = Cell("code", None, "while True: pass")
         merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
@@ -322,6 +323,25 @@ def test_limits_are_named_and_the_rest_is_graded():
         result = runner.grade(corpus.TARGET, [late])
         said = "its cell took longer than 6 s, or than it had, and was interrupted"
         assert result["merge"].points == 0 and said in result["merge"].message
+
+
+def test_who_had_no_processor_when_time_ran_out_is_tried_for_longer(monkeypatch):
+    """A process that sleeps has none, like one on a machine with too much to do."""
+    monkeypatch.setattr(patience, "ENOUGH", 0.05)  # tests run beside others
+    limits = Limits(cell=20, call=2, test=60, notebook=120)
+    with closing(Runner([corpus.TARGET], limits=limits)) as runner:
+        for code, seconds, findings in [
+            ("time.sleep(4)", None, 0),
+            ("time.sleep(1000)", 8, 1),
+            ("while True: pass", 2, 0),
+        ]:
+            body = f"):\n    import time\n    {code}\n"
+            merge = corpus.SOLUTIONS["merge"].replace("):\n", body, 1)
+            result = runner.grade(corpus.TARGET, [Cell("code", "merge", merge)])
+            said = f"`merge` took longer than {seconds} s and was stopped"
+            assert result["merge"].claim == (said if seconds else None)
+            found = [each for each in result.findings if "ran out of time" in each]
+            assert len(found) == findings, result.findings
 
 
 def test_tries_that_take_long_cost_no_exercise():
@@ -1247,3 +1267,8 @@ def test_another_edition_of_the_notebook_is_said(tmp_path):
     assert first.endswith("A letter may stand for another option there: grade it with 0.9.0.")
     assert notes(pool.VERSION) == ("a note",)
     assert notes("<b>1</b>") == ("a note",) == notes(["0.9"])
+    last = notebook.exercises[-1].name
+    tree.cells = [each for each in tree.cells if cells.grade_id(each) != last]
+    said = "It lacks 1 of 45 questions and names no version of the course: if it is not of "
+    assert notes(None)[0].startswith(said) and len(notes(None)) == 2
+    assert notes(pool.VERSION) == ("a note",)

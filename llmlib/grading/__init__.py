@@ -14,8 +14,9 @@ inside/    next to strangers' code. This machine: zygote loads torch once and fo
            functions of torch refuse; both are the learner's to change
 marking/   points. runner says which tests run when, on whose functions, and what an exercise comes
            to; kit cuts llmlib down to what a learner's process may have, lending gives the rest
-           where it is asked for; names is what a test cell sees; analysis says what a text shows
-           before any of it runs; wording says what went wrong, of a hidden test in our own words
+           where it is asked for; patience tells a slow answer from a busy machine; names is what a
+           test cell sees; analysis says what a text shows before any of it runs; wording says what
+           went wrong, of a hidden test in our own words
 
 Around them: tasks finds and reads submissions, pool runs workers, or cluster has other machines run
 them, by a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables,

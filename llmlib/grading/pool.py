@@ -16,6 +16,7 @@ import torch
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Notebook
+from llmlib.course.handed_in import Cell
 from llmlib.course.stub import VERSION
 from llmlib.grading import tasks
 from llmlib.grading.outside.limits import Limits
@@ -53,16 +54,28 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
     try:
         cells, theirs = tasks.read(data)
         graded = runner.grade(notebook, cells)
-        if theirs in (None, VERSION):
-            return graded
-        note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
-        if notebook.number is None:  # the quiz, whose letters follow from its texts
-            note += f" A letter may stand for another option there: grade it with {theirs}."
-        return replace(graded, notes=(note, *graded.notes))
+        note = _of_another(theirs, notebook, cells)
+        return replace(graded, notes=(note, *graded.notes)) if note else graded
     except handed_in.Unreadable as fault:
         return Refused(str(fault))
     except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
         return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
+
+
+def _of_another(theirs: str | None, notebook: Notebook, found: list[Cell]) -> str:
+    """A note where a submission is, or seems to be, of another version of the course; else ""."""
+    quiz = notebook.number is None  # its letters follow from its texts
+    asked = {each.name for each in notebook.exercises}
+    there = len(asked & {cell.grade_id for cell in found})
+    if theirs not in (None, VERSION):
+        note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
+        advice = f" A letter may stand for another option there: grade it with {theirs}."
+        return note + advice * quiz
+    if theirs is None and quiz and 0 < there < len(asked):  # with none, no letter is read
+        lacking = f"{len(asked) - there} of {len(asked)} questions"
+        note = f"It lacks {lacking} and names no version of the course:"
+        return f"{note} if it is not of {VERSION}, a letter may stand for another option."
+    return ""
 
 
 def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:

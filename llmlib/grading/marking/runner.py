@@ -1,20 +1,21 @@
 """What a submission comes to: cells in, points and their reasons out. Which tests run when, and
 what is lent where, is decided here; `outside/testing.py` runs a test cell."""
 
+import time
 from collections.abc import Iterable
+from typing import Any
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
 from llmlib.course.definitions import definitions
 from llmlib.course.forbidden import sentence
-from llmlib.grading.marking import analysis, kit, wording
+from llmlib.grading.marking import analysis, kit, patience, wording
 from llmlib.grading.marking.lending import Lender
 from llmlib.grading.marking.names import Names
 from llmlib.grading.marking.wording import Failure
 from llmlib.grading.outside import testing
 from llmlib.grading.outside.limits import Died, Exceeded, Limits
 from llmlib.grading.outside.remote import RemoteProcess
-from llmlib.grading.outside.sandbox import Sandbox
 from llmlib.grading.results import Graded, Outcome
 
 
@@ -32,7 +33,7 @@ class Runner:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
         imported = {each.origin for each in definitions(map(handed_in.imports, notebooks))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
-        self.sandbox = Sandbox(sorted(loaded), unsafe)
+        self.sandbox = patience.Counted(sorted(loaded), unsafe)
 
     def close(self) -> None:
         self.sandbox.close()
@@ -65,10 +66,11 @@ class Marking:
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
         self.exercises, self.shown, self.partial = notebook.exercises, shown, runner.partial
-        given, sandbox, limits = kit.of(notebook), runner.sandbox, runner.limits
-        self.answers, self.lender = given.answers, Lender(sandbox, given, limits)
-        self.learner = RemoteProcess(sandbox, shown.job, given.reduced, limits, self.lender.answer)
-        ours = testing.ours(notebook)
+        self.sandbox, self.limits = runner.sandbox, runner.limits
+        given, limits = kit.of(notebook), runner.limits
+        self.answers, self.lender = given.answers, Lender(self.sandbox, given, limits)
+        answer, ours = self.lender.answer, testing.ours(notebook)
+        self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
         self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
         self.findings = list(shown.findings)
         self.failed: dict[str, Failure] = {}
@@ -125,15 +127,11 @@ class Marking:
         return True
 
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
-        """Why the visible or the hidden half of a test cell fails; None where it passes. Once more
-        if the process died: that may have been for want of memory elsewhere."""
+        """Why the visible or the hidden half of a test cell fails; None where it passes."""
         lent = self.instead.get(exercise.name, [])
         given = (name for name, whole in self.answers.items() if whole not in exercise.off)
         self.lender.may_ask = {*given, *lent}
-        words = self.learner, exercise, hidden, self.spaces[exercise.name], lent
-        raised = testing.run(*words)
-        if isinstance(raised, Died):
-            raised = testing.run(*words)
+        raised = self._tried(exercise, hidden, self.spaces[exercise.name], lent)
         called = {f"{exercise.name} called {name}, which is off" for name in self.learner.refused}
         self.findings += sorted(called - set(self.findings))
         if raised is None:
@@ -141,3 +139,23 @@ class Marking:
         if hidden:
             return wording.hidden(exercise, raised)
         return wording.visible(exercise, raised, self.learner.errors.get(exercise.name))
+
+    def _tried(self, exercise: Exercise, *words: Any) -> BaseException | None:
+        """What the test cell raised. It runs once more if the process died: that may have been for
+        want of memory elsewhere; and, with longer limits, if time ran out while the process waited
+        for a processor, or for whatever it waits."""
+        for limits in (self.limits, patience.longer(self.limits)):
+            self.learner.limits = self.lender.process.limits = limits
+            had = self.sandbox.share()
+            raised = testing.run(self.learner, exercise, *words)
+            if isinstance(raised, Died):
+                raised = testing.run(self.learner, exercise, *words)
+            waited = type(raised) is Exceeded and had() < patience.ENOUGH
+            if not waited or time.monotonic() > self.learner.deadline:
+                break
+        if waited:
+            why = "it waits for something, or this machine had too much to do: grade it --again"
+            self.findings.append(
+                f"{exercise.name} ran out of time, mostly without a processor: {why}"
+            )
+        return raised
