@@ -54,8 +54,9 @@ def test(env):
 """
 
 
-PARTS = "pool cluster clerk wire marking/runner outside/testing outside/reading outside/remote"
-CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} inside/process inside/zygote".split()]
+PARTS = "pool cluster clerk wire marking/runner marking/patience outside/testing outside/reading"
+INSIDE = "outside/remote inside/process inside/zygote"
+CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
 CODE += ["llmlib/course/handed_in.py", "llmlib/course/run_cells.py"]
 
 
