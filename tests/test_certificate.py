@@ -521,14 +521,16 @@ def test_an_instructor_issues_in_bulk_verifies_and_revokes(home, capsys):
 
 def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     """Nor do two have one file."""
-    odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "zz"]
+    odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "yy", "zz"]
     book = gradebook(home / "gradebook.db", dict.fromkeys(odd, 1))
     with Book(f"sqlite:///{book}", "course") as opened, opened.transaction() as nbgraders:
+        nbgraders.update_or_create_student("yy", email="Yy <yy@example.org>")
         nbgraders.update_or_create_student("zz", first_name=" ", last_name=None)
     words = "--gradebook", book, "--key", home / "k.pem", "--issuer", "School"
     assert certificate(home, *words) == 1
     said = capsys.readouterr().out
-    assert "5 issued, 1 not" in said and "no certificate: the name has 20" in said
+    assert "5 issued, 2 not" in said and "no certificate: the name has 20" in said
+    assert "yy: no certificate: the gradebook's address is 'Yy <yy@example.org>': give" in said
     made = sorted(each.stem for each in (home / "out").glob("*.svg"))
     assert made == ["%2Ezoë", "li%20wei", "li%2Cwei", "li_wei", "zz"]
 

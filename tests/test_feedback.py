@@ -147,6 +147,8 @@ CHOICE = 'predict("what", "Which?", {{"A": "this", "B": "that"}}, yours={})'
 def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
     assert shell(START, GUESS.format("...")).startswith("Predict first: put your guess")
     assert isinstance(shell.result.error_in_exec, predict.NoGuess)
+    assert shell(GUESS.replace(", yours={}", "")).startswith("Predict first: put your guess")
+    assert "as in yours=3, without quotes or anything" in shell(GUESS.format("[3]"))
     assert shell(GUESS.format('"nine"')).startswith("This prediction is a number")
     assert shell(GUESS.format("10**400")).startswith("This prediction is a number below")
     (said,) = shell(GUESS.format(9), 'reveal("n", 10)')

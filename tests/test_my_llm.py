@@ -161,7 +161,8 @@ def test_it_streams_text_from_a_terminal(tmp_path):
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
     module = loaded(tmp_path / "my_llm.py")
-    for setting in ("--temperature=-1", "--temperature=nan", "--top-k=0", "--max-new-tokens=-5"):
+    settings = "temperature=-1 temperature=nan top-k=0 top-p=0 min-p=3 max-new-tokens=-5".split()
+    for setting in (f"--{each}" for each in settings):
         monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", setting])
         with pytest.raises(SystemExit, match="2"):
             module.main()

@@ -106,7 +106,7 @@ def _issue(args: Namespace) -> int:
         else:
             try:
                 made = _certificate_of(student, args)
-            except ValueError as odd:  # a name that cannot stand on one
+            except ValueError as odd:  # a name or an address that cannot stand on one
                 print(f"{student.id}: no certificate: {odd}")
                 left += 1
                 continue
@@ -121,7 +121,8 @@ def _issue(args: Namespace) -> int:
 
 def _certificate_of(student: earned.Student, args: Namespace) -> Certificate:
     stand_in = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, student.id)}"
-    holder = f"mailto:{student.email}" if student.email else stand_in
+    email = clean_email(student.email, "the gradebook's address") if student.email else None
+    holder = f"mailto:{email}" if email else stand_in
     told = f"{student.share:.0%} of all points in the gradebook; {args.threshold:.0%} were needed."
     name = clean_name(student.name)
     return Certificate(name, INSTRUCTOR, args.issuer, told, holder, expires=args.expires)

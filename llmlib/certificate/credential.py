@@ -71,10 +71,10 @@ def clean_name(name: str) -> str:
     return text
 
 
-def clean_email(email: str) -> str:
+def clean_email(email: str, where: str = "--email") -> str:
     """An address alone, as others will ask for it. ValueError for what has more to it."""
     if not re.fullmatch(r"[^\s@<>:,;]+@[^\s@<>:,;]+", email):
-        raise ValueError(f"--email is {email!r}: give the address alone, as in ada@example.org")
+        raise ValueError(f"{where} is {email!r}: give the address alone, as in ada@example.org")
     return email
 
 

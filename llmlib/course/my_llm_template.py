@@ -1,5 +1,6 @@
 # ruff: noqa: BLE001, F401, F821  (no program: my_llm.py is made of it and a learner's functions)
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -132,18 +133,17 @@ def main():
     parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
-    if settings["top_k"] == 0 or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
-        parser.error("settings are numbers from 0 to 2**63 - 1, and --top-k is at least 1")
+    nothing = 0 in (settings["top_k"], settings["top_p"]) or (settings["min_p"] or 0) > 1
+    if nothing or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
+        parser.error("settings are numbers from 0 to 2**63 - 1; top k and p above 0, min p up to 1")
     try:
         model, tokenizer = Model(folder), Tokenizer(folder)
     except Exception as error:
         parser.error(f"no model in {folder} ({error!r}): run `make lab`, or give --model FOLDER")
     if not 0 < len(ids := tokenizer.encode(prompt)) < model.config.context:
         parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
-    print(prompt, end="", flush=True)
-    for text in tokenizer.stream(new_ids(model, ids, **settings)):
+    for text in itertools.chain([prompt], tokenizer.stream(new_ids(model, ids, **settings)), "\n"):
         print(text, end="", flush=True)
-    print()
 
 
 if __name__ == "__main__":

@@ -24,13 +24,15 @@ class NoGuess(Exception):
         return [str(self)]
 
 
-def predict(key: str, question: str, options: dict[str, str] | None = None, *, yours: Any) -> None:
+def predict(
+    key: str, question: str, options: dict[str, str] | None = None, *, yours: Any = ...
+) -> None:
     """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
     Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands."""
     if yours is ...:
         raise NoGuess(
-            "Predict first: put your guess in place of the dots, then run this cell again "
-            "(None: no guess)."
+            "Predict first: put your guess in place of the dots in yours=..., then run this cell "
+            "again (None: no guess)."
         )
     if options is not None and yours is not None:
         yours = yours.strip().upper() if type(yours) is str else yours
@@ -38,7 +40,8 @@ def predict(key: str, question: str, options: dict[str, str] | None = None, *, y
             first = next(iter(options))
             raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
     elif yours is not None and (type(yours) not in (int, float) or abs(yours) > 1e300):
-        raise NoGuess("This prediction is a number below 1e300: write it without quotes.")
+        said = "write it as in yours=3, without quotes or anything around it."
+        raise NoGuess(f"This prediction is a number below 1e300: {said}")
     if "answer" in _guesses.get(key, ()):
         return _say("The answer has been shown: your first prediction stands.")
     _guesses[key] = {"question": question, "options": options, "yours": yours}
