@@ -22,8 +22,8 @@ VERBS = {
     "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
 }
 ELSEWHERE = (
-    "grading runs learners' code in a sandbox that only Linux has: use Linux, WSL 2 or a virtual "
-    "machine"
+    "strangers' notebooks are read and run within limits that only Linux has: use Linux, WSL 2 or "
+    "a virtual machine"
 )
 INSTALL = "pip install '.[course,grading,certificate]' in the course's folder brings all"
 DENIED = "cannot be read or written by you: give another place, or ask its owner"
@@ -51,7 +51,7 @@ def main(argv=None):
     asked = argv[0] if argv else ""
     try:
         _here()
-        if asked in ("grade", "defence") and sys.platform != "linux":
+        if asked in ("grade", "answers", "defence") and sys.platform != "linux":
             raise ValueError(ELSEWHERE)
         args = _parser(asked).parse_args(argv)
         return args.run(args) or 0

@@ -54,13 +54,18 @@ for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
 
 
 @pytest.mark.parametrize("system", ["win32", "darwin"])
-@pytest.mark.parametrize("words", [["submitted"], ["submitted", "--unsafe"], ["--help"]])
+@pytest.mark.parametrize(
+    "words",
+    ["grade submitted", "grade submitted --unsafe", "grade --help", "answers submitted"]
+    + ["defence submitted --student ada"],
+)
 def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "platform", system)
-    assert cli.main(["grade", *words]) == 2
+    verb, *more = words.split()
+    assert cli.main([verb, *more]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("llmlib grade: grading runs learners' code in a sandbox that only Linux")
-    assert said.count("\n") == 1
+    assert said.startswith(f"llmlib {verb}: strangers' notebooks are read and run within limits")
+    assert "only Linux has" in said and said.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ judge         has such a process run a job, and remembers the outcome
 progress      `llmlib check` and `llmlib progress` (progress_cli)
 my_llm        `llmlib my-llm`: definitions (my_llm_alone) into my_llm_template (my_llm_file), proved
 
-check, quiz, predict, feedback, course_map, engine_check, reference_bpe   what notebooks import
+check, predict, quiz_page, engine_check, reference_bpe   what notebooks import; feedback, quiz and
+              course_map stand behind them
 setup, setting_up, lab   from a fresh clone to JupyterLab
 work          the learner's folder, made of notebooks/; editions: theirs laid into a newer edition
 start_page    the page that it opens; lab_server: what that page and the buttons ask for
 environment   of every process that is started here
-complete      `llmlib complete`
+complete      `llmlib complete`; pages: `make pages`
 """

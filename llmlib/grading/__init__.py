@@ -9,9 +9,10 @@ outside/   this machine. What keeps a learner's code in: reading opens what was 
            needs wire alone, and the words of remedies: import contracts in pyproject.toml hold that
 wire       this machine, too: what may cross, plain values, validated, bounded, never unpickled
 inside/    next to strangers' code. This machine: zygote loads torch once and forks for each
-           submission, jail takes the fork's rights away, seccomp most of the kernel's calls.
-           Nothing that is relied on: process runs the cells and answers calls, off makes ready-made
-           functions of torch refuse; both are the learner's to change
+           submission, jail takes the fork's rights away, seccomp the kernel's calls that reach
+           beyond a namespace and that no answer needs. Nothing that is relied on: process runs the
+           cells and answers calls, off makes ready-made functions of torch refuse; both are the
+           learner's to change
 marking/   points. runner says which tests run when, on whose functions, and what an exercise comes
            to; kit cuts llmlib down to what a learner's process may have, lending gives the rest
            where it is asked for; patience tells a slow answer from a busy machine; names is what a
