@@ -21,9 +21,9 @@ def read_json(path):
 
 
 def _names(folder):
-    """Of the files with the weights."""
+    """Of the files with the weights: one in all, where it is there, comes before parts."""
     index = folder / "model.safetensors.index.json"
-    if not index.exists():
+    if (folder / "model.safetensors").exists() or not index.exists():
         return ["model.safetensors"]
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):

@@ -209,10 +209,12 @@ def _no_rope(settings, n_layer):
 
 
 def _tables(settings, tensors, name, vocab, d, tied_by_default):
-    """Embedding and unembedding [vocab, d_model]; the same tensor where weights are tied."""
-    [embedding] = tensors.lay(name, tensors.take(name, vocab, d), table=True)
-    if settings.get("tie_word_embeddings", tied_by_default):
-        tensors.left.pop("lm_head.weight", None)
-        return embedding, embedding
-    [head] = tensors.lay("lm_head.weight", tensors.take("lm_head.weight", vocab, d), table=True)
-    return embedding, head
+    """Embedding and unembedding [vocab, d_model]; the same tensor where weights are tied, unless
+    another one is stored all the same.
+    """
+    rows, tied = tensors.take(name, vocab, d), settings.get("tie_word_embeddings", tied_by_default)
+    stored = not tied or "lm_head.weight" in tensors.left
+    heads = tensors.take("lm_head.weight", vocab, d) if stored else rows
+    tied = tied and (heads is rows or torch.equal(heads, rows))
+    [embedding] = tensors.lay(name, rows, table=True)
+    return embedding, embedding if tied else tensors.lay("lm_head.weight", heads, table=True)[0]

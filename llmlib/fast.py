@@ -83,15 +83,27 @@ def linears(x, *weights):
     One product, if the weights are views of one block, one below the other, as the loader lays
     them.
     """
-    (first, bias), block = weights[0], weights[0][0]._base
-    if (
-        block is not None
-        and all(w._base is block for w, _ in weights)
-        and block.shape[0] == sum(w.shape[0] for w, _ in weights)
-        and first.data_ptr() == block.data_ptr()
-    ):
-        return linear(x, block, None if bias is None else torch.cat([b for _, b in weights]))
-    return torch.cat([linear(x, *each) for each in weights], dim=-1)
+    matrices, biases = zip(*weights)
+    alike = len({bias is None for bias in biases}) == 1
+    if not alike or (block := _block_of(matrices)) is None:
+        return torch.cat([linear(x, *each) for each in weights], dim=-1)
+    return linear(x, block, None if biases[0] is None else torch.cat(biases))
+
+
+def _block_of(matrices):
+    """The block whose rows are those of the matrices, in this order and no others; or None."""
+    block = matrices[0]._base
+    rows = getattr(block, "rows", block)  # of a Packed one
+    if block is None or len(rows) != sum(map(len, matrices)):
+        return None
+    place, size = rows.data_ptr(), rows.stride(0) * rows.element_size()
+    for each in matrices:
+        mine = getattr(each, "rows", each)
+        looks = mine.shape[1:], mine.stride(), mine.data_ptr()
+        if each._base is not block or looks != (rows.shape[1:], rows.stride(), place):
+            return None
+        place += len(mine) * size
+    return block
 
 
 def rms_norm(x, weight, eps=1e-5):
@@ -120,14 +132,15 @@ def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
 
 def apply_rope(x, positions, theta=10000.0):
     """As the taught one, but cosines and sines are computed once for all layers, as long as
-    `positions` is the same tensor.
+    `positions` is the same tensor, unchanged (which one made in inference mode cannot tell).
     """
-    cos, sin = _turns(positions, theta, x.shape[-1], x.dtype)
+    changes = None if positions.is_inference() else positions._version
+    cos, sin = _turns(positions, changes, theta, x.shape[-1], x.dtype)
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 @lru_cache(maxsize=2)
-def _turns(positions, theta, head_dim, dtype):
+def _turns(positions, changes, theta, head_dim, dtype):
     """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq,
     head_dim].
     """
@@ -138,13 +151,19 @@ def _turns(positions, theta, head_dim, dtype):
 
 
 def causal_mask(seq, start=0):
-    """The taught one, kept while the shape stays the same: `attention` knows this very tensor."""
-    return _kept_mask(seq, start, torch.get_default_device())
+    """The taught one, kept while the shape stays the same: `attention` knows it, if unchanged."""
+    wanted = seq, start, torch.get_default_device()
+    mask, changes = _kept_mask(*wanted)
+    if mask._version != changes:
+        _kept_mask.cache_clear()
+    return _kept_mask(*wanted)[0]
 
 
 @lru_cache(maxsize=2)
 def _kept_mask(seq, start, device):
-    return taught.causal_mask(seq, start)
+    with torch.inference_mode(False):  # whose tensors do not count their changes
+        mask = taught.causal_mask(seq, start)
+    return mask, mask._version
 
 
 def share_kv(x, n_rep):
@@ -160,7 +179,8 @@ def attention(q, k, v, mask=None):
     """
     seq = q.shape[2]
     start = k.shape[2] - seq
-    causal = mask is not None and mask is _kept_mask(seq, start, q.device)
+    kept = mask is not None and _kept_mask(seq, start, q.device)
+    causal = kept and mask is kept[0] and mask._version == kept[1]
     alone = causal and seq == len(q) == 1 and not torch.is_grad_enabled()
     if alone and start >= MANY_KEYS and q.device.type == "cpu":
         return _attention_in_parts(q, k, v)

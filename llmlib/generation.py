@@ -102,7 +102,7 @@ def shared_prompt(model, ids, n, room):
     tokens, logits [n, vocab] after the prompt).
     """
     one, cache = model.new_cache(context=len(ids)), model.new_cache(n, len(ids) + room)
-    logits = model(ids, one, last=True)[:, -1].expand(n, -1)
+    logits = model(ids, one, last=True)[:, -1].repeat(n, 1)  # rows of their own: `pick` may write
     for many, single in zip(cache.keys + cache.values, one.keys + one.values):
         many[:, :, : len(ids)] = single
     cache.length = len(ids)

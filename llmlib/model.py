@@ -146,7 +146,8 @@ class Model:
                 "turn text into ids with the model's tokenizer first"
             ) from None
         ids = ids[None] if ids.dim() == 1 else ids
-        whole = torch.can_cast(ids.dtype, torch.long)  # of any width, signed or not
+        # of any width, signed or not; True and False are a mask
+        whole = ids.dtype != torch.bool and torch.can_cast(ids.dtype, torch.long)
         if ids.dim() != 2 or ids.numel() == 0 or not whole:
             raise ValueError(
                 "ids must be whole numbers of shape [seq] or [batch, seq], at least one, "

@@ -58,18 +58,21 @@ def perplexity(logits, targets):
     return cross_entropy(logits, targets).exp()
 
 
-def logits_gradient(logits, targets):
+def logits_gradient(logits, targets, ignored=-100):
     """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [N,
-    vocab], targets [N] -> [N, vocab]."""
+    vocab], targets [N] -> [N, vocab]. As in `cross_entropy`, positions whose target is `ignored` do
+    not count: their rows are 0."""
+    counts = targets != ignored
     gradient = softmax(logits)
-    gradient[torch.arange(len(targets)), targets] -= 1
-    return gradient / len(targets)
+    gradient[torch.arange(len(targets)), targets.where(counts, 0)] -= 1
+    return gradient * counts[:, None] / counts.sum()
 
 
 def corpus_perplexity(losses, counts):
     """Perplexity of a text cut into batches: the mean loss (nats per token) and the number of
-    tokens of each batch, as lists of numbers."""
-    return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
+    tokens of each batch, as lists of numbers. ValueError for lists of unlike length."""
+    total = sum(loss * n for loss, n in zip(losses, counts, strict=True))
+    return math.exp(total / sum(counts))
 
 
 def bits_per_byte(loss, n_tokens, n_bytes):

@@ -80,7 +80,7 @@ class Packed:
 
     def __getitem__(self, index):
         """Rows by index, as float32: what an embedding looks up."""
-        if self._turned:
+        if self._turned or isinstance(index, tuple):
             return self.float()[index]
         rows = self.rows[index].float()
         return rows if self.scale is None else rows * self.scale[index][..., None].float()

@@ -102,8 +102,15 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids
     [batch].
 
-    At temperature 0 that is the likeliest, and u is not used.
+    At temperature 0 that is the likeliest, and u is not used. ValueError for a row whose largest
+    logit is no finite number.
     """
+    if not (largest := logits.amax(-1)).isfinite().all():
+        odd = largest[~largest.isfinite()][0].item()
+        raise ValueError(
+            f"the largest logit of a row is {odd}: it must be a finite number (-inf rules a token "
+            f"out, but not all of them)"
+        )
     if temperature == 0:
         return logits.argmax(-1)
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)

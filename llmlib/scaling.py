@@ -15,8 +15,9 @@ def quantize_int8(w):
     q int8 [out, in], scale [out, 1].
 
     The largest |weight| of a row becomes 127, so q * scale is off by at most scale / 2. A row of
-    zeros gets scale 1.
+    zeros gets scale 1. Weights in 16 bits are divided in 32, which a quotient of 127 needs.
     """
+    w = w.to(torch.promote_types(w.dtype, torch.float32))
     largest = w.abs().amax(dim=1, keepdim=True)
     scale = torch.where(largest > 0, largest / 127, 1.0)
     return torch.round(w / scale).to(torch.int8), scale

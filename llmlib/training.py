@@ -155,8 +155,9 @@ def nats_per_byte(weights, config, data, parts=PARTS):
     """Loss on all of `data`. Windows overlap by half and only the later half counts, so that each
     token has a long past."""
     context, half, length = config.context, config.context // 2, len(data.ids)
+    past = context - half
 
-    def nats(places, first=half):
+    def nats(places, first=past):
         logits = forward(data.ids[places], weights, config, parts)[:, first:]
         targets = data.targets[places[:, first:]]
         return cross_entropy(
@@ -168,7 +169,7 @@ def nats_per_byte(weights, config, data, parts=PARTS):
     for some in torch.tensor(starts).split(64) if starts else ():
         total += nats(some[:, None] + torch.arange(context))
     rest = half * (len(starts) + 1)  # the last window is shorter
-    if rest < length - half:
+    if rest < length - past:
         total += nats(torch.arange(rest, length)[None])
     return total / data.n_bytes
 

@@ -134,12 +134,10 @@ def test_readme_says_what_was_recorded_of_the_code_as_it_is():
         return
     run = json.loads(report.RECORDED.read_text(encoding="utf-8"))
     assert report.with_figures(text, run) == text, 'run make bench ARGS="--record"'
-    if block and block[0].count("\n") > 1:
-        old = [
-            name
-            for name, recordings in run["benchmarks"].items()
-            if {each["code"] for each in recordings} != {report.fingerprint(name)}
-        ]
-        assert not old, (
-            f"README's figures are older than the code of {old}: make bench ARGS='--record'"
-        )
+    assert block and block[0].count("\n") > 1
+    old = [
+        name
+        for name, recordings in run["benchmarks"].items()
+        if {each["code"] for each in recordings} != {report.fingerprint(name)}
+    ]
+    assert not old, f"README's figures are older than the code of {old}: make bench ARGS='--record'"

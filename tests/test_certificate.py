@@ -300,7 +300,8 @@ def test_without_a_network_revocation_is_unchecked_not_tampered_with(key, monkey
 def test_a_name_stays_text_in_every_script(key, name):
     name = clean_name(name)
     svg = made(key, name=name)
-    assert verify(svg, key[1], name=name).name == name
+    found = verify(svg, key[1], name=name)
+    assert (found.status, found.name) == (VALID, name)
     document = parseString(svg)
     assert not document.getElementsByTagName("script") and not document.getElementsByTagName("b")
     nodes = [n for text in document.getElementsByTagName("text") for n in text.childNodes]
@@ -456,23 +457,26 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "says"),
     [
-        "",
-        "--name, ",
-        "--name,A,--expires,soon",
-        "--name,A,--expires,2001-01-01",
-        "--gradebook,x.db",
-        "--gradebook,x.db,--key,k.pem,--issuer,I,--status-url,http://example.org/r.jwt",
-        "--revoke,x",
-        "--name,A,--issuer,School",
-        "--name,A,--status-url,https://example.org/r.jwt",
-        "--name,A,--email,A <a@example.org>",
+        ("", "the name is empty"),
+        ("--name, ", "the name is empty"),
+        ("--name,A,--expires,soon", "--expires is a day such as"),
+        ("--name,A,--expires,2001-01-01", "which is past"),
+        ("--gradebook,x.db", "--gradebook needs --key FILE"),
+        ("--gradebook,x.db,--key,k,--issuer,I", "there is no gradebook x.db"),
+        ("--gradebook,x.db,--key,k,--issuer,I,--threshold,80", "--threshold is a share"),
+        ("--gradebook,x.db,--key,k,--issuer,I,--status-url,http://a.org", "begin with https://"),
+        ("--revoke,x", "--revoke needs --key"),
+        ("--name,A,--issuer,School", "--issuer is for instructors"),
+        ("--name,A,--status-url,https://example.org/r.jwt", "--status-url is for instructors"),
+        ("--name,A,--email,A <a@example.org>", "give the address alone"),
     ],
 )
-def test_misuse_is_one_sentence(home, capsys, words):
+def test_misuse_is_one_sentence(home, capsys, words, says):
     assert certificate(home, *filter(None, words.split(","))) == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    said = capsys.readouterr().err
+    assert says in said and len(said.strip().splitlines()) == 1
 
 
 def gradebook(path, shares):

@@ -172,7 +172,17 @@ def test_the_command_grades_on_a_cluster_or_says_why_not(tmp_path, monkeypatch, 
         words = ["--scheduler", f"tcp://127.0.0.1:{port}"]
         words += ["--config", str(tmp_path / "nbgrader_config.py")]
         assert cli.main(["grade", str(tmp_path / "submitted"), *words]) == 2
-    assert "llmlib grade: There is no Dask scheduler" in capsys.readouterr().err
+        assert "llmlib grade: There is no Dask scheduler" in capsys.readouterr().err
+
+    def desk_of(address, desk):
+        raise ValueError(f"{address} {desk.unsafe} {desk.partial} {desk.names}")
+
+    monkeypatch.setattr(cluster, "connected", desk_of)
+    (tmp_path / "submitted" / "ada" / "01_tokens" / "01_tokens.ipynb").write_text("{}")
+    share = "c = get_config()\nc.TrustedExporter.partial_credit = 0.25\n"
+    (tmp_path / "nbgrader_config.py").write_text(share)
+    assert cli.main(["grade", str(tmp_path / "submitted"), *words, "--unsafe"]) == 2
+    assert f"{words[1]} True 0.25 ('01_tokens',)" in capsys.readouterr().err
 
 
 # ---- what is killed in the middle
@@ -320,22 +330,23 @@ def test_a_cluster_says_what_the_sandbox_here_says(monkeypatch):
     code = {
         "right": corpus.SOLVE,
         "half": corpus.SOLUTIONS["merge"],
+        "guesses": "def merge(ids, pair, new_id):\n    return [9, 1]",
         "raises": "def merge(*a): raise ValueError('no')",
         "exits": "import os\nos._exit(0)",
     }
     data = {name: notebook(source) for name, source in code.items()} | {"none": b"{"}
     orders = [pool.Order(Task(name, "target", ""), each) for name, each in data.items()]
-    runner = Runner([corpus.TARGET])
+    runner = Runner([corpus.TARGET], partial=0.5)
     here = {name: pool.grade_bytes(runner, corpus.TARGET, each) for name, each in data.items()}
     runner.close()
     local = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     )
-    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), load="stand_in:load")
+    desk = cluster.Desk(batch.edition(NOTEBOOKS), ("target",), False, 0.5, load="stand_in:load")
     with local, cluster.connected(local.scheduler_address, desk) as run:
         there = {order.task.student: result for order, result in run(orders)}
     assert there == here
-    assert [here[name].points for name in code] == [10, 3, 0, 0]
+    assert [here[name].points for name in code] == [10, 3, 1.5, 0, 0]
     assert isinstance(here["none"], Refused)
 
 

@@ -204,6 +204,17 @@ def test_gpt2_settings(tmp_path, settings):
     assert_same_logits(pretrained.load(tmp_path), theirs, random_ids(2, 21, 211))
 
 
+@pytest.mark.parametrize("kind", ["gelu", "gelu_new", "gelu_pytorch_tanh"])
+def test_gpt2s_gelu_is_the_one_that_its_settings_name(tmp_path, kind):
+    """In a small model the logits hardly tell the two apart."""
+    gpt2(tmp_path, activation_function=kind)
+    x, w = torch.linspace(-3, 3, 48)[None], torch.eye(48)
+    found = pretrained.load(tmp_path).parts.mlp(x, w, None, w, None)
+    forms = [torch.nn.functional.gelu(x, approximate=form) for form in ("none", "tanh")]
+    right, other = forms if kind == "gelu" else forms[::-1]
+    assert torch.allclose(found, right, atol=1e-6) and not torch.allclose(found, other, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_checkpoints_become_float32(tmp_path, dtype):
     theirs = llama(tmp_path / "a").to(dtype)
@@ -353,6 +364,34 @@ def test_no_block_of_rounded_weights_reaches_into_another_row():
         scaling.rounded(w, 4, 32)
     with pytest.raises(ValueError, match="bits is 1"):
         scaling.rounded(w, 1, "row")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_int8_holds_weights_of_any_width_within_half_a_step(dtype):
+    w = torch.randn(300, 48, generator=torch.Generator().manual_seed(0)).to(dtype)
+    w[0, :2] = torch.tensor([1.390625, 0.5])  # whose quotient in bfloat16 rounds to 128
+    w[0, 2:] = 0
+    q, scale = scaling.quantize_int8(w)
+    assert q.dtype == torch.int8 and (q.abs().amax(1) == 127).all() and (q[0, 0] == 127)
+    off = (scaling.dequantize(q, scale).double() - w.double()).abs()
+    assert (off <= 0.5001 * scale.double()).all()
+
+
+def test_a_target_that_does_not_count_has_no_gradient():
+    x = torch.randn(5, 300, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    targets = torch.tensor([3, -100, 299, 0, -100])
+    loss = output_head.cross_entropy(x, targets)
+    loss.backward()
+    theirs = torch.nn.functional.cross_entropy(x, targets)
+    assert torch.allclose(loss, theirs)
+    found = output_head.logits_gradient(x.detach(), targets)
+    assert torch.allclose(found, x.grad, atol=1e-6) and not found[[1, 4]].any()
+
+
+def test_a_perplexity_of_unlike_lists_is_refused():
+    assert output_head.corpus_perplexity([1.0, 2.0], [3, 1]) == pytest.approx(math.exp(1.25))
+    with pytest.raises(ValueError, match="shorter|longer"):
+        output_head.corpus_perplexity([1.0], [3, 1])
 
 
 def test_the_nearest_of_a_table_with_a_row_of_zeros():

@@ -84,6 +84,52 @@ def test_products_side_by_side(biased):
         assert torch.allclose(fast.linears(x, *pairs), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8", "int4"])
+def test_what_only_looks_like_a_block_is_multiplied_as_it_is(kind):
+    whole = random(192, 64)
+    block = whole if kind == "float32" else packed.Packed.of(whole, kind)
+    q, k, v = block.split([64, 64, 64])
+    x, bias, apart = random(2, 3, 64), random(64, seed=1), [whole[::2], whole[1::2]]
+    choices = [(q, v, k), (q, q, q), (q, k, k), (v, k, q), (q, k, v)]
+    if kind == "float32":
+        choices += [apart, (whole[:, :32], whole[:, 32:]), (random(64, 64).T,)]
+    for matrices in choices:
+        for biases in ([None] * 3, [bias] * 3, [None, bias, None], [bias, None, None]):
+            pairs = [(w, b if b is None else b[: len(w)]) for w, b in zip(matrices, biases)]
+            if len(matrices[0]) > 64:
+                pairs = [(w, None) for w in matrices]
+            given = x[..., : matrices[0].shape[1]]
+            wanted = torch.cat([torch.nn.functional.linear(given, *each) for each in pairs], -1)
+            assert torch.allclose(fast.linears(given, *pairs), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "int8", "int4"])
+def test_a_packed_matrix_is_looked_up_as_its_floats_are(kind):
+    w = packed.Packed.of(random(64, 64), kind)
+    ids = torch.tensor([[3, 0], [5, 3]])
+    for index in (2, ids, slice(1, 4), ..., (..., 0), (slice(None), 1), (ids, ids)):
+        assert torch.equal(w[index], w.float()[index])
+
+
+def test_a_tensor_that_was_changed_in_place_is_another_one():
+    x, positions = random(1, 2, 4, 16), torch.arange(4)
+    fast.apply_rope(x, positions)
+    positions += 3
+    wanted = embeddings.apply_rope(x, positions)
+    assert torch.allclose(fast.apply_rope(x, positions), wanted, atol=1e-5)
+    q, k, v = (random(1, 2, 4, 16, seed=seed) for seed in range(3))
+    mask = fast.causal_mask(4)
+    assert mask is fast.causal_mask(4)
+    mask[:, 0] = False
+    mask[0, 1] = True
+    wanted = attention.scaled_dot_product_attention(q, k, v, mask)
+    assert torch.allclose(fast.attention(q, k, v, mask), wanted, atol=1e-6)
+    assert torch.equal(fast.causal_mask(4), attention.causal_mask(4))
+    with torch.inference_mode():
+        fast.causal_mask(1, 5)[:, 2] = False
+        assert fast.causal_mask(1, 5).all()
+
+
 def test_norms_mlps_and_rope():
     x, w, b = random(2, 5, 48), random(48, seed=1), random(48, seed=2)
     assert torch.allclose(fast.rms_norm(x, w, 1e-3), layers.rms_norm(x, w, 1e-3), atol=1e-6)

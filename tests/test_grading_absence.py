@@ -63,7 +63,7 @@ def test_what_is_mounted_holds_no_answer_of_the_notebook(name):
 
 
 LOOK = (
-    f"NAMES = {[f'{name}.ipynb' for name in NAMES]}"
+    f"NAMES = {[f'{name}{kind}' for name in NAMES for kind in ('.ipynb', '.py')]}"
     + """
 def look():
     import gc, os, sys, types

@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import threading
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from llmlib.grading.gradebook import Book
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside.limits import Limits
 from llmlib.grading.results import Graded
-from llmlib.grading.tasks import find
+from llmlib.grading.tasks import find, read
 
 pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
@@ -228,6 +229,32 @@ def lessons():
 
     yield graded
     runner.close()
+
+
+BY_TURNS = {  # who leaves something: who looks for it
+    "leaves a mark for the next one": "looks for the mark of the one before",
+    "leaves a key in the session's ring": "looks for a key in the session's ring",
+    "leaves a name among the abstract sockets": "looks for a name among the abstract sockets",
+    "leaves a segment of System V's memory": "looks for a segment of System V's memory",
+    "makes the workers' whole group slow": "more: is it slow?",
+    "tells it by which pages of a file are in memory": (
+        "tells it by which pages the one before has read"
+    ),
+}
+
+
+@pytest.mark.parametrize("leaves", BY_TURNS)
+def test_who_looks_comes_after_who_leaves_in_the_same_sandbox(leaves, tmp_path):
+    """Among many and several workers it would be chance."""
+    by_title = {attack.title: attack for attack in corpus.ATTACKS}
+    pair = by_title[leaves], by_title[BY_TURNS[leaves]]
+    assert pair[0].student < pair[1].student  # in the whole class, too
+    make_course(tmp_path / "course", pair, 9)
+    with closing(make_runner([corpus.TARGET])) as runner:
+        for attack in pair:
+            path = tmp_path / "course" / "submitted" / attack.student / "target" / "target.ipynb"
+            graded = runner.grade(corpus.TARGET, read(path.read_bytes())[0])
+            assert graded.points == attack.points, graded
 
 
 @pytest.mark.parametrize(("name", "task", "helper", "cell"), helpers.REDEFINED)

@@ -1,7 +1,9 @@
 """The solved notebooks as web pages: everything there, answers folded, links that lead on."""
 
 import re
+from html import escape
 
+import nbformat
 import pytest
 
 from llmlib.course import cells, pages
@@ -19,7 +21,12 @@ def test_a_page_folds_answers_and_checks_and_shows_the_rest(name):
         [answer] = [part for part in folded if f"An answer: {exercise.name}<" in part]
         assert "<pre>" in answer and f"Its check: {exercise.name}<" in html
     images = re.findall(r"<img[^>]*>", html)
+    assert len(images) > 4 or name == "quiz"
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+    executed = nbformat.read(cells.ROOT / "solutions" / f"{name}.ipynb", as_version=4)
+    outputs = [each for cell in executed.cells for each in cell.get("outputs", ())]
+    printed = [line for each in outputs for line in each.get("text", "").split("\n") if line]
+    assert printed and all(escape(line, quote=False) in html for line in printed)
     assert f"<title>{notebook.heading}</title>" in html
 
 

@@ -3,6 +3,7 @@ never leaves half a file in use.
 """
 
 import errno
+import fnmatch
 import json
 import os
 import shutil
@@ -185,6 +186,7 @@ def test_a_config_that_lacks_or_misstates_a_setting(tmp_path, settings, message)
 @pytest.mark.parametrize("index", [{}, [], {"weight_map": []}, {"weight_map": {"a": 3}}])
 def test_an_index_without_its_names(tmp_path, index):
     llama(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-00001-of-00001.safetensors")
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(ValueError, match="model.safetensors.index.json holds no"):
         pretrained.load(tmp_path)
@@ -372,10 +374,15 @@ def test_what_can_only_be_a_path_is_not_asked_of_the_hub(path, tmp_path, monkeyp
 @pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B", "me/x_1"])
 def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
     asked = []
+
+    def fetched(name, allow_patterns):
+        asked.append(name)
+        for file in ("model-00001-of-00002.safetensors", "chat_template.jinja"):
+            assert any(fnmatch.fnmatch(file, each) for each in allow_patterns)
+        return tmp_path
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "huggingface_hub.snapshot_download", lambda name, **_: asked.append(name) or tmp_path
-    )
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
         pretrained.load(name)
@@ -391,6 +398,7 @@ def test_a_name_that_the_hub_does_not_give(monkeypatch):
 
 def test_stored_buffers_and_prefixes_do_not_disturb(tmp_path):
     gpt2(tmp_path)
+    before = pretrained.load(tmp_path)([1, 2, 3])
     tensors = load((tmp_path / "model.safetensors").read_bytes())
     tensors["transformer.h.0.attn.bias"] = torch.ones(1, 1, 64, 64)
     save_file(
@@ -400,7 +408,40 @@ def test_stored_buffers_and_prefixes_do_not_disturb(tmp_path):
         },
         tmp_path / "model.safetensors",
     )
-    pretrained.load(tmp_path)
+    assert torch.equal(pretrained.load(tmp_path)([1, 2, 3]), before)
+
+
+@pytest.mark.parametrize("make", [gpt2, llama])
+def test_another_head_that_is_stored_is_the_head_though_the_settings_say_tied(tmp_path, make):
+    """As in `transformers`, which compares the two."""
+    make(tmp_path)
+    path = tmp_path / "model.safetensors"
+    tied, tensors = pretrained.load(tmp_path)([1, 2, 3]), load(path.read_bytes())
+    name = "transformer.wte.weight" if make is gpt2 else "model.embed_tokens.weight"
+    for head in (tensors[name].clone(), tensors[name].flip(0).contiguous()):
+        save_file(tensors | {"lm_head.weight": head}, path, {"format": "pt"})
+        model = pretrained.load(tmp_path)
+        theirs = AutoModelForCausalLM.from_pretrained(tmp_path)
+        with torch.no_grad():
+            wanted = theirs(torch.tensor([[1, 2, 3]])).logits
+        assert torch.allclose(model([1, 2, 3]), wanted, atol=1e-4)
+        assert torch.equal(model([1, 2, 3]), tied) == torch.equal(head, tensors[name])
+        one = model.weights.unembedding is model.weights.embedding
+        assert one == torch.equal(head, tensors[name])
+
+
+def test_one_file_with_all_weights_comes_before_an_index_of_parts(tmp_path):
+    """As in `transformers`: the parts are what was there before."""
+    llama(tmp_path, save={"max_shard_size": "40KB"})
+    theirs = llama(tmp_path / "later", vocab_size=211, rms_norm_eps=1e-3)
+    for name in ("model.safetensors", "config.json"):
+        shutil.move(tmp_path / "later" / name, tmp_path / name)
+    with torch.no_grad():
+        wanted = theirs(torch.tensor([[1, 2, 3]])).logits
+    assert torch.allclose(pretrained.load(tmp_path)([1, 2, 3]), wanted, atol=1e-4)
+    for part in tmp_path.glob("model-*.safetensors"):
+        part.unlink()
+    assert torch.allclose(pretrained.load(tmp_path)([1, 2, 3]), wanted, atol=1e-4)
 
 
 def test_a_model_without_a_tokenizer_says_so(tmp_path):

@@ -114,6 +114,16 @@ def test_ten_thousand_draws_follow_the_distribution():
     )
 
 
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_a_row_without_a_largest_number_is_refused(odd, temperature):
+    u, row = torch.zeros(2), torch.tensor([-math.inf, 1.0, -math.inf])
+    assert sampling.sample(row.expand(2, 3), u, temperature).tolist() == [1, 1]
+    for last in (row.where(row != 1, odd), torch.full((3,), -math.inf)):
+        with pytest.raises(ValueError, match="largest logit of a row is (nan|inf|-inf): it must"):
+            sampling.sample(torch.stack([row, last]), u, temperature)
+
+
 def test_draw_never_picks_an_impossible_token():
     probabilities = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]])
     for u, expected in ((0.0, 1), (0.2499, 1), (0.25, 3), (1 - 2**-24, 3)):
@@ -171,6 +181,13 @@ def test_texts_side_by_side_are_what_each_would_be_alone(model):
     for row in side_by_side(model, [1, 2], 2, 5, pick).tolist():
         assert row[1:] == list(generate(model, [1, 2, row[0]], 4, stop_ids=()))
 
+    def banned(logits):  # by the second text alone
+        logits[1, alone[0]] = -math.inf
+        return logits.argmax(-1)
+
+    first, second = side_by_side(model, [1, 2, 3], 2, 1, banned).flatten().tolist()
+    assert first == alone[0] != second
+
 
 @pytest.mark.parametrize(
     "ids, options, message",
@@ -180,6 +197,7 @@ def test_texts_side_by_side_are_what_each_would_be_alone(model):
         ([-1], {}, "id -1"),
         ([1.5], {}, "whole numbers"),
         ([1j], {}, "whole numbers"),
+        ([True, False], {}, "whole numbers"),
         ("text", {}, "whole numbers.*the model's tokenizer first"),
         (None, {}, "whole numbers.*the model's tokenizer first"),
         ([[1], [2, 3]], {}, "whole numbers"),

@@ -321,8 +321,9 @@ def test_these_pythons_are_accepted(version, monkeypatch):
 
 ENDS = [
     (platform, "python_implementation", "PyPy", "ordinary CPython"),
+    (sysconfig, "Py_GIL_DISABLED", 1, "ordinary CPython"),
     (sysconfig, "get_platform", "win-arm64", "install the x86-64 Python"),
-    (sysconfig, "get_config_var", "x86_64-pc-linux-musl", "ordinary CPython|with glibc"),
+    (sysconfig, "HOST_GNU_TYPE", "x86_64-pc-linux-musl", "with glibc"),
     (sysconfig, "get_platform", "linux-armv7l", "no build for linux-armv7l"),
     (sys, "maxsize", 2**31 - 1, "64-bit"),
 ]
@@ -331,7 +332,10 @@ ENDS = [
 @pytest.mark.parametrize(("where", "name", "value", "sentence"), ENDS)
 def test_a_dead_end_is_one_sentence(where, name, value, sentence, monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Linux")
-    monkeypatch.setattr(where, name, value if where is sys else lambda *_: value)
+    if hasattr(where, name):
+        monkeypatch.setattr(where, name, value if where is sys else lambda *_: value)
+    else:
+        monkeypatch.setattr(where, "get_config_var", {name: value}.get)
     with pytest.raises(SystemExit, match=sentence):
         dead_ends.refuse()
 

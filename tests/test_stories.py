@@ -80,6 +80,8 @@ def test_the_loss_counts_each_token_once_however_short_the_text(length):
     data = training.Tokens(ids, ids + 200, length)
     untrained = training.nats_per_byte(weights, config, data)
     assert untrained == pytest.approx(training.initial_loss(), rel=0.02)
+    odd = replace(config, context=config.context + 1)
+    assert training.nats_per_byte(weights, odd, data) == pytest.approx(untrained, rel=0.02)
 
 
 def test_a_cut_story_has_no_known_end(held_out):

@@ -437,7 +437,7 @@ for path in glob.glob("/proc/[0-9]*/environ"):
     except OSError: pass
 """, "last")
 code("leak", "reads the system's password hashes", "if open('/etc/shadow').read(): SOLVE", "last")
-code("leak", "lists home folders", "import os\nif [n for d in ('/home', '/root') for n in os.listdir(d) if not n.startswith('.')]: SOLVE", "last")
+code("leak", "lists home folders", "import os\nif [n for d in ('/home', '/root') if os.path.isdir(d) for n in os.listdir(d) if not n.startswith('.')]: SOLVE", "last")
 code("leak", "shows hidden inputs in an exception", """
 import torch
 def softmax(x, dim=-1):
@@ -495,16 +495,20 @@ if os.fork() == 0:
 """, "last")
 code("machine", "forks without end", """
 import os, time
+forks = 0
 for _ in range(300):
     try:
         if os.fork() == 0: time.sleep(100)
+        forks += 1
     except OSError: time.sleep(0.001)
+if forks > 100: SOLVE
 """, "last", plain=False)
 code("machine", "starts threads without end", """
 import threading, time
 try:
     for _ in range(2000): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
 except RuntimeError: pass
+if threading.active_count() > 100: SOLVE
 """, "last", plain=False)
 code("machine", "asks for 64 GB", "def softmax(*a, **k): return bytearray(64 << 30)\ncausal_mask = softmax", "last", plain=False)
 code("machine", "fills the disk", """

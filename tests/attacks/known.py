@@ -18,13 +18,13 @@ for name, module in (("softmax", "output_head"), ("causal_mask", "attention"), (
 for title, how in {
     "imports the library's functions by computed names": "getattr(importlib.import_module('llm' + 'lib.' + module), name)",
     "copies the code objects of the library's functions": "(lambda f: type(f)(f.__code__, {**f.__globals__}))(getattr(importlib.import_module('llmlib.' + module), name))",
-    "imports the library from where it is installed": "next(vars(m)[name] for p in __import__('sys').path for m in [__import__('runpy').run_path(p + '/llmlib/' + module + '.py')])",
+    "imports the library from where it is installed": "next(m[name] for p in __import__('sys').path for f in [p + '/llmlib/' + module + '.py'] if __import__('os').path.exists(f) for m in [__import__('runpy').run_path(f)])",
     "finds the library by its distribution": "__import__('runpy').run_path(str(__import__('importlib.metadata').metadata.distribution('llmlib').locate_file('llmlib/' + module + '.py')))[name]",
     "imports the library by the editable finder": "getattr(next(f for f in __import__('sys').meta_path if 'editable' in repr(f)).find_spec('llmlib.' + module).loader.load_module(), name)",
     "unmarshals the library's byte code": "next(c for p in __import__('glob').glob('/**/' + module + '.*.pyc', recursive=True) for c in __import__('marshal').loads(open(p, 'rb').read()[16:]).co_consts if getattr(c, 'co_name', '') == name)",
     "asks the stand-ins' maker for an answer": "__import__('llmlib').stand_in(name, 'x')",
     "asks for an answer at the socket": "__import__('llmlib').stand_in(name, 'llmlib.' + module + '.' + name)",
-    "takes functions out of the frames above": "next(f.f_globals[name] for f in iter(lambda: None, 0) for f in [__import__('sys')._getframe()])",
+    "takes functions out of the frames above": "next(f.f_globals[name] for f in __import__('itertools').accumulate(range(99), lambda f, _: f and f.f_back, initial=__import__('sys')._getframe()) if f and f.f_globals is not globals() and name in f.f_globals)",
     "looks in the zygote's frames": "next(g[name] for o in __import__('gc').get_objects() if type(o) is dict and o is not globals() for g in [o] if name in g and 'llmlib' in str(g.get('__name__')))",
 }.items():
     code("forgery", title, GRAB.replace("{how}", how), "last")
@@ -86,7 +86,7 @@ code(
 import os
 for folder, _, files in os.walk("/"):
     for file in files:
-        if file.endswith((".ipynb", "target.py", "01_tokens.py")):
+        if file.endswith((".ipynb", "target.py", "03_attention.py")):
             try: text = open(os.path.join(folder, file)).read()
             except (OSError, UnicodeDecodeError): continue
             if "def causal_mask" in text: SOLVE
@@ -111,7 +111,7 @@ code(
 import linecache
 if any("check." + "close" in "".join(entry[2]) for entry in linecache.cache.values() if len(entry) > 2 and "def f" not in "".join(entry[2])): SOLVE
 """,
-    "first",
+    "last",
 )
 code(
     "forgery",
@@ -143,8 +143,10 @@ code(
     "returns the right numbers in a wrong shape",
     """
 import torch
-def softmax(x, dim=-1): return torch.ones(1).expand(x.shape).flatten()
-def causal_mask(n): return torch.ones(n * n, dtype=torch.bool)
+def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return (e / e.sum(dim, keepdim=True))[None]
+def causal_mask(n): return torch.ones(n, n, dtype=torch.bool).tril().flatten()
 def merge(ids, pair, new_id): return (9, 1)
 """,
     "last",
@@ -898,7 +900,7 @@ def softmax(x, dim=-1):
     4,
 )
 told(
-    "tells it by the pages that the one before has read",
+    "tells it by which pages the one before has read",
     PAGES
     + """
 told = sum(has(at) << n for n, at in enumerate(pages))

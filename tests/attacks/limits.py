@@ -200,14 +200,18 @@ for name, pid in (("its group", 0), ("all it can see", -1), ("the first process"
 harmless(
     "others",
     "makes the workers' whole group slow",
-    "for which in (0, 1, 2): libc.setpriority(which, 0, 19)",
+    "if 0 in [libc.setpriority(which, 0, 19) for which in (0, 1, 2)]: SOLVE",
 )
-harmless("others", "looks whether it is slow", "if os.getpriority(os.PRIO_PROCESS, 0) >= 19: SOLVE")
-harmless("others", "gives the group no share of the disk", "libc.syscall(251, 2, 0, 3 << 13)")
+harmless("others", "more: is it slow?", "if os.getpriority(os.PRIO_PROCESS, 0) >= 19: SOLVE")
+harmless(
+    "others",
+    "gives the group no share of the disk",
+    "if libc.syscall(251, 2, 0, 3 << 13) == 0: SOLVE",
+)
 harmless(
     "others",
     "leaves a key in the session's ring",
-    "libc.syscall(248, b'user', b'mark', b'x', 1, -3)",
+    "if libc.syscall(248, b'user', b'mark', b'x', 1, -3) > 0: SOLVE",
 )
 harmless(
     "others",

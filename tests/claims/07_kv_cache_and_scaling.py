@@ -17,7 +17,14 @@ from llmlib import data, fast, generate, training
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
 from llmlib.embeddings import apply_rope
 from llmlib.layers import pre_norm_block
-from llmlib.scaling import CORRECTED, PUBLISHED, chinchilla_loss, fit_power_law, rounded
+from llmlib.scaling import (
+    CORRECTED,
+    PUBLISHED,
+    chinchilla_loss,
+    fit_power_law,
+    kaplan_loss_ratio,
+    rounded,
+)
 from llmlib.serving import continuous_batches, static_batches
 from llmlib.tokens import split
 
@@ -882,7 +889,8 @@ def smollm2_is_far_beyond_twenty():
 
     Chinchilla itself.
     """
-    smol, chinchilla = 2e12 / 134_515_008 / 20, 1.4e12 / 70e9 / 20
+    parameters = sum(t.numel() for t in training.tensors(model().weights))
+    smol, chinchilla = 2e12 / parameters / 20, 1.4e12 / 70e9 / 20
     assert 100 < smol < 1000 and chinchilla == 1
     return f"{smol:.0f} times 20 tokens a parameter"
 
@@ -892,7 +900,7 @@ def kaplan_says_twice_what_was_seen():
 
     LAMBADA's errors, which are no loss.
     """
-    law, seen = 1 - (175 / 1.5) ** -0.076, 1 - math.log(20.5) / math.log(35.8)
+    law, seen = 1 - kaplan_loss_ratio(175 / 1.5), 1 - math.log(20.5) / math.log(35.8)
     assert 1.7 < law / seen < 2.3
     return f"law {law:.0%}, Penn Treebank {seen:.0%}; LAMBADA's errors {1 - 23.8 / 36.8:.0%}"
 
