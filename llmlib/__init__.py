@@ -1,5 +1,5 @@
-"""llmlib: an LLM engine in plain functions, one file for each notebook of the course "From Tokens
-to Tokens"."""
+"""llmlib: an LLM engine in plain functions, a file or two for each notebook of the course "From
+Tokens to Tokens"."""
 
 __all__ = ["complete", "generate"]
 

@@ -45,7 +45,7 @@ class Packed:
 
     def times(self, x):
         """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
-        in float32.
+        made in float32 and rounded to it, too.
         """
         flat = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()  # as the kernels ask
         if len(flat) <= FEW_ROWS and self.fours:
