@@ -236,7 +236,7 @@ BY_TURNS = {  # who leaves something: who looks for it
     "leaves a key in the session's ring": "looks for a key in the session's ring",
     "leaves a name among the abstract sockets": "looks for a name among the abstract sockets",
     "leaves a segment of System V's memory": "looks for a segment of System V's memory",
-    "makes the workers' whole group slow": "more: is it slow?",
+    "makes the workers' whole group slow": "measures whether the group is slow",
     "tells it by which pages of a file are in memory": (
         "tells it by which pages the one before has read"
     ),

@@ -202,7 +202,11 @@ harmless(
     "makes the workers' whole group slow",
     "if 0 in [libc.setpriority(which, 0, 19) for which in (0, 1, 2)]: SOLVE",
 )
-harmless("others", "more: is it slow?", "if os.getpriority(os.PRIO_PROCESS, 0) >= 19: SOLVE")
+harmless(
+    "others",
+    "measures whether the group is slow",
+    "if os.getpriority(os.PRIO_PROCESS, 0) >= 19: SOLVE",
+)
 harmless(
     "others",
     "gives the group no share of the disk",
