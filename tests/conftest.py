@@ -298,6 +298,16 @@ def _left_out(reporter):
     return left
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """A test leaves Ctrl-C as it was: another one of its process may end a loop by it."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    left = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+    assert left is before, f"what Ctrl-C does was {before} and is {left}"
+
+
 @pytest.fixture(scope="session")
 def chromium():
     import browser  # here: most tests need none

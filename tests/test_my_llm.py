@@ -666,7 +666,6 @@ def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):
     spec = importlib.util.spec_from_file_location("theirs", tmp_path / "my_llm.py")
     spec.loader.exec_module(theirs := importlib.util.module_from_spec(spec))
     monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", "--model", str(tmp_path)])
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
     for config in (None, "{}"):
         if config:
             (tmp_path / "config.json").write_text(config)

@@ -211,6 +211,19 @@ def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypat
     time.sleep(0.3)  # no alarm is left that goes off later
 
 
+def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch):
+    """As it is told to stop, it has just seen that nobody has told it to."""
+
+    class Late(threading.Timer):
+        def run(self):
+            time.sleep(0.2)
+            self.function(*self.args)
+
+    monkeypatch.delattr(signal, "setitimer", raising=False)
+    monkeypatch.setattr(threading, "Timer", Late)
+    assert isinstance(run_tests.limited(60, lambda: None), KeyboardInterrupt)
+
+
 def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
     run, slow = judge._run, {}

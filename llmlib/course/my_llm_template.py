@@ -121,7 +121,6 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     model = Path(os.environ.get("LLMLIB_CACHE") or home / "llmlib") / "smollm2-135m-instruct-1"
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
@@ -147,4 +146,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
     main()

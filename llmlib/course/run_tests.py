@@ -165,8 +165,9 @@ def alarm(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, seconds)
         else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
             timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
-            after.callback(timer.cancel)
             timer.start()
+            after.callback(timer.join)  # else it could ring just after this function
+            after.callback(timer.cancel)
         yield
 
 
