@@ -44,12 +44,21 @@ def house(tmp_path, monkeypatch):
         if House.steps[-1] == "make .venv":
             python = setup._venv_python()
             python.parent.mkdir(parents=True)
-            python.symlink_to(sys.executable)
+            stands_in_for_this_one(python)
         return str(tmp_path)
 
     monkeypatch.setattr(steps, "run", run)
     monkeypatch.setattr(torch_build, "install", lambda *_: House.steps.append("choose torch"))
     return House
+
+
+def stands_in_for_this_one(python):
+    """A link would start the Python below this one's environment, which may come without pip."""
+    if sys.platform == "win32":
+        python.symlink_to(sys.executable)
+    else:
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
 
 
 def done(house, wanted="lab", **options):
