@@ -49,7 +49,7 @@ def attention_explorer(model, attention, text, layer=0, head=0):
             row.index = len(words) - 1
             draw()
 
-    def draw(_=None):
+    def draw():
         layer, head, at = pick_layer.value, pick_head.value, row.index
         grid.index, switch.value = spots.index((layer, head)), (layer, head) in off
         ids = tuple(model.tokenizer.encode(typed.value)[:LONGEST])

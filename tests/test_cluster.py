@@ -421,6 +421,7 @@ def test_no_scheduler_is_a_sentence(address, says, monkeypatch):
     [
         ("postgresql+psycopg://me:secret@127.0.0.1:{port}/x", "onnection refused"),
         ("postgresql+asyncpg://me:secret@127.0.0.1:{port}/x", "No module named 'asyncpg'"),
+        ("postgresql+asyncpg://me:p@secret@127.0.0.1:{port}/x", "No module named 'asyncpg'"),
         ("oracle9i://me:secret@127.0.0.1/x", "oracle9i"),
         ("no URL", "Could not parse"),
     ],

@@ -165,12 +165,16 @@ def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
 def test_without_a_guess_the_answer_is_shown_all_the_same(shell, made):
     (said,) = shell(START, made, 'reveal("n", 10)')
     assert said["text/plain"] == "It is 10."
+    (said,) = shell(GUESS.format(10))
+    assert said["text/plain"].endswith("a prediction comes too late now.")
 
 
 def test_the_end_shows_the_first_guesses(shell):
     (nothing,) = shell(START, "predictions()")
     assert nothing["text/plain"].startswith("No predictions are recorded")
-    shell(GUESS.format(3), 'reveal("n", 10)', GUESS.format(10), 'reveal("n", 10)')
+    (said,) = shell(GUESS.format(3), 'reveal("n", 10)', GUESS.format(10))
+    assert said["text/plain"].endswith("your first prediction stands.")
+    shell('reveal("n", 10)')
     (table,) = shell(CHOICE.format('"B"'), 'reveal("what", "B")', "predictions()")
     assert table["text/plain"].splitlines() == [
         "1 of 2 as you predicted. The others are worth a second look.",

@@ -1,11 +1,14 @@
 """`llmlib grades`: totals from the gradebook, in the columns that Canvas and Moodle import."""
 
 import csv
+import os
+import sys
 
 import pytest
 from attacks import corpus
 
 from llmlib import cli
+from llmlib.course.environment import environment
 from llmlib.grading.gradebook import Book
 from llmlib.grading.results import Graded, Outcome
 
@@ -135,3 +138,16 @@ def test_a_column_that_no_roster_has_is_refused(course, capsys):
     assert cli.main([*words, "--config", str(course[0] / "nbgrader_config.py")]) == 2
     assert "--column is one of Student" in capsys.readouterr().err
     assert not (course[0] / "canvas.csv").exists()
+
+
+def test_gradebooks_opened_one_after_the_other_leave_no_trace_in_the_environment(
+    tmp_path, monkeypatch
+):
+    """Each page of feedback opens one: programs start no more where PATH is 128 KiB long."""
+    paths = []
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    for name in ("one", "two", "three"):
+        with Book(f"sqlite:///{tmp_path / name}.db", "c"):
+            paths.append(os.environ["PATH"])
+    assert paths[0] == paths[2] == environment()["PATH"]
+    assert paths[0].split(os.pathsep)[0] == os.path.dirname(sys.executable)

@@ -554,6 +554,16 @@ def _scores(pid):
     return found
 
 
+def test_no_process_of_the_sandbox_has_the_graders_variables(monkeypatch):
+    """bubblewrap's own is process 1 in there."""
+    monkeypatch.setenv("A_TOKEN_OF_THE_GRADER", "1234")
+    with closing(sandbox.Sandbox()) as box:
+        inside = _scores(box.process.pid)
+        assert len(inside) > 1
+        for pid in inside:
+            assert b"A_TOKEN" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
 def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(monkeypatch, request):
     """Each submission gets an empty /tmp of its own, over whatever lies there: a virtual
     environment, say."""
@@ -586,7 +596,8 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     code += "zygote.main(sys.argv[1])"
     words = [*bubblewrap.command(), sys.executable, "-I", "-B", "-c", code]
     words.append(json.dumps(setup))
-    with subprocess.Popen(words, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as process:
+    passed = {"pass_fds": [theirs.fileno()], "env": bubblewrap.SETTINGS}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, **passed) as process:
         theirs.close()
         ours.sendall(b"K1")
         assert ours.recv(1) == b"K", process.stderr.read().decode()
@@ -601,7 +612,8 @@ def test_the_links_that_lead_to_python_are_there(monkeypatch, tmp_path):
     second.symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(first))
     words = [*bubblewrap.command(), sys.executable, "-I", "-c", "print(6 * 7)"]
-    assert subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout == b"42\n"
+    env = bubblewrap.SETTINGS
+    assert subprocess.run(words, stdout=subprocess.PIPE, check=True, env=env).stdout == b"42\n"
 
 
 # ---- without a sandbox

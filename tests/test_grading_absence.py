@@ -214,6 +214,61 @@ def test_what_does_the_work_under_another_name_is_refused_or_named(runner, code)
     assert result.findings, result
 
 
+PROCESSOR = """
+def repetition_penalty(logits, ids, penalty):
+    {}
+    return RepetitionPenaltyLogitsProcessor(penalty)(ids, logits.clone())
+"""
+CURVE = """
+def fit_power_law(n, loss):
+    {}
+    bounds = [0, -99, 0.001], [99, 99, 2]
+    law = lambda n, e, a, alpha: e + a * n**-alpha
+    return tuple(map(float, optimize.curve_fit(law, n, loss, (1, 8, 0.5), bounds=bounds)[0]))
+"""
+LATE = {  # cell: its exercise; the import is the function's own, and nobody made it before
+    PROCESSOR.format("from transformers import RepetitionPenaltyLogitsProcessor"): "06_sampling",
+    PROCESSOR.format(
+        "from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor"
+    ): "06_sampling",
+    CURVE.format("import scipy.optimize as optimize"): "07_kv_cache_and_scaling",
+    CURVE.format("from scipy import optimize"): "07_kv_cache_and_scaling",
+}
+
+
+@pytest.mark.parametrize("code", LATE, ids=range(len(LATE)))
+def test_what_is_off_is_off_also_where_its_library_is_imported_late(runner, code):
+    name, space = LATE[code], {}
+    exec(code, space)  # the control: where nothing is off it is right
+    if name == "06_sampling":
+        function, logits = "repetition_penalty", torch.tensor([[4.0, -1.0, 2.0]])
+        got = space[function](logits, torch.tensor([[0, 1, 0]]), 2.0)
+        torch.testing.assert_close(got, torch.tensor([[2.0, -2.0, 2.0]]))
+    else:
+        function, n = "fit_power_law", torch.tensor([4.0, 16.0, 64.0], dtype=torch.float64)
+        got = torch.tensor(space[function](n, 1 + 8 * n**-0.5))
+        torch.testing.assert_close(got, torch.tensor([1.0, 8.0, 0.5]), atol=1e-3, rtol=0)
+    result = runner.grade(cells.load(name), [Cell("code", None, code)])
+    assert not result[function].solved
+    assert "is off in this exercise" in result[function].message, result[function]
+    assert result.findings, result
+
+
+@pytest.mark.parametrize("name", ["06_sampling", "07_kv_cache_and_scaling"])
+def test_no_library_is_imported_only_to_forbid_a_part_of_it(runner, name):
+    """It took seconds of the first call of each test."""
+    notebook = cells.load(name)
+    off = {part for each in notebook.exercises for part in each.off}
+    libraries = {part.partition(".")[0] for part in off} & {"scipy", "transformers"}
+    assert libraries
+    tasks = [each for each in notebook.exercises if libraries & {o.split(".")[0] for o in each.off}]
+    for each in tasks:
+        loaded = f"sorted({libraries} & set(__import__('sys').modules))"
+        code = f"def {each.name}(*_, **__):\n    raise ValueError({loaded})"
+        result = runner.grade(notebook, [Cell("code", each.name, code)])
+        assert "ValueError: []" in result[each.name].message, result[each.name]
+
+
 def test_the_quizs_key_is_not_inside(runner):
     loop = """
 import importlib, json, glob, sys

@@ -134,11 +134,10 @@ def test_a_folder_is_called_by_its_name_also_from_inside(small, monkeypatch):
 
 def test_old_turns_leave_when_the_context_is_full(engines):
     turn = [{"role": "user", "content": "a " * 900}, {"role": "assistant", "content": "b " * 900}]
-    system = [{"role": "system", "content": "Be kind."}]
-    kept = chat.fitted(engines[0], system + turn * 8 + FRANCE, 256)
-    assert kept[0] == system[0] and kept[-1] == FRANCE[0]
+    kept = chat.fitted(engines[0], turn * 8 + FRANCE, 256)
+    assert kept[0] == turn[0] and kept[-1] == FRANCE[0]
     assert len(chat.prompt(engines[0], kept)) + 256 <= engines[0].config.context
-    longer = system + turn * (len(kept) // 2) + FRANCE
+    longer = turn * (len(kept) // 2 + 1) + FRANCE
     assert len(chat.prompt(engines[0], longer)) + 256 > engines[0].config.context
 
 

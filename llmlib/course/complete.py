@@ -57,7 +57,6 @@ def run(args: argparse.Namespace) -> None:
 def _chat_prompt(model: Model, message: str) -> str:
     """ValueError in one sentence for whatever the reference library finds wrong with the folder."""
     try:
-        chat.template(str(model.folder))  # it refuses code of the folder's own, without a question
         return generation.chat_prompt(model, message)
     except Exception as error:  # of any kind, by what is damaged
         if "has no chat template" in str(error):

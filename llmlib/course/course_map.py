@@ -1,7 +1,8 @@
-"""The line under each notebook's title: the course from text to text, where you are, what is next.
+"""What stands under each notebook's title: the course from text to text, and where you are; and the
+links at its end.
 
-One line of Markdown, so that it reads alike in JupyterLab, on a web page and in a terminal. The
-build writes it. Its parts stand in the first cell of each notebook's source, title and marker:
+Plain Markdown, so that it reads alike in JupyterLab, on a web page and in a terminal. The build
+writes it. Its parts stand in the first cell of each notebook's source, title and marker:
 
     # %% [markdown] makes="ids" shape="[batch, seq]"
     # # 1 · Tokens

@@ -32,7 +32,9 @@ QUIET = {
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
     """The variables for a process with so many threads, which imports this llmlib, and finds
     programs of this Python's folder by name, as nbgrader does with `alembic`."""
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH") or os.defpath])
+    beside, path = os.path.dirname(sys.executable), os.environ.get("PATH") or os.defpath
+    if path.split(os.pathsep)[0] != beside:  # it is, where this environment is ours already
+        path = os.pathsep.join([beside, path])
     modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
     ours = {"OMP_NUM_THREADS": str(threads), "PATH": path, "PYTHONPATH": modules}
     return os.environ | QUIET | ours | more

@@ -63,8 +63,7 @@ class Check(Ours):
         status = await self.looked_up(progress.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
-        said = {"title": status.title, "fault": status.fault, "notes": status.notes}
-        self.finish(said | {"lines": lines})
+        self.finish({"fault": status.fault, "notes": status.notes, "lines": lines})
 
 
 class Solution(Ours):
@@ -78,7 +77,7 @@ class Solution(Ours):
         if found is None:
             raise web.HTTPError(404, reason="There is no such exercise in this notebook")
         lines = [line for line in found.solution.split("\n") if " SOLUTION" not in line]
-        self.finish({"number": found.number, "code": "\n".join(lines)})
+        self.finish({"code": "\n".join(lines)})
 
 
 def which(path: Path) -> str | None:

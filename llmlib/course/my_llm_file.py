@@ -121,7 +121,7 @@ def without_replaced(chosen: list[Definition]) -> list[Definition]:
                 break
             if later.kind in REPLACING or later.imports:
                 left -= later.names
-        if left or not each.names:
+        if left:
             kept.append(each)
     return kept
 

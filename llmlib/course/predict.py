@@ -42,8 +42,10 @@ def predict(
     elif yours is not None and (type(yours) not in (int, float) or abs(yours) > 1e300):
         said = "write it as in yours=3, without quotes or anything around it."
         raise NoGuess(f"This prediction is a number below 1e300: {said}")
-    if "answer" in _guesses.get(key, ()):
-        return _say("The answer has been shown: your first prediction stands.")
+    if "answer" in (guess := _guesses.get(key, {})):
+        late = "a prediction comes too late now"
+        stands = late if guess["yours"] is None else "your first prediction stands"
+        return _say(f"The answer has been shown: {stands}.")
     _guesses[key] = {"question": question, "options": options, "yours": yours}
     if yours is None:
         return _say("No prediction. Go on.")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from llmlib import files
@@ -38,6 +39,7 @@ class Question:
     run: str
 
 
+@cache
 def titles() -> dict[str, str]:
     """{what a question may be about: its heading}."""
     return dict([COURSE]) | {each.name: each.title for each in stations() if each.number}

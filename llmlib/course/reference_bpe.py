@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from llmlib.token_files import CHAR_TO_BYTE
 
@@ -15,7 +15,6 @@ def train(text: str, vocab_size: int) -> tuple[list[tuple[int, int]], Callable[[
     implementations, so take another text."""
     reference = Tokenizer(models.BPE())
     reference.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    reference.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     limits: Any = {"vocab_size": vocab_size, "initial_alphabet": alphabet}
     reference.train_from_iterator([text], trainers.BpeTrainer(**limits, show_progress=False))

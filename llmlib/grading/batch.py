@@ -74,7 +74,7 @@ class Results:
             return False
 
     def mark(self, notebook: Notebook, data: bytes) -> str:
-        """A fingerprint of all that a result depends on: grader, notebook, submission."""
+        """A fingerprint of what a result depends on: grader, notebook, submission."""
         return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
 
 
@@ -88,7 +88,7 @@ def version() -> str:
 
 
 def edition(notebooks: Notebooks) -> str:
-    """A fingerprint of all but the submissions: two machines where it is the same grade alike."""
+    """A fingerprint of all but the submissions: where it is the same, the same code grades."""
     nodes = "".join(f"{name}{book.node}" for name, book in sorted(notebooks.items()))
     return hashlib.sha256(f"{version()}{nodes}".encode()).hexdigest()
 

@@ -37,7 +37,7 @@ without that line, or with it changed. Another answer can be right, too.
 
 
 class Question(NamedTuple):
-    """On line `mutant.line` of the function `exercise`, whose cell holds `code`."""
+    """One question on the function `exercise`, whose cell holds `code`, and its answer."""
 
     exercise: str
     code: str

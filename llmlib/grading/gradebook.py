@@ -161,8 +161,8 @@ class Book(contextlib.AbstractContextManager["Book"]):
 
 
 def shown(url: str) -> str:
-    """The URL without its password."""
-    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url)
+    """The URL without its password, which may hold an @."""
+    return re.sub(r"(//[^/:@]*):.*@", r"\1@", url)
 
 
 def _with_all_rows(book: Gradebook, assignment: str, student: str) -> Any:

@@ -113,11 +113,10 @@ def line(error: Exception) -> str:
 
 def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
     """The conversation without its oldest turns, so that `room` tokens of an answer fit."""
-    first = list(messages[:1]) if messages[0]["role"] == "system" else []
-    rest = list(messages[len(first) :])
-    while len(rest) > 2 and len(prompt(engine, first + rest)) + room > engine.config.context:
-        rest = rest[2:]
-    return first + rest
+    messages = list(messages)
+    while len(messages) > 2 and len(prompt(engine, messages)) + room > engine.config.context:
+        messages = messages[2:]
+    return messages
 
 
 def _text(engine: Engine, messages: Sequence[Message]) -> str:

@@ -49,7 +49,7 @@ def load(model: str, weights: str = "float32") -> Engine:
     return written(Path(model))
 
 
-def ours(name: str, weights: str = "float32") -> Engine:
+def ours(name: str, weights: str) -> Engine:
     """llmlib's engine on a model."""
     model = pretrained.load(name, weights)
     if model.tokenizer is None:

@@ -7,6 +7,7 @@ torch's dispatcher (under every name it has), any other name is replaced where i
 import builtins
 import contextlib
 import functools
+import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -49,6 +50,9 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
         if hasattr(builtins, name):  # off for the learner, not for the libraries around
             space[name] = refusal(name)
             continue
+        if (library := name.partition(".")[0]) not in sys.modules:
+            sys.meta_path.insert(0, Later(library, name, space))
+            continue
         if name.startswith("torch."):
             refuse_operator(name)
             for function in [*namesakes(name), find(ALIKE.get(name, name))[1]]:
@@ -65,6 +69,30 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
                 setattr(parent, name.rpartition(".")[2], refusal(name))
         if callable(target) or isinstance(target, types.ModuleType):
             space |= {key: refusal(name) for key, value in space.items() if value is target}
+
+
+class Later:
+    """Forbids a name once its library is imported: to import `transformers` for the sake of what
+    hardly anybody calls would take longer than all tests of its exercise."""
+
+    def __init__(self, library: str, name: str, space: dict[str, Any]) -> None:
+        self.library, self.name, self.space = library, name, space
+
+    def find_spec(self, module: str, *_: Any) -> Any:
+        """A finder of sys.meta_path: the module's own loader, and `forbid` when it has run."""
+        if module != self.library:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(module)
+        if spec and spec.loader:
+            run = spec.loader.exec_module
+
+            def exec_module(made: types.ModuleType) -> None:
+                run(made)
+                forbid([self.name], self.space)
+
+            spec.loader.exec_module = exec_module  # type: ignore[assignment,method-assign]
+        return spec
 
 
 def find(name: str) -> tuple[Any, Any]:

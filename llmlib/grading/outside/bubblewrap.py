@@ -34,9 +34,7 @@ def command() -> list[str]:
     seen = [*system(), "--tmpfs", "/tmp", *python(), *without_the_course(), *graders()]
     # A /proc for the zygote to set up the forks; mount points for each fork's own folders.
     scratch = "--proc /proc --dev /dev --dir /dev/shm --chdir /tmp --remount-ro /dev --remount-ro /"
-    # None of the grader's variables (tokens, passwords); these instead.
-    variables = (["--setenv", *pair] for pair in (SETTINGS | ONE_THREAD).items())
-    return [bwrap, *rights(), *seen, *scratch.split(), "--clearenv", *sum(variables, []), "--"]
+    return [bwrap, *rights(), *seen, *scratch.split(), "--"]
 
 
 def rights() -> list[str]:

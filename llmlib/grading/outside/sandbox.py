@@ -12,7 +12,14 @@ import tempfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from llmlib.grading.outside.bubblewrap import HERE, ONE_THREAD, Unavailable, command, python_folders
+from llmlib.grading.outside.bubblewrap import (
+    HERE,
+    ONE_THREAD,
+    SETTINGS,
+    Unavailable,
+    command,
+    python_folders,
+)
 from llmlib.grading.remedies import remedy
 from llmlib.grading.wire import Channel
 
@@ -74,7 +81,8 @@ class Sandbox:
 
     def _start(self) -> None:
         self._stop()
-        line = [] if self.unsafe else command()
+        # None of the grader's variables (tokens, passwords): bubblewrap is a process in there, too.
+        line, variables = ([], os.environ) if self.unsafe else (command(), SETTINGS)
         self.sock, theirs = socket.socketpair()
         setup = {"socket": theirs.fileno(), "preload": self.preload, "jail": not self.unsafe}
         setup |= {"python": python_folders()}
@@ -88,7 +96,7 @@ class Sandbox:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=self.scratch.name,  # without bubblewrap it stays there
-                env=os.environ | ONE_THREAD,
+                env={**variables, **ONE_THREAD},
                 start_new_session=True,
             )
             theirs.close()
