@@ -1,7 +1,9 @@
-"""A file is written whole or not at all, whatever stops the program in between."""
+"""A file is written whole or not at all, whatever stops the program in between; and by one program
+at a time."""
 
 import os
 from pathlib import Path
+from typing import IO
 
 
 def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
@@ -26,6 +28,22 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def alone(path: Path, busy: str) -> IO[str]:
+    """Lock the file `path`, for as long as this process lives or what is returned is open.
+    ValueError `busy` where another process has it; on Windows nobody is kept out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(path, "w")
+    if os.name == "posix":
+        import fcntl
+
+        try:  # unlike flock, workers do not inherit it
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise ValueError(busy) from None
+    return lock
 
 
 def _end(path: Path) -> Path:

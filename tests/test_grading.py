@@ -31,6 +31,7 @@ from attacks import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmlib.certificate.status import Register
 from llmlib.course import cells, handed_in, scopes, stub
 from llmlib.course.forbidden import forbidden_names
 from llmlib.course.handed_in import Cell
@@ -937,14 +938,19 @@ def test_what_another_edition_or_plain_nbgrader_left_does_not_count(tmp_path, ca
         assert book.gradebook.find_assignment("target").max_score == 10
 
 
-def test_two_runs_at_once_are_refused(tmp_path):
-    held = batch.Results(tmp_path / "results")
+@pytest.mark.parametrize(
+    ("open_it", "says"),
+    [(batch.Results, "Another run is grading into"), (Register, "Another run writes to")],
+)
+def test_two_runs_at_once_are_refused(open_it, says, tmp_path):
+    """With one key they would give two certificates the same place in the list."""
+    held = open_it(tmp_path / "results")
     pid = os.fork()
     if pid == 0:
         try:
-            batch.Results(tmp_path / "results")
+            open_it(tmp_path / "results")
         except ValueError as busy:
-            os._exit(7 if "Another run is grading" in str(busy) else 1)
+            os._exit(7 if says in str(busy) else 1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7 and held
 

@@ -64,17 +64,11 @@ def sample_stories(model, n, seed, progress):
     generator = torch.Generator().manual_seed(seed)
     prompt = model.tokenizer.encode(generation.chat_prompt(model, STORIES_PROMPT))
     cache = model.new_cache(context=len(prompt) + MAX_TOKENS)
-    cache.keys, cache.values = (
-        [t.bfloat16() for t in tensors] for tensors in (cache.keys, cache.values)
-    )
+    _change(cache, torch.Tensor.bfloat16)
     logits = model(prompt, cache)[:, -1].repeat(n, 1)
-    cache.keys, cache.values = (
-        [t.repeat(n, 1, 1, 1) for t in tensors] for tensors in (cache.keys, cache.values)
-    )
-    stories, writing = (
-        [([], []) for _ in range(n)],
-        torch.arange(n),
-    )  # which story each row of the batch writes
+    _change(cache, lambda t: t.repeat(n, 1, 1, 1))
+    stories = [([], []) for _ in range(n)]
+    writing = torch.arange(n)  # which story each row of the batch writes
     for _ in range(MAX_TOKENS):
         logprobs = torch.log_softmax(logits.float() / TEMPERATURE, dim=-1)
         edges = logprobs.exp().cumsum(-1)
@@ -89,19 +83,21 @@ def sample_stories(model, n, seed, progress):
         going = ~torch.isin(new[:, 0], torch.tensor(model.config.stop_ids))
         if not going.all():  # drop the rows whose story has ended
             writing, new = writing[going], new[going]
-            cache.keys, cache.values = (
-                [t[going] for t in tensors] for tensors in (cache.keys, cache.values)
-            )
+            _change(cache, lambda t: t[going])
         if not len(writing):
             break
         logits = model(new, cache)[:, -1]
     return stories
 
 
+def _change(cache, how):
+    """Put how(t) in the place of each tensor of the cache."""
+    cache.keys, cache.values = ([how(t) for t in each] for each in (cache.keys, cache.values))
+
+
 def seed_of(i):
-    return (
-        SEED + i // 2 + 26 * (i % 2)
-    )  # two rows of seeds: two processes made the even and the odd chunks
+    """Two rows of seeds: two processes made the even and the odd chunks."""
+    return SEED + i // 2 + 26 * (i % 2)
 
 
 def make_chunk(model, i, progress):

@@ -40,17 +40,10 @@ class Results:
     def __init__(
         self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
     ) -> None:
-        import fcntl  # not at the top: on Windows, too, the tests of grading are left out by name
-
         self.folder, self.again = Path(folder), again
         self.how = f"{unsafe}{partial or ''}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.folder / ".lock", "w")
-        try:  # unlike flock, workers do not inherit it
-            fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            busy = f"Another run is grading into {self.folder}: wait for it, or end it."
-            raise ValueError(busy) from None
+        busy = f"Another run is grading into {self.folder}: wait for it, or end it."
+        self.lock = files.alone(self.folder / ".lock", busy)
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
         return self.folder / task.student / f"{task.assignment}{suffix}"
