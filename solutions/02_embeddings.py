@@ -2041,9 +2041,11 @@ curves = {
 }
 plots.show(
     pictures.by_distance(curves),
-    alt="Score against how far back the key stands, 0 to 20 positions. Layer 16 head "
-    "0: a sharp peak at 1, around 3, falling to -15 at distance 4. Layer 18 head 6: a "
-    "flat line near -5 at all distances.",
+    alt="Score against how far back the key stands, 0 to 20 positions; bands hold nine "
+    "tenths of the pairs. Layer 16 head 0: a sharp peak at 1, around 3, falling to -15 at "
+    "distance 4; then waves, about six positions long, that never come back as high, the "
+    "lowest at -19. Layer 18 head 6: nearly flat, near -5 at all distances, in a band "
+    "about 16 wide.",
 )
 for name, scores in curves.items():
     peak = scores.mean(dim=0).argmax()
@@ -2078,7 +2080,8 @@ plots.show(
     pictures.by_distance({"one query and one key of layer 16, head 0": one_pair}),
     widget=rope_clock(apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta),
     alt="Score of one query and one key of layer 16, head 0, against how far back the "
-    f"key stands: highest at {one_pair.argmax()}, at {one_pair.max():.1f}.",
+    f"key stands: highest at {one_pair.argmax()}, at {one_pair.max():.1f}, lowest at "
+    f"{one_pair.argmin()}, at {one_pair.min():.1f}, up and down in between.",
 )
 
 # %% [markdown]

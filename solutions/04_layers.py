@@ -2612,7 +2612,7 @@ show(
     alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
     "layer 0 it is near 14, without layer 1 near 9; layers 8, 11, 28 and 29 cost 0.8 "
     "or more; most others cost little. Swapping neighbours costs most at both ends, "
-    "and 0.8 to 0.9 at the pairs 8-9 and 11-12.",
+    "and 0.8 to 0.9 at the pairs 8-9 and 11-12; swapping 2 and 3 even helps a little.",
 )
 order = sorted(range(30), key=lambda i: removed[i])
 print(
@@ -2658,7 +2658,7 @@ show(
     alt="Length of the stream by layer, logarithmic. The first token and the second "
     "the climb to about 670 by layer 2 and are back among the others by layer 10; in "
     "layer 11 the first token alone jumps to over 22,000, and falls to 5,000 in layers "
-    "28 and 29. The others grow slowly from 2 to 600.",
+    "28 and 29. The others jump from 2 to about 70 by layer 1, then grow slowly to 600.",
 )
 print("length of the stream after layer   2     10     11     27     29")
 rest = sizes[:, [1, 2, 3, 5]].amax(dim=1)
@@ -2897,9 +2897,8 @@ curves = {
 show(
     pictures.told_apart(curves, 2 * len(nouns)),
     alt="Percent told apart by layer. Noun or verb rises from chance to 100 by layer 1 "
-    "and drops to 96 at the very end; the meaning of bank rises more slowly, to over "
-    "90 at about layer 4; "
-    "with the clue just before it rises a little sooner.",
+    "and drops to 96 at the very end; the meaning of bank rises more slowly, to 96 by "
+    "layer 4, and no further; with the clue just before it reaches 100 by then.",
 )
 for name, curve in curves.items():
     print(

@@ -907,8 +907,8 @@ for text, size in nucleus.items():
 show(
     plots.nucleus(next_logits, nucleus, 0.9),
     alt="Cumulative probability against number of tokens, logarithmic, for two "
-    "prompts. The curve of the Paris prompt crosses 0.9 after a few tokens, that of "
-    "the story only after hundreds.",
+    "prompts. The curve of the Paris prompt crosses 0.9 after {} tokens, that of the "
+    "story only after {}.".format(*nucleus.values()),
 )
 
 # %% [markdown]
@@ -2326,8 +2326,9 @@ show(
         llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
     ),
     alt="The first three steps of a beam search of width 3 from Darwin's prompt, as a "
-    "tree: three boxes a step with the probability of the text up to there, the way to "
-    "the best in blue.",
+    "tree: three boxes a step with the probability of the text up to there. The way to "
+    "the best, in blue, is ' is' with 0.332, the first of its step, then ' the' with "
+    "0.026, second to ' a' with 0.057, then ' most' with 0.005.",
 )
 
 # %% [markdown]

@@ -755,14 +755,13 @@ for n in (10, 50, 100):
 reveal("clock", seconds_without[99] / seconds_with[99])
 plots.show(
     pictures.cache_gain(seconds_without, seconds_with, len(prompt)),
-    alt="Left: seconds against new tokens; without a cache the curve bends upward, "
-    "with a cache it is nearly straight. Right: how many times fewer token "
-    "computations, and how many times faster by the clock; both grow with the "
-    "length, the clock far more slowly.",
+    alt="Left: seconds against new tokens; without a cache they are several times as "
+    "many. Right: how many times fewer token computations, a line that rises to about "
+    "50, and how many times faster by the clock, which stays far below it.",
 )
 
 # %% [markdown]
-# Both gains grow with the length, but the clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
+# The clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
 
 # %% tags=["nbval-ignore-output"]
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
@@ -775,7 +774,7 @@ print("milliseconds a pass:", "".join(f"{ms:>7.0f}" for ms in passes))
 plots.show(
     pictures.pass_times(sizes, passes),
     alt="Milliseconds of one pass against the tokens in it, both on logarithmic axes. "
-    "The measured line rises much more slowly than the dashed line of as many passes "
+    "At 128 tokens the measured line lies far below the dashed line of as many passes "
     "over one token each; where it lies lower, the gap is what is saved.",
 )
 
@@ -815,7 +814,8 @@ plots.show(
     pictures.roofline([n / 2 for n in counts], speeds, bandwidth, peak),
     alt="Speed against arithmetic intensity, both on logarithmic axes: measured points "
     "lie on or below the slanted roof of the memory's bandwidth, and towards the right "
-    "near the level roof of the processor's peak. The first point is decoding, one "
+    "near the level roof of the processor's peak. The roofs meet at "
+    f"{peak / bandwidth:.0f} operations a byte. The first point, at 0.5, is decoding, one "
     "token a pass; the one at 64 is a prefill of 128 tokens.",
 )
 
@@ -1537,11 +1537,13 @@ for name, some in {"float32": model, "int8": small}.items():
 other = 1 - (likeliest["float32"] == likeliest["int8"]).float().mean().item()
 print(f"the likeliest token is another one at {100 * other:.1f} % of the positions")
 print(f"at that rate two texts share {(1 - other) / other:.0f} tokens before they part")
+del small, some  # half a gigabyte
 
 # %% [markdown]
 # A quarter of the memory for nearly the same loss. But not the same text: greedy decoding follows the likeliest token, and at the first place where that differs the texts part. (The rate is that of stories drawn at temperature 0.8; greedy texts may have another.) Where do three of them part?
 
 # %%
+small = with_matrices(model, there_and_back)
 for start in (
     "Once upon a time there was a",
     "The capital of France is",
@@ -1553,6 +1555,7 @@ for start in (
     parted = [i for i in range(20) if written[i] != other_ids[i]]
     at = parted[0] if parted else 20
     print(f"{start!r}: the first {at} of 20 new tokens are the same")
+del small
 
 # %% [markdown]
 # Some part at once, some late, so one prompt says little. A loss says whether a model is still good; equal ids would be the wrong thing to ask of it.
@@ -1860,7 +1863,8 @@ plots.show(
     pictures.speculation(p.numpy(), q.numpy()),
     alt="For each of six tokens, a bar of the target's probability, made of the part "
     "that is kept from the draft and the part that is drawn again, beside a bar of the "
-    "draft's probability.",
+    "draft's. Tokens 0, 2 and 4 have both parts, since the target gives them more than "
+    "the draft; of 1, 3 and 5, where the draft's bar is higher, there is the first alone.",
 )
 
 # %% [markdown]

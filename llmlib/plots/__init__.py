@@ -106,9 +106,10 @@ def look(names):
 
 def lines(ax, x, curves, every=1, legend="best", **options):
     """A line for each of {name: values}; `x`: all places, or the first, the others 1 apart."""
-    for name, style, _ in look(curves):
+    for i, (name, style, _) in enumerate(look(curves)):
         at = range(x, x + len(curves[name])) if isinstance(x, int) else x
-        ax.plot(at, curves[name], label=name, markevery=every, **style | options)
+        apart = i * every // len(curves), every  # markers of curves that coincide stay visible
+        ax.plot(at, curves[name], label=name, markevery=apart, **style | options)
     if legend:
         ax.legend(loc=legend)
 

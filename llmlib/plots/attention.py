@@ -103,7 +103,8 @@ def head_maps(maps, best=3):
 def losses_by_position(curves, repeat_from, chance):
     """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
     `chance` is the loss of guessing."""
-    ax = plots.chart(1, curves, every=2, legend="lower left")
+    ax = plots.chart(1, curves, every=2, legend=None)
+    ax.legend(loc="lower left", fontsize=9)  # left of the mark
     plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
@@ -123,6 +124,7 @@ def ablation(marks, dots, chance):
         ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
     plots.mark(ax, "guessing", x=chance, color=plots.GREY)
     ax.set_xlabel("mean loss on the repetition (nats); a dot is one draw")
+    ax.set_ylabel("heads that are off")
     ax.set_xlim(0, 1.12 * max(chance, *marks.values()))
     return fig
 

@@ -47,7 +47,8 @@ def mean_direction(along, across, marked, cosines, token_id):
     top.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
     plots.note(top, "origin", (0, 0), (6, 6), fontsize=9)
     places = [(along[i].item(), across[i].item()) for i in ids]
-    words(fig, top, [(p, text.strip(), "above") for p, text in zip(places, marked)], places)
+    names = ["comma" if text == "," else text.strip() for text in marked]
+    words(fig, top, [(p, name, "above") for p, name in zip(places, names)], places)
     others = torch.arange(len(along)) != token_id
     for (name, values), colour, line in zip(cosines.items(), plots.COLOURS, plots.LINES):
         kinds = {"bins": 80, "histtype": "step", "linewidth": 2}
@@ -148,7 +149,8 @@ def by_distance(curves):
     for name, style, _ in plots.look(curves):
         low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
         ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)
-    ax.set(xlabel="how many positions back the key stands", ylabel="score q · k / 8")
+    ax.set(ylabel="score q · k / 8\n(band: nine tenths of the pairs)")
+    ax.set(xlabel="how many positions back the key stands")
     ax.set_xticks(range(0, len(low), 2))
     return ax.figure
 

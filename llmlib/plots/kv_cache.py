@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from llmlib import plots
 
@@ -25,9 +25,9 @@ def cache_filling(prompt, new):
         ax.set_yticks([i + 0.44 for i in range(passes)], names)
         ax.tick_params(length=0)
         ax.grid(visible=False)
-    axes[1].bar(0, 0, label="computed in this pass", **computed)
-    axes[1].bar(0, 0, label="read from the cache", **read)
-    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    named = {"computed in this pass": computed, "read from the cache": read}
+    handles = [Patch(label=name, **style) for name, style in named.items()]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
     return fig
 
 
@@ -133,7 +133,7 @@ def speculation(p, q):
     ):
         style = {"bottom": bottom, "color": colour, "hatch": hatch, "edgecolor": "black"}
         ax.bar(at, height, 0.38, label=label, linewidth=0.8, **style)
-    ax.set(xlabel="token", ylabel="probability", xticks=x)
+    ax.set(xlabel="token (left: target p, right: draft q)", ylabel="probability", xticks=x)
     ax.legend()
     return fig
 

@@ -1,4 +1,4 @@
-"""The pictures of notebook 4: norms, feed-forwards, neurons, a stack of layers. Its drawings stand
+"""The pictures of notebook 4: norms, feed-forwards, a stack of layers. Its drawings stand
 in `layer_diagrams`, what single writes do in `layer_writes`."""
 
 import math
@@ -22,12 +22,12 @@ def norm_map(points, rms, centred):
         for start, end in zip(points.tolist(), image.tolist()):
             plots.arrow(ax, start, end, linewidth=0.8, color=plots.GREY)
         ax.plot(*points.T, "o", color="white", mec="black", label="a point")
-        ax.plot(*image.T, "s", color=plots.RED, mec="black", label="after the norm")
+        ax.plot(*image.T, "s", color=plots.RED, mec="black", label="after the norm", zorder=5)
         ax.set(title=title, aspect="equal", xlabel="entry 0")
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     axes[1].axline((0, 0), slope=1, color=plots.BLUE, ls=":", label="both entries equal")
     for (x, y), n in Counter((round(x, 2), round(y, 2)) for x, y in centred.tolist()).items():
-        offset = (0, 12 if y > 0 else -20)
+        offset = (0, 22 if y > 0 else -32)
         plots.note(axes[1], f"{n} points", (x, y), offset, ha="center", bbox=plots.GROUND)
     axes[0].set_ylabel("entry 1")
     for ax in axes:
@@ -129,7 +129,7 @@ def layer_costs(removed, swapped, base):
 def told_apart(curves, sentences):
     """How well a property can be read off the stream after each layer: {label: percent right}; a
     pale band of one standard error of `sentences` sentences around each."""
-    ax = plots.chart(-1, curves, every=2, height=3.8, legend="lower right", ylim=(35, 104))
+    ax = plots.chart(-1, curves, every=2, height=3.8, legend="center right", ylim=(35, 104))
     for name, style, _ in plots.look(curves):
         share = torch.tensor(curves[name]) / 100
         error = 100 * (share * (1 - share) / sentences).sqrt()

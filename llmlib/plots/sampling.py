@@ -48,9 +48,10 @@ def strips(tokenizer, rows, u, thin=0.006):
 def _word(ax, word, start, share, u, colour):
     """A token's word in its stretch: level where there is room, else upright, clear of u."""
     place, turned = start + share / 2, share < 0.013 * (len(word) + 1)
-    if turned and abs(place - u) < 0.01:
-        place -= 0.012
-    if place - 0.008 < start or (turned and len(word) > 7):
+    room = 0.012 if turned else 0.006 + 0.004 * len(word)  # from its centre to a line beside it
+    if abs(place - u) < room:
+        place = u - room if start + 0.008 < u - room else u + room
+    if not start + 0.008 < place < start + share - 0.008 or (turned and len(word) > 7):
         return
     style = {"fontsize": 8.5, "rotation": 90 if turned else 0} | plots.CENTRE
     ax.text(place, 0, word, color=plots.ink(colour), **style)

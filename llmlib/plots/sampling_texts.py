@@ -102,8 +102,8 @@ def shares(found, xlabel, chance):
 def places_and_picks(tables, letters="ABCD"):
     """Which letter was picked where the right one stood: {title: [[count]] place × letter}."""
     fig, axes = plots.figure(1, len(tables), height=3.6)
+    top = max(max(row) for table in tables.values() for row in table)
     for ax, (title, table) in zip(axes, tables.items()):
-        top = max(max(row) for row in table)
         plots.heat(ax, table, "d", (list(letters), list(letters)), cmap="Blues", vmin=0, vmax=top)
         ax.set(xlabel="letter that the model picked", title=title)
     axes[0].set_ylabel("letter of the right option")
@@ -129,7 +129,7 @@ def pronouns(found):
     for name, style, _ in plots.look(found):
         style = style | {"linestyle": "none", "markersize": 8}
         ax.plot([found[name][who] for who in order], order, label=name, **style)
-    ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
+    plots.mark(ax, "equally likely", x=0.5)
     ax.set(xlim=(0, 1.02), xlabel="share of “ she” among “ she” and “ he” as the next token")
     ax.legend(loc="lower right")
     return fig

@@ -21,15 +21,13 @@ def loss_curve(losses, held_out, floor, total):
     return fig
 
 
-def _curves(ax, curves, end=-1):
-    """One curve a width, {width: [(x, loss), ...]}, its width at its last point, or its first
-    (`end` 0) -> the colours."""
+def _curves(ax, curves, **place):
+    """One curve a width, {width: [(x, loss), ...]}, its width beside its first point, where the
+    curves lie apart -> the colours."""
     shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
     for (width, points), colour in zip(sorted(curves.items()), shades):
         ax.plot(*zip(*points), "o-", color=colour)
-        style = {"fontsize": 9, "bbox": plots.GROUND | {"pad": 0.5}, "va": "center", "zorder": 5}
-        offset, side = ((8, 0), "left") if end else ((-8, 0), "right")
-        plots.note(ax, f"{width}", points[end], offset, ha=side, **style)
+        plots.note(ax, f"{width}", points[0], fontsize=9, **place)
     return shades
 
 
@@ -37,7 +35,7 @@ def rate_sweep(swept):
     """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
     fig, ax = plots.figure(height=4.2, width=7.5)
     curves = {width: sorted(losses.items()) for width, losses in swept.items()}
-    shades = _curves(ax, curves, end=0)  # there they lie apart
+    shades = _curves(ax, curves, offset=(-8, 0), ha="right", va="center")
     for (_, losses), colour in zip(sorted(swept.items()), shades):
         best = min(losses, key=losses.get)
         ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
@@ -83,7 +81,7 @@ def frontier(curves, best, slices):
     runs of `best`, (operations, loss), are ringed. Right, loss against parameters where the
     operations are equal: {operations: [(parameters, loss), ...]}."""
     fig, (left, right) = plots.figure(1, 2, height=4.2, width=10, sharey=True)
-    _curves(left, curves)
+    _curves(left, curves, offset=(0, 8), ha="center")
     ring = {"markersize": 13, "markerfacecolor": "none", "color": "black", "linestyle": "none"}
     left.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
     left.set(xscale="log", ylabel="held-out loss (nats a byte)")
