@@ -12,14 +12,8 @@ import tempfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from llmlib.grading.outside.bubblewrap import (
-    HERE,
-    ONE_THREAD,
-    SETTINGS,
-    Unavailable,
-    command,
-    python_folders,
-)
+from llmlib.grading.outside import bubblewrap
+from llmlib.grading.outside.bubblewrap import HERE, ONE_THREAD, SETTINGS, Unavailable, command
 from llmlib.grading.remedies import remedy
 from llmlib.grading.wire import Channel
 
@@ -85,7 +79,7 @@ class Sandbox:
         line, variables = ([], os.environ) if self.unsafe else (command(), SETTINGS)
         self.sock, theirs = socket.socketpair()
         setup = {"socket": theirs.fileno(), "preload": self.preload, "jail": not self.unsafe}
-        setup |= {"python": python_folders()}
+        setup |= {"python": bubblewrap.python_folders()}
         code = f"import sys; sys.path.insert(0, {str(HERE.parent) if self.unsafe else '/course'!r})"
         code += "; from llmlib.grading.inside import zygote; zygote.main(sys.argv[1])"
         with tempfile.TemporaryFile() as errors:
