@@ -2042,10 +2042,10 @@ curves = {
 plots.show(
     pictures.by_distance(curves),
     alt="Score against how far back the key stands, 0 to 20 positions; bands hold nine "
-    "tenths of the pairs. Layer 16 head 0: a sharp peak at 1, around 3, falling to -15 at "
-    "distance 4; then waves, about six positions long, that never come back as high, the "
-    "lowest at -19. Layer 18 head 6: nearly flat, near -5 at all distances, in a band "
-    "about 16 wide.",
+    "tenths of the pairs. Layer 16 head 0: a sharp peak at 1, around 3, falling to -15 "
+    "at distance 4; then waves, about six positions long, that never come back as "
+    "high, the lowest at -19. Layer 18 head 6: nearly flat, near -5 at all distances, "
+    "in a band about 16 wide.",
 )
 for name, scores in curves.items():
     peak = scores.mean(dim=0).argmax()
