@@ -2658,7 +2658,8 @@ show(
     alt="Length of the stream by layer, logarithmic. The first token and the second "
     "the climb to about 670 by layer 2 and are back among the others by layer 10; in "
     "layer 11 the first token alone jumps to over 22,000, and falls to 5,000 in layers "
-    "28 and 29. The others jump from 2 to about 70 by layer 1, then grow slowly to 600.",
+    "28 and 29. The others jump from 2 to about 70 by layer 1, then grow slowly to "
+    "600.",
 )
 print("length of the stream after layer   2     10     11     27     29")
 rest = sizes[:, [1, 2, 3, 5]].amax(dim=1)

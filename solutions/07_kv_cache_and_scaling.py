@@ -815,8 +815,8 @@ plots.show(
     alt="Speed against arithmetic intensity, both on logarithmic axes: measured points "
     "lie on or below the slanted roof of the memory's bandwidth, and towards the right "
     "near the level roof of the processor's peak. The roofs meet at "
-    f"{peak / bandwidth:.0f} operations a byte. The first point, at 0.5, is decoding, one "
-    "token a pass; the one at 64 is a prefill of 128 tokens.",
+    f"{peak / bandwidth:.0f} operations a byte. The first point, at 0.5, is decoding, "
+    "one token a pass; the one at 64 is a prefill of 128 tokens.",
 )
 
 # %% [markdown]
@@ -1864,7 +1864,8 @@ plots.show(
     alt="For each of six tokens, a bar of the target's probability, made of the part "
     "that is kept from the draft and the part that is drawn again, beside a bar of the "
     "draft's. Tokens 0, 2 and 4 have both parts, since the target gives them more than "
-    "the draft; of 1, 3 and 5, where the draft's bar is higher, there is the first alone.",
+    "the draft; of 1, 3 and 5, where the draft's bar is higher, there is the first "
+    "alone.",
 )
 
 # %% [markdown]
