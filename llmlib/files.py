@@ -34,7 +34,7 @@ def alone(path: Path, busy: str) -> IO[str]:
     """Lock the file `path`, for as long as this process lives or what is returned is open.
     ValueError `busy` where another process has it; on Windows nobody is kept out."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = open(path, "w", encoding="utf-8")
+    lock = open(path, "a", encoding="utf-8")  # where a link leads, nothing is emptied
     if os.name == "posix":
         import fcntl
 

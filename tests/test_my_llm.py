@@ -141,7 +141,7 @@ def test_from_a_learner(style, tmp_path):
     text, gaps = my_llm.collect(folder)
     assert not gaps, "; ".join(map(str, gaps))
     (tmp_path / "my_llm.py").write_text(text)
-    says_what_transformers_says(tmp_path / "my_llm.py", n=32)
+    says_what_transformers_says(tmp_path / "my_llm.py")
 
 
 def test_it_streams_text_from_a_terminal(tmp_path):

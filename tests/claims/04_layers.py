@@ -666,6 +666,21 @@ def a_second_sink_is_made_by_the_same_layers():
     )
 
 
+def ordinary_streams_jump_first_and_grow_slowly_then():
+    """“The others jump from 2 to about 70 by layer 1, then grow slowly to”
+
+    Another text, all of its words but the first.
+    """
+    lines = []
+    for text, others in ((CAT, [1, 2, 3, 5]), (OTHER, slice(1, None))):
+        sizes = _writes(text).cumsum(0)[::2].norm(dim=-1)[:, others].median(dim=1).values
+        growth = sizes[1:] / sizes[:-1]
+        assert sizes[0] < 3 and abs(sizes[2] - 70) < 5 and growth[:2].prod() > 20
+        assert growth[2:].max() < 1.35 and 550 < sizes[2:].max() < 900
+        lines.append(f"{sizes[0]:.0f}, {sizes[2]:.0f}, at most {sizes.max():.0f}")
+    return "before layer 0, after 1, later: " + "; another text: ".join(lines)
+
+
 def two_neurons_make_the_sink():
     """“in layer 11 two of 1,536 write nearly all of a vector of length 22,000”
     “without both each text loses more than a nat. Without one of them it loses 0.4 at most, and
