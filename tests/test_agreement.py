@@ -479,6 +479,7 @@ CROSSING = [
     *(Pair(1, [2]), Counter("aab"), IntEnum("Kind", "A B").B, bytearray(b"y")),
     *(torch.ones(2), torch.nn.Parameter(torch.ones(2)), torch.ones(2, dtype=torch.bfloat16)),
     *(torch.ones(2, 3).T, torch.empty(0, 3), torch.ones(1, dtype=torch.complex64)),
+    *(torch.ones(1, dtype=torch.complex128), np.ones(2, np.uint16), np.complex64(1j)),
     *(object(), len, iter([]), torch.ones(2).to_sparse(), torch.ones(2, device="meta"), 1j),
 ]
 

@@ -331,16 +331,18 @@ def test_who_had_no_processor_when_time_ran_out_is_tried_for_longer(monkeypatch)
     monkeypatch.setattr(patience, "ENOUGH", 0.05)  # tests run beside others
     limits = Limits(cell=20, call=2, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
-        for code, seconds, findings in [
+        slow = "`merge` took longer than {} s and was stopped"
+        odd = "the process of `merge` sent something that is no answer"
+        for code, said, findings in [
             ("time.sleep(4)", None, 0),
-            ("time.sleep(1000)", 8, 1),
-            ("while True: pass", 2, 0),
+            ("time.sleep(1000)", slow.format(8), 1),
+            ("while True: pass", slow.format(2), 0),
+            (f"time.sleep(1); os.write(3, {wire.pack([])!r}); time.sleep(9)", odd, 0),
         ]:
-            body = f"):\n    import time\n    {code}\n"
+            body = f"):\n    import os, time\n    {code}\n"
             merge = corpus.SOLUTIONS["merge"].replace("):\n", body, 1)
             result = runner.grade(corpus.TARGET, [Cell("code", "merge", merge)])
-            said = f"`merge` took longer than {seconds} s and was stopped"
-            assert result["merge"].claim == (said if seconds else None)
+            assert result["merge"].claim == said
             found = [each for each in result.findings if "ran out of time" in each]
             assert len(found) == findings, result.findings
 

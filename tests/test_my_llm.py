@@ -157,6 +157,10 @@ def test_it_streams_text_from_a_terminal(tmp_path):
         process.stdout.read(30)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[1] == b"" and process.returncode == -2
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        process.stdout.read(30)
+        process.stdout.close()  # as `head` does
+        assert process.stderr.read() == b"" and process.wait(60) == -signal.SIGPIPE
 
 
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):

@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 from llmlib.course import source as course
 from llmlib.course.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.predict import is_prediction
-from llmlib.course.run_cells import IPYTHON, MAX_MAGICS
+from llmlib.course.run_cells import HELPERS, IPYTHON, MAX_MAGICS
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
 MAX_SOURCE = 4 << 20  # characters of code in one notebook
-HELPERS = "the checks' helpers"  # the title of the last step, where there are any
 
 
 class Unreadable(ValueError):

@@ -66,22 +66,21 @@ class Model:
 
     def __init__(self, folder):
         c = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        self.n_layer, self.n_head = c.num_hidden_layers, c.num_attention_heads
-        self.n_kv_head, self.head_dim = c.num_key_value_heads, c.head_dim
-        self.eps, self.theta = c.rms_norm_eps, c.rope_theta
+        self.n_head, self.n_kv_head = c.num_attention_heads, c.num_key_value_heads
+        self.head_dim, self.eps, self.theta = c.head_dim, c.rms_norm_eps, c.rope_theta
         self.config = SimpleNamespace(context=c.max_position_embeddings, stop_ids=(c.eos_token_id,))
         weights = load_file(folder / "model.safetensors")
         table, norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
         names = "input_layernorm post_attention_layernorm mlp.gate_proj mlp.up_proj mlp.down_proj"
         self.weights, self.attention = (table, [], norm), []
-        for at in (f"model.layers.{i}." for i in range(self.n_layer)):
+        for at in (f"model.layers.{i}." for i in range(c.num_hidden_layers)):
             self.weights[1].append(tuple(weights[f"{at}{name}.weight"] for name in names.split()))
             qkvo = [weights[f"{at}self_attn.{name}_proj.weight"] for name in "qkvo"]
             self.attention.append((torch.cat(qkvo[:3]), qkvo[3]))  # q, k and v in one product
 
     def new_cache(self, context):
         """Keys and values of every layer: room for `context` tokens, `length` of them taken."""
-        stores = torch.zeros(2, self.n_layer, 1, self.n_kv_head, context, self.head_dim)
+        stores = torch.zeros(2, len(self.attention), 1, self.n_kv_head, context, self.head_dim)
         return SimpleNamespace(stores=stores, length=0)
 
     @torch.no_grad()
@@ -146,5 +145,6 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, without a traceback
+    for name in {"SIGINT", "SIGPIPE"} & vars(signal).keys():  # Windows has no SIGPIPE
+        signal.signal(getattr(signal, name), signal.SIG_DFL)  # Ctrl-C, `| head`: no traceback
     main()

@@ -26,6 +26,11 @@ RUNS = re.compile(r"\A(?:\s*%%(?:time|timeit|capture|prun)\b.*)+")  # the rest r
 TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
 SHELL = re.compile(r"^from IPython import get_ipython[ \t]*$", re.MULTILINE)  # it is there already
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
+HELPERS = "the checks' helpers"  # the title of the last step, where there are any
+
+
+class Missing(NameError):
+    """A test asks for a function that no cell has defined."""
 
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
@@ -76,6 +81,14 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     except BaseException as error:  # noqa: BLE001 - a cell may raise anything
         return error
     return None
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says; its class may be the learner's own."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - whatever its __str__ raises
+        return "(its text cannot be shown)"
 
 
 class Shell:

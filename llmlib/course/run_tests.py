@@ -23,20 +23,16 @@ from collections.abc import Callable, Iterator
 from traceback import walk_tb
 from typing import Any, TextIO
 
-import numpy as np
 import torch
 
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
+from llmlib.course.plain import from_numpy, refused
 
 PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 Space = dict[str, Any]
-
-
-class Missing(NameError):
-    """A test asks for a function that no cell has defined."""
 
 
 class Raised(Exception):
@@ -69,7 +65,7 @@ def main() -> None:
             error = limited(seconds, test, name, source, vars(module), imports)
             homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
             cell = next(filter(None, map(failed.get, homes)), None)
-            broke_off = isinstance(error, Missing) and cell
+            broke_off = isinstance(error, run_cells.Missing) and cell
             say(out, "test", name, broke_off or in_words(error, seconds, name))
 
 
@@ -108,7 +104,7 @@ class Globals(Space):
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if name not in self.space:  # looked up late, as in a call to the learner's process
-                raise Missing(f"`{name}` is not defined: write it and run its cell")
+                raise run_cells.Missing(f"`{name}` is not defined: write it and run its cell")
             args, kwargs = copied(args), copied(kwargs)
             try:
                 with default_dtype(self.dtype):
@@ -122,15 +118,12 @@ class Globals(Space):
 
 def copied(value: Any) -> Any:
     """What arrives of a value in another process: the same plain data in new objects."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    elif isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.array(value, order="C"))
+    value = from_numpy(value)
     if value is None:
         return None
     if isinstance(value, torch.Tensor):
-        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
-            raise TypeError(f"a tensor of layout {value.layout} on {value.device}; use a plain one")
+        if why := refused(value):
+            raise TypeError(why)
         return value.detach().as_subclass(torch.Tensor).clone()
     for plain in PLAIN:
         if isinstance(value, plain):
@@ -182,10 +175,7 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
     if isinstance(error, KeyboardInterrupt):
         return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
-    try:
-        text = " ".join(str(error).split())[:300]
-    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
-        text = "(its text cannot be shown)"
+    text = " ".join(run_cells.text_of(error).split())[:300]
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
 
 

@@ -91,7 +91,7 @@ def main() -> None:
 
 def graded(orders: BinaryIO, desk: tuple) -> Iterator[Any]:
     """A result for each order; or a sentence, and nothing more, where this machine cannot grade."""
-    from llmlib.course.stub import VERSION
+    from llmlib.course.environment import VERSION
     from llmlib.grading import batch, pool
     from llmlib.grading.outside.bubblewrap import Unavailable
     from llmlib.grading.tasks import Task

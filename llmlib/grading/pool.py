@@ -16,8 +16,8 @@ import torch
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Notebook
+from llmlib.course.environment import VERSION
 from llmlib.course.handed_in import Cell
-from llmlib.course.stub import VERSION
 from llmlib.grading import tasks
 from llmlib.grading.outside.limits import Limits
 from llmlib.grading.outside.sandbox import Unavailable

@@ -16,9 +16,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load, save
+
+from llmlib.course.plain import DTYPES, from_numpy, refused
 
 MAX_TEXT = 16 << 20  # bytes of JSON in one frame
 MAX_BLOB = 64 << 20  # bytes of tensors in one frame
@@ -27,10 +28,6 @@ MAX_BITS = 4096  # of an int
 MAX_VALUES = 300_000  # in one frame, counted by their commas before it is parsed
 MAX_TENSORS = 10_000  # in one frame: an empty one costs its reader kilobytes, its writer 50 bytes
 MAX_KEYS = 10_000  # of a dict or set: hashes can be made to collide, which costs the square of this
-DTYPES = (
-    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.bool),
-    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
-)
 Tensors = dict[str, torch.Tensor]
 KINDS = {"list": list, "tuple": tuple, "set": set}
 BASES: list = [*((base, kind) for kind, base in KINDS.items()), (frozenset, "set")]
@@ -89,11 +86,7 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
 def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
-    if isinstance(value, np.generic):
-        value = value.item()
-    elif isinstance(value, np.ndarray):
-        value = torch.from_numpy(np.array(value, order="C"))
-    match value:
+    match value := from_numpy(value):
         case None | bool():
             return value
         case str():
@@ -117,10 +110,8 @@ def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
 
 
 def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
-    dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
-    if not dense or tensor.dtype not in DTYPES:
-        what = f"a tensor of {tensor.dtype}, layout {tensor.layout}, on {tensor.device}"
-        raise NotPlain(f"{what}; dense CPU tensors of the usual types may cross")
+    if why := refused(tensor):
+        raise NotPlain(why)
     _countable(tensor)
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
         raise NotPlain(TOO_LARGE)

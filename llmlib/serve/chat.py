@@ -10,6 +10,7 @@ import torch
 
 from llmlib import generation
 from llmlib.serve.engine import Engine
+from llmlib.token_pieces import to_bytes
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
 LIKELIEST = 5
@@ -74,10 +75,11 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     """Ids of a conversation, up to where the model's answer begins.
 
     Raises ValueError for a model without chat template, for messages that it does not take, for a
-    message that holds one of the model's special tokens, which only the template may write, and for
-    an `encode` that raises.
+    message that holds half a character, or one of the model's special tokens, which only the
+    template may write, and for an `encode` that raises.
     """
     for message in messages:
+        to_bytes(message["content"])  # refuses half a character, in a sentence
         for token in engine.special:
             if token in message["content"]:
                 raise ValueError(f"a message holds {token}, which only the chat template may write")

@@ -28,12 +28,7 @@ TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
 now = time.monotonic
-HELPERS = "the checks' helpers"  # the title that course/handed_in.py gives them
 lost: set[str] = set()  # names that cells would have made of what is not in here
-
-
-class Missing(NameError):
-    """A test called a function that the learner's cells did not define."""
 
 
 def serve(sock: socket.socket) -> None:
@@ -71,7 +66,7 @@ def serve(sock: socket.socket) -> None:
                 off.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
                 for title, source in cells[-1:]:
-                    if title == HELPERS:  # anew: what a cell has left to run later may be older
+                    if title == run_cells.HELPERS:  # anew: what is left to run later may be older
                         run(title, source, main.__dict__)
                 answer(channel, main.__dict__)
             except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
@@ -103,8 +98,7 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
                 return rest[0]
             if kind == "error":
                 raise getattr(builtins, rest[0], Exception)(rest[1])
-            off.refused.add(dotted)
-            raise off.Off(dotted)
+            off.refuse(dotted)
 
         ask.__name__, ask.__module__ = name, dotted.rpartition(".")[0]
         return ask
@@ -181,7 +175,7 @@ def answer(channel: Channel, space: dict[str, Any]) -> None:
         try:
             function, args, kwargs = rest
             if function not in space:
-                raise Missing
+                raise run_cells.Missing
             channel.send(["value", space[function](*args, **kwargs)])
         except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])
@@ -191,10 +185,6 @@ def describe(error: BaseException) -> list[str]:
     """An exception as strings: text, class, nearest built-in class, place in the learner's code."""
     kind = type(error)
     bases = (each.__name__ for each in kind.__mro__ if vars(builtins).get(each.__name__) is each)
-    try:
-        text = str(error)[:TEXT]
-    except BaseException:  # noqa: BLE001 - a __str__ of the learner's
-        text = "(its text cannot be shown)"
     place = ""
     for frame in traceback.extract_tb(error.__traceback__, limit=200):
         if frame.filename[:1] == "<" and not frame.filename.startswith("<frozen"):
@@ -202,4 +192,4 @@ def describe(error: BaseException) -> list[str]:
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename.strip('<>')}, line {error.lineno}"
     name = "NotPlain" if isinstance(error, NotPlain) else kind.__name__[:80]
-    return [text, name, next(bases, "Exception"), place]
+    return [run_cells.text_of(error)[:TEXT], name, next(bases, "Exception"), place]

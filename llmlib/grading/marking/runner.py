@@ -14,7 +14,7 @@ from llmlib.grading.marking.lending import Lender
 from llmlib.grading.marking.names import Names
 from llmlib.grading.marking.wording import Failure
 from llmlib.grading.outside import testing
-from llmlib.grading.outside.limits import Died, Exceeded, Limits
+from llmlib.grading.outside.limits import Died, Exceeded, Limits, OutOfTime
 from llmlib.grading.outside.remote import RemoteProcess
 from llmlib.grading.results import Graded, Outcome
 
@@ -150,7 +150,7 @@ class Marking:
             raised = testing.run(self.learner, exercise, *words)
             if isinstance(raised, Died):
                 raised = testing.run(self.learner, exercise, *words)
-            waited = type(raised) is Exceeded and had() < patience.ENOUGH
+            waited = isinstance(raised, OutOfTime) and had() < patience.ENOUGH
             if not waited or time.monotonic() > self.learner.deadline:
                 break
         if waited:

@@ -11,7 +11,8 @@ from llmlib.course import environment
 from llmlib.grading.remedies import MISSING
 
 HERE = Path(llmlib.__file__).parent
-OURS = "__init__ course/__init__ course/run_cells grading/__init__ grading/wire grading/inside/*"
+OURS = "__init__ course/__init__ course/plain course/run_cells"
+OURS += " grading/__init__ grading/wire grading/inside/*"
 PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share")
 SETTINGS = {"HOME": "/tmp", "USER": "learner", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 SETTINGS |= {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}

@@ -26,6 +26,10 @@ class Exceeded(BaseException):
         self.detail = detail
 
 
+class OutOfTime(Exceeded):
+    """It worked, or waited, for longer than it may."""
+
+
 class Died(Exceeded):
     """The process ended, by itself or because it was killed."""
 
@@ -35,7 +39,7 @@ def alarm(seconds: float, what: str) -> Iterator[None]:
     """A limit on our own work, such as a test cell: Exceeded. An alarm set before goes on after."""
 
     def stop(*_: Any) -> NoReturn:
-        raise Exceeded(f"{what} took longer than {seconds:g} s and was stopped")
+        raise OutOfTime(f"{what} took longer than {seconds:g} s and was stopped")
 
     before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
     left = signal.setitimer(signal.ITIMER_REAL, seconds)[0]

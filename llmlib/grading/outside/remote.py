@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from llmlib.course.handed_in import Job
-from llmlib.grading.outside.limits import Died, Exceeded, Limits
+from llmlib.grading.outside.limits import Died, Exceeded, Limits, OutOfTime
 from llmlib.grading.outside.sandbox import Broken, Child, Sandbox
 from llmlib.grading.wire import Closed, NotPlain, TooSlow
 
@@ -94,7 +94,7 @@ class RemoteProcess:
                 break
             self.skip[self.at] = f"its cell {why}"
             self._note(self.at, f"{why}; the rest was graded without it")
-        raise Exceeded("your notebook's cells could not be run to the end within the limits")
+        raise OutOfTime("your notebook's cells could not be run to the end within the limits")
 
     def _note(self, number: int, why: str) -> None:
         note = f"{self.job.steps[number].title}: this cell {why}."
@@ -146,7 +146,7 @@ class RemoteProcess:
         except TooSlow:
             if time.monotonic() >= self.deadline:
                 name, seconds = "the notebook", self.limits.notebook
-            raise Exceeded(f"{name} took longer than {seconds:g} s and was stopped") from None
+            raise OutOfTime(f"{name} took longer than {seconds:g} s and was stopped") from None
         except NotPlain as what:  # the honest half of it would have refused to send that
             said = f"the process of {name} sent something that may not cross"
             raise Exceeded(said, str(what)) from None
