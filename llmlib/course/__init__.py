@@ -7,6 +7,7 @@ handed_in     a learner's notebook: read, and planned: what runs of it, in which
 scopes        which names code reads and binds; definitions: what a function needs
 forbidden     the ready-made answers that code uses
 run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests
+plain         which values a test may exchange with a learner's function
 judge         has such a process run a job, and remembers the outcome
 progress      `llmlib check` and `llmlib progress` (progress_cli)
 my_llm        `llmlib my-llm`: definitions (my_llm_alone) into my_llm_template (my_llm_file), proved
