@@ -27,7 +27,7 @@ from llmlib.tokens import Tokenizer, canonical, split
 def ids_after(function, ids, *more):
     """The ids after your function of that name has worked on them (two checks below
     ask for them)."""
-    globals()[function](ids, *more)
+    eval(function)(ids, *more)
     return ids
 
 

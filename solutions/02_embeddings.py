@@ -828,7 +828,7 @@ def nearest(table, token_id, k):
 # %% given left_alone
 def left_alone(function, first, *more):
     """The first argument after your function of that name has worked on it."""
-    globals()[function](first, *more)
+    eval(function)(first, *more)
     return first
 
 

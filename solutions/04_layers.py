@@ -577,7 +577,7 @@ def layer_norm(x, weight, bias, eps=1e-5):
 def left_alone(function, x, *more):
     """`x` after your function of that name has worked on it."""
     before = repr(more)
-    globals()[function](x, *more)
+    eval(function)(x, *more)
     if repr(more) != before:
         raise ValueError(
             f"{function} has changed what it was given: leave the caller's tensors "

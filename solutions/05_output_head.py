@@ -344,7 +344,7 @@ def softmax(x, dim=-1):
 def left_alone(function, first, *more):
     """The first argument after your function of that name has worked on it."""
     before = repr(more)
-    globals()[function](first, *more)
+    eval(function)(first, *more)
     if repr(more) != before:
         raise ValueError(
             f"{function} has changed what it was given: leave the caller's lists and "

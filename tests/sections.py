@@ -10,7 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
-SHARED = "cells check definitions environment forbidden handed_in plain run_cells scopes source stub"
+SHARED = (
+    "cells check definitions environment forbidden handed_in plain run_cells scopes source stub"
+)
 INPUTS = {  # what each page's numbers depend on
     "answers": ["tests/answers/*/*.py"],
     "claims": ["solutions/0*.py", "tests/claims/*.py"],

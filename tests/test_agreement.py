@@ -33,6 +33,11 @@ SOLVED = {name: each.solution for name, each in TASKS.items() if name != "looks_
 BODY = "return x.transpose(1, 2).flatten(-2)"
 OTHERS = "scaled_dot_product_attention", "causal_mask", "split_heads", "repeat_kv"
 MERGE = f"def merge_heads(x):\n    {BODY}"
+ONLINE = """import socket, urllib.error
+try:
+    socket.socket().close()
+except OSError as why:
+    raise urllib.error.URLError(why)"""
 WRONG = "def merge_heads(x):\n    return x.flatten(-2)"
 STUB = TASKS["merge_heads"].stub
 
@@ -304,6 +309,17 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
         True,
     ),
+    "the course's pictures and other modules, in one line above it": (
+        code(
+            "from llmlib import plots; import math as m; N = 1\n"
+            "import functools, llmlib.plots as P, itertools\n"
+            + MERGE.replace(BODY, f"assert (m, N, functools, itertools)\n    {BODY}")
+        ),
+        True,
+        True,
+    ),
+    "the network above it": (code(f"{ONLINE}\nimport os\nos.nice(1)\n{MERGE}"), True, True),
+    "a file of nobody above it": (code(f"open('there is none')\n{MERGE}"), False, True),
     "a try-out that ends the process": (added(2, "import os\nos._exit(0)"), True, True),
     "a try-out that kills the process": (
         added("last", "import os\nos.kill(os.getpid(), 9)"),

@@ -129,9 +129,10 @@ def explained(error: Exception, trace: TracebackType | None) -> str | None:
     for code in reversed(frames):
         if found := FIRST_LINE.match(linecache.getline(code.co_filename, 1)):
             cell, checked = code, found[1]
-    if isinstance(error, NameError) and checked and frames[-1] is cell and error.name:
+    unknown = error.name if isinstance(error, NameError) else None
+    if checked and unknown and (frames[-1] is cell or unknown == checked):
         return (
-            f"{error.name} is not known yet: run the cells above first (menu Run, Run All Above "
+            f"{unknown} is not known yet: run the cells above first (menu Run, Run All Above "
             "Selected Cell), then run this check again."
         )
     if str(error) != NOT_WRITTEN:

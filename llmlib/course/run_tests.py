@@ -65,8 +65,8 @@ def main() -> None:
             error = limited(seconds, test, name, source, vars(module), imports)
             homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
             cell = next(filter(None, map(failed.get, homes)), None)
-            broke_off = isinstance(error, run_cells.Missing) and cell
-            say(out, "test", name, broke_off or in_words(error, seconds, name))
+            unknown = isinstance(error, NameError)  # since the cell that was to make it broke off
+            say(out, "test", name, (unknown and cell) or in_words(error, seconds, name))
 
 
 def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:

@@ -28,6 +28,7 @@ TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
 now = time.monotonic
+REFUSED = errno.EPERM, errno.EACCES, errno.EROFS
 lost: set[str] = set()  # names that cells would have made of what is not in here
 
 
@@ -117,28 +118,39 @@ def interrupted(seconds: float, *cell: Any) -> BaseException | None:
 
 
 def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Run one cell. Where it breaks off because something of the course is not in here, or no
-    program may start, what stands below runs all the same: on the learner's computer it did."""
+    """Run one cell. Where it breaks off because something is not in here, of the course or of the
+    learner's rights, what stands below runs all the same: on the learner's computer it did."""
     error = run_cells.run(title, source, space)
     if error and absent(error):
         trace = traceback.extract_tb(error.__traceback__)
-        broke = next((at.lineno or 0 for at in trace if at.filename == f"<{title}>"), 0)
-        text = run_cells.python(source)
-        for below in ast.parse(text).body if broke else ():
-            failed: BaseException | None = error
-            decorators = getattr(below, "decorator_list", [])
-            below.lineno = min(each.lineno for each in [below, *decorators])
-            if below.lineno > broke:
-                blank = "\n" * (below.lineno - 1)
-                segment = ast.get_source_segment(text, below) or ""
-                failed = run_cells.run(title, blank + segment, space)
-            if failed and absent(failed) and (below.end_lineno or 0) >= broke:
+        broke = [(at.lineno or 0, at.colno or 0) for at in trace if at.filename == f"<{title}>"]
+        for again, below in left(run_cells.python(source), broke[0]) if broke else ():
+            failed = run_cells.run(title, again, space) if again else error
+            if failed and absent(failed):
                 lost.update(made(below))
     return error
 
 
+def left(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
+    """(source, statement) from the (line, column) on at which a cell broke off: an import name by
+    name, since others of it may be here; of another statement that broke off nothing to run."""
+    for each in ast.parse(text).body:
+        decorators = getattr(each, "decorator_list", [])
+        each.lineno = min(part.lineno for part in [each, *decorators])
+        after = (each.lineno, each.col_offset) > broke
+        if not after and (each.end_lineno or 0, each.end_col_offset or 0) < broke:
+            continue
+        if isinstance(each, (ast.Import, ast.ImportFrom)):
+            names, each.names = each.names, []
+            for each.names in ([alias] for alias in names):
+                yield ast.unparse(each), each
+        else:
+            blank, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
+            yield f"{blank}{segment}" if after else "", each
+
+
 def absent(error: BaseException) -> bool:
-    """Did it break off because something of the course is not in here, or no program may start?"""
+    """Did it break off for want of something of the course, or of what a process in here may do?"""
     match error:
         case NameError():
             return error.name in lost
@@ -148,8 +160,11 @@ def absent(error: BaseException) -> bool:
             home = getattr(module, "__name__", None)
         case AttributeError(obj=types.FunctionType() as stand_in):
             home = stand_in.__module__
-        case PermissionError(errno=errno.EPERM, filename=str()):  # no program starts in here
-            return True
+        case OSError():  # no program starts, there is no network, and all but /tmp is read-only
+            chain: list[Any] = [error]
+            while chain[-1]:  # a URLError comes of another one
+                chain.append(chain[-1].__context__)
+            return any(getattr(each, "errno", None) in REFUSED for each in chain)
         case _:  # an attribute of anything else is the learner's mistake
             return isinstance(error, off.Off)
     return str(home).partition(".")[0] == "llmlib"
