@@ -9,7 +9,7 @@ import textwrap
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 import nbformat
@@ -489,10 +489,15 @@ class Pair(NamedTuple):
     right: object
 
 
+class Said(str, Enum):
+    YES = "yes"
+
+
 CROSSING = [
     *(None, True, 7, 2.5, "é", b"x", [1, (2, {"a": {3}})], frozenset({1})),
     *(np.int64(3), np.float32(0.5), np.bool_(True), np.arange(3), np.ones((2, 2), np.float32)),
     *(Pair(1, [2]), Counter("aab"), IntEnum("Kind", "A B").B, bytearray(b"y")),
+    *(Said.YES, Said("yes")),
     *(torch.ones(2), torch.nn.Parameter(torch.ones(2)), torch.ones(2, dtype=torch.bfloat16)),
     *(torch.ones(2, 3).T, torch.empty(0, 3), torch.ones(1, dtype=torch.complex64)),
     *(torch.ones(1, dtype=torch.complex128), np.ones(2, np.uint16), np.complex64(1j)),

@@ -30,7 +30,7 @@ from llmlib.course.check import Mistake
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
 from llmlib.course.plain import from_numpy, refused
 
-PLAIN: tuple[type[Any], ...] = (bool, int, float, str, bytes, bytearray)
+PLAIN: tuple[type[Any], ...] = (bool, int, float, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 Space = dict[str, Any]
 
@@ -104,7 +104,7 @@ class Globals(Space):
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if name not in self.space:  # looked up late, as in a call to the learner's process
-                raise run_cells.Missing(f"`{name}` is not defined: write it and run its cell")
+                raise run_cells.Missing(name=name)
             args, kwargs = copied(args), copied(kwargs)
             try:
                 with default_dtype(self.dtype):
@@ -124,7 +124,10 @@ def copied(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         if why := refused(value):
             raise TypeError(why)
-        return value.detach().as_subclass(torch.Tensor).clone()
+        value = value.detach().as_subclass(torch.Tensor)
+        return value.clone(memory_format=torch.contiguous_format)
+    if isinstance(value, str):
+        return str.__str__(value)  # an enum of strings says something else
     for plain in PLAIN:
         if isinstance(value, plain):
             return bytes(value) if plain is bytearray else plain(value)
@@ -173,6 +176,9 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
         other = name and at != name
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
+    unknown = error.name if isinstance(error, NameError) else None
+    if unknown and (unknown == name or isinstance(error, run_cells.Missing)):
+        return f"`{unknown}` is not defined: write it and run its cell"
     if isinstance(error, KeyboardInterrupt):
         return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
     text = " ".join(run_cells.text_of(error).split())[:300]

@@ -67,7 +67,8 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
         return f"`{exercise.name}` returned {told.text}", ""
     if told.kind == "NotImplementedError" and told.text in ("", NOT_WRITTEN):
         return f"`{exercise.name}` is not written yet", ""
-    if told.kind == "Missing" and not broke:
+    unknown = told.text == f"name {exercise.name!r} is not defined"  # to a given cell that calls it
+    if (told.kind == "Missing" or unknown) and not broke:
         return f"`{exercise.name}` is not defined: write it and run its cell", ""
     told = broke if broke and told.builtin == "NameError" else told
     if not told.kind:
