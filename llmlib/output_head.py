@@ -44,12 +44,16 @@ def cross_entropy(logits, targets, ignored=-100):
 
 def token_losses(logits, targets):
     """-log p(target) at each position, in nats: logits [..., vocab], targets [...] -> [...]."""
+    _belong_together(logits, targets)
+    return -log_softmax(logits).gather(-1, targets[..., None]).squeeze(-1)
+
+
+def _belong_together(logits, targets):
     if logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} need targets of shape "
             f"{tuple(logits.shape[:-1])}, not {tuple(targets.shape)}"
         )
-    return -log_softmax(logits).gather(-1, targets[..., None]).squeeze(-1)
 
 
 def perplexity(logits, targets):
@@ -59,13 +63,14 @@ def perplexity(logits, targets):
 
 
 def logits_gradient(logits, targets, ignored=-100):
-    """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [N,
-    vocab], targets [N] -> [N, vocab]. As in `cross_entropy`, positions whose target is `ignored` do
-    not count: their rows are 0."""
+    """Gradient of the mean loss with respect to the logits, (softmax - one-hot) / N: logits [...,
+    vocab], targets [...] -> [..., vocab]. As in `cross_entropy`, positions whose target is
+    `ignored` do not count: their rows are 0. ValueError for shapes that do not belong together."""
+    _belong_together(logits, targets)
     counts = targets != ignored
-    gradient = softmax(logits)
-    gradient[torch.arange(len(targets)), targets.where(counts, 0)] -= 1
-    return gradient * counts[:, None] / counts.sum()
+    p, at = softmax(logits), targets.where(counts, 0)[..., None]
+    off = p.scatter_add(-1, at, -torch.ones_like(at, dtype=p.dtype))  # unlike p[at], takes no -1
+    return off * counts[..., None] / counts.sum()
 
 
 def corpus_perplexity(losses, counts):

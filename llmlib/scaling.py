@@ -19,7 +19,7 @@ def quantize_int8(w):
     """
     w = w.to(torch.promote_types(w.dtype, torch.float32))
     largest = w.abs().amax(dim=1, keepdim=True)
-    scale = torch.where(largest > 0, largest / 127, 1.0)
+    scale = torch.where(largest == 0, 1.0, largest / 127)  # a NaN stays one
     return torch.round(w / scale).to(torch.int8), scale
 
 

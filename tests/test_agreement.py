@@ -439,6 +439,68 @@ def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
 
 
+SOFTMAX = "def softmax(x, dim=-1):\n    return "
+LOSS = "def logits_gradient(logits, targets):\n    z = logits.clone().requires_grad_()\n"
+FOUND = "def embedding_gradient(ids, grad_output, vocab_size):\n"
+FOUND += "    table = torch.zeros(vocab_size, grad_output.shape[-1], requires_grad=True)\n"
+BY_METHOD = [  # what no dotted name shows: exercise, answer, the name that is off
+    ("softmax", f"{SOFTMAX}x.softmax(dim)", "torch.Tensor.softmax"),
+    ("softmax", f"{SOFTMAX}(x - x.logsumexp(dim, True)).exp()", "torch.Tensor.logsumexp"),
+    ("softmax", f"{SOFTMAX}torch.distributions.Categorical(logits=x).probs", "torch."),
+    (
+        "logits_gradient",
+        f"{LOSS}    cross_entropy(z, targets).backward()\n    return z.grad",
+        "torch.Tensor.backward",
+    ),
+    (
+        "logits_gradient",
+        "from torch.func import grad_and_value\ndef logits_gradient(logits, targets):\n"
+        "    return grad_and_value(lambda z: cross_entropy(z, targets))(logits)[0]",
+        "torch.func.grad_and_value",
+    ),
+    (
+        "embedding_gradient",
+        f"{FOUND}    (table[ids] * grad_output).sum().backward()\n    return table.grad",
+        "torch.autograd",
+    ),
+    (
+        "embedding_gradient",
+        f"from torch.autograd import grad\n{FOUND}"
+        "    return grad((table[ids] * grad_output).sum(), table)[0]",
+        "torch.autograd",
+    ),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "off"), BY_METHOD)
+def test_a_method_that_is_ready_made_is_named_by_both(exercise, answer, off, tmp_path):
+    name = next(n for n in cells.names() if exercise in [e.name for e in cells.load(n).exercises])
+    solved = {each.name: each.solution for each in cells.load(name).exercises}
+    node = proofs.handed_in_notebook(name, solved | {exercise: answer})
+    with closing(Runner([cells.load(name)])) as runner:
+        checked, whys = agreed(runner, node, tmp_path, name)
+    assert checked == dict.fromkeys(solved, True) | {exercise: False}
+    for rows in whys:
+        told = next(row[-1] for row in rows if row[0] == exercise)
+        assert told.startswith(f"`{off}") and "is off in this exercise" in told
+
+
+@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [("def f(x:\n    return (", "SyntaxError"), ("pass", "is not defined: write it and run its")],
+)
+def test_of_a_function_that_no_cell_makes_both_say_why(name, code, says, tmp_path):
+    """Also where a given cell asks for it by its name."""
+    tasks = [each.name for each in cells.load(name).exercises]
+    node = proofs.handed_in_notebook(name, dict.fromkeys(tasks, code))
+    with closing(Runner([cells.load(name)])) as runner:
+        checked, whys = agreed(runner, node, tmp_path, name)
+    assert not any(checked.values())
+    for rows in whys:
+        assert len(rows) == len(tasks) and all(says in row[-1] for row in rows), rows
+
+
 @pytest.mark.parametrize("line", ["pass", "try: input()\n    except Exception: continue"])
 def test_what_stands_above_a_loop_without_end_counts(line, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS", 21)  # of which a cell may take a third

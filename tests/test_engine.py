@@ -388,6 +388,23 @@ def test_a_target_that_does_not_count_has_no_gradient():
     assert torch.allclose(found, x.grad, atol=1e-6) and not found[[1, 4]].any()
 
 
+def test_logits_and_targets_that_do_not_belong_together_have_no_gradient():
+    x = torch.zeros(3, 4)
+    for targets in (torch.tensor([1]), torch.zeros(3, 1, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="need targets of shape"):
+            output_head.logits_gradient(x, targets)
+    for outside in (-1, 4):  # the loss has none either
+        for function in (output_head.logits_gradient, output_head.cross_entropy):
+            with pytest.raises(RuntimeError, match="out of bounds"):
+                function(x, torch.tensor([0, outside, 1]))
+
+
+def test_a_weight_that_is_no_number_is_none_in_int8_either():
+    w = torch.tensor([[0.3, torch.nan, -0.2], [1.0, 2.0, 3.0]])
+    found = scaling.dequantize(*scaling.quantize_int8(w))
+    assert found[0].isnan().all() and not found[1].isnan().any()
+
+
 def test_a_perplexity_of_unlike_lists_is_refused():
     assert output_head.corpus_perplexity([1.0, 2.0], [3, 1]) == pytest.approx(math.exp(1.25))
     with pytest.raises(ValueError, match="shorter|longer"):

@@ -120,6 +120,14 @@ def test_a_check_before_its_function_was_run_answers_in_one_line(shell):
     assert isinstance(shell.result.error_in_exec, NameError)
 
 
+def test_so_does_one_whose_function_a_given_cell_asks_for(shell):
+    given = "def left_alone(function):\n    return eval(function)(1)"
+    said = shell(given, CHECK.format("merge").replace("merge(", "left_alone('merge') or merge("))
+    assert said.startswith("merge is not known yet: run the cells") and "\n" not in said
+    other = shell(CHECK.format("merge").replace("merge(", "left_alone('of_others') or merge("))
+    assert len(other.splitlines()) > 3
+
+
 def test_other_errors_keep_their_traceback(shell):
     said = shell("def f():\n    return g()\nf()")
     assert "NameError" in said and len(said.splitlines()) > 3

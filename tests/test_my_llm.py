@@ -4,6 +4,7 @@ says."""
 import ast
 import functools
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -163,11 +164,19 @@ def test_it_streams_text_from_a_terminal(tmp_path):
         assert process.stderr.read() == b"" and process.wait(60) == -signal.SIGPIPE
 
 
+def test_text_goes_in_and_out_of_it_whatever_the_encodings_are(tmp_path):
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    command = [sys.executable, "my_llm.py", b"I \xe2\x99\xa5 tea \xff", "--max-new-tokens", "1"]
+    old = os.environ | {"PYTHONIOENCODING": "cp1252"}  # of Windows, whose console has a heart
+    done = subprocess.run(command, cwd=tmp_path, env=old, capture_output=True, check=True)
+    assert done.stdout.decode().startswith("I \u2665 tea ?") and done.stderr == b""
+
+
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
     module = loaded(tmp_path / "my_llm.py")
-    settings = "temperature=-1 temperature=nan top-k=0 top-p=0 min-p=3 max-new-tokens=-5".split()
-    for setting in (f"--{each}" for each in settings):
+    settings = "temperature=-1 temperature=nan top-k=0 top-p=0 top-p=90 min-p=3 max-new-tokens=-5"
+    for setting in (f"--{each}" for each in settings.split()):
         monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", setting])
         with pytest.raises(SystemExit, match="2"):
             module.main()

@@ -5,7 +5,7 @@ build         source -> executed notebook -> the learner's (stub); questions: th
 
 handed_in     a learner's notebook: read, and planned: what runs of it, in which order
 scopes        which names code reads and binds; definitions: what a function needs
-forbidden     the ready-made answers that code uses
+forbidden     the ready-made answers that code uses; refusing: those that only a run shows
 run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests
 plain         which values a test may exchange with a learner's function
 judge         has such a process run a job, and remembers the outcome

@@ -1,20 +1,22 @@
 """Ready-made answers that an exercise forbids, found in the text of what was handed in.
 
 `check` and `grade` name the fault so. What llmlib holds is not there at all when the grader runs
-the code; what other libraries hold is refused at run time as far as that goes.
+the code; what other libraries hold is refused at run time as far as that goes (by `refusing` in a
+check).
 """
 
 import ast
 from collections.abc import Iterator
 
 from llmlib.course.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
+from llmlib.course.feedback import OFF
 from llmlib.course.handed_in import Job
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Exercise
 
 
 def sentence(name: str) -> str:
-    return f"`{name}` is off in this exercise: write this one yourself"
+    return OFF.format(name)
 
 
 def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
@@ -46,7 +48,7 @@ def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
     tokenizers = any(name.startswith("tokenizers.") for name in exercise.off)
     whole = ("llmlib.", "tokenizers.") if tokenizers else ("llmlib.",)
     ours = {n for n in used if n.startswith(whole) and not f"{n}.".startswith(theirs)}
-    known = [name for name in exercise.off if name in used]
+    known = [name for name in exercise.off if any(f"{u}.".startswith(f"{name}.") for u in used)]
     return known + sorted(ours.difference(known), key=len, reverse=True)
 
 

@@ -85,13 +85,12 @@ class Model:
 
     @torch.no_grad()
     def __call__(self, ids, cache, table=None):
-        ids, (whole, *rest) = torch.as_tensor(ids), self.weights
+        ids, (whole, *rest), start = torch.as_tensor(ids), self.weights, cache.length
         if table is None and ids.shape[1] >= 128:  # only the last logits of a prompt are read:
             rows, numbers = ids[:, :-1].unique(return_inverse=True)
             self(numbers, cache, whole[rows])  # the others pass with a table of their own rows
             return self(ids[:, -1:], cache).expand(-1, ids.shape[1], -1)
-        positions = torch.arange(cache.length, cache.length + ids.shape[1])
-        at = positions, causal_mask(len(positions), cache.length), cache
+        at = torch.arange(start, start + ids.shape[1]), causal_mask(ids.shape[1], start), cache
         rest += [lambda i, x: self.attend(i, x, *at), self.eps]
         logits = forward(ids, whole if table is None else table, *rest)
         cache.length += ids.shape[1]
@@ -123,7 +122,7 @@ def main():
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     model = Path(os.environ.get("LLMLIB_CACHE") or home / "llmlib") / "smollm2-135m-instruct-1"
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
-    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("prompt", type=lambda said: said.encode(errors="replace").decode())
     parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")
     parser.add_argument("--temperature", type=float, default=0.0, metavar="T")
     for name, kind in {"top-k": int, "top-p": float, "min-p": float, "seed": int}.items():
@@ -131,17 +130,18 @@ def main():
     parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
-    nothing = 0 in (settings["top_k"], settings["top_p"]) or (settings["min_p"] or 0) > 1
-    if nothing or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
-        parser.error("settings are numbers from 0 to 2**63 - 1; top k and p above 0, min p up to 1")
+    *_, k, p, low, _ = given = [*settings.values()]
+    if 0 in (k, p) or max(p or 0, low or 0) > 1 or not all(0 <= (x or 0) < 2**63 for x in given):
+        parser.error("settings are numbers from 0 to 2**63 - 1; top k and p above 0, p up to 1")
     try:
         model, tokenizer = Model(folder), Tokenizer(folder)
     except Exception as error:
         parser.error(f"no model in {folder} ({error!r}): run `make lab`, or give --model FOLDER")
     if not 0 < len(ids := tokenizer.encode(prompt)) < model.config.context:
         parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
+    out = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # whatever a pipe's is
     for text in itertools.chain([prompt], tokenizer.stream(new_ids(model, ids, **settings)), "\n"):
-        print(text, end="", flush=True)
+        print(text, end="", flush=True, file=out)
 
 
 if __name__ == "__main__":

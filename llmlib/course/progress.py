@@ -126,7 +126,8 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
         used = {each.name: forbidden_names(each, job) for each in written}
     ran = [step[:2] for step in job.steps]
     tests = [(each.name, each.visible, imports) for each in written]
-    outcome = judge({"cells": ran, "tests": tests}, seconds) if tests else {}
+    off = {each.name: each.off for each in written}
+    outcome = judge({"cells": ran, "tests": tests, "off": off}, seconds) if tests else {}
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)

@@ -5,8 +5,9 @@ and comes out is copied as if it had travelled to another process, as it does fo
 
 As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
 source], …], "tests": [[function, source, imports], …], "seconds": limit of each, "tries": of all
-the cells "cell 12" together}, and optionally "module", the name that the cells run under, and
-"homes", {function: title of the cell that makes it}. It writes one JSON list a line to the stdout
+the cells "cell 12" together}, and optionally "module", the name that the cells run under,
+"homes", {function: title of the cell that makes it}, and "off", {function: names of what its test
+refuses}. It writes one JSON list a line to the stdout
 that it started with; what the cells print goes nowhere.
 """
 
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from traceback import walk_tb
 from typing import Any, TextIO
 
@@ -29,6 +30,7 @@ from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
 from llmlib.course.plain import from_numpy, refused
+from llmlib.course.refusing import Off, Refusing
 
 PLAIN: tuple[type[Any], ...] = (bool, int, float, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
@@ -62,21 +64,25 @@ def main() -> None:
         warnings.simplefilter("ignore")  # a cell may have made them errors
         for name, source, imports in job["tests"]:
             say(out, "at", name)
-            error = limited(seconds, test, name, source, vars(module), imports)
+            off = job.get("off", {}).get(name, ())
+            error = limited(seconds, test, name, source, vars(module), imports, off)
             homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
             cell = next(filter(None, map(failed.get, homes)), None)
             unknown = isinstance(error, NameError)  # since the cell that was to make it broke off
             say(out, "test", name, (unknown and cell) or in_words(error, seconds, name))
 
 
-def test(name: str, source: str, space: Space, imports: str) -> BaseException | None:
+def test(
+    name: str, source: str, space: Space, imports: str, off: Iterable[str] = ()
+) -> BaseException | None:
     """Run the test cell of `name` against the functions in `space`; None, or what ended it.
-    `imports` is source whose names are ours in the test cell, whatever the learner made of them."""
+    `imports` is source whose names are ours in the test cell, whatever the learner made of them;
+    `off` is what refuses when these functions call it."""
     state, ours = torch.get_rng_state(), Space()
     exec(imports, ours)
     torch.manual_seed(0)
     with default_dtype(torch.float32) as theirs:  # a learner may have chosen another
-        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs))
+        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs, off))
     torch.set_rng_state(state)
     return error
 
@@ -94,9 +100,9 @@ def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
 class Globals(Space):
     """A test cell's globals: `ours`, what it defines itself, and else the learner's `space`."""
 
-    def __init__(self, ours: Space, space: Space, dtype: torch.dtype):
+    def __init__(self, ours: Space, space: Space, dtype: torch.dtype, off: Iterable[str]):
         super().__init__(ours, __name__="test_cell")
-        self.space, self.dtype = space, dtype
+        self.space, self.dtype, self.off = space, dtype, off
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         if hasattr(builtins, name):
@@ -107,7 +113,7 @@ class Globals(Space):
                 raise run_cells.Missing(name=name)
             args, kwargs = copied(args), copied(kwargs)
             try:
-                with default_dtype(self.dtype):
+                with default_dtype(self.dtype), Refusing(self.off):
                     return copied(self.space[name](*args, **kwargs))
             except (AssertionError, StopIteration) as error:
                 raise Raised(f"{type(error).__name__}: {error}") from error
@@ -176,6 +182,8 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
         other = name and at != name
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
+    if isinstance(error, Off):
+        return str(error)
     unknown = error.name if isinstance(error, NameError) else None
     if unknown and (unknown == name or isinstance(error, run_cells.Missing)):
         return f"`{unknown}` is not defined: write it and run its cell"
