@@ -107,7 +107,7 @@ def llmlib_grade(names, copies):
     """CPU seconds a submission, with one worker."""
     with tempfile.TemporaryDirectory() as folder:
         hand_in(Path(folder), names, copies)
-        spent = run("llmlib.cli", "grade", "submitted", "--workers", "1", cwd=folder)
+        spent = run("llmlib", "grade", "submitted", "--workers", "1", cwd=folder)
     return spent / copies / len(names)
 
 

@@ -105,7 +105,3 @@ def _parser(asked):
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -224,7 +224,7 @@ def run(root, *words, cwd=None):
 def test_a_new_notebook_is_one_file(clone):
     built = run(clone, "llmlib.course.build", "08_small")
     assert built.returncode == 0, built.stderr
-    checked = run(clone, "llmlib.cli", "check", "08_small")
+    checked = run(clone, "llmlib", "check", "08_small")
     assert checked.returncode == 1 and "8 Small" in checked.stdout, checked.stderr
     assert "0 of 1 done" in checked.stdout and str(clone / "notebooks") in checked.stdout
     path = clone / "notebooks" / "08_small.ipynb"
@@ -235,9 +235,9 @@ def test_a_new_notebook_is_one_file(clone):
     (cell,) = (cell for cell in node.cells if cells.grade_id(cell) == "double")
     cell.source = "def double(x):\n    return x + x"
     nbformat.write(node, path)
-    checked = run(clone, "llmlib.cli", "check", "08_small")
+    checked = run(clone, "llmlib", "check", "08_small")
     assert checked.returncode == 0 and "1 of 1 done" in checked.stdout, checked.stderr
-    drawn = run(clone, "llmlib.cli", "progress")
+    drawn = run(clone, "llmlib", "progress")
     assert "8 Small: 1 of 1 done; Quiz: not found" in drawn.stdout, drawn.stderr
     assert (clone / "progress.png").stat().st_size > 10_000
 
@@ -258,10 +258,10 @@ def test_check_works_from_an_installed_package(tmp_path):
     nbformat.write(
         A.handed_in_notebook("05_output_head", {"softmax": SOFTMAX}), mine / "05_output_head.ipynb"
     )
-    checked = run(site, "llmlib.cli", "check", cwd=mine)
+    checked = run(site, "llmlib", "check", cwd=mine)
     assert "1 of 9 done" in checked.stdout, checked.stderr
     assert "there is no 01_tokens.ipynb" in checked.stdout
-    elsewhere = run(site, "llmlib.cli", "check", cwd=tmp_path)
+    elsewhere = run(site, "llmlib", "check", cwd=tmp_path)
     assert elsewhere.returncode == 2 and "there are no notebooks of the course" in elsewhere.stderr
 
 

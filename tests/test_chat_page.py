@@ -27,7 +27,7 @@ def served(folder):
     """The address that `llmlib serve` prints in a folder where a my_llm.py lies."""
     text, _ = my_llm.collect(ROOT / "solutions")
     (folder / "my_llm.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "llmlib.cli", "serve", "--no-browser", "--temperature", "0"]
+    command = [sys.executable, "-m", "llmlib", "serve", "--no-browser", "--temperature", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"

@@ -267,7 +267,7 @@ def test_ctrl_c_ends_a_check_at_once(tmp_path):
         tmp_path,
         {"count_pairs": SOLUTIONS["count_pairs"], "merge": "open('began', 'w')\nwhile 1: pass"},
     )
-    words = [sys.executable, "-m", "llmlib.cli", "check", "--folder", tmp_path, "--seconds", "600"]
+    words = [sys.executable, "-m", "llmlib", "check", "--folder", tmp_path, "--seconds", "600"]
     log = tmp_path / "log"
     with log.open("w") as out:
         process = subprocess.Popen(

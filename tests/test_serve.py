@@ -620,7 +620,7 @@ def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
 def command(*words):
     """`llmlib` in a process of its own, which ends with the test whatever happens."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    process = subprocess.Popen([sys.executable, "-m", "llmlib.cli", *words], cwd=ROOT, **pipes)
+    process = subprocess.Popen([sys.executable, "-m", "llmlib", *words], cwd=ROOT, **pipes)
     try:
         yield process
     finally:
