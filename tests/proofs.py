@@ -111,7 +111,7 @@ def verdict(answer, hidden):
     source, ours = (task.full if hidden else task.visible, handed_in.imports(book))
 
     def judge():
-        return run_tests.test(answer.function, source, learner(answer), ours)
+        return run_tests.test(answer.function, source, learner(answer), ours, task.off)
 
     return run_tests.in_words(run_tests.limited(SECONDS, judge), SECONDS)
 

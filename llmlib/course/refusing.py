@@ -2,6 +2,7 @@
 that an exercise forbids, refused while a check calls the learner's. The grader refuses more, in a
 process that is thrown away afterwards (`grading/inside/off.py`)."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,16 +17,22 @@ class Off(RuntimeError):
     """A function that is off was called; the text is what the learner reads."""
 
 
-class Refusing(TorchFunctionMode):
+def refusing(off: Iterable[str]) -> contextlib.AbstractContextManager:
     """In this context a function of torch's raises `Off` if one of the names `off` ends in its
     own, since `torch.softmax` and `x.softmax` are the same."""
+    known: dict[str, list[str]] = {}
+    for name in (each for each in off if each.startswith("torch.")):
+        for last in WHOLE.get(name, [name.rpartition(".")[2]]):
+            known.setdefault(last, []).append(name)
+    return Refusing(known) if known else contextlib.nullcontext()  # each call takes longer in one
 
-    def __init__(self, off: Iterable[str]) -> None:
+
+class Refusing(TorchFunctionMode):
+    """Refuses functions by their last names."""
+
+    def __init__(self, known: dict[str, list[str]]) -> None:
         super().__init__()
-        self.off: dict[str, list[str]] = {}
-        for name in (each for each in off if each.startswith("torch.")):
-            for last in WHOLE.get(name, [name.rpartition(".")[2]]):
-                self.off.setdefault(last, []).append(name)
+        self.known = known
 
     def __torch_function__(
         self,
@@ -34,7 +41,7 @@ class Refusing(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if known := self.off.get(getattr(function, "__name__", "")):
+        if names := self.known.get(getattr(function, "__name__", "")):
             full = resolve_name(function)
-            raise Off(OFF.format(full if full in known else known[0]))
+            raise Off(OFF.format(full if full in names else names[0]))
         return function(*args, **(kwargs or {}))

@@ -30,7 +30,7 @@ from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
 from llmlib.course.plain import from_numpy, refused
-from llmlib.course.refusing import Off, Refusing
+from llmlib.course.refusing import Off, refusing
 
 PLAIN: tuple[type[Any], ...] = (bool, int, float, bytes, bytearray)
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
@@ -113,7 +113,7 @@ class Globals(Space):
                 raise run_cells.Missing(name=name)
             args, kwargs = copied(args), copied(kwargs)
             try:
-                with default_dtype(self.dtype), Refusing(self.off):
+                with default_dtype(self.dtype), refusing(self.off):
                     return copied(self.space[name](*args, **kwargs))
             except (AssertionError, StopIteration) as error:
                 raise Raised(f"{type(error).__name__}: {error}") from error
