@@ -23,7 +23,8 @@ def refusing(off: Iterable[str]) -> contextlib.AbstractContextManager:
     known: dict[str, list[str]] = {}
     for name in (each for each in off if each.startswith("torch.")):
         for last in WHOLE.get(name, [name.rpartition(".")[2]]):
-            known.setdefault(last, []).append(name)
+            if not last[0].isupper():  # a class is no function
+                known.setdefault(last, []).append(name)
     return Refusing(known) if known else contextlib.nullcontext()  # each call takes longer in one
 
 
