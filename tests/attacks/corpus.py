@@ -7,6 +7,8 @@ Many an attack solves the exercises only if it got through: then "0 points" says
 import copy
 import json
 import os
+import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -104,7 +106,11 @@ def attack(kind, title, **expected):
 
 
 def code(kind, title, source, where="first", **expected):
-    """An attack that is a single cell. SOLVE in it stands for the solutions, as text."""
+    """An attack that is a single cell. SOLVE in it stands for the solutions, as text. On a line of
+    its own it tells that nothing above was refused: below a refused statement the rest of a cell
+    runs, so all of it is one."""
+    if re.search(r"^SOLVE$", source, re.MULTILINE):
+        source = "if True:\n" + textwrap.indent(source.strip(), "    ")
     source = source.replace("SOLVE", f"exec({SOLVE!r}, globals())")
     ATTACKS.append(Attack(kind, title, lambda s: getattr(s, where)(source), **expected))
 
