@@ -195,6 +195,19 @@ def page_source(run, attack):
     return path.read_text()
 
 
+def test_an_attack_scores_if_it_gets_through_and_only_then(monkeypatch, tmp_path):
+    """The control of "0 points says that it did not"."""
+    monkeypatch.setattr(corpus, "ATTACKS", [])
+    with closing(Runner([corpus.TARGET], limits=LIMITS)) as runner:
+        for file, points in {"/tmp/planted": 10, "/usr/planted": 0}.items():
+            corpus.code("machine", "writes", f"open({file!r}, 'w').close()\nSOLVE", "last")
+            submission = corpus.Submission(tmp_path, {})
+            corpus.ATTACKS.pop().make(submission)
+            submission.write()
+            found = read((tmp_path / "target.ipynb").read_bytes())[0]
+            assert runner.grade(corpus.TARGET, found).points == points
+
+
 @pytest.mark.parametrize("student", HONEST)
 def test_honest_neighbours_keep_their_points(run, student):
     assert run["rows"][student].points == 10
