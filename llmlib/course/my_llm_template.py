@@ -41,8 +41,7 @@ class Tokenizer:
         plain = {bytes([b]): b for b in range(256)}
         self.own_ids = [own.get(token) for token in plain]  # None for a byte that it lacks
         self.merges = []  # as pairs of plain ids: 256 bytes, then one id a merge
-        for pair in spec["model"]["merges"]:
-            pair = pair if type(pair) is list else pair.split(" ")
+        for pair in (m if type(m) is list else m.split(" ") for m in spec["model"]["merges"]):
             left, right = (bytes(byte_of[c] for c in t) for t in pair)
             self.merges.append((plain[left], plain[right]))
             plain.setdefault(left + right, len(self.own_ids))
@@ -130,8 +129,9 @@ def main():
     parser.add_argument("--model", type=Path, default=model, metavar="FOLDER", help="%(default)s")
     settings = vars(parser.parse_args())
     prompt, folder = settings.pop("prompt"), settings.pop("model").expanduser()
-    *_, k, p, low, _ = given = [*settings.values()]
-    if 0 in (k, p) or max(p or 0, low or 0) > 1 or not all(0 <= (x or 0) < 2**63 for x in given):
+    k, p, low = (settings[name] for name in ("top_k", "top_p", "min_p"))
+    nothing = 0 in (k, p) or max(p or 0, low or 0) > 1
+    if nothing or not all(0 <= (each or 0) < 2**63 for each in settings.values()):
         parser.error("settings are numbers from 0 to 2**63 - 1; top k and p above 0, p up to 1")
     try:
         model, tokenizer = Model(folder), Tokenizer(folder)
