@@ -37,8 +37,10 @@ def attention_weights(q, k, mask=None):
 def split_heads(x, n_head):
     """Cut the columns into heads: [batch, seq, n_head * head_dim] -> [batch, n_head, seq,
     head_dim]. ValueError if they do not divide."""
+    if x.dim() != 3:
+        raise ValueError(f"x is {list(x.shape)}: it must be [batch, seq, n_head * head_dim]")
     batch, seq, width = x.shape
-    if width % n_head:
+    if n_head < 1 or width % n_head:
         raise ValueError(f"{width} columns cannot be cut into {n_head} heads of the same width")
     return x.view(batch, seq, n_head, width // n_head).transpose(1, 2)
 
@@ -85,8 +87,10 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, n_head, n_kv_head=None, mask=Non
 
 def attention_maps(model, ids):
     """Every head's attention weights on one text: ids [seq] -> [n_layer, n_head, seq, seq]; row i
-    says where token i looks."""
-    maps = []
+    says where token i looks. ValueError for several texts."""
+    ids, maps = model.check_ids(ids), []
+    if len(ids) != 1:
+        raise ValueError(f"the ids are {len(ids)} texts: attention_maps takes one at a time")
 
     def attention(q, k, v, mask=None):
         weights = attention_weights(q, k, mask)

@@ -10,7 +10,8 @@ def embed(ids, table):
     The same as one-hot rows times the table, without the multiplication. Raises IndexError for an
     id past its end; negative ids count from there, and a `Model` refuses them beforehand.
     """
-    return table[ids]
+    ids = torch.as_tensor(ids)
+    return table[ids.long() if ids.dtype == torch.uint8 else ids]  # torch takes bytes for a mask
 
 
 def embedding_gradient(ids, grad_output, vocab_size):
@@ -60,7 +61,7 @@ def apply_rope(x, positions, theta=10000.0):
 
     Column i is paired with column i + head_dim/2 (the half-split pairing of Llama-family weights;
     the paper pairs neighbours), and turned by position * theta^(-2i/head_dim) radians. Raises
-    ValueError if head_dim is odd.
+    ValueError if head_dim is odd, x is of whole numbers, or the positions are not one a row.
     """
     head_dim = x.shape[-1]
     if head_dim % 2:
@@ -68,8 +69,14 @@ def apply_rope(x, positions, theta=10000.0):
             f"head_dim is {head_dim}: it must be even, since rotary embedding turns pairs of "
             f"columns"
         )
+    positions = torch.as_tensor(positions)
+    if not x.is_floating_point() or positions.shape != x.shape[-2:-1]:
+        raise ValueError(
+            f"x is {x.dtype} {list(x.shape)} and positions {list(positions.shape)}: they must be "
+            f"floats [..., seq, head_dim] and [seq]"
+        )
     frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2) / head_dim)  # head_dim/2
-    angles = torch.as_tensor(positions)[:, None] * frequencies  # seq head_dim/2
+    angles = positions[:, None] * frequencies  # seq head_dim/2
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     # ... seq head_dim/2, twice
     first, second = x.chunk(2, dim=-1)

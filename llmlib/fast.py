@@ -35,7 +35,8 @@ def linear(x, weight, bias=None):
     if isinstance(weight, Packed):
         y = weight.times(x)
         return y if bias is None else y + bias
-    if x.dtype != torch.float32 or x.device.type != "cpu" or torch.is_grad_enabled():
+    ours = x.dtype == torch.float32 and x.device.type == "cpu" and x.shape[-1] == weight.shape[1]
+    if not ours or torch.is_grad_enabled():  # of shapes that do not fit it says both
         return F.linear(x, weight, bias)
     if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
         return _for_few_rows()(x, weight, bias)
@@ -80,8 +81,7 @@ def linears(x, *weights):
     """Several products with the same x, side by side: x [..., d_in], (weight, bias or None) each ->
     [..., all their d_out].
 
-    One product, if the weights are views of one block, one below the other, as the loader lays
-    them.
+    One product, if the weights are views of one block, one below the other, as they are loaded.
     """
     matrices, biases = zip(*weights)
     alike = len({bias is None for bias in biases}) == 1

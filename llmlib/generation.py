@@ -55,8 +55,13 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
             f"{model.config.context} with the answer: "
             "shorten it"
         )
-    if max_new_tokens < 0:
+    if whole(max_new_tokens, "max_new_tokens") < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
+    for name, value in settings.items():
+        if name == "top_k" and value is not None:
+            whole(value, name)
+        elif not (hasattr(value, "__float__") or value is None and name != "temperature"):
+            raise ValueError(f"{name} is {value!r}: it must be a number")
     filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
     return _steps(
         model,
@@ -64,9 +69,19 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
         max_new_tokens,
         None if seed is None else _generator(seed),
         use_cache,
-        model.config.stop_ids if stop_ids is None else stop_ids,
+        model.config.stop_ids
+        if stop_ids is None
+        else [whole(i, "one of stop_ids") for i in stop_ids],
         settings,
     )
+
+
+def whole(number, name):
+    """`number` as an int. ValueError, by its name, for what is no whole number."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise ValueError(f"{name} is {number!r}: it must be a whole number") from None
 
 
 def _generator(seed):

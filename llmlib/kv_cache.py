@@ -82,8 +82,8 @@ def accept_draft(drafted, p, q, u, v):
     target model's; u and v [batch] are uniform in [0, 1). An id is kept with probability min(1,
     p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
     """
-    rows = torch.arange(len(drafted))
-    kept = u * q[rows, drafted] < p[rows, drafted]
+    at = drafted[:, None]  # for `gather`, which refuses an id of -1
+    kept = u * q.gather(-1, at)[:, 0] < p.gather(-1, at)[:, 0]
     edges = (p - q).clamp(min=0).double().cumsum(-1)
     replacement = (edges <= v.double()[:, None] * edges[:, -1:]).sum(-1).clamp(max=p.shape[-1] - 1)
     return torch.where(kept, drafted, replacement)

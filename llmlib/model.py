@@ -129,12 +129,14 @@ class Model:
             for name, (quick, plain) in zip(("repeat_kv", "mask"), quick_and_plain):
                 if getattr(self.parts, name) is quick:
                     parts.setdefault(name, plain)
-        own = {name: fitting(f, self.weights.embedding.dtype) for name, f in parts.items()}
+        dtype = self.weights.embedding.dtype
+        own = {name: fitting(name, function, dtype) for name, function in parts.items()}
         return replace(self, parts=replace(self.parts, **own))
 
     def new_cache(self, batch=1, context=None):
         device = self.weights.embedding.device
-        return new_cache(self.config, batch, context or self.config.context, device=device)
+        context = self.config.context if context is None else context
+        return new_cache(self.config, batch, context, device=device)
 
     def check_ids(self, ids, cache=None):
         """`ids` as a tensor [batch, seq], or a ValueError that says what is wrong with them."""
@@ -160,6 +162,11 @@ class Model:
             raise ValueError(
                 f"id {bad} is not in this model's vocabulary of {self.config.vocab_size} tokens: "
                 "was it made by another tokenizer?"
+            )
+        if cache and (held := len(cache.keys[0])) != len(ids):
+            raise ValueError(
+                f"the cache is one of {held} texts, and the ids are {len(ids)}: make a "
+                f"new_cache({len(ids)})"
             )
         length = ids.shape[1] + (cache.length if cache else 0)
         if length > self.config.context:

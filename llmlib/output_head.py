@@ -18,14 +18,19 @@ def unembed(x, table):
 def softmax(x, dim=-1):
     """exp(x) over its sum along `dim`. The largest entry is subtracted first: that changes
     nothing but keeps exp from overflowing."""
-    exps = torch.exp(x - x.amax(dim=dim, keepdim=True))
+    exps = torch.exp(_below_largest(x, dim))
     return exps / exps.sum(dim=dim, keepdim=True)
 
 
 def log_softmax(x, dim=-1):
     """log(softmax(x)), computed without ever taking the logarithm of a rounded-off zero."""
-    shifted = x - x.amax(dim=dim, keepdim=True)
+    shifted = _below_largest(x, dim)
     return shifted - shifted.exp().sum(dim=dim, keepdim=True).log()
+
+
+def _below_largest(x, dim):
+    x = x if x.is_floating_point() else x.float()  # differences of small whole numbers overflow
+    return x - x.amax(dim=dim, keepdim=True)
 
 
 def next_token_pairs(ids):
@@ -75,7 +80,9 @@ def logits_gradient(logits, targets, ignored=-100):
 
 def corpus_perplexity(losses, counts):
     """Perplexity of a text cut into batches: the mean loss (nats per token) and the number of
-    tokens of each batch, as lists of numbers. ValueError for lists of unlike length."""
+    tokens of each batch, as lists of numbers. ValueError for lists of unlike length or no token."""
+    if not sum(counts):
+        raise ValueError("the batches hold no token: there is nothing to take the mean of")
     total = sum(loss * n for loss, n in zip(losses, counts, strict=True))
     return math.exp(total / sum(counts))
 

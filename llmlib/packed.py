@@ -45,8 +45,10 @@ class Packed:
 
     def times(self, x):
         """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
-        made in float32 and rounded to it, too.
+        made in float32 and rounded to it, too. RuntimeError for an x of another width.
         """
+        if x.shape[-1] != self.rows.shape[1]:
+            return F.linear(x, self.rows.float())  # says the two shapes, which the kernels do not
         flat = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()  # as the kernels ask
         if len(flat) <= FEW_ROWS and self.fours:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])

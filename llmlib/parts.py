@@ -79,17 +79,28 @@ class Weights:
 # fmt: on
 
 
-def fitting(function, dtype):
+def fitting(name, function, dtype):
     """`function`, its result in `dtype` if that is a tensor of floats: one that computes in
-    float64 fits into the model too.
+    float64 fits into the model too. ValueError if the part is the mask, and its result none.
     """
 
     def run(*args, **kwargs):
         result = function(*args, **kwargs)
+        if name == "mask":
+            return _who_may_look(result, *args)
         floats = isinstance(result, torch.Tensor) and result.is_floating_point()
         return result.to(dtype) if floats else result
 
     return run
+
+
+def _who_may_look(mask, seq, start):
+    """The mask, if it is one: torch would add one of numbers to the scores."""
+    shape = seq, start + seq
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != shape:
+        what = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, torch.Tensor) else type(mask)
+        raise ValueError(f"the mask is {what}: it must be a bool tensor {list(shape)}, True = look")
+    return mask
 
 
 GPT2_PARTS = Parts(norm=fast.layer_norm, mlp=fast.mlp)

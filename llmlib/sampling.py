@@ -12,12 +12,12 @@ def apply_temperature(logits, t):
     """Divide the logits by t: below 1 sharpens, above 1 flattens: [..., vocab] -> the same.
 
     t = 0 keeps only the largest of each row (the first of equals), and so does a t so near to 0
-    that float32 cannot hold the quotients; the rest become -inf. ValueError if t < 0.
+    that float32 cannot hold the quotients; the rest become -inf. ValueError unless 0 <= t <= 1e30.
     """
-    if not t >= 0 or math.isinf(t):
+    if not 0 <= t <= 1e30:  # a larger one float32 takes for infinite, and -inf over it is NaN
         raise ValueError(
-            f"temperature is {t}: it must be 0 (always the likeliest token) or a finite number "
-            f"above 0"
+            f"temperature is {t}: it must be 0 (always the likeliest token) or a number above 0 "
+            f"and up to 1e30"
         )
     if t < 1e-30:
         largest = logits.argmax(-1, keepdim=True)
@@ -53,6 +53,7 @@ def top_p(logits, p):
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
+    p = max(p, torch.finfo(probabilities.dtype).tiny)  # a smaller one is 0 there, and cuts off all
     kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
     return logits.masked_fill(~kept, -math.inf)
 
@@ -92,9 +93,16 @@ def draw(probabilities, u):
 
     The unit interval is cut into one stretch per token, as long as its probability; the answer is
     the stretch that u falls in. Summed in double precision, so that no stretch is lost at the far
-    end.
+    end. ValueError for a u too many or too few, and for a row that sums to nothing.
     """
+    if u.shape != probabilities.shape[:-1]:
+        raise ValueError(
+            f"u is {list(u.shape)}: probabilities {list(probabilities.shape)} need one number a "
+            f"row, {list(probabilities.shape[:-1])}"
+        )
     edges = probabilities.double().cumsum(-1)  # where each stretch ends
+    if not (edges[..., -1] > 0).all():
+        raise ValueError("the probabilities of a row do not sum to a number above 0")
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
 
 
@@ -129,6 +137,10 @@ def repetition_penalty(logits, ids, penalty):
             f"the repetition penalty is {penalty}: it must be above 0 (1 changes nothing, 1.2 is "
             f"usual)"
         )
+    if ids.shape[:-1] != logits.shape[:-1]:
+        raise ValueError(
+            f"ids are {list(ids.shape)} and logits {list(logits.shape)}: each row needs a text"
+        )
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
@@ -138,8 +150,11 @@ def beam_search(model, ids, max_new_tokens, width):
 
     At each step the `width` best beginnings are kept. One that ends in a stop token stays as it
     is. With `width` as large as the number of all continuations nothing is dropped, and the answer
-    is exact.
+    is exact. ValueError for ids that do not fit into the context, or a width below 1.
     """
+    if width < 1:
+        raise ValueError(f"width is {width}: it must be at least 1 (1 is greedy)")
+    model.check_ids(ids)
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
         done = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]

@@ -51,7 +51,10 @@ def gpt2():
 def tokenizer_json(path):
     """Merges, special tokens, vocabulary and patterns of a tokenizer.json. ValueError names what
     is not supported."""
-    spec = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        spec = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # also what is no UTF-8
+        raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
     patterns = _patterns(spec)
     _refuse_what_changes_ids(spec)
     special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}
@@ -77,6 +80,8 @@ def _refuse_what_changes_ids(spec):
     after = str(spec.get("post_processor"))
     if any(kind in after for kind in ("SpecialToken", "BertProcessing", "RobertaProcessing")):
         found.append("a post_processor that adds tokens")
+    if spec["model"].get("unk_token") and not set(CHAR_TO_BYTE).issubset(spec["model"]["vocab"]):
+        found.append("an unk_token for bytes that its vocabulary lacks")
     if found:
         raise ValueError(f"a tokenizer with {found[0]} is not supported: GPT-2's has none")
 

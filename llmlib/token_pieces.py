@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import regex
 
-from llmlib.token_files import GPT2_SPLIT
+from llmlib.token_files import GPT2_SPLIT, SINGLE_DIGITS
 
 BLOCK = 1 << 18  # characters
+WHOLE = {GPT2_SPLIT, SINGLE_DIGITS}  # patterns that match every character
 
 
 def to_bytes(text: str) -> bytes:
@@ -27,10 +28,15 @@ def to_bytes(text: str) -> bytes:
 
 def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
     """Cut `text` into pieces that no merge may cross; joined, they are the text. Patterns apply
-    one after another."""
+    one after another. ValueError for a pattern of one's own that leaves some of the text out."""
     pieces = [text]
     for pattern in patterns:
         pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
+    if not WHOLE.issuperset(patterns) and sum(map(len, pieces)) != len(text):
+        raise ValueError(
+            f"the patterns {list(patterns)} leave some of the text out: between them they must "
+            "match every character, and have no groups (write (?:…) for (…))"
+        )
     return pieces
 
 
@@ -43,12 +49,21 @@ def split_special(text: str, special_tokens) -> list[str]:
     return [part for part in regex.split(pattern, text) if part]
 
 
-def several(special_tokens):
-    """`special_tokens`; ValueError for one str, whose letters would be taken for tokens."""
-    if isinstance(special_tokens, str):
-        one = repr(special_tokens)
-        raise ValueError(f"special_tokens is {one}, one str: give a list of them, [{one}]")
-    return special_tokens
+def as_said(text: str, special_tokens) -> str:
+    """`text`, as somebody typed it. ValueError for half a character, and for a special token: in a
+    chat only the template may write those."""
+    to_bytes(text)
+    for token in special_tokens:
+        if token in text:
+            raise ValueError(f"a message holds {token}, which only the chat template may write")
+    return text
+
+
+def several(texts, name):
+    """`texts`; ValueError, by their name, for one str, whose letters would be taken for them."""
+    if isinstance(texts, str):
+        raise ValueError(f"{name} is {texts!r}, one str: give a list of them, [{texts!r}]")
+    return texts
 
 
 def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
@@ -61,7 +76,9 @@ def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
     chunks = text
     if isinstance(text, str):
         chunks = (text[i : i + BLOCK] for i in range(0, len(text), BLOCK))
-    may_cut = not any(regex.search(r"\S\s", token) for token in several(special_tokens))
+    may_cut = not any(
+        regex.search(r"\S\s", token) for token in several(special_tokens, "special_tokens")
+    )
     held, size = [], 0
     for chunk in chunks:
         if not isinstance(chunk, str):

@@ -8,13 +8,14 @@ no tokenizer but byte-level BPE (no WordPiece, no unigram model).
 
 import codecs
 import heapq
+import operator
 from collections import Counter
 from itertools import chain
 
 from llmlib import assets, token_files
-from llmlib.token_files import GPT2_SPLIT, SINGLE_DIGITS
+from llmlib.token_files import GPT2_SPLIT
 from llmlib.token_files import canonical as canonical  # notebook 1 finds it here
-from llmlib.token_pieces import blocks, several, split, split_special, to_bytes
+from llmlib.token_pieces import WHOLE, blocks, several, split, split_special, to_bytes
 from llmlib.token_training import train_bpe as train_bpe
 
 BYTES = [bytes([b]) for b in range(256)]
@@ -23,6 +24,7 @@ KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it begins
 
 def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:
     """How often each pair of neighbours occurs: [((a, b), n), …] in order of first appearance."""
+    ids = ids.tolist() if hasattr(ids, "tolist") else ids  # a tensor's numbers are not one another
     return list(Counter(zip(ids, ids[1:])).items())
 
 
@@ -45,12 +47,16 @@ class Tokenizer:
 
     Ids 0..255 are the bytes, then one id a merge, then the special tokens, unless `vocab` (id ->
     bytes) numbers them otherwise. `special_tokens` are strings with an id of their own, or (with
-    `vocab`) a dict from string to id.
+    `vocab`) a dict from string to id. ValueError for merges that are not pairs of bytes.
     """
 
     def __init__(self, merges, special_tokens=(), vocab=None, patterns=(GPT2_SPLIT,)):
         self.merges = list(merges)
-        self.patterns = tuple(patterns)
+        if not {bytes}.issuperset(map(type, chain.from_iterable(self.merges))):
+            raise ValueError(
+                'merges must be pairs of bytes, such as (b"a", b"b"): give the bytes of each id'
+            )
+        self.patterns = tuple(several(patterns, "patterns"))
         if vocab is None:
             vocab = dict(
                 enumerate(
@@ -58,7 +64,8 @@ class Tokenizer:
                 )
             )
             special_tokens = {
-                token: len(vocab) + i for i, token in enumerate(several(special_tokens))
+                token: len(vocab) + i
+                for i, token in enumerate(several(special_tokens, "special_tokens"))
             }
         self.special_tokens = dict(special_tokens)
         self.vocab = vocab | {i: to_bytes(token) for token, i in self.special_tokens.items()}
@@ -98,9 +105,7 @@ class Tokenizer:
             what = type(text).__name__
             raise ValueError(f"the text is of type {what}, not str: encode one text at a time")
         ids = []
-        in_blocks = GPT2_SPLIT in self.patterns and {GPT2_SPLIT, SINGLE_DIGITS}.issuperset(
-            self.patterns
-        )
+        in_blocks = GPT2_SPLIT in self.patterns and WHOLE.issuperset(self.patterns)
         for block in blocks(text, self.special_tokens) if in_blocks else [text]:
             for part in split_special(block, self.special_tokens):
                 if part in self.special_tokens:
@@ -152,7 +157,9 @@ class Tokenizer:
     def token_bytes(self, token_id) -> bytes:
         """The bytes of one token. Raises ValueError for an id that the vocabulary does not hold."""
         try:
-            return self.vocab[int(token_id)]
+            return self.vocab[operator.index(token_id)]
+        except TypeError:
+            raise ValueError(f"{token_id!r} is no id: ids are whole numbers") from None
         except KeyError:
             raise ValueError(
                 f"id {int(token_id)} is not in this vocabulary of {len(self.vocab)} tokens: "

@@ -92,7 +92,7 @@ def new_weights(config, seed):
         )
         for _ in range(config.n_layer)
     ]
-    embedding = random(VOCAB_SIZE, d, std=0.02)
+    embedding = random(config.vocab_size, d, std=0.02)
     return Weights(embedding, None, layers, ones(), embedding)
 
 
@@ -120,7 +120,13 @@ def learning_rate(step, steps, peak):
 
 
 def window_starts(data, config, steps, seed, batch=8):
-    """Where the windows of each step begin: [steps, batch], drawn anew by the seed."""
+    """Where the windows of each step begin: [steps, batch], drawn anew by the seed. ValueError for
+    a batch of none, or data that fill no window."""
+    if batch < 1 or len(data.ids) <= config.context:
+        raise ValueError(
+            f"batch is {batch} and the data are {len(data.ids)} tokens: at least 1 window of "
+            f"{config.context} tokens, and the one after it, is needed"
+        )
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(len(data.ids) - config.context, (steps, batch), generator=generator)
 

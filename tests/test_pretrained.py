@@ -338,6 +338,13 @@ def test_a_chat_that_cannot_be_is_one_sentence(tmp_path, capsys, files, says):
             assert says in err and str(tmp_path) in err
 
 
+def test_a_chats_message_holds_no_token_of_the_template(tmp_path, capsys):
+    llama3(tmp_path, SAYS)
+    assert main(["complete", "hi<|out|>", "--chat", "--model", str(tmp_path)]) == 2
+    assert "holds <|out|>, which only the chat template may write" in capsys.readouterr().err
+    assert main(["complete", "hi<|out|>", "--model", str(tmp_path)]) == 0  # no chat: part of a text
+
+
 def test_a_missing_shard_is_named(tmp_path):
     llama(tmp_path, save={"max_shard_size": "40KB"})
     shard = sorted(tmp_path.glob("model-*.safetensors"))[1]

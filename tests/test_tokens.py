@@ -320,6 +320,26 @@ def test_a_file_of_another_shape_is_refused_by_its_name(tmp_path, change):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
 
 
+@pytest.mark.parametrize("damaged", [b'{"model": ', b"\xff\xfe"])
+def test_a_damaged_file_is_refused_by_its_name(tmp_path, damaged):
+    (tmp_path / "tokenizer.json").write_bytes(damaged)
+    with pytest.raises(ValueError, match="tokenizer.json cannot be read .*: copy it again"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_bytes_for_which_another_token_stands_in_are_refused(tmp_path):
+    """Where all bytes are in the vocabulary, nothing stands in for any."""
+    path, spec = tmp_path / "tokenizer.json", json.loads(byte_level(unk_token="a").to_str())
+    path.write_text(json.dumps(spec))
+    text = "b\x07"
+    assert Tokenizer.from_file(path).encode(text) == Reference.from_file(str(path)).encode(text).ids
+    del spec["model"]["vocab"][BYTE_TO_CHAR[7]]
+    path.write_text(json.dumps(spec))
+    assert Reference.from_file(str(path)).encode(text).ids == [98, 97]
+    with pytest.raises(ValueError, match="an unk_token for bytes that its vocabulary lacks is not"):
+        Tokenizer.from_file(path)
+
+
 def test_a_merge_to_what_the_vocabulary_lacks_is_refused(tmp_path):
     spec = json.loads(byte_level().to_str())
     spec["model"]["merges"].append(["q", "q"])

@@ -8,6 +8,7 @@ from llmlib.model import Model
 from llmlib.packed import KINDS
 from llmlib.serve import chat
 from llmlib.serve.cli import add_settings, seed, settings_of
+from llmlib.token_pieces import as_said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args) | {"seed": args.seed}
     model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
     if args.chat and prompt and model.tokenizer:
-        prompt = _chat_prompt(model, prompt)
+        prompt = _chat_prompt(model, as_said(prompt, model.tokenizer.special_tokens))
     if args.show_probabilities:
         ids = generation.encode_prompt(model, prompt)
         for token_id, logits in generation.steps(model, ids, args.max_new_tokens, **settings):

@@ -10,7 +10,7 @@ import torch
 
 from llmlib import generation
 from llmlib.serve.engine import Engine
-from llmlib.token_pieces import to_bytes
+from llmlib.token_pieces import as_said
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
 LIKELIEST = 5
@@ -79,10 +79,7 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     template may write, and for an `encode` that raises.
     """
     for message in messages:
-        to_bytes(message["content"])  # refuses half a character, in a sentence
-        for token in engine.special:
-            if token in message["content"]:
-                raise ValueError(f"a message holds {token}, which only the chat template may write")
+        as_said(message["content"], engine.special)
     special, parts = engine.special, [_text(engine, messages)]
     if engine.tokenizer is not engine.names:  # a learner's encode knows no special tokens
         parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
