@@ -93,7 +93,8 @@ def draw(probabilities, u):
 
     The unit interval is cut into one stretch per token, as long as its probability; the answer is
     the stretch that u falls in. Summed in double precision, so that no stretch is lost at the far
-    end. ValueError for a u too many or too few, and for a row that sums to nothing.
+    end. A row of nothing but zeros gives `vocab`, which is no id. ValueError for a u too many or
+    too few.
     """
     if u.shape != probabilities.shape[:-1]:
         raise ValueError(
@@ -101,8 +102,6 @@ def draw(probabilities, u):
             f"row, {list(probabilities.shape[:-1])}"
         )
     edges = probabilities.double().cumsum(-1)  # where each stretch ends
-    if not (edges[..., -1] > 0).all():
-        raise ValueError("the probabilities of a row do not sum to a number above 0")
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
 
 

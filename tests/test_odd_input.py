@@ -65,7 +65,6 @@ ALONE = {
     "cut into 0 heads": lambda: attention.split_heads(torch.ones(1, 3, 4), 0),
     "u is [1]: probabilities [2, 3] need": lambda: sampling.draw(ONES, U[:1]),
     "u is [2]: probabilities [1, 3] need": lambda: sampling.sample(ONES[:1], U, 1.0),
-    "do not sum to a number above 0": lambda: sampling.draw(0 * ONES, U),
     "each row needs a text": lambda: sampling.repetition_penalty(ONES, torch.tensor([[1]]), 1.1),
     "temperature is 1e+39": lambda: sampling.apply_temperature(ONES, 1e39),
     "x is torch.int64": lambda: embeddings.apply_rope(torch.ones(3, 4).long(), torch.arange(3)),

@@ -124,14 +124,14 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     if error and absent(error):
         trace = traceback.extract_tb(error.__traceback__)
         broke = [(at.lineno or 0, at.colno or 0) for at in trace if at.filename == f"<{title}>"]
-        for again, below in left(run_cells.python(source), broke[0]) if broke else ():
+        for again, below in not_run(run_cells.python(source), broke[0]) if broke else ():
             failed = run_cells.run(title, again, space) if again else error
             if failed and absent(failed):
                 lost.update(made(below))
     return error
 
 
-def left(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
+def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
     """(source, statement) from the (line, column) on at which a cell broke off: an import name by
     name, since others of it may be here; of another statement that broke off nothing to run."""
     for each in ast.parse(text).body:
@@ -141,8 +141,8 @@ def left(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
         if not after and (each.end_lineno or 0, each.end_col_offset or 0) < broke:
             continue
         if isinstance(each, (ast.Import, ast.ImportFrom)):
-            names, each.names = each.names, []
-            for each.names in ([alias] for alias in names):
+            for alias in list(each.names):
+                each.names = [alias]
                 yield ast.unparse(each), each
         else:
             blank, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
