@@ -6,7 +6,7 @@ export PORT BROWSER TORCH
 .PHONY: help lab check test build pages grade formgrader bench evidence
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lab:  ## set up once, then open JupyterLab on work/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
 	@$(setup) lab $(ARGS)

@@ -4,7 +4,7 @@
 # A language model never sees a letter. It reads a list of whole numbers and answers with a number for each entry of its
 # vocabulary. Something has to turn text into those numbers and back, and the model has to live with whatever that something does.
 #
-# **You will build** a byte-level BPE tokenizer: the rule that cuts text into words, the trainer, the encoder, special tokens, the decoder,
+# **You will build** a byte-level BPE tokenizer (byte-pair encoding, section 1.2): the rule that cuts text into words, the trainer, the encoder, special tokens, the decoder,
 # and a decoder that streams. At the end your own `encode` produces the exact ids of GPT-2 and SmolLM2, and feeds a real model.
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
@@ -150,8 +150,8 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
     print(f"{text!r:<8} {len(text)} characters, {len(data)} bytes: {data}")
 
 # %% [markdown]
-# English letters are one byte each, é is two, most Chinese characters are three, 🙂 is four (some emoji are several characters in a row). An *id* below 256 stands for
-# that byte. All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is
+# English letters are one byte each, é is two, the Chinese characters in common use are three, 🙂 is four (some emoji are several characters in a row). In the numbering of this
+# notebook, an *id* below 256 stands for that byte. (Published tokenizers number the bytes otherwise: above, the id of "?" is 47 and that of a new line 198.) All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is
 # byte-pair encoding, **BPE**.
 #
 # To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it, folded to one line. Run the check as
@@ -1228,7 +1228,7 @@ for _ in range(3):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here is the word " embeddings" as GPT-2 reads it. Your `merge` built this picture from the bottom up. Each box is a merge, and the number
+# Here is the word " embeddings" as GPT-2 reads it. Your `merge` built this picture from the bottom up. Each box above the bottom row is a merge, and the number
 # in it is its rank, its place in the order of training; of all merges possible at a moment the lowest rank goes first. `canonical` gives GPT-2's
 # merges as pairs of ids, in our numbering, and the number that GPT-2 uses for each of ours.
 
@@ -2151,7 +2151,7 @@ reveal("spelling", right["one token"], within=0)
 
 # %% [markdown]
 # With one token each, the model spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
-# then, only something to copy. Even that fails with other words: of 28 more, it spells none with one token each, ten cut up and fifteen with hyphens.) Nothing but the ids has changed between the first column and the second, so here the token *is* what stands in the way. (It need not: from
+# then, only something to copy. Even that fails with other words: of 28 more, it spells none with one token each, ten cut up and fifteen with hyphens.) Nothing but the ids has changed between the first column and the second, so here the token *does* stand in the way, if not alone: cut up, 21 of those 36 words are still spelled wrong. (It need not stand there: from
 # the vectors of models two to three times as large, a second model, trained to spell from vectors, spells correctly about a third of the tokens that it had not met; see Itzhak and Levy below.)
 #
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
@@ -2216,7 +2216,7 @@ for label, examples in {
 # %% [markdown]
 # With the letters hidden, after 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3 it says 2 to every word, not 4. (With the letters shown it says 4 twice,
 # once rightly.) After 1 and 1 it says 1 to every word, and with no example 3 again. The examples
-# decide, seldom the word (with sixteen others one answer in eight is not what most of them get), and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
+# decide, seldom the word (with sixteen further words, 24 of 192 answers are not what most words get after the same examples), and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
 # keep a *larger* model from counting is another question; this experiment cannot say.
 #
 # Spelling and counting look like one story and are two. Only the control told them apart. One right answer is never a test.
@@ -2302,7 +2302,7 @@ agreed = same_ids(
 # - Special tokens stand for no text. What a user typed must not become one.
 # - Decode bytes only when they are all there; a token may end inside a character.
 # - Vocabulary size trades the length of the sequence against the size of the table of vectors (the *embedding table*), in the languages that the merges were learned from.
-# - What a text costs in tokens depends on what the tokenizer was trained on. Spelling fails here because of tokens; counting fails with or without them.
+# - What a text costs in tokens depends on what the tokenizer was trained on. Whole tokens hide the spelling from this model (0 of 36 words, 15 with the letters shown); counting fails with or without them.
 # - One right answer is never a test: change the words, the order, the examples, and see what stays.
 #
 # ## Questions to think about
@@ -2331,7 +2331,7 @@ agreed = same_ids(
 #
 # The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
 # a token's vector learns what sets it apart from the others only where that token occurs, so most of the million would learn next to nothing. (Tokens that hardly ever occurred in
-# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty of them in SmolLM2, with almost the same vector.)
+# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty tokens of SmolLM2 with almost the same vector, most of them of this kind.)
 #
 # </details>
 #

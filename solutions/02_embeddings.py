@@ -275,7 +275,7 @@ for name, (count, size) in in_file.items():
     )
 
 # %% [markdown]
-# A fifth of the model is its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others. In a larger model the share is as a rule smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
+# A fifth of the model's numbers are its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others: of the bits it is nearly a third. In a larger model the share is as a rule smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
 
 # %% [markdown]
 # ## 2.2 The same thing, as a matrix product
@@ -1105,7 +1105,7 @@ for name, rows in tables.items():
 reveal("self", found["the shared direction taken out"])
 
 # %% [markdown]
-# All of them, and taking out a random direction changes next to nothing; nor does the next-largest direction help. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, and some words still find those.)
+# All of them, and taking out a random direction changes next to nothing; nor does the next-largest direction help. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, which may be what the other 88 words find.)
 #
 # What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in. (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other; a *rank* correlation asks that of their places in order.)
 
@@ -1173,8 +1173,8 @@ for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
     print(f"{name:<12} repeated: {int((said == some).sum())} of {len(some)}")
 
 # %% [markdown]
-# It cannot. (The one that it does repeat is `<|im_end|>`, which is what it says to most of them.) These are the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way (Gao et al. 2019). (`<|im_start|>` and `<|im_end|>` are
-# among them. They stand in every chat of the last stage of the training, which has hardly moved them from the others.)
+# It cannot. (The one that it does repeat is `<|im_end|>`, which is what it says to most of them.) Most of these are the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way (Gao et al. 2019). (`<|im_start|>` and `<|im_end|>` are
+# among them. They stand in every chat of the last stage of the training, and their rows are still almost the same as the others': this explanation does not cover them.)
 #
 # So "similar" involves a choice. For two words, the cosine after subtracting the mean is the more honest number. The nearest neighbours change less than the numbers:
 
@@ -1543,7 +1543,7 @@ reveal("bank", max(nearness, key=nearness.get))
 # In the first eight layers the two senses part: the sentence comes into the vector. Other words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of the *same* sentence over the
 # others: 0.06 after 8 layers, 0.16 after 30, when the other word in the same sentence is nearer than ` bank` itself in another sentence.
 #
-# (Without the two lower curves one could read anything into the upper ones: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
+# (Without the two curves of other words one could read anything into the two of ` bank`: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
 #
 # What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions:
 # take the smaller of two predictions' probabilities for each token, and the sum is what the two have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word?

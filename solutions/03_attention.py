@@ -12,7 +12,7 @@
 # the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i = e^{s_i} / \sum_j
 # e^{s_j}$. Layers, heads and positions are counted from 0.
 #
-# **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
+# **It takes** about two and a half hours, 100 minutes of them at the nine exercises.
 
 # %% given setup
 import math
@@ -268,7 +268,7 @@ print(
 # (The *variance* is the mean of the squared distances from the mean, the *standard deviation* is its root.)
 # Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
 # to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
-# the slope of a share $p$ with respect to its own score is $p(1-p)$. Measured on random queries with 10 keys each:
+# the slope of a share $p$ with respect to its own score is $p(1-p)$. Measured on random queries with 10 keys each, for the largest share:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -1924,8 +1924,8 @@ pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
 print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
 
 # %% [markdown]
-# There is a **second sink**: the second " the" gets even more than the first token. Put " my" in its place, and the
-# first token has it all; the second " a" of another sentence is no sink. Sun et al. (2024) report something similar: the
+# There is a **second sink**: " the", at position 4, gets even more than the first token. Put " my" in its place, and the
+# first token has it all; neither " a" of another sentence is a sink. Sun et al. (2024) report something similar: the
 # first token and a few words of little meaning. Notebook 4 shows how such tokens are made.
 #
 # Why does looking at an unrelated token not spoil what a head says? See the last line: the values of
@@ -2245,7 +2245,7 @@ for name, found in dots.items():
 show(
     plots.ablation(marks, dots, chance=math.log(model.config.vocab_size)),
     alt="Mean loss on the repetition. Whole model 3.4; without five induction heads "
-    "9.0; without five previous-token heads 11.4, at the level of guessing; without "
+    "9.0; without five previous-token heads 11.4, a little above guessing; without "
     "head 16.0 alone 9.2, without the eight others of layer 16 4.3. Six draws of any "
     "five heads are scattered above the whole model; five others from the layers of "
     "the induction heads lie between 3.3 and 4.7, from those of the previous-token "
@@ -2265,8 +2265,9 @@ print(
 reveal("ablation", marks["16.0 alone"], within=1)
 
 # %% [markdown]
-# Without the five best heads of either kind the model is most of the way back to guessing, on both pairs of texts, and
-# of the five previous-token heads **one, 16.0, makes most of that**. Two of the others cost next to nothing: their
+# Without the five best induction heads the model is most of the way back to guessing, on both pairs of texts; without
+# the five best previous-token heads it is there, too, on the first pair even beyond. Of the latter five **one, 16.0,
+# makes most of that**. Two of the others cost next to nothing: their
 # shares look like those of 16.0, their use does not. The controls matter, too. Five others from the layers of the
 # induction heads cost at most 1.3 nats in three draws, and all eight others of layer 16 *together* 0.9, where 16.0 by
 # itself costs 5.8: in both it is the heads, not their layers. Of the five previous-token heads as a set we cannot say

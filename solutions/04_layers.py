@@ -115,7 +115,7 @@ reveal("cold", first_time, within=2)
 # 1. `attend` reads a copy of the stream that went through `norm_1`. What it writes is added to the stream.
 # 2. `feed_forward` reads a copy of the *new* stream, through `norm_2`. What it writes is added, too.
 #
-# It returns the stream, `[batch, seq, d_model]`.
+# It returns the stream, `[batch, seq, d_model]`, in a new tensor: leave `x` as it is, the cells below still read it.
 #
 # **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by 5, `feed_forward`
 # by 7. From x = 1, attention writes 3 · 2 · 1 = 6 and the stream is 1 + 6 = 7. The feed-forward writes 7 · 5 · 7 = 245
@@ -149,8 +149,8 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
 # %% given block_of_matrices
 def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
     """Your pre_norm_block with four matrices [d_model, d_model] for functions -> (its
-    output, the names of the functions called, in order)."""
-    calls = []
+    output, the names of the functions called, in order; then "changed" if x was)."""
+    calls, before = [], x.clone()
 
     def times(name, matrix):
         def function(x):
@@ -166,7 +166,7 @@ def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
         norm_2=times("norm_2", norm_2),
         feed_forward=times("feed_forward", feed_forward),
     )
-    return out, calls
+    return out, calls if torch.equal(x, before) else [*calls, "changed"]
 
 
 # %% test pre_norm_block points=2
@@ -199,6 +199,11 @@ check.close(
     "252",
 )
 _calls = block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1]
+check.that(
+    "changed" not in _calls,
+    "the caller's x has changed, and the stream before the layer is still needed: write "
+    "x = x + …, which makes a new tensor, not x += …",
+)
 check.equal(
     sorted(_calls),
     ["attend", "feed_forward", "norm_1", "norm_2"],
@@ -328,8 +333,8 @@ print(f"one of 27 to 29: {late.min():.2f} to {late.max():.2f}")
 
 # %% [markdown]
 # Two things to keep. The river *grows*: what layer 1 wrote is small beside what layer 29 writes. And in a few places
-# the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". Most
-# writes say nothing in words. The table hardly reads at all what early layers wrote: take the writes of any one of the
+# the flow can be read: layer 23 brings "France" to the last token, layer 24 adds "capitals", layer 27 "the city". The
+# other writes are not put into words here. The table hardly reads at all what early layers wrote: take the writes of any one of the
 # layers 0 to 10 out of the final sum, and p(" Paris") hardly moves. Later *layers* do need some of them, those of
 # layers 0 and 1 above all: section 4.9 leaves whole layers out.
 #
@@ -1130,7 +1135,7 @@ reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 # Paris *or London*: one attention sublayer writes nearly three quarters of that. Paris or *any token* is the work of
 # many, and this one brings less than a fifth; Paris or *another city* lies between. All are true: a contrast always
 # measures what it contrasts. Of the choice between the two cities nothing is there before layer 23; of the lead over
-# the mean, a third is.
+# the mean, three tenths are.
 #
 # ### The one head
 #
@@ -1140,7 +1145,8 @@ reveal("writes", "A" if all(over) else "C" if over[0] else "B")
 # %%
 predict(
     "head",
-    "p(' Paris') is 0.77. What is left of it without the one head that matters most?",
+    "p(' Paris') is 0.77. What is left of it without the head of the nine that matters "
+    "most?",
     yours=0.4,
 )
 
@@ -1178,8 +1184,8 @@ def probabilities(some_model):
 whole = probabilities(model)
 in_23 = torch.stack([probabilities(without(23, head)) for head in range(9)])
 worst = in_23[:, 0].argmin().item()
-draw = random.Random(0)
-others = [divmod(i, 9) for i in draw.sample(range(270), 8) if i != 23 * 9 + worst]
+elsewhere = [(n, h) for n in range(30) for h in range(9) if n != 23]
+others = random.Random(0).sample(elsewhere, 8)
 controls = torch.stack([probabilities(without(*each)) for each in others])
 controls = torch.cat([controls, in_23[[h for h in range(9) if h != worst]]])
 show(
@@ -1193,7 +1199,8 @@ show(
     ),
     alt="Bars for Paris, Berlin, Rome and Tokyo. The whole model: 0.77, 0.80, 0.38, "
     "0.70; without layer 23 head 4: 0.14, 0.15, 0.04, 0.31. Small circles, other "
-    "heads switched off one at a time, lie near the whole model's bars.",
+    "heads switched off one at a time, lie within 0.15 of the whole model's bars, far "
+    "above the second ones.",
 )
 looks = attention.attention_maps(model, france)[23, worst, -1]
 words = [model.tokenizer.decode([i]) for i in france]
@@ -1207,9 +1214,9 @@ for n, h in ((0, 4), (11, 7)):
 reveal("head", in_23[worst, 0], within=0.1)
 
 # %% [markdown]
-# One head of 270. It looks at the country with nine tenths of its attention, and its sublayer writes "France French
+# One head of the nine here, and of 270 in all. It looks at the country with nine tenths of its attention, and its sublayer writes "France French
 # Breton" into the last token. Without it Paris and Berlin fall to less than a fifth of what they had, Rome to a ninth;
-# Tokyo loses more than half. None of the 16 other heads drawn does anything like it. Here attribution, attention map and
+# Tokyo loses more than half. None of the 16 others, the rest of this layer and eight drawn from elsewhere, does anything like it. Here attribution, attention map and
 # intervention agree. Only the third of them proves that the head is needed. It does not prove that no other is:
 # without head 4 of layer 0 Paris falls to 0.21, too, and without head 7 of layer 11 Tokyo falls to 0.36.
 
@@ -1994,9 +2001,15 @@ print(f"and {natural.max():.1f}; lowest before:", end=" ")
 low = natural[:-1].topk(4, largest=False).indices.tolist()
 print([model.tokenizer.decode([story_ids[i + 1].item()]) for i in low])
 paragraphs = text.strip().split("\n\n")
-for number in (8, 3):  # of the prose above: one about a woman, one about nobody
-    lowest = on_text(model.tokenizer.encode(paragraphs[number])).min()
-    print(f"in {paragraphs[number][:30]!r} ... not below {lowest:.1f}")
+crown = "The {0} rose early and went into the garden. The {0} cut three of the roses."
+for about, said in (
+    ("a woman", paragraphs[8]),  # of the prose above
+    ("no woman", paragraphs[3]),
+    ("a queen", crown.format("queen")),
+    ("a king", crown.format("king")),
+):
+    lowest = on_text(model.tokenizer.encode(said)).min()
+    print(f"in a text about {about}, {said[:15]!r} ..., not below {lowest:.1f}")
 print("p(' she'):", end=" ")
 free, off, ten = (p_she(found, value) for value in (None, 0.0, 10.0))
 print(f"left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
@@ -2012,7 +2025,7 @@ reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 # %% [markdown]
 # It is a *brake*. In the story it is hardly ever above zero. Two of its four lowest places stand right before "she", the
 # other two where "she" has no chance; what they share is a story in which "she" would fit. In texts about a man or about
-# nobody it stays above −5; a ship that is called *she* brings it down, as a queen does. Without it "she" is likelier.
+# nobody it stays above −5; a queen brings it down, and (not shown) so does a ship that is called *she*. Without it "she" is likelier.
 # Held at 10, a number it does not reach by itself, it moves " she" from 0.08 to 0.63, and no random neuron moves it far.
 # **What a neuron's value says is not yet what the neuron does**; for that you have to turn it.
 
@@ -2624,15 +2637,19 @@ print(
     f"{sum(r - all_30 < 0.3 for r in removed)} of 30 cost less than 0.3"
 )
 for first, last in ((12, 15), (10, 19), (26, 29)):
-    without_them = loss(resume(before[first], stack[last + 1 :]), beginning)
-    print(f"without layers {first} to {last}: {without_them:.2f}")
+    together = loss(resume(before[first], stack[last + 1 :]), beginning) - all_30
+    apart = sum(each - all_30 for each in removed[first : last + 1])
+    print(
+        f"layers {first} to {last}: {together:.2f} nats lost without all of them, "
+        f"{apart:.2f} one by one, added up"
+    )
 reveal("costly", order[-1], within=0)
 
 # %% [markdown]
 # The first two layers matter most: the others need what they make of the bare tokens. The last layers turn that into
 # next-token predictions. Between them most layers can be left out, or swapped with a neighbour, for a few tenths of a
 # nat, as if each made only a small improvement. Lad et al. (2024) found the same pattern of robust middles and fragile
-# ends in many models. Cheap one at a time is not cheap together, as the last lines show. (Three sentences, one small
+# ends in many models. What layers cost one by one adds up when several go, as the last lines show, and at the end to far more. (Three sentences, one small
 # model: the shape is what to keep, not the digits.)
 #
 # But in the middle two layers stand out, 8 and above all 11; on other texts 11 alone does. Why?
@@ -2754,7 +2771,7 @@ for off in ([], makers, pairs[0]):
 
 # %% [markdown]
 # Nearly all of what layer 11 costs is the first token's huge vector: when that token alone skips the layer, that costs as
-# much as when all do. (Layer 8 is different: it costs more at the other tokens.) And two neurons make most of it: without both
+# much as when all do. (Layer 8 is different: it costs more at the other tokens.) And much of it hangs on two neurons: without both
 # each text loses more than a nat. Without one of them it loses 0.4 at most, and which one is missed depends on the text:
 # the story notices the *smaller* one, while the bees notice the larger more. The two values point nearly the same way (cosine
 # 0.96), so that one can nearly stand in for the other, and length hardly counts: a quarter of it costs 0.2 at most. (Who
@@ -2937,7 +2954,7 @@ show(
 #
 # | | GPT-2 (2019) | Llama 3 (2024), SmolLM2 | why |
 # |---|---|---|---|
-# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | the mean did not matter (section 4.2); less to compute |
+# | norm | LayerNorm, before each sublayer | RMSNorm, at the same places | centring can be left out (Zhang & Sennrich 2019); less to compute |
 # | positions | a learned table, added once | RoPE, in every layer's q and k | scores depend on the distance; no parameters (notebook 2) |
 # | heads | each query head has its own keys and values | groups of query heads share them | fewer keys and values to keep (the *KV cache*, notebook 7) |
 # | feed-forward | GELU, 4 · d_model, two matrices | SwiGLU, 8/3 to 4 · d_model, three | a lower loss for the same parameters (Shazeer 2020) |

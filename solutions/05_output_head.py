@@ -624,8 +624,8 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 #
 # | | shape | |
 # |---|---|---|
-# | `logits` | `[..., vocab]` | |
-# | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them as they are |
+# | `logits` | `[..., vocab]` | leave them as they are |
+# | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them, too |
 # | `ignored` | | positions with this target do not count at all (default: −100, as in PyTorch) |
 # | returns | `[]` | the mean of $-\ln p(\text{target})$ over the positions that count, in nats |
 #
@@ -2264,8 +2264,8 @@ for name, losses in ends.items():
     print(name, "  ".join(shown))
 show(
     plots.learning_rates(rates, ends, math.log(512)),
-    alt="Loss after 30 steps against the peak rate, log scale, a U: about 6.1 at "
-    "0.0001, lowest, about 5, near 0.01, and higher again from 0.1 on; two series of "
+    alt="Mean loss of the last 10 of 30 steps against the peak rate, log scale, a U: "
+    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on; two series of "
     "batches lie close together up to 0.1.",
 )
 means = {r: sum(losses[i] for losses in ends.values()) for i, r in enumerate(rates)}

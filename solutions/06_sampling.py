@@ -13,7 +13,7 @@
 # **You need** notebook 5: logits, softmax and the log-probability, $\ln p$. (All logarithms here are natural ones, also where
 # "log" is written.)
 #
-# **It takes** about two hours and a half, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
+# **It takes** about two and a half hours, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
 # it for a second sitting if you like.
 #
 # First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive with less than six bits
@@ -295,8 +295,8 @@ reveal("count", expected[:-1].max().sqrt().item(), within=10)
 
 # %% [markdown]
 # With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
-# fall, so a stretch of half a thousandth is either hit by one of them or never: the draw is visibly unfair, and no single text
-# would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
+# fall, so a stretch of half a thousandth either has one of them in it, and is drawn about twice too often, or has none, and is
+# never drawn: the draw is visibly unfair, and no single text would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
 #
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
 # the same seed give the same numbers. A generator *of your own* gives them even when something else draws in between:
@@ -1258,7 +1258,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 #
 # | | shape | |
 # |---|---|---|
-# | `logits` | `[batch, vocab]` | |
+# | `logits` | `[batch, vocab]` | leave them as they are |
 # | `u` | `[batch]` | one number in [0, 1) a row |
 # | `temperature`, `top_k`, `top_p`, `min_p` | `temperature` a number, the others numbers or `None` | handed on to `filter_logits` |
 # | returns | `[batch]` | ids |
@@ -1318,6 +1318,11 @@ check.equal(
     torch.tensor([2, 0]),
     "u = 0.9 falls into [0.8, 1) in the first row, u = 0.1 into [0, 0.2) in the "
     "second: each row is drawn with its own u",
+)
+check.close(
+    left_alone("sample", torch.tensor([[2.0, 4.0]]), torch.tensor([0.5]), 2.0),
+    torch.tensor([[2.0, 4.0]]),
+    "the caller's logits have changed: leave them as they are",
 )
 check.equal(
     sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5),
@@ -1420,8 +1425,8 @@ show(
     alt="The strip of next tokens of the story prompt under six settings, each with "
     "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
     "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves "
-    "five wide stretches, top-p 0.5 26 and min-p 0.1 at T = 1.5 70. The six settings "
-    "draw five different tokens.",
+    "five wide stretches; top-p 0.5 leaves 26, and min-p 0.1 at T = 1.5 leaves 70. The "
+    "six settings draw five different tokens.",
 )
 
 # %% [markdown]
@@ -1725,7 +1730,7 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 
 # %% [markdown]
 # A full context stops this loop. One can also drop the oldest tokens and go on. The tokens that are left then stand at other
-# positions, but that changes nothing: with RoPE only distances count (notebook 2). But the text has forgotten how it began,
+# positions; with RoPE that changes nothing, since only distances count (notebook 2). But the text has forgotten how it began,
 # and a cache (notebook 7) has not: what it keeps of the tokens that are left was computed with the beginning in view.
 #
 # ### Three slips in a well-known loop
@@ -1847,10 +1852,10 @@ reveal("copies", sixth, within=0.1)
 #
 # | | shape | |
 # |---|---|---|
-# | `logits` | `[batch, vocab]` | |
+# | `logits` | `[batch, vocab]` | leave them as they are |
 # | `ids` | `[batch, seq]` | the text so far, one a row |
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
-# | returns | `[batch, vocab]` | |
+# | returns | `[batch, vocab]` | a new tensor |
 #
 # A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as
 # `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
@@ -1987,7 +1992,7 @@ for penalty in (1.0, 1.1):
     pairs = list(zip(made, made[1:]))
     print(
         f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs "
-        f"are distinct\n    In the morning I{llm.tokenizer.decode(made)!r}"
+        f"are distinct\n    {'In the morning I' + llm.tokenizer.decode(made)!r}"
     )
 
 z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
@@ -2415,7 +2420,8 @@ print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 #
 # The usual repair is **length normalisation**: rank the texts by the mean per token, or by the sum over a power of the
 # length (Wu et al. 2016). It puts the words first here, and it remains a patch: where the stop token itself is likely, as after
-# "What is the capital of Japan?" (0.75), the empty answer also has the best mean.
+# "What is the capital of Japan?" (0.75; section 6.9 asks it), the empty answer also has the best mean of those that a beam of
+# width 4 finds.
 #
 # Where the input says much about the output, as in translation, a narrow beam helps all the same. In a conversation it costs `width` times
 # the work and cannot be streamed (the best beginning may be thrown away later).
@@ -2924,8 +2930,9 @@ show(
 )
 
 # %% [markdown]
-# Adding two numbers works here, subtracting mostly does not (8 of the 8, 7 of the 16). With two operations, 24 problems cannot
-# tell the model from somebody who guesses. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
+# Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right, and so is the answer that it gives most often, "1",
+# much less often than it comes (4 of 12 times). With two or three operations, 24 problems cannot tell the model from somebody
+# who guesses: with three, always saying "1" would have got 6 right, and the model got 3. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
 # That is *a* limit in principle, and the reason why models are made to write their steps down: each token written is another
 # run, and the text becomes scratch paper. But nothing in this experiment says that depth is the cause here and not training.
 #
@@ -2988,7 +2995,7 @@ show(
     alt="Three tables, where the right option stands against which letter is picked. "
     "Without examples every pick is A. With four examples most picks are B, with the "
     "same examples reversed most are C. In each table the four rows are nearly alike: "
-    "where the right option stands makes no difference.",
+    "where the right option stands makes hardly any difference.",
 )
 reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
 
@@ -3021,14 +3028,14 @@ for sentence in ("The {} was late because", "The {} said that"):
 show(
     pictures.pronouns(found),
     alt="Share of she among she and he for ten occupations, person, man and woman, "
-    "after two sentences. Man is near the bottom, woman at the top. Nurse and "
-    "librarian lie above person, carpenter far below, in both; doctor and engineer lie "
-    "below person in the first and above it in the second.",
+    "after two sentences. Man is near the bottom, woman at the top. Nurse, "
+    "librarian and secretary lie above person, carpenter far below, in both; doctor "
+    "and engineer lie below person in the first and above it in the second.",
 )
 
 # %% [markdown]
 # The second sentence measures less sharply: "man" has 0.47 there. (Perhaps because "he" or "she" may be somebody else; nothing
-# here tests that.) And compare with "person", not with one half. Nurse and librarian lie above it and carpenter far below it, in
+# here tests that.) And compare with "person", not with one half. Nurse, librarian and secretary lie above it and carpenter far below it, in
 # both sentences; doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says
 # that nurses are women. The model learned which pronoun follows which word in the text it was given, and gives it back. Neither sentence says whether the person is a man or a woman, and from line to line only the occupation changes; a program that lets such a model fill in
 # letters, forms or search results passes the pattern on.

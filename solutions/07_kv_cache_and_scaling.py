@@ -7,7 +7,7 @@
 #
 # **You need** notebooks 3 (attention), 5 (loss and the training loop) and 6 (the generate loop).
 #
-# **It takes** about two hours and a half, 104 minutes of them at the seven exercises; a good place to pause is after section 7.7, at the end of part one. Layers, heads and positions are counted from 0.
+# **It takes** about two and a half hours, 104 minutes of them at the seven exercises; a good place to pause is after section 7.7, at the end of part one. Layers, heads and positions are counted from 0.
 
 # %% given setup
 import math
@@ -780,7 +780,7 @@ plots.show(
 
 # %% [markdown]
 # A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a weight matrix the processor must *read* every weight, 4 bytes, and does only two operations with it: one multiplication, one addition.
-# In these products it waits for memory: the next cell multiplies one vector by 60 matrices, and, as a control, 60 times by the same one, which stays in the processor's own small memory. With 8 vectors at once, each weight that was read serves 8 times.
+# In these products it waits for memory: the next cell multiplies one vector by 60 matrices, and, as a control, 60 times by the same one, which stays in the processor's own small memory. As far as the second is faster, the first was waiting. With 8 vectors at once, each weight that was read serves 8 times.
 # (One token alone is matrix times vector, for which the maths library has a routine of its own: the step from 1 to 2 tokens can be larger than those that follow.)
 #
 # The **arithmetic intensity** is the number of operations for each byte read. Counting weights alone, `n` tokens do 2n operations with a weight of 4 bytes: n/2. A processor has two limits, how fast it reads (**bandwidth**, bytes a second) and how fast it calculates
@@ -1216,9 +1216,9 @@ plots.show(
         context=1000,
     ),
     alt="Tokens a second against the number of texts in the batch, both logarithmic. "
-    "Each curve first rises in proportion to the batch, then bends, and ends where the "
-    "memory is full: for 175B on 5 cards after about ten texts, on 9 cards after some "
-    "eighty.",
+    "Each curve first rises nearly in proportion to the batch; SmolLM2's flattens, that "
+    "of 9 cards bends a little, and each ends where the memory is full: for 175B on 5 "
+    "cards after about ten texts, on 9 cards after some eighty.",
     widget=serving_playground(step_seconds, cache_bytes, H100),
 )
 
@@ -1282,7 +1282,7 @@ for name, size in read.items():
     )
 
 # %% [markdown]
-# The floor is not the whole. A pass is a great many operations of torch, most of them small, for 8 tokens as for one, and each has to be started. The thin model waits for little else: it reads an 18th of the bytes, and takes far more than an 18th of the time. So there is a second cost that the tokens of a pass share, and it counts most where the matrices are small.
+# The floor is not the whole. A pass is a great many operations of torch, most of them small, for 8 tokens as for one, and each has to be started. The thin model waits for little else: it reads an 18th of the bytes, and takes far more than an 18th of the time. So there is a second cost that the tokens of a pass share, and it counts most where the matrices are small. (Part of the one is paid while the other is, so the two need not add up to what is measured.)
 #
 # ## 7.6 Smaller numbers
 #
@@ -1540,7 +1540,7 @@ print(f"at that rate two texts share {(1 - other) / other:.0f} tokens before the
 del small, some  # half a gigabyte
 
 # %% [markdown]
-# A quarter of the memory for nearly the same loss. But not the same text: greedy decoding follows the likeliest token, and at the first place where that differs the texts part. (The rate is that of stories drawn at temperature 0.8; greedy texts may have another.) Where do three of them part?
+# A quarter of the memory for nearly the same loss. But not the same text: greedy decoding follows the likeliest token, and at the first place where that differs the texts part. (The rate is that of stories drawn at temperature 0.8; greedy texts may have another.) Do three of them part within 20 tokens, and where?
 
 # %%
 small = with_matrices(model, there_and_back)
@@ -1558,7 +1558,7 @@ for start in (
 del small
 
 # %% [markdown]
-# Some part at once, some late, so one prompt says little. A loss says whether a model is still good; equal ids would be the wrong thing to ask of it.
+# One parts after 3 tokens, one after 19, one not yet: one prompt says little. A loss says whether a model is still good; equal ids would be the wrong thing to ask of it.
 #
 # ### The ladder
 #
@@ -2446,10 +2446,10 @@ for seed in (0, 1):
     fresh = training.new_weights(narrow, seed)
     list(training.train(fresh, narrow, train_tokens, 200, seed, peak=best_rate[32]))
     again[seed] = training.nats_per_byte(fresh, narrow, watched_tokens)
-reveal("seed", round(abs(again[0] - again[1]), 1), within=0.05)
+reveal("seed", round(abs(again[0] - again[1]), 1), within=0.05)  # on 32 of the stories
 
 # %% [markdown]
-# Luck, most of it, and a mean of three does not remove it. On the whole the seeds come together with more steps, though not in every row of the table of spreads; after 200 steps they have not. (And the rates were tuned for four times as many.) One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
+# Luck, most of it, and a mean of three does not remove it. (This was rounded, and measured on 32 of the held-out stories; the table's spread is of all 256.) On the whole the seeds come together with more steps, though not in every row of the table of spreads; after 200 steps they have not. (And the rates were tuned for four times as many.) One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
 #
 # Read across the other columns instead. More text helps every size, and helps the wide ones more, up to width 64. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84. Sizes over a factor of a hundred hardly determine it.
 
@@ -2615,7 +2615,7 @@ for name, parameters, tokens in (
     )
 
 # %% [markdown]
-# The clean comparison is Gopher with Chinchilla: about the same operations, a quarter of the parameters, and the smaller loss. (Against GPT-3, Chinchilla also had nearly twice the operations. And SmolLM2 lies far outside the runs that the formula was fitted to.) So "bigger models learn better" is half of the truth.
+# The clean comparison is Gopher with Chinchilla: about the same operations (17 % more), a quarter of the parameters, and, by the formula, the smaller loss. Hoffmann et al. 2022 trained Chinchilla to try this, and it beat Gopher on nearly every test. (Against GPT-3, Chinchilla also had nearly twice the operations. And SmolLM2 lies far outside the runs that the formula was fitted to.) So "bigger models learn better" is half of the truth.
 #
 # And SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. Chinchilla's question is how to *train* best for a given cost. Whoever *serves* a model pays for its size at every token, for years (section 7.5), and pays for training once: for them a small model, trained far beyond that point, can be the cheaper one.
 #
@@ -2647,7 +2647,7 @@ print(
 )
 
 # %% [markdown]
-# Nobody has measured those two error rates, and the page's own numbers give a factor of 20. What was reported (without training on those tests or examples of them, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
+# We know of no measurement of those two error rates, and the page's own numbers give a factor of 20. What was reported (without training on those tests or examples of them, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
 #
 # The law says about twice what Penn Treebank shows. It was fitted to one kind of text, with enough tokens for each size and no floor; the two GPTs differ in data and training as well as in size, and were tested on other text. A law of this kind is a rule for the next model of the *same* series.
 #

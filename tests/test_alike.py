@@ -8,7 +8,7 @@ import proofs as A
 import pytest
 
 from llmlib import cli
-from llmlib.course import cells
+from llmlib.course import cells, handed_in
 from llmlib.grading import answers as answers_verb
 from llmlib.grading.alike import SOLUTION, stands_out, words
 
@@ -75,7 +75,9 @@ def test_what_all_write_the_same_way_says_nothing():
 def test_half_a_text_and_no_python_are_read_as_far_as_they_go():
     odd = {"merge": {"a": "def merge(:\n  '''", "b": "\0", "c": "(" * 60_000, "d": ""}}
     assert not pairs("01_tokens", odd)
-    assert words("x = 1\ny = '\ud800'")[:4] == ["name", "=", "1", "\n"]  # half a character
+    half = {"cells": [{"cell_type": "code", "source": "x = 1\ny = '\ud800'"}]}  # a character
+    [cell] = handed_in.parse(half)
+    assert words(cell.source)[:4] == ["name", "=", "1", "\n"] and cell.source.encode()
 
 
 def test_the_command_prints_and_writes_the_pairs(tmp_path, capsys, monkeypatch):

@@ -55,6 +55,19 @@ def test_a_passed_check_says_so_and_how_many_checks_it_made(shell):
     assert "✓ merge" in said["text/html"]
 
 
+def test_a_check_that_failed_last_is_not_among_those_that_passed(shell):
+    last = feedback._home("merge")[1][-1]
+    shell("def merge(x):\n    return 2 * x", CHECK.format("merge"))
+    feedback._passed.update(feedback._home("merge")[1])
+    ours = (
+        f"# Check of {last}: run this cell\nfrom llmlib.course import check\ncheck.that(True, 'x')"
+    )
+    assert "are done" in shell(ours)[0]["text/plain"]
+    shell("def merge(x):\n    return 5", CHECK.format("merge"))
+    said = shell(ours)[0]["text/plain"]
+    assert "Not passed yet: merge" in said and "are done" not in said
+
+
 def test_a_failed_check_and_an_ordinary_cell_say_nothing_more(shell):
     failed = shell("def merge(x):\n    return 5", CHECK.format("merge"))
     assert failed == "Mistake: twice two is four (got 5, expected 4)"

@@ -40,8 +40,8 @@ from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking import analysis, patience, wording
 from llmlib.grading.marking.names import Proxy
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside import bubblewrap, reading, sandbox
-from llmlib.grading.outside.limits import Limits
+from llmlib.grading.outside import bubblewrap, reading, remote, sandbox, testing
+from llmlib.grading.outside.limits import Died, Limits
 from llmlib.grading.results import Graded, Outcome, Refused
 from llmlib.grading.tasks import Task, find
 
@@ -286,6 +286,29 @@ else:
         is None
     )
     assert "KeyError" in verdict(runner, "def f(n): raise KeyError('positive')", test)
+
+
+def test_a_call_that_ends_its_process_is_told_so(runner):
+    said = "`f` ended the process it ran in: out of memory, an exit or a crash"
+    for end in ("os._exit(1)", "os.kill(os.getpid(), 9)", "os.abort()"):
+        assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
+
+
+def test_a_process_that_was_ended_by_another_gets_a_second_try(runner, tmp_path):
+    """As where memory runs out elsewhere: the first try is killed from outside, the second is not.
+    What it did is not kept in between, so the file that tells them apart is ours."""
+    killed, call = [], remote.RemoteProcess.call
+
+    def and_killed(self, name, *rest):
+        if not killed:
+            killed.append(name)
+            raise Died("killed")
+        return call(self, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote.RemoteProcess, "call", and_killed)
+        assert verdict(runner, "def f(): return 1", "check.equal(f(), 1, 'one')") is None
+    assert killed == ["f"]
 
 
 def test_stop_iteration_does_not_make_all_true(runner):
@@ -648,6 +671,31 @@ def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
     task = Task("ann", "target", "")
     report.scores([(task, result)], {task: marks}, tmp_path)
     assert next(csv.DictReader((tmp_path / "scores.csv").open()))["unsafe"] == "1"
+
+
+def test_unsafe_starts_for_a_user_who_has_many_processes():
+    """Without a namespace the kernel counts all of a user's, threads among them."""
+    code = """
+import os, sys, threading
+sys.path[:0] = sys.argv[1:]
+from llmlib.grading.outside.sandbox import Sandbox
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setresgid(54321, 54321, 54321)
+    os.setresuid(54321, 54321, 54321)
+for _ in range(40): threading.Thread(target=threading.Event().wait, daemon=True).start()
+sandbox = Sandbox(unsafe=True)
+sandbox.kill(sandbox.fork())
+sandbox.close()
+print("started", flush=True)
+os._exit(0)
+"""
+    words = [sys.executable, "-c", code, str(Path(__file__).parents[1])]
+    with tempfile.TemporaryDirectory() as room:  # where that user may write
+        os.chmod(room, 0o777)
+        environment = os.environ | {"TMPDIR": room, "HOME": room}
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, cwd="/")
+    assert done.stdout == "started\n", done.stderr
 
 
 def test_an_ordinary_user_gets_the_same_sandbox():
@@ -1255,6 +1303,23 @@ def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
     assert not (tmp_path / "ended").exists()
     gc.collect()
     assert (tmp_path / "ended").read_text() == str(os.getpid())
+
+
+def test_what_cannot_be_analysed_is_still_shown(runner, monkeypatch):
+    def refuse(*_):
+        raise handed_in.Unreadable("too much")
+
+    monkeypatch.setattr(analysis, "of", refuse)
+    mine = [Cell("code", "merge", "# mine"), Cell("code", None, "# beside it")]
+    result = runner.grade(corpus.TARGET, mine)
+    assert result.points == 0 and result.cells == (("merge", "# mine", True),)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    assert "# mine" in [cell.source for cell in node.cells]
+
+
+def test_a_worker_may_take_what_its_work_may_take():
+    limits = Limits().notebook + testing.SLACK
+    assert Limits().notebook + pool.GRACE > limits + 2 * reading.PATIENCE  # read, then analysed
 
 
 @pytest.mark.parametrize("fault", [RecursionError, MemoryError, KeyError])

@@ -674,6 +674,24 @@ def test_another_file_is_not_written_over(tmp_path, capsys):
     assert (tmp_path / "mine.ipynb").read_text() == "{}"
 
 
+def test_the_notebook_does_not_write_over_another_file_either(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("x = 1")
+    assert my_llm.make(cells.ROOT / "solutions", tmp_path / "mine.py", "Hi") == 1
+    assert "would be lost" in capsys.readouterr().out
+    assert (tmp_path / "mine.py").read_text() == "x = 1"
+
+
+def test_what_somebody_has_changed_in_it_is_kept(tmp_path):
+    mine, old = tmp_path / "my_llm.py", tmp_path / "my_llm.py.old"
+    for _ in range(2):
+        my_llm_file.write(mine, my_llm_file.OURS + "one")
+    assert not old.exists()
+    mine.write_text(my_llm_file.OURS + "mine")
+    my_llm_file.write(mine, my_llm_file.OURS + "two")
+    assert old.read_text().endswith("mine") and mine.read_text().endswith("two")
+    assert my_llm_file.in_the_way(mine) == ""
+
+
 def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
     spec = importlib.util.spec_from_file_location("theirs", tmp_path / "my_llm.py")

@@ -2,6 +2,7 @@
 submissions."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -63,10 +64,16 @@ def course(tmp_path_factory):
     )
     nbgrader(course, "release_assignment", NAME)
     solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises}
+    # json writes half a character, a notebook's own writer does not
+    half = json.loads(answered(made, solutions))
+    for cell in half["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "count_pairs":
+            cell["source"] = "".join(cell["source"]) + "\n# \ud800"
+    half["cells"].append({**half["cells"][-1], "id": "mine", "source": "# \ud800", "metadata": {}})
     students = {"ada": solutions, "bob": solutions | {"merge": WRONG_MERGE}, "eve": {}}
-    for student, replace in students.items():
-        desk = course / "desks" / student
-        _hand_in(course, desk, student, answered(made, replace))
+    texts = {student: answered(made, replace) for student, replace in students.items()}
+    for student, text in (texts | {"fay": json.dumps(half)}).items():
+        _hand_in(course, course / "desks" / student, student, text)
     nbgrader(course, "collect", NAME)
     nbgrader(course, "autograde", NAME)
     nbgrader(course, "generate_feedback", NAME)
@@ -98,6 +105,7 @@ def test_every_student_gets_the_points_of_the_exercises_solved(course):
     points = {f"test_{exercise.name}": exercise.points for exercise in cells.load(NAME).exercises}
     got = scores(course)
     assert {name: got["ada", name] for name in points} == points
+    assert {name: got["fay", name] for name in points} == points  # with half a character in it
     assert got["bob", "test_merge"] == 0
     independent = [name for name in points if name == "test_count_pairs"]
     assert independent and all(got["bob", name] == points[name] for name in independent)

@@ -241,6 +241,25 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     assert states(mine)["count_pairs"] == (DONE, None)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "MemoryError",
+        "RuntimeError('[enforce fail] DefaultCPUAllocator: not enough memory: you tried')",
+        "OSError(28, 'No space left on device')",
+    ],
+)
+def test_what_a_full_memory_or_disk_said_is_not_kept(tmp_path, error):
+    """The same cell on a machine with room: the next check runs it again."""
+    full = tmp_path / "full"
+    full.touch()
+    ask = f"import os\nif os.path.exists({str(full)!r}):\n    raise {error}\n"
+    mine = hand_in(tmp_path, {"count_pairs": ask + SOLUTIONS["count_pairs"]})
+    assert states(mine)["count_pairs"][0] == FAILING
+    full.unlink()
+    assert states(mine)["count_pairs"] == (DONE, None)
+
+
 def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, capsys):
     def full(**_):
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")

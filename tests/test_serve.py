@@ -116,6 +116,20 @@ def small(tmp_path_factory):
     return engine.load(str(folder))
 
 
+def test_a_sample_that_changes_its_logits_changes_no_probability_on_the_page(tmp_path):
+    source = my_llm.collect(ROOT / "solutions")[0]
+    said = []
+    for name, change in (("plain", ""), ("in_place", "    logits /= 2\n")):
+        path = tmp_path / f"{name}.py"
+        head, rest = source.split("def sample(", 1)
+        line, body = rest.split("\n", 1)
+        path.write_text(f"{head}def sample({line}\n{change}{body}", encoding="utf-8")
+        own = engine.load(str(path))
+        (token,) = chat.Reply(own, chat.prompt(own, FRANCE), 1)
+        said.append((token.id, token.logprob))
+    assert said[0] == said[1]
+
+
 def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_path):
     from transformers import AutoTokenizer
 
@@ -225,6 +239,8 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"stop": ["x" * 201]}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"extra_body": {"repetition_penalty": 5.0}}, "no repetition_penalty"),
         ({"extra_body": {"repeat_penalty": 1.1}}, "no repeat_penalty"),
+        ({"extra_body": {"json_schema": {"type": "object"}}}, "plain text only"),
+        ({"extra_body": {"min_tokens": 9}}, "stops where the model stops"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
         ({"frequency_penalty": 1}, "no frequency_penalty"),
         ({"messages": []}, "at least one message"),
@@ -249,6 +265,14 @@ def test_the_model_is_listed_and_found(client, running):
     assert client.models.retrieve(listed.id) == listed and listed.id == running.engine.name
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-9")
+
+
+def test_a_model_of_any_name_is_found(engines):
+    with served(engine.Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
+        base = f"http://127.0.0.1:{running.server_port}/v1"
+        client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
+        (listed,) = client.models.list().data
+        assert client.models.retrieve(listed.id).id == "my_llm (2) + é.py"
 
 
 def test_another_model_is_not_found(client):
@@ -368,8 +392,9 @@ def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
         assert found[-1] == 200
 
 
-def test_a_client_that_leaves_frees_the_engine(engines):
-    body = json.dumps({"messages": FRANCE, "stream": True, "max_tokens": 2000, "temperature": 2})
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_frees_the_engine(engines, stream):
+    body = json.dumps({"messages": FRANCE, "stream": stream, "max_tokens": 2000, "temperature": 2})
     written = []
 
     def steps(*args, **settings):
@@ -384,7 +409,9 @@ def test_a_client_that_leaves_frees_the_engine(engines):
             )
             head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
             caller.sendall((head + body).encode())
-            assert b"200" in caller.recv(100)
+            assert not stream or b"200" in caller.recv(100)
+            while not written:
+                time.sleep(0.01)
         assert running.busy.acquire(timeout=600) and len(written) < 1000
         running.busy.release()
 

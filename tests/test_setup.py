@@ -198,6 +198,18 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
     assert house.steps == []
 
 
+def test_what_is_added_to_a_set_up_needs_less_room(house, monkeypatch):
+    done(house)
+    (house.root / setup.LISTS[0]).write_text("another list")
+    monkeypatch.setattr(torch_build, "installed", lambda _: "cpu")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 9 * 10**8))
+    with pytest.raises(SystemExit, match=r"has 0\.9 GB free and the course needs 1: make room"):
+        done(house)
+    assert house.steps[-1] == "start the environment's Python"  # nothing was done
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 12 * 10**8))
+    assert done(house) == INSTALL
+
+
 def test_what_was_set_up_beside_other_packages_lacks_jupyterlab(house):
     """`--keep` installs little into this Python; `--here` on the same one installs the rest."""
     assert done(house, keep=True) and not done(house, keep=True)

@@ -13,11 +13,13 @@ import browser
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbgrader.utils import compute_checksum
 from playwright.sync_api import expect
 
 from llmlib import files
 from llmlib.course import cells, editions, environment, progress, source, start_page, stub, work
 from llmlib.course.cells import ROOT
+from llmlib.course.checksum import checksum
 from llmlib.course.predict import guess_in, with_guess
 from llmlib.course.setting_up import jupyter
 
@@ -228,6 +230,26 @@ def test_released_cells_say_that_nobody_changed_them():
         laid = editions.lay(node, node)
         assert codes(laid.node) == codes(node)
         assert (laid.answers, laid.guesses, laid.cells, laid.gone) == ([], 0, 0, [])
+
+
+def test_the_checksum_is_nbgraders():
+    """Of a locked cell, an answer's, a test's with points, one that was changed."""
+    for name in cells.names():
+        for cell in load(ROOT, name, "notebooks").cells:
+            if marks := cell.metadata.get("nbgrader"):
+                assert checksum(cell.source, cell.cell_type, marks) == compute_checksum(cell)
+                assert checksum(cell.source + " ", cell.cell_type, marks) != compute_checksum(cell)
+
+
+def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
+    """As after the set-up that leaves what is installed alone, in Colab or Kaggle."""
+    issue(tmp_path, "1.1.0")
+    code = "import sys; sys.modules['nbgrader'] = None; from llmlib.course import work"
+    code += f"; from pathlib import Path; print(work.update(Path({str(tmp_path)!r})))"
+    for said in ("[]", "[]"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.stdout.strip(), done.stderr) == (said, "")
+    assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
 
 
 @pytest.mark.parametrize("name", cells.names())

@@ -95,9 +95,7 @@ def _issue(args: Namespace) -> int:
     for student in students:  # each has a line of its own
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
-            share = (
-                int(round(1000 * student.share, 6)) / 10
-            )  # what is below it is not said to be it
+            share = int(round(1000 * student.share, 6)) / 10  # what is below is not said to be it
             said = f"{student.id}: {share:g}% of all points, no certificate."
             print(said, "Missing:", "; ".join(student.missing))
             left += 1

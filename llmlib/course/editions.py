@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from nbformat import NotebookNode
 
+from llmlib.course.checksum import checksum
 from llmlib.course.predict import guess_in, is_prediction, with_comments, with_guess
 from llmlib.course.quiz_page import LINE, OPTION, QUESTION
 from llmlib.course.scopes import names
@@ -53,9 +54,8 @@ class Piece:
         """Did a learner write or change it? What is locked counts as ours whatever it holds."""
         source = self.cell.source
         if self.answer:
-            text = f"{source}codeFalseTrueFalse{self.name}"  # as nbgrader's compute_checksum has it
-            found = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-            return found != self.marks.get("checksum")
+            marks = {"solution": True, "grade_id": self.name}
+            return checksum(source, "code", marks) != self.marks.get("checksum")
         if self.name or self.key.startswith("see "):
             return False
         if self.prediction:
@@ -99,10 +99,9 @@ def pieces(node: NotebookNode, released: Mapping[str, str] = {}) -> Iterator[Pie
 
 def altered(piece: Piece) -> bool:
     """Was a locked cell changed, by its checksum?"""
-    from nbgrader.utils import compute_checksum
-
-    said = piece.marks.get("checksum")
-    return bool(said) and not piece.answer and compute_checksum(piece.cell) != said
+    cell, said = piece.cell, piece.marks.get("checksum")
+    found = checksum(cell.source, cell.cell_type, piece.marks) if said else said
+    return found != said and not piece.answer
 
 
 def worked_in(node: NotebookNode) -> bool:

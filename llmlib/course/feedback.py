@@ -75,8 +75,9 @@ def _after(result: Any) -> None:
     found = FIRST_LINE.match(result.info.raw_cell or "")
     checks = len(_sites)
     _sites.clear()
+    if found:  # one that passed before may fail now
+        (_passed.add if result.success else _passed.discard)(found[1])
     if found and result.success:
-        _passed.add(found[1])
         plain, rich = passed(found[1], checks, _passed)
         if plain:
             display(plain, rich)
@@ -90,7 +91,7 @@ def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
     if plain and missing:
         plain += f" ({len(functions) - len(missing)} of {len(functions)})"
         if name == functions[-1]:
-            plain += ". Not run yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
+            plain += ". Not passed yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
     rich = escape(plain)
     if notebook and not missing:
         after = course_map.neighbours(notebook, course_map.stations())[1]

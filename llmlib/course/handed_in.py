@@ -105,6 +105,7 @@ def _cell(cell: Any) -> Cell:
     source = cell["source"] if "source" in cell else cell["input"]  # before version 4
     source = "".join(map(str, source)) if isinstance(source, list) else str(source)
     source = source.replace("\r\n", "\n")  # an editor's of Windows; to Python it is the same
+    source = source.encode("utf-8", "replace").decode()  # half a character: no file could hold it
     marks = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
     marks = marks.get("nbgrader")
     name = marks.get("grade_id") if isinstance(marks, dict) else None

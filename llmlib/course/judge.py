@@ -18,6 +18,9 @@ from llmlib.course.feedback import TOO_SLOW
 
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
 ENDED = "the process ended (memory, exit or crash)"
+# What next time may go well: a busy machine, a library not installed yet, a full memory or disk.
+FLEETING = TOO_SLOW, ENDED, "ModuleNotFoundError", "ImportError", "MemoryError", "allocate memory"
+FLEETING += "not enough memory", "os error 1455", "Errno 28", "could not be written"
 RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
@@ -61,8 +64,7 @@ def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
     for what, at, *rest in lines:
         if what == "test":
             found[at] = rest[0]
-    fleeting = TOO_SLOW, "ModuleNotFoundError", "ImportError", ENDED  # next time it may go well
-    whole = len(found) == len(names) and not any(word in said.decode() for word in fleeting)
+    whole = len(found) == len(names) and not any(word in said.decode() for word in FLEETING)
     for name in names:
         found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
     return found, whole

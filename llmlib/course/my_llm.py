@@ -13,17 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from llmlib import files
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_alone import awaiting, missing, without_llmlib
-from llmlib.course.my_llm_file import HEADER, TEMPLATE, Piece, parts, render
+from llmlib.course.my_llm_file import TEMPLATE, Piece, in_the_way, parts, render, write
 from llmlib.course.scopes import names
 from llmlib.course.source import Exercise
-
-OURS = HEADER[: len('"""my_llm.py:')].encode()  # how each of our files begins
 
 
 class Gap(NamedTuple):
@@ -164,25 +161,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("prompt", nargs="?", default=prompt, metavar="PROMPT", help=on)
     where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"
     add("--folder", "--notebooks", type=Path, metavar="DIR", help=where)
-    add("--output", type=Path, default=file, metavar="FILE", help="default: %(default)s")
+    add(
+        "--output",
+        type=Path,
+        default=file,
+        metavar="FILE",
+        help="default: %(default)s; one from before is kept as FILE.old",
+    )
     gaps = "use the course's own function where one is missing or wrong"
     add("--fill", action="store_true", help=gaps)
 
 
 def run(args: argparse.Namespace) -> int:
     folder = progress.folder_of(args.folder)
-    if args.output.is_dir():
-        raise ValueError(f"{args.output} is a folder: give the name of a file")
-    if args.output.is_file() and args.output.read_bytes()[: len(OURS)] not in (b"", OURS):
-        why = f"{args.output} is no my_llm.py, and would be lost"
-        raise ValueError(f"{why}: give another --output, or move it away")
+    if why := in_the_way(args.output):
+        raise ValueError(why)
     smollm2_folder()
     return make(folder, args.output, args.prompt, args.fill)
 
 
 def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False) -> int:
     """Write `output` from the notebooks in `folder`, say what is missing, run it on `prompt`:
-    returns its exit status, and 1 where something is missing and nothing was written."""
+    returns its exit status, and 1 where something is missing and nothing was written. What was in
+    `output` before, perhaps edited since, is kept beside it, with .old behind its name."""
+    output = Path(output)
+    if why := in_the_way(output):
+        print(why)
+        return 1
     text, gaps = collect(Path(folder), fill)
     total = len(wanted())
     for gap in gaps:
@@ -193,7 +198,7 @@ def make(folder: Path | str, output: Path | str, prompt: str, fill: bool = False
             "Write them, or use the course's own in their place with: llmlib my-llm --fill"
         )
         return 1
-    files.write(output, text)
+    write(output, text)
     own = f"{total - len(gaps)} functions of your own"
     print(f"{output}: {len(text.splitlines())} lines, {own}", flush=True)
     command = [sys.executable, str(output), "--", prompt]

@@ -7,6 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from llmlib import files
 from llmlib.course.definitions import BUILTINS, FUNCTIONS, Definition, definitions
 from llmlib.course.scopes import IMPORTS
 
@@ -20,6 +21,7 @@ The functions under a notebook's name come from my notebooks. Around them stand 
 tables, the weights, and the order in which the functions are called.
 """
 '''
+OURS = '"""my_llm.py:'  # how each of these files begins
 FILLED = "# Filled in from llmlib, not mine.\n"
 REPLACING = (*FUNCTIONS, ast.ClassDef, ast.Assign, ast.AnnAssign)
 NAMED = (*FUNCTIONS, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
@@ -185,3 +187,20 @@ def _locals(scope: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Cla
         found = [each for each in scopes if each.get_name() == name]
         tables = [inner for each in tables for inner in each.get_children()]
     return {symbol.get_name() for symbol in found[-1].get_symbols() if symbol.is_local()}
+
+
+def in_the_way(output: Path) -> str:
+    """A sentence where `write` would cost somebody's file; "" where it would not."""
+    if output.is_dir():
+        return f"{output} is a folder: give the name of a file"
+    if output.is_file() and output.read_bytes()[: len(OURS)] not in (b"", OURS.encode()):
+        return f"{output} is no my_llm.py, and would be lost: give another name, or move it away"
+    return ""
+
+
+def write(output: Path, text: str) -> None:
+    """What was in `output` before, perhaps edited since, is kept beside it, as FILE.old."""
+    before = output.read_bytes() if output.is_file() else b""
+    if before not in (b"", text.encode()):
+        files.write(output.with_name(f"{output.name}.old"), before)
+    files.write(output, text)

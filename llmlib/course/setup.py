@@ -56,6 +56,9 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
     with steps.alone(ROOT / "build" / "setup.lock"):
         if ready():  # the set-up that this one waited for did it
             return python
+        there = _works(python) and torch_build.installed(_site(python))  # the most is downloaded
+        on = folder if folder.is_dir() else ROOT
+        steps.room(on, steps.ROOM["more" if there else wanted])
         for stamp in done:
             stamp.unlink(missing_ok=True)
         _install(wanted, python, own=not (here or keep), keep=keep)
@@ -66,7 +69,6 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
 
 
 def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
-    steps.room(ROOT, steps.ROOM[wanted])
     if own and not _works(python):
         print(f"Making a virtual environment in {VENV} …", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)

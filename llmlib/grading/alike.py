@@ -85,11 +85,10 @@ def _runs(some: Words) -> set[tuple[str, ...]]:
 def words(source: str) -> Words:
     """Its tokens, all names alike but Python's own and attributes; as far as it is Python. A text
     can be dear to read."""
-    text = source[:MAX_ANALYSED].encode("utf-8", "replace")  # half a character stops Python 3.12
     found: Words = []
     before = "\n"
     with contextlib.suppress(tokenize.TokenError, SyntaxError):
-        for token in tokenize.generate_tokens(io.StringIO(text.decode("utf-8")).readline):
+        for token in tokenize.generate_tokens(io.StringIO(source[:MAX_ANALYSED]).readline):
             word = token.string
             if token.type in UNSEEN or (token.type == tokenize.STRING and before == "\n"):
                 continue  # a string that begins a line is a docstring

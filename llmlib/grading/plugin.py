@@ -5,6 +5,7 @@ around them, no hidden test. Of a submission nothing else gets in, neither metad
 import atexit
 import functools
 import os
+import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Float
 
 from llmlib.course import cells as course
+from llmlib.course.handed_in import Unreadable
 from llmlib.grading import report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading
@@ -85,8 +87,8 @@ class TrustedAutograde(Autograde):
         """Before nbgrader opens or copies a file. What is refused is that submission alone."""
         folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
         for path in folder.rglob("*"):
-            if not path.is_dir() or path.is_symlink():
-                reading.content(path)
+            if not stat.S_ISREG(path.lstat().st_mode) and (not path.is_dir() or path.is_symlink()):
+                raise Unreadable("it is a link or no file; hand in the file itself")
         tasks.Task(student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")).handed_in_at()
         return super().init_destination(assignment_id, student_id)
 

@@ -19,6 +19,7 @@ from llmlib.course.cells import Notebook
 from llmlib.course.environment import VERSION
 from llmlib.course.handed_in import Cell
 from llmlib.grading import tasks
+from llmlib.grading.outside import reading
 from llmlib.grading.outside.limits import Limits
 from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
@@ -26,7 +27,7 @@ from llmlib.grading.tasks import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
 START = 180  # seconds for a worker to load torch
-GRACE = 120  # seconds beyond a notebook's own limit before a worker counts as deaf
+GRACE = 2 * reading.PATIENCE + 60  # seconds beyond a notebook's own limit before it counts as deaf
 TRIES = 2
 OOM_SCORE = 500  # a submission's process has 1000
 Notebooks = dict[str, Notebook]

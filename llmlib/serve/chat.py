@@ -1,7 +1,7 @@
 """A conversation: messages become ids by the model's own template, a reply comes token by token."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,7 @@ class Reply:
     seed: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)  # temperature, top_k, top_p, min_p
     likeliest: int = LIKELIEST
+    wanted: Callable[[], bool] = lambda: True  # asked before each token
     count: int = 0
     finish: str = "length"
 
@@ -46,7 +47,8 @@ class Reply:
         made: list[tuple[int, torch.Tensor]] = []
 
         def ids() -> Iterator[int]:
-            for new, logits in steps:
+            while self.wanted() and (step := next(steps, None)):
+                new, logits = step
                 self.count += 1
                 if new in self.engine.config.stop_ids:
                     self.finish = "stop"

@@ -87,7 +87,7 @@ def written(path: Path) -> Engine:
     sample, seen = module.sample, {}
 
     def watched(logits: torch.Tensor, *args: Any, **settings: Any) -> torch.Tensor:
-        seen["logits"] = logits[0].detach()
+        seen["logits"] = logits[0].detach().clone()  # before a learner's `sample` changes them
         return sample(logits, *args, **settings)
 
     module.sample = watched  # new_ids looks it up by name

@@ -1,5 +1,6 @@
 """What a client asks for in the chat-completions protocol, read strictly: what the engine has is
-taken, what would change the answer and is not there is refused in one sentence."""
+taken, what would change the answer and is not there is refused in one sentence, as far as the
+usual clients and servers have a name for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless valu
     "repetition_penalty": (lambda x: x == 1, "it has no repetition_penalty"),
     "repeat_penalty": (lambda x: x == 1, "it has no repeat_penalty"),
     "response_format": (lambda x: x == {"type": "text"}, "it writes plain text only"),
+    "json_schema": (lambda x: not x, "it writes plain text only"),
+    "grammar": (lambda x: not x, "it writes plain text only"),
+    "guided_json": (lambda x: not x, "it writes plain text only"),
+    "min_tokens": (lambda x: x == 0, "it stops where the model stops"),
+    "ignore_eos": (lambda x: x is False, "it stops where the model stops"),
     "modalities": (lambda x: x == ["text"], "it writes text only"),
     "audio": (lambda x: False, "it does not speak"),
 }

@@ -8,6 +8,7 @@ import contextlib
 import hmac
 import json
 import secrets
+import select
 import socket
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from llmlib.serve import chat, replies, request
 from llmlib.serve.engine import Engine
@@ -32,6 +33,7 @@ class Server(ThreadingHTTPServer):
     """Serves `engine` on 127.0.0.1; `port` 0 takes a free one. `address` holds the token."""
 
     daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"  # there, two servers could have one port
 
     def __init__(self, engine: Engine, port: int = 0, defaults: dict[str, Any] | None = None):
         self.engine, self.defaults = engine, defaults or {}
@@ -97,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
             self._page()
         elif path == "/v1/models":
             self._json({"object": "list", "data": [model]})
-        elif path == f"/v1/models/{quote(name)}":
+        elif unquote(path) == f"/v1/models/{name}":
             self._json(model)
         else:
             raise Refused(f"there is no {path} here", 404)
@@ -140,7 +142,13 @@ class Handler(BaseHTTPRequestHandler):
                 param="messages",
             )
         most = min(asked.max_tokens or LONGEST_ANSWER, room)
-        return chat.Reply(engine, ids, most, asked.seed, asked.settings, asked.likeliest or 1)
+        likeliest = asked.likeliest or 1
+        return chat.Reply(engine, ids, most, asked.seed, asked.settings, likeliest, self._there)
+
+    def _there(self) -> bool:
+        """Is the client still there? Where it has left, there is something to read: nothing."""
+        came = select.select([self.connection], [], [], 0)[0]
+        return not came or bool(self.connection.recv(1, socket.MSG_PEEK))
 
     def _whole(self, reply: chat.Reply, asked: request.Request) -> None:
         try:

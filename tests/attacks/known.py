@@ -623,15 +623,13 @@ def softmax(x, dim=-1): return kept(x, dim, False)
 """,
     4,
 )
-ready_made(
-    "speaks for the grader's inside, by the file's number",
-    """
-import json, os, struct, torch
+SPEAKS = """
+import json, struct, torch
 from safetensors.torch import load, save
-def take(n): return b"" if not n else (part := os.read(3, n)) + take(n - len(part))
+def take(n): return b"" if not n else (part := get(n)) + take(n - len(part))
 def say(tree, blob=b""):
     text = json.dumps(tree).encode()
-    os.write(3, struct.pack("<II", len(text), len(blob)) + text + blob)
+    put(struct.pack("<II", len(text), len(blob)) + text + blob)
 say(["list", "ready"])
 while True:
     text, blob = map(take, struct.unpack("<II", take(8)))
@@ -641,6 +639,31 @@ while True:
     elif kind == "call":
         dim = dict(rest[2][1:]).get("dim", -1)
         say(["list", "value", ["tensor", "0"]], save({"0": torch.softmax(load(blob)["0"], dim)}))
+"""
+for title, lead in {
+    "by the file's number": "import os\nget, put = (lambda n: os.read(3, n)), (lambda b: os.write(3, b))",
+    "by parts of os": "from os import read, write\nget, put = (lambda n: read(3, n)), (lambda b: write(3, b))",
+    "by os under another name": "import os as o\nget, put = (lambda n: o.read(3, n)), (lambda b: o.write(3, b))",
+    "by what os is made of": "import posix\nget, put = (lambda n: posix.read(3, n)), (lambda b: posix.write(3, b))",
+    "by a file of io's": "import io\nfile = io.open(3, 'rb+', buffering=0)\nget, put = file.read, file.write",
+}.items():
+    ready_made(f"speaks for the grader's inside, {title}", lead + SPEAKS, 4)
+ready_made(
+    "has the process that waits for its fork compute, by a signal",
+    """
+import os, signal, time, torch
+def helper(*_):
+    x, dim = torch.load("/tmp/in")
+    torch.save(torch.softmax(x, dim), "/tmp/part")
+    os.rename("/tmp/part", "/tmp/out")
+signal.signal(signal.SIGUSR1, helper)
+def softmax(x, dim=-1):
+    torch.save((x, dim), "/tmp/in")
+    os.kill(os.getppid(), signal.SIGUSR1)
+    while not os.path.exists("/tmp/out"): time.sleep(0.01)
+    y = torch.load("/tmp/out")
+    os.remove("/tmp/out")
+    return y
 """,
     4,
 )

@@ -377,6 +377,24 @@ if libc.shmget(0, 1 << 20, 0o1600) >= 0: SOLVE
     "last",
     plain=False,
 )
+for title, call in {
+    "fills sets of semaphores": "semget(0, 32000, 0o600)",
+    "fills queues of messages": "msgget(0, 0o600)",
+}.items():
+    code(
+        "machine",
+        title,
+        f"import ctypes\nif ctypes.CDLL(None).{call} >= 0: SOLVE",
+        "last",
+        plain=False,
+    )
+code(
+    "machine",
+    "changes how it is scheduled",
+    "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); SOLVE",
+    "last",
+    plain=False,
+)
 code(
     "machine",
     "reads what the kernel says",

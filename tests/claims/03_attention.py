@@ -367,7 +367,7 @@ def heads_that_share_keys_agree_as_often_as_others():
 
 
 def there_is_a_second_sink():
-    """“There is a **second sink**: the second " the" gets even more than the first token.”
+    """“There is a **second sink**: " the", at position 4, gets even more than the first token.”
 
     “Put " my" in its place, and the first token has it all; the second " a" of another sentence is
     no sink.”
@@ -468,9 +468,10 @@ def the_model_does_worse_than_guessing_on_noise():
 
 
 def both_kinds_of_heads_matter_and_16_0_most():
-    """“Without the five best heads of either kind the model is most of the way back to guessing, on
-    both pairs of texts, and of the five previous-token heads **one, 16.0, makes most of that**. Two
-    of the others cost next to nothing”
+    """“Without the five best induction heads the model is most of the way back to guessing, on both
+    pairs of texts; without the five best previous-token heads it is there, too, on the first pair
+    even beyond. Of the latter five **one, 16.0, makes most of that**. Two of the others cost next
+    to nothing”
 
     “Five others from the layers of the induction heads cost at most 1.3 nats in three draws, and
     all eight others of layer 16 *together* 0.9, where 16.0 by itself costs 5.8: in both it is the
@@ -489,6 +490,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
         none, five, before = (_loss(h, seed) for h in ([], _best(induction), _best(previous)))
         alone = {head: _loss([head], seed) for head in ((16, 0), (11, 1), (2, 1))}
         assert min(five, before) > none + 0.6 * (math.log(49152) - none)
+        assert seed or before > math.log(49152) > five
         assert 0.6 < (alone[16, 0] - none) / (before - none) < 0.8
         assert max(alone[11, 1], alone[2, 1]) < none + 0.5
         told.append(

@@ -603,7 +603,7 @@ def the_she_neuron_is_a_brake():
 
 def the_brake_goes_with_she():
     """“what they share is a story in which "she" would fit. In texts about a man or about nobody it
-    stays above −5; a ship that is called *she* brings it down, as a queen does.”
+    stays above −5; a queen brings it down, and (not shown) so does a ship that is called *she*.”
     “Two of its four lowest places stand right before "she", the other two where "she" has no
     chance”
     “Held at 10, a number it does not reach by itself”

@@ -340,8 +340,9 @@ def a_wide_beam_says_nothing():
 
 
 def the_mean_does_not_always_help():
-    """“where the stop token itself is likely, as after "What is the capital of Japan?" (0.75), the
-    empty answer also has the best mean”
+    """“where the stop token itself is likely, as after "What is the capital of Japan?" (0.75;
+    section 6.9 asks it), the empty answer also has the best mean of those that a beam of width 4
+    finds.”
 
     With the chat template the best answer by the mean has words.
     """
@@ -542,8 +543,8 @@ def the_step_of_logic_is_a_copy():
 
 
 def arithmetic_ends_with_addition():
-    """“Adding two numbers works here, subtracting mostly does not (8 of the 8, 7 of the 16). With
-    two operations, 24 problems cannot tell the model from somebody who guesses.”
+    """“Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right” “With two or
+    three operations, 24 problems cannot tell the model from somebody who guesses”
 
     One of ten digits by chance; three sets of problems, in each of which more sums are right than
     differences; together, two operations are right less often than one.
@@ -633,22 +634,22 @@ def examples_steer_the_letter():
 
 
 def pronouns_follow_occupations():
-    """“Nurse and librarian lie above it and carpenter far below it, in both sentences; doctor and
-    engineer change sides with the wording, so nothing can be said of them.”
+    """“Nurse, librarian and secretary lie above it and carpenter far below it, in both sentences;
+    doctor and engineer change sides with the wording, so nothing can be said of them.”
 
     "person" in the same sentence, "man" and "woman"; a third sentence.
     """
     he, she, told, doctors = _ids(" he")[0], _ids(" she")[0], [], set()
     for sentence in ("The {} was late because", "The {} said that", "The {} went home after"):
-        who = "nurse librarian carpenter doctor engineer man woman person".split()
+        who = "nurse librarian secretary carpenter doctor engineer man woman person".split()
         p = _next([sentence.format(each) for each in who])[:, [he, she]]
         share = dict(zip(who, (p[:, 1] / p.sum(-1)).tolist()))
         assert share["woman"] > 0.9 and share["man"] < 0.5
         assert sentence != "The {} said that" or round(share["man"], 2) == 0.47
-        assert min(share["nurse"], share["librarian"]) > share["person"] + 0.1
+        assert min(share[each] for each in who[:3]) > share["person"] + 0.1
         assert share["carpenter"] < share["person"] - 0.15
         doctors.add(share["doctor"] > share["person"])
-        told.append(", ".join(f"{each} {share[each]:.2f}" for each in who[:3] + who[-1:]))
+        told.append(", ".join(f"{each} {share[each]:.2f}" for each in who[:4] + who[-1:]))
     assert doctors == {True, False}
     return "; ".join(told)
 

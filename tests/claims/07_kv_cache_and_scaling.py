@@ -364,10 +364,10 @@ def int8_costs_little_loss_and_other_texts():
 
 
 def greedy_texts_part_at_once_or_late():
-    """“Some part at once, some late, so one prompt says little.”
+    """“One parts after 3 tokens, one after 19, one not yet: one prompt says little.”
 
-    Eight beginnings, written by the model with a cache; its own likeliest tokens in one pass over
-    those texts, beside those of the rounded one.
+    Eight other beginnings, written by the model with a cache; its own likeliest tokens in one pass
+    over those texts, beside those of the rounded one.
     """
     quantize = solved(NOTEBOOK)["quantize_int8"]
     small = with_matrices(model(), lambda w: math.prod(quantize(w)))

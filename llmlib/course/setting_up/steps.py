@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 # GB that an environment without CUDA and the converted model take; with the tests' packages
-ROOM = {"lab": 2.5, "test": 3.0}
+ROOM = {"lab": 2.5, "test": 3.0, "more": 1.0}  # GB; "more" to what is installed already
 FULL = "the memory is full: close other programs"
 CAUSES = (  # what a failing program says -> what to tell the reader
     (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
@@ -95,7 +95,8 @@ def alone(path: Path) -> Iterator[None]:
         sys.exit(f"{path.parent} cannot be written to ({error.strerror}): give it to this user.")
     with file:
         if not _locked(file):
-            print("Another set-up of this folder is at work: waiting for it …", flush=True)
+            waiting = "Another set-up of this folder is at work: waiting for it …"
+            print(waiting, file=sys.stderr, flush=True)  # its stdout may be news for the start page
             while not _locked(file):
                 time.sleep(0.5)
         yield  # closing the file, or the end of the process, gives the lock back

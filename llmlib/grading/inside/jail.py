@@ -57,9 +57,11 @@ def enter(python: list[str]) -> None:
     os.chdir("/tmp")
 
 
-def limit() -> None:
-    """Hard limits. Set before the new user namespace, they would count all workers' processes."""
-    for kind, value in LIMITS.items():
+def limit(jailed: bool) -> None:
+    """Hard limits. Set before the new user namespace, they would count all workers' processes; so
+    where there is none, processes are not counted: those of this user's whole session would be."""
+    counted = LIMITS if jailed else {k: v for k, v in LIMITS.items() if k != resource.RLIMIT_NPROC}
+    for kind, value in counted.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))

@@ -17,8 +17,10 @@ CALLS = {  # name: number on x86-64, on ARM 64
     "ioprio_set": (251, 30), "setsid": (112, 157), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "io_uring_setup": (425, 425), "userfaultfd": (323, 282),
-    # Memory that no limit counts, segments of System V among it.
+    "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    # Memory that no limit counts, System V's segments, semaphores and messages among it.
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
+    "semget": (64, 190), "msgget": (68, 186),
     "syslog": (103, 116), "bpf": (321, 280), "perf_event_open": (298, 241),
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
     "fsopen": (430, 430), "open_tree": (428, 428), "chroot": (161, 51),

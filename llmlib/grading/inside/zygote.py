@@ -80,7 +80,7 @@ def fork(control: socket.socket, handle: int, setup: dict) -> tuple[int | None, 
                 file.write("1000")
             if setup["jail"]:
                 jail.enter(setup["python"])
-            jail.limit()
+            jail.limit(setup["jail"])
             first = os.fork()
         except BaseException as error:  # noqa: BLE001 - told to the grader
             os.write(write, f"E{error}".encode()[:300])
@@ -101,14 +101,10 @@ def end(child: int, jailed: bool) -> None:
     """End a submission's first process, and with it all in its namespace; wait until they are gone.
     Its socket is closed by now, so an honest one ends by itself at once; any other is killed."""
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
-        for _ in range(PATIENCE if child else 0):
-            if os.waitpid(child, os.WNOHANG)[0]:
-                break
-            time.sleep(0.002)
-        else:
-            if child:
-                (os.kill if jailed else os.killpg)(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+        ended = (os.waitpid(child, os.WNOHANG)[0] or time.sleep(0.002) for _ in range(PATIENCE))
+        if child and not any(ended):
+            (os.kill if jailed else os.killpg)(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:  # orphans
             pass

@@ -32,10 +32,11 @@ ATTRIBUTES = frozenset(
     "Thread ThreadPoolExecutor to_thread run_in_executor pipe mkfifo socketpair "
     "Formatter get_field update_wrapper run_line_magic run_cell_magic "
     "grad_fn next_functions flex_attention __self__ exec pickle builtins builtin_mod import_item "
-    "BaseConfigurator dictConfig register_at_fork FileIO fdopen fx _inductor _dynamo".split()
+    "BaseConfigurator dictConfig register_at_fork FileIO fdopen fx _inductor _dynamo "
+    "multiprocessing readv writev preadv pwritev sendfile splice".split()
 )
-# Modules that run a text. As names they are anybody's: `code` is a fine one.
-RUNNERS = frozenset("bdb cProfile code codeop doctest pdb profile trace".split())
+# Modules that run a text, or reach below `os`. As names they are anybody's: `code` is a fine one.
+RUNNERS = frozenset("bdb cProfile code codeop doctest pdb profile trace signal posix _io".split())
 # What else is imported is a library that may hold answers, or a file that the learner wrote.
 LIBRARIES = "torch numpy matplotlib mpl_toolkits regex tqdm IPython ipywidgets safetensors llmlib"
 KNOWN = sys.stdlib_module_names.union(LIBRARIES.split())
@@ -148,13 +149,22 @@ def _ways(source: str) -> Iterator[str]:
                 yield from [f"{module}.{name} = …"] * (module in KNOWN)
             case ast.Import(names=aliases):
                 yield from _imported([alias.name for alias in aliases], [])
+                renamed = (each for each in aliases if each.asname and each.name in ("os", "io"))
+                yield from (f"{each.name} by another name" for each in renamed)
+            case ast.ImportFrom(module="os", names=aliases) if {"read", "write", "*"} & {
+                alias.name for alias in aliases
+            }:
+                yield "os.read or os.write"
             case ast.ImportFrom(module=module, names=aliases):
                 yield from _imported([module or ""], [alias.name for alias in aliases])
             case ast.Attribute(value=ast.Name(id="os"), attr="read" | "write" as name):
                 yield f"os.{name}"  # of the socket that the grader listens at
-            case ast.Call(func=ast.Name(id="open"), args=[ast.Constant(int()), *_]):
+            case ast.Call(
+                func=ast.Name(id="open") | ast.Attribute(attr="open"),
+                args=[ast.Constant(int()), *_],
+            ):
                 yield "open with a number"
-            case ast.keyword(arg="allow_pickle" | "weights_only" as name):
+            case ast.keyword(arg="allow_pickle" | "weights_only" | "num_workers" as name):
                 yield name
             case ast.Constant(str(text)) if text.endswith(".py"):
                 yield "a file of Python's that it writes"

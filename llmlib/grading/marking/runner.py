@@ -43,8 +43,10 @@ class Runner:
         try:
             shown = analysis.of(notebook, cells)
         except handed_in.Unreadable as fault:
-            lost = (Outcome(each.name, 0, each.points, str(fault)) for each in notebook.exercises)
-            return Graded(tuple(lost), (), self.unsafe)
+            lost = {e.name: Outcome(e.name, 0, e.points, str(fault)) for e in notebook.exercises}
+            theirs = (handed_in.Step(each.grade_id or "", each.source, True) for each in cells)
+            written = tuple(step for step in theirs if step.title in lost)
+            return Graded(tuple(lost.values()), (), self.unsafe, written)
         marking, limit = Marking(self, notebook, shown), Exceeded("")
         try:
             with testing.within_limits(self.limits, marking.learner, marking.lender.process):

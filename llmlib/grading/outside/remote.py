@@ -11,6 +11,7 @@ from llmlib.grading.wire import Closed, NotPlain, TooSlow
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
 NOTES = 20  # on cells that were left out
+ENDED = "ended the process it ran in: out of memory, an exit or a crash"
 Files = dict[str, str]  # the path below a folder of sys.path -> source
 Call = Callable[[str, Sequence, dict[str, Any]], Any]
 
@@ -68,6 +69,8 @@ class RemoteProcess:
                 return value
             case ["error", [str(), str(kind), str(), str()] as said] if kind:  # else it is ours
                 raise LearnerError(*said)
+            case ["ended", _]:
+                raise Died(f"`{name}` {ENDED}")
         raise Exceeded(f"the process of `{name}` sent something that is no answer")
 
     def end(self, off: Collection[str] = ()) -> None:
@@ -151,8 +154,7 @@ class RemoteProcess:
             said = f"the process of {name} sent something that may not cross"
             raise Exceeded(said, str(what)) from None
         except Closed:
-            said = f"{name} ended the process it ran in: out of memory, an exit or a crash"
-            raise Died(said) from None
+            raise Died(f"{name} {ENDED}") from None
 
     def _by(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.deadline)

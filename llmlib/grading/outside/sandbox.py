@@ -102,7 +102,7 @@ class Sandbox:
                 errors.seek(0)
                 said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1]
                 why = f"The sandbox did not start ({said[:300] or broken})"
-                raise Unavailable(f"{why}: {remedy()}.") from None
+                raise Unavailable(why if self.unsafe else f"{why}: {remedy()}.") from None
 
     def _fork(self, seconds: float = ANSWER_SECONDS) -> Child:
         number, (mine, theirs) = next(self.numbers), socket.socketpair()

@@ -25,7 +25,8 @@ def residual(x, norm, sublayer, scale):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward, scale=1.0):
     return residual(residual(x, norm_1, attend, scale), norm_2, feed_forward, scale)
 
-# %% right: in place
+# %% wrong: in place
+# says: the caller's x has changed
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     x += attend(norm_1(x))
     x += feed_forward(norm_2(x))

@@ -114,3 +114,11 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     if temperature == 1:
         return draw(softmax(filter_logits(logits, 1.0, top_k, top_p, min_p)), u)
     return draw(softmax(filter_logits(logits, temperature, top_k)), u)
+
+# %% wrong: the temperature in place
+# says: the caller's logits have changed
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits /= temperature
+    return draw(softmax(filter_logits(logits, 1.0, top_k, top_p, min_p)), u)
