@@ -201,8 +201,8 @@ check.close(
 _calls = block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1]
 check.that(
     "changed" not in _calls,
-    "the caller's x has changed, and the stream before the layer is still needed: write "
-    "x = x + …, which makes a new tensor, not x += …",
+    "the caller's x has changed, and the stream before the layer is still needed: "
+    "write x = x + …, which makes a new tensor, not x += …",
 )
 check.equal(
     sorted(_calls),

@@ -2265,8 +2265,8 @@ for name, losses in ends.items():
 show(
     plots.learning_rates(rates, ends, math.log(512)),
     alt="Mean loss of the last 10 of 30 steps against the peak rate, log scale, a U: "
-    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on; two series of "
-    "batches lie close together up to 0.1.",
+    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on; "
+    "two series of batches lie close together up to 0.1.",
 )
 means = {r: sum(losses[i] for losses in ends.values()) for i, r in enumerate(rates)}
 asked = [0.0001, 0.001, 0.01, 0.1, 1.0]

@@ -1216,9 +1216,9 @@ plots.show(
         context=1000,
     ),
     alt="Tokens a second against the number of texts in the batch, both logarithmic. "
-    "Each curve first rises nearly in proportion to the batch; SmolLM2's flattens, that "
-    "of 9 cards bends a little, and each ends where the memory is full: for 175B on 5 "
-    "cards after about ten texts, on 9 cards after some eighty.",
+    "Each curve first rises nearly in proportion to the batch; SmolLM2's flattens, "
+    "that of 9 cards bends a little, and each ends where the memory is full: for 175B "
+    "on 5 cards after about ten texts, on 9 cards after some eighty.",
     widget=serving_playground(step_seconds, cache_bytes, H100),
 )
 

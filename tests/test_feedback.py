@@ -112,7 +112,7 @@ def test_the_last_check_hands_over_to_the_next_notebook():
     plain, rich = feedback.passed(functions[-1], 3, set(functions))
     assert "are done. Next: 2 · Embeddings" in plain and 'href="02_embeddings.ipynb"' in rich
     plain, _ = feedback.passed(functions[-1], 3, set(functions) - {"merge"})
-    assert plain.endswith("Not run yet: merge") and "Next" not in plain
+    assert plain.endswith("Not passed yet: merge") and "Next" not in plain
     assert feedback.passed("of_nobody", 1, {"of_nobody"})[0] == "✓ of_nobody: 1 check passed"
 
 
