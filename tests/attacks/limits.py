@@ -391,7 +391,7 @@ for title, call in {
 code(
     "machine",
     "changes how it is scheduled",
-    "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); SOLVE",
+    "import os\nif os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)) is None: SOLVE",
     "last",
     plain=False,
 )
