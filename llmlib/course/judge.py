@@ -19,8 +19,8 @@ from llmlib.course.feedback import TOO_SLOW
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
 ENDED = "the process ended (memory, exit or crash)"
 # What next time may go well: a busy machine, a library not installed yet, a full memory or disk.
-FLEETING = TOO_SLOW, ENDED, "ModuleNotFoundError", "ImportError", "MemoryError", "allocate memory"
-FLEETING += "not enough memory", "os error 1455", "Errno 28", "could not be written"
+FLEETING = [TOO_SLOW, ENDED, "ModuleNotFoundError", "ImportError", "MemoryError", "allocate memory"]
+FLEETING += ["not enough memory", "os error 1455", "Errno 28", "could not be written"]
 RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
