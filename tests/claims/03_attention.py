@@ -369,8 +369,8 @@ def heads_that_share_keys_agree_as_often_as_others():
 def there_is_a_second_sink():
     """“There is a **second sink**: " the", at position 4, gets even more than the first token.”
 
-    “Put " my" in its place, and the first token has it all; the second " a" of another sentence is
-    no sink.”
+    “Put " my" in its place, and the first token has it all; neither " a" of another sentence is a
+    sink.”
 
     Another word at its place; another article that comes twice.
     """

@@ -174,7 +174,7 @@ def the_order_of_transformers():
 
 
 def a_shift_changes_nothing_and_the_beginning_much():
-    """“The tokens that are left then stand at other positions, but that changes nothing”
+    """“The tokens that are left then stand at other positions; with RoPE that changes nothing”
 
     “what it keeps of the tokens that are left was computed with the beginning in view”
 
