@@ -432,7 +432,9 @@ def test_another_head_that_is_stored_is_the_head_though_the_settings_say_tied(tm
         with torch.no_grad():
             wanted = theirs(torch.tensor([[1, 2, 3]])).logits
         assert torch.allclose(model([1, 2, 3]), wanted, atol=1e-4)
-        assert torch.equal(model([1, 2, 3]), tied) == torch.equal(head, tensors[name])
+        # another load lays the weights elsewhere, and some processors' sums end in other last bits
+        alike = torch.allclose(model([1, 2, 3]), tied, atol=1e-6)
+        assert alike == torch.equal(head, tensors[name])
         one = model.weights.unembedding is model.weights.embedding
         assert one == torch.equal(head, tensors[name])
 
