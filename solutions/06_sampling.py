@@ -2930,9 +2930,9 @@ show(
 )
 
 # %% [markdown]
-# Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right, and so is the answer that it gives most often, "1",
-# much less often than it comes (4 of 12 times). With two or three operations, 24 problems cannot tell the model from somebody
-# who guesses: with three, always saying "1" would have got 6 right, and the model got 3. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
+# Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right; "1" came 12 times, and only 4 of the 24 problems
+# have that answer. With two or three operations, 24 problems cannot tell the model from somebody who guesses: with three,
+# always saying "1" would have got 6 right, and the model got 3. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
 # That is *a* limit in principle, and the reason why models are made to write their steps down: each token written is another
 # run, and the text becomes scratch paper. But nothing in this experiment says that depth is the cause here and not training.
 #

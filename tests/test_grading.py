@@ -294,9 +294,8 @@ def test_a_call_that_ends_its_process_is_told_so(runner):
         assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
 
 
-def test_a_process_that_was_ended_by_another_gets_a_second_try(runner, tmp_path):
-    """As where memory runs out elsewhere: the first try is killed from outside, the second is not.
-    What it did is not kept in between, so the file that tells them apart is ours."""
+def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
+    """As where memory runs out elsewhere: the first call finds its process dead."""
     killed, call = [], remote.RemoteProcess.call
 
     def and_killed(self, name, *rest):
