@@ -178,7 +178,7 @@ def test_the_grader_executes_text_in_one_file_on_its_own_side():
 @pytest.mark.parametrize(
     "schema, names",
     [
-        ("forms", ["fact_is_wrong", "right_answer_refused", "wrong_answer_passes"]),
+        ("forms", "does_not_start fact_is_wrong right_answer_refused wrong_answer_passes".split()),
         ("config", ["config"]),
     ],
 )
