@@ -13,13 +13,13 @@ import time
 import urllib.request
 
 import nbformat
+import tools
 from playwright.sync_api import expect, sync_playwright
 from ports import free_port
 
 from llmlib import plots
 from llmlib.course import cells
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import tools
 from llmlib.course.source import METADATA
 
 NAME = "01_tokens"

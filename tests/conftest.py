@@ -17,8 +17,7 @@ from pathlib import Path
 
 import nbval.kernel
 import pytest
-
-from llmlib.course.setting_up import tools
+import tools
 
 # Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

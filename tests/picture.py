@@ -9,11 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import tools
 from playwright.sync_api import expect, sync_playwright
 from test_chat_page import served
 
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import tools
 
 PLACE = ROOT / "docs" / "finished.png"
 ASKED = ["What is the capital of France?", "Why is the sky blue? One sentence."]

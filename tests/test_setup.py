@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import tools
 from ports import nobodys_port
 
 from llmlib.course import setup
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import dead_ends, jupyter, steps, tools, torch_build
+from llmlib.course.setting_up import dead_ends, jupyter, steps, torch_build
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)

@@ -9,13 +9,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import conftest
 import pytest
+import tools
 
 from llmlib.course.cells import ROOT
-from llmlib.course.setting_up import tools
 
 pytestmark = pytest.mark.unit
 
@@ -141,8 +140,8 @@ def test_the_pinned_wheel_serves_where_nothing_else_does(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     environment = {**os.environ, "PATH": str(env / "bin"), "HOME": str(tmp_path)}
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(tools.__file__).parents[1])!r})\n"
-        "from setting_up import tools\n"
+        f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests')]!r}\n"
+        "import tools\n"
         "tools.get_bubblewrap(); print(tools.bubblewrap())"
     )
     done = subprocess.run(
@@ -189,7 +188,7 @@ def bare(tmp_path):
         clean = {
             key: value for key, value in os.environ.items() if key != "CI" and "PYTEST" not in key
         }
-        clean |= {"PYTHONPATH": str(ROOT), **environment}
+        clean |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **environment}
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
         how = {"cwd": tmp_path, "env": clean, "capture_output": True, "encoding": "utf-8"}
         return subprocess.run(words, timeout=300, **how)

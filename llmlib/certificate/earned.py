@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlib.course import cells, handed_in, my_llm, progress, quiz_page
+from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.grading.gradebook import Book
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside.sandbox import Unavailable
@@ -55,7 +56,7 @@ def _missing(status: progress.Status) -> Iterator[str]:
         yield f"{status.name}: {status.fault}"
     for name, state, message in status.exercises:
         if state != progress.DONE:
-            yield f"{status.name}: {name}: {message or 'not written yet'}"
+            yield f"{status.name}: {name}: {message or NOT_WRITTEN_YET}"
 
 
 def _hidden(folder: Path, notebooks: list[cells.Notebook], tick: Callable) -> Iterator[str]:

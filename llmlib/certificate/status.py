@@ -22,7 +22,7 @@ class Register:
         if self.path.exists():
             try:
                 kept = json.loads(self.path.read_text(encoding="utf-8"))
-                kept["url"], [each["student"] for each in kept["issued"].values()]
+                kept["url"], [each["student"] for each in kept["issued"].values()]  # or it raises
             except (ValueError, KeyError, TypeError, AttributeError):
                 why = "it tells which certificates can be revoked: restore an earlier copy"
                 raise ValueError(f"{self.path} is damaged; {why}") from None

@@ -28,15 +28,15 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
     """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
     before. No cell or test may take more than a third of the `seconds`, nor more than 20, and
     cells that are no exercise's together half of them: the tests are to be reached."""
-    text = json.dumps(job | {"seconds": min(20, seconds / 3), "tries": seconds / 2})
+    job = job | {"seconds": min(20, seconds / 3), "tries": seconds / 2}
     library = sorted((PACKAGE / "llmlib").rglob("*.py"))
     marks = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
-    digest = hashlib.sha256((text + marks).encode()).hexdigest()[:32]
+    digest = hashlib.sha256((json.dumps(job) + marks).encode()).hexdigest()[:32]
     kept = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
         return json.loads(kept.read_text(encoding="utf-8"))
     try:
-        found, whole = _run(text, [name for name, *_ in job["tests"]], seconds)
+        found, whole = _run(job, seconds)
     except OSError as error:  # no room for a folder, or for a process
         why = f"the check cannot start ({type(error).__name__}): is the disk full, or the memory?"
         raise OSError(why) from None
@@ -46,17 +46,19 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
     return found
 
 
-def _run(text: str, names: list[str], seconds: float) -> tuple[Outcomes, bool]:
+def _run(job: dict[str, Any], seconds: float) -> tuple[Outcomes, bool]:
     """(the outcomes, whether the next run would say the same: not if time ran out). A cell that
     ends the process is left out, as by the grader, and the others run again."""
-    job, until = json.loads(text), time.monotonic() + seconds
+    cells, names = [*job["cells"]], [name for name, *_ in job["tests"]]
+    until = time.monotonic() + seconds
     while True:
-        said, why = _once(json.dumps(job), max(1, until - time.monotonic()))
+        text = json.dumps(job | {"cells": cells})
+        said, why = _once(text, max(1, until - time.monotonic()))
         lines = [json.loads(line) for line in said.splitlines()]
         ran = sum(what == "cell" for what, *_ in lines)
-        if why != ENDED or not lines or ran == len(job["cells"]):
+        if why != ENDED or not lines or ran == len(cells):
             break
-        job["cells"][ran] = [lines[-1][1], f"raise SystemExit({ENDED!r})"]
+        cells[ran] = [lines[-1][1], f"raise SystemExit({ENDED!r})"]
     if why != ENDED:
         why = f"stopped after {seconds:g} s"
     found: Outcomes = {}

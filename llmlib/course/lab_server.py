@@ -16,6 +16,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from llmlib.course import cells, handed_in, progress, start_page
+from llmlib.course.definitions import MARKS
 
 
 class Ours(APIHandler):
@@ -76,7 +77,7 @@ class Solution(Ours):
         found = next((each for each in notebook.exercises if each.name == asked), None)
         if found is None:
             raise web.HTTPError(404, reason="There is no such exercise in this notebook")
-        lines = [line for line in found.solution.split("\n") if " SOLUTION" not in line]
+        lines = [line for line in found.solution.split("\n") if line.strip() not in MARKS]
         self.finish({"code": "\n".join(lines)})
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from llmlib.assets import smollm2_folder
 from llmlib.course import cells, handed_in, progress
 from llmlib.course.definitions import BUILTINS, Definition, definitions, needed
+from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.course.judge import judge
 from llmlib.course.my_llm_alone import awaiting, missing, without_llmlib
 from llmlib.course.my_llm_file import TEMPLATE, Piece, in_the_way, parts, render, write
@@ -92,7 +93,7 @@ def _reasons(folder: Path) -> dict[str, str]:
             chosen = needed({function}, theirs, known())
             lacking = ", ".join(sorted(missing(chosen, known(), lazy)))
             if state != progress.DONE:
-                reasons[function] = message or "not written yet"
+                reasons[function] = message or NOT_WRITTEN_YET
             elif not any(function in each.names for each in chosen):
                 why = "no cell makes it by a def, an = or an import of its name"
                 reasons[function] = f"{why}: the file cannot take it from its notebook"

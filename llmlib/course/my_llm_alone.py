@@ -6,31 +6,27 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from functools import cache
 
-from llmlib.course.definitions import BUILTINS, Definition
+from llmlib.course.definitions import BUILTINS, Definition, definitions
 
 STARS = ("math", "numpy", "torch")  # packages whose names may be looked up here
 
 
-def without_llmlib(definitions: Iterable[Definition], known: Set[str]) -> list[Definition]:
+def without_llmlib(given: Iterable[Definition], known: Set[str]) -> list[Definition]:
     """Of a `from torch import *` a definition for each name, and of what is imported from llmlib
     none: those of its functions that are `known` the file has under their own names."""
     found: list[Definition] = []
-    for each in definitions:
+    for each in given:
         module, _, last = each.origin.rpartition(".")
         package = each.origin.partition(".")[0]
         if last == "*" and package in STARS:
-            found += (_imported(each, module, name) for name in _public(module))
+            names = ", ".join(_public(module))
+            found += definitions([f"from {module} import {names}"] if names else [])
         elif package != "llmlib":
             found.append(each)
         elif last in known - each.names:  # under another name
             same, name = f"{next(iter(each.names))} = {last}", frozenset({last})
             found.append(replace(each, source=same, reads=name, at_once=name, kind=ast.Assign))
     return found
-
-
-def _imported(star: Definition, module: str, name: str) -> Definition:
-    line, origin = f"from {module} import {name}", f"{module}.{name}"
-    return replace(star, source=line, names=frozenset({name}), origin=origin)
 
 
 def missing(chosen: list[Definition], known: Set[str], lazy: bool) -> set[str]:

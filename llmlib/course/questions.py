@@ -71,13 +71,9 @@ def _question(number: int, entry: dict[str, Any]) -> Question:
         raise ValueError(f"{name} needs four different options, each with its feedback")
     ask, run = entry["ask"].strip(), entry.get("run", "").strip()
     right = options[0]
-    options.sort(key=lambda option: _digest(f"{option[0]}\n{ask}"))
+    options.sort(key=lambda option: hashlib.sha256(f"{option[0]}\n{ask}".encode()).digest())
     letter = LETTERS[options.index(right)]
     return Question(name, entry["about"], ask, tuple(options), letter, run)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
 
 
 def source(questions: list[Question]) -> str:

@@ -36,7 +36,8 @@ class Missing(NameError):
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
 def python(source: str) -> str:
     """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
-    source = SHELL.sub("pass", TIMED.sub("", RUNS.sub(_lines, source)))
+    below = RUNS.sub(lambda found: "\n" * found[0].count("\n"), source)  # keeps its line's number
+    source = SHELL.sub("pass", TIMED.sub("", below))
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")
@@ -48,11 +49,6 @@ def python(source: str) -> str:
         except RuntimeError:  # more magics than IPython transforms
             raise SyntaxError("too much notebook syntax in one cell") from None
     return source
-
-
-def _lines(found: re.Match[str]) -> str:
-    """As many line ends, so that what is below keeps its number."""
-    return "\n" * found[0].count("\n")
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:

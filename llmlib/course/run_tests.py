@@ -32,7 +32,8 @@ from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
 from llmlib.course.plain import from_numpy, refused
 from llmlib.course.refusing import Off, refusing
 
-PLAIN: tuple[type[Any], ...] = (bool, int, float, bytes, bytearray)
+BECOMES: dict[type[Any], type[Any]] = {bool: bool, int: int, float: float, bytes: bytes}
+BECOMES |= {bytearray: bytes}
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 Space = dict[str, Any]
 
@@ -78,17 +79,16 @@ def test(
     """Run the test cell of `name` against the functions in `space`; None, or what ended it.
     `imports` is source whose names are ours in the test cell, whatever the learner made of them;
     `off` is what refuses when these functions call it."""
-    state, ours = torch.get_rng_state(), Space()
+    ours = Space()
     exec(imports, ours)
-    torch.manual_seed(0)
-    with default_dtype(torch.float32) as theirs:  # a learner may have chosen another
-        error = run_cells.run(f"test_{name}", source, Globals(ours, space, theirs, off))
-    torch.set_rng_state(state)
-    return error
+    with torch.random.fork_rng(devices=()), default_dtype(torch.float32) as theirs:
+        torch.manual_seed(0)
+        return run_cells.run(f"test_{name}", source, Globals(ours, space, theirs, off))
 
 
 @contextlib.contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
+    """Makes `dtype` the default in this context, and gives the one before: a learner's choice."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -134,9 +134,9 @@ def copied(value: Any) -> Any:
         return value.clone(memory_format=torch.contiguous_format)
     if isinstance(value, str):
         return str.__str__(value)  # an enum of strings says something else
-    for plain in PLAIN:
+    for plain, becomes in BECOMES.items():
         if isinstance(value, plain):
-            return bytes(value) if plain is bytearray else plain(value)
+            return becomes(value)
     if isinstance(value, dict):
         return {copied(key): copied(item) for key, item in dict.items(value)}
     for kind, becomes in COLLECTIONS.items():

@@ -25,10 +25,10 @@ import sys
 from pathlib import Path
 
 if __package__:
-    from llmlib.course.setting_up import dead_ends, jupyter, layers, steps, torch_build
+    from llmlib.course.setting_up import dead_ends, jupyter, steps, torch_build
 else:  # run by path, before llmlib is installed
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from setting_up import dead_ends, jupyter, layers, steps, torch_build  # type: ignore[no-redef]
+    from setting_up import dead_ends, jupyter, steps, torch_build  # type: ignore[no-redef]
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -139,11 +139,8 @@ def main(words: list[str]) -> int:
         return jupyter.open_lab(python, ROOT, rest)
     if verb == "formgrader":
         return jupyter.open_formgrader(python, ROOT, rest)
-    if verb == "check":
-        return layers.check(python)
-    if verb == "test":
-        subprocess.call([str(python), "-m", "llmlib.course.setting_up.tools"], cwd=ROOT)
-        return layers.test(python, rest)
+    if verb in ("check", "test"):
+        return subprocess.call([str(python), "tests/layers.py", verb, *rest], cwd=ROOT)
     return 0
 
 

@@ -98,8 +98,7 @@ def _go_on(name: str, function: str | None, begun: bool) -> str:
 
 def _link(name: str, function: str | None, text: str, kind: str) -> str:
     at = f' data-exercise="{escape(function)}"' if function else ""
-    address = f"lab/tree/{name}.ipynb"
-    return f'<a class="{kind}" href="{address}" data-notebook="{name}.ipynb"{at}>{escape(text)}</a>'
+    return f'<a class="{kind}" data-notebook="{name}.ipynb"{at}>{escape(text)}</a>'
 
 
 def _box(name: str, makes: str, status: Status | None) -> str:

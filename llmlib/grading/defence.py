@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,9 +104,8 @@ def _mutants(source: str, student: str) -> list[Mutant]:
     """One for each of at most `TRIES` lines, shuffled for each student anew."""
 
     def work() -> list[Mutant]:
-        found = [each for each, _ in zip(mutants(python(source)), range(KEPT))]
         last = source.count("\n") + 1  # a magic adds lines
-        found = [each for each in found if each.line <= last]
+        found = [e for e in islice(mutants(python(source)), KEPT) if e.line <= last]
         random.Random(f"{student}{source}").shuffle(found)
         return list({each.line: each for each in found}.values())[:TRIES]
 

@@ -115,9 +115,7 @@ class Book(contextlib.AbstractContextManager["Book"]):
                 comments[outcome.exercise].auto_comment = UNSAFE if graded.unsafe else None
             book.db.flush()
 
-    def holds(
-        self, student: str, assignment: str, graded: Graded, handed_in_at: datetime | None = None
-    ) -> bool:
+    def holds(self, student: str, assignment: str, graded: Graded, at: datetime | None) -> bool:
         """Has it these very scores and this time? One made anew, or restored, may not."""
         with self.transaction() as book:
             try:
@@ -126,8 +124,7 @@ class Book(contextlib.AbstractContextManager["Book"]):
                 return False
             has = {each.name: each.auto_score for each in notebook.grades}
             due = {f"test_{each.exercise}": each.points for each in graded.outcomes}
-            at = notebook.assignment.timestamp
-            return handed_in_at in (None, at) and has | due == has
+            return at in (None, notebook.assignment.timestamp) and has | due == has
 
     def charge_lateness(self, student: str, assignment: str) -> None:
         """As `nbgrader autograde` does, but with the points given by hand: due dates change."""

@@ -60,7 +60,7 @@
         if (!this.turn) this.refresh();
       }
       async refresh() {
-        const turn = (this.turn = {});
+        const turn = (this.turn = {});  // the newest one wins: what an older one hears is dropped
         try {
           if (!this.node.hasChildNodes()) await this.fill(await ask(lab, "start", { known: 0 }));
           if (turn !== this.turn) return;

@@ -6,8 +6,6 @@ then taken from the package index (bubblewrap) or from Playwright (Chromium). Wh
 a sentence, never an exception.
 """
 
-from __future__ import annotations
-
 import glob
 import os
 import shutil
@@ -17,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import steps
+from llmlib.course.setting_up import steps
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 MANAGERS = {  # program: the words before a package's name
     "apt-get": ["install", "-y", "-qq", "--no-install-recommends"],
     "dnf": ["install", "-y", "-q"],
@@ -154,9 +152,3 @@ def _that_starts(paths: Sequence[str | None], words: Sequence[str], name: str) -
         said = (done.stderr.strip().splitlines() or [f"it ends with status {done.returncode}"])[-1]
         reason = f"{name} does not start: {said}"
     return None, reason
-
-
-if __name__ == "__main__":
-    get_bubblewrap()
-    get_chromium()
-    get_postgresql()

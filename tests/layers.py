@@ -1,15 +1,22 @@
-"""What `make check` and `make test` run."""
+"""What `make check` and `make test` run, by the Python of the environment that has their packages.
 
-from __future__ import annotations
+python tests/layers.py check
+python tests/layers.py test     more words go to pytest
+"""
 
+import contextlib
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from . import steps
+import tools
 
-ROOT = Path(__file__).resolve().parents[3]
+from llmlib.course.setting_up import steps
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = Path(sys.executable)
 # all at once; each must end with status 0. The first word is looked for in the environment.
 CHECKS = {
     "lint": ["ruff", "check", "."],
@@ -24,12 +31,12 @@ TESTS = ["--dist", "loadfile", "--no-loadscope-reorder"]
 WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel, and room to spare
 
 
-def check(python: Path) -> bool:
+def check() -> bool:
     """Run CHECKS side by side and show what each says; returns the exit status."""
-    start, failed, environment = time.monotonic(), [], steps.activated(python)
+    start, failed, environment = time.monotonic(), [], steps.activated(PYTHON)
     running = {}
     for name, (program, *words) in CHECKS.items():
-        command = [str(python.with_name(f"{program}.exe" if os.name == "nt" else program)), *words]
+        command = [str(PYTHON.with_name(f"{program}.exe" if os.name == "nt" else program)), *words]
         running[name] = subprocess.Popen(command, cwd=ROOT, env=environment, **steps.HEARD)
     for name, process in running.items():
         said = process.communicate()[0].strip()
@@ -43,10 +50,14 @@ def check(python: Path) -> bool:
     return bool(failed)
 
 
-def test(python: Path, words: list[str]) -> int:
-    """Run every layer of tests, or what the words say to pytest; returns the exit status."""
-    command = [str(python), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
-    return subprocess.call(command, cwd=ROOT, env=steps.activated(python))
+def test(words: list[str]) -> int:
+    """Run every layer of tests, or what the words say to pytest, with the programs that they need;
+    returns the exit status."""
+    tools.get_bubblewrap()
+    tools.get_chromium()
+    tools.get_postgresql()
+    command = [str(PYTHON), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
+    return subprocess.call(command, cwd=ROOT, env=steps.activated(PYTHON))
 
 
 def workers() -> int:
@@ -55,3 +66,9 @@ def workers() -> int:
     if not hasattr(os, "sysconf"):  # Windows
         return 2
     return 3 if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 3 * WORKER else 2
+
+
+if __name__ == "__main__":
+    verb, *words = sys.argv[1:]
+    with contextlib.suppress(KeyboardInterrupt):  # setup.py says what to do
+        sys.exit(test(words) if verb == "test" else check())
