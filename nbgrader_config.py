@@ -31,7 +31,7 @@ c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 # INSTRUCTORS.md). Archives that learners handed in are not opened: one may fill the disk.
 COLLECT = {
     "canvas": r".*/[^/]*?_(LATE_)?(?P<student_id>[0-9]+)_[0-9]+_(?P<file_id>(0[1-7]_[a-z_]+|quiz))",
-    "moodle": r".*/(?P<student_id>[^/]+)_[0-9]+_assignsubmission_file_(?P<file_id>[^/.]+)",
+    "moodle": r".*/(?P<student_id>[^/]+)_[0-9]+_assignsubmission_file(_|_?/)(?P<file_id>[^/.]+)",
 }
 c.FileNameCollectorPlugin.named_regexp = COLLECT["canvas"]
 c.ExtractorPlugin.zip_ext = []

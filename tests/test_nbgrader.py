@@ -1,15 +1,18 @@
 """A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three
 submissions."""
 
+import ast
 import csv
 import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.plugins.zipcollect import FileNameCollectorPlugin
 
 from llmlib import files
 from llmlib.course import cells, stub
@@ -144,3 +147,37 @@ def test_lateness_costs_what_the_config_says(course):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         late = book.find_submission(NAME, "ada").late_submission_penalty
     assert late == sum(exercise.points for exercise in cells.load(NAME).exercises)
+
+
+@pytest.mark.parametrize(
+    "system, file, student, notebook",
+    [
+        ("canvas", "loveladyada_20117_3345501_01_tokens.ipynb", "20117", NAME),
+        ("canvas", "loveladyada_LATE_20117_3345509_01_tokens-2.ipynb", "20117", NAME),
+        ("canvas", "o_neil_7_3345510_07_kv_cache_and_scaling.ipynb", "7", cells.names()[6]),
+        ("canvas", "loveladyada_20117_3345501_quiz-1.ipynb", "20117", "quiz"),
+        ("canvas", "loveladyada_20117_3345501_notes.ipynb", None, None),
+        ("moodle", "Ada Lovelady_883_assignsubmission_file_01_tokens.ipynb", "Ada Lovelady", NAME),
+        ("moodle", "Ada Lovelady_883_assignsubmission_file/quiz.ipynb", "Ada Lovelady", "quiz"),
+        ("moodle", "Bo_2_883_assignsubmission_file_/01_tokens.ipynb", "Bo_2", NAME),
+        ("moodle", "Ada Lovelady_883_assignsubmission_onlinetext.ipynb", None, None),
+    ],
+)
+def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
+    tree = ast.parse((cells.ROOT / "nbgrader_config.py").read_text(encoding="utf-8"))
+    made = [n.value for n in tree.body if isinstance(n, ast.Assign) and "COLLECT" in ast.unparse(n)]
+    collector = FileNameCollectorPlugin(named_regexp=ast.literal_eval(made[0])[system])
+    found = collector.collect(f"/a/course/downloaded/{NAME}/extracted/{file}") or {}
+    assert (found.get("student_id"), found.get("file_id")) == (student, notebook)
+
+
+def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course):
+    download, submitted = course / "downloaded" / NAME / "archive", course / "submitted"
+    download.mkdir(parents=True)
+    (download / "loveladyada_20117_3345501_01_tokens-1.ipynb").write_text("{}")
+    with zipfile.ZipFile(download / "mallory_666_3345502_01_tokens.zip", "w") as archive:
+        archive.writestr("mallory_666_3345502_01_tokens.ipynb", "{}")
+    before = {path.name for path in submitted.iterdir()}
+    nbgrader(course, "zip_collect", NAME)
+    assert {path.name for path in submitted.iterdir()} - before == {"20117"}
+    assert (submitted / "20117" / NAME / f"{NAME}.ipynb").read_text() == "{}"
