@@ -17,10 +17,11 @@ import numpy as np
 import proofs
 import pytest
 import torch
+import warm
 from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from llmlib import cli
+from llmlib import assets, cli
 from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
 from llmlib.grading.marking.runner import Runner
@@ -44,13 +45,18 @@ STUB = TASKS["merge_heads"].stub
 
 @pytest.fixture(scope="module")
 def runner():
-    with closing(Runner([cells.load(NAME)])) as runner:
+    with closing(Runner([cells.load(name) for name in cells.names()])) as runner:
         yield runner
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+    """No verdict of another test, but the weights: some demonstrations load them."""
+    weights, cache = assets.smollm2_folder(), tmp_path_factory.mktemp("cache")
+    (cache / weights.name).symlink_to(weights)
+    monkeypatch.setenv("LLMLIB_CACHE", str(cache))
+    assert assets.smollm2_folder() == cache / weights.name
+    warm.checks(monkeypatch)
 
 
 def visible(notebook):
@@ -473,12 +479,11 @@ BY_METHOD = [  # what no dotted name shows: exercise, answer, the name that is o
 
 
 @pytest.mark.parametrize(("exercise", "answer", "off"), BY_METHOD)
-def test_a_method_that_is_ready_made_is_named_by_both(exercise, answer, off, tmp_path):
+def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, off, tmp_path):
     name = next(n for n in cells.names() if exercise in [e.name for e in cells.load(n).exercises])
     solved = {each.name: each.solution for each in cells.load(name).exercises}
     node = proofs.handed_in_notebook(name, solved | {exercise: answer})
-    with closing(Runner([cells.load(name)])) as runner:
-        checked, whys = agreed(runner, node, tmp_path, name)
+    checked, whys = agreed(runner, node, tmp_path, name)
     assert checked == dict.fromkeys(solved, True) | {exercise: False}
     for rows in whys:
         told = next(row[-1] for row in rows if row[0] == exercise)
@@ -490,12 +495,11 @@ def test_a_method_that_is_ready_made_is_named_by_both(exercise, answer, off, tmp
     ("code", "says"),
     [("def f(x:\n    return (", "SyntaxError"), ("pass", "is not defined: write it and run its")],
 )
-def test_of_a_function_that_no_cell_makes_both_say_why(name, code, says, tmp_path):
+def test_of_a_function_that_no_cell_makes_both_say_why(runner, name, code, says, tmp_path):
     """Also where a given cell asks for it by its name."""
     tasks = [each.name for each in cells.load(name).exercises]
     node = proofs.handed_in_notebook(name, dict.fromkeys(tasks, code))
-    with closing(Runner([cells.load(name)])) as runner:
-        checked, whys = agreed(runner, node, tmp_path, name)
+    checked, whys = agreed(runner, node, tmp_path, name)
     assert not any(checked.values())
     for rows in whys:
         assert len(rows) == len(tasks) and all(says in row[-1] for row in rows), rows

@@ -16,6 +16,7 @@ from xml.dom.minidom import parseString
 
 import nbformat
 import pytest
+import warm
 from openbadgeslib.ob3 import OB3Verifier
 
 from llmlib import cli, files
@@ -58,11 +59,11 @@ def key(tmp_path_factory):
     return keys.load_or_create(tmp_path_factory.mktemp("keys") / "key.pem")
 
 
-def made(key, status=None, **change):
+def made(key, status=None, svg=None, **change):
     """A baked certificate of Ada's."""
     name, holder = "Ada Lovelace", "mailto:ada@example.org"
     whole = replace(Certificate(name, SELF, name, "All passed.", holder, "ab" * 32), **change)
-    return bake(whole, picture.draw(whole), *key, status)
+    return bake(whole, svg or picture.draw(whole), *key, status)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,9 @@ def test_no_character_of_the_signed_text_can_be_changed(baked):
         assert verify(with_token(baked, changed)).status == TAMPERED, at
 
 
-def test_no_byte_of_the_payload_can_be_flipped(key, baked):
+def test_no_byte_of_the_payload_can_be_flipped(key):
+    baked = made(key, svg=SVG)  # a small one: each of its bytes is read 700 times
+    assert verify(baked, key[1]).status == VALID
     head, payload, signature = OB3Verifier.extract_token_from_svg(baked).split(".")
     raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     assert b"Ada Lovelace" in raw
@@ -415,6 +418,7 @@ def home(tmp_path, monkeypatch):
     """A learner's computer with untouched notebooks."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
+    warm.checks(monkeypatch)
     (tmp_path / "notebooks").mkdir()
     for name in cells.names():
         shutil.copy(cells.ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "notebooks")

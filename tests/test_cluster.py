@@ -131,11 +131,11 @@ def postgres(start):
         kill(server.process)
 
 
-def until(true, what, seconds=900):
-    for _ in range(seconds * 20):
+def until(true, what, seconds=900, pause=0.05):
+    for _ in range(round(seconds / pause)):
         if true():
             return
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"no {what} after {seconds} s")
 
 
@@ -199,7 +199,11 @@ def test_a_thousand_while_everything_is_killed(tmp_path, start, dask, postgres):
 
     def have(count):
         """Wait for so many results; how often each student has been graded until then."""
-        until(lambda: len(kept(course)) >= count or run.poll() is not None, f"{count} results")
+        until(  # each look costs a thousand folders
+            lambda: len(kept(course)) >= count or run.poll() is not None,
+            f"{count} results",
+            pause=0.25,
+        )
         assert run.poll() is None, Path(errors.name).read_text()
         return kept(course)
 

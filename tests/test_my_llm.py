@@ -13,6 +13,7 @@ import nbformat
 import proofs
 import pytest
 import torch
+import warm
 
 from llmlib import cli
 from llmlib.assets import smollm2_folder
@@ -21,6 +22,11 @@ from llmlib.course.engine_check import reference_ids
 
 pytestmark = pytest.mark.graders
 PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We've"]
+
+
+@pytest.fixture(autouse=True)
+def _warm(monkeypatch):
+    warm.checks(monkeypatch)
 
 
 def notebooks(folder, code):
