@@ -33,9 +33,8 @@ class Definition:
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
     origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
-    # the names whose objects it changes: "TABLE"; or what decides on that later: "build()" and
-    # "fill(…)", what these change when they are called; "fill(…)TABLE", what they change of what
-    # they are given; "a=b", two names of one object
+    # the names whose objects it changes, "TABLE"; two names of one object, "a=b"; what these change
+    # when they are called, "build()", "fill(…)", also of what they are given: "fill(…)TABLE"
     changes: frozenset[str] = frozenset()
     procedure: bool = False  # a function that returns nothing: it is called for what it changes
 

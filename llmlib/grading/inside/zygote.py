@@ -101,11 +101,11 @@ def end(child: int, jailed: bool) -> None:
     """End a submission's first process, and with it all in its namespace; wait until they are gone.
     Its socket is closed by now, so an honest one ends by itself at once; any other is killed."""
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
-        ended = (
-            os.waitpid(child, os.WNOHANG)[0] or time.sleep(0.002)  # type: ignore[func-returns-value]
-            for _ in range(PATIENCE)
-        )
-        if child and not any(ended):
+        for _ in range(PATIENCE):
+            if not child or os.waitpid(child, os.WNOHANG)[0]:
+                break
+            time.sleep(0.002)
+        else:
             (os.kill if jailed else os.killpg)(child, signal.SIGKILL)
             os.waitpid(child, 0)
     with contextlib.suppress(ChildProcessError):
