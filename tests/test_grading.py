@@ -470,7 +470,14 @@ def test_notes_and_findings_have_an_end():
     changed = [Cell("code", "given_setup", f"x = {n}") for n in range(1000)]
     tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]
     shown = analysis.of(corpus.TARGET, [*changed, *tried])
-    assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST
+    assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST + 1
+    assert shown.findings[-1] == f"and {1000 - analysis.MOST} more findings"
+
+
+def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
+    cells = [Cell("code", None, f"import zz{n}") for n in range(200)]
+    found = analysis.of(corpus.TARGET, [*cells, Cell("code", None, "import gc")]).findings
+    assert found[0] == "cell 201 uses gc"
 
 
 @pytest.mark.parametrize("times", [1_500, 4_000, 8_000, 20_000])

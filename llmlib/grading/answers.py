@@ -47,13 +47,15 @@ def run(args: argparse.Namespace) -> int:
     written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
 
     def write(task: tasks.Task, notebook: cells.Notebook, handed_in: list[Cell]) -> None:
-        code = answers(notebook, handed_in)
-        read = reading.limited(lambda: {name: words(code[name]) for name in code})
-        for exercise, source in code.items():
+        def work() -> dict[str, tuple[str, Words]]:  # a text can be dear to look through
+            found = answers(notebook, handed_in)
+            return {exercise: (source, words(source)) for exercise, source in found.items()}
+
+        for exercise, (source, read) in reading.limited(work).items():
             if len(source) > MAX_ANALYSED:
                 print(f"too long, compared in part: {task.student}  {exercise}", file=sys.stderr)
             files.write(args.output / exercise / f"{task.student}.py", source)
-            written[exercise][task.student] = read[exercise]
+            written[exercise][task.student] = read
 
     status = tasks.each_lesson(found, write)
     count = sum(map(len, written.values()))

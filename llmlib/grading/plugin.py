@@ -33,7 +33,7 @@ def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -
     """`notebook` made anew, with the cells that `ran` in it, as in `Graded.cells`."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
     added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
-    written: dict[str, str] = {}
+    written: dict[str, list[str]] = {}
     marked = {course.grade_id(cell) for cell in notebook.cells}
     place = None
     for title, source, own in ran:
@@ -45,12 +45,13 @@ def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -
         if title in marked:  # below a demonstration that ran, it is still below what precedes that
             place = title
         if own:
-            written[title] = f"{written[title]}\n\n{source}" if title in written else source
+            written.setdefault(title, []).append(source)
     node = new_notebook(metadata=notebook.node.metadata, cells=added.get(None, []))
     for cell in notebook.cells:
         name, kind, source = course.grade_id(cell), course.kind(cell), cell.source
         if kind == "solution":
-            source = written.get(name, "# There was no cell with this exercise's grade_id.")
+            none = ["# There was no cell with this exercise's grade_id."]
+            source = "\n\n".join(written.get(name, none))
         elif kind == "test":
             source = visible[name.removeprefix("test_")]
         node.cells.append(NotebookNode(cell, source=source))  # checked when it is written
