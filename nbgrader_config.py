@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from llmlib.course import stub
-from llmlib.grading import plugin
+from llmlib.grading import collecting, plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
@@ -28,12 +28,9 @@ c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / '
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # Who handed in which file of a learning management system's download (`nbgrader zip_collect`, see
-# INSTRUCTORS.md). Archives that learners handed in are not opened: one may fill the disk.
-COLLECT = {
-    "canvas": r".*/[^/]*?_(LATE_)?(?P<student_id>[0-9]+)_[0-9]+_(?P<file_id>(0[1-7]_[a-z_]+|quiz))",
-    "moodle": r".*/(?P<student_id>[^/]+)_[0-9]+_assignsubmission_file(_|_?/)(?P<file_id>[^/.]+)",
-}
-c.FileNameCollectorPlugin.named_regexp = COLLECT["canvas"]
+# INSTRUCTORS.md): "canvas" or "moodle". Archives of learners stay closed: one may fill the disk.
+c.ZipCollectApp.collector_plugin = collecting.Collector
+c.Collector.named_regexp = collecting.NAMES["canvas"]
 c.ExtractorPlugin.zip_ext = []
 
 # Seconds that one cell may run.

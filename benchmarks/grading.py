@@ -55,7 +55,7 @@ def test(env):
 
 
 PARTS = "pool cluster clerk wire marking/runner marking/patience outside/testing outside/reading"
-INSIDE = "outside/remote inside/process inside/zygote"
+INSIDE = "outside/remote inside/process inside/absence inside/zygote"
 CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
 CODE += [f"llmlib/course/{name}.py" for name in ("handed_in", "plain", "run_cells")]
 

@@ -304,6 +304,47 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
         True,
     ),
+    "a file with a blank in its name": (
+        added(2, f"%%writefile 'my heads.py'\n{MERGE}", "%time exec(open('my heads.py').read())"),
+        True,
+        True,
+    ),
+    "a folder that is gone to": (
+        added(
+            2,
+            f"%%writefile mine/heads.py\n{MERGE}",
+            "%cd mine\n%env WHO = me\n%run -i heads --n 3\nimport os; os.environ['WHO']",
+        ),
+        True,
+        True,
+    ),
+    "a display that is updated": (
+        code(f"h = display('x', display_id=True)\nh.update('y')\n{MERGE}"),
+        True,
+        True,
+    ),
+    "a module of the course that may be missing": (
+        code(
+            f"try: from llmlib import plots\nexcept ImportError: plots = None\nplots.show\n{MERGE}"
+        ),
+        True,
+        True,
+    ),
+    "the course, looked for": (
+        code(f"import importlib.util\nassert importlib.util.find_spec('llmlib.plots')\n{MERGE}"),
+        True,
+        True,
+    ),
+    "a program that says whether it ran": (
+        code(f"import os\nassert os.system('true') == 0\n{MERGE}"),
+        True,
+        True,
+    ),
+    "a name added to Python's own": (
+        code(f"import builtins\n{MERGE}\nbuiltins.merge_heads = merge_heads\ndel merge_heads"),
+        False,
+        True,
+    ),
     "a file that is run": (added(2, f"%%writefile heads.py\n{MERGE}", "%run heads.py"), True, True),
     "a program above it": (
         code(f"import subprocess\nprint(subprocess.run(['ls']).returncode)\n{MERGE}"),
@@ -488,6 +529,28 @@ def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, 
     for rows in whys:
         told = next(row[-1] for row in rows if row[0] == exercise)
         assert told.startswith(f"`{off}") and "is off in this exercise" in told
+
+
+ON_A_DEVICE = """class Mine(torch.Tensor): pass
+def nudged_gradient(table, ids):
+    with torch.device("cpu"):
+        table = table.as_subclass(Mine)
+        assert len(table) == table.shape[0]
+{}"""
+
+
+@pytest.mark.parametrize("given", ["", "torch.set_default_device('cpu')"])
+def test_where_autograd_is_off_the_rest_of_torch_is_not(runner, given, tmp_path):
+    """Each of these goes through functions that `torch.autograd` has imported."""
+    name = "02_embeddings"
+    solved = {each.name: each.solution for each in cells.load(name).exercises}
+    body = solved["nudged_gradient"].partition("\n")[2].replace("\n", "\n    ")
+    assert "def nudged_gradient(table, ids):" in solved["nudged_gradient"]
+    answer = ON_A_DEVICE.format("    " + body.strip("\n"))
+    node = proofs.handed_in_notebook(name, solved | {"nudged_gradient": answer})
+    node.cells.insert(2, new_code_cell(f"import torch\n{given}"))
+    checked, _ = agreed(runner, node, tmp_path, name)
+    assert all(checked.values())
 
 
 @pytest.mark.parametrize("name", [each.name for each in cells.lessons()])

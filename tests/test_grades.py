@@ -59,6 +59,20 @@ def test_canvas_gets_its_own_columns_and_the_points_possible(course):
     ]
 
 
+def test_a_roster_may_have_semicolons_or_tabs_between_its_fields(course):
+    folder, _ = course
+    for mark in ";\t":
+        lines = [["Username", "First name"], ["ada", "Ada, of L."], ["bob", "Bob"], ["cyd", "C"]]
+        text = "".join(f"{mark.join(line)}\n" for line in lines)
+        (folder / "roster.csv").write_text(text, encoding="utf-8")
+        words = ["--format", "moodle", "--roster", str(folder / "roster.csv")]
+        assert [row["First name"] for row in grades(folder, *words)[1]] == [
+            "Ada, of L.",
+            "Bob",
+            "C",
+        ]
+
+
 def test_moodle_keeps_the_columns_of_the_roster(course):
     folder, due = course
     (folder / "roster.csv").write_text("Surname,Email address\nx,ada\ny,bob\nz,cyd\n")

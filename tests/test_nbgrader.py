@@ -1,7 +1,6 @@
 """A round with nbgrader's own commands: release, hand in, collect, grade, feedback, export; three
 submissions."""
 
-import ast
 import csv
 import json
 import os
@@ -12,10 +11,10 @@ import zipfile
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from nbgrader.plugins.zipcollect import FileNameCollectorPlugin
 
 from llmlib import files
 from llmlib.course import cells, stub
+from llmlib.grading import collecting
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"
@@ -160,13 +159,12 @@ def test_lateness_costs_what_the_config_says(course):
         ("moodle", "Ada Lovelady_883_assignsubmission_file_01_tokens.ipynb", "Ada Lovelady", NAME),
         ("moodle", "Ada Lovelady_883_assignsubmission_file/quiz.ipynb", "Ada Lovelady", "quiz"),
         ("moodle", "Bo_2_883_assignsubmission_file_/01_tokens.ipynb", "Bo_2", NAME),
+        ("moodle", "Ada Lovelady_883_assignsubmission_file_quiz (1).ipynb", "Ada Lovelady", "quiz"),
         ("moodle", "Ada Lovelady_883_assignsubmission_onlinetext.ipynb", None, None),
     ],
 )
 def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
-    tree = ast.parse((cells.ROOT / "nbgrader_config.py").read_text(encoding="utf-8"))
-    made = [n.value for n in tree.body if isinstance(n, ast.Assign) and "COLLECT" in ast.unparse(n)]
-    collector = FileNameCollectorPlugin(named_regexp=ast.literal_eval(made[0])[system])
+    collector = collecting.Collector(named_regexp=collecting.NAMES[system])
     found = collector.collect(f"/a/course/downloaded/{NAME}/extracted/{file}") or {}
     assert (found.get("student_id"), found.get("file_id")) == (student, notebook)
 
@@ -175,9 +173,13 @@ def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course)
     download, submitted = course / "downloaded" / NAME / "archive", course / "submitted"
     download.mkdir(parents=True)
     (download / "loveladyada_20117_3345501_01_tokens-1.ipynb").write_text("{}")
+    (download / "loveladyada_20117_3345590_01_tokens.ipynb").write_text("[]")
     with zipfile.ZipFile(download / "mallory_666_3345502_01_tokens.zip", "w") as archive:
         archive.writestr("mallory_666_3345502_01_tokens.ipynb", "{}")
     before = {path.name for path in submitted.iterdir()}
-    nbgrader(course, "zip_collect", NAME)
-    assert {path.name for path in submitted.iterdir()} - before == {"20117"}
+    (download / "noether_7_3345503_01_tokens.ipynb").write_text("{}")
+    said = nbgrader(course, "zip_collect", NAME)
+    assert {path.name for path in submitted.iterdir()} - before == {"20117", "7"}
+    (line,) = (line for line in said.splitlines() if "two files" in line)
+    assert "20117 has two files of 01_tokens: " in line and "01_tokens.ipynb is not" in line
     assert (submitted / "20117" / NAME / f"{NAME}.ipynb").read_text() == "{}"

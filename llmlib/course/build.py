@@ -49,7 +49,8 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
         files.write(executed, nbformat.writes(node) + "\n")
         print(f" {time.time() - start:.0f} s")
     for_nbgrader = nbformat.writes(stub.source(notebook)) + "\n"  # where it looks for it
-    files.write(root / "grading" / "source" / name / f"{name}.ipynb", for_nbgrader)
+    course = Path(os.environ.get("LLM_COURSE_FOLDER", root / "grading"))
+    files.write(course / "source" / name / f"{name}.ipynb", for_nbgrader)
     released = stub.release(notebook)
     path = root / "notebooks" / f"{name}.ipynb"
     if not path.exists() or path.read_text(encoding="utf-8") != released:

@@ -12,6 +12,7 @@ import inspect
 import linecache
 import os
 import re
+import shlex
 import sys
 import types
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def new_main(name: str = "__main__") -> types.ModuleType:
     module = sys.modules[name] = types.ModuleType(name)
     if name == "__main__":  # a notebook
         shell = Shell(vars(module))
-        vars(module).update(get_ipython=lambda: shell, display=lambda *_, **__: None)
+        vars(module).update(get_ipython=lambda: shell, display=shell.display)
     return module
 
 
@@ -88,14 +89,25 @@ def text_of(error: BaseException) -> str:
 
 
 class Shell:
-    """What `get_ipython()` gives: magics do nothing but write a file, or run one, or %time's code.
+    """What `get_ipython()` gives: magics do nothing but write a file, or run one, or %time's code,
+    or go to a folder, or set a variable of the environment.
     What they write is where the folder is that `!mkdir` would have made."""
 
     def __init__(self, space: dict[str, Any]):
         self.space = space
 
+    def display(self, *_: object, **named: object) -> "Shell | None":
+        return self if "display_id" in named else None  # a handle, which can be updated
+
     def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
-        if name == "run" and os.path.isfile(file := line.rpartition(" ")[2]):
+        words = [each for each in line.split() if each[0] != "-"] or [""]
+        if name == "cd" and os.path.isdir(words[0]):
+            os.chdir(words[0])
+        if name in ("env", "set_env") and "=" in line:
+            variable, value = line.split("=", 1)
+            os.environ[variable.strip()] = value.strip()
+        files = filter(os.path.isfile, (words[0], f"{words[0]}.py"))
+        if name == "run" and (file := next(files, None)):
             with open(file, encoding="utf-8") as text:
                 name, line = "time", text.read()
         if name == "time" and line and (error := run("%time", line, self.space)):
@@ -103,7 +115,8 @@ class Shell:
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name in ("writefile", "file"):
-            how, path = "a" if "-a" in line.split() else "w", line.split()[-1]
+            *options, path = shlex.split(line.replace("\\", "/"))
+            how = "a" if "-a" in options else "w"
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             with open(path, how, encoding="utf-8") as file:
                 file.write(body)

@@ -35,6 +35,7 @@ from llmlib.course.refusing import Off, refusing
 BECOMES: dict[type[Any], type[Any]] = {bool: bool, int: int, float: float, bytes: bytes}
 BECOMES |= {bytearray: bytes}
 COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
+BUILTINS = frozenset(dir(builtins))
 Space = dict[str, Any]
 
 
@@ -105,7 +106,7 @@ class Globals(Space):
         self.space, self.dtype, self.off = space, dtype, off
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        if hasattr(builtins, name):
+        if name in BUILTINS:  # as they were: a cell may have added to them
             raise KeyError(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:

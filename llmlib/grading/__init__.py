@@ -11,13 +11,14 @@ wire       this machine, too: what may cross, plain values, validated, bounded, 
 inside/    next to strangers' code. This machine: zygote loads torch once and forks for each
            submission, jail takes the fork's rights away, seccomp the kernel's calls that reach
            beyond a namespace and that no answer needs. Nothing that is relied on: process runs the
-           cells and answers calls, off makes ready-made functions of torch refuse; both are the
-           learner's to change
+           cells and answers calls, absence goes on where one wants what is not there, off makes
+           ready-made functions of torch refuse; all three are the learner's to change
 marking/   points. runner says which tests run when, on whose functions, and what an exercise comes
            to; kit cuts llmlib down to what a learner's process may have, lending gives the rest
            where it is asked for; patience tells a slow answer from a busy machine; names is what a
-           test cell sees; analysis says what a text shows before any of it runs; wording says what
-           went wrong, of a hidden test in our own words
+           test cell sees; analysis says what a text shows before any of it runs, ways which of
+           its names lead round a refusal; wording says what went wrong, of a hidden test in our
+           own words
 
 Around them: tasks finds and reads submissions, pool runs workers, or cluster has other machines run
 them, by a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables,
@@ -57,7 +58,7 @@ not covered a cluster's own network: what reaches Dask's scheduler or workers is
             a use, and of ways around, is a finding for the instructor, beside the score
             an exercise that is tested through a given function: that function runs in the learner's
             process, and what a cell puts in the place of Python's own is a finding, no more
-            what one submission can time of another: how busy the machine is, which files are in
-            memory
+            what one submission can time or count of another: how busy the machine is, which files
+            are in memory, how many pipes were made (their inodes have numbers)
             who wrote an answer, and whether hidden inputs can be guessed from many hand-ins
 """

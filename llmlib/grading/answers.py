@@ -24,13 +24,14 @@ TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks.add_arguments(parser)
-    folder, made = Path("grading/answers"), "made anew each time (default: %(default)s)"
-    parser.add_argument("--output", type=Path, metavar="DIR", default=folder, help=made)
+    made = "made anew each time (default: answers/ beside SUBMITTED_DIR)"
+    parser.add_argument("--output", type=Path, metavar="DIR", help=made)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named with their reason."""
     found = tasks.find(args.submitted, cells.names(), args.assignment)
+    args.output = args.output or args.submitted.resolve().parent / "answers"
     lessons = cells.lessons()
     open_ = f".~lock.{TABLE}#"  # LibreOffice's, while it shows the table
     ours = {TABLE, open_, *(each.name for notebook in lessons for each in notebook.exercises)}

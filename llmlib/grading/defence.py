@@ -49,13 +49,14 @@ class Question(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks.add_arguments(parser)
     parser.add_argument("--student", help="this student only; about 10 s a notebook")
-    folder, made = Path("grading/defence"), "a file a student (default: %(default)s)"
-    parser.add_argument("--output", type=Path, metavar="DIR", default=folder, help=made)
+    made = "a file a student (default: defence/ beside SUBMITTED_DIR)"
+    parser.add_argument("--output", type=Path, metavar="DIR", help=made)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named. Raises `Unavailable`."""
     found = tasks.find(args.submitted, cells.names(), args.assignment, args.student)
+    args.output = args.output or args.submitted.resolve().parent / "defence"
     args.output.mkdir(parents=True, exist_ok=True)  # refused now, not once a notebook
     pages: dict[str, str] = {}
 

@@ -78,7 +78,9 @@ def _look(name: str) -> str:
 def read_roster(path: Path, column: str) -> list[dict[str, str]]:
     """A row a student. Raises ValueError when the column is missing, or names someone twice."""
     try:  # both may begin with a byte-order mark
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        text = path.read_text(encoding="utf-8-sig")
+        between = max(",;\t", key=text.partition("\n")[0].count)  # both let one choose
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
         everybody = list(table)
     except (UnicodeDecodeError, csv.Error):
         why = f"{path} is not text in UTF-8, or no table"

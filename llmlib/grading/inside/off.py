@@ -61,14 +61,21 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
         if isinstance(target, types.ModuleType):
             sys.modules[name] = None  # type: ignore[assignment]  # import then refuses
         for each in (target, getattr(target, "__wrapped__", None)):
-            whole = inspect.isclass(each) or isinstance(each, types.ModuleType)
-            for part in vars(each).values() if whole else [each]:
+            for part in parts(each):
                 refuse_in_place(part, name)
         if parent is not None:
             with contextlib.suppress(AttributeError, TypeError):  # in C code, not to be replaced
                 setattr(parent, name.rpartition(".")[2], refusal(name))
         if callable(target) or isinstance(target, types.ModuleType):
             space |= {key: refusal(name) for key, value in space.items() if value is target}
+
+
+def parts(target: Any) -> list[Any]:
+    """A function itself, a class's functions, a module's own: what it imports is not off."""
+    if isinstance(target, types.ModuleType):
+        found = vars(target).values()
+        return [e for e in found if str(getattr(e, "__module__", "")).startswith(target.__name__)]
+    return [*vars(target).values()] if inspect.isclass(target) else [target]
 
 
 class Later:

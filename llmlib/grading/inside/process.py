@@ -2,9 +2,8 @@
 is trusted: the learner's code may do to it what it likes. There is nothing of the course in it but
 this, and what given cells read; the grader reads plain values from the socket, and nothing else."""
 
-import ast
 import builtins
-import errno
+import importlib.machinery
 import os
 import signal
 import socket
@@ -14,22 +13,20 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from llmlib.course import run_cells
-from llmlib.grading.inside import off
+from llmlib.grading.inside import absence, off
 from llmlib.grading.wire import Channel, NotPlain
 
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
 now = time.monotonic
-REFUSED = errno.EPERM, errno.EACCES, errno.EROFS
-lost: set[str] = set()  # names that cells would have made of what is not in here
 
 
 def serve(sock: socket.socket) -> None:
@@ -41,6 +38,7 @@ def serve(sock: socket.socket) -> None:
     # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
     # come out wrong on some processors.
     vars(torch)["set_num_threads"] = lambda _: None
+    vars(os)["system"] = absence.no_program  # which would say so by a number
     warnings.simplefilter("ignore")
     sys.path[0] = os.getcwd()  # where the grader's own files were found
     ask = asking(channel)
@@ -68,7 +66,7 @@ def serve(sock: socket.socket) -> None:
                 main.__dict__.update({name: ask(name, name) for name in in_place})
                 for title, source in cells[-1:]:
                     if title == run_cells.HELPERS:  # anew: what is left to run later may be older
-                        run(title, source, main.__dict__)
+                        absence.run(title, source, main.__dict__)
                 answer(channel, main.__dict__)
             except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
                 os._exit(3)
@@ -85,7 +83,10 @@ def install(kit: dict[str, str], stand_in: Callable) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(source, encoding="utf-8")
     llmlib = sys.modules["llmlib"] = types.ModuleType("llmlib")
-    vars(llmlib).update(__path__=[str(folder / "llmlib")], stand_in=stand_in)
+    path = [str(folder / "llmlib")]
+    spec = importlib.machinery.ModuleSpec("llmlib", None, is_package=True)
+    vars(llmlib).update(__path__=path, __spec__=spec, stand_in=stand_in)
+    sys.meta_path.append(absence.Missed())
 
 
 def asking(channel: Channel) -> Callable[[str, str], Callable]:
@@ -112,73 +113,9 @@ def interrupted(seconds: float, *cell: Any) -> BaseException | None:
     as in a check. One that goes on all the same is left out by the grader."""
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # and again: `input()` may swallow one
-    error = run(*cell)
+    error = absence.run(*cell)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return error
-
-
-def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Run one cell. Where it breaks off because something is not in here, of the course or of the
-    learner's rights, what stands below runs all the same: on the learner's computer it did."""
-    error = run_cells.run(title, source, space)
-    if error and absent(error):
-        trace = traceback.extract_tb(error.__traceback__)
-        broke = [(at.lineno or 0, at.colno or 0) for at in trace if at.filename == f"<{title}>"]
-        for again, below in not_run(run_cells.python(source), broke[0]) if broke else ():
-            failed = run_cells.run(title, again, space) if again else error
-            if failed and absent(failed):
-                lost.update(made(below))
-    return error
-
-
-def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
-    """(source, statement) from the (line, column) on at which a cell broke off: an import name by
-    name, since others of it may be here; of another statement that broke off nothing to run."""
-    for each in ast.parse(text).body:
-        decorators = getattr(each, "decorator_list", [])
-        each.lineno = min(part.lineno for part in [each, *decorators])
-        after = (each.lineno, each.col_offset) > broke
-        if not after and (each.end_lineno or 0, each.end_col_offset or 0) < broke:
-            continue
-        if isinstance(each, (ast.Import, ast.ImportFrom)):
-            for alias in list(each.names):
-                each.names = [alias]
-                yield ast.unparse(each), each
-        else:
-            blank, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
-            yield f"{blank}{segment}" if after else "", each
-
-
-def absent(error: BaseException) -> bool:
-    """Did it break off for want of something of the course, or of what a process in here may do?"""
-    match error:
-        case NameError():
-            return error.name in lost
-        case ImportError():
-            home = error.name
-        case AttributeError(obj=types.ModuleType() as module):
-            home = getattr(module, "__name__", None)
-        case AttributeError(obj=types.FunctionType() as stand_in):
-            home = stand_in.__module__
-        case OSError():  # no program starts, there is no network, and all but /tmp is read-only
-            chain: list[Any] = [error]
-            while chain[-1]:  # a URLError comes of another one
-                chain.append(chain[-1].__context__)
-            return any(getattr(each, "errno", None) in REFUSED for each in chain)
-        case _:  # an attribute of anything else is the learner's mistake
-            return isinstance(error, off.Off)
-    return str(home).partition(".")[0] == "llmlib"
-
-
-def made(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement would have made."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.alias):
-            yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # its decorator is not in here
-            yield node.name
 
 
 def answer(channel: Channel, space: dict[str, Any]) -> None:
