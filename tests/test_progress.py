@@ -2,7 +2,6 @@
 only read."""
 
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -228,11 +227,11 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
     run, slow = judge._run, {}
 
-    def hurried(text, names, seconds):
+    def hurried(job, seconds):
         if not slow:
-            slow.update(json.loads(text) | {"seconds": 0.5})
-            return run(json.dumps(slow), names, seconds)
-        return run(text, names, seconds)
+            slow.update(job, seconds=0.5)
+            return run(slow, seconds)
+        return run(job, seconds)
 
     monkeypatch.setattr(judge, "_run", hurried)
     wait = "import time\ntime.sleep(2)\n"
