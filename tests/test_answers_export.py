@@ -57,8 +57,15 @@ def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
     assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
 
 
-def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys):
-    """To normalize one that combines 20,000 marks takes their square."""
+def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys, monkeypatch):
+    """To normalize one that combines many marks takes their square; not in each Python."""
+
+    def as_long_as_it_takes(form, text):
+        while len(text) > 100_000:
+            pass
+        return text
+
+    monkeypatch.setattr(answers, "normalize", as_long_as_it_takes)
     first = cells.load(NAME).exercises[0].name
     path = hand_in(tmp_path / "submitted", "eve", {first: "x = 1"})
     node = json.loads(path.read_text())
