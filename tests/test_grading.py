@@ -475,9 +475,10 @@ def test_notes_and_findings_have_an_end():
 
 
 def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
-    cells = [Cell("code", None, f"import zz{n}") for n in range(200)]
-    found = analysis.of(corpus.TARGET, [*cells, Cell("code", None, "import gc")]).findings
-    assert found[0] == "cell 201 uses gc"
+    odd = [Cell("code", None, f"import zz{n}") for n in range(200)]
+    odd += [Cell("code", None, code) for code in ("import gc", "import site", "torch._ops")]
+    found = analysis.of(corpus.TARGET, odd).findings
+    assert found[:3] == ("cell 201 uses gc", "cell 202 uses site", "cell 203 uses _ops")
 
 
 @pytest.mark.parametrize("times", [1_500, 4_000, 8_000, 20_000])
@@ -507,10 +508,9 @@ def test_cells_that_hang_or_die_cost_no_exercise_its_points():
     limits = Limits(cell=2, call=6, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
         cells = [Cell("code", name, text) for name, text in corpus.SOLUTIONS.items()]
-        hangs = [Cell("code", None, f"while True: {n}") for n in range(4)]
-        dies = [Cell("code", None, f"import os; os._exit({n})") for n in range(4)]
-        # below each that dies the others run once more
-        result = runner.grade(corpus.TARGET, [*dies[:3], *hangs, *dies[3:], *cells])
+        odd = [Cell("code", None, f"while True: {n}") for n in range(4)]
+        odd += [Cell("code", None, f"import os; os._exit({n})") for n in range(4)]
+        result = runner.grade(corpus.TARGET, [*odd, *cells])
         assert result.points == result.worth, result
         assert len(result.notes) == 8
 

@@ -82,6 +82,7 @@ HONEST = [
     "with open('notes.txt', 'w') as file: file.write('x')",
     "import os\nos.path.join('a', 'b')",
     "from math import *",
+    "from llmlib.scaling import measure\nx.measure()",
     "from IPython.display import display",
     "getattr(x, 'shape')",
 ]

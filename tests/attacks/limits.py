@@ -287,12 +287,12 @@ harmless(
 )
 harmless(
     "others",
-    "burns all cores from four processes a core",
+    "burns all cores from 30 processes",
     """
-for _ in range(min(30, 4 * os.cpu_count())):
+for _ in range(30):
     if os.fork() == 0:
         while True: pass
-time.sleep(2)
+time.sleep(5)
 """,
 )
 harmless(

@@ -4,6 +4,7 @@ whoever writes `eval` may have reasons. What refuses parts of torch is in the le
 whoever means to can undo that; the text of it is here."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -76,7 +77,8 @@ def _findings(
 
 def _by_whose(way: str) -> tuple[bool, str]:
     """Our own words first: the name of an import, as long as its author likes, pushes none out."""
-    return way.isidentifier() and way not in NAMES | ATTRIBUTES, way
+    known = NAMES | ATTRIBUTES | sys.stdlib_module_names
+    return way.isidentifier() and way[0] != "_" and way not in known, way
 
 
 def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:

@@ -182,7 +182,8 @@ def _numbers(tree: ast.AST) -> set[str]:
 def _imported(modules: list[str], taken: list[str]) -> Iterator[str]:
     """What an import has of ways, and the libraries that no lesson needs."""
     words = {word for each in (*modules, *taken) for word in each.split(".")}
-    yield from words & (NAMES | ATTRIBUTES | {"measure"}) - {"os"}
+    yield from words & (NAMES | ATTRIBUTES) - {"os"}
+    yield from words & {"measure"} if "numpy.testing" in modules else ()
     yield from filter(_private, words)
     inner = {each for each in modules if each.startswith("IPython.")} - {"IPython.display"}
     yield from ["IPython's inner parts"] * bool(inner)
