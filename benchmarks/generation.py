@@ -23,7 +23,10 @@ from benchmarks.measure import Comparison, Unavailable, peer
 from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
-PARTS = "model parts fast packed families generation kv_cache attention embeddings layers sampling"
+PARTS = """
+    model parts fast fast_attention packed families generation kv_cache attention embeddings layers
+    sampling
+"""
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/pretrained.py:load"]
 KINDS = ("float32", "bfloat16", "int8", "int4")
 GOALS = {  # by what factor each of our kinds is to write faster than theirs

@@ -1,5 +1,5 @@
 """The engine's default parts: what the taught functions compute, in fewer and larger operations of
-torch.
+torch. Attention's stand in fast_attention.py.
 
 Each stands in for the taught function of its name, takes the same arguments and returns the same
 numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
@@ -11,16 +11,11 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
-from llmlib import attention as taught
 from llmlib.packed import Packed
 
 SLICES = 16  # of a matrix, which the processor's cores share among them
 ROWS_IN_MLP = 512
 FEW_ROWS = 4  # with more rows than this oneDNN's product is the fastest one
-MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
-MANY_QUERIES = 64  # from here on a processor's unit for matrices is the faster one
-AMX = torch.cpu._is_amx_tile_supported()  # such a unit, for bfloat16: Intel's servers have one
-flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 onednn_linear = (
     torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
 )
@@ -40,10 +35,10 @@ def linear(x, weight, bias=None):
         return F.linear(x, weight, bias)
     if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
         return _for_few_rows()(x, weight, bias)
-    return _by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
+    return by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
 
 
-def _by_onednn(x, weight, bias):
+def by_onednn(x, weight, bias=None):
     return onednn_linear(x, weight, bias, "none", [], "")
 
 
@@ -148,73 +143,3 @@ def _turns(positions, changes, theta, head_dim, dtype):
     angles = positions[:, None] * (1.0 / theta**exponents)  # seq head_dim/2
     cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
     return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-
-
-def causal_mask(seq, start=0):
-    """The taught one, kept while the shape stays the same: `attention` knows it, if unchanged."""
-    wanted = seq, start, torch.get_default_device()
-    mask, changes = _kept_mask(*wanted)
-    if mask._version != changes:
-        _kept_mask.cache_clear()
-    return _kept_mask(*wanted)[0]
-
-
-@lru_cache(maxsize=2)
-def _kept_mask(seq, start, device):
-    with torch.inference_mode(False):  # whose tensors do not count their changes
-        mask = taught.causal_mask(seq, start)
-    return mask, mask._version
-
-
-def share_kv(x, n_rep):
-    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
-    times where it stands.
-    """
-    return x
-
-
-def attention(q, k, v, mask=None):
-    """As scaled_dot_product_attention, in one operation; k and v may have fewer heads than q
-    (grouped queries).
-    """
-    seq = q.shape[2]
-    start = k.shape[2] - seq
-    kept = mask is not None and _kept_mask(seq, start, q.device)
-    causal = kept and mask is kept[0] and mask._version == kept[1]
-    alone = causal and seq == len(q) == 1 and not torch.is_grad_enabled()
-    if alone and start >= MANY_KEYS and q.device.type == "cpu":
-        return _attention_in_parts(q, k, v)
-    if causal and (seq == 1 or start == 0):
-        return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-
-
-def attention_in_16_bits(q, k, v, mask=None):
-    """`attention` of a model whose products are in 16 bits, where the processor has a unit for
-    them: a prompt's queries, keys and values are rounded as those products' factors are.
-    """
-    if q.shape[2] < MANY_QUERIES:
-        return attention(q, k, v, mask)
-    return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask).float()
-
-
-def _attention_in_parts(q, k, v):
-    """One query a head over many keys, cut into a part for each core (Dao et al. 2023,
-    "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
-
-    The heads that share keys are the rows of one product, which reads each key once for all of
-    them. Each part comes with the logarithm of its softmax's sum: by that its answer counts.
-    """
-    n_kv_head, seq, head_dim = k.shape[1:]
-    parts = torch.get_num_threads()
-    rows, size = q.view(1, n_kv_head, -1, head_dim), seq // parts
-    shape = parts, n_kv_head, size, head_dim
-    cut = (x.as_strided(shape, (size * x.stride(2), *x.stride()[1:])) for x in (k, v))
-    answers, logs = flash_attention(rows.expand(parts, -1, -1, -1), *cut)
-    if parts * size < seq:
-        rest = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
-        answers, logs = torch.cat([answers, rest[0]]), torch.cat([logs, rest[1]])
-    return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)
-
-
-ATTENTIONS = attention, attention_in_16_bits  # which do without repeat_kv, and know their mask

@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from llmlib import fast
-from llmlib.attention import causal_mask, repeat_kv
+from llmlib import fast, fast_attention
 from llmlib.kv_cache import new_cache
 from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights, fitting
 
@@ -123,10 +122,9 @@ class Model:
                 f"the model has no part {', '.join(sorted(unknown))}: "
                 f"its parts are {', '.join(known)}"
             )
-        if "attention" in parts and self.parts.attention in fast.ATTENTIONS:
+        if "attention" in parts and self.parts.attention in fast_attention.ATTENTIONS:
             # What only that one does without, unless somebody's own is there already.
-            quick_and_plain = (fast.share_kv, repeat_kv), (fast.causal_mask, causal_mask)
-            for name, (quick, plain) in zip(("repeat_kv", "mask"), quick_and_plain):
+            for name, (quick, plain) in fast_attention.QUICK_AND_PLAIN.items():
                 if getattr(self.parts, name) is quick:
                     parts.setdefault(name, plain)
         dtype = self.weights.embedding.dtype

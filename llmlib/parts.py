@@ -5,7 +5,7 @@ from typing import Any, Callable
 
 import torch
 
-from llmlib import fast
+from llmlib import fast, fast_attention
 from llmlib.attention import merge_heads, split_heads
 from llmlib.embeddings import embed
 from llmlib.kv_cache import write_cache
@@ -37,16 +37,17 @@ class Parts:
     """The functions that `forward` and `generate` call, by their place in the model. Replace any
     with `model.using(...)`.
 
-    The defaults from `fast` compute what the taught functions of those names compute.
+    The defaults from `fast` and `fast_attention` compute what the taught functions of those names
+    compute.
     """
     norm: Callable                                  # layer_norm or rms_norm, chosen by the loader
     mlp: Callable                                   # mlp or swiglu
     embedding: Callable = embed
     position: Callable = fast.apply_rope            # not called where positions are learned
-    mask: Callable = fast.causal_mask
+    mask: Callable = fast_attention.causal_mask
     split_heads: Callable = split_heads
-    repeat_kv: Callable = fast.share_kv
-    attention: Callable = fast.attention
+    repeat_kv: Callable = fast_attention.share_kv
+    attention: Callable = fast_attention.attention
     merge_heads: Callable = merge_heads
     block: Callable = pre_norm_block
     unembedding: Callable = fast.linear

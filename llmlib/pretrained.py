@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from llmlib import families, fast
+from llmlib import families, fast_attention
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.model import Model
@@ -49,11 +49,11 @@ def load(name_or_folder, weights="float32", device="cpu"):
 
     `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16",
     "int8" (one scale a row) or "int4"; norms and vectors are float32 in any case, and so is
-    attention, but for a prompt's in `fast.attention_in_16_bits`. `device` is torch's name for where
-    all of it goes. Raises FileNotFoundError for what is not there,
-    ValueError for a checkpoint that is damaged, of another architecture, or has a setting that
-    this engine lacks (each names the part), for a device that is not there, and for weights that
-    it cannot multiply.
+    attention, but for a prompt's in `fast_attention.attention_in_16_bits`. `device` is torch's name
+    for where all of it goes. Raises FileNotFoundError for what is not there, ValueError for a
+    checkpoint that is damaged, of another architecture, or has a setting that this engine lacks
+    (each names the part), for a device that is not there, and for weights that it cannot
+    multiply.
     """
     if weights not in KINDS:
         raise ValueError(f"weights is {weights!r}: it must be one of {', '.join(KINDS)}")
@@ -69,8 +69,8 @@ def load(name_or_folder, weights="float32", device="cpu"):
     config, taken, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
-    if fast.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
-        parts = replace(parts, attention=fast.attention_in_16_bits)
+    if fast_attention.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
+        parts = replace(parts, attention=fast_attention.attention_in_16_bits)
     return Model(config, taken, parts, _tokenizer(folder, config.vocab_size), folder)
 
 

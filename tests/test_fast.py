@@ -10,7 +10,7 @@ from test_engine import gpt2, llama, random_ids
 from test_families import CHECKPOINTS, checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from llmlib import attention, data, embeddings, fast, layers, packed, pretrained
+from llmlib import attention, data, embeddings, fast, fast_attention, layers, packed, pretrained
 from llmlib.output_head import cross_entropy, unembed
 
 pytestmark = pytest.mark.unit
@@ -118,16 +118,16 @@ def test_a_tensor_that_was_changed_in_place_is_another_one():
     wanted = embeddings.apply_rope(x, positions)
     assert torch.allclose(fast.apply_rope(x, positions), wanted, atol=1e-5)
     q, k, v = (random(1, 2, 4, 16, seed=seed) for seed in range(3))
-    mask = fast.causal_mask(4)
-    assert mask is fast.causal_mask(4)
+    mask = fast_attention.causal_mask(4)
+    assert mask is fast_attention.causal_mask(4)
     mask[:, 0] = False
     mask[0, 1] = True
     wanted = attention.scaled_dot_product_attention(q, k, v, mask)
-    assert torch.allclose(fast.attention(q, k, v, mask), wanted, atol=1e-6)
-    assert torch.equal(fast.causal_mask(4), attention.causal_mask(4))
+    assert torch.allclose(fast_attention.attention(q, k, v, mask), wanted, atol=1e-6)
+    assert torch.equal(fast_attention.causal_mask(4), attention.causal_mask(4))
     with torch.inference_mode():
-        fast.causal_mask(1, 5)[:, 2] = False
-        assert fast.causal_mask(1, 5).all()
+        fast_attention.causal_mask(1, 5)[:, 2] = False
+        assert fast_attention.causal_mask(1, 5).all()
 
 
 def test_norms_mlps_and_rope():
@@ -163,35 +163,99 @@ def test_attention(seq, start):
     repeated = [attention.repeat_kv(t, 2) for t in (k, v)]
     other = random(seq, start + seq, seed=3) < 0
     other[:, 0] = True
-    for mask in (fast.causal_mask(seq, start), attention.causal_mask(seq, start), other, None):
+    for mask in (
+        fast_attention.causal_mask(seq, start),
+        attention.causal_mask(seq, start),
+        other,
+        None,
+    ):
         expected = attention.scaled_dot_product_attention(q, *repeated, mask)
-        assert torch.allclose(fast.attention(q, k, v, mask), expected, atol=1e-6)
+        assert torch.allclose(fast_attention.attention(q, k, v, mask), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_head, n_kv_head", [(6, 6), (6, 3), (6, 1)])
+@pytest.mark.parametrize("seq, start", [(64, 0), (65, 7), (200, 0), (200, 300)])
+def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
+    """As taught, whatever the blocks leave over; in a cache with room behind the keys, and for
+    heads that lie across each other, as they come from a product."""
+    monkeypatch.setattr(fast_attention, "ROWS", 128)
+    calls, real = [], fast_attention._attention_in_blocks
+    monkeypatch.setattr(fast_attention, "_blocks_are_faster", lambda: True)
+    monkeypatch.setattr(
+        fast_attention, "_attention_in_blocks", lambda *heads: calls.append(1) or real(*heads)
+    )
+    q = 3 * random(2, seq, n_head, 16).transpose(1, 2)
+    crossed = [random(2, start + seq, n_kv_head, 16, seed=s).transpose(1, 2) for s in (1, 2)]
+    stored = [torch.nn.functional.pad(t, (0, 0, 0, 50)).contiguous() for t in crossed]
+    for k, v in (crossed, [t[:, :, : start + seq] for t in stored]):
+        mask = fast_attention.causal_mask(seq, start)
+        repeated = [attention.repeat_kv(t, n_head // n_kv_head) for t in (k, v)]
+        expected = attention.scaled_dot_product_attention(q, *repeated, mask)
+        assert torch.allclose(fast_attention.attention(q, k, v, mask), expected, atol=1e-5)
+    assert len(calls) == 2
+    with torch.enable_grad():  # which oneDNN's products know nothing of
+        q = q.clone().requires_grad_()
+        fast_attention.attention(q, k, v, mask).sum().backward()
+    assert q.grad is not None and len(calls) == 2
+    mask = mask.clone()
+    mask[-1, 0] = False  # another mask than the causal one
+    expected = attention.scaled_dot_product_attention(q, *repeated, mask)
+    assert torch.allclose(fast_attention.attention(q, k, v, mask), expected, atol=1e-5)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("blocks_are_slow", [False, True])
+def test_a_prompt_gets_the_attention_that_is_faster_here(blocks_are_slow, monkeypatch):
+    """One of the two is made slow; the other one is found, once."""
+    where, name = torch.nn.functional, "scaled_dot_product_attention"
+    if blocks_are_slow:
+        where, name = fast_attention, "_attention_in_blocks"
+    real, sleep = getattr(where, name), time.sleep
+
+    def slowed(*words, **more):
+        sleep(0.05)
+        return real(*words, **more)
+
+    monkeypatch.setattr(where, name, slowed)
+    fast_attention._blocks_are_faster.cache_clear()
+    try:
+        assert fast_attention._blocks_are_faster() is not blocks_are_slow
+        monkeypatch.undo()
+        assert fast_attention._blocks_are_faster() is not blocks_are_slow
+        fast_attention._blocks_are_faster.cache_clear()
+        monkeypatch.setattr(fast_attention, "onednn_linear", None)  # a torch without oneDNN
+        assert not fast_attention._blocks_are_faster()
+    finally:
+        fast_attention._blocks_are_faster.cache_clear()
 
 
 def test_attention_in_16_bits_is_that_of_rounded_factors():
     """For many queries, with a mask and without; a few are left as they are."""
-    for seq, start in ((fast.MANY_QUERIES, 0), (fast.MANY_QUERIES, 7), (5, 7)):
+    for seq, start in ((fast_attention.MANY_QUERIES, 0), (fast_attention.MANY_QUERIES, 7), (5, 7)):
         q, k, v = (random(2, n, seq + start, 16, seed=n) for n in (6, 3, 3))
-        q, mask = q[:, :, start:], fast.causal_mask(seq, start)
-        few = seq < fast.MANY_QUERIES
+        q, mask = q[:, :, start:], fast_attention.causal_mask(seq, start)
+        few = seq < fast_attention.MANY_QUERIES
         rounded = (q, k, v) if few else (t.bfloat16().float() for t in (q, k, v))
-        found, wanted = fast.attention_in_16_bits(q, k, v, mask), fast.attention(*rounded, mask)
+        found, wanted = (
+            fast_attention.attention_in_16_bits(q, k, v, mask),
+            fast_attention.attention(*rounded, mask),
+        )
         assert found.dtype == torch.float32
         assert torch.allclose(found, wanted, atol=1e-6 if few else 0.03)
-        assert few or not torch.equal(found, fast.attention(q, k, v, mask))
+        assert few or not torch.equal(found, fast_attention.attention(q, k, v, mask))
 
 
 @pytest.mark.parametrize("amx", [False, True])
 def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
-    monkeypatch.setattr(fast, "AMX", amx)
+    monkeypatch.setattr(fast_attention, "AMX", amx)
     llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
     for kind in packed.KINDS:
         model = pretrained.load(tmp_path, kind)
         rounded = amx and kind in ("bfloat16", "int4")
-        wanted = fast.attention_in_16_bits if rounded else fast.attention
+        wanted = fast_attention.attention_in_16_bits if rounded else fast_attention.attention
         assert model.parts.attention is wanted
         mine = model.using(attention=attention.scaled_dot_product_attention)
-        ids = range(fast.MANY_QUERIES)
+        ids = range(fast_attention.MANY_QUERIES)
         assert (mine(ids) - model(ids)).abs().max() < 0.1
 
 
@@ -200,24 +264,24 @@ def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
 def test_attention_of_one_query_over_many_keys(seq, threads, monkeypatch):
     """As taught, whatever the parts leave over, in a cache with room behind the keys; and in
     parts, the first of them one for each thread."""
-    q, calls, real = 3 * random(1, 6, 1, 16), [], fast.flash_attention
+    q, calls, real = 3 * random(1, 6, 1, 16), [], fast_attention.flash_attention
     k, v = (random(1, 3, 4000, 16, seed=seed)[:, :, :seq] for seed in (1, 2))
 
     def counted(*tensors):
         calls.append(len(tensors[0]))
         return real(*tensors)
 
-    monkeypatch.setattr(fast, "flash_attention", counted)
+    monkeypatch.setattr(fast_attention, "flash_attention", counted)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     expected = attention.scaled_dot_product_attention(
         q, *(attention.repeat_kv(t, 2) for t in (k, v)), attention.causal_mask(1, seq - 1)
     )
-    found = fast.attention(q, k, v, fast.causal_mask(1, seq - 1))
+    found = fast_attention.attention(q, k, v, fast_attention.causal_mask(1, seq - 1))
     assert torch.allclose(found, expected, atol=1e-6)
     assert calls == [threads] + [1] * (seq % threads > 0)
     with torch.enable_grad():
         q.requires_grad_()
-        fast.attention(q, k, v, fast.causal_mask(1, seq - 1)).sum().backward()
+        fast_attention.attention(q, k, v, fast_attention.causal_mask(1, seq - 1)).sum().backward()
     assert q.grad is not None
 
 
