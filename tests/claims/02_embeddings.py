@@ -553,7 +553,7 @@ def glitch_tokens_share_a_row():
     young = torch.randperm(4000, generator=torch.Generator().manual_seed(0))[:30] + 45_152
     for some in (spot, _words(3, 30), young):
         asked = torch.tensor([before + [i] + after for i in some.tolist()])
-        said = model()(asked)[:, -1].argmax(dim=-1)
+        said = model()(asked, last=True)[:, -1].argmax(dim=-1)
         repeated.append(int((said == some).sum()))
         if some is spot:
             same = said[said == some].tolist(), int((said == _token("<|im_end|>")).sum())
@@ -710,7 +710,7 @@ def senses_part_early_and_turn_to_what_comes_next():
     assert abs(control[0] - 0.27) < 0.006 and abs(control[8] - 0.62) < 0.006
     lead = place - control
     assert lead[0] < 0.01 and abs(lead[8] - 0.06) < 0.006 and abs(lead[30] - 0.16) < 0.006
-    said = {t + w: torch.softmax(model()(_ids(t + w))[0, -1], -1) for t, w in _sentences()}
+    said = {t + w: model()(_ids(t + w), last=True)[0, -1].softmax(-1) for t, w in _sentences()}
 
     def agree(pairs):  # the share of probability that two predictions have in common
         return sum(torch.minimum(said[a], said[b]).sum().item() for a, b in pairs) / len(pairs)

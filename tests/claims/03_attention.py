@@ -840,6 +840,15 @@ def equal_ids_forgive_bugs():
 
     told, texts = {}, [_ids(prompt) for prompt in prompts]
     written = [(list(generate(model(), ids, 8)), model()(ids)) for ids in texts]
+
+    def writes(attention, ids, want):
+        """Does it write these ids? One pass shows it, unless it looks at what is to come: each of
+        them must be the likeliest after those before it."""
+        some = model().using(attention=attention)
+        if attention is leaky:
+            return list(generate(some, ids, len(want))) == want
+        return some(ids + want[:-1])[0, len(ids) - 1 :].argmax(-1).tolist() == want
+
     for name, attention in {
         "right": scaled(1.0),
         "√65": scaled(math.sqrt(64 / 65)),
@@ -849,7 +858,7 @@ def equal_ids_forgive_bugs():
     }.items():
         some, same, apart, last = model().using(attention=attention), 0, 0.0, 0.0
         for ids, (want, logits) in zip(texts, written, strict=True):
-            same += list(generate(some, ids, 8)) == want
+            same += writes(attention, ids, want)
             moved = (some(ids) - logits)[0].abs()
             apart, last = max(apart, moved.max().item()), max(last, moved[-1].max().item())
         told[name] = same, apart, last
@@ -864,7 +873,7 @@ def equal_ids_forgive_bugs():
         for name, attention in bugs.items():
             some = model().using(attention=attention)
             least = min(least, (some(ids) - logits).abs().max().item())
-            if list(generate(some, ids, 6)) != want:
+            if not writes(attention, ids, want):
                 given_away[name].add(prompt)
     assert not given_away["√65"] and given_away["−12"] and given_away["weak head"]
     found = len(given_away["−12"] | given_away["weak head"])

@@ -75,7 +75,7 @@ def everybody_knows_the_star_but_the_model():
     salt = "The recipe needs two eggs, a cup of flour and a pinch of"
     found = {}
     for prompt in (STAR, salt):
-        logits = model()(_ids(prompt))[0, -1]
+        logits = model()(_ids(prompt), last=True)[0, -1]
         found[prompt] = top_tokens(model(), logits, 1)[0][1:]
         assert logits.shape == (49152,) and torch.softmax(logits, -1).min() > 0
     (star, p), (pinch, q) = found.values()
@@ -384,7 +384,7 @@ def the_gradient_is_what_nudging_says():
 
     Nudging each of 200 logits of the real model, in float64, for three targets.
     """
-    z = model()(_ids(FRANCE))[0, -1].double()
+    z = model()(_ids(FRANCE), last=True)[0, -1].double()
     far = 0.0
     for word in (" Lyon", " Paris", " banana"):
         target = torch.tensor(_ids(word)[:1])

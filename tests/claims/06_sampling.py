@@ -29,7 +29,7 @@ def _word(i):
 
 @cache
 def _logits(text):
-    return model()(_ids(text))[0, -1]
+    return model()(_ids(text), last=True)[0, -1]
 
 
 def _mine(name):
@@ -464,7 +464,7 @@ def a_constraint_gives_the_form_alone():
     for most in (10, 100):
         choices, new = [_ids(f" {n}") + [stop] for n in range(most)], []
         while stop not in new:
-            logits = model()(spider + new)[0, -1]
+            logits = model()(spider + new, last=True)[0, -1]
             new.append(_mine("constrain")(logits, new, choices).argmax().item())
         legs.append(model().tokenizer.decode(new[:-1]))
     after = model()(spider + _ids(" 8"))[0, -1].argmax()
