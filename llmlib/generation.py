@@ -63,15 +63,17 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
         elif not (hasattr(value, "__float__") or value is None and name != "temperature"):
             raise ValueError(f"{name} is {value!r}: it must be a number")
     filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
+    if stop_ids is None:
+        stop_ids = model.config.stop_ids
+    elif not hasattr(stop_ids, "__iter__"):
+        raise ValueError(f"stop_ids is {stop_ids!r}: it must be a list of ids")
     return _steps(
         model,
         ids,
         max_new_tokens,
         None if seed is None else _generator(seed),
         use_cache,
-        model.config.stop_ids
-        if stop_ids is None
-        else [whole(i, "one of stop_ids") for i in stop_ids],
+        [whole(i, "one of stop_ids") for i in stop_ids],
         settings,
     )
 

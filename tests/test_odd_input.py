@@ -57,6 +57,7 @@ BESIDE_A_MODEL = {
     "top_k is 2.5: it must be a whole number": lambda model: written(model, top_k=2.5),
     "max_new_tokens is 2.5: it must be a whole": lambda model: written(model, max_new_tokens=2.5),
     "one of stop_ids is '.': it must be a whole": lambda model: written(model, stop_ids=["."]),
+    "stop_ids is 5: it must be a list of ids": lambda model: written(model, stop_ids=5),
     "context holds": lambda model: sampling.beam_search(model, IDS * 9000, 3, 2),
     "width is 0: it must be at least 1": lambda model: sampling.beam_search(model, IDS, 3, 0),
 }

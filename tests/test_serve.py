@@ -242,6 +242,7 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"extra_body": {"json_schema": {"type": "object"}}}, "plain text only"),
         ({"extra_body": {"min_tokens": 9}}, "stops where the model stops"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
+        ({"top_logprobs": 2}, "top_logprobs needs logprobs to be true"),
         ({"frequency_penalty": 1}, "no frequency_penalty"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),

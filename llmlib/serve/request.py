@@ -74,6 +74,9 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
     if not words or len(stop) > 4 or not all(0 < len(each) <= 200 for each in stop):
         asked = "stop must be a text of 1 to 200 characters, or a list of up to four"
         raise Refused(asked, param="stop")
+    likeliest = _within(given, "top_logprobs", 0, 20) or 0
+    if likeliest and not _flag(given, "logprobs"):
+        raise Refused("top_logprobs needs logprobs to be true", param="top_logprobs")
     options = given.get("stream_options", {})
     return Request(
         messages=_messages(given.get("messages")),
@@ -83,7 +86,7 @@ def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
         settings=settings,
         seed=_within(given, "seed", -(1 << 63), (1 << 63) - 1),
         stop=tuple(stop),
-        likeliest=_within(given, "top_logprobs", 0, 20) or 0 if _flag(given, "logprobs") else None,
+        likeliest=likeliest if _flag(given, "logprobs") else None,
     )
 
 
