@@ -59,6 +59,18 @@ FAINT = """root => {
     .filter(([contrast]) => contrast < 4.5)
     .map(([contrast, each]) => `contrast ${contrast.toFixed(1)}: ${each.outerHTML.slice(0, 120)}`);
 }"""
+# Each request is kept in `unanswered` until the kernel is idle after it.
+LISTEN = """() => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  window.unanswered = new Set();
+  kernel.anyMessage.connect((_, {msg, direction}) =>
+    direction === "send" && msg.channel === "shell" && unanswered.add(msg.header.msg_id));
+  kernel.iopubMessage.connect((_, msg) =>
+    msg.content.execution_state === "idle" && unanswered.delete(msg.parent_header.msg_id));
+}"""
+# JupyterLab places its parts by numbers, all in one go; this bar is the one at the right.
+AT_THE_EDGE = """width => innerWidth === width && width ===
+  document.querySelector(".jp-SideBar.jp-mod-right").getBoundingClientRect().right"""
 WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
@@ -130,6 +142,7 @@ def furnish(folder):
 def served(folder):
     """The address of a notebook in a JupyterLab that `make lab` serves on `folder`."""
     words = f"--ServerApp.root_dir={folder} --IdentityProvider.token=secret"
+    words += " --LabApp.expose_app_in_browser=True"  # see `listen`
     with jupyter(folder, ["make", "lab", f"PYTHON={sys.executable}", f"ARGS={words}"]) as port:
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
 
@@ -213,6 +226,23 @@ def wait_until_idle(page):
         ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
     )
     idle.wait_for(state="attached", timeout=5 * MINUTES)
+
+
+def listen(page):
+    """From now on `answered` knows what the page asks of the kernel of the notebook in front."""
+    page.evaluate(LISTEN)
+
+
+def answered(page):
+    """Wait until the kernel has done all that the page has asked of it, and the page shows that:
+    an answer that came before "idle" has been worked in when "idle" is."""
+    page.wait_for_function("() => unanswered.size === 0")
+
+
+def resize(page, width, height=900):
+    """Give the page another size, and wait until JupyterLab has laid itself out for it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function(AT_THE_EDGE, arg=width)
 
 
 def laid_out(page, faults):

@@ -5,7 +5,20 @@ is there. One notebook holds all widgets."""
 import re
 
 import pytest
-from browser import FAINT, SHOTS, laid_out, menu, open_notebook, run_all, save, stop_kernels, write
+from browser import (
+    FAINT,
+    SHOTS,
+    answered,
+    laid_out,
+    listen,
+    menu,
+    open_notebook,
+    resize,
+    run_all,
+    save,
+    stop_kernels,
+    write,
+)
 from playwright.sync_api import TimeoutError, expect
 
 pytestmark = pytest.mark.browser
@@ -90,6 +103,7 @@ def widgets(lab, folder, page):
     open_notebook(page, lab.format("widgets.ipynb"))
     page.keyboard.press("Control+b")
     codes = run_all(page).locator(".jp-CodeCell")
+    listen(page)
     return {
         name: codes.nth(at).locator(".jp-OutputArea-output").last
         for at, name in enumerate(WIDGETS, 1)
@@ -98,12 +112,11 @@ def widgets(lab, folder, page):
 
 def _shade(page, name, width):
     """Choose JupyterLab Light or Dark in the menu, as the page goes on, and a width."""
-    page.set_viewport_size({"width": 1280, "height": 900})
+    resize(page, 1280)
     menu(page, "Settings", "Theme", f"JupyterLab {name}")
     light = str(name == "Light").lower()
     page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
-    page.set_viewport_size({"width": width, "height": 1400})
-    page.wait_for_timeout(1000)  # JupyterLab lays the page out anew
+    resize(page, width, 1400)
 
 
 def _looks(page, name, widget, shade, width):
@@ -115,14 +128,9 @@ def _looks(page, name, widget, shade, width):
 
 
 def _settled(page, widget):
-    """What a widget says once it has said the same for a second: an answer to the control before
-    this one may still be on its way."""
-    said, same = widget.evaluate(SAYS), 0
-    while same < 4:
-        page.wait_for_timeout(250)
-        now = widget.evaluate(SAYS)
-        said, same = now, same + 1 if now == said else 0
-    return said
+    """What a widget says once the control before this one has been answered."""
+    answered(page)
+    return widget.evaluate(SAYS)
 
 
 def _use(control):
