@@ -11,11 +11,11 @@ from browser import (
     answered,
     laid_out,
     listen,
-    menu,
     open_notebook,
     resize,
     run_all,
     save,
+    shade,
     stop_kernels,
     write,
 )
@@ -111,11 +111,8 @@ def widgets(lab, folder, page):
 
 
 def _shade(page, name, width):
-    """Choose JupyterLab Light or Dark in the menu, as the page goes on, and a width."""
     resize(page, 1280)
-    menu(page, "Settings", "Theme", f"JupyterLab {name}")
-    light = str(name == "Light").lower()
-    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+    shade(page, name)
     resize(page, width, 1400)
 
 
@@ -165,10 +162,10 @@ def _controls(widget):
     return alone + [each.locator("button:not(.mod-active)").last for each in groups]
 
 
-@pytest.mark.parametrize(("width", "shade"), [(400, "Dark"), (1280, "Light"), (1920, "Dark")])
-def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, shade):
+@pytest.mark.parametrize(("width", "first"), [(400, "Dark"), (1280, "Light"), (1920, "Dark")])
+def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, first):
     faults = []
-    _shade(page, shade, width)
+    _shade(page, first, width)
     for name, widget in widgets.items():
         widget.scroll_into_view_if_needed()
         controls = _controls(widget)
@@ -183,8 +180,8 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
                 faults.append((name, what, "nothing changed"))
             for _ in range(FAR if back else 0):  # so that one filter does not hide another
                 control.press(back)
-        faults += _looks(page, name, widget, shade, width)
-    other = "Light" if shade == "Dark" else "Dark"
+        faults += _looks(page, name, widget, first, width)
+    other = "Light" if first == "Dark" else "Dark"
     _shade(page, other, width)
     for name, widget in widgets.items():
         faults += _looks(page, name, widget, other, width)
