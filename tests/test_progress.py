@@ -12,6 +12,7 @@ import time
 import nbformat
 import proofs
 import pytest
+import warm
 
 from llmlib import cli
 from llmlib.course import cells, handed_in, judge, progress, run_cells, run_tests
@@ -35,6 +36,12 @@ MERGE = """def merge(ids, pair, new_id):
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    """For what a check says of a cell; that its own process starts and ends, other tests show."""
+    warm.checks(monkeypatch)
 
 
 def hand_in(folder, replace=(), name=NAME, extra=()):
@@ -103,6 +110,7 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
     assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
 
 
+@pytest.mark.usefixtures("forks")
 def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_used(tmp_path):
     helper = (
         "%matplotlib inline\n!ls\nimport torch?\ndef mine(ids, pair, new_id):\n"
@@ -141,6 +149,7 @@ COUNT_PAIRS = """def count_pairs(ids):
         "import asyncio\nawait asyncio.sleep(0)\n" + COUNT_PAIRS,
     ],
 )
+@pytest.mark.usefixtures("forks")
 def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path, cell):
     assert states(hand_in(tmp_path, {"count_pairs": cell}))["count_pairs"] == (DONE, None)
 
@@ -179,13 +188,16 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
         assert found["count_pairs"] == (DONE, None)
 
 
+@pytest.mark.usefixtures("forks")
 @pytest.mark.slow
 def test_tries_that_take_long_cost_no_exercise(tmp_path):
     tries = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(200, 208)]
     mine = hand_in(tmp_path, SOLUTIONS, extra=tries)
-    assert {state for state, _ in states(mine).values()} == {DONE}
+    # of 30 s they get 15 together, and ask for 160
+    assert {state for state, _ in states(mine, 30).values()} == {DONE}
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_cell_that_ends_the_process_costs_only_itself(tmp_path):
     ends = "import os\nos._exit(1)"
     merge = f"{MERGE}\n{ends}"
@@ -223,6 +235,7 @@ def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch)
     assert isinstance(run_tests.limited(60, lambda: None), KeyboardInterrupt)
 
 
+@pytest.mark.usefixtures("forks")
 def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
     run, slow = judge._run, {}
@@ -248,6 +261,7 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
         "OSError(28, 'No space left on device')",
     ],
 )
+@pytest.mark.usefixtures("forks")
 def test_what_a_full_memory_or_disk_said_is_not_kept(tmp_path, error):
     """The same cell on a machine with room: the next check runs it again."""
     full = tmp_path / "full"
@@ -317,6 +331,7 @@ def test_json_that_is_no_notebook_is_reported(tmp_path, text):
     assert progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
 
 
+@pytest.mark.usefixtures("forks")
 @pytest.mark.parametrize("cell", ["s = {}; t = 2", "x = predict({})"])
 def test_code_nested_too_deeply_costs_its_own_cell_alone(tmp_path, cell):
     deep = cell.format("+".join("1" * 5000))
@@ -381,6 +396,7 @@ def test_the_table_fits_and_says_what_is_what():
     assert "· not written yet  1.5 encode" in text
 
 
+@pytest.mark.usefixtures("forks")
 def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     for name in cells.names():
         hand_in(tmp_path, name=name)
