@@ -370,7 +370,7 @@ def test_who_had_no_processor_when_time_ran_out_is_tried_for_longer(monkeypatch)
 
 
 def test_tries_that_take_long_cost_no_exercise():
-    limits = Limits(cell=4, call=6, test=60, notebook=40)
+    limits = Limits(cell=2, call=6, test=60, notebook=24)  # each cut short, they would take it all
     code = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(100, 112)]
     tries = [Cell("code", None, each) for each in code]
     merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
