@@ -88,16 +88,16 @@ def linears(x, *weights):
 def _block_of(matrices):
     """The block whose rows are those of the matrices, in this order and no others; or None."""
     block = matrices[0]._base
-    rows = getattr(block, "rows", block)  # of a Packed one
-    if block is None or len(rows) != sum(map(len, matrices)):
+    if isinstance(block, Packed):
+        return block if block.consists_of(matrices) else None
+    if block is None or len(block) != sum(map(len, matrices)):
         return None
-    place, size = rows.data_ptr(), rows.stride(0) * rows.element_size()
+    place, size = block.data_ptr(), block.stride(0) * block.element_size()
     for each in matrices:
-        mine = getattr(each, "rows", each)
-        looks = mine.shape[1:], mine.stride(), mine.data_ptr()
-        if each._base is not block or looks != (rows.shape[1:], rows.stride(), place):
+        looks = each.shape[1:], each.stride(), each.data_ptr()
+        if each._base is not block or looks != (block.shape[1:], block.stride(), place):
             return None
-        place += len(mine) * size
+        place += len(each) * size
     return block
 
 

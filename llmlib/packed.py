@@ -72,13 +72,24 @@ class Packed:
         ends = torch.tensor(sizes).cumsum(0).tolist()
         return [self._between(end - size, end) for size, end in zip(sizes, ends)]
 
+    def consists_of(self, matrices):
+        """Whether these are all of its blocks of rows, in their order. Asked for each token."""
+        end = 0
+        for each in matrices:
+            if each._base is not self or each._place[0] != end:
+                return False
+            end = each._place[1]
+        return end == len(self.rows)
+
     def _between(self, start, end):
         scale = None if self.scale is None else self.scale[start:end]
         fours = None
         if self.fours and start % BLOCK == end % BLOCK == 0:
             numbers, scales = self.fours
             fours = numbers[start:end], scales[:, start:end].contiguous()
-        return Packed(self.rows[start:end], scale, fours, base=self)
+        part = Packed(self.rows[start:end], scale, fours, base=self)
+        part._place = start, end
+        return part
 
     def __getitem__(self, index):
         """Rows by index, as float32: what an embedding looks up."""
