@@ -380,14 +380,6 @@ def test_tries_that_take_long_cost_no_exercise():
         assert "or than it had, and was interrupted" in result.notes[-1]
 
 
-def test_a_cell_that_catches_what_interrupts_it_is_interrupted_again():
-    """And keeps what it has made, as one that catches nothing does."""
-    goes_on = "try:\n    while True: pass\nexcept KeyboardInterrupt: pass\nwhile True: pass"
-    merge = Cell("code", "merge", f"{corpus.SOLUTIONS['merge']}\n{goes_on}")
-    with closing(Runner([corpus.TARGET], limits=Limits(cell=3))) as runner:
-        assert runner.grade(corpus.TARGET, [merge])["merge"].points == 3
-
-
 def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
     """Its == is no bool: it must not reach whoever grades the next one."""
     words = ["value", 1], ["refused", []], ["ended", torch.tensor([0, 1])]
