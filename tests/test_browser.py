@@ -165,7 +165,6 @@ def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page)
     a_check = re.compile("llmlib/start(?!.*known=0)")
     page.route(a_check, lambda route: held.append(route))
     page.reload()
-    page.get_by_role("tab", name="Start").click()  # what was in front may not have been kept yet
     page.locator(".llm-box").first.wait_for()
     page.locator(".llm-start a[data-notebook]").first.click()
     page.locator(".jp-NotebookPanel:visible").wait_for()
