@@ -14,6 +14,7 @@ from llmlib.fast import by_onednn, onednn_linear
 
 MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
 MANY_QUERIES = 64  # from here on a processor's unit for matrices is the faster one
+LONG = 256  # queries: from here on blocks of them are the faster ones, where they are at all
 ROWS = 384  # of scores that are computed at once: they stay near the processor
 AMX = torch.cpu._is_amx_tile_supported()  # such a unit, for bfloat16: Intel's servers have one
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
@@ -51,7 +52,7 @@ def attention(q, k, v, mask=None):
     if causal and q.device.type == "cpu" and not torch.is_grad_enabled():
         if seq == len(q) == 1 and start >= MANY_KEYS:
             return _attention_in_parts(q, k, v)
-        if seq >= MANY_QUERIES and q.dtype == torch.float32 and _blocks_are_faster():
+        if seq >= LONG and q.dtype == torch.float32 and _blocks_are_faster():
             return _attention_in_blocks(q, k, v)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)

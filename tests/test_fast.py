@@ -179,6 +179,7 @@ def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
     """As taught, whatever the blocks leave over; in a cache with room behind the keys, and for
     heads that lie across each other, as they come from a product."""
     monkeypatch.setattr(fast_attention, "ROWS", 128)
+    monkeypatch.setattr(fast_attention, "LONG", 64)
     calls, real = [], fast_attention._attention_in_blocks
     monkeypatch.setattr(fast_attention, "_blocks_are_faster", lambda: True)
     monkeypatch.setattr(
@@ -197,6 +198,9 @@ def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
         q = q.clone().requires_grad_()
         fast_attention.attention(q, k, v, mask).sum().backward()
     assert q.grad is not None and len(calls) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(fast_attention, "LONG", seq + 1)  # a shorter prompt is none for blocks
+        assert torch.allclose(fast_attention.attention(q, k, v, mask), expected, atol=1e-5)
     mask = mask.clone()
     mask[-1, 0] = False  # another mask than the causal one
     expected = attention.scaled_dot_product_attention(q, *repeated, mask)
