@@ -15,6 +15,7 @@ from llmlib.packed import Packed
 
 SLICES = 16  # of a matrix, which the processor's cores share among them
 ROWS_IN_MLP = 512
+ZERO = torch.zeros((), device="cpu", dtype=torch.float32)
 FEW_ROWS = 4  # with more rows than this oneDNN's product is the fastest one
 onednn_linear = (
     torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
@@ -30,7 +31,7 @@ def linear(x, weight, bias=None):
     if isinstance(weight, Packed):
         y = weight.times(x)
         return y if bias is None else y + bias
-    ours = x.dtype == torch.float32 and x.device.type == "cpu" and x.shape[-1] == weight.shape[1]
+    ours = x.is_cpu and x.dtype == torch.float32 and x.size(-1) == weight.size(1)
     if not ours or torch.is_grad_enabled():  # of shapes that do not fit it says both
         return F.linear(x, weight, bias)
     if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
@@ -90,18 +91,29 @@ def _block_of(matrices):
     block = matrices[0]._base
     if isinstance(block, Packed):
         return block if block.consists_of(matrices) else None
-    if block is None or len(block) != sum(map(len, matrices)):
+    if block is None or block.dim() != 2:
         return None
-    place, size = block.data_ptr(), block.stride(0) * block.element_size()
+    strides, columns = block.stride(), block.size(1)
+    row, place = strides[0] * block.element_size(), block.data_ptr()
+    end = place + row * block.size(0)
     for each in matrices:
-        looks = each.shape[1:], each.stride(), each.data_ptr()
-        if each._base is not block or looks != (block.shape[1:], block.stride(), place):
+        looks = each.data_ptr(), each.stride(), each.size(1)
+        if each._base is not block or looks != (place, strides, columns):
             return None
-        place += len(each) * size
-    return block
+        place += row * each.size(0)
+    return block if place == end else None
 
 
 def rms_norm(x, weight, eps=1e-5):
+    """As the taught one. For a single vector the mean square is one product, and its root a plain
+    number: fewer of torch's operations, between which a token waits.
+    """
+    size = weight.numel()
+    ours = x.is_cpu and x.dtype == torch.float32 and x.numel() == size
+    if ours and not torch.is_grad_enabled():
+        flat = x.view(-1)
+        if mean := flat.dot(flat).item() / size:  # zeros without eps have no root to divide by
+            return torch.addcmul(ZERO, x, weight, value=(mean + eps) ** -0.5)
     return torch.rms_norm(x, weight.shape, weight, eps)
 
 

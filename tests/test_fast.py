@@ -130,6 +130,29 @@ def test_a_tensor_that_was_changed_in_place_is_another_one():
         assert fast_attention.causal_mask(1, 5).all()
 
 
+def test_one_vectors_norm_is_the_same_number():
+    """Also strided, huge, of zeros; where it would lose a gradient it is torch's own."""
+    x, w = random(3, 48, 2), random(48, seed=1)
+    for one in (x[0, :, 0], x[1, None, None, :, 1], 1e-3 * x[2, :, 0], 1e25 * x[0, :, 1]):
+        with torch.no_grad():
+            norms = fast.rms_norm(one, w, 1e-3), layers.rms_norm(one, w, 1e-3)
+        assert norms[0].shape == one.shape
+        torch.testing.assert_close(*norms)
+    zeros = torch.zeros(1, 1, 48)
+    with torch.no_grad():
+        for eps in (0.0, 1e-3):
+            wanted = torch.rms_norm(zeros, w.shape, w, eps)
+            torch.testing.assert_close(fast.rms_norm(zeros, w, eps), wanted, equal_nan=True)
+        for other in ({"dtype": torch.bfloat16}, {"device": "meta"}):
+            one, weight = x[0, :, 0].to(**other), w.to(**other)
+            wanted = torch.rms_norm(one, w.shape, weight, 1e-3)
+            torch.testing.assert_close(fast.rms_norm(one, weight, 1e-3), wanted, rtol=0, atol=0)
+    leaf = random(1, 48).requires_grad_()
+    with torch.enable_grad():
+        sums = [norm.rms_norm(leaf, w, 1e-3).sum() for norm in (fast, layers)]
+        torch.testing.assert_close(*(torch.autograd.grad(each, leaf)[0] for each in sums))
+
+
 def test_norms_mlps_and_rope():
     x, w, b = random(2, 5, 48), random(48, seed=1), random(48, seed=2)
     assert torch.allclose(fast.rms_norm(x, w, 1e-3), layers.rms_norm(x, w, 1e-3), atol=1e-6)
