@@ -143,27 +143,31 @@ def comparisons(quick):
     yield roof(runs["llmlib float32"], models["float32"])
 
 
-def writing(runs, seq, batch):
-    """Tokens a second and seconds to the first one, of every kind of weights."""
+def rounds(runs, seq, batch=1):
+    """(ids that each of `runs` wrote last, rate, again): a job rate(name) writes, and returns its
+    tokens a second; jobs again(name, place) are the same rounds' figures once more, of seconds to
+    the first token (place 0) or tokens a second (1). The first round was the warm-up.
+    """
     prompt = torch.randint(49000, (batch, seq), generator=torch.Generator().manual_seed(seq))
-    figures = {name: [] for name in runs}  # of each run: (seconds to the first, tokens a second)
-    written = {}
+    figures, written = {name: [] for name in runs}, {}
 
     def measured(name):
-        times, ids = runs[name](prompt, NEW_TOKENS)
+        times, written[name] = runs[name](prompt, NEW_TOKENS)
         assert len(times) == NEW_TOKENS + 1
-        written[name] = ids
-        rate = batch * (NEW_TOKENS - 1) / (times[-1] - times[1])
-        figures[name].append((times[1] - times[0], rate))
-        return rate
+        tokens = batch * (NEW_TOKENS - 1)
+        figures[name].append((times[1] - times[0], tokens / (times[-1] - times[1])))
+        return figures[name][-1][1]
 
-    def job(name):
-        return lambda: measured(name)
+    def again(name, place):
+        numbers = itertools.count(1)
+        return lambda: figures[name][next(numbers)][place]
 
-    def again(name, place):  # the same rounds' figures; the first of them was the warm-up
-        rounds = itertools.count(1)
-        return lambda: figures[name][next(rounds)][place]
+    return written, lambda name: functools.partial(measured, name), again
 
+
+def writing(runs, seq, batch):
+    """Tokens a second and seconds to the first one, of every kind of weights."""
+    written, rate, again = rounds(runs, seq, batch)
     where = f"after {seq:,} tokens" + (f", {batch} texts" if batch > 1 else "")
     goals = GOALS if batch == 1 else GOALS_IN_BATCHES
     first, *others = [f"llmlib {kind}" for kind in reversed(KINDS)]
@@ -171,7 +175,7 @@ def writing(runs, seq, batch):
     yield Comparison(
         f"write {where}: {first.split()[1]}",
         "tokens/s",
-        {name: job(name) for name in [first, *peers, *others]},
+        {name: rate(name) for name in [first, *peers, *others]},
         better="more",
         goals=goals.get(first.split()[1], {}),
     )

@@ -1,0 +1,73 @@
+"""A learner's engine, `my_llm.py`, against `transformers` and `llmlib` in float32: SmolLM2, 64 new
+tokens.
+
+The file is the one that `llmlib my-llm` makes of the solutions. All write greedily from the same
+random prompt, with no stop token, and the learner's ids are to be those of `transformers`.
+"""
+
+import importlib.util
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks import generation
+from benchmarks.measure import Comparison
+from llmlib import assets, pretrained
+from llmlib.course import cells, my_llm
+
+CODE = ["llmlib/course/my_llm_template.py"] + [
+    f"solutions/{each.notebook}.py:{name}" for name, each in my_llm.wanted().items()
+]
+
+
+def learners():
+    """The finished file's function (ids [1, seq], new tokens) -> (when each came, ids [1, new])."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "my_llm.py"
+        path.write_text(my_llm.collect(cells.ROOT / "solutions")[0], encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    model = module.Model(assets.smollm2_folder())
+    model.config.stop_ids = ()
+
+    def run(ids, new_tokens):
+        times, new = [time.perf_counter()], []
+        for token in module.new_ids(model, ids[0].tolist(), new_tokens):
+            times.append(time.perf_counter())
+            new.append(token)
+        return times, torch.tensor([new])
+
+    return run
+
+
+def comparisons(quick):
+    runs = {
+        "my_llm.py": learners(),
+        "transformers float32": generation.theirs(torch.float32),
+        "llmlib float32": generation.ours(pretrained.load("smollm2")),
+    }
+    for seq in (5,) if quick else (5, 500, 4000):
+        written, rate, again = generation.rounds(runs, seq)
+        first, theirs, _ = runs
+        where = f"after {seq:,} tokens"
+        yield Comparison(
+            f"write {where}: {first}", "tokens/s", {name: rate(name) for name in runs}, "more"
+        )
+        unlike = (written[first] != written[theirs]).sum().item()
+        yield Comparison(
+            f"ids unlike those of transformers {where}, {first}",
+            f"of {generation.NEW_TOKENS}",
+            {first: lambda unlike=unlike: unlike},
+            limit=0,
+            repeats=1,
+            warm_up=0,
+        )
+        yield Comparison(
+            f"first token {where}: {first}",
+            "seconds",
+            {name: again(name, 0) for name in runs},
+            warm_up=0,
+        )
