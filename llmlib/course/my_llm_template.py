@@ -110,11 +110,12 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
     """Continue `ids`, yielding each new id; `settings` are those of sample."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     cache = model.new_cache(min(model.config.context, len(ids) + max_new_tokens))
+    chunk = max(128, min(512, 400_000 // len(ids)))  # tokens whose scores stay near the processor
 
     def pick(logits):
         return sample(logits, torch.rand(1, generator=generator), **settings)
 
-    yield from generate_cached(model, cache, ids, max_new_tokens, pick, chunk=512)
+    yield from generate_cached(model, cache, ids, max_new_tokens, pick, chunk)
 
 
 def main():
