@@ -1,4 +1,4 @@
-"""The picture of a run: by what factor llmlib is better than each peer, on a logarithmic axis."""
+"""The picture of a run: by what factor ours is better than each peer, on a logarithmic axis."""
 
 import matplotlib
 
@@ -41,7 +41,7 @@ def ratios_of(run, path):
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}×")
     ax.xaxis.set_minor_formatter(lambda x, _: f"{x:g}×" if f"{x:e}"[0] in "25" else "")
     ax.set_xlabel(
-        "llmlib is better by this factor (blue: goal met, orange: not, grey: no goal; ◇ the goal)"
+        "ours is better by this factor (blue: goal met, orange: not, grey: no goal; ◇ the goal)"
     )
     ax.grid(axis="x", alpha=0.3)
     for on, shape in shapes.items():
