@@ -568,11 +568,19 @@ def test_of_a_function_that_no_cell_makes_both_say_why(runner, name, code, says,
         assert len(rows) == len(tasks) and all(says in row[-1] for row in rows), rows
 
 
-@pytest.mark.parametrize("line", ["pass", "try: input()\n    except Exception: continue"])
-def test_what_stands_above_a_loop_without_end_counts(line, tmp_path, monkeypatch):
+ENDLESS = [
+    "while True: pass",
+    "while True:\n    try: input()\n    except Exception: continue",
+    # catches an interruption: the next one ends it (around a loop of `pass` alone, 3.11 would not)
+    "try:\n    while True: abs(1)\nexcept KeyboardInterrupt: pass\nwhile True: abs(1)",
+]
+
+
+@pytest.mark.parametrize("loop", ENDLESS)
+def test_what_stands_above_a_loop_without_end_counts(loop, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS", 21)  # of which a cell may take a third
     node = proofs.handed_in_notebook(NAME, SOLVED)
-    code(f"{MERGE}\nwhile True:\n    {line}")(node)
+    code(f"{MERGE}\n{loop}")(node)
     with closing(Runner([cells.load(NAME)], limits=Limits(cell=7))) as runner:
         checked, _ = agreed(runner, node, tmp_path)
     assert checked["merge_heads"]

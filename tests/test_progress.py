@@ -167,9 +167,14 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
         (
-            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
-            "    except BaseException:\n        while True: pass",
+            "def merge(ids, pair, new_id):\n    import time\n    while True:\n"
+            "        try: time.sleep(99)\n        except BaseException: pass",
             "stopped after 12 s",
+        ),
+        (
+            "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
+            "    except BaseException:\n        while True: abs(1)",
+            "took longer than",
         ),
         (
             'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n'

@@ -160,12 +160,12 @@ def limited(
 
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """After so many seconds raises what Ctrl-C does."""
+    """After so many seconds raises what Ctrl-C does; and again, since a cell may catch one."""
     with contextlib.ExitStack() as after:
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, seconds, 1)
         else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
             timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
             timer.start()
