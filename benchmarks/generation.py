@@ -45,20 +45,28 @@ def ours(model):
     """A function (ids [batch, seq], new tokens) -> (when each came, ids [batch, new tokens])."""
 
     def run(ids, new_tokens):
-        times, new = [time.perf_counter()], []
-        if len(ids) == 1:
-            for token in generate(model, ids, new_tokens, stop_ids=()):
-                times.append(time.perf_counter())
-                new.append([token])
-        else:  # `generate` writes one text at a time; several at once are the same loop
-            cache = model.new_cache(len(ids), ids.shape[1] + new_tokens)
-            for _ in range(new_tokens):
-                ids = model(ids, cache, last=True)[:, -1].argmax(-1, keepdim=True)
-                times.append(time.perf_counter())
-                new.append(ids[:, 0].tolist())
-        return times, torch.tensor(new).T
+        return timed(side_by_side(ids, new_tokens) if len(ids) > 1 else alone(ids, new_tokens))
+
+    def alone(ids, new_tokens):
+        for token in generate(model, ids, new_tokens, stop_ids=()):
+            yield [token]
+
+    def side_by_side(ids, new_tokens):  # which `generate` does not: the same loop
+        cache = model.new_cache(len(ids), ids.shape[1] + new_tokens)
+        for _ in range(new_tokens):
+            ids = model(ids, cache, last=True)[:, -1].argmax(-1, keepdim=True)
+            yield ids[:, 0].tolist()
 
     return run
+
+
+def timed(new):
+    """(the start and when each of the `new` lists of ids came, the ids [batch, new tokens])."""
+    times, came = [time.perf_counter()], []
+    for each in new:
+        times.append(time.perf_counter())
+        came.append(each)
+    return times, torch.tensor(came).T
 
 
 def theirs(dtype):

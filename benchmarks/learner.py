@@ -5,17 +5,16 @@ The file is the one that `llmlib my-llm` makes of the solutions. All write greed
 random prompt, with no stop token, and the learner's ids are to be those of `transformers`.
 """
 
-import importlib.util
 import tempfile
-import time
 from pathlib import Path
 
 import torch
 
 from benchmarks import generation
 from benchmarks.measure import Comparison
-from llmlib import assets, pretrained
+from llmlib import pretrained
 from llmlib.course import cells, my_llm
+from llmlib.serve import engine
 
 CODE = ["llmlib/course/my_llm_template.py"] + [
     f"solutions/{each.notebook}.py:{name}" for name, each in my_llm.wanted().items()
@@ -27,18 +26,11 @@ def learners():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "my_llm.py"
         path.write_text(my_llm.collect(cells.ROOT / "solutions")[0], encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    model = module.Model(assets.smollm2_folder())
-    model.config.stop_ids = ()
+        written = engine.written(path)
+    written.config.stop_ids = ()
 
     def run(ids, new_tokens):
-        times, new = [time.perf_counter()], []
-        for token in module.new_ids(model, ids[0].tolist(), new_tokens):
-            times.append(time.perf_counter())
-            new.append(token)
-        return times, torch.tensor([new])
+        return generation.timed([i] for i, _ in written.steps(ids[0].tolist(), new_tokens, None))
 
     return run
 

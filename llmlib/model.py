@@ -62,7 +62,7 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
     if layer.qk_norm:
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
     heads = parts.split_heads(qkv, n_q + 2 * n_k)                       # batch heads seq head_dim
-    qk, v = heads.split_with_sizes([n_q + n_k, n_k], dim=1)
+    qk, v = heads.split_with_sizes([n_q + n_k, n_k], dim=1)             # what split calls
     if config.rope_theta is not None and i not in config.no_rope:
         qk = parts.position(qk, positions, config.rope_theta)           # each head turns by itself
     q, k = qk.split_with_sizes([n_q, n_k], dim=1)

@@ -93,6 +93,8 @@ def test_what_only_looks_like_a_block_is_multiplied_as_it_is(kind):
     choices = [(q, v, k), (q, q, q), (q, k, k), (v, k, q), (q, k, v)]
     if kind == "float32":
         choices += [apart, (whole[:, :32], whole[:, 32:]), (random(64, 64).T,)]
+        choices += [[each[:, :32] for each in (q, k, v)]]  # they begin where the block's rows do
+        choices += [random(192 * 64).view(192, 64).split(64), random(3, 64, 64).unbind()]
     for matrices in choices:
         for biases in ([None] * 3, [bias] * 3, [None, bias, None], [bias, None, None]):
             pairs = [(w, b if b is None else b[: len(w)]) for w, b in zip(matrices, biases)]
@@ -101,6 +103,14 @@ def test_what_only_looks_like_a_block_is_multiplied_as_it_is(kind):
             given = x[..., : matrices[0].shape[1]]
             wanted = torch.cat([torch.nn.functional.linear(given, *each) for each in pairs], -1)
             assert torch.allclose(fast.linears(given, *pairs), wanted, atol=1e-4)
+
+
+def test_each_of_the_products_side_by_side_gets_its_own_gradient():
+    first, second = random(96, 48).split([32, 64])
+    second = second.detach().requires_grad_()  # lies where the block's rows do, and is no view
+    with torch.enable_grad():
+        fast.linears(random(1, 48), (first, None), (second, None)).sum().backward()
+    assert torch.allclose(second.grad, random(1, 48).expand(64, 48))
 
 
 @pytest.mark.parametrize("kind", ["bfloat16", "int8", "int4"])

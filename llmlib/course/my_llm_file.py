@@ -17,8 +17,7 @@ HEADER = '''"""my_llm.py: an LLM engine, written exercise by exercise by me. It 
 
     python my_llm.py "The capital of France is"
 
-The functions under a notebook's name come from my notebooks. Around them stand the tokenizer's
-tables, the weights, and the order in which the functions are called.
+Under a notebook's name stand my functions; the rest loads tables and weights, and calls them.
 """
 '''
 OURS = '"""my_llm.py:'  # how each of these files begins

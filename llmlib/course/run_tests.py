@@ -160,7 +160,8 @@ def limited(
 
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """After so many seconds raises what Ctrl-C does; and again, since a cell may catch one."""
+    """After so many seconds raises what Ctrl-C does; but on Windows, again each second from then
+    on: a cell may catch one."""
     with contextlib.ExitStack() as after:
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, signal.default_int_handler)
