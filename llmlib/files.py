@@ -2,6 +2,7 @@
 at a time."""
 
 import os
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +13,7 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
     Half a character, as a learner's text may hold, becomes a "?". Raises OSError."""
     path = _end(Path(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.{os.getpid()}{threading.get_ident()}")
     old = path.is_file() and not path.is_symlink()
     try:
         part.unlink(missing_ok=True)  # another's would get the text, or lead it elsewhere

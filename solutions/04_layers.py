@@ -2332,6 +2332,8 @@ for _ in range(3):
                 n_layer=_layers,
                 n_head=_heads,
                 tie_word_embeddings=_tied,
+                bos_token_id=None,  # GPT-2's own, 50256, would be no id here
+                eos_token_id=None,
             )
         )
     check.equal(

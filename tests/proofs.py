@@ -113,7 +113,7 @@ def verdict(answer, hidden):
     def judge():
         return run_tests.test(answer.function, source, learner(answer), ours, task.off)
 
-    return run_tests.in_words(run_tests.limited(SECONDS, judge), SECONDS)
+    return run_tests.in_words(run_cells.limited(SECONDS, judge), SECONDS)
 
 
 def rows():

@@ -648,7 +648,7 @@ def test_what_crosses_to_the_grader_crosses_in_a_check(value):
     try:
         want = through_the_wire(value)
     except wire.NotPlain:
-        with pytest.raises(TypeError):
+        with pytest.raises(wire.NotPlain):
             run_tests.copied(value)
         return
     got = run_tests.copied(value)

@@ -38,7 +38,7 @@ from llmlib.course.handed_in import Cell
 from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking import analysis, patience, wording
-from llmlib.grading.marking.names import Proxy
+from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap, reading, remote, sandbox, testing
 from llmlib.grading.outside.limits import Died, Limits

@@ -42,7 +42,7 @@ def test_a_right_function_on_a_wrong_one_gets_its_points_and_the_page_says_why(r
     result = grade(runner, "01_tokens", merge=WRONG_MERGE)
     assert [each.exercise for each in result.outcomes if not each.solved] == ["merge"]
     assert result["train_bpe"].instead == result["encode"].instead == "merge"
-    node = plugin.fill(plugin.rebuild(cells.load("01_tokens"), result.cells), result)
+    node = plugin.fill(plugin.rebuild(cells.load("01_tokens"), result.steps), result)
     marks = Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
     page = report.feedback(cells.load("01_tokens"), "ann", node, marks)
     assert page.count("With the course's <code>merge</code>: your own made it fail.") == 2

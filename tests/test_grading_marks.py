@@ -140,7 +140,7 @@ def test_a_price_of_lateness_that_is_none_is_one_sentence(course, line, capsys):
 def test_nbgrader_reads_the_same_share(course):
     with closing(Runner([TARGET], partial=0.5)) as runner:
         result = runner.grade(TARGET, [Cell("code", None, GUESSED)])
-    node = plugin.fill(plugin.rebuild(TARGET, result.cells), result)
+    node = plugin.fill(plugin.rebuild(TARGET, result.steps), result)
     found = {
         cells.grade_id(c): determine_grade(c)[0] for c in node.cells if cells.kind(c) == "test"
     }

@@ -77,7 +77,7 @@ def test_a_check_in_the_kernel_names_the_same_mistake(folder):
     """Where the test cell and the answer share their tensors, and one works in place."""
     for answer in (each for path in sorted(folder.glob("*.py")) for each in proofs.read(path)[0]):
         task, space = proofs.exercise(answer.notebook, answer.function), proofs.learner(answer)
-        error = run_tests.limited(60, run_cells.run, task.name, task.visible, space)
+        error = run_cells.limited(60, run_cells.run, task.name, task.visible, space)
         if answer.kind == "right" or answer.hidden:
             assert error is None, f"{answer}: {error}"
         else:
@@ -161,7 +161,7 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("def merge(ids, pair, new_id)\n    return ids", "SyntaxError"),
         (
             "def merge(ids, pair, new_id):\n    return (i for i in ids)",
-            "a value of type generator; return tensors, numbers, strings, lists, tuples or dicts",
+            "a value of type generator; use tensors, numbers, strings, lists, tuples or dicts",
         ),
         ("raise SystemExit(3)", "SystemExit"),
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
@@ -222,8 +222,8 @@ def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypat
         while True:
             pass
 
-    assert isinstance(run_tests.limited(0.2, loop), KeyboardInterrupt)
-    assert run_tests.limited(0.2, lambda: None) is None
+    assert isinstance(run_cells.limited(0.2, loop), KeyboardInterrupt)
+    assert run_cells.limited(0.2, lambda: None) is None
     time.sleep(0.3)  # no alarm is left that goes off later
 
 
@@ -237,7 +237,7 @@ def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch)
 
     monkeypatch.delattr(signal, "setitimer", raising=False)
     monkeypatch.setattr(threading, "Timer", Late)
-    assert isinstance(run_tests.limited(60, lambda: None), KeyboardInterrupt)
+    assert isinstance(run_cells.limited(60, lambda: None), KeyboardInterrupt)
 
 
 @pytest.mark.usefixtures("forks")

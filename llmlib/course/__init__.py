@@ -16,6 +16,7 @@ check, predict, quiz_page, engine_check, reference_bpe   what notebooks import; 
               course_map stand behind them
 setup, setting_up, lab   from a fresh clone to JupyterLab
 work          the learner's folder, made of notebooks/; editions: theirs laid into a newer edition
+              (checksum: nbgrader's, of a cell)
 start_page    the page that it opens; lab_server: what that page and the buttons ask for
 environment   of every process that is started here
 complete      `llmlib complete`; pages: `make pages`

@@ -9,7 +9,7 @@ from llmlib.course.source import Notebook, SourceError, parse
 from llmlib.course.source import grade_id as grade_id
 from llmlib.course.source import kind as kind
 
-ROOT = environment.PACKAGE
+ROOT = environment.ROOT
 
 
 def names(root: Path = ROOT) -> list[str]:

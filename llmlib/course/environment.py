@@ -7,11 +7,11 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2]  # llmlib lies in it: a clone, if not installed
-CLONE = PACKAGE / "solutions"
-SOURCES = CLONE if CLONE.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
-LISTED = PACKAGE / "pyproject.toml"
-if SOURCES == CLONE and LISTED.is_file():  # pip knows what a clone was before `git pull`
+ROOT = Path(__file__).resolve().parents[2]  # llmlib lies in it: a clone, if not installed
+CLONED = ROOT / "solutions"  # where a clone has them
+SOURCES = CLONED if CLONED.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
+LISTED = ROOT / "pyproject.toml"
+if SOURCES == CLONED and LISTED.is_file():  # pip knows what a clone was before `git pull`
     VERSION = str(tomllib.loads(LISTED.read_text(encoding="utf-8"))["project"]["version"])
 else:
     VERSION = version("llmlib")
@@ -35,6 +35,6 @@ def environment(threads: int = 1, **more: str) -> dict[str, str]:
     beside, path = os.path.dirname(sys.executable), os.environ.get("PATH") or os.defpath
     if path.split(os.pathsep)[0] != beside:  # it is, where this environment is ours already
         path = os.pathsep.join([beside, path])
-    modules = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
+    modules = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     ours = {"OMP_NUM_THREADS": str(threads), "PATH": path, "PYTHONPATH": modules}
     return os.environ | QUIET | ours | more

@@ -9,14 +9,9 @@ import ast
 from collections.abc import Iterator
 
 from llmlib.course.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
-from llmlib.course.feedback import OFF
 from llmlib.course.handed_in import Job
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Exercise
-
-
-def sentence(name: str) -> str:
-    return OFF.format(name)
 
 
 def forbidden_names(exercise: Exercise, job: Job) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from llmlib.course import source as course
 from llmlib.course.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.predict import is_prediction
-from llmlib.course.run_cells import HELPERS, IPYTHON, MAX_MAGICS
+from llmlib.course.run_cells import ADDED, HELPERS, IPYTHON, MAX_MAGICS
 from llmlib.course.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.source import Notebook
 
@@ -76,8 +76,13 @@ def edition(tree: Any) -> str | None:
 
 def load(path: Path | str) -> list[Cell]:
     """The cells of a learner's own notebook file. Raises `Unreadable`."""
+    return parse(file_values(path))
+
+
+def file_values(path: Path | str) -> Any:
+    """The JSON values of a learner's own notebook file. Raises `Unreadable`."""
     try:
-        return parse(plain_values(Path(path).read_bytes()))
+        return plain_values(Path(path).read_bytes())
     except FileNotFoundError:
         raise Unreadable(f"there is no {Path(path).name} in {Path(path).parent}") from None
     except OSError:
@@ -147,7 +152,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
         elif cell.kind == "code" and text in ours:
             here = max(here, ours[text])
         elif cell.kind == "code" and text and not is_prediction(text):
-            rows.append(((here, count), Step(f"cell {count}", cell.source, True)))
+            rows.append(((here, count), Step(f"{ADDED}{count}", cell.source, True)))
     for name, n in marked.items():
         if kinds[n] == "given":
             rows.append(((n, 0), Step(name, trusted[n].source, False)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmlib import files
 from llmlib.assets import cache_folder
-from llmlib.course.environment import PACKAGE, environment
+from llmlib.course.environment import ROOT, environment
 from llmlib.course.feedback import TOO_SLOW
 
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
@@ -21,22 +21,23 @@ ENDED = "the process ended (memory, exit or crash)"
 # What next time may go well: a busy machine, a library not installed yet, a full memory or disk.
 FLEETING = [TOO_SLOW, ENDED, "ModuleNotFoundError", "ImportError", "MemoryError", "allocate memory"]
 FLEETING += ["not enough memory", "os error 1455", "Errno 28", "could not be written"]
-RUNNING: set[subprocess.Popen[bytes]] = set()
+Running = set[subprocess.Popen[bytes]]
 
 
-def judge(job: dict[str, Any], seconds: float) -> Outcomes:
+def judge(job: dict[str, Any], seconds: float, running: Running) -> Outcomes:
     """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
     before. No cell or test may take more than a third of the `seconds`, nor more than 20, and
-    cells that are no exercise's together half of them: the tests are to be reached."""
+    cells that are no exercise's together half of them: the tests are to be reached. Its process is
+    in `running` for as long as it runs."""
     job = job | {"seconds": min(20, seconds / 3), "tries": seconds / 2}
-    library = sorted((PACKAGE / "llmlib").rglob("*.py"))
+    library = sorted((ROOT / "llmlib").rglob("*.py"))
     marks = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
     digest = hashlib.sha256((json.dumps(job) + marks).encode()).hexdigest()[:32]
     kept = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
         return json.loads(kept.read_text(encoding="utf-8"))
     try:
-        found, whole = _run(job, seconds)
+        found, whole = _run(job, seconds, running)
     except OSError as error:  # no room for a folder, or for a process
         why = f"the check cannot start ({type(error).__name__}): is the disk full, or the memory?"
         raise OSError(why) from None
@@ -46,14 +47,14 @@ def judge(job: dict[str, Any], seconds: float) -> Outcomes:
     return found
 
 
-def _run(job: dict[str, Any], seconds: float) -> tuple[Outcomes, bool]:
+def _run(job: dict[str, Any], seconds: float, running: Running) -> tuple[Outcomes, bool]:
     """(the outcomes, whether the next run would say the same: not if time ran out). A cell that
     ends the process is left out, as by the grader, and the others run again."""
     cells, names = [*job["cells"]], [name for name, *_ in job["tests"]]
     until = time.monotonic() + seconds
     while True:
         text = json.dumps(job | {"cells": cells})
-        said, why = _once(text, max(1, until - time.monotonic()))
+        said, why = _once(text, max(1, until - time.monotonic()), running)
         lines = [json.loads(line) for line in said.splitlines()]
         ran = sum(what == "cell" for what, *_ in lines)
         if why != ENDED or not lines or ran == len(cells):
@@ -72,7 +73,7 @@ def _run(job: dict[str, Any], seconds: float) -> tuple[Outcomes, bool]:
     return found, whole
 
 
-def _once(text: str, seconds: float) -> tuple[bytes, str]:
+def _once(text: str, seconds: float, running: Running) -> tuple[bytes, str]:
     """(what the process said, why it said no more)."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # what cells write
         process = subprocess.Popen(
@@ -85,22 +86,22 @@ def _once(text: str, seconds: float) -> tuple[bytes, str]:
             start_new_session=True,
         )
         try:
-            RUNNING.add(process)
+            running.add(process)
             said = process.communicate(text.encode(), seconds)[0]
-            return said, ENDED if process in RUNNING else "stopped"
+            return said, ENDED if process in running else "stopped"
         except subprocess.TimeoutExpired:
             _end(process)
             return process.communicate()[0], TOO_SLOW
         finally:
             _end(process)
-            RUNNING.discard(process)
+            running.discard(process)
 
 
-def end_all() -> None:
-    """Kill what other threads have running: each gets its outcomes at once."""
+def end_all(running: Running) -> None:
+    """Kill what other threads have `running`: each gets its outcomes at once."""
     with contextlib.suppress(KeyError):  # the last one ended by itself
-        while RUNNING:
-            _end(RUNNING.pop())
+        while running:
+            _end(running.pop())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -150,7 +150,7 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
     code = [*parts(text), *((name, source) for source, name in helpers.items())]
     homes = {name: each.notebook for name, each in wanted().items()}
     job = {"module": "my_llm", "cells": code, "tests": tests, "homes": homes}
-    outcome = judge(job, progress.SECONDS)
+    outcome = judge(job, progress.SECONDS, set())
     wrong = {name: why for name, why in outcome.items() if why and name not in filled}
     return {name: f"in the finished file: {why}" for name, why in wrong.items()}
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from llmlib.course import cells, handed_in
 from llmlib.course.cells import Exercise
-from llmlib.course.feedback import NOT_WRITTEN_YET, display
-from llmlib.course.forbidden import forbidden_names, sentence
-from llmlib.course.judge import end_all, judge
+from llmlib.course.feedback import NOT_WRITTEN_YET, OFF, display
+from llmlib.course.forbidden import forbidden_names
+from llmlib.course.judge import Running, end_all, judge
+from llmlib.course.run_cells import ADDED
 from llmlib.course.scopes import names
 
 SECONDS = 120.0  # for one notebook
@@ -98,9 +99,10 @@ def check(
 ) -> list[Status]:
     """The `Status` of each of `names` (default: all), in order; `tick` gets each once known."""
     folder = Path(folder) if folder else default_folder()
+    running: Running = set()
 
     def one(name: str) -> Status:
-        status = check_one(name, folder / f"{name}.ipynb", seconds)
+        status = check_one(name, folder / f"{name}.ipynb", seconds, running)
         tick(status)
         return status
 
@@ -109,12 +111,15 @@ def check(
             return list(pool.map(one, names or cells.names()))
         except BaseException:  # Ctrl-C: not after all that runs has come to its end
             pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
+            end_all(running)
             raise
 
 
-def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
-    """The `Status` of the notebook at `path` as an answer to the course's notebook `name`."""
+def check_one(
+    name: str, path: Path | str, seconds: float = SECONDS, running: Running | None = None
+) -> Status:
+    """The `Status` of the notebook at `path` as an answer to the course's notebook `name`; its
+    process is in `running` for as long as it runs."""
     with READING:
         notebook = cells.load(name)
         try:
@@ -127,12 +132,13 @@ def check_one(name: str, path: Path | str, seconds: float = SECONDS) -> Status:
     ran = [step[:2] for step in job.steps]
     tests = [(each.name, each.visible, imports) for each in written]
     off = {each.name: each.off for each in written}
-    outcome = judge({"cells": ran, "tests": tests, "off": off}, seconds) if tests else {}
+    running = set() if running is None else running
+    outcome = judge({"cells": ran, "tests": tests, "off": off}, seconds, running) if tests else {}
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)
         if each.name in outcome and used[each.name]:
-            said = sentence(used[each.name][0])
+            said = OFF.format(used[each.name][0])
         state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
         rows.append((each.name, state, said if state == FAILING else None))
     return Status(name, tuple(rows), notes=job.notes)
@@ -144,7 +150,7 @@ def _touched(exercise: Exercise, job: handed_in.Job) -> bool:
         step.source.strip() != exercise.stub.strip()
         if step.title == exercise.name
         else exercise.name in names(step.source).binds
-        or (step.title.startswith("cell ") and exercise.name in step.source)  # `global`, a module
+        or (step.title.startswith(ADDED) and exercise.name in step.source)  # `global`, a module
         for step in job.steps
         if step.own
     )

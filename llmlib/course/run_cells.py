@@ -8,14 +8,18 @@ import __future__
 
 import ast
 import asyncio
+import contextlib
 import inspect
 import linecache
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
+import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +31,9 @@ RUNS = re.compile(r"\A(?:\s*%%(?:time|timeit|capture|prun)\b.*)+")  # the rest r
 TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
 SHELL = re.compile(r"^from IPython import get_ipython[ \t]*$", re.MULTILINE)  # it is there already
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
+ADDED = "cell "  # how the title of a learner's own cell begins: "cell 12"
 HELPERS = "the checks' helpers"  # the title of the last step, where there are any
+now = time.monotonic  # kept from before any cell: one may put its own in its place
 
 
 class Missing(NameError):
@@ -78,6 +84,52 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     except BaseException as error:  # noqa: BLE001 - a cell may raise anything
         return error
     return None
+
+
+class Timed:
+    """Runs one cell after the other with `runs`, each for so many `seconds`; those that a learner
+    added have `left` together. `limit` is what the last one had."""
+
+    def __init__(
+        self, seconds: float, left: float, runs: Callable[..., BaseException | None] = run
+    ) -> None:
+        self.seconds, self.left, self.runs, self.limit = seconds, left, runs, seconds
+
+    def run(self, title: str, source: str, space: dict[str, Any]) -> BaseException | None:
+        """As `run`; who is too slow gets what Ctrl-C does, and what it has made is kept."""
+        added, began = title.startswith(ADDED), now()
+        self.limit = round(max(0.5, min(self.left, self.seconds)), 1) if added else self.seconds
+        error = limited(self.limit, self.runs, title, source, space)
+        self.left -= (now() - began) * added
+        return error
+
+
+def limited(
+    seconds: float, function: Callable[..., BaseException | None], *args: Any
+) -> BaseException | None:
+    """What `function` returns, or the KeyboardInterrupt that ended it after so many seconds."""
+    try:
+        with alarm(seconds):
+            return function(*args)
+    except KeyboardInterrupt as error:
+        return error
+
+
+@contextlib.contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """After so many seconds raises what Ctrl-C does; but on Windows, again each second from then
+    on: a cell may catch one, `input()` swallow one."""
+    with contextlib.ExitStack() as after:
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+        else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
+            timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+            timer.start()
+            after.callback(timer.join)  # else it could ring just after this function
+            after.callback(timer.cancel)
+        yield
 
 
 def text_of(error: BaseException) -> str:

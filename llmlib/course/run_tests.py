@@ -15,10 +15,7 @@ import builtins
 import contextlib
 import json
 import os
-import signal
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from traceback import walk_tb
@@ -29,12 +26,9 @@ import torch
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
-from llmlib.course.plain import from_numpy, refused
+from llmlib.course.plain import NotPlain, plain
 from llmlib.course.refusing import Off, refusing
 
-BECOMES: dict[type[Any], type[Any]] = {bool: bool, int: int, float: float, bytes: bytes}
-BECOMES |= {bytearray: bytes}
-COLLECTIONS: dict[type[Any], type[Any]] = {list: list, tuple: tuple, set: set, frozenset: set}
 BUILTINS = frozenset(dir(builtins))
 Space = dict[str, Any]
 
@@ -53,21 +47,18 @@ def main() -> None:
         sys.path.insert(0, os.getcwd())
         sys.setrecursionlimit(3000)  # as in the grader
         module, seconds = run_cells.new_main(job.get("module", "__main__")), job["seconds"]
-        left = job["tries"]
+        timed = run_cells.Timed(seconds, job["tries"])
         for title, source in job["cells"]:
             say(out, "at", title)
-            tried, began = title.startswith("cell "), time.monotonic()
-            limit = round(max(0.5, min(left, seconds)), 1) if tried else seconds
-            error = limited(limit, run_cells.run, title, source, vars(module))
-            left -= (time.monotonic() - began) * tried
-            said = in_words(error, limit)
+            error = timed.run(title, source, vars(module))
+            said = in_words(error, timed.limit)
             failed[title] = said or failed.get(title)
             say(out, "cell", title, said)
         warnings.simplefilter("ignore")  # a cell may have made them errors
         for name, source, imports in job["tests"]:
             say(out, "at", name)
             off = job.get("off", {}).get(name, ())
-            error = limited(seconds, test, name, source, vars(module), imports, off)
+            error = run_cells.limited(seconds, test, name, source, vars(module), imports, off)
             homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
             cell = next(filter(None, map(failed.get, homes)), None)
             unknown = isinstance(error, NameError)  # since the cell that was to make it broke off
@@ -84,7 +75,8 @@ def test(
     exec(imports, ours)
     with torch.random.fork_rng(devices=()), default_dtype(torch.float32) as theirs:
         torch.manual_seed(0)
-        return run_cells.run(f"test_{name}", source, Globals(ours, space, theirs, off))
+        names = Names(ours, lambda called: calling(called, space, theirs, off))
+        return run_cells.run(f"test_{name}", source, names)
 
 
 @contextlib.contextmanager
@@ -98,81 +90,49 @@ def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
         torch.set_default_dtype(before)
 
 
-class Globals(Space):
-    """A test cell's globals: `ours`, what it defines itself, and else the learner's `space`."""
+class Names(Space):
+    """A test cell's globals: `ours`, what it defines itself, and for any other name, but Python's
+    own, what `theirs` gives: the learner's."""
 
-    def __init__(self, ours: Space, space: Space, dtype: torch.dtype, off: Iterable[str]):
+    def __init__(self, ours: Space, theirs: Callable[[str], Callable[..., Any]]) -> None:
         super().__init__(ours, __name__="test_cell")
-        self.space, self.dtype, self.off = space, dtype, off
+        self.theirs = theirs
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         if name in BUILTINS:  # as they were: a cell may have added to them
             raise KeyError(name)
+        return self.theirs(name)
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if name not in self.space:  # looked up late, as in a call to the learner's process
-                raise run_cells.Missing(name=name)
-            args, kwargs = copied(args), copied(kwargs)
-            try:
-                with default_dtype(self.dtype), refusing(self.off):
-                    return copied(self.space[name](*args, **kwargs))
-            except (AssertionError, StopIteration) as error:
-                raise Raised(f"{type(error).__name__}: {error}") from error
 
-        call.__name__ = name
-        return call
+def calling(name: str, space: Space, dtype: torch.dtype, off: Iterable[str]) -> Callable[..., Any]:
+    """The learner's function `name`, as a test cell has it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if name not in space:  # looked up late, as in a call to the learner's process
+            raise run_cells.Missing(name=name)
+        args, kwargs = copied(args), copied(kwargs)
+        try:
+            with default_dtype(dtype), refusing(off):
+                return copied(space[name](*args, **kwargs))
+        except (AssertionError, StopIteration) as error:
+            raise Raised(f"{type(error).__name__}: {error}") from error
+
+    call.__name__ = name
+    return call
 
 
 def copied(value: Any) -> Any:
-    """What arrives of a value in another process: the same plain data in new objects."""
-    value = from_numpy(value)
-    if value is None:
-        return None
-    if isinstance(value, torch.Tensor):
-        if why := refused(value):
-            raise TypeError(why)
-        value = value.detach().as_subclass(torch.Tensor)
-        return value.clone(memory_format=torch.contiguous_format)
-    if isinstance(value, str):
-        return str.__str__(value)  # an enum of strings says something else
-    for plain, becomes in BECOMES.items():
-        if isinstance(value, plain):
-            return becomes(value)
-    if isinstance(value, dict):
-        return {copied(key): copied(item) for key, item in dict.items(value)}
-    for kind, becomes in COLLECTIONS.items():
-        if isinstance(value, kind):
-            return becomes(copied(item) for item in kind.__iter__(value))
-    may = "return tensors, numbers, strings, lists, tuples or dicts"
-    raise TypeError(f"a value of type {type(value).__name__[:40]}; {may}")
-
-
-def limited(
-    seconds: float, function: Callable[..., BaseException | None], *args: Any
-) -> BaseException | None:
-    """What `function` returns, or the KeyboardInterrupt that ended it after so many seconds."""
-    try:
-        with alarm(seconds):
-            return function(*args)
-    except KeyboardInterrupt as error:
-        return error
-
-
-@contextlib.contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """After so many seconds raises what Ctrl-C does; but on Windows, again each second from then
-    on: a cell may catch one."""
-    with contextlib.ExitStack() as after:
-        if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
-            after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
-            signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-        else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
-            timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
-            timer.start()
-            after.callback(timer.join)  # else it could ring just after this function
-            after.callback(timer.cancel)
-        yield
+    """What arrives of a value in another process: the same plain data in new objects. Raises
+    `NotPlain`."""
+    match value := plain(value):
+        case torch.Tensor():
+            value = value.detach().as_subclass(torch.Tensor)
+            return value.clone(memory_format=torch.contiguous_format)
+        case dict():
+            return {copied(key): copied(item) for key, item in value.items()}
+        case list() | tuple() | set():
+            return type(value)(map(copied, value))
+    return value
 
 
 def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:
@@ -186,6 +146,8 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
     if isinstance(error, Off):
         return str(error)
+    if isinstance(error, NotPlain):
+        return f"`{name}` returned {error}"
     unknown = error.name if isinstance(error, NameError) else None
     if unknown and (unknown == name or isinstance(error, run_cells.Missing)):
         return f"`{unknown}` is not defined: write it and run its cell"

@@ -77,9 +77,9 @@ def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
 def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
-        handed_in.load(path)
-        node = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
-        tree = handed_in.plain_values(path.read_bytes())
+        tree = handed_in.file_values(path)
+        handed_in.parse(tree)  # refuses what is none, in its own words
+        node = nbformat.reads(json.dumps(tree), as_version=4)
         for cell, given in zip(node.cells, tree.get("cells", ())):
             if "id" not in given:  # nbformat has just made one up
                 cell.pop("id", None)

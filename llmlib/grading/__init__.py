@@ -15,16 +15,17 @@ inside/    next to strangers' code. This machine: zygote loads torch once and fo
            ready-made functions of torch refuse; all three are the learner's to change
 marking/   points. runner says which tests run when, on whose functions, and what an exercise comes
            to; kit cuts llmlib down to what a learner's process may have, lending gives the rest
-           where it is asked for; patience tells a slow answer from a busy machine; names is what a
-           test cell sees; analysis says what a text shows before any of it runs, ways which of
-           its names lead round a refusal; wording says what went wrong, of a hidden test in our
-           own words
+           where it is asked for; patience tells a slow answer from a busy machine; proxy stands
+           for a learner's function in a test cell; analysis says what a text shows before any of
+           it runs, ways which of its names lead round a refusal; wording says what went wrong, of
+           a hidden test in our own words
 
 Around them: tasks finds and reads submissions, pool runs workers, or cluster has other machines run
-them, by a clerk on each; batch keeps results, gradebook writes them, report makes pages and tables,
-plugin is the same grader for `nbgrader autograde`, cli the command, remedies says why a machine has
-no sandbox. Beside them: grades is for learning management systems, answers and alike compare what
-was written, defence asks about it by way of mutations.
+them, by a clerk on each; results is what grading comes to, batch keeps it, gradebook writes it,
+report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command,
+remedies says why a machine has no sandbox. Beside them: collecting takes a learning management
+system's download apart, grades goes back there, formgrader mends what nbgrader's pages show,
+answers and alike compare what was written, defence asks about it by way of mutations.
 
 A mistake in marking/ gives or takes points, leaves an answer in a learner's process, or lets a
 hidden input be told. It reaches nothing on the machine: what it has of a stranger are texts, which
@@ -39,17 +40,18 @@ covered     harm: no network, no home, no course, nothing writable but its own s
             stalls: limits on time, memory, files and processes, paid by the one who exceeds them
             (limits, remote, jail), reading what was handed in included (reading, wire); a worker
             that dies or goes deaf costs one submission (pool)
-            points without the answer: tests and hidden inputs never enter the learner's process,
-            what comes back is data of known types (wire), a stand-in equals nothing (names)
+            points without the answer: no test and no expected value enters the learner's process,
+            what comes back is data of known types (wire), a stand-in equals nothing (proxy)
             answers to be found: of llmlib there is what given cells read and no answer of that
             notebook, neither in memory nor on disk (kit; the rest is not mounted: bubblewrap); an
             answer that given code needs is asked for, and computed in another process (lending).
             The quiz's key is not there
-            hidden inputs told: all visible tests run before the first hidden one, and from then
-            on what is written down is in our words alone (runner, wording)
+            hidden inputs told: what the learner's code says of a visible test is written down
+            before the first hidden one runs, and from then on our words alone (runner, wording)
             others' mistakes: a function that is right is not graded by an earlier one (runner)
 not covered a cluster's own network: what reaches Dask's scheduler or workers is trusted (cluster)
-            the kernel: an escape from its namespaces is an escape from here
+            the kernel: an escape from its namespaces is an escape from here; one without filters,
+            or of another machine than x86-64 and ARM 64, refuses no calls (seccomp)
             memory in total: each of 32 processes has a limit, their sum has none but that of the
             cgroup in which the grader itself was started (INSTRUCTORS.md says how); when memory
             runs out, there or on the machine, the kernel ends them first (zygote)

@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import nbformat
+import torch
 
 import llmlib
 from llmlib import files
@@ -73,8 +74,10 @@ class Results:
 
 @functools.cache
 def version() -> str:
-    """A fingerprint of llmlib: once a check or the grader is corrected, all is graded again."""
+    """A fingerprint of llmlib and torch: once a check or the grader is corrected, all is graded
+    again."""
     root, digest = Path(llmlib.__file__).parent, hashlib.sha256()
+    digest.update(torch.__version__.partition("+")[0].encode())  # whatever it was built for
     for path in sorted([*root.rglob("*.py"), *root.rglob("data/*.json")]):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
@@ -126,11 +129,9 @@ def grade(
 
 
 def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:
-    """The only place where a submission's file is read."""
+    """What is to be graded of `task`, whose file is read here, once, and nothing where it was."""
     try:
-        if task.fault:
-            raise Unreadable(task.fault)
-        data = reading.content(task.path)
+        data = task.content()
     except Unreadable as fault:
         return Order(task, result=Refused(str(fault)))
     mark = results.mark(notebooks[task.assignment], data)
@@ -144,7 +145,7 @@ def _store(
     """Write what is not there yet of one submission, and its page, by what the gradebook has."""
     task, at = order.task, None
     place = Path(task.student, task.assignment, task.assignment)
-    node = plugin.fill(plugin.rebuild(notebook, graded.cells), graded)
+    node = plugin.fill(plugin.rebuild(notebook, graded.steps), graded)
     if order.result is None:
         results.put(task, order.mark, graded)
     try:
@@ -170,4 +171,4 @@ def _store(
                 files.write(course / folder / place.with_name(name), slip[:1000])
     if not written:
         files.write(results.path(task, ".written"), stamp)
-    return replace(graded, cells=()), marks
+    return replace(graded, steps=()), marks

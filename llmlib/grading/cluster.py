@@ -1,8 +1,9 @@
 """Grading on many machines: what `pool.run` does here, done by the workers of a Dask cluster.
 
-A result depends on the files of the course and the submission alone, so it does not matter who
-makes it, or how often: the scheduler gives a dead worker's submissions to others. This process
-alone reads what was handed in and writes what came of it. What happens on a worker is in `clerk`.
+A result depends on the files of the course, the version of torch and the submission alone, so it
+does not matter who makes it, or how often: the scheduler gives a dead worker's submissions to
+others. This process alone reads what was handed in and writes what came of it. What happens on a
+worker is in `clerk`.
 """
 
 import contextlib

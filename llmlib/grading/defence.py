@@ -30,6 +30,7 @@ MOST = len(KINDS)  # questions on one notebook
 TRIES = 8  # changes of one function that are run, each in another line
 FEW = 4  # noticed ones, of which one alone is told by its message
 KEPT = 400  # changes of one function to choose from
+UNBOUND = "NameError", "UnboundLocalError"  # who sees that a name is gone need not know the line
 HEAD = """{student}
 
 Questions on this learner's own code. Each answer was found by running the checks on the function
@@ -78,7 +79,8 @@ def questions(
     stubs = {each.name: each.stub.strip() for each in notebook.exercises}
     own = [cell for cell in written if cell.source.strip() != stubs.get(cell.grade_id or "")]
     mine = {cell.grade_id: cell.source for cell in own if cell.kind == "code"}
-    solved = {each.exercise for each in runner.grade(notebook, written).outcomes if each.solved}
+    graded = runner.grade(notebook, written).outcomes
+    solved = {each.exercise for each in graded if each.solved and not each.instead}  # on their own
     theirs = [each for each in notebook.exercises if each.name in solved and each.name in mine]
     theirs.sort(key=lambda each: -len(mine[each.name]))
     asked: dict[str, dict[str, Question]] = {}
@@ -90,7 +92,7 @@ def questions(
                 for cell in written
             ]
             outcome = runner.grade(replace(notebook, exercises=(one,)), changed)[one.name]
-            if not outcome.solved and "NameError" not in outcome.message:
+            if not outcome.solved and outcome.raised not in UNBOUND:
                 tried.append((mutant, outcome))
         asked[one.name] = _questions(one.name, code, tried)
     made: list[Question] = []
@@ -123,7 +125,9 @@ def _questions(name: str, code: str, tried: list[tuple[Mutant, Outcome]]) -> dic
     for mutant, outcome in tried:
         line, after = f"line {mutant.line}", f"`{mutant.after}`"
         before = f"`{mutant.before if mutant.after else lines[mutant.line - 1].strip()}`"
-        said = f"{'The check says' if outcome.named else 'It fails'}: “{outcome.message}”"
+        said = f"The check says: “{outcome.message}”"
+        if not outcome.named:  # where its detail is a place, it counts lines as Python writes them
+            said = f"It fails: “{outcome.claim}”"
         alone = times[outcome.claim] == 1 and len(tried) >= FEW
         if outcome.named and alone and WHICH not in made:
             what = f"with {after} in its place" if mutant.after else "without it"

@@ -19,7 +19,8 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Float
 
 from llmlib.course import cells as course
-from llmlib.course.handed_in import Unreadable
+from llmlib.course.handed_in import Step, Unreadable
+from llmlib.course.run_cells import ADDED
 from llmlib.grading import report, tasks
 from llmlib.grading.gradebook import Book
 from llmlib.grading.outside import reading
@@ -29,16 +30,16 @@ from llmlib.grading.results import UNSAFE, Graded, Refused
 BARE = {"cell_type": "code", "execution_count": None}
 
 
-def rebuild(notebook: course.Notebook, ran: tuple[tuple[str, str, bool], ...]) -> NotebookNode:
-    """`notebook` made anew, with the cells that `ran` in it, as in `Graded.cells`."""
+def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
+    """`notebook` made anew, with the `steps` of a `Graded` in it."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
     added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
     written: dict[str, list[str]] = {}
     marked = {course.grade_id(cell) for cell in notebook.cells}
     place = None
-    for title, source, own in ran:
+    for title, source, own in steps:
         if own and title not in visible:
-            cell = NotebookNode(BARE, id=f"added-{title.split()[-1]}", source=source)
+            cell = NotebookNode(BARE, id=f"added-{title.removeprefix(ADDED)}", source=source)
             cell.metadata, cell.outputs = NotebookNode(), []
             added.setdefault(place, []).append(cell)
             continue
@@ -120,7 +121,7 @@ class TrustedExporter(NotebookExporter):
             raise NbGraderException(f"{student}, {name}: {graded.reason}")
         for finding in graded.findings:
             self.log.warning("%s, %s: finding: %s", student, name, finding)
-        node = fill(rebuild(notebook, graded.cells), graded)
+        node = fill(rebuild(notebook, graded.steps), graded)
         return self.from_notebook_node(node, resources=resources)
 
 

@@ -20,8 +20,8 @@ from llmlib.course.environment import VERSION
 from llmlib.course.handed_in import Cell
 from llmlib.grading import tasks
 from llmlib.grading.outside import reading
+from llmlib.grading.outside.bubblewrap import Unavailable
 from llmlib.grading.outside.limits import Limits
-from llmlib.grading.outside.sandbox import Unavailable
 from llmlib.grading.results import Refused, Result
 from llmlib.grading.tasks import Task
 
@@ -97,7 +97,7 @@ def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> Non
         score.write_text(str(max(OOM_SCORE, int(score.read_text()))))
     try:
         runner = make_runner(list(notebooks.values()))
-    except Unavailable as reason:
+    except (Unavailable, OSError) as reason:  # the latter: a program that cannot be started
         return pipe.send(str(reason))
     with contextlib.closing(runner):
         pipe.send("")

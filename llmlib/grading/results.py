@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from llmlib.course.handed_in import Step
+
 UNSAFE = "graded without a sandbox (--unsafe)"  # what every score of such a run says
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One exercise: the points it got of what it is `worth`. Where its test cell failed, `claim`
-    says what is wrong, `detail` on what values or where; `named`: a check names the mistake."""
+    says what is wrong, `detail` on what values or where; `named`: a check names the mistake;
+    `raised` is Python's class of what the learner's code raised in a visible test."""
 
     exercise: str
     points: float
@@ -16,6 +19,7 @@ class Outcome:
     claim: str | None = None
     detail: str = ""
     named: bool = False
+    raised: str = ""
     instead: str = ""  # the learner's earlier functions, with the course's of which it is solved
 
     @property
@@ -30,12 +34,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Graded:
-    """A graded notebook, with the cells that ran: (title, source, did the learner write it)."""
+    """A graded notebook, with the `steps` that ran."""
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]
     unsafe: bool
-    cells: tuple[tuple[str, str, bool], ...] = ()
+    steps: tuple[Step, ...] = ()
     findings: tuple[str, ...] = ()  # for the instructor, who should read these places
 
     @property
@@ -62,5 +66,5 @@ Result = Graded | Refused
 
 def from_json(tree: dict) -> Graded:
     outcomes = tuple(Outcome(**outcome) for outcome in tree["outcomes"])
-    cells = tuple((title, source, own) for title, source, own in tree["cells"])
-    return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], cells, tuple(tree["findings"]))
+    steps = tuple(Step(*each) for each in tree["steps"])
+    return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], steps, tuple(tree["findings"]))

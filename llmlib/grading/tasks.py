@@ -27,6 +27,15 @@ class Task:
     path: str
     fault: str | None = None
 
+    def content(self) -> bytes:
+        """The file's bytes. Raises `Unreadable`."""
+        if self.fault:
+            raise Unreadable(self.fault)
+        try:
+            return reading.content(self.path)
+        except OSError as error:
+            raise Unreadable(f"it cannot be read ({error.strerror})") from None
+
     def handed_in_at(self) -> datetime | None:
         """The time in nbgrader's timestamp.txt; None where there is none. Raises `Unreadable`."""
         path = Path(self.path).with_name("timestamp.txt")
@@ -54,11 +63,8 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
         print("nothing to do: the quiz has letters, no programs", file=sys.stderr)
     for task in tasks:
         try:
-            if task.fault:
-                raise Unreadable(task.fault)
-            if task.assignment in lessons:
-                found = read(reading.content(task.path))[0]
-                do(task, lessons[task.assignment], found)
+            if task.fault or task.assignment in lessons:
+                do(task, lessons[task.assignment], read(task.content())[0])
         except Exception as fault:  # noqa: BLE001 - what one has done costs no other
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)

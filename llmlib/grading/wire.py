@@ -19,26 +19,21 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from llmlib.course.plain import DTYPES, from_numpy, refused
+from llmlib.course.plain import DTYPES, NotPlain, plain
 
 MAX_TEXT = 16 << 20  # bytes of JSON in one frame
 MAX_BLOB = 64 << 20  # bytes of tensors in one frame
 MAX_DEPTH = 24
 MAX_BITS = 4096  # of an int
-MAX_VALUES = 300_000  # in one frame, counted by their commas before it is parsed
+MAX_VALUES = 300_000  # in one frame, counted by commas, in its strings too, before it is parsed
 MAX_TENSORS = 10_000  # in one frame: an empty one costs its reader kilobytes, its writer 50 bytes
 MAX_KEYS = 10_000  # of a dict or set: hashes can be made to collide, which costs the square of this
 Tensors = dict[str, torch.Tensor]
 KINDS = {"list": list, "tuple": tuple, "set": set}
-BASES: list = [*((base, kind) for kind, base in KINDS.items()), (frozenset, "set")]
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
 TOO_MANY = f"more than {MAX_TENSORS:,} tensors at once"
 TOO_LARGE = f"more than {MAX_BLOB >> 20} MB in one value"
-
-
-class NotPlain(Exception):
-    """A value that may not cross, or a frame that is not one. The text says which and why."""
 
 
 class Closed(Exception):
@@ -58,17 +53,13 @@ def pack(value: Any) -> bytes:
     blob = save(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
         raise NotPlain(TOO_LARGE)
+    _counted(text)
     return b"".join([HEADER.pack(len(text), len(blob)), text, blob])
 
 
 def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     """The value in a frame. Raises `NotPlain`."""
-    if text.count(b",") > MAX_VALUES:
-        raise NotPlain(f"more than {MAX_VALUES:,} values at once")
-    if len(re.findall(rb"[\[,]\s*-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
-        raise NotPlain(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
-    if text.count(b'"tuple"') + len(re.findall(rb"\\u00[67]", text)) > MAX_KEYS:  # or of those
-        raise NotPlain(f"more than {MAX_KEYS:,} tuples at once")
+    _counted(text)
     if int.from_bytes(blob[:8], "little") > 128 * MAX_TENSORS:  # the length of its table
         raise NotPlain(TOO_MANY)
     try:
@@ -83,35 +74,40 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
     return value
 
 
+def _counted(text: bytes | bytearray) -> None:
+    """Is that too much for its reader? Whoever sends it is told so, whoever gets it is safe."""
+    if text.count(b",") > MAX_VALUES:
+        raise NotPlain(f"more than {MAX_VALUES:,} values or commas at once")
+    if len(re.findall(rb"[\[,]\s*-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
+        raise NotPlain(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
+    if text.count(b'"tuple"') + len(re.findall(rb"\\u00[67]", text)) > MAX_KEYS:  # or of those
+        raise NotPlain(f"more than {MAX_KEYS:,} tuples at once")
+
+
 def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise NotPlain(TOO_DEEP)
-    match value := from_numpy(value):
-        case None | bool():
+
+    def inner(item: Any) -> Any:
+        return _down(item, tensors, depth + 1)
+
+    match value := plain(value):
+        case None | bool() | float() | str():
             return value
-        case str():
-            return str.__str__(value)
         case int():
-            return _bounded(int(value))
-        case float():
-            return float(value)
-        case bytes() | bytearray():
-            return ["bytes", bytes(value).hex()]
+            return _bounded(value)
+        case bytes():
+            return ["bytes", value.hex()]
         case torch.Tensor():
             return _tensor_down(value, tensors)
+        case dict() | set() if len(value) > MAX_KEYS:
+            raise NotPlain(f"a {type(value).__name__} of {len(value)} items")
         case dict():
-            pairs = dict.items(value)
-            return ["dict", *([_down(each, tensors, depth + 1) for each in pair] for pair in pairs)]
-    for base, kind in BASES:
-        if isinstance(value, base):
-            return [kind, *(_down(each, tensors, depth + 1) for each in base.__iter__(value))]
-    may = "tensors, numbers, strings, lists, tuples and dicts may cross"
-    raise NotPlain(f"a value of type {type(value).__name__[:40]}; {may}")
+            return ["dict", *([inner(key), inner(item)] for key, item in value.items())]
+    return [type(value).__name__, *map(inner, value)]
 
 
 def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
-    if why := refused(tensor):
-        raise NotPlain(why)
     _countable(tensor)
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
         raise NotPlain(TOO_LARGE)

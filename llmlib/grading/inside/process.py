@@ -5,11 +5,9 @@ this, and what given cells read; the grader reads plain values from the socket, 
 import builtins
 import importlib.machinery
 import os
-import signal
 import socket
 import sys
 import tempfile
-import time
 import traceback
 import types
 import warnings
@@ -26,7 +24,6 @@ from llmlib.grading.wire import Channel, NotPlain
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
-now = time.monotonic
 
 
 def serve(sock: socket.socket) -> None:
@@ -44,13 +41,11 @@ def serve(sock: socket.socket) -> None:
     ask = asking(channel)
     install(kit, ask)
     sys.setrecursionlimit(3000)
+    timed = run_cells.Timed(seconds, left, absence.run)
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])
-            tried, began = title.startswith("cell "), now()
-            limit = max(0.5, min(left, seconds)) if tried else seconds
-            error = interrupted(limit, title, source, main.__dict__)
-            left -= (now() - began) * tried
+            error = timed.run(title, source, main.__dict__)  # one that goes on is left out outside
             if error is not None:
                 channel.send(["error", describe(error)])
     channel.send(["ready"])
@@ -106,16 +101,6 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
         return ask
 
     return stand_in
-
-
-def interrupted(seconds: float, *cell: Any) -> BaseException | None:
-    """Run one cell; after so many seconds it gets what Ctrl-C does, and what it has made is kept,
-    as in a check. One that goes on all the same is left out by the grader."""
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # and again: `input()` may swallow one
-    error = absence.run(*cell)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    return error
 
 
 def answer(channel: Channel, space: dict[str, Any]) -> None:

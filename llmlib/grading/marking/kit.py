@@ -75,7 +75,7 @@ def _slices(wanted: Given) -> Files:
 
 @cache
 def _needed(file: str, names: frozenset[str]) -> list[Definition]:
-    source = (environment.PACKAGE / file).read_text(encoding="utf-8")
+    source = (environment.ROOT / file).read_text(encoding="utf-8")
     return needed(names, definitions([source]), set())
 
 

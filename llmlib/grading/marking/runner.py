@@ -3,15 +3,16 @@ what is lent where, is decided here; `outside/testing.py` runs a test cell."""
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
 
 from llmlib.course import handed_in
 from llmlib.course.cells import Exercise, Notebook
 from llmlib.course.definitions import definitions
-from llmlib.course.forbidden import sentence
+from llmlib.course.feedback import OFF
+from llmlib.course.run_tests import Names
 from llmlib.grading.marking import analysis, kit, patience, wording
 from llmlib.grading.marking.lending import Lender
-from llmlib.grading.marking.names import Names
+from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.wording import Failure
 from llmlib.grading.outside import testing
 from llmlib.grading.outside.limits import Died, Exceeded, Limits, OutOfTime
@@ -62,8 +63,8 @@ class Runner:
 class Marking:
     """One submission while it is graded.
 
-    Its visible tests all run before the first hidden one: what the learner's code saw of a hidden
-    input it cannot tell later, since from then on nothing in its own words is written down.
+    What its code says of a visible test is written down before the first hidden one runs: what it
+    saw of a hidden input it cannot tell later.
     """
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
@@ -73,7 +74,8 @@ class Marking:
         self.answers, self.lender = given.answers, Lender(self.sandbox, given, limits)
         answer, ours = self.lender.answer, testing.ours(notebook)
         self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
-        self.spaces = {each.name: Names(ours, self.learner.call) for each in self.exercises}
+        theirs = partial(Proxy, self.learner.call)
+        self.spaces = {each.name: Names(ours, theirs) for each in self.exercises}
         self.findings = list(shown.findings)
         self.failed: dict[str, Failure] = {}
         self.seen: set[str] = set()  # whose visible tests pass
@@ -84,7 +86,7 @@ class Marking:
     def run(self) -> None:
         for each in self.exercises:
             used = self.shown.used[each.name]
-            failed = Failure(sentence(used[0]), "", True) if used else self._half(each, False)
+            failed = Failure(OFF.format(used[0]), "", True) if used else self._half(each, False)
             self._note(each, failed, self.seen)
         if self.instead:  # what was lent is forgotten before an earlier exercise is tried again
             self.learner.stop()
@@ -106,10 +108,10 @@ class Marking:
         name, points = exercise.name, float(exercise.points)
         if name in self.passed:
             return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
-        claim, detail, named = self.failed.get(name) or Failure(str(limit), "", False)
+        failed = self.failed.get(name) or Failure(str(limit), "", False)
         share = self.partial if name in self.seen else 0.0
-        claim, detail = wording.line(claim) or "it failed", wording.line(detail)
-        return Outcome(name, share * points, points, claim, detail, named)
+        claim, detail = wording.line(failed.claim) or "it failed", wording.line(failed.detail)
+        return Outcome(name, share * points, points, claim, detail, failed.named, failed.raised)
 
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why one half of a test cell fails; None where it passes. A function that calls earlier
@@ -130,10 +132,7 @@ class Marking:
 
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes."""
-        lent = self.instead.get(exercise.name, [])
-        given = (name for name, whole in self.answers.items() if whole not in exercise.off)
-        self.lender.may_ask = {*given, *lent}
-        raised = self._tried(exercise, hidden, self.spaces[exercise.name], lent)
+        raised = self._raised(exercise, hidden)
         called = {f"{exercise.name} called {name}, which is off" for name in self.learner.refused}
         self.findings += sorted(called - set(self.findings))
         if raised is None:
@@ -142,22 +141,24 @@ class Marking:
             return wording.hidden(exercise, raised)
         return wording.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
-    def _tried(self, exercise: Exercise, *words: Any) -> BaseException | None:
-        """What the test cell raised. It runs once more if the process died: that may have been for
-        want of memory elsewhere; and, with longer limits, if time ran out while the process waited
-        for a processor, or for whatever it waits."""
+    def _raised(self, exercise: Exercise, hidden: bool) -> BaseException | None:
+        """What that half raised. It runs once more if the process died: that may have been for want
+        of memory elsewhere; and, with longer limits, if time ran out while the process waited for a
+        processor, or for whatever it waits."""
+        space, lent = self.spaces[exercise.name], self.instead.get(exercise.name, [])
+        given = (name for name, whole in self.answers.items() if whole not in exercise.off)
+        self.lender.may_ask = {*given, *lent}
         for limits in (self.limits, patience.longer(self.limits)):
             self.learner.limits = self.lender.process.limits = limits
             had = self.sandbox.share()
-            raised = testing.run(self.learner, exercise, *words)
+            raised = testing.run(self.learner, exercise, hidden, space, lent)
             if isinstance(raised, Died):
-                raised = testing.run(self.learner, exercise, *words)
+                raised = testing.run(self.learner, exercise, hidden, space, lent)
             waited = isinstance(raised, OutOfTime) and had() < patience.ENOUGH
             if not waited or time.monotonic() > self.learner.deadline:
                 break
-        if waited:
-            why = "it waits for something, or this machine had too much to do: grade it --again"
-            self.findings.append(
-                f"{exercise.name} ran out of time, mostly without a processor: {why}"
-            )
+        why = f"{exercise.name} ran out of time, mostly without a processor: it waits for "
+        why += "something, or this machine had too much to do: grade it --again"
+        if waited and why not in self.findings:
+            self.findings.append(why)
         return raised

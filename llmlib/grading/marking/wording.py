@@ -2,13 +2,13 @@
 process said included; of a hidden one our own words, nothing in which their code could choose."""
 
 import ast
+import builtins
 import re
 from typing import NamedTuple
 
 from llmlib.course.cells import Exercise
 from llmlib.course.check import Mistake
-from llmlib.course.feedback import NOT_WRITTEN
-from llmlib.course.forbidden import sentence
+from llmlib.course.feedback import NOT_WRITTEN, OFF
 from llmlib.grading.outside.limits import Exceeded
 from llmlib.grading.outside.remote import LearnerError
 
@@ -21,11 +21,13 @@ FAILED = "a hidden test failed"
 
 
 class Failure(NamedTuple):
-    """Why a test fails: what is wrong, on what values or where, and whether a check names it."""
+    """Why a test fails: what is wrong, on what values or where, whether a check names it, and the
+    built-in class of an exception of the learner's."""
 
     claim: str
     detail: str
     named: bool
+    raised: str = ""
 
 
 def hidden(exercise: Exercise, raised: BaseException) -> Failure:
@@ -42,7 +44,8 @@ def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | Non
     if isinstance(raised, Mistake):
         return Failure(raised.claim, raised.detail, True)
     if isinstance(raised, LearnerError):
-        return Failure(*_words(exercise, raised, broke), False)
+        known = raised.builtin in dir(builtins)  # the learner's process may say anything
+        return Failure(*_words(exercise, raised, broke), False, raised.builtin if known else "")
     detail = f"{type(raised).__name__}: {raised}"
     return Failure(f"the check could not use what `{exercise.name}` returned", detail, False)
 
@@ -62,7 +65,7 @@ def _constant(exercise: Exercise, claim: str) -> str:
 def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
     """(claim, detail) of an exception of the learner's."""
     if told.kind == "Off" and told.text in exercise.off:
-        return sentence(told.text), ""
+        return OFF.format(told.text), ""
     if told.kind == "NotPlain":
         return f"`{exercise.name}` returned {told.text}", ""
     if told.kind == "NotImplementedError" and told.text in ("", NOT_WRITTEN):

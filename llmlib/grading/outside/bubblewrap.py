@@ -13,7 +13,7 @@ from llmlib.grading.remedies import MISSING
 HERE = Path(llmlib.__file__).parent
 OURS = "__init__ course/__init__ course/plain course/run_cells"
 OURS += " grading/__init__ grading/wire grading/inside/*"
-PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share")
+PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share", "pyvenv.cfg")
 SETTINGS = {"HOME": "/tmp", "USER": "learner", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 SETTINGS |= {"MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 # A thread does not survive a fork: with two, a matrix product in the fork waits for ever for the
@@ -49,7 +49,8 @@ def rights() -> list[str]:
 
 
 def system() -> list[str]:
-    """The C library and its like, read only. Of /etc the loader's cache alone: no passwords."""
+    """The C library and its like, read only. Of /etc the loader's cache, and the links by which
+    Debian chooses among its libraries (BLAS, say): no passwords."""
     line = ["--ro-bind", "/usr", "/usr"]
     for file in ("/etc/ld.so.cache", "/etc/alternatives"):
         line += ["--ro-bind-try", file, file]
@@ -84,17 +85,19 @@ def bind(path: str, at: str) -> list[str]:
 def without_the_course() -> list[str]:
     """Out of sight, where it lies below one of those folders: llmlib itself, and where that is a
     clone, all that lies beside it, but for Python's own."""
-    pythons, folders = [Path(each) for each in python_folders()], [HERE]
-    if environment.SOURCES == environment.CLONE:
-        folders = [
+    pythons, course = [Path(each) for each in python_folders()], [HERE]
+    if environment.SOURCES == environment.CLONED:
+        course = [
             each
-            for each in sorted(environment.CLONE.parent.iterdir())
-            if each.is_dir() and not each.is_symlink() and each.name not in PYTHONS_OWN
+            for each in sorted(environment.ROOT.iterdir())
+            if not each.is_symlink() and each.name not in PYTHONS_OWN
             if not any(python.is_relative_to(each) for python in pythons)
         ]
     below = (*pythons, Path("/usr"))
-    seen = (each for each in folders if any(each.is_relative_to(top) for top in below))
-    return sum((["--tmpfs", str(each), "--remount-ro", str(each)] for each in seen), [])
+    seen = [each for each in course if any(each.is_relative_to(top) for top in below)]
+    folders = (["--tmpfs", str(each), "--remount-ro", str(each)] for each in seen if each.is_dir())
+    files = (["--ro-bind", "/dev/null", str(each)] for each in seen if each.is_file())
+    return sum((*folders, *files), [])
 
 
 def graders() -> list[str]:

@@ -46,7 +46,9 @@ def alarm(seconds: float, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # also where it rings just here
+            signal.signal(signal.SIGALRM, before)
+            if left:
+                signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))

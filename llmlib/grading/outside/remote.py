@@ -6,7 +6,7 @@ from typing import Any
 
 from llmlib.course.handed_in import Job
 from llmlib.grading.outside.limits import Died, Exceeded, Limits, OutOfTime
-from llmlib.grading.outside.sandbox import Broken, Child, Sandbox
+from llmlib.grading.outside.sandbox import Child, Sandbox
 from llmlib.grading.wire import Closed, NotPlain, TooSlow
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
@@ -83,7 +83,8 @@ class RemoteProcess:
             raise Exceeded("the process of your code did not end as it should")
 
     def _start(self) -> None:
-        """Run the cells. One that hangs or ends the process is left out, the others run again."""
+        """Run the cells. One that hangs or ends the process is left out, the others run again.
+        Raises `Broken` where this machine starts no process, which is no fault of theirs."""
         while time.monotonic() < self.deadline:
             self.stop()
             self.at: int | None = None  # the number of the cell that runs
@@ -91,7 +92,7 @@ class RemoteProcess:
                 return self._run_cells()
             except TooSlow:
                 why = f"took longer than {self.limits.cell:g} s"
-            except (Closed, NotPlain, Broken):
+            except (Closed, NotPlain):
                 why = "ended the process (memory, exit or crash)"
             if self.at is None:
                 break

@@ -1,6 +1,5 @@
-"""What a test cell sees: our imports, its own names, and the learner's functions, to be called."""
+"""What stands for a learner's function in a test cell: it can be called, and that is all."""
 
-import builtins
 from typing import Any, NoReturn
 
 from llmlib.grading.outside.remote import Call, LearnerError
@@ -38,16 +37,3 @@ class Proxy:
 
 for _name in REFUSED.split():
     setattr(Proxy, f"__{_name}__", Proxy._refuse)
-
-
-class Names(dict):
-    """A test cell's globals: our imports and its own names; any other is the learner's."""
-
-    def __init__(self, ours: dict[str, Any], call: Call) -> None:
-        super().__init__(ours, __name__="test_cell")
-        self._call = call
-
-    def __missing__(self, name: str) -> Proxy:
-        if hasattr(builtins, name):
-            raise KeyError(name)
-        return Proxy(self._call, name)
