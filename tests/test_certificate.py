@@ -7,7 +7,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -387,9 +389,18 @@ def test_a_link_of_ones_own_stays_one_and_anothers_leads_nowhere(tmp_path, monke
     files.write(link, "mine")
     assert not link.is_symlink() and link.read_text() == "mine" and there.read_text() == "newer"
     assert not mode(link) & 0o111
-    link.with_name(f".link.txt.{os.getpid()}").symlink_to(there)  # where it is written first
+    mine = f"{os.getpid()}{threading.get_ident()}"
+    link.with_name(f".link.txt.{mine}").symlink_to(there)  # where it is written first
     files.write(link, "again")
     assert link.read_text() == "again" and there.read_text() == "newer"
+
+
+def test_a_file_that_threads_write_at_once_is_always_whole(tmp_path):
+    path, texts = tmp_path / "kept.json", ["a" * 300_000, "b" * 200_000, "c" * 100_000]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for _ in pool.map(lambda text: files.write(path, text), texts * 40):
+            assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_register_of_students_is_for_its_owner_alone(tmp_path):

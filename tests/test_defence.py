@@ -11,6 +11,7 @@ from llmlib.course import handed_in
 from llmlib.grading import defence
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside import bubblewrap
+from llmlib.grading.results import Graded, Outcome
 
 pytestmark = pytest.mark.security
 NAME = "01_tokens"
@@ -36,6 +37,7 @@ def ask():
         found = handed_in.parse(A.handed_in_notebook(NAME, code))
         return defence.questions(runner, A.notebook(NAME), [*found, *below], student)
 
+    ask.runner = runner
     yield ask
     runner.close()
 
@@ -80,6 +82,60 @@ def test_what_is_not_solved_is_not_asked_about(ask):
     code = {"merge": right(0)["merge"], "train_bpe": "def train_bpe(*a): return []"}
     assert {each.exercise for each in ask("ada", code)} == {"merge"}
     assert ask("ada", {}) == []
+
+
+def test_what_is_solved_on_the_courses_own_functions_is_not_asked_about(ask):
+    """Left alone it fails, whichever of its lines is changed."""
+    code = right(0) | {"merge": "def merge(ids, pair, new_id): return []"}
+    assert {each.exercise for each in ask("ada", code)}.isdisjoint({"merge", "train_bpe"})
+
+
+MERGE = """def merge(ids, pair, new_id):
+    out = []
+    i = 0
+    while i < len(ids):
+        if tuple(ids[i : i + 2]) == tuple(pair):
+            out.append(new_id)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "asked"), [("NameError", 0), ("UnboundLocalError", 0), ("TypeError", 1)]
+)
+def test_a_line_without_which_a_name_is_gone_is_not_asked_about(raised, asked):
+    """Whoever is told that it is gone need not know what it was for."""
+
+    class Says:
+        def grade(self, notebook, written):
+            gone = not any(cell.source == MERGE for cell in written)
+            failed = "it failed" if gone else None
+            lost = Outcome("merge", 0, 1, failed, raised=raised * gone)
+            return Graded((lost,), (), False)
+
+    written = [handed_in.Cell("code", "merge", MERGE)]
+    found = defence.questions(Says(), A.notebook(NAME), written, "ada")
+    assert bool(found) == bool(asked)
+
+
+@pytest.mark.parametrize("line", ["out = []", "i = 0"])
+def test_what_python_calls_the_fault_is_known(line, ask):
+    code = MERGE.replace(f"    {line}\n", "")
+    found = handed_in.parse(A.handed_in_notebook(NAME, {"merge": code}))
+    assert ask.runner.grade(A.notebook(NAME), found)["merge"].raised in defence.UNBOUND
+
+
+def test_no_line_is_named_that_counts_as_python_writes_a_changed_function(ask):
+    """Without the blank lines above it, and whatever its author's layout."""
+    students, code = ("ada", "dan", "eve", "fay"), lower({"merge": MERGE})
+    asked = [each for student in students for each in ask(student, code)]
+    raised = [
+        each.answer for each in asked if each.answer.startswith("It fails: “your code raised")
+    ]
+    assert raised and not [each for each in raised if "line" in each]
 
 
 def test_a_copy_of_the_stub_below_an_answer_is_not_asked_about(ask):

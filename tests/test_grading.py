@@ -40,7 +40,7 @@ from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking import analysis, patience, wording
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside import bubblewrap, reading, remote, sandbox, testing
+from llmlib.grading.outside import bubblewrap, limits, reading, remote, sandbox, testing
 from llmlib.grading.outside.limits import Died, Limits
 from llmlib.grading.results import Graded, Outcome, Refused
 from llmlib.grading.tasks import Task, find
@@ -207,6 +207,34 @@ def test_keys_made_to_collide_are_refused_before_they_are_hashed():
     pairs = [[number * (2**61 - 1), 0] for number in range(wire.MAX_KEYS + 1)]
     with pytest.raises(wire.NotPlain, match="dict of 10001 items"):
         wire.unpack(json.dumps(["dict", *pairs]).encode(), b"")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (list(range(300_002)), "300,000 values"),
+        ("," * 300_001, "values or commas"),
+        (dict.fromkeys(range(10_001)), "a dict of 10001 items"),
+        (set(range(10_001)), "a set of 10001 items"),
+        ([()] * 10_001, "10,000 tuples"),
+        ([2**62] * 10_001, "10,000 whole numbers of 19 digits"),
+    ],
+)
+def test_what_its_reader_would_refuse_is_refused_by_who_sends_it(value, why, monkeypatch):
+    """So that the sentence can say whose value it was, and nothing is stopped."""
+    with pytest.raises(wire.NotPlain, match=why):
+        wire.pack(value)
+    with monkeypatch.context() as patch:  # as sent by whoever does not count
+        patch.setattr(wire, "MAX_VALUES", 1 << 30)
+        patch.setattr(wire, "MAX_KEYS", 1 << 30)
+        frame = wire.pack(value)[wire.HEADER.size :]
+    with pytest.raises(wire.NotPlain, match=why):
+        wire.unpack(frame, b"")
+
+
+def test_a_long_list_is_told_by_the_function_that_returned_it(runner):
+    message = verdict(runner, "def f(): return list(range(300_002))", "f()")
+    assert message == "`f` returned more than 300,000 values or commas at once"
 
 
 def test_so_many_numbers_are_refused_that_could_collide_in_a_set_of_a_test():
@@ -782,6 +810,45 @@ def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
     assert all(rows[student].points == 10 for student in ("ann", "cyd", "eve"))
 
 
+def test_a_machine_that_starts_no_process_is_not_the_learners_fault(runner, monkeypatch):
+    def broken(*_):
+        raise sandbox.Broken("no room for a process")
+
+    monkeypatch.setattr(runner.sandbox, "fork", broken)
+    written = nbformat.v4.new_notebook()
+    said = pool.grade_bytes(runner, corpus.TARGET, nbformat.writes(written).encode())
+    assert said == Refused("the grader failed on it (Broken: no room for a process)")
+
+
+def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeypatch):
+    """It rings between a test's last line and the line that would have silenced it."""
+    real, rang = signal.setitimer, []
+
+    def late(which, seconds, *more):
+        if not seconds and not rang:
+            rang.append(seconds)
+            signal.raise_signal(signal.SIGALRM)
+        return real(which, seconds, *more)
+
+    with pytest.raises(limits.OutOfTime, match="the notebook took"):
+        with limits.alarm(0.5, "the notebook"):
+            monkeypatch.setattr(signal, "setitimer", late)
+            with pytest.raises(limits.OutOfTime, match="the check took"):
+                with limits.alarm(60, "the check"):
+                    pass
+            time.sleep(5)
+
+
+def test_another_torch_grades_anew(monkeypatch):
+    mine = batch.version.__wrapped__()
+    monkeypatch.setattr(torch, "__version__", "2.13.0+other")
+    assert batch.version.__wrapped__() != mine
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cpu")
+    once = batch.version.__wrapped__()
+    monkeypatch.setattr(torch, "__version__", "2.13.0")
+    assert batch.version.__wrapped__() == once
+
+
 @pytest.mark.parametrize(("workers", "fails"), [(2, 3), (1, 2)])
 def test_a_worker_that_cannot_start_again_does_not_end_the_run(
     tmp_path, monkeypatch, workers, fails
@@ -801,9 +868,10 @@ def test_a_worker_that_cannot_start_again_does_not_end_the_run(
     rows = grade(class_of(tmp_path, orders), workers)
     assert "died on it, twice" in rows.pop("bad").reason
     assert [rows[student].points for student in sorted(rows)] == [10] * 4
-    monkeypatch.setattr(_Make, "__call__", lambda *_: exec("raise sandbox.Unavailable('none')"))
-    with pytest.raises(sandbox.Unavailable, match="none"):
-        grade(tmp_path, workers, again=True)
+    for error in ("sandbox.Unavailable('none')", "PermissionError(13, 'none', 'bwrap')"):
+        monkeypatch.setattr(_Make, "__call__", lambda *_, error=error: exec(f"raise {error}"))
+        with pytest.raises(sandbox.Unavailable, match="none"):
+            grade(tmp_path, workers, again=True)
 
 
 def test_workers_at_rest_end_by_themselves():

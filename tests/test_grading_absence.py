@@ -324,6 +324,7 @@ def test_what_stands_below_an_absent_import_counts(runner):
 
 def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
     root, names = cells.ROOT, ["solutions", "llmlib", "notebooks", "tests"]
+    files = ["README.md", "pyproject.toml", "my_llm.py", "gradebook.db"]
     pythons = sorted({*bubblewrap.python_folders(), str(root)})
     monkeypatch.setattr(bubblewrap, "python_folders", lambda: pythons)
     with closing(Runner([])) as runner:
@@ -331,6 +332,11 @@ def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
         look += "    return [os.listdir(path) if os.path.lexists(path) else [] for path in paths]"
         look = f"root, names = {str(root)!r}, {names}\n{look}"
         assert verdict(runner, look, f"check.equal(f(), {[[]] * 4}, 'out of sight')") is None
+        assert (root / "README.md").read_text()
+        look = f"def f():\n    read = []\n    for name in {files}:\n        try:\n"
+        look += f"            read.append(open({str(root)!r} + '/' + name).read())\n"
+        look += "        except OSError: pass\n    return read"
+        assert verdict(runner, look, "check.equal(f(), [], 'out of sight')") is None
 
 
 def test_every_solution_still_passes(runner):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import proofs
@@ -161,7 +162,8 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("def merge(ids, pair, new_id)\n    return ids", "SyntaxError"),
         (
             "def merge(ids, pair, new_id):\n    return (i for i in ids)",
-            "a value of type generator; use tensors, numbers, strings, lists, tuples or dicts",
+            "`merge` returned a value of type generator; use tensors, numbers, strings, lists, "
+            "tuples or dicts",
         ),
         ("raise SystemExit(3)", "SystemExit"),
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
@@ -245,11 +247,11 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
     run, slow = judge._run, {}
 
-    def hurried(job, seconds):
+    def hurried(job, *words):
         if not slow:
             slow.update(job, seconds=0.5)
-            return run(slow, seconds)
-        return run(job, seconds)
+            return run(slow, *words)
+        return run(job, *words)
 
     monkeypatch.setattr(judge, "_run", hurried)
     wait = "import time\ntime.sleep(2)\n"
@@ -316,6 +318,21 @@ def test_ctrl_c_ends_a_check_at_once(tmp_path):
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     assert process.wait(15) == 130 and "Traceback" not in log.read_text()
+
+
+def test_a_check_that_breaks_off_ends_no_other(tmp_path):
+    """JupyterLab's server has several under way."""
+    began = tmp_path / "began"
+    (tmp_path / "slow").mkdir()
+    wait = f"import time\nopen({str(began)!r}, 'w').close()\ntime.sleep(2)\n"
+    slow = hand_in(tmp_path / "slow", {"count_pairs": wait + SOLUTIONS["count_pairs"]})
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(states, slow)
+        while not began.exists() and not other.done():
+            time.sleep(0.1)
+        with pytest.raises(ZeroDivisionError):
+            progress.check([NAME], hand_in(tmp_path), tick=lambda status: 1 / 0)
+        assert other.result()["count_pairs"] == (DONE, None)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 1000, -3])

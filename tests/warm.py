@@ -23,7 +23,7 @@ def checks(monkeypatch):
         monkeypatch.setattr(judge, "_once", _once)
 
 
-def _once(text, seconds):
+def _once(text, seconds, running):
     """As `judge._once`: (what the process said, why it said no more)."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([run_tests.__name__])
