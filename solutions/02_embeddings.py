@@ -98,7 +98,7 @@ print(
 #
 # Look up one row per id.
 #
-# - `ids`: whole numbers, a tensor of any shape `[...]` with at least one id, such as `[seq]` or `[batch, seq]`
+# - `ids`: whole numbers, a tensor of any shape `[...]` with at least one id, such as `[seq]` or `[batch, seq]`; a single id, `torch.tensor(2)`, has the shape `[]` and gives one row, `[d_model]`
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
 # - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
@@ -159,6 +159,10 @@ check.that(
 _got = embed(torch.tensor([2, 0, 2]), _names)
 check.that(_got is not None, "embed gave back None: is there a return?")
 check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of rows",
+)
+check.that(
     list(_got.shape) != [4, 3],
     "token 2 is row 2 of the table, and it is a row of the table, not a column",
 )
@@ -214,6 +218,20 @@ check.that(
 check.that(
     _refused([[0, 1], [2, -4]]),
     "id -4 is no token either, wherever in the batch it stands: raise IndexError",
+)
+_single = None
+with suppress(Exception):  # a loop finds no dimension to run along
+    _single = embed(torch.tensor(2), _table)
+check.that(
+    _single is not None,
+    "a single id, torch.tensor(2), has no dimensions, so that a loop over it or its "
+    "length raises an error: keep the shape of ids, whatever it is",
+)
+check.close(
+    _single,
+    _table[2],
+    "a single id, a tensor without dimensions, gives one row: keep the shape of ids, "
+    "here [], and add d_model behind it",
 )
 ### BEGIN HIDDEN TESTS
 _generator = torch.Generator().manual_seed(21)
@@ -408,6 +426,10 @@ def _exact(table, ids):
 _zeros, _text = torch.zeros(2, 2), torch.tensor([0, 1])
 _got = nudged_gradient(_zeros.clone(), _text)
 check.that(_got is not None, "nudged_gradient gave back None: is there a return?")
+check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.tensor makes one of a list of rows of numbers",
+)
 check.equal(
     list(_got.shape), [2, 2], "one slope for each number: the shape of the table"
 )
@@ -415,7 +437,8 @@ check.that(
     float(_got[0].abs().max()) > 1e-2,
     "all slopes are near 0: divide the change of the loss by the size of the nudge; "
     "add it to one number alone (a whole row moved alike changes nothing, and a 0 "
-    "multiplied stays 0); and do not nudge by so little that the rounding swallows it",
+    "multiplied stays 0); and do not nudge by so little that the rounding swallows it "
+    "(or are the slopes stored as whole numbers?)",
 )
 check.that(
     float(_got[1, 0]) > -1e-2,
@@ -564,6 +587,11 @@ from llmlib.course import check
 _one = torch.tensor([[1.0, 2.0, 3.0]])
 _got = embedding_gradient(torch.tensor([0]), _one, 2)
 check.that(_got is not None, "embedding_gradient gave back None: is there a return?")
+check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of rows, torch.tensor of a "
+    "list of rows of numbers",
+)
 check.that(
     list(_got.shape) != [3, 2],
     "the gradient has the shape of the table, [vocab_size, d_model]; yours is turned "
@@ -833,6 +861,8 @@ def left_alone(function, first, *more):
 
 
 # %% test nearest points=2
+from contextlib import suppress
+
 import torch
 
 from llmlib.course import check
@@ -885,6 +915,10 @@ check.that(
     "the ids, as whole numbers: 1, not 1.0",
 )
 check.that(
+    not any(isinstance(i, torch.Tensor) for i in nearest(torch.eye(3), 0, 2)),
+    "a list of ints, not of tensors that hold one number each: .tolist() makes ints",
+)
+check.that(
     nearest(_table[[0, 3, 2, 1, 4, 5]], 0, 1) != [1],
     "rows 1 and 3 have changed places, and the answer is the old one: keep nothing "
     "from an earlier call",
@@ -900,6 +934,20 @@ check.equal(
     [0],
     "token 0 points exactly as token 1 does and is its neighbour: leave token_id out "
     "by its id, not by its place",
+)
+_found, _same = [], torch.tensor([[3.0, 4.0]] * 4)
+with suppress(ValueError):  # list.remove, where token_id is not in the list
+    _found = [nearest(_same, i, 1) for i in range(4)]
+check.that(
+    [len(ids) for ids in _found] == [1, 1, 1, 1],
+    "four tokens have the same row, and k is 1: leave out token_id alone, by its id, "
+    "and before you take k, since it need not stand among the first k + 1",
+)
+check.equal(
+    nearest(torch.tensor([[2.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), 0, 1),
+    [2],
+    "the cosines are 0.894 and 0.949: a row's length is the root of the sum of its "
+    "squares (norm), not the sum of its sizes",
 )
 check.equal(
     nearest(torch.tensor([[2.0, 3.0], [4.0, 6.0], [3.0, 2.0]]), 0, 1),
@@ -1289,8 +1337,8 @@ _got = analogies(_world[:4], _pairs, True)
 check.that(_got is not None, "analogies gave back None: is there a return?")
 check.that(
     _got != 1,
-    "two pairs make two sums, one in each order: return how many are right, not the "
-    "share of them",
+    "two pairs make two sums, one in each order: count both (does a break or a return "
+    "end a loop early?), and return how many are right, not the share of them",
 )
 check.equal(
     analogies(_world[:4], _pairs, True),
@@ -1320,6 +1368,12 @@ check.equal(
     2,
     "a longer row counts no more than others: divide the rows by their lengths before "
     "you add them up",
+)
+check.equal(
+    analogies(3 * _world[:4], _pairs, True),
+    2,
+    "longer rows point where they did: the answer is the row with the largest cosine, "
+    "not the one whose tip is nearest to the sum's",
 )
 _hand = torch.tensor(
     [[1.0, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3], [0.5, 0, 2], [-1, 1, 1]]
@@ -1870,6 +1924,11 @@ check.that(
     apply_rope(torch.zeros(1, 2), torch.arange(1)) is not None,
     "apply_rope gave back None: is there a return?",
 )
+check.that(
+    not isinstance(apply_rope(torch.zeros(1, 2), torch.arange(1)), (list, tuple)),
+    "return one tensor: torch.cat sets a list of halves side by side, torch.stack "
+    "makes one of a list of rows",
+)
 check.equal(
     list(apply_rope(torch.zeros(4, 3, 3, 6), torch.arange(3)).shape),
     [4, 3, 3, 6],
@@ -1923,6 +1982,20 @@ check.close(
     torch.tensor([[0.0, math.cos(1), 0.0, math.sin(1)]]),
     "use the theta that is given: with theta 100, pair 1 of head_dim 4 turns by 0.1 "
     "radians a position",
+    atol=1e-4,
+)
+check.close(
+    apply_rope(torch.tensor([[0.0, 1.0, 0.0, 0.0]]), torch.tensor([10])),
+    torch.tensor([[0.0, math.cos(0.1), 0.0, math.sin(0.1)]]),
+    "the same positions with another theta have other angles: keep nothing of an "
+    "earlier call",
+    atol=1e-4,
+)
+check.close(
+    apply_rope(torch.tensor([[0.0, 1, 1, 0, 0, 0]]), torch.tensor([10]), 1000.0),
+    torch.tensor([[0.0, math.cos(1), math.cos(0.1), 0.0, math.sin(1), math.sin(0.1)]]),
+    "head_dim 6 has three pairs, and all of them turn: with theta 1000 by 1, 0.1 and "
+    "0.01 radians a position",
     atol=1e-4,
 )
 check.close(
@@ -2287,6 +2360,11 @@ def _named(rows):
 check.that(
     interleaved_to_half_split(_named(8), 1) is not None,
     "interleaved_to_half_split gave back None: is there a return?",
+)
+check.that(
+    not isinstance(interleaved_to_half_split(_named(8), 1), (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of rows, torch.cat of a list "
+    "of heads",
 )
 check.equal(
     list(interleaved_to_half_split(_named(8), 1).shape),

@@ -375,8 +375,14 @@ from llmlib.course import check
 
 _g = torch.Generator().manual_seed(31)
 _q, _k = torch.randn(2, 4, generator=_g), torch.randn(5, 4, generator=_g)
+_got = scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0))
+check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of outputs (return the mixture "
+    "alone, without the shares)",
+)
 check.close(
-    scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0)),
+    _got,
     torch.full((2, 3), 7.0),
     "if all values are the same, so is each output: return the mixture of values, and "
     "take the softmax over the keys (dim=-1), so that the shares of one query sum to 1",
@@ -819,6 +825,8 @@ def looks_ahead(before, after, changed):
 
 
 # %% test looks_ahead points=3
+from contextlib import suppress
+
 import numpy
 import torch
 
@@ -891,6 +899,14 @@ check.equal(
     _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
     [],
     "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
+)
+_found = None
+with suppress(RuntimeError, IndexError):  # torch has no maximum of nothing
+    _found = _peeked(_still, _still + 1.0, 0)
+check.that(
+    _found == [],
+    "no position stands before position 0: with changed = 0 the list is empty, and "
+    "there are no rows to take a maximum of",
 )
 _found = _peeked(_still, _still + torch.tensor([[1.0, 1.0], [0, 0], [1, 1]]), 2)
 check.that(
@@ -1186,6 +1202,12 @@ check.equal(
     torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1),
     "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the "
     "rest",
+)
+check.equal(
+    tuple(split_heads(_x, 2).shape),
+    (1, 2, 2, 6),
+    "12 columns make 2 heads of 6: the width of a head is that of x divided by n_head, "
+    "not always 4",
 )
 _x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
 check.equal(
@@ -1504,6 +1526,10 @@ _x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(
 _got = repeat_kv(_x, 2)
 check.that(_got is not None, "repeat_kv gave back None: is there a return?")
 check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of heads",
+)
+check.that(
     not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1),
     "positions were repeated: it is the heads (dim=1) that need copies",
 )
@@ -1539,6 +1565,12 @@ check.equal(
     repeat_kv(_x, 1),
     _x,
     "with n_rep = 1 every query head has keys of its own: nothing changes",
+)
+_x = torch.arange(12.0).view(2, 3, 2, 1)
+check.equal(
+    repeat_kv(_x, 2),
+    _x[:, [0, 0, 1, 1, 2, 2]],
+    "a batch of 2 texts stays a batch of 2, each with copies of its own heads",
 )
 ### BEGIN HIDDEN TESTS
 for _seed, (_shape, _n) in enumerate(
@@ -1649,6 +1681,8 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
 
 
 # %% test attend points=4
+from contextlib import suppress
+
 import torch
 
 from llmlib.course import check
@@ -1699,6 +1733,10 @@ _one += [torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0]])]
 _got = attend(torch.tensor([[[3.0, 5.0]]]), *_one, 2, 1)
 check.that(_got is not None, "attend gave back None: is there a return?")
 check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of texts",
+)
+check.that(
     not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 1, 4),
     "the heads' results still stand side by side: multiply by w_o.T to get back to "
     "d_model columns",
@@ -1712,6 +1750,11 @@ check.that(
 check.that(
     _by_hand != [9.0, 5.0],
     "x itself is in the result: return only what the layer adds to x",
+)
+check.that(
+    not torch.as_tensor(_got).isnan().any(),
+    "the result is NaN: the only token may look at nothing. In the mask True means may "
+    "look, and a token sees itself",
 )
 check.close(
     _got,
@@ -1783,6 +1826,21 @@ check.close(
     "project, split, turn q and k by positions from 0, repeat k and v, attend "
     "causally (a token sees itself, too), merge, project",
     atol=1e-4,
+)
+_w, _got = _weights(8, 6, 2, 4, 372), None
+with suppress(RuntimeError):  # 6 query heads do not fit 4 heads of keys
+    _got = attend(_x, *_w, 6, 2, 100.0)
+check.that(
+    _got is not None,
+    "6 query heads on 2 key/value heads raise an error: each key/value head serves "
+    "n_head // n_kv_head query heads, here 3, not n_kv_head of them",
+)
+check.close(
+    _got,
+    _layer(_x, *_w, 6, 2, 100.0),
+    "6 query heads on 2 key/value heads: each key/value head serves n_head // "
+    "n_kv_head query heads, here 3",
+    atol=1e-3,
 )
 ### BEGIN HIDDEN TESTS
 for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
@@ -2089,6 +2147,14 @@ check.close(
     torch.tensor([[0.65]]),
     "the example by hand: row 2 at position 1 and row 3 at position 2, so (0.7 + 0.6) "
     "/ 2",
+    atol=1e-4,
+)
+_maps = torch.cat([_looking(5, 4), _looking(5, 1)] * 3).view(2, 3, 10, 10)
+check.close(
+    induction_score(_maps, 5),
+    torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]),
+    "2 layers of 3 heads have 2 rows of 3 scores: each head has a score of its own, in "
+    "the row of its layer",
     atol=1e-4,
 )
 ### BEGIN HIDDEN TESTS
@@ -2609,6 +2675,10 @@ _x, _c = (torch.randn(2, 4, 6, generator=_g) for _ in range(2))
 _q, _k, _v = (torch.randn(6, 6, generator=_g) for _ in range(3))
 _plain = torch.nn.functional.scaled_dot_product_attention
 _got = cross_attention(_x, _c, _q, _k, _v)
+check.that(
+    not isinstance(_got, (list, tuple)),
+    "return one tensor: torch.stack makes one of a list of texts",
+)
 
 
 def _is(x_q, x_k, x_v, **options):

@@ -321,3 +321,35 @@ def analogies(table, pairs, inputs_allowed):
                     scores[[a, b, c]] = -torch.inf
                 right += int(scores.argmax() == d)
     return right
+
+
+# %% wrong: the row whose tip is nearest to the sum's
+# says: not the one whose tip is nearest
+def analogies(table, pairs, inputs_allowed):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    right = 0
+    for a, b in pairs:
+        for c, d in pairs:
+            if a == c:
+                continue
+            far = (table - (unit[b] - unit[a] + unit[c])).norm(dim=-1)
+            if not inputs_allowed:
+                far[[a, b, c]] = torch.inf
+            right += int(far.argmin() == d)
+    return right
+
+
+# %% wrong: break in place of continue
+# says: does a break or a return end a loop early?
+def analogies(table, pairs, inputs_allowed):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    right = 0
+    for a, b in pairs:
+        for c, d in pairs:
+            if a == c:
+                break
+            scores = unit @ (unit[b] - unit[a] + unit[c])
+            if not inputs_allowed:
+                scores[[a, b, c]] = -torch.inf
+            right += int(scores.argmax() == d)
+    return right

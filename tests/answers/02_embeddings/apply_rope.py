@@ -248,3 +248,40 @@ def apply_rope(x, positions, theta=10000.0):
     a = positions.sort().values[:, None] * theta ** (-torch.arange(0, d, 2) / d)
     f, s = x.chunk(2, -1)
     return torch.cat([f * a.cos() - s * a.sin(), s * a.cos() + f * a.sin()], -1)
+
+
+# %% wrong: angles are kept, and theta is forgotten
+# says: the same positions with another theta
+_angles = {}
+
+
+def apply_rope(x, positions, theta=10000.0):
+    half, key = x.shape[-1] // 2, (tuple(positions.tolist()), x.shape[-1])
+    if key not in _angles:
+        _angles[key] = positions[:, None] * theta ** (-torch.arange(half) / half)
+    cos, sin = _angles[key].cos(), _angles[key].sin()
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
+
+
+# %% wrong: the two pairs of the example, however many there are
+# says: head_dim 6 has three pairs, and all of them turn
+def apply_rope(x, positions, theta=10000.0):
+    half = x.shape[-1] // 2
+    turned = x.clone()
+    for i in range(min(2, half)):
+        angles = positions * theta ** (-i / half)
+        a, b = x[..., i], x[..., i + half]
+        turned[..., i] = a * angles.cos() - b * angles.sin()
+        turned[..., i + half] = b * angles.cos() + a * angles.sin()
+    return turned
+
+
+# %% wrong: the two halves as a list
+# says: return one tensor
+def apply_rope(x, positions, theta=10000.0):
+    half = x.shape[-1] // 2
+    angles = positions[:, None] * theta ** (-torch.arange(half) / half)
+    a, b = x.chunk(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return [a * cos - b * sin, b * cos + a * sin]

@@ -216,10 +216,25 @@ def embed(ids, table):
 
 
 # %% wrong: a single id becomes a text of one
-# says: keep the shape of ids
-# caught by: hidden
+# says: a tensor without dimensions, gives one row
 def embed(ids, table):
     ids = torch.atleast_1d(ids)
     if ids.min() < 0:
         raise IndexError("negative")
     return table[ids]
+
+
+# %% wrong: a loop over ids, which a single id does not have
+# says: a loop over it or its length raises an error
+def embed(ids, table):
+    if ids.min() < 0:
+        raise IndexError("negative")
+    return torch.stack([table[each] for each in ids])
+
+
+# %% wrong: a list of rows
+# says: return one tensor
+def embed(ids, table):
+    if ids.min() < 0:
+        raise IndexError("negative")
+    return [table[each] for each in ids]

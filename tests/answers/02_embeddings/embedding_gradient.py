@@ -169,3 +169,13 @@ def embedding_gradient(ids, grad_output, vocab_size):
         for i in range(ids.shape[1]):
             gradient[ids[b, i]] += grad_output[b, i]
     return gradient
+
+
+# %% wrong: a list of rows
+# says: return one tensor
+def embedding_gradient(ids, grad_output, vocab_size):
+    grads = grad_output.reshape(-1, grad_output.shape[-1])
+    gradient = [torch.zeros(grads.shape[-1]) for _ in range(vocab_size)]
+    for token_id, grad in zip(ids.flatten().tolist(), grads):
+        gradient[token_id] = gradient[token_id] + grad
+    return gradient

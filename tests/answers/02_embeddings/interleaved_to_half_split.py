@@ -119,3 +119,12 @@ def interleaved_to_half_split(w, n_head):
 def interleaved_to_half_split(w, n_head):
     heads = w.split(w.shape[1] // n_head)
     return torch.cat([torch.cat([head[::2], head[1::2]]) for head in heads])
+
+
+# %% wrong: a list of rows
+# says: return one tensor
+def interleaved_to_half_split(w, n_head):
+    rows = []
+    for head in w.chunk(n_head):
+        rows += [*head[0::2], *head[1::2]]
+    return rows

@@ -219,3 +219,46 @@ def nearest(table, token_id, k):
         return sum(map(float.__mul__, rows[i], rows[token_id])) / math.hypot(*rows[i])
 
     return heapq.nlargest(k, (i for i in range(len(rows)) if i != token_id), key=cosine)
+
+
+# %% wrong: k + 1 ids, less the token's own where it is among them
+# says: need not stand among the first k + 1
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    best = (unit @ unit[token_id]).topk(k + 1).indices.tolist()
+    return [i for i in best if i != token_id]
+
+
+# %% wrong: k + 1 ids, and the token's own must be among them
+# says: need not stand among the first k + 1
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    best = (unit @ unit[token_id]).topk(k + 1).indices.tolist()
+    best.remove(token_id)
+    return best
+
+
+# %% wrong: leaves out every row that equals the token's
+# says: leave out token_id alone, by its id
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    order = (unit @ unit[token_id]).argsort(descending=True).tolist()
+    return [i for i in order if not torch.equal(table[i], table[token_id])][:k]
+
+
+# %% wrong: a list of tensors of one id each
+# says: a list of ints, not of tensors
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=-1, keepdim=True)
+    cosines = unit @ unit[token_id]
+    cosines[token_id] = -torch.inf
+    return list(cosines.topk(k).indices)
+
+
+# %% wrong: divides by the sum of the sizes
+# says: not the sum of its sizes
+def nearest(table, token_id, k):
+    unit = table / table.abs().sum(dim=-1, keepdim=True)
+    scores = unit @ unit[token_id]
+    scores[token_id] = -torch.inf
+    return scores.topk(k).indices.tolist()

@@ -241,3 +241,37 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
         )
         @ w_o.T
     )
+
+
+# %% wrong: each key head is repeated n_kv_head times
+# says: here 3, not n_kv_head of them
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    positions = torch.arange(x.shape[1])
+    q = apply_rope(split_heads(x @ w_q.T, n_head), positions, theta)
+    k = apply_rope(split_heads(x @ w_k.T, n_kv_head), positions, theta)
+    v = split_heads(x @ w_v.T, n_kv_head)
+    k, v = (repeat_kv(t, n_kv_head) for t in (k, v))
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o.T
+
+
+# %% wrong: the mask is inverted
+# says: the only token may look at nothing
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions = n_head // n_kv_head, torch.arange(x.shape[1])
+    q = apply_rope(split_heads(x @ w_q.T, n_head), positions, theta)
+    k = apply_rope(split_heads(x @ w_k.T, n_kv_head), positions, theta)
+    k, v = repeat_kv(k, n), repeat_kv(split_heads(x @ w_v.T, n_kv_head), n)
+    return merge_heads(scaled_dot_product_attention(q, k, v, ~causal_mask(x.shape[1]))) @ w_o.T
+
+
+# %% wrong: a list of texts
+# says: return one tensor
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    n, positions, texts = n_head // n_kv_head, torch.arange(x.shape[1]), []
+    for text in x[:, None]:
+        q = apply_rope(split_heads(text @ w_q.T, n_head), positions, theta)
+        k = apply_rope(split_heads(text @ w_k.T, n_kv_head), positions, theta)
+        k, v = repeat_kv(k, n), repeat_kv(split_heads(text @ w_v.T, n_kv_head), n)
+        mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))
+        texts.append((merge_heads(mixed) @ w_o.T)[0])
+    return texts

@@ -86,3 +86,12 @@ def cross_attention(x, context, w_q, w_k, w_v):
 def cross_attention(x, context, w_q, w_k, w_v):
     c = torch.cat([context, x], 1)
     return scaled_dot_product_attention(x @ w_q.T, c @ w_k.T, c @ w_v.T)
+
+
+# %% wrong: a list of texts
+# says: return one tensor
+def cross_attention(x, context, w_q, w_k, w_v):
+    return [
+        scaled_dot_product_attention(asks @ w_q.T, answers @ w_k.T, answers @ w_v.T)
+        for asks, answers in zip(x, context)
+    ]

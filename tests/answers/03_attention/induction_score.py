@@ -83,3 +83,14 @@ def induction_score(maps, half):
 def induction_score(maps, half):
     i = torch.arange(half + 1, 2 * half)
     return maps[:, :, i, i - half + 1].mean(-1)
+
+
+# %% wrong: a row for each head, not for each layer
+# says: in the row of its layer
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    scores = [
+        [maps[layer, head, second, second - half + 1].mean() for layer in range(maps.shape[0])]
+        for head in range(maps.shape[1])
+    ]
+    return torch.tensor(scores)

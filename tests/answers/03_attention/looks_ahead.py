@@ -203,3 +203,12 @@ def looks_ahead(before, after, changed):
     moved = (after - before).abs().amax(dim=-1) > 1e-5
     first = next((i for i in range(changed) if moved[i]), changed)
     return list(range(first, changed))
+
+
+# %% wrong: an early exit takes the maximum of no rows at all
+# says: with changed = 0 the list is empty
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs()
+    if moved[:changed].max() <= 1e-5:
+        return []
+    return [i for i in range(changed) if moved[i].max() > 1e-5]

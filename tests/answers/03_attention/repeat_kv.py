@@ -74,3 +74,15 @@ def repeat_kv(x, n_rep):
 # says: is there a return?
 def repeat_kv(x, n_rep):
     x.repeat_interleave(n_rep, dim=1)
+
+
+# %% wrong: the heads of the first text alone
+# says: a batch of 2 texts stays a batch of 2
+def repeat_kv(x, n_rep):
+    return torch.stack([x[0, h // n_rep] for h in range(x.shape[1] * n_rep)])[None]
+
+
+# %% wrong: a list of heads
+# says: return one tensor
+def repeat_kv(x, n_rep):
+    return [x[:, h // n_rep] for h in range(x.shape[1] * n_rep)]

@@ -359,3 +359,22 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         shrink, e = (best - new).exp(), (s - new).exp()
         total, mixed, best = total * shrink + e, mixed * shrink + e * v[..., j : j + 1, :], new
     return mixed / total
+
+
+# %% wrong: a list of outputs, one for each query
+# says: return one tensor
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return (torch.softmax(scores, dim=-1) @ v).tolist()
+
+
+# %% wrong: the mixture and the shares
+# says: the mixture alone, without the shares
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    shares = torch.softmax(scores, dim=-1)
+    return shares @ v, shares

@@ -90,3 +90,9 @@ def split_heads(x, n_head):
 # says: a batch of 3 texts stays a batch of 3
 def split_heads(x, n_head):
     return x.view(1, -1, n_head, x.shape[-1] // n_head).transpose(1, 2)
+
+
+# %% wrong: a head is taken to be 4 columns wide
+# says: not always 4
+def split_heads(x, n_head):
+    return x.view(x.shape[0], x.shape[1], -1, 4).transpose(1, 2)
