@@ -175,8 +175,14 @@ from llmlib.course import check
 
 _x, _m = torch.ones(1, 1, 1), [torch.full((1, 1), float(n)) for n in (0, 2, 3, 5, 7)]
 _nothing, _two, _three, _five, _seven = _m
+_got = block_of_matrices(_x.clone(), _two, _nothing, _five, _nothing)[0]
+check.that(_got is not None, "pre_norm_block gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, the stream: torch.stack makes one of a list",
+)
 check.close(
-    block_of_matrices(_x.clone(), _two, _nothing, _five, _nothing)[0],
+    _got,
     _x,
     "sublayers that write 0 must leave x as it came: the stream is only added to, "
     "never replaced and never normalised",
@@ -598,6 +604,11 @@ from llmlib.course import check
 _ones, _zeros = torch.ones(4), torch.zeros(4)
 _x = torch.tensor([1.0, 2.0, 3.0, 6.0])
 _got = layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5)
+check.that(_got is not None, "layer_norm gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
 check.that(
     not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
     "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
@@ -618,6 +629,11 @@ check.close(
     torch.zeros(2, 2, 4),
     "each vector is normalised on its own: mean and variance run over the last "
     "dimension only",
+)
+check.equal(
+    list(layer_norm(torch.zeros(1, 1, 4), _ones, _zeros).shape),
+    [1, 1, 4],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
 )
 check.close(
     layer_norm(10 * _x, _ones, _zeros, 0.0),
@@ -750,8 +766,14 @@ import torch
 from llmlib.course import check
 
 _one = torch.ones(2)
+_got = rms_norm(torch.zeros(2), _one, 1e-5)
+check.that(_got is not None, "rms_norm gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
 check.close(
-    rms_norm(torch.zeros(2), _one, 1e-5),
+    _got,
     torch.zeros(2),
     "a vector of zeros must stay zeros: eps keeps 0 / 0 away",
 )
@@ -811,6 +833,11 @@ check.close(
     rms_norm(_flat, torch.ones(4), 1e-6),
     torch.ones(2, 2, 4),
     "each vector is normalised on its own: the mean runs over the last dimension only",
+)
+check.equal(
+    list(rms_norm(torch.zeros(1, 1, 4), torch.ones(4)).shape),
+    [1, 1, 4],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
 )
 _g = torch.Generator().manual_seed(4)
 _x, _w = torch.randn(2, 3, 8, generator=_g), torch.randn(8, generator=_g)
@@ -1022,6 +1049,12 @@ check.close(
     [2.0, 1.4],
     "the example by hand: the sum [1, 7] has the root mean square 5, so the terms are "
     "10 · 1 / 5 and 1 · 7 / 5",
+)
+check.close(
+    attribution(_writes, torch.tensor([-10.0, 1.0]), _ones, 0.0),
+    [-2.0, 1.4],
+    "a write may lower the logit: with direction [-10, 1] the first term is -2; each "
+    "keeps its own sign and size, no share of the logit",
 )
 check.close(
     attribution(_writes, _to, torch.tensor([3.0, 10.0]), 0.0),
@@ -1487,11 +1520,22 @@ def _bent(*values):
     return mlp(torch.tensor(values), torch.eye(n), zero, torch.eye(n), zero)
 
 
+_got = mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0]))
+check.that(_got is not None, "mlp gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
 check.close(
-    mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0])),
+    _got,
     [-1.0, 2.0],
     "after w_out only b_out is added, with no activation: zero weights give b_out "
     "itself",
+)
+check.equal(
+    list(mlp(torch.zeros(1, 1, 2), _zero, _none, _zero, _none).shape),
+    [1, 1, 2],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
 )
 check.close(
     _bent(10.0, -10.0),
@@ -1644,6 +1688,11 @@ def _number(n):
 
 
 _got = swiglu(_x, _number(0), _number(5), _number(1))
+check.that(_got is not None, "swiglu gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
 check.that(
     not isinstance(_got, torch.Tensor) or abs(_got.sum() - 5.0) > 1e-3,
     "gate and w_up x are multiplied, not added: a gate of 0 lets nothing through",
@@ -3110,12 +3159,16 @@ _hand = torch.tensor([[1.0, 7.0], [5.0, 5.0]])
 _got, _calls = forward_with_matrices(
     torch.tensor([[0]]), _hand, [], torch.ones(2), [], 0.0
 )
-check.that(_got is not None, "forward gave back None: is there a return?")
+check.that(
+    _got is not None,
+    "forward gave back None: is there a return, and outside the loop?",
+)
 check.that(
     not isinstance(_got, torch.Tensor)
     or tuple(_got.shape) != (1, 1, 2)
     or abs(_got[0, 0, 0] - 50.0) > 1e-3,
-    "there is no final norm: after the last layer the stream goes through one more",
+    "no final norm after the last layer: it stands once, behind the loop (the model "
+    "here has no layers)",
 )
 check.that(
     not isinstance(_got, torch.Tensor)

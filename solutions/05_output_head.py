@@ -363,6 +363,10 @@ from llmlib.course import check
 _got = softmax(torch.tensor([0.0, math.log(3)]))
 check.that(_got is not None, "softmax gave back None: is there a return?")
 check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
+check.that(
     bool((_got >= 0).all()),
     "probabilities are not negative: exponentiate before you divide (and return no "
     "logarithm)",
@@ -384,11 +388,17 @@ check.close(
     "each row must sum to 1: take the sum along dim, with keepdim=True, not over the "
     "whole tensor",
 )
-_columns = softmax(torch.tensor([[0.0, 5.0], [math.log(3), 5.0]]), 0)
+_columns = softmax(torch.tensor([[0.0, 5.0], [math.log(3), 5.0 + math.log(3)]]), 0)
 check.close(
     _columns,
-    torch.tensor([[0.25, 0.5], [0.75, 0.5]]),
-    "dim=0 asks for columns that sum to 1: use dim, do not assume the last dimension",
+    torch.tensor([[0.25, 0.25], [0.75, 0.75]]),
+    "dim=0 asks for columns that sum to 1: use dim, for the maximum and for the sum, "
+    "do not assume the last dimension",
+)
+check.equal(
+    list(softmax(torch.zeros(1, 1, 3)).shape),
+    [1, 1, 3],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
 )
 _large = softmax(torch.tensor([1000.0, 1000.0 + math.log(3)]))
 check.that(
@@ -435,6 +445,12 @@ check.that(
     _barred[1] == 0,
     "a logit of -inf (a forbidden token) got a tiny probability, not exactly 0: it "
     "could still be drawn, so clip nothing and add nothing",
+)
+check.close(
+    softmax(torch.tensor([0.0, -20.0]))[1] * math.exp(20),
+    1.0,
+    "a logit 20 below the best has the probability 2e-9, not 0: round nothing",
+    atol=1e-3,
 )
 check.close(
     softmax(torch.zeros(4, dtype=torch.float64)),
@@ -600,6 +616,18 @@ check.close(
     torch.tensor([[25, 35, 45], [7, 8, 9]]),
     "other ids of the same shape: keep nothing between calls",
 )
+check.close(
+    next_token_pairs(torch.tensor([[7, 1, 7, 2]]))[1],
+    torch.tensor([[1, 7, 2]]),
+    "a row may hold a token twice, each time with another one after it: go by the "
+    "position, do not look the token up",
+)
+check.close(
+    list(next_token_pairs(torch.tensor([[40000, 300, 49151]]))),
+    [torch.tensor([[40000, 300]]), torch.tensor([[300, 49151]])],
+    "SmolLM2's ids go up to 49151: keep the dtype of ids, a smaller one has no room "
+    "for them",
+)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(53)
 for _shape in [(1, 2), (3, 9), (5, 4)]:
@@ -729,16 +757,17 @@ check.close(
     "dimensions",
     atol=1e-4,
 )
-_got = cross_entropy(torch.tensor([[500.0, 0.0]]), torch.tensor([1]))
+_got = cross_entropy(torch.tensor([[2000.0, 0.0]]), torch.tensor([1]))
 check.that(
     math.isfinite(float(_got)),
-    "logits of 500 and 0 gave infinity or NaN: subtract the maximum, and never take "
+    "logits of 2000 and 0 gave infinity or NaN: subtract the maximum, and never take "
     "the logarithm of a rounded probability",
 )
 check.close(
     _got,
-    500.0,
-    "the loss of a token 500 below the best is 500: do not clip the probability",
+    2000.0,
+    "the loss of a token 2000 below the best is 2000: do not clip the probability, and "
+    "add nothing to it",
     atol=0.01,
 )
 _far = torch.tensor([[0.0, math.log(3)], [1000.0, 1000.0]])
@@ -1160,6 +1189,7 @@ def corpus_perplexity(losses, counts):
 # %% test corpus_perplexity points=1
 import math
 import random
+from contextlib import suppress
 
 from llmlib.course import check
 
@@ -1216,6 +1246,23 @@ check.close(
     float(corpus_perplexity([1.0, 1.0, 5.0], [3, 1, 4])),
     math.exp(3),
     "two batches have the same loss here: each counts, with its own number of tokens",
+    atol=1e-3,
+)
+check.close(
+    float(corpus_perplexity([1.0, 1.0, 5.0], [2, 2, 4])),
+    math.exp(3),
+    "two batches have the same loss and the same number of tokens: both count, a set "
+    "keeps only one",
+    atol=1e-3,
+)
+_got = math.inf
+with suppress(OverflowError):
+    _got = float(corpus_perplexity([3.0], [1000]))
+check.close(
+    _got,
+    math.exp(3),
+    "a thousand tokens at 3 nats overflowed: take the mean of the losses first, then "
+    "exp once, and multiply no perplexities",
     atol=1e-3,
 )
 ### BEGIN HIDDEN TESTS
@@ -1408,6 +1455,10 @@ from llmlib.course import check
 
 _one = logits_gradient(torch.tensor([[0.0, math.log(3)]]), torch.tensor([0]))
 check.that(_one is not None, "logits_gradient gave back None: is there a return?")
+check.that(
+    isinstance(_one, torch.Tensor),
+    "return one tensor, like logits: torch.stack makes one of a list",
+)
 check.that(
     tuple(_one.shape) == (1, 2),
     "there is one number per logit: the gradient has the shape of the logits",

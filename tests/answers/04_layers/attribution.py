@@ -125,3 +125,11 @@ def attribution(writes, direction, weight, eps=1e-5):
     final = writes.sum(0)
     head = lambda s: (s * weight) @ direction / final.square().mean().add(eps).sqrt()
     return torch.stack([head(final) - head(final - w) for w in writes])
+
+
+# %% wrong: the logit shared out by the size of the dot products
+# says: a write may lower the logit
+def attribution(writes, direction, weight, eps=1e-5):
+    logit = rms_norm(writes.sum(0), weight, eps) @ direction
+    sizes = (writes @ (weight * direction)).abs()
+    return logit * sizes / sizes.sum()

@@ -70,7 +70,7 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
     return torch.einsum("bsd,vd->bsv", rms_norm(x, final_norm, eps), table)
 
 # %% wrong: no final norm
-# says: there is no final norm
+# says: no final norm after the last layer
 def forward(ids, table, layers, final_norm, attend, eps=1e-5):
     x = table[ids]
     for i, (norm_1, norm_2, *matrices) in enumerate(layers):
@@ -307,3 +307,24 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
         x = x + attend(i, rms_norm(x, n1, eps))
         x = x + swiglu(rms_norm(x, n2, eps), g, u, d)
     return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: the final norm in the loop
+# says: it stands once, behind the loop
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, norm_1, eps))
+        x = x + swiglu(rms_norm(x, norm_2, eps), *matrices)
+        x = rms_norm(x, final_norm, eps)
+    return unembed(x, table)
+
+
+# %% wrong: returns in the loop
+# says: is there a return, and outside the loop?
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, norm_1, eps))
+        x = x + swiglu(rms_norm(x, norm_2, eps), *matrices)
+        return unembed(rms_norm(x, final_norm, eps), table)

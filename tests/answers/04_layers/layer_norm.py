@@ -167,3 +167,17 @@ def layer_norm(x, weight, bias, eps=1e-5):
     return (x - x.mean(-1, True)) / torch.hypot(
         x.std(-1, correction=0, keepdim=True), torch.tensor(eps).double().sqrt()
     ) * weight + bias
+
+
+# %% wrong: a list
+# says: return one tensor
+def layer_norm(x, weight, bias, eps=1e-5):
+    c = x - x.mean(-1, keepdim=True)
+    return (c / (c.pow(2).mean(-1, keepdim=True) + eps).sqrt() * weight + bias).tolist()
+
+
+# %% wrong: drops the dimensions of length 1
+# says: also where a dimension is 1
+def layer_norm(x, weight, bias, eps=1e-5):
+    c = x - x.mean(-1, keepdim=True)
+    return (c / (c.pow(2).mean(-1, keepdim=True) + eps).sqrt() * weight + bias).squeeze()

@@ -160,3 +160,27 @@ def mlp(x, w_in, b_in, w_out, b_out):
 def mlp(x, w_in, b_in, w_out, b_out):
     z = linear(x, w_in, b_in)
     return linear(0.5 * z * (1 + ((math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp() - (-math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp()) / ((math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp() + (-math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp())), w_out, b_out)
+
+
+# %% wrong: a list
+# says: return one tensor
+def mlp(x, w_in, b_in, w_out, b_out):
+    z = linear(x, w_in, b_in)
+    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    return linear(z, w_out, b_out).tolist()
+
+
+# %% wrong: drops the dimensions of length 1
+# says: also where a dimension is 1
+def mlp(x, w_in, b_in, w_out, b_out):
+    z = linear(x, w_in, b_in)
+    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    return linear(z, w_out, b_out).squeeze()
+
+
+# %% wrong: no return
+# says: is there a return?
+def mlp(x, w_in, b_in, w_out, b_out):
+    z = linear(x, w_in, b_in)
+    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    z = linear(z, w_out, b_out)

@@ -103,3 +103,17 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     x = x + norm_1(attend(x))
     return x + norm_2(feed_forward(x))
+
+
+# %% wrong: a list of the texts
+# says: return one tensor
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    h = x + attend(norm_1(x))
+    return [text + write for text, write in zip(h, feed_forward(norm_2(h)))]
+
+
+# %% wrong: no return
+# says: is there a return?
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    h = x + attend(norm_1(x))
+    h = h + feed_forward(norm_2(h))

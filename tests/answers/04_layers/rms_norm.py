@@ -94,3 +94,21 @@ def rms_norm(x, weight, eps=1e-5):
 # says: left out, eps is 1e-5
 def rms_norm(x, weight, eps=1e-6):
     return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
+
+
+# %% wrong: a list of numbers
+# says: return one tensor
+def rms_norm(x, weight, eps=1e-5):
+    return (x * (x.pow(2).mean(-1, keepdim=True) + eps).rsqrt() * weight).tolist()
+
+
+# %% wrong: drops the dimensions of length 1
+# says: also where a dimension is 1
+def rms_norm(x, weight, eps=1e-5):
+    return (x * (x.pow(2).mean(-1, keepdim=True) + eps).rsqrt() * weight).squeeze()
+
+
+# %% wrong: no return
+# says: is there a return?
+def rms_norm(x, weight, eps=1e-5):
+    x * (x.pow(2).mean(-1, keepdim=True) + eps).rsqrt() * weight

@@ -104,3 +104,17 @@ def swiglu(x, w_gate, w_up, w_down):
 def swiglu(x, w_gate, w_up, w_down):
     g = linear(x, w_gate)
     return x + linear(g * torch.sigmoid(g) * linear(x, w_up), w_down)
+
+
+# %% wrong: a list
+# says: return one tensor
+def swiglu(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down).tolist()
+
+
+# %% wrong: no return
+# says: is there a return?
+def swiglu(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate)
+    gate = linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)

@@ -101,3 +101,19 @@ def corpus_perplexity(losses, counts):
 # says: is there a return?
 def corpus_perplexity(losses, counts):
     total = sum(loss * n for loss, n in zip(losses, counts))
+
+
+# %% wrong: the root of a product of perplexities
+# says: a thousand tokens at 3 nats overflowed
+def corpus_perplexity(losses, counts):
+    product = 1.0
+    for loss, n in zip(losses, counts):
+        product *= math.exp(loss) ** n
+    return product ** (1 / sum(counts))
+
+
+# %% wrong: a set of losses and counts
+# says: a set keeps only one
+def corpus_perplexity(losses, counts):
+    batches = set(zip(losses, counts))
+    return math.exp(sum(loss * n for loss, n in batches) / sum(n for _, n in batches))

@@ -84,7 +84,7 @@ def cross_entropy(logits, targets):
     return -(z - z.exp().sum(-1, keepdim=True).log()).mean()
 
 # %% wrong: uses the likeliest token instead of the target
-# says: the loss of a token 500 below the best is 500
+# says: the loss of a token 2000 below the best is 2000
 def cross_entropy(logits, targets):
     z = logits - logits.amax(-1, keepdim=True)
     log_p = z - z.exp().sum(-1, keepdim=True).log()
@@ -226,3 +226,11 @@ def cross_entropy(logits, targets, ignored=-100):
         return z.exp().sum().log() - z[t], 1
     loss, n = total(logits, targets)
     return loss / n
+
+
+# %% wrong: a tiny number added to the probability, in double precision
+# says: do not clip the probability, and add nothing to it
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    p = softmax(logits[counts].double()).gather(-1, targets[counts][:, None])
+    return -(p + 1e-300).log().mean()

@@ -127,3 +127,31 @@ def softmax(x, dim=-1):
     x[x == -math.inf] = -1e9
     e = (x - x.amax(dim, keepdim=True)).exp()
     return e / e.sum(dim, keepdim=True)
+
+
+# %% wrong: a list
+# says: return one tensor
+def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return (e / e.sum(dim, keepdim=True)).tolist()
+
+
+# %% wrong: drops the dimensions of length 1
+# says: also where a dimension is 1
+def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return (e / e.sum(dim, keepdim=True)).squeeze()
+
+
+# %% wrong: the maximum along the last dimension, the sum along dim
+# says: for the maximum and for the sum
+def softmax(x, dim=-1):
+    e = (x - x.amax(-1, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)
+
+
+# %% wrong: rounds the probabilities
+# says: not 0: round nothing
+def softmax(x, dim=-1):
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return (e / e.sum(dim, keepdim=True)).round(decimals=5)
