@@ -404,6 +404,10 @@ import math
 import torch
 from llmlib.course import check
 
+check.that(
+    isinstance(apply_temperature(torch.tensor([2.0, 4.0]), 2), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 2),
     [2.0, 4.0],
@@ -461,6 +465,17 @@ check.close(
     apply_temperature(torch.tensor([[1.0, 2.0], [9.0, 8.0]]), 0),
     torch.tensor([[-math.inf, 2.0], [9.0, -math.inf]]),
     "at T = 0 each row keeps its own largest logit",
+)
+check.close(
+    apply_temperature(torch.tensor([[-1.0, -3.0], [-2.0, 0.0]]), 0),
+    torch.tensor([[-1.0, -math.inf], [-math.inf, 0.0]]),
+    "the largest logit may be negative, or 0: at T = 0 size counts with its sign, and "
+    "the largest stays as it is",
+)
+check.equal(
+    list(apply_temperature(torch.zeros(1, 1, 3), 0).shape),
+    [1, 1, 3],
+    "the shape stays as it is, also where a dimension is 1",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(61)
@@ -599,6 +614,10 @@ import torch
 from llmlib.course import check
 
 _cut = -math.inf
+check.that(
+    isinstance(top_k(torch.tensor([1.0, 4.0, 2.0]), 2), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("top_k", torch.tensor([1.0, 4.0, 2.0]), 2),
     [1.0, 4.0, 2.0],
@@ -619,6 +638,11 @@ check.close(
     top_k(torch.tensor([-5.0, -1.0, -3.0]), 1),
     [_cut, -1.0, _cut],
     "the largest of [-5, -1, -3] is -1: size counts, not distance from 0",
+)
+check.close(
+    top_k(torch.tensor([0.0, -1.0, -2.0]), 2),
+    [0.0, -1.0, _cut],
+    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
 )
 check.close(
     torch.sort(top_k(torch.tensor([2.0, 2.0, 2.0, 1.0]), 2)).values,
@@ -643,6 +667,11 @@ check.close(
     top_k(torch.tensor([1.0, 2.0]), 5),
     [1.0, 2.0],
     "k = 5 of two tokens keeps both, without an error",
+)
+check.equal(
+    list(top_k(torch.zeros(1, 1, 3), 2).shape),
+    [1, 1, 3],
+    "the shape stays as it is, also where a dimension is 1",
 )
 check.close(
     left_alone("top_k", torch.tensor([1.0, 2.0]), 5),
@@ -757,6 +786,10 @@ def _want(*kept):
     return [_z[i].item() if i in kept else _cut for i in range(4)]
 
 
+check.that(
+    isinstance(top_p(_z, 0.9), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("top_p", torch.tensor([2.0, 1.0, -math.inf]), 0.5),
     [2.0, 1.0, -math.inf],
@@ -793,6 +826,11 @@ check.close(
     atol=1e-4,
 )
 check.close(
+    top_p(torch.tensor([0.0, -1.0, -9.0]), 0.9),
+    [0.0, -1.0, _cut],
+    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
+)
+check.close(
     torch.isfinite(top_p(torch.zeros(4), 0.4)).sum(),
     2,
     "four equal tokens of 0.25: the smallest set that reaches 0.4 has two",
@@ -814,11 +852,25 @@ check.close(
     "p = 0.9992 is near 1 but not 1: the set still ends where it reaches p, with two "
     "tokens",
 )
-_long = torch.linspace(0, -30, 5000)
 check.close(
-    torch.isfinite(top_p(_long, 1.0)).sum(),
+    torch.isfinite(top_p(torch.linspace(0, -30, 5000), 1.0)).sum(),
     5000,
     "p = 1 keeps every token, also where the running sum rounds to 1 before the end",
+)
+check.close(
+    torch.isfinite(top_p(torch.linspace(0, -300, 5000), 1.0)).sum(),
+    5000,
+    "p = 1 keeps every token, also one whose probability rounds to 0",
+)
+check.that(
+    abs(torch.isfinite(top_p(torch.zeros(3000), 0.5)).sum() - 1500) <= 5,
+    "of 3000 equal tokens it takes 1500 to reach p = 0.5: look at all tokens, not only "
+    "at a fixed number of the likeliest",
+)
+check.equal(
+    list(top_p(torch.zeros(1, 1, 3), 0.5).shape),
+    [1, 1, 3],
+    "the shape stays as it is, also where a dimension is 1",
 )
 check.close(
     left_alone("top_p", torch.tensor([2.0, 1.0, -3.0]), 1),
@@ -959,6 +1011,10 @@ from llmlib.course import check
 
 _z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 _cut = -math.inf
+check.that(
+    isinstance(min_p(_z, 0.2), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("min_p", torch.tensor([2.0, 1.0, -3.0]), 0.3),
     [2.0, 1.0, -3.0],
@@ -991,6 +1047,11 @@ check.close(
     [200.0, 199.0, _cut],
     "logits of 200 are too large for exp: take softmax, or subtract the largest first",
 )
+check.close(
+    min_p(torch.tensor([0.0, -1.0, -9.0]), 0.2),
+    [0.0, -1.0, _cut],
+    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
+)
 check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
 check.close(
     left_alone("min_p", torch.tensor([2.0, 1.0]), 0.0),
@@ -1006,6 +1067,11 @@ check.close(
     min_p(torch.stack([_z, torch.tensor([0.04, 0.03, 0.9, 0.03]).log()]), 0.2),
     torch.tensor([[*_z[:3].tolist(), _cut], [_cut, _cut, math.log(0.9), _cut]]),
     "each row has its own bar",
+)
+check.equal(
+    list(min_p(torch.zeros(1, 1, 3), 0.5).shape),
+    [1, 1, 3],
+    "the shape stays as it is, also where a dimension is 1",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(64)
@@ -1086,6 +1152,10 @@ def _want(t, kept):
     )
 
 
+check.that(
+    isinstance(filter_logits(_z), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("filter_logits", torch.tensor([2.0, 4.0]), 2.0),
     [2.0, 4.0],
@@ -1130,6 +1200,13 @@ check.close(
     3,
     "top-p comes before min-p: 0.3 + 0.28 has not reached 0.7, so three tokens stay; "
     "min-p first would leave 0.3, 0.28, 0.22 to be scaled up, and top-p then two",
+)
+check.close(
+    filter_logits(_z, k=3, p=0.9, p_of_largest=0.5),
+    _want(1, 2),
+    "three filters are on: top-k leaves three tokens, top-p 0.9 keeps them all, and "
+    "min-p 0.5 must still drop the third, which is 0.15 / 0.5 = 0.3 times as likely as "
+    "the first",
 )
 check.close(filter_logits(_z, k=3), _want(1, 3), "k = 3 alone keeps three tokens")
 check.close(
@@ -1362,6 +1439,13 @@ check.equal(
     "T = 0.5 and top_p = 0.85 leave two tokens a row: hand both on in one call of "
     "filter_logits, which applies the temperature first",
 )
+for _both in ({"top_k": 2, "top_p": 0.6}, {"top_k": 3, "min_p": 0.7}):
+    check.equal(
+        sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, **_both),
+        torch.tensor([0, 2]),
+        f"{_both} together leave one token a row: hand all settings on, not the first "
+        "that is given",
+    )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(66)
 _z = torch.randn(30, 19, generator=_g) * 2
@@ -1660,6 +1744,14 @@ for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
         [1, 2, 3, 4, 5, 6],
         f"{_setting} leaves one token to draw: hand it on to sample",
     )
+_mix = torch.tensor([0.5, 0.3, 0.2]).log().repeat(3, 1)
+for _both in ({"top_k": 2, "top_p": 0.6}, {"top_k": 3, "min_p": 0.7}):
+    check.equal(
+        generate_from_table(_mix, [0], 20, temperature=1.0, seed=3, **_both)[0],
+        [0] * 20,
+        f"{_both} together leave one token to draw: hand all settings on, not the "
+        "first that is given",
+    )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(67)
 _table = torch.randn(11, 11, generator=_g) * 2
@@ -1898,6 +1990,10 @@ check.that(
     repetition_penalty(_z, torch.tensor([[1]]), 2.0) is not None,
     "repetition_penalty gave back None: is there a return?",
 )
+check.that(
+    isinstance(repetition_penalty(_z, torch.tensor([[1]]), 2.0), torch.Tensor),
+    "return a tensor, not a list: torch.tensor makes one of a list of rows",
+)
 check.close(
     left_alone("repetition_penalty", _z.clone(), torch.tensor([[0, 1]]), 2.0),
     _z,
@@ -1928,6 +2024,12 @@ check.close(
     repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0),
     torch.tensor([[2.0, -2.0, 2.0]]),
     "token 0 occurs twice and is penalised once",
+)
+check.close(
+    repetition_penalty(_z, torch.tensor([[0] + [2] * 300]), 2.0),
+    torch.tensor([[2.0, -1.0, 1.0]]),
+    "token 0 stands at the start of a text of 301 tokens: the whole text counts, "
+    "however long",
 )
 check.close(
     repetition_penalty(_z.repeat(2, 1), torch.tensor([[0, 0], [1, 2]]), 2.0),
@@ -2115,6 +2217,7 @@ def beam_search(model, ids, max_new_tokens, width):
 # %% test beam_search points=3
 import itertools
 import math
+from contextlib import suppress
 import torch
 from llmlib.course import check
 
@@ -2184,6 +2287,12 @@ check.that(
     [0] in [new for new, _ in _stopped],
     "0 is a stop token: the continuation [0] is finished and must stay in the race as "
     "it is",
+)
+check.close(
+    next(score for new, score in _stopped if new == [0]),
+    math.log(0.6),
+    "the score of a finished continuation counts its stop token, too: [0] has log 0.6",
+    atol=1e-4,
 )
 check.that(
     all(0 not in new[:-1] for new, _ in _stopped),
@@ -2260,6 +2369,20 @@ check.equal(
     [[0], [1]],
     "all continuations are finished after one token: stop early, and show the model no "
     "empty batch",
+)
+check.equal(
+    sorted(new for new, _ in beam_search_from_table(torch.zeros(2, 2), [0], 1, 2)),
+    [[0], [1]],
+    "0 and 1 are equally likely, and there are two places: continuations with equal "
+    "scores are still two",
+)
+_far, _scores = torch.tensor([[0.0, -200.0]] * 2), []
+with suppress(ValueError):  # Python's, of math.log(0)
+    _scores = [score for _, score in beam_search_from_table(_far, [0], 1, 2)]
+check.that(
+    len(_scores) == 2 and abs(_scores[1] + 200) < 1e-3,
+    "token 1 has log-probability -200, a score like others: add log-probabilities; "
+    "as a probability it is rounded to 0, and its logarithm is lost",
 )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(69)
@@ -2625,6 +2748,10 @@ def _only(*ids):
     return [_z[i].item() if i in ids else -math.inf for i in range(10)]
 
 
+check.that(
+    isinstance(constrain(_z, [], _choices), torch.Tensor),
+    "return a tensor, not a list (is there a return?)",
+)
 check.close(
     left_alone("constrain", _z.clone(), [9], [[9, 2], [5, 7, 2], [5, 2]]),
     _z,
@@ -2653,6 +2780,12 @@ check.close(
     "after 9 only 2 may come: a choice that began otherwise is closed",
 )
 check.close(
+    constrain(_z, [7, 5], [[5, 7, 2], [7, 5, 9], [3, 7, 5, 8], [5, 5, 4]]),
+    _only(9),
+    "after 7, 5 only [7, 5, 9] is open: a choice is open if it begins with all that is "
+    "written, in that order",
+)
+check.close(
     constrain(_z, [4, 1], [[4, 1, 3], [1, 6], [4, 8, 6], [4]]),
     _only(3),
     "choices of different lengths: those shorter than what is written are closed too",
@@ -2663,8 +2796,13 @@ check.close(
     "the choice [5] is complete and has no token left: only longer ones go on",
 )
 check.close(
-    constrain(torch.zeros(13), [1], [[12, 3], [1, 4]]),
-    [0.0 if i == 4 else -math.inf for i in range(13)],
+    constrain(torch.tensor([0.0, -1.0, 2.0]), [], [[0], [2, 1]]),
+    [0.0, -math.inf, 2.0],
+    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
+)
+check.close(
+    constrain(torch.ones(13), [1], [[12, 3], [1, 4]]),
+    [1.0 if i == 4 else -math.inf for i in range(13)],
     "12 begins with the digit 1, but not with the token 1: compare ids, not text",
 )
 check.close(

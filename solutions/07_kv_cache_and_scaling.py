@@ -133,7 +133,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 # | `start` | int | how many positions are filled already |
 # | returns | `[batch, n_kv_head, start + seq, head_dim]` | everything so far, old and new |
 #
-# `store` itself must change: the next call finds the new tokens in it. If they do not fit, raise `ValueError`, and leave the store as it was: nobody can tell a half-written cache from a good one.
+# `store` itself must change: the next call finds the new tokens in it. What lies behind them stays as it is. If they do not fit, raise `ValueError`, and leave the store as it was: nobody can tell a half-written cache from a good one.
 #
 # By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`, so `start` is 2. Writing `[9]` makes it
 # `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5 positions: `ValueError`.
@@ -182,24 +182,25 @@ def write_cache(store, new, start):
 
 
 # %% given write_pieces
-def write_pieces(pieces, context):
-    """Write `pieces` (tensors [batch, n_kv_head, seq, head_dim]) into an empty store ->
-    (what each call returned, the store).
+def write_pieces(pieces, context, old=0.0):
+    """Write `pieces` (tensors [batch, n_kv_head, seq, head_dim]) into an empty store,
+    where `old` stands everywhere -> (what each call returned, the store).
 
     The first tuple ends with "full" where write_cache raised ValueError.
     """
     batch, n_kv_head, _, head_dim = pieces[0].shape
-    store, start, returned = torch.zeros(batch, n_kv_head, context, head_dim), 0, []
+    store = torch.full((batch, n_kv_head, context, head_dim), old)
+    start, returned = 0, []
     for piece in pieces:
         try:
             back = write_cache(store, piece, start)
         except ValueError:
             returned.append("full")
             break
-        except RuntimeError:
+        except (RuntimeError, IndexError, AssertionError):
             if start + piece.shape[2] <= context:
                 raise
-            returned.append(None)  # torch saw that it does not fit, not write_cache
+            returned.append(None)  # it does not fit, but that was no ValueError
             break
         returned.append(back.clone() if isinstance(back, torch.Tensor) else back)
         start += piece.shape[2]
@@ -253,6 +254,10 @@ check.that(
     _returned[0] is not None,
     "write_cache returned None: it must return the filled part of the store",
 )
+check.that(
+    all(isinstance(_back, torch.Tensor) for _back in _returned),
+    "return one tensor, the filled part of the store, not a list or tuple",
+)
 check.close(
     _store.flatten(),
     [7, 8, 9, 0],
@@ -282,6 +287,12 @@ check.close(
     write_cache(_used, torch.full((1, 1, 1, 1), 9.0), 2).flatten(),
     [5, 5, 9],
     "a used store may hold old numbers behind `start`: write over them, do not add",
+)
+check.close(
+    write_pieces([torch.full((1, 1, 1, 1), 9.0)], 4, old=5.0)[1].flatten(),
+    [9, 5, 5, 5],
+    "what lies behind the new tokens must stay as it was: write those, and nothing "
+    "else",
 )
 _check_pieces([3, 1, 1, 2], 9, 2, 3, 4, seed=0)
 _returned, _store = write_pieces([torch.ones(1, 2, 3, 4), torch.ones(1, 2, 1, 4)], 4)
@@ -884,7 +895,8 @@ def _nbytes(n_layer, n_kv_head, head_dim, seq, dtype):
 _got = cache_bytes(2, 3, 5, 1)
 check.that(
     _got != 120,
-    "a layer keeps keys and values: that is twice as much, and each layer has its own",
+    "a layer keeps keys and values: that is twice as much, and each layer has its own; "
+    "or, left out, bytes_per_number is 4",
 )
 check.that(
     _got != 60,
@@ -1100,6 +1112,19 @@ check.that(
 check.that(
     step_seconds(1, 0, **{**_toy, "memory": 99}) == math.inf,
     "weights that do not fit by themselves: return math.inf",
+)
+_other = dict(kv_bytes=3, memory=999, bandwidth=5)
+check.close(
+    step_seconds(2, 5, weight_bytes=300, flops=70, peak=40, **_other),
+    66.0,
+    "another machine, 5 bytes a second, and 3 bytes of cache a token: 300 / 5 + 2 × 5 "
+    "× 3 / 5 = 66 s: take all numbers from the arguments",
+)
+check.close(
+    step_seconds(4, 0, weight_bytes=30, flops=90, peak=12, **_other),
+    30.0,
+    "another machine, 12 operations a second: 4 × 90 / 12 = 30 s: take all numbers "
+    "from the arguments",
 )
 ### BEGIN HIDDEN TESTS
 _card = dict(memory=80e9, bandwidth=3.35e12, peak=989e12)
@@ -1383,6 +1408,12 @@ def _check_matrix(w):
 
 _got = quantize_int8(torch.tensor([[1.27, -0.5, 0.004], [-12.7, 5.0, 0.04]]))
 check.that(_got is not None, "quantize_int8 gave back None: is there a return?")
+check.that(
+    isinstance(_got, (tuple, list))
+    and len(_got) == 2
+    and all(isinstance(_each, torch.Tensor) for _each in _got),
+    "return two tensors: q and scale",
+)
 _q, _scale = _got
 check.that(_scale.dtype != torch.int8, "the order is (q, scale)")
 check.that(
@@ -1737,6 +1768,10 @@ def _one(drafted, u, v):
         torch.tensor([drafted]), _p + 0, _q + 0, torch.tensor([u]), torch.tensor([v])
     )
     check.that(_out is not None, "accept_draft gave back None: is there a return?")
+    check.that(
+        isinstance(_out, torch.Tensor),
+        "return a tensor, not a list: torch.tensor makes one of a list of ids",
+    )
     check.equal(list(_out.shape), [1], "one id a row: shape [batch]")
     return int(_out[0])
 

@@ -152,3 +152,30 @@ def apply_temperature(logits, t):
         best = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, best, logits.gather(-1, best))
     return logits / t
+
+
+# %% wrong: a product with one-hot, zeros cut
+# says: the largest logit may be negative, or 0
+def apply_temperature(logits, t):
+    if t == 0:
+        out = logits * torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1])
+        return torch.where(out == 0, -math.inf, out)
+    return logits / t
+
+
+# %% wrong: drops dimensions of 1 at T = 0
+# says: the shape stays as it is
+def apply_temperature(logits, t):
+    if t == 0:
+        largest = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, largest, logits.gather(-1, largest)).squeeze()
+    return logits / t
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def apply_temperature(logits, t):
+    row = logits.tolist()
+    if t == 0:
+        return [z if i == row.index(max(row)) else -math.inf for i, z in enumerate(row)]
+    return [z / t for z in row]

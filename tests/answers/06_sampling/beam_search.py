@@ -464,3 +464,67 @@ def beam_search(model, ids, max_new_tokens, width):
             c += [(new + [i], s + v) for i, v in enumerate(log_softmax(model(ids + new)[0, -1]).tolist())]
         beams = sorted(c, key=lambda b: -b[1])[:width]
     return beams
+
+
+# %% wrong: multiplies probabilities in single precision
+# says: add log-probabilities
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 1.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        pool = []
+        for new, p in beams:
+            if new and new[-1] in model.config.stop_ids:
+                pool.append((new, p))
+                continue
+            q = softmax(model(torch.tensor([ids + new]))[0, -1]).tolist()
+            pool += [(new + [i], p * share) for i, share in enumerate(q)]
+        beams = sorted(pool, key=lambda beam: -beam[1])[:width]
+    return [(new, math.log(p)) for new, p in beams]
+
+
+# %% wrong: the logarithm of a softmax that has rounded to 0
+# says: add log-probabilities
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        pool = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                pool.append((new, score))
+                continue
+            log_p = softmax(model(torch.tensor([ids + new]))[0, -1]).log().tolist()
+            pool += [(new + [i], score + p) for i, p in enumerate(log_p)]
+        beams = sorted(pool, key=lambda beam: -beam[1])[:width]
+    return beams
+
+
+# %% wrong: the stop token adds nothing to the score
+# says: counts its stop token, too
+def beam_search(model, ids, max_new_tokens, width):
+    beams = [([], 0.0)]
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        pool = []
+        for new, score in beams:
+            if new and new[-1] in model.config.stop_ids:
+                pool.append((new, score))
+                continue
+            log_p = log_softmax(model(torch.tensor([ids + new]))[0, -1]).tolist()
+            pool += [(new + [i], score if i in model.config.stop_ids else score + p) for i, p in enumerate(log_p)]
+        beams = sorted(pool, key=lambda beam: -beam[1])[:width]
+    return beams
+
+
+# %% wrong: a dictionary from scores to continuations
+# says: continuations with equal scores are still two
+def beam_search(model, ids, max_new_tokens, width):
+    beams = {0.0: []}
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        pool = {}
+        for score, new in beams.items():
+            if new and new[-1] in model.config.stop_ids:
+                pool[score] = new
+                continue
+            for i, p in enumerate(log_softmax(model(torch.tensor([ids + new]))[0, -1]).tolist()):
+                pool[score + p] = new + [i]
+        beams = dict(sorted(pool.items(), reverse=True)[:width])
+    return [(new, score) for score, new in beams.items()]

@@ -62,7 +62,6 @@ def constrain(logits, new, choices):
     return out
 
 # %% wrong: compares the last token only
-# caught by: hidden
 # says: begins with all that is written
 def constrain(logits, new, choices):
     n, out = len(new), torch.full_like(logits, -math.inf)
@@ -203,3 +202,45 @@ def constrain(logits, new, choices):
         if len(each) > n:
             out[..., each[n]] = logits[..., each[n]]
     return out
+
+
+# %% wrong: what is written may come in any order
+# says: begins with all that is written
+def constrain(logits, new, choices):
+    out = torch.full_like(logits, -math.inf)
+    for choice in choices:
+        if sorted(choice[: len(new)]) == sorted(new) and len(choice) > len(new):
+            out[..., choice[len(new)]] = logits[..., choice[len(new)]]
+    return out
+
+
+# %% wrong: finds what is written anywhere in a choice
+# says: begins with all that is written
+def constrain(logits, new, choices):
+    out, n = torch.full_like(logits, -math.inf), len(new)
+    for choice in choices:
+        for start in range(len(choice) - n if new else min(1, len(choice))):
+            if choice[start : start + n] == new:
+                out[..., choice[start + n]] = logits[..., choice[start + n]]
+    return out
+
+
+# %% wrong: zeros are taken for what was cut
+# says: 0 is a logit like others
+def constrain(logits, new, choices):
+    mask = torch.zeros(logits.shape[-1])
+    for choice in choices:
+        if choice[: len(new)] == new and len(choice) > len(new):
+            mask[choice[len(new)]] = 1
+    out = logits * mask
+    return out.masked_fill(out == 0, -math.inf)
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def constrain(logits, new, choices):
+    out = torch.full_like(logits, -math.inf)
+    for choice in choices:
+        if choice[: len(new)] == new and len(choice) > len(new):
+            out[..., choice[len(new)]] = logits[..., choice[len(new)]]
+    return out.tolist()

@@ -142,3 +142,27 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     if p_of_largest is not None:
         logits = min_p(logits, p_of_largest)
     return logits
+
+
+# %% wrong: two filters at most
+# says: min-p 0.5 must still drop the third
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    logits = apply_temperature(logits, temperature)
+    if k is not None and p is not None:
+        return top_p(top_k(logits, k), p)
+    if p is not None and p_of_largest is not None:
+        return min_p(top_p(logits, p), p_of_largest)
+    if k is not None:
+        return top_k(logits, k)
+    if p is not None:
+        return top_p(logits, p)
+    return logits if p_of_largest is None else min_p(logits, p_of_largest)
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
+    logits = apply_temperature(logits, temperature)
+    for keep, amount in ((top_k, k), (top_p, p), (min_p, p_of_largest)):
+        logits = logits if amount is None else keep(logits, amount)
+    return logits.tolist()

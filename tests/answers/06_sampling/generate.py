@@ -316,3 +316,17 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
         yield text[-1]
         if text[-1] in model.config.stop_ids:
             return
+
+
+# %% wrong: the first filter that is given, alone
+# says: hand all settings on, not the first
+def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    ids = list(ids)
+    only = {"top_k": top_k} if top_k else {"top_p": top_p} if top_p else {"min_p": min_p}
+    for _ in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = sample(model(ids)[:, -1], torch.rand(1, generator=generator), temperature, **only).item()
+        ids.append(new)
+        yield new
+        if new in model.config.stop_ids:
+            return

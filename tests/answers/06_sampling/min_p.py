@@ -100,3 +100,25 @@ def min_p(logits, p):
         return logits
     q = softmax(logits)
     return logits.masked_fill(q < p * q.amax(-1, keepdim=True), -math.inf)
+
+
+# %% wrong: zeros are taken for what was cut
+# says: 0 is a logit like others
+def min_p(logits, p):
+    q = softmax(logits)
+    out = logits * (q >= p * q.amax(-1, keepdim=True))
+    return torch.where(out == 0, -math.inf, out)
+
+
+# %% wrong: drops dimensions of 1
+# says: the shape stays as it is
+def min_p(logits, p):
+    q = softmax(logits)
+    return logits.masked_fill(q < p * q.amax(-1, keepdim=True), -math.inf).squeeze()
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def min_p(logits, p):
+    q = softmax(logits)
+    return logits.masked_fill(q < p * q.amax(-1, keepdim=True), -math.inf).tolist()

@@ -75,8 +75,7 @@ def repetition_penalty(logits, ids, penalty):
     return logits.scatter(-1, ids, -math.inf)
 
 # %% wrong: looks back three tokens only
-# caught by: hidden
-# says: tokens in the row's own text
+# says: the whole text counts, however long
 def repetition_penalty(logits, ids, penalty):
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -3:], True)
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
@@ -131,3 +130,20 @@ def repetition_penalty(logits, ids, penalty):
 def repetition_penalty(logits, ids, penalty):
     lowered = torch.nn.functional.leaky_relu(logits / penalty, penalty**2)
     return logits.scatter(1, ids, lowered.gather(1, ids))
+
+
+# %% wrong: looks back 64 tokens only
+# says: the whole text counts, however long
+def repetition_penalty(logits, ids, penalty):
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids[:, -64:], True)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def repetition_penalty(logits, ids, penalty):
+    out = logits.tolist()
+    for row, text in zip(out, ids.tolist()):
+        for i in set(text):
+            row[i] = row[i] / penalty if row[i] > 0 else row[i] * penalty
+    return out

@@ -122,3 +122,27 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
         return logits.argmax(-1)
     logits /= temperature
     return draw(softmax(filter_logits(logits, 1.0, top_k, top_p, min_p)), u)
+
+
+# %% wrong: the first filter that is given, alone
+# says: hand all settings on, not the first
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    if top_k is not None:
+        left = filter_logits(logits, temperature, k=top_k)
+    elif top_p is not None:
+        left = filter_logits(logits, temperature, p=top_p)
+    else:
+        left = filter_logits(logits, temperature, p_of_largest=min_p)
+    return draw(softmax(left), u)
+
+
+# %% wrong: min_p only where there is neither top_k nor top_p
+# says: hand all settings on, not the first
+def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    if top_k is not None or top_p is not None:
+        min_p = None
+    return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)

@@ -112,3 +112,27 @@ def top_k(logits, k):
         return logits
     places = logits.topk(k).indices
     return torch.full_like(logits, -math.inf).scatter(-1, places, logits.gather(-1, places))
+
+
+# %% wrong: zeros are taken for what was cut
+# says: 0 is a logit like others
+def top_k(logits, k):
+    values, places = logits.topk(min(k, logits.shape[-1]), dim=-1)
+    out = torch.zeros_like(logits).scatter(-1, places, values)
+    return torch.where(out == 0, -math.inf, out)
+
+
+# %% wrong: drops dimensions of 1
+# says: the shape stays as it is
+def top_k(logits, k):
+    rows = logits[None] if logits.dim() == 1 else logits
+    values, places = rows.topk(min(k, rows.shape[-1]), dim=-1)
+    return torch.full_like(rows, -math.inf).scatter(-1, places, values).squeeze()
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def top_k(logits, k):
+    row = logits.tolist()
+    best = sorted(range(len(row)), key=lambda i: -row[i])[:k]
+    return [z if i in best else -math.inf for i, z in enumerate(row)]

@@ -184,3 +184,55 @@ def top_p(logits, p):
     q = softmax(logits.gather(-1, order))
     keep = q.cumsum(-1) - q < p
     return logits.masked_fill(~torch.zeros_like(keep).scatter(-1, order, keep), -math.inf)
+
+
+# %% wrong: zeros are taken for what was cut
+# says: 0 is a logit like others
+def top_p(logits, p):
+    if p == 1:
+        return logits.clone()
+    ordered, places = logits.sort(dim=-1, descending=True)
+    q = softmax(ordered)
+    out = torch.zeros_like(logits).scatter(-1, places, ordered * (q.cumsum(-1) - q < p))
+    return torch.where(out == 0, -math.inf, out)
+
+
+# %% wrong: from the small end, p = 1 not on its own
+# says: also one whose probability rounds to 0
+def top_p(logits, p):
+    ordered, places = logits.sort(dim=-1)
+    cut = softmax(ordered).cumsum(-1) <= 1 - p
+    return logits.masked_fill(torch.zeros_like(cut).scatter(-1, places, cut), -math.inf)
+
+
+# %% wrong: looks at the 1,000 likeliest only
+# says: look at all tokens
+def top_p(logits, p):
+    if p == 1:
+        return logits.clone()
+    places = logits.topk(min(1000, logits.shape[-1]), dim=-1).indices
+    q = softmax(logits).gather(-1, places)
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, places, q.cumsum(-1) - q < p)
+    return logits.masked_fill(~kept, -math.inf)
+
+
+# %% wrong: drops dimensions of 1
+# says: the shape stays as it is
+def top_p(logits, p):
+    if p == 1:
+        return logits.clone()
+    places = logits.argsort(dim=-1, descending=True, stable=True)
+    q = softmax(logits.gather(-1, places))
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, places, q.cumsum(-1) - q < p)
+    return logits.masked_fill(~kept, -math.inf).squeeze()
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def top_p(logits, p):
+    q, row, kept, mass = softmax(logits).tolist(), logits.tolist(), set(), 0.0
+    for i in sorted(range(len(row)), key=lambda i: -q[i]):
+        if mass < p or p == 1:
+            kept.add(i)
+        mass += q[i]
+    return [z if i in kept else -math.inf for i, z in enumerate(row)]

@@ -181,3 +181,13 @@ def accept_draft(drafted, p, q, u, v):
         more = (p[refused] - q[refused]).clamp(min=0)
         out[refused] = draw(more, v[: len(more)])
     return out
+
+
+# %% wrong: a list
+# says: return a tensor, not a list
+def accept_draft(drafted, p, q, u, v):
+    other = draw((p - q).clamp(min=0), v).tolist()
+    return [
+        x if u[row] * q[row, x] < p[row, x] else other[row]
+        for row, x in enumerate(drafted.tolist())
+    ]

@@ -95,3 +95,9 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 import numpy as np
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return np.prod([2, n_layer, n_kv_head, head_dim, seq, bytes_per_number], dtype=np.int64)
+
+
+# %% wrong: the default is 2 bytes
+# says: left out, bytes_per_number is 4
+def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=2):
+    return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq

@@ -158,3 +158,33 @@ def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidt
     if weight_bytes + caches > memory:
         return math.inf
     return max(batch * flops / bandwidth, weight_bytes / peak) + caches / peak
+
+
+# %% wrong: the machine of the example
+# says: take all numbers from the arguments
+MACHINE = {"bandwidth": 10, "peak": 20}
+
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    weights = weight_bytes / MACHINE["bandwidth"]
+    return max(batch * flops / MACHINE["peak"], weights) + caches / MACHINE["bandwidth"]
+
+
+# %% wrong: the peak of the example
+# says: 12 operations a second
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * kv_bytes
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops / 20, weight_bytes / bandwidth) + caches / bandwidth
+
+
+# %% wrong: 2 bytes of cache a token, as in the example
+# says: 3 bytes of cache a token
+def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
+    caches = batch * context * 2
+    if weight_bytes + caches > memory:
+        return math.inf
+    return max(batch * flops / peak, weight_bytes / bandwidth) + caches / bandwidth

@@ -205,3 +205,41 @@ def write_cache(store, new, start):
         raise CacheFull(end)
     store.copy_(store.slice_scatter(new, dim=2, start=start, end=end))
     return store.narrow(2, 0, end)
+
+
+# %% wrong: zeroes what lies behind
+# says: what lies behind the new tokens must stay as it was
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    store[:, :, end:] = 0
+    return store[:, :, :end]
+
+
+# %% wrong: an assertion in place of ValueError
+# says: do not fit into 4 positions: raise ValueError
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    assert end <= store.shape[2]
+    store[:, :, start:end] = new
+    return store[:, :, :end]
+
+
+# %% wrong: runs off the end of the store
+# says: do not fit into 4 positions: raise ValueError
+def write_cache(store, new, start):
+    for i in range(new.shape[2]):
+        store[:, :, start + i] = new[:, :, i]
+    return store[:, :, : start + new.shape[2]]
+
+
+# %% wrong: returns the end as well
+# says: return one tensor
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store[:, :, :end], end
