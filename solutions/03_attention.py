@@ -469,6 +469,19 @@ check.close(
     "that its share is exactly 0",
     atol=1e-4,
 )
+_low = torch.tensor([[-1e10], [0.0]]).repeat(1, 4)
+check.close(
+    scaled_dot_product_attention(
+        torch.ones(1, 4),
+        _low,
+        torch.tensor([[1.0], [9.0]]),
+        torch.tensor([[True, False]]),
+    ),
+    torch.tensor([[1.0]]),
+    "however low the scores of the keys that may be seen, a forbidden key gets "
+    "nothing: its score must become -infinity, not just a low number",
+    atol=1e-4,
+)
 check.close(
     scaled_dot_product_attention(_two, _two, torch.tensor([[1.0], [3.0]])),
     torch.tensor([[2.0], [2.0]]),
@@ -518,19 +531,6 @@ for _lead, _n, _m, _d in (
         "computes: forbidden scores become -infinity before the softmax",
         atol=1e-4,
     )
-_low = torch.tensor([[-1e10], [0.0]]).repeat(1, 4)
-check.close(
-    scaled_dot_product_attention(
-        torch.ones(1, 4),
-        _low,
-        torch.tensor([[1.0], [9.0]]),
-        torch.tensor([[True, False]]),
-    ),
-    torch.tensor([[1.0]]),
-    "however low the scores of the keys that may be seen, a forbidden key gets "
-    "nothing: its score must become -infinity, not just a low number",
-    atol=1e-4,
-)
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -710,7 +710,8 @@ def gradient_through_loss(logits, targets):
     None."""
     logits = logits.clone().requires_grad_()
     targets = torch.stack([targets, targets], dim=1)[:, 0]  # a slice, as in training
-    loss = cross_entropy(logits, targets)
+    with torch.enable_grad():  # whatever other cells have set
+        loss = cross_entropy(logits, targets)
     if not (isinstance(loss, torch.Tensor) and loss.requires_grad):
         return None
     loss.backward()
@@ -2040,7 +2041,8 @@ def train_pairs(table, bias, batches, peak):
     (losses, trained table, trained bias)."""
     *parts, bias = (t.clone().requires_grad_() for t in (*table.split(2), bias))
     weights = [parts[0], bias, *parts[1:]]
-    losses = train(weights, lambda ids: torch.cat(parts)[ids] + bias, batches, peak)
+    with torch.enable_grad():  # whatever other cells have set
+        losses = train(weights, lambda ids: torch.cat(parts)[ids] + bias, batches, peak)
     return losses, torch.cat(parts).detach(), bias.detach()
 
 

@@ -841,7 +841,7 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
 
 def test_another_torch_grades_anew(monkeypatch):
     mine = batch.version.__wrapped__()
-    monkeypatch.setattr(torch, "__version__", "2.13.0+other")
+    monkeypatch.setattr(torch, "__version__", "1.0.0+other")
     assert batch.version.__wrapped__() != mine
     monkeypatch.setattr(torch, "__version__", "2.13.0+cpu")
     once = batch.version.__wrapped__()

@@ -37,6 +37,12 @@ def count() -> None:
     _sites.add((frame.f_code.co_filename, frame.f_lineno))
 
 
+def one_line(text: object) -> str:
+    """Its lines as one. Blanks within a line stay: they can be what is wrong with a value."""
+    lines = str(text).replace("\t", " ").splitlines()
+    return " ".join(filter(None, map(str.strip, lines)))
+
+
 def running_shell() -> Any:
     """The IPython that runs this, or None."""
     ipython = sys.modules.get("IPython")

@@ -7,11 +7,12 @@ grader start here.
 import ast
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from llmlib.course import made_anew
 from llmlib.course import source as course
 from llmlib.course.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.predict import is_prediction
@@ -128,18 +129,18 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     trusted = [cell for cell in notebook.cells if cell.cell_type == "code"]
     marked = {course.grade_id(cell): n for n, cell in enumerate(trusted) if course.grade_id(cell)}
     kinds = [course.kind(cell) for cell in trusted]
-    demos = {cell.source.strip(): n for n, cell in enumerate(trusted) if kinds[n] == "demo"}
+    demos = {_bare(cell.source): n for n, cell in enumerate(trusted) if kinds[n] == "demo"}
     kept, ours = {cell.grade_id for cell in handed_in}, dict(demos)
     for title, n in marked.items():  # a notebook that lost its marks still has the course's cells
         if kinds[n] == "given" and title not in kept:
-            ours[trusted[n].source.strip()] = n
-    stubs = {exercise.name: exercise.stub.strip() for exercise in notebook.exercises}
+            ours[_bare(trusted[n].source)] = n
+    stubs = {exercise.name: _bare(exercise.stub) for exercise in notebook.exercises}
     rows: list[Row] = []
     notes: list[str] = []
     seen: set[str] = set()
     here = -1  # the place in our notebook
     for count, cell in enumerate(handed_in, 1):
-        name, text = cell.grade_id, cell.source.strip()
+        name, text = cell.grade_id, _bare(cell.source)
         if name in marked:
             n = marked[name]
             here = max(here, n) if name in seen else n  # a copy counts where it stands
@@ -147,7 +148,7 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
                 if not (name in seen and text == stubs.get(name)):  # a copy of the bare stub
                     rows.append(((here, count), Step(name, cell.source, True)))
                 seen.add(name)
-            elif kinds[n] == "given" and text != trusted[n].source.strip():
+            elif kinds[n] == "given" and text != _bare(trusted[n].source):
                 notes.append(f"The locked cell {name} was changed; the original was used.")
         elif cell.kind == "code" and text in ours:
             here = max(here, ours[text])
@@ -160,10 +161,15 @@ def plan(notebook: Notebook, handed_in: list[Cell]) -> Job:
     steps, helpers = [step for _, step in rows], _helpers(notebook)
     if _readable(steps):
         rows += _wanted_demos(steps, {n: trusted[n].source for n in demos.values()}, set(stubs))
-        notes += _redefined(steps, helpers)
+        notes += made_anew.notes(steps, helpers, set(stubs))
     rows.sort(key=lambda row: row[0])
     last = [Step(HELPERS, helpers, False)] if helpers else []
     return Job((*(step for _, step in rows), *last), tuple(dict.fromkeys(notes)))
+
+
+def _bare(source: str) -> str:
+    """Without the blanks at its ends and its lines' ends, which editors take away or add."""
+    return "\n".join(map(str.rstrip, source.strip().split("\n")))
 
 
 def _helpers(notebook: Notebook) -> str:
@@ -173,13 +179,6 @@ def _helpers(notebook: Notebook) -> str:
     made = [each for each in given if each.kind in (*FUNCTIONS, ast.ClassDef)]
     read = frozenset().union(*(names(each.full).reads for each in notebook.exercises))
     return "\n\n\n".join(each.source for each in needed(read, made, set()))
-
-
-def _redefined(steps: list[Step], helpers: str) -> Iterator[str]:
-    """A sentence for each of the `helpers` that a cell of the learner's makes anew."""
-    bound = frozenset().union(*(names(step.source).binds for step in steps if step.own))
-    for name in sorted(bound & names(helpers).binds):
-        yield f"A cell makes `{name}` anew, which the checks use: they used the original."
 
 
 def _readable(steps: list[Step]) -> bool:

@@ -25,7 +25,7 @@ import torch
 
 from llmlib.course import run_cells
 from llmlib.course.check import Mistake
-from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW
+from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW, one_line
 from llmlib.course.plain import NotPlain, plain
 from llmlib.course.refusing import Off, refusing
 
@@ -73,7 +73,8 @@ def test(
     `off` is what refuses when these functions call it."""
     ours = Space()
     exec(imports, ours)
-    with torch.random.fork_rng(devices=()), default_dtype(torch.float32) as theirs:
+    fresh = torch.random.fork_rng(devices=()), torch.enable_grad()  # a cell may have set them
+    with fresh[0], fresh[1], default_dtype(torch.float32) as theirs:
         torch.manual_seed(0)
         names = Names(ours, lambda called: calling(called, space, theirs, off))
         return run_cells.run(f"test_{name}", source, names)
@@ -138,7 +139,7 @@ def copied(value: Any) -> Any:
 def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:
     """An exception of a cell, or of the test of `name`, as one line; None for None."""
     if error is None or isinstance(error, Mistake):
-        return " ".join(str(error).split()) if error else None
+        return one_line(error) if error else None
     stub = error.args in ((), (NOT_WRITTEN,))  # torch raises the same kind, with words of its own
     if isinstance(error, NotImplementedError) and stub:
         *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
@@ -153,7 +154,7 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
         return f"`{unknown}` is not defined: write it and run its cell"
     if isinstance(error, KeyboardInterrupt):
         return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
-    text = " ".join(run_cells.text_of(error).split())[:300]
+    text = one_line(run_cells.text_of(error))[:300]
     return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
 
 

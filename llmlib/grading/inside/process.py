@@ -24,6 +24,7 @@ from llmlib.grading.wire import Channel, NotPlain
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
+set_grad = torch.set_grad_enabled
 
 
 def serve(sock: socket.socket) -> None:
@@ -56,6 +57,7 @@ def serve(sock: socket.socket) -> None:
             try:
                 set_threads(1)  # those that a cell may have started are not in this fork
                 seed(0)
+                set_grad(True)  # a cell may have switched it off
                 quiet("ignore")  # a cell may have made them errors, ours too
                 off.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from llmlib.course.cells import Exercise
 from llmlib.course.check import Mistake
-from llmlib.course.feedback import NOT_WRITTEN, OFF
+from llmlib.course.feedback import NOT_WRITTEN, OFF, one_line
 from llmlib.grading.outside.limits import Exceeded
 from llmlib.grading.outside.remote import LearnerError
 
@@ -83,5 +83,5 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
 
 def line(message: object) -> str:
     """One line of printable text, bounded."""
-    text = " ".join(str(message).encode("utf-8", "replace").decode().split())
+    text = one_line(str(message).encode("utf-8", "replace").decode())
     return "".join(each for each in text if each.isprintable())[:LONGEST]

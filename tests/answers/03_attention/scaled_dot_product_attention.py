@@ -299,7 +299,6 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 
 # %% wrong: forbidden scores become -1e9
-# caught by: hidden
 # says: not just a low number
 def scaled_dot_product_attention(q, k, v, mask=None):
     s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
@@ -309,7 +308,6 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 
 # %% wrong: -1e6 is added to forbidden scores
-# caught by: hidden
 # says: not just a low number
 def scaled_dot_product_attention(q, k, v, mask=None):
     s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
