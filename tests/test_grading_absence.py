@@ -196,11 +196,31 @@ def rms_norm(x, weight, eps=1e-5):
     norm.weight.data = weight
     return norm(x)
 """
+STREAM = """
+{}
+def stream_decode(ids, merges):
+    table, decoder = vocabulary(merges), {}("replace")
+    return [decoder.decode(table[i]) for i in ids]
+"""
+BY_LOOKUP = STREAM.format("import codecs", "codecs.lookup('utf-8').incrementaldecoder")
+BY_CODEC = STREAM.format("from encodings import utf_8", "utf_8.IncrementalDecoder")
+IN_C = """
+from codecs import utf_8_decode
+def stream_decode(ids, merges):
+    table, shown, waiting = vocabulary(merges), [], b""
+    for i in ids:
+        text, used = utf_8_decode(waiting + table[i], "replace", False)
+        shown, waiting = shown + [text], (waiting + table[i])[used:]
+    return shown
+"""
 READY_MADE = {  # cell: (notebook, exercise, does it score, which is for the instructor to judge)
     FLEXIBLE: ("03_attention", "cross_attention", False),
     FUSED: ("05_output_head", "adamw_step", False),
     BY_NODE: ("02_embeddings", "embedding_gradient", True),
     BYTE_LEVEL: ("01_tokens", "cut_words", False),
+    BY_LOOKUP: ("01_tokens", "stream_decode", False),
+    BY_CODEC: ("01_tokens", "stream_decode", False),
+    IN_C: ("01_tokens", "stream_decode", False),
     LLAMA: ("04_layers", "rms_norm", True),
 }
 

@@ -86,7 +86,7 @@ def count_pairs(ids):
 
 
 # %% wrong: the last pair is forgotten
-# says: three ids have two pairs
+# says: or the last pair left out
 def count_pairs(ids):
     counts = {}
     for i in range(len(ids) - 2):
@@ -236,3 +236,30 @@ def count_pairs(ids):
     for a, b in zip(ids, ids[1:]):
         counts[a * 256 + b] = counts.get(a * 256 + b, 0) + 1
     return [(divmod(key, 256), n) for key, n in counts.items()]
+
+
+# %% wrong: the return stands inside the loop
+# says: is the return inside the loop
+def count_pairs(ids):
+    counts = {}
+    for i in range(len(ids) - 1):
+        pair = (ids[i], ids[i + 1])
+        counts[pair] = counts.get(pair, 0) + 1
+        return list(counts.items())
+    return []
+
+
+# %% wrong: sorted by where the left id first stands
+# says: not by where their left id first does
+def count_pairs(ids):
+    return sorted(Counter(zip(ids, ids[1:])).items(), key=lambda item: ids.index(item[0][0]))
+
+
+# %% wrong: pairs looked for in the list as a text
+# says: compare ids, not the digits
+def count_pairs(ids):
+    text = ",".join(map(str, ids))
+    counts = {}
+    for a, b in zip(ids, ids[1:]):
+        counts[a, b] = len(regex.findall(rf"(?={a},{b})", text))
+    return list(counts.items())

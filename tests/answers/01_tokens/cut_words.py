@@ -419,3 +419,29 @@ def cut_words(text):
         pieces.append(text[start:j])
         i = j
     return pieces
+
+
+# %% wrong: what nobody sees is no sign
+# says: a sign among signs
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}\p{C}]+|\s+(?!\S)|\s+|.", text
+    )
+
+
+# %% wrong: signs take the new lines after them, as in GPT-4's pattern
+# says: signs take no new line after them
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+\n*|\s+(?!\S)|\s+", text
+    )
+
+
+# %% wrong: white space ends with the line
+# says: over the end of a line
+def cut_words(text):
+    return regex.findall(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+$|\s+(?=\s)|\s",
+        text,
+        flags=regex.M,
+    )

@@ -145,3 +145,22 @@ import unicodedata
 def decode(ids, merges):
     table = vocabulary(merges)
     return unicodedata.normalize("NFC", b"".join(table[i] for i in ids).decode("utf-8", errors="replace"))
+
+
+# %% wrong: stops at the first byte that is no UTF-8
+# says: the text goes on after them
+def decode(ids, merges):
+    table = vocabulary(merges)
+    data = b"".join(table[i] for i in ids)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return data[: error.start].decode("utf-8") + "\ufffd"
+
+
+# %% wrong: replacement characters in a row made one
+# says: 255 and 255 are two
+def decode(ids, merges):
+    table = vocabulary(merges)
+    text = b"".join(table[i] for i in ids).decode("utf-8", errors="replace")
+    return regex.sub("\ufffd+", "\ufffd", text)

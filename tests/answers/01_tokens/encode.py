@@ -288,3 +288,99 @@ def encode(text, merges):
             parts[i : i + 2] = [parts[i] + parts[i + 1]]
         out += [rank[p] for p in parts]
     return out
+
+
+# %% wrong: a pair is merged the other way round, too
+# says: (b, a) is not the pair (a, b)
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        for i, (a, b) in enumerate(merges):
+            ids = merge(merge(ids, (a, b), 256 + i), (b, a), 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: stops at the first merge that does not occur
+# says: in which the first does not occur
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        for i, pair in enumerate(merges):
+            shorter = merge(ids, pair, 256 + i)
+            if shorter == ids:
+                break
+            ids = shorter
+        out += ids
+    return out
+
+
+# %% wrong: ids counted by the merges that occur
+# says: the second merge makes 257
+def encode(text, merges):
+    out = []
+    for piece in split(text):
+        ids, new_id = list(piece.encode()), 256
+        for pair in merges:
+            if pair in list(zip(ids, ids[1:])):
+                ids = merge(ids, pair, new_id)
+                new_id += 1
+        out += ids
+    return out
+
+
+# %% wrong: a piece that repeats is encoded once
+# says: is encoded again, in its place
+def encode(text, merges):
+    out = []
+    for piece in dict.fromkeys(split(text)):
+        ids = list(piece.encode())
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: accents joined to their letters first
+# says: the text as it is
+import unicodedata
+
+
+def encode(text, merges):
+    out = []
+    for piece in split(unicodedata.normalize("NFC", text)):
+        ids = list(piece.encode())
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+        out += ids
+    return out
+
+
+# %% wrong: a fixed rank for what is no merge
+# says: younger than every merge, however many
+def encode(text, merges):
+    rank = {pair: i for i, pair in enumerate(merges)}
+    out = []
+    for piece in split(text):
+        ids = list(piece.encode())
+        while len(ids) > 1:
+            pair = min(zip(ids, ids[1:]), key=lambda pair: rank.get(pair, 1000))
+            if pair not in rank:
+                break
+            ids = merge(ids, pair, 256 + rank[pair])
+        out += ids
+    return out
+
+
+# %% wrong: eats the caller's merges
+# says: the caller's list of merges has changed
+def encode(text, merges):
+    pieces = [list(piece.encode()) for piece in split(text)]
+    new_id = 256
+    while merges:
+        pair = merges.pop(0)
+        pieces = [merge(piece, pair, new_id) for piece in pieces]
+        new_id += 1
+    return [i for piece in pieces for i in piece]

@@ -343,3 +343,26 @@ def encode_special(text, merges, special):
             plain += text[i]
             i += 1
     return ids + encode(plain, merges)
+
+
+# %% wrong: the largest id first
+# says: longest by its letters, not by its id
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    names = sorted(special, key=special.get, reverse=True)
+    ids = []
+    for part in regex.split("(" + "|".join(map(regex.escape, names)) + ")", text):
+        ids += [special[part]] if part in special else encode(part, merges)
+    return ids
+
+
+# %% wrong: the dictionary from its end
+# says: or its place in the dictionary
+def encode_special(text, merges, special):
+    if not special:
+        return encode(text, merges)
+    ids = []
+    for part in regex.split("(" + "|".join(map(regex.escape, reversed(special))) + ")", text):
+        ids += [special[part]] if part in special else encode(part, merges)
+    return ids

@@ -490,3 +490,23 @@ def stream_decode(ids, merges):
         shown.append(waiting[:whole].decode("utf-8", errors="replace"))
         waiting = waiting[whole:]
     return shown
+
+
+# %% wrong: the bytes that begin nothing begin at 250
+# says: 248 is the first of the bytes that begin nothing
+def stream_decode(ids, merges):
+    table, waiting, shown = vocabulary(merges), b"", []
+    for i in ids:
+        waiting += table[i]
+        held = 0
+        for back in range(1, min(3, len(waiting)) + 1):
+            byte = waiting[-back]
+            if byte >= 192:
+                length = 2 + (byte >= 224) + (byte >= 240)
+                held = back if back < length and byte < 250 else 0
+            if byte < 128 or byte >= 192:
+                break
+        whole = len(waiting) - held
+        shown.append(waiting[:whole].decode("utf-8", errors="replace"))
+        waiting = waiting[whole:]
+    return shown

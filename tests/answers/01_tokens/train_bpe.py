@@ -419,3 +419,22 @@ def train_bpe(text, vocab_size):
             ids[w] = out
         del counts[pair]
     return merges
+
+
+# %% wrong: how often in a piece and how often the piece, added
+# says: multiply the two
+def train_bpe(text, vocab_size):
+    words = Counter(split(text))
+    ids = {word: list(word.encode()) for word in words}
+    merges = []
+    while 256 + len(merges) < vocab_size:
+        counts = Counter()
+        for word, times in words.items():
+            for pair, n in count_pairs(ids[word]):
+                counts[pair] += n + times - 1
+        if not counts:
+            break
+        pair = commonest(counts.items())
+        ids = {word: merge(ids[word], pair, 256 + len(merges)) for word in words}
+        merges.append(pair)
+    return merges
