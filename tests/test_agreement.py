@@ -449,6 +449,72 @@ def test_with_the_line_ends_of_windows_the_same_runs():
     assert handed_in.plan(cells.load(NAME), handed_in.parse(node)) == job and not job.notes
 
 
+def test_with_blanks_at_the_ends_of_its_lines_the_same_runs():
+    """An editor added them, or took them away."""
+    node = proofs.handed_in_notebook(NAME, SOLVED)
+    steps = handed_in.plan(cells.load(NAME), handed_in.parse(node)).steps
+    for cell in node.cells:
+        cell.source = cell.source.replace("\n", "  \n") + "  "
+    job = handed_in.plan(cells.load(NAME), handed_in.parse(node))
+    assert [step.title for step in job.steps] == [step.title for step in steps] and not job.notes
+
+
+@pytest.mark.parametrize("place", [1, -1])
+def test_gradients_that_a_cell_switched_off_are_on_in_every_check(runner, place, tmp_path):
+    tasks = {each.name: each.solution for each in cells.load("05_output_head").exercises}
+    node = proofs.handed_in_notebook("05_output_head", tasks)
+    place = place if place > 0 else len(node.cells)
+    node.cells.insert(place, new_code_cell("torch.set_grad_enabled(False)"))
+    checked, why = agreed(runner, node, tmp_path, "05_output_head")
+    assert checked == dict.fromkeys(tasks, True), why
+
+
+def test_a_message_has_the_blanks_that_a_value_has(runner, tmp_path):
+    """In the exercise that is about blanks."""
+    answer = cells.load("01_tokens").exercises[2]
+    assert answer.name == "cut_words" and answer.solution.count(LAST_BLANK) == 1
+    answer = answer.solution.replace(LAST_BLANK, "")
+    node = proofs.handed_in_notebook("01_tokens", {"cut_words": answer})
+    _, (checked, graded) = agreed(runner, node, tmp_path, "01_tokens")
+    for why in (checked[0][2], dict(graded)["cut_words"]):
+        assert "got ['a', '  ', 'b'], expected ['a', ' ', ' b']" in why
+
+
+LAST_BLANK = r"|\s+(?!\S)"
+ANEW = {  # cells at the end of a solved notebook 5: what there is to say
+    "sum = 0\nfor i in range(9):\n    sum += i": ["sum", "corpus_perplexity"],
+    "softmax = softmax(torch.randn(3))": ["softmax", "logits_gradient"],
+    "math = 5": ["math", "corpus_perplexity"],
+    "import math\nimport torch": [],
+    "def cross_entropy(logits, targets):\n    return 0": [],  # written once more
+    "i = 3\nprint(sum([i]))": [],
+}
+
+
+@pytest.mark.parametrize("cell", ANEW)
+def test_a_cell_that_makes_anew_what_a_function_above_it_reads_is_told(cell):
+    book = cells.load("05_output_head")
+    node = proofs.handed_in_notebook(
+        "05_output_head", {each.name: each.solution for each in book.exercises}
+    )
+    assert not handed_in.plan(book, handed_in.parse(node)).notes
+    node.cells.append(new_code_cell(cell))
+    notes = handed_in.plan(book, handed_in.parse(node)).notes
+    said = [f"Cell {len(node.cells)} makes `{ANEW[cell][0]}` anew: `"] if ANEW[cell] else []
+    assert [note.partition(ANEW[cell][1])[0] for note in notes] == said, notes
+
+
+def test_a_helper_of_the_same_name_in_two_exercises_is_told():
+    book = cells.load("05_output_head")
+    code = {each.name: each.solution for each in book.exercises}
+    first, last = "softmax", "corpus_perplexity"
+    code[first] = f"def helper(x):\n    return x\n\n{code[first]}\n    helper(x)"
+    code[last] = f"def helper():\n    return 1\n\n{code[last]}"
+    found = handed_in.parse(proofs.handed_in_notebook("05_output_head", code))
+    said = "The cell of `corpus_perplexity` makes `helper` anew: `softmax`, above it, is checked "
+    assert handed_in.plan(book, found).notes == (f"{said}with the new one.",)
+
+
 OFF = "torch.nn.functional.scaled_dot_product_attention"
 SIGNATURE = "def scaled_dot_product_attention(q, k, v, mask=None):"
 READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import proofs
 import pytest
+import torch
 import warm
 
 from llmlib import cli
@@ -83,6 +84,15 @@ def test_a_check_in_the_kernel_names_the_same_mistake(folder):
             assert error is None, f"{answer}: {error}"
         else:
             assert answer.says in (run_tests.in_words(error, 60) or ""), f"{answer}: {error}"
+
+
+@pytest.mark.parametrize("function", ["cross_entropy", "train"])
+def test_a_check_in_a_kernel_whose_gradients_are_off_passes_what_is_right(function):
+    task = proofs.exercise("05_output_head", function)
+    space = proofs.learner(proofs.Answer(task.notebook, function, "right", "", task.solution))
+    with torch.no_grad():
+        error = run_cells.run(task.name, task.visible, space)
+    assert error is None
 
 
 @pytest.mark.parametrize(
