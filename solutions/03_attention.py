@@ -469,6 +469,13 @@ check.close(
     "that its share is exactly 0",
     atol=1e-4,
 )
+check.close(
+    scaled_dot_product_attention(_two, _two, torch.tensor([[1.0], [3.0]])),
+    torch.tensor([[2.0], [2.0]]),
+    "where no mask is given every query sees every key: hide nothing, and keep no mask "
+    "of an earlier call",
+    atol=1e-4,
+)
 _low = torch.tensor([[-1e10], [0.0]]).repeat(1, 4)
 check.close(
     scaled_dot_product_attention(
@@ -480,13 +487,6 @@ check.close(
     torch.tensor([[1.0]]),
     "however low the scores of the keys that may be seen, a forbidden key gets "
     "nothing: its score must become -infinity, not just a low number",
-    atol=1e-4,
-)
-check.close(
-    scaled_dot_product_attention(_two, _two, torch.tensor([[1.0], [3.0]])),
-    torch.tensor([[2.0], [2.0]]),
-    "where no mask is given every query sees every key: hide nothing, and keep no mask "
-    "of an earlier call",
     atol=1e-4,
 )
 _q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))

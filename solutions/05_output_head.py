@@ -1769,6 +1769,17 @@ check.close(
     learning_rate(20, 40, 0.006), 0.003, "the rate is in proportion to the peak"
 )
 check.close(
+    learning_rate(0, 40, 0.006),
+    0.003,
+    "the warm-up grows to 1, not to the peak: in it, too, the rate is in proportion to "
+    "the peak",
+)
+check.close(
+    learning_rate(0, 70, 1.0),
+    1 / 3.5,
+    "5 % of 70 steps are 3.5 steps of warm-up: step 0 has 1/3.5, so round nothing",
+)
+check.close(
     learning_rate(0, 10, 1.0),
     1.0,
     "10 steps have half a step of warm-up: never more than 1",
@@ -2106,6 +2117,7 @@ check.close(
 )
 
 
+@torch.enable_grad()  # whatever other cells have set
 def _reference(
     table, bias, batches, peak, decay=(0.1, 0.1, 0.0), keep_gradients=False
 ):

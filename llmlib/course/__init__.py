@@ -4,6 +4,7 @@ source        the format of solutions/NN_name.py; cells: the course, each source
 build         source -> executed notebook -> the learner's (stub); questions: the quiz's source
 
 handed_in     a learner's notebook: read, and planned: what runs of it, in which order
+              (made_anew: what there is to say of names that a cell makes anew)
 scopes        which names code reads and binds; definitions: what a function needs
 forbidden     the ready-made answers that code uses; refusing: those that only a run shows
 run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests

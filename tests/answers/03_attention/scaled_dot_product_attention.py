@@ -201,7 +201,6 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 # %% wrong: forbidden scores become -15
 # says: not just a low number
-# caught by: hidden
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -226,7 +225,6 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 # %% wrong: forbidden scores become -10000
 # says: not just a low number
-# caught by: hidden
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:

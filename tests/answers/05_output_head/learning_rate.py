@@ -59,11 +59,16 @@ def learning_rate(step, steps, peak):
     return min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
 
 # %% wrong: a whole number of warm-up steps
-# says: at every step
-# caught by: hidden
+# says: so round nothing
 def learning_rate(step, steps, peak):
     warm = max(1, int(0.05 * steps))
     return peak * min(1, (step + 1) / warm) * (1 - step / steps)
+
+
+# %% wrong: the smaller one of peak and warm-up
+# says: grows to 1, not to the peak
+def learning_rate(step, steps, peak):
+    return min(peak, (step + 1) / (0.05 * steps)) * (1 - step / steps)
 
 
 # %% wrong: a warm-up of two steps, however long the training
