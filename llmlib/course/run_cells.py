@@ -1,4 +1,5 @@
-"""Runs a cell as a notebook does: IPython's own syntax, a top-level await, tracebacks with lines.
+"""Runs a cell as a notebook does: IPython's own syntax, a top-level await, tracebacks with lines;
+and, where asked, within its time.
 
 Only the standard library, and IPython where a cell uses its syntax. Whoever calls this runs
 somebody's code.

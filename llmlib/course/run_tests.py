@@ -73,8 +73,11 @@ def test(
     `off` is what refuses when these functions call it."""
     ours = Space()
     exec(imports, ours)
-    fresh = torch.random.fork_rng(devices=()), torch.enable_grad()  # a cell may have set them
-    with fresh[0], fresh[1], default_dtype(torch.float32) as theirs:
+    with (
+        torch.random.fork_rng(devices=()),
+        torch.enable_grad(),  # a cell may have switched them off
+        default_dtype(torch.float32) as theirs,
+    ):
         torch.manual_seed(0)
         names = Names(ours, lambda called: calling(called, space, theirs, off))
         return run_cells.run(f"test_{name}", source, names)
