@@ -24,8 +24,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from llmlib import assets, cli
 from llmlib.course import cells, handed_in, progress, run_tests
 from llmlib.grading import wire
+from llmlib.grading.marking import wording
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.outside.limits import Limits
+from llmlib.grading.outside.remote import LearnerError
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 NAME = "03_attention"
@@ -478,6 +480,13 @@ def test_a_message_has_the_blanks_that_a_value_has(runner, tmp_path):
     _, (checked, graded) = agreed(runner, node, tmp_path, "01_tokens")
     for why in (checked[0][2], dict(graded)["cut_words"]):
         assert "got ['a', '  ', 'b'], expected ['a', ' ', ' b']" in why
+
+
+def test_an_exception_without_a_text_is_named_alone():
+    told = LearnerError("", "TypeError", "TypeError", "")
+    task = cells.load("01_tokens").exercises[0]
+    assert wording.visible(task, told, None).claim == "your code raised TypeError"
+    assert run_tests.in_words(TypeError(), 60) == "TypeError"
 
 
 LAST_BLANK = r"|\s+(?!\S)"

@@ -158,7 +158,9 @@ def in_words(error: BaseException | None, seconds: float, name: str = "") -> str
     if isinstance(error, KeyboardInterrupt):
         return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
     text = one_line(run_cells.text_of(error))[:300]
-    return text if isinstance(error, Raised) else f"{type(error).__name__}: {text}"
+    if isinstance(error, Raised):
+        return text
+    return f"{type(error).__name__}: {text}".removesuffix(": ")  # `raise TypeError` says no more
 
 
 def say(out: TextIO, *words: str | None) -> None:

@@ -78,7 +78,7 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
         return told.text, ""
     if told.kind == "Off":
         return f"`{told.text}` is not there while your notebook is graded", told.place
-    return f"your code raised {told.kind}: {told.text}", told.place
+    return f"your code raised {told.kind}: {told.text}".removesuffix(": "), told.place
 
 
 def line(message: object) -> str:
