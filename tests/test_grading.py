@@ -486,7 +486,7 @@ def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):
 def test_the_quiz_s_page_speaks_of_questions(runner):
     quiz = cells.load("quiz")
     result = runner.grade(quiz, [Cell("code", None, "")])
-    node = plugin.fill(plugin.rebuild(quiz, result.cells), result)
+    node = plugin.fill(plugin.rebuild(quiz, result.steps), result)
     marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
     page = report.feedback(quiz, "ann", node, marks)
     assert "Question 1 · " in page and "the statement of Question 45 again" in page
@@ -692,7 +692,7 @@ def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
         with closing(Runner([corpus.TARGET], unsafe=True)) as runner:
             result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
     assert result.unsafe and result.points == 10
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
     assert plugin.UNSAFE in nbformat.writes(node)
     with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
         book.add_assignment(corpus.TARGET)
@@ -1171,7 +1171,7 @@ def graded_class(runner):
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
     result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
     marks = Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {"merge": "<b>Ask me</b>"}, 0.0)
     page = report.feedback(corpus.TARGET, "eve", node, marks)
     assert "A comment: &lt;b&gt;Ask me&lt;/b&gt;" in page
@@ -1254,8 +1254,8 @@ def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(
     added = Cell("code", None, "mine = 1")
     uses = Cell("code", "softmax", "def softmax(x): return x * scale")
     result = runner.grade(corpus.TARGET, [Cell("code", None, demo.source), added, uses])
-    assert [title for title, *_ in result.cells][:3] == ["given_setup", "demonstration 2", "cell 2"]
-    sources = [each.source for each in plugin.rebuild(corpus.TARGET, result.cells).cells]
+    assert [title for title, *_ in result.steps][:3] == ["given_setup", "demonstration 2", "cell 2"]
+    sources = [each.source for each in plugin.rebuild(corpus.TARGET, result.steps).cells]
     assert sources.count("mine = 1") == 1
 
 
@@ -1375,8 +1375,8 @@ def test_what_cannot_be_analysed_is_still_shown(runner, monkeypatch):
     monkeypatch.setattr(analysis, "of", refuse)
     mine = [Cell("code", "merge", "# mine"), Cell("code", None, "# beside it")]
     result = runner.grade(corpus.TARGET, mine)
-    assert result.points == 0 and result.cells == (("merge", "# mine", True),)
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.cells), result)
+    assert result.points == 0 and result.steps == (("merge", "# mine", True),)
+    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
     assert "# mine" in [cell.source for cell in node.cells]
 
 
