@@ -1,6 +1,6 @@
 PYTHON ?= python3
 ARGS ?=
-setup = $(PYTHON) llmlib/course/setup.py
+setup = $(PYTHON) llmlib/course/bootstrap
 export PORT BROWSER TORCH
 
 .PHONY: help lab check test build pages grade formgrader bench evidence
@@ -19,11 +19,11 @@ test:  ## set up once, then run every layer of tests
 
 build:  ## solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.build $(ARGS)
+	@.venv/bin/python -m llmlib.course.authoring.build $(ARGS)
 
 pages:  ## the solved notebooks as web pages, for those who only read: build/pages/
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.pages
+	@.venv/bin/python -m llmlib.course.authoring.pages
 
 grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 	@$(setup)
@@ -31,7 +31,7 @@ grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 
 formgrader:  ## set up once, then open Formgrader, nbgrader's page for instructors (PORT=9999, BROWSER=0)
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.build
+	@.venv/bin/python -m llmlib.course.authoring.build
 	@$(setup) formgrader $(ARGS)
 
 bench:  ## measure side by side with peers, two hours (ARGS="--only tokenizer", ARGS=--quick)
@@ -40,4 +40,4 @@ bench:  ## measure side by side with peers, two hours (ARGS="--only tokenizer", 
 
 evidence:  ## docs/evidence: the answers counted anew, stale pages marked
 	@$(setup)
-	@.venv/bin/python tests/sections.py
+	@.venv/bin/python tests/evidence.py

@@ -8,8 +8,8 @@ The source of every assignment comes from `make build`, one assignment a noteboo
 import os
 from pathlib import Path
 
-from llmlib.course import stub
-from llmlib.grading import collecting, plugin
+from llmlib.course.authoring import release
+from llmlib.grading import lms_import, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
@@ -29,8 +29,8 @@ c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # Who handed in which file of a learning management system's download (`nbgrader zip_collect`, see
 # INSTRUCTORS.md): "canvas" or "moodle". Archives of learners stay closed: one may fill the disk.
-c.ZipCollectApp.collector_plugin = collecting.Collector
-c.Collector.named_regexp = collecting.NAMES["canvas"]
+c.ZipCollectApp.collector_plugin = lms_import.Collector
+c.Collector.named_regexp = lms_import.NAMES["canvas"]
 c.ExtractorPlugin.zip_ext = []
 
 # Seconds that one cell may run.
@@ -44,8 +44,8 @@ c.TrustedExporter.partial_credit = 0.0
 c.LateSubmissionPlugin.penalty_method = "none"
 
 c.CourseDirectory.root = str(root)
-stub.configure(c)
+release.configure(c)
 
 # Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs
 # both in one kernel.
-plugin.configure(c)
+nbgrader_plugin.configure(c)

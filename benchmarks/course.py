@@ -19,11 +19,11 @@ import nbformat
 
 from benchmarks.measure import Comparison
 from llmlib import assets
-from llmlib.course import cells
+from llmlib.course.authoring import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/build.py"]
-CODE += ["llmlib/course/run_tests.py", "llmlib/course/setup.py"]
+CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/authoring/build.py"]
+CODE += ["llmlib/course/checking/run_tests.py", "llmlib/course/bootstrap/__main__.py"]
 CODE += [f"llmlib/{name}.py" for name in ("checkpoint", "assets", "families", "tokens")]
 LOAD = "from llmlib import pretrained; pretrained.load('smollm2')"
 THEIRS = "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T\n"
@@ -59,7 +59,7 @@ def a_page():
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"PORT": str(port), "BROWSER": "0"}
-    words = [sys.executable, ROOT / "llmlib/course/setup.py", "lab"]
+    words = [sys.executable, ROOT / "llmlib/course/bootstrap/__main__.py", "lab"]
     server = subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -88,8 +88,8 @@ def check(folder):
     def job():
         for path in (ROOT / "solutions").glob("0*.ipynb"):
             notebook = nbformat.read(path, as_version=4)
-            for cell in filter(cells.grade_id, notebook.cells):
-                if cells.kind(cell) == "solution":
+            for cell in filter(notebooks.grade_id, notebook.cells):
+                if notebooks.kind(cell) == "solution":
                     cell.source += f"\n# {time.time()}"
             nbformat.write(notebook, Path(folder) / path.name)
         run()
@@ -119,7 +119,7 @@ def comparisons(quick):
     yield Comparison(
         "make build, nothing changed",
         "s",
-        {"llmlib": command(sys.executable, "-m", "llmlib.course.build")},
+        {"llmlib": command(sys.executable, "-m", "llmlib.course.authoring.build")},
         limit=2.0,
     )
     yield Comparison("make lab, installed, to its page", "s", {"llmlib": a_page})

@@ -25,8 +25,8 @@ from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
 PARTS = """
-    model parts fast fast_attention packed families generation kv_cache attention embeddings layers
-    sampling
+    model parts fast/layers fast/attention fast/quantized families generation kv_cache attention
+    embeddings layers sampling
 """
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/pretrained.py:load"]
 KINDS = ("float32", "bfloat16", "int8", "int4")

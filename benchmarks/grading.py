@@ -18,10 +18,10 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.measure import Comparison, peer
-from llmlib.course import cells
-from llmlib.grading import batch, pool
+from llmlib.course.authoring import notebooks as cells
+from llmlib.grading import batch, worker_pool
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.tasks import Task
+from llmlib.grading.submissions import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = """c = get_config()
@@ -54,10 +54,11 @@ def test(env):
 """
 
 
-PARTS = "pool cluster clerk wire marking/runner marking/patience outside/testing outside/reading"
-INSIDE = "outside/remote inside/process inside/absence inside/zygote"
+PARTS = "worker_pool dask_cluster dask_worker wire marking/runner marking/starvation_retry"
+PARTS += " host/run_test_cell host/read_submission"
+INSIDE = "host/rpc guest/process guest/resume_cell guest/zygote"
 CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
-CODE += [f"llmlib/course/{name}.py" for name in ("handed_in", "plain", "run_cells")]
+CODE += [f"llmlib/course/checking/{name}.py" for name in ("submission", "plain_data", "run_cells")]
 
 
 def comparisons(quick):
@@ -68,22 +69,22 @@ def comparisons(quick):
 
     def rate(run):
         names = list(notebooks) * (2 if quick else 4)
-        orders = (pool.Order(Task("", name, ""), data[name]) for name in names)
+        orders = (worker_pool.Order(Task("", name, ""), data[name]) for name in names)
         ends = [time.perf_counter() for _ in run(orders)]
         return (len(ends) - 1) / (ends[-1] - ends[0])
 
     def here(workers):
         words = {"notebooks": notebooks, "make_runner": Runner, "workers": workers}
-        return rate(functools.partial(pool.run, **words))
+        return rate(functools.partial(worker_pool.run, **words))
 
     def dask(workers):
         distributed = peer("distributed", "pip install .[cluster]")
-        from llmlib.grading import cluster
+        from llmlib.grading import dask_cluster
 
-        desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), False)
+        desk = dask_cluster.Desk(batch.edition(notebooks), tuple(notebooks), False)
         words = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
         local = distributed.LocalCluster(n_workers=workers, **words)
-        with local, cluster.connected(local.scheduler_address, desk) as run:
+        with local, dask_cluster.connected(local.scheduler_address, desk) as run:
             return rate(run)
 
     counts = sorted({1, *(2**n for n in range(1, 8) if 2**n < os.cpu_count()), os.cpu_count()})

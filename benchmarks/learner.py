@@ -13,10 +13,11 @@ import torch
 from benchmarks import generation
 from benchmarks.measure import Comparison
 from llmlib import pretrained
-from llmlib.course import cells, my_llm
+from llmlib.course import my_llm
+from llmlib.course.authoring import notebooks
 from llmlib.serve import engine
 
-CODE = ["llmlib/course/my_llm_template.py"] + [
+CODE = ["llmlib/course/my_llm/template.py"] + [
     f"solutions/{each.notebook}.py:{name}" for name, each in my_llm.wanted().items()
 ]
 
@@ -25,7 +26,7 @@ def learners():
     """The finished file's function (ids [1, seq], new tokens) -> (when each came, ids [1, new])."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "my_llm.py"
-        path.write_text(my_llm.collect(cells.ROOT / "solutions")[0], encoding="utf-8")
+        path.write_text(my_llm.collect(notebooks.ROOT / "solutions")[0], encoding="utf-8")
         written = engine.written(path)
     written.config.stop_ids = ()
 

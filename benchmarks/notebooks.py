@@ -6,14 +6,14 @@ Writes nothing. `make test` prints at its end what each of its layers took.
 import functools
 
 from benchmarks.measure import Comparison
-from llmlib.course import build, cells
+from llmlib.course.authoring import build, notebooks
 
-CODE = ["llmlib/course/build.py"]
+CODE = ["llmlib/course/authoring/build.py"]
 LIMIT, WITH_TRAINING = 40.0, 120.0  # seconds; the seventh trains a model before the reader's eyes
 
 
 def comparisons(quick):
-    lessons = cells.lessons()
+    lessons = notebooks.lessons()
     for notebook in lessons[:1] if quick else lessons:
         yield Comparison(
             f"run solutions/{notebook.name}.ipynb",

@@ -24,9 +24,9 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from benchmarks.measure import Comparison, Unavailable, peer
 from llmlib import assets, data, tokens
-from llmlib.token_files import BYTE_TO_CHAR, GPT2_SPLIT
+from llmlib.tokenizer_files import BYTE_TO_CHAR, GPT2_SPLIT
 
-CODE = [f"llmlib/{name}.py" for name in "tokens token_files token_pieces token_training".split()]
+CODE = [f"llmlib/{name}.py" for name in "tokens tokenizer_files pretokenizer bpe_trainer".split()]
 MB = 1_000_000
 
 

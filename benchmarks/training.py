@@ -16,7 +16,7 @@ from benchmarks import nanogpt
 from benchmarks.measure import Comparison
 from llmlib import data, training
 
-PARTS = "training model parts attention embeddings layers token_training"
+PARTS = "training model parts attention embeddings layers bpe_trainer"
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()]
 STEPS, WIDTH, WINDOW, PEAK = 400, 96, 64, 0.005  # windows of 64 tokens, about 140 bytes
 ROUNDS = 5

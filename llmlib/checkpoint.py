@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from llmlib.packed import Packed
+from llmlib.fast.quantized import Packed
 
 
 def read_json(path):

@@ -9,15 +9,18 @@ import sys
 
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
-    "grades": ("llmlib.grading.grades", "write the gradebook for Canvas or Moodle"),
-    "answers": ("llmlib.grading.answers", "write each answer as a file; tell which are alike"),
-    "defence": ("llmlib.grading.defence", "write questions on each learner's own code"),
-    "check": ("llmlib.course.progress_cli", "run the checks of your notebooks and name what fails"),
-    "progress": ("llmlib.course.progress_cli", "draw how far you are"),
+    "grades": ("llmlib.grading.lms_export", "write the gradebook for Canvas or Moodle"),
+    "answers": (
+        "llmlib.grading.export_answers",
+        "write each answer as a file; tell which are alike",
+    ),
+    "defence": ("llmlib.grading.oral_questions", "write questions on each learner's own code"),
+    "check": ("llmlib.course.checking.cli", "run the checks of your notebooks and name what fails"),
+    "progress": ("llmlib.course.checking.cli", "draw how far you are"),
     "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
     "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
-    "complete": ("llmlib.course.complete", "continue a text with a real model"),
+    "complete": ("llmlib.serve.complete", "continue a text with a real model"),
     "chat": ("llmlib.serve.cli", "talk with your engine, or with a model"),
     "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
 }

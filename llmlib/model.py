@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from llmlib import fast, fast_attention
+from llmlib.fast import attention, layers
 from llmlib.kv_cache import new_cache
 from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights, fitting
 
@@ -58,7 +58,7 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
     stream, of the same shape.
     """
     n_q, n_k = config.n_head, config.n_kv_head
-    qkv = fast.linears(x, layer.q, layer.k, layer.v)                    # batch seq heads*head_dim
+    qkv = layers.linears(x, layer.q, layer.k, layer.v)                    # batch seq heads*head_dim
     if layer.qk_norm:
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
     heads = parts.split_heads(qkv, n_q + 2 * n_k)                       # batch heads seq head_dim
@@ -71,7 +71,7 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
         k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)
     k, v = (parts.repeat_kv(t, n_q // n_k) for t in (k, v))
-    return fast.linear(parts.merge_heads(parts.attention(q, k, v, mask)), *layer.o)
+    return layers.linear(parts.merge_heads(parts.attention(q, k, v, mask)), *layer.o)
 
 
 def norm_queries_and_keys(qkv, layer, config, parts):
@@ -122,9 +122,9 @@ class Model:
                 f"the model has no part {', '.join(sorted(unknown))}: "
                 f"its parts are {', '.join(known)}"
             )
-        if "attention" in parts and self.parts.attention in fast_attention.ATTENTIONS:
+        if "attention" in parts and self.parts.attention in attention.ATTENTIONS:
             # What only that one does without, unless somebody's own is there already.
-            for name, (quick, plain) in fast_attention.QUICK_AND_PLAIN.items():
+            for name, (quick, plain) in attention.QUICK_AND_PLAIN.items():
                 if getattr(self.parts, name) is quick:
                     parts.setdefault(name, plain)
         dtype = self.weights.embedding.dtype

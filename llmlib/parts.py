@@ -5,9 +5,10 @@ from typing import Any, Callable
 
 import torch
 
-from llmlib import fast, fast_attention
 from llmlib.attention import merge_heads, split_heads
 from llmlib.embeddings import embed
+from llmlib.fast import attention as fast_attention
+from llmlib.fast import layers as fast
 from llmlib.kv_cache import write_cache
 from llmlib.layers import pre_norm_block
 from llmlib.sampling import sample

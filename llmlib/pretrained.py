@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 
-from llmlib import families, fast_attention
+from llmlib import families
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
+from llmlib.fast import attention
+from llmlib.fast.quantized import KINDS
 from llmlib.model import Model
-from llmlib.packed import KINDS
-from llmlib.token_pieces import to_bytes
+from llmlib.pretokenizer import to_bytes
 from llmlib.tokens import Tokenizer
 
 FILES = [
@@ -69,8 +70,8 @@ def load(name_or_folder, weights="float32", device="cpu"):
     config, taken, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
-    if fast_attention.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
-        parts = replace(parts, attention=fast_attention.attention_in_16_bits)
+    if attention.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
+        parts = replace(parts, attention=attention.attention_in_16_bits)
     return Model(config, taken, parts, _tokenizer(folder, config.vocab_size), folder)
 
 

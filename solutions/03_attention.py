@@ -93,8 +93,7 @@ reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 
 # %%
 def gradient_back(make_reader, steps=50, d_model=64, runs=10):
-    """Norm of the gradient at the input 0, 1, ... steps back (mean of random readers).
-    """
+    """Norm of the gradient at the input 0, 1, ... steps back (a mean over readers)."""
     logs = []
     for seed in range(runs):
         torch.manual_seed(seed)
@@ -913,8 +912,7 @@ check.that(
     _found != [], "position 0 moved by 1: it is a position like others, and peeked"
 )
 check.that(
-    _found != [0, 0],
-    "a position is listed once, however many of its columns moved",
+    _found != [0, 0], "a position is listed once, however many of its columns moved"
 )
 check.equal(
     _found, [0], "position 1 did not move: list those that moved, and no others"
@@ -2582,7 +2580,7 @@ reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learne
 # head 0 (mostly sink), layer 0 (no pattern with a name here).
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.attention_explorer import attention_explorer
+from llmlib.widgets import attention_explorer
 
 story = (
     "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
@@ -2952,6 +2950,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

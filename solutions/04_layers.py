@@ -613,11 +613,7 @@ check.that(
     not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
     "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
 )
-check.close(
-    _got,
-    _zeros,
-    "[5, 5, 5, 5] must become zeros: subtract the mean first",
-)
+check.close(_got, _zeros, "[5, 5, 5, 5] must become zeros: subtract the mean first")
 check.close(
     left_alone("layer_norm", torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2)),
     torch.tensor([[1.0, 3.0]]),
@@ -773,9 +769,7 @@ check.that(
     "return one tensor, like x: torch.stack makes one of a list",
 )
 check.close(
-    _got,
-    torch.zeros(2),
-    "a vector of zeros must stay zeros: eps keeps 0 / 0 away",
+    _got, torch.zeros(2), "a vector of zeros must stay zeros: eps keeps 0 / 0 away"
 )
 check.close(
     left_alone("rms_norm", torch.tensor([[1.0, 7.0]]), _one),
@@ -808,9 +802,7 @@ check.that(
     "the denominator",
 )
 check.close(
-    _got,
-    [0.2, 1.4],
-    "the root is taken of the mean of the squares, not of their sum",
+    _got, [0.2, 1.4], "the root is taken of the mean of the squares, not of their sum"
 )
 check.close(
     rms_norm(torch.tensor([1.0, 7.0]), _one, 11.0),
@@ -1027,10 +1019,7 @@ check.that(
     not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (),
     "that is the whole logit: give one term for each write, without adding them up",
 )
-check.that(
-    not _is([2.0, 3.4]),
-    "these are sums so far: give each write's own term",
-)
+check.that(not _is([2.0, 3.4]), "these are sums so far: give each write's own term")
 check.that(
     not _is([10.0, 7.0]),
     "nothing was divided: the final norm divides by the root mean square of the sum",
@@ -2079,7 +2068,7 @@ reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 # **What a neuron's value says is not yet what the neuron does**; for that you have to turn it.
 
 # %%
-from llmlib.neuron_slider import neuron_slider
+from llmlib.widgets import neuron_slider
 
 others = final - wrote[n]  # the sum will do here, too
 values = torch.linspace(-20, 20, 41)
@@ -2488,6 +2477,7 @@ show(
 # %%
 predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=96)
 
+
 # %%
 def gpt(n_layer, d_model, n_head, context):
     return "gpt2", dict(
@@ -2650,9 +2640,7 @@ show(
 
 # %%
 predict(
-    "costly",
-    "Which of the layers 0 to 29 costs most when it is left out?",
-    yours=0,
+    "costly", "Which of the layers 0 to 29 costs most when it is left out?", yours=0
 )
 
 
@@ -2746,8 +2734,7 @@ for layer in (2, 9, 11, 28):
         f"layer {layer:2}: stream {was.norm():6.0f}, feed-forward writes "
         f"{wrote.norm():6.0f} (cosine {cosine:5.2f});",
         "neurons",
-        ", ".join(f"{i} ({size[i]:,.0f})" for i in size.topk(2).indices.tolist())
-        + ",",
+        ", ".join(f"{i} ({size[i]:,.0f})" for i in size.topk(2).indices.tolist()) + ",",
         f"median {size.median():.1f}",
     )
 
@@ -3160,8 +3147,7 @@ _got, _calls = forward_with_matrices(
     torch.tensor([[0]]), _hand, [], torch.ones(2), [], 0.0
 )
 check.that(
-    _got is not None,
-    "forward gave back None: is there a return, and outside the loop?",
+    _got is not None, "forward gave back None: is there a return, and outside the loop?"
 )
 check.that(
     not isinstance(_got, torch.Tensor)
@@ -3329,6 +3315,7 @@ print("logits equal to within 0.01:", faithful[1] < 0.01)
 
 # %%
 predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=2)
+
 
 # %%
 def with_mistake(norm=rms_norm, last=None, mlp=swiglu):
@@ -3527,6 +3514,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

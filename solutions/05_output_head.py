@@ -1135,7 +1135,7 @@ reveal("half", share, within=5)
 # place. Type over the text below, then click elsewhere.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.surprise import surprise_reader
+from llmlib.widgets import surprise_reader
 
 surprise_reader(
     model,
@@ -2118,9 +2118,7 @@ check.close(
 
 
 @torch.enable_grad()  # whatever other cells have set
-def _reference(
-    table, bias, batches, peak, decay=(0.1, 0.1, 0.0), keep_gradients=False
-):
+def _reference(table, bias, batches, peak, decay=(0.1, 0.1, 0.0), keep_gradients=False):
     """The same training with torch's own parts; decay: of the first part of the table,
     of its other parts, of the bias."""
     w = [t.clone().requires_grad_() for t in (table[:2], table[2:], bias)]
@@ -2604,6 +2602,6 @@ predictions()
 # terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

@@ -137,6 +137,7 @@ show(
 #
 # </details>
 
+
 # %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
@@ -301,6 +302,7 @@ reveal("count", expected[:-1].max().sqrt().item(), within=10)
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
 # the same seed give the same numbers. A generator *of your own* gives them even when something else draws in between:
 
+
 # %%
 def three(generator, disturbed):
     numbers = []
@@ -384,6 +386,7 @@ def left_alone(function, logits, *settings):
 # `.scatter(-1, index, values)` puts each value at its index; the values come from `logits.gather(-1, index)`.
 #
 # </details>
+
 
 # %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
@@ -596,6 +599,7 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 # `logits.masked_fill(~kept, -math.inf)` cuts the rest.
 #
 # </details>
+
 
 # %% solution top_k off=["llmlib.sampling.top_k"]
 def top_k(logits, k):
@@ -917,10 +921,9 @@ check.that(
 
 # %%
 predict(
-    "line",
-    "How many of the tokens 0.5, 0.3, 0.15, 0.05 does that line keep?",
-    yours=2,
+    "line", "How many of the tokens 0.5, 0.3, 0.15, 0.05 does that line keep?", yours=2
 )
+
 
 # %%
 def well_known_line(logits, p):
@@ -1123,6 +1126,7 @@ for _p in (0.03, 0.11, 0.5):
 # Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
 #
 # </details>
+
 
 # %% solution filter_logits off=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
@@ -1361,6 +1365,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 #
 # </details>
 
+
 # %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
@@ -1488,16 +1493,19 @@ for _t in (0.7, 1.6):
 # 0.1, then temperature 0.2.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.sampling_lab import sampling_lab
+from llmlib.widgets import sampling_lab
 
-u, settings = 0.6, {
-    "T = 1": (1.0,),
-    "T = 0.5": (0.5,),
-    "T = 1.5": (1.5,),
-    "T = 1, top-k 5": (1.0, 5),
-    "T = 1, top-p 0.5": (1.0, None, 0.5),
-    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
-}
+u, settings = (
+    0.6,
+    {
+        "T = 1": (1.0,),
+        "T = 0.5": (0.5,),
+        "T = 1.5": (1.5,),
+        "T = 1, top-k 5": (1.0, 5),
+        "T = 1, top-p 0.5": (1.0, None, 0.5),
+        "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+    },
+)
 strips = {}
 for name, values in settings.items():
     drawn = sample(story[None], torch.tensor([u]), *values).item()
@@ -1969,6 +1977,7 @@ reveal("copies", sixth, within=0.1)
 #
 # </details>
 
+
 # %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab],
@@ -2118,6 +2127,7 @@ for shift in (0, 5):
 # A text's probability is the product of its tokens' probabilities, each given those before it, so its log-probability is the sum
 # of theirs. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every
 # token, and the `width` best of all those survive.
+
 
 # %% given beam_search_from_table
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
@@ -3299,6 +3309,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

@@ -644,7 +644,7 @@ print("as transformers:", same_beginning(model.folder, prompt, new_ids) == 16)
 # The prefill is there when it opens; at each click a pass reads one token, and the cache grows by one position. (The second turn stands above the controls, and is there even where no kernel runs.)
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.generation_stepper import generation_stepper
+from llmlib.widgets import generation_stepper
 from llmlib.sampling import filter_logits, sample
 
 generation_stepper(
@@ -1041,6 +1041,7 @@ def step_seconds(
     return max(batch * flops / peak, weight_bytes / bandwidth) + caches / bandwidth
     ### END SOLUTION
 
+
 # %% test step_seconds points=2
 import math
 from llmlib.course import check
@@ -1221,7 +1222,7 @@ print(
 # Nine H100s hold weights and caches. Even there reading the caches takes nearly as long as reading the weights, with texts of only 1,000 tokens. What a batch does not share is what costs. Move the sliders: they call your `step_seconds`.
 
 # %%
-from llmlib.serving_playground import serving_playground
+from llmlib.widgets import serving_playground
 
 plots.show(
     pictures.serving(
@@ -1253,7 +1254,7 @@ plots.show(
 # Twenty requests of different lengths, eight places in the batch. If a batch must end together, short requests leave their places empty. **Continuous batching** (Yu et al. 2022) fills a place as soon as it is free.
 
 # %%
-from llmlib.serving import continuous_batches, static_batches
+from llmlib.batching import continuous_batches, static_batches
 
 generator = torch.Generator().manual_seed(0)
 lengths = torch.randint(20, 300, (20,), generator=generator).tolist()
@@ -1660,7 +1661,7 @@ for name, again in grids.items():
 #
 # ### And the speed?
 #
-# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own small memory. A routine that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/packed.py`):
+# A rounded matrix that is turned back into float32 before it is multiplied has to be written out and read again, if only from the processor's own small memory. A routine that multiplies by the stored numbers as it reads them avoids that. Our engine can load weights in either kind (`llmlib/fast/quantized.py`):
 
 # %% tags=["nbval-ignore-output"]
 for kind in ("float32", "int8"):
@@ -1959,6 +1960,7 @@ def speculate(model, ids, max_new_tokens, k):
         ids += best[: right + 1]
         drafted, kept, passes = drafted + len(draft), kept + right, passes + 1
     return ids[start : start + max_new_tokens], drafted, kept, passes
+
 
 # %%
 predict(
@@ -2697,6 +2699,7 @@ predict(
     yours=10,
 )
 
+
 # %%
 def mean_of(name, width):
     these = [r[name] for r in grid if r["d_model"] == width and r["tokens"] == most]
@@ -2852,6 +2855,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.progress import show as show_progress
+from llmlib.course.checking.progress import show as show_progress
 
 show_progress()

@@ -14,7 +14,7 @@
 # **You need** the seven notebooks. **It takes** about 50 minutes.
 
 # %% given setup jupyter={"source_hidden": true}
-from llmlib.course.quiz_page import score, see
+from llmlib.course.quiz_cells import score, see
 
 A, B, C, D = "ABCD"
 
@@ -42,7 +42,7 @@ q01 = "A"
 ### END SOLUTION
 
 # %% test q01 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q01", answer("q01"))
 
@@ -62,7 +62,7 @@ q02 = "D"
 ### END SOLUTION
 
 # %% test q02 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q02", answer("q02"))
 
@@ -82,7 +82,7 @@ q03 = "D"
 ### END SOLUTION
 
 # %% test q03 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q03", answer("q03"))
 
@@ -102,7 +102,7 @@ q04 = "D"
 ### END SOLUTION
 
 # %% test q04 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q04", answer("q04"))
 
@@ -122,7 +122,7 @@ q05 = "A"
 ### END SOLUTION
 
 # %% test q05 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q05", answer("q05"))
 
@@ -145,7 +145,7 @@ q06 = "C"
 ### END SOLUTION
 
 # %% test q06 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q06", answer("q06"))
 
@@ -168,7 +168,7 @@ q07 = "A"
 ### END SOLUTION
 
 # %% test q07 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q07", answer("q07"))
 
@@ -191,7 +191,7 @@ q08 = "C"
 ### END SOLUTION
 
 # %% test q08 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q08", answer("q08"))
 
@@ -215,7 +215,7 @@ q09 = "A"
 ### END SOLUTION
 
 # %% test q09 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q09", answer("q09"))
 
@@ -238,7 +238,7 @@ q10 = "D"
 ### END SOLUTION
 
 # %% test q10 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q10", answer("q10"))
 
@@ -264,7 +264,7 @@ q11 = "B"
 ### END SOLUTION
 
 # %% test q11 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q11", answer("q11"))
 
@@ -287,7 +287,7 @@ q12 = "C"
 ### END SOLUTION
 
 # %% test q12 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q12", answer("q12"))
 
@@ -311,7 +311,7 @@ q13 = "B"
 ### END SOLUTION
 
 # %% test q13 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q13", answer("q13"))
 
@@ -334,7 +334,7 @@ q14 = "B"
 ### END SOLUTION
 
 # %% test q14 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q14", answer("q14"))
 
@@ -361,7 +361,7 @@ q15 = "D"
 ### END SOLUTION
 
 # %% test q15 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q15", answer("q15"))
 
@@ -384,7 +384,7 @@ q16 = "C"
 ### END SOLUTION
 
 # %% test q16 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q16", answer("q16"))
 
@@ -407,7 +407,7 @@ q17 = "C"
 ### END SOLUTION
 
 # %% test q17 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q17", answer("q17"))
 
@@ -430,7 +430,7 @@ q18 = "C"
 ### END SOLUTION
 
 # %% test q18 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q18", answer("q18"))
 
@@ -453,7 +453,7 @@ q19 = "C"
 ### END SOLUTION
 
 # %% test q19 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q19", answer("q19"))
 
@@ -479,7 +479,7 @@ q20 = "B"
 ### END SOLUTION
 
 # %% test q20 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q20", answer("q20"))
 
@@ -502,7 +502,7 @@ q21 = "A"
 ### END SOLUTION
 
 # %% test q21 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q21", answer("q21"))
 
@@ -525,7 +525,7 @@ q22 = "B"
 ### END SOLUTION
 
 # %% test q22 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q22", answer("q22"))
 
@@ -548,7 +548,7 @@ q23 = "B"
 ### END SOLUTION
 
 # %% test q23 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q23", answer("q23"))
 
@@ -574,7 +574,7 @@ q24 = "B"
 ### END SOLUTION
 
 # %% test q24 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q24", answer("q24"))
 
@@ -597,7 +597,7 @@ q25 = "A"
 ### END SOLUTION
 
 # %% test q25 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q25", answer("q25"))
 
@@ -620,7 +620,7 @@ q26 = "C"
 ### END SOLUTION
 
 # %% test q26 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q26", answer("q26"))
 
@@ -643,7 +643,7 @@ q27 = "C"
 ### END SOLUTION
 
 # %% test q27 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q27", answer("q27"))
 
@@ -666,7 +666,7 @@ q28 = "A"
 ### END SOLUTION
 
 # %% test q28 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q28", answer("q28"))
 
@@ -689,7 +689,7 @@ q29 = "C"
 ### END SOLUTION
 
 # %% test q29 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q29", answer("q29"))
 
@@ -712,7 +712,7 @@ q30 = "A"
 ### END SOLUTION
 
 # %% test q30 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q30", answer("q30"))
 
@@ -738,7 +738,7 @@ q31 = "B"
 ### END SOLUTION
 
 # %% test q31 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q31", answer("q31"))
 
@@ -761,7 +761,7 @@ q32 = "C"
 ### END SOLUTION
 
 # %% test q32 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q32", answer("q32"))
 
@@ -784,7 +784,7 @@ q33 = "D"
 ### END SOLUTION
 
 # %% test q33 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q33", answer("q33"))
 
@@ -808,7 +808,7 @@ q34 = "C"
 ### END SOLUTION
 
 # %% test q34 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q34", answer("q34"))
 
@@ -834,7 +834,7 @@ q35 = "A"
 ### END SOLUTION
 
 # %% test q35 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q35", answer("q35"))
 
@@ -857,7 +857,7 @@ q36 = "A"
 ### END SOLUTION
 
 # %% test q36 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q36", answer("q36"))
 
@@ -881,7 +881,7 @@ q37 = "D"
 ### END SOLUTION
 
 # %% test q37 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q37", answer("q37"))
 
@@ -904,7 +904,7 @@ q38 = "A"
 ### END SOLUTION
 
 # %% test q38 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q38", answer("q38"))
 
@@ -927,7 +927,7 @@ q39 = "B"
 ### END SOLUTION
 
 # %% test q39 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q39", answer("q39"))
 
@@ -950,7 +950,7 @@ q40 = "D"
 ### END SOLUTION
 
 # %% test q40 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q40", answer("q40"))
 
@@ -973,7 +973,7 @@ q41 = "A"
 ### END SOLUTION
 
 # %% test q41 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q41", answer("q41"))
 
@@ -996,7 +996,7 @@ q42 = "B"
 ### END SOLUTION
 
 # %% test q42 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q42", answer("q42"))
 
@@ -1019,7 +1019,7 @@ q43 = "C"
 ### END SOLUTION
 
 # %% test q43 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q43", answer("q43"))
 
@@ -1042,7 +1042,7 @@ q44 = "B"
 ### END SOLUTION
 
 # %% test q44 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q44", answer("q44"))
 
@@ -1066,7 +1066,7 @@ q45 = "C"
 ### END SOLUTION
 
 # %% test q45 points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q45", answer("q45"))
 

@@ -13,14 +13,14 @@ import time
 import urllib.request
 
 import nbformat
-import tools
+import required_tools
 from playwright.sync_api import expect, sync_playwright
 from ports import free_port
 
 from llmlib import plots
-from llmlib.course import cells
-from llmlib.course.cells import ROOT
-from llmlib.course.source import METADATA
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.authoring.source import METADATA
 
 NAME = "01_tokens"
 FLAGS = [
@@ -81,7 +81,9 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 @contextlib.contextmanager
 def chromium():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tools.chromium()[0], args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=required_tools.chromium()[0], args=FLAGS
+        )
         yield browser
         browser.close()
 
@@ -104,12 +106,12 @@ def solved(yours="None", **replace):
     """Notebook 1 as released, with every exercise solved but for those in `replace`, and `yours` as
     every prediction (None: no guess)."""
     solutions = {
-        exercise.name: exercise.solution for exercise in cells.load(NAME).exercises
+        exercise.name: exercise.solution for exercise in notebooks.load(NAME).exercises
     } | replace
     node = nbformat.read(ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
     for cell in node.cells:
-        if cells.kind(cell) == "solution":
-            cell.source = solutions[cells.grade_id(cell)]
+        if notebooks.kind(cell) == "solution":
+            cell.source = solutions[notebooks.grade_id(cell)]
         cell.source = cell.source.replace("yours=...", f"yours={yours}")
     return node
 
@@ -123,10 +125,10 @@ def write(folder, name, *sources):
 
 def furnish(folder):
     """Copies of the notebooks, and a few of our own: nothing in the course's folder is changed."""
-    for name in cells.names():
+    for name in notebooks.names():
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
-    stub = cells.load(NAME).exercises[-1]
+    stub = notebooks.load(NAME).exercises[-1]
     wrong = solved(**{"merge": WRONG_MERGE, stub.name: stub.stub})
     nbformat.write(wrong, folder / "wrong.ipynb")
     nbformat.write(solved(yours="..."), folder / "unpredicted.ipynb")

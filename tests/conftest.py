@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbval.kernel
 import pytest
-import tools
+import required_tools
 
 # Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,7 +37,7 @@ LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser
 LONG = ["graders", "security", "nbgrader", "claims", "nbval"]
 # and what waits as much as it computes (for limits that attacks run into, the package index, a
 # cluster's processes, pages), besides all of browser: spread among the others
-WAITING = ["test_grading_attacks.py", "test_cluster.py", "test_lock.py", "test_progress.py"]
+WAITING = ["test_grading_attacks.py", "test_dask_cluster.py", "test_lock.py", "test_progress.py"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 NEVER = {"linux": (), "win32": ("needs Linux", "needs Unix")}  # what the system can never have
@@ -84,9 +84,9 @@ class AnotherProcessor:
     }
 
     # One thread; and of two products that a build chooses between by a clock, always the same.
-    STARTUP = """import torch, llmlib.fast
+    STARTUP = """import torch, llmlib.fast.layers
 vars(torch)["set_num_threads"] = lambda _: None
-llmlib.fast._for_few_rows = lambda product=llmlib.fast._in_slices: product
+llmlib.fast.layers._for_few_rows = lambda product=llmlib.fast.layers._in_slices: product
 del torch, llmlib
 """
 
@@ -182,7 +182,7 @@ def pytest_configure(config):
 @functools.cache
 def lack(tool):
     """Why the tests that need `tool` cannot run here; "" if they can."""
-    return getattr(tools, tool)()[1]
+    return getattr(required_tools, tool)()[1]
 
 
 def pytest_collection_modifyitems(items):

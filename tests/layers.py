@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import tools
+import required_tools
 
-from llmlib.course.setting_up import steps
+from llmlib.course.bootstrap import steps
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = Path(sys.executable)
@@ -53,9 +53,9 @@ def check() -> bool:
 def test(words: list[str]) -> int:
     """Run every layer of tests, or what the words say to pytest, with the programs that they need;
     returns the exit status."""
-    tools.get_bubblewrap()
-    tools.get_chromium()
-    tools.get_postgresql()
+    required_tools.get_bubblewrap()
+    required_tools.get_chromium()
+    required_tools.get_postgresql()
     command = [str(PYTHON), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
     return subprocess.call(command, cwd=ROOT, env=steps.activated(PYTHON))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-import proofs as A  # noqa: E402
-import sections  # noqa: E402
+import answer_runner as A  # noqa: E402
+import evidence  # noqa: E402
 
-from llmlib.course import cells  # noqa: E402
+from llmlib.course.authoring import notebooks  # noqa: E402
 from llmlib.grading.mutations import mutants  # noqa: E402
 
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
@@ -59,7 +59,7 @@ def main(names):
     """Run all mutants; without names the result also goes into docs/evidence/mutants.md."""
     A.SECONDS = 10
     survivors, total = [], 0
-    for name in names or [each.name for each in cells.lessons()]:
+    for name in names or [each.name for each in notebooks.lessons()]:
         for exercise in A.notebook(name).exercises:
             for each in mutants(exercise.solution):
                 total += 1
@@ -78,9 +78,9 @@ def main(names):
     print(lead)
     if not names:
         head = ["notebook", "exercise", "change that survives", "why"]
-        sections.write("mutants", f"{lead}\n\n{sections.table(head, survivors)}")
+        evidence.write("mutants", f"{lead}\n\n{evidence.table(head, survivors)}")
 
 
 if __name__ == "__main__":
     about = "Change the solutions a little; which changes do the test cells miss?"
-    main(sections.asked(about, [each.name for each in cells.lessons()]))
+    main(evidence.asked(about, [each.name for each in notebooks.lessons()]))

@@ -12,26 +12,27 @@ from dataclasses import replace
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+import answer_runner
+import forked_checks
 import nbformat
 import numpy as np
-import proofs
 import pytest
 import torch
-import warm
 from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import assets, cli
-from llmlib.course import cells, handed_in, progress, run_tests
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import progress, run_tests, submission
 from llmlib.grading import wire
-from llmlib.grading.marking import wording
+from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.rpc import LearnerError
+from llmlib.grading.marking import messages
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside.limits import Limits
-from llmlib.grading.outside.remote import LearnerError
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 NAME = "03_attention"
-TASKS = {each.name: each for each in cells.load(NAME).exercises}
+TASKS = {each.name: each for each in notebooks.load(NAME).exercises}
 SOLVED = {name: each.solution for name, each in TASKS.items() if name != "looks_ahead"}
 BODY = "return x.transpose(1, 2).flatten(-2)"
 OTHERS = "scaled_dot_product_attention", "causal_mask", "split_heads", "repeat_kv"
@@ -47,7 +48,7 @@ STUB = TASKS["merge_heads"].stub
 
 @pytest.fixture(scope="module")
 def runner():
-    with closing(Runner([cells.load(name) for name in cells.names()])) as runner:
+    with closing(Runner([notebooks.load(name) for name in notebooks.names()])) as runner:
         yield runner
 
 
@@ -58,7 +59,7 @@ def cache(tmp_path_factory, monkeypatch):
     (cache / weights.name).symlink_to(weights)
     monkeypatch.setenv("LLMLIB_CACHE", str(cache))
     assert assets.smollm2_folder() == cache / weights.name
-    warm.checks(monkeypatch)
+    forked_checks.checks(monkeypatch)
 
 
 def visible(notebook):
@@ -68,7 +69,7 @@ def visible(notebook):
 
 
 def at(node, name):
-    return next(n for n, cell in enumerate(node.cells) if cells.grade_id(cell) == name)
+    return next(n for n, cell in enumerate(node.cells) if notebooks.grade_id(cell) == name)
 
 
 def mine(node):
@@ -106,7 +107,7 @@ def added(place, source, answer=MERGE):
 
 def without(*kinds):
     def change(node):
-        node.cells = [cell for cell in node.cells if cells.kind(cell) not in kinds]
+        node.cells = [cell for cell in node.cells if notebooks.kind(cell) not in kinds]
 
     return change
 
@@ -114,7 +115,7 @@ def without(*kinds):
 def edited(kind, line):
     def change(node):
         for cell in node.cells:
-            if cells.kind(cell) == kind:
+            if notebooks.kind(cell) == kind:
                 cell.source = f"{line}\n{cell.source}"
 
     return change
@@ -406,7 +407,7 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_honest_layout_gets_the_same_verdict(runner, layout, tmp_path):
     change, solved, others = LAYOUTS[layout]
-    node = proofs.handed_in_notebook(NAME, SOLVED)
+    node = answer_runner.handed_in_notebook(NAME, SOLVED)
     change(node)
     checked, why = agreed(runner, node, tmp_path)
     assert checked["merge_heads"] == solved and not checked["looks_ahead"], why
@@ -426,7 +427,7 @@ def count_pairs(ids):
     return list(pairs.items())"""
 ABOVE = "{count_pairs}"  # the answer as it was
 WORDS = {  # name: count_pairs' cell
-    "all names of the course's module": f"from llmlib.token_files import *\n{ABOVE}",
+    "all names of the course's module": f"from llmlib.tokenizer_files import *\n{ABOVE}",
     "all names of a library that is off": f"from tokenizers import *\n{ABOVE}",
     "help on what the course has": f"help(Tokenizer.encode)\n{ABOVE}",
     "the course's pictures, then a dataclass": PAIRS,
@@ -435,36 +436,36 @@ WORDS = {  # name: count_pairs' cell
 
 @pytest.mark.parametrize("title", WORDS)
 def test_what_stands_above_an_answer_costs_no_exercise_of_its_notebook(runner, title, tmp_path):
-    tasks = {each.name: each.solution for each in cells.load("01_tokens").exercises}
+    tasks = {each.name: each.solution for each in notebooks.load("01_tokens").exercises}
     answer = WORDS[title].replace(ABOVE, tasks["count_pairs"])
-    node = proofs.handed_in_notebook("01_tokens", tasks | {"count_pairs": answer})
+    node = answer_runner.handed_in_notebook("01_tokens", tasks | {"count_pairs": answer})
     checked, why = agreed(runner, node, tmp_path, "01_tokens")
     assert checked == dict.fromkeys(tasks, True), why
 
 
 def test_with_the_line_ends_of_windows_the_same_runs():
     """And no demonstration, which as it was released need not."""
-    node = proofs.handed_in_notebook(NAME, SOLVED)
-    job = handed_in.plan(cells.load(NAME), handed_in.parse(node))
+    node = answer_runner.handed_in_notebook(NAME, SOLVED)
+    job = submission.plan(notebooks.load(NAME), submission.parse(node))
     windows(node)
     assert any("\r\n" in cell.source for cell in node.cells)
-    assert handed_in.plan(cells.load(NAME), handed_in.parse(node)) == job and not job.notes
+    assert submission.plan(notebooks.load(NAME), submission.parse(node)) == job and not job.notes
 
 
 def test_with_blanks_at_the_ends_of_its_lines_the_same_runs():
     """An editor added them, or took them away."""
-    node = proofs.handed_in_notebook(NAME, SOLVED)
-    steps = handed_in.plan(cells.load(NAME), handed_in.parse(node)).steps
+    node = answer_runner.handed_in_notebook(NAME, SOLVED)
+    steps = submission.plan(notebooks.load(NAME), submission.parse(node)).steps
     for cell in node.cells:
         cell.source = cell.source.replace("\n", "  \n") + "  "
-    job = handed_in.plan(cells.load(NAME), handed_in.parse(node))
+    job = submission.plan(notebooks.load(NAME), submission.parse(node))
     assert [step.title for step in job.steps] == [step.title for step in steps] and not job.notes
 
 
 @pytest.mark.parametrize("place", [1, -1])
 def test_gradients_that_a_cell_switched_off_are_on_in_every_check(runner, place, tmp_path):
-    tasks = {each.name: each.solution for each in cells.load("05_output_head").exercises}
-    node = proofs.handed_in_notebook("05_output_head", tasks)
+    tasks = {each.name: each.solution for each in notebooks.load("05_output_head").exercises}
+    node = answer_runner.handed_in_notebook("05_output_head", tasks)
     place = place if place > 0 else len(node.cells)
     node.cells.insert(place, new_code_cell("torch.set_grad_enabled(False)"))
     checked, why = agreed(runner, node, tmp_path, "05_output_head")
@@ -473,10 +474,10 @@ def test_gradients_that_a_cell_switched_off_are_on_in_every_check(runner, place,
 
 def test_a_message_has_the_blanks_that_a_value_has(runner, tmp_path):
     """In the exercise that is about blanks."""
-    answer = cells.load("01_tokens").exercises[2]
+    answer = notebooks.load("01_tokens").exercises[2]
     assert answer.name == "cut_words" and answer.solution.count(LAST_BLANK) == 1
     answer = answer.solution.replace(LAST_BLANK, "")
-    node = proofs.handed_in_notebook("01_tokens", {"cut_words": answer})
+    node = answer_runner.handed_in_notebook("01_tokens", {"cut_words": answer})
     _, (checked, graded) = agreed(runner, node, tmp_path, "01_tokens")
     for why in (checked[0][2], dict(graded)["cut_words"]):
         assert "got ['a', '  ', 'b'], expected ['a', ' ', ' b']" in why
@@ -484,8 +485,8 @@ def test_a_message_has_the_blanks_that_a_value_has(runner, tmp_path):
 
 def test_an_exception_without_a_text_is_named_alone():
     told = LearnerError("", "TypeError", "TypeError", "")
-    task = cells.load("01_tokens").exercises[0]
-    assert wording.visible(task, told, None).claim == "your code raised TypeError"
+    task = notebooks.load("01_tokens").exercises[0]
+    assert messages.visible(task, told, None).claim == "your code raised TypeError"
     assert run_tests.in_words(TypeError(), 60) == "TypeError"
 
 
@@ -502,26 +503,26 @@ ANEW = {  # cells at the end of a solved notebook 5: what there is to say
 
 @pytest.mark.parametrize("cell", ANEW)
 def test_a_cell_that_makes_anew_what_a_function_above_it_reads_is_told(cell):
-    book = cells.load("05_output_head")
-    node = proofs.handed_in_notebook(
+    book = notebooks.load("05_output_head")
+    node = answer_runner.handed_in_notebook(
         "05_output_head", {each.name: each.solution for each in book.exercises}
     )
-    assert not handed_in.plan(book, handed_in.parse(node)).notes
+    assert not submission.plan(book, submission.parse(node)).notes
     node.cells.append(new_code_cell(cell))
-    notes = handed_in.plan(book, handed_in.parse(node)).notes
+    notes = submission.plan(book, submission.parse(node)).notes
     said = [f"Cell {len(node.cells)} makes `{ANEW[cell][0]}` anew: `"] if ANEW[cell] else []
     assert [note.partition(ANEW[cell][1])[0] for note in notes] == said, notes
 
 
 def test_a_helper_of_the_same_name_in_two_exercises_is_told():
-    book = cells.load("05_output_head")
+    book = notebooks.load("05_output_head")
     code = {each.name: each.solution for each in book.exercises}
     first, last = "softmax", "corpus_perplexity"
     code[first] = f"def helper(x):\n    return x\n\n{code[first]}\n    helper(x)"
     code[last] = f"def helper():\n    return 1\n\n{code[last]}"
-    found = handed_in.parse(proofs.handed_in_notebook("05_output_head", code))
+    found = submission.parse(answer_runner.handed_in_notebook("05_output_head", code))
     said = "The cell of `corpus_perplexity` makes `helper` anew: `softmax`, above it, is checked "
-    assert handed_in.plan(book, found).notes == (f"{said}with the new one.",)
+    assert submission.plan(book, found).notes == (f"{said}with the new one.",)
 
 
 OFF = "torch.nn.functional.scaled_dot_product_attention"
@@ -554,7 +555,7 @@ READY_MADE = {  # title: (a cell above, the exercise's cell, is it solved)
 @pytest.mark.parametrize("title", READY_MADE)
 def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     above, answer, solved = READY_MADE[title]
-    node = proofs.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
+    node = answer_runner.handed_in_notebook(NAME, SOLVED | {"scaled_dot_product_attention": answer})
     node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
     checked, (told, _) = agreed(runner, node, tmp_path)
     assert checked["scaled_dot_product_attention"] == solved
@@ -596,9 +597,11 @@ BY_METHOD = [  # what no dotted name shows: exercise, answer, the name that is o
 
 @pytest.mark.parametrize(("exercise", "answer", "off"), BY_METHOD)
 def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, off, tmp_path):
-    name = next(n for n in cells.names() if exercise in [e.name for e in cells.load(n).exercises])
-    solved = {each.name: each.solution for each in cells.load(name).exercises}
-    node = proofs.handed_in_notebook(name, solved | {exercise: answer})
+    name = next(
+        n for n in notebooks.names() if exercise in [e.name for e in notebooks.load(n).exercises]
+    )
+    solved = {each.name: each.solution for each in notebooks.load(name).exercises}
+    node = answer_runner.handed_in_notebook(name, solved | {exercise: answer})
     checked, whys = agreed(runner, node, tmp_path, name)
     assert checked == dict.fromkeys(solved, True) | {exercise: False}
     for rows in whys:
@@ -618,25 +621,25 @@ def nudged_gradient(table, ids):
 def test_where_autograd_is_off_the_rest_of_torch_is_not(runner, given, tmp_path):
     """Each of these goes through functions that `torch.autograd` has imported."""
     name = "02_embeddings"
-    solved = {each.name: each.solution for each in cells.load(name).exercises}
+    solved = {each.name: each.solution for each in notebooks.load(name).exercises}
     body = solved["nudged_gradient"].partition("\n")[2].replace("\n", "\n    ")
     assert "def nudged_gradient(table, ids):" in solved["nudged_gradient"]
     answer = ON_A_DEVICE.format("    " + body.strip("\n"))
-    node = proofs.handed_in_notebook(name, solved | {"nudged_gradient": answer})
+    node = answer_runner.handed_in_notebook(name, solved | {"nudged_gradient": answer})
     node.cells.insert(2, new_code_cell(f"import torch\n{given}"))
     checked, _ = agreed(runner, node, tmp_path, name)
     assert all(checked.values())
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 @pytest.mark.parametrize(
     ("code", "says"),
     [("def f(x:\n    return (", "SyntaxError"), ("pass", "is not defined: write it and run its")],
 )
 def test_of_a_function_that_no_cell_makes_both_say_why(runner, name, code, says, tmp_path):
     """Also where a given cell asks for it by its name."""
-    tasks = [each.name for each in cells.load(name).exercises]
-    node = proofs.handed_in_notebook(name, dict.fromkeys(tasks, code))
+    tasks = [each.name for each in notebooks.load(name).exercises]
+    node = answer_runner.handed_in_notebook(name, dict.fromkeys(tasks, code))
     checked, whys = agreed(runner, node, tmp_path, name)
     assert not any(checked.values())
     for rows in whys:
@@ -654,9 +657,9 @@ ENDLESS = [
 @pytest.mark.parametrize("loop", ENDLESS)
 def test_what_stands_above_a_loop_without_end_counts(loop, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS", 21)  # of which a cell may take a third
-    node = proofs.handed_in_notebook(NAME, SOLVED)
+    node = answer_runner.handed_in_notebook(NAME, SOLVED)
     code(f"{MERGE}\n{loop}")(node)
-    with closing(Runner([cells.load(NAME)], limits=Limits(cell=7))) as runner:
+    with closing(Runner([notebooks.load(NAME)], limits=Limits(cell=7))) as runner:
         checked, _ = agreed(runner, node, tmp_path)
     assert checked["merge_heads"]
 
@@ -669,11 +672,11 @@ FORGED = """def run_cached(ids, max_new_tokens, *given, **named):
 
 @pytest.mark.parametrize("written", [True, False])
 def test_a_given_helper_that_a_cell_redefines_is_the_course_s_to_both(runner, written, tmp_path):
-    tasks = {each.name: each for each in cells.load(CACHED).exercises}
+    tasks = {each.name: each for each in notebooks.load(CACHED).exercises}
     solved = {name: each.solution for name, each in tasks.items()}
     stub = tasks["generate_cached"].stub
     code = solved if written else solved | {"generate_cached": stub}
-    node = proofs.handed_in_notebook(CACHED, code)
+    node = answer_runner.handed_in_notebook(CACHED, code)
     node.cells.append(new_code_cell(FORGED if written else helpers.RUN_CACHED))
     checked, _ = agreed(runner, node, tmp_path, CACHED)
     assert checked == dict.fromkeys(tasks, True) | {"generate_cached": written}
@@ -685,7 +688,7 @@ def agreed(runner, node, folder, name=NAME):
     nbformat.write(node, path)
     status = progress.check_one(name, path, progress.SECONDS)
     checked = {task: state == progress.DONE for task, state, _ in status.exercises}
-    result = runner.grade(visible(cells.load(name)), handed_in.load(path))
+    result = runner.grade(visible(notebooks.load(name)), submission.load(path))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone
     graded = {task: result[task].solved and task not in lent for task in checked}
     why = (
@@ -741,12 +744,12 @@ def through_the_wire(value):
 
 def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
     parsed = []
-    count = cells.parse
-    monkeypatch.setattr(cells, "parse", lambda *words: parsed.append(words[1]) or count(*words))
-    cells._parsed.cache_clear()
-    for name in cells.names():
-        nbformat.write(proofs.handed_in_notebook(name, {}), tmp_path / f"{name}.ipynb")
+    count = notebooks.parse
+    monkeypatch.setattr(notebooks, "parse", lambda *words: parsed.append(words[1]) or count(*words))
+    notebooks._parsed.cache_clear()
+    for name in notebooks.names():
+        nbformat.write(answer_runner.handed_in_notebook(name, {}), tmp_path / f"{name}.ipynb")
     parsed.clear()
-    cells._parsed.cache_clear()
+    notebooks._parsed.cache_clear()
     assert cli.main(["check", "--folder", str(tmp_path)]) == 1
-    assert sorted(parsed) == cells.names()
+    assert sorted(parsed) == notebooks.names()

@@ -1,15 +1,15 @@
 """Every test cell is proven: right answers of any style pass, each misconception is caught by its
 name."""
 
-import proofs as A
+import answer_runner as A
 import pytest
 
-from llmlib.course import cells
+from llmlib.course.authoring import notebooks
 
 pytestmark = pytest.mark.graders
 
 BROKEN, EXERCISES = [], []
-for _name in cells.names():
+for _name in notebooks.names():
     try:
         if A.notebook(_name).number is None:  # the quiz, proven in test_quiz.py
             continue

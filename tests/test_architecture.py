@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from llmlib import pretrained
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring.notebooks import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 STEP = re.compile(r"visits (\d+) files of llmlib and returns (\d+) times")

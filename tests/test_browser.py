@@ -29,8 +29,9 @@ from browser import (
 )
 from playwright.sync_api import expect
 
-from llmlib.course import cells, progress, questions
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks, quiz_source
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.checking import progress
 
 pytestmark = pytest.mark.browser
 CUT = """page => [...page.querySelectorAll("*")]
@@ -53,7 +54,7 @@ def _close(page):
 
 def test_lab_opens_notebook_one_without_a_pop_up_and_its_links_are_seen_without_colour(lab, page):
     open_notebook(page, lab.format(f"{NAME}.ipynb"))
-    title = re.sub(r"^#\s*", "", cells.load(NAME).cells[0].source.splitlines()[0])
+    title = re.sub(r"^#\s*", "", notebooks.load(NAME).cells[0].source.splitlines()[0])
     expect(page.locator(".jp-NotebookPanel:visible h1").first).to_contain_text(title)
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0
     link = page.locator(".jp-NotebookPanel:visible .jp-MarkdownOutput p a").first
@@ -135,7 +136,7 @@ def test_a_newcomer_from_the_start_page_to_the_first_exercise_done(lab, folder, 
     expect(hint.get_by_text("dictionaries keep the order")).to_be_visible()
     cell = panel.locator(".jp-CodeCell", has_text="def count_pairs").first
     cell.locator(".cm-content").click()
-    check = _write(page, cells.load(NAME).exercises[0].solution)
+    check = _write(page, notebooks.load(NAME).exercises[0].solution)
     expect(check).to_contain_text("✓ count_pairs: ", timeout=1 * MINUTES)
     expect(check).to_contain_text("(1 of 8)")
     page.screenshot(path=SHOTS / "newcomer_right.png")
@@ -152,7 +153,7 @@ def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page)
     go = start.locator("a.llm-go")
     expect(go).to_have_text("Begin: 1 Tokens")
     assert page.locator(".jp-Launcher").count() == 0
-    assert start.locator(".llm-box").count() == len(cells.names())
+    assert start.locator(".llm-box").count() == len(notebooks.names())
     go.click()
     page.locator(".jp-NotebookPanel:visible").wait_for()
     shutil.copy(folder / "wrong.ipynb", folder / f"{NAME}.ipynb")
@@ -326,7 +327,7 @@ def test_a_saved_figure_has_its_alt_text_and_is_sharp(lab, page):
 def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
     """Wrong, then right, with no cell run before; saved, opened again with another kernel, gone on
     with. The cells hold what was chosen, so it is what is checked and graded."""
-    complaints, asked = [], {each.name: each for each in questions.read()}
+    complaints, asked = [], {each.name: each for each in quiz_source.read()}
     page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
     panel = page.locator(".jp-NotebookPanel:visible")
 
@@ -375,7 +376,7 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
     kept = saved()
     released = nbformat.read(ROOT / "notebooks/quiz.ipynb", as_version=4).cells
     assert len(kept) == len(released)
-    sources = {cells.grade_id(cell): cell.source for cell in kept}
+    sources = {notebooks.grade_id(cell): cell.source for cell in kept}
     for name in ("q01", "q02"):
         assert sources[name] == f'{name} = "{right[name]}"  # first: {wrong[name]}'
     assert sources["q03"] == "q03 = None"
@@ -396,7 +397,7 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
 
 def test_show_it_works_with_a_kernel_that_has_run_nothing(lab, page):
     """As when a quiz is opened that was saved: the answer stands there, and "Show it" below it."""
-    question = next(each for each in questions.read() if each.run)
+    question = next(each for each in quiz_source.read() if each.run)
     page.goto(lab.format("quiz.ipynb"))
     panel = page.locator(".jp-NotebookPanel:visible")
     name = f"Options of question {int(question.name[1:])}"

@@ -13,8 +13,8 @@ from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
 from llmlib import files
-from llmlib.course import cells, stub
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks, release
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("bubblewrap")]
 
@@ -25,8 +25,10 @@ def formgrader(tmp_path_factory, chromium):
     desk = tmp_path_factory.mktemp("instructor")
     course = desk / "course"
     source = course / "source" / NAME / f"{NAME}.ipynb"
-    files.write(source, nbformat.writes(stub.source(cells.load(NAME))))  # as `make build` does
-    words = [sys.executable, ROOT / "llmlib/course/setup.py", "formgrader", "--here"]
+    files.write(
+        source, nbformat.writes(release.source(notebooks.load(NAME)))
+    )  # as `make build` does
+    words = [sys.executable, ROOT / "llmlib/course/bootstrap", "formgrader", "--here"]
     words.append(f"--ServerApp.root_dir={desk}")  # Formgrader shows what lies below it
     # BROWSER=true shows nothing, and the address that it is told to show is kept
     with jupyter(desk, words, LLM_COURSE_FOLDER=str(course), BROWSER="true"):
@@ -98,10 +100,12 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     theirs.get_by_role("button", name="Submit", exact=True).wait_for()
     fetched = desk / NAME / f"{NAME}.ipynb"
     node = nbformat.read(fetched, as_version=4)
-    first, second = cells.load(NAME).exercises[:2]
+    first, second = notebooks.load(NAME).exercises[:2]
     for cell in node.cells:  # the first is solved, the second is wrong
         wrong = {second.name: f"def {second.name}(ids, pair, new_id):\n    return ids"}
-        cell.source = ({first.name: first.solution} | wrong).get(cells.grade_id(cell), cell.source)
+        cell.source = ({first.name: first.solution} | wrong).get(
+            notebooks.grade_id(cell), cell.source
+        )
     nbformat.write(node, fetched)
     theirs.get_by_role("button", name="Submit", exact=True).click()
     expect(theirs.locator("#submitted_assignments_list")).to_contain_text(NAME)

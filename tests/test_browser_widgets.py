@@ -31,7 +31,7 @@ model = pretrained.load("smollm2")
 def shown(widget):
     show(figure(height=1)[0], alt="What stays without a kernel.", widget=widget)"""
 WIDGETS = {
-    "token_playground": """from llmlib.token_playground import tokenizer_playground
+    "token_playground": """from llmlib.widgets import tokenizer_playground
 pairs = [(97, 98)] * 50_000
 def encode(text, merges):
     return list(text.encode()) if not merges else list(text.encode())[::2]
@@ -39,22 +39,22 @@ tokenizer_playground(encode, {"one": pairs, "two": pairs[1:]}, "Donaudampfschiff
     "rope_clock": """from llmlib.widgets import rope_clock
 q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 shown(rope_clock(embeddings.apply_rope, q, k, 100.0))""",
-    "attention_explorer": """from llmlib.attention_explorer import attention_explorer
+    "attention_explorer": """from llmlib.widgets import attention_explorer
 story = "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
 shown(attention_explorer(model, scaled_dot_product_attention, story, layer=18, head=6))""",
-    "neuron_slider": """from llmlib.neuron_slider import neuron_slider
+    "neuron_slider": """from llmlib.widgets import neuron_slider
 def held(ids, value):
     return model(ids)[0, -1] * (1 if value is None else 1 + value / 40)
 shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
-    "surprise": """from llmlib.surprise import surprise_reader
+    "surprise": """from llmlib.widgets import surprise_reader
 surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
-    "sampling_lab": """from llmlib.sampling_lab import sampling_lab
+    "sampling_lab": """from llmlib.widgets import sampling_lab
 prompts = ["The capital of France is", "Once upon a time"]
 shown(sampling_lab(model, prompts, sampling.filter_logits, sampling.sample))""",
-    "generation_stepper": """from llmlib.generation_stepper import generation_stepper
+    "generation_stepper": """from llmlib.widgets import generation_stepper
 learners = kv_cache.generate_cached, sampling.filter_logits, sampling.sample
 generation_stepper(model, *learners, "One day the")""",
-    "serving_playground": """from llmlib.serving_playground import serving_playground
+    "serving_playground": """from llmlib.widgets import serving_playground
 def step_seconds(batch, context, weights, kv, flops, memory, rate, speed):
     return max(weights / rate, batch * flops / speed) + batch * context * kv / rate
 card = {"bytes": 80e9, "bytes_per_second": 3.35e12, "flops_per_second": 9.9e14}

@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 
+import answer_runner as A
 import nbformat
-import proofs as A
 import pytest
 from nbgrader.converters import GenerateAssignment
 
-from llmlib.course import build, cells, stub
-from llmlib.course.cells import ROOT, SourceError
+from llmlib.course.authoring import build, notebooks, release
+from llmlib.course.authoring.notebooks import ROOT, SourceError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SOFTMAX = """def softmax(x, dim=-1):
@@ -67,10 +67,10 @@ def fingerprint(root):
     }
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", notebooks.names())
 def test_the_released_notebook_is_what_the_source_gives(name):
     released = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    assert released == stub.release(cells.load(name)), f"run `make build` ({name})"
+    assert released == release.release(notebooks.load(name)), f"run `make build` ({name})"
 
 
 def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
@@ -78,33 +78,33 @@ def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
     changed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nbgrader_config.py").write_text("raise SystemExit('not to be run')")
-    notebook = cells.parse(SOURCE, "01_small")
+    notebook = notebooks.parse(SOURCE, "01_small")
     before = (
         dict(os.environ),
         nbformat.writes(notebook.node),
         list(GenerateAssignment.preprocessors.default_args),
     )
-    first = stub.release(notebook)
+    first = release.release(notebook)
     after = (
         dict(os.environ),
         nbformat.writes(notebook.node),
         list(GenerateAssignment.preprocessors.default_args),
     )
-    assert first == stub.release(notebook) and before == after
+    assert first == release.release(notebook) and before == after
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
     assert "hidden" not in first.lower() and "return 2 * x" not in first
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", notebooks.names())
 def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
     executed = nbformat.read(ROOT / "solutions" / f"{name}.ipynb", as_version=4)
-    source = cells.load(name)
+    source = notebooks.load(name)
     assert [(c.id, c.cell_type, c.source, c.metadata) for c in executed.cells] == [
         (c.id, c.cell_type, c.source, c.metadata) for c in source.cells
     ], f"run `make build` ({name})"
     counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert build.mark(cells.load(name)) == executed.metadata.llmlib.source
+    assert build.mark(notebooks.load(name)) == executed.metadata.llmlib.source
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
@@ -188,7 +188,7 @@ def test_what_is_wrong_with_a_source_is_said_in_one_sentence(tmp_path, monkeypat
 
 def test_a_comment_stays_a_comment():
     code = "# !important\n# %time is a magic, this is none\nx = 1  # ?"
-    notebook = cells.parse(f"# %% [markdown]\n# # 1 · Tokens\n\n# %%\n{code}\n", "01_tokens")
+    notebook = notebooks.parse(f"# %% [markdown]\n# # 1 · Tokens\n\n# %%\n{code}\n", "01_tokens")
     assert code in [cell.source for cell in notebook.cells]
 
 
@@ -196,7 +196,7 @@ def test_a_mistake_in_the_quiz_is_said_in_one_sentence_and_nothing_is_built(monk
     def broken():
         raise SourceError("quiz.toml: Expected '=' after a key")
 
-    monkeypatch.setattr(build.questions, "write", broken)
+    monkeypatch.setattr(build.quiz_source, "write", broken)
     monkeypatch.setattr(build, "build", lambda *_, **__: pytest.fail("built"))
     assert build.main(["quiz"]) == 1
     assert capsys.readouterr().err == "\nquiz.toml: Expected '=' after a key\n"
@@ -222,7 +222,7 @@ def run(root, *words, cwd=None):
 
 
 def test_a_new_notebook_is_one_file(clone):
-    built = run(clone, "llmlib.course.build", "08_small")
+    built = run(clone, "llmlib.course.authoring.build", "08_small")
     assert built.returncode == 0, built.stderr
     checked = run(clone, "llmlib", "check", "08_small")
     assert checked.returncode == 1 and "8 Small" in checked.stdout, checked.stderr
@@ -232,7 +232,7 @@ def test_a_new_notebook_is_one_file(clone):
     first, last = node.cells[0].source, node.cells[-1].source
     assert "[7 again, but fast](07_kv_cache_and_scaling.ipynb) → **▸ 8 more**" in first
     assert last.endswith("[Quiz](quiz.ipynb) →")
-    (cell,) = (cell for cell in node.cells if cells.grade_id(cell) == "double")
+    (cell,) = (cell for cell in node.cells if notebooks.grade_id(cell) == "double")
     cell.source = "def double(x):\n    return x + x"
     nbformat.write(node, path)
     checked = run(clone, "llmlib", "check", "08_small")
@@ -267,7 +267,7 @@ def test_check_works_from_an_installed_package(tmp_path):
 
 def test_a_notebook_that_is_not_there_is_named():
     with pytest.raises(SourceError, match="no solutions/99_nothing.py; known: 01_tokens"):
-        cells.load("99_nothing")
+        notebooks.load("99_nothing")
 
 
 def test_a_kernel_whose_ports_were_taken_is_started_once_more(monkeypatch):
@@ -283,9 +283,9 @@ def test_a_kernel_whose_ports_were_taken_is_started_once_more(monkeypatch):
 
     monkeypatch.setattr(build, "NotebookClient", Client)
     allowed = 2
-    assert build.execute(cells.load("01_tokens")).cells and len(started) == 2
+    assert build.execute(notebooks.load("01_tokens")).cells and len(started) == 2
     started.clear()
     allowed = 9
     with pytest.raises(RuntimeError, match="died before"):
-        build.execute(cells.load("01_tokens"))
+        build.execute(notebooks.load("01_tokens"))
     assert len(started) == 2

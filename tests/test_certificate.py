@@ -16,15 +16,15 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.dom.minidom import parseString
 
+import forked_checks
 import nbformat
 import pytest
-import warm
 from openbadgeslib.ob3 import OB3Verifier
 
 from llmlib import cli, files
-from llmlib.certificate import credential, earned, keys, picture
+from llmlib.certificate import credential, eligibility, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, bake, clean_name
-from llmlib.certificate.status import Register
+from llmlib.certificate.revocation import Register
 from llmlib.certificate.verify import (
     EARLY,
     EXPIRED,
@@ -36,7 +36,9 @@ from llmlib.certificate.verify import (
     WRONG_HOLDER,
     verify,
 )
-from llmlib.course import cells, my_llm, progress
+from llmlib.course import my_llm
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import progress
 from llmlib.course.quiz import told_of
 from llmlib.grading.gradebook import Book
 from llmlib.grading.results import Graded, Outcome
@@ -429,29 +431,29 @@ def home(tmp_path, monkeypatch):
     """A learner's computer with untouched notebooks."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
-    warm.checks(monkeypatch)
+    forked_checks.checks(monkeypatch)
     (tmp_path / "notebooks").mkdir()
-    for name in cells.names():
-        shutil.copy(cells.ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "notebooks")
+    for name in notebooks.names():
+        shutil.copy(notebooks.ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "notebooks")
     return tmp_path
 
 
 def test_first_answers_are_those_of_cells_not_of_texts(home, monkeypatch):
     """An edition keeps an answer to a question that is gone as a text, under its old number."""
-    quiz = next(each for each in cells.notebooks() if each.number is None)
+    quiz = next(each for each in notebooks.notebooks() if each.number is None)
     path = home / "notebooks" / f"{quiz.name}.ipynb"
     solutions = {each.name: each.solution for each in quiz.exercises}
     node = nbformat.read(path, as_version=4)
     for cell in node.cells:
-        cell.source = solutions.get(cells.grade_id(cell), cell.source)
+        cell.source = solutions.get(notebooks.grade_id(cell), cell.source)
     first = min(solutions)
     wrong = next(letter for letter in "ABCD" if not told_of(first, letter)[0])
     node.cells.append(nbformat.v4.new_markdown_cell(f'```python\n{first} = "{wrong}"\n```'))
     nbformat.write(node, path)
     monkeypatch.setattr(progress, "check", lambda **_: [])
     monkeypatch.setattr(my_llm, "collect", lambda folder: ("", []))
-    monkeypatch.setattr(earned, "_hidden", lambda *_: iter(()))
-    _, checked, _ = earned.of_notebooks(home / "notebooks", tick=lambda: None)
+    monkeypatch.setattr(eligibility, "_hidden", lambda *_: iter(()))
+    _, checked, _ = eligibility.of_notebooks(home / "notebooks", tick=lambda: None)
     assert checked.endswith(f"notes them: {len(solutions)} of {len(solutions)}.")
 
 
@@ -465,7 +467,7 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
     assert certificate(home, "--name", "Ada") == 1
     said = capsys.readouterr().out
     assert "No certificate yet" in said and "\n  04_layers: damaged or half saved" in said
-    for each in (each for book in cells.notebooks() for each in book.exercises):
+    for each in (each for book in notebooks.notebooks() for each in book.exercises):
         if each.notebook != "04_layers":
             assert f"{each.notebook}: {each.name}: not written yet" in said
     assert not (home / "out").exists() and not (home / "data").exists()
@@ -497,8 +499,8 @@ def test_misuse_is_one_sentence(home, capsys, words, says):
 def gradebook(path, shares):
     """A gradebook in which each student has that share of the points of every notebook."""
     with Book(f"sqlite:///{path}", "course") as book:
-        for name in cells.names():
-            notebook = cells.load(name)
+        for name in notebooks.names():
+            notebook = notebooks.load(name)
             book.add_assignment(notebook)
             for student, share in shares.items():
                 known = {"first_name": student.title(), "last_name": "<Doe>"}
@@ -560,7 +562,7 @@ def test_points_that_the_gradebook_takes_off_for_lateness_do_not_count(home):
         late = inside.find_submission_notebook("03_attention", "03_attention", "ada")
         late.late_submission_penalty = 5.0
         worth = nbgraders.totals()["ada"]["03_attention"] + 5
-    ada, *_ = earned.of_gradebook(str(book))
+    ada, *_ = eligibility.of_gradebook(str(book))
     assert ada.missing == (f"03_attention: {worth - 5:g} of {worth:g}",) and ada.share < 1
 
 
@@ -573,12 +575,12 @@ def test_a_wrong_gradebook_is_not_created(home, capsys):
 
 @pytest.mark.security
 def test_a_finished_course_gets_its_certificate_by_the_trusted_path(home, capsys):
-    for name in cells.names():
+    for name in notebooks.names():
         path = home / "notebooks" / f"{name}.ipynb"
-        solutions = {each.name: each.solution for each in cells.load(name).exercises}
+        solutions = {each.name: each.solution for each in notebooks.load(name).exercises}
         node = nbformat.read(path, as_version=4)
         for cell in node.cells:
-            cell.source = solutions.get(cells.grade_id(cell), cell.source)
+            cell.source = solutions.get(notebooks.grade_id(cell), cell.source)
         nbformat.write(node, path)
     assert certificate(home, "--name", "Ada Lovelace", "--picture", "pdf") == 0
     said = capsys.readouterr().out

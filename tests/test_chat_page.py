@@ -12,7 +12,7 @@ from browser import SHOTS, new_page
 from playwright.sync_api import expect
 
 from llmlib.course import my_llm
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.browser
 QUESTION = "What is the capital of France?"

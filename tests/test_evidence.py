@@ -2,37 +2,37 @@
 
 import re
 
-import proofs
+import answer_runner
+import evidence
 import pytest
-import sections
 
 pytestmark = pytest.mark.unit
 RUN = "run `make evidence`"
 
 
 def page(name):
-    return (sections.FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    return (evidence.FOLDER / f"{name}.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_answers_counts_the_answers_there_are():
-    assert page("answers").endswith(f"{proofs.answers_table()}\n"), RUN
+    assert page("answers").endswith(f"{answer_runner.answers_table()}\n"), RUN
 
 
-@pytest.mark.parametrize("name", sections.INPUTS)
+@pytest.mark.parametrize("name", evidence.INPUTS)
 def test_a_page_whose_inputs_have_changed_says_so(name):
-    assert sections.marked(name, page(name)) == page(name), RUN
+    assert evidence.marked(name, page(name)) == page(name), RUN
     made = re.search(r"<!-- inputs: (\w+) -->", page(name))[1]
-    assert (made != sections.inputs(name)) == (sections.STALE in page(name))
+    assert (made != evidence.inputs(name)) == (evidence.STALE in page(name))
 
 
 def test_a_change_makes_a_page_stale_and_a_new_run_makes_it_fresh(tmp_path, monkeypatch):
-    monkeypatch.setattr(sections, "ROOT", tmp_path)
-    monkeypatch.setattr(sections, "FOLDER", tmp_path)
-    monkeypatch.setattr(sections, "INPUTS", {"p": ["*.py"]})
+    monkeypatch.setattr(evidence, "ROOT", tmp_path)
+    monkeypatch.setattr(evidence, "FOLDER", tmp_path)
+    monkeypatch.setattr(evidence, "INPUTS", {"p": ["*.py"]})
     (tmp_path / "code.py").write_text("1")
     (tmp_path / "p.md").write_text("# P\n\nWhat it is.\n\n<!-- inputs: unknown -->\n\nold\n")
-    assert sections.mark_all() == ["p"]
-    sections.write("p", "new")
-    assert sections.mark_all() == [] and (tmp_path / "p.md").read_text().endswith("new\n")
+    assert evidence.mark_all() == ["p"]
+    evidence.write("p", "new")
+    assert evidence.mark_all() == [] and (tmp_path / "p.md").read_text().endswith("new\n")
     (tmp_path / "code.py").write_text("2")
-    assert sections.mark_all() == ["p"] and "Stale" in (tmp_path / "p.md").read_text()
+    assert evidence.mark_all() == ["p"] and "Stale" in (tmp_path / "p.md").read_text()

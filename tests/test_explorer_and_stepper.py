@@ -10,11 +10,11 @@ from PIL import Image
 
 from llmlib import sampling, training
 from llmlib.attention import attention_maps, scaled_dot_product_attention
-from llmlib.attention_explorer import OFF, attention_explorer, run, sprite
-from llmlib.generation_stepper import _controls, generation_stepper
 from llmlib.kv_cache import generate_cached
 from llmlib.model import LLAMA_PARTS, Model
 from llmlib.plots import VIEW
+from llmlib.widgets.attention_explorer import OFF, attention_explorer, run, sprite
+from llmlib.widgets.generation_stepper import _controls, generation_stepper
 
 pytestmark = pytest.mark.unit
 TEXT = "abcab"

@@ -10,7 +10,10 @@ from test_engine import gpt2, llama, random_ids
 from test_families import CHECKPOINTS, checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from llmlib import attention, data, embeddings, fast, fast_attention, layers, packed, pretrained
+from llmlib import attention, data, embeddings, layers, pretrained
+from llmlib.fast import attention as fast_attention
+from llmlib.fast import layers as fast
+from llmlib.fast import quantized
 from llmlib.output_head import cross_entropy, unembed
 
 pytestmark = pytest.mark.unit
@@ -87,7 +90,7 @@ def test_products_side_by_side(biased):
 @pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8", "int4"])
 def test_what_only_looks_like_a_block_is_multiplied_as_it_is(kind):
     whole = random(192, 64)
-    block = whole if kind == "float32" else packed.Packed.of(whole, kind)
+    block = whole if kind == "float32" else quantized.Packed.of(whole, kind)
     q, k, v = block.split([64, 64, 64])
     x, bias, apart = random(2, 3, 64), random(64, seed=1), [whole[::2], whole[1::2]]
     choices = [(q, v, k), (q, q, q), (q, k, k), (v, k, q), (q, k, v)]
@@ -115,7 +118,7 @@ def test_each_of_the_products_side_by_side_gets_its_own_gradient():
 
 @pytest.mark.parametrize("kind", ["bfloat16", "int8", "int4"])
 def test_a_packed_matrix_is_looked_up_as_its_floats_are(kind):
-    w = packed.Packed.of(random(64, 64), kind)
+    w = quantized.Packed.of(random(64, 64), kind)
     ids = torch.tensor([[3, 0], [5, 3]])
     for index in (2, ids, slice(1, 4), ..., (..., 0), (slice(None), 1), (ids, ids)):
         assert torch.equal(w[index], w.float()[index])
@@ -286,7 +289,7 @@ def test_attention_in_16_bits_is_that_of_rounded_factors():
 def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
     monkeypatch.setattr(fast_attention, "AMX", amx)
     llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
-    for kind in packed.KINDS:
+    for kind in quantized.KINDS:
         model = pretrained.load(tmp_path, kind)
         rounded = amx and kind in ("bfloat16", "int4")
         wanted = fast_attention.attention_in_16_bits if rounded else fast_attention.attention
@@ -356,7 +359,7 @@ def test_only_the_last_logits(tmp_path):
 @pytest.mark.parametrize("kind, error", [("bfloat16", 0.004), ("int8", 0.02), ("int4", 0.15)])
 def test_a_packed_matrix(kind, error):
     w, x = random(192, 64), random(3, 20, 64, seed=1)
-    small = packed.Packed.of(w, kind)
+    small = quantized.Packed.of(w, kind)
     assert (small.float() - w).norm() < error * w.norm()
     ids = torch.tensor([[3, 5], [0, 191]])
     near = {"rtol": 0, "atol": 0.2}  # products in bfloat16, of 64 numbers
@@ -379,10 +382,10 @@ def test_a_packed_matrix(kind, error):
     assert small.nbytes < w.nbytes / {"bfloat16": 1.9, "int8": 3.8, "int4": 6}[kind]
 
 
-@pytest.mark.parametrize("kind", packed.KINDS[1:])
+@pytest.mark.parametrize("kind", quantized.KINDS[1:])
 @pytest.mark.parametrize("rows", [0, 1, 4, 8, 9])
 def test_a_packed_matrix_takes_vectors_that_are_columns(rows, kind):
-    matrix = packed.Packed.of(random(128, 64), kind)
+    matrix = quantized.Packed.of(random(128, 64), kind)
     columns = random(64, rows, seed=1)
     product = matrix.times(columns.T)
     assert product.shape == (rows, 128)
@@ -392,7 +395,7 @@ def test_a_packed_matrix_takes_vectors_that_are_columns(rows, kind):
 @pytest.mark.parametrize("rows", [1, 2, 9, 40])
 def test_bfloat16_in_the_order_that_onednn_reads(rows):
     w, x = random(33, 56), random(2, rows, 56, seed=1)
-    matrix = packed.Packed.of(w, "bfloat16")
+    matrix = quantized.Packed.of(w, "bfloat16")
     exact = x.bfloat16().float() @ w.bfloat16().float().T
     torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
     if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -400,11 +403,11 @@ def test_bfloat16_in_the_order_that_onednn_reads(rows):
         torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", packed.KINDS[1:])
+@pytest.mark.parametrize("kind", quantized.KINDS[1:])
 def test_an_mlp_of_packed_matrices(kind):
     wide, narrow = random(256, 64).split(128), random(64, 128, seed=1)
     x = random(2, fast.ROWS_IN_MLP, 64, seed=2)
-    small = [packed.Packed.of(w, kind) for w in (*wide, narrow)]
+    small = [quantized.Packed.of(w, kind) for w in (*wide, narrow)]
     for rows in (x, x[:1, :3]):  # many, few
         y, expected = fast.swiglu(rows, *small), layers.swiglu(rows, *(w.float() for w in small))
         assert y.dtype == torch.float32 and y.shape == rows.shape
@@ -415,10 +418,10 @@ def test_int4_keeps_what_was_on_its_grid():
     steps = torch.randint(16, (64, 2, 32), generator=torch.Generator().manual_seed(0))
     steps[..., 0], steps[..., 1] = 0, 15
     w = (steps * 0.25 - 1.5).view(64, 64)
-    assert torch.equal(packed.Packed.of(w, "int4").float(), w)
+    assert torch.equal(quantized.Packed.of(w, "int4").float(), w)
 
 
-@pytest.mark.parametrize("kind", packed.KINDS[1:])
+@pytest.mark.parametrize("kind", quantized.KINDS[1:])
 @pytest.mark.parametrize("make", [llama, gpt2])
 def test_a_model_in_fewer_bits(tmp_path, make, kind):
     settings = {"intermediate_size": 96} if make is llama else {}
@@ -442,14 +445,14 @@ def test_a_model_in_fewer_bits(tmp_path, make, kind):
 def test_the_loss_of_smollm2_in_fewer_bits():
     """On 2,048 tokens of stories that no model of the course was trained on: less than 0.5 % up."""
     stories = "\n\n".join(story.text for story in data.stories("held_out"))
-    models = {kind: pretrained.load("smollm2", kind) for kind in packed.KINDS}
+    models = {kind: pretrained.load("smollm2", kind) for kind in quantized.KINDS}
     ids = torch.tensor(models["float32"].tokenizer.encode(stories[:12000]))[:2049]
     pairs = list(zip(ids[:-1].split(512), ids[1:].split(512)))
     losses = {
         kind: sum(cross_entropy(model(x)[0], y).item() for x, y in pairs) / len(pairs)
         for kind, model in models.items()
     }
-    for kind in packed.KINDS[1:]:
+    for kind in quantized.KINDS[1:]:
         assert losses[kind] < 1.005 * losses["float32"], losses
 
 

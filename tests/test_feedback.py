@@ -11,8 +11,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
-from llmlib.course import cells, check, course_map, feedback, predict
-from llmlib.course.source import STUB
+from llmlib.course import check, feedback, predict
+from llmlib.course.authoring import course_map, notebooks
+from llmlib.course.authoring.source import STUB
 
 pytestmark = pytest.mark.unit
 CHECK = """# Check of {0}: run this cell
@@ -40,10 +41,10 @@ def shell(monkeypatch):
 
 
 def test_every_check_is_folded_and_says_what_to_do():
-    for name in cells.names():
-        for cell in cells.load(name).cells:
-            if cells.kind(cell) == "test":
-                function = cells.grade_id(cell).removeprefix("test_")
+    for name in notebooks.names():
+        for cell in notebooks.load(name).cells:
+            if notebooks.kind(cell) == "test":
+                function = notebooks.grade_id(cell).removeprefix("test_")
                 assert cell.source.startswith(f"# Check of {function}: run this cell\n")
                 assert cell.metadata.jupyter.source_hidden
 
@@ -216,8 +217,8 @@ def test_a_released_prediction_holds_no_guess_and_is_no_work_of_the_learner():
 def test_no_letter_is_a_good_guess_at_a_prediction():
     """Of those with three options, as the executed notebooks answered them."""
     right = collections.Counter()
-    for each in cells.lessons():
-        node = nbformat.read(cells.ROOT / "solutions" / f"{each.name}.ipynb", as_version=4)
+    for each in notebooks.lessons():
+        node = nbformat.read(notebooks.ROOT / "solutions" / f"{each.name}.ipynb", as_version=4)
         asked = [predict.guess_in(cell.source) for cell in node.cells]
         three = {key.strip("'") for key, _, options in asked if len(options) == 3}
         for cell in node.cells:
@@ -231,10 +232,10 @@ def test_no_letter_is_a_good_guess_at_a_prediction():
 def test_each_notebook_says_where_it_stands():
     *lessons, last = line = course_map.stations()
     for name, *_ in lessons:
-        opening = cells.load(name).cells[0].source
+        opening = notebooks.load(name).cells[0].source
         assert f"**▸ {name[1]} " in opening and "text → " in opening
         links = set(re.findall(r"\]\((\w+)\.ipynb\)", opening))
-        assert links <= {*cells.names()} and name not in links and len(links) >= 6
+        assert links <= {*notebooks.names()} and name not in links and len(links) >= 6
     back = "← [7 · KV cache & scaling](07_kv_cache_and_scaling.ipynb)"
     assert last.name == "quiz" and course_map.links("quiz", line) == back
-    assert [each.name for each in line] == cells.names()
+    assert [each.name for each in line] == notebooks.names()

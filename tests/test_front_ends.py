@@ -9,8 +9,8 @@ from browser import NAME, jupyter, new_page
 from jupyter_client.manager import start_new_kernel
 from playwright.sync_api import expect
 
-from llmlib.course import cells
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def test_notebook_7_opens_and_runs_a_cell(tmp_path, chromium):
     served = jupyter(tmp_path, words, cwd=tmp_path, PYTHONPATH=str(ROOT))
     with served as port, new_page(chromium) as page:
         page.goto(f"http://127.0.0.1:{port}/notebooks/{NAME}.ipynb?token=secret")
-        title = cells.load(NAME).cells[0].source.splitlines()[0].lstrip("# ")
+        title = notebooks.load(NAME).cells[0].source.splitlines()[0].lstrip("# ")
         expect(page.locator(".jp-Notebook h1").first).to_contain_text(title)
         code = page.locator(".jp-CodeCell").first
         prompt = code.locator(".jp-InputPrompt")
@@ -44,7 +44,7 @@ def test_a_bare_kernel_runs_the_released_notebook_up_to_the_first_exercise(monke
     try:
         refused = 0
         for cell in nbformat.read(f"{NAME}.ipynb", as_version=4).cells:
-            if cells.kind(cell) == "solution":
+            if notebooks.kind(cell) == "solution":
                 break
             if cell.cell_type == "code":
                 reply = client.execute_interactive(

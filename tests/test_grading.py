@@ -31,19 +31,21 @@ from attacks import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlib.certificate.status import Register
-from llmlib.course import cells, handed_in, scopes, stub
-from llmlib.course.forbidden import forbidden_names
-from llmlib.course.handed_in import Cell
-from llmlib.grading import batch, cli, plugin, pool, report, tasks, wire
+from llmlib.certificate.revocation import Register
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import release
+from llmlib.course.checking import scopes, submission
+from llmlib.course.checking.disallowed import forbidden_names
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import batch, cli, nbgrader_plugin, report, submissions, wire, worker_pool
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.marking import analysis, patience, wording
+from llmlib.grading.host import bubblewrap, limits, read_submission, rpc, run_test_cell, sandbox
+from llmlib.grading.host.limits import Died, Limits
+from llmlib.grading.marking import analysis, messages, starvation_retry
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside import bubblewrap, limits, reading, remote, sandbox, testing
-from llmlib.grading.outside.limits import Died, Limits
 from llmlib.grading.results import Graded, Outcome, Refused
-from llmlib.grading.tasks import Task, find
+from llmlib.grading.submissions import Task, find
 
 pytestmark = pytest.mark.security
 NOTEBOOKS = {"target": corpus.TARGET}
@@ -324,7 +326,7 @@ def test_a_call_that_ends_its_process_is_told_so(runner):
 
 def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
     """As where memory runs out elsewhere: the first call finds its process dead."""
-    killed, call = [], remote.RemoteProcess.call
+    killed, call = [], rpc.RemoteProcess.call
 
     def and_killed(self, name, *rest):
         if not killed:
@@ -333,7 +335,7 @@ def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
         return call(self, name, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote.RemoteProcess, "call", and_killed)
+        patch.setattr(rpc.RemoteProcess, "call", and_killed)
         assert verdict(runner, "def f(): return 1", "check.equal(f(), 1, 'one')") is None
     assert killed == ["f"]
 
@@ -359,7 +361,7 @@ def test_a_proxy_can_only_be_called():
 
 
 def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
-    monkeypatch.setattr(patience, "ENOUGH", 0)  # however much else this machine has to do
+    monkeypatch.setattr(starvation_retry, "ENOUGH", 0)  # however much else this machine has to do
     limits = Limits(cell=3, call=3, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
         loops = "def f():\n    while True: pass"
@@ -378,7 +380,7 @@ def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
 
 def test_who_had_no_processor_when_time_ran_out_is_tried_for_longer(monkeypatch):
     """A process that sleeps has none, like one on a machine with too much to do."""
-    monkeypatch.setattr(patience, "ENOUGH", 0.05)  # tests run beside others
+    monkeypatch.setattr(starvation_retry, "ENOUGH", 0.05)  # tests run beside others
     limits = Limits(cell=20, call=2, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
         slow = "`merge` took longer than {} s and was stopped"
@@ -439,7 +441,11 @@ def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
         if task.student == "bob":
             raise RuntimeError("ours")
 
-    assert tasks.each_lesson(find(tmp_path, [first]), do) == 1 and seen == ["ann", "bob", "eve"]
+    assert submissions.each_lesson(find(tmp_path, [first]), do) == 1 and seen == [
+        "ann",
+        "bob",
+        "eve",
+    ]
     assert f"left out: bob  {first}: ours" in capsys.readouterr().err
 
 
@@ -479,14 +485,14 @@ def test_one_student_s_folder_is_no_class(tmp_path):
 
 
 def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):
-    assert tasks.each_lesson([Task("ann", "quiz", "x")], lambda *_: 1 / 0) == 0
+    assert submissions.each_lesson([Task("ann", "quiz", "x")], lambda *_: 1 / 0) == 0
     assert "nothing to do: the quiz has letters" in capsys.readouterr().err
 
 
 def test_the_quiz_s_page_speaks_of_questions(runner):
     quiz = cells.load("quiz")
     result = runner.grade(quiz, [Cell("code", None, "")])
-    node = plugin.fill(plugin.rebuild(quiz, result.steps), result)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(quiz, result.steps), result)
     marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
     page = report.feedback(quiz, "ann", node, marks)
     assert "Question 1 · " in page and "the statement of Question 45 again" in page
@@ -528,7 +534,7 @@ def test_of_a_hidden_test_one_sentence_tells_all_that_is_not_a_check(runner):
     ways = ["raise ValueError", "import os; os._exit(1)", "return object()", "return 'two'"]
     ways += ["import os, struct; os.write(3, struct.pack('<II', 7, 0) + b'[\"odd\"]')"]
     told = {verdict(runner, f"def f(): {way}", HIDDEN) for way in ways}
-    assert told == {wording.STUMBLED}
+    assert told == {messages.STUMBLED}
 
 
 def test_cells_that_hang_or_die_cost_no_exercise_its_points():
@@ -554,7 +560,7 @@ def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
 def test_an_import_pushes_no_other_finding_out_of_its_line(more):
     cell = Cell("code", None, f"import {more}\ngetattr(a, b)\neval('1')")
     (found,) = analysis.of(corpus.TARGET, [cell]).findings
-    said = wording.line(found)
+    said = messages.line(found)
     assert "eval" in said and "getattr with a name that is computed" in said
 
 
@@ -583,7 +589,7 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
         child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], [], 99, 99])
         child.channel.receive(time.monotonic() + 120)
         time.sleep(2)
-        result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
+        result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
         assert result.points == 10
     finally:
         child.channel.sock.close()
@@ -600,7 +606,7 @@ def test_when_memory_runs_out_a_submission_is_ended_before_the_grader():
         assert of_the_submission and {score for _, score in of_the_submission} == {1000}
         assert max(before.values()) < 1000
         box.kill(child)
-    worker = pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None), None)
+    worker = worker_pool.Worker(NOTEBOOKS, lambda _: SimpleNamespace(close=lambda: None), None)
     assert worker.pipe.recv() == ""
     assert max(_scores(os.getpid())[os.getpid()], 500) <= _scores(worker.process.pid).popitem()[1]
     worker.stop()
@@ -652,7 +658,7 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     ours, theirs = socket.socketpair()
     setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
     code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
-    code += "from llmlib.grading.inside import zygote\n"
+    code += "from llmlib.grading.guest import zygote\n"
     code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
     code += "zygote.main(sys.argv[1])"
     words = [*bubblewrap.command(), sys.executable, "-I", "-B", "-c", code]
@@ -690,10 +696,10 @@ def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("PATH", "/nowhere")
         with closing(Runner([corpus.TARGET], unsafe=True)) as runner:
-            result = runner.grade(corpus.TARGET, handed_in.parse(corpus.TARGET.node))
+            result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
     assert result.unsafe and result.points == 10
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
-    assert plugin.UNSAFE in nbformat.writes(node)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
+    assert nbgrader_plugin.UNSAFE in nbformat.writes(node)
     with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
         book.add_assignment(corpus.TARGET)
         book.save("ann", "target", result)
@@ -701,7 +707,9 @@ def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
             book.marks("ann", "target"),
             book.gradebook.assignment_submissions("target"),
         )
-        assert {each.auto_comment for each in kept.notebooks[0].comments} == {plugin.UNSAFE}
+        assert {each.auto_comment for each in kept.notebooks[0].comments} == {
+            nbgrader_plugin.UNSAFE
+        }
     assert "graded without a sandbox" in report.feedback(corpus.TARGET, "ann", node, marks)
     task = Task("ann", "target", "")
     report.scores([(task, result)], {task: marks}, tmp_path)
@@ -713,7 +721,7 @@ def test_processes_are_counted_where_they_are_a_submissions_alone(jailed):
     """Without a namespace the kernel would count all of a user's, threads among them: nothing
     starts for one who has more than the limit."""
     code = "import resource, sys; sys.path.insert(0, sys.argv[1]); kind = resource.RLIMIT_NPROC\n"
-    code += "from llmlib.grading.inside import jail; before = resource.getrlimit(kind)\n"
+    code += "from llmlib.grading.guest import jail; before = resource.getrlimit(kind)\n"
     code += f"jail.limit({jailed}); print(resource.getrlimit(kind) == before)\n"
     code += "print(resource.getrlimit(resource.RLIMIT_AS)[0] == jail.LIMITS[resource.RLIMIT_AS])"
     words = [sys.executable, "-c", code, str(Path(__file__).parents[1])]
@@ -728,7 +736,7 @@ def test_an_ordinary_user_gets_the_same_sandbox():
 import os, sys
 sys.path[:0] = sys.argv[1:]
 from attacks import corpus
-from llmlib.course.handed_in import Cell, parse
+from llmlib.course.checking.submission import Cell, parse
 from llmlib.grading.marking.runner import Runner
 assert os.getuid() == 1000
 runner = Runner([corpus.TARGET])
@@ -787,10 +795,10 @@ def class_of(folder, orders):
 def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     """{student: result} of one run with the stub."""
     results = batch.Results(course / "results", again=again)
-    tasks, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
-    run = partial(pool.run, notebooks=notebooks, make_runner=make, workers=workers)
+    submissions, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
+    run = partial(worker_pool.run, notebooks=notebooks, make_runner=make, workers=workers)
     with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(tasks, notebooks, run, results, book, course)
+        graded = batch.grade(submissions, notebooks, run, results, book, course)
         return {task.student: result for task, result, _ in graded}
 
 
@@ -816,7 +824,7 @@ def test_a_machine_that_starts_no_process_is_not_the_learners_fault(runner, monk
 
     monkeypatch.setattr(runner.sandbox, "fork", broken)
     written = nbformat.v4.new_notebook()
-    said = pool.grade_bytes(runner, corpus.TARGET, nbformat.writes(written).encode())
+    said = worker_pool.grade_bytes(runner, corpus.TARGET, nbformat.writes(written).encode())
     assert said == Refused("the grader failed on it (Broken: no room for a process)")
 
 
@@ -877,7 +885,7 @@ def test_a_worker_that_cannot_start_again_does_not_end_the_run(
 def test_workers_at_rest_end_by_themselves():
     """The first one, too, whose pipe the second one inherited."""
     idle = SimpleNamespace(close=lambda: None)
-    workers = [pool.Worker(NOTEBOOKS, lambda _: idle, None) for _ in range(2)]
+    workers = [worker_pool.Worker(NOTEBOOKS, lambda _: idle, None) for _ in range(2)]
     for worker in workers:
         assert worker.pipe.recv() == ""
     for worker in workers:
@@ -886,7 +894,7 @@ def test_workers_at_rest_end_by_themselves():
 
 
 def test_a_deaf_worker_is_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "GRACE", -Limits().notebook + 0.5)
+    monkeypatch.setattr(worker_pool, "GRACE", -Limits().notebook + 0.5)
     monkeypatch.setattr(Stub, "grade", lambda *_: time.sleep(100))
     rows = grade(class_of(tmp_path, {"ann": "#"}), workers=1)
     assert "did not answer on it, twice" in rows["ann"].reason
@@ -1122,12 +1130,12 @@ def test_a_worker_whose_run_was_killed_before_it_could_ask_for_a_signal_ends(mon
             time.sleep(0.01)
         return prctl(*words)
 
-    monkeypatch.setattr(pool.ctypes, "CDLL", lambda _: SimpleNamespace(prctl=killed_first))
+    monkeypatch.setattr(worker_pool.ctypes, "CDLL", lambda _: SimpleNamespace(prctl=killed_first))
     ended, held = os.pipe()  # whose other end the run and its worker hold
     pid = os.fork()
     if pid == 0:
         try:
-            pool.Worker(NOTEBOOKS, _Make(str(tmp_path / "log")), None).process.join()
+            worker_pool.Worker(NOTEBOOKS, _Make(str(tmp_path / "log")), None).process.join()
         finally:
             os._exit(0)
     os.close(held)
@@ -1171,7 +1179,7 @@ def graded_class(runner):
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
     result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
     marks = Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {"merge": "<b>Ask me</b>"}, 0.0)
     page = report.feedback(corpus.TARGET, "eve", node, marks)
     assert "A comment: &lt;b&gt;Ask me&lt;/b&gt;" in page
@@ -1231,21 +1239,21 @@ class Namespace:
 
 
 def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
-    stub = [Cell("code", "softmax", "def softmax(x):\n    return x * scale")]
-    titles = [step.title for step in handed_in.plan(corpus.TARGET, stub).steps]
+    release = [Cell("code", "softmax", "def softmax(x):\n    return x * scale")]
+    titles = [step.title for step in submission.plan(corpus.TARGET, release).steps]
     assert titles == ["given_setup", "demonstration 2", "softmax"]
     local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
-    titles = [step.title for step in handed_in.plan(corpus.TARGET, local).steps]
+    titles = [step.title for step in submission.plan(corpus.TARGET, local).steps]
     assert titles == ["given_setup", "softmax"]
 
 
 def test_the_course_s_cells_without_their_marks_are_not_the_learner_s():
     given = corpus.TARGET.cells[1].source
     own = Cell("code", None, "def softmax(x): return x"), Cell("code", None, given)
-    job = handed_in.plan(corpus.TARGET, [Cell("code", None, given), *own])
+    job = submission.plan(corpus.TARGET, [Cell("code", None, given), *own])
     assert [step.title for step in job.steps] == ["given_setup", "cell 2"] and not job.notes
     # Beside the marked one it is an addition: it may put right what a cell above has changed.
-    job = handed_in.plan(corpus.TARGET, [Cell("code", "given_setup", given), *own])
+    job = submission.plan(corpus.TARGET, [Cell("code", "given_setup", given), *own])
     assert [step.title for step in job.steps] == ["given_setup", "cell 2", "cell 3"]
 
 
@@ -1255,7 +1263,7 @@ def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(
     uses = Cell("code", "softmax", "def softmax(x): return x * scale")
     result = runner.grade(corpus.TARGET, [Cell("code", None, demo.source), added, uses])
     assert [title for title, *_ in result.steps][:3] == ["given_setup", "demonstration 2", "cell 2"]
-    sources = [each.source for each in plugin.rebuild(corpus.TARGET, result.steps).cells]
+    sources = [each.source for each in nbgrader_plugin.rebuild(corpus.TARGET, result.steps).cells]
     assert sources.count("mine = 1") == 1
 
 
@@ -1290,7 +1298,7 @@ def test_a_forbidden_name_is_found_through_aliases_and_helpers():
         (shown, []),
     )
     for code, found in cases:
-        job = handed_in.plan(corpus.TARGET, [Cell("code", "softmax", code)])
+        job = submission.plan(corpus.TARGET, [Cell("code", "softmax", code)])
         assert forbidden_names(task, job) == found, code
 
 
@@ -1303,7 +1311,7 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
         return real(source, *words)
 
     monkeypatch.setattr(symtable, "symtable", counted)
-    monkeypatch.setattr(reading, "limited", lambda work: work())
+    monkeypatch.setattr(read_submission, "limited", lambda work: work())
     source = "".join(f"a{n} = {n}\n" for n in range(100))
     assert analysis.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
     assert len(corpus.TARGET.exercises) > 2
@@ -1312,8 +1320,8 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
 
 def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
     """Of a notebook as it was released, the stubs alone are left to read."""
-    book, real = cells.load("07_kv_cache_and_scaling"), reading.limited
-    found = handed_in.parse(json.loads(stub.release(book)))
+    book, real = cells.load("07_kv_cache_and_scaling"), read_submission.limited
+    found = submission.parse(json.loads(release.release(book)))
     ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
 
     def watched(work):
@@ -1326,16 +1334,16 @@ def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
         return real(read)
 
     scopes.names.cache_clear()
-    assert ours & set(watched(lambda: handed_in.plan(book, found)))  # who knows none reads them
+    assert ours & set(watched(lambda: submission.plan(book, found)))  # who knows none reads them
     analysis.of(book, found)
-    asked = watched(lambda: handed_in.plan(book, found))
+    asked = watched(lambda: submission.plan(book, found))
     assert asked and not ours & set(asked)
 
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):
-    monkeypatch.setattr(reading, "PATIENCE", 0.2)
-    monkeypatch.setattr(handed_in, "plain_values", lambda data: time.sleep(60))
-    result = pool.grade_bytes(None, corpus.TARGET, b"{}")
+    monkeypatch.setattr(read_submission, "PATIENCE", 0.2)
+    monkeypatch.setattr(submission, "plain_values", lambda data: time.sleep(60))
+    result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, Refused)
     assert "this machine is busy; start again" in result.reason
 
@@ -1362,7 +1370,7 @@ def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
 
     gc.collect()
     Held(tmp_path / "ended")
-    assert reading.limited(work) == 200_000
+    assert read_submission.limited(work) == 200_000
     assert not (tmp_path / "ended").exists()
     gc.collect()
     assert (tmp_path / "ended").read_text() == str(os.getpid())
@@ -1370,19 +1378,21 @@ def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
 
 def test_what_cannot_be_analysed_is_still_shown(runner, monkeypatch):
     def refuse(*_):
-        raise handed_in.Unreadable("too much")
+        raise submission.Unreadable("too much")
 
     monkeypatch.setattr(analysis, "of", refuse)
     mine = [Cell("code", "merge", "# mine"), Cell("code", None, "# beside it")]
     result = runner.grade(corpus.TARGET, mine)
     assert result.points == 0 and result.steps == (("merge", "# mine", True),)
-    node = plugin.fill(plugin.rebuild(corpus.TARGET, result.steps), result)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
     assert "# mine" in [cell.source for cell in node.cells]
 
 
 def test_a_worker_may_take_what_its_work_may_take():
-    limits = Limits().notebook + testing.SLACK
-    assert Limits().notebook + pool.GRACE > limits + 2 * reading.PATIENCE  # read, then analysed
+    limits = Limits().notebook + run_test_cell.SLACK
+    assert (
+        Limits().notebook + worker_pool.GRACE > limits + 2 * read_submission.PATIENCE
+    )  # read, then analysed
 
 
 @pytest.mark.parametrize("fault", [RecursionError, MemoryError, KeyError])
@@ -1390,8 +1400,8 @@ def test_what_stops_a_reading_is_named(fault):
     def work():
         raise fault
 
-    with pytest.raises(handed_in.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
-        reading.limited(work)
+    with pytest.raises(submission.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
+        read_submission.limited(work)
 
 
 def test_the_grader_can_be_reviewed():
@@ -1411,15 +1421,15 @@ def test_another_edition_of_the_notebook_is_said(tmp_path):
 
     def notes(said):
         tree.metadata["llmlib"] = {"course": said}
-        return pool.grade_bytes(Dummy(), notebook, nbformat.writes(tree).encode()).notes
+        return worker_pool.grade_bytes(Dummy(), notebook, nbformat.writes(tree).encode()).notes
 
     first = notes("0.9.0")[0]
     assert first.startswith("Handed in from version 0.9.0 of the course, graded with ")
     assert first.endswith("A letter may stand for another option there: grade it with 0.9.0.")
-    assert notes(pool.VERSION) == ("a note",)
+    assert notes(worker_pool.VERSION) == ("a note",)
     assert notes("<b>1</b>") == ("a note",) == notes(["0.9"])
     last = notebook.exercises[-1].name
     tree.cells = [each for each in tree.cells if cells.grade_id(each) != last]
     said = "It lacks 1 of 45 questions and names no version of the course: if it is not of "
     assert notes(None)[0].startswith(said) and len(notes(None)) == 2
-    assert notes(pool.VERSION) == ("a note",)
+    assert notes(worker_pool.VERSION) == ("a note",)

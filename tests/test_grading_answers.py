@@ -5,13 +5,14 @@ import re
 from contextlib import closing
 from dataclasses import replace
 
-import proofs as A
+import answer_runner as A
 import pytest
 
-from llmlib.course import cells, handed_in
-from llmlib.course.handed_in import Cell
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.checking import submission
+from llmlib.course.checking.submission import Cell
+from llmlib.grading.host import read_submission
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside import reading
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
@@ -29,7 +30,7 @@ def runner():
     notebooks = [A.notebook(name) for name in cells.names()]
     with pytest.MonkeyPatch.context() as patch, closing(Runner(notebooks, partial=SEEN)) as runner:
         # of answers that we wrote: a fork with limits for each of 1,400 is tested elsewhere
-        patch.setattr(reading, "limited", lambda work: work())
+        patch.setattr(read_submission, "limited", lambda work: work())
         yield runner
 
 
@@ -76,7 +77,7 @@ def test_the_quiz_is_checked_on_our_side(runner):
     """Right letters pass; other letters fail, and so does a checking function of the learner's
     own."""
     quiz = cells.load("quiz")
-    right = handed_in.parse(quiz.node)
+    right = submission.parse(quiz.node)
     assert {outcome.message for outcome in runner.grade(quiz, right).outcomes} == {""}
     forged = Cell("code", None, "def check_answer(*_): pass")
     for added in ([], [forged]):

@@ -9,24 +9,25 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import proofs
+import answer_runner
 import pytest
 from attacks import corpus, helpers
 
-from llmlib.course import cells, handed_in
-from llmlib.grading import batch, pool
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.checking import submission as handed_in
+from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import Book
+from llmlib.grading.host.limits import Limits
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.outside.limits import Limits
 from llmlib.grading.results import Graded
-from llmlib.grading.tasks import find, read
+from llmlib.grading.submissions import find, read
 
 pytestmark = pytest.mark.security
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
 HONEST = ("a-honest", "z-honest")
 DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
-MARK = b"llmlib.grading.inside import zygote"  # in the command line of all that is in a sandbox
+MARK = b"llmlib.grading.guest import zygote"  # in the command line of all that is in a sandbox
 
 
 def make_course(course, attacks, port):
@@ -131,7 +132,7 @@ def grade_all(folder):
             tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
             words = {"notebooks": NOTEBOOKS, "make_runner": make_runner, "workers": 2}
-            run = partial(pool.run, **words)
+            run = partial(worker_pool.run, **words)
             graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
             rows = {task.student: result for task, result, _ in graded}
             scores = {each: book.marks(each, "target").scores for each in book.totals()}
@@ -237,7 +238,7 @@ def lessons():
     runner = Runner([cells.load(name) for name in names], limits=LIMITS)
 
     def graded(name, code, cell):
-        found = handed_in.parse(proofs.handed_in_notebook(name, code))
+        found = handed_in.parse(answer_runner.handed_in_notebook(name, code))
         return runner.grade(cells.load(name), [*found, handed_in.Cell("code", None, cell)])
 
     yield graded

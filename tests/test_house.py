@@ -15,9 +15,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from llmlib.course import cells, course_map, my_llm, scopes
-from llmlib.course.cells import ROOT
-from llmlib.course.definitions import BUILTINS
+from llmlib.course import my_llm
+from llmlib.course.authoring import course_map, notebooks
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.checking import scopes
+from llmlib.course.checking.definitions import BUILTINS
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -154,17 +156,17 @@ def test_a_module_imports_only_what_stands_below_it():
 
 
 def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
-    inside, graph = "llmlib.grading.inside", grimp.build_graph("llmlib", cache_dir=None)
+    inside, graph = "llmlib.grading.guest", grimp.build_graph("llmlib", cache_dir=None)
     modules = {inside, *graph.find_descendants(inside)}
     imported = set().union(*map(graph.find_modules_directly_imported_by, modules)) - modules
-    assert imported == {"llmlib.course.run_cells", "llmlib.grading.wire"}
+    assert imported == {"llmlib.course.checking.run_cells", "llmlib.grading.wire"}
 
 
 def test_the_grader_executes_text_in_one_file_on_its_own_side():
     """Of the course's own; and what comes from a learner's process is never unpickled."""
     grading, found = ROOT / "llmlib/grading", set()
     for path in grading.rglob("*.py"):
-        if path.parent.name != "inside":
+        if path.parent.name != "guest":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 words = {getattr(node, "id", None), getattr(node, "attr", None)}
                 words &= {"exec", "eval", "__import__", "import_module"}
@@ -172,7 +174,10 @@ def test_the_grader_executes_text_in_one_file_on_its_own_side():
                     named = {alias.name for alias in node.names} | {getattr(node, "module", None)}
                     words = named & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
                 found |= {(str(path.relative_to(grading)), word) for word in words}
-    assert found == {("outside/testing.py", "exec"), ("clerk.py", "pickle")}  # its own pipe's
+    assert found == {
+        ("host/run_test_cell.py", "exec"),
+        ("dask_worker.py", "pickle"),
+    }  # its own pipe's
 
 
 @pytest.mark.parametrize(
@@ -192,16 +197,15 @@ def test_the_issue_forms_are_well_formed(schema, names):
 
 
 def test_setup_needs_only_the_standard_library():
-    course = ROOT / "llmlib/course"
     names = set()
-    for path in [course / "setup.py", *(course / "setting_up").glob("*.py")]:
+    for path in (ROOT / "llmlib/course/bootstrap").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module)
     names = {name.split(".")[0] for name in names} - sys.stdlib_module_names
-    assert names == {"llmlib", "setting_up"}
+    assert names == {"bootstrap", "llmlib"}
 
 
 def test_make_lists_its_verbs():
@@ -229,7 +233,7 @@ def test_nothing_stands_here_that_is_not_ours():
 
 
 def test_every_notebook_has_a_source_and_the_other_way_round():
-    names = cells.names()
+    names = notebooks.names()
     assert names
     for folder in ("solutions", "notebooks"):
         assert sorted(path.stem for path in (ROOT / folder).glob("*.ipynb")) == names, folder
@@ -237,13 +241,13 @@ def test_every_notebook_has_a_source_and_the_other_way_round():
 
 def test_every_notebook_is_on_the_map():
     on = [each.name for each in course_map.stations()]
-    off = [name for name in cells.names() if name not in on]
+    off = [name for name in notebooks.names() if name not in on]
     assert not off, f'{off}: begin with `# %% [markdown] makes="…"`, then `# # N · Title`'
 
 
 def test_no_two_exercises_share_a_name():
     """The engine, the graders and the table of progress find a function by its name alone."""
-    counts = Counter(each.name for book in cells.notebooks() for each in book.exercises)
+    counts = Counter(each.name for book in notebooks.notebooks() for each in book.exercises)
     twice = [name for name, count in counts.items() if count > 1]
     assert not twice, f"more than one exercise is named {twice}: rename all but one"
 
@@ -251,21 +255,21 @@ def test_no_two_exercises_share_a_name():
 def test_my_llm_finds_every_function_that_it_calls():
     called = scopes.names(my_llm.TEMPLATE)
     lacking = called.reads.difference(called.binds, BUILTINS, my_llm.wanted())
-    assert not lacking, f"my_llm_template.py calls {sorted(lacking)}, which no exercise makes"
+    assert not lacking, f"my_llm/template.py calls {sorted(lacking)}, which no exercise makes"
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_exercises_are_numbered_as_they_stand(name):
-    book = cells.load(name)
+    book = notebooks.load(name)
     expected = [f"{book.number}.{place}" for place in range(1, len(book.exercises) + 1)]
     numbers = [each.number for each in book.exercises]
     assert numbers == expected, f"the headings say {numbers}: number them as they stand"
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_what_is_off_exists(name):
     """A name that is misspelt forbids nothing."""
-    for exercise in cells.load(name).exercises:
+    for exercise in notebooks.load(name).exercises:
         for off in exercise.off:
             try:
                 pkgutil.resolve_name(off)
@@ -273,11 +277,13 @@ def test_what_is_off_exists(name):
                 pytest.fail(f"{exercise.name}: there is no {off} to be off; correct its marker")
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_a_test_cell_reads_no_name_of_a_demonstration(name):
     """The grader runs no untouched one: to a test such a name is a function nobody wrote."""
-    book = cells.load(name)
-    known = [scopes.names(cell.source).binds for cell in book.cells if cells.kind(cell) in GRADED]
+    book = notebooks.load(name)
+    known = [
+        scopes.names(cell.source).binds for cell in book.cells if notebooks.kind(cell) in GRADED
+    ]
     for exercise in book.exercises:
         read = scopes.names(exercise.full)
         unknown = read.reads.difference(read.binds, BUILTINS, *known)
@@ -285,7 +291,7 @@ def test_a_test_cell_reads_no_name_of_a_demonstration(name):
 
 
 def test_what_the_guide_says_of_a_shorter_courses_points():
-    points = {n.name: sum(each.points for each in n.exercises) for n in cells.notebooks()}
+    points = {n.name: sum(each.points for each in n.exercises) for n in notebooks.notebooks()}
     said = f"notebook 7 has {points['07_kv_cache_and_scaling']} of {sum(points.values())}"
     guide = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
     assert said in " ".join(guide.split())
@@ -295,8 +301,8 @@ def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
     """The code of the sources, without their comments and markers: 88 columns."""
     long = [
         f"{name}: {line}"
-        for name in cells.names()
-        for cell in cells.load(name).cells
+        for name in notebooks.names()
+        for cell in notebooks.load(name).cells
         if cell.cell_type == "code"
         for line in cell.source.splitlines()
         if len(line) > 88
@@ -304,10 +310,10 @@ def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
     assert not long, "\n".join(long)
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
     """Where its opening gives minutes, or counts the exercises."""
-    notebook = cells.load(name)
+    notebook = notebooks.load(name)
     opening = next(cell.source for cell in notebook.cells if "**It takes**" in cell.source)
     says = " ".join(opening[opening.index("**It takes**") :].split())
     minutes = sum(
@@ -321,19 +327,19 @@ def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
         assert words.index(found[1]) + 7 == len(notebook.exercises)
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_a_longer_exercise_has_no_fewer_points(name):
     asked = [
         (int(re.search(r"### Exercise .* (\d+) min", each.statement)[1]), each.points)
-        for each in cells.load(name).exercises
+        for each in notebooks.load(name).exercises
     ]
     assert all(a <= b for less, a in asked for more, b in asked if less < more), sorted(asked)
 
 
-@pytest.mark.parametrize("name", [each.name for each in cells.lessons()])
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_a_statement_has_its_parts(name):
     """A name, one to three dots filled, minutes; an example by hand; two hints or more."""
-    for exercise in cells.load(name).exercises:
+    for exercise in notebooks.load(name).exercises:
         heading = rf"### Exercise \d\.\d+ · `{exercise.name}` · (●○○|●●○|●●●) · \d+ min\n"
         assert re.search(heading, exercise.statement), exercise.name
         assert re.search("by hand|worked example", exercise.statement, re.I), exercise.name

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbgrader.utils import notebook_hash
 
-from llmlib.course import cells
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.nbgrader
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
@@ -50,9 +50,9 @@ def do(clone, command, **words):
 
 def test_from_a_fresh_clone_to_grades_and_pages(clone):
     recipe = re.search(r"^build:.*\n((?:\t.*\n)+)", (clone / "Makefile").read_text(), re.M)[1]
-    assert "make build " in GUIDE and "-m llmlib.course.build" in recipe
+    assert "make build " in GUIDE and "-m llmlib.course.authoring.build" in recipe
     built = subprocess.run(
-        [sys.executable, "-m", "llmlib.course.build"],
+        [sys.executable, "-m", "llmlib.course.authoring.build"],
         cwd=clone,
         env={**os.environ, "PYTHONPATH": str(clone)},
         capture_output=True,
@@ -63,9 +63,9 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     do(clone, "nbgrader generate_assignment NN_name", NN_name=NAME)
     do(clone, "nbgrader release_assignment NN_name", NN_name=NAME)
     given = nbformat.read(clone / "grading/release" / NAME / f"{NAME}.ipynb", as_version=4)
-    right = {each.name: each.solution for each in cells.load(NAME).exercises[:2]}
+    right = {each.name: each.solution for each in notebooks.load(NAME).exercises[:2]}
     for cell in given.cells:
-        cell.source = right.get(cells.grade_id(cell), cell.source)
+        cell.source = right.get(notebooks.grade_id(cell), cell.source)
     place = re.search(r"`(grading/submitted/STUDENT/NN_name/NN_name.ipynb)`", GUIDE)[1]
     place = clone / place.replace("STUDENT", "ada").replace("NN_name", NAME)
     place.parent.mkdir(parents=True)
@@ -91,7 +91,7 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     key = notebook_hash(secret="ada's", notebook_id=NAME)
     (returned,) = (clone / "grading/exchange").rglob(f"feedback/{key}.html")
     assert returned.read_text(encoding="utf-8") == told
-    points = sum(each.points for each in cells.load(NAME).exercises[:2])
+    points = sum(each.points for each in notebooks.load(NAME).exercises[:2])
     assert float(row["score"]) == points, row
     do(clone, "llmlib answers grading/submitted")
     assert (clone / "grading/answers" / "merge" / "ada.py").exists()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.needs("index")]
 SYSTEMS = {

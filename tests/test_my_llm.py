@@ -9,16 +9,19 @@ import signal
 import subprocess
 import sys
 
+import answer_runner
+import forked_checks
 import nbformat
-import proofs
 import pytest
 import torch
-import warm
 
 from llmlib import cli
 from llmlib.assets import smollm2_folder
-from llmlib.course import cells, definitions, my_llm, my_llm_alone, my_llm_file, scopes
+from llmlib.course import my_llm
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.checking import definitions, scopes
 from llmlib.course.engine_check import reference_ids
+from llmlib.course.my_llm import assemble, standalone
 
 pytestmark = pytest.mark.graders
 PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We've"]
@@ -26,14 +29,14 @@ PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We
 
 @pytest.fixture(autouse=True)
 def _warm(monkeypatch):
-    warm.checks(monkeypatch)
+    forked_checks.checks(monkeypatch)
 
 
 def notebooks(folder, code):
     """A learner's notebooks in `folder`: `code` is {function: cell}; exercises without an entry are
     untouched."""
     for name in my_llm.notebooks():
-        nbformat.write(proofs.handed_in_notebook(name, code), folder / f"{name}.ipynb")
+        nbformat.write(answer_runner.handed_in_notebook(name, code), folder / f"{name}.ipynb")
     return folder
 
 
@@ -49,7 +52,7 @@ def right_answers(style):
     """The style-th right answer to every function that the file needs."""
     found = {}
     for function, exercise in my_llm.wanted().items():
-        answers, _ = proofs.read(proofs.HERE / exercise.notebook / f"{function}.py")
+        answers, _ = answer_runner.read(answer_runner.HERE / exercise.notebook / f"{function}.py")
         found[function] = [answer.code for answer in answers if answer.kind == "right"][style]
     return found
 
@@ -426,8 +429,8 @@ def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, offi
 
 def made(function, *cells):
     found = definitions.definitions(cells)
-    chosen = my_llm_file.without_replaced(definitions.needed({function}, found, set()))
-    return [each.source for each in chosen], my_llm_alone.missing(
+    chosen = assemble.without_replaced(definitions.needed({function}, found, set()))
+    return [each.source for each in chosen], standalone.missing(
         chosen, set(), "__future__" in "".join(cells)
     )
 
@@ -526,9 +529,9 @@ def test_two_notebooks_with_the_same_cache_keep_one_each(lines, first):
     for notebook, function in functions.items():
         found = definitions.definitions([lines.format(function)])
         chosen = definitions.needed({function}, found, set())
-        pieces.append(my_llm_file.Piece(notebook, frozenset({function}), chosen))
+        pieces.append(assemble.Piece(notebook, frozenset({function}), chosen))
     space = {"__name__": "my_llm"}
-    exec(my_llm_file.render(pieces, set(functions.values())), space)
+    exec(assemble.render(pieces, set(functions.values())), space)
     assert all(space[name](1) == first.format(name) for name in functions.values())
 
 
@@ -590,7 +593,7 @@ def test_what_decorators_enter_in_a_table_comes_along():
 @pytest.mark.parametrize("module", ["torch.nn.functionl", "numpy.f2py.__main__"])
 def test_a_star_import_that_fails_ends_nothing(module):
     found = definitions.definitions([f"from {module} import *", "def f():\n    return 1"])
-    assert [each.source for each in my_llm_alone.without_llmlib(found, set())] == [found[1].source]
+    assert [each.source for each in standalone.without_llmlib(found, set())] == [found[1].source]
 
 
 def test_what_is_timed_in_its_line_is_made():
@@ -653,7 +656,7 @@ print(help(1))"""
         return help
     return y.help(help=help_2(k))
 print(help_2(1))"""
-    assert my_llm_file.renamed(source, {"help": "help_2"}) == want
+    assert assemble.renamed(source, {"help": "help_2"}) == want
 
 
 def test_the_names_in_a_class_are_its_own_but_not_its_methods():
@@ -665,26 +668,26 @@ def test_the_names_in_a_class_are_its_own_but_not_its_methods():
     def f(self, k=size):
         return self.size + size + n + self.f(f)"""
     want = source.replace("+ size + n + self.f(f)", "+ width + m + self.f(g)")
-    assert my_llm_file.renamed(source, {"size": "width", "n": "m", "f": "g"}) == want
+    assert assemble.renamed(source, {"size": "width", "n": "m", "f": "g"}) == want
 
 
 def test_what_is_caught_or_matched_is_renamed():
     source = "try:\n    h()\nexcept E as e:\n    w = e\nmatch w:\n    case n:\n        e = n"
     want = source.replace(" e", " x").replace(" n", " y")
-    assert my_llm_file.renamed(source, {"e": "x", "n": "y"}) == want
+    assert assemble.renamed(source, {"e": "x", "n": "y"}) == want
 
 
 def test_a_name_of_a_function_around_is_not_a_global_one():
     inner = "    def g():\n        nonlocal n\n        n += s\n        return n\n"
     source = f"def f():\n    n = 1\n\n{inner}    return g() + s"
     want = source.replace(" s", " t")
-    assert my_llm_file.renamed(source, {"n": "m", "s": "t"}) == want
+    assert assemble.renamed(source, {"n": "m", "s": "t"}) == want
 
 
 if sys.version_info >= (3, 12):
 
     def test_a_function_with_type_parameters_is_renamed():
-        renamed = my_llm_file.renamed("def f[T](x: T) -> T:\n    return f(x)", {"f": "g"})
+        renamed = assemble.renamed("def f[T](x: T) -> T:\n    return f(x)", {"f": "g"})
         assert renamed == "def g[T](x: T) -> T:\n    return g(x)"
 
 
@@ -705,12 +708,12 @@ def test_the_notebook_does_not_write_over_another_file_either(tmp_path, capsys):
 def test_what_somebody_has_changed_in_it_is_kept(tmp_path):
     mine, old = tmp_path / "my_llm.py", tmp_path / "my_llm.py.old"
     for _ in range(2):
-        my_llm_file.write(mine, my_llm_file.OURS + "one")
+        assemble.write(mine, assemble.OURS + "one")
     assert not old.exists()
-    mine.write_text(my_llm_file.OURS + "mine")
-    my_llm_file.write(mine, my_llm_file.OURS + "two")
+    mine.write_text(assemble.OURS + "mine")
+    assemble.write(mine, assemble.OURS + "two")
     assert old.read_text().endswith("mine") and mine.read_text().endswith("two")
-    assert my_llm_file.in_the_way(mine) == ""
+    assert assemble.in_the_way(mine) == ""
 
 
 def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):

@@ -13,8 +13,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from llmlib import files
-from llmlib.course import cells, stub
-from llmlib.grading import collecting
+from llmlib.course.authoring import notebooks, release
+from llmlib.grading import lms_import
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"
@@ -25,7 +25,7 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
     return out"""
 
 
-def nbgrader(course, *words, cwd=cells.ROOT):
+def nbgrader(course, *words, cwd=notebooks.ROOT):
     """Run one nbgrader command as an instructor (from the root) or a student (from a folder)
     would."""
     environment = {
@@ -45,8 +45,8 @@ def answered(released, replace):
     """The released notebook with the solution cells in `replace` filled in."""
     node = nbformat.reads(released, as_version=4)
     for cell in node.cells:
-        if cells.kind(cell) == "solution":
-            cell.source = replace.get(cells.grade_id(cell), cell.source)
+        if notebooks.kind(cell) == "solution":
+            cell.source = replace.get(notebooks.grade_id(cell), cell.source)
     return nbformat.writes(node)
 
 
@@ -55,9 +55,10 @@ def course(tmp_path_factory):
     """A course whose 01_tokens was released, handed in by three students, collected, graded and
     reported."""
     course = tmp_path_factory.mktemp("course")
-    released = stub.release(cells.load(NAME))
+    released = release.release(notebooks.load(NAME))
     files.write(
-        course / "source" / NAME / f"{NAME}.ipynb", nbformat.writes(stub.source(cells.load(NAME)))
+        course / "source" / NAME / f"{NAME}.ipynb",
+        nbformat.writes(release.source(notebooks.load(NAME))),
     )
     nbgrader(course, "generate_assignment", NAME)
     made = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
@@ -65,7 +66,7 @@ def course(tmp_path_factory):
         "nbgrader generate_assignment and make build release different notebooks"
     )
     nbgrader(course, "release_assignment", NAME)
-    solutions = {exercise.name: exercise.solution for exercise in cells.load(NAME).exercises}
+    solutions = {exercise.name: exercise.solution for exercise in notebooks.load(NAME).exercises}
     # json writes half a character, a notebook's own writer does not
     half = json.loads(answered(made, solutions))
     for cell in half["cells"]:
@@ -104,7 +105,9 @@ def scores(course):
 
 
 def test_every_student_gets_the_points_of_the_exercises_solved(course):
-    points = {f"test_{exercise.name}": exercise.points for exercise in cells.load(NAME).exercises}
+    points = {
+        f"test_{exercise.name}": exercise.points for exercise in notebooks.load(NAME).exercises
+    }
     got = scores(course)
     assert {name: got["ada", name] for name in points} == points
     assert {name: got["fay", name] for name in points} == points  # with half a character in it
@@ -120,7 +123,7 @@ def test_feedback_names_the_mistake(course):
         student: (pages / student / NAME / f"{NAME}.html").read_text() for student in ("ada", "bob")
     }
     says = "the second half of the pair is still there"
-    assert says in cells.load(NAME).exercises[1].full
+    assert says in notebooks.load(NAME).exercises[1].full
     assert "The check says" in feedback["bob"] and says in feedback["bob"]
     assert "The check says" not in feedback["ada"] and "BEGIN HIDDEN" not in str(feedback)
 
@@ -131,7 +134,7 @@ def test_the_export_has_one_row_a_student_and_notebook(course):
             (row["assignment"], row["student_id"]): float(row["score"])
             for row in csv.DictReader(file)
         }
-    total = sum(exercise.points for exercise in cells.load(NAME).exercises)
+    total = sum(exercise.points for exercise in notebooks.load(NAME).exercises)
     assert rows[NAME, "ada"] == total
     assert 0 < rows[NAME, "bob"] < total
     assert rows[NAME, "eve"] == 0
@@ -145,7 +148,7 @@ def test_lateness_costs_what_the_config_says(course):
     nbgrader(course, "autograde", NAME, "--student=ada", "--force", zero)
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         late = book.find_submission(NAME, "ada").late_submission_penalty
-    assert late == sum(exercise.points for exercise in cells.load(NAME).exercises)
+    assert late == sum(exercise.points for exercise in notebooks.load(NAME).exercises)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ def test_lateness_costs_what_the_config_says(course):
     [
         ("canvas", "loveladyada_20117_3345501_01_tokens.ipynb", "20117", NAME),
         ("canvas", "loveladyada_LATE_20117_3345509_01_tokens-2.ipynb", "20117", NAME),
-        ("canvas", "o_neil_7_3345510_07_kv_cache_and_scaling.ipynb", "7", cells.names()[6]),
+        ("canvas", "o_neil_7_3345510_07_kv_cache_and_scaling.ipynb", "7", notebooks.names()[6]),
         ("canvas", "loveladyada_20117_3345501_quiz-1.ipynb", "20117", "quiz"),
         ("canvas", "loveladyada_20117_3345501_notes.ipynb", None, None),
         ("moodle", "Ada Lovelady_883_assignsubmission_file_01_tokens.ipynb", "Ada Lovelady", NAME),
@@ -164,7 +167,7 @@ def test_lateness_costs_what_the_config_says(course):
     ],
 )
 def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
-    collector = collecting.Collector(named_regexp=collecting.NAMES[system])
+    collector = lms_import.Collector(named_regexp=lms_import.NAMES[system])
     found = collector.collect(f"/a/course/downloaded/{NAME}/extracted/{file}") or {}
     assert (found.get("student_id"), found.get("file_id")) == (student, notebook)
 

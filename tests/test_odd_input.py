@@ -11,7 +11,7 @@ import torch
 from test_engine import llama, pretrained
 
 from llmlib import attention, embeddings, generation, kv_cache, output_head, sampling, training
-from llmlib.token_pieces import split
+from llmlib.pretokenizer import split
 from llmlib.tokens import Tokenizer, count_pairs
 
 pytestmark = pytest.mark.unit

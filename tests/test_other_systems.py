@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from llmlib import cli
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 # A Python as Windows has it: these modules and functions are not there. torch, distributed and such
@@ -45,7 +45,7 @@ def test_what_a_learner_and_the_tests_import_needs_no_unix():
     said = windows("""
 import llmlib
 for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
-    if not each.name.startswith(("llmlib.grading.inside", "llmlib.data.", "llmlib.course.lab")):
+    if not each.name.startswith(("llmlib.grading.guest", "llmlib.data.", "llmlib.course.lab")):
         importlib.import_module(each.name)
         print(each.name)
 """)
@@ -114,7 +114,7 @@ def test_the_workflow_is_well_formed_and_calls_the_two_commands():
     lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", path)
     text = (ROOT / path).read_text(encoding="utf-8")
     steps = [line.split("run: ")[1] for line in text.splitlines() if "run: " in line]
-    assert steps == [f"python llmlib/course/setup.py {verb}" for verb in ("lab --version", "test")]
+    assert steps == [f"python llmlib/course/bootstrap {verb}" for verb in ("lab --version", "test")]
     assert text.count("uses: ") == text.count("# v"), "an action is named by its commit"
 
 
@@ -131,4 +131,4 @@ def test_the_dev_container_builds_from_the_container_file():
     assert f" AS {said['build']['target']}\n" in text and "ARG" not in text
     user = said["remoteUser"]
     assert f"--create-home {user}" in text
-    assert said["postCreateCommand"] == "python3 llmlib/course/setup.py"
+    assert said["postCreateCommand"] == "python3 llmlib/course/bootstrap"

@@ -16,20 +16,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from llmlib import cli, files
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-WIDGETS = (
-    "widgets|token_playground|neuron_slider|serving_playground|sampling_lab|surprise|"
-    "attention_explorer|generation_stepper"
-)
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": rf"llmlib\.(?!course|grading|certificate|plots|data|{WIDGETS})\w+$",
-    "notebook": rf"llmlib\.(plots(\.\w+)?|serve\.\w+|data|{WIDGETS}|course\."
-    r"(check|quiz|quiz_page|progress|my_llm|engine_check|reference_bpe|cells))$",
-    "course": r"llmlib\.course\.\w+$",
-    "grading": r"llmlib\.grading\.(?!cluster)\w+(\.\w+)?$",
+    "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets)\w+$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|data|widgets(\.\w+)?|course\.(check|predict|"
+    r"quiz|quiz_cells|engine_check|reference_bpe|checking\.progress|my_llm|authoring\.notebooks))$",
+    "course": r"llmlib\.course(\.\w+)?\.(?!__main__|template)\w+$",
+    "grading": r"llmlib\.grading\.(?!dask_)\w+(\.\w+)?$",
     "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
 }
@@ -131,7 +127,7 @@ def test_the_readme_names_the_extras_that_exist():
     for extra in ("course", "grading", "certificate", "test"):
         assert f"`.[{extra}]`" in text and extra in PROJECT["optional-dependencies"]
     installed = re.search(r'pip install -c constraints.txt -e "\.\[([\w,]+)\]"', text)[1]
-    from llmlib.course import setup
+    from llmlib.course.bootstrap import __main__ as setup
 
     assert installed == setup.EXTRAS["lab"]
 
@@ -147,7 +143,7 @@ def test_a_command_whose_packages_are_missing_says_which(monkeypatch, capsys):
 
 
 def test_a_part_of_ours_that_is_missing_is_no_missing_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "llmlib.course.complete", None)
+    monkeypatch.setitem(sys.modules, "llmlib.serve.complete", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main(["complete", "x"])
 

@@ -6,7 +6,7 @@ from html import escape
 import nbformat
 import pytest
 
-from llmlib.course import cells, pages
+from llmlib.course.authoring import notebooks, pages
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.slow]
 def test_a_page_folds_answers_and_checks_and_shows_the_rest(name):
     html = pages.page(name)
     folded = re.findall(r'<details class="answer">.*?</details>', html, flags=re.DOTALL)
-    notebook = cells.load(name)
+    notebook = notebooks.load(name)
     assert len(folded) == 2 * len(notebook.exercises)
     for exercise in notebook.exercises:
         [answer] = [part for part in folded if f"An answer: {exercise.name}<" in part]
@@ -23,7 +23,7 @@ def test_a_page_folds_answers_and_checks_and_shows_the_rest(name):
     images = re.findall(r"<img[^>]*>", html)
     assert len(images) > 4 or name == "quiz"
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
-    executed = nbformat.read(cells.ROOT / "solutions" / f"{name}.ipynb", as_version=4)
+    executed = nbformat.read(notebooks.ROOT / "solutions" / f"{name}.ipynb", as_version=4)
     outputs = [each for cell in executed.cells for each in cell.get("outputs", ())]
     printed = [line for each in outputs for line in each.get("text", "").split("\n") if line]
     assert printed and all(escape(line, quote=False) in html for line in printed)
@@ -32,8 +32,8 @@ def test_a_page_folds_answers_and_checks_and_shows_the_rest(name):
 
 def test_links_lead_from_page_to_page():
     targets = set()
-    for name in cells.names()[:3]:
+    for name in notebooks.names()[:3]:
         html = pages.page(name)
         assert not re.search(r'href="[^"/]*\.ipynb"', html)
         targets |= set(re.findall(r'href="(\w+)\.html"', html))
-    assert targets and targets <= set(cells.names())
+    assert targets and targets <= set(notebooks.names())

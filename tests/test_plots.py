@@ -16,8 +16,8 @@ from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
 from llmlib import plots, pretrained
-from llmlib.course import cells
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
 from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling, sampling_texts
 
 pytestmark = pytest.mark.unit
@@ -161,7 +161,7 @@ def test_nbconvert_shows_the_alt_text():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", notebooks.names())
 def test_every_image_of_a_solved_notebook_has_its_words_in_the_converted_page(name):
     page, _ = HTMLExporter().from_filename(str(ROOT / "solutions" / f"{name}.ipynb"))
     images = Images(page).found

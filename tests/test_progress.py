@@ -10,24 +10,25 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import answer_runner
+import forked_checks
 import nbformat
-import proofs
 import pytest
 import torch
-import warm
 
 from llmlib import cli
-from llmlib.course import cells, handed_in, judge, progress, run_cells, run_tests
-from llmlib.course.definitions import definitions
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import check_runner, progress, run_cells, run_tests, submission
+from llmlib.course.checking.cli import table
+from llmlib.course.checking.definitions import definitions
+from llmlib.course.checking.disallowed import forbidden_names
+from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.environment import environment
-from llmlib.course.forbidden import forbidden_names
-from llmlib.course.progress import DONE, FAILING, UNTOUCHED
-from llmlib.course.progress_cli import table
 from llmlib.plots.progress import alt_text, pipeline
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAME = "01_tokens"
-SOLUTIONS = {each.name: each.solution for each in cells.load(NAME).exercises}
+SOLUTIONS = {each.name: each.solution for each in notebooks.load(NAME).exercises}
 MERGE = """def merge(ids, pair, new_id):
     out = []
     for i, token in enumerate(ids):  # overlapping pairs
@@ -43,12 +44,12 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def forks(monkeypatch):
     """For what a check says of a cell; that its own process starts and ends, other tests show."""
-    warm.checks(monkeypatch)
+    forked_checks.checks(monkeypatch)
 
 
 def hand_in(folder, replace=(), name=NAME, extra=()):
     """The released notebook with some solution cells filled in, and cells added at its top."""
-    node = proofs.handed_in_notebook(name, dict(replace))
+    node = answer_runner.handed_in_notebook(name, dict(replace))
     node.cells[:0] = [nbformat.v4.new_code_cell(source) for source in extra]
     nbformat.write(node, folder / f"{name}.ipynb")
     return folder
@@ -61,7 +62,7 @@ def states(folder, seconds=60):
 
 
 def test_untouched_notebooks_start_no_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(judge.subprocess, "Popen", None)
+    monkeypatch.setattr(check_runner.subprocess, "Popen", None)
     found = states(hand_in(tmp_path))
     assert {state for state, _ in found.values()} == {UNTOUCHED} and list(found) == list(SOLUTIONS)
 
@@ -74,11 +75,18 @@ def test_done_failing_with_the_named_mistake_and_untouched(tmp_path):
     assert found["encode"] == (UNTOUCHED, None)
 
 
-@pytest.mark.parametrize("folder", sorted(proofs.HERE.glob("[0-9]*")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted(answer_runner.HERE.glob("[0-9]*")), ids=lambda path: path.name
+)
 def test_a_check_in_the_kernel_names_the_same_mistake(folder):
     """Where the test cell and the answer share their tensors, and one works in place."""
-    for answer in (each for path in sorted(folder.glob("*.py")) for each in proofs.read(path)[0]):
-        task, space = proofs.exercise(answer.notebook, answer.function), proofs.learner(answer)
+    for answer in (
+        each for path in sorted(folder.glob("*.py")) for each in answer_runner.read(path)[0]
+    ):
+        task, space = (
+            answer_runner.exercise(answer.notebook, answer.function),
+            answer_runner.learner(answer),
+        )
         error = run_cells.limited(60, run_cells.run, task.name, task.visible, space)
         if answer.kind == "right" or answer.hidden:
             assert error is None, f"{answer}: {error}"
@@ -88,8 +96,10 @@ def test_a_check_in_the_kernel_names_the_same_mistake(folder):
 
 @pytest.mark.parametrize("function", ["cross_entropy", "train"])
 def test_a_check_in_a_kernel_whose_gradients_are_off_passes_what_is_right(function):
-    task = proofs.exercise("05_output_head", function)
-    space = proofs.learner(proofs.Answer(task.notebook, function, "right", "", task.solution))
+    task = answer_runner.exercise("05_output_head", function)
+    space = answer_runner.learner(
+        answer_runner.Answer(task.notebook, function, "right", "", task.solution)
+    )
     with torch.no_grad():
         error = run_cells.run(task.name, task.visible, space)
     assert error is None
@@ -106,8 +116,10 @@ def test_a_check_in_a_kernel_whose_gradients_are_off_passes_what_is_right(functi
 )
 def test_norms_that_can_stand_in_for_layer_norm_are_off(call):
     source = f"import torch\ndef layer_norm(x, weight, bias, eps):\n    return {call}"
-    job = handed_in.plan(cells.load("04_layers"), [handed_in.Cell("code", "layer_norm", source)])
-    assert forbidden_names(proofs.exercise("04_layers", "layer_norm"), job)
+    job = submission.plan(
+        notebooks.load("04_layers"), [submission.Cell("code", "layer_norm", source)]
+    )
+    assert forbidden_names(answer_runner.exercise("04_layers", "layer_norm"), job)
 
 
 def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, monkeypatch):
@@ -115,7 +127,7 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
     status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
     assert status.done
     with monkeypatch.context() as patch:
-        patch.setattr(judge.subprocess, "Popen", None)
+        patch.setattr(check_runner.subprocess, "Popen", None)
         assert progress.check_one(NAME, folder / f"{NAME}.ipynb") == status
     hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
     assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
@@ -130,7 +142,7 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
     folder = hand_in(tmp_path, {"merge": "merge = mine"}, extra=[helper])
     node = nbformat.read(folder / f"{NAME}.ipynb", as_version=4)
     for cell in node.cells:
-        if cells.kind(cell) == "given":
+        if notebooks.kind(cell) == "given":
             cell.source = "raise SystemExit"
     nbformat.write(node, folder / f"{NAME}.ipynb")
     assert states(folder)["merge"] == (DONE, None)
@@ -255,7 +267,7 @@ def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch)
 @pytest.mark.usefixtures("forks")
 def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
-    run, slow = judge._run, {}
+    run, slow = check_runner._run, {}
 
     def hurried(job, *words):
         if not slow:
@@ -263,7 +275,7 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
             return run(slow, *words)
         return run(job, *words)
 
-    monkeypatch.setattr(judge, "_run", hurried)
+    monkeypatch.setattr(check_runner, "_run", hurried)
     wait = "import time\ntime.sleep(2)\n"
     mine = hand_in(tmp_path, {"count_pairs": wait + SOLUTIONS["count_pairs"]})
     assert states(mine)["count_pairs"][0] == FAILING
@@ -294,7 +306,7 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, capsys):
     def full(**_):
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
-    monkeypatch.setattr(judge.tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(check_runner.tempfile, "TemporaryDirectory", full)
     hand_in(tmp_path, SOLUTIONS)
     assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 2
     assert "the check cannot start" in capsys.readouterr().err
@@ -430,7 +442,7 @@ def test_the_table_fits_and_says_what_is_what():
 
 @pytest.mark.usefixtures("forks")
 def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
-    for name in cells.names():
+    for name in notebooks.names():
         hand_in(tmp_path, name=name)
     assert (
         cli.main(["progress", "--folder", str(tmp_path), "--output", str(tmp_path / "p.png")]) == 1
@@ -443,13 +455,13 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     assert "must end in .png, .svg or .pdf, not .gif" in capsys.readouterr().err
-    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
     assert alt_text(rows).count("1 of 1 done") == len(rows)
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
 
 
 def test_the_picture_takes_in_a_new_notebook():
-    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in cells.names()]
+    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
     rows.insert(-1, rows[0] | {"title": "8 Tuning", "number": 8})
     assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
     missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
@@ -474,7 +486,7 @@ def test_a_text_that_is_only_read_is_not_warned_of():
 
 def test_notebooks_are_read_one_after_the_other(monkeypatch):
     """Python 3.11 may fail one of two threads that parse at once."""
-    here, plan = threading.Lock(), handed_in.plan
+    here, plan = threading.Lock(), submission.plan
 
     def alone(*words):
         assert here.acquire(blocking=False), "two at once"
@@ -483,7 +495,7 @@ def test_notebooks_are_read_one_after_the_other(monkeypatch):
         here.release()
         return job
 
-    monkeypatch.setattr(handed_in, "plan", alone)
+    monkeypatch.setattr(submission, "plan", alone)
     monkeypatch.setattr(progress, "judge", lambda *_: {})
-    statuses = progress.check(folder=cells.ROOT / "solutions")
-    assert len(statuses) == len(cells.names()) and not any(each.fault for each in statuses)
+    statuses = progress.check(folder=notebooks.ROOT / "solutions")
+    assert len(statuses) == len(notebooks.names()) and not any(each.fault for each in statuses)

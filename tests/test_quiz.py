@@ -7,31 +7,33 @@ import re
 from contextlib import closing
 from dataclasses import replace
 
+import answer_runner as A
 import nbformat
-import proofs as A
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from llmlib import layers, output_head, pretrained
-from llmlib.course import cells, handed_in, questions, quiz_page
-from llmlib.course.cells import ROOT
+from llmlib.course import quiz_cells
+from llmlib.course.authoring import notebooks, quiz_source
+from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.check import Mistake
+from llmlib.course.checking import submission
 from llmlib.course.quiz import LETTERS, check_answer, told_of, unveil, veiled
 from llmlib.grading.marking.runner import Runner
 
 unit = pytest.mark.unit
-QUESTIONS = {question.name: question for question in questions.read()}
+QUESTIONS = {question.name: question for question in quiz_source.read()}
 EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 
 
 @unit
 def test_what_is_built_from_the_source_is_up_to_date():
-    assert (ROOT / "solutions/quiz.py").read_text(encoding="utf-8") == questions.source(
+    assert (ROOT / "solutions/quiz.py").read_text(encoding="utf-8") == quiz_source.source(
         list(QUESTIONS.values())
     )
-    assert (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8") == questions.veiled(
+    assert (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8") == quiz_source.veiled(
         list(QUESTIONS.values())
     )
 
@@ -40,7 +42,7 @@ def test_what_is_built_from_the_source_is_up_to_date():
 def test_the_course_in_five_and_four_on_each_notebook():
     about = [question.about for question in QUESTIONS.values()]
     assert about.count("course") == 5
-    assert all(about.count(name) >= 4 for name in cells.names() if name != "quiz")
+    assert all(about.count(name) >= 4 for name in notebooks.names() if name != "quiz")
     assert sum("**Predict" in each.ask and each.run != "" for each in QUESTIONS.values()) >= 7
 
 
@@ -404,8 +406,8 @@ def shell(monkeypatch):
     showed; `shell.next` is what the cell was rewritten to."""
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance(colors="nocolor")
-    monkeypatch.setattr(quiz_page, "_first", {})
-    quiz_page.switch_on()
+    monkeypatch.setattr(quiz_cells, "_first", {})
+    quiz_cells.switch_on()
 
     def run(source):
         made.rl_next_input = None
@@ -434,7 +436,7 @@ def test_an_answer_is_told_at_once_and_a_changed_one_keeps_its_first(shell, form
     assert said == f"✓ {right} is right. {told_of('q07', right)[1]}"
     start = form.format("q07", right).partition("  #")[0]
     assert shell.next == f"{start}  # first: {wrong}"
-    assert quiz_page.answers(shell.next) == {"q07": (right, wrong)}
+    assert quiz_cells.answers(shell.next) == {"q07": (right, wrong)}
     shell(shell.next)
     assert shell.next is None  # noted once
 
@@ -444,8 +446,8 @@ def test_first_answers_are_counted_from_the_cells():
     right, wrong = letters("q07")
     sources = ["x = 1", f'q07 = "{right}"', f'q08 = "{letters("q08")[0]}"  # first: C']
     right_at_once = 1 + (QUESTIONS["q08"].right == "C")
-    assert quiz_page.first_answers(sources) == (right_at_once, len(QUESTIONS))
-    assert quiz_page.first_answers([f'q07 = "{right}"  # first: {wrong}']) == (0, len(QUESTIONS))
+    assert quiz_cells.first_answers(sources) == (right_at_once, len(QUESTIONS))
+    assert quiz_cells.first_answers([f'q07 = "{right}"  # first: {wrong}']) == (0, len(QUESTIONS))
 
 
 @unit
@@ -458,7 +460,7 @@ def test_what_is_no_answer_is_let_be(shell):
 @unit
 def test_no_cell_fails_where_the_first_was_skipped(shell):
     right, _ = letters("q01")
-    check = questions.CHECK.format("q01")
+    check = quiz_source.CHECK.format("q01")
     shell(check)
     assert isinstance(shell.result.error_in_exec, Mistake)  # no answer yet, in one sentence
     shell(f"q01 = {right}")
@@ -506,7 +508,7 @@ def test_the_trusted_grader_reads_a_letter():
             ('"Z"', "give one of the letters"),
         ]:
             node = A.handed_in_notebook("quiz", {"q02": f"q02 = {given}"})
-            outcome = runner.grade(task, handed_in.parse(node))["q02"]
+            outcome = runner.grade(task, submission.parse(node))["q02"]
             assert outcome.solved if says is None else says in outcome.message, outcome
             assert outcome.points == (1 if says is None else 0)
 
@@ -522,9 +524,9 @@ def test_the_trusted_grader_reads_a_letter():
 def test_a_quiz_that_cannot_be_read_is_refused_in_one_sentence(
     tmp_path, monkeypatch, old, new, says
 ):
-    text = questions.SOURCE.read_text(encoding="utf-8")
+    text = quiz_source.SOURCE.read_text(encoding="utf-8")
     assert old in text
-    monkeypatch.setattr(questions, "SOURCE", tmp_path / "quiz.toml")
-    questions.SOURCE.write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(cells.SourceError, match=says):
-        questions.write()
+    monkeypatch.setattr(quiz_source, "SOURCE", tmp_path / "quiz.toml")
+    quiz_source.SOURCE.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(notebooks.SourceError, match=says):
+        quiz_source.write()

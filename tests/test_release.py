@@ -10,8 +10,8 @@ import tomllib
 import nbformat
 import pytest
 
-from llmlib.course import cells
-from llmlib.course.cells import ROOT
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.environment import VERSION
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ def released(name):
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
-@pytest.fixture(params=cells.names())
+@pytest.fixture(params=notebooks.names())
 def name(request):
     return request.param
 
@@ -31,12 +31,14 @@ def test_no_solution_and_no_hidden_test_leaks(name):
     for marker in ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN"):
         assert marker not in text
     given = {
-        cells.grade_id(cell): cell.source for cell in released(name).cells if cells.grade_id(cell)
+        notebooks.grade_id(cell): cell.source
+        for cell in released(name).cells
+        if notebooks.grade_id(cell)
     }
-    for exercise in cells.load(name).exercises:
+    for exercise in notebooks.load(name).exercises:
         assert given[exercise.name] == exercise.stub
         assert given[f"test_{exercise.name}"] == exercise.visible
-        if cells.load(name).number is None:  # the quiz: nothing of a letter is left to hide
+        if notebooks.load(name).number is None:  # the quiz: nothing of a letter is left to hide
             continue
         hidden = set(exercise.full.splitlines()) - set(exercise.visible.splitlines())
         assert len(hidden) > 2, f"{exercise.name} has no hidden tests"
@@ -76,9 +78,9 @@ def test_a_clone_that_was_pulled_has_the_version_that_it_now_holds(tmp_path):
 
 def test_test_cells_cannot_be_edited_and_solution_cells_can(name):
     for cell in released(name).cells:
-        if cells.kind(cell) in ("test", "given"):
+        if notebooks.kind(cell) in ("test", "given"):
             assert cell.metadata.editable is False and cell.metadata.deletable is False
-        if cells.kind(cell) == "solution":
+        if notebooks.kind(cell) == "solution":
             assert cell.metadata.get("editable", True) and cell.metadata.deletable is False
 
 
@@ -86,13 +88,13 @@ def test_every_test_cell_fails_unsolved(name, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
     space, passed = {"__name__": "__main__"}, []
     for cell in released(name).cells:
-        kind = cells.kind(cell)
+        kind = notebooks.kind(cell)
         if kind in ("given", "solution"):
-            exec(compile(cell.source, cells.grade_id(cell), "exec"), space)
+            exec(compile(cell.source, notebooks.grade_id(cell), "exec"), space)
         elif kind == "test":
             try:
-                exec(compile(cell.source, cells.grade_id(cell), "exec"), dict(space))
+                exec(compile(cell.source, notebooks.grade_id(cell), "exec"), dict(space))
             except (NotImplementedError, AssertionError):
                 continue
-            passed.append(cells.grade_id(cell))
+            passed.append(notebooks.grade_id(cell))
     assert not passed, f"pass without a solution: {passed}"

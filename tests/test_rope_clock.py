@@ -5,15 +5,15 @@ import re
 import pytest
 import torch
 
-from llmlib import widgets
 from llmlib.embeddings import apply_rope
+from llmlib.widgets import rope_clock
 
 pytestmark = pytest.mark.unit
 Q, K = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 
 
 def clock(function=apply_rope):
-    controls, picture = widgets.rope_clock(function, Q, K, 100.0).children
+    controls, picture = rope_clock(function, Q, K, 100.0).children
     return *controls.children, picture
 
 

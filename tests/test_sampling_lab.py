@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from llmlib import sampling, sampling_lab
+from llmlib import sampling
 from llmlib.kv_cache import KVCache
+from llmlib.widgets import sampling_lab
 
 pytestmark = pytest.mark.unit
 WORDS = ["red", "<blue>", "green", "stop"]
@@ -31,7 +32,7 @@ class Toy:
 
 
 def controls(filter_logits=sampling.filter_logits, sample=sampling.sample):
-    box = sampling_lab.sampling_lab(Toy(), ["abc"], filter_logits, sample)
+    box = sampling_lab(Toy(), ["abc"], filter_logits, sample)
     prompt, temperature, k, p, p_of_largest, u, picture, button, texts = box.children
     names = "prompt temperature k p p_of_largest u picture button texts".split()
     return SimpleNamespace(**dict(zip(names, box.children, strict=True)))

@@ -25,9 +25,9 @@ from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
 from llmlib.course import my_llm
-from llmlib.course.cells import ROOT
-from llmlib.serve import chat, engine, replies, request, server
-from llmlib.serve.request import Refused
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.serve import chat, engine, requests, responses, server
+from llmlib.serve.requests import Refused
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
@@ -164,8 +164,8 @@ def test_old_turns_leave_when_the_context_is_full(engines):
 def test_what_is_switched_off_is_off_whatever_the_default():
     defaults = {"temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.1}
     off = {"messages": FRANCE, "temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
-    assert request.read({"messages": FRANCE}, "", defaults).settings == defaults
-    found = request.read(off, "", defaults).settings
+    assert requests.read({"messages": FRANCE}, "", defaults).settings == defaults
+    found = requests.read(off, "", defaults).settings
     assert found == {"temperature": 1, "top_p": 1, "min_p": 0}
     logits = torch.randn(1, 100, generator=torch.Generator().manual_seed(0))
     assert torch.equal(generation.filtered(logits, **found), logits)
@@ -466,7 +466,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
 )
-FIELDS = [*request.LACKS, "model", "messages", "stream", "stream_options", "stop", "logprobs"]
+FIELDS = [*requests.LACKS, "model", "messages", "stream", "stream_options", "stop", "logprobs"]
 FIELDS += ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed", "top_logprobs"]
 
 
@@ -476,7 +476,7 @@ def test_a_request_is_read_or_refused(body):
     if isinstance(body, dict):
         body.setdefault("messages", FRANCE)
     try:
-        found = request.read(body, "smollm2", {})
+        found = requests.read(body, "smollm2", {})
     except Refused as refused:
         assert "\n" not in str(refused)[:100] and refused.status in (400, 404)
     else:
@@ -496,7 +496,7 @@ def test_text_ends_before_the_first_stop(texts, stop):
 
     reply = Written(chat.Token(0, text, 0.0, [], 0, 0.0) for text in texts)
     whole = "".join(texts)
-    found = "".join(text for text, _ in replies.until(reply, tuple(stop)))
+    found = "".join(text for text, _ in responses.until(reply, tuple(stop)))
     ends = [whole.find(each) for each in stop if each in whole]
     assert found == (whole[: min(ends)] if ends else whole)
     assert reply.finish == ("stop" if ends else "length")
@@ -511,7 +511,7 @@ def test_tokens_after_a_stop_are_not_listed_and_part_of_a_character_has_no_bytes
     texts = ["So", "", "é", " T", "h", "e", " end"]
     reply = Written(chat.Token(0, text, -0.5, likely, 2, 1.0) for text in texts)
     body = {"messages": FRANCE, "stop": ["The"], "logprobs": True, "top_logprobs": 2}
-    choice = replies.whole(reply, request.read(body, "small", {}))["choices"][0]
+    choice = responses.whole(reply, requests.read(body, "small", {}))["choices"][0]
     assert choice["message"]["content"] == "Soé " and choice["finish_reason"] == "stop"
     rows = choice["logprobs"]["content"]
     assert [row["token"] for row in rows] == ["So", "", "é", " T"]

@@ -5,15 +5,17 @@ import shutil
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
+import answer_runner
 import nbformat
-import proofs
 import pytest
 import torch
 from tornado import web
 
-from llmlib.course import cells, lab_server, progress, run_tests, start_page
-from llmlib.course.cells import ROOT
-from llmlib.course.progress import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.authoring import notebooks
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.checking import progress, run_tests
+from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.lab import server_extension, start_page
 
 pytestmark = pytest.mark.unit
 VOID = {"br"}
@@ -43,7 +45,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def folder(tmp_path):
-    for age, name in enumerate(cells.names()):
+    for age, name in enumerate(notebooks.names()):
         (tmp_path / f"{name}.ipynb").write_text("{}")
         os.utime(tmp_path / f"{name}.ipynb", (1000 - age, 1000 - age))
     return tmp_path
@@ -52,8 +54,8 @@ def folder(tmp_path):
 def at(**states):
     """All notebooks untouched, but for {notebook: states of its first exercises}."""
     found = []
-    for name in cells.names():
-        names = [each.name for each in cells.load(name).exercises]
+    for name in notebooks.names():
+        names = [each.name for each in notebooks.load(name).exercises]
         given = states.get(f"n{name[:2]}", [])
         given = [given] * len(names) if isinstance(given, str) else given
         given += [UNTOUCHED] * (len(names) - len(given))
@@ -68,13 +70,15 @@ def test_untouched_it_begins_with_the_first_notebook(folder):
     page = Page(start_page.page(at(), folder))
     assert "Begin: 1 Tokens" in page.text and "Continue" not in page.text
     assert "<main" not in start_page.page(at(), folder)  # it stands inside JupyterLab's
-    assert {link["data-notebook"] for link in page.links} == {f"{n}.ipynb" for n in cells.names()}
+    assert {link["data-notebook"] for link in page.links} == {
+        f"{n}.ipynb" for n in notebooks.names()
+    }
 
 
 def test_it_goes_on_in_the_notebook_that_was_saved_last_at_what_is_wrong(folder):
     begun = at(n01=[DONE, UNTOUCHED, FAILING], n03=[DONE, DONE])
     first, third = (
-        [each.name for each in cells.load(n).exercises] for n in ("01_tokens", "03_attention")
+        [each.name for each in notebooks.load(n).exercises] for n in ("01_tokens", "03_attention")
     )
     assert start_page.next_step(begun, folder) == ("01_tokens", first[2])
     os.utime(folder / "03_attention.ipynb", (2000, 2000))
@@ -90,7 +94,7 @@ def test_after_a_finished_notebook_comes_the_next(folder):
 
 def test_a_box_names_what_is_missing_and_leads_there(folder):
     page = Page(start_page.page(at(n01=[DONE, FAILING, FAILING, FAILING]), folder))
-    names = [each.name for each in cells.load("01_tokens").exercises]
+    names = [each.name for each in notebooks.load("01_tokens").exercises]
     led = [link.get("data-exercise") for link in page.links if "data-exercise" in link]
     assert led == [names[1], names[1], names[2], names[4]]  # go on; two that are wrong; the next
     assert f"1 of {len(names)} done" in page.text and f"+ {len(names) - 4} more" in page.text
@@ -98,7 +102,7 @@ def test_a_box_names_what_is_missing_and_leads_there(folder):
 
 def test_without_progress_or_notebooks_it_is_whole(folder):
     assert "Looking up" in Page(start_page.page(None, folder)).text
-    none = [Status(name, fault="there is no such file", found=False) for name in cells.names()]
+    none = [Status(name, fault="there is no such file", found=False) for name in notebooks.names()]
     assert "no notebooks of the course in this folder" in Page(start_page.page(none, folder)).text
     broken = [Status("01_tokens", fault="damaged"), *at()[1:]]
     assert "cannot be read" in Page(start_page.page(broken, folder)).text
@@ -109,14 +113,14 @@ def test_without_progress_or_notebooks_it_is_whole(folder):
 
 
 def test_a_copy_under_another_name_is_known_by_its_exercises(tmp_path):
-    nbformat.write(proofs.handed_in_notebook("03_attention", {}), tmp_path / "mine.ipynb")
-    assert lab_server.which(tmp_path / "mine.ipynb") == "03_attention"
+    nbformat.write(answer_runner.handed_in_notebook("03_attention", {}), tmp_path / "mine.ipynb")
+    assert server_extension.which(tmp_path / "mine.ipynb") == "03_attention"
     shutil.copy(tmp_path / "mine.ipynb", tmp_path / "01_tokens.ipynb")
-    assert lab_server.which(tmp_path / "01_tokens.ipynb") == "01_tokens"
+    assert server_extension.which(tmp_path / "01_tokens.ipynb") == "01_tokens"
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "empty.ipynb")
     (tmp_path / "text.ipynb").write_text("no notebook")
-    assert lab_server.which(tmp_path / "empty.ipynb") is None
-    assert lab_server.which(tmp_path / "text.ipynb") is None
+    assert server_extension.which(tmp_path / "empty.ipynb") is None
+    assert server_extension.which(tmp_path / "text.ipynb") is None
 
 
 def test_what_is_not_written_is_apart_from_what_calls_it():
@@ -148,7 +152,7 @@ def test_wrong_comes_first_then_the_order_of_the_notebook():
 
 def test_below_the_picture_stands_what_is_missing_with_a_link():
     plain, rich = progress.left(at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE))
-    names = [each.name for each in cells.load("01_tokens").exercises]
+    names = [each.name for each in notebooks.load("01_tokens").exercises]
     assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
     assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
     assert progress.left(at(n02=DONE))[1] == ""
@@ -160,7 +164,7 @@ def test_a_notebook_that_is_a_link_is_checked_too(tmp_path):
     shutil.copy(ROOT / "notebooks" / "01_tokens.ipynb", there)
     link.symlink_to(there)
     server = SimpleNamespace(folder=tmp_path / "work")
-    assert lab_server.Ours.notebook(server, "01_tokens.ipynb")[1] == link
+    assert server_extension.Ours.notebook(server, "01_tokens.ipynb")[1] == link
     for outside in ("../elsewhere.ipynb", str(there)):
         with pytest.raises(web.HTTPError, match="There is no such notebook here"):
-            lab_server.Ours.notebook(server, outside)
+            server_extension.Ours.notebook(server, outside)

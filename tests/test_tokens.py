@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Reference
 
-from llmlib import assets, token_pieces, tokens
-from llmlib.token_files import BYTE_TO_CHAR, CHAR_TO_BYTE
+from llmlib import assets, pretokenizer, tokens
+from llmlib.tokenizer_files import BYTE_TO_CHAR, CHAR_TO_BYTE
 from llmlib.tokens import Tokenizer, count_pairs, merge, split, train_bpe
 
 pytestmark = pytest.mark.unit
@@ -388,8 +388,8 @@ def test_chunks_end_anywhere(text, data):
     """Blocks of a few characters, read in chunks of any length, hold the pieces of the text."""
     size = data.draw(st.integers(1, 20))
     chunks = [text[i : i + size] for i in range(0, len(text), size)]
-    with mock.patch.object(token_pieces, "BLOCK", data.draw(st.integers(1, 10))):
-        cut = list(token_pieces.blocks(chunks))
+    with mock.patch.object(pretokenizer, "BLOCK", data.draw(st.integers(1, 10))):
+        cut = list(pretokenizer.blocks(chunks))
         assert [piece for block in cut for piece in split(block)] == split(text)
         assert train_bpe(iter(chunks), 300, ["!a"]) == train_bpe([text], 300, ["!a"])
         for tokenizer in (_gpt2(), _smollm2()):
@@ -401,7 +401,7 @@ def test_chunks_end_anywhere(text, data):
 def test_a_special_token_is_found_across_chunks():
     for special in ("<end>", "<the end>", " <end>"):
         text = "low lower " + special + " lowest" + special
-        with mock.patch.object(token_pieces, "BLOCK", 3):
+        with mock.patch.object(pretokenizer, "BLOCK", 3):
             for size in range(1, 9):
                 chunks = [text[i : i + size] for i in range(0, len(text), size)]
                 assert train_bpe(chunks, 280, [special]) == train_bpe(text, 280, [special])

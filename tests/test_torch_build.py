@@ -17,7 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from ports import nobodys_port
 
-from llmlib.course.setting_up import torch_build
+from llmlib.course.bootstrap import torch_build
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 RANGE = "torch>=2.9,<3"

@@ -17,11 +17,15 @@ from nbgrader.utils import compute_checksum
 from playwright.sync_api import expect
 
 from llmlib import files
-from llmlib.course import cells, editions, environment, progress, source, start_page, stub, work
-from llmlib.course.cells import ROOT
-from llmlib.course.checksum import checksum
+from llmlib.course import environment
+from llmlib.course.authoring import notebooks, release, source
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.bootstrap import open_jupyter
+from llmlib.course.checking import progress
+from llmlib.course.folder import merge, work
+from llmlib.course.folder.checksum import checksum
+from llmlib.course.lab import start_page
 from llmlib.course.predict import guess_in, with_guess
-from llmlib.course.setting_up import jupyter
 
 pytestmark = pytest.mark.unit
 TWICE = """# %% [markdown]
@@ -74,7 +78,7 @@ q0{number} = "A"
 ### END SOLUTION
 
 # %% test q0{number} points=1
-from llmlib.course.quiz_page import check_answer
+from llmlib.course.quiz_cells import check_answer
 
 check_answer("q0{number}", answer("q0{number}"))
 """
@@ -155,7 +159,7 @@ def jupyter_s_own_folder(tmp_path, monkeypatch):
 def issue(root, version):
     """Put an edition into `root`/notebooks, as `git pull` does."""
     for name, parts in EDITIONS[version].items():
-        node = nbformat.reads(stub.release(source.parse("\n".join(parts), name)), as_version=4)
+        node = nbformat.reads(release.release(source.parse("\n".join(parts), name)), as_version=4)
         node.metadata.llmlib.course = version
         files.write(root / "notebooks" / f"{name}.ipynb", nbformat.writes(node) + "\n")
 
@@ -220,21 +224,21 @@ def everything(root):
 def test_a_cell_that_was_run_shows_that_somebody_was_there():
     node = load(ROOT, "01_tokens", "notebooks")
     next(cell for cell in node.cells if cell.cell_type == "code").execution_count = 1
-    assert editions.worked_in(node)
+    assert merge.worked_in(node)
 
 
 def test_released_cells_say_that_nobody_changed_them():
-    for name in cells.names():
+    for name in notebooks.names():
         node = load(ROOT, name, "notebooks")
-        assert not editions.worked_in(node), name
-        laid = editions.lay(node, node)
+        assert not merge.worked_in(node), name
+        laid = merge.lay(node, node)
         assert codes(laid.node) == codes(node)
         assert (laid.answers, laid.guesses, laid.cells, laid.gone) == ([], 0, 0, [])
 
 
 def test_the_checksum_is_nbgraders():
     """Of a locked cell, an answer's, a test's with points, one that was changed."""
-    for name in cells.names():
+    for name in notebooks.names():
         for cell in load(ROOT, name, "notebooks").cells:
             if marks := cell.metadata.get("nbgrader"):
                 assert checksum(cell.source, cell.cell_type, marks) == compute_checksum(cell)
@@ -244,7 +248,7 @@ def test_the_checksum_is_nbgraders():
 def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
     """As after the set-up that leaves what is installed alone, in Colab or Kaggle."""
     issue(tmp_path, "1.1.0")
-    code = "import sys; sys.modules['nbgrader'] = None; from llmlib.course import work"
+    code = "import sys; sys.modules['nbgrader'] = None; from llmlib.course.folder import work"
     code += f"; from pathlib import Path; print(work.update(Path({str(tmp_path)!r})))"
     for said in ("[]", "[]"):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -252,17 +256,17 @@ def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
     assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", notebooks.names())
 def test_all_answers_and_guesses_of_the_real_notebooks_are_found(name):
     released, theirs = load(ROOT, name, "notebooks"), load(ROOT, name, "notebooks")
-    solutions = {each.name: each.solution for each in cells.load(name).exercises}
+    solutions = {each.name: each.solution for each in notebooks.load(name).exercises}
     guesses = 0
-    for cell, written in zip(theirs.cells, cells.load(name).cells):
-        cell.source = solutions.get(cells.grade_id(cell), cell.source)
+    for cell, written in zip(theirs.cells, notebooks.load(name).cells):
+        cell.source = solutions.get(notebooks.grade_id(cell), cell.source)
         if written.source != with_guess(written.source, "..."):
             cell.source, guesses = written.source, guesses + 1
     assert guesses >= 5 or name == "quiz"
-    laid = editions.lay(released, theirs)
+    laid = merge.lay(released, theirs)
     assert codes(laid.node) == codes(theirs)
     assert (len(laid.answers), laid.guesses) == (len(solutions), guesses)
 
@@ -699,7 +703,7 @@ def test_a_full_disk_or_a_folder_that_cannot_be_written_is_one_sentence(
     assert everything(root) == before
     done = f"import sys; print({said!r}); sys.exit(1)"
     with pytest.raises(SystemExit, match=f"Could not bring work/ up to date: .*{says}"):
-        jupyter.steps.run("bring work/ up to date", [sys.executable, "-c", done], root)
+        open_jupyter.steps.run("bring work/ up to date", [sys.executable, "-c", done], root)
     assert len(work.update(root)) == 2
 
 
@@ -746,8 +750,8 @@ def test_signatures_that_cannot_be_read_or_written_cost_nothing(tmp_path, monkey
 
 
 def test_commands_look_into_work_first(tmp_path, monkeypatch):
-    root, name = tmp_path / "course", f"{cells.names()[0]}.ipynb"
-    monkeypatch.setattr(progress.cells, "ROOT", root)
+    root, name = tmp_path / "course", f"{notebooks.names()[0]}.ipynb"
+    monkeypatch.setattr(progress.notebooks, "ROOT", root)
     for folder in ("notebooks", "solutions", "work/old", "elsewhere"):
         (root / folder).mkdir(parents=True)
     (root / "notebooks" / name).write_text("{}")
@@ -767,9 +771,9 @@ def test_commands_look_into_work_first(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monkeypatch, capfd):
     root, opened = begun(tmp_path), []
-    monkeypatch.setattr(jupyter, "_open", lambda python, folder, words: opened.append(folder))
+    monkeypatch.setattr(open_jupyter, "_open", lambda python, folder, words: opened.append(folder))
     monkeypatch.setenv("LLM_COURSE_NEWS", "")
-    jupyter.open_lab(sys.executable, root, [])
+    open_jupyter.open_lab(sys.executable, root, [])
     news = capfd.readouterr().out
     assert opened == [root / "work"] and "quiz went from 1.1.0 to 1.2.0" in news
     assert os.environ["LLM_COURSE_NEWS"] in news
@@ -783,10 +787,10 @@ def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monke
 @pytest.mark.slow
 def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     """JupyterLab as `make lab` opens it, after a `git pull` that brought another notebook 1."""
-    root, name = tmp_path / "course", cells.names()[0]
+    root, name = tmp_path / "course", notebooks.names()[0]
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
     work.update(root)
-    node, first = load(root, name), cells.load(name).exercises[0]
+    node, first = load(root, name), notebooks.load(name).exercises[0]
     at(node, f"def {first.name}").source = first.solution
     guess = next(cell for cell in node.cells if "yours=..." in cell.source)
     guess.source = guess.source.replace("...", "None")
@@ -797,8 +801,8 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     newer.cells[0].source += "\nThis is new."
     nbformat.write(newer, root / "notebooks" / f"{name}.ipynb")
     code = (
-        "import sys; from pathlib import Path; from llmlib.course.setting_up import jupyter\n"
-        f"jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
+        "import sys; from pathlib import Path; from llmlib.course.bootstrap import open_jupyter\n"
+        f"open_jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "--IdentityProvider.token=secret"]
     with browser.jupyter(tmp_path, command) as port:
@@ -898,7 +902,7 @@ def test_comments_beside_guesses_go_along_where_the_prediction_is_asked_anew(tmp
     mass, which = at(load(tmp_path), '"mass"').source, at(load(tmp_path), '"which"').source
     assert mass == 'predict("mass", "How much of it?", yours=0.25)\n# for mass I know why'
     assert which.endswith('yours="B")\n# for which I know why')
-    assert editions.is_prediction(which) and guess_in(which)[1] == '"B"'
+    assert merge.is_prediction(which) and guess_in(which)[1] == '"B"'
 
 
 def test_what_shows_a_question_moves_with_it(tmp_path, monkeypatch):

@@ -11,10 +11,11 @@ from openbadgeslib.ob3 import did_key_from_pem
 from tqdm import tqdm
 
 from llmlib import files
-from llmlib.certificate import credential, earned, keys, picture
+from llmlib.certificate import credential, eligibility, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_email, clean_name
-from llmlib.certificate.status import Register
-from llmlib.course import cells, progress
+from llmlib.certificate.revocation import Register
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import progress
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,8 +66,10 @@ def _own(args: Namespace) -> int:
         raise ValueError(f"{args.output} is a file: give --output a folder")
     if path.exists():
         raise ValueError(f"{path} is there already: move it away, or give another --output")
-    with tqdm(total=2 * len(cells.names()), desc="checking", leave=False, file=sys.stderr) as bar:
-        missing, checked, engine = earned.of_notebooks(folder, tick=bar.update)
+    with tqdm(
+        total=2 * len(notebooks.names()), desc="checking", leave=False, file=sys.stderr
+    ) as bar:
+        missing, checked, engine = eligibility.of_notebooks(folder, tick=bar.update)
     if missing:
         print(f"No certificate yet. {len(missing)} things are missing:")
         print("\n".join(f"  {line}" for line in missing))
@@ -88,7 +91,7 @@ def _issue(args: Namespace) -> int:
         raise ValueError(f"{why}, not {args.threshold:g}")
     if args.status_url and not args.status_url.startswith("https://"):
         raise ValueError("--status-url must begin with https://: nothing else is fetched")
-    args.issuer, students = clean_name(args.issuer), earned.of_gradebook(args.gradebook)
+    args.issuer, students = clean_name(args.issuer), eligibility.of_gradebook(args.gradebook)
     pair = keys.load_or_create(args.key)
     register = Register(args.key, args.status_url)  # of this key, whose URL may be known
     issued = left = 0
@@ -117,7 +120,7 @@ def _issue(args: Namespace) -> int:
     return int(left > 0)
 
 
-def _certificate_of(student: earned.Student, args: Namespace) -> Certificate:
+def _certificate_of(student: eligibility.Student, args: Namespace) -> Certificate:
     stand_in = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, student.id)}"
     email = clean_email(student.email, "the gradebook's address") if student.email else None
     holder = f"mailto:{email}" if email else stand_in

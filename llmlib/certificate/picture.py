@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from llmlib.certificate.credential import BUILT, COURSE, SELF, Certificate
-from llmlib.course import cells
+from llmlib.course.authoring import notebooks
 from llmlib.plots import BLUE, CENTRE, GREEN, ORANGE
 
 INK, PAPER = "#1D2433", "#FFFDF7"
@@ -62,7 +62,7 @@ def _figure(certificate: Certificate) -> Figure:
         figure.add_artist(Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=width))
     text(0.87, "CERTIFICATE", 15, BLUE, weight="bold")
     text(0.80, COURSE, 30, weight="bold", family="serif")
-    stages = [lesson.heading.partition(" ")[2] for lesson in cells.lessons()]
+    stages = [lesson.heading.partition(" ")[2] for lesson in notebooks.lessons()]
     text(0.745, f"How large language models work, in {len(stages)} notebooks", 13)
     text(0.678, "This certifies that", 13)
     lines, size = _fitted(certificate.name)

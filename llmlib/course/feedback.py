@@ -13,7 +13,7 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
-from llmlib.course import course_map
+from llmlib.course.authoring import course_map
 from llmlib.course.environment import SOURCES
 
 CHECK_OF = "# Check of {}: run this cell"

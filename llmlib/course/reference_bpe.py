@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from llmlib.token_files import CHAR_TO_BYTE
+from llmlib.tokenizer_files import CHAR_TO_BYTE
 
 
 def train(text: str, vocab_size: int) -> tuple[list[tuple[int, int]], Callable[[str], list[int]]]:

@@ -2,13 +2,13 @@
 
 By what a mistake would cost, which is what a reader must know first:
 
-outside/   this machine. What keeps a learner's code in: reading opens what was handed in, and has a
+host/   this machine. What keeps a learner's code in: reading opens what was handed in, and has a
            text read by a fork with limits; sandbox starts bubblewrap (its command line: bubblewrap)
            and has it fork; remote is one submission's process as seen from here; testing runs test
            cells, whose calls remote makes; limits is what all of that may take. Of the grader it
            needs wire alone, and the words of remedies: import contracts in pyproject.toml hold that
 wire       this machine, too: what may cross, plain values, validated, bounded, never unpickled
-inside/    next to strangers' code. This machine: zygote loads torch once and forks for each
+guest/    next to strangers' code. This machine: zygote loads torch once and forks for each
            submission, jail takes the fork's rights away, seccomp the kernel's calls that reach
            beyond a namespace and that no answer needs. Nothing that is relied on: process runs the
            cells and answers calls, absence goes on where one wants what is not there, off makes

@@ -20,14 +20,14 @@ import torch
 
 import llmlib
 from llmlib import files
-from llmlib.course.cells import Notebook
-from llmlib.course.handed_in import Unreadable
-from llmlib.grading import plugin, report
+from llmlib.course.authoring.notebooks import Notebook
+from llmlib.course.checking.submission import Unreadable
+from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import Book, Marks
-from llmlib.grading.outside import reading
-from llmlib.grading.pool import Notebooks, Order
+from llmlib.grading.host import read_submission
 from llmlib.grading.results import Graded, Refused, Result, from_json
-from llmlib.grading.tasks import Task
+from llmlib.grading.submissions import Task
+from llmlib.grading.worker_pool import Notebooks, Order
 
 Stored = tuple[Graded, Marks]
 EXCHANGE = "timestamp.txt", "submission_secret.txt"  # by them nbgrader returns a page to its owner
@@ -145,7 +145,7 @@ def _store(
     """Write what is not there yet of one submission, and its page, by what the gradebook has."""
     task, at = order.task, None
     place = Path(task.student, task.assignment, task.assignment)
-    node = plugin.fill(plugin.rebuild(notebook, graded.steps), graded)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(notebook, graded.steps), graded)
     if order.result is None:
         results.put(task, order.mark, graded)
     try:
@@ -166,7 +166,7 @@ def _store(
     files.write(course / "feedback" / f"{place}.html", page)
     for name in EXCHANGE:
         with contextlib.suppress(Unreadable):  # a link, say; by hand none are handed in
-            slip = reading.content(Path(task.path).with_name(name))
+            slip = read_submission.content(Path(task.path).with_name(name))
             for folder in ("autograded", "feedback"):
                 files.write(course / folder / place.with_name(name), slip[:1000])
     if not written:

@@ -11,8 +11,8 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
-from llmlib.course import cells as course
-from llmlib.grading import batch, plugin, pool, report, tasks
+from llmlib.course.authoring import notebooks as course
+from llmlib.grading import batch, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import Book, Marks
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Refused, Result
@@ -21,7 +21,7 @@ CONFIG = Path("nbgrader_config.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    tasks.add_arguments(parser)
+    submissions.add_arguments(parser)
     add, yes = parser.add_argument, "store_true"
     add("--student", help="this student only")
     cores = "default: one for each core"
@@ -53,18 +53,20 @@ def run(args: argparse.Namespace) -> int:
     """0: all graded; 1: some could not be, each with its reason. No sandbox is a ValueError."""
     root, url, course_id, config = settings(args.config)
     try:
-        partial = plugin.TrustedExporter(config=config).partial_credit
+        partial = nbgrader_plugin.TrustedExporter(config=config).partial_credit
         AssignLatePenalties(config=config).init_plugin()  # as `Book` does
     except TraitError as error:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
     notebooks = {name: course.load(name) for name in course.names()}
-    todo = tasks.find(args.submitted, notebooks, args.assignment, args.student)
+    todo = submissions.find(args.submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe, partial=partial)
-    run = functools.partial(pool.run, notebooks=used, make_runner=make_runner, workers=args.workers)
+    run = functools.partial(
+        worker_pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
+    )
     print(f"{len(todo)} submissions", flush=True)
     rows, marks = [], {}
     results = batch.Results(root / "results", args.unsafe, args.again, partial)
@@ -87,16 +89,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _cluster(address: str, notebooks: pool.Notebooks, unsafe: bool, partial: float) -> Any:
+def _cluster(address: str, notebooks: worker_pool.Notebooks, unsafe: bool, partial: float) -> Any:
     try:
-        from llmlib.grading import cluster
+        from llmlib.grading import dask_cluster
     except ImportError as error:
         raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
-    desk = cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe, partial)
-    return cluster.connected(address, desk)
+    desk = dask_cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe, partial)
+    return dask_cluster.connected(address, desk)
 
 
-def _line(task: tasks.Task, result: Result, marks: Marks | None) -> str:
+def _line(task: submissions.Task, result: Result, marks: Marks | None) -> str:
     who = f"{task.student}  {task.assignment}"
     if isinstance(result, Refused):
         return f"{who}  not graded: {result.reason}"

@@ -15,7 +15,7 @@ from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from llmlib.course import cells as course
+from llmlib.course.authoring import notebooks as course
 from llmlib.course.environment import environment
 from llmlib.grading.results import UNSAFE, Graded
 

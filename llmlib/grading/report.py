@@ -11,10 +11,10 @@ import jinja2
 from nbformat import NotebookNode
 
 from llmlib import files
-from llmlib.course.cells import Exercise, Notebook, grade_id
+from llmlib.course.authoring.notebooks import Exercise, Notebook, grade_id
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.results import Graded, Outcome, Refused, Result
-from llmlib.grading.tasks import Task
+from llmlib.grading.submissions import Task
 
 Rows = list[tuple[Task, Result]]
 PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True)

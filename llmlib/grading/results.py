@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmlib.course.handed_in import Step
+from llmlib.course.checking.submission import Step
 
 UNSAFE = "graded without a sandbox (--unsafe)"  # what every score of such a run says
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from llmlib.course.plain import DTYPES, NotPlain, plain
+from llmlib.course.checking.plain_data import DTYPES, NotPlain, plain
 
 MAX_TEXT = 16 << 20  # bytes of JSON in one frame
 MAX_BLOB = 64 << 20  # bytes of tensors in one frame

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from llmlib import generation
+from llmlib.pretokenizer import as_said
 from llmlib.serve.engine import Engine
-from llmlib.token_pieces import as_said
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
 LIKELIEST = 5

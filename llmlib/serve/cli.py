@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from llmlib import generation
-from llmlib.packed import KINDS
-from llmlib.serve import chat, engine, request
+from llmlib.fast.quantized import KINDS
+from llmlib.serve import chat, engine, requests
 
 OWN = "my_llm.py"
 DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # what a small model keeps to the point with
@@ -120,9 +120,9 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
 
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}: give a number from 1 to 65535")
-    if settings["temperature"] > request.HOTTEST:
+    if settings["temperature"] > requests.HOTTEST:
         hot = f"--temperature is {settings['temperature']:g}"
-        raise ValueError(f"{hot}: the protocol takes 0 to {request.HOTTEST}")
+        raise ValueError(f"{hot}: the protocol takes 0 to {requests.HOTTEST}")
     try:
         server = Server(model, args.port, settings)
     except OSError as error:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from llmlib.serve import chat, replies, request
+from llmlib.serve import chat, requests, responses
 from llmlib.serve.engine import Engine
-from llmlib.serve.request import Refused
+from llmlib.serve.requests import Refused
 
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
 LONGEST_BODY = 1 << 20  # bytes
@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
     def _post(self) -> None:
         if urlsplit(self.path).path != "/v1/chat/completions":
             raise Refused("only /v1/chat/completions is served", 404)
-        asked = request.read(self._body(), self.server.engine.name, self.server.defaults)
+        asked = requests.read(self._body(), self.server.engine.name, self.server.defaults)
         if not self.server.places.acquire(blocking=False):
             raise Refused("too many requests are waiting: try again in a moment", 429)
         try:
@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             raise Refused("the body is not JSON") from None
 
-    def _reply(self, asked: request.Request) -> chat.Reply:
+    def _reply(self, asked: requests.Request) -> chat.Reply:
         engine = self.server.engine
         try:
             ids = chat.prompt(engine, asked.messages)
@@ -150,14 +150,14 @@ class Handler(BaseHTTPRequestHandler):
         came = select.select([self.connection], [], [], 0)[0]
         return not came or bool(self.connection.recv(1, socket.MSG_PEEK))
 
-    def _whole(self, reply: chat.Reply, asked: request.Request) -> None:
+    def _whole(self, reply: chat.Reply, asked: requests.Request) -> None:
         try:
-            answer = replies.whole(reply, asked)
+            answer = responses.whole(reply, asked)
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             raise Refused(chat.broke(error), 500) from None
         self._json(answer)
 
-    def _stream(self, reply: chat.Reply, asked: request.Request) -> None:
+    def _stream(self, reply: chat.Reply, asked: requests.Request) -> None:
         self._head(200, "text/event-stream; charset=utf-8")
         for event in _events(reply, asked):  # an OSError from here on is a client that is gone
             self.wfile.write(f"data: {event}\n\n".encode())
@@ -199,10 +199,10 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: the address holds the token."""
 
 
-def _events(reply: chat.Reply, asked: request.Request) -> Iterator[str]:
+def _events(reply: chat.Reply, asked: requests.Request) -> Iterator[str]:
     """The answer chunk by chunk; what a learner's function raises, an OSError too, ends it."""
     try:
-        for chunk in replies.chunks(reply, asked):
+        for chunk in responses.chunks(reply, asked):
             yield json.dumps(chunk)
         yield "[DONE]"
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything

@@ -16,10 +16,10 @@ from typing import Callable
 import nbformat
 from nbformat.v4 import new_code_cell
 
-from llmlib.course import cells
+from llmlib.course.authoring import notebooks
 
 HERE = Path(__file__).resolve().parent
-TARGET = cells.parse((HERE / "target.py").read_text(), "target")
+TARGET = notebooks.parse((HERE / "target.py").read_text(), "target")
 SOLUTIONS = {each.name: each.solution for each in TARGET.exercises}
 SOLVE = "\n\n".join(["import torch", *SOLUTIONS.values()])
 ATTACKS = []
@@ -49,9 +49,9 @@ class Submission:
         self.node = copy.deepcopy(TARGET.node)
         for cell in self.node.cells:
             for exercise in TARGET.exercises:
-                if cells.grade_id(cell) == exercise.name:
+                if notebooks.grade_id(cell) == exercise.name:
                     cell.source = exercise.stub
-                elif cells.grade_id(cell) == f"test_{exercise.name}":
+                elif notebooks.grade_id(cell) == f"test_{exercise.name}":
                     cell.source = exercise.visible
 
     def text(self, code):
@@ -64,7 +64,7 @@ class Submission:
             self.put(name, code)
 
     def cell(self, name):
-        return next(cell for cell in self.node.cells if cells.grade_id(cell) == name)
+        return next(cell for cell in self.node.cells if notebooks.grade_id(cell) == name)
 
     def put(self, name, code):
         self.cell(name).source = self.text(code)
@@ -74,13 +74,13 @@ class Submission:
 
     def last(self, code):
         """Put a cell below all solution cells and above all test cells, where it counts most."""
-        done = [cell for cell in self.node.cells if cells.kind(cell) == "solution"]
+        done = [cell for cell in self.node.cells if notebooks.kind(cell) == "solution"]
         rest = [cell for cell in self.node.cells if cell not in done]
-        here = next(number for number, cell in enumerate(rest) if cells.kind(cell) == "test")
+        here = next(number for number, cell in enumerate(rest) if notebooks.kind(cell) == "test")
         self.node.cells = [*rest[:here], *done, new_code_cell(self.text(code)), *rest[here:]]
 
     def tests(self):
-        return [cell for cell in self.node.cells if cells.kind(cell) == "test"]
+        return [cell for cell in self.node.cells if notebooks.kind(cell) == "test"]
 
     def beside(self, name, text):
         self.extra[name] = self.text(text)
@@ -323,7 +323,7 @@ def causal_mask(*a): raise KeyboardInterrupt
 """, "last")
 code("forgery", "raises the grader's own exceptions", """
 def softmax(*a, **k):
-    from llmlib.grading.outside.limits import Exceeded
+    from llmlib.grading.host.limits import Exceeded
     raise Exceeded("passed")
 def merge(*a):
     from llmlib.course.check import Mistake
@@ -359,8 +359,8 @@ def merge(*a): return P()
 code("forgery", "patches the boundary in its own process", """
 import gc, sys
 inside = {f.__globals__["__name__"]: f.__globals__ for f in gc.get_objects() if type(f) is type(lambda: 0)}
-inside["llmlib.grading.inside.off"]["forbid"] = lambda *a: None
-inside["llmlib.grading.wire"]["pack"] = inside["llmlib.grading.inside.process"]["answer"] = lambda *a, **k: b""
+inside["llmlib.grading.guest.blocked_calls"]["forbid"] = lambda *a: None
+inside["llmlib.grading.wire"]["pack"] = inside["llmlib.grading.guest.process"]["answer"] = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)
 """, "last", points=0)
@@ -660,7 +660,7 @@ def _(s):
 @attack("batch", "the given cells deleted", points=10)
 def _(s):
     s.solve()
-    s.node.cells = [cell for cell in s.node.cells if cells.kind(cell) != "given"]
+    s.node.cells = [cell for cell in s.node.cells if notebooks.kind(cell) != "given"]
 
 
 @attack("batch", "the old format, nbformat 3", points=10)
@@ -740,7 +740,7 @@ odd("runs threads that end", "import threading\nt = threading.Thread(target=prin
 
 @honest("deletes the solution cells and answers in a new one")
 def _(s):
-    s.node.cells = [cell for cell in s.node.cells if cells.kind(cell) != "solution"]
+    s.node.cells = [cell for cell in s.node.cells if notebooks.kind(cell) != "solution"]
     s.node.cells.insert(2, new_code_cell("\n\n".join(SOLUTIONS.values())))
 
 
@@ -776,7 +776,7 @@ def _(s):
 @honest("moves the solution cells to the top")
 def _(s):
     s.solve()
-    s.node.cells.sort(key=lambda cell: cells.kind(cell) != "solution")
+    s.node.cells.sort(key=lambda cell: notebooks.kind(cell) != "solution")
 
 
 @honest("solves two of three", points=7)

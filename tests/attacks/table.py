@@ -21,7 +21,7 @@ import nbformat
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-import sections  # noqa: E402
+import evidence  # noqa: E402
 import test_grading_attacks as ours  # noqa: E402
 from attacks import corpus  # noqa: E402
 
@@ -199,7 +199,7 @@ def main():
         f"{state['connections']} connections, {len(state['left'])} processes left."
     )
     head = ["kind", "submission", "due", "plain nbgrader", "this grader"]
-    sections.write("attacks", lead + "\n\n" + sections.table(head, rows))
+    evidence.write("attacks", lead + "\n\n" + evidence.table(head, rows))
     print(lead)
 
 

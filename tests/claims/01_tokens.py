@@ -9,7 +9,7 @@ from pathlib import Path
 
 import regex
 import torch
-from frame import model, solved
+from claim_runner import model, solved
 from safetensors import safe_open
 
 import llmlib.data

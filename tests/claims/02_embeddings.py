@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from frame import ROOT, model, solved
+from claim_runner import ROOT, model, solved
 
 from llmlib import complete, data
 from llmlib.embeddings import apply_rope

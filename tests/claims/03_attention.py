@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from frame import THREADS, model, solved
+from claim_runner import THREADS, model, solved
 
 from llmlib import complete, generate
 from llmlib.attention import attention_maps, attention_weights

@@ -6,7 +6,7 @@ from functools import cache, partial
 from itertools import cycle
 
 import torch
-from frame import THREADS, model, solved
+from claim_runner import THREADS, model, solved
 from torch.nn.functional import linear
 
 from llmlib import attention, generate, layers, output_head
@@ -830,9 +830,9 @@ def word_class_comes_before_meaning():
 
     Another word with two meanings, "bat"; the same sentences with their kinds dealt at random.
     """
-    from llmlib.course import cells
+    from llmlib.course.authoring import notebooks
 
-    source = next(c.source for c in cells.load("04_layers").cells if "money = [" in c.source)
+    source = next(c.source for c in notebooks.load("04_layers").cells if "money = [" in c.source)
     space = {}
     exec(source[: source.index("def last_words")], space)
     play = "kept his; swung the; broke his; held the heavy; oiled his cricket; hit it with the"

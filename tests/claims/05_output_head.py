@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 
 import torch
-from frame import THREADS, model, solved
+from claim_runner import THREADS, model, solved
 
 from llmlib import data, training
 from llmlib.generation import top_tokens
@@ -195,9 +195,9 @@ def a_loss_is_a_file_size():
 
 
 def _cell(start):
-    from llmlib.course import cells
+    from llmlib.course.authoring import notebooks
 
-    return next(c.source for c in cells.load("05_output_head").cells if start in c.source)
+    return next(c.source for c in notebooks.load("05_output_head").cells if start in c.source)
 
 
 def the_model_knows_order():

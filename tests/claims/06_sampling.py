@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from frame import model, solved
+from claim_runner import model, solved
 from scipy.stats import binomtest
 
 from llmlib import complete, generate

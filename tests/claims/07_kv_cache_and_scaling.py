@@ -10,12 +10,14 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from frame import model, solved
+from claim_runner import model, solved
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from llmlib import data, fast, generate, training
+from llmlib import data, generate, training
+from llmlib.batching import continuous_batches, static_batches
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
 from llmlib.embeddings import apply_rope
+from llmlib.fast import layers
 from llmlib.layers import pre_norm_block
 from llmlib.scaling import (
     CORRECTED,
@@ -25,7 +27,6 @@ from llmlib.scaling import (
     kaplan_loss_ratio,
     rounded,
 )
-from llmlib.serving import continuous_batches, static_batches
 from llmlib.tokens import split
 
 NOTEBOOK = "07_kv_cache_and_scaling"
@@ -191,7 +192,7 @@ def a_pass_starts_a_thousand_operations():
     own product, whichever the clock would choose here: the other one takes more operations.
     """
     told, _ = [], model()  # loading it is not counted
-    fixed = patch.object(fast, "_for_few_rows", return_value=torch.nn.functional.linear)
+    fixed = patch.object(layers, "_for_few_rows", return_value=torch.nn.functional.linear)
     for context in (None, 32):
         for n in (1, 8):
             store = context and model().new_cache(context=context)

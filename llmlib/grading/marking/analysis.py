@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llmlib.course.cells import Exercise, Notebook
-from llmlib.course.definitions import Definition, definitions, needed
-from llmlib.course.forbidden import forbidden_names
-from llmlib.course.handed_in import Cell, Job, Step, plan
-from llmlib.course.scopes import MAX_ANALYSED
-from llmlib.grading.marking.ways import ATTRIBUTES, NAMES, TOO_LONG, private_of, ways
-from llmlib.grading.outside import reading
+from llmlib.course.authoring.notebooks import Exercise, Notebook
+from llmlib.course.checking.definitions import Definition, definitions, needed
+from llmlib.course.checking.disallowed import forbidden_names
+from llmlib.course.checking.scopes import MAX_ANALYSED
+from llmlib.course.checking.submission import Cell, Job, Step, plan
+from llmlib.grading.host import read_submission
+from llmlib.grading.marking.suspicious_names import ATTRIBUTES, NAMES, TOO_LONG, private_of, ways
 
 MOST = 100  # findings that anybody reads
 Used = dict[str, list[str]]
@@ -45,7 +45,7 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
             seen[MOST:] = [f"and {len(seen) - MOST} more findings"]
         return job.steps, job.notes, used, _leans_on(notebook, made), tuple(seen)
 
-    steps, notes, *more = reading.limited(work)
+    steps, notes, *more = read_submission.limited(work)
     return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
 
 

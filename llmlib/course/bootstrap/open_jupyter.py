@@ -1,0 +1,76 @@
+"""Opens JupyterLab: for learners on work/, for instructors on Formgrader."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from . import steps
+
+SETTINGS = Path(__file__).resolve().parents[1] / "lab"  # no pop-ups, no instructor's menus, …
+
+
+def open_lab(python: Path, root: Path, words: list[str]) -> int:
+    """Replace this process by JupyterLab on work/, once that is up to date; what changed there is
+    said here and on the start page. Raises SystemExit with one sentence."""
+    command = [python, "-m", "llmlib.course.folder.work", root]
+    said = steps.run("bring work/ up to date", command, root, env=steps.activated(python))
+    print(said, end="", flush=True)
+    os.environ["LLM_COURSE_NEWS"] = said
+    style = {"static_custom_path": [str(SETTINGS / "custom")]}
+    ours = [
+        f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
+        "--LabApp.custom_css=True",
+        f"--ServerApp.tornado_settings={style!r}",
+    ]
+    more = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
+    return _open(python, root / "work", [*ours, *words])
+
+
+def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
+    """The same in the course's own folder, where nbgrader's configuration is the instructor's."""
+    ours = "--ServerApp.jpserver_extensions={'llmlib.grading.formgrader': True}"
+    return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", ours, *words])
+
+
+def _open(python: Path, folder: Path, words: list[str]) -> int:
+    command = [python, "-P", "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
+    port = os.environ.get("PORT", "")
+    if port:
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            sys.exit(f"PORT is {port!r}: give a number from 1 to 65535.")
+        _refuse_used(int(port))
+        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if os.environ.get("BROWSER") == "0":
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there is no other user
+    print("Opening JupyterLab; stop it with Ctrl-C.", flush=True)
+    words = [str(word) for word in (*command, *words)]
+    os.chdir(folder)
+    os.environ.update(steps.activated(python))  # a terminal there finds `llmlib`
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads made a cell 28 times
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # slower beside any other busy program
+    if os.name == "nt":
+        with subprocess.Popen(words) as lab:
+            while True:
+                with contextlib.suppress(KeyboardInterrupt):  # is JupyterLab's, which asks back
+                    return lab.wait()
+    os.execv(words[0], words)
+
+
+def _refuse_used(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            sys.exit(
+                f"Port {port} cannot be used ({error.strerror}): "
+                f"choose another, such as PORT={port % 65535 + 1}."
+            )

@@ -1,0 +1,100 @@
+"""`llmlib check` and `llmlib progress`: the same outcome as a table and as a picture."""
+
+import argparse
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.checking import progress
+from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
+
+KINDS = ".png", ".svg", ".pdf"  # of pictures
+WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "such as 03_attention, or the path of one; all by default"
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=where)
+    where = "where they are (default: this folder, else work/ or notebooks/ in it)"
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
+    limit = "time limit for one notebook (default: %(default)g)"
+    parser.add_argument("--seconds", type=float, default=progress.SECONDS, metavar="S", help=limit)
+    if parser.prog.endswith("progress"):
+        kinds, file = "default: %(default)s; .svg and .pdf work too", Path("progress.png")
+        parser.add_argument("--output", type=Path, default=file, metavar="FILE", help=kinds)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all done; 1: something is failing, untouched or unreadable."""
+    if not 0 < args.seconds <= 1e6:  # what the system's clocks take
+        raise ValueError(f"--seconds is {args.seconds:g}: it must be above 0, at most a million")
+    if args.verb == "progress" and args.output.suffix not in KINDS:
+        ends = args.output.suffix or "nothing"
+        raise ValueError(f"--output must end in .png, .svg or .pdf, not {ends}")
+    names, folder = _asked_for(args.notebooks, args.folder)
+    hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
+    with tqdm(total=len(names), **hidden) as bar:
+        statuses = progress.check(names, folder, args.seconds, tick=lambda _: bar.update())
+    if args.verb == "check":
+        print(f"Notebooks in {folder}")
+        print(table(statuses, shutil.get_terminal_size().columns))
+    else:
+        draw(statuses, args.output)
+    return int(not all(status.done for status in statuses))
+
+
+def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Path]:
+    """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
+    for path in map(Path, notebooks):
+        if path.stem not in cells.names() and path.is_dir():
+            raise ValueError(f"{path} is a folder, no notebook: give it as --folder {path}")
+        if path.stem not in cells.names():
+            raise ValueError(f"there is no notebook {path.stem}; known: {', '.join(cells.names())}")
+        if path.parent != Path():
+            if folder is not None and folder.resolve() != path.parent.resolve():
+                raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
+            folder = path.parent
+    names = [Path(notebook).stem for notebook in notebooks] or cells.names()
+    return names, progress.folder_of(folder)
+
+
+def table(statuses: list[Status], width: int = 100) -> str:
+    """A line for each notebook; below one that is begun and not done, a line for each exercise,
+    first what is wrong, with the named mistake."""
+    lines: list[str] = []
+    wide = max(len(status.title) for status in statuses)
+    for status in statuses:
+        head = f"{status.title:<{wide}}  "
+        if status.fault:
+            lines += _wrapped(head + "unreadable  ", status.fault, width)
+            continue
+        total, done = len(status.exercises), len(status.functions(DONE))
+        bar = "█" * round(10 * done / total)
+        lines.append(f"{head}{bar:░<10}  {done} of {total} done")
+        if done < total and (status.begun or len(statuses) == 1):
+            for number, name, state, message in status.lines():
+                exercise = f"{number} {name}".strip() + (": " if message else "")
+                lines += _wrapped(f"    {WORDS[state]:<19}{exercise}", message, width)
+        for note in status.notes:
+            lines += _wrapped(f"    {'! note':<19}", note, width)
+    return "\n".join(lines)
+
+
+def _wrapped(head: str, text: str, width: int) -> list[str]:
+    whole: Any = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(head + text, max(width, 40), subsequent_indent=" " * 23, **whole)
+
+
+def draw(statuses: list[Status], path: Path) -> None:
+    """Write the picture to `path`, a file of one of KINDS."""
+    from llmlib.plots.progress import alt_text, pipeline
+
+    rows = [status.row() for status in statuses]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pipeline(rows).savefig(path, dpi=150)
+    print(f"{alt_text(rows)}\nPicture: {path}")

@@ -1,0 +1,90 @@
+"""Which global names a piece of source reads and binds, by the compiler's account, `symtable`."""
+
+import ast
+import contextlib
+import functools
+import symtable
+import warnings
+from typing import NamedTuple
+
+from llmlib.course.checking.run_cells import python
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a hostile one costs time
+# From Python 3.12 on "\w" warns whenever it is parsed: not of a cell that is only read, as often
+# as it is read and without the name of its file.
+warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
+
+
+class Names(NamedTuple):
+    """The global names that source reads in any scope, binds, and reads at once, when it runs."""
+
+    reads: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
+    at_once: frozenset[str] = frozenset()
+
+
+class _Plain(ast.NodeTransformer):
+    """Each comprehension as a generator, which has a scope of its own in every Python: from 3.12 on
+    the others are part of the scope around them (PEP 709), their variables too. And `n += 1`, of
+    which the compiler notes only that it binds n, as `n = n + 1`. And what awaits without awaiting:
+    from 3.14 on it is refused outside of a function, where a notebook allows it."""
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        before = ast.Name(node.target.id, ast.Load())
+        return ast.Assign([node.target], ast.BinOp(before, node.op, node.value))
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        return self.generic_visit(ast.comprehension(node.target, node.iter, node.ifs, is_async=0))
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        return self.visit(node.value)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self.generic_visit(ast.For(node.target, node.iter, node.body, node.orelse))
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        return self.generic_visit(ast.With(node.items, node.body))
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        both = ast.Tuple([node.key, node.value], ast.Load())
+        return self.generic_visit(ast.GeneratorExp(both, node.generators))
+
+
+@functools.lru_cache(4096)  # the course's own cells are asked for with each notebook that is read
+def names(source: str, longest: int = MAX_ANALYSED) -> Names:
+    """The `Names` of a cell; none of a cell that is not Python."""
+    if len(source) > longest:
+        return Names()
+    try:
+        text = python(source)
+        with contextlib.suppress(RecursionError):  # so deep that only the compiler reads it
+            text = ast.unparse(ast.fix_missing_locations(_Plain().visit(ast.parse(text))))
+        table = symtable.symtable(text, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Names()
+    top = table.get_symbols()
+    at_once = {symbol.get_name() for symbol in top if symbol.is_referenced()}
+    later: set[str] = set()
+    todo = [(each, at_once) for each in table.get_children()]
+    bound: set[str] = set()  # by `:=` in a comprehension of the cell itself
+    while todo:
+        scope, reads = todo.pop()
+        runs = scope.get_name() == "genexpr" or scope.get_type() == "class"  # with what is around
+        reads = reads if runs else later
+        outer = [symbol for symbol in scope.get_symbols() if symbol.is_global()]
+        if reads is at_once:
+            bound |= {symbol.get_name() for symbol in outer if symbol.is_assigned()}
+        reads |= {symbol.get_name() for symbol in outer if symbol.is_referenced()}
+        todo += [(each, reads) for each in scope.get_children()]
+    made = (s for s in top if s.is_assigned() or s.is_imported() or s.is_namespace())
+    binds = frozenset(symbol.get_name() for symbol in made) | bound
+    return Names(frozenset(at_once | later), binds, frozenset(at_once))

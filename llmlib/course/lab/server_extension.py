@@ -1,0 +1,108 @@
+"""What JupyterLab's page asks this course's server for: the start page, a check, a solution.
+
+`llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
+do, in processes of their own, from the notebook as it was saved.
+"""
+
+import asyncio
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import progress, submission
+from llmlib.course.checking.definitions import MARKS
+from llmlib.course.lab import start_page
+
+
+class Ours(APIHandler):
+    @property
+    def folder(self) -> Path:
+        return Path(self.settings["server_root_dir"]).expanduser().resolve()
+
+    def notebook(self, said: str) -> tuple[notebooks.Notebook, Path]:
+        """The course's notebook that the file at `said` answers, and the file. HTTPError."""
+        path = Path(os.path.normpath(self.folder / said))  # of a link, where it lies
+        if not path.is_relative_to(self.folder) or not path.is_file():
+            raise web.HTTPError(404, reason="There is no such notebook here")
+        name = which(path)
+        if name is None:
+            raise web.HTTPError(404, reason="This notebook holds no exercise of the course")
+        return notebooks.load(name), path
+
+    async def looked_up(self, function: Callable[..., Any], *words: Any) -> Any:
+        """What a function of `progress` returns, beside all else that is asked. HTTPError."""
+        try:
+            return await asyncio.to_thread(function, *words)
+        except OSError as error:
+            raise web.HTTPError(500, reason=str(error)) from None
+
+
+class Start(Ours):
+    """GET: the start page; `known=0` at once, without the progress."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        statuses = None
+        if self.get_query_argument("known", "1") != "0":
+            statuses = await self.looked_up(progress.check, None, self.folder)
+        news = os.environ.get("LLM_COURSE_NEWS", "")  # of `bootstrap.open_jupyter`
+        page = start_page.page(statuses, self.folder, news)
+        self.finish(page, set_content_type="text/html; charset=utf-8")
+
+
+class Check(Ours):
+    """POST {"path": "01_tokens.ipynb"}: how its exercises are, as `llmlib check` says it."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
+        status = await self.looked_up(progress.check_one, notebook.name, path)
+        keys = ("number", "name", "state", "message")
+        lines = [dict(zip(keys, line)) for line in status.lines()]
+        self.finish({"fault": status.fault, "notes": status.notes, "lines": lines})
+
+
+class Solution(Ours):
+    """GET ?path=01_tokens.ipynb&exercise=merge: one way to write it."""
+
+    @web.authenticated
+    def get(self) -> None:
+        notebook, _ = self.notebook(self.get_query_argument("path"))
+        asked = self.get_query_argument("exercise")
+        found = next((each for each in notebook.exercises if each.name == asked), None)
+        if found is None:
+            raise web.HTTPError(404, reason="There is no such exercise in this notebook")
+        lines = [line for line in found.solution.split("\n") if line.strip() not in MARKS]
+        self.finish({"code": "\n".join(lines)})
+
+
+def which(path: Path) -> str | None:
+    """The course's notebook that a file answers: that of its name, or whose exercises it holds."""
+    if path.stem in notebooks.names():
+        return path.stem
+    try:
+        found = {cell.grade_id for cell in submission.load(path)}
+    except submission.Unreadable:
+        return None
+    books = (
+        book for book in notebooks.notebooks() if found & {each.name for each in book.exercises}
+    )
+    return next((book.name for book in books), None)
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Add the handlers to jupyter_server."""
+    at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
+    handlers = [(at("start"), Start), (at("check"), Check), (at("solution"), Solution)]
+    server.web_app.add_handlers(".*$", handlers)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "llmlib.course.lab.server_extension"}]

@@ -1,0 +1,139 @@
+"""The engine's attention: what the taught function computes, by that of torch's operations which is
+the fastest here for so many queries and keys.
+"""
+
+import math
+import time
+from functools import lru_cache, partial
+
+import torch
+from torch.nn import functional as F
+
+from llmlib import attention as taught
+from llmlib.fast.layers import by_onednn, onednn_linear
+
+MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
+MANY_QUERIES = 64  # from here on a processor's unit for matrices is the faster one
+LONG = 256  # queries: from here on blocks of them are the faster ones, where they are at all
+ROWS = 384  # of scores that are computed at once: they stay near the processor
+AMX = torch.cpu._is_amx_tile_supported()  # such a unit, for bfloat16: Intel's servers have one
+flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
+
+def causal_mask(seq, start=0):
+    """The taught one, kept while the shape stays the same: `attention` knows it, if unchanged."""
+    wanted = seq, start, torch.get_default_device()
+    mask, changes = _kept_mask(*wanted)
+    if mask._version != changes:
+        _kept_mask.cache_clear()
+    return _kept_mask(*wanted)[0]
+
+
+@lru_cache(maxsize=2)
+def _kept_mask(seq, start, device):
+    with torch.inference_mode(False):  # whose tensors do not count their changes
+        mask = taught.causal_mask(seq, start)
+    return mask, mask._version
+
+
+def share_kv(x, n_rep):
+    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
+    times where it stands.
+    """
+    return x
+
+
+def attention(q, k, v, mask=None):
+    """As scaled_dot_product_attention; k and v may have fewer heads than q (grouped queries)."""
+    seq = q.shape[2]
+    start = k.shape[2] - seq
+    kept = mask is not None and _kept_mask(seq, start, q.device)
+    causal = kept and mask is kept[0] and mask._version == kept[1]
+    if causal and q.device.type == "cpu" and not torch.is_grad_enabled():
+        if seq == len(q) == 1 and start >= MANY_KEYS:
+            return _attention_in_parts(q, k, v)
+        if seq >= LONG and q.dtype == torch.float32 and _blocks_are_faster():
+            return _attention_in_blocks(q, k, v)
+    if causal and (seq == 1 or start == 0):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+
+
+def attention_in_16_bits(q, k, v, mask=None):
+    """`attention` of a model whose products are in 16 bits, where the processor has a unit for
+    them: a prompt's queries, keys and values are rounded as those products' factors are.
+    """
+    if q.shape[2] < MANY_QUERIES:
+        return attention(q, k, v, mask)
+    return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask).float()
+
+
+@lru_cache(maxsize=1)
+def _blocks_are_faster():
+    """Whether they are, on this processor: torch's own attention multiplies by MKL, and on some
+    oneDNN does so much faster. Measured when first needed; torch's has the benefit of the doubt.
+    """
+    if not onednn_linear:
+        return False
+    q, k = (torch.ones(1, n_head, 512, 64, device="cpu", dtype=torch.float32) for n_head in (9, 3))
+    plain = partial(F.scaled_dot_product_attention, is_causal=True, enable_gqa=True)
+    seconds = {plain: [], _attention_in_blocks: []}
+    with torch.no_grad():
+        for _ in range(5):
+            for attend, took in seconds.items():
+                start = time.perf_counter()
+                attend(q, k, k)
+                took.append(time.perf_counter() - start)
+    return min(seconds[plain]) > 1.2 * min(seconds[_attention_in_blocks])
+
+
+def _attention_in_blocks(q, k, v):
+    """Some queries after the other, with no keys but those up to them: q [batch, n_head, seq,
+    head_dim], k and v [batch, n_kv_head, start + seq, head_dim].
+
+    The heads that share keys are the rows of one product, which is oneDNN's.
+    """
+    n_rep, seq, start = q.shape[1] // k.shape[1], q.shape[2], k.shape[2] - q.shape[2]
+    size = max(ROWS // n_rep, 1)
+    later = torch.ones(size, size, dtype=torch.bool, device=q.device).triu(1)
+    answers = torch.empty_like(q, memory_format=torch.contiguous_format)
+    q = q / math.sqrt(q.shape[-1])
+    shared = (t.unflatten(1, (-1, n_rep)).flatten(0, 1) for t in (q, answers))
+    own = (t.contiguous().flatten(0, 1) for t in (k, v))
+    for q, answer, k, v in zip(*shared, *own):  # n_rep seq head_dim; start+seq head_dim
+        for first in range(0, seq, size):
+            some = q[:, first : first + size]  # n_rep rows head_dim
+            rows = some.shape[1]
+            end = start + first + rows
+            scores = by_onednn(some.flatten(0, 1), k[:end]).view(n_rep, rows, end)
+            scores[..., -rows:].masked_fill_(later[:rows, :rows], -math.inf)
+            torch.softmax(scores, dim=-1, out=scores)
+            found = by_onednn(scores.flatten(0, 1), v[:end].T)
+            answer[:, first : first + size] = found.view_as(some)
+    return answers
+
+
+def _attention_in_parts(q, k, v):
+    """One query a head over many keys, cut into a part for each core (Dao et al. 2023,
+    "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
+
+    The heads that share keys are the rows of one product, which reads each key once for all of
+    them. Each part comes with the logarithm of its softmax's sum: by that its answer counts.
+    """
+    n_kv_head, seq, head_dim = k.shape[1:]
+    parts = torch.get_num_threads()
+    rows, size = q.view(1, n_kv_head, -1, head_dim), seq // parts
+    shape = parts, n_kv_head, size, head_dim
+    cut = (x.as_strided(shape, (size * x.stride(2), *x.stride()[1:])) for x in (k, v))
+    answers, logs = flash_attention(rows.expand(parts, -1, -1, -1), *cut)
+    if parts * size < seq:
+        rest = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
+        answers, logs = torch.cat([answers, rest[0]]), torch.cat([logs, rest[1]])
+    return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)
+
+
+ATTENTIONS = attention, attention_in_16_bits  # which do without repeat_kv, and know their mask
+QUICK_AND_PLAIN = {
+    "repeat_kv": (share_kv, taught.repeat_kv),
+    "mask": (causal_mask, taught.causal_mask),
+}

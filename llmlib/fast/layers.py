@@ -1,0 +1,157 @@
+"""The engine's default parts: what the taught functions compute, in fewer and larger operations of
+torch. Attention's stand in fast_attention.py.
+
+Each stands in for the taught function of its name, takes the same arguments and returns the same
+numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
+"""
+
+import time
+from functools import lru_cache
+
+import torch
+from torch.nn import functional as F
+
+from llmlib.fast.quantized import Packed
+
+SLICES = 16  # of a matrix, which the processor's cores share among them
+ROWS_IN_MLP = 512
+ZERO = torch.zeros((), device="cpu", dtype=torch.float32)
+FEW_ROWS = 4  # with more rows than this oneDNN's product is the fastest one
+onednn_linear = (
+    torch.ops.mkldnn._linear_pointwise.default if torch.backends.mkldnn.is_available() else None
+)
+
+
+def linear(x, weight, bias=None):
+    """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as
+    memory delivers the weights.
+
+    For many rows that is oneDNN's product, for few the one that `_for_few_rows` found.
+    """
+    if isinstance(weight, Packed):
+        y = weight.times(x)
+        return y if bias is None else y + bias
+    ours = x.is_cpu and x.dtype == torch.float32 and x.size(-1) == weight.size(1)
+    if not ours or torch.is_grad_enabled():  # of shapes that do not fit it says both
+        return F.linear(x, weight, bias)
+    if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
+        return _for_few_rows()(x, weight, bias)
+    return by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
+
+
+def by_onednn(x, weight, bias=None):
+    return onednn_linear(x, weight, bias, "none", [], "")
+
+
+def _in_slices(x, weight, bias):
+    """A batch of products: slices of the matrix, each with the same vectors."""
+    d_out, d_in = weight.shape
+    rows = x.numel() // d_in
+    if d_out % SLICES:
+        return F.linear(x, weight, bias)
+    columns = x.reshape(rows, d_in).t().expand(SLICES, d_in, rows)
+    y = torch.bmm(weight.view(SLICES, -1, d_in), columns)  # slices d_out/slices rows
+    y = y.view(d_out, rows).t().reshape(*x.shape[:-1], d_out)
+    return y if bias is None else y + bias
+
+
+@lru_cache(maxsize=1)
+def _for_few_rows():
+    """MKL's product of a matrix and one vector, or the slices: on some processors the one reads
+    memory at a third of its speed, on others the other does. Measured when first needed, on more
+    than the caches of two cores hold; the plain product has the benefit of the doubt.
+    """
+    weights, x = torch.ones(12, 1024, 576), torch.ones(1, 1, 576)
+    seconds = {F.linear: [], _in_slices: []}
+    for _ in range(5):
+        for product, took in seconds.items():
+            start = time.perf_counter()
+            for weight in weights:
+                product(x, weight, None)
+            took.append(time.perf_counter() - start)
+    plain, sliced = (min(took) for took in seconds.values())
+    return _in_slices if plain > 1.3 * sliced else F.linear
+
+
+def linears(x, *weights):
+    """Several products with the same x, side by side: x [..., d_in], (weight, bias or None) each ->
+    [..., all their d_out].
+
+    One product, if the weights are views of one block, one below the other, as they are loaded.
+    """
+    matrices, biases = zip(*weights)
+    alike = len({bias is None for bias in biases}) == 1
+    if not alike or (block := _block_of(matrices)) is None:
+        return torch.cat([linear(x, *each) for each in weights], dim=-1)
+    return linear(x, block, None if biases[0] is None else torch.cat(biases))
+
+
+def _block_of(matrices):
+    """The block whose rows are those of the matrices, in this order and no others; or None."""
+    block = matrices[0]._base
+    if isinstance(block, Packed):
+        return block if block.consists_of(matrices) else None
+    if block is None or block.dim() != 2:
+        return None
+    strides, columns = block.stride(), block.size(1)
+    row, place = strides[0] * block.element_size(), block.data_ptr()
+    end = place + row * block.size(0)
+    for each in matrices:
+        looks = each.data_ptr(), each.stride(), each.size(1)
+        if each._base is not block or looks != (place, strides, columns):
+            return None
+        place += row * each.size(0)
+    return block if place == end else None
+
+
+def rms_norm(x, weight, eps=1e-5):
+    """As the taught one. For a single vector the mean square is one product, and its root a plain
+    number: fewer of torch's operations, between which a token waits.
+    """
+    size = weight.numel()
+    ours = x.is_cpu and x.dtype == torch.float32 and x.numel() == size
+    if ours and not torch.is_grad_enabled():
+        flat = x.view(-1)
+        if mean := flat.dot(flat).item() / size:  # zeros without eps have no root to divide by
+            return torch.addcmul(ZERO, x, weight, value=(mean + eps) ** -0.5)
+    return torch.rms_norm(x, weight.shape, weight, eps)
+
+
+def layer_norm(x, weight, bias, eps=1e-5):
+    return torch.layer_norm(x, weight.shape, weight, bias, eps)
+
+
+def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
+    """As the taught one, a part of the rows after the other: the numbers between the products stay
+    near the processor.
+    """
+    weights = w_gate, w_up, w_down, b_gate, b_up, b_down
+    if x.shape[:-1].numel() > ROWS_IN_MLP:
+        some = x.flatten(0, -2).split(ROWS_IN_MLP)
+        return torch.cat([swiglu(rows, *weights) for rows in some]).view_as(x)
+    gate, up = linears(x, (w_gate, b_gate), (w_up, b_up)).chunk(2, dim=-1)
+    return linear(F.silu(gate) * up, w_down, b_down)
+
+
+def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
+    return linear(F.gelu(linear(x, w_in, b_in), approximate=approximate), w_out, b_out)
+
+
+def apply_rope(x, positions, theta=10000.0):
+    """As the taught one, but cosines and sines are computed once for all layers, as long as
+    `positions` is the same tensor, unchanged (which one made in inference mode cannot tell).
+    """
+    changes = None if positions.is_inference() else positions._version
+    cos, sin = _turns(positions, changes, theta, x.shape[-1], x.dtype)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+
+@lru_cache(maxsize=2)
+def _turns(positions, changes, theta, head_dim, dtype):
+    """cos and sin of each position's angles, each twice, the first sin negative: two tensors [seq,
+    head_dim].
+    """
+    exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # head_dim/2
+    angles = positions[:, None] * (1.0 / theta**exponents)  # seq head_dim/2
+    cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)

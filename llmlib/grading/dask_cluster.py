@@ -1,0 +1,143 @@
+"""Grading on many machines: what `pool.run` does here, done by the workers of a Dask cluster.
+
+A result depends on the files of the course, the version of torch and the submission alone, so it
+does not matter who makes it, or how often: the scheduler gives a dead worker's submissions to
+others. This process alone reads what was handed in and writes what came of it. What happens on a
+worker is in `clerk`.
+"""
+
+import contextlib
+import functools
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from typing import Any, NamedTuple
+
+import distributed
+from distributed.client import ClosedClientError
+
+from llmlib.grading.results import Refused, Result
+from llmlib.grading.worker_pool import START, Order
+
+CONNECT = 20  # seconds
+AHEAD = 16  # submissions on their way at least, so that a cluster that grows sees what there is
+TRIES = 3  # on one submission, where a worker's clerk ends
+LOST = (CancelledError, ClosedClientError, OSError, RuntimeError)  # the last: a closed pool
+
+
+class Desk(NamedTuple):
+    """What a clerk has to know: the course's fingerprint, names, who loads and who grades them."""
+
+    edition: str
+    names: tuple[str, ...]
+    unsafe: bool = False
+    partial: float = 0.0
+    load: str = "llmlib.course.authoring.notebooks:load"
+    make: str = "llmlib.grading.marking.runner:Runner"
+
+
+def _task(verb: str) -> Callable:
+    """What a task calls. It has no name of its own and so travels as code: a Dask worker without
+    llmlib does not survive a name that it cannot import."""
+
+    def work(*words: Any) -> Any:
+        from llmlib.grading import dask_worker
+
+        return getattr(dask_worker, verb)(*words)
+
+    return work
+
+
+GRADE, REST = _task("grade"), _task("rest")
+
+
+@contextlib.contextmanager
+def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
+    """Stands in for `pool.run`. Raises ConnectionError, and ValueError if workers are not fit."""
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is said in a sentence
+    try:
+        client = distributed.Client(address, timeout=CONNECT)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConnectionError(f"There is no Dask scheduler at {address}: {error}") from None
+    try:
+        with _reached(address):
+            if not client.nthreads():
+                print("The scheduler has no worker yet: waiting for one.", file=sys.stderr)
+            _check(client, desk)
+        yield functools.partial(run, client=client, address=address, desk=desk)
+    finally:
+        with contextlib.suppress(*LOST):
+            client.run(REST, tuple(desk), on_error="ignore", callback_timeout=CONNECT)
+        client.close(timeout=2)
+
+
+def run(
+    orders: Iterable[Order], client: distributed.Client, address: str, desk: Desk
+) -> Iterator[tuple[Order, Result]]:
+    """Yield (order, result) as they are done, as `pool.run` does."""
+    orders, away = iter(orders), dict[distributed.Future, Order]()
+    done = distributed.as_completed()
+    while True:
+        with _reached(address):
+            room = max(AHEAD, 2 * sum(client.nthreads().values()))
+        while len(away) < room and (order := next(orders, None)):
+            if order.result:
+                yield order, order.result
+                continue
+            words = tuple(desk), order.task.assignment, order.data
+            with _reached(address):
+                future = client.submit(GRADE, *words, pure=False, retries=TRIES - 1)
+            away[future] = order
+            done.add(future)
+        if not away:
+            return
+        future = next(done)
+        order = away.pop(future)
+        with _reached(address):
+            result = _result(client, desk, future)
+        future.release()
+        yield order, result
+
+
+def _result(client: distributed.Client, desk: Desk, future: distributed.Future) -> Result:
+    try:
+        result = future.result()
+        if isinstance(result, str):
+            raise ValueError(result)
+        return result
+    except distributed.KilledWorker:
+        return Refused("the machines that graded it were lost, several times: start again")
+    except (ValueError, CancelledError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a worker or its clerk died of
+        _check(client, desk)
+        return Refused(f"the worker failed on it ({type(error).__name__}: {error})"[:500])
+
+
+def _check(client: distributed.Client, desk: Desk) -> None:
+    """Have a clerk of each worker grade b"". Raises ValueError, a sentence for each that cannot."""
+    probe = functools.partial(client.submit, GRADE, tuple(desk), desk.names[0], b"", pure=False)
+    asked = {address: probe(workers=[address]) for address in client.nthreads()}
+    with contextlib.suppress(TimeoutError):  # busy with others' work: its turn will come
+        distributed.wait(list(asked.values()), timeout=START)
+    faults = []
+    for address, future in asked.items():
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, ImportError):
+            faults.append(f"Worker {address} has no course like this one: {error}")
+        elif error:
+            faults.append(f"Worker {address} cannot grade: {type(error).__name__}: {error}")
+        elif future.status == "finished" and isinstance(said := future.result(), str):
+            faults.append(said)
+    if faults:
+        raise ValueError("\n".join(faults))
+
+
+@contextlib.contextmanager
+def _reached(address: str) -> Iterator[None]:
+    try:
+        yield
+    except LOST as error:
+        lost = f"The Dask scheduler at {address} is gone ({type(error).__name__}): start one and"
+        raise ConnectionError(f"{lost} grade again; what was graded is kept.") from None

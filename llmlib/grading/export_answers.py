@@ -1,0 +1,99 @@
+"""`llmlib answers`: each answer as a file of its own, EXERCISE/STUDENT.py, for tools that compare
+programs (JPlag, compare50), and a table of pairs that are more alike than answers written apart.
+Nothing is run, and an untouched stub is left out."""
+
+import argparse
+import re
+import shutil
+import sys
+from collections import defaultdict
+from pathlib import Path
+from unicodedata import normalize
+
+from llmlib import files
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking.scopes import MAX_ANALYSED
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import submissions
+from llmlib.grading.host import read_submission
+from llmlib.grading.report import write_table
+from llmlib.grading.similarity import Pair, Words, stands_out, words
+
+TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    submissions.add_arguments(parser)
+    made = "made anew each time (default: answers/ beside SUBMITTED_DIR)"
+    parser.add_argument("--output", type=Path, metavar="DIR", help=made)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all notebooks read; 1: some could not be, and are named with their reason."""
+    found = submissions.find(args.submitted, notebooks.names(), args.assignment)
+    args.output = args.output or args.submitted.resolve().parent / "answers"
+    lessons = notebooks.lessons()
+    open_ = f".~lock.{TABLE}#"  # LibreOffice's, while it shows the table
+    ours = {TABLE, open_, *(each.name for notebook in lessons for each in notebook.exercises)}
+    others = {path.name for path in args.output.iterdir()} - ours if args.output.exists() else set()
+    if others:  # a folder that holds something else is not removed
+        held = f"{args.output} holds {min(others)!r}, no answers of ours"
+        raise ValueError(f"{held}: give another folder")
+    args.output.resolve().mkdir(parents=True, exist_ok=True)
+    for path in [*args.output.iterdir()]:  # not the folder: whoever runs this may stand in it
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    written: dict[str, dict[str, Words]] = defaultdict(dict)  # {exercise: {student: tokens}}
+
+    def write(task: submissions.Task, notebook: notebooks.Notebook, handed_in: list[Cell]) -> None:
+        def work() -> dict[str, tuple[str, Words]]:  # a text can be dear to look through
+            found = answers(notebook, handed_in)
+            return {exercise: (source, words(source)) for exercise, source in found.items()}
+
+        for exercise, (source, read) in read_submission.limited(work).items():
+            if len(source) > MAX_ANALYSED:
+                print(f"too long, compared in part: {task.student}  {exercise}", file=sys.stderr)
+            files.write(args.output / exercise / f"{task.student}.py", source)
+            written[exercise][task.student] = read
+
+    status = submissions.each_lesson(found, write)
+    count = sum(map(len, written.values()))
+    print(f"{count} answers in {args.output}, a folder for each exercise")
+    rows: list[dict] = []
+    for notebook in lessons:
+        for pair in stands_out(notebook.exercises, written):
+            if len(rows) < SHOWN:
+                how = f"({pair.alike:.0%} of what is their own; usual: {pair.usual:.0%})"
+                where = f"{notebook.name}  {', '.join(pair.exercises)} {how}"
+                print(f"alike: {pair.one} and {pair.other}  {where}")
+            names = {"notebook": notebook.name, "exercises": " ".join(pair.exercises)}
+            rows.append(pair._asdict() | names)
+    if len(rows) > SHOWN:
+        print(f"and {len(rows) - SHOWN} more pairs that are alike")
+    write_table(args.output / TABLE, ["notebook", *Pair._fields], rows)
+    return status
+
+
+def answers(notebook: notebooks.Notebook, handed_in: list[Cell]) -> dict[str, str]:
+    """{exercise: source}, as written; the last cell counts where one was copied. What an added
+    cell defines of that name stands below: nobody hides an answer there."""
+    found: dict[str, str] = {}
+    ours = {each.source.strip() for each in notebook.cells if notebooks.kind(each) != "solution"}
+    for each in notebook.exercises:
+        ours |= {each.stub.strip(), each.visible.strip()}
+    for each in notebook.exercises:
+        made = rf"^(async\s+)?def\s+{each.name}\b|^{each.name}\s*="
+        defined = re.compile(made, re.MULTILINE)
+        marked, added = [], []
+        for cell in handed_in:
+            text = cell.source.strip()
+            if cell.grade_id == each.name and text not in ("", each.stub.strip()):
+                marked = [text]
+            elif cell.grade_id != each.name and cell.kind == "code":
+                if text not in ours and defined.search(normalize("NFKC", text)):
+                    added.append(text)
+        if texts := list(dict.fromkeys([*marked, *added])):
+            found[each.name] = "\n\n\n".join(texts) + "\n"
+    return found

@@ -1,0 +1,134 @@
+"""The learner's process: runs the cells, then answers calls, one fork per test cell. Nothing here
+is trusted: the learner's code may do to it what it likes. There is nothing of the course in it but
+this, and what given cells read; the grader reads plain values from the socket, and nothing else."""
+
+import builtins
+import importlib.machinery
+import os
+import socket
+import sys
+import tempfile
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmlib.course.checking import run_cells
+from llmlib.grading.guest import blocked_calls, resume_cell
+from llmlib.grading.wire import Channel, NotPlain
+
+TEXT = 600  # characters of an error message
+# Kept from before any cell: one may put its own in their place, to run after all cells.
+set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
+set_grad = torch.set_grad_enabled
+
+
+def serve(sock: socket.socket) -> None:
+    """Run a job, [{file: source} of a reduced llmlib, [[title, source], …], [number to leave out,
+    …], seconds for a cell, for all that are no exercise]; then serve one test after the other."""
+    channel = Channel(sock)
+    kit, cells, skip, seconds, left = channel.receive()
+    main = run_cells.new_main()
+    # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
+    # come out wrong on some processors.
+    vars(torch)["set_num_threads"] = lambda _: None
+    vars(os)["system"] = resume_cell.no_program  # which would say so by a number
+    warnings.simplefilter("ignore")
+    sys.path[0] = os.getcwd()  # where the grader's own files were found
+    ask = asking(channel)
+    install(kit, ask)
+    sys.setrecursionlimit(3000)
+    timed = run_cells.Timed(seconds, left, resume_cell.run)
+    for number, (title, source) in enumerate(cells):
+        if number not in skip:
+            channel.send(["cell", number])
+            error = timed.run(title, source, main.__dict__)  # one that goes on is left out outside
+            if error is not None:
+                channel.send(["error", describe(error)])
+    channel.send(["ready"])
+    while True:
+        _, forbidden, in_place = channel.receive()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                set_threads(1)  # those that a cell may have started are not in this fork
+                seed(0)
+                set_grad(True)  # a cell may have switched it off
+                quiet("ignore")  # a cell may have made them errors, ours too
+                blocked_calls.forbid(forbidden, main.__dict__)
+                main.__dict__.update({name: ask(name, name) for name in in_place})
+                for title, source in cells[-1:]:
+                    if title == run_cells.HELPERS:  # anew: what is left to run later may be older
+                        resume_cell.run(title, source, main.__dict__)
+                answer(channel, main.__dict__)
+            except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
+                os._exit(3)
+            os._exit(0)
+        channel.send(["ended", os.waitpid(pid, 0)[1]])
+
+
+def install(kit: dict[str, str], stand_in: Callable) -> None:
+    """Make the llmlib of this process, a package in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(dir=os.getcwd()))
+    for name in [each for each in sys.modules if each.partition(".")[0] == "llmlib"]:
+        del sys.modules[name]
+    for file, source in kit.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(source, encoding="utf-8")
+    llmlib = sys.modules["llmlib"] = types.ModuleType("llmlib")
+    path = [str(folder / "llmlib")]
+    spec = importlib.machinery.ModuleSpec("llmlib", None, is_package=True)
+    vars(llmlib).update(__path__=path, __spec__=spec, stand_in=stand_in)
+    sys.meta_path.append(resume_cell.Missed())
+
+
+def asking(channel: Channel) -> Callable[[str, str], Callable]:
+    """Makes stand-ins for what is not in here: they have the grader call it, or are refused."""
+
+    def stand_in(name: str, dotted: str) -> Callable:
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            channel.send(["ask", name, list(args), kwargs])
+            kind, *rest = channel.receive()
+            if kind == "value":
+                return rest[0]
+            if kind == "error":
+                raise getattr(builtins, rest[0], Exception)(rest[1])
+            blocked_calls.refuse(dotted)
+
+        ask.__name__, ask.__module__ = name, dotted.rpartition(".")[0]
+        return ask
+
+    return stand_in
+
+
+def answer(channel: Channel, space: dict[str, Any]) -> None:
+    """Serve the calls of one test cell until ["end"]."""
+    while True:
+        kind, *rest = channel.receive()
+        if kind == "end":
+            return channel.send(["refused", sorted(blocked_calls.refused)])
+        try:
+            function, args, kwargs = rest
+            if function not in space:
+                raise run_cells.Missing
+            channel.send(["value", space[function](*args, **kwargs)])
+        except BaseException as error:  # noqa: BLE001 - it travels as text
+            channel.send(["error", describe(error)])
+
+
+def describe(error: BaseException) -> list[str]:
+    """An exception as strings: text, class, nearest built-in class, place in the learner's code."""
+    kind = type(error)
+    bases = (each.__name__ for each in kind.__mro__ if vars(builtins).get(each.__name__) is each)
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__, limit=200):
+        if frame.filename[:1] == "<" and not frame.filename.startswith("<frozen"):
+            place = f"{frame.filename.strip('<>')}, line {frame.lineno}"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{error.filename.strip('<>')}, line {error.lineno}"
+    name = "NotPlain" if isinstance(error, NotPlain) else kind.__name__[:80]
+    return [run_cells.text_of(error)[:TEXT], name, next(bases, "Exception"), place]

@@ -1,0 +1,92 @@
+"""A cell that breaks off for want of what is not in here, of the course or of the learner's rights:
+what stands below the place runs all the same."""
+
+import ast
+import errno
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from llmlib.course.checking import run_cells
+from llmlib.grading.guest import blocked_calls
+
+REFUSED = errno.EPERM, errno.EACCES, errno.EROFS
+lost: set[str] = set()  # names that cells would have made of what is not in here
+missed: set[str] = set()  # modules of the course that the cell asked for, and that are not in here
+
+
+def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
+    """Run one cell. Where it breaks off because something is not in here, of the course or of the
+    learner's rights, what stands below runs all the same: on the learner's computer it did."""
+    missed.clear()
+    error = run_cells.run(title, source, space)
+    if error and (missed or absent(error)):
+        trace = traceback.extract_tb(error.__traceback__)
+        broke = [(at.lineno or 0, at.colno or 0) for at in trace if at.filename == f"<{title}>"]
+        for again, below in not_run(run_cells.python(source), broke[0]) if broke else ():
+            failed = run_cells.run(title, again, space) if again else error
+            if failed and (missed or absent(failed)):
+                lost.update(made(below))
+    return error
+
+
+def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
+    """(source, statement) from the (line, column) on at which a cell broke off: an import name by
+    name, since others of it may be here; of another statement that broke off nothing to run."""
+    for each in ast.parse(text).body:
+        decorators = getattr(each, "decorator_list", [])
+        each.lineno = min(part.lineno for part in [each, *decorators])
+        after = (each.lineno, each.col_offset) > broke
+        if not after and (each.end_lineno or 0, each.end_col_offset or 0) < broke:
+            continue
+        if isinstance(each, (ast.Import, ast.ImportFrom)):
+            for alias in list(each.names):
+                each.names = [alias]
+                yield ast.unparse(each), each
+        else:
+            blank, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
+            yield f"{blank}{segment}" if after else "", each
+
+
+def absent(error: BaseException) -> bool:
+    """Did it break off for want of something of the course, or of what a process in here may do?"""
+    match error:
+        case NameError():
+            return error.name in lost
+        case ImportError():
+            home = error.name
+        case AttributeError(obj=types.ModuleType() as module):
+            home = getattr(module, "__name__", None)
+        case AttributeError(obj=types.FunctionType() as stand_in):
+            home = stand_in.__module__
+        case OSError():  # no program starts, there is no network, and all but /tmp is read-only
+            chain: list[Any] = [error]
+            while chain[-1]:  # a URLError comes of another one
+                chain.append(chain[-1].__context__)
+            return any(getattr(each, "errno", None) in REFUSED for each in chain)
+        case _:  # an attribute of anything else is the learner's mistake
+            return isinstance(error, blocked_calls.Off)
+    return str(home).partition(".")[0] == "llmlib"
+
+
+def made(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement would have made."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # its decorator is not in here
+            yield node.name
+
+
+class Missed:
+    """The last finder: notes which module of llmlib nobody found, also where a cell catches it."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        missed.update([name] * name.startswith("llmlib."))
+
+
+def no_program(*_: Any) -> NoReturn:
+    raise PermissionError(errno.EPERM, "no program starts here")

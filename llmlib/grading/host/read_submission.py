@@ -1,0 +1,85 @@
+"""Opens what was handed in, a regular file of bounded size, and has a process with limits read it.
+
+A text can be made to cost its reader hours, gigabytes or the process itself (Python's own parser is
+written for programs, not against them). Nothing of it is run.
+"""
+
+import gc
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from llmlib.course.checking.submission import Unreadable
+from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
+
+MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
+SECONDS = 10  # of CPU
+PATIENCE = 120  # seconds in which a machine that has much else to do gives it those
+MEMORY = 2 << 30  # bytes beyond what the process has when it begins
+TOO_MUCH = "it cannot be read within the limits: clear its outputs, and see that its code is code"
+
+
+def content(path: str | Path) -> bytes:
+    """The bytes of the file at `path`: no link, no pipe, no device. Raises `Unreadable`."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Unreadable("there is no file of that name") from None
+    except OSError:
+        raise Unreadable("it is a link or cannot be opened; hand in the file itself") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Unreadable("it is not a file")
+    with open(handle, "rb") as file:
+        if status.st_size > MAX_FILE:
+            most = f"{MAX_FILE >> 20} MB"
+            raise Unreadable(f"it is larger than {most}; clear its outputs and hand it in again")
+        return file.read(MAX_FILE)
+
+
+def limited(work: Callable[[], Any]) -> Any:
+    """What `work` returns, plain values, computed in a fork. Raises `Unreadable` where it says so,
+    fails, or takes too much; TimeoutError where this machine had no time for it."""
+    ours, theirs = map(Channel, socket.socketpair())
+    pid = os.fork()
+    if pid == 0:
+        _work(work, theirs)
+    theirs.sock.close()
+    try:
+        fault, value = ours.receive(time.monotonic() + PATIENCE)
+    except TooSlow:
+        raise TimeoutError(f"not read in {PATIENCE} s: this machine is busy; start again") from None
+    except (Closed, NotPlain):
+        raise Unreadable(TOO_MUCH) from None
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        ours.sock.close()
+    if fault:
+        raise Unreadable(fault)
+    return value
+
+
+def _work(work: Callable[[], Any], channel: Channel) -> NoReturn:
+    import resource  # not at the top: the certificate imports this file on Windows, too
+
+    gc.disable()  # else it may finalise what its parent holds: end its processes, empty its folders
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1] % (1 << 64)  # -1 is none
+        with open("/proc/self/statm", encoding="ascii") as file:
+            most = min(int(file.read().split()[0]) * resource.getpagesize() + MEMORY, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        try:
+            channel.send(("", work()))
+        except Exception as fault:  # noqa: BLE001 - whatever stops it, its name helps to see why
+            named = f"{TOO_MUCH} ({type(fault).__name__})"
+            channel.send((str(fault) if isinstance(fault, Unreadable) else named, None))
+    finally:
+        os._exit(0)

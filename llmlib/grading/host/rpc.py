@@ -1,0 +1,161 @@
+"""One submission's process, seen from here: started, called, anew when it hung or died."""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from llmlib.course.checking.submission import Job
+from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
+from llmlib.grading.host.sandbox import Child, Sandbox
+from llmlib.grading.wire import Closed, NotPlain, TooSlow
+
+END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
+NOTES = 20  # on cells that were left out
+ENDED = "ended the process it ran in: out of memory, an exit or a crash"
+Files = dict[str, str]  # the path below a folder of sys.path -> source
+Call = Callable[[str, Sequence, dict[str, Any]], Any]
+
+
+class LearnerError(Exception):
+    """What a learner's function raised, in the words of its process; or why a value could not be
+    used, in ours: then there is nothing but `text`."""
+
+    def __init__(self, text: str, kind: str = "", builtin: str = "", place: str = "") -> None:
+        super().__init__(text)
+        self.text, self.kind, self.builtin, self.place = text, kind, builtin, place
+
+    def __str__(self) -> str:  # whatever else it is: a KeyError would put it in quotes
+        return self.text
+
+
+class RemoteProcess:
+    """Runs a job's cells in the sandbox when first needed; `notes` says what went wrong with them.
+    Of llmlib it has the files of `kit` alone; what its code asks for by name, `answer` answers.
+    Whoever meets Exceeded stops it."""
+
+    def __init__(
+        self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, answer: Call | None = None
+    ) -> None:
+        self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
+        self.answer = answer or (lambda *_: ["off"])
+        self.deadline = time.monotonic() + limits.notebook
+        self.notes, self.skip, self.ran = list(job.notes), dict[int, str](), False
+        self.errors: dict[str, LearnerError] = {}  # by the cell's title
+        self.refused: set[str] = set()  # ready-made functions that the last test's code called
+        self.child: Child | None = None
+
+    def stop(self) -> None:
+        """End the process and everything in its namespace."""
+        if self.child:
+            child, self.child = self.child, None
+            self.sandbox.kill(child)
+
+    def begin(self, off: Sequence[str], in_place: Sequence[str] = ()) -> None:
+        """Enter the process for one test cell, in which the names in `off` refuse and the
+        functions `in_place` are the course's, asked for."""
+        self.refused = set()
+        if self.child is None:
+            self._start()
+        self._send(["test", list(off), list(in_place)])
+
+    def call(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
+        """Call the learner's function `name`. Raises LearnerError or Exceeded."""
+        try:
+            self._send(["call", name, list(args), kwargs])
+        except NotPlain as what:
+            raise LearnerError(f"`{name}` was given {what}") from None
+        match self._receive(self.limits.call, f"`{name}`"):
+            case ["value", value]:
+                return value
+            case ["error", [str(), str(kind), str(), str()] as said] if kind:  # else it is ours
+                raise LearnerError(*said)
+            case ["ended", _]:
+                raise Died(f"`{name}` {ENDED}")
+        raise Exceeded(f"the process of `{name}` sent something that is no answer")
+
+    def end(self, off: Collection[str] = ()) -> None:
+        """Leave it. Raises Exceeded when it does not end as it should."""
+        self._send(["end"])
+        match self._receive(END):
+            case ["refused", list(names)]:
+                self.refused = {name for name in off if name in names}
+        if repr(self._receive(END)) != "['ended', 0]":  # a tensor's != is no bool
+            raise Exceeded("the process of your code did not end as it should")
+
+    def _start(self) -> None:
+        """Run the cells. One that hangs or ends the process is left out, the others run again.
+        Raises `Broken` where this machine starts no process, which is no fault of theirs."""
+        while time.monotonic() < self.deadline:
+            self.stop()
+            self.at: int | None = None  # the number of the cell that runs
+            try:
+                return self._run_cells()
+            except TooSlow:
+                why = f"took longer than {self.limits.cell:g} s"
+            except (Closed, NotPlain):
+                why = "ended the process (memory, exit or crash)"
+            if self.at is None:
+                break
+            self.skip[self.at] = f"its cell {why}"
+            self._note(self.at, f"{why}; the rest was graded without it")
+        raise OutOfTime("your notebook's cells could not be run to the end within the limits")
+
+    def _note(self, number: int, why: str) -> None:
+        note = f"{self.job.steps[number].title}: this cell {why}."
+        # later on, which cell it is could tell of a hidden input
+        if not self.ran and len(self.notes) < NOTES and note not in self.notes:
+            self.notes.append(note)
+
+    def _run_cells(self) -> None:
+        steps, seconds, self.child = self.job.steps, self.limits.cell, self.sandbox.fork()
+        self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
+        self.channel = self.child.channel  # closed when it is stopped
+        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip), seconds]
+        self.channel.send([*job, (self.deadline - time.monotonic()) / 2], self._by(seconds))
+        for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
+            match self._next(self._by(seconds + END)):
+                case ["ready"]:
+                    self.ran = True
+                    return
+                case ["cell", int(number)] if 0 <= number < len(steps):
+                    self.at = number
+                case ["error", [str(), str(k), str(), str()] as said] if k and self.at is not None:
+                    if k == "KeyboardInterrupt":
+                        why = f"took longer than {seconds:g} s, or than it had, and was interrupted"
+                        self._note(self.at, why)
+                        said = [f"its cell {why}"]
+                    self.errors[steps[self.at].title] = LearnerError(*said)
+                case _:
+                    break
+        raise Closed
+
+    def _next(self, deadline: float) -> Any:
+        """The next message. What the code asks for in the meantime is answered."""
+        while True:
+            match self.channel.receive(deadline):
+                case ["ask", str(name), list(args), dict(kwargs)]:
+                    self.channel.send(self.answer(name, args, kwargs), deadline)
+                case message:
+                    return message
+
+    def _send(self, value: Any) -> None:
+        try:
+            self.channel.send(value, self._by(self.limits.call))
+        except (Closed, TooSlow):
+            raise Died("the process of your code is gone") from None
+
+    def _receive(self, seconds: float, name: str = "your code") -> Any:
+        try:
+            return self._next(self._by(seconds))
+        except TooSlow:
+            if time.monotonic() >= self.deadline:
+                name, seconds = "the notebook", self.limits.notebook
+            raise OutOfTime(f"{name} took longer than {seconds:g} s and was stopped") from None
+        except NotPlain as what:  # the honest half of it would have refused to send that
+            said = f"the process of {name} sent something that may not cross"
+            raise Exceeded(said, str(what)) from None
+        except Closed:
+            raise Died(f"{name} {ENDED}") from None
+
+    def _by(self, seconds: float) -> float:
+        return min(time.monotonic() + seconds, self.deadline)

@@ -1,0 +1,63 @@
+"""Test cells run here, on this side; the functions they call run in the sandbox.
+
+Nothing of the submission is executed, imported or unpickled in this process: the text is that of
+the course's own `Exercise` and `Notebook`, and what it meets of the learner's are plain values.
+"""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from llmlib.course.authoring.notebooks import Exercise, Notebook
+from llmlib.course.checking import submission
+from llmlib.grading.host.limits import Exceeded, Limits, alarm
+from llmlib.grading.host.rpc import RemoteProcess
+
+SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
+Space = dict[str, Any]  # a test cell's globals
+
+
+@contextlib.contextmanager
+def within_limits(limits: Limits, *processes: RemoteProcess) -> Iterator[None]:
+    """Around all that is done for one notebook: its time has an end, and so have its processes."""
+    try:
+        with alarm(limits.notebook + SLACK, "the notebook"):
+            yield
+    finally:
+        for each in processes:
+            each.stop()
+
+
+def run(
+    learner: RemoteProcess, exercise: Exercise, hidden: bool, space: Space, lent: Sequence[str]
+) -> BaseException | None:
+    """What the visible or the hidden half of a test cell raised, or the limit it exceeded; None
+    where it passes. In the learner's process the functions `lent` are the course's, asked for."""
+    source = exercise.hidden if hidden else exercise.visible
+    raised: BaseException | None = None
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    try:
+        learner.begin(exercise.off, lent)
+        seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
+        try:
+            with torch.random.fork_rng(devices=()), quiet, alarm(seconds, "the check"):
+                torch.manual_seed(0)
+                exec(compile(source, f"<test_{exercise.name}>", "exec"), space)
+        except Exception as error:  # noqa: BLE001 - it stumbled over what came back
+            raised = error
+        learner.end(exercise.off)
+    except Exceeded as limit:
+        learner.stop()
+        raised = raised or limit
+    return raised
+
+
+def ours(notebook: Notebook) -> Space:
+    """What the given cells import: in a test cell these names are ours, not the learner's."""
+    space: Space = {}
+    exec(submission.imports(notebook), space)
+    return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}

@@ -1,0 +1,126 @@
+"""The sandbox: bubblewrap around one zygote (guest/zygote.py), a fork for each submission."""
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from llmlib.grading.host import bubblewrap
+from llmlib.grading.host.bubblewrap import HERE, ONE_THREAD, SETTINGS, Unavailable, command
+from llmlib.grading.sandbox_diagnostics import remedy
+from llmlib.grading.wire import Channel
+
+ANSWER_SECONDS = 20
+
+
+class Broken(Exception):
+    """The sandboxed process died or stopped answering."""
+
+
+class Child(NamedTuple):
+    """A process for one submission: its number, and the channel to it."""
+
+    number: int
+    channel: Channel
+
+
+class Sandbox:
+    """A running zygote, started anew when it broke. With `unsafe` there is no bubblewrap and there
+    are no namespaces: only limits on time, memory, files."""
+
+    def __init__(self, preload: Iterable[str] = (), unsafe: bool = False) -> None:
+        self.preload, self.unsafe, self.numbers = list(preload), unsafe, itertools.count()
+        self.process: subprocess.Popen | None = None
+        self.scratch = tempfile.TemporaryDirectory(prefix="llmlib-", ignore_cleanup_errors=True)
+        self._start()
+
+    def fork(self) -> Child:
+        """A new process for one submission. Raises `Broken` or `Unavailable`."""
+        with contextlib.suppress(Broken):
+            return self._fork()
+        self._start()
+        return self._fork()
+
+    def kill(self, child: Child) -> None:
+        """End that process and everything that it started."""
+        child.channel.sock.close()
+        try:
+            self._order(b"K%d" % child.number)
+        except Broken:
+            self._stop()  # all of it; the next fork starts it anew
+
+    def close(self) -> None:
+        """End it and remove what it used."""
+        self._stop()
+        self.scratch.cleanup()
+
+    def _stop(self) -> None:
+        """It ends by itself when its socket closes, or is killed, with everything inside."""
+        if self.process is None:
+            return
+        self.sock.close()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def _start(self) -> None:
+        self._stop()
+        # None of the grader's variables (tokens, passwords): bubblewrap is a process in there, too.
+        line, variables = ([], os.environ) if self.unsafe else (command(), SETTINGS)
+        self.sock, theirs = socket.socketpair()
+        setup = {"socket": theirs.fileno(), "preload": self.preload, "jail": not self.unsafe}
+        setup |= {"python": bubblewrap.python_folders()}
+        code = f"import sys; sys.path.insert(0, {str(HERE.parent) if self.unsafe else '/course'!r})"
+        code += "; from llmlib.grading.guest import zygote; zygote.main(sys.argv[1])"
+        with tempfile.TemporaryFile() as errors:
+            self.process = subprocess.Popen(
+                [*line, sys.executable, "-I", "-B", "-c", code, json.dumps(setup)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self.scratch.name,  # without bubblewrap it stays there
+                env={**variables, **ONE_THREAD},
+                start_new_session=True,
+            )
+            theirs.close()
+            try:  # what a submission needs, before there is one
+                self.kill(self._fork(120))  # so many seconds, for torch to load
+                self._order(b"K")  # and it still answers
+            except Broken as broken:
+                self._stop()
+                errors.seek(0)
+                said = errors.read(1 << 16).decode(errors="replace").strip().split("\n")[-1]
+                why = f"The sandbox did not start ({said[:300] or broken})"
+                raise Unavailable(why if self.unsafe else f"{why}: {remedy()}.") from None
+
+    def _fork(self, seconds: float = ANSWER_SECONDS) -> Child:
+        number, (mine, theirs) = next(self.numbers), socket.socketpair()
+        with theirs:
+            try:
+                self._order(b"F%d" % number, theirs.fileno(), seconds=seconds)
+            except Broken as error:
+                mine.close()
+                raise Broken(f"the sandbox could not start a process ({error})") from None
+        return Child(number, Channel(mine))
+
+    def _order(self, order: bytes, *handles: int, seconds: float = ANSWER_SECONDS) -> None:
+        """Tell the zygote what to do, and wait until it is done. Raises `Broken`."""
+        try:
+            self.sock.settimeout(seconds)
+            socket.send_fds(self.sock, [order], handles)
+            got = self.sock.recv(300)
+        except OSError as error:
+            raise Broken(f"no answer from the sandbox ({error})") from None
+        if got != order[:1]:
+            raise Broken(got[1:].decode(errors="replace") or "the sandbox ended")

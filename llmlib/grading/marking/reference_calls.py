@@ -1,0 +1,34 @@
+"""The course's own functions, lent to a learner's code: an answer that given code needs, or an
+earlier function in place of one that is wrong. They run in a process of the course's own."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from llmlib.grading.host.limits import Died, Exceeded, Limits
+from llmlib.grading.host.rpc import LearnerError, RemoteProcess
+from llmlib.grading.host.sandbox import Sandbox
+from llmlib.grading.marking.library_slice import Kit
+
+
+class Lender:
+    """Answers what the learner's process asks for by name, if the name is in `may_ask`."""
+
+    def __init__(self, sandbox: Sandbox, given: Kit, limits: Limits) -> None:
+        self.process = RemoteProcess(sandbox, given.official, given.whole, limits)
+        self.may_ask: Collection[str] = ()
+
+    def answer(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> list:
+        """The message for guest/process.py."""
+        if name not in self.may_ask:
+            return ["off"]
+        try:
+            if self.process.child is None:
+                self.process.begin(())
+            return ["value", self.process.call(name, args, kwargs)]
+        except LearnerError as error:
+            return ["error", error.builtin or "TypeError", error.text]
+        except Exceeded as limit:
+            self.process.stop()
+            if isinstance(limit, Died):
+                return ["error", "RuntimeError", str(limit)]
+            raise

@@ -1,0 +1,162 @@
+"""`nbgrader autograde`, made trusted by an exporter that puts a class of ours in nbgrader's place.
+The autograded notebook is built anew: the learner's solution cells and additions, our own cells
+around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
+
+import atexit
+import functools
+import os
+import stat
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import HTMLExporter, NotebookExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook, new_output
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from traitlets import Float
+
+from llmlib.course.authoring import notebooks as course
+from llmlib.course.checking.run_cells import ADDED
+from llmlib.course.checking.submission import Step, Unreadable
+from llmlib.grading import report, submissions
+from llmlib.grading.gradebook import Book
+from llmlib.grading.host import read_submission
+from llmlib.grading.results import UNSAFE, Graded, Refused
+
+# nbformat's own functions validate each cell by itself, which takes longer than all else here.
+BARE = {"cell_type": "code", "execution_count": None}
+
+
+def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
+    """`notebook` made anew, with the `steps` of a `Graded` in it."""
+    visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
+    added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
+    written: dict[str, list[str]] = {}
+    marked = {course.grade_id(cell) for cell in notebook.cells}
+    place = None
+    for title, source, own in steps:
+        if own and title not in visible:
+            cell = NotebookNode(BARE, id=f"added-{title.removeprefix(ADDED)}", source=source)
+            cell.metadata, cell.outputs = NotebookNode(), []
+            added.setdefault(place, []).append(cell)
+            continue
+        if title in marked:  # below a demonstration that ran, it is still below what precedes that
+            place = title
+        if own:
+            written.setdefault(title, []).append(source)
+    node = new_notebook(metadata=notebook.node.metadata, cells=added.get(None, []))
+    for cell in notebook.cells:
+        name, kind, source = course.grade_id(cell), course.kind(cell), cell.source
+        if kind == "solution":
+            none = ["# There was no cell with this exercise's grade_id."]
+            source = "\n\n".join(written.get(name, none))
+        elif kind == "test":
+            source = visible[name.removeprefix("test_")]
+        node.cells.append(NotebookNode(cell, source=source))  # checked when it is written
+        node.cells += added.get(name, []) if name else []
+    return node
+
+
+def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
+    """Give the test cells of a rebuilt notebook the outputs from which nbgrader reads scores, and
+    all cells what `report.feedback` makes a page of."""
+    notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
+    said = {"notes": list(graded.notes), "unsafe": graded.unsafe}
+    node.metadata = {**node.metadata, "llmlib": said}
+    for cell in [cell for cell in node.cells if course.kind(cell) == "test"]:
+        outcome = graded[course.grade_id(cell).removeprefix("test_")]
+        mistake = f"Mistake: {outcome.message}"
+        cell.metadata = {**cell.metadata, "llmlib": asdict(outcome)}
+        cell.outputs = [new_output("stream", name="stdout", text=notes)] if notes else []
+        if outcome.points and not outcome.solved:
+            cell.outputs += [
+                new_output("stream", name="stdout", text=f"{mistake}\n"),
+                new_output("execute_result", data={"text/plain": f"{outcome.points}"}),
+            ]
+        elif not outcome.solved:
+            words = {"ename": "Mistake", "evalue": outcome.message, "traceback": [mistake]}
+            cell.outputs.append(new_output("error", **words))
+    return node
+
+
+class TrustedAutograde(Autograde):
+    """nbgrader's `Autograde` in one step in place of two: the exporter has done the grading."""
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        """Before nbgrader opens or copies a file. What is refused is that submission alone."""
+        folder = Path(self.coursedir.root, self._format_source(assignment_id, student_id))
+        for path in folder.rglob("*"):
+            if not stat.S_ISREG(path.lstat().st_mode) and (not path.is_dir() or path.is_symlink()):
+                raise Unreadable("it is a link or no file; hand in the file itself")
+        submissions.Task(
+            student_id, assignment_id, str(folder / f"{assignment_id}.ipynb")
+        ).handed_in_at()
+        return super().init_destination(assignment_id, student_id)
+
+    def convert_single_notebook(self, path: str) -> None:
+        self._init_preprocessors()
+        super(Autograde, self).convert_single_notebook(path)
+
+
+class TrustedExporter(NotebookExporter):
+    """Reads a submission, grades it and gives nbgrader the rebuilt notebook."""
+
+    share = "of an exercise's points, for one whose visible tests pass and hidden ones do not"
+    partial_credit = Float(0.0, min=0.0, max=1.0, help=share).tag(config=True)
+
+    def __init__(self, config: Any = None, parent: Any = None, **words: Any) -> None:
+        super().__init__(config=config, parent=parent, **words)
+        if type(parent) is Autograde:  # for which nbgrader, unlike for its exporter, has no setting
+            parent.__class__ = TrustedAutograde
+
+    def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        from llmlib.grading.worker_pool import grade_bytes  # slow to load, as the runner is
+
+        name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
+        notebook, unsafe = course.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
+        runner = _runner(name, unsafe, self.partial_credit)
+        graded = grade_bytes(runner, notebook, read_submission.content(filename))
+        if isinstance(graded, Refused):
+            raise NbGraderException(f"{student}, {name}: {graded.reason}")
+        for finding in graded.findings:
+            self.log.warning("%s, %s: finding: %s", student, name, finding)
+        node = fill(rebuild(notebook, graded.steps), graded)
+        return self.from_notebook_node(node, resources=resources)
+
+
+class FeedbackExporter(HTMLExporter):
+    """Makes nbgrader's feedback, at its command and in Formgrader, the page of `llmlib grade`."""
+
+    def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        where = resources["nbgrader"]
+        name, student = where["notebook"], where["student"]
+        node = nbformat.read(filename, as_version=4)
+        if "llmlib" not in node.metadata:
+            earlier = f"{student}, {name}: graded by an earlier version: grade it again"
+            raise NbGraderException(earlier)
+        with Book(where["db_url"], self.config.CourseDirectory.get("course_id", "")) as book:
+            marks = book.marks(student, where["assignment"])
+        resources = self._init_resources(resources)
+        resources["output_extension"] = self.file_extension
+        return report.feedback(course.load(name), student, node, marks), resources
+
+
+@functools.cache
+def _runner(name: str, unsafe: bool, partial: float) -> Any:
+    from llmlib.grading.marking.runner import Runner  # slow to load; most commands do without
+
+    runner = Runner([course.load(name)], unsafe, partial=partial)
+    atexit.register(runner.close)
+    return runner
+
+
+def configure(c: Any) -> None:
+    """Make nbgrader with the config object `c` grade the trusted way."""
+    c.Autograde.exporter_class = f"{__name__}.TrustedExporter"
+    steps = "SaveAutoGrades AssignLatePenalties".split()
+    c.Autograde.sanitize_preprocessors = [f"nbgrader.preprocessors.{step}" for step in steps]
+    c.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
+    c.HTMLExporter.sanitize_html = True  # in Formgrader's view of a submission

@@ -1,0 +1,201 @@
+"""Many submissions, several workers: trusted processes with a sandbox each; one may die."""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmlib.course.authoring.notebooks import Notebook
+from llmlib.course.checking import submission
+from llmlib.course.checking.submission import Cell
+from llmlib.course.environment import VERSION
+from llmlib.grading import submissions
+from llmlib.grading.host import read_submission
+from llmlib.grading.host.bubblewrap import Unavailable
+from llmlib.grading.host.limits import Limits
+from llmlib.grading.results import Refused, Result
+from llmlib.grading.submissions import Task
+
+MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
+START = 180  # seconds for a worker to load torch
+GRACE = (
+    2 * read_submission.PATIENCE + 60
+)  # seconds beyond a notebook's own limit before it counts as deaf
+TRIES = 2
+OOM_SCORE = 500  # a submission's process has 1000
+Notebooks = dict[str, Notebook]
+MakeRunner = Callable[[list[Notebook]], Any]
+SET_DEATH_SIGNAL = 1
+
+
+@dataclass
+class Order:
+    """One submission on its way: its bytes and their fingerprint, or a result there was before."""
+
+    task: Task
+    data: bytes = b""
+    mark: str = ""
+    result: Result | None = None
+    tries: int = 0
+
+
+class Gone(str):
+    """What became of a worker that does not answer any more."""
+
+
+def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
+    """Grade the notebook file whose bytes are `data`."""
+    try:
+        cells, theirs = submissions.read(data)
+        graded = runner.grade(notebook, cells)
+        note = _of_another(theirs, notebook, cells)
+        return replace(graded, notes=(note, *graded.notes)) if note else graded
+    except submission.Unreadable as fault:
+        return Refused(str(fault))
+    except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
+        return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
+
+
+def _of_another(theirs: str | None, notebook: Notebook, found: list[Cell]) -> str:
+    """A note where a submission is, or seems to be, of another version of the course; else ""."""
+    quiz = notebook.number is None  # its letters follow from its texts
+    asked = {each.name for each in notebook.exercises}
+    there = len(asked & {cell.grade_id for cell in found})
+    if theirs not in (None, VERSION):
+        note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
+        advice = f" A letter may stand for another option there: grade it with {theirs}."
+        return note + advice * quiz
+    if theirs is None and quiz and 0 < there < len(asked):  # with none, no letter is read
+        lacking = f"{len(asked) - there} of {len(asked)} questions"
+        note = f"It lacks {lacking} and names no version of the course:"
+        return f"{note} if it is not of {VERSION}, a letter may stand for another option."
+    return ""
+
+
+def work(pipe: Connection, notebooks: Notebooks, make_runner: MakeRunner) -> None:
+    """A worker's life: its first word is empty, or why it can do nothing; then (notebook, bytes)
+    in, result out, until None comes in."""
+    import resource  # not at the top: Windows has none
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run = multiprocessing.parent_process()
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)  # it does not outlive a killed run
+    if run is None or os.getppid() != run.pid:  # killed before that line: no signal will come
+        return
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    torch.set_num_threads(1)  # threads that the parent started are not in this fork: two would wait
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError, ValueError):  # memory runs out: a worker before the run
+        score.write_text(str(max(OOM_SCORE, int(score.read_text()))))
+    try:
+        runner = make_runner(list(notebooks.values()))
+    except (Unavailable, OSError) as reason:  # the latter: a program that cannot be started
+        return pipe.send(str(reason))
+    with contextlib.closing(runner):
+        pipe.send("")
+        for name, data in iter(pipe.recv, None):
+            pipe.send(grade_bytes(runner, notebooks[name], data))
+
+
+class Worker:
+    """A trusted process that begins with `order` once it is ready."""
+
+    def __init__(self, notebooks: Notebooks, make_runner: MakeRunner, order: Order) -> None:
+        context = multiprocessing.get_context("fork")
+        self.pipe, theirs = context.Pipe()
+        arguments = theirs, notebooks, make_runner
+        self.process = context.Process(target=work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+        self.order: Order | None = order  # None: at rest
+        self.deadline = time.monotonic() + START
+
+    def begin(self, order: Order) -> None:
+        self.order, self.deadline = order, time.monotonic() + Limits().notebook + GRACE
+        with contextlib.suppress(OSError):  # it died at rest: `said` will tell
+            self.pipe.send((order.task.assignment, order.data))
+
+    def said(self) -> Any:
+        """Its first word, a result or Gone; None while it is at work."""
+        with contextlib.suppress(EOFError, OSError):
+            if self.pipe.poll():
+                return self.pipe.recv()
+            return Gone("did not answer") if time.monotonic() > self.deadline else None
+        return Gone("died")
+
+    def stop(self) -> None:
+        """At rest it is told to end; at work it is killed."""
+        if self.order is None:
+            with contextlib.suppress(OSError):  # dead already
+                self.pipe.send(None)  # closing would not do: workers forked later hold a copy
+            self.process.join(10)
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+def run(
+    orders: Iterable[Order], notebooks: Notebooks, make_runner: MakeRunner, workers: int
+) -> Iterator[tuple[Order, Result]]:
+    """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
+    One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
+    where no worker could start."""
+    orders, started, failed = iter(orders), False, 0
+    again: list[Order] = []
+    pool: list[Worker] = []
+    try:
+        while True:
+            while (idle := next((w for w in pool if not w.order), None)) or len(pool) < workers:
+                order = again.pop() if again else next(orders, None)
+                if order is None:
+                    break
+                if order.result:
+                    yield order, order.result
+                elif idle:
+                    idle.begin(order)
+                else:
+                    pool.append(Worker(notebooks, make_runner, order))
+            busy = [(worker, worker.order) for worker in pool if worker.order]
+            if not busy:
+                return
+            wait([worker.pipe for worker, _ in busy], timeout=1)
+            for worker, order in busy:
+                match worker.said():
+                    case None:
+                        continue
+                    case "":
+                        started, failed = True, 0
+                        worker.begin(order)
+                    case Gone() as how:
+                        pool.remove(worker)
+                        worker.stop()
+                        order.tries += 1
+                        if order.tries < TRIES:
+                            again.append(order)
+                        elif started:
+                            yield order, Refused(f"the grader's worker {how} on it, twice")
+                        else:
+                            raise Unavailable("A worker could not start: is there enough memory?")
+                    case str(why):  # the others do its part
+                        pool.remove(worker)
+                        worker.stop()
+                        again.append(order)
+                        workers, failed = max(1, len(pool)), failed + 1
+                        if not pool and (not started or failed > TRIES):
+                            raise Unavailable(why)
+                    case result:
+                        worker.order = None
+                        yield order, result
+    finally:
+        for worker in pool:
+            worker.stop()

@@ -1,0 +1,66 @@
+"""`llmlib complete PROMPT`: stream a continuation to the terminal."""
+
+import argparse
+import os
+
+from llmlib import generation, pretrained
+from llmlib.fast.quantized import KINDS
+from llmlib.model import Model
+from llmlib.pretokenizer import as_said
+from llmlib.serve import chat
+from llmlib.serve.cli import add_settings, seed, settings_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("prompt", metavar="PROMPT", help="the text to continue")
+    models = '"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)'
+    add("--model", default="smollm2", help=models)
+    kinds = f"{', '.join(KINDS)}: fewer bits are faster, and less exact (default: %(default)s)"
+    add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
+    where = 'where the model runs: "cpu", "cuda" or "mps" (default: %(default)s)'
+    add("--device", default="cpu", help=where)
+    most = "stop after N tokens (default: %(default)s)"
+    add("--max-new-tokens", type=int, default=32, metavar="N", help=most)
+    add_settings(parser, {"temperature": 0.0})
+    add("--seed", type=seed, metavar="S", help="make a draw repeatable")
+    add("--chat", action="store_true", help="put PROMPT into the model's chat template")
+    likeliest = "print the five likeliest tokens at each step"
+    add("--show-probabilities", action="store_true", help=likeliest)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.model.endswith(".py") or os.path.isfile(args.model):  # the hub has none of that name
+        where = "give the folder that holds config.json and model.safetensors"
+        own = "a my_llm.py is asked by `python my_llm.py PROMPT`"
+        raise ValueError(f"{args.model} is no model's folder: {where}; {own}")
+    if args.device.startswith("meta"):
+        raise ValueError('a "meta" device holds no numbers to compute with: give "cpu"')
+    settings = settings_of(args) | {"seed": args.seed}
+    model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
+    if args.chat and prompt and model.tokenizer:
+        prompt = _chat_prompt(model, as_said(prompt, model.tokenizer.special_tokens))
+    if args.show_probabilities:
+        ids = generation.encode_prompt(model, prompt)
+        for token_id, logits in generation.steps(model, ids, args.max_new_tokens, **settings):
+            likeliest = generation.top_tokens(model, logits)
+            table = "   ".join(f"{text!r} {p:.3f}" for _, text, p in likeliest)
+            print(f"{model.tokenizer.decode([token_id])!r:<16} from   {table}", flush=True)
+        return
+    # Bad settings are refused before anything is printed.
+    stream = generation.stream_text(model, prompt, args.max_new_tokens, **settings)
+    print("" if args.chat else prompt, end="", flush=True)
+    for text in stream:
+        print(chat.printable(text), end="", flush=True)
+    print()
+
+
+def _chat_prompt(model: Model, message: str) -> str:
+    """ValueError in one sentence for whatever the reference library finds wrong with the folder."""
+    try:
+        return generation.chat_prompt(model, message)
+    except Exception as error:  # of any kind, by what is damaged
+        if "has no chat template" in str(error):
+            raise
+        why = f"{model.folder} has no chat template that can be used ({chat.line(error)})"
+        raise ValueError(why) from None

@@ -1,0 +1,24 @@
+"""The sliders and buttons of the notebooks, one function and one file each:
+
+from llmlib.widgets import rope_clock
+"""
+
+from llmlib.widgets.attention_explorer import attention_explorer
+from llmlib.widgets.generation_stepper import generation_stepper
+from llmlib.widgets.neuron_slider import neuron_slider
+from llmlib.widgets.rope_clock import rope_clock
+from llmlib.widgets.sampling_lab import sampling_lab
+from llmlib.widgets.serving_playground import serving_playground
+from llmlib.widgets.surprise_reader import surprise_reader
+from llmlib.widgets.tokenizer_playground import tokenizer_playground
+
+__all__ = [
+    "attention_explorer",
+    "generation_stepper",
+    "neuron_slider",
+    "rope_clock",
+    "sampling_lab",
+    "serving_playground",
+    "surprise_reader",
+    "tokenizer_playground",
+]

@@ -1,0 +1,114 @@
+"""Claims of the notebooks as functions: each computes what a sentence says, and the control for it.
+
+python tests/claims/claim_runner.py              all claims -> docs/evidence/claims.md
+python tests/claims/claim_runner.py 01_tokens    one notebook's, on the terminal; nothing is written
+
+`tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
+in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
+as one short line of text.
+"""
+
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import evidence  # noqa: E402
+
+for _name, _value in {
+    "OMP_NUM_THREADS": "2",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "10000",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}.items():
+    os.environ.setdefault(_name, _value)
+THREADS = int(os.environ["OMP_NUM_THREADS"])  # two, as in the notebooks; beside other tests, one
+
+
+@cache
+def model():
+    """SmolLM2, loaded once for all claims."""
+    import torch
+
+    from llmlib import pretrained
+
+    torch.set_num_threads(THREADS)
+    return pretrained.load("smollm2")
+
+
+@cache
+def solved(notebook):
+    """What the given and solution cells of a notebook define: its official functions."""
+    import torch
+
+    from llmlib.course.authoring import notebooks
+
+    space = {"__name__": "__main__"}
+    for cell in notebooks.load(notebook).cells:
+        if notebooks.kind(cell) in ("given", "solution"):
+            exec(compile(cell.source, f"<{notebook} {notebooks.grade_id(cell)}>", "exec"), space)
+    torch.set_num_threads(THREADS)  # whatever a given cell asked for
+    return space
+
+
+@cache
+def prose(notebook):
+    """A notebook's source as one line of text: no comment marks, one space between words."""
+    lines = (ROOT / "solutions" / f"{notebook}.py").read_text(encoding="utf-8").splitlines()
+    return " ".join(" ".join(line.lstrip().removeprefix("#") for line in lines).split())
+
+
+def names():
+    """The notebooks that have claims, in order."""
+    return sorted(path.stem for path in HERE.glob("[0-9][0-9]_*.py"))
+
+
+@cache
+def claims(notebook):
+    """The claims of a notebook: {name: function} in the order of the file."""
+    spec = importlib.util.spec_from_file_location(f"claims_{notebook}", HERE / f"{notebook}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {
+        name: each
+        for name, each in vars(module).items()
+        if inspect.isfunction(each) and each.__module__ == spec.name and not name.startswith("_")
+    }
+
+
+def read(claim):
+    """(the sentences it quotes, what its control is)."""
+    text = " ".join((claim.__doc__ or "").split())
+    return re.findall("“(.+?)”", text), re.sub("“.+?”", "", text).strip()
+
+
+def main(only):
+    """Run the claims and write the table; exit status 1 if one fails."""
+    rows, failed = [], 0
+    for notebook in only or names():
+        for name, claim in claims(notebook).items():
+            start = time.time()
+            try:
+                figures = claim()
+            except AssertionError as error:
+                failed, figures = failed + 1, f"**fails** {error}"
+            quoted, control = read(claim)
+            rows.append([notebook, " … ".join(quoted), control, figures])
+            print(f"{notebook} {name} ({time.time() - start:.1f} s): {figures}", flush=True)
+    if not only:
+        head = ["notebook", "claim", "control", "figures"]
+        evidence.write("claims", evidence.table(head, rows))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    about = "Run the claims of the notebooks; those of all go into docs/evidence/claims.md."
+    sys.exit(main(evidence.asked(about, names())))

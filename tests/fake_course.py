@@ -1,0 +1,78 @@
+"""What a cluster's clerk loads in tests in place of the course and the sandbox: one notebook, and a
+runner that gives full points, takes 5 ms, and writes down whom it graded.
+
+    python tests/fake_course.py COURSE SCHEDULER DATABASE
+
+grades the folder COURSE with them, and prints its peak of memory after 100 submissions and at the
+end.
+"""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+from attacks import corpus
+
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import batch
+from llmlib.grading.gradebook import Book
+from llmlib.grading.results import Graded, Outcome, Refused
+from llmlib.grading.submissions import find
+
+NOTEBOOKS = {"target": corpus.TARGET}
+CELLS = (("merge", "def merge(): ...\n" * 2000, True),)  # what a run must not hold on to
+
+
+SOME_CELL = Cell("code", None, "# somebody")
+
+
+def load(name):
+    return NOTEBOOKS[name]
+
+
+class Stub:
+    def __init__(self, notebooks, unsafe=False, partial=0.0):
+        self.log = os.environ["LLMLIB_TEST_LOG"]
+
+    def grade(self, notebook, handed_in):
+        with open(self.log, "a") as file:
+            file.write(f"{handed_in[0].source.partition(' ')[2]}\n")
+        time.sleep(0.005)
+        full = (Outcome(each.name, each.points, each.points) for each in notebook.exercises)
+        return Graded(tuple(full), (), False, CELLS)
+
+    def close(self):
+        pass
+
+
+def peak(pid="self"):
+    """Bytes of memory that a process had at most."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1])
+
+
+def main(course, address, database):
+    from llmlib.grading import dask_cluster
+
+    course, results, rows = Path(course), batch.Results(Path(course, "results")), []
+    desk = dask_cluster.Desk(
+        batch.edition(NOTEBOOKS), ("target",), load="fake_course:load", make="fake_course:Stub"
+    )
+    tasks = find(course / "submitted", NOTEBOOKS)
+    with Book(database, "c") as book, dask_cluster.connected(address, desk) as run:
+        for row in batch.grade(tasks, NOTEBOOKS, run, results, book, course):
+            rows.append(row)
+            if len(rows) == 100:
+                print(peak(), flush=True)
+    return int(any(isinstance(result, Refused) for _, result, _ in rows))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except (ValueError, OSError) as error:
+        sys.exit(f"llmlib grade: {error}")
+    finally:
+        print(peak())

@@ -1,0 +1,69 @@
+"""A check's process without its start: torch is imported once, in a server that forks.
+
+What a fork runs is the same `run_tests`. That a check's real process starts is tested where nobody
+asks for this: in test_progress.py, test_build.py and the browser's journeys.
+"""
+
+import multiprocessing
+import os
+import select
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from llmlib.course.checking import check_runner, run_tests
+from llmlib.course.environment import environment
+from llmlib.course.feedback import TOO_SLOW
+
+
+def checks(monkeypatch):
+    """In this test a check forks where it would start Python; a system without forks starts it."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        monkeypatch.setattr(check_runner, "_once", _once)
+
+
+def _once(text, seconds, running):
+    """As `judge._once`: (what the process said, why it said no more)."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([run_tests.__name__])
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        with tempfile.NamedTemporaryFile() as job:
+            Path(job.name).write_text(text, encoding="utf-8")
+            here, there = context.Pipe(duplex=False)
+            words = job.name, scratch, environment(MPLBACKEND="agg"), there
+            process = context.Process(target=_run, args=words)
+            process.start()
+            there.close()
+            try:
+                said, whole = _read(here.fileno(), seconds)
+                return said, check_runner.ENDED if whole else TOO_SLOW
+            finally:
+                check_runner._end(process)
+                process.join()
+                here.close()
+
+
+def _read(pipe, seconds):
+    """What comes until the other side has closed it, and whether it did within so many seconds."""
+    said, until = b"", time.monotonic() + seconds
+    while select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
+        some = os.read(pipe, 1 << 16)
+        if not some:
+            return said, True
+        said += some
+    return said, False
+
+
+def _run(job, folder, variables, pipe):
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    null = os.open(os.devnull, os.O_WRONLY)
+    for file, number in ((os.open(job, os.O_RDONLY), 0), (pipe.fileno(), 1), (null, 2)):
+        os.dup2(file, number)
+    pipe.close()
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    run_tests.main()
+    os._exit(0)

@@ -1,0 +1,389 @@
+"""Setting up: done once, resumed after an interruption, repeated when the list of dependencies
+changes."""
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import required_tools
+from ports import nobodys_port
+
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.bootstrap import __main__ as setup
+from llmlib.course.bootstrap import open_jupyter, steps, torch_build, unsupported
+
+pytestmark = pytest.mark.unit
+SETUP = Path(setup.__file__)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """An empty house in a temporary folder: `steps` are those that were run, `broken` is one that
+    fails."""
+    for name in setup.LISTS:
+        (tmp_path / name).write_text("x")
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(setup, "_torch_range", lambda: "torch>=2.9,<3")
+
+    class House:
+        root, steps, commands, broken = tmp_path, [], [], None
+
+    def run(what, command, folder, **options):
+        House.steps.append(what.split(" (")[0])
+        House.commands.append([str(word) for word in command])
+        if House.broken == House.steps[-1]:
+            sys.exit("interrupted")
+        if House.steps[-1] == "make .venv":
+            python = setup._venv_python()
+            python.parent.mkdir(parents=True)
+            stands_in_for_this_one(python)
+        return str(tmp_path)
+
+    monkeypatch.setattr(steps, "run", run)
+    monkeypatch.setattr(torch_build, "install", lambda *_: House.steps.append("choose torch"))
+    return House
+
+
+def stands_in_for_this_one(python):
+    """A link would start the Python below this one's environment, which may come without pip."""
+    if sys.platform == "win32":
+        python.symlink_to(sys.executable)
+    else:
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+
+
+def done(house, wanted="lab", **options):
+    house.steps.clear()
+    house.commands.clear()
+    setup.set_up(wanted, **options)
+    return [step for step in house.steps if step != "start the environment's Python"]
+
+
+INSTALL = ["update pip", "choose torch", "install the packages"]
+INSTALL += ["install the model", "prepare the model"]
+
+
+def test_a_second_run_does_nothing(house):
+    assert done(house) == ["make .venv", *INSTALL]
+    assert done(house) == []
+
+
+def test_tests_need_more_than_lab_but_not_twice(house):
+    done(house)
+    assert done(house, "test") == INSTALL
+    assert done(house, "test") == done(house) == []
+
+
+@pytest.mark.parametrize("step", [each for each in INSTALL if each != "choose torch"])
+def test_an_interrupted_run_resumes(house, step):
+    house.broken = step
+    with pytest.raises(SystemExit):
+        setup.set_up("lab")
+    house.broken = None
+    assert done(house) == INSTALL
+    assert done(house) == []
+
+
+def test_a_set_up_that_breaks_after_a_whole_one_is_not_taken_for_whole(house):
+    done(house)
+    (house.root / "pyproject.toml").write_text("y")
+    house.broken = "install the packages"
+    with pytest.raises(SystemExit):
+        setup.set_up("lab")
+    (house.root / "pyproject.toml").write_text("x")  # back to the list that was whole
+    house.broken = None
+    assert done(house) == INSTALL
+
+
+def test_a_broken_environment_is_made_anew(house):
+    done(house)
+    python = setup._venv_python()
+    python.unlink()
+    python.symlink_to(house.root / "removed")
+    assert done(house) == ["make .venv", *INSTALL]
+
+
+@pytest.mark.parametrize("name", setup.LISTS)
+def test_a_changed_list_is_installed_again(house, name):
+    done(house)
+    (house.root / name).write_text("y")
+    assert done(house) == INSTALL
+
+
+def test_in_a_python_of_ones_own_no_environment_is_made(house, monkeypatch):
+    monkeypatch.setattr(setup.sys, "prefix", str(house.root))
+    assert done(house, here=True) == [step for step in INSTALL if step != "update pip"]
+
+
+def test_where_packages_are_somebody_elses_none_is_pinned_and_torch_stays(house, monkeypatch):
+    """Colab: torch is held at the version that is there, nothing else is; no JupyterLab comes."""
+    monkeypatch.setattr(setup.sys, "prefix", str(house.root))
+    info = house.root / "torch-2.9.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.9.1+cu126\n")
+    (info / "RECORD").write_text("")
+    assert done(house, keep=True) == INSTALL[2:]
+    (packages,) = [words for words in house.commands if words[-1].endswith("[notebook]")]
+    assert packages[-4:-1] == ["-c", str(house.root / "build/held.txt"), "-e"]
+    assert (house.root / "build/held.txt").read_text() == "torch==2.9.1+cu126\n"
+
+
+def test_the_first_cell_for_colab_does_what_readme_says(monkeypatch):
+    """From the folder it goes to it runs this set-up with --keep, then imports this llmlib."""
+    lines = [each.strip() for each in (ROOT / "README.md").read_text("utf-8").splitlines()]
+    at = lines.index("!git clone ADDRESS course")
+    go, run, look = lines[at + 1 : at + 4]
+    monkeypatch.chdir(ROOT / Path(go.removeprefix("%cd ")).relative_to("course"))
+    _, script, *words = run.split()
+    assert Path(script, "__main__.py").resolve() == SETUP
+    asked = []
+    monkeypatch.setattr(setup, "set_up", lambda *words: asked.append(words))
+    assert setup.main(words) == 0 and asked == [("lab", False, True)]
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    exec(look)
+    assert Path(sys.path[0]).resolve() == ROOT
+
+
+def test_two_set_ups_at_once_install_once(house):
+    """The second waits for the first and finds everything done."""
+    setup._venv_python()
+    with ThreadPoolExecutor(2) as both:
+        assert len(set(both.map(setup.set_up, ["lab"] * 2))) == 1  # the same Python, no error
+    assert house.steps.count("install the packages") == 1
+
+
+def test_a_lock_is_given_back_by_a_process_that_is_killed(tmp_path):
+    lock = tmp_path / "lock"
+    code = (
+        "import sys, time; from pathlib import Path; from llmlib.course.bootstrap import steps\n"
+        f"with steps.alone(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == f"held{os.linesep}".encode()
+    assert not steps._locked(open(lock, "a+b"))
+    holder.kill()
+    holder.communicate()
+    with steps.alone(lock):
+        pass
+
+
+def test_packages_whose_installation_was_cut_off_are_forgotten(tmp_path):
+    for name in ("whole", "cut_off"):
+        (tmp_path / f"{name}-1.0.dist-info").mkdir()
+        (tmp_path / f"{name}-1.0.dist-info" / "METADATA").write_text("")
+    (tmp_path / "whole-1.0.dist-info" / "RECORD").write_text("")
+    steps.forget_half_installed(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["whole-1.0.dist-info"]
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 10**9))
+    with pytest.raises(SystemExit, match=r"has 1\.0 GB free and the course needs 2\.5: make room"):
+        done(house)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 27 * 10**8))
+    with pytest.raises(SystemExit, match=r"has 2\.7 GB free and the course needs 3: make room"):
+        done(house, "test")
+    assert house.steps == []
+
+
+def test_what_is_added_to_a_set_up_needs_less_room(house, monkeypatch):
+    done(house)
+    (house.root / setup.LISTS[0]).write_text("another list")
+    monkeypatch.setattr(torch_build, "installed", lambda _: "cpu")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 9 * 10**8))
+    with pytest.raises(SystemExit, match=r"has 0\.9 GB free and the course needs 1: make room"):
+        done(house)
+    assert house.steps[-1] == "start the environment's Python"  # nothing was done
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 10**11, 12 * 10**8))
+    assert done(house) == INSTALL
+
+
+def test_what_was_set_up_beside_other_packages_lacks_jupyterlab(house):
+    """`--keep` installs little into this Python; `--here` on the same one installs the rest."""
+    assert done(house, keep=True) and not done(house, keep=True)
+    assert "install the packages" in done(house, here=True)
+
+
+SAYINGS = {
+    "OSError: [Errno 28] No space left on device": "the disk is full",
+    "Retrying ... NewConnectionError: [Errno -2] Name or service not known": "cannot be reached",
+    "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed'))": "the proxy "
+    "http://proxy.test:3128 does not answer",
+    "OSError: [Errno 30] Read-only file system: '/x'": "/x cannot be written to",
+    "RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried": "the memory is full",
+    "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
+    "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
+    "distribution found for x==9'",
+    "llmlib: the model could not be written to /y": "could not be written to /y; then start",
+}
+
+
+@pytest.mark.parametrize("said", SAYINGS)
+def test_a_failing_step_is_one_sentence(said, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:s@secret@proxy.test:3128")
+    code = f"import sys; print('Collecting', flush=True); sys.stderr.write({said!r}); sys.exit(1)"
+    with pytest.raises(SystemExit) as stopped:
+        steps.run("install the packages", [sys.executable, "-c", code], tmp_path)
+    sentence = str(stopped.value)
+    assert sentence.startswith("Could not install the packages: ") and "\n" not in sentence
+    assert SAYINGS[said].format(folder=tmp_path) in sentence and "secret" not in sentence
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows kills no program for memory")
+def test_a_step_that_is_killed_says_that_the_memory_is_full(tmp_path):
+    code = "import os; print('99 %', flush=True); os.kill(os.getpid(), 9)"
+    with pytest.raises(SystemExit, match="prepare the model: the memory is full: close other"):
+        steps.run("prepare the model", [sys.executable, "-c", code], tmp_path)
+
+
+def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
+    """The real pip against an index that nobody serves."""
+    words = ["install", "-q", "--retries", "1", "--target", tmp_path, "nothing-of-that-name"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    with nobodys_port() as port:
+        command = [sys.executable, *setup.PIP, *words, "--index-url", f"http://127.0.0.1:{port}/"]
+        with pytest.raises(SystemExit, match="the package index cannot be reached"):
+            steps.run("install the packages", command, tmp_path, env=environment)
+
+
+@pytest.mark.needs("bubblewrap")
+def test_with_a_read_only_home_the_set_up_writes_beside_the_course(tmp_path):
+    """A mount that is really read-only, since root may write wherever permissions forbid it."""
+    (tmp_path / "home").mkdir()
+    code = f"""
+import os, pathlib
+from llmlib.course.bootstrap import steps
+steps.home(pathlib.Path({str(tmp_path / "build")!r}))
+pathlib.Path.home().joinpath("settings").write_text("kept")
+steps.home(pathlib.Path("never"))
+"""
+    mounts = ["--dev-bind", "/", "/", "--ro-bind", tmp_path / "home", tmp_path / "home"]
+    done = subprocess.run(
+        [required_tools.bubblewrap()[0], *mounts, sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path / "home")},
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1 and "home cannot be written to: using" in done.stdout
+    assert (tmp_path / "build" / "settings").read_text() == "kept"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "build").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit, match="build cannot be written to"):
+        with steps.alone(tmp_path / "build" / "setup.lock"):
+            pass
+
+
+@pytest.mark.slow
+def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
+    """A real environment in such a folder runs, and so do the programs in it."""
+    root = tmp_path / "Bücher und Kurse"
+    root.mkdir()
+    monkeypatch.setattr(setup, "VENV", root / ".venv")
+    python = setup._venv_python()
+    subprocess.run([sys.executable, "-m", "venv", setup.VENV], check=True)
+    assert setup._works(python) and setup._site(python).is_relative_to(root)
+    subprocess.run([python.parent / "pip", "--version"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
+def test_a_senseless_port_is_refused(port, monkeypatch):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(SystemExit, match="give a number from 1 to 65535"):
+        open_jupyter.open_formgrader(Path("python"), setup.ROOT, [])
+
+
+def test_a_used_port_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
+            open_jupyter._refuse_used(port)
+
+
+def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    open_jupyter._open(Path("/somewhere/.venv/bin/python"), setup.ROOT, [])
+    assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays
+
+
+@pytest.mark.parametrize("version", [(3, 9), (3, 10), (3, 15)])
+def test_another_python_is_refused(version, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (*version, 0))
+    with pytest.raises(SystemExit, match=f"needs Python 3.11 to 3.14, and this is 3.{version[1]}"):
+        setup.main(["lab"])
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 4), (3, 13, 0), (3, 14, 0)])
+def test_these_pythons_are_accepted(version, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", version)
+    unsupported.refuse()
+
+
+ENDS = [
+    (platform, "python_implementation", "PyPy", "ordinary CPython"),
+    (sysconfig, "Py_GIL_DISABLED", 1, "ordinary CPython"),
+    (sysconfig, "get_platform", "win-arm64", "install the x86-64 Python"),
+    (sysconfig, "HOST_GNU_TYPE", "x86_64-pc-linux-musl", "with glibc"),
+    (sysconfig, "get_platform", "linux-armv7l", "no build for linux-armv7l"),
+    (sys, "maxsize", 2**31 - 1, "64-bit"),
+]
+
+
+@pytest.mark.parametrize(("where", "name", "value", "sentence"), ENDS)
+def test_a_dead_end_is_one_sentence(where, name, value, sentence, monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    if hasattr(where, name):
+        monkeypatch.setattr(where, name, value if where is sys else lambda *_: value)
+    else:
+        monkeypatch.setattr(where, "get_config_var", {name: value}.get)
+    with pytest.raises(SystemExit, match=sentence):
+        unsupported.refuse()
+
+
+def test_an_intel_mac_is_a_dead_end_with_a_way_out(monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    with pytest.raises(SystemExit, match="Intel processor: use the course in Colab"):
+        unsupported.refuse()
+
+
+def test_help_is_what_the_file_says_of_itself():
+    done = subprocess.run([sys.executable, SETUP, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--keep" in done.stdout and "formgrader" in done.stdout
+
+
+def test_an_unknown_word_is_refused():
+    done = subprocess.run(
+        [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False
+    )
+    sentence = "Unknown word 'lap': give nothing, lab, formgrader, test or check.\n"
+    assert done.returncode == 1 and done.stderr == sentence
+
+
+def test_pipes_that_cannot_write_an_ellipsis(tmp_path):
+    """A Windows pipe is cp1252 or worse; the set-up writes UTF-8 all the same."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TORCH": "…"}
+    done = subprocess.run([sys.executable, SETUP], capture_output=True, env=environment)
+    assert done.returncode == 1 and "TORCH is '…'" in done.stderr.decode("utf-8")

@@ -1,0 +1,162 @@
+"""`llmlib answers`: what was written, a file a student and exercise, and nothing else."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from llmlib import cli
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import export_answers
+from llmlib.grading.host import read_submission
+
+pytestmark = pytest.mark.unit
+NAME = "02_embeddings"
+
+
+def hand_in(folder, student, change):
+    """The released notebook with {exercise: source} written over its stubs."""
+    node = nbformat.read(notebooks.ROOT / "notebooks" / f"{NAME}.ipynb", as_version=4)
+    for cell in node.cells:
+        cell.source = change.get(notebooks.grade_id(cell), cell.source)
+    path = folder / student / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(node))  # escapes what is no text
+    return path
+
+
+def test_answers_are_files_and_stubs_are_not(tmp_path, capsys):
+    first, second = (each.name for each in notebooks.load(NAME).exercises[:2])
+    submitted, out = tmp_path / "submitted", tmp_path / "answers"
+    hand_in(submitted, "ann", {first: "def f():\n    return 'é \ud800'", second: "x = 1"})
+    hand_in(submitted, "bob", {first: "y = 2\n"})
+    hand_in(submitted, "cyd", {}).write_text("{")
+    assert cli.main(["answers", str(submitted), "--output", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "left out: cyd  02_embeddings: damaged or half saved" in said.err
+    assert said.out.startswith("3 answers in ")
+    found = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*.py")}
+    assert found == {
+        f"{first}/ann.py": "def f():\n    return 'é ?'\n",
+        f"{first}/bob.py": "y = 2\n",
+        f"{second}/ann.py": "x = 1\n",
+    }
+
+
+def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
+    notebook = notebooks.load(NAME)
+    first, second = notebook.exercises[:2]
+    mine, method = f"def {first.name}():\n    1", f"class A:\n    def {first.name}(self): ..."
+    wraps = f"_f = {first.name}\ndef {first.name}():\n    return _f()"
+    marked = Cell("code", first.name, mine), Cell("code", first.name, f"{first.stub}\n")
+    added = [Cell("code", None, text) for text in (first.stub, wraps, method, second.solution)]
+    found = export_answers.answers(notebook, [*marked, *added, Cell("markdown", None, mine)])
+    assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
+
+
+def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys, monkeypatch):
+    """To normalize one that combines many marks takes their square; not in each Python."""
+
+    def as_long_as_it_takes(form, text):
+        while len(text) > 100_000:
+            pass
+        return text
+
+    monkeypatch.setattr(export_answers, "normalize", as_long_as_it_takes)
+    first = notebooks.load(NAME).exercises[0].name
+    path = hand_in(tmp_path / "submitted", "eve", {first: "x = 1"})
+    node = json.loads(path.read_text())
+    dear = "# " + "\u0301" * 200_000 + "\u0323" * 200_000
+    node["cells"].append({"cell_type": "code", "source": dear, "metadata": {}})
+    path.write_text(json.dumps(node))
+    hand_in(tmp_path / "submitted", "ann", {first: "x = 2"})
+    words = ["answers", str(tmp_path / "submitted"), "--output", str(tmp_path / "answers")]
+    assert cli.main(words) == 1
+    assert "left out: eve" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["ann.py"]
+
+
+def test_an_old_answer_does_not_stay(tmp_path):
+    first = notebooks.load(NAME).exercises[0].name
+    hand_in(tmp_path / "one", "ann", {first: "x = 1"})
+    hand_in(tmp_path / "two", "bob", {first: "x = 2"})
+    for each in ("one", "two"):
+        cli.main(["answers", str(tmp_path / each), "--output", str(tmp_path / "answers")])
+    assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["bob.py"]
+
+
+def test_a_linked_folder_is_emptied_too_while_its_table_is_looked_at(tmp_path):
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    (disk / "merge").mkdir(parents=True)
+    (disk / "merge" / "old.py").write_text("")
+    (disk / ".~lock.alike.csv#").write_text("")  # LibreOffice shows it
+    out.symlink_to(disk)
+    (tmp_path / "submitted" / "ann" / "quiz").mkdir(parents=True)
+    (tmp_path / "submitted" / "ann" / "quiz" / "quiz.ipynb").write_text("{}")
+    assert cli.main(["answers", str(tmp_path / "submitted"), "--output", str(out)]) == 0
+    assert [path.name for path in disk.rglob("*")] == ["alike.csv"]
+
+
+def test_another_folder_is_not_emptied(tmp_path, capsys):
+    hand_in(tmp_path / "submitted", "ann", {notebooks.load(NAME).exercises[0].name: "x = 1"})
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years")
+    words = [str(tmp_path / "submitted"), "--output", str(tmp_path / "home")]
+    assert cli.main(["answers", *words]) == 2
+    assert "holds 'thesis.txt'" in capsys.readouterr().err
+    assert (tmp_path / "home" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("limit", ["SECONDS", "PATIENCE"])
+@pytest.mark.slow
+def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypatch, capsys):
+    first = notebooks.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
+    monkeypatch.setattr(read_submission, limit, {"SECONDS": 1, "PATIENCE": 8}[limit])
+    monkeypatch.setattr(
+        export_answers, "words", spin
+    )  # as the tokenizer does for that, in old Pythons
+    assert cli.main(["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    why = "not read in 8 s: this" if limit == "PATIENCE" else "it cannot be read within the limits"
+    assert f"left out: bob  02_embeddings: {why}" in said.err
+    assert said.out.startswith("1 answers in ")
+
+
+def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
+    first = notebooks.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    path = hand_in(tmp_path / "in", "bob", {})
+    path.write_text('{"cells": [], "x": [' + "{}," * 6_000_000 + "{}]}")  # 400 MB
+    words = ["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    # In a process of its own: what one that has run for long holds free comes on top of the limit.
+    code = (
+        "from llmlib import cli; from llmlib.grading.host import read_submission as reading; "
+        f"reading.MEMORY = 50 << 20; raise SystemExit(cli.main({words}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=notebooks.ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert run.returncode == 1
+    assert "left out: bob  02_embeddings: it cannot be read within the limits" in run.stderr
+    assert run.stdout.startswith("1 answers in ")
+
+
+def spin(source):
+    while source.startswith("'"):
+        pass
+    return [source]
+
+
+def test_the_folder_that_one_is_in_is_emptied_not_removed(tmp_path, monkeypatch):
+    first = notebooks.load(NAME).exercises[0].name
+    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for _ in range(2):
+        assert cli.main(["answers", "../in", "--output", "."]) == 0
+    assert len([*(tmp_path / "here").rglob("ann.py")]) == 1

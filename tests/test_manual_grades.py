@@ -1,0 +1,210 @@
+"""What an instructor sets and gives by hand reaches scores.csv, the page and the gradebook alike:
+partial credit, points and comments from Formgrader, the price of lateness."""
+
+import csv
+from contextlib import closing
+from datetime import datetime
+
+import pytest
+from attacks import corpus
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import determine_grade
+from traitlets.config import PyFileConfigLoader
+
+from llmlib import cli as command
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import cli, nbgrader_plugin
+from llmlib.grading.gradebook import Book
+from llmlib.grading.marking.runner import Runner
+
+pytestmark = pytest.mark.nbgrader
+GUESSED = "def merge(ids, pair, new_id):\n    return [9, 1]"  # what the visible test asks for
+TARGET = corpus.TARGET
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """ada has solved it all, bob has guessed the last one; both handed in on 2 November."""
+    for student, last in (("ada", corpus.SOLUTIONS["merge"]), ("bob", GUESSED)):
+        submission = corpus.Submission(tmp_path / "submitted" / student / "target", {})
+        submission.solve()
+        submission.put("merge", last)
+        submission.beside("timestamp.txt", "2026-11-02 10:00:00 UTC")
+        submission.write()
+    monkeypatch.setattr(cli.course, "names", lambda: ["target"])
+    monkeypatch.setattr(cli.course, "load", {"target": TARGET}.get)
+    configure(tmp_path)
+    return tmp_path
+
+
+def configure(course, *lines):
+    lead = [
+        "from llmlib.grading import nbgrader_plugin",
+        "c = get_config()",
+        "nbgrader_plugin.configure(c)",
+    ]
+    where = [f"c.CourseDirectory.root = {str(course)!r}", "c.CourseDirectory.course_id = 'c'"]
+    where += [f"c.CourseDirectory.db_url = 'sqlite:///{course}/gradebook.db'"]
+    (course / "nbgrader_config.py").write_text("\n".join([*lead, *where, *lines]))
+
+
+def grade(course):
+    """scores.csv after `llmlib grade`, {student: row}."""
+    config = str(course / "nbgrader_config.py")
+    words = [str(course / "submitted"), "--config", config, "--workers", "1"]
+    assert command.main(["grade", *words]) == 0
+    with (course / "scores.csv").open(encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def page(course, student):
+    return (course / "feedback" / student / "target" / "target.html").read_text(encoding="utf-8")
+
+
+def book(course):
+    return Book(f"sqlite:///{course / 'gradebook.db'}", "c")
+
+
+def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
+    row = grade(course)["bob"]
+    assert (row["score"], row["merge"]) == ("7.0", "0.0") and "0 of 3 points." in page(
+        course, "bob"
+    )
+    configure(course, "c.TrustedExporter.partial_credit = 0.5")
+    rows = grade(course)
+    assert (rows["bob"]["score"], rows["bob"]["merge"]) == ("8.5", "1.5")
+    assert rows["ada"]["score"] == "10.0" and "bob  target  8.5/10" in capsys.readouterr().out
+    assert "1.5 of 3 points, for what the visible checks ask" in page(course, "bob")
+    assert "<b>8.5 of 10 points</b>" in page(course, "bob")
+    with book(course) as opened:
+        assert opened.totals()["bob"] == {"target": 8.5}
+
+
+WRONG = {
+    "grade": [["--student", "adda"], ["--assignment", "1_tokens"]],
+    "answers": [["--assignment", "1_tokens"]],
+    "defence": [["--student", "adda"], ["--assignment", "1_tokens"]],
+}
+
+
+@pytest.mark.parametrize("verb", WRONG)
+def test_a_name_that_nobody_has_is_one_sentence_and_costs_no_table(course, verb, capsys):
+    grade(course)
+    where = {"grade": ["--config", str(course / "nbgrader_config.py")]}
+    more = where.get(verb, ["--output", str(course / "out")])
+    kept = {path: path.read_bytes() for path in course.glob("*.csv")}
+    wrong = [(course / "submitted", words) for words in WRONG[verb]]
+    for folder, words in [*wrong, (course / "results" / "ada", [])]:
+        capsys.readouterr()
+        assert command.main([verb, str(folder), *words, *more]) == 2
+        said = capsys.readouterr().err
+        assert f"nothing was handed in as {folder}" in said and said.count("\n") == 1
+    assert kept == {path: path.read_bytes() for path in course.glob("*.csv")} and len(kept) == 2
+    assert not (course / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"), [("c = 'unclosed", "SyntaxError"), ("c = d", "NameError")]
+)
+def test_a_slip_in_the_configuration_is_one_sentence(course, line, says, capsys):
+    config = course / "nbgrader_config.py"
+    config.write_text(line)
+    assert command.main(["grade", str(course / "submitted"), "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert f"{config} does not run: {says}" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "'half'"])
+def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
+    configure(course, f"c.TrustedExporter.partial_credit = {share}")
+    config = str(course / "nbgrader_config.py")
+    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
+    said = capsys.readouterr().err
+    assert f"{config}: The " in said and "'partial_credit' trait" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "c.LateSubmissionPlugin.penalty_method = 'half'",
+        "c.AssignLatePenalties.plugin_class = 'no.Such'",
+    ],
+)
+def test_a_price_of_lateness_that_is_none_is_one_sentence(course, line, capsys):
+    configure(course, line)
+    config = str(course / "nbgrader_config.py")
+    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
+    said = capsys.readouterr().err
+    assert "nbgrader_config.py: The 'p" in said and said.count("\n") == 1
+
+
+def test_nbgrader_reads_the_same_share(course):
+    with closing(Runner([TARGET], partial=0.5)) as runner:
+        result = runner.grade(TARGET, [Cell("code", None, GUESSED)])
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(TARGET, result.steps), result)
+    found = {
+        notebooks.grade_id(c): determine_grade(c)[0]
+        for c in node.cells
+        if notebooks.kind(c) == "test"
+    }
+    assert found == {"test_softmax": 0, "test_causal_mask": 0, "test_merge": 1.5}
+
+
+def test_points_and_comments_by_hand_come_back(course):
+    grade(course)
+    with book(course) as opened, opened.transaction() as gradebook:
+        where = "target", "target", "bob"
+        gradebook.find_grade("test_merge", *where).manual_score = 2.0
+        gradebook.find_comment("merge", *where).manual_comment = "Nearly: <where> is the rest?"
+        gradebook.db.flush()
+    row = grade(course)["bob"]
+    assert (row["score"], row["merge"]) == ("9.0", "2.0")
+    assert row["comments"] == "merge: Nearly: <where> is the rest?"
+    assert "<b>9 of 10 points</b>" in page(course, "bob") and "2 of 3 points." in page(
+        course, "bob"
+    )
+    assert "A comment: Nearly: &lt;where&gt; is the rest?" in page(course, "bob")
+    with book(course) as opened:
+        assert opened.totals()["bob"] == {"target": 9.0}
+
+
+def test_formgrader_s_button_makes_the_same_page(course):
+    grade(course)
+    ours = page(course, "bob")
+    (course / "feedback" / "bob" / "target" / "target.html").write_text("old")
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    done = api.generate_feedback("target", force=True)
+    assert done["success"], done
+    assert page(course, "bob") == ours and "merge from left to right" not in ours
+
+
+def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
+    configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
+    assert grade(course)["ada"]["score"] == "10.0"
+    for due, points in ((datetime(2026, 11, 1), "0.0"), (datetime(2026, 11, 3), "10.0")):
+        with book(course) as opened, opened.transaction() as gradebook:
+            gradebook.find_assignment("target").duedate = due
+            gradebook.db.flush()
+        row = grade(course)["ada"]
+        assert row["score"] == points and float(row["late"]) == 10 - float(points)
+        assert ("10 off for lateness" in page(course, "ada")) == (points == "0.0")
+        with book(course) as opened:
+            assert opened.totals()["ada"] == {"target": float(points)}
+
+
+def test_a_due_date_put_off_counts_for_whose_last_file_cannot_be_graded(course):
+    configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
+    grade(course)
+    (course / "submitted" / "ada" / "target" / "target.ipynb").write_text("{")
+    words = [str(course / "submitted"), "--config", str(course / "nbgrader_config.py")]
+    for due, points in ((datetime(2026, 11, 1), 0.0), (datetime(2026, 11, 3), 10.0)):
+        with book(course) as opened, opened.transaction() as gradebook:
+            gradebook.find_assignment("target").duedate = due
+            gradebook.db.flush()
+        assert command.main(["grade", *words, "--workers", "1"]) == 1
+        with book(course) as opened:
+            assert opened.totals()["ada"] == {"target": points}
