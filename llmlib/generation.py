@@ -4,6 +4,7 @@ import operator
 
 import torch
 
+from llmlib import chat_template
 from llmlib.output_head import softmax
 from llmlib.sampling import filter_logits
 
@@ -170,20 +171,14 @@ def encode_prompt(model, prompt):
     return model.tokenizer.encode(prompt)
 
 
-def chat_prompt(model, message):
-    """`message` in the format that the model's chat training used, up to where its answer begins.
-    ValueError if it has none.
+def chat_prompt(model, messages):
+    """A message (str), or a list of {"role": …, "content": …}, in the format that the model's chat
+    training used, up to where its answer begins. Raises as `chat_template.apply`.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model.folder, trust_remote_code=False)
-    if not tokenizer.chat_template:
-        raise ValueError(
-            f"{model.folder} has no chat template: it was not trained to chat, so leave --chat out"
-        )
-    return tokenizer.apply_chat_template(
-        [{"role": "user", "content": message}], tokenize=False, add_generation_prompt=True
-    )
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    special_tokens = getattr(model.tokenizer, "special_tokens", ())
+    return chat_template.apply(model.folder, messages, special_tokens)
 
 
 def top_tokens(model, logits, n=5):

@@ -49,7 +49,7 @@ def split_special(text: str, special_tokens) -> list[str]:
     return [part for part in regex.split(pattern, text) if part]
 
 
-def as_said(text: str, special_tokens) -> str:
+def refuse_special_tokens(text: str, special_tokens) -> str:
     """`text`, as somebody typed it. ValueError for half a character, and for a special token: in a
     chat only the template may write those."""
     to_bytes(text)

@@ -160,7 +160,7 @@ class OtherTokenizer:
         twice = found.special_tokens_mask[:1] == [1] and found.ids[:1] == found.ids[1:2]
         return found.ids[1:] if twice else found.ids  # a chat template wrote the first one, too
 
-    def encode_said(self, text):
+    def encode_templated(self, text):
         """Ids of what a chat template wrote: it has put all special tokens there itself."""
         to_bytes(text)
         return self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer as Reference
 from tokenizers import models, normalizers, processors
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llmlib import assets, generate, generation, pretrained
+from llmlib import assets, chat_template, generate, generation, pretrained
 from llmlib.cli import main
 from llmlib.tokens import Tokenizer
 
@@ -316,9 +316,9 @@ def test_the_space_before_the_first_new_word_is_kept(tmp_path):
 @pytest.mark.parametrize(
     "files, says",
     [
-        ({"template": "{% for m in messages %}{{ m"}, "no chat template that can be used"),
-        ({"template": "{{ raise_exception('two\\nlines') }}"}, "can be used (two lines)"),
-        ({"template": None}, "not trained to chat, so leave --chat out"),
+        ({"template": "{% for m in messages %}{{ m"}, "cannot be applied to these messages"),
+        ({"template": "{{ raise_exception('two\\nlines') }}"}, "these messages (two lines)"),
+        ({"template": None}, "not trained to chat: leave --chat out"),
         ({"tokenizer_config.json": "{"}, "no chat template that can be used"),
         ({"tokenizer_config.json": FOREIGN}, "trust_remote_code"),
         ({"config.json": "[" * 100_000}, "config.json is not valid JSON"),
@@ -336,6 +336,27 @@ def test_a_chat_that_cannot_be_is_one_sentence(tmp_path, capsys, files, says):
         assert err.count("\n") == 1 and len(err) < 500
         if words[0] == "complete":
             assert says in err and str(tmp_path) in err
+
+
+def test_a_conversation_is_what_transformers_makes_of_it(tmp_path):
+    """One message or several, and the template's other options; a model without a template has
+    an exception of its own."""
+    llama3(tmp_path)
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]
+    theirs, model = AutoTokenizer.from_pretrained(tmp_path), pretrained.load(tmp_path)
+    wanted = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert generation.chat_prompt(model, messages) == wanted
+    assert generation.chat_prompt(model, "hi") == generation.chat_prompt(model, messages[:1])
+    prefilled = chat_template.apply(
+        tmp_path, messages, add_generation_prompt=False, continue_final_message=True
+    )
+    assert prefilled != wanted and prefilled.endswith("ho")
+    with pytest.raises(ValueError, match="cannot be applied to these messages") as refused:
+        chat_template.apply(tmp_path, [{"content": "hi"}], nonsense=1, continue_final_message=True)
+    assert not isinstance(refused.value, chat_template.NoChatTemplate)
+    llama3(tmp_path / "untrained", chat_template=None)
+    with pytest.raises(chat_template.NoChatTemplate, match="was not trained to chat"):
+        chat_template.apply(tmp_path / "untrained", messages)
 
 
 def test_a_chats_message_holds_no_token_of_the_template(tmp_path, capsys):

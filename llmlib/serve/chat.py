@@ -3,13 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import torch
 
-from llmlib import generation
-from llmlib.pretokenizer import as_said
+from llmlib import chat_template, generation
 from llmlib.serve.engine import Engine
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
@@ -76,17 +74,14 @@ class Reply:
 def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
     """Ids of a conversation, up to where the model's answer begins.
 
-    Raises ValueError for a model without chat template, for messages that it does not take, for a
-    message that holds half a character, or one of the model's special tokens, which only the
-    template may write, and for an `encode` that raises.
+    Raises as `chat_template.apply`, and ValueError for an `encode` that raises.
     """
-    for message in messages:
-        as_said(message["content"], engine.special)
-    special, parts = engine.special, [_text(engine, messages)]
+    special = engine.special
+    parts = [chat_template.apply(engine.folder, messages, special)]
     if engine.tokenizer is not engine.names:  # a learner's encode knows no special tokens
         parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
     ids: list[int] = []
-    encode = getattr(engine.tokenizer, "encode_said", engine.tokenizer.encode)
+    encode = getattr(engine.tokenizer, "encode_templated", engine.tokenizer.encode)
     try:
         for part in filter(None, parts):
             ids += [special[part]] if part in special else encode(part)
@@ -118,29 +113,3 @@ def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Messa
     while len(messages) > 2 and len(prompt(engine, messages)) + room > engine.config.context:
         messages = messages[2:]
     return messages
-
-
-def _text(engine: Engine, messages: Sequence[Message]) -> str:
-    try:
-        known = template(str(engine.folder))
-    except Exception as error:  # noqa: BLE001 - of any kind, by what is damaged
-        why = line(error)
-        raise ValueError(f"{engine.name} has no chat template that can be used ({why})") from None
-    if not known.chat_template:
-        raise ValueError(f"{engine.name} has no chat template: it was not trained to chat")
-    try:
-        said = known.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
-    except Exception as error:  # noqa: BLE001 - a template refuses in its own words
-        raise ValueError(
-            f"the model's chat template refuses these messages: {line(error)}"
-        ) from None
-    assert isinstance(said, str)
-    return said
-
-
-@lru_cache(maxsize=2)
-def template(folder: str) -> Any:
-    """The tokenizer of `transformers` that knows the model's chat template."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -4,9 +4,8 @@ import argparse
 import os
 
 from llmlib import generation, pretrained
+from llmlib.chat_template import NoChatTemplate
 from llmlib.fast.quantized import KINDS
-from llmlib.model import Model
-from llmlib.pretokenizer import as_said
 from llmlib.serve import chat
 from llmlib.serve.cli import add_settings, seed, settings_of
 
@@ -39,7 +38,10 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args) | {"seed": args.seed}
     model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
     if args.chat and prompt and model.tokenizer:
-        prompt = _chat_prompt(model, as_said(prompt, model.tokenizer.special_tokens))
+        try:
+            prompt = generation.chat_prompt(model, prompt)
+        except NoChatTemplate as error:
+            raise ValueError(f"{error}: leave --chat out") from None
     if args.show_probabilities:
         ids = generation.encode_prompt(model, prompt)
         for token_id, logits in generation.steps(model, ids, args.max_new_tokens, **settings):
@@ -53,14 +55,3 @@ def run(args: argparse.Namespace) -> None:
     for text in stream:
         print(chat.printable(text), end="", flush=True)
     print()
-
-
-def _chat_prompt(model: Model, message: str) -> str:
-    """ValueError in one sentence for whatever the reference library finds wrong with the folder."""
-    try:
-        return generation.chat_prompt(model, message)
-    except Exception as error:  # of any kind, by what is damaged
-        if "has no chat template" in str(error):
-            raise
-        why = f"{model.folder} has no chat template that can be used ({chat.line(error)})"
-        raise ValueError(why) from None

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from llmlib import chat_template
 from llmlib.serve import chat, requests, responses
 from llmlib.serve.engine import Engine
 from llmlib.serve.requests import Refused
@@ -39,7 +40,7 @@ class Server(ThreadingHTTPServer):
         self.engine, self.defaults = engine, defaults or {}
         self.token = secrets.token_urlsafe(24)
         self.busy, self.places = threading.Lock(), threading.BoundedSemaphore(LONGEST_QUEUE)
-        chat.template(str(engine.folder))  # now: transformers cannot be imported by two threads
+        chat_template.load(engine.folder)  # now: two threads cannot import transformers
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
