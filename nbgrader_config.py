@@ -27,14 +27,15 @@ c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / '
 # all can write to.
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
-# Who handed in which file of a learning management system's download (`nbgrader zip_collect`, see
+# How a learning management system names the files of a download (`nbgrader zip_collect`, see
 # INSTRUCTORS.md): "canvas" or "moodle". Archives of learners stay closed: one may fill the disk.
 c.ZipCollectApp.collector_plugin = lms_import.Collector
 c.Collector.named_regexp = lms_import.NAMES["canvas"]
 c.ExtractorPlugin.zip_ext = []
 
-# Seconds that one cell may run.
-c.Execute.timeout = 300
+# Seconds that one cell may run. The limits of a call, a test and a whole notebook follow in the
+# proportions of INSTRUCTORS.md's table.
+c.Execute.timeout = 30
 
 # What share of an exercise's points a function gets that passes its visible tests and fails a
 # hidden one, from 0 to 1. The visible ones can be read: a share can be had by writing them down.

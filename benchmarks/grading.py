@@ -81,7 +81,7 @@ def comparisons(quick):
         distributed = peer("distributed", "pip install .[cluster]")
         from llmlib.grading import dask_cluster
 
-        desk = dask_cluster.Desk(batch.edition(notebooks), tuple(notebooks), False)
+        desk = dask_cluster.ClusterSpec(batch.edition(notebooks), tuple(notebooks), False)
         words = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
         local = distributed.LocalCluster(n_workers=workers, **words)
         with local, dask_cluster.connected(local.scheduler_address, desk) as run:

@@ -9,12 +9,15 @@ import sys
 
 VERBS = {
     "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
-    "grades": ("llmlib.grading.lms_export", "write the gradebook for Canvas or Moodle"),
-    "answers": (
+    "export-grades": ("llmlib.grading.lms_export", "write the gradebook for Canvas or Moodle"),
+    "export-answers": (
         "llmlib.grading.export_answers",
-        "write each answer as a file; tell which are alike",
+        "write every answer to a file; list similar pairs",
     ),
-    "defence": ("llmlib.grading.oral_questions", "write questions on each learner's own code"),
+    "oral-questions": (
+        "llmlib.grading.oral_questions",
+        "write questions on each learner's own code",
+    ),
     "check": ("llmlib.course.checking.cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.checking.cli", "draw how far you are"),
     "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
@@ -24,6 +27,11 @@ VERBS = {
     "chat": ("llmlib.serve.cli", "talk with your engine, or with a model"),
     "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
 }
+OLD_VERBS = {
+    "grades": "export-grades",
+    "answers": "export-answers",
+    "defence": "oral-questions",
+}  # their names until 1.2.4 still work
 ELSEWHERE = (
     "strangers' notebooks are read and run within limits that only Linux has: use Linux, WSL 2 or "
     "a virtual machine"
@@ -51,10 +59,11 @@ def main(argv=None):
         elif hasattr(stream, "reconfigure"):  # a Windows pipe is not UTF-8 by itself
             stream.reconfigure(encoding="utf-8", errors="replace")
     argv = sys.argv[1:] if argv is None else argv
+    argv = [OLD_VERBS.get(each, each) for each in argv[:1]] + argv[1:]
     asked = argv[0] if argv else ""
     try:
         _here()
-        if asked in ("grade", "answers", "defence") and sys.platform != "linux":
+        if asked in ("grade", "export-answers", "oral-questions") and sys.platform != "linux":
             raise ValueError(ELSEWHERE)
         args = _parser(asked).parse_args(argv)
         return args.run(args) or 0

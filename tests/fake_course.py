@@ -1,5 +1,5 @@
-"""What a cluster's clerk loads in tests in place of the course and the sandbox: one notebook, and a
-runner that gives full points, takes 5 ms, and writes down whom it graded.
+"""Loaded by a Dask worker in tests: no course, no sandbox: one notebook, and a runner
+that gives full points, takes 5 ms, and writes down whom it graded.
 
     python tests/fake_course.py COURSE SCHEDULER DATABASE
 
@@ -17,8 +17,8 @@ from attacks import corpus
 
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import batch
-from llmlib.grading.gradebook import Book
-from llmlib.grading.results import Graded, Outcome, Refused
+from llmlib.grading.gradebook import GradebookWriter
+from llmlib.grading.results import Graded, NotGraded, Outcome
 from llmlib.grading.submissions import find
 
 NOTEBOOKS = {"target": corpus.TARGET}
@@ -33,7 +33,7 @@ def load(name):
 
 
 class Stub:
-    def __init__(self, notebooks, unsafe=False, partial=0.0):
+    def __init__(self, notebooks, unsafe=False, limits=None, partial=0.0):
         self.log = os.environ["LLMLIB_TEST_LOG"]
 
     def grade(self, notebook, handed_in):
@@ -57,16 +57,16 @@ def main(course, address, database):
     from llmlib.grading import dask_cluster
 
     course, results, rows = Path(course), batch.Results(Path(course, "results")), []
-    desk = dask_cluster.Desk(
+    spec = dask_cluster.ClusterSpec(
         batch.edition(NOTEBOOKS), ("target",), load="fake_course:load", make="fake_course:Stub"
     )
     tasks = find(course / "submitted", NOTEBOOKS)
-    with Book(database, "c") as book, dask_cluster.connected(address, desk) as run:
+    with GradebookWriter(database, "c") as book, dask_cluster.connected(address, spec) as run:
         for row in batch.grade(tasks, NOTEBOOKS, run, results, book, course):
             rows.append(row)
             if len(rows) == 100:
                 print(peak(), flush=True)
-    return int(any(isinstance(result, Refused) for _, result, _ in rows))
+    return int(any(isinstance(result, NotGraded) for _, result, _ in rows))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from llmlib.course import my_llm
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress
 from llmlib.course.quiz import told_of
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -498,7 +498,7 @@ def test_misuse_is_one_sentence(home, capsys, words, says):
 
 def gradebook(path, shares):
     """A gradebook in which each student has that share of the points of every notebook."""
-    with Book(f"sqlite:///{path}", "course") as book:
+    with GradebookWriter(f"sqlite:///{path}", "course") as book:
         for name in notebooks.names():
             notebook = notebooks.load(name)
             book.add_assignment(notebook)
@@ -544,7 +544,10 @@ def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     """Nor do two have one file."""
     odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "yy", "zz"]
     book = gradebook(home / "gradebook.db", dict.fromkeys(odd, 1))
-    with Book(f"sqlite:///{book}", "course") as opened, opened.transaction() as nbgraders:
+    with (
+        GradebookWriter(f"sqlite:///{book}", "course") as opened,
+        opened.transaction() as nbgraders,
+    ):
         nbgraders.update_or_create_student("yy", email="Yy <yy@example.org>")
         nbgraders.update_or_create_student("zz", first_name=" ", last_name=None)
     words = "--gradebook", book, "--key", home / "k.pem", "--issuer", "School"
@@ -558,7 +561,10 @@ def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
 
 def test_points_that_the_gradebook_takes_off_for_lateness_do_not_count(home):
     book = gradebook(home / "gradebook.db", {"ada": 1})
-    with Book(f"sqlite:///{book}", "course") as nbgraders, nbgraders.transaction() as inside:
+    with (
+        GradebookWriter(f"sqlite:///{book}", "course") as nbgraders,
+        nbgraders.transaction() as inside,
+    ):
         late = inside.find_submission_notebook("03_attention", "03_attention", "ada")
         late.late_submission_penalty = 5.0
         worth = nbgraders.totals()["ada"]["03_attention"] + 5

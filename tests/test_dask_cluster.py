@@ -27,9 +27,9 @@ from ports import free_port, nobodys_port
 from llmlib import cli
 from llmlib.course.authoring import notebooks
 from llmlib.grading import batch, dask_cluster, worker_pool
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import Refused
+from llmlib.grading.results import NotGraded
 from llmlib.grading.submissions import Task, find
 
 pytestmark = [pytest.mark.security, pytest.mark.slow]
@@ -156,7 +156,7 @@ def graded(course):
 
 def in_book(url):
     """{student: points} of a gradebook, each student once."""
-    with Book(url, "c") as book:
+    with GradebookWriter(url, "c") as book:
         scores = {student: book.marks(student, "target").scores for student in book.totals()}
         assert len(scores) == len(book.gradebook.assignment_submissions("target"))
     assert all(len(each) == 3 for each in scores.values())
@@ -164,7 +164,7 @@ def in_book(url):
 
 
 def test_the_command_grades_on_a_cluster_or_says_why_not(tmp_path, monkeypatch, capsys):
-    assert [*map(resolve_name, dask_cluster.Desk("", ())[4:])] == [notebooks.load, Runner]
+    assert [*map(resolve_name, dask_cluster.ClusterSpec("", ())[5:])] == [notebooks.load, Runner]
     (tmp_path / "submitted" / "ada" / "01_tokens").mkdir(parents=True)
     (tmp_path / "nbgrader_config.py").write_text("c = get_config()\n")
     monkeypatch.setattr(dask_cluster, "CONNECT", 1)
@@ -174,10 +174,10 @@ def test_the_command_grades_on_a_cluster_or_says_why_not(tmp_path, monkeypatch, 
         assert cli.main(["grade", str(tmp_path / "submitted"), *words]) == 2
         assert "llmlib grade: There is no Dask scheduler" in capsys.readouterr().err
 
-    def desk_of(address, desk):
-        raise ValueError(f"{address} {desk.unsafe} {desk.partial} {desk.names}")
+    def told(address, spec):
+        raise ValueError(f"{address} {spec.unsafe} {spec.partial} {spec.names}")
 
-    monkeypatch.setattr(dask_cluster, "connected", desk_of)
+    monkeypatch.setattr(dask_cluster, "connected", told)
     (tmp_path / "submitted" / "ada" / "01_tokens" / "01_tokens.ipynb").write_text("{}")
     share = "c = get_config()\nc.TrustedExporter.partial_credit = 0.25\n"
     (tmp_path / "nbgrader_config.py").write_text(share)
@@ -260,7 +260,7 @@ from functools import partial
 from pathlib import Path
 import fake_course, test_dask_cluster
 from llmlib.grading import batch, pool
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 course, ballast = test_dask_cluster.class_of(Path(sys.argv[1]), 40), Path(sys.argv[1], "ballast")
 
 def grade():
@@ -268,7 +268,7 @@ def grade():
     tasks = fake_course.find(course / "submitted", fake_course.NOTEBOOKS)
     words = {"make_runner": fake_course.Stub, "workers": 2}
     run = partial(pool.run, notebooks=fake_course.NOTEBOOKS, **words)
-    with Book(f"sqlite:///{course}/gradebook.db", "c") as book:
+    with GradebookWriter(f"sqlite:///{course}/gradebook.db", "c") as book:
         return list(batch.grade(tasks, fake_course.NOTEBOOKS, run, results, book, course))
 
 with open(ballast, "wb") as file:  # leaves room for a few
@@ -320,7 +320,7 @@ def test_a_database_that_stays_away_costs_no_result(tmp_path, postgres):
             assert order.result
             yield order, order.result
 
-    with Book(postgres.url, "c") as book:
+    with GradebookWriter(postgres.url, "c") as book:
         for _, result, _ in grade(while_it_is_away):
             assert "graded, but not written; start again (OperationalError" in result.reason
         postgres.begin()
@@ -350,14 +350,14 @@ def test_a_cluster_says_what_the_sandbox_here_says(monkeypatch):
     local = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     )
-    desk = dask_cluster.Desk(
+    spec = dask_cluster.ClusterSpec(
         batch.edition(NOTEBOOKS), ("target",), False, 0.5, load="fake_course:load"
     )
-    with local, dask_cluster.connected(local.scheduler_address, desk) as run:
+    with local, dask_cluster.connected(local.scheduler_address, spec) as run:
         there = {order.task.student: result for order, result in run(orders)}
     assert there == here
     assert [here[name].points for name in code] == [10, 3, 1.5, 0, 0]
-    assert isinstance(here["none"], Refused)
+    assert isinstance(here["none"], NotGraded)
 
 
 def notebook(source):
@@ -379,8 +379,8 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
         client.wait_for_workers(3, timeout=300)
         found = client.scheduler_info(n_workers=-1)["workers"]
     where = {each["name"]: address for address, each in found.items()}
-    desk = dask_cluster.Desk(batch.edition(NOTEBOOKS), ("target",), load="fake_course:load")
-    with pytest.raises(ValueError) as caught, dask_cluster.connected(dask.address, desk):
+    spec = dask_cluster.ClusterSpec(batch.edition(NOTEBOOKS), ("target",), load="fake_course:load")
+    with pytest.raises(ValueError) as caught, dask_cluster.connected(dask.address, spec):
         pass
     said = {line.split()[1].rstrip(":"): line for line in str(caught.value).split("\n")}
     assert len(said) == 3
@@ -393,8 +393,8 @@ def test_a_worker_that_stands_still_does_not_hold_up_the_tables(dask, monkeypatc
     monkeypatch.setattr(dask_cluster, "CONNECT", 10)
     dask.begin(1)
     stub = {"load": "fake_course:load", "make": "fake_course:Stub"}
-    desk = dask_cluster.Desk(batch.edition(NOTEBOOKS), ("target",), **stub)
-    with dask_cluster.connected(dask.address, desk):
+    spec = dask_cluster.ClusterSpec(batch.edition(NOTEBOOKS), ("target",), **stub)
+    with dask_cluster.connected(dask.address, spec):
         os.kill(dask.workers[0].pid, signal.SIGSTOP)
         begun = time.monotonic()
     assert time.monotonic() - begun < 60
@@ -419,9 +419,9 @@ def _another_course(folder):
 )
 def test_no_scheduler_is_a_sentence(address, says, monkeypatch):
     monkeypatch.setattr(dask_cluster, "CONNECT", 1)
-    desk = dask_cluster.Desk("", ("target",))
+    spec = dask_cluster.ClusterSpec("", ("target",))
     with nobodys_port() as port, pytest.raises(ConnectionError) as caught:
-        with dask_cluster.connected(address.format(port=port), desk):
+        with dask_cluster.connected(address.format(port=port), spec):
             pass
     assert str(caught.value).startswith(says.format(port=port))
 

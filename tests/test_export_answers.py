@@ -1,4 +1,4 @@
-"""`llmlib answers`: what was written, a file a student and exercise, and nothing else."""
+"""`llmlib export-answers`: what was written, a file a student and exercise, and nothing else."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def test_answers_are_files_and_stubs_are_not(tmp_path, capsys):
     hand_in(submitted, "ann", {first: "def f():\n    return 'é \ud800'", second: "x = 1"})
     hand_in(submitted, "bob", {first: "y = 2\n"})
     hand_in(submitted, "cyd", {}).write_text("{")
-    assert cli.main(["answers", str(submitted), "--output", str(out)]) == 1
+    assert cli.main(["export-answers", str(submitted), "--output", str(out)]) == 1
     said = capsys.readouterr()
     assert "left out: cyd  02_embeddings: damaged or half saved" in said.err
     assert said.out.startswith("3 answers in ")
@@ -73,7 +73,7 @@ def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, cap
     node["cells"].append({"cell_type": "code", "source": dear, "metadata": {}})
     path.write_text(json.dumps(node))
     hand_in(tmp_path / "submitted", "ann", {first: "x = 2"})
-    words = ["answers", str(tmp_path / "submitted"), "--output", str(tmp_path / "answers")]
+    words = ["export-answers", str(tmp_path / "submitted"), "--output", str(tmp_path / "answers")]
     assert cli.main(words) == 1
     assert "left out: eve" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["ann.py"]
@@ -84,7 +84,7 @@ def test_an_old_answer_does_not_stay(tmp_path):
     hand_in(tmp_path / "one", "ann", {first: "x = 1"})
     hand_in(tmp_path / "two", "bob", {first: "x = 2"})
     for each in ("one", "two"):
-        cli.main(["answers", str(tmp_path / each), "--output", str(tmp_path / "answers")])
+        cli.main(["export-answers", str(tmp_path / each), "--output", str(tmp_path / "answers")])
     assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["bob.py"]
 
 
@@ -92,12 +92,12 @@ def test_a_linked_folder_is_emptied_too_while_its_table_is_looked_at(tmp_path):
     disk, out = tmp_path / "disk", tmp_path / "out"
     (disk / "merge").mkdir(parents=True)
     (disk / "merge" / "old.py").write_text("")
-    (disk / ".~lock.alike.csv#").write_text("")  # LibreOffice shows it
+    (disk / ".~lock.similar.csv#").write_text("")  # LibreOffice shows it
     out.symlink_to(disk)
     (tmp_path / "submitted" / "ann" / "quiz").mkdir(parents=True)
     (tmp_path / "submitted" / "ann" / "quiz" / "quiz.ipynb").write_text("{}")
-    assert cli.main(["answers", str(tmp_path / "submitted"), "--output", str(out)]) == 0
-    assert [path.name for path in disk.rglob("*")] == ["alike.csv"]
+    assert cli.main(["export-answers", str(tmp_path / "submitted"), "--output", str(out)]) == 0
+    assert [path.name for path in disk.rglob("*")] == ["similar.csv"]
 
 
 def test_another_folder_is_not_emptied(tmp_path, capsys):
@@ -105,7 +105,7 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("years")
     words = [str(tmp_path / "submitted"), "--output", str(tmp_path / "home")]
-    assert cli.main(["answers", *words]) == 2
+    assert cli.main(["export-answers", *words]) == 2
     assert "holds 'thesis.txt'" in capsys.readouterr().err
     assert (tmp_path / "home" / "thesis.txt").exists()
 
@@ -120,7 +120,9 @@ def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypa
     monkeypatch.setattr(
         export_answers, "words", spin
     )  # as the tokenizer does for that, in old Pythons
-    assert cli.main(["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
+    assert (
+        cli.main(["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
+    )
     said = capsys.readouterr()
     why = "not read in 8 s: this" if limit == "PATIENCE" else "it cannot be read within the limits"
     assert f"left out: bob  02_embeddings: {why}" in said.err
@@ -132,7 +134,7 @@ def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
     path = hand_in(tmp_path / "in", "bob", {})
     path.write_text('{"cells": [], "x": [' + "{}," * 6_000_000 + "{}]}")  # 400 MB
-    words = ["answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    words = ["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     # In a process of its own: what one that has run for long holds free comes on top of the limit.
     code = (
         "from llmlib import cli; from llmlib.grading.host import read_submission as reading; "
@@ -158,5 +160,5 @@ def test_the_folder_that_one_is_in_is_emptied_not_removed(tmp_path, monkeypatch)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     for _ in range(2):
-        assert cli.main(["answers", "../in", "--output", "."]) == 0
+        assert cli.main(["export-answers", "../in", "--output", "."]) == 0
     assert len([*(tmp_path / "here").rglob("ann.py")]) == 1

@@ -38,13 +38,13 @@ from llmlib.course.checking import scopes, submission
 from llmlib.course.checking.disallowed import forbidden_names
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import batch, cli, nbgrader_plugin, report, submissions, wire, worker_pool
-from llmlib.grading.gradebook import Book, Marks
+from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import bubblewrap, limits, read_submission, rpc, run_test_cell, sandbox
 from llmlib.grading.host.limits import Died, Limits
 from llmlib.grading.marking import analysis, messages, starvation_retry
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import Graded, Outcome, Refused
+from llmlib.grading.results import Graded, NotGraded, Outcome
 from llmlib.grading.submissions import Task, find
 
 pytestmark = pytest.mark.security
@@ -503,7 +503,7 @@ def test_the_quiz_s_page_speaks_of_questions(runner):
 def test_notes_and_findings_have_an_end():
     changed = [Cell("code", "given_setup", f"x = {n}") for n in range(1000)]
     tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]
-    shown = analysis.of(corpus.TARGET, [*changed, *tried])
+    shown = analysis.analyse(corpus.TARGET, [*changed, *tried])
     assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST + 1
     assert shown.findings[-1] == f"and {1000 - analysis.MOST} more findings"
 
@@ -511,7 +511,7 @@ def test_notes_and_findings_have_an_end():
 def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
     odd = [Cell("code", None, f"import zz{n}") for n in range(200)]
     odd += [Cell("code", None, code) for code in ("import gc", "import site", "torch._ops")]
-    found = analysis.of(corpus.TARGET, odd).findings
+    found = analysis.analyse(corpus.TARGET, odd).findings
     assert found[:3] == ("cell 201 uses gc", "cell 202 uses site", "cell 203 uses _ops")
 
 
@@ -520,7 +520,7 @@ def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
 def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
     """It may run all the same: who only compiles it gets further than who makes a tree of it."""
     deep = deep.format(("+1" if "1" in deep else ".b") * times)
-    shown = analysis.of(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
+    shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
     assert shown.findings
 
 
@@ -559,7 +559,7 @@ def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
 @pytest.mark.parametrize("more", ["a" * 800, ", ".join(f"a{n}" for n in range(400))])
 def test_an_import_pushes_no_other_finding_out_of_its_line(more):
     cell = Cell("code", None, f"import {more}\ngetattr(a, b)\neval('1')")
-    (found,) = analysis.of(corpus.TARGET, [cell]).findings
+    (found,) = analysis.analyse(corpus.TARGET, [cell]).findings
     said = messages.line(found)
     assert "eval" in said and "getattr with a name that is computed" in said
 
@@ -700,7 +700,7 @@ def test_unsafe_works_and_marks_every_score(tmp_path, monkeypatch):
     assert result.unsafe and result.points == 10
     node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
     assert nbgrader_plugin.UNSAFE in nbformat.writes(node)
-    with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
+    with GradebookWriter(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
         book.add_assignment(corpus.TARGET)
         book.save("ann", "target", result)
         marks, (kept,) = (
@@ -797,7 +797,7 @@ def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     results = batch.Results(course / "results", again=again)
     submissions, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
     run = partial(worker_pool.run, notebooks=notebooks, make_runner=make, workers=workers)
-    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+    with GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
         graded = batch.grade(submissions, notebooks, run, results, book, course)
         return {task.student: result for task, result, _ in graded}
 
@@ -825,7 +825,7 @@ def test_a_machine_that_starts_no_process_is_not_the_learners_fault(runner, monk
     monkeypatch.setattr(runner.sandbox, "fork", broken)
     written = nbformat.v4.new_notebook()
     said = worker_pool.grade_bytes(runner, corpus.TARGET, nbformat.writes(written).encode())
-    assert said == Refused("the grader failed on it (Broken: no room for a process)")
+    assert said == NotGraded("the grader failed on it (Broken: no room for a process)")
 
 
 def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeypatch):
@@ -839,10 +839,10 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
         return real(which, seconds, *more)
 
     with pytest.raises(limits.OutOfTime, match="the notebook took"):
-        with limits.alarm(0.5, "the notebook"):
+        with limits.time_limit(0.5, "the notebook"):
             monkeypatch.setattr(signal, "setitimer", late)
             with pytest.raises(limits.OutOfTime, match="the check took"):
-                with limits.alarm(60, "the check"):
+                with limits.time_limit(60, "the check"):
                     pass
             time.sleep(5)
 
@@ -941,11 +941,14 @@ def test_a_time_that_comes_late_or_is_put_right_counts(tmp_path):
     path = course / "submitted" / "ann" / "target" / "timestamp.txt"
 
     def late():
-        with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+        with GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
             return book.gradebook.find_submission("target", "ann").total_seconds_late
 
     grade(course)
-    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book, book.transaction() as inside:
+    with (
+        GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c") as book,
+        book.transaction() as inside,
+    ):
         inside.update_or_create_assignment("target", duedate="2026-11-01 00:00:00 UTC")
     for text, seconds in (("no time", 0), ("2026-11-01 00:01:00 UTC", 60)):
         path.write_text(text)
@@ -961,7 +964,7 @@ def test_a_gradebook_that_is_new_or_restored_is_put_right(tmp_path):
     lost = tuple(Outcome(each.name, 0, each.points) for each in corpus.TARGET.exercises)
 
     def scores():
-        with Book(f"sqlite:///{book}", "c") as opened:
+        with GradebookWriter(f"sqlite:///{book}", "c") as opened:
             at = opened.gradebook.find_submission("target", "ann").timestamp
             return str(at), [sum(each.values()) for each in opened.totals().values()]
 
@@ -969,9 +972,9 @@ def test_a_gradebook_that_is_new_or_restored_is_put_right(tmp_path):
     right = scores()
     assert right == (late.removesuffix(" UTC"), [10, 10])
     shutil.copy(book, old)
-    with Book(f"sqlite:///{old}", "c") as opened, opened.transaction() as inside:
+    with GradebookWriter(f"sqlite:///{old}", "c") as opened, opened.transaction() as inside:
         inside.update_or_create_submission("target", "ann", timestamp="2026-11-01 10:00:00 UTC")
-    with Book(f"sqlite:///{old}", "c") as opened:
+    with GradebookWriter(f"sqlite:///{old}", "c") as opened:
         opened.save("bob", "target", Graded(lost, (), False))
     for restore in (book.unlink, partial(shutil.copy, old, book)):
         restore()
@@ -984,7 +987,7 @@ def test_a_gradebook_that_is_right_is_not_written_again(tmp_path, monkeypatch):
     course = class_of(tmp_path, {"ann": "#"})
     rows, made = grade(course), course / "autograded" / "ann" / "target" / "target.ipynb"
     text = made.read_text()
-    monkeypatch.setattr(Book, "save", None)
+    monkeypatch.setattr(GradebookWriter, "save", None)
     made.write_text("mine")
     assert grade(course) == rows and made.read_text() == "mine"
     made.unlink()
@@ -1039,7 +1042,7 @@ def test_an_exercise_that_the_gradebook_does_not_know_yet_is_added(tmp_path):
 
 def test_what_another_edition_or_plain_nbgrader_left_does_not_count(tmp_path, capsys):
     course, where = class_of(tmp_path, {"ann": "#"}), ("target", "target")
-    with Book(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
+    with GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
         with book.transaction() as inside:
             inside.add_assignment("target")
             inside.add_notebook(*where)
@@ -1191,7 +1194,7 @@ def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
 
 def test_scores_and_class_report(tmp_path, runner):
     rows = graded_class(runner)
-    rows.append((Task("=cmd()", "target", "", "broken"), Refused("broken;=cmd()")))
+    rows.append((Task("=cmd()", "target", "", "broken"), NotGraded("broken;=cmd()")))
     marks = {
         task: Marks({each.exercise: each.points for each in result.outcomes}, {}, 0.0)
         for task, result in rows[:-1]
@@ -1313,14 +1316,14 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
     monkeypatch.setattr(symtable, "symtable", counted)
     monkeypatch.setattr(read_submission, "limited", lambda work: work())
     source = "".join(f"a{n} = {n}\n" for n in range(100))
-    assert analysis.of(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
+    assert analysis.analyse(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
     assert len(corpus.TARGET.exercises) > 2
     assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
 
 
 def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
     """Of a notebook as it was released, the stubs alone are left to read."""
-    book, real = cells.load("07_kv_cache_and_scaling"), read_submission.limited
+    book, real = cells.load("07_kv_cache_and_scaling"), read_submission.run_limited
     found = submission.parse(json.loads(release.release(book)))
     ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
 
@@ -1335,7 +1338,7 @@ def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
 
     scopes.names.cache_clear()
     assert ours & set(watched(lambda: submission.plan(book, found)))  # who knows none reads them
-    analysis.of(book, found)
+    analysis.analyse(book, found)
     asked = watched(lambda: submission.plan(book, found))
     assert asked and not ours & set(asked)
 
@@ -1344,7 +1347,7 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
     monkeypatch.setattr(read_submission, "PATIENCE", 0.2)
     monkeypatch.setattr(submission, "plain_values", lambda data: time.sleep(60))
     result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
-    assert isinstance(result, Refused)
+    assert isinstance(result, NotGraded)
     assert "this machine is busy; start again" in result.reason
 
 
@@ -1370,7 +1373,7 @@ def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
 
     gc.collect()
     Held(tmp_path / "ended")
-    assert read_submission.limited(work) == 200_000
+    assert read_submission.run_limited(work) == 200_000
     assert not (tmp_path / "ended").exists()
     gc.collect()
     assert (tmp_path / "ended").read_text() == str(os.getpid())
@@ -1401,7 +1404,7 @@ def test_what_stops_a_reading_is_named(fault):
         raise fault
 
     with pytest.raises(submission.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
-        read_submission.limited(work)
+        read_submission.run_limited(work)
 
 
 def test_the_grader_can_be_reviewed():

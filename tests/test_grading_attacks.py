@@ -16,7 +16,7 @@ from attacks import corpus, helpers
 from llmlib.course.authoring import notebooks as cells
 from llmlib.course.checking import submission as handed_in
 from llmlib.grading import batch, worker_pool
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded
@@ -128,7 +128,7 @@ def grade_all(folder):
     made = dates()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
     try:
-        with Book(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
+        with GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "attacks") as book:
             tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
             words = {"notebooks": NOTEBOOKS, "make_runner": make_runner, "workers": 2}

@@ -93,12 +93,13 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     assert returned.read_text(encoding="utf-8") == told
     points = sum(each.points for each in notebooks.load(NAME).exercises[:2])
     assert float(row["score"]) == points, row
-    do(clone, "llmlib answers grading/submitted")
+    do(clone, "llmlib export-answers grading/submitted")
     assert (clone / "grading/answers" / "merge" / "ada.py").exists()
-    [head] = (clone / "grading/answers/alike.csv").read_text().splitlines()  # one student: no pair
-    assert head.startswith("notebook,one,other,exercises,alike,usual")
-    do(clone, "llmlib defence grading/submitted --student STUDENT", STUDENT="ada")
-    assert "Answer: " in (clone / "grading/defence/ada.txt").read_text(encoding="utf-8")
+    table = (clone / "grading/answers/similar.csv").read_text()
+    [head] = table.splitlines()  # one student: no pair
+    assert head.startswith("notebook,one,other,exercises,similarity,usual")
+    do(clone, "llmlib oral-questions grading/submitted --student STUDENT", STUDENT="ada")
+    assert "Answer: " in (clone / "grading/oral_questions/ada.txt").read_text(encoding="utf-8")
     (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n")
-    do(clone, "llmlib grades --format canvas --roster FILE", FILE="roster.csv")
+    do(clone, "llmlib export-grades --format canvas --roster FILE", FILE="roster.csv")
     assert "ada" in (clone / "grading/canvas.csv").read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ def test_what_is_mounted_holds_no_answer_of_the_notebook(name):
         if off.startswith("llmlib.")
         for part in off.split(".")[2:]
     }
-    for source in library_slice.of(notebook).reduced.values():
+    for source in library_slice.cut(notebook).reduced.values():
         nodes = list(ast.walk(ast.parse(source)))
         made = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
         assert not made & answers
@@ -92,14 +92,14 @@ def test_no_answer_is_in_memory_or_on_disk(runner, name):
     """All that is alive, imported or in a file, but the grader's own part that runs there."""
     notebook = notebooks.load(name)
     job = plan(notebook, [Cell("code", None, LOOK)])
-    process = RemoteProcess(runner.sandbox, job, library_slice.of(notebook).reduced, Limits())
+    process = RemoteProcess(runner.sandbox, job, library_slice.cut(notebook).reduced, Limits())
     try:
         process.begin(())
         live, modules, disk = process.call("look", [], {})
     finally:
         process.stop()
     given = {
-        file.removesuffix(".py").replace("/", ".") for file in library_slice.of(notebook).reduced
+        file.removesuffix(".py").replace("/", ".") for file in library_slice.cut(notebook).reduced
     }
     parts = {module.rpartition(".")[0] for module in given}
     assert set(modules) <= {"llmlib", *given, *parts}

@@ -1,4 +1,4 @@
-"""`llmlib grades`: totals from the gradebook, in the columns that Canvas and Moodle import."""
+"""`llmlib export-grades`: the gradebook's totals, in the columns that Canvas and Moodle import."""
 
 import csv
 import os
@@ -9,7 +9,7 @@ from attacks import corpus
 
 from llmlib import cli
 from llmlib.course.environment import environment
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
 
 pytestmark = pytest.mark.nbgrader
@@ -23,7 +23,7 @@ CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old work (7)
 @pytest.fixture
 def course(tmp_path):
     """ada: 10 by the checks; bob: 3 by the checks, 2 more by hand, 1 off for lateness."""
-    with Book(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
+    with GradebookWriter(f"sqlite:///{tmp_path / 'gradebook.db'}", "c") as book:
         book.add_assignment(corpus.TARGET)
         names = [(each.name, each.points) for each in corpus.TARGET.exercises]
         for student, solved in (("ada", {name for name, _ in names}), ("bob", {names[0][0]})):
@@ -42,7 +42,7 @@ def course(tmp_path):
 
 def grades(folder, *words):
     words += ("--config", str(folder / "nbgrader_config.py"), "--output", str(folder / "out.csv"))
-    status = cli.main(["grades", *words])
+    status = cli.main(["export-grades", *words])
     return status, list(csv.DictReader((folder / "out.csv").open(encoding="utf-8", newline="")))
 
 
@@ -90,7 +90,7 @@ def test_without_a_roster_the_ids_stand_where_the_system_looks_for_logins(course
 
 def test_who_only_looks_like_one_on_the_roster_is_told_apart(course, capsys):
     folder, _ = course
-    with Book(f"sqlite:///{folder / 'gradebook.db'}", "c") as book:
+    with GradebookWriter(f"sqlite:///{folder / 'gradebook.db'}", "c") as book:
         book.save("jose\u0301", "target", Graded((), (), unsafe=False))
     roster = CANVAS.replace(",ada,", ",ada ,") + '"José",13,c3,jos\xe9,Two,\n'
     (folder / "roster.csv").write_text(roster, encoding="utf-8")
@@ -121,7 +121,7 @@ def test_a_roster_that_cannot_be_used_is_one_sentence(roster, sentence, course, 
     folder, _ = course
     path = folder / "roster.csv"
     path.write_bytes(roster if isinstance(roster, bytes) else roster.encode())
-    words = ["grades", "--format", "moodle", "--roster", str(path)]
+    words = ["export-grades", "--format", "moodle", "--roster", str(path)]
     assert cli.main([*words, "--config", str(folder / "nbgrader_config.py")]) == 2
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
@@ -132,7 +132,13 @@ def test_an_empty_gradebook_says_what_to_do_first(tmp_path, capsys):
     (tmp_path / "nbgrader_config.py").write_text(
         f"c = get_config()\nc.CourseDirectory.root = {str(tmp_path)!r}\n"
     )
-    words = ["grades", "--format", "canvas", "--config", str(tmp_path / "nbgrader_config.py")]
+    words = [
+        "export-grades",
+        "--format",
+        "canvas",
+        "--config",
+        str(tmp_path / "nbgrader_config.py"),
+    ]
     assert cli.main(words) == 2 and "run `llmlib grade` first" in capsys.readouterr().err
 
 
@@ -140,7 +146,7 @@ def test_an_empty_gradebook_says_what_to_do_first(tmp_path, capsys):
 def test_the_roster_is_not_written_over(course, capsys, where):
     folder, _ = course
     (folder / where).write_text("Username\nada\nbob\n", encoding="utf-8")
-    words = ["grades", "--format", "moodle", "--config", str(folder / "nbgrader_config.py")]
+    words = ["export-grades", "--format", "moodle", "--config", str(folder / "nbgrader_config.py")]
     output = [] if where == "moodle.csv" else ["--output", str(folder / where)]  # its usual place
     assert cli.main([*words, "--roster", str(folder / where), *output]) == 2
     assert "is the roster" in capsys.readouterr().err
@@ -148,7 +154,7 @@ def test_the_roster_is_not_written_over(course, capsys, where):
 
 
 def test_a_column_that_no_roster_has_is_refused(course, capsys):
-    words = ["grades", "--format", "canvas", "--column", "Login"]
+    words = ["export-grades", "--format", "canvas", "--column", "Login"]
     assert cli.main([*words, "--config", str(course[0] / "nbgrader_config.py")]) == 2
     assert "--column is one of Student" in capsys.readouterr().err
     assert not (course[0] / "canvas.csv").exists()
@@ -161,7 +167,7 @@ def test_gradebooks_opened_one_after_the_other_leave_no_trace_in_the_environment
     paths = []
     monkeypatch.setenv("PATH", os.environ["PATH"])
     for name in ("one", "two", "three"):
-        with Book(f"sqlite:///{tmp_path / name}.db", "c"):
+        with GradebookWriter(f"sqlite:///{tmp_path / name}.db", "c"):
             paths.append(os.environ["PATH"])
     assert paths[0] == paths[2] == environment()["PATH"]
     assert paths[0].split(os.pathsep)[0] == os.path.dirname(sys.executable)

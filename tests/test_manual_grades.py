@@ -16,7 +16,7 @@ from llmlib import cli as command
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import cli, nbgrader_plugin
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.marking.runner import Runner
 
 pytestmark = pytest.mark.nbgrader
@@ -64,7 +64,7 @@ def page(course, student):
 
 
 def book(course):
-    return Book(f"sqlite:///{course / 'gradebook.db'}", "c")
+    return GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c")
 
 
 def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
@@ -84,8 +84,8 @@ def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
 
 WRONG = {
     "grade": [["--student", "adda"], ["--assignment", "1_tokens"]],
-    "answers": [["--assignment", "1_tokens"]],
-    "defence": [["--student", "adda"], ["--assignment", "1_tokens"]],
+    "export-answers": [["--assignment", "1_tokens"]],
+    "oral-questions": [["--student", "adda"], ["--assignment", "1_tokens"]],
 }
 
 

@@ -1,4 +1,4 @@
-"""`llmlib defence`: questions on a learner's own code; each answer is what the checks say."""
+"""`llmlib oral-questions`: questions on a learner's own code, answered by the checks."""
 
 import functools
 import re
@@ -170,7 +170,7 @@ def test_the_command_writes_a_page_a_student(tmp_path, capsys, monkeypatch):
         code = {"merge": "# \x1b[2J\n" + right(0)["merge"]} if student == "ada" else {}
         A.nbformat.write(A.handed_in_notebook(NAME, code), path)
     (tmp_path / "in" / "cyd" / NAME).mkdir(parents=True)
-    words = ["defence", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    words = ["oral-questions", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     assert cli.main(words) == 1
     said = capsys.readouterr()
     assert "bob  01_tokens  0 questions" in said.out

@@ -57,7 +57,7 @@ for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
 @pytest.mark.parametrize(
     "words",
     ["grade submitted", "grade submitted --unsafe", "grade --help", "answers submitted"]
-    + ["defence submitted --student ada"],
+    + ["oral-questions submitted --student ada"],
 )
 def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "platform", system)

@@ -69,7 +69,7 @@ def test_nothing_is_lent_by_a_later_function(runner):
 def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
     notebook = notebooks.load(name)
-    leans_on = analysis.of(notebook, parse(notebook.node)).leans_on
+    leans_on = analysis.analyse(notebook, parse(notebook.node)).leans_on
     below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
     broken = {each: f"def {each}(*args, **more):\n    return None" for each in below}
     result = grade(runner, name, **broken)
@@ -96,7 +96,7 @@ def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_nam
 ):
     """Round by round, all that later exercises build on is wrong, in every way of tests/answers."""
     notebook = notebooks.load(name)
-    leans_on = analysis.of(notebook, parse(notebook.node)).leans_on
+    leans_on = analysis.analyse(notebook, parse(notebook.node)).leans_on
     below = {earlier for found in leans_on.values() for earlier in found} - NOT_LENT
     ways = {each: wrong_answers(name, each) for each in below}
     assert ways or name in ("02_embeddings", "07_kv_cache_and_scaling")

@@ -11,7 +11,7 @@ from llmlib import cli
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking import submission
 from llmlib.grading import export_answers as answers_verb
-from llmlib.grading.similarity import SOLUTION, stands_out, words
+from llmlib.grading.similarity import SOLUTION, similar_pairs, words
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]
@@ -46,7 +46,7 @@ def written_apart(name):
 
 def pairs(name, answers):
     read = {e: {who: words(text) for who, text in some.items()} for e, some in answers.items()}
-    found = stands_out(A.notebook(name).exercises, read)
+    found = similar_pairs(A.notebook(name).exercises, read)
     return {(pair.one, pair.other): pair for pair in found}
 
 
@@ -57,7 +57,7 @@ def test_a_copy_stands_out_and_what_was_written_apart_does_not(name):
     copied = {e: {**found, "copier": disguised(found["author 1"])} for e, found in answers.items()}
     (pair,) = pairs(name, copied).items()
     assert pair[0] == ("author 1", "copier") and len(pair[1].exercises) >= 3
-    assert pair[1].alike > 0.7 > 0.2 > pair[1].usual and pair[1].bits > 300
+    assert pair[1].similarity > 0.7 > 0.2 > pair[1].usual and pair[1].bits > 300
 
 
 def test_a_copy_of_the_course_s_own_solution_stands_out():
@@ -91,11 +91,11 @@ def test_the_command_prints_and_writes_the_pairs(tmp_path, capsys, monkeypatch):
         A.nbformat.write(A.handed_in_notebook("01_tokens", code), path)
     out = tmp_path / "out"
     for _ in range(2):  # its own table is no stranger's file
-        assert cli.main(["answers", str(tmp_path / "in"), "--output", str(out)]) == 0
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("alike: ")]
-    assert len(set(said)) == 1 and said[0].startswith("alike: author 1 and copier  01_tokens  ")
-    table = (out / "alike.csv").read_text().splitlines()
-    assert table[0] == "notebook,one,other,exercises,alike,usual,bits" and len(table) == 2
+        assert cli.main(["export-answers", str(tmp_path / "in"), "--output", str(out)]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("similar: ")]
+    assert len(set(said)) == 1 and said[0].startswith("similar: author 1 and copier  01_tokens  ")
+    table = (out / "similar.csv").read_text().splitlines()
+    assert table[0] == "notebook,one,other,exercises,similarity,usual,bits" and len(table) == 2
     monkeypatch.setattr(answers_verb, "SHOWN", 0)
-    assert cli.main(["answers", str(tmp_path / "in"), "--output", str(out)]) == 0
-    assert capsys.readouterr().out.endswith("exercise\nand 1 more pairs that are alike\n")
+    assert cli.main(["export-answers", str(tmp_path / "in"), "--output", str(out)]) == 0
+    assert capsys.readouterr().out.endswith("exercise\nand 1 more similar pairs\n")

@@ -64,7 +64,7 @@ WAYS = [
 
 @pytest.mark.parametrize("source", WAYS)
 def test_a_way_is_named(source):
-    assert [*suspicious_names.ways(source)], source
+    assert [*suspicious_names.suspicious(source)], source
 
 
 HONEST = [
@@ -90,7 +90,7 @@ HONEST = [
 
 @pytest.mark.parametrize("source", HONEST)
 def test_honest_code_is_not(source):
-    assert not [*suspicious_names.ways(source, suspicious_names.private_of(source))]
+    assert not [*suspicious_names.suspicious(source, suspicious_names.private_of(source))]
 
 
 def test_no_answer_and_no_solution_uses_a_way():
@@ -103,16 +103,16 @@ def test_no_answer_and_no_solution_uses_a_way():
     named = {
         code: found
         for code in codes
-        if (found := [*suspicious_names.ways(code, suspicious_names.private_of(code))])
+        if (found := [*suspicious_names.suspicious(code, suspicious_names.private_of(code))])
     }
     assert len(codes) > 1300 and not named
 
 
 @pytest.mark.parametrize("times", [2_000, 9_000])
 def test_a_deep_text_is_read_or_named(times):
-    assert [*suspicious_names.ways(f"import torch\nx = torch{'.a' * times}._ops")]
+    assert [*suspicious_names.suspicious(f"import torch\nx = torch{'.a' * times}._ops")]
 
 
 def test_a_private_name_of_one_s_own_makes_none_of_a_library_s():
     source = "import torch\nclass A:\n    def _ops(self): ...\ntorch._ops"
-    assert [*suspicious_names.ways(source, suspicious_names.private_of(source))] == ["_ops"]
+    assert [*suspicious_names.suspicious(source, suspicious_names.private_of(source))] == ["_ops"]

@@ -10,7 +10,7 @@ from llmlib.course import my_llm, quiz_cells
 from llmlib.course.authoring import notebooks as cells
 from llmlib.course.checking import progress, submission
 from llmlib.course.feedback import NOT_WRITTEN_YET
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host.sandbox import Unavailable
 from llmlib.grading.marking.runner import Runner
 
@@ -79,7 +79,7 @@ def of_gradebook(where: str) -> list[Student]:
         why = f"there is no gradebook {where}: grade first"
         raise ValueError(f"{why}, or give the file or the URL in nbgrader_config.py")
     points = {book.name: sum(each.points for each in book.exercises) for book in cells.notebooks()}
-    with Book(url, "") as book:
+    with GradebookWriter(url, "") as book:
         totals = book.totals()
         people = [(s.id, s.first_name, s.last_name, s.email) for s in book.gradebook.students]
     found = []

@@ -1,66 +1,61 @@
 """The trusted grader: a learner's code runs in a sandbox, the tests run outside it.
 
-By what a mistake would cost, which is what a reader must know first:
+Rooms, ordered by what a mistake in them would cost:
 
-host/   this machine. What keeps a learner's code in: reading opens what was handed in, and has a
-           text read by a fork with limits; sandbox starts bubblewrap (its command line: bubblewrap)
-           and has it fork; remote is one submission's process as seen from here; testing runs test
-           cells, whose calls remote makes; limits is what all of that may take. Of the grader it
-           needs wire alone, and the words of remedies: import contracts in pyproject.toml hold that
-wire       this machine, too: what may cross, plain values, validated, bounded, never unpickled
-guest/    next to strangers' code. This machine: zygote loads torch once and forks for each
-           submission, jail takes the fork's rights away, seccomp the kernel's calls that reach
-           beyond a namespace and that no answer needs. Nothing that is relied on: process runs the
-           cells and answers calls, absence goes on where one wants what is not there, off makes
-           ready-made functions of torch refuse; all three are the learner's to change
-marking/   points. runner says which tests run when, on whose functions, and what an exercise comes
-           to; kit cuts llmlib down to what a learner's process may have, lending gives the rest
-           where it is asked for; patience tells a slow answer from a busy machine; proxy stands
-           for a learner's function in a test cell; analysis says what a text shows before any of
-           it runs, ways which of its names lead round a refusal; wording says what went wrong, of
-           a hidden test in our own words
+host/      this machine. Keeps a learner's code in. read_submission opens a file and reads it in a
+           fork with limits; sandbox starts bubblewrap (bubblewrap: its command line) and asks for
+           forks; rpc calls one submission's process; run_test_cell runs the tests; limits says how
+           long anything may take. Of the grader it imports only wire and sandbox_diagnostics
+           (import contracts in pyproject.toml)
+wire       this machine, too: plain values between the two sides, validated, bounded, never
+           unpickled
+guest/     beside learners' code. This machine: zygote loads torch once and forks for every
+           submission, jail drops the fork's rights, seccomp refuses system calls. Not relied on:
+           process runs cells and answers calls, resume_cell continues after what the sandbox
+           refuses, blocked_calls makes disallowed functions of torch raise; a learner's code can
+           change all three
+marking/   points. runner decides the order of tests and what they earn; library_slice cuts llmlib
+           down to what a learner's process may have, reference_calls computes the rest on request;
+           starvation_retry tells slow code from a busy machine; proxy stands for a learner's
+           function in a test; analysis reads the text before anything runs, suspicious_names lists
+           what an instructor should look at; messages says what failed
 
-Around them: tasks finds and reads submissions, pool runs workers, or cluster has other machines run
-them, by a clerk on each; results is what grading comes to, batch keeps it, gradebook writes it,
-report makes pages and tables, plugin is the same grader for `nbgrader autograde`, cli the command,
-remedies says why a machine has no sandbox. Beside them: collecting takes a learning management
-system's download apart, grades goes back there, formgrader mends what nbgrader's pages show,
-answers and alike compare what was written, defence asks about it by way of mutations.
+Around them: submissions finds notebooks, worker_pool runs workers here, dask_cluster and dask_worker
+on other machines; results is the outcome, batch stores it, gradebook writes it, report makes pages
+and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader repairs two
+things in nbgrader's pages, cli is the command, sandbox_diagnostics says why there is no sandbox.
+lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers and
+similarity compare answers; oral_questions asks about them with mutations.
 
-A mistake in marking/ gives or takes points, leaves an answer in a learner's process, or lets a
-hidden input be told. It reaches nothing on the machine: what it has of a stranger are texts, which
-it reads in a fork that reading limits, and plain values; and whatever it hands to testing, what is
-executed there is the text of a course's own `Exercise`.
+A mistake in marking/ gives or takes points, leaves an answer in a learner's process or reveals a
+hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits, and
+plain values. The only code executed outside the sandbox is the course's own.
 
-Threat model. A submission is hostile, the course's source and this machine's owner are not.
+Threat model. Submissions are hostile; the course's source and the machine's owner are not.
 
-covered     harm: no network, no home, no course, nothing writable but its own scratch (sandbox),
-            no rights and no other process in sight (jail), nothing kept from one fork to the next:
-            no key, no priority, no port, no program started (seccomp)
-            stalls: limits on time, memory, files and processes, paid by the one who exceeds them
-            (limits, remote, jail), reading what was handed in included (reading, wire); a worker
-            that dies or goes deaf costs one submission (pool)
-            points without the answer: no test and no expected value enters the learner's process,
-            what comes back is data of known types (wire), a stand-in equals nothing (proxy)
-            answers to be found: of llmlib there is what given cells read and no answer of that
-            notebook, neither in memory nor on disk (kit; the rest is not mounted: bubblewrap); an
-            answer that given code needs is asked for, and computed in another process (lending).
-            The quiz's key is not there
-            hidden inputs told: what the learner's code says of a visible test is written down
-            before the first hidden one runs, and from then on our words alone (runner, wording)
-            others' mistakes: a function that is right is not graded by an earlier one (runner)
-not covered a cluster's own network: what reaches Dask's scheduler or workers is trusted (cluster)
-            the kernel: an escape from its namespaces is an escape from here; one without filters,
-            or of another machine than x86-64 and ARM 64, refuses no calls (seccomp)
-            memory in total: each of 32 processes has a limit, their sum has none but that of the
-            cgroup in which the grader itself was started (INSTRUCTORS.md says how); when memory
-            runs out, there or on the machine, the kernel ends them first (zygote)
-            torch itself: it has to be there, softmax and all. What an exercise forbids of it
-            refuses, but that is enforced in the process that it binds. What the text shows of such
-            a use, and of ways around, is a finding for the instructor, beside the score
-            an exercise that is tested through a given function: that function runs in the learner's
-            process, and what a cell puts in the place of Python's own is a finding, no more
-            what one submission can time or count of another: how busy the machine is, which files
-            are in memory, how many pipes were made (their inodes have numbers)
-            who wrote an answer, and whether hidden inputs can be guessed from many hand-ins
+covered     damage: no network, home or course folder, nothing writable but a scratch folder
+            (sandbox); no rights, no other process in sight (jail); nothing left for the next fork:
+            no key, priority, port or program (seccomp)
+            stalling: limits on time, memory, files and processes, charged to whoever exceeds them
+            (limits, rpc, jail), also while a file is read (read_submission, wire). A worker that
+            dies or hangs costs one submission (worker_pool)
+            points without an answer: no test and no expected value enters a learner's process;
+            what comes back is plain data (wire); a stand-in equals nothing (proxy)
+            finding answers: a learner's process has of llmlib what given cells read and no answer
+            of that notebook, in memory or on disk (library_slice, bubblewrap). An answer that given
+            code needs is computed in another process (reference_calls). The quiz's key is not there
+            revealing hidden inputs: what the code says about a visible test is recorded before the
+            first hidden one runs; from then on only our own words are used (runner, messages)
+            others' mistakes: a right function is not graded by a wrong earlier one (runner)
+not covered a cluster's network: Dask's scheduler and workers are trusted (dask_cluster)
+            the kernel: an escape from its namespaces is an escape from here. A kernel without
+            filters, or not on x86-64 or ARM 64, refuses no system calls (seccomp)
+            total memory: each of 32 processes is limited, their sum only by the cgroup in which the
+            grader was started (INSTRUCTORS.md). When memory runs out, the kernel ends them first
+            torch itself: softmax is in there. What an exercise disallows raises, but that is
+            enforced inside the process it restricts. Text that shows such a use, or a way around,
+            is a finding for the instructor, beside the score
+            exercises tested through a given function: it runs in the learner's process
+            side channels: how busy the machine is, which files are cached, how many pipes were made
+            authorship, and what can be learned about hidden inputs from many hand-ins
 """

@@ -23,9 +23,10 @@ from llmlib import files
 from llmlib.course.authoring.notebooks import Notebook
 from llmlib.course.checking.submission import Unreadable
 from llmlib.grading import nbgrader_plugin, report
-from llmlib.grading.gradebook import Book, Marks
+from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import read_submission
-from llmlib.grading.results import Graded, Refused, Result, from_json
+from llmlib.grading.host.limits import Limits
+from llmlib.grading.results import Graded, NotGraded, Result, from_json
 from llmlib.grading.submissions import Task
 from llmlib.grading.worker_pool import Notebooks, Order
 
@@ -39,26 +40,32 @@ class Results:
     """A course's results, a JSON file for each student and assignment. With `again` none counts."""
 
     def __init__(
-        self, folder: Path, unsafe: bool = False, again: bool = False, partial: float = 0.0
+        self,
+        folder: Path,
+        unsafe: bool = False,
+        again: bool = False,
+        partial: float = 0.0,
+        limits: Limits = Limits(),
     ) -> None:
         self.folder, self.again = Path(folder), again
-        self.how = f"{unsafe}{partial or ''}"
+        self.how = f"{unsafe}{partial or ''}{'' if limits == Limits() else limits}"
         busy = f"Another run is grading into {self.folder}: wait for it, or end it."
         self.lock = files.alone(self.folder / ".lock", busy)
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
         return self.folder / task.student / f"{task.assignment}{suffix}"
 
-    def get(self, task: Task, mark: str) -> Graded | None:
+    def get(self, task: Task, fingerprint: str) -> Graded | None:
         """The stored result of a submission with this fingerprint."""
         try:
             kept = json.loads(self.path(task).read_text(encoding="utf-8"))
-            return from_json(kept["graded"]) if kept["mark"] == mark else None
+            return from_json(kept["graded"]) if kept["fingerprint"] == fingerprint else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def put(self, task: Task, mark: str, graded: Graded) -> None:
-        files.write(self.path(task), json.dumps({"mark": mark, "graded": asdict(graded)}))
+    def put(self, task: Task, fingerprint: str, graded: Graded) -> None:
+        kept = {"fingerprint": fingerprint, "graded": asdict(graded)}
+        files.write(self.path(task), json.dumps(kept))
 
     def written(self, task: Task, stamp: str) -> bool:
         """Has the result with this fingerprint and time reached the gradebook?"""
@@ -67,7 +74,7 @@ class Results:
         except OSError:
             return False
 
-    def mark(self, notebook: Notebook, data: bytes) -> str:
+    def fingerprint(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of what a result depends on: grader, notebook, submission."""
         return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
 
@@ -90,7 +97,12 @@ def edition(notebooks: Notebooks) -> str:
 
 
 def grade(
-    tasks: list[Task], notebooks: Notebooks, run: Run, results: Results, book: Book, course: Path
+    tasks: list[Task],
+    notebooks: Notebooks,
+    run: Run,
+    results: Results,
+    book: GradebookWriter,
+    course: Path,
 ) -> Iterator[tuple[Task, Result, Marks | None]]:
     """Grade `tasks` into `results` and `book`; yields (task, result, what the book has of it), the
     result without the learner's cells, which are on disk: what a run holds does not grow with
@@ -110,7 +122,7 @@ def grade(
     late: list[Order] = []
     for order, result in run(_order(task, notebooks, results) for task in tasks):
         match store(order, result) if isinstance(result, Graded) else result:
-            case Refused() as refused:  # what there was before stays, but due dates change
+            case NotGraded() as refused:  # what there was before stays, but due dates change
                 with contextlib.suppress(Exception):  # nothing was, or the database is away
                     book.charge_lateness(order.task.student, order.task.assignment)
                 yield order.task, refused, None
@@ -119,13 +131,13 @@ def grade(
             case _:
                 late.append(replace(order, data=b"", result=None))
     for order in late:  # a database that was gone may be back
-        order.result = results.get(order.task, order.mark)
+        order.result = results.get(order.task, order.fingerprint)
         match store(order, order.result) if order.result else "nor could the result be":
             case (graded, marks):
                 yield order.task, graded, marks
             case why:
                 why = f"graded, but not written; start again ({why})"
-                yield order.task, Refused(why), None
+                yield order.task, NotGraded(why), None
 
 
 def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:
@@ -133,26 +145,31 @@ def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:
     try:
         data = task.content()
     except Unreadable as fault:
-        return Order(task, result=Refused(str(fault)))
-    mark = results.mark(notebooks[task.assignment], data)
-    kept = None if results.again else results.get(task, mark)
-    return Order(task, data, mark, kept)
+        return Order(task, result=NotGraded(str(fault)))
+    fingerprint = results.fingerprint(notebooks[task.assignment], data)
+    kept = None if results.again else results.get(task, fingerprint)
+    return Order(task, data, fingerprint, kept)
 
 
 def _store(
-    order: Order, graded: Graded, notebook: Notebook, results: Results, book: Book, course: Path
+    order: Order,
+    graded: Graded,
+    notebook: Notebook,
+    results: Results,
+    book: GradebookWriter,
+    course: Path,
 ) -> Stored:
     """Write what is not there yet of one submission, and its page, by what the gradebook has."""
     task, at = order.task, None
     place = Path(task.student, task.assignment, task.assignment)
     node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(notebook, graded.steps), graded)
     if order.result is None:
-        results.put(task, order.mark, graded)
+        results.put(task, order.fingerprint, graded)
     try:
         at = task.handed_in_at()
     except Unreadable as fault:
         graded = replace(graded, notes=(*graded.notes, str(fault)))
-    stamp = f"{order.mark} {at}"  # a time that came late, or was put right, changes what is due
+    stamp = f"{order.fingerprint} {at}"  # a corrected time changes what lateness costs
     written = results.written(task, stamp)
     written = written and book.holds(task.student, task.assignment, graded, at)
     if not written:

@@ -13,9 +13,10 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib.course.authoring import notebooks as course
 from llmlib.grading import batch, nbgrader_plugin, report, submissions, worker_pool
-from llmlib.grading.gradebook import Book, Marks
+from llmlib.grading.gradebook import GradebookWriter, Marks
+from llmlib.grading.host.limits import Limits
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import Refused, Result
+from llmlib.grading.results import NotGraded, Result
 
 CONFIG = Path("nbgrader_config.py")
 
@@ -54,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     root, url, course_id, config = settings(args.config)
     try:
         partial = nbgrader_plugin.TrustedExporter(config=config).partial_credit
-        AssignLatePenalties(config=config).init_plugin()  # as `Book` does
-    except TraitError as error:
+        AssignLatePenalties(config=config).init_plugin()  # as `GradebookWriter` does
+        limits = nbgrader_plugin.limits(config)
+    except (TraitError, ValueError) as error:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
@@ -63,17 +65,16 @@ def run(args: argparse.Namespace) -> int:
     todo = submissions.find(args.submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
-    make_runner = functools.partial(Runner, unsafe=args.unsafe, partial=partial)
-    run = functools.partial(
-        worker_pool.run, notebooks=used, make_runner=make_runner, workers=args.workers
-    )
+    make_runner = functools.partial(Runner, unsafe=args.unsafe, limits=limits, partial=partial)
+    words = {"make_runner": make_runner, "workers": args.workers, "limits": limits}
+    run = functools.partial(worker_pool.run, notebooks=used, **words)
     print(f"{len(todo)} submissions", flush=True)
     rows, marks = [], {}
-    results = batch.Results(root / "results", args.unsafe, args.again, partial)
+    results = batch.Results(root / "results", args.unsafe, args.again, partial, limits)
     with contextlib.ExitStack() as stack:
-        book = stack.enter_context(Book(url, course_id, config))
+        book = stack.enter_context(GradebookWriter(url, course_id, config))
         if args.scheduler and used:
-            run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial))
+            run = stack.enter_context(_cluster(args.scheduler, used, args.unsafe, partial, limits))
         for task, result, has in batch.grade(todo, used, run, results, book, root):
             rows.append((task, result))
             if has:
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             print(_line(task, result, has), flush=True)
     report.scores(rows, marks, root)
     report.write_class_report(rows, used, root)
-    faults = sum(isinstance(result, Refused) for _, result in rows)
+    faults = sum(isinstance(result, NotGraded) for _, result in rows)
     made = [each for each in ("scores.csv", "class.csv", "class.png") if (root / each).exists()]
     only = " (of these alone)" if args.student or args.assignment else ""
     pages = ", feedback/" if faults < len(rows) else ""
@@ -89,18 +90,21 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def _cluster(address: str, notebooks: worker_pool.Notebooks, unsafe: bool, partial: float) -> Any:
+def _cluster(
+    address: str, notebooks: worker_pool.Notebooks, unsafe: bool, partial: float, limits: Limits
+) -> Any:
     try:
         from llmlib.grading import dask_cluster
     except ImportError as error:
         raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
-    desk = dask_cluster.Desk(batch.edition(notebooks), tuple(notebooks), unsafe, partial)
-    return dask_cluster.connected(address, desk)
+    names = tuple(notebooks)
+    spec = dask_cluster.ClusterSpec(batch.edition(notebooks), names, unsafe, partial, limits.cell)
+    return dask_cluster.connected(address, spec)
 
 
 def _line(task: submissions.Task, result: Result, marks: Marks | None) -> str:
     who = f"{task.student}  {task.assignment}"
-    if isinstance(result, Refused):
+    if isinstance(result, NotGraded):
         return f"{who}  not graded: {result.reason}"
     unsafe = ["(without a sandbox)"] if result.unsafe else []
     score = f"{(marks or result).points:g}/{result.worth:g}"

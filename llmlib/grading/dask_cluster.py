@@ -1,9 +1,8 @@
-"""Grading on many machines: what `pool.run` does here, done by the workers of a Dask cluster.
+"""Grading on many machines: does what `worker_pool.run` does, on the workers of a Dask cluster.
 
-A result depends on the files of the course, the version of torch and the submission alone, so it
-does not matter who makes it, or how often: the scheduler gives a dead worker's submissions to
-others. This process alone reads what was handed in and writes what came of it. What happens on a
-worker is in `clerk`.
+A result depends on the course's files, torch's version and the submission alone. So it does not
+matter who computes it, or how often: the scheduler gives a lost worker's submissions to others.
+This process alone reads submissions and writes results. `dask_worker` is the other side.
 """
 
 import contextlib
@@ -17,22 +16,24 @@ from typing import Any, NamedTuple
 import distributed
 from distributed.client import ClosedClientError
 
-from llmlib.grading.results import Refused, Result
+from llmlib.grading.host.limits import Limits
+from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.worker_pool import START, Order
 
 CONNECT = 20  # seconds
 AHEAD = 16  # submissions on their way at least, so that a cluster that grows sees what there is
-TRIES = 3  # on one submission, where a worker's clerk ends
+TRIES = 3  # on one submission, if grading processes die
 LOST = (CancelledError, ClosedClientError, OSError, RuntimeError)  # the last: a closed pool
 
 
-class Desk(NamedTuple):
-    """What a clerk has to know: the course's fingerprint, names, who loads and who grades them."""
+class ClusterSpec(NamedTuple):
+    """What a worker needs: the course's fingerprint, notebook names, how to load and grade them."""
 
     edition: str
     names: tuple[str, ...]
     unsafe: bool = False
     partial: float = 0.0
+    timeout: float = Limits.cell  # seconds that a cell may run
     load: str = "llmlib.course.authoring.notebooks:load"
     make: str = "llmlib.grading.marking.runner:Runner"
 
@@ -53,8 +54,8 @@ GRADE, REST = _task("grade"), _task("rest")
 
 
 @contextlib.contextmanager
-def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
-    """Stands in for `pool.run`. Raises ConnectionError, and ValueError if workers are not fit."""
+def connected(address: str, spec: ClusterSpec) -> Iterator[functools.partial]:
+    """What replaces `worker_pool.run`. Raises ConnectionError; ValueError if a worker is unfit."""
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is said in a sentence
     try:
         client = distributed.Client(address, timeout=CONNECT)
@@ -64,18 +65,18 @@ def connected(address: str, desk: Desk) -> Iterator[functools.partial]:
         with _reached(address):
             if not client.nthreads():
                 print("The scheduler has no worker yet: waiting for one.", file=sys.stderr)
-            _check(client, desk)
-        yield functools.partial(run, client=client, address=address, desk=desk)
+            _check(client, spec)
+        yield functools.partial(run, client=client, address=address, spec=spec)
     finally:
         with contextlib.suppress(*LOST):
-            client.run(REST, tuple(desk), on_error="ignore", callback_timeout=CONNECT)
+            client.run(REST, tuple(spec), on_error="ignore", callback_timeout=CONNECT)
         client.close(timeout=2)
 
 
 def run(
-    orders: Iterable[Order], client: distributed.Client, address: str, desk: Desk
+    orders: Iterable[Order], client: distributed.Client, address: str, spec: ClusterSpec
 ) -> Iterator[tuple[Order, Result]]:
-    """Yield (order, result) as they are done, as `pool.run` does."""
+    """Yield (order, result) as they are done, as `worker_pool.run` does."""
     orders, away = iter(orders), dict[distributed.Future, Order]()
     done = distributed.as_completed()
     while True:
@@ -85,7 +86,7 @@ def run(
             if order.result:
                 yield order, order.result
                 continue
-            words = tuple(desk), order.task.assignment, order.data
+            words = tuple(spec), order.task.assignment, order.data
             with _reached(address):
                 future = client.submit(GRADE, *words, pure=False, retries=TRIES - 1)
             away[future] = order
@@ -95,29 +96,29 @@ def run(
         future = next(done)
         order = away.pop(future)
         with _reached(address):
-            result = _result(client, desk, future)
+            result = _result(client, spec, future)
         future.release()
         yield order, result
 
 
-def _result(client: distributed.Client, desk: Desk, future: distributed.Future) -> Result:
+def _result(client: distributed.Client, spec: ClusterSpec, future: distributed.Future) -> Result:
     try:
         result = future.result()
         if isinstance(result, str):
             raise ValueError(result)
         return result
     except distributed.KilledWorker:
-        return Refused("the machines that graded it were lost, several times: start again")
+        return NotGraded("the machines that graded it were lost, several times: start again")
     except (ValueError, CancelledError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a worker or its clerk died of
-        _check(client, desk)
-        return Refused(f"the worker failed on it ({type(error).__name__}: {error})"[:500])
+    except Exception as error:  # noqa: BLE001 - whatever a worker died of
+        _check(client, spec)
+        return NotGraded(f"the worker failed on it ({type(error).__name__}: {error})"[:500])
 
 
-def _check(client: distributed.Client, desk: Desk) -> None:
-    """Have a clerk of each worker grade b"". Raises ValueError, a sentence for each that cannot."""
-    probe = functools.partial(client.submit, GRADE, tuple(desk), desk.names[0], b"", pure=False)
+def _check(client: distributed.Client, spec: ClusterSpec) -> None:
+    """Have each worker grade b"". Raises ValueError, a sentence for each that cannot."""
+    probe = functools.partial(client.submit, GRADE, tuple(spec), spec.names[0], b"", pure=False)
     asked = {address: probe(workers=[address]) for address in client.nthreads()}
     with contextlib.suppress(TimeoutError):  # busy with others' work: its turn will come
         distributed.wait(list(asked.values()), timeout=START)

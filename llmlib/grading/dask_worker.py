@@ -1,9 +1,9 @@
-"""A Dask worker's part of a grading: each of its threads keeps a clerk, a process with a sandbox.
+"""A Dask worker's part of grading: each of its threads keeps a process of its own with a sandbox.
 
-A clerk runs `pool.run` with one worker, which a thread cannot: limits on time need a main thread,
-and a fork needs a process without others. In comes a `cluster.Desk`, then (notebook, bytes) after
-(notebook, bytes); for each goes out a result, or why there will be none here. It ends when its
-input does: with the run, or with the Dask worker, whatever that died of.
+That process runs `worker_pool.run` with one worker. A thread could not: limits on time need the
+main thread, and a fork needs a process without other threads. It reads a `ClusterSpec`, then
+(notebook, bytes) after (notebook, bytes), and writes one result for each, or the reason why it can
+grade nothing. It ends when its input does: with the run, or with the Dask worker.
 """
 
 from __future__ import annotations
@@ -25,54 +25,54 @@ if TYPE_CHECKING:  # a Dask worker needs no torch of its own
 COMMAND = [sys.executable, "-P", "-m", "llmlib.grading.dask_worker"]
 
 
-class Clerk:
-    def __init__(self, desk: tuple) -> None:
-        self.desk = desk
+class GradingProcess:
+    def __init__(self, spec: tuple) -> None:
+        self.spec = spec
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, start_new_session=True)
         assert self.process.stdin and self.process.stdout
         self.orders, self.answers = self.process.stdin, self.process.stdout
-        self.send(desk)
+        self.send(spec)
 
     def send(self, value: tuple) -> None:
         pickle.dump(value, self.orders)
         self.orders.flush()
 
     def close(self) -> None:
-        """It ends when it has done what it is at."""
+        """It ends when it has finished its submission."""
         with contextlib.suppress(OSError):
             self.orders.close()
 
 
-CLERKS: dict[int, Clerk] = {}  # by thread
+PROCESSES: dict[int, GradingProcess] = {}  # by thread
 
 
-def grade(desk: tuple, name: str, data: bytes) -> Result | str:
+def grade(spec: tuple, name: str, data: bytes) -> Result | str:
     """Grade the notebook file whose bytes are `data`; or say, with the worker's name, why that
-    cannot be done here. Raises OSError or EOFError where the clerk died."""
+    cannot be done here. Raises OSError or EOFError where the process died."""
     from distributed import get_worker
 
     me = threading.get_ident()
-    if me in CLERKS and (CLERKS[me].desk != desk or CLERKS[me].process.poll() is not None):
-        CLERKS.pop(me).close()
-    clerk = CLERKS.pop(me, None) or Clerk(desk)
-    clerk.send((name, data))
-    answer = pickle.load(clerk.answers)
+    if me in PROCESSES and (PROCESSES[me].spec != spec or PROCESSES[me].process.poll() is not None):
+        PROCESSES.pop(me).close()
+    process = PROCESSES.pop(me, None) or GradingProcess(spec)
+    process.send((name, data))
+    answer = pickle.load(process.answers)
     if isinstance(answer, str):
         return f"Worker {get_worker().address}: {answer}"
-    CLERKS[me] = clerk
+    PROCESSES[me] = process
     return answer
 
 
-def rest(desk: tuple) -> None:
-    """Let this worker's clerks end."""
-    for me, clerk in list(CLERKS.items()):
-        if clerk.desk == desk:
-            del CLERKS[me]
-            clerk.close()
+def rest(spec: tuple) -> None:
+    """Let this worker's grading processes end."""
+    for me, process in list(PROCESSES.items()):
+        if process.spec == spec:
+            del PROCESSES[me]
+            process.close()
 
 
-# ---- in the clerk's process
+# ---- in the grading process
 
 
 def main() -> None:
@@ -89,14 +89,15 @@ def main() -> None:
         answers.flush()
 
 
-def graded(orders: BinaryIO, desk: tuple) -> Iterator[Any]:
+def graded(orders: BinaryIO, spec: tuple) -> Iterator[Any]:
     """A result for each order; or a sentence, and nothing more, where this machine cannot grade."""
     from llmlib.course.environment import VERSION
     from llmlib.grading import batch, worker_pool
     from llmlib.grading.host.bubblewrap import Unavailable
+    from llmlib.grading.host.limits import Limits
     from llmlib.grading.submissions import Task
 
-    edition, names, unsafe, partial, load, make = desk
+    edition, names, unsafe, partial, timeout, load, make = spec
     notebooks = {name: resolve_name(load)(name) for name in names}
     if batch.edition(notebooks) != edition:
         yield f"its course is another one ({VERSION}, or changed): install there what you have here"
@@ -108,9 +109,11 @@ def graded(orders: BinaryIO, desk: tuple) -> Iterator[Any]:
                 name, data = pickle.load(orders)
                 yield worker_pool.Order(Task("", name, ""), data)
 
-    make_runner = functools.partial(resolve_name(make), unsafe=unsafe, partial=partial)
+    limits = Limits.for_cell(timeout)
+    words = {"unsafe": unsafe, "limits": limits, "partial": partial}
+    make_runner = functools.partial(resolve_name(make), **words)
     try:
-        for _, result in worker_pool.run(read(), notebooks, make_runner, 1):
+        for _, result in worker_pool.run(read(), notebooks, make_runner, 1, limits):
             yield result
     except Unavailable as reason:
         yield str(reason)

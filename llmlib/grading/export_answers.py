@@ -1,6 +1,6 @@
-"""`llmlib answers`: each answer as a file of its own, EXERCISE/STUDENT.py, for tools that compare
-programs (JPlag, compare50), and a table of pairs that are more alike than answers written apart.
-Nothing is run, and an untouched stub is left out."""
+"""`llmlib export-answers`: every answer as a file of its own, EXERCISE/STUDENT.py, for tools that
+compare programs (JPlag, compare50), and a table of the pairs that are suspiciously similar.
+Nothing is run, and untouched stubs are left out."""
 
 import argparse
 import re
@@ -17,14 +17,15 @@ from llmlib.course.checking.submission import Cell
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.report import write_table
-from llmlib.grading.similarity import Pair, Words, stands_out, words
+from llmlib.grading.similarity import Pair, Words, similar_pairs, words
 
-TABLE, SHOWN = "alike.csv", 20  # pairs; the table has them all
+TABLE, SHOWN = "similar.csv", 20  # pairs; the table has them all
+OLD_TABLE = "alike.csv"  # its name until 1.2.4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     submissions.add_arguments(parser)
-    made = "made anew each time (default: answers/ beside SUBMITTED_DIR)"
+    made = "emptied first (default: answers/ beside SUBMITTED_DIR)"
     parser.add_argument("--output", type=Path, metavar="DIR", help=made)
 
 
@@ -34,10 +35,15 @@ def run(args: argparse.Namespace) -> int:
     args.output = args.output or args.submitted.resolve().parent / "answers"
     lessons = notebooks.lessons()
     open_ = f".~lock.{TABLE}#"  # LibreOffice's, while it shows the table
-    ours = {TABLE, open_, *(each.name for notebook in lessons for each in notebook.exercises)}
+    ours = {
+        TABLE,
+        OLD_TABLE,
+        open_,
+        *(each.name for notebook in lessons for each in notebook.exercises),
+    }
     others = {path.name for path in args.output.iterdir()} - ours if args.output.exists() else set()
     if others:  # a folder that holds something else is not removed
-        held = f"{args.output} holds {min(others)!r}, no answers of ours"
+        held = f"{args.output} holds {min(others)!r}, which this command did not write"
         raise ValueError(f"{held}: give another folder")
     args.output.resolve().mkdir(parents=True, exist_ok=True)
     for path in [*args.output.iterdir()]:  # not the folder: whoever runs this may stand in it
@@ -52,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             found = answers(notebook, handed_in)
             return {exercise: (source, words(source)) for exercise, source in found.items()}
 
-        for exercise, (source, read) in read_submission.limited(work).items():
+        for exercise, (source, read) in read_submission.run_limited(work).items():
             if len(source) > MAX_ANALYSED:
                 print(f"too long, compared in part: {task.student}  {exercise}", file=sys.stderr)
             files.write(args.output / exercise / f"{task.student}.py", source)
@@ -63,15 +69,15 @@ def run(args: argparse.Namespace) -> int:
     print(f"{count} answers in {args.output}, a folder for each exercise")
     rows: list[dict] = []
     for notebook in lessons:
-        for pair in stands_out(notebook.exercises, written):
+        for pair in similar_pairs(notebook.exercises, written):
             if len(rows) < SHOWN:
-                how = f"({pair.alike:.0%} of what is their own; usual: {pair.usual:.0%})"
+                how = f"({pair.similarity:.0%} the same; usual: {pair.usual:.0%})"
                 where = f"{notebook.name}  {', '.join(pair.exercises)} {how}"
-                print(f"alike: {pair.one} and {pair.other}  {where}")
+                print(f"similar: {pair.one} and {pair.other}  {where}")
             names = {"notebook": notebook.name, "exercises": " ".join(pair.exercises)}
             rows.append(pair._asdict() | names)
     if len(rows) > SHOWN:
-        print(f"and {len(rows) - SHOWN} more pairs that are alike")
+        print(f"and {len(rows) - SHOWN} more similar pairs")
     write_table(args.output / TABLE, ["notebook", *Pair._fields], rows)
     return status
 

@@ -33,7 +33,7 @@ class Marks:
         return max(0.0, sum(self.scores.values()) - self.late)
 
 
-class Book(contextlib.AbstractContextManager["Book"]):
+class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
     """An open gradebook, at an SQLAlchemy URL. Use it in a `with`. `config` says what lateness
     costs, as for nbgrader. Raises ValueError where none can be opened."""
 

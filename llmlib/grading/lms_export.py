@@ -1,5 +1,5 @@
-"""`llmlib grades`: the gradebook as a file that a learning management system imports, a row a
-student and a column a notebook. Manual points and late penalties are in it."""
+"""`llmlib export-grades`: the gradebook as a table that a learning management system imports, one
+row a student and one column a notebook, with manual points and late penalties."""
 
 import argparse
 import csv
@@ -9,7 +9,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from llmlib.grading.cli import CONFIG, settings
-from llmlib.grading.gradebook import Book, shown
+from llmlib.grading.gradebook import GradebookWriter, shown
 from llmlib.grading.report import write_table
 
 # Who a student is, in the columns that the system itself exports, and the one of them that holds
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: every student of the gradebook has a row; 1: some are not on the roster, and are named."""
     root, url, course_id, _ = settings(args.config)
-    with Book(url, course_id) as book:
+    with GradebookWriter(url, course_id) as book:
         totals = book.totals()
         worth = {each.name: each.max_score for each in book.gradebook.assignments}
     if not totals:

@@ -1,8 +1,12 @@
-"""Who handed in which file of a learning management system's download (`nbgrader zip_collect`)."""
+"""Matches the files of an LMS download to students (`nbgrader zip_collect`)."""
+
+import re
 
 from nbgrader.plugins import FileNameCollectorPlugin
 
-BOOK = r"(?P<file_id>0[1-7]_[a-z_]+|quiz)"
+from llmlib.course.authoring import notebooks
+
+BOOK = rf"(?P<file_id>{'|'.join(map(re.escape, notebooks.names()))})"
 NAMES = {  # how Canvas and Moodle call a file
     "canvas": rf".*/[^/]*?_(LATE_)?(?P<student_id>[0-9]+)_[0-9]+_{BOOK}",
     "moodle": rf".*/(?P<student_id>[^/]+)_[0-9]+_assignsubmission_file(_|_?/){BOOK}",

@@ -1,5 +1,5 @@
 """A function changed a little: an operator, a comparison, a constant, a condition, or a line left
-out. Tests use it to find what no check would notice, `defence` to ask what a line is for."""
+out. Tests use it to find what no check would notice, `oral_questions` to ask what a line is for."""
 
 import ast
 import copy

@@ -16,15 +16,17 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook, new_output
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import Execute
 from traitlets import Float
 
 from llmlib.course.authoring import notebooks as course
 from llmlib.course.checking.run_cells import ADDED
 from llmlib.course.checking.submission import Step, Unreadable
 from llmlib.grading import report, submissions
-from llmlib.grading.gradebook import Book
+from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host import read_submission
-from llmlib.grading.results import UNSAFE, Graded, Refused
+from llmlib.grading.host.limits import Limits
+from llmlib.grading.results import UNSAFE, Graded, NotGraded
 
 # nbformat's own functions validate each cell by itself, which takes longer than all else here.
 BARE = {"cell_type": "code", "execution_count": None}
@@ -117,9 +119,9 @@ class TrustedExporter(NotebookExporter):
 
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
         notebook, unsafe = course.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
-        runner = _runner(name, unsafe, self.partial_credit)
+        runner = _runner(name, unsafe, self.partial_credit, limits(self.config))
         graded = grade_bytes(runner, notebook, read_submission.content(filename))
-        if isinstance(graded, Refused):
+        if isinstance(graded, NotGraded):
             raise NbGraderException(f"{student}, {name}: {graded.reason}")
         for finding in graded.findings:
             self.log.warning("%s, %s: finding: %s", student, name, finding)
@@ -137,18 +139,28 @@ class FeedbackExporter(HTMLExporter):
         if "llmlib" not in node.metadata:
             earlier = f"{student}, {name}: graded by an earlier version: grade it again"
             raise NbGraderException(earlier)
-        with Book(where["db_url"], self.config.CourseDirectory.get("course_id", "")) as book:
+        with GradebookWriter(
+            where["db_url"], self.config.CourseDirectory.get("course_id", "")
+        ) as book:
             marks = book.marks(student, where["assignment"])
         resources = self._init_resources(resources)
         resources["output_extension"] = self.file_extension
         return report.feedback(course.load(name), student, node, marks), resources
 
 
+def limits(config: Any) -> Limits:
+    """The time limits that follow from `c.Execute.timeout`. Raises ValueError."""
+    seconds = Execute(config=config).timeout
+    if seconds is None or seconds <= 0:
+        raise ValueError(f"c.Execute.timeout is {seconds}: give the seconds that a cell may run")
+    return Limits.for_cell(seconds)
+
+
 @functools.cache
-def _runner(name: str, unsafe: bool, partial: float) -> Any:
+def _runner(name: str, unsafe: bool, partial: float, limits: Limits) -> Any:
     from llmlib.grading.marking.runner import Runner  # slow to load; most commands do without
 
-    runner = Runner([course.load(name)], unsafe, partial=partial)
+    runner = Runner([course.load(name)], unsafe, limits, partial)
     atexit.register(runner.close)
     return runner
 

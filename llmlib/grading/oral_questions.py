@@ -1,6 +1,6 @@
-"""`llmlib defence`: three questions on what a learner wrote, with their answers, for a talk of five
-minutes. Who wrote a function knows what each of its lines is for. No model is asked: a line is left
-out or changed, the checks run in the sandbox, and what they say is the answer."""
+"""`llmlib oral-questions`: three questions on a learner's own code, with answers, for a short talk.
+The author of a function knows what every line is for. No model is asked: a line is removed
+or changed, the checks run in the sandbox, and their message is the answer."""
 
 import argparse
 import contextlib
@@ -50,14 +50,14 @@ class Question(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     submissions.add_arguments(parser)
     parser.add_argument("--student", help="this student only; about 10 s a notebook")
-    made = "a file a student (default: defence/ beside SUBMITTED_DIR)"
+    made = "one file a student (default: oral_questions/ beside SUBMITTED_DIR)"
     parser.add_argument("--output", type=Path, metavar="DIR", help=made)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all notebooks read; 1: some could not be, and are named. Raises `Unavailable`."""
     found = submissions.find(args.submitted, notebooks.names(), args.assignment, args.student)
-    args.output = args.output or args.submitted.resolve().parent / "defence"
+    args.output = args.output or args.submitted.resolve().parent / "oral_questions"
     args.output.mkdir(parents=True, exist_ok=True)  # refused now, not once a notebook
     pages: dict[str, str] = {}
 
@@ -114,7 +114,7 @@ def _mutants(source: str, student: str) -> list[Mutant]:
 
     with contextlib.suppress(Unreadable):
         if len(source) <= MAX_ANALYSED:
-            return [Mutant(*each) for each in read_submission.limited(work)]
+            return [Mutant(*each) for each in read_submission.run_limited(work)]
     return []
 
 

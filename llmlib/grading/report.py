@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from llmlib import files
 from llmlib.course.authoring.notebooks import Exercise, Notebook, grade_id
 from llmlib.grading.gradebook import Marks
-from llmlib.grading.results import Graded, Outcome, Refused, Result
+from llmlib.grading.results import Graded, NotGraded, Outcome, Result
 from llmlib.grading.submissions import Task
 
 Rows = list[tuple[Task, Result]]
@@ -48,7 +48,7 @@ def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
     for task, result in sorted(rows, key=lambda row: (row[0].student, row[0].assignment)):
         line = {"student": task.student, "notebook": task.assignment, "unsafe": 0}
         match result:
-            case Refused(reason):
+            case NotGraded(reason):
                 line["fault"] = reason
             case Graded(outcomes):
                 mine, lent = marks[task], [each for each in outcomes if each.instead]

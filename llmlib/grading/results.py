@@ -55,13 +55,13 @@ class Graded:
 
 
 @dataclass(frozen=True)
-class Refused:
+class NotGraded:
     """A submission that could not be graded; the reason is a sentence for its author."""
 
     reason: str
 
 
-Result = Graded | Refused
+Result = Graded | NotGraded
 
 
 def from_json(tree: dict) -> Graded:

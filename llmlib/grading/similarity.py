@@ -22,7 +22,7 @@ from llmlib.course.checking.scopes import MAX_ANALYSED
 
 RUN = 5  # tokens
 DOUBT = 20  # bits that likeness must outweigh: short answers are alike by chance
-ALIKE = 0.7  # of what is their own: about the most that answers in tests/answers share
+SIMILAR = 0.7  # of what is their own: about the most that answers in tests/answers share
 MANY = 10  # one pair in so many this much alike, and the exercise tells nobody apart
 ENOUGH = 60  # bits in all that a pair must share
 SOLUTION = "(the course's solution)"
@@ -38,19 +38,21 @@ class Pair(NamedTuple):
     one: str
     other: str
     exercises: list[str]
-    alike: float  # of what is their own, from 0 to 1; a mean over these exercises
+    similarity: float  # of what is their own, from 0 to 1; a mean over these exercises
     usual: float  # the median of all pairs there
     bits: float
 
 
-def stands_out(exercises: Sequence[Exercise], answers: dict[str, dict[str, Words]]) -> list[Pair]:
-    """The pairs that do, the most alike first. `answers` is {exercise: {student: its `words`}}."""
+def similar_pairs(
+    exercises: Sequence[Exercise], answers: dict[str, dict[str, Words]]
+) -> list[Pair]:
+    """The pairs that stand out, most similar first. `answers` is {exercise: {student: tokens}}."""
     found: dict[tuple[str, str], list[tuple[str, float, float, float]]] = defaultdict(list)
     for each in exercises:
         authors = {**answers.get(each.name, {}), SOLUTION: words(each.solution)}
         shared = _shared(authors, _runs(words(each.stub)))
         usual = median([share for share, _ in shared.values()] or [0.0])
-        near = {pair: got for pair, got in shared.items() if got[0] >= ALIKE}
+        near = {pair: got for pair, got in shared.items() if got[0] >= SIMILAR}
         if len(near) <= max(3, len(shared) / MANY):  # three: two who copied from one
             for pair, (share, bits) in near.items():
                 found[pair].append((each.name, share, usual, bits))

@@ -80,7 +80,7 @@ def read(data: bytes) -> tuple[list[Cell], str | None]:
         found = [(each.kind, each.grade_id, each.source) for each in submission.parse(tree)]
         return found, submission.edition(tree)
 
-    found, edition = read_submission.limited(work)
+    found, edition = read_submission.run_limited(work)
     return [Cell(*each) for each in found], edition
 
 
@@ -94,27 +94,27 @@ def find(
         raise FileNotFoundError(f"there is no folder {folder}")
     if (folder / "submitted").is_dir():  # nbgrader's source and release would be students
         raise ValueError(f"{folder} is the course's folder: give {folder / 'submitted'}")
-    desks = _folders(folder)  # those of one student would be students
-    held = [d for d in desks if d.name in notebooks and os.path.isfile(d / f"{d.name}.ipynb")]
+    folders = _folders(folder)  # those of one student would be students
+    held = [f for f in folders if f.name in notebooks and os.path.isfile(f / f"{f.name}.ipynb")]
     own = folder.resolve().name  # one notebook's folder has none below it
     one = own in notebooks and os.path.isfile(folder / f"{own}.ipynb")
-    if one or held and held == desks:
+    if one or held and held == folders:
         none = f"{folder} holds notebooks, no students"
         raise ValueError(f"{none}: give the folder that holds STUDENT/NOTEBOOK")
-    tasks = [] if student else _astray(folder, "", assignment)
-    for desk in sorted(desks):
-        if student and desk.name != student:
+    tasks = [] if student else _misplaced(folder, "", assignment)
+    for owner in sorted(folders):
+        if student and owner.name != student:
             continue
         try:
-            if not desk.name.isprintable() or desk.is_symlink():
+            if not owner.name.isprintable() or owner.is_symlink():
                 raise OSError("it is a link or has a name that cannot be printed")
-            found = [each for each in sorted(_folders(desk)) if assignment in (None, each.name)]
+            found = [each for each in sorted(_folders(owner)) if assignment in (None, each.name)]
         except OSError as error:
             fault = f"this folder cannot be read ({error})"
-            tasks.append(Task(_printable(desk.name), "", str(desk), fault))
+            tasks.append(Task(_printable(owner.name), "", str(owner), fault))
             continue
-        tasks += [_task(desk.name, each, notebooks) for each in found]
-        tasks += _astray(desk, desk.name, assignment)
+        tasks += [_task(owner.name, each, notebooks) for each in found]
+        tasks += _misplaced(owner, owner.name, assignment)
     if not tasks:
         asked = folder / (student or "STUDENT") / (assignment or "NOTEBOOK")
         raise FileNotFoundError(f"nothing was handed in as {asked}: check the folder and the names")
@@ -144,7 +144,7 @@ def _task(student: str, folder: Path, notebooks: Names) -> Task:
     return Task(student, name, str(path), fault)
 
 
-def _astray(folder: Path, student: str, assignment: str | None) -> list[Task]:
+def _misplaced(folder: Path, student: str, assignment: str | None) -> list[Task]:
     """What lies beside the folders, where nobody looks for it: it has a row that says so."""
     fault = "it lies in the wrong folder: it belongs to STUDENT/NOTEBOOK/NOTEBOOK.ipynb"
     return [

@@ -22,7 +22,7 @@ from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.bubblewrap import Unavailable
 from llmlib.grading.host.limits import Limits
-from llmlib.grading.results import Refused, Result
+from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.submissions import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
@@ -43,12 +43,12 @@ class Order:
 
     task: Task
     data: bytes = b""
-    mark: str = ""
+    fingerprint: str = ""
     result: Result | None = None
     tries: int = 0
 
 
-class Gone(str):
+class Lost(str):
     """What became of a worker that does not answer any more."""
 
 
@@ -60,9 +60,9 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
         note = _of_another(theirs, notebook, cells)
         return replace(graded, notes=(note, *graded.notes)) if note else graded
     except submission.Unreadable as fault:
-        return Refused(str(fault))
+        return NotGraded(str(fault))
     except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
-        return Refused(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
+        return NotGraded(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
 
 
 def _of_another(theirs: str | None, notebook: Notebook, found: list[Cell]) -> str:
@@ -120,18 +120,18 @@ class Worker:
         self.order: Order | None = order  # None: at rest
         self.deadline = time.monotonic() + START
 
-    def begin(self, order: Order) -> None:
-        self.order, self.deadline = order, time.monotonic() + Limits().notebook + GRACE
+    def begin(self, order: Order, limits: Limits) -> None:
+        self.order, self.deadline = order, time.monotonic() + limits.notebook + GRACE
         with contextlib.suppress(OSError):  # it died at rest: `said` will tell
             self.pipe.send((order.task.assignment, order.data))
 
     def said(self) -> Any:
-        """Its first word, a result or Gone; None while it is at work."""
+        """Its first word, a result or Lost; None while it is at work."""
         with contextlib.suppress(EOFError, OSError):
             if self.pipe.poll():
                 return self.pipe.recv()
-            return Gone("did not answer") if time.monotonic() > self.deadline else None
-        return Gone("died")
+            return Lost("did not answer") if time.monotonic() > self.deadline else None
+        return Lost("died")
 
     def stop(self) -> None:
         """At rest it is told to end; at work it is killed."""
@@ -145,7 +145,11 @@ class Worker:
 
 
 def run(
-    orders: Iterable[Order], notebooks: Notebooks, make_runner: MakeRunner, workers: int
+    orders: Iterable[Order],
+    notebooks: Notebooks,
+    make_runner: MakeRunner,
+    workers: int,
+    limits: Limits = Limits(),
 ) -> Iterator[tuple[Order, Result]]:
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
     One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
@@ -162,7 +166,7 @@ def run(
                 if order.result:
                     yield order, order.result
                 elif idle:
-                    idle.begin(order)
+                    idle.begin(order, limits)
                 else:
                     pool.append(Worker(notebooks, make_runner, order))
             busy = [(worker, worker.order) for worker in pool if worker.order]
@@ -175,15 +179,15 @@ def run(
                         continue
                     case "":
                         started, failed = True, 0
-                        worker.begin(order)
-                    case Gone() as how:
+                        worker.begin(order, limits)
+                    case Lost() as how:
                         pool.remove(worker)
                         worker.stop()
                         order.tries += 1
                         if order.tries < TRIES:
                             again.append(order)
                         elif started:
-                            yield order, Refused(f"the grader's worker {how} on it, twice")
+                            yield order, NotGraded(f"the grader's worker {how} on it, twice")
                         else:
                             raise Unavailable("A worker could not start: is there enough memory?")
                     case str(why):  # the others do its part

@@ -35,13 +35,13 @@ KEEP: list = []  # torch.library removes its overrides when the object goes
 refused: set[str] = set()  # what was called in this process although it is off
 
 
-class Off(RuntimeError):
+class Blocked(RuntimeError):
     """A function that is off was called; the text is its dotted name, as the exercise lists it."""
 
 
 def refuse(name: str) -> NoReturn:
     refused.add(name)
-    raise Off(name)
+    raise Blocked(name)
 
 
 def forbid(names: list[str], space: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def forbid(names: list[str], space: dict[str, Any]) -> None:
             space[name] = refusal(name)
             continue
         if (library := name.partition(".")[0]) not in sys.modules:
-            sys.meta_path.insert(0, Later(library, name, space))
+            sys.meta_path.insert(0, BlockOnImport(library, name, space))
             continue
         if name.startswith("torch."):
             refuse_operator(name)
@@ -78,7 +78,7 @@ def parts(target: Any) -> list[Any]:
     return [*vars(target).values()] if inspect.isclass(target) else [target]
 
 
-class Later:
+class BlockOnImport:
     """Forbids a name once its library is imported: to import `transformers` for the sake of what
     hardly anybody calls would take longer than all tests of its exercise."""
 
@@ -123,7 +123,7 @@ def refusal(name: str) -> Callable:
 
 
 def refuse_in_place(function: Any, name: str) -> None:
-    """Give a Python function other code, which raises `Off`."""
+    """Give a Python function other code, which raises `Blocked`."""
     function = getattr(function, "__func__", function)  # behind a classmethod or staticmethod
     if not isinstance(function, types.FunctionType) or function.__name__ == "refused":
         return

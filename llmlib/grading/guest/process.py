@@ -83,7 +83,7 @@ def install(kit: dict[str, str], stand_in: Callable) -> None:
     path = [str(folder / "llmlib")]
     spec = importlib.machinery.ModuleSpec("llmlib", None, is_package=True)
     vars(llmlib).update(__path__=path, __spec__=spec, stand_in=stand_in)
-    sys.meta_path.append(resume_cell.Missed())
+    sys.meta_path.append(resume_cell.MissingModules())
 
 
 def asking(channel: Channel) -> Callable[[str, str], Callable]:

@@ -66,7 +66,7 @@ def absent(error: BaseException) -> bool:
                 chain.append(chain[-1].__context__)
             return any(getattr(each, "errno", None) in REFUSED for each in chain)
         case _:  # an attribute of anything else is the learner's mistake
-            return isinstance(error, blocked_calls.Off)
+            return isinstance(error, blocked_calls.Blocked)
     return str(home).partition(".")[0] == "llmlib"
 
 
@@ -81,7 +81,7 @@ def made(statement: ast.stmt) -> Iterator[str]:
             yield node.name
 
 
-class Missed:
+class MissingModules:
     """The last finder: notes which module of llmlib nobody found, also where a cell catches it."""
 
     def find_spec(self, name: str, *_: Any) -> None:

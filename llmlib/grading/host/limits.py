@@ -10,12 +10,21 @@ from typing import Any, NoReturn
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of wall-clock time. Who exceeds one pays with that cell, call, test or notebook."""
+    """Seconds that a submission may take. What exceeds one costs that cell, call, test or notebook.
+    This is the one place that says them: all follow from `c.Execute.timeout`, a cell's seconds."""
 
     cell: float = 30
     call: float = 20
     test: float = 60
     notebook: float = 300
+
+    @classmethod
+    def for_cell(cls, seconds: float) -> "Limits":
+        """Limits in the proportions of the defaults, with so many seconds for one cell."""
+        times = seconds / cls.cell
+        return cls(
+            *(round(times * each, 3) for each in (cls.cell, cls.call, cls.test, cls.notebook))
+        )
 
 
 class Exceeded(BaseException):
@@ -35,7 +44,7 @@ class Died(Exceeded):
 
 
 @contextlib.contextmanager
-def alarm(seconds: float, what: str) -> Iterator[None]:
+def time_limit(seconds: float, what: str) -> Iterator[None]:
     """A limit on our own work, such as a test cell: Exceeded. An alarm set before goes on after."""
 
     def stop(*_: Any) -> NoReturn:

@@ -43,7 +43,7 @@ def content(path: str | Path) -> bytes:
         return file.read(MAX_FILE)
 
 
-def limited(work: Callable[[], Any]) -> Any:
+def run_limited(work: Callable[[], Any]) -> Any:
     """What `work` returns, plain values, computed in a fork. Raises `Unreadable` where it says so,
     fails, or takes too much; TimeoutError where this machine had no time for it."""
     ours, theirs = map(Channel, socket.socketpair())

@@ -14,7 +14,7 @@ import torch
 
 from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking import submission
-from llmlib.grading.host.limits import Exceeded, Limits, alarm
+from llmlib.grading.host.limits import Exceeded, Limits, time_limit
 from llmlib.grading.host.rpc import RemoteProcess
 
 SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
@@ -25,7 +25,7 @@ Space = dict[str, Any]  # a test cell's globals
 def within_limits(limits: Limits, *processes: RemoteProcess) -> Iterator[None]:
     """Around all that is done for one notebook: its time has an end, and so have its processes."""
     try:
-        with alarm(limits.notebook + SLACK, "the notebook"):
+        with time_limit(limits.notebook + SLACK, "the notebook"):
             yield
     finally:
         for each in processes:
@@ -44,7 +44,7 @@ def run(
         learner.begin(exercise.off, lent)
         seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
         try:
-            with torch.random.fork_rng(devices=()), quiet, alarm(seconds, "the check"):
+            with torch.random.fork_rng(devices=()), quiet, time_limit(seconds, "the check"):
                 torch.manual_seed(0)
                 exec(compile(source, f"<test_{exercise.name}>", "exec"), space)
         except Exception as error:  # noqa: BLE001 - it stumbled over what came back

@@ -14,7 +14,13 @@ from llmlib.course.checking.disallowed import forbidden_names
 from llmlib.course.checking.scopes import MAX_ANALYSED
 from llmlib.course.checking.submission import Cell, Job, Step, plan
 from llmlib.grading.host import read_submission
-from llmlib.grading.marking.suspicious_names import ATTRIBUTES, NAMES, TOO_LONG, private_of, ways
+from llmlib.grading.marking.suspicious_names import (
+    ATTRIBUTES,
+    NAMES,
+    TOO_LONG,
+    private_of,
+    suspicious,
+)
 
 MOST = 100  # findings that anybody reads
 Used = dict[str, list[str]]
@@ -30,7 +36,7 @@ class Analysis:
     findings: tuple[str, ...]  # for the instructor
 
 
-def of(notebook: Notebook, found: list[Cell]) -> Analysis:
+def analyse(notebook: Notebook, found: list[Cell]) -> Analysis:
     """The `Analysis` of cells as an answer to `notebook`. Raises `Unreadable`."""
     plan(notebook, [])  # the course's own cells are remembered here: a fork forgets
 
@@ -45,7 +51,7 @@ def of(notebook: Notebook, found: list[Cell]) -> Analysis:
             seen[MOST:] = [f"and {len(seen) - MOST} more findings"]
         return job.steps, job.notes, used, _leans_on(notebook, made), tuple(seen)
 
-    steps, notes, *more = read_submission.limited(work)
+    steps, notes, *more = read_submission.run_limited(work)
     return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
 
 
@@ -70,7 +76,7 @@ def _findings(
             yield from _namesakes(exercise, made)
     mine, found = set[str]().union(*(private_of(step.source) for step in own)), []
     for step in own:
-        if seen := sorted(set(ways(step.source, mine)), key=_by_whose):
+        if seen := sorted(set(suspicious(step.source, mine)), key=_by_whose):
             found.append((_by_whose(seen[0])[0], f"{step.title} uses {', '.join(seen)}"))
     yield from (text for _, text in sorted(found, key=lambda each: each[0]))
 

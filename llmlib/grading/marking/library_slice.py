@@ -17,7 +17,7 @@ from llmlib.grading.host.rpc import Files
 Given = dict[str, str]  # names that are imported from llmlib, each with its dotted name there
 
 
-class Kit(NamedTuple):
+class LibrarySlice(NamedTuple):
     """What the two processes of a grading are given: the learner's, and the course's own."""
 
     reduced: Files  # for the learner's
@@ -26,7 +26,7 @@ class Kit(NamedTuple):
     answers: Given  # what the learner's asks for
 
 
-def of(notebook: Notebook) -> Kit:
+def cut(notebook: Notebook) -> LibrarySlice:
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
     found = definitions([submission.imports(notebook)])
@@ -35,7 +35,7 @@ def of(notebook: Notebook) -> Kit:
     answers = {name: dotted for name, dotted in used.items() if _is_answer(dotted, notebook)}
     inside = {name: dotted for name, dotted in used.items() if name not in answers}
     official = submission.plan(notebook, submission.parse(notebook.node))
-    return Kit(_files(names, inside), _files(names, used), official, answers)
+    return LibrarySlice(_files(names, inside), _files(names, used), official, answers)
 
 
 def _ours(definition: Definition) -> bool:

@@ -64,7 +64,7 @@ def _constant(exercise: Exercise, claim: str) -> str:
 
 def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
     """(claim, detail) of an exception of the learner's."""
-    if told.kind == "Off" and told.text in exercise.off:
+    if told.kind == "Blocked" and told.text in exercise.off:
         return OFF.format(told.text), ""
     if told.kind == "NotPlain":
         return f"`{exercise.name}` returned {told.text}", ""
@@ -76,7 +76,7 @@ def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -
     told = broke if broke and told.builtin == "NameError" else told
     if not told.kind:
         return told.text, ""
-    if told.kind == "Off":
+    if told.kind == "Blocked":
         return f"`{told.text}` is not there while your notebook is graded", told.place
     return f"your code raised {told.kind}: {told.text}".removesuffix(": "), told.place
 

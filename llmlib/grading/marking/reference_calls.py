@@ -7,13 +7,13 @@ from typing import Any
 from llmlib.grading.host.limits import Died, Exceeded, Limits
 from llmlib.grading.host.rpc import LearnerError, RemoteProcess
 from llmlib.grading.host.sandbox import Sandbox
-from llmlib.grading.marking.library_slice import Kit
+from llmlib.grading.marking.library_slice import LibrarySlice
 
 
-class Lender:
+class ReferenceCalls:
     """Answers what the learner's process asks for by name, if the name is in `may_ask`."""
 
-    def __init__(self, sandbox: Sandbox, given: Kit, limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, given: LibrarySlice, limits: Limits) -> None:
         self.process = RemoteProcess(sandbox, given.official, given.whole, limits)
         self.may_ask: Collection[str] = ()
 

@@ -16,7 +16,7 @@ from llmlib.grading.host.rpc import RemoteProcess
 from llmlib.grading.marking import analysis, library_slice, messages, starvation_retry
 from llmlib.grading.marking.messages import Failure
 from llmlib.grading.marking.proxy import Proxy
-from llmlib.grading.marking.reference_calls import Lender
+from llmlib.grading.marking.reference_calls import ReferenceCalls
 from llmlib.grading.results import Graded, Outcome
 
 
@@ -34,7 +34,7 @@ class Runner:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
         imported = {each.origin for each in definitions(map(submission.imports, notebooks))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
-        self.sandbox = starvation_retry.Counted(sorted(loaded), unsafe)
+        self.sandbox = starvation_retry.MeteredSandbox(sorted(loaded), unsafe)
 
     def close(self) -> None:
         self.sandbox.close()
@@ -42,7 +42,7 @@ class Runner:
     def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
         """Grade one submission of `notebook`."""
         try:
-            shown = analysis.of(notebook, cells)
+            shown = analysis.analyse(notebook, cells)
         except submission.Unreadable as fault:
             lost = {e.name: Outcome(e.name, 0, e.points, str(fault)) for e in notebook.exercises}
             theirs = (submission.Step(each.grade_id or "", each.source, True) for each in cells)
@@ -70,8 +70,8 @@ class Marking:
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
         self.exercises, self.shown, self.partial = notebook.exercises, shown, runner.partial
         self.sandbox, self.limits = runner.sandbox, runner.limits
-        given, limits = library_slice.of(notebook), runner.limits
-        self.answers, self.lender = given.answers, Lender(self.sandbox, given, limits)
+        given, limits = library_slice.cut(notebook), runner.limits
+        self.answers, self.lender = given.answers, ReferenceCalls(self.sandbox, given, limits)
         answer, ours = self.lender.answer, run_test_cell.ours(notebook)
         self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
         theirs = partial(Proxy, self.learner.call)

@@ -20,7 +20,7 @@ def longer(limits: Limits) -> Limits:
     return replace(limits, **more)
 
 
-class Counted(Sandbox):
+class MeteredSandbox(Sandbox):
     """A sandbox that knows how much of a processor its processes have had."""
 
     killed = 0  # ticks of what was killed, which no parent is told

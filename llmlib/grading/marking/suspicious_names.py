@@ -61,7 +61,7 @@ def private_of(source: str) -> set[str]:
     return {*stored, *(n.name for n in nodes if isinstance(n, FUNCTIONS))}
 
 
-def ways(source: str, mine: Set[str] = frozenset()) -> Iterator[str]:
+def suspicious(source: str, mine: Set[str] = frozenset()) -> Iterator[str]:
     """What one cell's text shows; `mine` are the private attributes that the learner's own code
     makes."""
     if len(source) > MAX_ANALYSED:

@@ -1,0 +1,51 @@
+"""What `nbgrader_config.py` says reaches the grader: the seconds that a cell may run."""
+
+import pytest
+from test_manual_grades import TARGET, configure, course, grade
+
+from llmlib import cli as command
+from llmlib.grading.host.limits import Limits
+
+pytestmark = pytest.mark.nbgrader
+__all__ = ["course"]  # a fixture
+SLEEPS = "import time\ntime.sleep({})\nSLEPT = True\n"
+MERGE = next(each.solution for each in TARGET.exercises if each.name == "merge")
+
+
+def hand_in(course, seconds):
+    """ada hands in a cell that sleeps so long and then makes a name that `merge` reads."""
+    from attacks import corpus
+
+    submission = corpus.Submission(course / "submitted" / "ada" / "target", {})
+    submission.solve()
+    submission.put("merge", SLEEPS.format(seconds) + MERGE.replace("):\n", "):\n    SLEPT\n", 1))
+    submission.write()
+
+
+def test_the_timeout_of_a_cell_is_the_instructor_s_to_set(course, capsys):
+    hand_in(course, 4)
+    configure(course, "c.Execute.timeout = 2")
+    row = grade(course)["ada"]
+    assert row["merge"] == "0.0" and "this cell took longer than 2 s" in row["notes"]
+    configure(course, "c.Execute.timeout = 60")
+    row = grade(course)["ada"]  # a result depends on it: graded again
+    assert row["merge"] == "3.0" and row["notes"] == ""
+
+
+def test_all_limits_follow_from_the_seconds_of_a_cell():
+    assert Limits.for_cell(30) == Limits()
+    twice, usual = Limits.for_cell(60), Limits()
+    pairs = zip(
+        (twice.cell, twice.call, twice.test, twice.notebook),
+        (usual.cell, usual.call, usual.test, usual.notebook),
+    )
+    assert all(more == 2 * less for more, less in pairs)
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "None", "'long'"])
+def test_a_timeout_that_is_no_number_of_seconds_is_one_sentence(course, timeout, capsys):
+    configure(course, f"c.Execute.timeout = {timeout}")
+    config = str(course / "nbgrader_config.py")
+    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
+    said = capsys.readouterr().err
+    assert "timeout" in said and config in said and said.count("\n") == 1
