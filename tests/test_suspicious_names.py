@@ -8,7 +8,7 @@ from llmlib.grading.marking import suspicious_names
 
 pytestmark = pytest.mark.unit
 
-WAYS = [
+FOUND = [
     # a text, or a pickle, that runs
     "import io, numpy\nnumpy.load(io.BytesIO(P), None, True)",
     "import io, torch\ntorch.load(io.BytesIO(P), **{'weights' + '_only': False})",
@@ -62,8 +62,8 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("source", WAYS)
-def test_a_way_is_named(source):
+@pytest.mark.parametrize("source", FOUND)
+def test_a_suspicious_name_is_a_finding(source):
     assert [*suspicious_names.suspicious(source)], source
 
 

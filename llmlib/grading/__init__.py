@@ -20,16 +20,16 @@ marking/   points. runner decides the order of tests and what they earn; library
            function in a test; analysis reads the text before anything runs, suspicious_names lists
            what an instructor should look at; messages says what failed
 
-Around them: submissions finds notebooks, worker_pool runs workers here, dask_cluster and dask_worker
-on other machines; results is the outcome, batch stores it, gradebook writes it, report makes pages
-and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader repairs two
-things in nbgrader's pages, cli is the command, sandbox_diagnostics says why there is no sandbox.
+Around them: submissions finds notebooks; worker_pool runs workers here, dask_cluster elsewhere with
+a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
+makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
+repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics says why there is no sandbox.
 lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers and
 similarity compare answers; oral_questions asks about them with mutations.
 
 A mistake in marking/ gives or takes points, leaves an answer in a learner's process or reveals a
-hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits, and
-plain values. The only code executed outside the sandbox is the course's own.
+hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits,
+and plain values. The only code executed outside the sandbox is the course's own.
 
 Threat model. Submissions are hostile; the course's source and the machine's owner are not.
 
