@@ -23,9 +23,9 @@ marking/   points. runner decides the order of tests and what they earn; library
 Around them: submissions finds notebooks; worker_pool runs workers here, dask_cluster elsewhere with
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
-repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics says why there is no sandbox.
-lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers and
-similarity compare answers; oral_questions asks about them with mutations.
+repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
+sandbox. lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers
+and similarity compare answers; oral_questions asks about them with mutations.
 
 A mistake in marking/ gives or takes points, leaves an answer in a learner's process or reveals a
 hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits,

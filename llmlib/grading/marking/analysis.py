@@ -1,7 +1,6 @@
-"""What the text of a submission shows before any of it runs: what will run, which exercises use
-what is off, and what an instructor should read for themselves. Such a finding costs no points:
-whoever writes `eval` may have reasons. What refuses parts of torch is in the learner's process, and
-whoever means to can undo that; the text of it is here."""
+"""What the text of a submission shows before any of it runs: which cells will run, which exercises
+use a function that is not allowed, and what an instructor should look at. A finding costs no
+points: there may be good reasons to write `eval`."""
 
 import ast
 import sys
@@ -31,8 +30,8 @@ class Analysis:
     """What a submission's text shows."""
 
     job: Job
-    used: Used  # by exercise, what is off and used all the same
-    leans_on: dict[str, list[str]]  # by exercise, the earlier ones whose functions it calls
+    used: Used  # by exercise: the names in its text that are not allowed
+    leans_on: dict[str, list[str]]  # by exercise: earlier ones whose functions it calls
     findings: tuple[str, ...]  # for the instructor
 
 
@@ -68,10 +67,12 @@ def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]
 def _findings(
     notebook: Notebook, own: list[Step], made: list[Definition], used: Used
 ) -> Iterator[str]:
-    """A sentence for each; steps that use nothing but unknown libraries come last."""
+    """One sentence each; steps with nothing but unknown libraries come last."""
     for exercise in notebook.exercises:
         known = used[exercise.name]
-        yield from (f"{exercise.name} is written with {name}, which is off" for name in known)
+        yield from (
+            f"{exercise.name} is written with {name}, which is not allowed" for name in known
+        )
         if not known:
             yield from _namesakes(exercise, made)
     mine, found = set[str]().union(*(private_of(step.source) for step in own)), []
@@ -82,16 +83,17 @@ def _findings(
 
 
 def _by_whose(way: str) -> tuple[bool, str]:
-    """Our own words first: the name of an import, as long as its author likes, pushes none out."""
+    """Our own words first: an import's name can be long enough to push others off the line."""
     known = NAMES | ATTRIBUTES | sys.stdlib_module_names
     return way.isidentifier() and way[0] != "_" and way not in known, way
 
 
 def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:
-    """Other functions with the name of one that is off, such as `torch.sparse.softmax`."""
+    """Other functions with the name of one that is not allowed: `torch.sparse.softmax`."""
     theirs = [name for name in exercise.off if not name.startswith("llmlib.")]
     off = {name.rpartition(".")[2]: name for name in theirs}
     for each in needed({exercise.name}, made, set()):
         for node in ast.walk(ast.parse(each.source)):
             if isinstance(node, ast.Attribute) and node.attr in off:
-                yield f"{exercise.name} uses {ast.unparse(node)[-60:]}, as {off[node.attr]} is off"
+                used = ast.unparse(node)[-60:]
+                yield f"{exercise.name} uses {used}; {off[node.attr]} is not allowed"

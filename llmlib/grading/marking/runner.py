@@ -133,7 +133,9 @@ class Marking:
     def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes."""
         raised = self._raised(exercise, hidden)
-        called = {f"{exercise.name} called {name}, which is off" for name in self.learner.refused}
+        called = {
+            f"{exercise.name} called {name}, which is not allowed" for name in self.learner.refused
+        }
         self.findings += sorted(called - set(self.findings))
         if raised is None:
             return None
