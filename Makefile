@@ -8,20 +8,20 @@ export PORT BROWSER TORCH
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-lab:  ## set up once, then open JupyterLab on work/ (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
+lab:  ## set up once, then open JupyterLab on the course (PORT=9999, BROWSER=0, TORCH=cpu, ARGS="--ip=0.0.0.0")
 	@$(setup) lab $(ARGS)
 
-check:  ## what one runs all day, under a minute: lint, types, house rules, unit tests without a model
+check:  ## under a minute, run it often: lint, types, house rules, unit tests without a model
 	@$(setup) check
 
 test:  ## set up once, then run every layer of tests
 	@$(setup) test $(ARGS)
 
-build:  ## solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
+build:  ## build the notebooks: solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.authoring.build $(ARGS)
 
-pages:  ## the solved notebooks as web pages, for those who only read: build/pages/
+pages:  ## write the solved notebooks as web pages to build/pages/
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.authoring.pages
 
@@ -29,15 +29,15 @@ grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 	@$(setup)
 	@.venv/bin/llmlib grade $(ARGS)
 
-formgrader:  ## set up once, then open Formgrader, nbgrader's page for instructors (PORT=9999, BROWSER=0)
+formgrader:  ## open Formgrader, nbgrader's page for instructors (PORT=9999, BROWSER=0)
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.authoring.build
 	@$(setup) formgrader $(ARGS)
 
-bench:  ## measure side by side with peers, two hours (ARGS="--only tokenizer", ARGS=--quick)
+bench:  ## measure side by side with peers: two hours (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-evidence:  ## docs/evidence: the answers counted anew, stale pages marked
+evidence:  ## docs/evidence: count the answers again, mark stale pages
 	@$(setup)
 	@.venv/bin/python tests/evidence.py

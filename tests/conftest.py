@@ -109,8 +109,8 @@ del torch, llmlib
 
 
 class Memory:
-    """By a notebook's end its kernel has needed less memory than README says. Linux tells how much
-    that was.
+    """By a notebook's end its kernel has needed less memory than docs/install.md says. Linux tells
+    how much that was.
     """
 
     LIMIT = 4 * 2**30  # bytes, as memory is sold

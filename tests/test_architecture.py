@@ -1,4 +1,4 @@
-"""docs/architecture.md says what is: its files and functions exist, and one walk is traced."""
+"""docs/architecture.md: its files and functions exist, and its first walk happens as it says."""
 
 import ast
 import re
@@ -6,11 +6,21 @@ import sys
 
 import pytest
 
-from llmlib import pretrained
+from llmlib import cli
 from llmlib.course.authoring.notebooks import ROOT
+from llmlib.serve import complete
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-STEP = re.compile(r"visits (\d+) files of llmlib and returns (\d+) times")
+PLACE = re.compile(r"`((?:llmlib|tests|solutions|docs)/[\w./-]+)`(?:\s\(([^)]*)\))?")
+
+
+def named(text):
+    """[(path, [the functions named in the brackets behind it])]."""
+    return [(path, re.findall(r"`([\w.]+)`", inside)) for path, inside in PLACE.findall(text)]
+
+
+def walk(title):
+    return PAGE.split(f"## {title}")[1].partition("\n## ")[0]
 
 
 def defines(tree, name, *within):
@@ -22,44 +32,44 @@ def defines(tree, name, *within):
 
 @pytest.mark.unit
 def test_every_file_and_function_it_names_exists():
-    named = re.findall(r"`((?:llmlib|tests|solutions)/[\w/]+(?:\.py)?/?)`(?: \(([^)]*)\))?", PAGE)
-    assert len(named) > 30
-    for path, functions in named:
+    assert len(named(PAGE)) > 80
+    for path, functions in named(PAGE):
         assert (ROOT / path).exists(), path
         if functions and path.endswith(".py"):
             tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-            for name in re.findall(r"`([\w.]+)`", functions):
+            for name in functions:
                 assert defines(tree, *name.split(".")), f"{path} has no {name}"
 
 
 @pytest.mark.unit
 @pytest.mark.slow
-def test_one_step_of_the_loop_visits_as_many_files_as_it_says():
-    model = pretrained.load("smollm2")
-    ids, visited = model.tokenizer.encode("The capital of France is"), []
+def test_a_prompt_takes_the_walk_that_the_page_describes(capsys):
+    """The functions named are called first in the order in which they are named, and every file of
+    llmlib that takes part is named."""
+    asked = re.search(r"## A prompt: `llmlib (complete) \"(.*)\"`", PAGE)
+    assert complete.__name__.endswith(asked[1])
+    calls = {}  # (path, qualified name), in the order of the first call
 
     def watch(frame, event, _):
         path = frame.f_code.co_filename
-        if event == "call" and "/llmlib/" in path and not visited[-1:] == [path]:
-            visited.append(path)
+        if event == "call" and path.startswith(str(ROOT / "llmlib")):
+            if frame.f_code.co_name != "<module>":  # an import
+                calls.setdefault((path.removeprefix(f"{ROOT}/"), frame.f_code.co_qualname))
 
     sys.setprofile(watch)
     try:
-        model(ids)
+        status = cli.main([asked[1], asked[2], "--max-new-tokens", "2"])
     finally:
         sys.setprofile(None)
-    layer = _one_layer(visited)
-    files, returns = len(set(layer)), len(layer) - len(set(layer))
-    said = STEP.search(PAGE)
-    assert said and (int(said[1]), int(said[2])) == (files, returns), (files, returns)
-
-
-def _one_layer(visited):
-    """The walk with the repetition of its thirty layers taken out: each stay of it once in a
-    row."""
-    pairs, walk = set(), visited[:1]
-    for before, after in zip(visited, visited[1:]):
-        if (before, after) not in pairs:
-            pairs.add((before, after))
-            walk.append(after)
-    return walk
+    assert status == 0 and "Paris" in capsys.readouterr().out
+    order, steps = list(calls), named(walk("A prompt"))
+    at = -1
+    for path, functions in steps:
+        for name in functions:
+            called = (path, name), (path, f"{name}.__init__")  # a function or a class
+            here = [i for i, call in enumerate(order) if call in called]
+            assert here, f"{path}: {name} is not called"
+            assert here[0] > at, f"{path}: {name} is called before what is named above it"
+            at = here[0]
+    files = {path for path, _ in order}
+    assert files == {path for path, _ in steps if path.endswith(".py")}

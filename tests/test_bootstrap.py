@@ -138,9 +138,10 @@ def test_where_packages_are_somebody_elses_none_is_pinned_and_torch_stays(house,
     assert (house.root / "build/held.txt").read_text() == "torch==2.9.1+cu126\n"
 
 
-def test_the_first_cell_for_colab_does_what_readme_says(monkeypatch):
+def test_the_first_cell_for_colab_does_what_the_page_says(monkeypatch):
     """From the folder it goes to it runs this set-up with --keep, then imports this llmlib."""
-    lines = [each.strip() for each in (ROOT / "README.md").read_text("utf-8").splitlines()]
+    page = ROOT / "docs/install.md"
+    lines = [each.strip() for each in page.read_text("utf-8").splitlines()]
     at = lines.index("!git clone ADDRESS course")
     go, run, look = lines[at + 1 : at + 4]
     monkeypatch.chdir(ROOT / Path(go.removeprefix("%cd ")).relative_to("course"))

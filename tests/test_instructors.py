@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,13 +18,15 @@ from llmlib.course.authoring.notebooks import ROOT
 
 pytestmark = pytest.mark.nbgrader
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+DAY = GUIDE.split("## A day that works")[1].partition("\n## ")[0]
 NAME = "01_tokens"
+STUDENT = "20117"  # Ada, as Canvas knows her
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """What git holds, and what stands uncommitted in the files that it knows; nothing else."""
-    clone = tmp_path_factory.mktemp("fresh") / "course"
+@pytest.fixture
+def clone(tmp_path):
+    """The tracked files as they are now, uncommitted changes included; nothing else."""
+    clone = tmp_path / "course"
     names = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, encoding="utf-8")
     for name in filter(None, names.split("\0")):
         if (ROOT / name).is_file():
@@ -42,15 +45,21 @@ def do(clone, command, **words):
     environment |= {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone)}
     environment |= {"JUPYTER_DATA_DIR": str(clone / "jupyter"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command.split(), cwd=clone, env=environment, capture_output=True, text=True, timeout=600
+        shlex.split(command),
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout + done.stderr
 
 
-def test_from_a_fresh_clone_to_grades_and_pages(clone):
+def make_build(clone):
+    """`make build` without its first line, which sets up the environment that runs this test."""
     recipe = re.search(r"^build:.*\n((?:\t.*\n)+)", (clone / "Makefile").read_text(), re.M)[1]
-    assert "make build " in GUIDE and "-m llmlib.course.authoring.build" in recipe
+    assert "-m llmlib.course.authoring.build" in recipe
     built = subprocess.run(
         [sys.executable, "-m", "llmlib.course.authoring.build"],
         cwd=clone,
@@ -60,28 +69,95 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
         timeout=600,
     )
     assert built.returncode == 0 and "running" not in built.stdout, built.stdout + built.stderr
-    do(clone, "nbgrader generate_assignment NN_name", NN_name=NAME)
-    do(clone, "nbgrader release_assignment NN_name", NN_name=NAME)
-    given = nbformat.read(clone / "grading/release" / NAME / f"{NAME}.ipynb", as_version=4)
-    right = {each.name: each.solution for each in notebooks.load(NAME).exercises[:2]}
-    for cell in given.cells:
+
+
+def half_solved(given):
+    """The released notebook with its first two exercises done, and their points."""
+    node = nbformat.read(given, as_version=4)
+    first = notebooks.load(NAME).exercises[:2]
+    right = {each.name: each.solution for each in first}
+    for cell in node.cells:
         cell.source = right.get(notebooks.grade_id(cell), cell.source)
-    place = re.search(r"`(grading/submitted/STUDENT/NN_name/NN_name.ipynb)`", GUIDE)[1]
-    place = clone / place.replace("STUDENT", "ada").replace("NN_name", NAME)
-    place.parent.mkdir(parents=True)
-    nbformat.write(given, place)
-    # as nbgrader's exchange collects it
-    (place.parent / "timestamp.txt").write_text("2026-11-20 10:00:00.000000 UTC\n")
-    (place.parent / "submission_secret.txt").write_text("ada's")
-    do(clone, "llmlib grade grading/submitted")
+    return node, sum(each.points for each in first)
+
+
+def test_a_day_that_works(clone):
+    """Every command of the day in its order, and what the guide says that each one leaves."""
+    commands = [line.strip() for line in re.findall(r"(?<=\n)    \S.*", DAY)]
+    done = []
+
+    def next_is(start, **words):
+        command = commands[len(done)]
+        assert command.startswith(start), f"{command} comes before {start}"
+        done.append(command)
+        return do(clone, command, **words) if command.startswith(("nbgrader", "llmlib")) else ""
+
+    next_is("make build")
+    make_build(clone)
+    next_is("sudo apt install bubblewrap")  # required_tools has it
+    next_is("source .venv/bin/activate")  # as `do` does
+    next_is(f"nbgrader generate_assignment {NAME}")
+
+    [given] = re.findall(r"Hand out\*\* `(.*?)`", DAY)
+    node, points = half_solved(clone / given)
+    [archive] = re.findall(r"unpack the archive into\n`(.*?)`", DAY)
+    (clone / archive).mkdir(parents=True)
+    nbformat.write(node, clone / archive / f"lovelaceada_{STUDENT}_3345501_{NAME}.ipynb")
+    next_is(f"nbgrader zip_collect {NAME}")
+    [place] = re.findall(r"Each notebook is now at `(.*?)`", DAY)
+    assert (clone / place.replace("STUDENT", STUDENT)).is_file()
+
+    said = next_is("llmlib grade grading/submitted")
+    assert "1 graded, 0 not" in said
     table = GUIDE.split("| file in `grading/`")[1].partition("\n\n")[0]
     promised = re.findall(r"`(\w+[./][\w./]*)…?`", table)
     assert len(promised) == 6
     for line in promised:
-        page = clone / "grading" / line.replace("STUDENT", "ada").replace("NN_name", NAME)
+        page = clone / "grading" / line.replace("STUDENT", STUDENT).replace("NN_name", NAME)
         assert page.exists(), f"the guide promises {line}"
+    for file in re.findall(r"`(grading/(?:class.png|scores.csv))`", DAY):
+        assert (clone / file).is_file()
     with (clone / "grading/scores.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
+    assert float(row["score"]) == points and row["student"] == STUDENT, row
+    columns = GUIDE.split("Columns of `scores.csv`:")[1].partition("\n\n`scores.csv`")[0]
+    for column in re.findall(r"(?:^- |; )`(\w+)`:", columns, re.M):
+        assert column in row, f"scores.csv has no column {column}"
+    [folder] = re.findall(r"their page in `(.*?)`", DAY)
+    assert list((clone / folder.replace("STUDENT", STUDENT)).glob("*.html"))
+
+    roster = clone / "roster.csv"
+    roster.write_text(f"Student,ID,SIS Login ID\nAda,{STUDENT},ada\n", encoding="utf-8")
+    next_is("llmlib export-grades --format canvas", FILE="roster.csv")
+    [grades] = re.findall(r"Import `(.*?)` into Canvas", DAY)
+    assert "Ada" in (clone / grades).read_text(encoding="utf-8")
+
+    next_is("llmlib export-answers grading/submitted")
+    assert (clone / "grading/answers" / "merge" / f"{STUDENT}.py").exists()
+    [similar] = re.findall(r"The first writes `(.*?)`", DAY)
+    [head] = (clone / similar).read_text().splitlines()  # one student: no pair
+    assert head.startswith("notebook,one,other,exercises,similarity,usual")
+    next_is("llmlib oral-questions grading/submitted", STUDENT=STUDENT)
+    [questions] = re.findall(r"code, with answers, to `(.*?)`", DAY)
+    text = (clone / questions.replace("STUDENT", STUDENT)).read_text(encoding="utf-8")
+    assert "Answer: " in text
+    assert done == commands, f"not tried: {commands[len(done) :]}"
+
+
+def test_through_the_exchange(clone):
+    """The reference's other way: released, submitted and returned by nbgrader's exchange."""
+    make_build(clone)
+    do(clone, "nbgrader generate_assignment NN_name", NN_name=NAME)
+    do(clone, "nbgrader release_assignment NN_name", NN_name=NAME)
+    node, _ = half_solved(clone / "grading/release" / NAME / f"{NAME}.ipynb")
+    inbound = clone / "grading/exchange/from-tokens-to-tokens/inbound"
+    sent = inbound / f"ada+{NAME}+2026-11-20 10:00:00.000000 UTC+secret"  # as `submit` names it
+    sent.mkdir(parents=True)
+    nbformat.write(node, sent / f"{NAME}.ipynb")
+    (sent / "timestamp.txt").write_text("2026-11-20 10:00:00.000000 UTC\n")
+    (sent / "submission_secret.txt").write_text("ada's")
+    do(clone, "nbgrader collect NN_name", NN_name=NAME)
+    do(clone, "llmlib grade grading/submitted")
     page = clone / "grading/feedback/ada" / NAME / f"{NAME}.html"
     told = page.read_text(encoding="utf-8")
     page.write_text("an older page")
@@ -91,15 +167,6 @@ def test_from_a_fresh_clone_to_grades_and_pages(clone):
     key = notebook_hash(secret="ada's", notebook_id=NAME)
     (returned,) = (clone / "grading/exchange").rglob(f"feedback/{key}.html")
     assert returned.read_text(encoding="utf-8") == told
-    points = sum(each.points for each in notebooks.load(NAME).exercises[:2])
-    assert float(row["score"]) == points, row
-    do(clone, "llmlib export-answers grading/submitted")
-    assert (clone / "grading/answers" / "merge" / "ada.py").exists()
-    table = (clone / "grading/answers/similar.csv").read_text()
-    [head] = table.splitlines()  # one student: no pair
-    assert head.startswith("notebook,one,other,exercises,similarity,usual")
-    do(clone, "llmlib oral-questions grading/submitted --student STUDENT", STUDENT="ada")
-    assert "Answer: " in (clone / "grading/oral_questions/ada.txt").read_text(encoding="utf-8")
-    (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n")
+    (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n", encoding="utf-8")
     do(clone, "llmlib export-grades --format canvas --roster FILE", FILE="roster.csv")
     assert "ada" in (clone / "grading/canvas.csv").read_text(encoding="utf-8")

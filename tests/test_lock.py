@@ -1,5 +1,5 @@
-"""The pins resolve to wheels, without a compiler, on every system and Python that the README names.
-Nothing is downloaded but lists of files; the sizes are those of the lists."""
+"""The pins resolve to wheels, without a compiler, on every system and Python that docs/install.md
+names. Only lists of files are downloaded; the sizes are those in the lists."""
 
 import os
 import subprocess
@@ -66,7 +66,7 @@ def test_every_pin_has_a_wheel(system, python, locks, record_property):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_what_a_learner_downloads(system, locks, record_property):
-    """Where torch comes for NVIDIA cards, what that alone costs is said apart. README states these
+    """What the CUDA build of torch alone costs is listed separately. docs/install.md states the
     sizes."""
     packages = locks[system, "3.13", LEARNER]
     cards = [each for each in packages if each["name"].startswith(NVIDIA)]

@@ -543,7 +543,7 @@ def test_without_git_what_stands_in_notebooks_is_copied_and_later_editions_are_l
 
 
 def test_a_notebook_that_someone_put_into_work_is_brought_up_to_date_too(tmp_path):
-    """As the README has it for who comes from an edition without work/."""
+    """As docs/upgrade.md says for editions that had no work/."""
     issue(tmp_path, "1.1.0")
     half_solve(tmp_path / "notebooks")
     shutil.move(tmp_path / "notebooks", tmp_path / "work")

@@ -21,7 +21,7 @@ def refuse() -> None:
     if system == "Darwin" and platform.machine() == "x86_64":
         sys.exit(
             "PyTorch no longer supports Macs with an Intel processor: use the course in Colab "
-            "(README) or on another computer; on a newer Mac, install a Python for arm64."
+            "(docs/install.md) or on another computer; on a newer Mac, install a Python for arm64."
         )
     if built_for == "win-arm64":
         sys.exit("Some packages have no build for Windows on ARM: install the x86-64 Python.")
