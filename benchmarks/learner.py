@@ -15,10 +15,12 @@ from benchmarks.measure import Comparison
 from llmlib import pretrained
 from llmlib.course import my_llm
 from llmlib.course.authoring import notebooks
+from llmlib.course.my_llm import learner_functions
 from llmlib.serve import engine
 
 CODE = ["llmlib/course/my_llm/template.py"] + [
-    f"solutions/{each.notebook}.py:{name}" for name, each in my_llm.wanted().items()
+    f"solutions/{each.notebook}.py:{name}"
+    for name, each in learner_functions.engine_exercises().items()
 ]
 
 

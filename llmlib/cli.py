@@ -20,7 +20,7 @@ VERBS = {
     ),
     "check": ("llmlib.course.checking.cli", "run the checks of your notebooks and name what fails"),
     "progress": ("llmlib.course.checking.cli", "draw how far you are"),
-    "my-llm": ("llmlib.course.my_llm", "put your functions together into one file, and run it"),
+    "my-llm": ("llmlib.course.my_llm.cli", "put your functions together into one file, and run it"),
     "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
     "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
     "complete": ("llmlib.serve.complete", "continue a text with a real model"),

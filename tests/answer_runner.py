@@ -109,12 +109,12 @@ def verdict(answer, hidden):
     """What the learner reads when the test cell fails, with or without its hidden part; None where
     it passes."""
     task, book = exercise(answer.notebook, answer.function), notebook(answer.notebook)
-    source, ours = (task.full if hidden else task.visible, submission.imports(book))
+    source, ours = (task.full if hidden else task.visible, submission.given_imports(book))
 
     def judge():
-        return run_tests.test(answer.function, source, learner(answer), ours, task.off)
+        return run_tests.test(answer.function, source, learner(answer), ours, task.disallowed)
 
-    return run_tests.in_words(run_cells.limited(SECONDS, judge), SECONDS)
+    return run_tests.error_message(run_cells.run_with_limit(SECONDS, judge), SECONDS)
 
 
 def rows():

@@ -20,11 +20,11 @@ from llmlib.course.feedback import TOO_SLOW
 def checks(monkeypatch):
     """In this test a check forks where it would start Python; a system without forks starts it."""
     if "forkserver" in multiprocessing.get_all_start_methods():
-        monkeypatch.setattr(check_runner, "_once", _once)
+        monkeypatch.setattr(check_runner, "_start", _start)
 
 
-def _once(text, seconds, running):
-    """As `judge._once`: (what the process said, why it said no more)."""
+def _start(text, seconds, running):
+    """As `check_runner._start`: (what the process said, why it said no more)."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([run_tests.__name__])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
@@ -37,7 +37,7 @@ def _once(text, seconds, running):
             there.close()
             try:
                 said, whole = _read(here.fileno(), seconds)
-                return said, check_runner.ENDED if whole else TOO_SLOW
+                return said, check_runner.PROCESS_ENDED if whole else TOO_SLOW
             finally:
                 check_runner._end(process)
                 process.join()

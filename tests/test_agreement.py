@@ -428,7 +428,7 @@ def count_pairs(ids):
 ABOVE = "{count_pairs}"  # the answer as it was
 WORDS = {  # name: count_pairs' cell
     "all names of the course's module": f"from llmlib.tokenizer_files import *\n{ABOVE}",
-    "all names of a library that is off": f"from tokenizers import *\n{ABOVE}",
+    "all names of a library that is not allowed": f"from tokenizers import *\n{ABOVE}",
     "help on what the course has": f"help(Tokenizer.encode)\n{ABOVE}",
     "the course's pictures, then a dataclass": PAIRS,
 }
@@ -487,7 +487,7 @@ def test_an_exception_without_a_text_is_named_alone():
     told = LearnerError("", "TypeError", "TypeError", "")
     task = notebooks.load("01_tokens").exercises[0]
     assert messages.visible(task, told, None).claim == "your code raised TypeError"
-    assert run_tests.in_words(TypeError(), 60) == "TypeError"
+    assert run_tests.error_message(TypeError(), 60) == "TypeError"
 
 
 LAST_BLANK = r"|\s+(?!\S)"
@@ -510,7 +510,7 @@ def test_a_cell_that_makes_anew_what_a_function_above_it_reads_is_told(cell):
     assert not submission.plan(book, submission.parse(node)).notes
     node.cells.append(new_code_cell(cell))
     notes = submission.plan(book, submission.parse(node)).notes
-    said = [f"Cell {len(node.cells)} makes `{ANEW[cell][0]}` anew: `"] if ANEW[cell] else []
+    said = [f"Cell {len(node.cells)} redefines `{ANEW[cell][0]}`: `"] if ANEW[cell] else []
     assert [note.partition(ANEW[cell][1])[0] for note in notes] == said, notes
 
 
@@ -521,7 +521,7 @@ def test_a_helper_of_the_same_name_in_two_exercises_is_told():
     code[first] = f"def helper(x):\n    return x\n\n{code[first]}\n    helper(x)"
     code[last] = f"def helper():\n    return 1\n\n{code[last]}"
     found = submission.parse(answer_runner.handed_in_notebook("05_output_head", code))
-    said = "The cell of `corpus_perplexity` makes `helper` anew: `softmax`, above it, is checked "
+    said = "The cell of `corpus_perplexity` redefines `helper`: `softmax`, above it, is checked "
     assert submission.plan(book, found).notes == (f"{said}with the new one.",)
 
 
@@ -559,7 +559,7 @@ def test_a_ready_made_answer_is_named_by_both(runner, title, tmp_path):
     node.cells.insert(at(node, "scaled_dot_product_attention"), new_code_cell(above))
     checked, (told, _) = agreed(runner, node, tmp_path)
     assert checked["scaled_dot_product_attention"] == solved
-    assert solved or f"`{OFF}` is off in this exercise" in told[0][2]
+    assert solved or f"`{OFF}` is not allowed in this exercise" in told[0][2]
 
 
 SOFTMAX = "def softmax(x, dim=-1):\n    return "
@@ -606,7 +606,7 @@ def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, 
     assert checked == dict.fromkeys(solved, True) | {exercise: False}
     for rows in whys:
         told = next(row[-1] for row in rows if row[0] == exercise)
-        assert told.startswith(f"`{off}") and "is off in this exercise" in told
+        assert told.startswith(f"`{off}") and "is not allowed in this exercise" in told
 
 
 ON_A_DEVICE = """class Mine(torch.Tensor): pass
@@ -725,8 +725,8 @@ def test_what_crosses_to_the_grader_crosses_in_a_check(value):
     """A value arrives as the same plain data both ways, or is refused both ways."""
     try:
         want = through_the_wire(value)
-    except wire.NotPlain:
-        with pytest.raises(wire.NotPlain):
+    except wire.UnsupportedValue:
+        with pytest.raises(wire.UnsupportedValue):
             run_tests.copied(value)
         return
     got = run_tests.copied(value)

@@ -466,7 +466,7 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
     (home / "notebooks" / "04_layers.ipynb").write_text('{"cells": [')
     assert certificate(home, "--name", "Ada") == 1
     said = capsys.readouterr().out
-    assert "No certificate yet" in said and "\n  04_layers: damaged or half saved" in said
+    assert "No certificate yet" in said and "\n  04_layers: damaged, half saved" in said
     for each in (each for book in notebooks.notebooks() for each in book.exercises):
         if each.notebook != "04_layers":
             assert f"{each.notebook}: {each.name}: not written yet" in said

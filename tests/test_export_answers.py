@@ -36,7 +36,7 @@ def test_answers_are_files_and_stubs_are_not(tmp_path, capsys):
     hand_in(submitted, "cyd", {}).write_text("{")
     assert cli.main(["export-answers", str(submitted), "--output", str(out)]) == 1
     said = capsys.readouterr()
-    assert "left out: cyd  02_embeddings: damaged or half saved" in said.err
+    assert "left out: cyd  02_embeddings: damaged, half saved" in said.err
     assert said.out.startswith("3 answers in ")
     found = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*.py")}
     assert found == {

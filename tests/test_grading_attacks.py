@@ -280,7 +280,7 @@ def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, h
     solutions = {each.name: each.solution for each in cells.load(name).exercises}
     by_accident = lessons(name, solutions, f"def {helper}(*given): return None")
     assert by_accident.points == by_accident.worth, by_accident
-    said = f"A cell makes `{helper}` anew, which the checks use: they used the original."
+    said = f"A cell redefines `{helper}`, which the checks use: they used the original."
     assert by_accident.notes == (said,)
     assert forged.notes == ((said,) if helper in cell else ())
 

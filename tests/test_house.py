@@ -15,11 +15,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from llmlib.course import my_llm
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.checking import scopes
 from llmlib.course.checking.definitions import BUILTINS
+from llmlib.course.my_llm import learner_functions
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -253,8 +253,8 @@ def test_no_two_exercises_share_a_name():
 
 
 def test_my_llm_finds_every_function_that_it_calls():
-    called = scopes.names(my_llm.TEMPLATE)
-    lacking = called.reads.difference(called.binds, BUILTINS, my_llm.wanted())
+    called = scopes.names(learner_functions.TEMPLATE)
+    lacking = called.reads.difference(called.binds, BUILTINS, learner_functions.engine_exercises())
     assert not lacking, f"my_llm/template.py calls {sorted(lacking)}, which no exercise makes"
 
 
@@ -270,7 +270,7 @@ def test_exercises_are_numbered_as_they_stand(name):
 def test_what_is_off_exists(name):
     """A name that is misspelt forbids nothing."""
     for exercise in notebooks.load(name).exercises:
-        for off in exercise.off:
+        for off in exercise.disallowed:
             try:
                 pkgutil.resolve_name(off)
             except (ImportError, AttributeError):

@@ -50,7 +50,7 @@ def test_what_is_mounted_holds_no_answer_of_the_notebook(name):
     answers |= {
         part
         for each in notebook.exercises
-        for off in each.off
+        for off in each.disallowed
         if off.startswith("llmlib.")
         for part in off.split(".")[2:]
     }
@@ -233,7 +233,7 @@ def test_what_does_the_work_under_another_name_is_refused_or_named(runner, code)
     name, exercise, scores = READY_MADE[code]
     result = runner.grade(notebooks.load(name), [Cell("code", None, code)])
     assert result[exercise].solved == scores, result[exercise]
-    assert scores or "is off in this exercise" in result[exercise].message
+    assert scores or "is not allowed in this exercise" in result[exercise].message
     assert result.findings, result
 
 
@@ -273,7 +273,7 @@ def test_what_is_off_is_off_also_where_its_library_is_imported_late(runner, code
         torch.testing.assert_close(got, torch.tensor([1.0, 8.0, 0.5]), atol=1e-3, rtol=0)
     result = runner.grade(notebooks.load(name), [Cell("code", None, code)])
     assert not result[function].solved
-    assert "is off in this exercise" in result[function].message, result[function]
+    assert "is not allowed in this exercise" in result[function].message, result[function]
     assert result.findings, result
 
 
@@ -281,10 +281,14 @@ def test_what_is_off_is_off_also_where_its_library_is_imported_late(runner, code
 def test_no_library_is_imported_only_to_forbid_a_part_of_it(runner, name):
     """It took seconds of the first call of each test."""
     notebook = notebooks.load(name)
-    off = {part for each in notebook.exercises for part in each.off}
+    off = {part for each in notebook.exercises for part in each.disallowed}
     libraries = {part.partition(".")[0] for part in off} & {"scipy", "transformers"}
     assert libraries
-    tasks = [each for each in notebook.exercises if libraries & {o.split(".")[0] for o in each.off}]
+    tasks = [
+        each
+        for each in notebook.exercises
+        if libraries & {o.split(".")[0] for o in each.disallowed}
+    ]
     for each in tasks:
         loaded = f"sorted({libraries} & set(__import__('sys').modules))"
         code = f"def {each.name}(*_, **__):\n    raise ValueError({loaded})"
@@ -328,7 +332,8 @@ def test_an_answer_that_given_code_reads_is_asked_for_and_refused_to_its_own_exe
     refused = result["cut_words"]
     assert refused.points == 0
     assert (
-        refused.message == "`llmlib.tokens.split` is off in this exercise: write this one yourself"
+        refused.message
+        == "`llmlib.tokens.split` is not allowed in this exercise: write this one yourself"
     )
     assert [each.exercise for each in result.outcomes if not each.solved] == ["cut_words"]
 

@@ -21,7 +21,8 @@ from llmlib.course import my_llm
 from llmlib.course.authoring import notebooks as cells
 from llmlib.course.checking import definitions, scopes
 from llmlib.course.engine_check import reference_ids
-from llmlib.course.my_llm import assemble, standalone
+from llmlib.course.my_llm import assemble, learner_functions
+from llmlib.course.my_llm import cli as my_llm_cli
 
 pytestmark = pytest.mark.graders
 PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We've"]
@@ -35,7 +36,7 @@ def _warm(monkeypatch):
 def notebooks(folder, code):
     """A learner's notebooks in `folder`: `code` is {function: cell}; exercises without an entry are
     untouched."""
-    for name in my_llm.notebooks():
+    for name in learner_functions.engine_notebooks():
         nbformat.write(answer_runner.handed_in_notebook(name, code), folder / f"{name}.ipynb")
     return folder
 
@@ -43,7 +44,7 @@ def notebooks(folder, code):
 def solutions():
     return {
         each.name: each.solution
-        for name in my_llm.notebooks()
+        for name in learner_functions.engine_notebooks()
         for each in cells.load(name).exercises
     }
 
@@ -51,7 +52,7 @@ def solutions():
 def right_answers(style):
     """The style-th right answer to every function that the file needs."""
     found = {}
-    for function, exercise in my_llm.wanted().items():
+    for function, exercise in learner_functions.engine_exercises().items():
         answers, _ = answer_runner.read(answer_runner.HERE / exercise.notebook / f"{function}.py")
         found[function] = [answer.code for answer in answers if answer.kind == "right"][style]
     return found
@@ -366,7 +367,12 @@ def test_what_one_notebook_names_changes_nothing_in_another(tmp_path, official):
     says_what_transformers_says(path, n=8)
 
 
-OF_01 = {name for name, each in my_llm.wanted().items() if each.notebook == "01_tokens"}
+HEAD = assemble.FIRST_WORDS.decode()
+OF_01 = {
+    name
+    for name, each in learner_functions.engine_exercises().items()
+    if each.notebook == "01_tokens"
+}
 
 
 def test_what_breaks_off_in_one_notebook_is_not_put_down_to_the_others(tmp_path, official):
@@ -430,7 +436,7 @@ def test_what_fails_in_the_finished_file_alone_is_said_and_filled(tmp_path, offi
 def made(function, *cells):
     found = definitions.definitions(cells)
     chosen = assemble.without_replaced(definitions.needed({function}, found, set()))
-    return [each.source for each in chosen], standalone.missing(
+    return [each.source for each in chosen], assemble.undefined_names(
         chosen, set(), "__future__" in "".join(cells)
     )
 
@@ -529,7 +535,7 @@ def test_two_notebooks_with_the_same_cache_keep_one_each(lines, first):
     for notebook, function in functions.items():
         found = definitions.definitions([lines.format(function)])
         chosen = definitions.needed({function}, found, set())
-        pieces.append(assemble.Piece(notebook, frozenset({function}), chosen))
+        pieces.append(assemble.Section(notebook, frozenset({function}), chosen))
     space = {"__name__": "my_llm"}
     exec(assemble.render(pieces, set(functions.values())), space)
     assert all(space[name](1) == first.format(name) for name in functions.values())
@@ -593,7 +599,7 @@ def test_what_decorators_enter_in_a_table_comes_along():
 @pytest.mark.parametrize("module", ["torch.nn.functionl", "numpy.f2py.__main__"])
 def test_a_star_import_that_fails_ends_nothing(module):
     found = definitions.definitions([f"from {module} import *", "def f():\n    return 1"])
-    assert [each.source for each in standalone.without_llmlib(found, set())] == [found[1].source]
+    assert [each.source for each in assemble.without_llmlib(found, set())] == [found[1].source]
 
 
 def test_what_is_timed_in_its_line_is_made():
@@ -708,12 +714,12 @@ def test_the_notebook_does_not_write_over_another_file_either(tmp_path, capsys):
 def test_what_somebody_has_changed_in_it_is_kept(tmp_path):
     mine, old = tmp_path / "my_llm.py", tmp_path / "my_llm.py.old"
     for _ in range(2):
-        assemble.write(mine, assemble.OURS + "one")
+        my_llm_cli._write(mine, HEAD + "one")
     assert not old.exists()
-    mine.write_text(assemble.OURS + "mine")
-    assemble.write(mine, assemble.OURS + "two")
+    mine.write_text(HEAD + "mine")
+    my_llm_cli._write(mine, HEAD + "two")
     assert old.read_text().endswith("mine") and mine.read_text().endswith("two")
-    assert assemble.in_the_way(mine) == ""
+    assert my_llm_cli._why_not_overwrite(mine) == ""
 
 
 def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):

@@ -21,7 +21,7 @@ from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_runner, progress, run_cells, run_tests, submission
 from llmlib.course.checking.cli import table
 from llmlib.course.checking.definitions import definitions
-from llmlib.course.checking.disallowed import forbidden_names
+from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.environment import environment
 from llmlib.plots.progress import alt_text, pipeline
@@ -87,11 +87,11 @@ def test_a_check_in_the_kernel_names_the_same_mistake(folder):
             answer_runner.exercise(answer.notebook, answer.function),
             answer_runner.learner(answer),
         )
-        error = run_cells.limited(60, run_cells.run, task.name, task.visible, space)
+        error = run_cells.run_with_limit(60, run_cells.run, task.name, task.visible, space)
         if answer.kind == "right" or answer.hidden:
             assert error is None, f"{answer}: {error}"
         else:
-            assert answer.says in (run_tests.in_words(error, 60) or ""), f"{answer}: {error}"
+            assert answer.says in (run_tests.error_message(error, 60) or ""), f"{answer}: {error}"
 
 
 @pytest.mark.parametrize("function", ["cross_entropy", "train"])
@@ -119,7 +119,7 @@ def test_norms_that_can_stand_in_for_layer_norm_are_off(call):
     job = submission.plan(
         notebooks.load("04_layers"), [submission.Cell("code", "layer_norm", source)]
     )
-    assert forbidden_names(answer_runner.exercise("04_layers", "layer_norm"), job)
+    assert disallowed_names(answer_runner.exercise("04_layers", "layer_norm"), job)
 
 
 def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, monkeypatch):
@@ -246,8 +246,8 @@ def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypat
         while True:
             pass
 
-    assert isinstance(run_cells.limited(0.2, loop), KeyboardInterrupt)
-    assert run_cells.limited(0.2, lambda: None) is None
+    assert isinstance(run_cells.run_with_limit(0.2, loop), KeyboardInterrupt)
+    assert run_cells.run_with_limit(0.2, lambda: None) is None
     time.sleep(0.3)  # no alarm is left that goes off later
 
 
@@ -261,7 +261,7 @@ def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch)
 
     monkeypatch.delattr(signal, "setitimer", raising=False)
     monkeypatch.setattr(threading, "Timer", Late)
-    assert isinstance(run_cells.limited(60, lambda: None), KeyboardInterrupt)
+    assert isinstance(run_cells.run_with_limit(60, lambda: None), KeyboardInterrupt)
 
 
 @pytest.mark.usefixtures("forks")
@@ -362,7 +362,7 @@ def test_a_half_saved_notebook_is_reported_and_left_alone(tmp_path, cut):
     path = hand_in(tmp_path) / f"{NAME}.ipynb"
     path.write_bytes(path.read_bytes()[:cut])
     before = hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns
-    assert "damaged or half saved" in progress.check_one(NAME, path).fault
+    assert "damaged, half saved" in progress.check_one(NAME, path).fault
     assert (hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns) == before
 
 
@@ -432,7 +432,7 @@ def test_a_limit_that_no_clock_takes_is_refused(tmp_path, capsys, seconds):
 def test_the_table_fits_and_says_what_is_what():
     long = "the mask must hide the future: row 2 looks at position 4 " * 3
     rows = ("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None)
-    fault = progress.Status("03_attention", fault="damaged or half saved")
+    fault = progress.Status("03_attention", fault="damaged, half saved")
     text = table([progress.Status(NAME, rows), fault], 70)
     assert all(len(line) <= 70 for line in text.splitlines())
     assert "1 of 3 done" in text and "damaged" in text
@@ -476,7 +476,7 @@ def test_without_path_programs_are_found_where_the_system_has_them(monkeypatch):
 
 def test_a_text_that_is_only_read_is_not_warned_of():
     """The first from Python 3.12 on, the second in all."""
-    read = "from llmlib.course import definitions, scopes; scopes.names(text); "
+    read = "from llmlib.course.checking import definitions, scopes; scopes.names(text); "
     read += "print(len(definitions.definitions([text])))"
     texts = r'text = "a = \"\\w\"\nb = 1if a else 2"; '
     command = [sys.executable, "-c", texts + read]
@@ -496,6 +496,6 @@ def test_notebooks_are_read_one_after_the_other(monkeypatch):
         return job
 
     monkeypatch.setattr(submission, "plan", alone)
-    monkeypatch.setattr(progress, "judge", lambda *_: {})
+    monkeypatch.setattr(progress, "run_job", lambda *_: {})
     statuses = progress.check(folder=notebooks.ROOT / "solutions")
     assert len(statuses) == len(notebooks.names()) and not any(each.fault for each in statuses)

@@ -132,10 +132,10 @@ def test_what_is_not_written_is_apart_from_what_calls_it():
     ):
         with pytest.raises(NotImplementedError) as raised:
             space[name]()
-        assert run_tests.in_words(raised.value, 1, name) == says
+        assert run_tests.error_message(raised.value, 1, name) == says
     with pytest.raises(NotImplementedError) as raised:  # torch's own word for a dtype
         torch.bincount(torch.zeros(2))
-    assert run_tests.in_words(raised.value, 1, "inner").startswith("NotImplementedError: ")
+    assert run_tests.error_message(raised.value, 1, "inner").startswith("NotImplementedError: ")
 
 
 def test_wrong_comes_first_then_the_order_of_the_notebook():
@@ -151,11 +151,13 @@ def test_wrong_comes_first_then_the_order_of_the_notebook():
 
 
 def test_below_the_picture_stands_what_is_missing_with_a_link():
-    plain, rich = progress.left(at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE))
+    plain, rich = progress.unfinished(
+        at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE)
+    )
     names = [each.name for each in notebooks.load("01_tokens").exercises]
     assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
     assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
-    assert progress.left(at(n02=DONE))[1] == ""
+    assert progress.unfinished(at(n02=DONE))[1] == ""
 
 
 def test_a_notebook_that_is_a_link_is_checked_too(tmp_path):

@@ -21,7 +21,7 @@ FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))
 NOT_WRITTEN = "Write this function, then run the check below."
 NOT_WRITTEN_YET = "not written yet"
 TOO_SLOW = "took longer than"
-OFF = "`{}` is off in this exercise: write this one yourself"
+DISALLOWED = "`{}` is not allowed in this exercise: write this one yourself"
 GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"
 
 _sites: set[tuple[str, int]] = set()  # where a check passed in this cell

@@ -20,7 +20,7 @@ from nbgrader.preprocessors import Execute
 from traitlets import Float
 
 from llmlib.course.authoring import notebooks as course
-from llmlib.course.checking.run_cells import ADDED
+from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.submission import Step, Unreadable
 from llmlib.grading import report, submissions
 from llmlib.grading.gradebook import GradebookWriter
@@ -41,7 +41,7 @@ def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
     place = None
     for title, source, own in steps:
         if own and title not in visible:
-            cell = NotebookNode(BARE, id=f"added-{title.removeprefix(ADDED)}", source=source)
+            cell = NotebookNode(BARE, id=f"added-{title.removeprefix(ADDED_TITLE)}", source=source)
             cell.metadata, cell.outputs = NotebookNode(), []
             added.setdefault(place, []).append(cell)
             continue

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from llmlib import files
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking.run_cells import python
+from llmlib.course.checking.run_cells import to_python
 from llmlib.course.checking.scopes import MAX_ANALYSED
 from llmlib.course.checking.submission import Cell, Unreadable
 from llmlib.grading import submissions
@@ -108,7 +108,7 @@ def _mutants(source: str, student: str) -> list[Mutant]:
 
     def work() -> list[Mutant]:
         last = source.count("\n") + 1  # a magic adds lines
-        found = [e for e in islice(mutants(python(source)), KEPT) if e.line <= last]
+        found = [e for e in islice(mutants(to_python(source)), KEPT) if e.line <= last]
         random.Random(f"{student}{source}").shuffle(found)
         return list({each.line: each for each in found}.values())[:TRIES]
 

@@ -76,7 +76,7 @@ def read(data: bytes) -> tuple[list[Cell], str | None]:
     """A notebook file's cells, and the edition that it says it is of. Raises `Unreadable`."""
 
     def work() -> tuple:
-        tree = submission.plain_values(data)
+        tree = submission.parse_json(data)
         found = [(each.kind, each.grade_id, each.source) for each in submission.parse(tree)]
         return found, submission.edition(tree)
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from llmlib.course.checking.plain_data import DTYPES, NotPlain, plain
+from llmlib.course.checking.plain_data import DTYPES, UnsupportedValue, to_plain
 
 MAX_TEXT = 16 << 20  # bytes of JSON in one frame
 MAX_BLOB = 64 << 20  # bytes of tensors in one frame
@@ -45,53 +45,53 @@ class TooSlow(Exception):
 
 
 def pack(value: Any) -> bytes:
-    """The frame (bytes) for `value`. Raises `NotPlain`."""
+    """The frame (bytes) for `value`. Raises `UnsupportedValue`."""
     tensors: Tensors = {}
     text = json.dumps(_down(value, tensors)).encode()
     if len(tensors) > MAX_TENSORS:
-        raise NotPlain(TOO_MANY)
+        raise UnsupportedValue(TOO_MANY)
     blob = save(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(blob) > MAX_BLOB:
-        raise NotPlain(TOO_LARGE)
+        raise UnsupportedValue(TOO_LARGE)
     _counted(text)
     return b"".join([HEADER.pack(len(text), len(blob)), text, blob])
 
 
 def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
-    """The value in a frame. Raises `NotPlain`."""
+    """The value in a frame. Raises `UnsupportedValue`."""
     _counted(text)
     if int.from_bytes(blob[:8], "little") > 128 * MAX_TENSORS:  # the length of its table
-        raise NotPlain(TOO_MANY)
+        raise UnsupportedValue(TOO_MANY)
     try:
         tensors = load(bytes(blob)) if blob else {}
         value = _up(json.loads(text), tensors)
-    except NotPlain:
+    except UnsupportedValue:
         raise
     except Exception as error:  # noqa: BLE001 - whatever stops its reader, it is no frame
-        raise NotPlain(f"a frame that cannot be read ({type(error).__name__})") from None
+        raise UnsupportedValue(f"a frame that cannot be read ({type(error).__name__})") from None
     if tensors:
-        raise NotPlain("a frame with tensors left over")
+        raise UnsupportedValue("a frame with tensors left over")
     return value
 
 
 def _counted(text: bytes | bytearray) -> None:
     """Is that too much for its reader? Whoever sends it is told so, whoever gets it is safe."""
     if text.count(b",") > MAX_VALUES:
-        raise NotPlain(f"more than {MAX_VALUES:,} values or commas at once")
+        raise UnsupportedValue(f"more than {MAX_VALUES:,} values or commas at once")
     if len(re.findall(rb"[\[,]\s*-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
-        raise NotPlain(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
+        raise UnsupportedValue(f"more than {MAX_KEYS:,} whole numbers of 19 digits at once")
     if text.count(b'"tuple"') + len(re.findall(rb"\\u00[67]", text)) > MAX_KEYS:  # or of those
-        raise NotPlain(f"more than {MAX_KEYS:,} tuples at once")
+        raise UnsupportedValue(f"more than {MAX_KEYS:,} tuples at once")
 
 
 def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
-        raise NotPlain(TOO_DEEP)
+        raise UnsupportedValue(TOO_DEEP)
 
     def inner(item: Any) -> Any:
         return _down(item, tensors, depth + 1)
 
-    match value := plain(value):
+    match value := to_plain(value):
         case None | bool() | float() | str():
             return value
         case int():
@@ -101,7 +101,7 @@ def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
         case torch.Tensor():
             return _tensor_down(value, tensors)
         case dict() | set() if len(value) > MAX_KEYS:
-            raise NotPlain(f"a {type(value).__name__} of {len(value)} items")
+            raise UnsupportedValue(f"a {type(value).__name__} of {len(value)} items")
         case dict():
             return ["dict", *([inner(key), inner(item)] for key, item in value.items())]
     return [type(value).__name__, *map(inner, value)]
@@ -110,7 +110,7 @@ def _down(value: Any, tensors: Tensors, depth: int = 0) -> Any:
 def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
     _countable(tensor)
     if tensor.numel() * tensor.element_size() > MAX_BLOB:
-        raise NotPlain(TOO_LARGE)
+        raise UnsupportedValue(TOO_LARGE)
     values = tensor.detach().resolve_conj().resolve_neg()
     tensors[str(len(tensors))] = values.clone(memory_format=torch.contiguous_format)
     return ["tensor", str(len(tensors) - 1)]
@@ -118,7 +118,7 @@ def _tensor_down(tensor: torch.Tensor, tensors: Tensors) -> list:
 
 def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
-        raise NotPlain(TOO_DEEP)
+        raise UnsupportedValue(TOO_DEEP)
 
     def inner(item: Any) -> Any:
         return _up(item, tensors, depth + 1)
@@ -138,7 +138,7 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
             # a byte of 2 would be a bool that is neither True nor False
             return tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor
         case ["dict" | "set" as kind, *items] if len(items) > MAX_KEYS:
-            raise NotPlain(f"a {kind} of {len(items)} items")
+            raise UnsupportedValue(f"a {kind} of {len(items)} items")
         case ["dict", *items]:
             return {inner(key): inner(item) for key, item in items}
         case [str(kind), *items]:
@@ -148,17 +148,17 @@ def _up(tree: Any, tensors: Tensors, depth: int = 0) -> Any:
 
 def _countable(tensor: torch.Tensor) -> None:
     """A test may take it apart: each row becomes an object, empty ones too, each dimension a call
-    of a C function that calls itself. Raises `NotPlain`."""
+    of a C function that calls itself. Raises `UnsupportedValue`."""
     if tensor.dim() > MAX_DEPTH:
-        raise NotPlain(f"a tensor of more than {MAX_DEPTH} dimensions")
+        raise UnsupportedValue(f"a tensor of more than {MAX_DEPTH} dimensions")
     *rows, last = [1, *(size or 1 for size in tensor.shape)]
     if max(math.prod(rows), last) > MAX_VALUES:
-        raise NotPlain(f"a tensor of more than {MAX_VALUES:,} rows, or numbers in one")
+        raise UnsupportedValue(f"a tensor of more than {MAX_VALUES:,} rows, or numbers in one")
 
 
 def _bounded(number: int) -> int:
     if number.bit_length() > MAX_BITS:
-        raise NotPlain(f"an int of more than {MAX_BITS} bits")
+        raise UnsupportedValue(f"an int of more than {MAX_BITS} bits")
     return number
 
 
@@ -169,16 +169,16 @@ class Channel:
         self.sock = sock
 
     def send(self, value: Any, deadline: float | None = None) -> None:
-        """Send one value. Raises `NotPlain`, `Closed` or `TooSlow`."""
+        """Send one value. Raises `UnsupportedValue`, `Closed` or `TooSlow`."""
         data = pack(value)
         with self._until(deadline):
             self.sock.sendall(data)  # its time-out is for all of the data
 
     def receive(self, deadline: float | None = None) -> Any:
-        """The next value. Raises `NotPlain`, `Closed` or `TooSlow`."""
+        """The next value. Raises `UnsupportedValue`, `Closed` or `TooSlow`."""
         text, blob = HEADER.unpack(self._read(HEADER.size, deadline))
         if text > MAX_TEXT or blob > MAX_BLOB:
-            raise NotPlain(TOO_LARGE)
+            raise UnsupportedValue(TOO_LARGE)
         return unpack(self._read(text, deadline), self._read(blob, deadline))
 
     def _read(self, length: int, deadline: float | None) -> bytearray:

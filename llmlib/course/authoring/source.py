@@ -30,7 +30,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function that a learner writes, and what grades it: all text but `points` and `off`."""
+    """One function that a learner writes, with the test cell that grades it."""
 
     name: str  # the function, and the grade_id of its solution cell
     notebook: str  # "03_attention"
@@ -40,7 +40,7 @@ class Exercise:
     visible: str  # the test cell without its hidden tests
     full: str  # the test cell with them
     points: float
-    off: tuple[str, ...]  # ready-made functions that may not be used, such as "torch.softmax"
+    disallowed: tuple[str, ...]  # ready-made functions that may not be used: "torch.softmax"
 
     @property
     def hidden(self) -> str:
@@ -185,8 +185,8 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
                 raise SourceError(f"no such mark: `{mark}`; write one of {', '.join(MARKS)}.")
         if not re.search(rf"^(def |class |){grade_id(solution)}\b", solution.source, re.MULTILINE):
             raise SourceError("its solution cell defines nothing of that name.")
-        if isinstance(off := solution.metadata.get("off", []), str):
-            raise SourceError(f'off is a list of names: write off=["{off}"].')
+        if isinstance(disallowed := solution.metadata.get("off", []), str):
+            raise SourceError(f'off is a list of names: write off=["{disallowed}"].')
         cleared = without(solution.source, "SOLUTION", STUB)
         visible = without(test.source, "HIDDEN TESTS")
         if cleared == solution.source:
@@ -202,7 +202,7 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
         visible=visible,
         full=test.source,
         points=test.metadata.nbgrader.points,
-        off=tuple(off),
+        disallowed=tuple(disallowed),
     )
 
 

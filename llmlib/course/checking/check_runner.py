@@ -1,4 +1,4 @@
-"""Has a job run by `run_tests` in a process of its own, within limits, and keeps the outcome."""
+"""Runs a job of `run_tests` in a process of its own, within limits, and caches the outcome."""
 
 import contextlib
 import hashlib
@@ -17,64 +17,67 @@ from llmlib.course.environment import ROOT, environment
 from llmlib.course.feedback import TOO_SLOW
 
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
-ENDED = "the process ended (memory, exit or crash)"
-# What next time may go well: a busy machine, a library not installed yet, a full memory or disk.
-FLEETING = [TOO_SLOW, ENDED, "ModuleNotFoundError", "ImportError", "MemoryError", "allocate memory"]
-FLEETING += ["not enough memory", "os error 1455", "Errno 28", "could not be written"]
-Running = set[subprocess.Popen[bytes]]
+PROCESS_ENDED = "the process ended (memory, exit or crash)"
+# What may succeed next time: a busy machine, a library not installed yet, memory or disk full.
+TRANSIENT = [TOO_SLOW, PROCESS_ENDED, "ModuleNotFoundError", "ImportError", "MemoryError"]
+TRANSIENT += ["allocate memory", "not enough memory", "os error 1455", "Errno 28"]
+TRANSIENT += ["could not be written"]
+Processes = set[subprocess.Popen[bytes]]
 
 
-def judge(job: dict[str, Any], seconds: float, running: Running) -> Outcomes:
-    """The `Outcomes` of a job for `run_tests`: from the cache folder if this very job was run
-    before. No cell or test may take more than a third of the `seconds`, nor more than 20, and
-    cells that are no exercise's together half of them: the tests are to be reached. Its process is
-    in `running` for as long as it runs."""
-    job = job | {"seconds": min(20, seconds / 3), "tries": seconds / 2}
+def run_job(job: dict[str, Any], seconds: float, running: Processes) -> Outcomes:
+    """The `Outcomes` of a job for `run_tests`, from the cache folder if the same job ran before.
+
+    One cell or test may take a third of the `seconds`, and 20 at most. Cells that belong to no
+    exercise may take half of them together, so that the tests are reached. The process is in
+    `running` while it runs. Raises OSError if it cannot start."""
+    job = job | {"seconds": min(20, seconds / 3), "added_seconds": seconds / 2}
     library = sorted((ROOT / "llmlib").rglob("*.py"))
-    marks = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
-    digest = hashlib.sha256((json.dumps(job) + marks).encode()).hexdigest()[:32]
-    kept = cache_folder() / "checked" / f"{digest}.json"
+    versions = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
+    digest = hashlib.sha256((json.dumps(job) + versions).encode()).hexdigest()[:32]
+    cached = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(kept.read_text(encoding="utf-8"))
+        return json.loads(cached.read_text(encoding="utf-8"))
     try:
-        found, whole = _run(job, seconds, running)
+        outcomes, repeatable = _run(job, seconds, running)
     except OSError as error:  # no room for a folder, or for a process
-        why = f"the check cannot start ({type(error).__name__}): is the disk full, or the memory?"
+        why = f"the check cannot start ({type(error).__name__}): is the disk or the memory full?"
         raise OSError(why) from None
-    if whole:
+    if repeatable:
         with contextlib.suppress(OSError):  # a full disk costs time, not the answer
-            files.write(kept, json.dumps(found))
-    return found
+            files.write(cached, json.dumps(outcomes))
+    return outcomes
 
 
-def _run(job: dict[str, Any], seconds: float, running: Running) -> tuple[Outcomes, bool]:
-    """(the outcomes, whether the next run would say the same: not if time ran out). A cell that
-    ends the process is left out, as by the grader, and the others run again."""
+def _run(job: dict[str, Any], seconds: float, running: Processes) -> tuple[Outcomes, bool]:
+    """(the outcomes, would another run give the same: not if time ran out). A cell that ends the
+    process is left out, as in the grader, and the others run again."""
     cells, names = [*job["cells"]], [name for name, *_ in job["tests"]]
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while True:
         text = json.dumps(job | {"cells": cells})
-        said, why = _once(text, max(1, until - time.monotonic()), running)
-        lines = [json.loads(line) for line in said.splitlines()]
+        output, ended = _start(text, max(1, deadline - time.monotonic()), running)
+        lines = [json.loads(line) for line in output.splitlines()]
         ran = sum(what == "cell" for what, *_ in lines)
-        if why != ENDED or not lines or ran == len(cells):
+        if ended != PROCESS_ENDED or not lines or ran == len(cells):
             break
-        cells[ran] = [lines[-1][1], f"raise SystemExit({ENDED!r})"]
-    if why != ENDED:
-        why = f"stopped after {seconds:g} s"
-    found: Outcomes = {}
-    at = "the start"
-    for what, at, *rest in lines:
+        cells[ran] = [lines[-1][1], f"raise SystemExit({PROCESS_ENDED!r})"]
+    if ended != PROCESS_ENDED:
+        ended = f"stopped after {seconds:g} s"
+    outcomes: Outcomes = {}
+    last = "the start"
+    for what, last, *rest in lines:
         if what == "test":
-            found[at] = rest[0]
-    whole = len(found) == len(names) and not any(word in said.decode() for word in FLEETING)
+            outcomes[last] = rest[0]
+    complete = len(outcomes) == len(names)
+    repeatable = complete and not any(words in output.decode() for words in TRANSIENT)
     for name in names:
-        found.setdefault(name, why if name == at else f"not reached: {why} in {at}")
-    return found, whole
+        outcomes.setdefault(name, ended if name == last else f"not reached: {ended} in {last}")
+    return outcomes, repeatable
 
 
-def _once(text: str, seconds: float, running: Running) -> tuple[bytes, str]:
-    """(what the process said, why it said no more)."""
+def _start(text: str, seconds: float, running: Processes) -> tuple[bytes, str]:
+    """Start one process and wait for it: (its output, why there is no more)."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # what cells write
         process = subprocess.Popen(
             [sys.executable, "-m", "llmlib.course.checking.run_tests"],
@@ -87,8 +90,8 @@ def _once(text: str, seconds: float, running: Running) -> tuple[bytes, str]:
         )
         try:
             running.add(process)
-            said = process.communicate(text.encode(), seconds)[0]
-            return said, ENDED if process in running else "stopped"
+            output = process.communicate(text.encode(), seconds)[0]
+            return output, PROCESS_ENDED if process in running else "stopped"
         except subprocess.TimeoutExpired:
             _end(process)
             return process.communicate()[0], TOO_SLOW
@@ -97,15 +100,15 @@ def _once(text: str, seconds: float, running: Running) -> tuple[bytes, str]:
             running.discard(process)
 
 
-def end_all(running: Running) -> None:
-    """Kill what other threads have `running`: each gets its outcomes at once."""
+def end_all(running: Processes) -> None:
+    """Kill the processes that other threads have `running`: each thread returns at once."""
     with contextlib.suppress(KeyError):  # the last one ended by itself
         while running:
             _end(running.pop())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process, and on systems with process groups everything that it started."""
+    """Kill a process and, on systems with process groups, everything that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -9,18 +9,39 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 
-from llmlib.course.checking.run_cells import python
+from llmlib.course.checking.run_cells import to_python
 from llmlib.course.checking.scopes import IMPORTS, names
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__doc__", "__file__"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, *COMPREHENSIONS)
-CHANGES = "setdefault pop popitem append update add insert extend sort reverse clear remove".split()
-# what changes the first that it is given
-FIRST = "next setattr heapify heappush heappop heappushpop heapreplace insort shuffle".split()
-GIVEN = "(…)"  # among what a function changes: what it is given
-MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+MUTATING_METHODS = "setdefault pop popitem append update add insert extend sort reverse".split()
+MUTATING_METHODS += "clear remove".split()
+# Functions that change their first argument.
+MUTATING_FUNCTIONS = "next setattr heapify heappush heappop heappushpop heapreplace".split()
+MUTATING_FUNCTIONS += "insort shuffle".split()
+MAX_ALIASES = 99  # names of one object that are followed
+SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that is a statement of its own: `build()`, `fill(TABLE, 3)`."""
+
+    function: str
+    has_arguments: bool = False
+    arguments: frozenset[str] = frozenset()  # those that are names
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a statement changes without binding a name. Of a function: what calling it changes."""
+
+    objects: frozenset[str] = frozenset()  # names of objects: TABLE of `TABLE[0] = 1`
+    aliases: frozenset[tuple[str, str]] = frozenset()  # `a = b`: (a, b) and (b, a)
+    calls: frozenset[Call] = frozenset()
+    arguments: bool = False  # a function that changes its own arguments
 
 
 @dataclass(frozen=True)
@@ -29,13 +50,11 @@ class Definition:
 
     source: str
     names: frozenset[str]  # what it makes or changes
-    reads: frozenset[str]  # of what others make
+    reads: frozenset[str]  # names that others make
     at_once: frozenset[str]  # what it reads when it runs, and not only when it is called
     kind: type[ast.stmt]
-    origin: str = ""  # what the name of an import stands for: "torch.nn.functional.softmax"
-    # the names whose objects it changes, "TABLE"; two names of one object, "a=b"; what these change
-    # when they are called, "build()", "fill(…)", also of what they are given: "fill(…)TABLE"
-    changes: frozenset[str] = frozenset()
+    origin: str = ""  # what an imported name stands for: "torch.nn.functional.softmax"
+    changes: Changes = Changes()
     procedure: bool = False  # a function that returns nothing: it is called for what it changes
 
     @property
@@ -45,34 +64,62 @@ class Definition:
 
 def definitions(cells: Iterable[str]) -> list[Definition]:
     """The definitions in the sources of a notebook's cells, in order; a cell that is not Python has
-    none. Try-outs that only show something are left behind."""
+    none. Statements that only show something are left out."""
     found: list[Definition] = []
     imported: set[str] = set()
-    effects: dict[str, frozenset[str]] = {}  # "build()" -> the names whose objects it changes
-    for cell in cells:
-        for each in _of_cell(cell):
-            effects |= {name: frozenset() for name in each.names}
-            for name, _, old in (name.partition("=") for name in each.changes if "=" in name):
-                if name in each.names and len(same := effects.get(old, frozenset())) < 99:
-                    effects[name] |= same | {old}  # not of a local name, nor in an endless chain
-            changed = each.changes.union(*(effects.get(name, ()) for name in each.changes))
-            calls = [name.partition(")") for name in each.changes]  # "fill(…)TABLE"
-            changed |= {given for call, _, given in calls if GIVEN in effects.get(call + ")", ())}
-            if each.kind in (*FUNCTIONS, ast.ClassDef):  # not now, but when it is called
-                ways = ("()", "(…)") if each.procedure else ("()",)
-                effects |= {name + way: changed for name in each.names for way in ways}
-                changed = frozenset(f"{name}()" for name in each.at_once)  # its decorators
-                changed = changed.union(*(effects.get(name, ()) for name in changed))
-            changed = frozenset(filter(str.isidentifier, changed))
-            if made := each.names | (changed - imported):
-                found.append(replace(each, names=made))
-                imported |= made if each.imports else set()
+    effects = _Effects()
+    for definition in (each for cell in cells for each in _of_cell(cell)):
+        names = definition.names | (effects.changed_by(definition) - imported)
+        if names:
+            found.append(replace(definition, names=names))
+            imported |= names if definition.imports else set()
     return found
 
 
+@dataclass(frozen=True)
+class _Effect:
+    """What calling a function changes."""
+
+    objects: frozenset[str]
+    arguments: bool
+    procedure: bool
+
+
+class _Effects:
+    """What is known from the statements above: which names are one object, what calls change."""
+
+    def __init__(self) -> None:
+        self.aliases: dict[str, frozenset[str]] = {}  # name -> other names of its object
+        self.calls: dict[str, _Effect] = {}
+
+    def changed_by(self, definition: Definition) -> frozenset[str]:
+        """The names of the objects that `definition` changes as it runs. It is noted for those
+        below, so ask in order."""
+        self.aliases |= dict.fromkeys(definition.names, frozenset())
+        for name, other in definition.changes.aliases:
+            same = self.aliases.get(other, frozenset())
+            if name in definition.names and len(same) < MAX_ALIASES:  # no endless chain
+                self.aliases[name] |= same | {other}
+        objects = self._objects(definition.changes)
+        if definition.kind not in (*FUNCTIONS, ast.ClassDef):
+            return objects
+        effect = _Effect(objects, definition.changes.arguments, definition.procedure)
+        self.calls |= dict.fromkeys(definition.names, effect)
+        decorators = (self.calls[name] for name in definition.at_once if name in self.calls)
+        return frozenset().union(*(each.objects for each in decorators))
+
+    def _objects(self, changes: Changes) -> frozenset[str]:
+        found = changes.objects.union(*(self.aliases.get(name, ()) for name in changes.objects))
+        for call in changes.calls:
+            effect = self.calls.get(call.function)
+            if effect and (effect.procedure or not call.has_arguments):
+                found |= effect.objects | (call.arguments if effect.arguments else frozenset())
+        return found
+
+
 def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[Definition]:
-    """Of the definitions `found`, those that make the names `wanted`, and all that these need, in
-    order. `known` are names that come from elsewhere; a notebook's own come before them."""
+    """The definitions in `found` that make the names `wanted`, with all that these need, in order.
+    `known` are names that come from elsewhere; a notebook's own definition of one goes first."""
     makers: dict[str, list[int]] = {}
     for number, each in enumerate(found):
         for name in each.names:
@@ -90,9 +137,9 @@ def needed(wanted: Set[str], found: list[Definition], known: Set[str]) -> list[D
 
 
 def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
-    """Each top-level statement of a cell with its text, the comments right above it included."""
-    lines = [line for line in re.split(r"\r\n?|\n", cell) if line.strip() not in MARKS]
-    source = python("\n".join(lines))
+    """Every top-level statement of a cell with its text, including the comments right above it."""
+    lines = [line for line in re.split(r"\r\n?|\n", cell) if line.strip() not in SOLUTION_MARKS]
+    source = to_python("\n".join(lines))
     tree = ast.parse(source)
     lines, end = source.split("\n"), 0
     begin = Counter(statement.lineno for statement in tree.body)  # how many on each line
@@ -109,7 +156,7 @@ def _statements(cell: str) -> Iterator[tuple[str, ast.stmt]]:
         end = last
 
 
-@functools.lru_cache(4096)  # each exercise asks anew, and a cell may be dear to read
+@functools.lru_cache(4096)  # each exercise asks again, and a cell may take long to read
 def _of_cell(cell: str) -> tuple[Definition, ...]:
     try:
         return tuple(each for statement in _statements(cell) for each in _definitions(*statement))
@@ -124,17 +171,27 @@ def _definitions(source: str, statement: ast.stmt) -> Iterator[Definition]:
     if isinstance(statement, ast.AnnAssign) and statement.value is None:
         return  # `T: dict[int, int]` makes nothing
     reads, binds, at_once = names(source)
-    changed = frozenset(_changed(statement))
+    changes = _changes(statement)
     if isinstance(statement, FUNCTIONS):
-        inside = (each for each in ast.walk(statement) if isinstance(each, ast.Global))
-        calls = {name for name in changed if "(" in name and name.partition("(")[0] in reads}
-        given = {each.arg for each in ast.walk(statement.args) if isinstance(each, ast.arg)}
-        calls |= {GIVEN} if given.intersection(_changed(statement, surely=True)) else set()
-        changed = (changed & reads).union(calls, *(each.names for each in inside))
-    if binds or changed:
+        changes = _when_called(statement, changes, reads)
+    if binds or changes != Changes():
         reads -= _made_first(statement)
         kind, procedure = type(statement), not _returns(statement)
-        yield Definition(source, binds, reads, at_once, kind, changes=changed, procedure=procedure)
+        yield Definition(source, binds, reads, at_once, kind, changes=changes, procedure=procedure)
+
+
+def _when_called(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, changes: Changes, reads: Set[str]
+) -> Changes:
+    """Of the changes in a function's body those that reach beyond it: the objects of global names,
+    calls, and its arguments."""
+    declared = (node.names for node in ast.walk(function) if isinstance(node, ast.Global))
+    parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+    return Changes(
+        objects=(changes.objects & reads).union(*declared),
+        calls=frozenset(each for each in changes.calls if each.function in reads),
+        arguments=bool(parameters & _changes(function, certain=True).objects),
+    )
 
 
 def _returns(statement: ast.stmt) -> bool:
@@ -158,13 +215,13 @@ def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[Definition]:
 
 
 def _made_first(statement: ast.stmt) -> set[str]:
-    """The names that a statement makes before it reads them, such as those of a loop."""
-    first = dict(reversed([*_uses(statement)]))  # the first use of a name is what stays
+    """The names that a statement makes before it reads them, such as a loop's variables."""
+    first = dict(reversed([*_uses(statement)]))  # the first use of a name wins
     return {name for name, reads in first.items() if not reads}
 
 
 def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
-    """(name, is it read) in the order in which they are evaluated, however deep they stand."""
+    """(name, is it read) in the order of evaluation, however deep they are nested."""
     todo: list[ast.AST] = [statement]
     while todo:
         node = todo.pop()
@@ -185,36 +242,55 @@ def _uses(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
         todo += reversed(children)
 
 
-def _changed(statement: ast.stmt, surely: bool = False) -> Iterator[str]:
-    """The names whose objects a statement changes: `TABLE[i] = …`, `TABLE.update(…)`, in a loop
-    too; and "build()" or "fill(…)TABLE", where that is all it does: what these change is known.
-    A method that is called for nothing else changes something, but not `surely`: `ax.plot(…)`."""
+def _changes(statement: ast.stmt, certain: bool = False) -> Changes:
+    """What a statement changes, in loops too. A method called as a statement probably changes its
+    object, but `ax.plot(…)` may not: with `certain` only methods known to do so count."""
     if isinstance(statement, ast.ClassDef):
-        return
+        return Changes()
     rows: dict[str, str] = {}  # of `for row in TABLE: row[i] = …`
+    objects, aliases, calls = set[str](), set[tuple[str, str]](), set[Call]()
     for node in ast.walk(statement):
-        target: ast.AST | None = None
         match node:
             case ast.For(ast.Name(row), ast.Name(table)):
                 rows[row] = table
             case ast.Assign([ast.Name(b), ast.Name(a)]) | ast.Assign([ast.Name(a)], ast.Name(b)):
                 rows[a] = b
-                yield from (f"{a}={b}", f"{b}={a}")  # two names of one object
-            case ast.Expr(ast.Call(ast.Call(ast.Name(name)))):  # `register("m")(f)`
-                yield f"{name}()"
-            case ast.Expr(ast.Call(ast.Name(name), given, named)):
-                yield f"{name}(…)" if given or named else f"{name}()"
-                values = [*given, *(each.value for each in named)]
-                yield from (f"{name}(…){each.id}" for each in values if isinstance(each, ast.Name))
-            case ast.Expr(ast.Call(ast.Attribute() as called)) if not surely:
-                target = called
-            case ast.Call(ast.Attribute(attr=attr) as called) if attr in CHANGES or attr[-1] == "_":
-                target = called  # for its value, but it changes something as well
-            case ast.Call(ast.Name(attr) | ast.Attribute(attr=attr), [first, *_]) if attr in FIRST:
-                target = first
-            case ast.Subscript() | ast.Attribute() if not isinstance(node.ctx, ast.Load):
-                target = node
-        while isinstance(target, (ast.Subscript, ast.Attribute)):
-            target = target.value
-        if isinstance(target, ast.Name):
-            yield rows.get(target.id, target.id)
+                aliases |= {(a, b), (b, a)}
+            case ast.Expr(ast.Call() as call):
+                calls |= {each for each in (_call(call),) if each}
+        changed = _changed_object(node, certain)
+        while isinstance(changed, (ast.Subscript, ast.Attribute)):
+            changed = changed.value
+        if isinstance(changed, ast.Name):
+            objects.add(rows.get(changed.id, changed.id))
+    return Changes(frozenset(objects), frozenset(aliases), frozenset(calls))
+
+
+def _call(node: ast.Call) -> Call | None:
+    """A call of a function by its name; of `register("m")(f)` that of register."""
+    match node:
+        case ast.Call(ast.Call(ast.Name(name))):
+            return Call(name)
+        case ast.Call(ast.Name(name), positional, keywords):
+            values = [*positional, *(each.value for each in keywords)]
+            arguments = frozenset(each.id for each in values if isinstance(each, ast.Name))
+            return Call(name, bool(values), arguments)
+    return None
+
+
+def _changed_object(node: ast.AST, certain: bool) -> ast.AST | None:
+    """The expression for the object that a node changes; None where it changes none."""
+    match node:
+        case ast.Expr(ast.Call(ast.Attribute() as method)) if not certain:
+            return method
+        case ast.Call(ast.Attribute(attr=name) as method) if (
+            name in MUTATING_METHODS or name[-1] == "_"
+        ):
+            return method
+        case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [first, *_]) if (
+            name in MUTATING_FUNCTIONS
+        ):
+            return first
+        case ast.Subscript() | ast.Attribute() if not isinstance(node.ctx, ast.Load):
+            return node
+    return None

@@ -1,8 +1,7 @@
-"""Ready-made answers that an exercise forbids, found in the text of what was handed in.
+"""Ready-made answers that an exercise does not allow, found in the text of a learner's notebook.
 
-`check` and `grade` name the fault so. What llmlib holds is not there at all when the grader runs
-the code; what other libraries hold is refused at run time as far as that goes (by `refusing` in a
-check).
+`check` and `grade` report them. While the code runs, functions of torch are also blocked (by
+`torch_blocker` in a check), and in the grader the answers in llmlib are not there at all.
 """
 
 import ast
@@ -11,62 +10,73 @@ from collections.abc import Iterator
 from llmlib.course.authoring.source import Exercise
 from llmlib.course.checking.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
 from llmlib.course.checking.scopes import IMPORTS, MAX_ANALYSED, names
-from llmlib.course.checking.submission import Job
+from llmlib.course.checking.submission import Plan
+
+MAX_DOTS = 9  # of one attribute chain, such as `torch.nn.functional.softmax`
 
 
-def forbidden_names(exercise: Exercise, job: Job) -> list[str]:
-    """The names in `exercise.off` that its function or a helper of the learner's uses, as far as
-    text shows, and those in llmlib, or in tokenizers where any of it is off, that no given cell
-    imports. A local name is the function's own affair, whatever a cell calls by that name."""
-    own = [step.source for step in job.steps if step.own]
+def disallowed_names(exercise: Exercise, plan: Plan) -> list[str]:
+    """The dotted names that the function of `exercise` or a helper of it uses against the rules, as
+    far as the text shows: those in `exercise.disallowed`, and those of llmlib that no given cell
+    imports (of tokenizers, too, where any of it is disallowed). A local name never counts, even if
+    a cell defines the same name."""
+    own = [step.source for step in plan.steps if step.own]
     if sum(map(len, own)) > 4 * MAX_ANALYSED:
         return []
-    given = [each for step in job.steps if not step.own for each in definitions([step.source])]
-    found = [*(each for each in given if each.imports), *definitions(own)]
+    given = [each for step in plan.steps if not step.own for each in definitions([step.source])]
+    used = _used_names(exercise.name, given, definitions(own))
+    provided = tuple(f"{each.origin}." for each in given if each.imports)
+    libraries = {name.partition(".")[0] for name in exercise.disallowed} & {"tokenizers"}
+    closed = tuple(f"{library}." for library in libraries | {"llmlib"})
+    others = {n for n in used if n.startswith(closed) and not f"{n}.".startswith(provided)}
+    listed = [n for n in exercise.disallowed if any(f"{u}.".startswith(f"{n}.") for u in used)]
+    return listed + sorted(others.difference(listed), key=len, reverse=True)
+
+
+def _used_names(function: str, given: list[Definition], own: list[Definition]) -> set[str]:
+    """The dotted names that a learner's `function` and its helpers use. `given` are the definitions
+    of given cells, `own` the learner's."""
+    found = [*(each for each in given if each.imports), *own]
     stars = [each.origin.removesuffix("*") for each in found if "*" in each.names]
-    # where a name comes from when a function is called; "": a cell
-    late = {name: each.origin for each in given for name in each.names}
+    # Where a name comes from by the time that a function is called; "" if a cell defines it.
+    later = {name: each.origin for each in given for name in each.names}
     for each in found:
-        late |= _made(each)
-    now: dict[str, str] = {}  # the same as a statement at the top level finds it
+        later |= _origins(each)
+    now: dict[str, str] = {}  # the same while the statement itself runs
     used: set[str] = set()
-    chosen = needed({exercise.name}, found, set())
+    chosen = needed({function}, found, set())
     for each in found:
         if each in chosen and not each.imports:
             at_once = {name: now[name] for name in each.at_once if name in now}
-            called = {name: late[name] for name in late.keys() - each.at_once}
-            used.update(_used(each, called | at_once, stars))
-        now |= _made(each)
-    made = [each for each in found if exercise.name in each.names]
-    used |= {made[-1].origin} if made and made[-1].imports else set()
-    theirs = tuple(f"{each.origin}." for each in given if each.imports)
-    tokenizers = any(name.startswith("tokenizers.") for name in exercise.off)
-    whole = ("llmlib.", "tokenizers.") if tokenizers else ("llmlib.",)
-    ours = {n for n in used if n.startswith(whole) and not f"{n}.".startswith(theirs)}
-    known = [name for name in exercise.off if any(f"{u}.".startswith(f"{name}.") for u in used)]
-    return known + sorted(ours.difference(known), key=len, reverse=True)
+            called = {name: later[name] for name in later.keys() - each.at_once}
+            used.update(_dotted_names(each, called | at_once, stars))
+        now |= _origins(each)
+    makers = [each for each in found if function in each.names]
+    return used | ({makers[-1].origin} if makers and makers[-1].imports else set())
 
 
-def _made(definition: Definition) -> dict[str, str]:
-    """The names that a definition makes anew for sure, and where it takes them from."""
+def _origins(definition: Definition) -> dict[str, str]:
+    """The names that a definition certainly binds, and where it takes them from."""
     if not definition.imports and definition.kind not in (*FUNCTIONS, ast.ClassDef, ast.Assign):
         return {}
     binds = definition.names if definition.imports else names(definition.source).binds
     return dict.fromkeys(binds, definition.origin)
 
 
-def _used(definition: Definition, origins: dict[str, str], stars: list[str]) -> Iterator[str]:
-    """The full dotted names that a definition reads. What is of no known origin may be of any
-    module in `stars`, all of whose names were imported."""
+def _dotted_names(
+    definition: Definition, origins: dict[str, str], stars: list[str]
+) -> Iterator[str]:
+    """The full dotted names that a definition reads. A name of unknown origin may belong to any
+    module in `stars`, from which all names were imported."""
     tree = ast.parse(definition.source)
     inside = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, IMPORTS)]
-    local = definitions(inside)  # the imports inside of functions
+    local = definitions(inside)  # imports inside of functions
     origins = origins | {name: each.origin for each in local for name in each.names}
     reads = names(definition.source).reads.union(*(each.names for each in local))
     for node in ast.walk(tree):
         parts: list[str] = []
         part: ast.AST = node
-        while isinstance(part, ast.Attribute) and len(parts) < 9:
+        while isinstance(part, ast.Attribute) and len(parts) < MAX_DOTS:
             parts.append(part.attr)
             part = part.value
         if isinstance(part, ast.Name) and part.id in reads:

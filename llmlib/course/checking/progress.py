@@ -1,6 +1,6 @@
-"""How far a learner is: their notebooks, run in fresh processes against the visible tests.
+"""A learner's progress: their notebooks, run in new processes against the visible tests.
 
-Notebooks are only read. The outcome for one is kept in the cache folder until it changes.
+Notebooks are only read. The outcome of one is cached until the notebook changes.
 """
 
 import os
@@ -15,21 +15,21 @@ from typing import Any
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import Exercise
 from llmlib.course.checking import submission
-from llmlib.course.checking.check_runner import Running, end_all, judge
-from llmlib.course.checking.disallowed import forbidden_names
-from llmlib.course.checking.run_cells import ADDED
+from llmlib.course.checking.check_runner import Processes, end_all, run_job
+from llmlib.course.checking.disallowed import disallowed_names
+from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names
-from llmlib.course.feedback import NOT_WRITTEN_YET, OFF, display
+from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN_YET, display
 
 SECONDS = 120.0  # for one notebook
-READING = Lock()  # of two threads that parse at once, Python 3.11 may fail one (SystemError)
+PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 
 @dataclass(frozen=True)
 class Status:
-    """One notebook: (function, state, message) in order, or the `fault` that prevents reading;
-    `notes` is what else there is to say about it."""
+    """One notebook: (function, state, message) in order, or the `fault` why it cannot be read;
+    `notes` are further sentences about it."""
 
     name: str
     exercises: tuple[tuple[str, str, str | None], ...] = ()
@@ -39,11 +39,11 @@ class Status:
 
     @property
     def title(self) -> str:
-        """What the notebook is called: "3 Attention", "Quiz"."""
+        """The notebook's heading: "3 Attention", "Quiz"."""
         return notebooks.load(self.name).heading
 
     def functions(self, *states: str) -> list[str]:
-        """Those in one of these states, in order."""
+        """The functions in one of these states, in order."""
         return [name for name, state, _ in self.exercises if state in states]
 
     @property
@@ -55,22 +55,22 @@ class Status:
         return not self.fault and len(self.functions(DONE)) == len(self.exercises)
 
     def lines(self) -> list[tuple[str, str, str, str]]:
-        """(number, function, state, message), an exercise each: first those that are wrong."""
+        """(number, function, state, message) of every exercise, the wrong ones first."""
         numbers = {each.name: each.number for each in notebooks.load(self.name).exercises}
         rows = sorted(self.exercises, key=lambda row: row[1] != FAILING)
         return [(numbers.get(name, ""), name, state, why or "") for name, state, why in rows]
 
     def row(self) -> dict[str, Any]:
-        """As the picture of the progress takes it."""
+        """As `plots.progress.pipeline` takes it."""
         return asdict(self) | {"title": self.title, "number": notebooks.load(self.name).number}
 
 
 def default_folder() -> Path:
     """This folder if it holds notebooks of the course, else work/ or notebooks/ in it, else those
-    of the clone that it is in. Raises ValueError where there are none: what lies elsewhere is
-    checked only if it is asked for."""
+    of the clone around it. Raises ValueError if there are none: another folder is checked only if
+    it is named."""
     here, root = Path.cwd(), notebooks.ROOT
-    if here == root / "solutions":  # as built, whatever a learner has written
+    if here == root / "solutions":  # as built, not the learner's
         return root / "notebooks"
     places = [here, here / "work", here / "notebooks"]
     if root in here.parents:
@@ -79,8 +79,8 @@ def default_folder() -> Path:
         if any((folder / f"{name}.ipynb").exists() for name in notebooks.names()):
             return folder
     raise ValueError(
-        f"there are no notebooks of the course in {here}, nor in a folder work or notebooks there: "
-        "go to where yours are, or name their folder with --folder"
+        f"there are no notebooks of the course in {here}, nor in a folder work or notebooks in it: "
+        "go to the folder of yours, or name it with --folder"
     )
 
 
@@ -98,9 +98,10 @@ def check(
     seconds: float = SECONDS,
     tick: Callable[[Status], None] = lambda status: None,
 ) -> list[Status]:
-    """The `Status` of each of `names` (default: all), in order; `tick` gets each once known."""
+    """The `Status` of each of `names` (default: all), in order; `tick` is called with each one as
+    soon as it is known."""
     folder = Path(folder) if folder else default_folder()
-    running: Running = set()
+    running: Processes = set()
 
     def one(name: str) -> Status:
         status = check_one(name, folder / f"{name}.ipynb", seconds, running)
@@ -110,55 +111,59 @@ def check(
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         try:
             return list(pool.map(one, names or notebooks.names()))
-        except BaseException:  # Ctrl-C: not after all that runs has come to its end
+        except BaseException:  # Ctrl-C: do not wait for what is running
             pool.shutdown(wait=False, cancel_futures=True)
             end_all(running)
             raise
 
 
 def check_one(
-    name: str, path: Path | str, seconds: float = SECONDS, running: Running | None = None
+    name: str, path: Path | str, seconds: float = SECONDS, running: Processes | None = None
 ) -> Status:
     """The `Status` of the notebook at `path` as an answer to the course's notebook `name`; its
-    process is in `running` for as long as it runs."""
-    with READING:
+    process is in `running` while it runs."""
+    with PARSING:
         notebook = notebooks.load(name)
         try:
-            job = submission.plan(notebook, submission.load(path))
+            plan = submission.plan(notebook, submission.load(path))
         except submission.Unreadable as fault:
             return Status(name, fault=str(fault), found=Path(path).exists())
-        imports = submission.imports(notebook)
-        written = [each for each in notebook.exercises if _touched(each, job)]
-        used = {each.name: forbidden_names(each, job) for each in written}
-    ran = [step[:2] for step in job.steps]
-    tests = [(each.name, each.visible, imports) for each in written]
-    off = {each.name: each.off for each in written}
+        imports = submission.given_imports(notebook)
+        written = [each for each in notebook.exercises if _written(each, plan)]
+        used = {each.name: disallowed_names(each, plan) for each in written}
+    job = {
+        "cells": [step[:2] for step in plan.steps],
+        "tests": [(each.name, each.visible, imports) for each in written],
+        "disallowed": {each.name: each.disallowed for each in written},
+    }
     running = set() if running is None else running
-    outcome = judge({"cells": ran, "tests": tests, "off": off}, seconds, running) if tests else {}
+    outcome = run_job(job, seconds, running) if written else {}
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)
         if each.name in outcome and used[each.name]:
-            said = OFF.format(used[each.name][0])
+            said = DISALLOWED.format(used[each.name][0])
         state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
         rows.append((each.name, state, said if state == FAILING else None))
-    return Status(name, tuple(rows), notes=job.notes)
+    return Status(name, tuple(rows), notes=plan.notes)
 
 
-def _touched(exercise: Exercise, job: submission.Job) -> bool:
-    """Did the learner write this one, in its cell or in another?"""
+def _written(exercise: Exercise, plan: submission.Plan) -> bool:
+    """Did the learner write this function, in its cell or in another one?"""
     return any(
         step.source.strip() != exercise.stub.strip()
         if step.title == exercise.name
         else exercise.name in names(step.source).binds
-        or (step.title.startswith(ADDED) and exercise.name in step.source)  # `global`, a module
-        for step in job.steps
+        or (
+            step.title.startswith(ADDED_TITLE) and exercise.name in step.source
+        )  # `global`, a module
+        for step in plan.steps
         if step.own
     )
 
 
-def left(statuses: Sequence[Status]) -> tuple[str, str]:
-    """What is missing of each notebook that is begun, as text and as HTML with links."""
+def unfinished(statuses: Sequence[Status]) -> tuple[str, str]:
+    """What is missing in each notebook that was begun, as text and as HTML with links."""
     plain, rich = [], []
     for status in statuses:
         if status.fault or status.done or not status.begun:
@@ -173,14 +178,14 @@ def left(statuses: Sequence[Status]) -> tuple[str, str]:
 
 
 def show() -> None:
-    """Draw the progress below a notebook's cell, by what is saved, and name what is missing."""
+    """Draw the progress below a notebook's cell, as saved, and list what is missing."""
     from llmlib import plots
     from llmlib.plots.progress import alt_text, pipeline
 
     statuses = check()
     rows = [status.row() for status in statuses]
     plots.show(pipeline(rows), alt=alt_text(rows))
-    plain, rich = left(statuses)
+    plain, rich = unfinished(statuses)
     if rich:
         display(plain, rich)
-    print("As saved: press Ctrl-S and run this cell again to include your last changes.")
+    print("This is your work as saved: press Ctrl-S and run this cell again after a change.")

@@ -1,8 +1,8 @@
-"""Runs a cell as a notebook does: IPython's own syntax, a top-level await, tracebacks with lines;
-and, where asked, within its time.
+"""Runs a cell as a notebook does: IPython's syntax, top-level await, tracebacks with source lines,
+and a time limit if there is one.
 
-Only the standard library, and IPython where a cell uses its syntax. Whoever calls this runs
-somebody's code.
+It imports the standard library only, and IPython where a cell uses its syntax. The cells are
+somebody else's code.
 """
 
 import __future__
@@ -24,28 +24,34 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-# What may be IPython's syntax: magics, help, and a whole cell that is indented or a transcript.
+# What may be IPython's syntax: magics, help, a cell that is indented as a whole or a transcript.
 IPYTHON = re.compile(
     r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]|\A(?:[ \t]*\n)*(?:[ \t]+\S|>>>|In \[)", re.MULTILINE
 )
-RUNS = re.compile(r"\A(?:\s*%%(?:time|timeit|capture|prun)\b.*)+")  # the rest runs as it is
-TIMED = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # and so does the rest of that line
-SHELL = re.compile(r"^from IPython import get_ipython[ \t]*$", re.MULTILINE)  # it is there already
+RUN_MAGICS = re.compile(
+    r"\A(?:\s*%%(?:time|timeit|capture|prun)\b.*)+"
+)  # the rest of the cell runs as Python
+TIME_MAGIC = re.compile(r"^%time[ \t]+(?=\S)", re.MULTILINE)  # the rest of the line runs
+IMPORTS_SHELL = re.compile(
+    r"^from IPython import get_ipython[ \t]*$", re.MULTILINE
+)  # defined already
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
-ADDED = "cell "  # how the title of a learner's own cell begins: "cell 12"
-HELPERS = "the checks' helpers"  # the title of the last step, where there are any
-now = time.monotonic  # kept from before any cell: one may put its own in its place
+ADDED_TITLE = "cell "  # the title of a cell that a learner added begins so: "cell 12"
+HELPERS_TITLE = "the checks' helpers"  # the title of the last step, if there are any
+now = time.monotonic  # read before any cell runs: a cell may replace time.monotonic
 
 
-class Missing(NameError):
-    """A test asks for a function that no cell has defined."""
+class MissingFunction(NameError):
+    """A test calls a function that no cell has defined."""
 
 
 @lru_cache(maxsize=256)  # a cell with many magics takes IPython seconds, and is read several times
-def python(source: str) -> str:
-    """`source` as Python: magics and shell lines call `get_ipython()`. SyntaxError for neither."""
-    below = RUNS.sub(lambda found: "\n" * found[0].count("\n"), source)  # keeps its line's number
-    source = SHELL.sub("pass", TIMED.sub("", below))
+def to_python(source: str) -> str:
+    """`source` as Python: magics and shell lines call `get_ipython()`. Raises SyntaxError."""
+    below = RUN_MAGICS.sub(
+        lambda found: "\n" * found[0].count("\n"), source
+    )  # keeps its line's number
+    source = IMPORTS_SHELL.sub("pass", TIME_MAGIC.sub("", below))
     found = sum(1 for _ in IPYTHON.finditer(source))
     if found > MAX_MAGICS:
         raise SyntaxError("too much notebook syntax in one cell")
@@ -60,23 +66,25 @@ def python(source: str) -> str:
 
 
 def new_main(name: str = "__main__") -> types.ModuleType:
-    """A fresh module, in which classes find themselves, with what a notebook's cells expect."""
+    """A new module in `sys.modules`, where pickle finds its classes; `__main__` has what a notebook
+    has: get_ipython and display."""
     module = sys.modules[name] = types.ModuleType(name)
     if name == "__main__":  # a notebook
-        shell = Shell(vars(module))
+        shell = NotebookShell(vars(module))
         vars(module).update(get_ipython=lambda: shell, display=shell.display)
     return module
 
 
 def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Execute one cell in `space`; None, or what it raised: SystemExit, KeyboardInterrupt too."""
+    """Execute one cell in `space`; returns what it raised, SystemExit and KeyboardInterrupt too, or
+    None."""
     name = f"<{title}>"
     try:
-        source = python(source)
+        source = to_python(source)
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         for feature in [each for each in space.values() if type(each) is __future__._Feature]:
-            flags |= feature.compiler_flag  # an earlier cell's: a kernel keeps them
+            flags |= feature.compiler_flag  # an earlier cell's, which a kernel keeps
         code = compile(source, name, "exec", flags, dont_inherit=True)
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(eval(code, space))
@@ -87,70 +95,74 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     return None
 
 
-class Timed:
-    """Runs one cell after the other with `runs`, each for so many `seconds`; those that a learner
-    added have `left` together. `limit` is what the last one had."""
+class CellTimer:
+    """Runs cells one by one with `run_cell`, each for `seconds` at most; all cells that a learner
+    added have `added_seconds` together. `limit` is the limit of the last cell."""
 
     def __init__(
-        self, seconds: float, left: float, runs: Callable[..., BaseException | None] = run
+        self,
+        seconds: float,
+        added_seconds: float,
+        run_cell: Callable[..., BaseException | None] = run,
     ) -> None:
-        self.seconds, self.left, self.runs, self.limit = seconds, left, runs, seconds
+        self.seconds, self.left, self.run_cell = seconds, added_seconds, run_cell
+        self.limit = seconds
 
     def run(self, title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-        """As `run`; who is too slow gets what Ctrl-C does, and what it has made is kept."""
-        added, began = title.startswith(ADDED), now()
+        """As `run`; a cell that is too slow gets a KeyboardInterrupt. What it has made stays."""
+        added, start = title.startswith(ADDED_TITLE), now()
         self.limit = round(max(0.5, min(self.left, self.seconds)), 1) if added else self.seconds
-        error = limited(self.limit, self.runs, title, source, space)
-        self.left -= (now() - began) * added
+        error = run_with_limit(self.limit, self.run_cell, title, source, space)
+        self.left -= (now() - start) * added
         return error
 
 
-def limited(
+def run_with_limit(
     seconds: float, function: Callable[..., BaseException | None], *args: Any
 ) -> BaseException | None:
-    """What `function` returns, or the KeyboardInterrupt that ended it after so many seconds."""
+    """What `function` returns, or the KeyboardInterrupt that ended it after `seconds`."""
     try:
-        with alarm(seconds):
+        with time_limit(seconds):
             return function(*args)
     except KeyboardInterrupt as error:
         return error
 
 
 @contextlib.contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """After so many seconds raises what Ctrl-C does; but on Windows, again each second from then
-    on: a cell may catch one, `input()` swallow one."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises KeyboardInterrupt after `seconds` and, except on Windows, every second from then on: a
+    cell may catch one, and `input()` may swallow one."""
     with contextlib.ExitStack() as after:
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-        else:  # Windows: Ctrl-C from a thread, which Python's own loops and time.sleep heed
+        else:  # Windows: Ctrl-C from a thread, which interrupts Python's loops and time.sleep
             timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
             timer.start()
-            after.callback(timer.join)  # else it could ring just after this function
+            after.callback(timer.join)  # else it could fire just after this function
             after.callback(timer.cancel)
         yield
 
 
-def text_of(error: BaseException) -> str:
-    """What an exception says; its class may be the learner's own."""
+def error_text(error: BaseException) -> str:
+    """The text of an exception, whose class may be the learner's own."""
     try:
         return str(error)
     except BaseException:  # noqa: BLE001 - whatever its __str__ raises
         return "(its text cannot be shown)"
 
 
-class Shell:
-    """What `get_ipython()` gives: magics do nothing but write a file, or run one, or %time's code,
-    or go to a folder, or set a variable of the environment.
-    What they write is where the folder is that `!mkdir` would have made."""
+class NotebookShell:
+    """What `get_ipython()` returns. Of the magics only those work that write or run a file, time
+    code, change the folder or set an environment variable. Shell commands do nothing; %%writefile
+    makes the folder that `!mkdir` would have made."""
 
     def __init__(self, space: dict[str, Any]):
         self.space = space
 
-    def display(self, *_: object, **named: object) -> "Shell | None":
-        return self if "display_id" in named else None  # a handle, which can be updated
+    def display(self, *_: object, **named: object) -> "NotebookShell | None":
+        return self if "display_id" in named else None  # a handle for updates
 
     def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
         words = [each for each in line.split() if each[0] != "-"] or [""]
@@ -175,7 +187,7 @@ class Shell:
                 file.write(body)
 
     def getoutput(self, *_: object, **__: object) -> list[str]:
-        return []  # no program runs: of `files = !ls` there are none
+        return []  # no program runs: `files = !ls` is empty
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None

@@ -1,14 +1,19 @@
-"""Runs a learner's cells and the visible tests in this process, and says how each went.
+"""Runs a learner's cells and the visible tests in this process, and reports the result of each.
 
-A test cell has a namespace of its own: it reaches the learner's functions by name, and what goes in
-and comes out is copied as if it had travelled to another process, as it does for the grader.
+A test cell has a namespace of its own. It calls the learner's functions by name; arguments and
+results are copied as if they had been sent to another process, as in the grader.
 
-As a program it is a process of its own for one job, read from stdin as JSON: {"cells": [[title,
-source], …], "tests": [[function, source, imports], …], "seconds": limit of each, "tries": of all
-the cells "cell 12" together}, and optionally "module", the name that the cells run under,
-"homes", {function: title of the cell that makes it}, and "off", {function: names of what its test
-refuses}. It writes one JSON list a line to the stdout
-that it started with; what the cells print goes nowhere.
+As a program it runs one job, read from stdin as JSON:
+
+    cells       [[title, source], …]
+    tests       [[function, source, imports], …]
+    seconds     time limit of one cell or test
+    added_seconds  time limit of all added cells ("cell 12") together
+    disallowed  optional: {function: dotted names that may not be called in its test}
+    defined_in  optional: {function: title of the cell that should define it}
+    module      optional: the module name that the cells run under
+
+Results go to stdout, one JSON list a line; what the cells print is discarded.
 """
 
 import builtins
@@ -25,67 +30,73 @@ import torch
 
 from llmlib.course.check import Mistake
 from llmlib.course.checking import run_cells
-from llmlib.course.checking.plain_data import NotPlain, plain
-from llmlib.course.checking.torch_blocker import Off, refusing
+from llmlib.course.checking.plain_data import UnsupportedValue, to_plain
+from llmlib.course.checking.torch_blocker import DisallowedCall, block_torch
 from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW, one_line
 
 BUILTINS = frozenset(dir(builtins))
-Space = dict[str, Any]
+Namespace = dict[str, Any]
 
 
-class Raised(Exception):
-    """What a learner's function raised, where a test could take it for a word of its own."""
+class LearnerError(Exception):
+    """What a learner's function raised, where a test could mistake it for an error of its own."""
 
 
 def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         job = json.loads(sys.stdin.buffer.read())
-        failed: dict[str, str | None] = {}
+        failed: dict[str, str | None] = {}  # title of a cell -> its error message
         sys.stdin = open(os.devnull, encoding="utf-8")
         warnings.simplefilter("ignore")
         sys.path.insert(0, os.getcwd())
         sys.setrecursionlimit(3000)  # as in the grader
         module, seconds = run_cells.new_main(job.get("module", "__main__")), job["seconds"]
-        timed = run_cells.Timed(seconds, job["tries"])
+        timer = run_cells.CellTimer(seconds, job["added_seconds"])
         for title, source in job["cells"]:
-            say(out, "at", title)
-            error = timed.run(title, source, vars(module))
-            said = in_words(error, timed.limit)
-            failed[title] = said or failed.get(title)
-            say(out, "cell", title, said)
+            report(out, "at", title)
+            error = timer.run(title, source, vars(module))
+            message = error_message(error, timer.limit)
+            failed[title] = message or failed.get(title)
+            report(out, "cell", title, message)
         warnings.simplefilter("ignore")  # a cell may have made them errors
         for name, source, imports in job["tests"]:
-            say(out, "at", name)
-            off = job.get("off", {}).get(name, ())
-            error = run_cells.limited(seconds, test, name, source, vars(module), imports, off)
-            homes = name, job.get("homes", {}).get(name), module.__name__  # where it was to be made
-            cell = next(filter(None, map(failed.get, homes)), None)
-            unknown = isinstance(error, NameError)  # since the cell that was to make it broke off
-            say(out, "test", name, (unknown and cell) or in_words(error, seconds, name))
+            report(out, "at", name)
+            disallowed = job.get("disallowed", {}).get(name, ())
+            given = name, source, vars(module), imports, disallowed
+            error = run_cells.run_with_limit(seconds, test, *given)
+            homes = name, job.get("defined_in", {}).get(name), module.__name__
+            failure = next(filter(None, map(failed.get, homes)), None)
+            undefined = isinstance(error, NameError)  # because the cell that defines it failed
+            message = (undefined and failure) or error_message(error, seconds, name)
+            report(out, "test", name, message)
 
 
 def test(
-    name: str, source: str, space: Space, imports: str, off: Iterable[str] = ()
+    name: str, source: str, space: Namespace, imports: str, disallowed: Iterable[str] = ()
 ) -> BaseException | None:
-    """Run the test cell of `name` against the functions in `space`; None, or what ended it.
-    `imports` is source whose names are ours in the test cell, whatever the learner made of them;
-    `off` is what refuses when these functions call it."""
-    ours = Space()
-    exec(imports, ours)
+    """Run the test cell of `name` against the learner's functions in `space`; returns the exception
+    that ended it, or None. `imports` is the course's own source: the test cell uses its names
+    whatever the learner made of them. `disallowed` are the names that the learner's functions may
+    not call."""
+    imported = Namespace()
+    exec(imports, imported)
     with (
         torch.random.fork_rng(devices=()),
-        torch.enable_grad(),  # a cell may have switched them off
-        default_dtype(torch.float32) as theirs,
+        torch.enable_grad(),  # a cell may have switched gradients off
+        default_dtype(torch.float32) as learners_dtype,
     ):
         torch.manual_seed(0)
-        names = Names(ours, lambda called: calling(called, space, theirs, off))
-        return run_cells.run(f"test_{name}", source, names)
+
+        def look_up(called: str) -> Callable[..., Any]:
+            return learner_function(called, space, learners_dtype, disallowed)
+
+        return run_cells.run(f"test_{name}", source, TestNamespace(imported, look_up))
 
 
 @contextlib.contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
-    """Makes `dtype` the default in this context, and gives the one before: a learner's choice."""
+    """Makes `dtype` the default in this context; the context's value is the default before."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -94,41 +105,43 @@ def default_dtype(dtype: torch.dtype) -> Iterator[torch.dtype]:
         torch.set_default_dtype(before)
 
 
-class Names(Space):
-    """A test cell's globals: `ours`, what it defines itself, and for any other name, but Python's
-    own, what `theirs` gives: the learner's."""
+class TestNamespace(Namespace):
+    """A test cell's globals: what is `imported`, what the cell defines itself, and Python's own
+    names; any other name is the learner's, which `look_up` returns."""
 
-    def __init__(self, ours: Space, theirs: Callable[[str], Callable[..., Any]]) -> None:
-        super().__init__(ours, __name__="test_cell")
-        self.theirs = theirs
+    def __init__(self, imported: Namespace, look_up: Callable[[str], Callable[..., Any]]) -> None:
+        super().__init__(imported, __name__="test_cell")
+        self.look_up = look_up
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        if name in BUILTINS:  # as they were: a cell may have added to them
+        if name in BUILTINS:  # the original ones: a cell may have added to them
             raise KeyError(name)
-        return self.theirs(name)
+        return self.look_up(name)
 
 
-def calling(name: str, space: Space, dtype: torch.dtype, off: Iterable[str]) -> Callable[..., Any]:
-    """The learner's function `name`, as a test cell has it."""
+def learner_function(
+    name: str, space: Namespace, dtype: torch.dtype, disallowed: Iterable[str]
+) -> Callable[..., Any]:
+    """The learner's function `name` as a test cell calls it."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if name not in space:  # looked up late, as in a call to the learner's process
-            raise run_cells.Missing(name=name)
+        if name not in space:  # looked up at the call, as in the learner's process
+            raise run_cells.MissingFunction(name=name)
         args, kwargs = copied(args), copied(kwargs)
         try:
-            with default_dtype(dtype), refusing(off):
+            with default_dtype(dtype), block_torch(disallowed):
                 return copied(space[name](*args, **kwargs))
         except (AssertionError, StopIteration) as error:
-            raise Raised(f"{type(error).__name__}: {error}") from error
+            raise LearnerError(f"{type(error).__name__}: {error}") from error
 
     call.__name__ = name
     return call
 
 
 def copied(value: Any) -> Any:
-    """What arrives of a value in another process: the same plain data in new objects. Raises
-    `NotPlain`."""
-    match value := plain(value):
+    """`value` as another process would receive it: the same plain data in new objects. Raises
+    `UnsupportedValue`."""
+    match value := to_plain(value):
         case torch.Tensor():
             value = value.detach().as_subclass(torch.Tensor)
             return value.clone(memory_format=torch.contiguous_format)
@@ -139,35 +152,35 @@ def copied(value: Any) -> Any:
     return value
 
 
-def in_words(error: BaseException | None, seconds: float, name: str = "") -> str | None:
-    """An exception of a cell, or of the test of `name`, as one line; None for None."""
+def error_message(error: BaseException | None, seconds: float, name: str = "") -> str | None:
+    """One line for the exception of a cell, or of the test of `name`; None for None."""
     if error is None or isinstance(error, Mistake):
         return one_line(error) if error else None
-    stub = error.args in ((), (NOT_WRITTEN,))  # torch raises the same kind, with words of its own
-    if isinstance(error, NotImplementedError) and stub:
-        *_, at = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
-        other = name and at != name
-        return f"it calls {at}, which is {NOT_WRITTEN_YET}" if other else NOT_WRITTEN_YET
-    if isinstance(error, Off):
+    if isinstance(error, NotImplementedError) and error.args in ((), (NOT_WRITTEN,)):  # not torch's
+        *_, raised_in = name, *(frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__))
+        if name and raised_in != name:
+            return f"it calls {raised_in}, which is {NOT_WRITTEN_YET}"
+        return NOT_WRITTEN_YET
+    if isinstance(error, DisallowedCall):
         return str(error)
-    if isinstance(error, NotPlain):
+    if isinstance(error, UnsupportedValue):
         return f"`{name}` returned {error}"
-    unknown = error.name if isinstance(error, NameError) else None
-    if unknown and (unknown == name or isinstance(error, run_cells.Missing)):
-        return f"`{unknown}` is not defined: write it and run its cell"
+    undefined = error.name if isinstance(error, NameError) else None
+    if undefined and (undefined == name or isinstance(error, run_cells.MissingFunction)):
+        return f"`{undefined}` is not defined: write it and run its cell"
     if isinstance(error, KeyboardInterrupt):
         return f"{TOO_SLOW} {seconds:g} s: is there a loop that never ends?"
-    text = one_line(run_cells.text_of(error))[:300]
-    if isinstance(error, Raised):
+    text = one_line(run_cells.error_text(error))[:300]
+    if isinstance(error, LearnerError):
         return text
-    return f"{type(error).__name__}: {text}".removesuffix(": ")  # `raise TypeError` says no more
+    return f"{type(error).__name__}: {text}".removesuffix(": ")  # `raise TypeError` has no text
 
 
-def say(out: TextIO, *words: str | None) -> None:
-    out.write(json.dumps(words) + "\n")
+def report(out: TextIO, *fields: str | None) -> None:
+    out.write(json.dumps(fields) + "\n")
     out.flush()
 
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # all is said: to take torch apart would take half a second
+    os._exit(0)  # without unloading torch, which would take half a second

@@ -1,4 +1,4 @@
-"""Which global names a piece of source reads and binds, by the compiler's account, `symtable`."""
+"""Which global names source code reads and binds, according to the compiler's `symtable`."""
 
 import ast
 import contextlib
@@ -7,12 +7,12 @@ import symtable
 import warnings
 from typing import NamedTuple
 
-from llmlib.course.checking.run_cells import python
+from llmlib.course.checking.run_cells import to_python
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 MAX_ANALYSED = 50_000  # characters of one cell; no honest one is longer, a hostile one costs time
-# From Python 3.12 on "\w" warns whenever it is parsed: not of a cell that is only read, as often
-# as it is read and without the name of its file.
+# From Python 3.12 on, "\w" warns whenever it is parsed. A cell that is only read here should not
+# warn, once for each reading and without the name of its file.
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
@@ -24,11 +24,15 @@ class Names(NamedTuple):
     at_once: frozenset[str] = frozenset()
 
 
-class _Plain(ast.NodeTransformer):
-    """Each comprehension as a generator, which has a scope of its own in every Python: from 3.12 on
-    the others are part of the scope around them (PEP 709), their variables too. And `n += 1`, of
-    which the compiler notes only that it binds n, as `n = n + 1`. And what awaits without awaiting:
-    from 3.14 on it is refused outside of a function, where a notebook allows it."""
+class _Normalized(ast.NodeTransformer):
+    """Rewrites what `symtable` reports differently from version to version.
+
+    - A comprehension becomes a generator, which has a scope of its own in every Python. From 3.12
+      on the others are part of the scope around them (PEP 709), with their variables.
+    - `n += 1` becomes `n = n + 1`: the compiler reports only that it binds n.
+    - `await x` becomes `x`: from 3.14 on it is an error outside of a function, but notebooks allow
+      it.
+    """
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
@@ -59,15 +63,17 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(ast.GeneratorExp(both, node.generators))
 
 
-@functools.lru_cache(4096)  # the course's own cells are asked for with each notebook that is read
+@functools.lru_cache(4096)  # the course's own cells are read with every notebook
 def names(source: str, longest: int = MAX_ANALYSED) -> Names:
-    """The `Names` of a cell; none of a cell that is not Python."""
+    """The `Names` of a cell; empty for a cell that is not Python or longer than `longest`."""
     if len(source) > longest:
         return Names()
     try:
-        text = python(source)
-        with contextlib.suppress(RecursionError):  # so deep that only the compiler reads it
-            text = ast.unparse(ast.fix_missing_locations(_Plain().visit(ast.parse(text))))
+        text = to_python(source)
+        with contextlib.suppress(
+            RecursionError
+        ):  # nested so deep that only the compiler can read it
+            text = ast.unparse(ast.fix_missing_locations(_Normalized().visit(ast.parse(text))))
         table = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()

@@ -1,6 +1,10 @@
-"""What text does not show of a ready-made answer, such as `x.softmax(-1)`: functions of torch's
-that an exercise forbids, refused while a check calls the learner's. The grader refuses more, in a
-process that is thrown away afterwards (`grading/guest/blocked_calls.py`)."""
+"""Blocks functions of torch that an exercise does not allow, while a check calls the learner's
+function. It catches what the text does not show, such as `x.softmax(-1)`.
+
+The text is read by `disallowed`. This is a module of its own because the process that runs a check
+needs it and should not load nbformat. The grader blocks more (`grading/guest/blocked_calls.py`), in
+a process that is thrown away afterwards.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,32 +12,34 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from llmlib.course.feedback import OFF
+from llmlib.course.feedback import DISALLOWED
 
-WHOLE = {"torch.autograd": ("backward", "grad")}  # of a module, what else leads there
-
-
-class Off(RuntimeError):
-    """A function that is off was called; the text is what the learner reads."""
+# Methods of tensors that do the same as a module.
+METHODS_OF = {"torch.autograd": ("backward", "grad")}
 
 
-def refusing(off: Iterable[str]) -> contextlib.AbstractContextManager:
-    """In this context a function of torch's raises `Off` if one of the names `off` ends in its
-    own, since `torch.softmax` and `x.softmax` are the same."""
-    known: dict[str, list[str]] = {}
-    for name in (each for each in off if each.startswith("torch.")):
-        for last in WHOLE.get(name, [name.rpartition(".")[2]]):
+class DisallowedCall(RuntimeError):
+    """A function that is not allowed was called; the text is what the learner reads."""
+
+
+def block_torch(disallowed: Iterable[str]) -> contextlib.AbstractContextManager:
+    """A context in which functions of torch raise `DisallowedCall` if their last name is that of
+    one of `disallowed` (dotted names): `torch.softmax` and `x.softmax` are the same function."""
+    full_names: dict[str, list[str]] = {}
+    for name in (each for each in disallowed if each.startswith("torch.")):
+        for last in METHODS_OF.get(name, [name.rpartition(".")[2]]):
             if not last[0].isupper():  # a class is no function
-                known.setdefault(last, []).append(name)
-    return Refusing(known) if known else contextlib.nullcontext()  # each call takes longer in one
+                full_names.setdefault(last, []).append(name)
+    # With nothing to block there is no TorchFunctionMode: it makes every call slower.
+    return TorchBlocker(full_names) if full_names else contextlib.nullcontext()
 
 
-class Refusing(TorchFunctionMode):
-    """Refuses functions by their last names."""
+class TorchBlocker(TorchFunctionMode):
+    """Blocks functions by their last names: {"softmax": ["torch.softmax"]}."""
 
-    def __init__(self, known: dict[str, list[str]]) -> None:
+    def __init__(self, full_names: dict[str, list[str]]) -> None:
         super().__init__()
-        self.known = known
+        self.full_names = full_names
 
     def __torch_function__(
         self,
@@ -42,7 +48,7 @@ class Refusing(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if names := self.known.get(getattr(function, "__name__", "")):
-            full = resolve_name(function)
-            raise Off(OFF.format(full if full in names else names[0]))
+        if names := self.full_names.get(getattr(function, "__name__", "")):
+            called = resolve_name(function)
+            raise DisallowedCall(DISALLOWED.format(called if called in names else names[0]))
         return function(*args, **(kwargs or {}))

@@ -78,7 +78,7 @@ def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
 def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
-        tree = submission.file_values(path)
+        tree = submission.read_json(path)
         submission.parse(tree)  # refuses what is none, in its own words
         node = nbformat.reads(json.dumps(tree), as_version=4)
         for cell, given in zip(node.cells, tree.get("cells", ())):

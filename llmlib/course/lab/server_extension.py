@@ -17,7 +17,7 @@ from tornado import web
 
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress, submission
-from llmlib.course.checking.definitions import MARKS
+from llmlib.course.checking.definitions import SOLUTION_MARKS
 from llmlib.course.lab import start_page
 
 
@@ -79,7 +79,7 @@ class Solution(Ours):
         found = next((each for each in notebook.exercises if each.name == asked), None)
         if found is None:
             raise web.HTTPError(404, reason="There is no such exercise in this notebook")
-        lines = [line for line in found.solution.split("\n") if line.strip() not in MARKS]
+        lines = [line for line in found.solution.split("\n") if line.strip() not in SOLUTION_MARKS]
         self.finish({"code": "\n".join(lines)})
 
 

@@ -19,7 +19,7 @@ import torch
 
 from llmlib.course.checking import run_cells
 from llmlib.grading.guest import blocked_calls, resume_cell
-from llmlib.grading.wire import Channel, NotPlain
+from llmlib.grading.wire import Channel, UnsupportedValue
 
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
@@ -42,7 +42,7 @@ def serve(sock: socket.socket) -> None:
     ask = asking(channel)
     install(kit, ask)
     sys.setrecursionlimit(3000)
-    timed = run_cells.Timed(seconds, left, resume_cell.run)
+    timed = run_cells.CellTimer(seconds, left, resume_cell.run)
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])
@@ -62,7 +62,7 @@ def serve(sock: socket.socket) -> None:
                 blocked_calls.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
                 for title, source in cells[-1:]:
-                    if title == run_cells.HELPERS:  # anew: what is left to run later may be older
+                    if title == run_cells.HELPERS_TITLE:  # again: later code may use an older one
                         resume_cell.run(title, source, main.__dict__)
                 answer(channel, main.__dict__)
             except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
@@ -114,7 +114,7 @@ def answer(channel: Channel, space: dict[str, Any]) -> None:
         try:
             function, args, kwargs = rest
             if function not in space:
-                raise run_cells.Missing
+                raise run_cells.MissingFunction
             channel.send(["value", space[function](*args, **kwargs)])
         except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])
@@ -130,5 +130,5 @@ def describe(error: BaseException) -> list[str]:
             place = f"{frame.filename.strip('<>')}, line {frame.lineno}"
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename.strip('<>')}, line {error.lineno}"
-    name = "NotPlain" if isinstance(error, NotPlain) else kind.__name__[:80]
-    return [run_cells.text_of(error)[:TEXT], name, next(bases, "Exception"), place]
+    name = "UnsupportedValue" if isinstance(error, UnsupportedValue) else kind.__name__[:80]
+    return [run_cells.error_text(error)[:TEXT], name, next(bases, "Exception"), place]

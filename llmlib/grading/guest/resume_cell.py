@@ -24,7 +24,7 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
     if error and (missed or absent(error)):
         trace = traceback.extract_tb(error.__traceback__)
         broke = [(at.lineno or 0, at.colno or 0) for at in trace if at.filename == f"<{title}>"]
-        for again, below in not_run(run_cells.python(source), broke[0]) if broke else ():
+        for again, below in not_run(run_cells.to_python(source), broke[0]) if broke else ():
             failed = run_cells.run(title, again, space) if again else error
             if failed and (missed or absent(failed)):
                 lost.update(made(below))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from llmlib.course.checking.submission import Unreadable
-from llmlib.grading.wire import Channel, Closed, NotPlain, TooSlow
+from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 SECONDS = 10  # of CPU
@@ -55,7 +55,7 @@ def run_limited(work: Callable[[], Any]) -> Any:
         fault, value = ours.receive(time.monotonic() + PATIENCE)
     except TooSlow:
         raise TimeoutError(f"not read in {PATIENCE} s: this machine is busy; start again") from None
-    except (Closed, NotPlain):
+    except (Closed, UnsupportedValue):
         raise Unreadable(TOO_MUCH) from None
     finally:
         os.kill(pid, signal.SIGKILL)

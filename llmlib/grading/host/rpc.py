@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from llmlib.course.checking.submission import Job
+from llmlib.course.checking.submission import Plan
 from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
 from llmlib.grading.host.sandbox import Child, Sandbox
-from llmlib.grading.wire import Closed, NotPlain, TooSlow
+from llmlib.grading.wire import Closed, TooSlow, UnsupportedValue
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
 NOTES = 20  # on cells that were left out
@@ -34,7 +34,7 @@ class RemoteProcess:
     Whoever meets Exceeded stops it."""
 
     def __init__(
-        self, sandbox: Sandbox, job: Job, kit: Files, limits: Limits, answer: Call | None = None
+        self, sandbox: Sandbox, job: Plan, kit: Files, limits: Limits, answer: Call | None = None
     ) -> None:
         self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
         self.answer = answer or (lambda *_: ["off"])
@@ -62,7 +62,7 @@ class RemoteProcess:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
         try:
             self._send(["call", name, list(args), kwargs])
-        except NotPlain as what:
+        except UnsupportedValue as what:
             raise LearnerError(f"`{name}` was given {what}") from None
         match self._receive(self.limits.call, f"`{name}`"):
             case ["value", value]:
@@ -92,7 +92,7 @@ class RemoteProcess:
                 return self._run_cells()
             except TooSlow:
                 why = f"took longer than {self.limits.cell:g} s"
-            except (Closed, NotPlain):
+            except (Closed, UnsupportedValue):
                 why = "ended the process (memory, exit or crash)"
             if self.at is None:
                 break
@@ -151,7 +151,7 @@ class RemoteProcess:
             if time.monotonic() >= self.deadline:
                 name, seconds = "the notebook", self.limits.notebook
             raise OutOfTime(f"{name} took longer than {seconds:g} s and was stopped") from None
-        except NotPlain as what:  # the honest half of it would have refused to send that
+        except UnsupportedValue as what:  # the honest half of it would have refused to send that
             said = f"the process of {name} sent something that may not cross"
             raise Exceeded(said, str(what)) from None
         except Closed:

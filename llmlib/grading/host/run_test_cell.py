@@ -41,7 +41,7 @@ def run(
     raised: BaseException | None = None
     quiet = contextlib.redirect_stdout(io.StringIO())
     try:
-        learner.begin(exercise.off, lent)
+        learner.begin(exercise.disallowed, lent)
         seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
         try:
             with torch.random.fork_rng(devices=()), quiet, time_limit(seconds, "the check"):
@@ -49,7 +49,7 @@ def run(
                 exec(compile(source, f"<test_{exercise.name}>", "exec"), space)
         except Exception as error:  # noqa: BLE001 - it stumbled over what came back
             raised = error
-        learner.end(exercise.off)
+        learner.end(exercise.disallowed)
     except Exceeded as limit:
         learner.stop()
         raised = raised or limit
@@ -59,5 +59,5 @@ def run(
 def ours(notebook: Notebook) -> Space:
     """What the given cells import: in a test cell these names are ours, not the learner's."""
     space: Space = {}
-    exec(submission.imports(notebook), space)
+    exec(submission.given_imports(notebook), space)
     return {name: space[name] for name in space.keys() - {each.name for each in notebook.exercises}}

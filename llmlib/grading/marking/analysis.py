@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking.definitions import Definition, definitions, needed
-from llmlib.course.checking.disallowed import forbidden_names
+from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.scopes import MAX_ANALYSED
-from llmlib.course.checking.submission import Cell, Job, Step, plan
+from llmlib.course.checking.submission import Cell, Plan, Step, plan
 from llmlib.grading.host import read_submission
 from llmlib.grading.marking.suspicious_names import (
     ATTRIBUTES,
@@ -29,7 +29,7 @@ Used = dict[str, list[str]]
 class Analysis:
     """What a submission's text shows."""
 
-    job: Job
+    job: Plan
     used: Used  # by exercise: the names in its text that are not allowed
     leans_on: dict[str, list[str]]  # by exercise: earlier ones whose functions it calls
     findings: tuple[str, ...]  # for the instructor
@@ -44,14 +44,14 @@ def analyse(notebook: Notebook, found: list[Cell]) -> Analysis:
         own = [step for step in job.steps if step.own]
         short = sum(len(step.source) for step in own) <= 4 * MAX_ANALYSED
         made = definitions([step.source for step in own] if short else [])
-        used = {each.name: forbidden_names(each, job) for each in notebook.exercises}
+        used = {each.name: disallowed_names(each, job) for each in notebook.exercises}
         seen = [*dict.fromkeys(_findings(notebook, own, made, used) if short else [TOO_LONG])]
         if len(seen) > MOST:
             seen[MOST:] = [f"and {len(seen) - MOST} more findings"]
         return job.steps, job.notes, used, _leans_on(notebook, made), tuple(seen)
 
     steps, notes, *more = read_submission.run_limited(work)
-    return Analysis(Job(tuple(Step(*each) for each in steps), notes), *more)
+    return Analysis(Plan(tuple(Step(*each) for each in steps), notes), *more)
 
 
 def _leans_on(notebook: Notebook, made: list[Definition]) -> dict[str, list[str]]:
@@ -90,7 +90,7 @@ def _by_whose(way: str) -> tuple[bool, str]:
 
 def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:
     """Other functions with the name of one that is not allowed: `torch.sparse.softmax`."""
-    theirs = [name for name in exercise.off if not name.startswith("llmlib.")]
+    theirs = [name for name in exercise.disallowed if not name.startswith("llmlib.")]
     off = {name.rpartition(".")[2]: name for name in theirs}
     for each in needed({exercise.name}, made, set()):
         for node in ast.walk(ast.parse(each.source)):

@@ -11,7 +11,7 @@ from llmlib.course import environment
 from llmlib.course.authoring.notebooks import Notebook, kind
 from llmlib.course.checking import submission
 from llmlib.course.checking.definitions import Definition, definitions, needed
-from llmlib.course.checking.submission import Job
+from llmlib.course.checking.submission import Plan
 from llmlib.grading.host.rpc import Files
 
 Given = dict[str, str]  # names that are imported from llmlib, each with its dotted name there
@@ -22,14 +22,14 @@ class LibrarySlice(NamedTuple):
 
     reduced: Files  # for the learner's
     whole: Files  # for the course's own: the answers among what given cells read are there
-    official: Job  # its cells
+    official: Plan  # its cells
     answers: Given  # what the learner's asks for
 
 
 def cut(notebook: Notebook) -> LibrarySlice:
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
-    found = definitions([submission.imports(notebook)])
+    found = definitions([submission.given_imports(notebook)])
     names = {name: each.origin for each in found if _ours(each) for name in each.names}
     used = {name: dotted for name, dotted in names.items() if name in read}
     answers = {name: dotted for name, dotted in used.items() if _is_answer(dotted, notebook)}
@@ -54,7 +54,7 @@ def _files(names: Given, inside: Given) -> Files:
 
 
 def _is_answer(dotted: str, notebook: Notebook) -> bool:
-    off = {name for exercise in notebook.exercises for name in exercise.off}
+    off = {name for exercise in notebook.exercises for name in exercise.disallowed}
     mine = _place(dotted)[1] in {exercise.name for exercise in notebook.exercises}
     return mine or any(f"{name}.".startswith(f"{dotted}.") for name in off)
 

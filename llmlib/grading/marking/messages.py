@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from llmlib.course.authoring.notebooks import Exercise
 from llmlib.course.check import Mistake
-from llmlib.course.feedback import NOT_WRITTEN, OFF, one_line
+from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, one_line
 from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.rpc import LearnerError
 
@@ -64,14 +64,14 @@ def _constant(exercise: Exercise, claim: str) -> str:
 
 def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
     """(claim, detail) of an exception of the learner's."""
-    if told.kind == "Blocked" and told.text in exercise.off:
-        return OFF.format(told.text), ""
-    if told.kind == "NotPlain":
+    if told.kind == "Blocked" and told.text in exercise.disallowed:
+        return DISALLOWED.format(told.text), ""
+    if told.kind == "UnsupportedValue":
         return f"`{exercise.name}` returned {told.text}", ""
     if told.kind == "NotImplementedError" and told.text in ("", NOT_WRITTEN):
         return f"`{exercise.name}` is not written yet", ""
     unknown = told.text == f"name {exercise.name!r} is not defined"  # to a given cell that calls it
-    if (told.kind == "Missing" or unknown) and not broke:
+    if (told.kind == "MissingFunction" or unknown) and not broke:
         return f"`{exercise.name}` is not defined: write it and run its cell", ""
     told = broke if broke and told.builtin == "NameError" else told
     if not told.kind:

@@ -8,8 +8,8 @@ from functools import partial
 from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking import submission
 from llmlib.course.checking.definitions import definitions
-from llmlib.course.checking.run_tests import Names
-from llmlib.course.feedback import OFF
+from llmlib.course.checking.run_tests import TestNamespace
+from llmlib.course.feedback import DISALLOWED
 from llmlib.grading.host import run_test_cell
 from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
 from llmlib.grading.host.rpc import RemoteProcess
@@ -32,7 +32,7 @@ class Runner:
         partial: float = 0.0,
     ) -> None:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
-        imported = {each.origin for each in definitions(map(submission.imports, notebooks))}
+        imported = {each.origin for each in definitions(map(submission.given_imports, notebooks))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
         self.sandbox = starvation_retry.MeteredSandbox(sorted(loaded), unsafe)
 
@@ -75,7 +75,7 @@ class Marking:
         answer, ours = self.lender.answer, run_test_cell.ours(notebook)
         self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
         theirs = partial(Proxy, self.learner.call)
-        self.spaces = {each.name: Names(ours, theirs) for each in self.exercises}
+        self.spaces = {each.name: TestNamespace(ours, theirs) for each in self.exercises}
         self.findings = list(shown.findings)
         self.failed: dict[str, Failure] = {}
         self.seen: set[str] = set()  # whose visible tests pass
@@ -86,7 +86,9 @@ class Marking:
     def run(self) -> None:
         for each in self.exercises:
             used = self.shown.used[each.name]
-            failed = Failure(OFF.format(used[0]), "", True) if used else self._half(each, False)
+            failed = (
+                Failure(DISALLOWED.format(used[0]), "", True) if used else self._half(each, False)
+            )
             self._note(each, failed, self.seen)
         if self.instead:  # what was lent is forgotten before an earlier exercise is tried again
             self.learner.stop()
@@ -148,7 +150,7 @@ class Marking:
         of memory elsewhere; and, with longer limits, if time ran out while the process waited for a
         processor, or for whatever it waits."""
         space, lent = self.spaces[exercise.name], self.instead.get(exercise.name, [])
-        given = (name for name, whole in self.answers.items() if whole not in exercise.off)
+        given = (name for name, whole in self.answers.items() if whole not in exercise.disallowed)
         self.lender.may_ask = {*given, *lent}
         for limits in (self.limits, starvation_retry.longer(self.limits)):
             self.learner.limits = self.lender.process.limits = limits

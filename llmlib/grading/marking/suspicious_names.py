@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from llmlib.course.checking.definitions import FUNCTIONS
-from llmlib.course.checking.run_cells import python
+from llmlib.course.checking.run_cells import to_python
 from llmlib.course.checking.scopes import MAX_ANALYSED
 
 NAMES = frozenset(
@@ -67,7 +67,7 @@ class _Cell:
 def private_of(source: str) -> set[str]:
     """The private attributes that a learner's own classes and objects have."""
     try:
-        nodes = [*ast.walk(ast.parse(python(source)))] if len(source) <= MAX_ANALYSED else []
+        nodes = [*ast.walk(ast.parse(to_python(source)))] if len(source) <= MAX_ANALYSED else []
     except (RecursionError, MemoryError, SyntaxError, ValueError):
         return set()
     stored = (
@@ -83,7 +83,7 @@ def suspicious(source: str, own_private: Set[str] = frozenset()) -> Iterator[str
         yield TOO_LONG
         return
     try:
-        tree = ast.parse(python(source))
+        tree = ast.parse(to_python(source))
     except (RecursionError, MemoryError):  # compiling it, without a tree, gets further
         yield TOO_DEEP
         return
