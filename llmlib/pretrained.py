@@ -12,7 +12,7 @@ import torch
 from llmlib import families
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
-from llmlib.fast import attention
+from llmlib.fast import attention, kernels
 from llmlib.fast.quantized import KINDS
 from llmlib.model import Model
 from llmlib.pretokenizer import to_bytes
@@ -70,7 +70,11 @@ def load(name_or_folder, weights="float32", device="cpu"):
     config, taken, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
-    if attention.AMX and weights in ("bfloat16", "int4") and device.type == "cpu":
+    if (
+        kernels.chosen.prompt_in_bfloat16
+        and weights in ("bfloat16", "int4")
+        and device.type == "cpu"
+    ):
         parts = replace(parts, attention=attention.attention_in_16_bits)
     return Model(config, taken, parts, _tokenizer(folder, config.vocab_size), folder)
 

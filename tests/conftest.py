@@ -82,12 +82,11 @@ class AnotherProcessor:
         "DNNL_MAX_CPU_ISA": "AVX2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     }
+    KERNELS = {"LLMLIB_FEW_ROWS": "slices", "LLMLIB_LONG_PROMPT": "flash"}  # the same everywhere
 
-    # One thread; and of two products that a build chooses between by a clock, always the same.
-    STARTUP = """import torch, llmlib.fast.layers
+    STARTUP = """import torch
 vars(torch)["set_num_threads"] = lambda _: None
-llmlib.fast.layers._for_few_rows = lambda product=llmlib.fast.layers._in_slices: product
-del torch, llmlib
+del torch
 """
 
     def __init__(self):
@@ -98,7 +97,7 @@ del torch, llmlib
         x86 = platform.machine().lower() in ("x86_64", "amd64")
         asked = {name: os.environ[name] for name in self.LAPTOP if name in os.environ}
         processor = (asked or self.LAPTOP) if x86 else {}
-        self.variables = {**processor, "IPYTHONDIR": self.folder.name}
+        self.variables = {**processor, **self.KERNELS, "IPYTHONDIR": self.folder.name}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):

@@ -6,6 +6,7 @@ python tests/evidence.py    counts the answers again, and marks the pages whose 
 import argparse
 import hashlib
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +82,11 @@ def table(head, rows):
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     import answer_runner
+
+    from benchmarks import report
 
     write("answers", answer_runner.answers_table())
     print("Stale pages:", ", ".join(mark_all()) or "none")
+    print("Stale figures of make bench:", ", ".join(report.mark()) or "none")

@@ -69,13 +69,12 @@ def test_what_moved_by_more_than_the_spread(new, said):
 
 
 def test_the_plot_and_table_are_written(tmp_path, monkeypatch):
-    rows = [row([1.0, 1.2], [3.0, 2.0])]
-    run = {"benchmarks": {"tokenizer": [{"machine": "M 1, 2 cores", "rows": rows}]}}
-    report.write(run, tmp_path)
+    monkeypatch.setattr(report, "fingerprint", lambda name: "now")
+    report.write({"benchmarks": {"tokenizer": [recording("M 1", 2.0)]}}, tmp_path)
     assert "against peer" in (tmp_path / "speed.svg").read_text()
     written = (tmp_path / "speed.md").read_text()
-    assert "| job | llmlib | 1.10 CPU s | 1.00–1.20 |" in written
-    assert "On M 1, 2 cores:" in written
+    assert "| train 4,096 merges on 2 MB | llmlib | 1.00 CPU s |" in written
+    assert "On M 1, 2 cores:" in written and "Stale" not in written
 
 
 def recording(machine, theirs, code="now"):
@@ -90,16 +89,43 @@ def test_a_recording_leaves_those_of_other_processors_and_the_same_code():
     assert kept == [recording("A", 2.0), recording("B", 3.0)]
 
 
-def test_readme_and_the_plot_show_every_processor(tmp_path):
+BLOCK = "before\n<!-- figures of make bench -->\n<!-- end of figures -->\nafter"
+
+
+def test_readme_and_the_plot_show_the_newest_recording(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "fingerprint", lambda name: "now")
     run = {"benchmarks": {"tokenizer": [recording("A", 2.0), recording("B", 3.0)]}}
-    block = "<!-- figures of make bench -->\n<!-- end of figures -->"
-    text = report.with_figures(block, run)
-    assert "| train 4,096 merges on 2 MB | A | 1.00 CPU s | peer 2.00× |" in text
-    assert "| train 4,096 merges on 2 MB | B | 1.00 CPU s | peer 3.00× |" in text
-    assert "Measured on A, 2 cores; and on B, 2 cores." in text
+    text = report.with_figures(BLOCK, run)
+    assert "| train 4,096 merges on 2 MB | 1.00 CPU s | peer 2.00× |" in text
+    assert "Measured on A, 2 cores.\n" in text and "3.00×" not in text
     report.write(run, tmp_path)
     drawn = (tmp_path / "speed.svg").read_text()
-    assert drawn.count("against peer") == 1 and ">2×<" in drawn and ">3×<" in drawn
+    assert drawn.count("against peer") == 1 and ">2×<" in drawn
+    assert "On B, 2 cores:" in (tmp_path / "speed.md").read_text()  # which has them all
+
+
+@pytest.mark.parametrize("code, stale", [("now", False), ("old", True)])
+def test_figures_of_code_that_has_changed_since_are_marked(tmp_path, monkeypatch, code, stale):
+    """Where they stand: the row and the caption in README, the section in docs/evidence; no other
+    row, and not what was measured of the code as it is."""
+    monkeypatch.setattr(report, "fingerprint", lambda name: "now")
+    other = [row([1.0], [4.0], name="train to nanoGPT's final loss")]
+    run = {
+        "tokenizer": [recording("A", 2.0, code)],
+        "training": [{"machine": "A, 2 cores", "code": "now", "rows": other}],
+    }
+    for name in ("README", "RECORDED"):
+        monkeypatch.setattr(report, name, tmp_path / name)
+    monkeypatch.setattr(report, "EVIDENCE", tmp_path)
+    report.RECORDED.write_text(json.dumps({"benchmarks": run}))
+    report.README.write_text(BLOCK)
+    assert report.mark() == (["tokenizer"] if stale else [])
+    text, page = report.README.read_text(), (tmp_path / "speed.md").read_text()
+    assert text.startswith("before\n") and text.endswith("after")
+    assert ("| train 4,096 merges on 2 MB † |" in text) == stale
+    assert ("† Measured before a change" in text) == stale and text.count("†") == 2 * stale
+    assert page.count(report.STALE) == stale
+    assert not stale or page.index(report.STALE) < page.index("## Training")
 
 
 def test_a_run_is_compared_with_the_recording_of_its_own_machine():
@@ -126,18 +152,15 @@ def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
     assert in_find[0] != whole and in_find[1] == load
 
 
-def test_readme_says_what_was_recorded_of_the_code_as_it_is():
-    text = report.README.read_text(encoding="utf-8")
-    block = report.BLOCK.search(text)
-    if not report.RECORDED.exists():
-        assert block is None or "×" not in block[0]
-        return
+def test_readme_and_docs_say_what_was_recorded_and_which_of_it_is_stale(tmp_path):
+    """A change of the code leaves the figures, and marks them."""
     run = json.loads(report.RECORDED.read_text(encoding="utf-8"))
-    assert report.with_figures(text, run) == text, 'run make bench ARGS="--record"'
-    assert block and block[0].count("\n") > 1
-    old = [
-        name
-        for name, recordings in run["benchmarks"].items()
-        if {each["code"] for each in recordings} != {report.fingerprint(name)}
-    ]
-    assert not old, f"README's figures are older than the code of {old}: make bench ARGS='--record'"
+    text = report.README.read_text(encoding="utf-8")
+    assert report.with_figures(text, run) == text, "run `make evidence`"
+    assert report.BLOCK.search(text)[0].count("\n| ") == 1 + len(report.HEADLINES) == 9
+    report.write(run, tmp_path)
+    kept = (report.EVIDENCE / "speed.md").read_text(encoding="utf-8")
+    assert (tmp_path / "speed.md").read_text(encoding="utf-8") == kept, "run `make evidence`"
+    for folder in (tmp_path, report.EVIDENCE):  # its figures depend on the release of matplotlib
+        drawn = (folder / "speed.svg").read_text(encoding="utf-8")
+        assert 8 <= drawn.count(", against ") <= 20

@@ -2,7 +2,10 @@
 the device, which every tensor must be on.
 """
 
-import time
+import dataclasses
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from llmlib import attention, data, embeddings, layers, pretrained
 from llmlib.fast import attention as fast_attention
+from llmlib.fast import kernels, quantized
 from llmlib.fast import layers as fast
-from llmlib.fast import quantized
 from llmlib.output_head import cross_entropy, unembed
 
 pytestmark = pytest.mark.unit
@@ -49,23 +52,52 @@ def test_linear(d_out, rows, biased):
         assert torch.allclose(fast._in_slices(each, w, bias), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("slow", ["linear", "_in_slices"])
-def test_few_rows_get_the_product_that_is_faster_here(slow, monkeypatch):
-    """One of the two is made slow; the other one is found, once."""
-    where = torch.nn.functional if slow == "linear" else fast
-    real, sleep = getattr(where, slow), time.sleep
+AMD = kernels.Processor("AuthenticAMD", "AVX512", amx=False, mkl=True, onednn=True)
 
-    def slowed(*words):
-        sleep(0.02)
-        return real(*words)
 
-    monkeypatch.setattr(where, slow, slowed)
-    fast._for_few_rows.cache_clear()
-    try:
-        found = fast._for_few_rows()
-        assert found is not slowed and fast._for_few_rows() is found
-    finally:
-        fast._for_few_rows.cache_clear()
+@pytest.mark.parametrize(
+    "processor, few_rows, long_prompt, rounded",
+    [
+        (AMD, "slices", "blocks", False),
+        (dataclasses.replace(AMD, instructions="AVX2"), "slices", "flash", False),
+        (dataclasses.replace(AMD, onednn=False), "slices", "flash", False),
+        (dataclasses.replace(AMD, mkl=False), "linear", "blocks", False),
+        (dataclasses.replace(AMD, vendor="GenuineIntel", amx=True), "linear", "flash", True),
+        (kernels.Processor("", "DEFAULT", False, False, True), "linear", "flash", False),
+    ],
+)
+def test_the_processor_chooses_the_kernels(processor, few_rows, long_prompt, rounded):
+    assert kernels.choose(processor) == kernels.Kernels(few_rows, long_prompt, rounded)
+    other = [name for name in kernels.FEW_ROWS if name != few_rows]
+    assert kernels.choose(processor, *other).few_rows == other[0]
+    for wrong in ({"few_rows": "fast"}, {"long_prompt": "fast"}):
+        with pytest.raises(ValueError, match="LLMLIB_.* is 'fast': it must be .* or "):
+            kernels.choose(processor, **wrong)
+    if not processor.onednn:
+        with pytest.raises(ValueError, match="this torch has no oneDNN"):
+            kernels.choose(processor, long_prompt="blocks")
+
+
+@pytest.mark.parametrize("product", kernels.FEW_ROWS)
+@pytest.mark.parametrize("attend", kernels.LONG_PROMPT)
+def test_another_process_uses_and_says_what_was_set(product, attend):
+    ours = {"LLMLIB_FEW_ROWS": product, "LLMLIB_LONG_PROMPT": attend}
+    module = [sys.executable, "-m", "llmlib.fast.kernels"]
+    told = subprocess.run(module, env=os.environ | ours, capture_output=True, text=True).stdout
+    assert f"few rows: {product}, {kernels.FEW_ROWS[product]} (set by LLMLIB_FEW_ROWS)" in told
+    assert f"long prompt: {attend}, " in told and "(set by LLMLIB_LONG_PROMPT)" in told
+    assert kernels.this_processor().instructions in told
+
+
+@pytest.mark.parametrize("product", kernels.FEW_ROWS)
+def test_few_rows_are_multiplied_by_the_chosen_product(product, monkeypatch):
+    calls, real = [], fast._in_slices
+    monkeypatch.setattr(fast, "_in_slices", lambda *args: calls.append(1) or real(*args))
+    chosen = dataclasses.replace(kernels.chosen, few_rows=product)
+    monkeypatch.setattr(kernels, "chosen", chosen)
+    for rows in (1, fast.FEW_ROWS, fast.FEW_ROWS + 1):
+        fast.linear(random(rows, 48), random(96, 48))
+    assert len(calls) == (2 if product == "slices" and torch.backends.mkl.is_available() else 0)
 
 
 def test_linear_with_gradients():
@@ -217,7 +249,8 @@ def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
     monkeypatch.setattr(fast_attention, "ROWS", 128)
     monkeypatch.setattr(fast_attention, "LONG", 64)
     calls, real = [], fast_attention._attention_in_blocks
-    monkeypatch.setattr(fast_attention, "_blocks_are_faster", lambda: True)
+    chosen = dataclasses.replace(kernels.chosen, long_prompt="blocks")
+    monkeypatch.setattr(kernels, "chosen", chosen)
     monkeypatch.setattr(
         fast_attention, "_attention_in_blocks", lambda *heads: calls.append(1) or real(*heads)
     )
@@ -244,31 +277,6 @@ def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("blocks_are_slow", [False, True])
-def test_a_prompt_gets_the_attention_that_is_faster_here(blocks_are_slow, monkeypatch):
-    """One of the two is made slow; the other one is found, once."""
-    where, name = torch.nn.functional, "scaled_dot_product_attention"
-    if blocks_are_slow:
-        where, name = fast_attention, "_attention_in_blocks"
-    real, sleep = getattr(where, name), time.sleep
-
-    def slowed(*words, **more):
-        sleep(0.05)
-        return real(*words, **more)
-
-    monkeypatch.setattr(where, name, slowed)
-    fast_attention._blocks_are_faster.cache_clear()
-    try:
-        assert fast_attention._blocks_are_faster() is not blocks_are_slow
-        monkeypatch.undo()
-        assert fast_attention._blocks_are_faster() is not blocks_are_slow
-        fast_attention._blocks_are_faster.cache_clear()
-        monkeypatch.setattr(fast_attention, "onednn_linear", None)  # a torch without oneDNN
-        assert not fast_attention._blocks_are_faster()
-    finally:
-        fast_attention._blocks_are_faster.cache_clear()
-
-
 def test_attention_in_16_bits_is_that_of_rounded_factors():
     """For many queries, with a mask and without; a few are left as they are."""
     for seq, start in ((fast_attention.MANY_QUERIES, 0), (fast_attention.MANY_QUERIES, 7), (5, 7)):
@@ -287,7 +295,8 @@ def test_attention_in_16_bits_is_that_of_rounded_factors():
 
 @pytest.mark.parametrize("amx", [False, True])
 def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
-    monkeypatch.setattr(fast_attention, "AMX", amx)
+    chosen = dataclasses.replace(kernels.chosen, prompt_in_bfloat16=amx)
+    monkeypatch.setattr(kernels, "chosen", chosen)
     llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
     for kind in quantized.KINDS:
         model = pretrained.load(tmp_path, kind)

@@ -3,20 +3,19 @@ the fastest here for so many queries and keys.
 """
 
 import math
-import time
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import torch
 from torch.nn import functional as F
 
 from llmlib import attention as taught
-from llmlib.fast.layers import by_onednn, onednn_linear
+from llmlib.fast import kernels
+from llmlib.fast.layers import by_onednn
 
 MANY_KEYS = 3500  # from here on the cores share one query's keys evenly
 MANY_QUERIES = 64  # from here on a processor's unit for matrices is the faster one
-LONG = 256  # queries: from here on blocks of them are the faster ones, where they are at all
+LONG = 256  # queries: below, blocks of them are slower on any processor
 ROWS = 384  # of scores that are computed at once: they stay near the processor
-AMX = torch.cpu._is_amx_tile_supported()  # such a unit, for bfloat16: Intel's servers have one
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
@@ -52,7 +51,7 @@ def attention(q, k, v, mask=None):
     if causal and q.device.type == "cpu" and not torch.is_grad_enabled():
         if seq == len(q) == 1 and start >= MANY_KEYS:
             return _attention_in_parts(q, k, v)
-        if seq >= LONG and q.dtype == torch.float32 and _blocks_are_faster():
+        if seq >= LONG and q.dtype == torch.float32 and kernels.chosen.long_prompt == "blocks":
             return _attention_in_blocks(q, k, v)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
@@ -66,25 +65,6 @@ def attention_in_16_bits(q, k, v, mask=None):
     if q.shape[2] < MANY_QUERIES:
         return attention(q, k, v, mask)
     return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask).float()
-
-
-@lru_cache(maxsize=1)
-def _blocks_are_faster():
-    """Whether they are, on this processor: torch's own attention multiplies by MKL, and on some
-    oneDNN does so much faster. Measured when first needed; torch's has the benefit of the doubt.
-    """
-    if not onednn_linear:
-        return False
-    q, k = (torch.ones(1, n_head, 512, 64, device="cpu", dtype=torch.float32) for n_head in (9, 3))
-    plain = partial(F.scaled_dot_product_attention, is_causal=True, enable_gqa=True)
-    seconds = {plain: [], _attention_in_blocks: []}
-    with torch.no_grad():
-        for _ in range(5):
-            for attend, took in seconds.items():
-                start = time.perf_counter()
-                attend(q, k, k)
-                took.append(time.perf_counter() - start)
-    return min(seconds[plain]) > 1.2 * min(seconds[_attention_in_blocks])
 
 
 def _attention_in_blocks(q, k, v):

@@ -1,16 +1,16 @@
 """The engine's default parts: what the taught functions compute, in fewer and larger operations of
-torch. Attention's stand in fast_attention.py.
+torch. Attention is in fast/attention.py.
 
 Each stands in for the taught function of its name, takes the same arguments and returns the same
 numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
 """
 
-import time
 from functools import lru_cache
 
 import torch
 from torch.nn import functional as F
 
+from llmlib.fast import kernels
 from llmlib.fast.quantized import Packed
 
 SLICES = 16  # of a matrix, which the processor's cores share among them
@@ -26,7 +26,7 @@ def linear(x, weight, bias=None):
     """x [..., d_in] times weight [d_out, d_in] transposed, plus bias -> [..., d_out], as fast as
     memory delivers the weights.
 
-    For many rows that is oneDNN's product, for few the one that `_for_few_rows` found.
+    For many rows that is oneDNN's product, for few the one that `kernels` chose.
     """
     if isinstance(weight, Packed):
         y = weight.times(x)
@@ -35,7 +35,8 @@ def linear(x, weight, bias=None):
     if not ours or torch.is_grad_enabled():  # of shapes that do not fit it says both
         return F.linear(x, weight, bias)
     if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
-        return _for_few_rows()(x, weight, bias)
+        product = _in_slices if kernels.chosen.few_rows == "slices" else F.linear
+        return product(x, weight, bias)
     return by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
 
 
@@ -53,24 +54,6 @@ def _in_slices(x, weight, bias):
     y = torch.bmm(weight.view(SLICES, -1, d_in), columns)  # slices d_out/slices rows
     y = y.view(d_out, rows).t().reshape(*x.shape[:-1], d_out)
     return y if bias is None else y + bias
-
-
-@lru_cache(maxsize=1)
-def _for_few_rows():
-    """MKL's product of a matrix and one vector, or the slices: on some processors the one reads
-    memory at a third of its speed, on others the other does. Measured when first needed, on more
-    than the caches of two cores hold; the plain product has the benefit of the doubt.
-    """
-    weights, x = torch.ones(12, 1024, 576), torch.ones(1, 1, 576)
-    seconds = {F.linear: [], _in_slices: []}
-    for _ in range(5):
-        for product, took in seconds.items():
-            start = time.perf_counter()
-            for weight in weights:
-                product(x, weight, None)
-            took.append(time.perf_counter() - start)
-    plain, sliced = (min(took) for took in seconds.values())
-    return _in_slices if plain > 1.3 * sliced else F.linear
 
 
 def linears(x, *weights):
