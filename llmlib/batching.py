@@ -13,7 +13,7 @@ def static_batches(lengths, slots):
 
 
 def continuous_batches(lengths, slots):
-    """The same requests, but whoever is done makes room at once (Yu et al. 2022, *Orca*)."""
+    """The same requests, but a finished one makes room at once (Yu et al. 2022, *Orca*)."""
     free, plan = [0] * slots, []
     for length in lengths:
         slot = min(range(slots), key=free.__getitem__)

@@ -1,5 +1,5 @@
-"""A file is written whole or not at all, whatever stops the program in between; and by one program
-at a time."""
+"""Files are written whole or not touched, whatever stops the program in between, and by one
+program at a time."""
 
 import os
 import threading

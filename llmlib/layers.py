@@ -1,5 +1,5 @@
-"""What stands around attention in a transformer layer: the norms, the MLPs, and the residual
-block around them."""
+"""Everything around attention in a transformer layer: the norms, the MLPs, and the residual block
+that holds them."""
 
 import math
 

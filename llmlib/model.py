@@ -2,7 +2,7 @@
 the files of llmlib.
 
 GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo 2) are settings of it: `Config`
-says which, and `Parts` names the functions; both stand in parts.py.
+says which, and `Parts` names the functions; both are in parts.py.
 """
 
 from contextlib import nullcontext

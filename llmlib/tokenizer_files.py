@@ -117,7 +117,7 @@ def _patterns(spec):
 
 
 def _with_the_rest(pattern):
-    """The pattern, and what stands between its matches, which `findall` would lose. ValueError for
+    """The pattern, and the text between its matches, which `findall` would lose. ValueError for
     groups, of which `findall` gives the inside only."""
     own = f"(?m:{pattern})"  # to the library that such files are written for, $ ends a line
     try:

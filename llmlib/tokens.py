@@ -19,7 +19,7 @@ from llmlib.tokenizer_files import GPT2_SPLIT
 from llmlib.tokenizer_files import canonical as canonical  # notebook 1 finds it here
 
 BYTES = [bytes([b]) for b in range(256)]
-KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it begins anew
+KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it starts again
 
 
 def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:

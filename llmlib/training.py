@@ -120,7 +120,7 @@ def learning_rate(step, steps, peak):
 
 
 def window_starts(data, config, steps, seed, batch=8):
-    """Where the windows of each step begin: [steps, batch], drawn anew by the seed. ValueError for
+    """Where the windows of each step begin: [steps, batch], drawn with the seed. ValueError for
     a batch of none, or data that fill no window."""
     if batch < 1 or len(data.ids) <= config.context:
         raise ValueError(

@@ -242,4 +242,4 @@ def test_a_server_that_was_stopped_is_named(page, body):
 
 def test_without_the_token_there_is_no_page(page, address):
     answer = page.request.get(address.split("?")[0])
-    assert answer.status == 401 and "stands in the address" in answer.text()
+    assert answer.status == 401 and "address contains it" in answer.text()

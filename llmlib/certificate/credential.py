@@ -132,8 +132,8 @@ def picture_hash(svg: bytes) -> str:
 
 
 def _bare(carrier: Any, root: Any) -> bool:
-    """Whether an element is the credential and nothing else: what stands in it could change how
-    the picture looks, and is in no hash."""
+    """Whether an element is the credential and nothing else: anything else in it could change how
+    the picture looks, and no hash would cover it."""
     attributes = dict(carrier.attributes.items())
     own = attributes.get("xmlns:openbadges") == baking.SVG_NS_OB3
     only = attributes.keys() == {"xmlns:openbadges", "verify"} and not carrier.childNodes

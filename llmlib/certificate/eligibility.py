@@ -72,8 +72,8 @@ def _hidden(folder: Path, notebooks: list[cells.Notebook], tick: Callable) -> It
 
 
 def of_gradebook(where: str) -> list[Student]:
-    """Every `Student` of a gradebook, a file or an SQLAlchemy URL; late penalties are off, what was
-    not handed in counts 0. Raises ValueError where there is none."""
+    """Every `Student` of a gradebook, a file or an SQLAlchemy URL. Late penalties are
+    subtracted, and what was not submitted counts 0. Raises ValueError if there is no gradebook."""
     url = where if "://" in where else f"sqlite:///{Path(where).resolve()}"
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         why = f"there is no gradebook {where}: grade first"

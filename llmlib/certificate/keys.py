@@ -33,7 +33,7 @@ def load_or_create(path: Path | str) -> Pair:
     for a file that is no Ed25519 private key or that others may read, and where the public one is
     another key's: given to verifiers, it would make strangers of all who hold a certificate."""
     path, key = Path(path), KeyEd25519()
-    if path.is_dir():  # or nothing at all, which is the folder that one is in
+    if path.is_dir():  # or empty, which is the current folder
         raise ValueError(f"{path} is a folder: give --key a file, which is made if it is new")
     beside = public_path(path)
     foreign = f"{beside} belongs to another key: move it away, or give another --key"
@@ -45,7 +45,7 @@ def load_or_create(path: Path | str) -> Pair:
         try:
             with open(new, "wb") as file:
                 file.write(key.generate_keypair()[0])
-        except BaseException:  # a full disk: half a key would stand in the way of a whole one
+        except BaseException:  # a full disk: half a key would block a whole one
             path.unlink()
             raise
     private = path.read_bytes()

@@ -110,7 +110,7 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
             raise Refused(REVOKED, "Its issuer has taken it back.") from None
         if not asked:  # its own entry is at fault
             raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
-        why = f"the list cannot be used: {error}: get it from its issuer anew."
+        why = f"the list cannot be used: {error}: get it from its issuer again."
         if len(asked) > len(lists):
             why = f"its issuer's list is out of reach: {error}."
         raise Refused(UNCHECKED, f"Nothing was changed since it was signed, but {why}") from None

@@ -1,7 +1,7 @@
 """The engine's default parts: what the taught functions compute, in fewer and larger operations of
 torch. Attention is in fast/attention.py.
 
-Each stands in for the taught function of its name, takes the same arguments and returns the same
+Each replaces the taught function of its name, takes the same arguments and returns the same
 numbers up to rounding. `model.using(...)` puts a taught or a learner's function in its place.
 """
 

@@ -84,7 +84,7 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
 
 
 def show(fig: Figure, alt: str, widget=None):
-    """Show a figure with the text that stands in for it unseen. ValueError without that text. With
+    """Show a figure with its alt text. ValueError without that text. With
     `widget` (an ipywidget), that follows below: the figure stays where no kernel is running."""
     leave(image(fig, alt), widget)
 

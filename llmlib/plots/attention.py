@@ -108,7 +108,9 @@ def losses_by_position(curves, repeat_from, chance):
     plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
-    ax.set_xlim(0, 1.13 * len(next(iter(curves.values()))))  # "guessing" stands beside the curves
+    ax.set_xlim(
+        0, 1.13 * len(next(iter(curves.values())))
+    )  # room for "guessing" next to the curves
     return ax.figure
 
 

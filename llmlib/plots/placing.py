@@ -8,8 +8,9 @@ from llmlib import plots
 
 
 def words(fig, ax, entries, points):
-    """Write each of `entries`, (place, word, side), beside its place, clear of all `points`.
-    `side`, "left" or "right", is tried first, else above; a thin line joins what stands far off."""
+    """Write each of `entries`, (place, word, side), next to its place, clear of all `points`.
+    `side`, "left" or "right", is tried first, else above; a thin line joins a word that ends up
+    far away."""
     fig.draw_without_rendering()  # from here on, pixels are known
     taken = [Bbox.from_bounds(x - 7, y - 6, 14, 12) for x, y in ax.transData.transform(points)]
     for place, word, side in sorted(entries, key=lambda entry: -entry[0][1]):

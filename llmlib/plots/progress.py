@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from llmlib import plots
 
 WIDTH, HEIGHT, STEP, ROW = 1.75, 1.35, 2.05, 2.1  # of a box; from box to box, from row to row
-LOOP = 6  # the first six notebooks are the loop that writes a text; what follows stands below
+LOOP = 6  # the first six notebooks are the loop that writes a text; the rest is drawn below
 
 
 def pipeline(statuses):

@@ -7,5 +7,5 @@ replies    what the protocol answers: one object, or chunk by chunk
 server     HTTP on this machine alone: a token in the address, bounded bodies, a bounded queue
 cli        the two verbs; page.html is the page
 
-The server answers to whoever knows its token, and listens on 127.0.0.1 only.
+The server listens on 127.0.0.1 only, and requires a token.
 """

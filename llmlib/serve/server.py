@@ -1,6 +1,6 @@
 """The chat-completions protocol over HTTP, on this machine alone.
 
-Whoever asks must know the token. A body is bounded, and so is the queue: one answer is written at a
+A client must know the token. A body is bounded, and so is the queue: one answer is written at a
 time, a few requests wait, more are sent away.
 """
 
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         said = parse_qs(query).get("token", [""])[0]
         said = self.headers.get("Authorization", "").removeprefix("Bearer ").strip() or said
         if not hmac.compare_digest(said.encode(), self.server.token.encode()):
-            raise Refused("the token is missing or wrong: it stands in the address", 401)
+            raise Refused("the token is missing or wrong: the page's address contains it", 401)
 
     def _get(self) -> None:
         path = urlsplit(self.path).path
@@ -211,7 +211,7 @@ def _events(reply: chat.Reply, asked: requests.Request) -> Iterator[str]:
 
 
 def _inside(value: Any) -> str:
-    """JSON that cannot end the script that it stands in."""
+    """JSON that cannot end the script around it."""
     return json.dumps(value).replace("<", "\\u003c")
 
 

@@ -129,7 +129,7 @@ def sprite(maps, off=()):
 
 
 def _style(name, n_layer, n_head, png):
-    """CSS: the heads' buttons lie on their picture, each token stands below a bar. The keyboard and
+    """CSS: the heads' buttons lie on their picture, each token is below its bar. The keyboard and
     a screen reader take the two sliders: 270 stops of Tab would be too many, so the squares can be
     reached only where a pointer is over them."""
     grid, button = f".{name}-heads > div", f".{name}-row button"
@@ -156,7 +156,7 @@ def _style(name, n_layer, n_head, png):
 
 
 def _bars(name, shares, at):
-    """CSS: how high each token's bar is, and what stands below it."""
+    """CSS: how high each token's bar is, and the text below it."""
     rules = "".join(
         f".{name}-row button:nth-child({i + 1}){{--high:{58 * share:.0f}px;--says:"
         f'"{f"{100 * share:.0f} %" if i <= at else "hidden"}";opacity:{1 if i <= at else 0.7}}}'

@@ -15,7 +15,7 @@ LONGEST = 200  # tokens
 
 def generation_stepper(model, generate_cached, filter_logits, sample, text):
     """Show the second turn of the loop on `text`; below it a button that writes one token: what the
-    model offers, what the filters cut, what is drawn, and what stands in the cache. The three
+    model offers, what the filters cut, what is drawn, and what is in the cache. The three
     functions are the learner's."""
     controls = _controls(model, generate_cached, filter_logits, sample, text)
     _, _, buttons, picture = controls.children
