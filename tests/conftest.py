@@ -357,3 +357,16 @@ def page(chromium):
     with browser.new_page(chromium) as page:
         yield page
         assert not page.complaints, page.complaints
+
+
+@pytest.fixture(scope="module")
+def runner():
+    """A grader of the small notebook tests/attacks/target.py, in its sandbox."""
+    from attacks import corpus
+
+    from llmlib.grading.host.limits import Limits
+    from llmlib.grading.marking.runner import Runner
+
+    limits = Limits(cell=20, call=15, test=60, notebook=200)
+    with contextlib.closing(Runner([corpus.TARGET], limits=limits)) as runner:
+        yield runner

@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 import torch
-from test_grading import verdict
+from grading_fakes import verdict
 
 import llmlib
 from llmlib.course.authoring import notebooks

@@ -1,0 +1,205 @@
+"""What the text of a submission shows before it runs: the cells to run, the names they use, what an
+instructor should look at."""
+
+import gc
+import json
+import os
+import symtable
+from collections import Counter
+
+import pytest
+from attacks import corpus
+
+from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import release
+from llmlib.course.checking import scopes, submission
+from llmlib.course.checking.disallowed import disallowed_names
+from llmlib.course.checking.submission import Cell
+from llmlib.grading import nbgrader_plugin
+from llmlib.grading.host import read_submission
+from llmlib.grading.marking import analysis, messages
+
+pytestmark = pytest.mark.security
+
+
+def test_notes_and_findings_have_an_end():
+    changed = [Cell("code", "given_setup", f"x = {n}") for n in range(1000)]
+    tried = [Cell("code", None, f"eval('{n}')") for n in range(1000)]
+    shown = analysis.analyse(corpus.TARGET, [*changed, *tried])
+    assert len(shown.job.notes) == 1 and len(shown.findings) == analysis.MOST + 1
+    assert shown.findings[-1] == f"and {1000 - analysis.MOST} more findings"
+
+
+def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
+    odd = [Cell("code", None, f"import zz{n}") for n in range(200)]
+    odd += [Cell("code", None, code) for code in ("import gc", "import site", "torch._ops")]
+    found = analysis.analyse(corpus.TARGET, odd).findings
+    assert found[:3] == ("cell 201 uses gc", "cell 202 uses site", "cell 203 uses _ops")
+
+
+@pytest.mark.parametrize("times", [1_500, 4_000, 8_000, 20_000])
+@pytest.mark.parametrize("deep", ["_ = 1{}", "_ = lambda: a{}"])
+def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
+    """It may run all the same: who only compiles it gets further than who makes a tree of it."""
+    deep = deep.format(("+1" if "1" in deep else ".b") * times)
+    shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
+    assert shown.findings
+
+
+@pytest.mark.parametrize("more", ["a" * 800, ", ".join(f"a{n}" for n in range(400))])
+def test_an_import_pushes_no_other_finding_out_of_its_line(more):
+    cell = Cell("code", None, f"import {more}\ngetattr(a, b)\neval('1')")
+    (found,) = analysis.analyse(corpus.TARGET, [cell]).findings
+    said = messages.line(found)
+    assert "eval" in said and "getattr with a computed name" in said
+
+
+def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
+    release = [Cell("code", "softmax", "def softmax(x):\n    return x * scale")]
+    titles = [step.title for step in submission.plan(corpus.TARGET, release).steps]
+    assert titles == ["given_setup", "demonstration 2", "softmax"]
+    local = [Cell("code", "softmax", "def softmax(x):\n    scale = 1\n    return x * scale")]
+    titles = [step.title for step in submission.plan(corpus.TARGET, local).steps]
+    assert titles == ["given_setup", "softmax"]
+
+
+def test_the_course_s_cells_without_their_marks_are_not_the_learner_s():
+    given = corpus.TARGET.cells[1].source
+    own = Cell("code", None, "def softmax(x): return x"), Cell("code", None, given)
+    job = submission.plan(corpus.TARGET, [Cell("code", None, given), *own])
+    assert [step.title for step in job.steps] == ["given_setup", "cell 2"] and not job.notes
+    # Beside the marked one it is an addition: it may put right what a cell above has changed.
+    job = submission.plan(corpus.TARGET, [Cell("code", "given_setup", given), *own])
+    assert [step.title for step in job.steps] == ["given_setup", "cell 2", "cell 3"]
+
+
+def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(runner):
+    demo = next(cell for cell in corpus.TARGET.cells if cells.kind(cell) == "demo")
+    added = Cell("code", None, "mine = 1")
+    uses = Cell("code", "softmax", "def softmax(x): return x * scale")
+    result = runner.grade(corpus.TARGET, [Cell("code", None, demo.source), added, uses])
+    assert [title for title, *_ in result.steps][:3] == ["given_setup", "demonstration 2", "cell 2"]
+    sources = [each.source for each in nbgrader_plugin.rebuild(corpus.TARGET, result.steps).cells]
+    assert sources.count("mine = 1") == 1
+
+
+def test_a_forbidden_name_is_found_through_aliases_and_helpers():
+    task = corpus.TARGET.exercises[0]
+    direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\n"
+    direct += "def softmax(x, dim=-1): return helper(x)"
+    beside = (
+        "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
+    )
+    own = "from torch import softmax\nx = softmax(torch.ones(2), -1)\n"
+    own += "def softmax(x, dim=-1): return x"
+    helper = "from torch import log_softmax\ndef log_softmax(x): return x\n"
+    helper += "def softmax(x, dim=-1): return log_softmax(x).exp()"
+    maybe = "from torch import softmax as s\ndef softmax(x, dim=-1): return s(x, dim)\n"
+    late = "from torch import softmax as s\ndef softmax(x, dim=-1, s=s): return s(x, dim)\ns = 1"
+    timed = "%%time\nimport torch\ndef softmax(x, dim=-1): return torch.softmax(x, dim)"
+    every = "from torch.nn.functional import *\ndef mine(x): return softmax(x, -1)\n"
+    every += "def softmax(x, dim=-1): return mine(x)"
+    star = "from torch import *\nmine = softmax\ndef softmax(x, dim=-1): return mine(x, dim)"
+    taken = "from torch import softmax as s\nf = [s for _ in [0]][0]\ndef s(x): return x\n"
+    taken += "def softmax(x, dim=-1): return f(x, dim)"
+    shown = "from llmlib.plots import *\ndef softmax(x, dim=-1): return max(x, scale)"
+    cases = (direct, ["torch.nn.functional.softmax"]), (beside, []), (own, []), (helper, [])
+    cases += (maybe, ["torch.softmax"]), (f"{maybe}if 0: s = 1", ["torch.softmax"])
+    cases += (f"{maybe}s: int", ["torch.softmax"]), (late, ["torch.softmax"])
+    cases += (
+        (taken, ["torch.softmax"]),
+        (timed, ["torch.softmax"]),
+        (every, []),
+        (star, ["torch.softmax"]),
+        (shown, []),
+    )
+    for code, found in cases:
+        job = submission.plan(corpus.TARGET, [Cell("code", "softmax", code)])
+        assert disallowed_names(task, job) == found, code
+
+
+def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
+    """Time on a slow machine: 10,000 statements in a cell are no reason for 0 points."""
+    asked, real = Counter(), symtable.symtable
+
+    def counted(source, *words):
+        asked[source] += 1
+        return real(source, *words)
+
+    monkeypatch.setattr(symtable, "symtable", counted)
+    monkeypatch.setattr(read_submission, "run_limited", lambda work: work())
+    source = "".join(f"a{n} = {n}\n" for n in range(100))
+    assert analysis.analyse(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
+    assert len(corpus.TARGET.exercises) > 2
+    assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
+
+
+def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
+    """Of a notebook as it was released, the stubs alone are left to read."""
+    book, real = cells.load("07_kv_cache_and_scaling"), read_submission.run_limited
+    found = submission.parse(json.loads(release.release(book)))
+    ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
+
+    def watched(work):
+        def read():
+            asked = []
+            monkeypatch.setattr(scopes, "python", lambda source: asked.append(source) or source)
+            work()
+            return asked
+
+        return real(read)
+
+    scopes.names.cache_clear()
+    assert ours & set(watched(lambda: submission.plan(book, found)))  # who knows none reads them
+    analysis.analyse(book, found)
+    asked = watched(lambda: submission.plan(book, found))
+    assert asked and not ours & set(asked)
+
+
+class Held:
+    """What a process has let go of, and the collector has not seen yet: in a circle with itself."""
+
+    def __init__(self, path):
+        self.itself, self.path = self, path
+
+    def __del__(self):
+        self.path.write_text(str(os.getpid()))
+
+
+def test_a_reading_ends_nothing_of_the_process_that_asks_for_it(tmp_path):
+    """The fork has copies of all its objects. One that ends processes or empties a folder as it
+    is collected would do so in the fork."""
+
+    def work():
+        circles = [[] for _ in range(200_000)]  # so many that the collector would run
+        for each in circles:
+            each.append(each)
+        return len(circles)
+
+    gc.collect()
+    Held(tmp_path / "ended")
+    assert read_submission.run_limited(work) == 200_000
+    assert not (tmp_path / "ended").exists()
+    gc.collect()
+    assert (tmp_path / "ended").read_text() == str(os.getpid())
+
+
+def test_what_cannot_be_analysed_is_still_shown(runner, monkeypatch):
+    def refuse(*_):
+        raise submission.Unreadable("too much")
+
+    monkeypatch.setattr(analysis, "of", refuse)
+    mine = [Cell("code", "merge", "# mine"), Cell("code", None, "# beside it")]
+    result = runner.grade(corpus.TARGET, mine)
+    assert result.points == 0 and result.steps == (("merge", "# mine", True),)
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
+    assert "# mine" in [cell.source for cell in node.cells]
+
+
+@pytest.mark.parametrize("fault", [RecursionError, MemoryError, KeyError])
+def test_what_stops_a_reading_is_named(fault):
+    def work():
+        raise fault
+
+    with pytest.raises(submission.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
+        read_submission.run_limited(work)

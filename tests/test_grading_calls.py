@@ -1,0 +1,124 @@
+"""Calls from a test cell, across the process boundary, into a learner's function: what comes back,
+and what the message says when nothing does."""
+
+import pytest
+import torch
+from grading_fakes import verdict
+
+from llmlib.grading import wire
+from llmlib.grading.host import rpc
+from llmlib.grading.host.limits import Died
+from llmlib.grading.marking import messages
+from llmlib.grading.marking.proxy import Proxy
+
+pytestmark = pytest.mark.security
+
+
+def test_a_long_list_is_told_by_the_function_that_returned_it(runner):
+    message = verdict(runner, "def f(): return list(range(300_002))", "f()")
+    assert message == "`f` returned more than 300,000 values or commas at once"
+
+
+def test_two_threads_asked_for_in_a_submission_do_not_hang_it(runner):
+    """A thread does not survive a fork: a product in the fork would wait for the other for ever."""
+    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(600, 600)\na @ a\n"
+    solution += "def f(): return (torch.ones(600, 600) @ torch.ones(600, 600)).sum().item()"
+    assert verdict(runner, solution, "check.close(f(), 600.0**3, 'the sum')") is None
+
+
+def test_two_threads_asked_for_in_a_submission_leave_bfloat16_right(runner):
+    """Where the sandbox allows one, torch 2.13 takes half of such a product for the whole."""
+    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(200, 200).bfloat16()\n"
+    solution += "TABLE = (a @ a).float()\ndef f(): return TABLE"
+    test = "check.close(f(), torch.full((200, 200), 200.0), 'the product')"
+    assert verdict(runner, solution, test) is None
+
+
+def test_an_expected_exception_arrives_as_its_kind(runner):
+    test = """
+try:
+    f(0)
+except ValueError as error:
+    check.that("positive" in str(error), "say what is wrong")
+else:
+    check.that(False, "f(0) must raise")
+"""
+    assert verdict(runner, "def f(n): raise ValueError('must be positive')", test) is None
+    assert (
+        verdict(runner, "class E(ValueError): pass\ndef f(n): raise E('must be positive')", test)
+        is None
+    )
+    assert "KeyError" in verdict(runner, "def f(n): raise KeyError('positive')", test)
+
+
+def test_a_call_that_ends_its_process_is_told_so(runner):
+    said = "`f` ended the process it ran in: out of memory, an exit or a crash"
+    for end in ("os._exit(1)", "os.kill(os.getpid(), 9)", "os.abort()"):
+        assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
+
+
+def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
+    """As where memory runs out elsewhere: the first call finds its process dead."""
+    killed, call = [], rpc.RemoteProcess.call
+
+    def and_killed(self, name, *rest):
+        if not killed:
+            killed.append(name)
+            raise Died("killed")
+        return call(self, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rpc.RemoteProcess, "call", and_killed)
+        assert verdict(runner, "def f(): return 1", "check.equal(f(), 1, 'one')") is None
+    assert killed == ["f"]
+
+
+def test_stop_iteration_does_not_make_all_true(runner):
+    test = "check.that(all(map(f, [1, 2])) is False, 'reached')"
+    assert "StopIteration" in verdict(runner, "def f(x): raise StopIteration", test)
+
+
+def test_a_missing_function_is_named(runner):
+    assert (
+        verdict(runner, "x = 1", "check.equal(f(), 1, 'one')")
+        == "`f` is not defined: write it and run its cell"
+    )
+
+
+def test_a_proxy_can_only_be_called():
+    proxy = Proxy(lambda *_: None, "f")
+    operators = lambda p: p == p, lambda p: p != 1, lambda p: p + 1, lambda p: p[0]
+    for use in (bool, len, iter, hash, float, *operators):
+        with pytest.raises(Exception, match="may only call it"):
+            use(proxy)
+
+
+def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
+    """Its == is no bool: it must not reach whoever grades the next one."""
+    words = ["value", 1], ["refused", []], ["ended", torch.tensor([0, 1])]
+    frames = b"".join(map(wire.pack, words))
+    solution = f"import os, time\ndef f():\n    os.write(3, {frames!r})\n    time.sleep(9)"
+    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
+    assert said == "the process of your code did not end as it should"
+
+
+def test_a_frame_that_says_an_error_of_no_kind_is_not_in_the_grader_s_words(runner):
+    frame = wire.pack(["error", ["WELL DONE", "", "", ""]])
+    solution = f"import os\ndef f():\n    os.write(3, {frame!r})\n    os._exit(0)"
+    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
+    assert said == "the process of `f` sent something that is no answer"
+    said = verdict(runner, f"import os\nos.write(3, {frame!r})\n", "check.equal(f(), 1, 'one')")
+    assert "WELL DONE" not in said
+
+
+HIDDEN = """### BEGIN HIDDEN TESTS
+f() + 1
+### END HIDDEN TESTS"""
+
+
+def test_of_a_hidden_test_one_sentence_tells_all_that_is_not_a_check(runner):
+    """Which of them stands there would be the learner's choice, knowing the input."""
+    ways = ["raise ValueError", "import os; os._exit(1)", "return object()", "return 'two'"]
+    ways += ["import os, struct; os.write(3, struct.pack('<II', 7, 0) + b'[\"odd\"]')"]
+    told = {verdict(runner, f"def f(): {way}", HIDDEN) for way in ways}
+    assert told == {messages.STUMBLED}
