@@ -3,7 +3,7 @@ ARGS ?=
 setup = $(PYTHON) llmlib/course/bootstrap
 export PORT BROWSER TORCH
 
-.PHONY: help lab check test build pages grade formgrader bench evidence
+.PHONY: help lab check test proof build pages grade formgrader bench evidence
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +14,11 @@ lab:  ## set up once, then open JupyterLab on the course (PORT=9999, BROWSER=0, 
 check:  ## under a minute, run it often: lint, types, house rules, unit tests without a model
 	@$(setup) check
 
-test:  ## set up once, then run every layer of tests
+test:  ## ten minutes: every layer of tests, with a sample of the answers
 	@$(setup) test $(ARGS)
+
+proof:  ## every test, but those that passed before with the same inputs (ARGS=--fresh: those as well)
+	@$(setup) proof $(ARGS)
 
 build:  ## build the notebooks: solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)

@@ -67,6 +67,12 @@ def read(path):
 
 
 @cache
+def answers():
+    """All answers in tests/answers, in the order of the files."""
+    return tuple(answer for path in sorted(HERE.glob("*/*.py")) for answer in read(path)[0])
+
+
+@cache
 def notebook(name):
     return notebooks.load(name)
 

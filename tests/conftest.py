@@ -18,6 +18,8 @@ from pathlib import Path
 import nbval.kernel
 import pytest
 import required_tools
+import sample
+import verdicts
 
 # Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,9 +40,20 @@ LONG = ["graders", "security", "nbgrader", "claims", "nbval"]
 # and what waits as much as it computes (for limits that attacks run into, the package index, a
 # cluster's processes, pages), besides all of browser: spread among the others
 WAITING = ["test_grading_attacks.py", "test_dask_cluster.py", "test_lock.py", "test_progress.py"]
+WAITING += ["test_grading_limits.py", "test_grading_batch.py"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 LEFT_OUT = "left out: "
 NEVER = {"linux": (), "win32": ("needs Linux", "needs Unix")}  # what the system can never have
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("the course")
+    words = {"metavar": "SEED", "help": "what `make test` runs: no proofs, and a sample of answers"}
+    group.addoption("--sample", **words)
+    words = {"action": "store_true", "help": "leave out what has passed with the same inputs"}
+    group.addoption("--verdicts", **words)
+    words = {"action": "store_true", "help": "run everything, and keep what passes for --verdicts"}
+    group.addoption("--fresh", **words)
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -176,6 +189,10 @@ def pytest_configure(config):
     config.pluginmanager.register(AnotherProcessor())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
+    if config.option.sample:
+        config.pluginmanager.register(sample.Sample(config, config.option.sample))
+    if config.option.verdicts or config.option.fresh:
+        config.pluginmanager.register(verdicts.Verdicts(config, config.option.fresh))
 
 
 @functools.cache
@@ -221,13 +238,13 @@ def in_turn(files):
 
 
 # In these a notebook's tests have nothing to do with another's: they need not wait for each other.
-APART = ("tests/claims/test_claims.py",)
+APART = ("tests/claims/test_claims.py", "tests/test_grading_answers.py")
 
 
 def unit(nodeid):
     """The tests that one worker runs in one go: those of a file, or of a notebook in a file."""
     file, _, test = nodeid.partition("::")
-    notebook = re.search(r"\[(\d\d_\w+)", test) if file in APART else None
+    notebook = re.search(r"\[(\d\d_[a-z_]+)", test) if file in APART else None
     return f"{file} {notebook[1]}" if notebook else file
 
 

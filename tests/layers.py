@@ -1,10 +1,14 @@
-"""What `make check` and `make test` run, by the Python of the environment that has their packages.
+"""What `make check`, `make test` and `make proof` run, by the Python of the environment that has
+their packages.
 
 python tests/layers.py check
-python tests/layers.py test     more words go to pytest
+python tests/layers.py test     of every layer what fits into ten minutes; words go to pytest
+python tests/layers.py proof    everything, but what has passed with the same inputs (--fresh: that
+                                too); more words go to pytest
 """
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import sys
@@ -26,8 +30,6 @@ CHECKS = {
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
-# every layer in one run: while a test waits for a limit or a page, others compute
-TESTS = ["--dist", "loadfile", "--no-loadscope-reorder"]
 WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel, and room to spare
 
 
@@ -35,9 +37,8 @@ def check() -> bool:
     """Run CHECKS side by side and show what each says; returns the exit status."""
     start, failed, environment = time.monotonic(), [], steps.activated(PYTHON)
     running = {}
-    for name, (program, *words) in CHECKS.items():
-        command = [str(PYTHON.with_name(f"{program}.exe" if os.name == "nt" else program)), *words]
-        running[name] = subprocess.Popen(command, cwd=ROOT, env=environment, **steps.HEARD)
+    for name in CHECKS:
+        running[name] = subprocess.Popen(command(name), cwd=ROOT, env=environment, **steps.HEARD)
     for name, process in running.items():
         said = process.communicate()[0].strip()
         if process.returncode:
@@ -50,14 +51,47 @@ def check() -> bool:
     return bool(failed)
 
 
+def command(name: str) -> list[str]:
+    """The command of one of CHECKS."""
+    program, *words = CHECKS[name]
+    return [str(PYTHON.with_name(f"{program}.exe" if os.name == "nt" else program)), *words]
+
+
 def test(words: list[str]) -> int:
-    """Run every layer of tests, or what the words say to pytest, with the programs that they need;
-    returns the exit status."""
+    """Run a part of every layer of tests, or what the words say to pytest; returns the exit
+    status."""
+    return run(words or [*together(), f"--sample={seed()}"])
+
+
+def proof(words: list[str]) -> int:
+    """Run all tests, or those that the words say to pytest; returns the exit status."""
+    return run([*together(), *([] if "--fresh" in words else ["--verdicts"]), *words])
+
+
+def run(words: list[str]) -> int:
+    """Run pytest with the programs that tests need."""
     required_tools.get_bubblewrap()
     required_tools.get_chromium()
     required_tools.get_postgresql()
-    command = [str(PYTHON), "-m", "pytest", *(words or ["-n", str(workers()), *TESTS])]
-    return subprocess.call(command, cwd=ROOT, env=steps.activated(PYTHON))
+    words = [str(PYTHON), "-m", "pytest", *words]
+    return subprocess.call(words, cwd=ROOT, env=steps.activated(PYTHON))
+
+
+def together() -> list[str]:
+    """pytest's words for all layers in one run: while a test waits for a limit or a page, others
+    compute."""
+    return ["-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
+def seed() -> str:
+    """What chooses the sample of answers: the commit; without git, a digest of the files."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        command = ["git", "rev-parse", "--verify", "HEAD"]
+        return subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL)[:12]
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("solutions/*.py"), *ROOT.glob("tests/**/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def workers() -> int:
@@ -71,4 +105,4 @@ def workers() -> int:
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
     with contextlib.suppress(KeyboardInterrupt):  # setup.py says what to do
-        sys.exit(test(words) if verb == "test" else check())
+        sys.exit({"check": lambda _: check(), "test": test, "proof": proof}[verb](words))

@@ -1,10 +1,11 @@
 """Every test cell is proven: right answers of any style pass, each misconception is caught by its
-name."""
+name, in a check as in the kernel. test_grading_answers.py asks the same of the grader."""
 
 import answer_runner as A
 import pytest
 
 from llmlib.course.authoring import notebooks
+from llmlib.course.checking import run_cells, run_tests
 
 pytestmark = pytest.mark.graders
 
@@ -17,7 +18,7 @@ for _name in notebooks.names():
     except Exception as error:  # noqa: BLE001 - one source costs one test, the others are proven
         BROKEN.append(f"solutions/{_name}.py: {error}")
 FILES = sorted(A.HERE.glob("*/*.py"))
-ANSWERS = [answer for path in FILES for answer in A.read(path)[0]]
+DEPENDS = "solutions/{answer.notebook}.py", "tests/answers/{answer.notebook}/{answer.function}.py"
 
 
 def test_what_is_wrong_with_a_file_of_answers_is_said(tmp_path):
@@ -87,7 +88,8 @@ def test_the_hidden_part_of_a_test_comes_last(exercise):
     assert not rest.partition("### END HIDDEN TESTS")[2].strip()
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=ids)
+@pytest.mark.verdict(*DEPENDS)
+@pytest.mark.parametrize("answer", A.answers(), ids=ids)
 def test_answer(answer):
     if answer.kind == "right":
         outcome = A.verdict(answer, hidden=True)
@@ -105,3 +107,15 @@ def test_answer(answer):
         "add a check, or mark it `# caught by: hidden` if the hidden tests catch it"
     )
     assert answer.says in caught, f"the learner should read {answer.says!r}, but reads {caught!r}"
+
+
+@pytest.mark.verdict(*DEPENDS)
+@pytest.mark.parametrize("answer", A.answers(), ids=ids)
+def test_a_check_in_the_kernel_names_the_same_mistake(answer):
+    """Where the test cell and the answer share their tensors, and one works in place."""
+    task, space = A.exercise(answer.notebook, answer.function), A.learner(answer)
+    error = run_cells.run_with_limit(60, run_cells.run, task.name, task.visible, space)
+    if answer.kind == "right" or answer.hidden:
+        assert error is None, error
+    else:
+        assert answer.says in (run_tests.error_message(error, 60) or ""), error

@@ -379,7 +379,7 @@ def test_an_unknown_word_is_refused():
     done = subprocess.run(
         [sys.executable, SETUP, "lap"], capture_output=True, encoding="utf-8", check=False
     )
-    sentence = "Unknown word 'lap': give nothing, lab, formgrader, test or check.\n"
+    sentence = "Unknown word 'lap': give nothing, lab, formgrader, check, test or proof.\n"
     assert done.returncode == 1 and done.stderr == sentence
 
 

@@ -104,6 +104,7 @@ def _write(page, source):
     return panel.locator(".jp-Cell.jp-mod-active")
 
 
+@pytest.mark.journey
 def test_a_newcomer_from_the_start_page_to_the_first_exercise_done(lab, folder, page):
     shutil.copy(ROOT / "notebooks" / f"{NAME}.ipynb", folder)
     start = _start(page, lab)

@@ -2,7 +2,6 @@
 words as test_answers.py asks of `llmlib check`'s way, so the two agree on all of them."""
 
 import re
-from contextlib import closing
 from dataclasses import replace
 
 import answer_runner as A
@@ -27,11 +26,24 @@ EXERCISES = [
 
 @pytest.fixture(scope="module")
 def runner():
-    notebooks = [A.notebook(name) for name in cells.names()]
-    with pytest.MonkeyPatch.context() as patch, closing(Runner(notebooks, partial=SEEN)) as runner:
+    """The grader of a notebook, by its name: one at a time, and of that notebook alone."""
+    started = {}
+
+    def runner_of(name):
+        if name not in started:
+            close()
+            started[name] = Runner([A.notebook(name)], partial=SEEN)
+        return started[name]
+
+    def close():
+        while started:
+            started.popitem()[1].close()
+
+    with pytest.MonkeyPatch.context() as patch:
         # of answers that we wrote: a fork with limits for each of 1,400 is tested elsewhere
-        patch.setattr(read_submission, "limited", lambda work: work())
-        yield runner
+        patch.setattr(read_submission, "run_limited", lambda work: work())
+        yield runner_of
+        close()
 
 
 def graded(runner, name, function, code):
@@ -46,25 +58,32 @@ def graded(runner, name, function, code):
         )
         for cell in notebook.cells
     ]
-    return runner.grade(replace(notebook, exercises=(task,)), cells_in)[function]
+    return runner(name).grade(replace(notebook, exercises=(task,)), cells_in)[function]
 
 
 @pytest.mark.parametrize(("name", "function"), EXERCISES)
-def test_the_trusted_path_agrees(runner, name, function):
+def test_the_solution_gets_its_points_and_the_stub_none(runner, name, function):
     task = A.exercise(name, function)
-    assert graded(runner, name, function, task.solution).message == ""
+    solution = graded(runner, name, function, task.solution)
+    assert solution.message == "" and solution.points == task.points
     stub = graded(runner, name, function, task.stub)
     assert stub.message == f"`{function}` is not written yet" and stub.points == 0
-    for answer in A.read(A.HERE / name / f"{function}.py")[0]:
-        outcome = graded(runner, name, function, answer.code)
-        if answer.kind == "right":
-            assert outcome.solved, f"{answer}: {outcome.message}"
-        else:
-            assert not outcome.solved, f"{answer} passes"
-            says = answer.says in outcome.message
-            assert says, f"{answer}: the learner reads {outcome.message!r}"
-            points = SEEN * task.points if answer.hidden else 0
-            assert outcome.points == points, f"{answer}: of its points it has {outcome.points}"
+
+
+@pytest.mark.verdict(
+    "solutions/{answer.notebook}.py", "tests/answers/{answer.notebook}/{answer.function}.py"
+)
+@pytest.mark.parametrize("answer", A.answers(), ids=lambda each: f"{each.notebook}: {each}")
+def test_the_grader_agrees(runner, answer):
+    task = A.exercise(answer.notebook, answer.function)
+    outcome = graded(runner, answer.notebook, answer.function, answer.code)
+    if answer.kind == "right":
+        assert outcome.solved, outcome.message
+    else:
+        assert not outcome.solved, "it passes"
+        assert answer.says in outcome.message, f"the learner reads {outcome.message!r}"
+        points = SEEN * task.points if answer.hidden else 0
+        assert outcome.points == points, f"of its points it has {outcome.points}"
 
 
 def test_what_torch_has_not_implemented_is_no_stub(runner):
@@ -78,15 +97,16 @@ def test_the_quiz_is_checked_on_our_side(runner):
     own."""
     quiz = cells.load("quiz")
     right = submission.parse(quiz.node)
-    assert {outcome.message for outcome in runner.grade(quiz, right).outcomes} == {""}
+    grade = runner("quiz").grade
+    assert {outcome.message for outcome in grade(quiz, right).outcomes} == {""}
     forged = Cell("code", None, "def check_answer(*_): pass")
     for added in ([], [forged]):
         blank = [Cell("code", each.name, each.stub) for each in quiz.exercises] + added
-        assert not any(outcome.solved for outcome in runner.grade(quiz, blank).outcomes)
+        assert not any(outcome.solved for outcome in grade(quiz, blank).outcomes)
     turn = {"A": "B", "B": "C", "C": "D", "D": "A"}
     wrong = [
         Cell("code", each.name, re.sub(r'"([ABCD])"', lambda m: f'"{turn[m[1]]}"', each.solution))
         for each in quiz.exercises
     ]
-    for outcome in runner.grade(quiz, wrong).outcomes:
+    for outcome in grade(quiz, wrong).outcomes:
         assert outcome.named and outcome.points == 0

@@ -22,12 +22,46 @@ from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded
 from llmlib.grading.submissions import find, read
 
-pytestmark = pytest.mark.security
+pytestmark = [
+    pytest.mark.security,
+    # one run of the grader: all of it is looked at again, or nothing
+    pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py", together=True),
+]
 LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
 HONEST = ("a-honest", "z-honest")
 DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
 MARK = b"llmlib.grading.guest import zygote"  # in the command line of all that is in a sandbox
+
+# The first to try of each kind: `make test` grades a class of these, `make proof` the whole one.
+CHIEF = {
+    *("patches the check functions", "patches torch's comparisons", "replaces __import__"),
+    *("walks the frames to the test's globals", "deletes the test cells"),
+    *("returns an object that equals everything", "answers in the grader's protocol"),
+    *("sends a pickle bomb as bytes and as an object", "reads the course's source"),
+    *("writes its scores into the gradebook", "calls llmlib's softmax"),
+    *("calls torch.softmax by a name that is computed", "starts a fresh Python"),
+    *("undoes the dispatcher's overrides", "breaks the overrides, by a pickle"),
+    *("reads a secret from the environment", "shows hidden inputs in an exception"),
+    *("tells it by the text of an exception", "reads a secret from the course folder"),
+    *("10,000 statements", "keys made to collide, as an answer", "a tensor file that lies"),
+    *("writes into the course folder", "connects to a server on loopback", "asks for 64 GB"),
+    *("leaves a process behind", "forks without end", "crashes with a null pointer"),
+    *("kills its parent", "zeroes every score in the gradebook", "overwrites a peer's submission"),
+    *("sends SIGKILL to all it can see", "patches torch for those that follow"),
+    *("corrupt JSON", "a link to a peer's notebook", "a grade_id twice"),
+    *("cells that are not cells", "markup in cells, outputs and names"),
+    *("the official solutions", "uses magics and shell lines", "solves two of three"),
+    *("leaves a cell with a syntax error", "saves with Windows line ends and a byte order mark"),
+}
+ATTACKS = [
+    pytest.param(
+        attack,
+        marks=() if attack.title in CHIEF else pytest.mark.proof,
+        id=f"{attack.kind}: {attack.title}",
+    )
+    for attack in corpus.ATTACKS
+]
 
 
 def make_course(course, attacks, port):
@@ -120,11 +154,11 @@ class Listener:
             self.connections += 1
 
 
-def grade_all(folder):
-    """Grade the whole corpus once; everything that the tests, and docs/evidence/attacks.md, look
+def grade_all(folder, attacks):
+    """Grade these attacks once; everything that the tests, and docs/evidence/attacks.md, look
     at."""
     course, listener = folder / "course", Listener()
-    before, running = make_course(course, corpus.ATTACKS, listener.port), processes()
+    before, running = make_course(course, attacks, listener.port), processes()
     made = dates()
     os.environ["A_SECRET_OF_THE_GRADER"] = corpus.SECRET
     try:
@@ -165,13 +199,18 @@ def make_runner(notebooks):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return grade_all(tmp_path_factory.mktemp("class"))
+def asked(pytestconfig):
+    """The attacks of the class: the chief ones in a sample, else all."""
+    sample = pytestconfig.option.sample
+    return [each for each in corpus.ATTACKS if each.title in CHIEF or not sample]
 
 
-@pytest.mark.parametrize(
-    "attack", corpus.ATTACKS, ids=lambda attack: f"{attack.kind}: {attack.title}"
-)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, asked):
+    return grade_all(tmp_path_factory.mktemp("class"), asked)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
 def test_what_must_hold(run, attack):
     result = run["rows"][attack.student]
     assert isinstance(result, Graded) == attack.graded, result
@@ -215,8 +254,13 @@ def test_honest_neighbours_keep_their_points(run, student):
     assert sum(run["scores"][student].values()) == 10
 
 
-def test_every_submission_has_its_row(run):
-    assert run["rows"].keys() == {attack.student for attack in corpus.ATTACKS} | set(HONEST)
+def test_every_submission_has_its_row(run, asked):
+    assert run["rows"].keys() == {attack.student for attack in asked} | set(HONEST)
+
+
+def test_there_are_chief_attacks_of_each_kind():
+    titles = {attack.title: attack.kind for attack in corpus.ATTACKS}
+    assert CHIEF <= titles.keys() and {titles[each] for each in CHIEF} == set(titles.values())
 
 
 def test_no_file_outside_was_touched(run):
@@ -257,6 +301,7 @@ BY_TURNS = {  # who leaves something: who looks for it
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("leaves", BY_TURNS)
 def test_who_looks_comes_after_who_leaves_in_the_same_sandbox(leaves, tmp_path):
     """Among many and several workers it would be chance."""
@@ -285,6 +330,7 @@ def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, h
     assert forged.notes == ((said,) if helper in cell else ())
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("how", "name", "task", "helper", "cell"), helpers.LATER)
 def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_or_a_finding(
     lessons, how, name, task, helper, cell

@@ -10,7 +10,7 @@ import pytest
 
 from llmlib.course.authoring.notebooks import ROOT
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.needs("index")]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof, pytest.mark.needs("index")]
 SYSTEMS = {
     "Linux x86-64": "x86_64-manylinux_2_28",
     "Linux arm64": "aarch64-manylinux_2_28",

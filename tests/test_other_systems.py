@@ -109,12 +109,10 @@ def lint(program, *words):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_workflow_is_well_formed_and_calls_the_two_commands():
+def test_the_workflow_is_well_formed():
     path = ".github/workflows/test.yml"
     lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", path)
     text = (ROOT / path).read_text(encoding="utf-8")
-    steps = [line.split("run: ")[1] for line in text.splitlines() if "run: " in line]
-    assert steps == [f"python llmlib/course/bootstrap {verb}" for verb in ("lab --version", "test")]
     assert text.count("uses: ") == text.count("# v"), "an action is named by its commit"
 
 

@@ -18,7 +18,7 @@ import torch
 
 from llmlib import cli
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import check_runner, progress, run_cells, run_tests, submission
+from llmlib.course.checking import check_runner, progress, run_cells, submission
 from llmlib.course.checking.cli import table
 from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.disallowed import disallowed_names
@@ -73,25 +73,6 @@ def test_done_failing_with_the_named_mistake_and_untouched(tmp_path):
     state, message = found["merge"]
     assert state == FAILING and "pair" in message and "Mistake" not in message
     assert found["encode"] == (UNTOUCHED, None)
-
-
-@pytest.mark.parametrize(
-    "folder", sorted(answer_runner.HERE.glob("[0-9]*")), ids=lambda path: path.name
-)
-def test_a_check_in_the_kernel_names_the_same_mistake(folder):
-    """Where the test cell and the answer share their tensors, and one works in place."""
-    for answer in (
-        each for path in sorted(folder.glob("*.py")) for each in answer_runner.read(path)[0]
-    ):
-        task, space = (
-            answer_runner.exercise(answer.notebook, answer.function),
-            answer_runner.learner(answer),
-        )
-        error = run_cells.run_with_limit(60, run_cells.run, task.name, task.visible, space)
-        if answer.kind == "right" or answer.hidden:
-            assert error is None, f"{answer}: {error}"
-        else:
-            assert answer.says in (run_tests.error_message(error, 60) or ""), f"{answer}: {error}"
 
 
 @pytest.mark.parametrize("function", ["cross_entropy", "train"])

@@ -14,7 +14,7 @@ from llmlib.grading.host.limits import Limits
 from llmlib.grading.marking import analysis
 from llmlib.grading.marking.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py")]
 LESSONS = [name for name in notebooks.names() if name != "quiz"]
 # `train` sends a gradient back through the one, `forward` gives functions to the other: plain
 # values carry neither.
@@ -65,6 +65,7 @@ def test_nothing_is_lent_by_a_later_function(runner):
     assert result["encode"].points == 0 and result["encode_special"].instead == "encode"
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
@@ -88,6 +89,7 @@ def wrong_answers(name, function):
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.graders
 @pytest.mark.needs("bubblewrap")
 @pytest.mark.parametrize("name", LESSONS)

@@ -164,7 +164,7 @@ def main():
                     strict=True,
                 )
             )
-        state = ours.grade_all(Path(folder) / "ours")
+        state = ours.grade_all(Path(folder) / "ours", corpus.ATTACKS)
     rows = []
     for attack in corpus.ATTACKS:
         result = state["rows"][attack.student]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import regex
 import torch
-from claim_runner import model, solved
+from claim_runner import central, model, solved
 from safetensors import safe_open
 
 import llmlib.data
@@ -72,6 +72,7 @@ def _trained(text, n, cut):
     return [token.decode() for token in table[256:]]
 
 
+@central
 def paris():
     """“The table above has the figure of this model, 0.773; another model has another.”
 
@@ -115,6 +116,7 @@ def fluent_is_not_right():
     return f"capitals {known} of 4; bread {french!r}; 2 + 2 = {total!r}"
 
 
+@central
 def merges_without_pieces_reach_from_word_to_word():
     """“They form wherever the same letters happen to stand side by side”
 
@@ -161,6 +163,7 @@ def late_merges_are_accidents():
     return f"the first 20 occur at least {first[0]} times, half of the last 50 at most {last[25]}"
 
 
+@central
 def early_merges_shorten_english_most():
     """“In English the first merges shorten most, and each doubling of the vocabulary saves less.”
     “In Russian and Chinese the first 3,840 merges change nothing at all”
@@ -203,6 +206,7 @@ def the_table_is_a_fifth():
     return f"{table:,} of {total:,}; a million tokens would be {million / total:.1f} models"
 
 
+@central
 def encoding_goes_by_rank():
     """“It is not what BPE does.”
 
@@ -279,6 +283,7 @@ def german_pieces_are_no_syllables():
     return ", ".join(f"{language}: {share:.0%} of words whole" for language, share in whole.items())
 
 
+@central
 def special_tokens_in_a_users_text_forge_messages():
     """“Read as special tokens, the user's text puts a sentence into the assistant's mouth”
 
@@ -300,6 +305,7 @@ def special_tokens_in_a_users_text_forge_messages():
     return f"{messages[0]} messages where they count, {messages[1]} where they are text"
 
 
+@central
 def the_tutorials_ids():
     """“One wrong number, and the sentence is about something else.”
 
@@ -454,6 +460,7 @@ def _spelled(prompts, words):
     return right
 
 
+@central
 def spelling_needs_visible_letters():
     """“With one token each, the model spells none of them. Cut up, the same text, letter for
     letter, is spelled right more often than not; with hyphens, every word is.” “Even that fails
@@ -627,6 +634,7 @@ def showing_the_letters_does_not_help_counting():
     )
 
 
+@central
 def the_same_ids_as_tokenizers():
     """“The same ids, for every text.”
 
@@ -656,6 +664,7 @@ def some_bytes_are_missing():
     return f"SmolLM2 lacks {lost[0]} bytes, GPT-2 {lost[1]}"
 
 
+@central
 def the_table_of_first_bytes_is_too_kind():
     """“five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
     pairs, such as 224 and then 128” “Python may turn such bytes into several �”

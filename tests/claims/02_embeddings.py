@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from claim_runner import ROOT, model, solved
+from claim_runner import ROOT, central, model, solved
 
 from llmlib import complete, data
 from llmlib.embeddings import apply_rope
@@ -149,6 +149,7 @@ def _no_mask(seq, start=0):
     return torch.ones(seq, start + seq, dtype=torch.bool)
 
 
+@central
 def an_id_is_a_name():
     """“In either case an id is a **name**. The model never computes with it.”
 
@@ -190,6 +191,7 @@ def a_fifth_of_the_model_is_its_table():
     return f"{share:.1%} of {count:,} numbers; {bits} bits each, all else {rest:.2f}: {of_bits:.0%}"
 
 
+@central
 def nudging_trains_a_table():
     """“one half, one quarter, one quarter. Nobody counted.”
 
@@ -397,6 +399,7 @@ def two_thirds_of_neighbours_begin_alike():
     )
 
 
+@central
 def opposites_are_neighbours():
     """“Opposites are neighbours: a sentence with one would mostly work with the other. Near means
     *exchangeable*, not *equal*”
@@ -436,6 +439,7 @@ def opposites_are_neighbours():
     )
 
 
+@central
 def one_direction_carries_half_of_the_table():
     """“One direction of 576, that of the mean row, carries half of all the squares in the table.”
 
@@ -608,6 +612,7 @@ def _nine(names):
     return [(_token(" " + a), _token(" " + b)) for a, b in zip(countries, cities)]
 
 
+@central
 def the_famous_sum_needs_its_inputs_excluded():
     """“Taken at its word, such arithmetic fails: hardly any of the 72 sums comes out
     right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among
@@ -680,6 +685,7 @@ def _mean(pairs):
     return torch.stack([torch.cosine_similarity(a, b, dim=-1) for a, b in pairs]).mean(dim=0)
 
 
+@central
 def senses_part_early_and_turn_to_what_comes_next():
     """“In the first eight layers the two senses part: the sentence comes into the vector. Other
     words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of
@@ -739,6 +745,7 @@ def senses_part_early_and_turn_to_what_comes_next():
     )
 
 
+@central
 def without_positions_and_mask_a_text_is_a_bag():
     """“What the model says about ` cat` does not depend on where ` cat` stands.”
 
@@ -816,6 +823,7 @@ def the_mask_shows_order_from_the_second_layer_on():
     )
 
 
+@central
 def sinusoids_cannot_tell_before_from_after():
     """“The product of two rows depends on nothing but how far apart they are” … “And the
     plain product cannot tell before from after”
@@ -836,6 +844,7 @@ def sinusoids_cannot_tell_before_from_after():
     return f"spread along a diagonal {spread:.0e}; RoPE five back {at[0]:.1f}, ahead {at[1]:.1f}"
 
 
+@central
 def some_heads_look_by_distance_and_others_do_not():
     """“*Any* query with *any* key of this sentence, whatever the words, scores highest one position
     back: the hands say it, not the words. The second head hardly cares about distance”
@@ -1004,6 +1013,7 @@ def a_context_has_no_sharp_end():
     return "loss with gaps of 0, 7,000, 10,000, 14,000: " + "; ".join(told)
 
 
+@central
 def the_wrong_pairing_is_easy_to_miss():
     """“This bug is easy to miss: no error, the right shapes, the right capital, and a model that
     has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from claim_runner import THREADS, model, solved
+from claim_runner import THREADS, central, model, solved
 
 from llmlib import complete, generate
 from llmlib.attention import attention_maps, attention_weights
@@ -88,6 +88,7 @@ def _gradient(make, steps=50, d_model=64, runs=10):
     return ((curve[steps] / curve[1]) ** (1 / (steps - 1))).item()
 
 
+@central
 def only_attention_mixes_tokens():
     """“Attention is the only place in the model where one token learns about another.”
 
@@ -108,6 +109,7 @@ def only_attention_mixes_tokens():
     return f"later logits move by {moved['whole']:.1f}; with every token alone by 0"
 
 
+@central
 def recurrence_fades_as_it_starts():
     """“As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths”
 
@@ -142,6 +144,7 @@ def recurrence_fades_as_it_starts():
     )
 
 
+@central
 def scores_spread_like_the_root_of_the_width():
     """“its standard deviation is √head_dim”
 
@@ -208,6 +211,7 @@ def the_wrong_divisor_breaks_the_model():
     return "; ".join(f"{name}: {e:.2f} nats, {text!r}" for name, (e, text) in found.items())
 
 
+@central
 def masked_after_the_softmax_the_future_leaks():
     """“the numbers that are left still depend on the future: each was divided by a sum that counts
     the future scores”
@@ -261,6 +265,7 @@ def the_mask_is_needed_in_writing_too():
     )
 
 
+@central
 def heads_do_not_hand_on_what_they_look_at():
     """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
     has 0.32. At this word eight heads copy about as much as that or more, twice as many write the
@@ -347,6 +352,7 @@ def two_thirds_go_to_the_first_token():
     return f"{', '.join(f'{m:.2f}' for m in means)} against {alike:.2f}"
 
 
+@central
 def heads_that_share_keys_agree_as_often_as_others():
     """“The same keys, different queries, different answers. (Not everywhere: in 65 of the model's
     90 groups of three, all three give "The" the most, for a reason that section 3.7 tells. But so
@@ -534,6 +540,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
     return "; ".join(told)
 
 
+@central
 def switching_16_0_off_blinds_the_induction_heads():
     """“Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head
     with equal shares for all has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts
@@ -811,6 +818,7 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
     )
 
 
+@central
 def equal_ids_forgive_bugs():
     """“Three planted bugs write the same ids, one of them a leak from the future that moves a
     logit by 29. An id says which logit is the largest, at the last position only, and there even

@@ -6,7 +6,7 @@ from functools import cache, partial
 from itertools import cycle
 
 import torch
-from claim_runner import THREADS, model, solved
+from claim_runner import THREADS, central, model, solved
 from torch.nn.functional import linear
 
 from llmlib import attention, generate, layers, output_head
@@ -262,6 +262,7 @@ def _neurons(text, layer):
     return gate * torch.sigmoid(gate) * linear(x, w_up)
 
 
+@central
 def the_model_is_a_sum():
     """“**The whole depth of the model is a sum of 61 vectors.**”
 
@@ -279,6 +280,7 @@ def the_model_is_a_sum():
     return f"logits {whole:.0e} apart; without one write at least {min(less):.2f}"
 
 
+@central
 def the_answer_comes_late():
     """“For two thirds of the stack the answer is nowhere near the top.”
 
@@ -373,6 +375,7 @@ def without_plus_tokens_become_alike():
     )
 
 
+@central
 def a_large_input_blows_up_the_feed_forward():
     """“Attention writes 232 times as much, and a few hundred times in other layers”
 
@@ -465,6 +468,7 @@ def paris_depends_on_the_question():
     )
 
 
+@central
 def one_head_carries_the_capital():
     """“Without it Paris and Berlin fall to less than a fifth of what they had, Rome to a ninth;
     Tokyo loses more than half.” “without head 4 of layer 0 Paris falls to 0.21, too, and
@@ -489,6 +493,7 @@ def one_head_carries_the_capital():
     return "Paris, Berlin, Rome, Tokyo: " + ", ".join(listed)
 
 
+@central
 def pre_norm_gradients_shrink_like_the_root():
     """“here the product stays between 1.2 and 1.8 while the depth grows 24-fold and the gradient
     falls to a quarter (from other starts to a fifth). In post-norm it does not shrink at all.”
@@ -581,6 +586,7 @@ def small_writes_let_post_norm_learn():
     )
 
 
+@central
 def the_she_neuron_is_a_brake():
     """“Without it "she" is likelier.”
     “it moves " she" from 0.08 to 0.63, and no random neuron moves it far”
@@ -875,6 +881,7 @@ def word_class_comes_before_meaning():
     return "after layers 0, 1, 2, 5: word class {}, bank {}, bat {} %".format(*listed)
 
 
+@central
 def work_inside_attention_crosses_at_six_widths():
     """“in a layer of GPT-3, where heads fill `d_model` and the feed-forward is 4 times as wide, it
     comes at 6 · `d_model` tokens”
@@ -900,6 +907,7 @@ def work_inside_attention_crosses_at_six_widths():
     return f"inside attention over matrices: {at:.2f} at 6 · d_model, {half:.2f} at 3 · d_model"
 
 
+@central
 def forty_layers_are_too_few():
     """“With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.”
 
@@ -917,6 +925,7 @@ def forty_layers_are_too_few():
     )
 
 
+@central
 def greedy_ids_forgive():
     """“The first one writes the right ids for ever, whatever the prompt”
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 
 import torch
-from claim_runner import THREADS, model, solved
+from claim_runner import THREADS, central, model, solved
 
 from llmlib import data, training
 from llmlib.generation import top_tokens
@@ -67,6 +67,7 @@ def _best(x, table=None, n=5):
     return (x @ table.T).topk(n).indices.tolist()
 
 
+@central
 def everybody_knows_the_star_but_the_model():
     """“A model never says *the* next token. It says how probable each of the 49,152 is”
 
@@ -83,6 +84,7 @@ def everybody_knows_the_star_but_the_model():
     return f"' star' {p:.3f}; ' salt' {q:.3f}; no token has probability 0"
 
 
+@central
 def the_halves_of_the_norm():
     """“The **gains** turn $x$: without them other tokens win.”
 
@@ -117,6 +119,7 @@ def a_table_of_ids_that_holds_nothing():
     return "0 of 5 in either vocabulary"
 
 
+@central
 def one_pass_asks_every_question():
     """“So *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true
     text before it”
@@ -157,6 +160,7 @@ def padding_counts_only_if_it_is_let():
     return "padding predicted: off by " + ", ".join(f"{gap:+.2f}" for gap in found) + " nats"
 
 
+@central
 def a_loss_is_a_file_size():
     """“naming a point in it takes $-\\log_2$ of its length, in bits, plus at most two bits more”
 
@@ -354,6 +358,7 @@ def a_few_tokens_carry_the_loss():
     return f"half of the loss on {min(shares):.0%} to {max(shares):.0%} of the tokens"
 
 
+@central
 def per_byte_the_order_is_turned():
     """“**Per byte the order is exactly turned round.**”
 
@@ -379,6 +384,7 @@ def per_byte_the_order_is_turned():
     return "; ".join(f"{n} {bits[n]:.0f} bits, {by_byte[n]:.2f} a byte" for n in texts)
 
 
+@central
 def the_gradient_is_what_nudging_says():
     """“*what the model said, minus what was true*”
 
@@ -481,6 +487,7 @@ def _bigram(w=1):
     return token_losses(rule[x], y).mean().item(), -(once / once.sum()).log()[y].mean().item()
 
 
+@central
 def your_loop_is_the_library_s():
     """“The same twenty batches through your loop, and through llmlib's, which uses
     `torch.optim.AdamW`”
@@ -657,6 +664,7 @@ def frequencies_first_then_what_follows():
     )
 
 
+@central
 def smollm2_promises_more_than_it_keeps():
     """“on this text the model is **overconfident**”
 

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import cycle
 
 import torch
-from claim_runner import model, solved
+from claim_runner import central, model, solved
 from scipy.stats import binomtest
 
 from llmlib import complete, generate
@@ -89,6 +89,7 @@ def a_weight_takes_less_than_six_bits():
     return f"{bits / numbers:.2f} bits for each of {numbers / 1e6:.1f} million weights"
 
 
+@central
 def a_fair_draw_strays_as_chance_does():
     """“With the right $u$ the counts stray as chance makes them stray.”
 
@@ -110,6 +111,7 @@ def a_fair_draw_strays_as_chance_does():
     return f"within 2√E: {min(fair):.0%} to {max(fair):.0%}; lazy {max(lazy):.0%} at most"
 
 
+@central
 def temperature_lifts_a_tail_of_nonsense():
     """“at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank
     1,000”
@@ -130,6 +132,7 @@ def temperature_lifts_a_tail_of_nonsense():
     return ", ".join(f"{text[-9:]!r} T {t}: {share:.2f}" for (text, t), share in beyond.items())
 
 
+@central
 def engines_disagree_on_the_order():
     """“So "temperature 1.5, min-p 0.1" copied from one engine into another is another setting”
 
@@ -173,6 +176,7 @@ def the_order_of_transformers():
     return f"survivors {kept[0]}, with the temperature last {kept[1]}"
 
 
+@central
 def a_shift_changes_nothing_and_the_beginning_much():
     """“The tokens that are left then stand at other positions; with RoPE that changes nothing”
 
@@ -212,6 +216,7 @@ def one_capital_is_no_test_of_positions():
     return "; ".join(told)
 
 
+@central
 def a_phrase_makes_itself_likelier():
     """“Each copy makes the next one likelier.”
 
@@ -300,6 +305,7 @@ def the_penalty_depends_on_the_sign_of_a_logit():
     return f"first token after the penalty: {after[0]:.3f}, shifted {after[1]:.3f}"
 
 
+@central
 def human_text_is_not_the_likeliest():
     """“Darwin's words are about as unlikely as the drawn ones, far from beam search.”
 
@@ -355,6 +361,7 @@ def the_mean_does_not_always_help():
     return f"plain {best[1]:.2f} for nothing; template {model().tokenizer.decode(other[0])!r}"
 
 
+@central
 def no_filter_beats_a_temperature():
     """“No filter lies above the curve of temperature alone, and none could”
 
@@ -430,6 +437,7 @@ def the_template_makes_an_answer_likely():
     return f"plain {plain!r}, in the template {chat!r}"
 
 
+@central
 def a_constraint_gives_the_form_alone():
     """“Always the right form, and no promise of truth. "Never again." is called positive.”
 
@@ -476,6 +484,7 @@ def a_constraint_gives_the_form_alone():
     return f"{form}; true {true} of 8; legs of a spider {legs}"
 
 
+@central
 def draws_agree_where_the_model_knows():
     """“Where it is sure, as it is about Einstein, the draws agree; where the person does not exist,
     they scatter: most years come once.”

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from claim_runner import model, solved
+from claim_runner import central, model, solved
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from llmlib import data, generate, training
@@ -85,6 +85,7 @@ def _mean(width, tokens):
     return sum(losses) / len(losses)
 
 
+@central
 def old_tokens_do_not_change():
     """“what the model computed for a token never changes when more tokens follow: the mask hides
     the future”
@@ -122,6 +123,7 @@ def passes_and_computations():
     return f"12 tokens: {counts[True][1]} token computations with a cache, {counts[False][1]} not"
 
 
+@central
 def three_bugs_hide_behind_the_first_token():
     """“**The first token is right**”
 
@@ -262,6 +264,7 @@ def a_page_about_h100s():
     return f"caches of 1,000 tokens take {long:.2f} of reading the weights, of 100 {short:.2f}"
 
 
+@central
 def continuous_batching_fills_places():
     """“**Continuous batching** (Yu et al. 2022) fills a place as soon as it is free.”
 
@@ -294,6 +297,7 @@ def a_shared_beginning_can_be_kept_once():
     return f"keys of a shared beginning differ by {same:.0e}, of a shared end by {moved:.1f}"
 
 
+@central
 def one_outlier_ruins_one_scale():
     """“With one scale for the matrix, one large weight ruins every row; with a scale for each row,
     it ruins only its own.”
@@ -460,6 +464,7 @@ def four_bits_are_nearer_to_six():
     return f"{one:.0f} and {table} bits a weight, {whole:.2f} in all; the table is {share:.0%}"
 
 
+@central
 def drafts_leave_the_distribution_alone():
     """“the tokens must be distributed exactly as if the target model had drawn each one itself”
 
@@ -565,6 +570,7 @@ def the_floor_is_exact_enough():
     return f"{odd} unusual cuts in {pieces} pieces hide at most {share:.1%} of the floor"
 
 
+@central
 def first_loss_is_ln_v():
     """“Where fresh weights begin far from $\\ln V$, look for a bug before you train”
 
@@ -808,6 +814,7 @@ def a_run_lacks_steps_before_text():
     return f"of {gap:.3f}: {listed}; {new:.2f} of what twice the steps draw besides is new"
 
 
+@central
 def more_computation_wants_wider_models():
     """“Every width is the right one for some budget, and on the whole, the more computation there
     is, the wider the best model.”

@@ -5,7 +5,7 @@ python tests/claims/claim_runner.py 01_tokens    one notebook's, on the terminal
 
 `tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
 in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
-as one short line of text.
+as one short line of text. In each section of a notebook one of them is `@central`.
 """
 
 import importlib.util
@@ -59,11 +59,38 @@ def solved(notebook):
     return space
 
 
+def central(claim):
+    """Marks the claim that its section is about: `make test` runs it, `make proof` runs all."""
+    claim.central = True
+    return claim
+
+
 @cache
 def prose(notebook):
     """A notebook's source as one line of text: no comment marks, one space between words."""
-    lines = (ROOT / "solutions" / f"{notebook}.py").read_text(encoding="utf-8").splitlines()
-    return " ".join(" ".join(line.lstrip().removeprefix("#") for line in lines).split())
+    return " ".join(sections(notebook).values())
+
+
+@cache
+def sections(notebook):
+    """{heading: the section's source as one line of text}; what is above the first has none."""
+    source = (ROOT / "solutions" / f"{notebook}.py").read_text(encoding="utf-8")
+    head, *parts = re.split("^# ## (.+)$", source, flags=re.M)
+    pieces = {"": head} | {
+        title: f"# ## {title}{text}" for title, text in zip(parts[::2], parts[1::2])
+    }
+    return {
+        title: " ".join(
+            " ".join(line.lstrip().removeprefix("#") for line in text.splitlines()).split()
+        )
+        for title, text in pieces.items()
+    }
+
+
+def section(notebook, claim):
+    """The heading of the section that a claim's first sentence stands in."""
+    first = read(claim)[0][0]
+    return next(title for title, text in sections(notebook).items() if first in text)
 
 
 def names():

@@ -9,6 +9,16 @@ pytestmark = pytest.mark.claims
 ALL = [
     (notebook, name) for notebook in claim_runner.names() for name in claim_runner.claims(notebook)
 ]
+AROUND = ("", "Questions to think about")  # no sections of their own
+
+
+def central(notebook, name):
+    return hasattr(claim_runner.claims(notebook)[name], "central")
+
+
+def by_its_weight(pair):
+    """A claim as a parameter: `make test` runs those that are central."""
+    return pytest.param(*pair, marks=() if central(*pair) else pytest.mark.proof)
 
 
 @pytest.mark.parametrize("notebook, name", ALL)
@@ -22,7 +32,20 @@ def test_the_sentence_stands_in_the_notebook(notebook, name):
         )
 
 
-@pytest.mark.parametrize("notebook, name", ALL)
+@pytest.mark.parametrize("notebook", claim_runner.names())
+def test_one_claim_of_each_section_is_its_central_one(notebook):
+    found = {}
+    for name, claim in claim_runner.claims(notebook).items():
+        found.setdefault(claim_runner.section(notebook, claim), []).append(name)
+    for title in found.keys() - set(AROUND):
+        marked = [name for name in found[title] if central(notebook, name)]
+        assert len(marked) == 1, f"{title}: of {found[title]}, these are @central: {marked}"
+
+
+@pytest.mark.verdict(
+    "solutions/{notebook}.py", "tests/claims/{notebook}.py", "tests/claims/claim_runner.py"
+)
+@pytest.mark.parametrize("notebook, name", [by_its_weight(each) for each in ALL])
 def test_the_claim_holds(notebook, name):
     figures = claim_runner.claims(notebook)[name]()
     assert type(figures) is str and figures, "return the figures as one line of text"

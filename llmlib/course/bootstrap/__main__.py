@@ -5,6 +5,7 @@ its standard library:
     python3 llmlib/course/bootstrap lab         the same, then open JupyterLab on work/
     python3 llmlib/course/bootstrap formgrader  the same, then open nbgrader's Formgrader
     python3 llmlib/course/bootstrap test        the same with the tests' packages, then run them
+    python3 llmlib/course/bootstrap proof       the same, then every test, which takes long
     python3 llmlib/course/bootstrap check       the same, then checks that take less than a minute
 
 What is done is not done again: a second run starts at once and uses no network, an interrupted one
@@ -130,16 +131,16 @@ def main(words: list[str]) -> int:
     here, keep = "--here" in words, "--keep" in words
     words = [word for word in words if word not in ("--here", "--keep")]
     verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in ("", "lab", "formgrader", "test", "check"):
-        sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, test or check.")
+    if verb not in ("", "lab", "formgrader", "check", "test", "proof"):
+        sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, check, test or proof.")
     unsupported.refuse()
     steps.home(ROOT / "build" / "home")
-    python = set_up("test" if verb in ("test", "check") else "lab", here, keep)
+    python = set_up("test" if verb in ("check", "test", "proof") else "lab", here, keep)
     if verb == "lab":
         return open_jupyter.open_lab(python, ROOT, rest)
     if verb == "formgrader":
         return open_jupyter.open_formgrader(python, ROOT, rest)
-    if verb in ("check", "test"):
+    if verb in ("check", "test", "proof"):
         return subprocess.call([str(python), "tests/layers.py", verb, *rest], cwd=ROOT)
     return 0
 

@@ -1,0 +1,73 @@
+"""What `make test` runs of all that `make proof` runs: no test marked `proof`, of the browser's
+journeys the one marked `journey`, and of the answers in tests/answers a sample of each exercise,
+chosen by the commit. `pytest --sample=SEED`."""
+
+import random
+
+import pytest
+
+KINDS = {"right": 1, "wrong": 2}  # how many answers of each exercise
+
+
+def chosen(answers, seed):
+    """The sample of the answers: the same for the same seed."""
+    groups = {}
+    for each in answers:
+        groups.setdefault((each.notebook, each.function, each.kind), []).append(each)
+    return [
+        each
+        for key, found in groups.items()
+        for each in random.Random(f"{seed} {key}").sample(found, min(KINDS[key[2]], len(found)))
+    ]
+
+
+class Sample:
+    """Leaves out what `make proof` alone runs, and says so at the end."""
+
+    def __init__(self, config, seed):
+        self.seed, self.worker = seed, hasattr(config, "workerinput")
+        self.left = 0  # tests left out
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        self.left = max(self.left, getattr(node, "workeroutput", {}).get("left", 0))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        some = {None, *(self.answers() if any(map(answer_of, items)) else ())}
+        kept = [item for item in items if not only_proof(item) and answer_of(item) in some]
+        self.left = len(items) - len(kept)
+        config.hook.pytest_deselected(items=list(set(items) - set(kept)))
+        items[:] = kept
+
+    def answers(self):
+        import answer_runner  # here: it reads the notebooks
+
+        return chosen(answer_runner.answers(), self.seed)
+
+    def pytest_sessionfinish(self, session):
+        if self.worker:
+            session.config.workeroutput["left"] = self.left
+
+    def pytest_terminal_summary(self, terminalreporter):
+        write, titles = terminalreporter.write_line, {}
+        for each in self.answers():
+            key = f"{each.notebook} {each.function}"
+            titles.setdefault(key, []).append(f"{each.kind}: {each.title}")
+        write("The answers that were tried:")
+        for key, each in titles.items():
+            write(f"  {key}: {'; '.join(each)}")
+        write(
+            f"{sum(map(len, titles.values()))} answers were chosen by {self.seed}. Left out: "
+            f"{self.left:,} tests, all other answers among them. `make proof` runs everything."
+        )
+
+
+def only_proof(item):
+    journeys = item.get_closest_marker("browser") and not item.get_closest_marker("journey")
+    return bool(journeys or item.get_closest_marker("proof"))
+
+
+def answer_of(item):
+    """The answer that a test is about, if it is about one."""
+    return item.callspec.params.get("answer") if hasattr(item, "callspec") else None

@@ -1,0 +1,20 @@
+"""What `make check` runs beside the unit tests: lint, imports, declared packages, layout, types."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import layers
+import pytest
+
+from llmlib.course.bootstrap import steps
+
+pytestmark = [pytest.mark.unit, pytest.mark.slow]  # slow: `make check` runs them itself
+
+
+@pytest.mark.parametrize("check", [name for name in layers.CHECKS if name != "tests"])
+def test_the_code_passes(check):
+    environment = steps.activated(Path(sys.executable))
+    words = layers.command(check)
+    done = subprocess.run(words, cwd=layers.ROOT, env=environment, **steps.HEARD)
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -1,0 +1,178 @@
+"""`make proof` runs again only what has changed: what passed is kept, outside the repository,
+with a fingerprint of everything that its verdict depends on.
+
+    @pytest.mark.verdict("solutions/{notebook}.py", "tests/claims/{notebook}.py")
+
+says which files a test depends on besides those of `ALWAYS`, its own file, the installed packages
+and the machine; `{notebook}` is a parameter of the test, and `together=True` says that the tests of
+the file need each other: all of them run, or none. With `--verdicts` a test whose fingerprint
+is that of its last pass is left out and counted as such; with `--fresh` every test runs. Passes are
+kept, failures never; the two options differ in nothing else.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from llmlib import assets, files
+
+# whatever a verdict is about, the code that finds it: llmlib and what tests share
+ALWAYS = ["llmlib/**/*", "tests/[!t]*", "pyproject.toml"]
+NOTEBOOK = ["solutions/*"]  # what a solved notebook's cells depend on besides
+SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
+OFTEN = 60  # seconds between two savings
+
+
+def store():
+    """Where the passes are kept: {test: fingerprint} as JSON."""
+    return assets.cache_folder() / "proof" / "verdicts.json"
+
+
+def read():
+    """The passes of earlier runs; none where the file is missing or damaged."""
+    try:
+        found = json.loads(store().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class Verdicts:
+    """Leaves out what has passed with the same inputs, and keeps what passes now."""
+
+    def __init__(self, config, fresh):
+        self.root, self.worker = config.rootpath, hasattr(config, "workerinput")
+        # all processes of a run know the same passes: those of its beginning
+        if self.worker:
+            self.known = config.workerinput["verdicts"]
+        else:
+            self.known = {} if fresh else read()
+        self.held = 0  # tests left out
+        self.passed, self.failed, self.broken, self.saved = {}, set(), set(), time.monotonic()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node):
+        node.workerinput["verdicts"] = self.known
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        self.held = max(self.held, getattr(node, "workeroutput", {}).get("held", 0))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        wanted = {}
+        for item in items:
+            if found := self.fingerprint(item):
+                item.user_properties.append(("verdict", found))
+                wanted[item] = found
+        held = {item for item, found in wanted.items() if self.known.get(item.nodeid) == found}
+        run = {item.path for item in wanted if item not in held and _together(item)}
+        held = {item for item in held if item.path not in run}
+        self.held = len(held)
+        config.hook.pytest_deselected(items=[item for item in items if item in held])
+        items[:] = [item for item in items if item not in held]
+
+    def fingerprint(self, item):
+        """Of all that the verdict on a test depends on; None for a test that always runs."""
+        mark = item.get_closest_marker("verdict")
+        if item.path.suffix == ".ipynb":
+            patterns = NOTEBOOK
+        elif mark is None:
+            return None
+        else:
+            words = item.callspec.params if hasattr(item, "callspec") else {}
+            patterns = [each.format(**words) for each in mark.args]
+            for pattern in patterns:
+                if not _paths(self.root, pattern):
+                    raise pytest.UsageError(f"{item.nodeid}: no file is {pattern}")
+        patterns = [*ALWAYS, *patterns, str(item.path.relative_to(self.root))]
+        parts = [item.nodeid, _machine(), *(_contents(self.root, each) for each in patterns)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def pytest_runtest_logreport(self, report):
+        if self.worker:
+            return
+        file, found = report.nodeid.partition("::")[0], dict(report.user_properties).get("verdict")
+        if report.failed:
+            self.failed.add(report.nodeid)
+            if report.when != "call":  # of a fixture, which other tests of the file have used
+                self.broken.add(file)
+        elif report.when == "call" and report.passed and found:
+            self.passed[report.nodeid] = found
+        if time.monotonic() > self.saved + OFTEN:
+            self.save()
+
+    def save(self):
+        """Write down what passed and forget what failed; what another run wrote meanwhile stays."""
+        self.saved, path = time.monotonic(), store()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            kept = read() | self.passed
+            lost = [
+                each for each in kept if each in self.failed or each.split("::")[0] in self.broken
+            ]
+            for each in lost:
+                del kept[each]
+            files.write(path, json.dumps(kept, indent=0))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session):
+        if self.worker:
+            session.config.workeroutput["held"] = self.held
+            return
+        self.save()
+        if self.held and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.held:
+            terminalreporter.write_line(
+                f"{self.held:,} more tests passed before with the same inputs "
+                "(all again: make proof ARGS=--fresh)."
+            )
+
+
+def _together(item):
+    """Whether the tests of its file need each other, as a cell of a notebook those above it."""
+    mark = item.get_closest_marker("verdict")
+    return item.path.suffix == ".ipynb" or bool(mark and mark.kwargs.get("together"))
+
+
+@functools.cache
+def _paths(root, pattern):
+    found = (path for path in root.glob(pattern) if "__pycache__" not in path.parts)
+    return sorted(path for path in found if path.is_file())
+
+
+@functools.cache
+def _contents(root, pattern):
+    """A digest of the names and contents of all files of this pattern."""
+    digest = hashlib.sha256()
+    for path in _paths(root, pattern):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()
+
+
+@functools.cache
+def _machine():
+    """Python, the installed packages, the processor, the system and its sandbox."""
+    installed = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions())
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    processor = {line for line in lines if line.startswith(("model name", "flags"))}
+    bwrap = shutil.which("bwrap")
+    sandbox = (bwrap, os.stat(bwrap).st_size, os.stat(bwrap).st_mtime) if bwrap else None
+    settings = {name: os.environ.get(name) for name in SETTINGS}
+    words = [sys.version, platform.platform(), sorted(processor), settings, sandbox, installed]
+    return json.dumps(words)
