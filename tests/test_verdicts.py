@@ -1,4 +1,4 @@
-"""`make test` takes a sample, and `make proof` keeps what passed: nothing that changed or failed."""
+"""`make test` takes a sample, `make proof` keeps what passed: nothing that changed or failed."""
 
 import json
 import os
