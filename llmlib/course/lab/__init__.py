@@ -1,0 +1,1 @@
+"""JupyterLab for learners: the start page, what its buttons ask the server for, the settings."""
