@@ -107,6 +107,7 @@ def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
     assert build.mark(notebooks.load(name)) == executed.metadata.llmlib.source
 
 
+@pytest.mark.proof
 def test_building_twice_gives_the_same_bytes(tmp_path):
     first, second = scratch(tmp_path / "a"), scratch(tmp_path / "b")
     assert build.build("01_small", first) and build.build("01_small", second)
@@ -116,6 +117,7 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
     assert len({cell.id for cell in node.cells}) == len(node.cells)
 
 
+@pytest.mark.proof
 def test_only_what_changed_is_executed(tmp_path):
     root = scratch(tmp_path / "a")
     assert build.build("01_small", root)
@@ -221,6 +223,7 @@ def run(root, *words, cwd=None):
     return subprocess.run(command, cwd=cwd or root, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.proof
 def test_a_new_notebook_is_one_file(clone):
     built = run(clone, "llmlib.course.authoring.build", "08_small")
     assert built.returncode == 0, built.stderr
@@ -242,6 +245,7 @@ def test_a_new_notebook_is_one_file(clone):
     assert (clone / "progress.png").stat().st_size > 10_000
 
 
+@pytest.mark.proof
 def test_check_works_from_an_installed_package(tmp_path):
     """In a folder that holds only notebooks, and with no clone in sight."""
     site, mine = tmp_path / "site", tmp_path / "mine"

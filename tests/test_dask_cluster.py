@@ -32,7 +32,7 @@ from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import NotGraded
 from llmlib.grading.submissions import Task, find
 
-pytestmark = [pytest.mark.security, pytest.mark.slow]
+pytestmark = [pytest.mark.security, pytest.mark.slow, pytest.mark.proof]
 HERE = Path(__file__).parent
 
 

@@ -156,6 +156,7 @@ def test_the_stream_asks_for_no_more_of_the_vocabulary_than_it_needs(engine):
         assert list(tokenizer.stream(torn)) == decode(torn, every)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("style", range(3))
 def test_from_a_learner(style, tmp_path):
     folder = notebooks(tmp_path, right_answers(style))

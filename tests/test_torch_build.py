@@ -19,7 +19,7 @@ from ports import nobodys_port
 
 from llmlib.course.bootstrap import torch_build
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof]
 RANGE = "torch>=2.9,<3"
 
 

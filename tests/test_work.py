@@ -783,6 +783,7 @@ def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monke
     assert "llm-news" not in start_page.page(None, root / "work")
 
 
+@pytest.mark.proof
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
