@@ -1,5 +1,9 @@
-"""Names under which released notebooks import what has since moved: `import llmlib.serving` gives
-llmlib.batching. Nothing in the course itself uses them (`tests/test_old_names.py`)."""
+"""Names that released notebooks import and that have since changed: `import llmlib.serving` gives
+llmlib.batching, `from llmlib.scaling import seconds_a_token` a function of this file.
+
+The course itself uses none of them. `tests/test_old_names.py` holds them against the list of what
+the notebooks of each edition import.
+"""
 
 import importlib
 import sys
@@ -18,7 +22,38 @@ MODULES = {  # as notebooks of 1.0 to 1.2 say: as it is called now
     "llmlib.token_playground": "llmlib.widgets.tokenizer_playground",
     "llmlib.course.progress": "llmlib.course.checking.progress",
     "llmlib.course.quiz_page": "llmlib.course.quiz_cells",
+    "llmlib.plots.attention_diagrams": "llmlib.plots.attention",
+    "llmlib.plots.layer_diagrams": "llmlib.plots.layers",
+    "llmlib.plots.layer_writes": "llmlib.plots.layers",
+    "llmlib.plots.sampling_texts": "llmlib.plots.sampling",
 }
+
+
+def seconds_a_token(weight_bytes, bytes_per_second):
+    """Of llmlib.scaling in 1.0: the least time for a token, in seconds, as each needs every weight
+    read once. Notebook 7 computes it itself now (`step_seconds`)."""
+    return weight_bytes / bytes_per_second
+
+
+def sampling_sliders(model, prompts):
+    """Of llmlib.widgets in 1.0: the sampling lab with the library's own functions."""
+    sampling = importlib.import_module("llmlib.sampling")
+    widgets = importlib.import_module("llmlib.widgets")
+    return widgets.sampling_lab(model, prompts, sampling.filter_logits, sampling.sample)
+
+
+FUNCTIONS = {
+    ("llmlib.scaling", "seconds_a_token"): seconds_a_token,
+    ("llmlib.widgets", "sampling_sliders"): sampling_sliders,
+}
+
+
+def function(module, name):
+    """What `name` of `module` was; a module that had such a name calls this from its __getattr__.
+    Raises AttributeError for any other name."""
+    if (module, name) not in FUNCTIONS:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return FUNCTIONS[module, name]
 
 
 class Finder(MetaPathFinder, Loader):

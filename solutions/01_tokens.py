@@ -1392,7 +1392,7 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 # - **Out:** the ids. From left to right, each special token in the text becomes its id; what stands between them is encoded by `encode`, each part by itself.
 #   A special token that is not in the dictionary is text like any other. Where two could begin at the same place, the longer one counts.
 #
-# By hand: with `special = {"<end>": 300}` and no merges, "a<end>b" is `[97, 300, 98]`. With `special = {}` the same text is its seven bytes.
+# By hand: with `special = {"<end>": 300}` and no merges, `"a<end>b"` is `[97, 300, 98]`. With `special = {}` the same text is its seven bytes.
 #
 # Off limits: `Tokenizer.encode` and the package `tokenizers`.
 #

@@ -13,8 +13,8 @@ from llmlib.attention import attention_maps, scaled_dot_product_attention
 from llmlib.kv_cache import generate_cached
 from llmlib.model import LLAMA_PARTS, Model
 from llmlib.plots import VIEW
-from llmlib.widgets.attention_explorer import OFF, attention_explorer, run, sprite
-from llmlib.widgets.generation_stepper import _controls, generation_stepper
+from llmlib.widgets.attention_explorer import SWITCHED_OFF, attention_explorer, run, sprite
+from llmlib.widgets.generation_stepper import _Stepper, generation_stepper
 
 pytestmark = pytest.mark.unit
 TEXT = "abcab"
@@ -90,7 +90,7 @@ def test_the_picture_of_all_heads_has_their_shares_in_place(model):
     picture = Image.open(io.BytesIO(sprite(maps, {(1, 0)})))
     n_layer, n_head = maps.shape[:2]
     assert picture.size == (4 * n_layer, 4 * n_head)
-    assert picture.getpixel((4, 0)) == OFF and picture.getpixel((3, 0))[3] == 0
+    assert picture.getpixel((4, 0)) == SWITCHED_OFF and picture.getpixel((3, 0))[3] == 0
     assert picture.getpixel((2, 1))[3] == 0 and picture.getpixel((0, 0))[:3] == (253, 231, 36)
 
 
@@ -104,10 +104,10 @@ def test_what_the_learners_functions_raise_is_shown(model):
 
 
 def stepper(model, generate=generate_cached, sample=sampling.sample):
-    made = _controls(model, generate, sampling.filter_logits, sample, TEXT)
-    text, sliders, buttons, picture = made.children
-    onward, anew = buttons.children
-    return SimpleNamespace(**{name: value for name, value in locals().items() if name != "made"})
+    made = _Stepper(model, generate, sampling.filter_logits, sample, TEXT)
+    text, sliders, buttons, picture = made.controls().children
+    onward, again = buttons.children
+    return SimpleNamespace(text=text, sliders=sliders, onward=onward, again=again, picture=picture)
 
 
 def test_each_click_draws_one_token_and_the_cache_grows_by_what_was_read(model):
@@ -117,7 +117,7 @@ def test_each_click_draws_one_token_and_the_cache_grows_by_what_was_read(model):
     assert first.count("border-style:dashed") == 1
     ui.onward.click()
     assert "holds 6 positions" in ui.picture.value and "read 1 token " in ui.picture.value
-    ui.anew.click()
+    ui.again.click()
     assert ui.picture.value == first
     ui.text.value = "ab"
     assert "holds 2 positions" in ui.picture.value
@@ -157,7 +157,7 @@ def test_the_end_of_the_loop_is_said(model):
     ui = stepper(model, one)
     ui.onward.click()
     assert "The loop has ended" in ui.picture.value and ui.onward.disabled
-    ui.anew.click()
+    ui.again.click()
     assert not ui.onward.disabled
     ui.text.value = ""
     assert ui.onward.disabled

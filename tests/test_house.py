@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grimp
 import pytest
+from nbconvert.filters import markdown2html
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
@@ -39,7 +40,8 @@ CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "jupyter-server": "jupyter_server",
 }
-LONGEST_MODULE = 220
+MARKDOWN_TAGS = set("p em strong code pre h1 h2 h3 h4 ul ol li a img blockquote hr br".split())
+MARKDOWN_TAGS |= set("table thead tbody tr th td span div details summary".split())
 GRADED = "given", "solution"  # the cells that a grader runs
 
 
@@ -52,10 +54,6 @@ def tracked():
         path = ROOT / name
         if path.is_file() and b"\0" not in path.read_bytes()[:4096]:
             yield path
-
-
-def modules():
-    return sorted((ROOT / "llmlib").rglob("*.py"))
 
 
 def conda_specs():
@@ -140,13 +138,6 @@ def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
         if path != Path(__file__)
     ]
     assert not found, found
-
-
-def test_modules_are_short():
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules()
-    }
-    assert {name: count for name, count in lengths.items() if count > LONGEST_MODULE} == {}
 
 
 def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
@@ -335,3 +326,22 @@ def test_a_statement_has_its_parts(name):
         assert re.search("by hand|worked example", exercise.statement, re.I), exercise.name
         hints = re.findall(r"<summary>Hint (\d)</summary>", exercise.statement)
         assert len(hints) >= 2 and hints == [str(i + 1) for i in range(len(hints))], exercise.name
+
+
+def other_tags(markdown):
+    """The tags in a text that neither Markdown nor we write, such as "end" in "a<end>b". A browser
+    takes them for elements and shows nothing."""
+    return {*re.findall(r"<([a-zA-Z][\w-]*)", markdown2html(markdown))} - MARKDOWN_TAGS
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_no_prose_holds_a_bare_tag(name):
+    """Statements, hints and the quiz's questions are markdown cells."""
+    cells = [cell.source for cell in notebooks.load(name).cells if cell.cell_type == "markdown"]
+    found = {tag: text for text in cells for tag in other_tags(text)}
+    assert not found, f"write each as code, in backticks: {found}"
+
+
+def test_a_bare_tag_is_found_and_one_in_code_is_not():
+    assert other_tags('<details><summary>Hint</summary>\n\n"a<end>b"\n\n</details>') == {"end"}
+    assert other_tags("`a<end>b`, 1 < 2 > 0\n\n```\n<end>\n```") == set()

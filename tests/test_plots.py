@@ -18,7 +18,7 @@ from nbval.plugin import get_sanitize_patterns
 from llmlib import plots, pretrained
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
-from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling, sampling_texts
+from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -80,8 +80,8 @@ def test_one_panel_is_drawn_like_many():
     for fig in (
         sampling.temperatures(Letters, logits, (1.0,), 3),
         sampling.draws({"all": (torch.tensor([5.0, 9.0]), torch.tensor([4, 9]))}),
-        sampling_texts.surprises(Letters, {"a text": ([1, 2], torch.tensor([-1.0, -2.0]))}),
-        sampling_texts.places_and_picks({"a model": [[3, 1], [0, 4]]}, "AB"),
+        sampling.surprises(Letters, {"a text": ([1, 2], torch.tensor([-1.0, -2.0]))}),
+        sampling.places_and_picks({"a model": [[3, 1], [0, 4]]}, "AB"),
         attention.head_maps({"a score": torch.rand(2, 3)}),
         attention.grids({"a head": shares}, "ab"),
         embeddings.locked_clocks([(3, 1)], [0], 4, 10000.0),

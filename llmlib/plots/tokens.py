@@ -18,12 +18,12 @@ def token_text(token):
 def coloured_tokens(rows):
     """Show texts cut into tokens, a line left of each: rows [(label, [bytes of a token, ...])]."""
     rows = [(f"{label}: {len(tokens)} tokens", tokens) for label, tokens in rows]
-    html = "".join(strip(title, tokens) for title, tokens in rows)
+    html = "".join(token_spans(title, tokens) for title, tokens in rows)
     plain = "\n".join(f"{title}: {'|'.join(map(token_text, tokens))}" for title, tokens in rows)
     plots.leave({"text/html": html, "text/plain": plain})
 
 
-def strip(title, tokens, ids=None):
+def token_spans(title, tokens, ids=None):
     """A text cut into `tokens` (bytes) as HTML; with `ids`, each says its own when hovered."""
     spans = []
     for i, token in enumerate(tokens):

@@ -3,6 +3,7 @@
 from llmlib.widgets import rope_clock
 """
 
+from llmlib import old_names
 from llmlib.widgets.attention_explorer import attention_explorer
 from llmlib.widgets.generation_stepper import generation_stepper
 from llmlib.widgets.neuron_slider import neuron_slider
@@ -22,3 +23,7 @@ __all__ = [
     "surprise_reader",
     "tokenizer_playground",
 ]
+
+
+def __getattr__(name):
+    return old_names.function(__name__, name)

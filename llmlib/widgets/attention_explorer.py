@@ -11,17 +11,21 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 
+from llmlib.attention import scaled_dot_product_attention
 from llmlib.output_head import softmax
 from llmlib.plots import SEQUENTIAL, labels
 from llmlib.widgets.controls import CONTROL, WIDE, beside, refusal, table, whenever
 
 LONGEST = 40  # tokens: more would not be told apart in a square
-OFF = (213, 94, 0, 255)
+SWITCHED_OFF = (213, 94, 0, 255)  # the colour of a head
 
 
-def attention_explorer(model, attention, text, layer=0, head=0):
+def attention_explorer(model, attention, text=None, layer=0, head=0):
     """Type a text, click a head and a token, and see where that token looks; switch heads off and
-    see what is said next. `attention(q, k, v, mask)` is the learner's."""
+    see what comes next. `attention(q, k, v, mask)` is the learner's. Notebooks of 1.0 give none:
+    `attention_explorer(model, text)` takes the library's."""
+    if text is None:
+        attention, text = scaled_dot_product_attention, attention
     n_layer, n_head, off = model.config.n_layer, model.config.n_head, set()
     typed = ipywidgets.Text(text, description="text", continuous_update=False, **WIDE)
     pick_layer = ipywidgets.IntSlider(layer, 0, n_layer - 1, description="layer", **CONTROL)
@@ -120,7 +124,7 @@ def sprite(maps, off=()):
     colours = (255 * colormaps[SEQUENTIAL](maps.sqrt().numpy())).astype(np.uint8)
     colours[..., 3] *= np.tri(seq, dtype=np.uint8)  # what it cannot see is not drawn
     for layer, head in off:
-        colours[layer, head] = OFF
+        colours[layer, head] = SWITCHED_OFF
     sheet = np.zeros((n_head, seq + 1, n_layer, seq + 1, 4), np.uint8)  # a pixel between heads
     sheet[:, :seq, :, :seq] = colours.transpose(1, 2, 0, 3, 4)
     drawn = io.BytesIO()

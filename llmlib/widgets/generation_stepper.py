@@ -8,88 +8,97 @@ import torch
 from llmlib.output_head import softmax
 from llmlib.plots import labels, leave
 from llmlib.widgets.controls import CONTROL, WIDE, beside, refusal
-from llmlib.widgets.sampling_lab import filter_sliders, strip, survivors
+from llmlib.widgets.sampling_lab import filter_sliders, interval, survivors
 
 LONGEST = 200  # tokens
 
 
 def generation_stepper(model, generate_cached, filter_logits, sample, text):
     """Show the second turn of the loop on `text`; below it a button that writes one token: what the
-    model offers, what the filters cut, what is drawn, and what is in the cache. The three
-    functions are the learner's."""
-    controls = _controls(model, generate_cached, filter_logits, sample, text)
-    _, _, buttons, picture = controls.children
-    onward, anew = buttons.children
-    if not onward.disabled:
-        onward.click()
-    turn = picture.value
-    anew.click()
-    leave({"text/html": turn, "text/plain": "The second turn of the loop."}, controls)
+    model offers, what the filters cut, what is drawn, and what the cache holds. The three functions
+    are the learner's."""
+    stepper = _Stepper(model, generate_cached, filter_logits, sample, text)
+    if not stepper.onward.disabled:
+        stepper.onward.click()
+    turn = stepper.picture.value
+    stepper.again.click()
+    leave({"text/html": turn, "text/plain": "The second turn of the loop."}, stepper.controls())
 
 
-def _controls(model, generate_cached, filter_logits, sample, text):
-    typed = ipywidgets.Text(text, description="prompt", continuous_update=False, **WIDE)
-    sliders, settings = filter_sliders(CONTROL)
-    onward, anew = (ipywidgets.Button(description=each) for each in ("next token", "start again"))
-    picture, generator, now = ipywidgets.HTML(), torch.Generator(), {}
+class _Stepper:
+    """The controls, and the state of one text."""
 
-    def watched(ids, cache):
-        """The model; how many tokens each pass reads is noted."""
-        now["read"] = ids.shape[1]
-        return model(ids, cache, last=True)
+    def __init__(self, model, generate_cached, filter_logits, sample, text):
+        self.model, self.generate_cached = model, generate_cached
+        self.filter_logits, self.sample = filter_logits, sample
+        self.typed = ipywidgets.Text(text, description="prompt", continuous_update=False, **WIDE)
+        self.sliders, self.settings = filter_sliders(CONTROL)
+        words = "next token", "start again"
+        self.onward, self.again = (ipywidgets.Button(description=each) for each in words)
+        self.picture, self.generator = ipywidgets.HTML(), torch.Generator()
+        self.now = {}  # prompt, made, new, cache, read; once the loop has come to a draw logits, u
+        self.onward.on_click(self.step)
+        self.again.on_click(self.start)
+        for each in self.sliders:
+            each.observe(self.look, names="value")
+        self.typed.observe(self.start, names="value")
+        self.start()
 
-    watched.config = model.config
+    def controls(self):
+        buttons = beside(self.onward, self.again)
+        return ipywidgets.VBox([self.typed, beside(*self.sliders), buttons, self.picture])
 
-    def pick(logits):
-        now.update(logits=logits, u=torch.rand(1, generator=generator))
-        return sample(logits, now["u"], *settings())
+    @property
+    def config(self):
+        return self.model.config
 
-    def look(_=None):
-        """The latest turn; once it is drawn, the sliders tell what they would have made of it."""
-        if "logits" not in now:  # the loop never came to a draw
+    def __call__(self, ids, cache):
+        """The model, for the learner's loop; how many tokens each pass reads is noted."""
+        self.now["read"] = ids.shape[1]
+        return self.model(ids, cache, last=True)
+
+    def pick(self, logits):
+        self.now.update(logits=logits, u=torch.rand(1, generator=self.generator))
+        return self.sample(logits, self.now["u"], *self.settings())
+
+    def look(self, _=None):
+        """The latest turn; after a draw the sliders show what they would have made of it."""
+        if "logits" not in self.now:  # the loop never came to a draw
             return
         try:
-            logits, u, decode = now["logits"], now["u"], model.tokenizer.decode
-            after = softmax(filter_logits(logits, *settings()))[0]
-            drawn = sample(logits, u, *settings()).item()
-            offer = strip(decode, after, u.item(), drawn)
+            logits, u, decode = self.now["logits"], self.now["u"], self.model.tokenizer.decode
+            after = softmax(self.filter_logits(logits, *self.settings()))[0]
+            drawn = self.sample(logits, u, *self.settings()).item()
+            offer = interval(decode, after, u.item(), drawn)
             left = survivors(decode, softmax(logits)[0], after, 6)
-            picture.value = offer + left + _held(model, now)
+            self.picture.value = offer + left + _held(self.model, self.now)
         except Exception as error:  # noqa: BLE001 - the learner's own functions
-            picture.value = refusal(error)
+            self.picture.value = refusal(error)
 
-    def step(_=None):
+    def step(self, _=None):
         try:
-            now["made"].append(next(now["new"]))
+            self.now["made"].append(next(self.now["new"]))
         except StopIteration:
-            onward.disabled = True
-            picture.value += "<p>The loop has ended: stop token, or no room left.</p>"
-        except Exception as error:  # noqa: BLE001
-            onward.disabled = True
-            picture.value = refusal(error)
+            self.onward.disabled = True
+            self.picture.value += "<p>The loop has ended: stop token, or no room left.</p>"
+        except Exception as error:  # noqa: BLE001 - the learner's own loop
+            self.onward.disabled = True
+            self.picture.value = refusal(error)
         else:
-            look()
+            self.look()
 
-    def start(_=None):
-        generator.manual_seed(0)
-        now.clear()
-        prompt = model.tokenizer.encode(typed.value)[:LONGEST]
-        onward.disabled = not prompt
-        if prompt:
-            cache = model.new_cache(context=2 * LONGEST)
-            new = generate_cached(watched, cache, list(prompt), LONGEST, pick)
-            now.update(prompt=prompt, made=[], read=0, cache=cache, new=new)
-            step()
-        else:
-            picture.value = "<p>Type a prompt.</p>"
-
-    onward.on_click(step)
-    anew.on_click(start)
-    for each in sliders:
-        each.observe(look, names="value")
-    typed.observe(start, names="value")
-    start()
-    return ipywidgets.VBox([typed, beside(*sliders), beside(onward, anew), picture])
+    def start(self, _=None):
+        self.generator.manual_seed(0)
+        self.now.clear()
+        prompt = self.model.tokenizer.encode(self.typed.value)[:LONGEST]
+        self.onward.disabled = not prompt
+        if not prompt:
+            self.picture.value = "<p>Type a prompt.</p>"
+            return
+        cache = self.model.new_cache(context=2 * LONGEST)
+        new = self.generate_cached(self, cache, list(prompt), LONGEST, self.pick)
+        self.now.update(prompt=prompt, made=[], read=0, cache=cache, new=new)
+        self.step()
 
 
 def _held(model, now):

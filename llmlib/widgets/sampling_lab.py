@@ -16,7 +16,7 @@ TEXTS, LENGTH = 5, 20
 
 
 def sampling_lab(model, prompts, filter_logits, sample):
-    """The strip of a draw and a table of tokens under sliders; a button writes five texts of 20
+    """The interval of a draw and a table of tokens under sliders; a button writes five texts of 20
     tokens with what they say. `filter_logits` and `sample` are the learner's."""
     typed = {"ensure_option": False, "continuous_update": False, "description": "prompt"}
     prompt = ipywidgets.Combobox(value=prompts[0], options=prompts, **typed, **WIDE)
@@ -39,7 +39,7 @@ def sampling_lab(model, prompts, filter_logits, sample):
         after = softmax(filter_logits(logits, *settings()))[0]
         which = sample(logits, torch.tensor([u.value]), *settings()).item()
         before = softmax(logits)[0]
-        return strip(decode, after, u.value, which) + survivors(decode, before, after)
+        return interval(decode, after, u.value, which) + survivors(decode, before, after)
 
     def write(_):
         if not prompt.value:
@@ -77,7 +77,7 @@ def filter_sliders(width):
     return sliders, settings
 
 
-def strip(decode, shares, u, drawn):
+def interval(decode, shares, u, drawn):
     """The interval from 0 to 1 as HTML, one box a token in order of ids; the thin ones in grey."""
     boxes = []
     for i, share in stretches(shares, 0.004):

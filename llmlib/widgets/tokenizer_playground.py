@@ -3,7 +3,7 @@
 import ipywidgets
 
 from llmlib.plots import leave
-from llmlib.plots.tokens import strip
+from llmlib.plots.tokens import token_spans
 from llmlib.widgets.controls import WIDE, drawn
 
 STEPS = (0, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 50000)
@@ -29,7 +29,7 @@ def _cutter(encode, tokenizers):
         ids = encode(text, merges)
         each = len(text.encode("utf-8")) / max(1, len(ids))
         title = f"{name}, {len(merges):,} merges: {len(ids)} tokens, {each:.2f} bytes a token"
-        return strip(title, [spelled[i] for i in ids], ids), title
+        return token_spans(title, [spelled[i] for i in ids], ids), title
 
     return cut
 

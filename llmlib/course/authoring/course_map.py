@@ -42,7 +42,7 @@ def stations(sources: Path = SOURCES) -> list[Station]:
     return [Station(name, at[3], at[1], at[2] or "") for name, at in heads.items() if at]
 
 
-def strip(name: str, line: list[Station]) -> str:
+def stations_line(name: str, line: list[Station]) -> str:
     """Text → ids → vectors → …, the station of notebook `name` in bold; the others are links."""
     parts = ["text"]
     for each in line:
@@ -73,6 +73,6 @@ def with_map(cells: list[NotebookNode], name: str, line: list[Station]) -> None:
     if here is None:
         return
     title, _, text = cells[0].source.partition("\n")
-    where = f"> {strip(name, line)}\n>\n> " if here.number else "> "
+    where = f"> {stations_line(name, line)}\n>\n> " if here.number else "> "
     cells[0].source = f"{title}\n\n{where}{links(name, line)}\n{text}"
     cells.append(new_markdown_cell(f"---\n\n{links(name, line)}"))
