@@ -34,6 +34,10 @@ class KVCache:
     values: list
     length: int = 0
 
+    def positions(self, seq):
+        """Of the next `seq` tokens: [seq]."""
+        return torch.arange(self.length, self.length + seq)
+
     @property
     def nbytes(self):
         return sum(tensor.nbytes for tensor in self.keys + self.values)

@@ -26,7 +26,7 @@ def forward(ids, weights, config, parts, cache=None, last=False):
     With a cache, `ids` are the tokens after those already in it.
     """
     start, seq = cache.length if cache else 0, ids.shape[1]
-    positions = torch.arange(start, start + seq)
+    positions = cache.positions(seq) if cache else torch.arange(seq)
     x = parts.embedding(ids, weights.embedding)                             # batch seq d_model
     if weights.positions is not None:
         x = x + parts.embedding(positions, weights.positions)

@@ -1,0 +1,176 @@
+"""Many texts written at once, in a batch that they join and leave while it runs: continuous
+batching (Yu et al. 2022, *Orca*).
+
+A product of a weight matrix with eight vectors takes far less than eight times as long as with one:
+reading the matrix is what takes the time. So the newest tokens of all texts go through the model
+side by side. Attention has no weights; there each text reads its own cache.
+
+**Each text comes out as if it were alone**, bit for bit. The same kernel computes a row of a
+product in the same order, whatever the other rows hold, but the number of rows decides which kernel
+runs. So a step has at least `fewest_rows` rows and at most MOST_TEXTS: in between, the kernel is
+the same. A text that is really alone pays for that with rows that only fill up.
+
+Prompts are read one at a time, in pieces that begin at multiples of PIECE whoever else is there. So
+a long prompt delays the other texts by one piece a token (chunked prefill: Agrawal et al. 2023,
+*SARATHI*).
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import torch
+
+from llmlib import generation
+from llmlib.fast.layers import FEW_ROWS
+from llmlib.fast.quantized import Packed
+from llmlib.kv_cache import KVCache, write_cache
+from llmlib.model import forward
+
+MOST_TEXTS = 8  # with more rows, int8 and int4 matrices are multiplied by another kernel
+PIECE = 64  # tokens: shorter pieces read the weights too often, longer ones delay the other texts
+
+
+@dataclass(eq=False)
+class Text:
+    """A prompt, and what has been written behind it so far."""
+
+    ids: list[int]
+    max_length: int  # in tokens, the prompt included
+    stop_ids: tuple[int, ...]
+    settings: dict  # temperature, top_k, top_p, min_p
+    cache: KVCache
+    generator: torch.Generator | None
+    ended: bool = False
+
+
+class ContinuousBatch:
+    """The texts that `model` is writing."""
+
+    def __init__(self, model):
+        self.model = model
+        self.reading: deque[Text] = deque()  # their prompts, piece by piece, in turns
+        self.writing: list[Text] = []
+        packed = isinstance(model.weights.layers[0].o[0], Packed)
+        self.fewest_rows = 2 if packed else FEW_ROWS + 1
+
+    def __len__(self):
+        return len(self.reading) + len(self.writing)
+
+    def add(self, ids, max_new_tokens, seed=None, **settings):
+        """A new Text that the next steps read and continue. The arguments are those of
+        `generation.steps`, and so are the errors; RuntimeError for one more than MOST_TEXTS.
+        """
+        generation.steps(self.model, ids, max_new_tokens, seed, **settings)  # refuses bad ones
+        if len(self) == MOST_TEXTS:
+            raise RuntimeError(f"the batch is full: it holds {MOST_TEXTS} texts")
+        stop_ids = settings.pop("stop_ids", None)
+        length = min(self.model.config.context, len(ids) + max_new_tokens)
+        text = Text(
+            ids=list(ids),
+            max_length=length,
+            stop_ids=tuple(self.model.config.stop_ids if stop_ids is None else stop_ids),
+            settings=settings,
+            cache=self.model.new_cache(context=length),
+            generator=None if seed is None else torch.Generator().manual_seed(int(seed)),
+        )
+        if max_new_tokens:
+            self.reading.append(text)
+        else:
+            text.ended = True
+        return text
+
+    def remove(self, text):
+        """Take it out, whether it has ended or not."""
+        text.ended = True
+        self.reading = deque(each for each in self.reading if each is not text)
+        self.writing = [each for each in self.writing if each is not text]
+
+    def step(self):
+        """Read a piece of a prompt, then write one token of every text whose prompt has been read:
+        a list of (text, its new id, the logits [vocab] that it was picked from).
+
+        In place of the id stands the ValueError for logits that nothing can be drawn from. Such a
+        text has ended, like one that wrote a stop token or is full.
+        """
+        with torch.inference_mode():
+            new = self._write()
+            if self.reading:
+                new += self._read(self.reading.popleft())
+        return [(text, self._pick(text, logits), logits) for text, logits in new]
+
+    def _read(self, text):
+        piece = text.ids[text.cache.length :][:PIECE]
+        logits = self.model(piece, text.cache, last=True)[0, -1]
+        if text.cache.length < len(text.ids):
+            self.reading.append(text)  # behind the others
+            return []
+        self.writing.append(text)
+        return [(text, logits)]
+
+    def _write(self):
+        texts = list(self.writing)
+        if not texts:
+            return []
+        rows = max(len(texts), self.fewest_rows)
+        ids = torch.zeros(1, rows, dtype=torch.long)
+        ids[0, : len(texts)] = torch.tensor([text.ids[-1] for text in texts])
+        model, cache = self.model, _SideBySide([text.cache for text in texts], rows)
+        parts = replace(model.parts, cache=cache.write, attention=cache.attention(model))
+        logits = forward(ids, model.weights, model.config, parts, cache)[0]
+        for text in texts:
+            text.cache.length += 1
+        return list(zip(texts, logits))
+
+    def _pick(self, text, logits):
+        u = torch.rand(1, generator=text.generator).to(logits.device)
+        try:
+            new = self.model.parts.sampling(logits[None].clone(), u, **text.settings).item()
+        except ValueError as error:
+            self.remove(text)
+            return error
+        text.ids.append(new)
+        if new in text.stop_ids or len(text.ids) == text.max_length:
+            self.remove(text)
+        return new
+
+
+class _SideBySide:
+    """What `forward` takes for the cache of one text whose tokens are the newest ones of several:
+    each with its own position, and its own keys and values.
+    """
+
+    length = 0
+
+    def __init__(self, caches, rows):
+        self.caches, self.rows = caches, rows
+        layers = range(len(caches[0].keys))
+        self.keys = [[cache.keys[i] for cache in caches] for i in layers]
+        self.values = [[cache.values[i] for cache in caches] for i in layers]
+
+    def positions(self, seq):
+        """Of the newest tokens: [rows]. The rows that only fill up are at 0."""
+        positions = torch.zeros(self.rows, dtype=torch.long)
+        positions[: len(self.caches)] = torch.tensor([cache.length for cache in self.caches])
+        return positions
+
+    def write(self, stores, new, start):
+        """As `write_cache`, for each text: new [1, n_kv_head, rows, head_dim] -> a list."""
+        return [
+            write_cache(store, new[:, :, i : i + 1], cache.length)
+            for i, (store, cache) in enumerate(zip(stores, self.caches))
+        ]
+
+    def attention(self, model):
+        """A function of q [1, n_head, rows, head_dim] and the lists of `write`."""
+
+        def attention(q, keys, values, mask):
+            answers = torch.zeros_like(q)
+            for i, (k, v) in enumerate(zip(keys, values)):
+                start = -(model.config.window or 0)  # a text's newest token sees all or a window
+                one = q[:, :, i : i + 1]
+                answers[:, :, i : i + 1] = model.parts.attention(
+                    one, k[:, :, start:], v[:, :, start:], None
+                )
+            return answers
+
+        return attention
