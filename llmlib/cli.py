@@ -8,7 +8,7 @@ import os
 import sys
 
 VERBS = {
-    "grade": ("llmlib.grading.cli", "grade what learners handed in, in a sandbox"),
+    "grade": ("llmlib.grading.cli", "grade submissions in a sandbox"),
     "export-grades": ("llmlib.grading.lms_export", "write the gradebook for Canvas or Moodle"),
     "export-answers": (
         "llmlib.grading.export_answers",
@@ -19,13 +19,13 @@ VERBS = {
         "write questions on each learner's own code",
     ),
     "check": ("llmlib.course.checking.cli", "run the checks of your notebooks and name what fails"),
-    "progress": ("llmlib.course.checking.cli", "draw how far you are"),
-    "my-llm": ("llmlib.course.my_llm.cli", "put your functions together into one file, and run it"),
+    "progress": ("llmlib.course.checking.cli", "draw a picture of your progress"),
+    "my-llm": ("llmlib.course.my_llm.cli", "put your functions into one file, and run it"),
     "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
-    "verify": ("llmlib.certificate.verify", "tell whether a certificate is genuine"),
+    "verify": ("llmlib.certificate.verify", "check whether a certificate is genuine"),
     "complete": ("llmlib.serve.complete", "continue a text with a real model"),
-    "chat": ("llmlib.serve.cli", "talk with your engine, or with a model"),
-    "serve": ("llmlib.serve.cli", "open a page to talk with it, and speak to chat clients"),
+    "chat": ("llmlib.serve.cli", "talk with your engine or a model in the terminal"),
+    "serve": ("llmlib.serve.cli", "chat in the browser, or from any chat client"),
 }
 OLD_VERBS = {
     "grades": "export-grades",
@@ -99,7 +99,7 @@ def _here():
     try:
         os.getcwd()
     except FileNotFoundError:
-        gone = "the folder that you are in was deleted, or made anew since you entered it"
+        gone = "the folder that you are in was deleted, or replaced since you entered it"
         raise ValueError(f"{gone}: enter one that is there, with cd, and start again") from None
 
 

@@ -353,7 +353,7 @@ def test_a_public_key_that_belongs_to_another_is_not_given_away(name, tmp_path):
     _, public = keys.load_or_create(tmp_path / "k.pem")
     (tmp_path / "k.pem").rename(tmp_path / "old.pem")
     file = keys.public_path(tmp_path / name)
-    with pytest.raises(ValueError, match=r"k\.public\.pem belongs to another key: move it away"):
+    with pytest.raises(ValueError, match=r"k\.public\.pem belongs to another key: move it"):
         keys.load_or_create(tmp_path / name)
     assert file.read_bytes() == public and not (tmp_path / name).exists()
     file.rename(tmp_path / "old.public.pem")
@@ -478,8 +478,8 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
     [
         ("", "the name is empty"),
         ("--name, ", "the name is empty"),
-        ("--name,A,--expires,soon", "--expires is a day such as"),
-        ("--name,A,--expires,2001-01-01", "which is past"),
+        ("--name,A,--expires,soon", "give a day such as 2030-12-31"),
+        ("--name,A,--expires,2001-01-01", "which is in the past"),
         ("--gradebook,x.db", "--gradebook needs --key FILE"),
         ("--gradebook,x.db,--key,k,--issuer,I", "there is no gradebook x.db"),
         ("--gradebook,x.db,--key,k,--issuer,I,--threshold,80", "--threshold is a share"),
@@ -487,7 +487,7 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
         ("--revoke,x", "--revoke needs --key"),
         ("--name,A,--issuer,School", "--issuer is for instructors"),
         ("--name,A,--status-url,https://example.org/r.jwt", "--status-url is for instructors"),
-        ("--name,A,--email,A <a@example.org>", "give the address alone"),
+        ("--name,A,--email,A <a@example.org>", "give the address only"),
     ],
 )
 def test_misuse_is_one_sentence(home, capsys, words, says):
@@ -615,12 +615,12 @@ def test_a_public_key_that_is_none_is_refused_in_one_sentence(text, tmp_path):
 )
 def test_an_address_stands_alone(odd):
     assert credential.clean_email("ada+x@example.org")
-    with pytest.raises(ValueError, match="give the address alone"):
+    with pytest.raises(ValueError, match="give the address only"):
         credential.clean_email(odd)
 
 
 def test_a_list_that_a_certificate_does_not_name_is_said_to_be_unused(key, baked):
-    assert any("none was looked into" in note for note in verify(baked, status_list=b"x").notes)
+    assert any("so none was checked" in note for note in verify(baked, status_list=b"x").notes)
     assert not any("looked into" in note for note in verify(baked).notes)
 
 

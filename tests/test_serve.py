@@ -424,7 +424,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
         raise error("list index out of range")
 
     broken = engine.Engine(**{**vars(engines[0]), "steps": steps})
-    said = f"the engine broke off: {error.__name__}: list index out of range."
+    said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
         base = f"http://127.0.0.1:{running.server_port}/v1"
         client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
@@ -456,7 +456,7 @@ def test_an_encode_that_fails_is_refused_in_one_sentence(engines):
                 body = json.dumps({"messages": FRANCE, "stream": stream})
                 status, said = raw(running, "POST", "/v1/chat/completions", body)
                 sentence = json.loads(said)["error"]["message"]
-                assert (status, sentence) == (400, f"the engine broke off: {says}")
+                assert (status, sentence) == (400, f"the engine failed: {says}")
 
 
 # The parts --------------------------------------------------------------------------------------
@@ -528,7 +528,7 @@ def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeyp
     monkeypatch.setattr(sys, "stdin", io.StringIO("What is the capital of France?\n\n"))
     assert cli.main(["chat", "smollm2", "--temperature", "0"]) == 1
     said = capsys.readouterr().err
-    assert said.endswith("the engine broke off: IndexError: list index out of range.\n")
+    assert said.endswith("the engine failed: IndexError: list index out of range.\n")
     assert "Traceback" not in said
 
 
@@ -577,7 +577,7 @@ def test_in_the_terminal_an_encode_that_raises_is_one_sentence(engines, monkeypa
         return engines[0].tokenizer.encode(text)
 
     monkeypatch.setattr(engine, "load", lambda *_: encoding(engines[0], encode))
-    says = "the engine broke off: IndexError: list index out of range"
+    says = "the engine failed: IndexError: list index out of range"
     for word, status, found in (("?", 2, f"llmlib chat: {says}\n"), ("Italy", 0, f"{says}.\n")):
         monkeypatch.setattr(sys, "stdin", io.StringIO("And of Italy?\n\n"))
         assert cli.main(["chat", "smollm2"]) == status
@@ -603,7 +603,7 @@ def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
         (["chat", "my_llm.py", "--weights", "int4"], "leave --weights out"),
         (["serve", "--port", "99999", "smollm2"], "from 1 to 65535"),
         (["serve", "--temperature", "3", "smollm2"], "the protocol takes 0 to 2"),
-        (["chat", str(ROOT / "README.md")], "is a file, and no .py"),
+        (["chat", str(ROOT / "README.md")], "is not a .py file"),
     ],
 )
 def test_a_mistake_in_what_was_asked_is_one_sentence(words, says, capsys):

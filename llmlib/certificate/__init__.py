@@ -1,11 +1,11 @@
 """The certificate: an Open Badges 3.0 credential, signed and baked into the picture of itself.
 
-keys        private keys: made once, for their owner's eyes only
-earned      is the course complete: notebooks re-checked, or an instructor's gradebook read
-picture     the certificate as a picture
-credential  what is signed, and the signed picture
-status      an issuer's list of revoked certificates
-badge       a certificate as it comes from anyone: opened if its signature is right
-verify      tells a good certificate from any other, with an exit status for each case
-cli         `llmlib certificate`
+keys         private keys: created once, readable by their owner only
+eligibility  is the course complete? Checks the notebooks again, or reads a gradebook
+picture      the certificate as a picture
+credential   what is signed, and the signed picture
+revocation   an issuer's list of revoked certificates
+badge        somebody's certificate, opened if its signature is right
+verify       `llmlib verify`: is a certificate valid? An exit status for each case
+cli          `llmlib certificate`
 """

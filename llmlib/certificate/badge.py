@@ -1,4 +1,4 @@
-"""A certificate as it comes from anyone: opened only if its signature is right."""
+"""Somebody's certificate: opened only if its signature is right."""
 
 import json
 import unicodedata
@@ -20,7 +20,7 @@ class Refused(Exception):
     """The status and the sentence of a verdict that is not VALID."""
 
 
-ODD = KeyError, TypeError, ValueError, RecursionError  # what a stranger's JSON or XML can end in
+ODD = KeyError, TypeError, ValueError, RecursionError  # what a stranger's JSON or XML can raise
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,20 @@ def open_badge(data: bytes) -> Badge:
     except (ValueError, RecursionError) as error:
         raise Refused(TAMPERED, f"The file cannot be read: {error}.") from None
     except LibOpenBadgesException as error:
-        raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
+        raise Refused(TAMPERED, f"Its content is not what was signed: {error}.") from None
     try:
         credential = verifier.verify(token)
     except (LibOpenBadgesException, ValueError) as error:
         if out_of_time := _out_of_time(token, verifier):
             raise out_of_time from None
-        raise Refused(TAMPERED, f"What it holds is not what was signed: {error}.") from None
+        raise Refused(TAMPERED, f"Its content is not what was signed: {error}.") from None
     achievement = credential.achievement
     if achievement.id not in ACHIEVEMENT.values() or achievement.name != COURSE:
         why = f"It is a credential for something else: {achievement.name[:80]!r}."
         raise Refused(TAMPERED, why)
     badge = Badge(credential, verifier, picture)
     if not all(map(_is_clean, (badge.holder, badge.facts()["issuer"]))):
-        raise Refused(TAMPERED, "A name in it is not one line of text, as this course writes them.")
+        raise Refused(TAMPERED, "A name in it is not a single line of text.")
     return badge
 
 
@@ -117,8 +117,8 @@ def _out_of_time(token: str, verifier: OB3Verifier) -> Refused | None:
         return Refused(EXPIRED, "The token has expired.")
     if first is None or first < now:
         return None
-    why = "this clock is slow, or that of who issued it was fast"
-    return Refused(EARLY, f"It is dated {first:%Y-%m-%d %H:%M} UTC, which is still to come: {why}.")
+    why = "this computer's clock is slow, or the issuer's was fast"
+    return Refused(EARLY, f"It is dated {first:%Y-%m-%d %H:%M} UTC, which is in the future: {why}.")
 
 
 def _signed(token: str, verifier: OB3Verifier) -> dict:

@@ -1,4 +1,4 @@
-"""`llmlib certificate`: a learner's own, an instructor's in bulk, and taking one back."""
+"""`llmlib certificate`: issues a learner's own or a whole class's, and revokes one."""
 
 import re
 import sys
@@ -20,28 +20,28 @@ from llmlib.course.checking import progress
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "Exit status: 0 issued, 1 something is missing and nothing was issued to those, 2 misused."
+        "Exit status: 0 issued, 1 something is missing (no certificate for those), 2 wrong usage."
     )
     add, output = parser.add_argument, Path("certificate")
-    add("--name", help="your name, as it should stand on the certificate")
-    add("--email", help="goes into the credential, so that others can ask whether it is yours")
-    words = "your notebooks (default: this folder, else work/ or notebooks/ in it)"
+    add("--name", help="your name, as it should appear on the certificate")
+    add("--email", help="goes into the credential, so that others can check that it is yours")
+    words = "your notebooks (default: this folder, or work/ or notebooks/ in it)"
     add("--folder", type=Path, help=words)
     add("--output", type=Path, default=output, metavar="FOLDER", help="default: %(default)s/")
-    words = "for people (default: %(default)s)"
+    words = "format of the picture for people (default: %(default)s)"
     add("--picture", choices=("png", "pdf"), default="png", help=words)
-    words = "private key (PEM); made if the file is new (default: one of your own)"
+    words = "private key (PEM), created if there is none (default: a key of your own)"
     add("--key", type=keys.typed, help=words)
-    add("--expires", metavar="YYYY-MM-DD", help="last day on which it is valid (default: no end)")
+    add("--expires", metavar="YYYY-MM-DD", help="last day of validity (default: no end)")
     add = parser.add_argument_group("for instructors").add_argument
     words = "issue to every student in nbgrader's gradebook (file or URL)"
     add("--gradebook", metavar="DB", help=words)
-    add("--issuer", metavar="NAME", help="who issues, as it should stand on the certificate")
-    words = "share of all points (default: %(default)s)"
+    add("--issuer", metavar="NAME", help="the issuer, as it should appear on the certificate")
+    words = "share of all points needed (default: %(default)s)"
     add("--threshold", type=float, default=0.8, metavar="S", help=words)
-    words = "where you will publish revoked.jwt, so that you can revoke"
+    words = "where you will publish revoked.jwt; needed to revoke a certificate later"
     add("--status-url", metavar="URL", help=words)
-    add("--revoke", metavar="ID", help="take back a certificate, by its id or its student's")
+    add("--revoke", metavar="ID", help="revoke a certificate, by its id or its student's id")
 
 
 def run(args: Namespace) -> int:
@@ -56,8 +56,10 @@ def run(args: Namespace) -> int:
 
 def _own(args: Namespace) -> int:
     for option, given in (("--issuer", args.issuer), ("--status-url", args.status_url)):
-        if given:  # it would be left out in silence, and a school's key sign a learner's own
-            raise ValueError(f"{option} is for instructors: give --gradebook, too, or leave it out")
+        if (
+            given
+        ):  # else ignored silently, and a school's key would sign a learner's own certificate
+            raise ValueError(f"{option} is for instructors: add --gradebook, or leave it out")
     name, folder = clean_name(args.name or ""), progress.folder_of(args.folder)
     if args.email:
         clean_email(args.email)
@@ -65,7 +67,7 @@ def _own(args: Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise ValueError(f"{args.output} is a file: give --output a folder")
     if path.exists():
-        raise ValueError(f"{path} is there already: move it away, or give another --output")
+        raise ValueError(f"{path} exists already: move it, or give another --output")
     with tqdm(
         total=2 * len(notebooks.names()), desc="checking", leave=False, file=sys.stderr
     ) as bar:
@@ -84,21 +86,23 @@ def _own(args: Namespace) -> int:
 
 def _issue(args: Namespace) -> int:
     if not args.key or not args.issuer:
-        why = '--gradebook needs --key FILE (made if it is new) and --issuer "Your Name or School"'
+        why = (
+            '--gradebook needs --key FILE (created if it is new) and --issuer "Your Name or School"'
+        )
         raise ValueError(why)
     if not 0 < args.threshold <= 1:
-        why = "--threshold is a share of all points, above 0 and at most 1"
+        why = "--threshold is a share of all points: above 0, at most 1"
         raise ValueError(f"{why}, not {args.threshold:g}")
     if args.status_url and not args.status_url.startswith("https://"):
-        raise ValueError("--status-url must begin with https://: nothing else is fetched")
+        raise ValueError("--status-url must begin with https://")
     args.issuer, students = clean_name(args.issuer), eligibility.of_gradebook(args.gradebook)
     pair = keys.load_or_create(args.key)
-    register = Register(args.key, args.status_url)  # of this key, whose URL may be known
+    register = Register(args.key, args.status_url)  # may know the URL already
     issued = left = 0
     for student in students:  # each has a line of its own
         file = re.sub(r"^\.|[^\w.@+-]", lambda odd: f"%{ord(odd[0]):02X}", student.id)
         if student.share < args.threshold:
-            share = int(round(1000 * student.share, 6)) / 10  # what is below is not said to be it
+            share = int(round(1000 * student.share, 6)) / 10  # never rounded up to the threshold
             said = f"{student.id}: {share:g}% of all points, no certificate."
             print(said, "Missing:", "; ".join(student.missing))
             left += 1
@@ -107,7 +111,7 @@ def _issue(args: Namespace) -> int:
         else:
             try:
                 made = _certificate_of(student, args)
-            except ValueError as odd:  # a name or an address that cannot stand on one
+            except ValueError as odd:  # a name or an address that cannot be used
                 print(f"{student.id}: no certificate: {odd}")
                 left += 1
                 continue
@@ -134,8 +138,8 @@ def _revoke(args: Namespace) -> int:
         raise ValueError("--revoke needs --key, the private key that signed the certificate")
     pair, register = keys.load_or_create(args.key), Register(args.key)
     if not register.url:
-        why = "this key has no register of certificates"
-        raise ValueError(f"{why}: only those issued with --status-url can be revoked")
+        why = "this key has issued no certificate that can be revoked"
+        raise ValueError(f"{why}: they need --status-url when they are issued")
     for id in register.revoke(args.revoke):
         print(f"revoked {id}, {register.issued[id]['name']}")
     _publish(args, register, pair)
@@ -157,7 +161,7 @@ def _write(
     print(f"{made.name}: {made.kind}\n  {svg} (the certificate)\n  {for_people} (a picture of it)")
     print(f"  LinkedIn: {credential.linkedin_link(made)}")
     if lacking := picture.undrawable(made.name):
-        boxes = f"the .{args.picture} shows boxes for it, the .svg is right in any browser"
+        boxes = f"the .{args.picture} shows boxes instead; the .svg is right in any browser"
         print(f"  No font here has {lacking}: {boxes}.")
 
 
@@ -165,8 +169,8 @@ def _day(text: str) -> datetime:
     try:
         day = datetime.strptime(text, "%Y-%m-%d")
     except ValueError:
-        raise ValueError(f"--expires is a day such as 2030-12-31, not {text!r}") from None
+        raise ValueError(f"--expires is {text!r}: give a day such as 2030-12-31") from None
     end = day.replace(hour=23, minute=59, second=59, tzinfo=UTC)
     if end < datetime.now(UTC):
-        raise ValueError(f"--expires is {text}, which is past: give a day that is still to come")
+        raise ValueError(f"--expires is {text}, which is in the past: give a later day")
     return end

@@ -63,18 +63,18 @@ def clean_name(name: str) -> str:
             text += " " if category in ("Cc", "Zl", "Zp") else c
     text = " ".join(text.split())
     if not text.strip(JOINERS):
-        why = 'the name is empty: give --name "Your Name", as it should stand on the certificate'
+        why = 'the name is empty: give --name "Your Name", as it should appear on the certificate'
         raise ValueError(why)
     if len(text) > LONGEST_NAME:
-        why = f"the name has {len(text)} characters, and {LONGEST_NAME} is the most: shorten it"
+        why = f"the name has {len(text)} characters: shorten it to at most {LONGEST_NAME}"
         raise ValueError(why)
     return text
 
 
 def clean_email(email: str, where: str = "--email") -> str:
-    """An address alone, as others will ask for it. ValueError for what has more to it."""
+    """`email` unchanged. ValueError unless it is an address and nothing else."""
     if not re.fullmatch(r"[^\s@<>:,;]+@[^\s@<>:,;]+", email):
-        raise ValueError(f"{where} is {email!r}: give the address alone, as in ada@example.org")
+        raise ValueError(f"{where} is {email!r}: give the address only, such as ada@example.org")
     return email
 
 

@@ -1,4 +1,4 @@
-"""Is the course complete? A learner's notebooks are checked again, or a gradebook is read."""
+"""Is the course complete? Checks a learner's notebooks again, or reads a gradebook."""
 
 import contextlib
 import hashlib

@@ -24,19 +24,19 @@ def own_key_path() -> Path:
 
 
 def typed(text: str) -> Path:
-    """A path as somebody typed it: not every shell says what "~" is, least of all after a "="."""
+    """A path with "~" expanded, which some shells leave as it is, above all after a "="."""
     return Path(os.path.expanduser(text))
 
 
 def load_or_create(path: Path | str) -> Pair:
-    """The key at `path`, made if there is none, with the public one beside it. Raises ValueError
-    for a file that is no Ed25519 private key or that others may read, and where the public one is
-    another key's: given to verifiers, it would make strangers of all who hold a certificate."""
+    """The private key at `path`, created if there is none, and its public key, kept next to it.
+    Raises ValueError if the file is not an Ed25519 private key, if others may read it, or if the
+    public key belongs to another key: verifiers who got that one would reject every holder."""
     path, key = Path(path), KeyEd25519()
     if path.is_dir():  # or empty, which is the current folder
-        raise ValueError(f"{path} is a folder: give --key a file, which is made if it is new")
+        raise ValueError(f"{path} is a folder: give --key a file, which is created if it is new")
     beside = public_path(path)
-    foreign = f"{beside} belongs to another key: move it away, or give another --key"
+    foreign = f"{beside} belongs to another key: move it, or give another --key"
     if not os.path.lexists(path):
         if beside.exists():
             raise ValueError(foreign)
@@ -53,10 +53,10 @@ def load_or_create(path: Path | str) -> Pair:
         key.read_private_key(private)
     except KeyGenException:
         why = f"{path} is not an Ed25519 private key in PEM form: give another --key"
-        raise ValueError(f"{why}; one is made if the file is new") from None
+        raise ValueError(f"{why}; a new file gets a new key") from None
     if os.name == "posix" and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         why = f"others may read the private key {path}"
-        raise ValueError(f"{why}: run `chmod 600` on it, and make a new one if they did")
+        raise ValueError(f"{why}: run `chmod 600` on it, and make a new key if somebody did")
     key.pub_key = key.priv_key.public_key()
     public = key.get_pub_key_pem()
     if not beside.exists():

@@ -1,5 +1,5 @@
-"""An issuer's revocations: a register beside the private key, and the signed list made from it, a
-W3C Bitstring Status List."""
+"""An issuer's revocations: a register next to the private key, and the signed list made from it (a
+W3C Bitstring Status List)."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,9 @@ class Register:
 
     def __init__(self, key: Path, url: str | None = None):
         self.path = Path(key).with_suffix(".register.json")
-        busy = f"Another run writes to {self.path}: wait for it"  # two would give one place twice
+        busy = (
+            f"Another run is writing to {self.path}: wait for it"  # two would give one place twice
+        )
         self.lock = files.alone(self.path.with_suffix(".lock"), busy)
         kept: dict[str, Any] = {"url": url, "issued": {}}
         if self.path.exists():
@@ -24,7 +26,7 @@ class Register:
                 kept = json.loads(self.path.read_text(encoding="utf-8"))
                 kept["url"], [each["student"] for each in kept["issued"].values()]  # or it raises
             except (ValueError, KeyError, TypeError, AttributeError):
-                why = "it tells which certificates can be revoked: restore an earlier copy"
+                why = "it says which certificates can be revoked: restore an earlier copy"
                 raise ValueError(f"{self.path} is damaged; {why}") from None
         self.url, self.issued = kept["url"], kept["issued"]
         if url and url != self.url:
@@ -47,7 +49,7 @@ class Register:
                 entry["revoked"] = True
                 found.append(known)
         if not found:
-            why = f"this key has issued no certificate {id}, nor one to a student of that name"
+            why = f"this key has issued no certificate {id}, and none to a student of that id"
             raise ValueError(f"{why}: see {self.path}")
         self._keep()
         return found

@@ -1,4 +1,4 @@
-"""`llmlib verify FILE`: is this certificate what it says? Offline, unless --online is given."""
+"""`llmlib verify FILE`: is this certificate valid? Offline, unless --online is given."""
 
 import argparse
 import unicodedata
@@ -71,13 +71,13 @@ def the_picture_is_the_one_that_was_signed(badge: Badge) -> None:
     evidence = badge.credential.evidence
     if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
         why = "The credential is untouched, but the picture around it was altered"
-        raise Refused(TAMPERED, f"{why}: believe these lines.")
+        raise Refused(TAMPERED, f"{why}: trust the lines below.")
 
 
 def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
     if key is None and badge.kind == INSTRUCTOR:
         why = "Its signature is right, but anyone can make a key and a name for it"
-        raise Refused(UNKNOWN_ISSUER, f"{why}: give the issuer's with --issuer-key.")
+        raise Refused(UNKNOWN_ISSUER, f"{why}: give the issuer's key with --issuer-key.")
     if key is not None and badge.credential.issuer.id != did_key_from_pem(key):
         raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
 
@@ -92,7 +92,9 @@ def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str |
 def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool) -> str | None:
     if not badge.credential.credential_status:
         asked_for = online or status_list is not None
-        return "It names no list of revoked ones: none was looked into." if asked_for else None
+        return (
+            "It names no list of revoked certificates, so none was checked." if asked_for else None
+        )
     if status_list is None and not online:
         return "Whether it was revoked was not checked: give --status-list FILE, or --online."
     asked: list[str] = []
@@ -107,18 +109,20 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
         badge.verifier.check_status(badge.credential, verify_list=True, download=fetch)
     except LibOpenBadgesException as error:
         if any(badge.is_revoked_in(raw) for raw in lists):
-            raise Refused(REVOKED, "Its issuer has taken it back.") from None
+            raise Refused(REVOKED, "Its issuer has revoked it.") from None
         if not asked:  # its own entry is at fault
-            raise Refused(TAMPERED, f"Whether it was revoked cannot be told: {error}.") from None
+            raise Refused(TAMPERED, f"It cannot be said whether it was revoked: {error}.") from None
         why = f"the list cannot be used: {error}: get it from its issuer again."
         if len(asked) > len(lists):
-            why = f"its issuer's list is out of reach: {error}."
+            why = f"its issuer's list cannot be reached: {error}."
         raise Refused(UNCHECKED, f"Nothing was changed since it was signed, but {why}") from None
-    return f"Not revoked in its issuer's list of {badge.day_of(lists[-1])}; a later one may differ."
+    return (
+        f"Not revoked in its issuer's list of {badge.day_of(lists[-1])}; a later list may differ."
+    )
 
 
 def who_vouches_for_it(badge: Badge) -> str | None:
-    said = "Self-attested: the file is as it was made, by a key that nobody else vouches for."
+    said = "Self-attested: unchanged since it was signed, with a key that nobody else vouches for."
     return said if badge.kind == SELF else None
 
 
@@ -128,22 +132,22 @@ def _same(name: str) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     codes = ", ".join(f"{code} {words}" for code, words in WORDS.items())
-    parser.epilog = f"Exit status: {codes}; 2 the command was misused."
+    parser.epilog = f"Exit status: {codes}; 2 wrong usage."
     add = parser.add_argument
     file: Any = {"type": keys.typed, "metavar": "FILE"}
     add("file", **file, help="a certificate (.svg)")
     add("--issuer-key", **file, help="the issuer's public key (*.public.pem)")
     add("--status-list", **file, help="the issuer's list of revoked certificates")
-    add("--name", help="must be this holder's")
-    add("--email", help="must be issued to this address")
-    add("--online", action="store_true", help="fetch that list from where the certificate says")
+    add("--name", help="the certificate must be this person's")
+    add("--email", help="the certificate must be issued to this address")
+    add("--online", action="store_true", help="fetch that list from the address in the certificate")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the verdict; its status."""
     if args.file.stat().st_size > LARGEST:
-        raise ValueError(f"{args.file} is larger than {LARGEST >> 20} MB: no certificate is")
-    if args.email:  # else an honest holder would be told to be another
+        raise ValueError(f"{args.file} is larger than {LARGEST >> 20} MB, so it is no certificate")
+    if args.email:  # else an honest holder would be rejected
         clean_email(args.email)
     key = keys.read_public(args.issuer_key) if args.issuer_key else None
     revoked = args.status_list.read_bytes() if args.status_list else None

@@ -94,11 +94,11 @@ def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
 
 def broke(error: Exception) -> str:
     """One sentence for what a learner's function raised."""
-    return f"the engine broke off: {type(error).__name__}: {line(error)}"
+    return f"the engine failed: {type(error).__name__}: {line(error)}"
 
 
 def printable(text: str) -> str:
-    """Without what a terminal would obey: any model may write it."""
+    """Without control characters: a model may write any, and a terminal would obey."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -16,7 +16,7 @@ from llmlib.fast.quantized import KINDS
 from llmlib.serve import chat, engine, requests
 
 OWN = "my_llm.py"
-DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # what a small model keeps to the point with
+DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # with these a small model stays on topic
 SETTINGS = {  # of generation: type, metavar, help
     "temperature": (float, "T", "0 takes the likeliest token each time"),
     "top_k": (int, "K", "keep the K likeliest tokens"),
@@ -52,19 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("model", nargs="?", metavar="MODEL", help=models)
     add_settings(parser, DEFAULTS)
-    kinds = f"{', '.join(KINDS)}: of a model folder (default: %(default)s)"
+    kinds = f"of a model folder: {', '.join(KINDS)} (default: %(default)s)"
     add("--weights", default=KINDS[0], metavar="KIND", help=kinds)
     if parser.prog.endswith("chat"):
         add("--seed", type=seed, metavar="S", help="make the draws repeatable")
         most = "longest answer (default: %(default)s)"
         add("--max-new-tokens", type=int, default=256, metavar="N", help=most)
     else:
-        add("--port", type=int, default=0, metavar="N", help="default: one that is free")
-        add("--no-browser", action="store_true", help="print the address, open nothing")
+        add("--port", type=int, default=0, metavar="N", help="default: a free port")
+        add("--no-browser", action="store_true", help="print the address, open no browser")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Until the end of input, or Ctrl-C."""
+    """Runs until the end of input, or Ctrl-C. Returns the exit status."""
     name = args.model or (OWN if Path(OWN).is_file() else "smollm2")
     settings = settings_of(args)
     generation.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
@@ -77,7 +77,7 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
     """One turn a line; an empty line, Ctrl-D or the end of the input ends it."""
     if args.max_new_tokens < 1:
         raise ValueError("--max-new-tokens must be at least 1")
-    print(f"{model.name} listens. An empty line ends the conversation.", file=sys.stderr)
+    print(f"Talking with {model.name}. An empty line ends the conversation.", file=sys.stderr)
     messages: list[chat.Message] = []
     while True:
         try:
@@ -105,7 +105,7 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
             for token in chat.Reply(model, ids, args.max_new_tokens, args.seed, settings, 1):
                 answer += token.text
                 print(chat.printable(token.text), end="", flush=True)
-        except BrokenPipeError:  # who read it has left
+        except BrokenPipeError:  # the reader has left
             raise
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             print(f"\n{chat.broke(error)}.", file=sys.stderr)
@@ -127,7 +127,7 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
         server = Server(model, args.port, settings)
     except OSError as error:
         why = f"port {args.port} cannot be used ({error.strerror})"
-        raise ValueError(f"{why}: give another --port, or none for one that is free") from None
+        raise ValueError(f"{why}: give another --port, or leave it out") from None
     with server:
         base = f"http://127.0.0.1:{server.server_port}/v1"
         print(f"{model.name} is served on this machine:\n\n    {server.address}\n")

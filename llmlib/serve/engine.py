@@ -40,9 +40,9 @@ def load(model: str, weights: str = "float32") -> Engine:
     one sentence.
     """
     if not model.endswith(".py"):
-        if os.path.isfile(model):  # the hub has none of that name
+        if os.path.isfile(model):  # the hub has no model of that name
             where = "give your my_llm.py, or the folder that holds config.json"
-            raise ValueError(f"{model} is a file, and no .py: {where}")
+            raise ValueError(f"{model} is not a .py file: {where}")
         return ours(model, weights)
     if weights != "float32":
         raise ValueError(f"{model} has weights of its own, in float32: leave --weights out")
@@ -53,7 +53,7 @@ def ours(name: str, weights: str) -> Engine:
     """llmlib's engine on a model."""
     model = pretrained.load(name, weights)
     if model.tokenizer is None:
-        raise ValueError(f"{model.folder} has no tokenizer.json, so nobody can talk to it")
+        raise ValueError(f"{model.folder} has no tokenizer.json: a chat needs one")
 
     def steps(ids: list[int], max_new_tokens: int, seed: int | None, **settings: Any) -> Any:
         return generation.steps(model, ids, max_new_tokens, seed=seed, **settings)
@@ -66,7 +66,7 @@ def ours(name: str, weights: str) -> Engine:
 def written(path: Path) -> Engine:
     """The engine in a file that `llmlib my-llm` made of a learner's functions, on SmolLM2."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}: `llmlib my-llm` makes it of your notebooks")
+        raise FileNotFoundError(f"there is no {path}: `llmlib my-llm` makes it from your notebooks")
     spec = importlib.util.spec_from_file_location("my_llm", path)
     assert spec and spec.loader
     module: Any = importlib.util.module_from_spec(spec)

@@ -1,6 +1,6 @@
-"""What a client asks for in the chat-completions protocol, read strictly: what the engine has is
-taken, what would change the answer and is not there is refused in one sentence, as far as the
-usual clients and servers have a name for it."""
+"""What a client asks for in the chat-completions protocol, read strictly. A field that would change
+the answer and that the engine does not have is refused in one sentence, if the usual clients and
+servers have a name for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
