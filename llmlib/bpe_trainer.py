@@ -65,17 +65,7 @@ def _learn(pieces, n_merges):
     spelling = {chr(rank): bytes([b]) for rank, b in enumerate(_BYTES_IN_ORDER)}
     character = {token: c for c, token in spelling.items()}
 
-    # A merge changes only the words that hold its pair: keep the counts, and which words hold which
-    # pair, up to date. `waiting` has the pairs by how often they occurred when last looked at.
-    holders = defaultdict(list)
-    for i, word in enumerate(words):
-        for a, b in zip(word, word[1:]):
-            holders[a + b].append(i)
-    counts = {pair: sum(map(times.__getitem__, held)) for pair, held in holders.items()}
-    waiting = defaultdict(list)
-    for pair, n in counts.items():
-        waiting[n].append(pair)
-
+    holders, counts, waiting = _count_pairs(words, times)
     merges = []
     while waiting and len(merges) < n_merges:
         most = max(waiting)
@@ -107,6 +97,21 @@ def _learn(pieces, n_merges):
                     waiting[n].append(created)
             counts[pair] = 0
     return merges
+
+
+def _count_pairs(words, times):
+    """(holders: the numbers of the words that hold a pair, one a time; counts: how often a pair
+    occurs; waiting: the pairs by how often they occurred when last looked at). A merge changes only
+    the words that hold its pair, so these are kept up to date."""
+    holders = defaultdict(list)
+    for i, word in enumerate(words):
+        for a, b in zip(word, word[1:]):
+            holders[a + b].append(i)
+    counts = {pair: sum(map(times.__getitem__, held)) for pair, held in holders.items()}
+    waiting = defaultdict(list)
+    for pair, n in counts.items():
+        waiting[n].append(pair)
+    return holders, counts, waiting
 
 
 def _merge_words(words, held, pair, new):

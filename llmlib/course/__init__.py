@@ -1,24 +1,23 @@
-"""The course around the engine: its notebooks, what learners make of them, what notebooks import.
+"""The course around the engine: its notebooks, what learners write, and what notebooks import.
 
-source        the format of solutions/NN_name.py; cells: the course, each source read once
-build         source -> executed notebook -> the learner's (stub); questions: the quiz's source
+authoring/   from solutions/NN_name.py to notebooks
+    source, notebooks   the format of a source; all notebooks of the course, each read once
+    build, release      source -> executed notebook -> the learner's copy
+    quiz_source, course_map, pages   the quiz's source; the map under a title; `make pages`
+folder/      a learner's folder, work/
+    work, merge         made from notebooks/; a learner's work merged into a newer edition
+    checksum            nbgrader's, of a cell
+checking/    reading and running what a learner wrote
+    submission          a notebook: its cells, and the plan which of them run (redefinitions: notes)
+    scopes, definitions the names that code reads and binds; what a function needs
+    disallowed, torch_blocker   ready-made answers in the text; those blocked while code runs
+    run_cells, run_tests, plain_data   cells, tests, and the values that both exchange
+    check_runner, progress, cli   a process for one notebook; `llmlib check`, `llmlib progress`
+my_llm/      `llmlib my-llm`: a learner's functions as one file
+lab/         JupyterLab: the start page, the buttons, what they ask for
+bootstrap/   from a new clone to JupyterLab
 
-handed_in     a learner's notebook: read, and planned: what runs of it, in which order
-              (made_anew: what there is to say of names that a cell makes anew)
-scopes        which names code reads and binds; definitions: what a function needs
-forbidden     the ready-made answers that code uses; refusing: those that only a run shows
-run_cells     runs a cell as a notebook does; run_tests: a process runs cells, then tests
-plain         which values a test may exchange with a learner's function
-judge         has such a process run a job, and remembers the outcome
-progress      `llmlib check` and `llmlib progress` (progress_cli)
-my_llm        `llmlib my-llm`: definitions (my_llm_alone) into my_llm_template (my_llm_file), proved
-
-check, predict, quiz_page, engine_check, reference_bpe   what notebooks import; feedback, quiz and
-              course_map stand behind them
-setup, setting_up, lab   from a fresh clone to JupyterLab
-work          the learner's folder, made of notebooks/; editions: theirs laid into a newer edition
-              (checksum: nbgrader's, of a cell)
-start_page    the page that it opens; lab_server: what that page and the buttons ask for
-environment   of every process that is started here
-complete      `llmlib complete`; pages: `make pages`
+check, predict, quiz_cells, engine_check, reference_bpe   what notebooks import, with feedback and
+             quiz (the veiled key, which the grader keeps out of its sandbox) behind them
+environment  of every process that the course starts
 """

@@ -157,18 +157,13 @@ def run(
     orders, started, failed = iter(orders), False, 0
     again: list[Order] = []
     pool: list[Worker] = []
+
+    def new_worker(order: Order) -> Worker:
+        return Worker(notebooks, make_runner, order)
+
     try:
         while True:
-            while (idle := next((w for w in pool if not w.order), None)) or len(pool) < workers:
-                order = again.pop() if again else next(orders, None)
-                if order is None:
-                    break
-                if order.result:
-                    yield order, order.result
-                elif idle:
-                    idle.begin(order, limits)
-                else:
-                    pool.append(Worker(notebooks, make_runner, order))
+            yield from _hand_out(orders, again, pool, workers, limits, new_worker)
             busy = [(worker, worker.order) for worker in pool if worker.order]
             if not busy:
                 return
@@ -183,13 +178,8 @@ def run(
                     case Lost() as how:
                         pool.remove(worker)
                         worker.stop()
-                        order.tries += 1
-                        if order.tries < TRIES:
-                            again.append(order)
-                        elif started:
-                            yield order, NotGraded(f"the grader's worker {how} on it, twice")
-                        else:
-                            raise Unavailable("A worker could not start: is there enough memory?")
+                        if failure := _try_again(order, how, again, started):
+                            yield order, failure
                     case str(why):  # the others do its part
                         pool.remove(worker)
                         worker.stop()
@@ -203,3 +193,37 @@ def run(
     finally:
         for worker in pool:
             worker.stop()
+
+
+def _hand_out(
+    orders: Iterator[Order],
+    again: list[Order],
+    pool: list[Worker],
+    workers: int,
+    limits: Limits,
+    new_worker: Callable[[Order], Worker],
+) -> Iterator[tuple[Order, Result]]:
+    """Give the next orders, first those to be tried `again`, to idle workers and to new ones up to
+    so many `workers`; yields the orders that have a result already."""
+    while (idle := next((w for w in pool if not w.order), None)) or len(pool) < workers:
+        order = again.pop() if again else next(orders, None)
+        if order is None:
+            return
+        if order.result:
+            yield order, order.result
+        elif idle:
+            idle.begin(order, limits)
+        else:
+            pool.append(new_worker(order))
+
+
+def _try_again(order: Order, how: Lost, again: list[Order], started: bool) -> NotGraded | None:
+    """Put an order whose worker was lost among those to be tried `again`, or give it up. Raises
+    `Unavailable` if no worker has ever `started`."""
+    order.tries += 1
+    if order.tries < TRIES:
+        again.append(order)
+        return None
+    if not started:
+        raise Unavailable("A worker could not start: is there enough memory?")
+    return NotGraded(f"the grader's worker {how} on it, twice")
