@@ -57,6 +57,7 @@ def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
     assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
 
 
+@pytest.mark.slow  # it waits for a limit
 def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys, monkeypatch):
     """To normalize one that combines many marks takes their square; not in each Python."""
 
@@ -65,6 +66,7 @@ def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, cap
             pass
         return text
 
+    monkeypatch.setattr(read_submission, "SECONDS", 2)
     monkeypatch.setattr(export_answers, "normalize", as_long_as_it_takes)
     first = notebooks.load(NAME).exercises[0].name
     path = hand_in(tmp_path / "submitted", "eve", {first: "x = 1"})

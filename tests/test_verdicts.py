@@ -94,6 +94,7 @@ def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     assert list(kept) == ["test_it.py::test_it[b]"]
 
 
+@pytest.mark.proof
 def test_of_tests_that_need_each_other_all_run_or_none(project):
     project.put("test_it.py", TEST.replace('"{name}?.txt"', '"{name}?.txt", together=True'))
     assert project.run("--verdicts")[0] == "ab"
@@ -102,6 +103,7 @@ def test_of_tests_that_need_each_other_all_run_or_none(project):
     assert project.run("--verdicts")[0] == "ab"
 
 
+@pytest.mark.proof
 def test_a_fixture_that_fails_keeps_no_pass_of_its_file(project):
     fixture = (
         "\n@pytest.fixture(scope='module', autouse=True)\ndef late():\n    yield\n    assert 0\n"
@@ -110,6 +112,7 @@ def test_a_fixture_that_fails_keeps_no_pass_of_its_file(project):
     assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"
 
 
+@pytest.mark.proof
 def test_a_verdict_names_files_that_there_are(project):
     project.put("test_it.py", TEST.replace("{name}?.txt", "{name}.toml"))
     with pytest.raises(AssertionError, match="no file is a.toml"):
