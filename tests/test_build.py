@@ -104,7 +104,7 @@ def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
     ], f"run `make build` ({name})"
     counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert build.mark(notebooks.load(name)) == executed.metadata.llmlib.source
+    assert build.fingerprint(notebooks.load(name)) == executed.metadata.llmlib.source
 
 
 @pytest.mark.proof

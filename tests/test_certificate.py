@@ -39,7 +39,7 @@ from llmlib.certificate.verify import (
 from llmlib.course import my_llm
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress
-from llmlib.course.quiz import told_of
+from llmlib.course.quiz import feedback_for
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
 
@@ -447,7 +447,7 @@ def test_first_answers_are_those_of_cells_not_of_texts(home, monkeypatch):
     for cell in node.cells:
         cell.source = solutions.get(notebooks.grade_id(cell), cell.source)
     first = min(solutions)
-    wrong = next(letter for letter in "ABCD" if not told_of(first, letter)[0])
+    wrong = next(letter for letter in "ABCD" if not feedback_for(first, letter)[0])
     node.cells.append(nbformat.v4.new_markdown_cell(f'```python\n{first} = "{wrong}"\n```'))
     nbformat.write(node, path)
     monkeypatch.setattr(progress, "check", lambda **_: [])

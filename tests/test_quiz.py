@@ -20,7 +20,7 @@ from llmlib.course.authoring import notebooks, quiz_source
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.check import Mistake
 from llmlib.course.checking import submission
-from llmlib.course.quiz import LETTERS, check_answer, told_of, unveil, veiled
+from llmlib.course.quiz import LETTERS, check_answer, deobfuscate, feedback_for, quiz_key
 from llmlib.grading.marking.runner import Runner
 
 unit = pytest.mark.unit
@@ -33,7 +33,7 @@ def test_what_is_built_from_the_source_is_up_to_date():
     assert (ROOT / "solutions/quiz.py").read_text(encoding="utf-8") == quiz_source.source(
         list(QUESTIONS.values())
     )
-    assert (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8") == quiz_source.veiled(
+    assert (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8") == quiz_source.key_text(
         list(QUESTIONS.values())
     )
 
@@ -147,7 +147,7 @@ def test_no_option_gives_a_reason():
 def test_one_option_is_right_and_all_four_have_their_feedback(question):
     passed = []
     for letter, (_, feedback) in zip(LETTERS, question.options, strict=True):
-        assert told_of(question.name, letter) == (letter == question.right, feedback)
+        assert feedback_for(question.name, letter) == (letter == question.right, feedback)
         try:
             check_answer(question.name, letter)
             passed.append(letter)
@@ -185,9 +185,9 @@ def test_nothing_gives_an_answer_away(question):
         assert len(line) < 20 or (line not in released and line not in kept)
     assert not re.search(rf"{question.name}\s*=\s*.?[ABCD]\b", released.replace('`q01 = "A"`', ""))
     other = next(letter for letter in LETTERS if letter != question.right)
-    with pytest.raises((UnicodeDecodeError, AssertionError)):  # one veil is not lifted by another
-        text = veiled()[question.name][question.right]
-        assert unveil(question.name, other, text)[1:] in dict(question.options).values()
+    with pytest.raises((UnicodeDecodeError, AssertionError)):  # another letter does not decode it
+        text = quiz_key()[question.name][question.right]
+        assert deobfuscate(question.name, other, text)[1:] in dict(question.options).values()
 
 
 # What is true, measured: by a part of each question, from what its own cell printed to how the
@@ -431,9 +431,9 @@ def letters(name):
 def test_an_answer_is_told_at_once_and_a_changed_one_keeps_its_first(shell, form):
     right, wrong = letters("q07")
     (said,), _ = shell(form.format("q07", wrong))
-    assert said == f"✗ {wrong} is not it. {told_of('q07', wrong)[1]}" and shell.next is None
+    assert said == f"✗ {wrong} is not it. {feedback_for('q07', wrong)[1]}" and shell.next is None
     (said,), _ = shell(form.format("q07", right))
-    assert said == f"✓ {right} is right. {told_of('q07', right)[1]}"
+    assert said == f"✓ {right} is right. {feedback_for('q07', right)[1]}"
     start = form.format("q07", right).partition("  #")[0]
     assert shell.next == f"{start}  # first: {wrong}"
     assert quiz_cells.answers(shell.next) == {"q07": (right, wrong)}

@@ -224,14 +224,14 @@ def everything(root):
 def test_a_cell_that_was_run_shows_that_somebody_was_there():
     node = load(ROOT, "01_tokens", "notebooks")
     next(cell for cell in node.cells if cell.cell_type == "code").execution_count = 1
-    assert merge.worked_in(node)
+    assert merge.has_work(node)
 
 
 def test_released_cells_say_that_nobody_changed_them():
     for name in notebooks.names():
         node = load(ROOT, name, "notebooks")
-        assert not merge.worked_in(node), name
-        laid = merge.lay(node, node)
+        assert not merge.has_work(node), name
+        laid = merge.merge(node, node)
         assert codes(laid.node) == codes(node)
         assert (laid.answers, laid.guesses, laid.cells, laid.gone) == ([], 0, 0, [])
 
@@ -266,7 +266,7 @@ def test_all_answers_and_guesses_of_the_real_notebooks_are_found(name):
         if written.source != with_guess(written.source, "..."):
             cell.source, guesses = written.source, guesses + 1
     assert guesses >= 5 or name == "quiz"
-    laid = merge.lay(released, theirs)
+    laid = merge.merge(released, theirs)
     assert codes(laid.node) == codes(theirs)
     assert (len(laid.answers), laid.guesses) == (len(solutions), guesses)
 

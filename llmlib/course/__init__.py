@@ -18,6 +18,6 @@ lab/         JupyterLab: the start page, the buttons, what they ask for
 bootstrap/   from a new clone to JupyterLab
 
 check, predict, quiz_cells, engine_check, reference_bpe   what notebooks import, with feedback and
-             quiz (the veiled key, which the grader keeps out of its sandbox) behind them
+             quiz (the key, which never gets into the grader's sandbox) behind them
 environment  of every process that the course starts
 """

@@ -1,7 +1,8 @@
-"""The quiz's check: a letter in, feedback out.
+"""The quiz's key, and the check of one answer: a letter in, feedback out.
 
-Keys and feedback are veiled in llmlib/data/quiz.json. That keeps an answer from a glance, no more:
-whoever wants it finds it in solutions/, as with every exercise.
+The key and the feedback are obfuscated in llmlib/data/quiz.json, so that nobody reads an answer by
+accident. It is no secret: the answers are in solutions/, as for every exercise. What a notebook
+shows is in `quiz_cells`, which the grader's sandbox may have; the key it never has.
 """
 
 import base64
@@ -30,9 +31,9 @@ def check_answer(name: str, letter: Any) -> None:
     choice = as_letter(letter)
     if choice is None:
         raise Mistake(f"{name} is {show(letter)}: give one of the letters A, B, C and D.")
-    right, told = told_of(name, choice)
+    right, why = feedback_for(name, choice)
     if not right:
-        raise Mistake(f"{choice} is not it. " + EMPHASIS.sub(r"\1", told))
+        raise Mistake(f"{choice} is not it. " + EMPHASIS.sub(r"\1", why))
     feedback.count()
 
 
@@ -42,33 +43,33 @@ def as_letter(value: Any) -> str | None:
     return letter if letter in tuple(LETTERS) else None
 
 
-def told_of(name: str, letter: str) -> tuple[bool, str]:
+def feedback_for(name: str, letter: str) -> tuple[bool, str]:
     """(is this letter right, its feedback)."""
-    text = unveil(name, letter, veiled()[name][letter])
+    text = deobfuscate(name, letter, quiz_key()[name][letter])
     return text[0] == "1", text[1:]
 
 
-def veil(name: str, letter: str, plain: str) -> str:
+def obfuscate(name: str, letter: str, plain: str) -> str:
     """Text for quiz.json that only (name, letter) turns back into `plain`."""
-    return base64.b64encode(_mixed(name, letter, plain.encode())).decode()
+    return base64.b64encode(_xored(name, letter, plain.encode())).decode()
 
 
-def unveil(name: str, letter: str, text: str) -> str:
-    """What `veil` was given."""
-    return _mixed(name, letter, base64.b64decode(text)).decode()
+def deobfuscate(name: str, letter: str, text: str) -> str:
+    """What `obfuscate` was given."""
+    return _xored(name, letter, base64.b64decode(text)).decode()
 
 
-def _mixed(name: str, letter: str, plain: bytes) -> bytes:
+def _xored(name: str, letter: str, plain: bytes) -> bytes:
     pad = hashlib.shake_256(f"{name} {letter}".encode()).digest(len(plain))
     return bytes(a ^ b for a, b in zip(plain, pad, strict=True))
 
 
 @cache
-def veiled() -> dict[str, dict[str, str]]:
+def quiz_key() -> dict[str, dict[str, str]]:
     """quiz.json: {question: {letter: what it is told, "run": the code that shows it, "about": …}},
     all veiled but the last."""
-    return json.loads(veiled_text())
+    return json.loads(key_text())
 
 
-def veiled_text() -> str:
+def key_text() -> str:
     return resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from llmlib.course.feedback import GREEN, ORANGE, box, display, new_shell, running_shell
-from llmlib.course.quiz import EMPHASIS, LETTERS, as_letter, told_of, unveil, veiled
+from llmlib.course.quiz import EMPHASIS, LETTERS, as_letter, deobfuscate, feedback_for, quiz_key
 from llmlib.course.quiz import check_answer as check_answer  # for the test cells
 
 LINE = re.compile(
@@ -32,7 +32,7 @@ def answers(source: str) -> dict[str, tuple[str, str]]:
     return {
         found["name"]: (found["letter"].upper(), found["first"] or found["letter"].upper())
         for found in LINE.finditer(source)
-        if found["name"] in veiled()
+        if found["name"] in quiz_key()
     }
 
 
@@ -40,7 +40,7 @@ def first_answers(sources: Iterable[str]) -> tuple[int, int]:
     """(how many questions were right at the first go, how many there are), by a notebook's cells.
     A learner could take a note away: this is as honest as they are."""
     given = answers("\n".join(sources))
-    return sum(told_of(name, first)[0] for name, (_, first) in given.items()), len(veiled())
+    return sum(feedback_for(name, first)[0] for name, (_, first) in given.items()), len(quiz_key())
 
 
 def switch_on() -> None:
@@ -59,7 +59,7 @@ def _after(result: Any) -> None:
         return
     for name, (letter, first) in answers(source).items():
         _first.setdefault(name, first)
-        right, told = told_of(name, letter)
+        right, told = feedback_for(name, letter)
         said = f"✓ {letter} is right. {told}" if right else f"✗ {letter} is not it. {told}"
         rich = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
         rich = EMPHASIS.sub(r"<em>\1</em>", rich)
@@ -81,9 +81,9 @@ def see(name: str) -> None:
     """Show the code that bears an answer out, and run it. Asks for the right answer first."""
     shell = running_shell()
     letter = as_letter(shell.user_ns.get(name)) if shell else None
-    if letter is None or not told_of(name, letter)[0]:
+    if letter is None or not feedback_for(name, letter)[0]:
         return display(f"Answer question {int(name[1:])} first: this shows why.")
-    code = unveil(name, letter, veiled()[name]["run"])
+    code = deobfuscate(name, letter, quiz_key()[name]["run"])
     display(code, f"```python\n{code}\n```", "text/markdown")
     import math
 
@@ -100,8 +100,8 @@ def see(name: str) -> None:
 def score() -> None:
     """How many answers are right, how many were at the first go, and what to read again."""
     shell = running_shell()
-    given = {name: as_letter(shell.user_ns.get(name)) if shell else None for name in veiled()}
-    right = [name for name, letter in given.items() if letter and told_of(name, letter)[0]]
+    given = {name: as_letter(shell.user_ns.get(name)) if shell else None for name in quiz_key()}
+    right = [name for name, letter in given.items() if letter and feedback_for(name, letter)[0]]
     at_once = [name for name in right if _first.get(name, given[name]) == given[name]]
     all_of = f"of {len(given)}"
     lines = [f"{len(right)} {all_of} right. First answers right: {len(at_once)} {all_of}."]
@@ -110,7 +110,7 @@ def score() -> None:
         lines += ["If you have answered some: menu Run, Run All Cells lets a new kernel know them."]
     elif missing:
         lines.append(f"Not right yet: question{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    slips = Counter(veiled()[name]["about"] for name in right if name not in at_once)
+    slips = Counter(quiz_key()[name]["about"] for name in right if name not in at_once)
     if slips:
         again = ", ".join(f"{title} ({count})" for title, count in slips.items())
         lines.append(f"Worth a second look, for first answers that were not right: {again}.")

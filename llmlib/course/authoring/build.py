@@ -39,8 +39,8 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
     notebook = notebooks.load(name, root)
-    before = mark(notebook)
-    stale = force or _built_from(executed) != before
+    before = fingerprint(notebook)
+    stale = force or _read_fingerprint(executed) != before
     if stale:
         print(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
@@ -94,18 +94,18 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
         if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
             cell.outputs = [o for o in cell.outputs if VIEW not in o.get("data", {})]
         for output in cell.get("outputs", ()):
-            _refuse_what_differs(output, f"{name}: {_place(number, cell)}")
+            _check_repeatable(output, f"{name}: {_place(number, cell)}")
     return node
 
 
-def mark(notebook: Notebook) -> str:
-    """What is noted in an executed notebook, to see later whether its source has changed."""
-    seen = quiz.veiled_text() if notebook.number is None else ""  # what its cells show
+def fingerprint(notebook: Notebook) -> str:
+    """What is written into an executed notebook, to see later whether its source has changed."""
+    seen = quiz.key_text() if notebook.number is None else ""  # what its cells show
     return hashlib.sha256((VERSION + seen + nbformat.v4.writes(notebook.node)).encode()).hexdigest()
 
 
-def _built_from(path: Path) -> str | None:
-    """The mark in an executed notebook, or None."""
+def _read_fingerprint(path: Path) -> str | None:
+    """The fingerprint in an executed notebook, or None."""
     try:
         return nbformat.read(path, as_version=4).metadata.llmlib.source
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
@@ -117,7 +117,7 @@ def _place(number: int, cell: NotebookNode) -> str:
     return f"cell {number} ({notebooks.grade_id(cell) or first[:60]})"
 
 
-def _refuse_what_differs(output: NotebookNode, place: str) -> None:
+def _check_repeatable(output: NotebookNode, place: str) -> None:
     shown = output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
     text = output.get("text") or shown
     if " at 0x" in text:

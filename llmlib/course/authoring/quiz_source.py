@@ -10,7 +10,7 @@ from typing import Any
 from llmlib import files
 from llmlib.course.authoring.course_map import stations
 from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.quiz import LETTERS, veil
+from llmlib.course.quiz import LETTERS, obfuscate
 
 SOURCE = ROOT / "solutions" / "quiz.toml"
 COURSE = "course", "The course in five questions"
@@ -99,21 +99,21 @@ def source(questions: list[Question]) -> str:
     return "\n\n".join([*cells, _markdown(around["closing"]), _code("score()")]) + "\n"
 
 
-def veiled(questions: list[Question]) -> str:
+def key_text(questions: list[Question]) -> str:
     """The text of llmlib/data/quiz.json."""
     key: dict[str, dict[str, str]] = {}
     for each in questions:
         key[each.name] = entry = {}
         for letter, (_, feedback) in zip(LETTERS, each.options):
-            entry[letter] = veil(each.name, letter, f"{int(letter == each.right)}{feedback}")
-        entry |= {"run": veil(each.name, each.right, each.run), "about": titles()[each.about]}
+            entry[letter] = obfuscate(each.name, letter, f"{int(letter == each.right)}{feedback}")
+        entry |= {"run": obfuscate(each.name, each.right, each.run), "about": titles()[each.about]}
     return json.dumps(key, indent=1) + "\n"
 
 
 def write() -> None:
     """Write both files where they differ. Raises `SourceError`."""
     questions = read()
-    made = {"solutions/quiz.py": source(questions), "llmlib/data/quiz.json": veiled(questions)}
+    made = {"solutions/quiz.py": source(questions), "llmlib/data/quiz.json": key_text(questions)}
     for path, text in made.items():
         if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text:
             files.write(ROOT / path, text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress
 from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
 
@@ -48,18 +48,20 @@ def run(args: argparse.Namespace) -> int:
     return int(not all(status.done for status in statuses))
 
 
-def _asked_for(notebooks: list[str], folder: Path | None) -> tuple[list[str], Path]:
+def _asked_for(asked: list[str], folder: Path | None) -> tuple[list[str], Path]:
     """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
-    for path in map(Path, notebooks):
-        if path.stem not in cells.names() and path.is_dir():
-            raise ValueError(f"{path} is a folder, no notebook: give it as --folder {path}")
-        if path.stem not in cells.names():
-            raise ValueError(f"there is no notebook {path.stem}; known: {', '.join(cells.names())}")
+    for path in map(Path, asked):
+        if path.stem not in notebooks.names() and path.is_dir():
+            raise ValueError(f"{path} is a folder, not a notebook: give it as --folder {path}")
+        if path.stem not in notebooks.names():
+            raise ValueError(
+                f"there is no notebook {path.stem}; known: {', '.join(notebooks.names())}"
+            )
         if path.parent != Path():
             if folder is not None and folder.resolve() != path.parent.resolve():
                 raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
             folder = path.parent
-    names = [Path(notebook).stem for notebook in notebooks] or cells.names()
+    names = [Path(each).stem for each in asked] or notebooks.names()
     return names, progress.folder_of(folder)
 
 

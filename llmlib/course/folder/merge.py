@@ -1,9 +1,10 @@
-"""What of a notebook is its learner's, and that laid into another edition of the notebook.
+"""Merges a learner's work in a notebook into another edition of that notebook.
 
-No edition has to be kept for it. A cell tells by itself whether somebody changed it: its id is a
-hash of the source that it came with (`source.parse`), and an exercise's checksum is one of its stub
-(`stub.release`). What belongs together in two editions has the same key: the name of an exercise
-or a prediction, the text of a quiz question (their numbers move), the id of any other cell.
+The edition that the learner started from is not needed. A cell shows by itself whether somebody
+changed it: its id is a hash of its first source (`source.parse`), and the checksum of an exercise
+is that of its stub (`release.release`). Cells of two editions belong together if they have the same
+key: the name of an exercise or a prediction, the text of a quiz question (its number may change),
+the id of any other cell.
 """
 
 import copy
@@ -22,8 +23,8 @@ from llmlib.course.quiz_cells import LINE, OPTION, QUESTION
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A cell, its key, and of a question that it answers by a letter the text and the options."""
+class KeyedCell:
+    """A cell and its key; for an answer by a letter also the question's text and options."""
 
     cell: NotebookNode
     key: str
@@ -42,7 +43,7 @@ class Piece:
 
     @property
     def answer(self) -> bool:
-        """Is this an exercise's cell, or a quiz question's?"""
+        """Is it the answer cell of an exercise or a quiz question?"""
         return bool(self.name and self.marks.get("solution"))
 
     @property
@@ -51,7 +52,7 @@ class Piece:
 
     @property
     def own(self) -> bool:
-        """Did a learner write or change it? What is locked counts as ours whatever it holds."""
+        """Did a learner write or change it? A locked cell is the course's, whatever it holds."""
         source = self.cell.source
         if self.answer:
             marks = {"solution": True, "grade_id": self.name}
@@ -64,8 +65,8 @@ class Piece:
 
 
 @dataclass
-class Laid:
-    """A new edition with a learner's work in it, and what there is to say about it."""
+class Merged:
+    """A new edition with a learner's work in it, and what changed."""
 
     node: NotebookNode
     answers: list[str] = field(default_factory=list)  # their keys
@@ -76,107 +77,110 @@ class Laid:
     changed: list[str] = field(default_factory=list)  # their checks
 
 
-def pieces(node: NotebookNode, released: Mapping[str, str] = {}) -> Iterator[Piece]:
-    """The cells of a notebook, in order; a question is as `released` has its id, if it has it."""
+def keyed_cells(node: NotebookNode, released: Mapping[str, str] = {}) -> Iterator[KeyedCell]:
+    """The cells of a notebook with their keys, in order. A question's text is that of `released`,
+    {id: source}, if its id is there."""
     asked, ask, options = "", "", {}
     for cell in node.cells:
-        piece, said = Piece(cell, ""), released.get(cell.get("id", ""), cell.source)
+        keyed, said = KeyedCell(cell, ""), released.get(cell.get("id", ""), cell.source)
         if cell.cell_type == "markdown" and (question := QUESTION.match(said)):
             asked, ask = said, question["ask"]
             options = {letter: text.strip() for letter, text in OPTION.findall(asked)}
-        if piece.name and ask and re.fullmatch(r"(test_)?q\d+", piece.name):
-            yield Piece(cell, f"{piece.answer} {ask}", asked, options)
-        elif piece.name:
-            yield Piece(cell, piece.name)
+        if keyed.name and ask and re.fullmatch(r"(test_)?q\d+", keyed.name):
+            yield KeyedCell(cell, f"{keyed.answer} {ask}", asked, options)
+        elif keyed.name:
+            yield KeyedCell(cell, keyed.name)
         elif ask and re.fullmatch(r'see\("q\d+"\)', cell.source):
-            yield Piece(cell, f"see {ask}")
-        elif piece.prediction:
+            yield KeyedCell(cell, f"see {ask}")
+        elif keyed.prediction:
             key, _, letters = guess_in(cell.source)
-            yield Piece(cell, f"predict {key}", options=letters)
+            yield KeyedCell(cell, f"predict {key}", options=letters)
         else:
-            yield Piece(cell, f"{cell.cell_type} {cell.get('id', '') or _hash(cell.source)}")
+            yield KeyedCell(cell, f"{cell.cell_type} {cell.get('id', '') or _hash(cell.source)}")
 
 
-def altered(piece: Piece) -> bool:
+def altered(keyed: KeyedCell) -> bool:
     """Was a locked cell changed, by its checksum?"""
-    cell, said = piece.cell, piece.marks.get("checksum")
-    found = checksum(cell.source, cell.cell_type, piece.marks) if said else said
-    return found != said and not piece.answer
+    cell, said = keyed.cell, keyed.marks.get("checksum")
+    found = checksum(cell.source, cell.cell_type, keyed.marks) if said else said
+    return found != said and not keyed.answer
 
 
-def worked_in(node: NotebookNode) -> bool:
-    """Does it hold anything of a learner's: a cell, an answer, a guess, a cell that was run?"""
+def has_work(node: NotebookNode) -> bool:
+    """Is there anything of a learner's in it: a cell, an answer, a guess, a cell that was run?"""
     ran = ("outputs", "execution_count")
-    return any(each.own or altered(each) or any(map(each.cell.get, ran)) for each in pieces(node))
+    return any(
+        each.own or altered(each) or any(map(each.cell.get, ran)) for each in keyed_cells(node)
+    )
 
 
-def lay(edition: NotebookNode, mine: NotebookNode) -> Laid:
-    """`edition` with what `mine`, a learner's notebook of another one, holds of theirs. Answers and
-    guesses go to their places, and so do changed demonstrations and outputs where the cell is still
-    the same; all else that is theirs follows the cell that it followed."""
-    fresh = [*pieces(edition)]
-    theirs = [*pieces(mine, {cell.get("id"): cell.source for cell in edition.cells})]
-    places, marked = [piece.key for piece in fresh], {piece.name for piece in theirs}
-    merged = {each for each in places if f"test_{each}" in marked} - marked  # into another cell
-    before: dict[str, Piece] = {}
-    own: dict[str, list[Piece]] = defaultdict(list)
-    at = fresh[0].key if fresh else ""  # what stood at the top comes below the title
-    for piece in theirs:
-        if not piece.name and (made := merged & names(piece.cell.source).binds):
-            piece = replace(piece, key=max(made, key=places.index))
-        stub = piece.key in before and not before[piece.key].own  # of an answer's copies
-        if piece.key in places and (piece.key not in before or stub):
-            before[piece.key], at = piece, piece.key
-        elif piece.own:
-            own[at].append(piece)
+def merge(edition: NotebookNode, mine: NotebookNode) -> Merged:
+    """`edition` with the learner's work in `mine`, their notebook of another edition. Answers and
+    guesses go to their places, and so do changed demonstrations and the outputs of cells that are
+    still the same; every other cell of theirs follows the cell that it followed."""
+    fresh = [*keyed_cells(edition)]
+    theirs = [*keyed_cells(mine, {cell.get("id"): cell.source for cell in edition.cells})]
+    places, marked = [keyed.key for keyed in fresh], {keyed.name for keyed in theirs}
+    moved = {each for each in places if f"test_{each}" in marked} - marked  # into another cell
+    before: dict[str, KeyedCell] = {}
+    own: dict[str, list[KeyedCell]] = defaultdict(list)
+    at = fresh[0].key if fresh else ""  # a cell above the title moves below it
+    for keyed in theirs:
+        if not keyed.name and (made := moved & names(keyed.cell.source).binds):
+            keyed = replace(keyed, key=max(made, key=places.index))
+        stub = keyed.key in before and not before[keyed.key].own  # of an answer's copies
+        if keyed.key in places and (keyed.key not in before or stub):
+            before[keyed.key], at = keyed, keyed.key
+        elif keyed.own:
+            own[at].append(keyed)
     metadata = mine.metadata | {"llmlib": edition.metadata.get("llmlib", {})}
-    laid = Laid(NotebookNode(edition | {"metadata": NotebookNode(metadata), "cells": []}))
-    for piece in fresh:
-        laid.node.cells += _filled(piece, before.get(piece.key), laid)
-        laid.node.cells += [_apart(each, laid) for each in own[piece.key]]
-    _tell_apart(laid.node)
-    return laid
+    result = Merged(NotebookNode(edition | {"metadata": NotebookNode(metadata), "cells": []}))
+    for keyed in fresh:
+        result.node.cells += _filled(keyed, before.get(keyed.key), result)
+        result.node.cells += [_own_cell(each, result) for each in own[keyed.key]]
+    _make_ids_unique(result.node)
+    return result
 
 
-def _filled(piece: Piece, old: Piece | None, laid: Laid) -> Iterator[NotebookNode]:
-    """A new cell with what the learner put into it; theirs below it where that has no place."""
-    cell, lost = copy.deepcopy(piece.cell), False
-    if piece.answer and old is None:
-        laid.new.append(piece.name)
+def _filled(keyed: KeyedCell, old: KeyedCell | None, result: Merged) -> Iterator[NotebookNode]:
+    """A new cell with the learner's answer in it; if that has no place, their cell follows it."""
+    cell, lost = copy.deepcopy(keyed.cell), False
+    if keyed.answer and old is None:
+        result.new.append(keyed.name)
     elif old and old.own:
-        said = _said(piece, old)
+        said = _merged_source(keyed, old)
         lost = said is None
-        cell.source = piece.cell.source if said is None else said
-        laid.answers += [piece.key] * (piece.answer and not lost)
-        laid.guesses += piece.prediction and not lost
-    elif old and piece.name.removeprefix("test_") in laid.answers and not piece.options:
-        laid.changed += [piece.name.removeprefix("test_")] * (cell.source != old.cell.source)
-    if old and old.cell.source == cell.source and old.options == piece.options:
+        cell.source = keyed.cell.source if said is None else said
+        result.answers += [keyed.key] * (keyed.answer and not lost)
+        result.guesses += keyed.prediction and not lost
+    elif old and keyed.name.removeprefix("test_") in result.answers and not keyed.options:
+        result.changed += [keyed.name.removeprefix("test_")] * (cell.source != old.cell.source)
+    if old and old.cell.source == cell.source and old.options == keyed.options:
         kept = ("outputs", "execution_count", "attachments")
         same = old.cell.cell_type == cell.cell_type
         cell.update({key: old.cell[key] for key in kept if same and key in old.cell})
     yield cell
     if old and lost:
-        yield _apart(old, laid)
+        yield _own_cell(old, result)
 
 
-def _said(piece: Piece, old: Piece) -> str | None:
-    """The source that a cell gets from the learner's; None where the chosen option is gone."""
+def _merged_source(keyed: KeyedCell, old: KeyedCell) -> str | None:
+    """The source of a cell with the learner's answer; None if the chosen option is gone."""
     theirs = old.cell.source
-    if piece.cell.get("id", "") == old.cell.get("id") if piece.prediction else not piece.options:
+    if keyed.cell.get("id", "") == old.cell.get("id") if keyed.prediction else not keyed.options:
         return theirs
 
     def now(letter: str) -> str | None:
         text = old.options.get(letter.upper())
-        return next((each for each, said in piece.options.items() if said == text), None)
+        return next((each for each, said in keyed.options.items() if said == text), None)
 
-    if piece.prediction:
-        guess, source = guess_in(theirs)[1], with_comments(piece.cell.source, theirs)
+    if keyed.prediction:
+        guess, source = guess_in(theirs)[1], with_comments(keyed.cell.source, theirs)
         letter = guess.strip("\"' ")
-        if letter == "None" or not (piece.options or old.options):
+        if letter == "None" or not (keyed.options or old.options):
             return with_guess(source, guess)
         return with_guess(source, f'"{now(letter)}"') if now(letter) else None
-    if piece.options == old.options and piece.name == old.name:
+    if keyed.options == old.options and keyed.name == old.name:
         return theirs
     given = [each for each in LINE.finditer(theirs) if each["name"] == old.name]
     if len(given) != 1 or not now(given[0]["letter"]):
@@ -184,30 +188,30 @@ def _said(piece: Piece, old: Piece) -> str | None:
     [found] = given
     first = now(found["first"]) if found["first"] else None
     note = found[0][len(found["start"]) :] if not found["first"] else ""
-    said = f'{piece.name} = "{now(found["letter"])}"' + (f"  # first: {first}" if first else note)
+    said = f'{keyed.name} = "{now(found["letter"])}"' + (f"  # first: {first}" if first else note)
     return theirs[: found.start()] + said + theirs[found.end() :]
 
 
-def _apart(piece: Piece, laid: Laid) -> NotebookNode:
-    """A learner's cell as one of its own. A choice among options is kept as text: run, it would
+def _own_cell(keyed: KeyedCell, result: Merged) -> NotebookNode:
+    """A learner's cell as an added one. A choice among options is kept as text: if it ran, it would
     answer another question of that number."""
-    cell = copy.deepcopy(piece.cell)
-    if piece.answer and piece.key not in laid.answers:
-        laid.gone.append(piece.name)
+    cell = copy.deepcopy(keyed.cell)
+    if keyed.answer and keyed.key not in result.answers:
+        result.gone.append(keyed.name)
     else:
-        laid.cells += 1
+        result.cells += 1
     for ours in ("nbgrader", "off", "stub", "deletable"):
         cell.metadata.pop(ours, None)
-    if piece.options:
+    if keyed.options:
         said = "From an earlier edition of this notebook:"
-        question = piece.asked.partition("\n")[2].strip()  # its number is another one's now
+        question = keyed.asked.partition("\n")[2].strip()  # its number is another one's now
         text = "\n\n".join(filter(None, [said, question, f"```python\n{cell.source}\n```"]))
         return NotebookNode(cell_type="markdown", metadata={}, source=text)
     return cell
 
 
-def _tell_apart(node: NotebookNode) -> None:
-    """Give each cell an id of its own, and none that would pass for an edition's."""
+def _make_ids_unique(node: NotebookNode) -> None:
+    """Give every cell an id of its own, and none that an edition's cell could have."""
     seen: set[str] = set()
     for number, cell in enumerate(node.cells):
         if not cell.get("id") or cell.id in seen:

@@ -1,11 +1,11 @@
-"""The folder work/, in which a learner works: made of the notebooks in notebooks/, and brought up
-to date when those belong to a newer edition.
+"""The folder work/, in which a learner works: copied from notebooks/, and brought up to date when
+those belong to a newer edition.
 
     python -m llmlib.course.folder.work        what opening JupyterLab does first
 
-Nothing that git tracks is written to, so that `git pull` finds nothing in its way. Each file is
-written whole, and the one that it replaces is kept in work/old/ before: whatever interrupts this,
-a notebook is the old one or the new one, and the next start goes on.
+No file that git tracks is written to, so `git pull` meets no conflict. Each file is written whole,
+after the old one was copied to work/old/: whatever interrupts this, a notebook is the old one or
+the new one, and the next start goes on.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from llmlib.course.bootstrap import steps
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Unreadable
 from llmlib.course.folder import merge
-from llmlib.course.folder.merge import Laid
+from llmlib.course.folder.merge import Merged
 
 
 def update(root: Path = ROOT) -> list[str]:
-    """Make or renew `root`/work; returns what to tell its learner. Raises OSError, SystemExit."""
+    """Make or update `root`/work; returns sentences for the learner. Raises OSError, SystemExit."""
     said = []
     with steps.alone(root / "build" / "work.lock"):
         work = root / "work"
@@ -46,55 +46,57 @@ def update(root: Path = ROOT) -> list[str]:
                 part.unlink()
         for path in sorted((root / "notebooks").glob("*.ipynb")):
             try:
-                said += _renew(path, work / path.name)
+                said += _update_notebook(path, work / path.name)
             except Unreadable as fault:
-                said.append(_mixed(path) or str(fault))
+                said.append(_git_conflict(path) or str(fault))
     return said
 
 
-def _renew(path: Path, mine: Path, released: bool = False) -> list[str]:
+def _update_notebook(path: Path, mine: Path, released: bool = False) -> list[str]:
     """Bring `mine` to the edition of `path`, which may have been worked in unless it is known as
     `released`. Raises Unreadable."""
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    if mine.exists() and _came_from(mine) == mark:
+    if mine.exists() and _edition_mark(mine) == mark:
         return []
     edition = read(path)
     changed = ("diff-index", "--quiet", "HEAD")  # `diff` says so of any file outside of a clone
-    if not released and merge.worked_in(edition) and _git(path, *changed) == 1:
-        return _take_over(path, mine)
+    if not released and merge.has_work(edition) and _git(path, *changed) == 1:
+        return _adopt(path, mine)
     edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = mark
     if not mine.exists():
         _write(mine, edition)
         return []
     theirs, saved = read(mine), mine.stat()
-    laid = merge.lay(edition, theirs)
-    before, after = ([c.source for c in n.cells if c.source.strip()] for n in (theirs, laid.node))
-    old = _keep(mine, theirs) if before != after and merge.worked_in(theirs) else None
-    _write(mine, laid.node, instead_of=theirs)
-    _saved_at(mine, saved)
-    return [_sentence(mine, laid, theirs, old)] if old else []
+    result = merge.merge(edition, theirs)
+    before, after = ([c.source for c in n.cells if c.source.strip()] for n in (theirs, result.node))
+    old = _back_up(mine, theirs) if before != after and merge.has_work(theirs) else None
+    _write(mine, result.node, instead_of=theirs)
+    _keep_time(mine, saved)
+    return [_summary(mine, result, theirs, old)] if old else []
 
 
 def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
         tree = submission.read_json(path)
-        submission.parse(tree)  # refuses what is none, in its own words
+        submission.parse(tree)  # raises Unreadable for what is not a notebook
         node = nbformat.reads(json.dumps(tree), as_version=4)
         for cell, given in zip(node.cells, tree.get("cells", ())):
             if "id" not in given:  # nbformat has just made one up
                 cell.pop("id", None)
         for cell in node.cells:  # other line ends, as of Windows; half a character is none
             cell.source = cell.source.replace("\r\n", "\n").encode("utf-8", "replace").decode()
-        merge.lay(node, node)  # every cell has what a cell must have
+        merge.merge(node, node)  # every cell has what a cell must have
         return node
     except Unreadable as fault:
-        raise Unreadable(f"{_short(path)} was left as it is: {fault}.") from None
+        raise Unreadable(f"{_short_path(path)} was left as it is: {fault}.") from None
     except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
-        raise Unreadable(f"{_short(path)} was left as it is: it is no Jupyter notebook.") from None
+        raise Unreadable(
+            f"{_short_path(path)} was left as it is: it is not a Jupyter notebook."
+        ) from None
 
 
-def _came_from(mine: Path) -> str | None:
+def _edition_mark(mine: Path) -> str | None:
     """The mark of the edition that a notebook of work/ was made of."""
     try:
         return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
@@ -102,27 +104,27 @@ def _came_from(mine: Path) -> str | None:
         return None
 
 
-def _take_over(path: Path, mine: Path) -> list[str]:
+def _adopt(path: Path, mine: Path) -> list[str]:
     """What was written into notebooks/ itself, as before there was work/, goes there. Once that has
     it, git gives the released file back: it would refuse to pull a newer one over this one."""
     data = path.read_bytes()
     if not mine.exists():
         files.write(mine, data)
-        _saved_at(mine, path.stat())
+        _keep_time(mine, path.stat())
     if mine.read_bytes() != data or _git(path, "checkout", "HEAD"):
         return [
-            f"{_short(path)} is not as it was released: copy what you need of it into "
-            f"{_short(mine)}, then type git checkout {_short(path)}"
+            f"{_short_path(path)} is not as it was released: copy what you need of it into "
+            f"{_short_path(mine)}, then type git checkout {_short_path(path)}"
         ]
-    said = f"{_short(path)} was taken over as {_short(mine)}: go on there"
-    return [said, *_renew(path, mine, released=True)]
+    said = f"{_short_path(path)} was taken over as {_short_path(mine)}: go on there"
+    return [said, *_update_notebook(path, mine, released=True)]
 
 
-def _mixed(path: Path) -> str:
+def _git_conflict(path: Path) -> str:
     """What there is to say of a notebook into which git wrote two versions; nothing of others."""
     if b"\n>>>>>>> " not in (data := path.read_bytes()):
         return ""
-    said = f"{_short(path)} was left as it is: git has put two versions into it: "
+    said = f"{_short_path(path)} was left as it is: git has put two versions into it: "
     if b"\n>>>>>>> Stashed changes" in data:
         return said + "type git checkout --theirs notebooks to have yours back, then start again"
     return said + "end the merge, git status says how, then start again"
@@ -150,13 +152,13 @@ def _write(path: Path, node: NotebookNode, instead_of: NotebookNode | None = Non
             _notary().sign(node)
 
 
-def _saved_at(path: Path, when: os.stat_result) -> None:
+def _keep_time(path: Path, when: os.stat_result) -> None:
     """The start page goes on in the notebook that its learner saved last. A second later than that,
     so that a JupyterLab in which it is open sees that it has changed."""
     os.utime(path, (when.st_atime, when.st_mtime + 1))
 
 
-def _keep(mine: Path, node: NotebookNode) -> Path:
+def _back_up(mine: Path, node: NotebookNode) -> Path:
     """A copy of a notebook of work/ in work/old/, never over another one."""
     data, count = mine.read_bytes(), 1
     name = old = mine.parent / "old" / f"{mine.stem} of {_edition(node)}.ipynb"
@@ -171,27 +173,31 @@ def _edition(node: NotebookNode) -> str:
     return submission.edition(node) or "an earlier edition"
 
 
-def _sentence(mine: Path, laid: Laid, before: NotebookNode, old: Path) -> str:
+def _summary(mine: Path, result: Merged, before: NotebookNode, old: Path) -> str:
     """What changed, in one sentence."""
-    then, now = _edition(before), _edition(laid.node)
+    then, now = _edition(before), _edition(result.node)
     went = f"went from {then} to {now}" if then != now else f"has a newer build of {now}"
-    counts = (len(laid.answers), "answer"), (laid.guesses, "prediction"), (laid.cells, "added cell")
+    counts = (
+        (len(result.answers), "answer"),
+        (result.guesses, "prediction"),
+        (result.cells, "added cell"),
+    )
     yours = ", ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in counts if n)
     lists = {
-        "new": laid.new,
-        "with another check": laid.changed,
-        "no longer asked, your answer in a cell of its own": laid.gone,
+        "new": result.new,
+        "with another check": result.changed,
+        "no longer asked, your answer in a cell of its own": result.gone,
     }
     parts = [f"{mine.stem} {went}", f"yours in it: {yours}" if yours else ""]
-    parts += [f"{what}: {_listed(names)}" if names else "" for what, names in lists.items()]
-    return "; ".join(filter(None, [*parts, f"the old one is {_short(old)}"]))
+    parts += [f"{what}: {_listing(names)}" if names else "" for what, names in lists.items()]
+    return "; ".join(filter(None, [*parts, f"the old one is {_short_path(old)}"]))
 
 
-def _listed(names: list[str]) -> str:
+def _listing(names: list[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
-def _short(path: Path) -> str:
+def _short_path(path: Path) -> str:
     """A path as seen from the course's folder."""
     return "/".join(path.parts[-3 if path.parent.name == "old" else -2 :])
 
