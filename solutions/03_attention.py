@@ -33,7 +33,6 @@ from itertools import cycle
 from llmlib import complete, generate, pretrained
 from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import attention as plots
-from llmlib.plots import attention_diagrams as diagrams
 from llmlib.plots import show
 
 torch.set_num_threads(2)
@@ -211,7 +210,7 @@ for i, name in enumerate(names):
         f"output {[f'{o:.2f}' for o in outputs[i]]}"
     )
 show(
-    diagrams.one_head(q, k, v, names),
+    plots.one_head(q, k, v, names),
     alt="One head from left to right, with its numbers. Queries times keys give a 3 by "
     "3 grid of scores; over √2 and through softmax, a grid of shares, each row summing "
     "to 1; times the values, the outputs. The row of sat is framed: scores −2, 2, 0, "
@@ -1098,7 +1097,7 @@ reveal("blind", "A" if "Paris" in text else "B")
 
 # %%
 show(
-    diagrams.heads(),
+    plots.heads(),
     alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, and the "
     "products are cut into heads; each head attends alone; the results stand side by "
     "side and are multiplied by W_O, which gives seq by d_model again.",
@@ -1457,7 +1456,7 @@ print(f"a head made to copy: {copies.mean():.2f}")
 from llmlib.kv_cache import cache_bytes
 
 show(
-    diagrams.grouped(model.config.n_head, model.config.n_kv_head),
+    plots.grouped(model.config.n_head, model.config.n_kv_head),
     alt="Three drawings of 9 query heads: each with a key/value head of "
     "its own, three groups of three sharing one each, and all nine on a single one.",
 )
@@ -2609,7 +2608,7 @@ show(
 
 # %%
 show(
-    diagrams.encoder_decoder(),
+    plots.encoder_decoder(),
     alt="Left: an encoder reads le chat dort; a decoder writes, with causal "
     "self-attention over the cat sleeps and cross-attention whose keys and values come "
     "from the encoder. Right: a decoder alone reads source and target as one text.",

@@ -28,8 +28,6 @@ from llmlib.output_head import unembed
 # %%
 from llmlib import attention, output_head, pretrained
 from llmlib.course.predict import predict, predictions, reveal
-from llmlib.plots import layer_diagrams as diagrams
-from llmlib.plots import layer_writes as of_writes
 from llmlib.plots import layers as pictures
 from llmlib.plots import show
 
@@ -37,7 +35,7 @@ torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 config = model.config
 show(
-    diagrams.whole_stack(config),
+    pictures.whole_stack(config),
     alt="From left to right: ids, the table, then along a thick line, the residual "
     "stream, layer 0, layer 1, and so on to layer 29, a final norm; the table again, "
     "logits. "
@@ -309,7 +307,7 @@ stream = added[:, -1].cumsum(dim=0)[::2]  # 31 d_model: after the table, each la
 told = {("attention", n): in_words(added[1 + 2 * n, -1]) for n in (23, 27)}
 told["feed-forward", 24] = in_words(added[2 + 2 * 24, -1], 2)
 show(
-    diagrams.river(
+    pictures.river(
         stream.norm(dim=-1).tolist(),
         lengths[1::2].tolist(),
         lengths[2::2].tolist(),
@@ -1144,7 +1142,7 @@ each = attribution(at_last, to, model.weights.norm[0], config.eps)
 print(f"logit(Paris) − mean of {len(cities)} other cities: {each.sum():.2f},", end=" ")
 print(f"of which attention 23 ({each[1 + 2 * 23]:.2f})")
 show(
-    of_writes.running_sums(terms),
+    pictures.running_sums(terms),
     alt="Two panels by layer. Top, Paris against London: below zero up to layer 22, "
     "then attention in layer 23 adds 3 of 4. Bottom, Paris against the mean logit: "
     "the sum grows slowly to 6 by layer 22, attention in layer 23 adds about 3 of 19, "
@@ -1211,7 +1209,7 @@ others = random.Random(0).sample(elsewhere, 8)
 controls = torch.stack([probabilities(without(*each)) for each in others])
 controls = torch.cat([controls, in_23[[h for h in range(9) if h != worst]]])
 show(
-    of_writes.one_head(
+    pictures.one_head(
         {
             "the whole model": whole.tolist(),
             f"without layer 23 head {worst}": in_23[worst].tolist(),
@@ -2076,7 +2074,7 @@ turned = output_head.softmax(head(others + values[:, None] * last[2][:, n]))
 words = (" she", " her", " he", " the")
 curves = {word: turned[:, model.tokenizer.encode(word)[0]].tolist() for word in words}
 show(
-    of_writes.neuron_turned(
+    pictures.neuron_turned(
         values.tolist(), curves, (natural.min().item(), natural.max().item())
     ),
     widget=neuron_slider(
@@ -2703,7 +2701,7 @@ cat = model.tokenizer.encode("The cat sat on the mat")
 of_cat = writes(model, cat)
 sizes = of_cat.cumsum(dim=0)[::2].norm(dim=-1)  # 31 seq
 show(
-    of_writes.sink_life(
+    pictures.sink_life(
         {
             "first token": sizes[:, 0],
             "second “ the”": sizes[:, 4],
@@ -2977,7 +2975,7 @@ for name, curve in curves.items():
 
 # %%
 show(
-    diagrams.three_blocks(),
+    pictures.three_blocks(),
     alt="Three columns. The 2017 decoder: masked self-attention, attention to the "
     "encoder, and a ReLU MLP each branch off the stream and are added back, then a "
     "LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before "
