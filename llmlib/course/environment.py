@@ -1,5 +1,5 @@
-"""Where the course's files lie and which version they are; the environment of a process that it
-starts: offline, quiet, the same in every run."""
+"""Where the course's files are and which version they have; the environment variables of every
+process that it starts: offline, quiet, the same in every run."""
 
 import os
 import sys
@@ -30,8 +30,8 @@ QUIET = {
 
 
 def environment(threads: int = 1, **more: str) -> dict[str, str]:
-    """The variables for a process with so many threads, which imports this llmlib, and finds
-    programs of this Python's folder by name, as nbgrader does with `alembic`."""
+    """The variables for a process with so many `threads`. It imports this llmlib and finds programs
+    in this Python's folder by name, as nbgrader does with `alembic`."""
     beside, path = os.path.dirname(sys.executable), os.environ.get("PATH") or os.defpath
     if path.split(os.pathsep)[0] != beside:  # it is, where this environment is ours already
         path = os.pathsep.join([beside, path])

@@ -1,4 +1,4 @@
-"""What a notebook says of its own cells: a check that passed, a function that is not written yet.
+"""What a notebook says about its own cells: a check has passed, a function is not written yet.
 
 Importing `llmlib.course.check` in a running IPython switches it on; elsewhere nothing happens.
 """
@@ -38,7 +38,7 @@ def count() -> None:
 
 
 def one_line(text: object) -> str:
-    """Its lines as one. Blanks within a line stay: they can be what is wrong with a value."""
+    """The lines of a text as one. Spaces within a line stay: they may be the mistake."""
     lines = str(text).replace("\t", " ").splitlines()
     return " ".join(filter(None, map(str.strip, lines)))
 
@@ -50,7 +50,7 @@ def running_shell() -> Any:
 
 
 def new_shell(user: str) -> Any:
-    """The same, once for each `user` and kernel: else None."""
+    """The same at the first call for a `user` in this kernel; later None."""
     shell, mark = running_shell(), f"_llmlib_{user}"
     if shell is None or hasattr(shell, mark):
         return None

@@ -66,8 +66,8 @@ def _xored(name: str, letter: str, plain: bytes) -> bytes:
 
 @cache
 def quiz_key() -> dict[str, dict[str, str]]:
-    """quiz.json: {question: {letter: what it is told, "run": the code that shows it, "about": …}},
-    all veiled but the last."""
+    """quiz.json: {question: {letter: its feedback, "run": code that shows why, "about": …}}, all
+    obfuscated but "about"."""
     return json.loads(key_text())
 
 

@@ -1,4 +1,4 @@
-"""The quiz in a notebook: what a choice is told at once, the code that shows it, the score.
+"""The quiz in a notebook: feedback on each choice at once, the code that shows why, the score.
 
 Importing this in a running IPython switches it on: a cell such as q07 = "B" is answered below it,
 whether a click wrote it (lab/labextensions/llmlib-quiz) or the learner. The answer stays what the
@@ -37,8 +37,8 @@ def answers(source: str) -> dict[str, tuple[str, str]]:
 
 
 def first_answers(sources: Iterable[str]) -> tuple[int, int]:
-    """(how many questions were right at the first go, how many there are), by a notebook's cells.
-    A learner could take a note away: this is as honest as they are."""
+    """(how many questions were right at the first go, how many there are) in a notebook's cells. A
+    learner could remove a note: the number is as honest as they are."""
     given = answers("\n".join(sources))
     return sum(feedback_for(name, first)[0] for name, (_, first) in given.items()), len(quiz_key())
 
@@ -53,14 +53,14 @@ def switch_on() -> None:
 
 
 def _after(result: Any) -> None:
-    """An answer is told whether it is right, below its cell."""
+    """Show below the cell whether its answer is right, and why."""
     source = result.info.raw_cell or ""
     if not result.success or not isinstance(source, str):
         return
     for name, (letter, first) in answers(source).items():
         _first.setdefault(name, first)
-        right, told = feedback_for(name, letter)
-        said = f"✓ {letter} is right. {told}" if right else f"✗ {letter} is not it. {told}"
+        right, why = feedback_for(name, letter)
+        said = f"✓ {letter} is right. {why}" if right else f"✗ {letter} is not it. {why}"
         rich = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
         rich = EMPHASIS.sub(r"<em>\1</em>", rich)
         display(said, box(rich, GREEN if right else ORANGE))
@@ -78,7 +78,7 @@ def _with_first(found: re.Match[str]) -> str:
 
 
 def see(name: str) -> None:
-    """Show the code that bears an answer out, and run it. Asks for the right answer first."""
+    """Show the code that proves an answer, and run it. The right answer must have been given."""
     shell = running_shell()
     letter = as_letter(shell.user_ns.get(name)) if shell else None
     if letter is None or not feedback_for(name, letter)[0]:
@@ -107,7 +107,9 @@ def score() -> None:
     lines = [f"{len(right)} {all_of} right. First answers right: {len(at_once)} {all_of}."]
     missing = [str(int(name[1:])) for name in given if name not in right]
     if not right:
-        lines += ["If you have answered some: menu Run, Run All Cells lets a new kernel know them."]
+        lines += [
+            "If you have answered some, choose Run All Cells in the menu Run: the kernel is new."
+        ]
     elif missing:
         lines.append(f"Not right yet: question{'s' * (len(missing) > 1)} {', '.join(missing)}.")
     slips = Counter(quiz_key()[name]["about"] for name in right if name not in at_once)

@@ -1,8 +1,8 @@
-"""What stands under each notebook's title: the course from text to text, and where you are; and the
+"""The map under each notebook's title: the course from text to text, and where you are; and the
 links at its end.
 
-Plain Markdown, so that it reads alike in JupyterLab, on a web page and in a terminal. The build
-writes it. Its parts stand in the first cell of each notebook's source, title and marker:
+It is Markdown, which JupyterLab, web pages and terminals all show. The build writes it, from the
+marker and the title of the first cell of each notebook's source:
 
     # %% [markdown] makes="ids" shape="[batch, seq]"
     # # 1 · Tokens

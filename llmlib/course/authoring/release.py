@@ -1,4 +1,4 @@
-"""From a solved notebook to the learner's: nbgrader's steps, and what takes a solution's place."""
+"""From a solved notebook to the learner's copy: nbgrader's steps, and two of the course's own."""
 
 import copy
 from typing import Any
@@ -13,9 +13,9 @@ from llmlib.course.environment import VERSION
 from llmlib.course.predict import with_guess
 
 
-class OwnStub(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell whose metadata has a `stub`, as a quiz answer's does,
-    gets that one. A prediction loses its guess."""
+class ClearAnswers(NbGraderPreprocessor):
+    """After nbgrader's ClearSolutions: a cell with a `stub` in its metadata, such as a quiz answer,
+    becomes that stub, and a prediction loses its guess."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple:
         if cell.cell_type == "code":
@@ -23,7 +23,7 @@ class OwnStub(NbGraderPreprocessor):
         return cell, resources
 
 
-CLEARED = nbgrader.LockCells, nbgrader.ClearSolutions, OwnStub, nbgrader.ClearOutput
+CLEARED = nbgrader.LockCells, nbgrader.ClearSolutions, ClearAnswers, nbgrader.ClearOutput
 MARKED = nbgrader.CheckCellMetadata, nbgrader.ComputeChecksums
 HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
 STUBS = {"python": STUB}

@@ -97,7 +97,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def _edition_mark(mine: Path) -> str | None:
-    """The mark of the edition that a notebook of work/ was made of."""
+    """The fingerprint of the edition from which a notebook in work/ was made."""
     try:
         return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -121,7 +121,7 @@ def _adopt(path: Path, mine: Path) -> list[str]:
 
 
 def _git_conflict(path: Path) -> str:
-    """What there is to say of a notebook into which git wrote two versions; nothing of others."""
+    """A sentence about a notebook into which git wrote two versions; "" for any other."""
     if b"\n>>>>>>> " not in (data := path.read_bytes()):
         return ""
     said = f"{_short_path(path)} was left as it is: git has put two versions into it: "
@@ -145,7 +145,7 @@ def _notary() -> NotebookNotary:
 
 
 def _write(path: Path, node: NotebookNode, instead_of: NotebookNode | None = None) -> None:
-    """Write a notebook; JupyterLab shows its outputs, unless it did not show `instead_of`'s."""
+    """Write a notebook. JupyterLab will show its outputs if it showed those of `instead_of`."""
     files.write(path, nbformat.writes(node) + "\n")
     with contextlib.suppress(OSError, sqlite3.Error):  # a comfort
         if instead_of is None or _notary().check_signature(instead_of):
@@ -153,13 +153,13 @@ def _write(path: Path, node: NotebookNode, instead_of: NotebookNode | None = Non
 
 
 def _keep_time(path: Path, when: os.stat_result) -> None:
-    """The start page goes on in the notebook that its learner saved last. A second later than that,
-    so that a JupyterLab in which it is open sees that it has changed."""
+    """Set a notebook's time to when its learner saved it: the start page goes on in the last one.
+    Plus a second, so that a JupyterLab in which it is open sees the change."""
     os.utime(path, (when.st_atime, when.st_mtime + 1))
 
 
 def _back_up(mine: Path, node: NotebookNode) -> Path:
-    """A copy of a notebook of work/ in work/old/, never over another one."""
+    """Copy a notebook of work/ to work/old/; no older copy is overwritten."""
     data, count = mine.read_bytes(), 1
     name = old = mine.parent / "old" / f"{mine.stem} of {_edition(node)}.ipynb"
     while old.exists() and old.read_bytes() != data:
