@@ -16,7 +16,7 @@ from nbgrader.utils import notebook_hash
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
 
-pytestmark = pytest.mark.nbgrader
+pytestmark = [pytest.mark.nbgrader, pytest.mark.proof]
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 DAY = GUIDE.split("## A day that works")[1].partition("\n## ")[0]
 NAME = "01_tokens"

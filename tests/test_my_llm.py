@@ -96,6 +96,7 @@ def test_from_the_solutions(tmp_path):
     says_what_transformers_says(path)
 
 
+@pytest.mark.proof
 def test_of_a_long_prompt_only_the_last_logits_are_computed(tmp_path):
     path = tmp_path / "my_llm.py"
     path.write_text(text_from(cells.ROOT / "solutions"))
