@@ -131,6 +131,7 @@ def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypa
     assert said.out.startswith("1 answers in ")
 
 
+@pytest.mark.slow  # it fills what a reading may take
 def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
     first = notebooks.load(NAME).exercises[0].name
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
