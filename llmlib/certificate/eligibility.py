@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlib.course import my_llm, quiz_cells
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress, submission
 from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.grading.gradebook import GradebookWriter
@@ -33,17 +33,17 @@ def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | No
     missing = [line for status in statuses for line in _missing(status)]
     if missing:
         return missing, "", None
-    notebooks = cells.notebooks()
-    exercises = sum(len(lesson.exercises) for lesson in cells.lessons())
-    questions = sum(len(notebook.exercises) for notebook in notebooks) - exercises
+    every = notebooks.notebooks()
+    exercises = sum(len(lesson.exercises) for lesson in notebooks.lessons())
+    questions = sum(len(notebook.exercises) for notebook in every) - exercises
     passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
-        missing = list(_hidden(folder, notebooks, tick))
+        missing = list(_hidden(folder, every, tick))
         checked = f"{passed}, hidden ones included, in the grader's sandbox."
     except Unavailable:
         why = "since this computer has no sandbox for them"
         checked = f"{passed}; hidden tests were not run, {why}."
-    for quiz in (each for each in notebooks if each.number is None):
+    for quiz in (each for each in every if each.number is None):
         theirs = submission.load(folder / f"{quiz.name}.ipynb")  # some texts quote an old answer
         sources = [cell.source for cell in theirs if cell.kind == "code" or cell.grade_id]
         right, count = quiz_cells.first_answers(sources)
@@ -61,9 +61,9 @@ def _missing(status: progress.Status) -> Iterator[str]:
             yield f"{status.name}: {name}: {message or NOT_WRITTEN_YET}"
 
 
-def _hidden(folder: Path, notebooks: list[cells.Notebook], tick: Callable) -> Iterator[str]:
-    with contextlib.closing(Runner(notebooks)) as runner:
-        for each in notebooks:
+def _hidden(folder: Path, every: list[notebooks.Notebook], tick: Callable) -> Iterator[str]:
+    with contextlib.closing(Runner(every)) as runner:
+        for each in every:
             graded = runner.grade(each, submission.load(folder / f"{each.name}.ipynb"))
             tick()
             for outcome in graded.outcomes:
@@ -78,7 +78,10 @@ def of_gradebook(where: str) -> list[Student]:
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         why = f"there is no gradebook {where}: grade first"
         raise ValueError(f"{why}, or give the file or the URL in nbgrader_config.py")
-    points = {book.name: sum(each.points for each in book.exercises) for book in cells.notebooks()}
+    points = {
+        notebook.name: sum(each.points for each in notebook.exercises)
+        for notebook in notebooks.notebooks()
+    }
     with GradebookWriter(url, "") as book:
         totals = book.totals()
         people = [(s.id, s.first_name, s.last_name, s.email) for s in book.gradebook.students]
