@@ -4,7 +4,8 @@ program at a time."""
 import os
 import threading
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 
 def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
@@ -31,20 +32,16 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
         part.unlink(missing_ok=True)
 
 
-def alone(path: Path, busy: str) -> IO[str]:
-    """Lock the file `path`, for as long as this process lives or what is returned is open.
-    ValueError `busy` where another process has it; on Windows nobody is kept out."""
+def lock(path: Path, busy: str) -> FileLock:
+    """Lock the file `path` for as long as this process lives and what is returned is kept. Makes
+    its folder. ValueError `busy` where another process has it; OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = open(path, "a", encoding="utf-8")  # where a link leads, nothing is emptied
-    if os.name == "posix":
-        import fcntl
-
-        try:  # unlike flock, workers do not inherit it
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise ValueError(busy) from None
-    return lock
+    held = FileLock(path)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(busy) from None
+    return held
 
 
 def _end(path: Path) -> Path:

@@ -16,10 +16,8 @@ class Register:
 
     def __init__(self, key: Path, url: str | None = None):
         self.path = Path(key).with_suffix(".register.json")
-        busy = (
-            f"Another run is writing to {self.path}: wait for it"  # two would give one place twice
-        )
-        self.lock = files.alone(self.path.with_suffix(".lock"), busy)
+        busy = f"Another run is writing to {self.path}: wait for it"  # two give one place twice
+        self.lock = files.lock(self.path.with_suffix(".lock"), busy)
         kept: dict[str, Any] = {"url": url, "issued": {}}
         if self.path.exists():
             try:

@@ -50,7 +50,7 @@ class Results:
         self.folder, self.again = Path(folder), again
         self.how = f"{unsafe}{partial or ''}{'' if limits == Limits() else limits}"
         busy = f"Another run is grading into {self.folder}: wait for it, or end it."
-        self.lock = files.alone(self.folder / ".lock", busy)
+        self.lock = files.lock(self.folder / ".lock", busy)
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
         return self.folder / task.student / f"{task.assignment}{suffix}"
