@@ -1,25 +1,33 @@
-"""What pyproject.toml cannot say: an installed package carries the notebooks' sources, so that it
-can check answers, and puts the quiz's buttons where every JupyterLab of its Python finds them."""
+"""What pyproject.toml cannot say: an installed package carries the notebooks, so that `llmlib lab`
+can lay them out, their sources, so that it can check answers, and the list of the model's packages;
+and puts the quiz's buttons where every JupyterLab of its Python finds them."""
 
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+CARRIED = {  # what lies beside llmlib in a clone: where in llmlib it goes
+    "notebooks/*.ipynb": "course/notebooks",
+    "solutions/*.py": "course/sources",
+    "requirements-model.txt": "",
+}
 
-class WithSources(build_py):
+
+class WithNotebooks(build_py):
     def run(self):
         super().run()
-        target = Path(self.build_lib, "llmlib", "course", "sources")
-        for source in [] if self.editable_mode else sorted(Path("solutions").glob("*.py")):
+        for files, folder in {} if self.editable_mode else CARRIED.items():
+            target = Path(self.build_lib, "llmlib", folder)
             self.mkpath(str(target))
-            self.copy_file(str(source), str(target / source.name))
+            for file in sorted(Path().glob(files)):
+                self.copy_file(str(file), str(target / file.name))
 
 
 LAB = Path("llmlib", "course", "lab", "labextensions", "llmlib-quiz")
 SHARE = "share/jupyter/labextensions/llmlib-quiz"
 setup(
-    cmdclass={"build_py": WithSources},
+    cmdclass={"build_py": WithNotebooks},
     data_files=[
         (SHARE, [str(LAB / "package.json")]),
         (f"{SHARE}/static", [str(LAB / "static" / name) for name in ("common.js", "quiz.js")]),

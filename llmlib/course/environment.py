@@ -7,14 +7,17 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]  # llmlib lies in it: a clone, if not installed
-CLONED = ROOT / "solutions"  # where a clone has them
-SOURCES = CLONED if CLONED.is_dir() else Path(__file__).with_name("sources")  # packed by setup.py
+from llmlib.installation import DISTRIBUTION, IN_CLONE
+from llmlib.installation import ROOT as ROOT
+
+PACKED = Path(__file__).parent  # where setup.py puts what a clone has at its top
+SOURCES = ROOT / "solutions" if IN_CLONE else PACKED / "sources"
+RELEASED = ROOT / "notebooks" if IN_CLONE else PACKED / "notebooks"
 LISTED = ROOT / "pyproject.toml"
-if SOURCES == CLONED and LISTED.is_file():  # pip knows what a clone was before `git pull`
+if IN_CLONE and LISTED.is_file():  # pip knows what a clone was before `git pull`
     VERSION = str(tomllib.loads(LISTED.read_text(encoding="utf-8"))["project"]["version"])
 else:
-    VERSION = version("llmlib")
+    VERSION = version(DISTRIBUTION)
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",

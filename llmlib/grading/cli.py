@@ -11,6 +11,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
+from llmlib import installation
 from llmlib.course.authoring import notebooks as course
 from llmlib.grading import batch, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks
@@ -96,7 +97,8 @@ def _cluster(
     try:
         from llmlib.grading import dask_cluster
     except ImportError as error:
-        raise ValueError(f"--scheduler needs Dask ({error}): pip install .[cluster]") from None
+        install = installation.install_command("cluster")
+        raise ValueError(f"--scheduler needs Dask ({error}): type {install}") from None
     names = tuple(notebooks)
     spec = dask_cluster.ClusterSpec(batch.edition(notebooks), names, unsafe, partial, limits.cell)
     return dask_cluster.connected(address, spec)

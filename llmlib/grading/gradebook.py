@@ -15,6 +15,7 @@ from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
+from llmlib import installation
 from llmlib.course.authoring import notebooks as course
 from llmlib.course.environment import environment
 from llmlib.grading.results import UNSAFE, Graded
@@ -44,7 +45,8 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
         except Exception as error:  # noqa: BLE001 - every driver has its own
             why = str(error).partition("\n")[0][:200]
             if isinstance(error, ImportError):
-                why += ": pip install psycopg[binary], or the driver that the URL asks for"
+                install = installation.pip_command("install", '"psycopg[binary]"')
+                why += f": type {install}, or install the driver that the URL asks for"
             raise ValueError(f"The gradebook {shown(url)} cannot be opened: {why}") from None
         logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
         self.late = AssignLatePenalties(config=config)

@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from llmlib import files
+from llmlib import files, installation
 from llmlib.course import quiz
 from llmlib.course.authoring import notebooks, quiz_source, release
 from llmlib.course.authoring.notebooks import ROOT, Notebook, SourceError
@@ -88,7 +88,9 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
             raise
         return execute(notebook, root, again=True)  # another program took its ports as it started
     except NoSuchKernel as error:
-        raise SourceError("There is no Python kernel: run `make lab` once to set up.") from error
+        raise SourceError(
+            "There is no Python kernel: type make lab once, which sets up."
+        ) from error
     node.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(node.cells, 1):
         if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
@@ -132,6 +134,7 @@ def _check_repeatable(output: NotebookNode, place: str) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for; exit status 1 if any notebook could not be built."""
+    installation.refuse_without_clone("llmlib.course.authoring.build")
     what = __doc__.split("\n")[0]
     parser = argparse.ArgumentParser("python -m llmlib.course.authoring.build", description=what)
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")

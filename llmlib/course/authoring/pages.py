@@ -10,7 +10,7 @@ import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
-from llmlib import files
+from llmlib import files, installation
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
 
@@ -53,6 +53,7 @@ def page(name: str) -> str:
 
 
 def main() -> None:
+    installation.refuse_without_clone("llmlib.course.authoring.pages")
     for name in notebooks.names():
         files.write(FOLDER / f"{name}.html", page(name))
     print(f"Written to {FOLDER}: begin with {notebooks.names()[0]}.html")

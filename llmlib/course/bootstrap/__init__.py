@@ -1,1 +1,1 @@
-"""The parts of setup.py, which runs before anything is installed: standard library only."""
+"""The set-up of a clone, which runs before anything is installed: standard library only."""

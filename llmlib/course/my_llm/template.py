@@ -137,7 +137,7 @@ def main():
     try:
         model, tokenizer = Model(folder), Tokenizer(folder)
     except Exception as error:
-        parser.error(f"no model in {folder} ({error!r}): run `make lab`, or give --model FOLDER")
+        parser.error(f"no model in {folder} ({error!r}): type llmlib lab, or give --model FOLDER")
     if not 0 < len(ids := tokenizer.encode(prompt)) < model.config.context:
         parser.error(f"the prompt has {len(ids)} tokens: it needs 1 to {model.config.context - 1}")
     out = open(1, "w", encoding="utf-8", errors="replace", closefd=False)  # whatever a pipe's is

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import llmlib
+from llmlib import installation
 from llmlib.course import environment
 from llmlib.grading.sandbox_diagnostics import MISSING
 
@@ -86,7 +87,7 @@ def without_the_course() -> list[str]:
     """Out of sight, where it lies below one of those folders: llmlib itself, and where that is a
     clone, all that lies beside it, but for Python's own."""
     pythons, course = [Path(each) for each in python_folders()], [HERE]
-    if environment.SOURCES == environment.CLONED:
+    if installation.IN_CLONE:
         course = [
             each
             for each in sorted(environment.ROOT.iterdir())

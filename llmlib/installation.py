@@ -1,0 +1,67 @@
+"""How this llmlib was installed: in a clone, by pip or by uv. So a message can name the one command
+that brings what is missing."""
+
+import json
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+DISTRIBUTION = "from-tokens-to-tokens"  # what pip calls it
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent  # a clone, or the folder site-packages
+IN_CLONE = (ROOT / "solutions").is_dir()
+MODEL_LIST = (ROOT if IN_CLONE else PACKAGE) / "requirements-model.txt"
+
+
+def install_command(extra: str = "course") -> str:
+    """The command that brings the packages of an extra."""
+    if IN_CLONE:
+        return pip_command("install", f'-e "{ROOT}[{extra}]"')
+    what = f'"{_source()}[{extra}]"'
+    if Path(sys.prefix).parent.name.startswith("archive-v"):  # uv's cache, by `uv tool run`
+        return f"uv tool run --torch-backend auto --from {what} llmlib"
+    if Path(sys.prefix, "uv-receipt.toml").is_file():
+        return f"uv tool install --torch-backend auto --force {what}"
+    return pip_command("install", what)
+
+
+def reinstall_command() -> str:
+    """The command that installs this llmlib once more, without what it depends on."""
+    if IN_CLONE:
+        return f"make lab in {ROOT}"
+    again = "--force-reinstall" if util.find_spec("pip") else "--reinstall"
+    return pip_command("install", f'{again} --no-deps "{_source()}"')
+
+
+def pip_command(verb: str, words: str) -> str:
+    """A command of pip, or of uv where there is no pip, for this Python's environment."""
+    if util.find_spec("pip"):
+        return f"{sys.executable} -m pip {verb} {words}"
+    return f"uv pip {verb} --python {sys.executable} {words}"
+
+
+def model_command() -> str:
+    """The command that fetches the model."""
+    return f"make lab in {ROOT}" if IN_CLONE else "llmlib lab"
+
+
+def refuse_without_clone(module: str) -> None:
+    """SystemExit, with one sentence, for what works on a clone's files."""
+    if not IN_CLONE:
+        sys.exit(
+            f"python -m {module} needs a clone of the course, and this llmlib is an installed "
+            f"package (in {ROOT}): type llmlib lab to open the course, llmlib --help for the rest."
+        )
+
+
+def _source() -> str:
+    """What was given to pip: the path of a wheel that is still there, else the name."""
+    try:
+        said = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        place = urlsplit(json.loads(said or "{}").get("url", ""))
+    except (metadata.PackageNotFoundError, ValueError, AttributeError):
+        return DISTRIBUTION
+    path = Path(url2pathname(place.path))
+    return str(path) if place.scheme == "file" and path.exists() else DISTRIBUTION
