@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from ports import nobodys_port
 
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.bootstrap import __main__ as setup
-from llmlib.course.bootstrap import open_jupyter, steps, torch_build, unsupported
+from llmlib.course.bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)
@@ -62,11 +63,14 @@ def stands_in_for_this_one(python):
         python.chmod(0o755)
 
 
+STARTS = ["start the environment's Python"]
+
+
 def done(house, wanted="lab", **options):
     house.steps.clear()
     house.commands.clear()
     setup.set_up(wanted, **options)
-    return [step for step in house.steps if step != "start the environment's Python"]
+    return [step for step in house.steps if step not in STARTS]
 
 
 INSTALL = ["update pip", "choose torch", "install the packages"]
@@ -120,6 +124,79 @@ def test_a_changed_list_is_installed_again(house, name):
     assert done(house) == INSTALL
 
 
+def put(site, name, version, summary):
+    """A distribution as pip records it."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\nSummary: {summary}\n"
+    )
+    (info / "RECORD").write_text("")
+    return info
+
+
+ASKED = ["--disable-pip-version-check", "--no-input", "uninstall", "-y", "llmlib"]
+SUMMARY = "From Tokens to Tokens: write an LLM engine, function by function, that runs a real model"
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.2.4"])
+def test_the_course_under_its_earlier_name_makes_room_for_the_new_one(house, version):
+    """An .venv of before: whole, of another list, its distribution called llmlib."""
+    done(house)
+    (house.root / "pyproject.toml").write_text("the new list")
+    earlier = put(house.root, "llmlib", version, SUMMARY)
+    assert done(house) == ["remove the course's earlier name", *INSTALL]
+    assert [words[3:] for words in house.commands if "uninstall" in words] == [ASKED]
+    shutil.rmtree(earlier)  # as pip does
+    assert done(house) == []
+
+
+def test_a_removal_that_was_cut_off_is_resumed(house):
+    put(house.root, "llmlib", "1.2.4", SUMMARY)
+    house.broken = "remove the course's earlier name"
+    with pytest.raises(SystemExit):
+        setup.set_up("lab")
+    house.broken = None
+    assert "remove the course's earlier name" in done(house)
+
+
+def test_another_project_called_llmlib_is_named_and_the_next_set_up_is_whole(house):
+    done(house)
+    other = put(house.root, "llmlib", "0.2.0", "Portability lib for model APIs")
+    for _ in range(2):  # found by a set-up that has nothing to do, and by one that has
+        with pytest.raises(SystemExit) as stopped:
+            setup.set_up("lab")
+        said = str(stopped.value)
+        assert said.startswith("The course cannot start: the package llmlib 0.2.0 in ")
+        assert f'"{setup._venv_python()}" -m pip uninstall llmlib, then start this again' in said
+    assert [step for step in house.steps if step not in STARTS] == ["make .venv", *INSTALL]
+    shutil.rmtree(other)
+    assert done(house) == INSTALL
+
+
+def test_the_removal_of_the_earlier_name_leaves_the_command(tmp_path):
+    """Real pip, real wheels: both names have a command llmlib, and the later one's stays."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    python = tmp_path / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", python, "-q", "--disable-pip-version-check"]
+    made = [tmp_path / f"{name}-1.2.4-py3-none-any.whl" for name in ("llmlib", "from_tokens")]
+    for wheel in made:
+        name, info = wheel.name.split("-")[0], f"{wheel.name.split('-')[0]}-1.2.4.dist-info"
+        with zipfile.ZipFile(wheel, "w") as file:
+            about = f"Metadata-Version: 2.4\nName: {name}\nVersion: 1.2.4\nSummary: {SUMMARY}\n"
+            file.writestr(f"{info}/METADATA", about)
+            file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            file.writestr(f"{info}/entry_points.txt", "[console_scripts]\nllmlib = sys:exit\n")
+            file.writestr(f"{info}/RECORD", "")
+    subprocess.run([*pip, "install", "--no-index", made[0]], check=True)
+    site = next((tmp_path / "env").rglob("site-packages"))
+    assert name_clash.earlier(site) and name_clash.stranger(site) is None
+    subprocess.run([*pip, "uninstall", "-y", "llmlib"], check=True)
+    subprocess.run([*pip, "install", "--no-index", made[1]], check=True)
+    assert not name_clash.earlier(site)
+    assert [path.stem for path in python.parent.glob("llmlib*")] == ["llmlib"]
+
+
 def test_in_a_python_of_ones_own_no_environment_is_made(house, monkeypatch):
     monkeypatch.setattr(setup.sys, "prefix", str(house.root))
     assert done(house, here=True) == [step for step in INSTALL if step != "update pip"]
@@ -167,14 +244,14 @@ def test_a_lock_is_given_back_by_a_process_that_is_killed(tmp_path):
     lock = tmp_path / "lock"
     code = (
         "import sys, time; from pathlib import Path; from llmlib.course.bootstrap import steps\n"
-        f"with steps.alone(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
+        f"with steps.lock(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == f"held{os.linesep}".encode()
     assert not steps._locked(open(lock, "a+b"))
     holder.kill()
     holder.communicate()
-    with steps.alone(lock):
+    with steps.lock(lock):
         pass
 
 
@@ -287,7 +364,7 @@ steps.home(pathlib.Path("never"))
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "build").write_text("a file where a folder should be")
     with pytest.raises(SystemExit, match="build cannot be written to"):
-        with steps.alone(tmp_path / "build" / "setup.lock"):
+        with steps.lock(tmp_path / "build" / "setup.lock"):
             pass
 
 
@@ -381,6 +458,12 @@ def test_an_unknown_word_is_refused():
     )
     sentence = "Unknown word 'lap': give nothing, lab, formgrader, check, test or proof.\n"
     assert done.returncode == 1 and done.stderr == sentence
+
+
+def test_without_a_clone_there_is_nothing_to_set_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="is an installed package: type llmlib lab"):
+        setup.main(["lab"])
 
 
 def test_pipes_that_cannot_write_an_ellipsis(tmp_path):

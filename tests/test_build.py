@@ -213,6 +213,7 @@ def clone(tmp_path_factory):
     root = tmp_path_factory.mktemp("clone")
     for folder in ("llmlib", "solutions"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", root)
     (root / "solutions" / "08_small.py").write_text(EIGHTH)
     return root
 

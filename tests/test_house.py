@@ -30,7 +30,7 @@ REQUIREMENTS = list(
         line: Requirement(line)
         for lines in [PROJECT["dependencies"], *(EXTRAS[n] for n in EXTRAS if n != "bench")]
         for line in lines
-        if not line.startswith("llmlib[")
+        if not line.startswith(PROJECT["name"])
     }.values()
 )
 CONDA_NAMES = {

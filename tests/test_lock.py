@@ -18,7 +18,7 @@ SYSTEMS = {
     "Windows x86-64": "x86_64-pc-windows-msvc",
 }
 PYTHONS = ["3.11.0", "3.11.9", "3.12", "3.13", "3.14"]
-LEARNER = ("course", "grading", "certificate")
+LEARNER = ("course",)
 TESTS = (*LEARNER, "test")
 NVIDIA = ("nvidia-", "cuda-", "triton")
 

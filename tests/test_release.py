@@ -13,6 +13,7 @@ import pytest
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.environment import VERSION
+from llmlib.installation import DISTRIBUTION
 
 pytestmark = pytest.mark.unit
 
@@ -61,12 +62,13 @@ def test_the_version_stands_in_one_place_and_in_every_released_notebook(name):
 
 def test_a_clone_that_was_pulled_has_the_version_that_it_now_holds(tmp_path):
     """pip goes on to say what it installed, until `make lab` installs again."""
-    (tmp_path / "llmlib-0.1.0.dist-info").mkdir()
-    stale = "Metadata-Version: 2.4\nName: llmlib\nVersion: 0.1.0\n"
-    (tmp_path / "llmlib-0.1.0.dist-info" / "METADATA").write_text(stale)
+    info = tmp_path / f"{DISTRIBUTION.replace('-', '_')}-0.1.0.dist-info"
+    info.mkdir()
+    stale = f"Metadata-Version: 2.4\nName: {DISTRIBUTION}\nVersion: 0.1.0\n"
+    (info / "METADATA").write_text(stale)
     code = (
         "import importlib.metadata as m, llmlib.course.environment as s; "
-        "print(m.version('llmlib'), s.VERSION)"
+        f"print(m.version('{DISTRIBUTION}'), s.VERSION)"
     )
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     done = subprocess.run(

@@ -19,7 +19,7 @@ for title, how in {
     "imports the library's functions by computed names": "getattr(importlib.import_module('llm' + 'lib.' + module), name)",
     "copies the code objects of the library's functions": "(lambda f: type(f)(f.__code__, {**f.__globals__}))(getattr(importlib.import_module('llmlib.' + module), name))",
     "imports the library from where it is installed": "next(m[name] for p in __import__('sys').path for f in [p + '/llmlib/' + module + '.py'] if __import__('os').path.exists(f) for m in [__import__('runpy').run_path(f)])",
-    "finds the library by its distribution": "__import__('runpy').run_path(str(__import__('importlib.metadata').metadata.distribution('llmlib').locate_file('llmlib/' + module + '.py')))[name]",
+    "finds the library by its distribution": "__import__('runpy').run_path(str(__import__('importlib.metadata').metadata.distribution('from-tokens-to-tokens').locate_file('llmlib/' + module + '.py')))[name]",
     "imports the library by the editable finder": "getattr(next(f for f in __import__('sys').meta_path if 'editable' in repr(f)).find_spec('llmlib.' + module).loader.load_module(), name)",
     "unmarshals the library's byte code": "next(c for p in __import__('glob').glob('/**/' + module + '.*.pyc', recursive=True) for c in __import__('marshal').loads(open(p, 'rb').read()[16:]).co_consts if getattr(c, 'co_name', '') == name)",
     "asks the stand-ins' maker for an answer": "__import__('llmlib').stand_in(name, 'x')",
