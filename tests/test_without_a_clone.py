@@ -1,6 +1,7 @@
 """The wheel is the whole course: it holds the notebooks, and `llmlib lab` opens them in an empty
 folder. And it is nobody else's llmlib."""
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from packaging.requirements import Requirement
 from ports import free_port
 
 from llmlib import installation
@@ -207,13 +209,21 @@ def fresh(wheel, tmp_path_factory):
     """A new environment with the wheel and all that `[course]` brings, from the package index. The
     tests' torch is lent: it is most of the download, and which build comes is tested elsewhere."""
     folder = tmp_path_factory.mktemp("fresh")
-    ran(sys.executable, "-m", "venv", folder / "env")
-    site, ours = next((folder / "env").rglob("site-packages")), Path(torch.__file__).parents[1]
+    (folder / "lent").mkdir()
     for each in ("torch", "functorch", "torchgen", "torch-*.dist-info"):
-        for lent in ours.glob(each):
-            (site / lent.name).symlink_to(lent)
+        for lent in Path(torch.__file__).parents[1].glob(each):
+            (folder / "lent" / lent.name).symlink_to(lent)
+    ran(sys.executable, "-m", "venv", folder / "env")
+    site = next((folder / "env").rglob("site-packages"))
+    (site / "lent.pth").write_text(str(folder / "lent"), encoding="utf-8")
+    (folder / "no_torch.txt").write_text("torch; python_version < '3'\n")
+    needs = map(Requirement, importlib.metadata.requires("torch"))
+    needs = [each.name for each in needs if each.marker is None or each.marker.evaluate()]
+    needs = [name for name in needs if not name.startswith(torch_build.NVIDIA)]
     uv = ["uv", "--no-config", "pip", "install", "-q", "-c", ROOT / "constraints.txt"]
-    ran(*uv, "--python", folder / "env", f"{wheel}[course]")
+    uv += ["--overrides", folder / "no_torch.txt", "--python", folder / "env"]
+    ran(*uv, f"{wheel}[course]", *needs)
+    assert not (site / "torch").exists()
     return folder
 
 
