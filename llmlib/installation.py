@@ -3,7 +3,8 @@ that brings what is missing."""
 
 import json
 import sys
-from importlib import metadata, util
+from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -31,13 +32,19 @@ def reinstall_command() -> str:
     """The command that installs this llmlib once more, without what it depends on."""
     if IN_CLONE:
         return f"make lab in {ROOT}"
-    again = "--force-reinstall" if util.find_spec("pip") else "--reinstall"
+    again = "--force-reinstall" if has_pip() else "--reinstall"
     return pip_command("install", f'{again} --no-deps "{_source()}"')
+
+
+def has_pip() -> bool:
+    """Whether this Python has pip. importlib.util.find_spec would have setuptools switch its
+    distutils off (in its _distutils_hack), and nbgrader could no longer be imported."""
+    return PathFinder.find_spec("pip") is not None
 
 
 def pip_command(verb: str, words: str) -> str:
     """A command of pip, or of uv where there is no pip, for this Python's environment."""
-    if util.find_spec("pip"):
+    if has_pip():
         return f"{sys.executable} -m pip {verb} {words}"
     return f"uv pip {verb} --python {sys.executable} {words}"
 

@@ -199,13 +199,20 @@ def test_a_hint_fits_where_llmlib_was_installed(as_package, monkeypatch, tmp_pat
     wheel.touch()
     assert installation.install_command() == f'PYTHON -m pip install "{wheel}[course]"'
     assert installation.model_command() == "llmlib lab"
-    monkeypatch.setattr(installation.util, "find_spec", lambda _: None)  # no pip: uv made it
+    monkeypatch.setattr(installation, "has_pip", lambda: False)  # no pip: uv made it
     assert installation.install_command().startswith("uv pip install --python PYTHON ")
     assert "--reinstall --no-deps" in installation.reinstall_command()
     (tmp_path / "uv-receipt.toml").touch()
     assert installation.install_command().startswith("uv tool install --torch-backend auto ")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "x"))
     assert installation.install_command().startswith("uv tool run --torch-backend auto --from ")
+
+
+@pytest.mark.slow
+def test_a_hint_leaves_nbgrader_importable():
+    """setuptools takes its distutils away where somebody asks for pip's spec."""
+    code = "from llmlib import installation as i; i.install_command(); import nbgrader"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_in_a_clone_the_hints_name_the_clone():

@@ -195,7 +195,7 @@ def test_a_model_that_is_here_is_not_fetched_again(monkeypatch, tmp_path):
     monkeypatch.setattr(lab.assets, "converted", lambda: True)
     lab.fetch_model(Path(sys.executable))
     assert len(asked) == 1
-    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(installation, "has_pip", lambda: False)
     monkeypatch.setenv("UV", "/bin/uv")
     assert lab._installer(python) == ["/bin/uv", "pip", "install", "--quiet", "--python", python]
     monkeypatch.delenv("UV")

@@ -88,7 +88,7 @@ def _has_model() -> bool:
 
 def _installer(python: Path) -> list[Any]:
     """The words of a pip or a uv that installs for this Python. Raises SystemExit."""
-    if importlib.util.find_spec("pip"):
+    if installation.has_pip():
         return [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q"]
     if uv := os.environ.get("UV") or shutil.which("uv"):
         return [uv, "pip", "install", "--quiet", "--python", python]
