@@ -14,7 +14,7 @@ import urllib.request
 
 import nbformat
 import required_tools
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import TimeoutError, expect, sync_playwright
 from ports import free_port
 
 from llmlib import plots
@@ -68,6 +68,15 @@ LISTEN = """() => {
   kernel.iopubMessage.connect((_, msg) =>
     msg.content.execution_state === "idle" && unanswered.delete(msg.parent_header.msg_id));
 }"""
+# The state of each open notebook's kernel, as the page sees it; last, of the one in front.
+KERNELS = """() => {
+  const { shell } = window.jupyterapp ?? {}, notebooks = shell ? [...shell.widgets("main")] : [];
+  return [...notebooks, shell?.currentWidget].filter(each => each?.sessionContext).map(each => {
+    const kernel = each.sessionContext.session?.kernel;
+    const known = kernel?.connectionStatus === "connected" && kernel.status !== "unknown";
+    return known ? kernel.status : "starting";
+  });
+}"""
 # JupyterLab places its parts by numbers, all in one go; this bar is the one at the right.
 AT_THE_EDGE = """width => innerWidth === width && width ===
   document.querySelector(".jp-SideBar.jp-mod-right").getBoundingClientRect().right"""
@@ -89,17 +98,31 @@ def chromium():
 
 
 @contextlib.contextmanager
-def new_page(browser, width=1280, height=900, **options):
-    """A page of its own. What it complains of is in `page.complaints`."""
+def new_context(browser, width=1280, height=900, **options):
+    """A window without a history: cookies, storage and a cache of its own."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def new_tab(context):
+    """A page in a tab of its own. What it complains of is in `page.complaints`."""
     page = context.new_page()
     page.set_default_timeout(2 * MINUTES)
     page.complaints = []
     page.on("console", lambda said: said.type == "error" and page.complaints.append(said.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("pageerror", lambda error: page.complaints.append(error.stack or str(error)))
     yield page
-    context.close()
+    page.close()
+
+
+@contextlib.contextmanager
+def new_page(browser, width=1280, height=900, **options):
+    """A page in a window of its own."""
+    with new_context(browser, width, height, **options) as context, new_tab(context) as page:
+        yield page
 
 
 def solved(yours="None", **replace):
@@ -142,11 +165,35 @@ def furnish(folder):
 
 @contextlib.contextmanager
 def served(folder):
-    """The address of a notebook in a JupyterLab that `make lab` serves on `folder`."""
+    """The address of a JupyterLab that `make lab` serves on `folder`."""
     words = f"--ServerApp.root_dir={folder} --IdentityProvider.token=secret"
     words += " --LabApp.expose_app_in_browser=True"  # see `listen`
     with jupyter(folder, ["make", "lab", f"PYTHON={sys.executable}", f"ARGS={words}"]) as port:
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token=secret&reset"
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def workspace(server, folder, name):
+    """The address of a notebook, "…/tree/{}…", in a workspace called `name`. In the end the kernels
+    are stopped, and layouts, settings and notebooks are as they were."""
+    name = re.sub(r"\W+", "-", name)
+    before = {path: path.read_bytes() for path in folder.glob("*.ipynb")}
+    address = f"{server}/lab/workspaces/{name}/tree/{{}}?token=secret"
+    try:
+        yield address
+    finally:
+        stop_kernels(address)
+        for each in (".workspaces", ".settings", ".ipynb_checkpoints"):
+            shutil.rmtree(folder / each, ignore_errors=True)
+        for path in folder.glob("*.ipynb"):
+            path.unlink()
+        for path, content in before.items():
+            path.write_bytes(content)
+
+
+def start_address(lab):
+    """The address of the start page in the workspace that `lab` is the address of."""
+    return lab.replace("/tree/{}", "")
 
 
 @contextlib.contextmanager
@@ -224,10 +271,15 @@ def open_notebook(page, address):
 
 
 def wait_until_idle(page):
-    idle = page.locator(
-        ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
-    )
-    idle.wait_for(state="attached", timeout=5 * MINUTES)
+    """Wait until the kernel of the notebook in front is there and has nothing to do."""
+    page.wait_for_function(f"() => ({KERNELS})().slice(-1)[0] === 'idle'", timeout=5 * MINUTES)
+
+
+def let_kernels_start(page):
+    """Before a tab is closed: a kernel that it has just asked for would start after the tests have
+    stopped all others."""
+    with contextlib.suppress(TimeoutError):
+        page.wait_for_function(f"() => !({KERNELS})().includes('starting')", timeout=1 * MINUTES)
 
 
 def listen(page):

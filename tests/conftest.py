@@ -358,21 +358,40 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lab(folder):
-    """The address of a notebook in JupyterLab: one server for all journeys."""
+def lab_server(folder):
+    """The address of one JupyterLab for all journeys."""
     import browser
 
     with browser.served(folder) as address:
         yield address
 
 
-@pytest.fixture(scope="module")
-def page(chromium):
-    """A page for the tests of a file, in which no error may be logged."""
+@pytest.fixture
+def lab(lab_server, folder, request):
+    """The address of a notebook in a workspace of the test's own, which leaves nothing behind."""
     import browser
 
-    with browser.new_page(chromium) as page:
+    with browser.workspace(lab_server, folder, request.node.name) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def window(chromium):
+    """A browser window for the tests of a file, which load JupyterLab's files once."""
+    import browser
+
+    with browser.new_context(chromium) as context:
+        yield context
+
+
+@pytest.fixture
+def page(window, lab):
+    """A tab of its own, in which no error may be logged."""
+    import browser
+
+    with browser.new_tab(window) as page:
         yield page
+        browser.let_kernels_start(page)
         assert not page.complaints, page.complaints
 
 

@@ -11,12 +11,14 @@ from browser import (
     answered,
     laid_out,
     listen,
+    new_tab,
     open_notebook,
     resize,
     run_all,
     save,
     shade,
     stop_kernels,
+    workspace,
     write,
 )
 from playwright.sync_api import TimeoutError, expect
@@ -94,6 +96,20 @@ LAYOUT = """page => {
         found.push("overlap: " + name(a) + " and " + name(b));
   return found;
 }"""
+
+
+@pytest.fixture(scope="module")
+def lab(lab_server, folder):
+    with workspace(lab_server, folder, "widgets") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(window, lab):
+    """One tab for all tests of this file, in which no error may be logged."""
+    with new_tab(window) as page:
+        yield page
+        assert not page.complaints, page.complaints
 
 
 @pytest.fixture(scope="module")

@@ -35,15 +35,41 @@
 
   // The start page ----------------------------------------------------------------------------
 
+  /* Where this browser tab has the start page: "front", "behind" another tab, or "closed". The tab
+   * itself keeps it, since a workspace's layout is saved half a second late, and a reset empties it. */
+  const PLACE = "llmlib:start-page";
+
+  /* Where it goes when JupyterLab has loaded: where it was before a reload, otherwise in front unless
+   * the address names a `file`. It always comes in front if nothing else would be there. */
+  function placeAtStart(last, file, empty) {
+    const reloaded = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+    const place = (reloaded && last) || (file ? "closed" : "front");
+    return empty && !file ? "front" : place;
+  }
+
+  /* Whether `path`, from the page's address, is a file: JupyterLab opens it. */
+  const isFile = (app, path) => app.serviceManager.contents.get(path, { content: false })
+    .then(model => model.type !== "directory", () => false);
+
+  const isLauncher = panel => !!panel.content?.node.classList.contains("jp-Launcher");
+
+  /* When the pointer that is pressed now has been released, and its click dealt with. */
+  const nextRelease = () => new Promise(done => {
+    for (const end of ["pointerup", "pointercancel"])
+      window.addEventListener(end, () => setTimeout(done), { once: true });
+  });
+
   function startPage(lab) {
     const { Widget } = lab.widgets;
 
     class Page extends Widget {
-      constructor(app) {
+      constructor(app, moved) {
         super();
         this.app = app;
+        this.moved = moved;
         this.addClass("llm-page");
         this.node.tabIndex = 0;
+        this.node.addEventListener("pointerdown", () => this.released = nextRelease());
         this.node.addEventListener("click", event => this.clicked(event));
         app.serviceManager.contents.fileChanged.connect(this.saved, this);
       }
@@ -52,9 +78,14 @@
       }
       onAfterAttach() {
         this.shown();
+        this.moved();
       }
       onAfterShow() {
         this.shown();
+        this.moved();
+      }
+      onAfterHide() {
+        this.moved();
       }
       shown() {  // a reload attaches and shows the page: one check is enough
         if (!this.turn) this.refresh();
@@ -72,7 +103,9 @@
         if (turn === this.turn) this.turn = null;
       }
       async fill(answer) {
-        const words = await answer.text(), held = document.activeElement;
+        const words = await answer.text();
+        await this.released;  // a press and a release on two different links are no click
+        const held = document.activeElement;
         const at = this.node.contains(held) && held.dataset.notebook;
         this.node.innerHTML = words;
         for (const link of this.node.querySelectorAll("a[data-notebook]"))
@@ -100,17 +133,26 @@
       activate: (app, restorer, palette, menu) => {
         const tracker = new lab.apputils.WidgetTracker({ namespace: "llmlib-start" });
         const command = "llmlib:start";
+        const { PageConfig } = lab.coreutils;
+        const last = window.sessionStorage.getItem(PLACE), path = PageConfig.getOption("treePath");
+        let loaded = false;
+        const remember = () => {
+          const panel = tracker.find(() => true);
+          const place = !panel ? "closed" : panel.isVisible ? "front" : "behind";
+          if (loaded) window.sessionStorage.setItem(PLACE, place);
+        };
         app.commands.addCommand(command, {
           label: "Start Page of the Course",
           execute: ({ activate = true }) => {
             let panel = tracker.find(() => true);
             if (!panel) {
-              panel = new lab.apputils.MainAreaWidget({ content: new Page(app) });
+              panel = new lab.apputils.MainAreaWidget({ content: new Page(app, remember) });
               panel.id = "llmlib-start";
               panel.title.label = "Start";
               panel.title.closable = true;
               panel.toolbar.hide();
               tracker.add(panel);
+              panel.disposed.connect(remember);  // after the tracker, which forgets it then
             }
             if (!panel.isAttached) app.shell.add(panel, "main", { activate });
             if (activate) app.shell.activateById(panel.id);
@@ -120,12 +162,17 @@
         restorer?.restore(tracker, { command, name: () => "start", args: () => ({ activate: false }) });
         palette?.addItem({ command, category: "Help" });
         menu?.helpMenu.addGroup([{ command }], 0);
-        app.restored.then(() => {
+        app.restored.then(async () => {
           if (window.innerWidth < 700) app.shell.collapseLeft?.();
-          const reloaded = window.sessionStorage.getItem(command);
-          window.sessionStorage.setItem(command, "shown");
-          if (!reloaded && !lab.coreutils.PageConfig.getOption("treePath"))
-            app.commands.execute(command);
+          const file = path !== "" && await isFile(app, path);
+          const main = [...app.shell.widgets("main")], launchers = main.filter(isLauncher);
+          const place = placeAtStart(last, file, launchers.length === main.length);
+          if (place !== "closed") {
+            app.commands.execute(command, { activate: place === "front" });
+            launchers.forEach(each => each.close());  // JupyterLab fills an empty page with one
+          }
+          loaded = true;
+          remember();
         });
       },
     };

@@ -1,0 +1,163 @@
+"""The start page comes whatever JupyterLab has kept of an earlier layout: nothing, an old one, one
+without it. A reload brings back what was there."""
+
+import re
+
+import pytest
+from browser import NAME, api, new_tab, start_address
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+WORKSPACES = re.compile("/lab/api/workspaces/")
+
+
+@pytest.fixture
+def unsaved(page):
+    """A page of which no layout is ever saved."""
+
+    def dropped(route):
+        if route.request.method == "PUT":
+            route.fulfill(status=204)
+        else:
+            route.continue_()
+
+    page.route(WORKSPACES, dropped)
+    return page
+
+
+def _keep(lab, **data):
+    """Save `data` as what the workspace holds, before it is opened."""
+    name = re.search("/workspaces/([^/]+)/", lab)[1]
+    content = {"data": data, "metadata": {"id": name}}
+    api(lab, f"lab/api/workspaces/{name}", "PUT", content)
+
+
+def _layout(*widgets):
+    dock = {"type": "tab-area", "currentIndex": 0, "widgets": widgets}
+    return {"main": {"dock": dock, **({"current": widgets[0]} if widgets else {})}}
+
+
+def _expect_in_front(page):
+    expect(page.locator(".llm-start .llm-box").first).to_be_visible()
+    expect(page.locator(".lm-DockPanel-tabBar .jp-mod-current")).to_have_text("Start")
+    expect(page.locator(".jp-Launcher")).to_have_count(0)
+
+
+def _close(page, name):
+    tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=name)
+    tab.locator(".lm-TabBar-tabCloseIcon").click()
+    expect(tab).to_have_count(0)
+
+
+def test_a_reload_brings_it_back_though_no_layout_was_saved(lab, unsaved):
+    """In front, or behind the notebook; not once it was closed, unless nothing else is open."""
+    page = unsaved
+    notebook = page.locator(".jp-NotebookPanel:visible")
+    page.goto(start_address(lab))
+    _expect_in_front(page)
+    page.reload()
+    _expect_in_front(page)
+    _close(page, "Start")
+    page.locator(".jp-Launcher").wait_for()
+    page.reload()
+    _expect_in_front(page)
+    page.locator(".llm-title").first.click()
+    page.wait_for_url(f"**/{NAME}.ipynb")  # until then JupyterLab, too, forgets it
+    page.reload()
+    notebook.wait_for()
+    page.get_by_role("tab", name="Start").click()
+    _expect_in_front(page)
+    page.reload()
+    _expect_in_front(page)
+    page.locator(".llm-title").first.click()
+    page.wait_for_url(f"**/{NAME}.ipynb")
+    _close(page, "Start")
+    page.reload()
+    notebook.wait_for()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_role("tab", name="Start")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"layout-restorer:data": _layout()},  # as JupyterLab saves a page with a Launcher only
+        {
+            "layout-restorer:data": _layout("notebook:gone.ipynb", "terminal:1"),
+            "notebook:gone.ipynb": {"data": {"path": "gone.ipynb", "factory": "Notebook"}},
+        },
+        {"layout-restorer:data": "no layout"},
+    ],
+    ids=["a Launcher", "a notebook that is gone", "damaged"],
+)
+def test_it_comes_whatever_layout_was_saved(lab, unsaved, data):
+    _keep(lab, **data)
+    unsaved.goto(start_address(lab))
+    for _ in range(2):
+        _expect_in_front(unsaved)
+        unsaved.reload()
+    unsaved.complaints[:] = [said for said in unsaved.complaints if "404" not in said]
+
+
+def test_it_comes_behind_the_notebooks_of_an_older_layout(lab, page):
+    """A layout that was saved before the page was opened: a new tab shows the page in front."""
+    kept = f"notebook:{NAME}.ipynb"
+    data = {"layout-restorer:data": _layout(kept)}
+    data[kept] = {"data": {"path": f"{NAME}.ipynb", "factory": "Notebook"}}
+    _keep(lab, **data)
+    page.goto(start_address(lab))
+    _expect_in_front(page)
+    expect(page.get_by_role("tab", name=NAME)).to_have_count(1)
+
+
+def test_a_reload_during_a_reset_keeps_it(lab, page):
+    """The address says `reset` until the emptied workspace is saved, so a reload resets again."""
+    page.route(WORKSPACES, lambda _: None)  # the server does not answer
+    page.goto(f"{start_address(lab)}&reset")
+    _expect_in_front(page)
+    assert "reset" in page.url
+    page.reload()
+    _expect_in_front(page)
+    page.unroute(WORKSPACES)
+
+
+def test_a_notebook_that_the_address_names_is_in_front_and_a_folder_is_none(lab, folder, page):
+    page.goto(lab.format(f"{NAME}.ipynb"))
+    page.locator(".jp-NotebookPanel:visible").wait_for()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_role("tab", name="Start")).to_have_count(0)
+    page.goto(start_address(lab))  # in the same tab
+    _expect_in_front(page)
+    (folder / "more").mkdir(exist_ok=True)
+    with new_tab(page.context) as another:
+        another.goto(lab.format("more"))
+        _expect_in_front(another)
+
+
+def test_a_click_counts_though_the_page_is_filled_again_between_press_and_release(lab, page):
+    held = []
+    page.route(re.compile("llmlib/start(?!.*known=0)"), lambda route: held.append(route))
+    page.goto(start_address(lab))
+    title = page.locator(".llm-title").first
+    title.hover()
+    page.mouse.down()
+    page.wait_for_timeout(500)
+    with page.expect_response(re.compile("llmlib/start(?!.*known=0)")) as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.wait_for_timeout(500)
+    page.mouse.up()
+    page.locator(".jp-NotebookPanel:visible").wait_for()
+    page.get_by_role("tab", name="Start").click()
+    expect(page.locator(".llm-bar").first).to_be_visible()  # filled once the click was over
+
+
+def test_a_second_window_has_it_too(lab, page):
+    """JupyterLab gives it another workspace."""
+    page.goto(start_address(lab))
+    _expect_in_front(page)
+    with new_tab(page.context) as another:
+        another.goto(start_address(lab))
+        another.wait_for_url(re.compile("/workspaces/auto-"))
+        _expect_in_front(another)
+        assert not another.complaints
