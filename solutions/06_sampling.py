@@ -63,7 +63,6 @@ torch.set_num_threads(2)
 
 # %%
 from llmlib.plots import sampling as plots
-from llmlib.plots import sampling_texts as pictures
 from llmlib.plots import show
 
 prompts = ["The capital of France is", "Once upon a time, there was a"]
@@ -2439,7 +2438,7 @@ check.that(
 toy = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
 letters = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
 show(
-    pictures.beam_tree(
+    plots.beam_tree(
         letters, [beam_search_from_table(toy, [2], steps, 2) for steps in (1, 2)]
     ),
     alt="A tree of two steps. After the prompt, token 0 with 0.600 above token 1 with "
@@ -2460,7 +2459,7 @@ beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4
 for width, (ids, score) in beams.items():
     print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
 show(
-    pictures.beam_tree(
+    plots.beam_tree(
         llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
     ),
     alt="The first three steps of a beam search of width 3 from Darwin's prompt, as a "
@@ -2501,7 +2500,7 @@ for name, ids in written.items():
         f"surprise {[round(loss, 1) for loss in losses.tolist()]}"
     )
 show(
-    pictures.surprises(llm.tokenizer, log_p),
+    plots.surprises(llm.tokenizer, log_p),
     alt="Surprise of the model at each token of three texts, in nats. Darwin's words "
     "have bars of up to 10: wears, des and volcanic. Beam search's tokens stay below "
     "5. The drawn text has high bars as well.",
@@ -2610,7 +2609,7 @@ for kind, settings in filters.items():
             f"alone: {alone:.2f}"
         )
 show(
-    pictures.quality_entropy(curve, points),
+    plots.quality_entropy(curve, points),
     alt="Quality against entropy for the next token of the story prompt. Temperature "
     "alone is a falling curve from T = 0.2 at the upper left to T = 2 at the lower "
     "right. The points of top-k, top-p and min-p lie below it, up to half a nat, "
@@ -2969,7 +2968,7 @@ for name, truth in people.items():
         f"{counts[name][0]} times   ({truth})"
     )
 show(
-    pictures.answers(counts, 40),
+    plots.answers(counts, 40),
     alt="Forty answers for each of four people, one box a year, the commonest first. "
     "For Einstein one year fills 33 of 40. For Curie the commonest has 9 and 21 years "
     "came. For the two invented people nearly every draw is another year.",
@@ -3071,7 +3070,7 @@ for steps in (1, 2, 3):
         f"and is the answer {always} times"
     )
 show(
-    pictures.shares(right, "share of right answers, with its 95 % interval", 0.1),
+    plots.shares(right, "share of right answers, with its 95 % interval", 0.1),
     alt="Share of right answers to sums with one to three operations, with intervals. "
     "One operation: 15 of 24. Two: 3 of 24; three: 3 of 24, which 24 problems cannot "
     "tell from guessing one of ten digits.",
@@ -3139,7 +3138,7 @@ for name, before in {
         f"{p.sum(-1).mean():.2f} of the probability"
     )
 show(
-    pictures.places_and_picks(tables),
+    plots.places_and_picks(tables),
     alt="Three tables, where the right option stands against which letter is picked. "
     "Without examples every pick is A. With four examples most picks are B, with the "
     "same examples reversed most are C. In each table the four rows are nearly alike: "
@@ -3174,7 +3173,7 @@ for sentence in ("The {} was late because", "The {} said that"):
     ranked = share.argsort().tolist()
     print(sentence, ", ".join(f"{who[i]} {share[i]:.2f}" for i in ranked))
 show(
-    pictures.pronouns(found),
+    plots.pronouns(found),
     alt="Share of she among she and he for ten occupations, person, man and woman, "
     "after two sentences. Man is near the bottom, woman at the top. Nurse, "
     "librarian and secretary lie above person, carpenter far below, in both; doctor "
@@ -3209,7 +3208,7 @@ print(
     f"{sum(p for y, p in by_year.items() if y > 2024):.2f}"
 )
 show(
-    pictures.years(by_year, 2024),
+    plots.years(by_year, 2024),
     alt="Probability of each year from 2000 to 2039 as the year of today's date. It "
     "rises to a peak in 2023 and drops sharply after 2024.",
 )
