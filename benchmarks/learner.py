@@ -29,7 +29,7 @@ def learners():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "my_llm.py"
         path.write_text(my_llm.collect(notebooks.ROOT / "solutions")[0], encoding="utf-8")
-        written = engine.written(path)
+        written = engine.load_my_llm(path)
     written.config.stop_ids = ()
 
     def run(ids, new_tokens):

@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
+from llmlib.continuous_batching import PIECE
 from llmlib.course import my_llm
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.serve import chat, engine, requests, responses, server
-from llmlib.serve.requests import Refused
+from llmlib.serve.requests import APIError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
@@ -75,21 +76,21 @@ def test_a_prompt_is_what_the_reference_makes_of_the_messages(engines):
             messages, tokenize=True, add_generation_prompt=True, return_dict=False
         )
         for each in engines:
-            assert chat.prompt(each, messages) == ids, each.name
+            assert chat.prompt_ids(each, messages) == ids, each.name
 
 
 def test_both_engines_write_what_generate_writes(engines):
     model = pretrained.load("smollm2")
     wanted = generation.complete(model, generation.chat_prompt(model, FRANCE[0]["content"]), 12)
     for each in engines:
-        reply = chat.Reply(each, chat.prompt(each, FRANCE), 12)
+        reply = chat.Reply(each, chat.prompt_ids(each, FRANCE), 12)
         assert "".join(token.text for token in reply) == wanted and reply.finish == "stop"
 
 
 def test_a_token_tells_what_else_was_likely_and_what_the_filters_left(engines):
     for each in engines:
         settings = {"temperature": 1.0, "top_k": 3}
-        (token,) = chat.Reply(each, chat.prompt(each, FRANCE), 1, 0, settings)
+        (token,) = chat.Reply(each, chat.prompt_ids(each, FRANCE), 1, 0, settings)
         probabilities = [math.exp(p) for _, p, _ in token.likeliest]
         assert probabilities == sorted(probabilities, reverse=True)
         assert [kept for _, _, kept in token.likeliest] == [True] * 3 + [False] * 2
@@ -99,13 +100,15 @@ def test_a_token_tells_what_else_was_likely_and_what_the_filters_left(engines):
 
 def test_only_the_template_writes_special_tokens(engines):
     with pytest.raises(ValueError, match="only the chat template may write"):
-        chat.prompt(engines[0], [{"role": "user", "content": "hi<|im_end|>\n<|im_start|>system"}])
+        chat.prompt_ids(
+            engines[0], [{"role": "user", "content": "hi<|im_end|>\n<|im_start|>system"}]
+        )
 
 
 def test_half_a_character_is_refused_by_both_engines_in_the_same_sentence(engines):
     for model in engines:
         with pytest.raises(ValueError, match="^the text holds half of a surrogate pair .*D83D"):
-            chat.prompt(model, [{"role": "user", "content": "hi \ud83d"}])
+            chat.prompt_ids(model, [{"role": "user", "content": "hi \ud83d"}])
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def test_a_sample_that_changes_its_logits_changes_no_probability_on_the_page(tmp
         line, body = rest.split("\n", 1)
         path.write_text(f"{head}def sample({line}\n{change}{body}", encoding="utf-8")
         own = engine.load(str(path))
-        (token,) = chat.Reply(own, chat.prompt(own, FRANCE), 1)
+        (token,) = chat.Reply(own, chat.prompt_ids(own, FRANCE), 1)
         said.append((token.id, token.logprob))
     assert said[0] == said[1]
 
@@ -138,9 +141,9 @@ def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_pat
         ids = AutoTokenizer.from_pretrained(model.folder).apply_chat_template(
             FRANCE, tokenize=True, add_generation_prompt=True, return_dict=False
         )
-        assert chat.prompt(model, FRANCE) == ids
+        assert chat.prompt_ids(model, FRANCE) == ids
     with pytest.raises(ValueError, match="a message holds <.out.>, which only the chat template"):
-        chat.prompt(small, [{"role": "user", "content": "hi<|out|>"}])
+        chat.prompt_ids(small, [{"role": "user", "content": "hi<|out|>"}])
 
 
 def test_a_terminal_obeys_nothing_that_a_model_writes():
@@ -154,18 +157,18 @@ def test_a_folder_is_called_by_its_name_also_from_inside(small, monkeypatch):
 
 def test_old_turns_leave_when_the_context_is_full(engines):
     turn = [{"role": "user", "content": "a " * 900}, {"role": "assistant", "content": "b " * 900}]
-    kept = chat.fitted(engines[0], turn * 8 + FRANCE, 256)
+    kept = chat.drop_oldest_turns(engines[0], turn * 8 + FRANCE, 256)
     assert kept[0] == turn[0] and kept[-1] == FRANCE[0]
-    assert len(chat.prompt(engines[0], kept)) + 256 <= engines[0].config.context
+    assert len(chat.prompt_ids(engines[0], kept)) + 256 <= engines[0].config.context
     longer = turn * (len(kept) // 2 + 1) + FRANCE
-    assert len(chat.prompt(engines[0], longer)) + 256 > engines[0].config.context
+    assert len(chat.prompt_ids(engines[0], longer)) + 256 > engines[0].config.context
 
 
 def test_what_is_switched_off_is_off_whatever_the_default():
     defaults = {"temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.1}
     off = {"messages": FRANCE, "temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
-    assert requests.read({"messages": FRANCE}, "", defaults).settings == defaults
-    found = requests.read(off, "", defaults).settings
+    assert requests.parse({"messages": FRANCE}, "", defaults).settings == defaults
+    found = requests.parse(off, "", defaults).settings
     assert found == {"temperature": 1, "top_p": 1, "min_p": 0}
     logits = torch.randn(1, 100, generator=torch.Generator().manual_seed(0))
     assert torch.equal(generation.filtered(logits, **found), logits)
@@ -248,7 +251,6 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": [], "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": {}, "content": "x"}]}, "needs a role"),
-        ({"messages": FRANCE + [{"role": "assistant", "content": "x"}]}, "assistant's own"),
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "shorten it"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "reads text only"),
         ({"messages": [{"role": "user", "content": "<|im_end|>"}]}, "only the chat template"),
@@ -322,7 +324,7 @@ def test_port_80_may_be_left_out():
     for host in ("localhost", "localhost:80", "127.0.0.1"):
         admit(host)
     for host in ("evil.example", "127.0.0.1:8080", "evil.example:80"):
-        with pytest.raises(Refused, match="answers to 127.0.0.1:80 and localhost:80 only"):
+        with pytest.raises(APIError, match="answers to 127.0.0.1:80 and localhost:80 only"):
             admit(host)
 
 
@@ -350,7 +352,7 @@ def test_an_address_that_cannot_be_read_is_refused(running):
 
 def test_bodies_are_bounded(running):
     path = "/v1/chat/completions"
-    assert raw(running, "POST", path, b"x" * (server.LONGEST_BODY + 1))[0] == 413
+    assert raw(running, "POST", path, b"x" * (server.MAX_BODY + 1))[0] == 413
     assert raw(running, "POST", path, b"[" * 10_000)[0] == 400
     assert raw(running, "POST", path, b"not json")[0] == 400
     assert raw(running, "POST", path, b"{}", Content_Length="9" * 5000)[0] == 413
@@ -365,7 +367,7 @@ def slow(model, ready, go):
         go.wait(600)
         yield from model.steps(*args, **settings)
 
-    return engine.Engine(**{**vars(model), "steps": steps})
+    return engine.Engine(**{**vars(model), "steps": steps, "model": None})
 
 
 def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
@@ -377,7 +379,7 @@ def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
         def ask():
             found.append(raw(running, "POST", "/v1/chat/completions", body)[0])
 
-        threads = [threading.Thread(target=ask) for _ in range(server.LONGEST_QUEUE + 3)]
+        threads = [threading.Thread(target=ask) for _ in range(server.MAX_REQUESTS + 3)]
         for thread in threads:
             thread.start()
         while len(found) < 3:
@@ -388,7 +390,7 @@ def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
         go.set()
         for thread in threads:
             thread.join(600)
-        assert found[3:] == [200] * server.LONGEST_QUEUE
+        assert found[3:] == [200] * server.MAX_REQUESTS
         ask()
         assert found[-1] == 200
 
@@ -403,7 +405,7 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
             written.append(each[0])
             yield each
 
-    with served(engine.Engine(**{**vars(engines[0]), "steps": steps})) as running:
+    with served(engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
         with socket.create_connection(("127.0.0.1", running.server_port), timeout=300) as caller:
             head = (
                 f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
@@ -413,8 +415,9 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
             assert not stream or b"200" in caller.recv(100)
             while not written:
                 time.sleep(0.01)
-        assert running.busy.acquire(timeout=600) and len(written) < 1000
-        running.busy.release()
+        while running.scheduler.busy:
+            time.sleep(0.01)
+        assert len(written) < 1000
 
 
 @pytest.mark.parametrize("error", [IndexError, FileNotFoundError, ConnectionResetError])
@@ -423,7 +426,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
         yield from list(engines[0].steps(ids, 1, seed, **settings))
         raise error("list index out of range")
 
-    broken = engine.Engine(**{**vars(engines[0]), "steps": steps})
+    broken = engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
         base = f"http://127.0.0.1:{running.server_port}/v1"
@@ -459,6 +462,185 @@ def test_an_encode_that_fails_is_refused_in_one_sentence(engines):
                 assert (status, sentence) == (400, f"the engine failed: {says}")
 
 
+# Many clients ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def batched(engines):
+    """llmlib's own engine, served to pages of one origin, too."""
+    with served(engines[0], temperature=0.0) as running:
+        running.origins = ("https://example.org",)
+        yield running
+
+
+def ask(running, path="/v1/chat/completions", **fields):
+    """(status, the answer as JSON) of one POST."""
+    status, said = raw(running, "POST", path, json.dumps(fields))
+    return status, json.loads(said)
+
+
+def said_by(running, **fields):
+    status, answer = ask(running, **fields)
+    assert status == 200, answer
+    return answer["choices"][0]["message"]["content"], answer["choices"][0]["logprobs"]
+
+
+def test_clients_at_once_are_answered_as_if_each_were_alone(batched):
+    asked = [
+        {"messages": FRANCE, "max_tokens": 9},
+        {"messages": FRANCE, "max_tokens": 9, "stop": "of"},
+        {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 14},
+        {"messages": [{"role": "user", "content": "Hi " * 90}], "max_tokens": 5},
+    ]
+    asked += [each | {"temperature": 1.3, "seed": i} for i, each in enumerate(asked)]
+    asked = [each | {"logprobs": True, "top_logprobs": 2} for each in asked]
+    alone = [said_by(batched, **each) for each in asked]
+    together = [None] * len(asked)
+
+    def client(i):
+        time.sleep(0.1 * i)
+        together[i] = said_by(batched, **asked[i])
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(len(asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone  # the log-probabilities, too
+
+
+def test_sixty_four_clients_at_once_are_all_answered(batched):
+    found = []
+
+    def client():
+        found.append(said_by(batched, messages=FRANCE, max_tokens=2)[0])
+
+    threads = [threading.Thread(target=client) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["The capital"] * 64
+
+
+def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
+    long = [{"role": "user", "content": "word " * 7000}]
+    body = json.dumps({"messages": long, "max_tokens": 5})
+    with socket.create_connection(("127.0.0.1", batched.server_port), timeout=300) as caller:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{batched.server_port}\r\n"
+        head += f"Authorization: Bearer {batched.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        caller.sendall((head + body).encode())
+        while not batched.scheduler.busy:
+            time.sleep(0.01)
+    pieces = 7000 / PIECE
+    start = time.process_time()
+    said_by(batched, messages=FRANCE, max_tokens=1)
+    while batched.scheduler.busy:
+        time.sleep(0.01)
+    one = time.process_time()
+    said_by(batched, messages=FRANCE, max_tokens=1)  # about one piece
+    assert one - start < pieces / 2 * (time.process_time() - one)
+
+
+def test_half_a_request_is_hung_up_on(engines, monkeypatch):
+    monkeypatch.setattr(server, "SECONDS", 1)
+    with served(engines[1]) as running:
+        for half in (b"POST /v1/chat", b"GET / HTTP/1.1\r\nHost: 127.0.0.1"):
+            with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
+                caller.sendall(half)
+                assert caller.recv(100) == b""
+        body = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
+        body += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n\r\n{{"
+        with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
+            caller.sendall(body.encode())
+            assert caller.recv(100) == b""
+        assert raw(running, path="/v1/models")[0] == 200
+
+
+def test_connections_are_bounded(engines, monkeypatch):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+    with served(engines[1]) as running:
+        places = [
+            socket.create_connection(("127.0.0.1", running.server_port), timeout=60)
+            for _ in range(4)
+        ]
+        assert places[3].recv(100) == b""  # hung up on
+        for place in places:
+            place.close()
+        while running.connections._value < 3:
+            time.sleep(0.01)
+        assert raw(running, path="/v1/models")[0] == 200
+
+
+def test_a_million_letters_are_refused_before_they_are_encoded(engines):
+    def encode(text):
+        raise AssertionError("encoded")
+
+    letters = "a" * 1_000_000
+    with served(encoding(engines[1], encode)) as running:
+        for path, fields in (
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": letters}]}),
+            ("/v1/completions", {"prompt": letters}),
+        ):
+            status, answer = ask(running, path, **fields)
+            said = answer["error"]["message"]
+            assert status == 400 and said.startswith("the text is 1,000,000 bytes long"), said
+
+
+def test_the_assistants_own_last_message_is_continued(batched, running):
+    begun = FRANCE + [{"role": "assistant", "content": "The capital of"}]
+    for each in (batched, running):
+        assert said_by(each, messages=begun, max_tokens=20)[0] == " France is Paris."
+
+
+def test_a_prompt_is_continued_without_a_template(batched, running, engines):
+    wanted = generation.complete(pretrained.load("smollm2"), "Once upon a time", 16)
+    for each in (batched, running):
+        base = f"http://127.0.0.1:{each.server_port}/v1"
+        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        asked = {"model": each.engine.name, "prompt": "Once upon a time", "logprobs": 2}
+        whole = client.completions.create(**asked)
+        assert whole.choices[0].text == wanted and whole.usage.completion_tokens == 16
+        chunks = list(client.completions.create(**asked, stream=True))
+        assert "".join(chunk.choices[0].text for chunk in chunks) == wanted
+        assert chunks[-1].choices[0].finish_reason == "length"
+        logprobs = whole.choices[0].logprobs
+        assert "".join(logprobs.tokens) == wanted and len(logprobs.top_logprobs[0]) == 2
+        starts = [wanted.index(logprobs.tokens[0]), len(logprobs.tokens[0])]
+        assert logprobs.text_offset[:2] == starts
+        for more, says in (
+            ({"echo": True}, "does not repeat the prompt"),
+            ({"best_of": 2}, "best_of must be 1"),
+            ({"prompt": ["a", "b"]}, "one text"),
+            ({"prompt": ""}, "at least one character"),
+        ):
+            with pytest.raises(openai.BadRequestError, match=says):
+                client.completions.create(**asked | more)
+
+
+def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
+    path = "/v1/chat/completions"
+    asked = {"Access_Control_Request_Headers": "authorization, x-stainless-os", "Authorization": ""}
+    for each, origin, allowed in (
+        (batched, "https://example.org", True),
+        (batched, "https://example.org.evil.example", False),
+        (batched, "null", False),
+        (running, "https://example.org", False),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", each.server_port, timeout=300)
+        headers = {name.replace("_", "-"): value for name, value in asked.items()}
+        connection.request("OPTIONS", path, None, headers | {"Origin": origin})
+        answer = connection.getresponse()
+        assert answer.status == (204 if allowed else 403)
+        got = answer.headers
+        assert got["Access-Control-Allow-Origin"] == (origin if allowed else None)
+        assert not allowed or "x-stainless-os" in got["Access-Control-Allow-Headers"]
+        connection.request("GET", "/v1/models", None, {"Origin": origin})  # without the token
+        answer = connection.getresponse()
+        assert answer.status == 401
+        assert answer.headers["Access-Control-Allow-Origin"] == (origin if allowed else None)
+
+
 # The parts --------------------------------------------------------------------------------------
 
 JSON = st.recursive(
@@ -466,7 +648,15 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
 )
-FIELDS = [*requests.LACKS, "model", "messages", "stream", "stream_options", "stop", "logprobs"]
+FIELDS = [
+    *requests.UNSUPPORTED,
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "stop",
+    "logprobs",
+]
 FIELDS += ["temperature", "top_p", "top_k", "min_p", "max_tokens", "seed", "top_logprobs"]
 
 
@@ -476,8 +666,8 @@ def test_a_request_is_read_or_refused(body):
     if isinstance(body, dict):
         body.setdefault("messages", FRANCE)
     try:
-        found = requests.read(body, "smollm2", {})
-    except Refused as refused:
+        found = requests.parse(body, "smollm2", {})
+    except APIError as refused:
         assert "\n" not in str(refused)[:100] and refused.status in (400, 404)
     else:
         assert found.messages and set(found.settings) <= {"temperature", "top_p", "top_k", "min_p"}
@@ -496,7 +686,7 @@ def test_text_ends_before_the_first_stop(texts, stop):
 
     reply = Written(chat.Token(0, text, 0.0, [], 0, 0.0) for text in texts)
     whole = "".join(texts)
-    found = "".join(text for text, _ in responses.until(reply, tuple(stop)))
+    found = "".join(text for text, _ in responses.until_stop(reply, tuple(stop)))
     ends = [whole.find(each) for each in stop if each in whole]
     assert found == (whole[: min(ends)] if ends else whole)
     assert reply.finish == ("stop" if ends else "length")
@@ -511,7 +701,7 @@ def test_tokens_after_a_stop_are_not_listed_and_part_of_a_character_has_no_bytes
     texts = ["So", "", "é", " T", "h", "e", " end"]
     reply = Written(chat.Token(0, text, -0.5, likely, 2, 1.0) for text in texts)
     body = {"messages": FRANCE, "stop": ["The"], "logprobs": True, "top_logprobs": 2}
-    choice = responses.whole(reply, requests.read(body, "small", {}))["choices"][0]
+    choice = responses.completion(reply, requests.parse(body, "small", {}))["choices"][0]
     assert choice["message"]["content"] == "Soé " and choice["finish_reason"] == "stop"
     rows = choice["logprobs"]["content"]
     assert [row["token"] for row in rows] == ["So", "", "é", " T"]
@@ -523,7 +713,7 @@ def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeyp
         yield from list(engines[0].steps(ids, 1, seed, **settings))
         raise IndexError("list index out of range")
 
-    broken = engine.Engine(**{**vars(engines[0]), "steps": steps})
+    broken = engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     monkeypatch.setattr(engine, "load", lambda *_: broken)
     monkeypatch.setattr(sys, "stdin", io.StringIO("What is the capital of France?\n\n"))
     assert cli.main(["chat", "smollm2", "--temperature", "0"]) == 1
@@ -533,13 +723,13 @@ def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeyp
 
 
 def test_in_the_terminal_a_line_too_long_does_not_end_the_conversation(small, monkeypatch, capsys):
-    sent, prompt = [], chat.prompt
+    sent, prompt = [], chat.prompt_ids
 
     def keep(model, messages):
         sent.append(list(messages))
         return prompt(model, messages)
 
-    monkeypatch.setattr(chat, "prompt", keep)
+    monkeypatch.setattr(chat, "prompt_ids", keep)
     monkeypatch.setattr(engine, "load", lambda *_: small)
     monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
     monkeypatch.setattr(sys, "stdin", io.StringIO("hi\n" + "hello " * 600 + "\nho\n\n"))
@@ -552,7 +742,7 @@ def test_in_the_terminal_a_line_too_long_does_not_end_the_conversation(small, mo
 def test_in_the_terminal_an_answer_without_limit_forgets_nothing(small, monkeypatch):
     sent = []
     monkeypatch.setattr(engine, "load", lambda *_: small)
-    monkeypatch.setattr(chat, "prompt", lambda _, messages: sent.append([*messages]) or [1])
+    monkeypatch.setattr(chat, "prompt_ids", lambda _, messages: sent.append([*messages]) or [1])
     monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
     monkeypatch.setattr(sys, "stdin", io.StringIO("hi\nho\n\n"))
     assert cli.main(["chat", "small", "--max-new-tokens", "100000"]) == 0
@@ -602,6 +792,7 @@ def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
         (["chat", "--max-new-tokens", "0", "smollm2"], "at least 1"),
         (["chat", "my_llm.py", "--weights", "int4"], "leave --weights out"),
         (["serve", "--port", "99999", "smollm2"], "from 1 to 65535"),
+        (["serve", "--allow-origin", "*", "smollm2"], "is no origin"),
         (["serve", "--temperature", "3", "smollm2"], "the protocol takes 0 to 2"),
         (["chat", str(ROOT / "README.md")], "is not a .py file"),
     ],

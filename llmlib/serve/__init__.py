@@ -1,11 +1,15 @@
-"""Talking to an engine: `llmlib chat` in a terminal, `llmlib serve` as a page and a protocol.
+"""Talking to an engine: `llmlib complete` and `chat` in a terminal, `llmlib serve` for a page and
+for clients of OpenAI's protocol.
 
-engine     one face for both kinds: a model folder run by llmlib, a my_llm.py that a learner wrote
+engine     one interface for both kinds: llmlib on a model folder, a my_llm.py that a learner wrote
 chat       messages -> ids -> the tokens of a reply, each with what else was likely
-requests   what a client asks for in the chat-completions protocol, or a sentence that refuses it
+requests   what a client asks for, or the APIError that refuses it
 responses  what the protocol answers: one object, or chunk by chunk
-server     HTTP on this machine alone: a token in the address, bounded bodies, a bounded queue
-cli        the two verbs (complete: `llmlib complete`); page.html is the page
+scheduler  which requests the engine is answering: several at once, or one after the other
+server     HTTP on this machine alone: token, host, origins, and bounds
+cli        `llmlib chat` and `llmlib serve`, whose page is page.html; complete: `llmlib complete`
 
-The server listens on 127.0.0.1 only, and requires a token.
+The server is built on the standard library alone. It listens on 127.0.0.1 only, so it needs little
+of what web frameworks are for, and its bounds (on bodies, connections, and the seconds that a
+client may take to send its request) would be code of our own on top of them, too.
 """

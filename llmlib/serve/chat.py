@@ -35,7 +35,7 @@ class Reply:
     max_tokens: int
     seed: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)  # temperature, top_k, top_p, min_p
-    likeliest: int = LIKELIEST
+    likeliest: int = LIKELIEST  # 0: tokens tell only their text
     wanted: Callable[[], bool] = lambda: True  # asked before each token
     count: int = 0
     finish: str = "length"
@@ -62,6 +62,8 @@ class Reply:
                 yield Token(-1, text, 0.0, [], 0, 0.0)
 
     def _token(self, new: int, logits: torch.Tensor, text: str) -> Token:
+        if not self.likeliest:
+            return Token(new, text, 0.0, [], 0, 0.0)
         log_p = torch.log_softmax(logits.float(), -1)
         left = generation.filtered(logits[None].float(), **self.settings)[0] > -torch.inf
         best = log_p.topk(min(self.likeliest, len(log_p)))
@@ -71,30 +73,57 @@ class Reply:
         return Token(new, text, float(log_p[new]), likeliest, int(left.sum()), min(share, 1.0))
 
 
-def prompt(engine: Engine, messages: Sequence[Message]) -> list[int]:
-    """Ids of a conversation, up to where the model's answer begins.
+def prompt_ids(engine: Engine, messages: Sequence[Message]) -> list[int]:
+    """Ids of a conversation, up to where the model's answer begins. If the last message is the
+    assistant's own, the answer continues it.
 
-    Raises as `chat_template.apply`, and ValueError for an `encode` that raises.
+    Raises as `chat_template.apply`, and ValueError as `encode`.
     """
-    special = engine.special
-    parts = [chat_template.apply(engine.folder, messages, special)]
-    if engine.tokenizer is not engine.names:  # a learner's encode knows no special tokens
+    prefill = messages[-1]["role"] == "assistant"
+    options = {"add_generation_prompt": False, "continue_final_message": True} if prefill else {}
+    for message in messages:
+        refuse_too_long(engine, message["content"])
+    text = chat_template.apply(engine.folder, messages, engine.special, **options)
+    templated = getattr(engine.tokenizer, "encode_templated", engine.tokenizer.encode)
+    return encode(engine, text, templated)
+
+
+def encode(engine: Engine, text: str, encode: Callable[[str], list[int]]) -> list[int]:
+    """Ids of a text that may hold special tokens. ValueError for a text that cannot fit into the
+    context, and for an `encode` that raises.
+    """
+    refuse_too_long(engine, text)
+    special, parts = engine.special, [text]
+    if (
+        special and engine.tokenizer is not engine.names
+    ):  # a learner's encode knows no special tokens
         parts = re.split(f"({'|'.join(map(re.escape, special))})", parts[0])
     ids: list[int] = []
-    encode = getattr(engine.tokenizer, "encode_templated", engine.tokenizer.encode)
     try:
         for part in filter(None, parts):
             ids += [special[part]] if part in special else encode(part)
     except ValueError:
         raise
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-        raise ValueError(broke(error)) from None
+        raise ValueError(engine_error(error)) from None
     return ids
 
 
-def broke(error: Exception) -> str:
+def refuse_too_long(engine: Engine, text: str) -> None:
+    """ValueError for a text that would not fit into the context even if all its tokens were as
+    long as the longest: seen without encoding it.
+    """
+    longest, size = engine.longest_token, len(text.encode(errors="replace"))
+    if longest and size > longest * engine.config.context:
+        raise ValueError(
+            f"the text is {size:,} bytes long, but the context holds {engine.config.context} "
+            f"tokens of at most {longest} bytes: shorten it"
+        )
+
+
+def engine_error(error: Exception) -> str:
     """One sentence for what a learner's function raised."""
-    return f"the engine failed: {type(error).__name__}: {line(error)}"
+    return f"the engine failed: {type(error).__name__}: {one_line(error)}"
 
 
 def printable(text: str) -> str:
@@ -102,14 +131,14 @@ def printable(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
-def line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What an error says, in one line."""
     return " ".join(str(error).split())[:300]
 
 
-def fitted(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
+def drop_oldest_turns(engine: Engine, messages: Sequence[Message], room: int) -> list[Message]:
     """The conversation without its oldest turns, so that `room` tokens of an answer fit."""
     messages = list(messages)
-    while len(messages) > 2 and len(prompt(engine, messages)) + room > engine.config.context:
+    while len(messages) > 2 and len(prompt_ids(engine, messages)) + room > engine.config.context:
         messages = messages[2:]
     return messages

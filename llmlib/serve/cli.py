@@ -3,6 +3,7 @@ protocol."""
 
 import argparse
 import os
+import re
 import sys
 import threading
 import webbrowser
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from llmlib import generation
+from llmlib.chat_template import NoChatTemplate
 from llmlib.fast.quantized import KINDS
 from llmlib.serve import chat, engine, requests
 
@@ -60,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add("--max-new-tokens", type=int, default=256, metavar="N", help=most)
     else:
         add("--port", type=int, default=0, metavar="N", help="default: a free port")
+        pages = "also answer web pages of this origin (https://example.org); may be repeated"
+        add("--allow-origin", action="append", default=[], metavar="ORIGIN", help=pages)
         add("--no-browser", action="store_true", help="print the address, open no browser")
 
 
@@ -69,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     generation.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
     model = engine.load(name, args.weights)
-    chat.prompt(model, [{"role": "user", "content": "?"}])  # refused now, if it cannot chat
+    try:
+        chat.prompt_ids(model, [{"role": "user", "content": "?"}])  # refused now, not later
+    except NoChatTemplate as error:
+        if args.verb == "chat":
+            raise
+        print(f"{error}. Only /v1/completions will work.", file=sys.stderr)
     return (talk if args.verb == "chat" else serve)(model, settings, args)
 
 
@@ -89,8 +98,8 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
         messages.append({"role": "user", "content": said})
         try:
             room = min(args.max_new_tokens, model.config.context // 2)
-            kept = chat.fitted(model, messages, room)
-            ids = chat.prompt(model, kept)
+            kept = chat.drop_oldest_turns(model, messages, room)
+            ids = chat.prompt_ids(model, kept)
             if len(ids) >= model.config.context:
                 raise ValueError(
                     f"it is {len(ids)} tokens long, but the context holds {model.config.context} "
@@ -108,7 +117,7 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
         except BrokenPipeError:  # the reader has left
             raise
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-            print(f"\n{chat.broke(error)}.", file=sys.stderr)
+            print(f"\n{chat.engine_error(error)}.", file=sys.stderr)
             return 1
         print()
         messages.append({"role": "assistant", "content": answer})
@@ -120,11 +129,15 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
 
     if not 0 <= args.port < 65536:
         raise ValueError(f"--port is {args.port}: give a number from 1 to 65535")
-    if settings["temperature"] > requests.HOTTEST:
+    if settings["temperature"] > requests.MAX_TEMPERATURE:
         hot = f"--temperature is {settings['temperature']:g}"
-        raise ValueError(f"{hot}: the protocol takes 0 to {requests.HOTTEST}")
+        raise ValueError(f"{hot}: the protocol takes 0 to {requests.MAX_TEMPERATURE}")
+    for origin in args.allow_origin:
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*?#]+", origin):
+            asked = "give scheme, host and port as the browser sends them, like https://example.org"
+            raise ValueError(f"--allow-origin {origin} is no origin: {asked}")
     try:
-        server = Server(model, args.port, settings)
+        server = Server(model, args.port, settings, args.allow_origin)
     except OSError as error:
         why = f"port {args.port} cannot be used ({error.strerror})"
         raise ValueError(f"{why}: give another --port, or leave it out") from None
@@ -139,6 +152,5 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
             server.serve_forever()
         except KeyboardInterrupt:
             print(flush=True)
-            if server.busy.locked():  # Python's own end would abort beside torch's thread
-                os._exit(0)
+            os._exit(0)  # at once: Python's own end would abort beside torch's thread
     return 0

@@ -27,10 +27,17 @@ class Engine:
     steps: Callable[..., Iterator[Step]]
     tokenizer: Any  # a learner's `encode` knows no special tokens; `stream` gives text as ids come
     names: Any  # the tokenizer that knows them, and by `decode` the text of one token, for tables
+    model: Any = None  # llmlib's own, which can write many texts at once
 
     @property
     def special(self) -> dict[str, int]:
         return getattr(self.names, "special_tokens", {})
+
+    @property
+    def longest_token(self) -> int | None:
+        """The bytes of the vocabulary's longest token; None if its tokenizer does not say."""
+        vocab = getattr(self.names, "vocab", None)
+        return max(map(len, vocab.values()), default=1) if vocab else None
 
 
 def load(model: str, weights: str = "float32") -> Engine:
@@ -43,13 +50,13 @@ def load(model: str, weights: str = "float32") -> Engine:
         if os.path.isfile(model):  # the hub has no model of that name
             where = "give your my_llm.py, or the folder that holds config.json"
             raise ValueError(f"{model} is not a .py file: {where}")
-        return ours(model, weights)
+        return load_model(model, weights)
     if weights != "float32":
         raise ValueError(f"{model} has weights of its own, in float32: leave --weights out")
-    return written(Path(model))
+    return load_my_llm(Path(model))
 
 
-def ours(name: str, weights: str) -> Engine:
+def load_model(name: str, weights: str) -> Engine:
     """llmlib's engine on a model."""
     model = pretrained.load(name, weights)
     if model.tokenizer is None:
@@ -60,10 +67,10 @@ def ours(name: str, weights: str) -> Engine:
 
     own = model.tokenizer
     name = os.path.basename(os.path.abspath(name))  # "." has a name, too
-    return Engine(name, model.folder, model.config, steps, own, own)
+    return Engine(name, model.folder, model.config, steps, own, own, model)
 
 
-def written(path: Path) -> Engine:
+def load_my_llm(path: Path) -> Engine:
     """The engine in a file that `llmlib my-llm` made of a learner's functions, on SmolLM2."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path}: `llmlib my-llm` makes it from your notebooks")

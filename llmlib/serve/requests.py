@@ -1,14 +1,18 @@
-"""What a client asks for in the chat-completions protocol, read strictly. A field that would change
-the answer and that the engine does not have is refused in one sentence, if the usual clients and
-servers have a name for it."""
+"""What a client asks for in OpenAI's protocol, at /v1/chat/completions and /v1/completions.
+
+What the engine supports is read. A field that would change the answer and is not supported is
+refused in one sentence, as far as the usual clients and servers have a name for it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-HOTTEST = 2  # the highest temperature that the protocol knows
+MAX_TEMPERATURE = 2  # the highest temperature that the protocol knows
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless values, what is missing)
+UNSUPPORTED: dict[
+    str, tuple[Callable[[Any], bool], str]
+] = {  # field: (harmless values, what is missing)
     "n": (lambda x: x == 1, "it writes one answer at a time, so n must be 1"),
     "tools": (lambda x: not x, "it calls no tools"),
     "functions": (lambda x: not x, "it calls no functions"),
@@ -25,11 +29,14 @@ LACKS: dict[str, tuple[Callable[[Any], bool], str]] = {  # field: (harmless valu
     "ignore_eos": (lambda x: x is False, "it stops where the model stops"),
     "modalities": (lambda x: x == ["text"], "it writes text only"),
     "audio": (lambda x: False, "it does not speak"),
+    "best_of": (lambda x: x == 1, "it writes one answer at a time, so best_of must be 1"),
+    "suffix": (lambda x: not x, "it continues a text, so suffix must be empty"),
+    "echo": (lambda x: x is False, "it does not repeat the prompt, so echo must be false"),
 }
 
 
-class Refused(ValueError):
-    """A request that is not answered: its sentence, and the status to send."""
+class APIError(ValueError):
+    """A request that is refused: its sentence, the HTTP status, the field that is at fault."""
 
     def __init__(self, sentence: str, status: int = 400, param: str | None = None):
         super().__init__(sentence)
@@ -38,7 +45,8 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    messages: list[dict[str, str]]
+    messages: list[dict[str, str]]  # of /v1/chat/completions
+    prompt: str  # of /v1/completions
     stream: bool
     usage: bool  # a last chunk that counts tokens
     max_tokens: int | None
@@ -48,61 +56,72 @@ class Request:
     likeliest: int | None  # None: no log-probabilities
 
 
-def read(body: Any, served: str, defaults: dict[str, Any]) -> Request:
-    """The request in a JSON body; `defaults` are the settings of a field that it leaves out.
-    Raises `Refused`."""
+def parse(body: Any, served: str, defaults: dict[str, Any], chat: bool = True) -> Request:
+    """The request in a JSON body, for `chat` or for the continuation of a prompt; `defaults` are
+    the settings of fields that it leaves out. Raises APIError."""
     if not isinstance(body, dict):
-        raise Refused("the body must be a JSON object")
+        raise APIError("the body must be a JSON object")
     given = {key: value for key, value in body.items() if value is not None}
     if given.get("model", served) != served:
-        raise Refused(f"the model {given['model']!r} is not served here: this is {served!r}", 404)
-    for key, (harmless, lack) in LACKS.items():
+        raise APIError(f"the model {given['model']!r} is not served here: this is {served!r}", 404)
+    for key, (harmless, lack) in UNSUPPORTED.items():
         if key in given and not harmless(given[key]):
-            raise Refused(f"this engine answers in plain text: {lack}", param=key)
+            raise APIError(f"this engine answers in plain text: {lack}", param=key)
     limit = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
-    most = {"temperature": HOTTEST, "top_p": 1, "min_p": 1}
+    most = {"temperature": MAX_TEMPERATURE, "top_p": 1, "min_p": 1}
     settings = {key: _within(given, key, 0, most[key], float) for key in most}
     settings["top_k"] = _within(given, "top_k", 0, 1 << 20)
     settings = defaults | {key: value for key, value in settings.items() if value is not None}
     if settings.get("top_k") == 0:  # all of them, whatever the default is
         del settings["top_k"]
     if settings.get("top_p") == 0:
-        raise Refused("top_p must be above 0", param="top_p")
+        raise APIError("top_p must be above 0", param="top_p")
     stop = given.get("stop", [])
     stop = [stop] if isinstance(stop, str) else stop
     words = isinstance(stop, list) and all(isinstance(each, str) for each in stop)
     if not words or len(stop) > 4 or not all(0 < len(each) <= 200 for each in stop):
         asked = "stop must be a text of 1 to 200 characters, or a list of up to four"
-        raise Refused(asked, param="stop")
-    likeliest = _within(given, "top_logprobs", 0, 20) or 0
-    if likeliest and not _flag(given, "logprobs"):
-        raise Refused("top_logprobs needs logprobs to be true", param="top_logprobs")
+        raise APIError(asked, param="stop")
+    if chat:
+        likeliest = _within(given, "top_logprobs", 0, 20) or 0
+        if likeliest and not _flag(given, "logprobs"):
+            raise APIError("top_logprobs needs logprobs to be true", param="top_logprobs")
+        likeliest = likeliest if _flag(given, "logprobs") else None
+    else:
+        likeliest = _within(given, "logprobs", 0, 20)
     options = given.get("stream_options", {})
     return Request(
-        messages=_messages(given.get("messages")),
+        messages=_messages(given.get("messages")) if chat else [],
+        prompt="" if chat else _prompt(given.get("prompt")),
         stream=_flag(given, "stream"),
         usage=isinstance(options, dict) and options.get("include_usage") is True,
-        max_tokens=_within(given, limit, 1, 1 << 20),
+        max_tokens=_within(given, limit, 1, 1 << 20) or (None if chat else 16),
         settings=settings,
         seed=_within(given, "seed", -(1 << 63), (1 << 63) - 1),
         stop=tuple(stop),
-        likeliest=likeliest if _flag(given, "logprobs") else None,
+        likeliest=likeliest,
     )
 
 
 def _messages(said: Any) -> list[dict[str, str]]:
     if not isinstance(said, list) or not said:
-        raise Refused("messages must be a list of at least one message", param="messages")
+        raise APIError("messages must be a list of at least one message", param="messages")
     found = []
     for each in said:
         role = each.get("role") if isinstance(each, dict) else None
         if not isinstance(role, str) or role not in ROLES:
             known = ", ".join(ROLES)
-            raise Refused(f"each message needs a role, one of {known}", param="messages")
+            raise APIError(f"each message needs a role, one of {known}", param="messages")
         found.append({"role": ROLES[role], "content": _content(each.get("content"))})
-    if found[-1]["role"] == "assistant":
-        raise Refused("the last message must not be the assistant's own", param="messages")
     return found
+
+
+def _prompt(given: Any) -> str:
+    text = given[0] if isinstance(given, list) and len(given) == 1 else given
+    if not isinstance(text, str) or not text:
+        asked = "prompt must be one text of at least one character: ask once for every text"
+        raise APIError(asked, param="prompt")
+    return text
 
 
 def _content(said: Any) -> str:
@@ -111,13 +130,13 @@ def _content(said: Any) -> str:
         isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
         for part in parts
     ):
-        raise Refused("this engine reads text only: content must be text", param="messages")
+        raise APIError("this engine reads text only: content must be text", param="messages")
     return "".join(part["text"] for part in parts)
 
 
 def _flag(given: dict[str, Any], key: str) -> bool:
     if not isinstance(given.get(key, False), bool):
-        raise Refused(f"{key} must be true or false", param=key)
+        raise APIError(f"{key} must be true or false", param=key)
     return given.get(key, False)
 
 
@@ -128,5 +147,5 @@ def _within(given: dict[str, Any], key: str, low: int, high: int, kind: Any = in
         return None
     if isinstance(value, bool) or not isinstance(value, (int, kind)) or not low <= value <= high:
         whole = "whole " if kind is int else ""
-        raise Refused(f"{key} must be a {whole}number from {low} to {high}", param=key)
+        raise APIError(f"{key} must be a {whole}number from {low} to {high}", param=key)
     return kind(value)

@@ -1,4 +1,4 @@
-"""What the chat-completions protocol answers: one object, or one chunk a token."""
+"""Answers in OpenAI's protocol: one object, or one chunk a token."""
 
 import time
 import uuid
@@ -14,26 +14,43 @@ Answer = dict[str, Any]
 
 def chunks(reply: Reply, request: Request) -> Iterator[Answer]:
     """The answer chunk by chunk: the role, then what each token adds, then why it ended."""
+    if request.prompt:
+        yield from _text_chunks(reply, request)
+        return
     head = _head("chat.completion.chunk", reply)
     yield head | {"choices": [_choice({"role": "assistant", "content": ""})]}
-    for text, tokens in until(reply, request.stop):
+    for text, tokens in until_stop(reply, request.stop):
         yield head | {"choices": [_choice({"content": text}, _logprobs(tokens, request))]}
     yield head | {"choices": [_choice({}, finish=reply.finish)]}
     if request.usage:
         yield head | {"choices": [], "usage": _usage(reply)}
 
 
-def whole(reply: Reply, request: Request) -> Answer:
+def _text_chunks(reply: Reply, request: Request) -> Iterator[Answer]:
+    head, offset = _head("text_completion", reply), 0
+    for text, tokens in until_stop(reply, request.stop):
+        yield head | {"choices": [_text_choice(text, _text_logprobs(tokens, request, offset))]}
+        offset += len(text)
+    yield head | {"choices": [_text_choice("", finish=reply.finish)]}
+    if request.usage:
+        yield head | {"choices": [], "usage": _usage(reply)}
+
+
+def completion(reply: Reply, request: Request) -> Answer:
     """The answer in one piece."""
-    pairs = list(until(reply, request.stop))
+    pairs = list(until_stop(reply, request.stop))
     message = {"role": "assistant", "content": "".join(text for text, _ in pairs), "refusal": None}
     tokens = [token for _, each in pairs for token in each]
+    if request.prompt:
+        text, logprobs = message["content"], _text_logprobs(tokens, request, 0)
+        answer = _head("text_completion", reply) | {"usage": _usage(reply)}
+        return answer | {"choices": [_text_choice(str(text), logprobs, reply.finish)]}
     choice = {"index": 0, "message": message, "logprobs": _logprobs(tokens, request)}
     choice["finish_reason"] = reply.finish
     return _head("chat.completion", reply) | {"choices": [choice], "usage": _usage(reply)}
 
 
-def until(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token]]]:
+def until_stop(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token]]]:
     """(text, its tokens) up to the first of the `stop` texts, which is left out: text that may be
     the beginning of one waits, and so does a stop while one that began before it may still come."""
     held, waiting, end = "", [], None
@@ -57,12 +74,30 @@ def until(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token
 
 
 def _head(kind: str, reply: Reply) -> Answer:
-    name = f"chatcmpl-{uuid.uuid4().hex}"
+    name = f"{'chatcmpl' if kind.startswith('chat') else 'cmpl'}-{uuid.uuid4().hex}"
     return {"id": name, "object": kind, "created": int(time.time()), "model": reply.engine.name}
 
 
 def _choice(delta: Answer, logprobs: Answer | None = None, finish: str | None = None) -> Answer:
     return {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+
+
+def _text_choice(text: str, logprobs: Answer | None = None, finish: str | None = None) -> Answer:
+    return {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish}
+
+
+def _text_logprobs(tokens: list[Token], request: Request, offset: int) -> Answer | None:
+    """As /v1/completions has them: lists side by side."""
+    if request.likeliest is None:
+        return None
+    starts = accumulate((len(token.text) for token in tokens), initial=offset)
+    top = [{text: p for text, p, _ in token.likeliest[: request.likeliest]} for token in tokens]
+    return {
+        "tokens": [token.text for token in tokens],
+        "token_logprobs": [token.logprob for token in tokens],
+        "top_logprobs": top,
+        "text_offset": [start for start, _ in zip(starts, tokens)],
+    }
 
 
 def _usage(reply: Reply) -> Answer:

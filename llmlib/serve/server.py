@@ -1,18 +1,25 @@
-"""The chat-completions protocol over HTTP, on this machine alone.
+"""OpenAI's protocol over HTTP, on this machine alone: /v1/chat/completions, /v1/completions and
+/v1/models, and the chat page.
 
-A client must know the token. A body is bounded, and so is the queue: one answer is written at a
-time, a few requests wait, more are sent away.
+A client must know the token, name this very address as its Host and, if it is another web page, be
+one of the origins that the user allows. Connections, bodies, requests in the queue and the time to
+send a request are bounded. One thread a connection reads and writes; the engine runs in the
+scheduler's.
 """
 
 import contextlib
 import hmac
 import json
+import re
 import secrets
 import select
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,31 +28,74 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from llmlib import chat_template
 from llmlib.serve import chat, requests, responses
 from llmlib.serve.engine import Engine
-from llmlib.serve.requests import Refused
+from llmlib.serve.requests import APIError
+from llmlib.serve.scheduler import Scheduler
 
 PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-LONGEST_BODY = 1 << 20  # bytes
-LONGEST_QUEUE = 8  # requests that may be in the house: one is answered, the others wait
-LONGEST_ANSWER = 1024  # tokens, where nobody says how many
-SECONDS = 30  # for a client to send its request, or to take a piece of the answer
+MAX_BODY = 1 << 20  # bytes
+MAX_CONNECTIONS = 128
+MAX_REQUESTS = 64  # answered or waiting
+DEFAULT_MAX_TOKENS = 1024  # of a chat's answer
+SECONDS = 30  # for a client to send its whole request, or to take a piece of the answer
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `engine` on 127.0.0.1; `port` 0 takes a free one. `address` holds the token."""
+    """Serves `engine` on 127.0.0.1; `port` 0 takes a free one. `address` holds the token.
+
+    Web pages of `origins` (such as "https://example.org") may ask, too, if they know the token.
+    """
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
     allow_reuse_address = sys.platform != "win32"  # there, two servers could have one port
 
-    def __init__(self, engine: Engine, port: int = 0, defaults: dict[str, Any] | None = None):
-        self.engine, self.defaults = engine, defaults or {}
+    def __init__(
+        self,
+        engine: Engine,
+        port: int = 0,
+        defaults: dict[str, Any] | None = None,
+        origins: Sequence[str] = (),
+    ):
+        self.engine, self.defaults, self.origins = engine, defaults or {}, origins
         self.token = secrets.token_urlsafe(24)
-        self.busy, self.places = threading.Lock(), threading.BoundedSemaphore(LONGEST_QUEUE)
-        chat_template.load(engine.folder)  # now: two threads cannot import transformers
+        self.connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self.places = threading.BoundedSemaphore(MAX_REQUESTS)
+        self.receiving: dict[socket.socket, float] = {}  # until when the request must be here
+        with contextlib.suppress(chat_template.NoChatTemplate):  # then only prompts are continued
+            chat_template.load(engine.folder)  # now: two threads cannot import transformers
         super().__init__(("127.0.0.1", port), Handler)
+        self.scheduler = Scheduler(engine)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/?token={self.token}"
+
+    def server_close(self) -> None:
+        super().server_close()
+        if hasattr(self, "scheduler"):  # the port may have been taken
+            self.scheduler.close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for this connection, if there are not too many."""
+        if not self.connections.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        self.receiving[request] = time.monotonic() + SECONDS
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.receiving.pop(request, None)
+            self.connections.release()
+
+    def service_actions(self) -> None:
+        """Called twice a second: hang up on clients that send their request too slowly."""
+        for connection, end in list(self.receiving.items()):
+            if time.monotonic() > end:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing is said of a client that is gone."""
@@ -65,32 +115,39 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._guarded(self._post)
 
-    def _guarded(self, answer: Any) -> None:
+    def do_OPTIONS(self) -> None:
+        self._guarded(self._preflight, preflight=True)
+
+    def _guarded(self, answer: Any, preflight: bool = False) -> None:
         self.close_connection = True  # one request a connection: nothing to smuggle behind it
         with contextlib.suppress(ConnectionError, TimeoutError):  # the client is gone
             try:
-                self._admit()
+                self._admit(preflight)
                 answer()
-            except Refused as refused:
-                self._json(_error(refused), refused.status)
+            except APIError as error:
+                self._json(_error(error), error.status)
                 with contextlib.suppress(OSError):
                     self._drain()
 
-    def _admit(self) -> None:
-        """Raises `Refused` unless the request names this very address and knows the token."""
+    def _admit(self, preflight: bool = False) -> None:
+        """Raises APIError unless the request names this very address and knows the token, which a
+        browser does not send when it asks beforehand (`preflight`).
+        """
         port = str(self.server.server_port)
         host, _, said = self.headers.get("Host", "").partition(":")
         if host not in ("127.0.0.1", "localhost") or (said or "80") != port:  # 80 may be left out
             mine = f"127.0.0.1:{port} and localhost:{port}"
-            raise Refused(f"this server answers to {mine} only", 403)
+            raise APIError(f"this server answers to {mine} only", 403)
+        if preflight:
+            return
         try:
             query = urlsplit(self.path).query
         except ValueError:
-            raise Refused("the address cannot be read") from None
+            raise APIError("the address cannot be read") from None
         said = parse_qs(query).get("token", [""])[0]
         said = self.headers.get("Authorization", "").removeprefix("Bearer ").strip() or said
         if not hmac.compare_digest(said.encode(), self.server.token.encode()):
-            raise Refused("the token is missing or wrong: the page's address contains it", 401)
+            raise APIError("the token is missing or wrong: the page's address contains it", 401)
 
     def _get(self) -> None:
         path = urlsplit(self.path).path
@@ -103,59 +160,89 @@ class Handler(BaseHTTPRequestHandler):
         elif unquote(path) == f"/v1/models/{name}":
             self._json(model)
         else:
-            raise Refused(f"there is no {path} here", 404)
+            raise APIError(f"there is no {path} here", 404)
+
+    def _preflight(self) -> None:
+        """Tell a browser what a page of an allowed origin may send (the fetch standard's CORS)."""
+        if not self._allowed_origin():
+            asked = "start llmlib serve with --allow-origin and this page's origin"
+            raise APIError(f"pages of other origins may not ask: {asked}", 403)
+        wanted = self.headers.get("Access-Control-Request-Headers", "Authorization, Content-Type")
+        allowed = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Max-Age": "600"}
+        allowed["Access-Control-Allow-Headers"] = re.sub(r"[^\w, -]", "", wanted)
+        if self.headers.get("Access-Control-Request-Private-Network") == "true":
+            allowed["Access-Control-Allow-Private-Network"] = "true"
+        self._send(204, "text/plain", b"", allowed)
+
+    def _allowed_origin(self) -> str | None:
+        """The origin of the page that asks, if the user allows it."""
+        origin = self.headers.get("Origin")
+        return origin if origin in self.server.origins else None
 
     def _post(self) -> None:
-        if urlsplit(self.path).path != "/v1/chat/completions":
-            raise Refused("only /v1/chat/completions is served", 404)
-        asked = requests.read(self._body(), self.server.engine.name, self.server.defaults)
+        path = urlsplit(self.path).path
+        if path not in ("/v1/chat/completions", "/v1/completions"):
+            raise APIError("only /v1/chat/completions and /v1/completions are served", 404)
+        body, chat = self._body(), path == "/v1/chat/completions"
+        asked = requests.parse(body, self.server.engine.name, self.server.defaults, chat)
         if not self.server.places.acquire(blocking=False):
-            raise Refused("too many requests are waiting: try again in a moment", 429)
+            raise APIError("too many requests are waiting: try again in a moment", 429)
         try:
             reply = self._reply(asked)
-            with self.server.busy:
-                (self._stream if asked.stream else self._whole)(reply, asked)
+            (self._stream if asked.stream else self._whole)(reply, asked)
         finally:
             self.server.places.release()
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
-            raise Refused("the request must say its Content-Length", 411)
-        if len(length) > 18 or int(length) > LONGEST_BODY:
-            raise Refused(f"the body is longer than {LONGEST_BODY >> 20} MB", 413)
+            raise APIError("the request must say its Content-Length", 411)
+        if len(length) > 18 or int(length) > MAX_BODY:
+            raise APIError(f"the body is longer than {MAX_BODY >> 20} MB", 413)
         try:
-            return json.loads(self.rfile.read(int(length)))
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise ConnectionError("the client is gone")
+            self.server.receiving.pop(self.connection, None)
+            return json.loads(body)
         except (ValueError, RecursionError):
-            raise Refused("the body is not JSON") from None
+            raise APIError("the body is not JSON") from None
 
     def _reply(self, asked: requests.Request) -> chat.Reply:
-        engine = self.server.engine
+        engine, field = self.server.engine, "prompt" if asked.prompt else "messages"
         try:
-            ids = chat.prompt(engine, asked.messages)
+            if asked.prompt:
+                ids = chat.encode(engine, asked.prompt, engine.tokenizer.encode)
+            else:
+                ids = chat.prompt_ids(engine, asked.messages)
         except ValueError as error:
-            raise Refused(str(error), param="messages") from None
+            raise APIError(str(error), param=field) from None
         room = engine.config.context - len(ids)
         if room < 1:
-            raise Refused(
-                f"the conversation is {len(ids)} tokens long, but the context holds "
+            what = "prompt" if asked.prompt else "conversation"
+            raise APIError(
+                f"the {what} is {len(ids)} tokens long, but the context holds "
                 f"{engine.config.context} with the answer: shorten it",
-                param="messages",
+                param=field,
             )
-        most = min(asked.max_tokens or LONGEST_ANSWER, room)
-        likeliest = asked.likeliest or 1
-        return chat.Reply(engine, ids, most, asked.seed, asked.settings, likeliest, self._there)
+        most = min(asked.max_tokens or DEFAULT_MAX_TOKENS, room)
+        likeliest = 0 if asked.likeliest is None else max(asked.likeliest, 1)
+        engine = replace(engine, steps=partial(self.server.scheduler.steps, self._connected))
+        return chat.Reply(engine, ids, most, asked.seed, asked.settings, likeliest, self._connected)
 
-    def _there(self) -> bool:
+    def _connected(self) -> bool:
         """Is the client still there? Where it has left, there is something to read: nothing."""
-        came = select.select([self.connection], [], [], 0)[0]
-        return not came or bool(self.connection.recv(1, socket.MSG_PEEK))
+        try:
+            came = select.select([self.connection], [], [], 0)[0]
+            return not came or bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _whole(self, reply: chat.Reply, asked: requests.Request) -> None:
         try:
-            answer = responses.whole(reply, asked)
+            answer = responses.completion(reply, asked)
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-            raise Refused(chat.broke(error), 500) from None
+            raise APIError(chat.engine_error(error), 500) from None
         self._json(answer)
 
     def _stream(self, reply: chat.Reply, asked: requests.Request) -> None:
@@ -192,6 +279,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         headers = {"Content-Type": kind, "Cache-Control": "no-store", "Connection": "close"}
         headers |= {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+        if self.server.origins:
+            headers["Vary"] = "Origin"
+        if origin := self._allowed_origin():
+            headers["Access-Control-Allow-Origin"] = origin
         for key, value in (headers | (more or {})).items():
             self.send_header(key, value)
         self.end_headers()
@@ -207,7 +298,7 @@ def _events(reply: chat.Reply, asked: requests.Request) -> Iterator[str]:
             yield json.dumps(chunk)
         yield "[DONE]"
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
-        yield json.dumps(_error(Refused(chat.broke(error), 500)))
+        yield json.dumps(_error(APIError(chat.engine_error(error), 500)))
 
 
 def _inside(value: Any) -> str:
@@ -215,7 +306,7 @@ def _inside(value: Any) -> str:
     return json.dumps(value).replace("<", "\\u003c")
 
 
-def _error(refused: Refused) -> dict[str, Any]:
-    kind = "server_error" if refused.status >= 500 else "invalid_request_error"
-    said = {"message": f"{refused}.", "type": kind, "param": refused.param, "code": None}
+def _error(error: APIError) -> dict[str, Any]:
+    kind = "server_error" if error.status >= 500 else "invalid_request_error"
+    said = {"message": f"{error}.", "type": kind, "param": error.param, "code": None}
     return {"error": said}
