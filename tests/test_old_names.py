@@ -4,6 +4,7 @@
 demonstrations: they were replaced by others before 1.2.
 """
 
+import ast
 import importlib
 import inspect
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from llmlib import old_names, sampling, scaling, widgets
 from llmlib.attention import scaled_dot_product_attention
+from llmlib.course.environment import ROOT
 from llmlib.widgets import attention_explorer
 
 pytestmark = pytest.mark.unit
@@ -63,6 +65,19 @@ def test_every_old_name_is_imported_by_some_edition():
     modules |= {f"{module}.{name}" for module, name, *_ in IMPORTS}
     assert old_names.MODULES.keys() <= modules
     assert old_names.FUNCTIONS.keys() <= {(module, name) for module, name, *_ in IMPORTS}
+
+
+def test_the_course_itself_uses_no_old_name():
+    files = [*(ROOT / "llmlib").rglob("*.py"), *(ROOT / "solutions").glob("*.py")]
+    used = set()
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                used |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+            elif isinstance(node, ast.Import):
+                used |= {each.name for each in node.names}
+    assert not used & old_names.MODULES.keys()
+    assert not used & {".".join(each) for each in old_names.FUNCTIONS}
 
 
 def test_an_old_module_is_the_new_one_whichever_is_imported_first():
