@@ -188,7 +188,7 @@ def test_what_cannot_be_analysed_is_still_shown(runner, monkeypatch):
     def refuse(*_):
         raise submission.Unreadable("too much")
 
-    monkeypatch.setattr(analysis, "of", refuse)
+    monkeypatch.setattr(analysis, "analyse", refuse)
     mine = [Cell("code", "merge", "# mine"), Cell("code", None, "# beside it")]
     result = runner.grade(corpus.TARGET, mine)
     assert result.points == 0 and result.steps == (("merge", "# mine", True),)

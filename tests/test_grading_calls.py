@@ -8,7 +8,7 @@ from grading_fakes import verdict
 from llmlib.grading import wire
 from llmlib.grading.host import rpc
 from llmlib.grading.host.limits import Died
-from llmlib.grading.marking import messages
+from llmlib.grading.marking import machine_faults, messages
 from llmlib.grading.marking.proxy import Proxy
 
 pytestmark = pytest.mark.security
@@ -57,8 +57,8 @@ def test_a_call_that_ends_its_process_is_told_so(runner):
         assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
 
 
-def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
-    """As where memory runs out elsewhere: the first call finds its process dead."""
+def test_a_process_that_was_ended_as_memory_ran_out_gets_a_second_try(runner):
+    """The first call finds its process dead, and the kernel says that it has ended one."""
     killed, call = [], rpc.RemoteProcess.call
 
     def and_killed(self, name, *rest):
@@ -69,6 +69,7 @@ def test_a_process_that_was_ended_by_another_gets_a_second_try(runner):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rpc.RemoteProcess, "call", and_killed)
+        patch.setattr(machine_faults, "out_of_memory", lambda: len(killed))
         assert verdict(runner, "def f(): return 1", "check.equal(f(), 1, 'one')") is None
     assert killed == ["f"]
 

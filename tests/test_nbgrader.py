@@ -167,9 +167,8 @@ def test_lateness_costs_what_the_config_says(course):
     ],
 )
 def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
-    collector = lms_import.Collector(named_regexp=lms_import.NAMES[system])
-    found = collector.collect(f"/a/course/downloaded/{NAME}/extracted/{file}") or {}
-    assert (found.get("student_id"), found.get("file_id")) == (student, notebook)
+    found = lms_import.claim(lms_import.NAMES[system], f"/{file}") or (None, None)
+    assert found == (student, notebook)
 
 
 def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course):
@@ -182,7 +181,7 @@ def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course)
     before = {path.name for path in submitted.iterdir()}
     (download / "noether_7_3345503_01_tokens.ipynb").write_text("{}")
     said = nbgrader(course, "zip_collect", NAME)
-    assert {path.name for path in submitted.iterdir()} - before == {"20117", "7"}
-    (line,) = (line for line in said.splitlines() if "two files" in line)
-    assert "20117 has two files of 01_tokens: " in line and "01_tokens.ipynb is not" in line
-    assert (submitted / "20117" / NAME / f"{NAME}.ipynb").read_text() == "{}"
+    assert {path.name for path in submitted.iterdir()} - before == {"7"}
+    (line,) = (line for line in said.splitlines() if "claim to be" in line)
+    assert "1_01_tokens-1.ipynb" in line and "0_01_tokens.ipynb" in line
+    assert "01_tokens of student 20117; none of them was taken" in line

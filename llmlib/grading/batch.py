@@ -11,6 +11,9 @@ import errno
 import functools
 import hashlib
 import json
+import os
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +35,7 @@ from llmlib.grading.worker_pool import Notebooks, Order
 
 Stored = tuple[Graded, Marks]
 EXCHANGE = "timestamp.txt", "submission_secret.txt"  # by them nbgrader returns a page to its owner
+QUIET = 600  # seconds for this machine to become quieter
 FULL = "The disk is full: make room and start again. What was graded until now is kept."
 Run = Callable[[Iterable[Order]], Iterator[tuple[Order, Result]]]
 
@@ -120,7 +124,7 @@ def grade(
             return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
 
     late: list[Order] = []
-    for order, result in run(_order(task, notebooks, results) for task in tasks):
+    for order, result in _run_patiently(tasks, lambda task: _order(task, notebooks, results), run):
         match store(order, result) if isinstance(result, Graded) else result:
             case NotGraded() as refused:  # what there was before stays, but due dates change
                 with contextlib.suppress(Exception):  # nothing was, or the database is away
@@ -138,6 +142,25 @@ def grade(
             case why:
                 why = f"graded, but not written; start again ({why})"
                 yield order.task, NotGraded(why), None
+
+
+def _run_patiently(
+    tasks: list[Task], order_of: Callable[[Task], Order], run: Run
+) -> Iterator[tuple[Order, Result]]:
+    """As `run`. What this machine had no time for is tried again at the end, once it is quieter."""
+    waiting: list[Task] = []
+    for order, result in run(order_of(task) for task in tasks):
+        if isinstance(result, NotGraded) and result.yet:
+            waiting.append(order.task)
+        else:
+            yield order, result
+    if waiting:
+        wait = f"{len(waiting)} submissions wait until this machine is quieter"
+        print(f"{wait} ({QUIET} s at most).", file=sys.stderr, flush=True)
+        until = time.monotonic() + QUIET
+        while os.getloadavg()[0] > (os.cpu_count() or 1) and time.monotonic() < until:
+            time.sleep(1)
+        yield from run(order_of(task) for task in waiting)
 
 
 def _order(task: Task, notebooks: Notebooks, results: Results) -> Order:

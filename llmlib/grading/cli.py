@@ -107,7 +107,7 @@ def _cluster(
 def _line(task: submissions.Task, result: Result, marks: Marks | None) -> str:
     who = f"{task.student}  {task.assignment}"
     if isinstance(result, NotGraded):
-        return f"{who}  not graded: {result.reason}"
+        return f"{who}  {'' if result.yet else 'not graded: '}{result.reason}"
     unsafe = ["(without a sandbox)"] if result.unsafe else []
     score = f"{(marks or result).points:g}/{result.worth:g}"
     findings = (f"Finding: {each}." for each in result.findings)

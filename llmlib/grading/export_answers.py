@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         for exercise, (source, read) in read_submission.run_limited(work).items():
             if len(source) > MAX_ANALYSED:
                 print(f"too long, compared in part: {task.student}  {exercise}", file=sys.stderr)
-            files.write(args.output / exercise / f"{task.student}.py", source)
+            text = submissions.without_controls(source)
+            files.write(args.output / exercise / f"{task.student}.py", text)
             written[exercise][task.student] = read
 
     status = submissions.each_lesson(found, write)

@@ -1,35 +1,71 @@
 """Matches the files of an LMS download to students (`nbgrader zip_collect`)."""
 
+import os
 import re
+from collections import defaultdict
+from pathlib import Path
 
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from llmlib.course.authoring import notebooks
 
-BOOK = rf"(?P<file_id>{'|'.join(map(re.escape, notebooks.names()))})"
-NAMES = {  # how Canvas and Moodle call a file
-    "canvas": rf".*/[^/]*?_(LATE_)?(?P<student_id>[0-9]+)_[0-9]+_{BOOK}",
-    "moodle": rf".*/(?P<student_id>[^/]+)_[0-9]+_assignsubmission_file(_|_?/){BOOK}",
+# How Canvas and Moodle call a file below the folder of a download. What the system writes comes
+# first, what a learner may choose comes last: so a name is read from the left, and the first part
+# that looks like the system's is the system's.
+NAMES = {
+    "canvas": r".*/[^/]*?_(LATE_)?(?P<student_id>[0-9]+)_[0-9]+_(?P<file_id>[^/]+)",
+    "moodle": (
+        r"/((?![^/]*_assignsubmission_)[^/]*/)*?"  # folders around the download
+        r"(?P<student_id>[^/]+?)_[0-9]+_assignsubmission_file(_?/|_)(?P<file_id>[^/]+)"
+    ),
 }
+NOTEBOOK = re.compile(rf"({'|'.join(map(re.escape, notebooks.names()))})(?!\w)")
+
+
+def claim(named_regexp: str, path: str) -> tuple[str, str] | None:
+    """(student, notebook) that a file of a download is said to be of; `path` begins with / and is
+    that below the download's folder. None where it names neither, or a student whose folder could
+    not be one: a hidden one, or `..`."""
+    found = re.match(named_regexp, path)
+    book = found and NOTEBOOK.match(found["file_id"])
+    if not found or not book:
+        return None
+    student = found["student_id"]
+    if student[:1] in ("", ".") or {"/", os.sep} & {*student} or not student.isprintable():
+        return None
+    return student, book[1]
 
 
 class Collector(FileNameCollectorPlugin):
-    """nbgrader's, but that it names a student's second file of a notebook, and leaves it out:
-    nbgrader says that there is one, not whose, and then sorts nobody's."""
+    """nbgrader's, but that it takes neither of two files that claim to be the same notebook of the
+    same student: it names both, and what was collected before stays."""
 
-    def __init__(self, **words: object) -> None:
-        super().__init__(**words)
-        self.taken: dict[tuple[str, str], str] = {}
+    claims: dict[tuple[str, str], list[str]] | None = None
 
     def collect(self, submitted_file: str) -> dict | None:
-        """What `named_regexp` finds in the file's path; None for a file that is left out."""
-        found = super().collect(submitted_file)
-        if not found:
+        """{"student_id", "file_id"} of the file at this path; None for a file that is left out."""
+        root = Path(self.parent._format_collect_path(self.parent.extracted_directory))
+        if self.claims is None:
+            self.claims = self._claims(root)
+        mine = self._claim(root, Path(submitted_file))
+        if mine is None or len(self.claims[mine]) > 1:
             return None
-        student, book = found["student_id"], found["file_id"]
-        first = self.taken.setdefault((student, book), submitted_file)
-        if first == submitted_file:
-            return found
-        twice = f"{student} has two files of {book}: {first} is taken, {submitted_file} is not"
-        self.log.error("%s", twice)
-        return None
+        return dict(zip(("student_id", "file_id"), mine))
+
+    def _claim(self, root: Path, file: Path) -> tuple[str, str] | None:
+        if file.suffix not in self.valid_ext:
+            return None
+        return claim(self.named_regexp, f"/{file.relative_to(root).as_posix()}")
+
+    def _claims(self, root: Path) -> dict[tuple[str, str], list[str]]:
+        """The files of a download, by the student and notebook that they claim."""
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for file in sorted(path for path in root.rglob("*") if path.is_file()):
+            if mine := self._claim(root, file):
+                found[mine].append(file.relative_to(root).as_posix())
+        for (student, book), files in found.items():
+            if len(files) > 1:
+                these = " and ".join(map(ascii, files))
+                said = "none of them was taken: keep the right one and collect again"
+                self.log.error("%s claim to be %s of student %s; %s", these, book, student, said)
+        return found

@@ -148,12 +148,9 @@ def _text(notebook: notebooks.Notebook, asked: list[Question]) -> Iterator[str]:
     if not asked:
         yield "\nNo function that is solved in its own cell: nothing to ask.\n"
     for number, each in enumerate(asked, 1):
-        code, asks, answer = map(_printable, (each.code, each.asks, each.answer))
+        code, asks, answer = (
+            submissions.without_controls(text.expandtabs())
+            for text in (each.code, each.asks, each.answer)
+        )
         code = "".join(f"    {at:3}  {line}\n" for at, line in enumerate(code.split("\n"), 1))
         yield f"\n{number}. {each.exercise}: {asks}\n\n{code}\n   Answer: {answer}\n"
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would obey: whoever quotes a learner's line quotes their choice."""
-    lines = text.expandtabs().split("\n")
-    return "\n".join("".join(filter(str.isprintable, line)) for line in lines)

@@ -17,6 +17,8 @@ from llmlib.grading.results import Graded, NotGraded, Outcome, Result
 from llmlib.grading.submissions import Task
 
 Rows = list[tuple[Task, Result]]
+# A spreadsheet runs a text that begins like one of these, in full width and other forms, too.
+FORMULA = re.compile(r"(^|[;\t\n])(?=[=+\-@\t\r＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−])")
 PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True)
 
 
@@ -64,7 +66,8 @@ def scores(rows: Rows, marks: dict[Task, Marks], folder: Path) -> None:
 
 
 def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path) -> None:
-    """class.csv, class.png: how each exercise went, with the commonest mistake, without values."""
+    """class.csv, class.png: how every exercise went, with the commonest mistake, in our own words
+    alone: no value and no text of a learner's."""
     names = "notebook exercise solved handed_in commonest_mistake times".split()
     outcomes, table = defaultdict(list), []
     for task, result in rows:
@@ -73,7 +76,7 @@ def write_class_report(rows: Rows, notebooks: dict[str, Notebook], folder: Path)
     for notebook in notebooks.values():
         for exercise in notebook.exercises:
             found = outcomes[notebook.name, exercise.name]
-            claims = Counter(outcome.claim for outcome in found if not outcome.solved)
+            claims = Counter(each.summary or each.claim for each in found if not each.solved)
             claim, times = next(iter(claims.most_common(1)), ("", 0))
             solved = sum(outcome.solved for outcome in found)
             row = notebook.name, exercise.name, solved, len(found), claim, times
@@ -90,10 +93,9 @@ def write_table(path: Path, names: list[str], lines: list[dict]) -> None:
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, names)
     table.writeheader()
-    for line in lines:  # a spreadsheet runs a text that starts like a formula
+    for line in lines:
         texts = {name: value for name, value in line.items() if isinstance(value, str)}
-        unsafe = {n: re.sub(r"(^|[;\t\n])(?=[=+\-@\t\r])", r"\1'", t) for n, t in texts.items()}
-        table.writerow(line | unsafe)
+        table.writerow(line | {name: FORMULA.sub(r"\1'", text) for name, text in texts.items()})
     files.write(path, text.getvalue())
 
 

@@ -21,6 +21,7 @@ class Outcome:
     named: bool = False
     raised: str = ""
     instead: str = ""  # the learner's earlier functions, with the course's of which it is solved
+    summary: str = ""  # the claim without the learner's words, where it has some
 
     @property
     def solved(self) -> bool:
@@ -56,9 +57,11 @@ class Graded:
 
 @dataclass(frozen=True)
 class NotGraded:
-    """A submission that could not be graded; the reason is a sentence for its author."""
+    """A submission that could not be graded; the reason is a sentence for its author. `yet`: this
+    machine had no time for it, so it is to be tried again."""
 
     reason: str
+    yet: bool = False
 
 
 Result = Graded | NotGraded

@@ -15,6 +15,7 @@ from llmlib.course.authoring import notebooks as cells
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell, Unreadable
 from llmlib.grading.host import read_submission
+from llmlib.grading.host.limits import Starved
 
 Names = Collection[str]
 
@@ -66,7 +67,7 @@ def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell
         try:
             if task.fault or task.assignment in lessons:
                 do(task, lessons[task.assignment], read(task.content())[0])
-        except Exception as fault:  # noqa: BLE001 - what one has done costs no other
+        except (Exception, Starved) as fault:  # noqa: BLE001 - what one has done costs no other
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
     return int(faults > 0)
@@ -153,6 +154,12 @@ def _misplaced(folder: Path, student: str, assignment: str | None) -> list[Task]
         if each.suffix in (".ipynb", ".zip") and not each.name.startswith(".")
         if assignment in (None, each.stem) and not (each.is_symlink() or each.is_dir())
     ]
+
+
+def without_controls(text: str) -> str:
+    """A text of a learner's that an instructor may show in a terminal, which would obey some of
+    it: what cannot be printed becomes U+FFFD; lines and tabs stay."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
 
 
 def _printable(name: str) -> str:

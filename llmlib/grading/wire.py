@@ -6,14 +6,13 @@ None, bool, int, float and str as they are. Any other value is a list that begin
 ["tensor", its name in the safetensors file].
 """
 
-import contextlib
 import json
 import math
 import re
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ MAX_VALUES = 300_000  # in one frame, counted by commas, in its strings too, bef
 MAX_TENSORS = 10_000  # in one frame: an empty one costs its reader kilobytes, its writer 50 bytes
 MAX_KEYS = 10_000  # of a dict or set: hashes can be made to collide, which costs the square of this
 Tensors = dict[str, torch.Tensor]
+Left = Callable[[], float]
 KINDS = {"list": list, "tuple": tuple, "set": set}
 HEADER = struct.Struct("<II")
 TOO_DEEP = f"a value nested more than {MAX_DEPTH} deep"
@@ -41,7 +41,7 @@ class Closed(Exception):
 
 
 class TooSlow(Exception):
-    """No complete frame before the deadline."""
+    """No complete frame in time."""
 
 
 def pack(value: Any) -> bytes:
@@ -75,7 +75,7 @@ def unpack(text: bytes | bytearray, blob: bytes | bytearray) -> Any:
 
 
 def _counted(text: bytes | bytearray) -> None:
-    """Is that too much for its reader? Whoever sends it is told so, whoever gets it is safe."""
+    """Refuse what would be too much for its reader, at either end. Raises `UnsupportedValue`."""
     if text.count(b",") > MAX_VALUES:
         raise UnsupportedValue(f"more than {MAX_VALUES:,} values or commas at once")
     if len(re.findall(rb"[\[,]\s*-?\d{19}", text)) > MAX_KEYS:  # a test may make a set of them
@@ -162,44 +162,53 @@ def _bounded(number: int) -> int:
     return number
 
 
+def within(seconds: float) -> Left:
+    """So many seconds by the clock, from now, for a `Channel` to wait."""
+    until = time.monotonic() + seconds
+
+    def left() -> float:
+        if (now := time.monotonic()) >= until:
+            raise TooSlow
+        return until - now
+
+    return left
+
+
 class Channel:
-    """Frames over a connected socket. A deadline is a `time.monotonic()`; None is for ever."""
+    """Frames over a connected socket. `left` says how long to wait at most before it is asked
+    again, in seconds, or raises what ends the waiting; None waits for ever."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def send(self, value: Any, deadline: float | None = None) -> None:
-        """Send one value. Raises `UnsupportedValue`, `Closed` or `TooSlow`."""
-        data = pack(value)
-        with self._until(deadline):
-            self.sock.sendall(data)  # its time-out is for all of the data
+    def send(self, value: Any, left: Left | None = None) -> None:
+        """Send one value. Raises `UnsupportedValue`, `Closed`, and what `left` raises."""
+        data = memoryview(pack(value))
+        while data:
+            data = data[self._try(lambda: self.sock.send(data), left) or 0 :]
 
-    def receive(self, deadline: float | None = None) -> Any:
-        """The next value. Raises `UnsupportedValue`, `Closed` or `TooSlow`."""
-        text, blob = HEADER.unpack(self._read(HEADER.size, deadline))
+    def receive(self, left: Left | None = None) -> Any:
+        """The next value. Raises `UnsupportedValue`, `Closed`, and what `left` raises."""
+        text, blob = HEADER.unpack(self._read(HEADER.size, left))
         if text > MAX_TEXT or blob > MAX_BLOB:
             raise UnsupportedValue(TOO_LARGE)
-        return unpack(self._read(text, deadline), self._read(blob, deadline))
+        return unpack(self._read(text, left), self._read(blob, left))
 
-    def _read(self, length: int, deadline: float | None) -> bytearray:
+    def _read(self, length: int, left: Left | None) -> bytearray:
         data = bytearray()
-        while len(data) < length:
-            with self._until(deadline):  # looked at in every round: a trickle is no reprieve
-                part = self.sock.recv(min(length - len(data), 1 << 20))
-            if not part:
+        while len(data) < length:  # `left` is asked in every round: a trickle is no reprieve
+            part = self._try(lambda: self.sock.recv(min(length - len(data), 1 << 20)), left)
+            if part == b"":
                 raise Closed
-            data += part
+            data += part or b""
         return data
 
-    @contextlib.contextmanager
-    def _until(self, deadline: float | None) -> Iterator[None]:
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            raise TooSlow
+    def _try(self, work: Callable[[], Any], left: Left | None) -> Any:
+        """What `work` returns; None where it is to be tried again."""
+        self.sock.settimeout(left() if left else None)
         try:
-            self.sock.settimeout(left)
-            yield
+            return work()
         except TimeoutError:
-            raise TooSlow from None
+            return None
         except OSError:
             raise Closed from None

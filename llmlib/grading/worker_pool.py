@@ -21,15 +21,13 @@ from llmlib.course.environment import VERSION
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.bubblewrap import Unavailable
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.limits import PATIENCE, Exceeded, Limits, Starved
 from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.submissions import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
 START = 180  # seconds for a worker to load torch
-GRACE = (
-    2 * read_submission.PATIENCE + 60
-)  # seconds beyond a notebook's own limit before it counts as deaf
+GRACE = 2 * read_submission.PATIENCE + 120  # seconds beyond a notebook's limit: then it is deaf
 TRIES = 2
 OOM_SCORE = 500  # a submission's process has 1000
 Notebooks = dict[str, Notebook]
@@ -61,6 +59,10 @@ def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
         return replace(graded, notes=(note, *graded.notes)) if note else graded
     except submission.Unreadable as fault:
         return NotGraded(str(fault))
+    except Exceeded as limit:  # our own part of the work
+        return NotGraded(str(limit))
+    except (Starved, TimeoutError) as busy:
+        return NotGraded(f"not graded yet: {busy}", yet=True)
     except Exception as error:  # noqa: BLE001 - ours; this submission alone goes without
         return NotGraded(f"the grader failed on it ({type(error).__name__}: {error})"[:500])
 
@@ -121,7 +123,7 @@ class Worker:
         self.deadline = time.monotonic() + START
 
     def begin(self, order: Order, limits: Limits) -> None:
-        self.order, self.deadline = order, time.monotonic() + limits.notebook + GRACE
+        self.order, self.deadline = order, time.monotonic() + PATIENCE * limits.notebook + GRACE
         with contextlib.suppress(OSError):  # it died at rest: `said` will tell
             self.pipe.send((order.task.assignment, order.data))
 

@@ -38,7 +38,9 @@ IMPORTS_SHELL = re.compile(
 MAX_MAGICS = 200  # in one cell, or notebook: IPython's transformer reads a cell once for each
 ADDED_TITLE = "cell "  # the title of a cell that a learner added begins so: "cell 12"
 HELPERS_TITLE = "the checks' helpers"  # the title of the last step, if there are any
-now = time.monotonic  # read before any cell runs: a cell may replace time.monotonic
+BY_THE_CLOCK = "by the clock"  # the text of an interruption that the processor's time did not cause
+# Read before any cell runs: a cell may replace the functions of `time`.
+now, processor_time = time.monotonic, time.process_time
 
 
 class MissingFunction(NameError):
@@ -104,37 +106,49 @@ class CellTimer:
         seconds: float,
         added_seconds: float,
         run_cell: Callable[..., BaseException | None] = run,
+        patience: float = 1,
     ) -> None:
         self.seconds, self.left, self.run_cell = seconds, added_seconds, run_cell
-        self.limit = seconds
+        self.limit, self.patience = seconds, patience
 
     def run(self, title: str, source: str, space: dict[str, Any]) -> BaseException | None:
         """As `run`; a cell that is too slow gets a KeyboardInterrupt. What it has made stays."""
-        added, start = title.startswith(ADDED_TITLE), now()
+        added, start, used = title.startswith(ADDED_TITLE), now(), processor_time()
         self.limit = round(max(0.5, min(self.left, self.seconds)), 1) if added else self.seconds
-        error = run_with_limit(self.limit, self.run_cell, title, source, space)
-        self.left -= (now() - start) * added
+        words = title, source, space
+        error = run_with_limit(self.limit, self.run_cell, *words, patience=self.patience)
+        self.left -= added * max(processor_time() - used, (now() - start) / self.patience)
         return error
 
 
 def run_with_limit(
-    seconds: float, function: Callable[..., BaseException | None], *args: Any
+    seconds: float, function: Callable[..., BaseException | None], *args: Any, patience: float = 1
 ) -> BaseException | None:
     """What `function` returns, or the KeyboardInterrupt that ended it after `seconds`."""
     try:
-        with time_limit(seconds):
+        with time_limit(seconds, patience):
             return function(*args)
     except KeyboardInterrupt as error:
         return error
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raises KeyboardInterrupt after `seconds` and, except on Windows, every second from then on: a
-    cell may catch one, and `input()` may swallow one."""
+def time_limit(seconds: float, patience: float = 1) -> Iterator[None]:
+    """Raises KeyboardInterrupt after so many seconds on a processor, or `patience` times as many by
+    the clock; and, except on Windows, every second from then on: a cell may catch one, and `input()`
+    may swallow one."""
+    start, used = now(), processor_time()
+
+    def ring(*_: object) -> None:
+        at_work = seconds - (processor_time() - used)
+        by_the_clock = patience * seconds - (now() - start)
+        if min(at_work, by_the_clock) < 0.01:
+            raise KeyboardInterrupt(BY_THE_CLOCK if at_work > 0 else "")
+        signal.setitimer(signal.ITIMER_REAL, min(at_work, by_the_clock), 1)
+
     with contextlib.ExitStack() as after:
         if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.signal(signal.SIGALRM, ring)
             after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_REAL, seconds, 1)
         else:  # Windows: Ctrl-C from a thread, which interrupts Python's loops and time.sleep

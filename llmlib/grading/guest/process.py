@@ -28,10 +28,11 @@ set_grad = torch.set_grad_enabled
 
 
 def serve(sock: socket.socket) -> None:
-    """Run a job, [{file: source} of a reduced llmlib, [[title, source], …], [number to leave out,
-    …], seconds for a cell, for all that are no exercise]; then serve one test after the other."""
+    """Run a job, then serve one test after the other. A job is [{file: source} of a reduced llmlib,
+    [[title, source], …], [number to leave out, …], seconds for a cell, seconds for all that are no
+    exercise, seconds by the clock for each of those]."""
     channel = Channel(sock)
-    kit, cells, skip, seconds, left = channel.receive()
+    kit, cells, skip, seconds, left, patience = channel.receive()
     main = run_cells.new_main()
     # The sandbox allows one thread. Where a cell asks for two all the same, products in bfloat16
     # come out wrong on some processors.
@@ -42,7 +43,7 @@ def serve(sock: socket.socket) -> None:
     ask = asking(channel)
     install(kit, ask)
     sys.setrecursionlimit(3000)
-    timed = run_cells.CellTimer(seconds, left, resume_cell.run)
+    timed = run_cells.CellTimer(seconds, left, resume_cell.run, patience)
     for number, (title, source) in enumerate(cells):
         if number not in skip:
             channel.send(["cell", number])

@@ -1,17 +1,14 @@
-"""What a submission may take of this machine's time, and what is raised where it takes more."""
+"""How much of this machine's time a submission may take, and what is raised when it takes more."""
 
-import contextlib
-import signal
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+
+PATIENCE = 4  # seconds by the clock, for each second on a processor that a limit allows
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a submission may take. What exceeds one costs that cell, call, test or notebook.
-    This is the one place that says them: all follow from `c.Execute.timeout`, a cell's seconds."""
+    """Seconds on a processor. What exceeds one costs that cell, call, test or notebook. This is the
+    one place that says them: all follow from `c.Execute.timeout`, the seconds of a cell."""
 
     cell: float = 30
     call: float = 20
@@ -43,21 +40,8 @@ class Died(Exceeded):
     """The process ended, by itself or because it was killed."""
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float, what: str) -> Iterator[None]:
-    """A limit on our own work, such as a test cell: Exceeded. An alarm set before goes on after."""
+class Starved(BaseException):
+    """This machine had too much to do: nothing can be said of the submission yet."""
 
-    def stop(*_: Any) -> NoReturn:
-        raise OutOfTime(f"{what} took longer than {seconds:g} s and was stopped")
-
-    before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
-    left = signal.setitimer(signal.ITIMER_REAL, seconds)[0]
-    try:
-        yield
-    finally:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        finally:  # also where it rings just here
-            signal.signal(signal.SIGALRM, before)
-            if left:
-                signal.setitimer(signal.ITIMER_REAL, max(0.01, left + began - time.monotonic()))
+    def __str__(self) -> str:
+        return "this machine was too busy to run it: run the same command again when it is quieter"

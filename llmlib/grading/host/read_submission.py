@@ -1,7 +1,7 @@
-"""Opens what was handed in, a regular file of bounded size, and has a process with limits read it.
+"""Opens a submission, a regular file of bounded size, and reads it in a process with limits.
 
-A text can be made to cost its reader hours, gigabytes or the process itself (Python's own parser is
-written for programs, not against them). Nothing of it is run.
+A hostile text can cost its reader hours, gigabytes or a crash: Python's parser was not written to
+resist attacks. Nothing of it is run.
 """
 
 import gc
@@ -9,13 +9,12 @@ import os
 import signal
 import socket
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from llmlib.course.checking.submission import Unreadable
-from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue
+from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue, within
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 SECONDS = 10  # of CPU
@@ -52,9 +51,11 @@ def run_limited(work: Callable[[], Any]) -> Any:
         _work(work, theirs)
     theirs.sock.close()
     try:
-        fault, value = ours.receive(time.monotonic() + PATIENCE)
+        fault, value = ours.receive(within(PATIENCE))
     except TooSlow:
-        raise TimeoutError(f"not read in {PATIENCE} s: this machine is busy; start again") from None
+        raise TimeoutError(
+            f"not read in {PATIENCE} s: this machine is too busy; start again"
+        ) from None
     except (Closed, UnsupportedValue):
         raise Unreadable(TOO_MUCH) from None
     finally:

@@ -1,16 +1,18 @@
-"""One submission's process, seen from here: started, called, anew when it hung or died."""
+"""One submission's process, seen from here: started, called, restarted when it hung or died."""
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from llmlib.course.checking.run_cells import BY_THE_CLOCK
 from llmlib.course.checking.submission import Plan
-from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
+from llmlib.grading.host.limits import PATIENCE, Died, Exceeded, Limits, OutOfTime, Starved
+from llmlib.grading.host.processor_time import TimeLimit
 from llmlib.grading.host.sandbox import Child, Sandbox
-from llmlib.grading.wire import Closed, TooSlow, UnsupportedValue
+from llmlib.grading.wire import Closed, Left, UnsupportedValue
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
 NOTES = 20  # on cells that were left out
+LONGEST_TEXT = 600  # characters of an error message, as in guest/process.py
 ENDED = "ended the process it ran in: out of memory, an exit or a crash"
 Files = dict[str, str]  # the path below a folder of sys.path -> source
 Call = Callable[[str, Sequence, dict[str, Any]], Any]
@@ -28,17 +30,22 @@ class LearnerError(Exception):
         return self.text
 
 
+def cut(said: Sequence[str]) -> list[str]:
+    """Texts of a learner's process, cut where they arrive: the honest half of it sends no more."""
+    return [each[:LONGEST_TEXT] for each in said]
+
+
 class RemoteProcess:
     """Runs a job's cells in the sandbox when first needed; `notes` says what went wrong with them.
     Of llmlib it has the files of `kit` alone; what its code asks for by name, `answer` answers.
-    Whoever meets Exceeded stops it."""
+    After an `Exceeded` or `Starved` it is to be stopped."""
 
     def __init__(
         self, sandbox: Sandbox, job: Plan, kit: Files, limits: Limits, answer: Call | None = None
     ) -> None:
         self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
         self.answer = answer or (lambda *_: ["off"])
-        self.deadline = time.monotonic() + limits.notebook
+        self.notebook = TimeLimit(limits.notebook, "the notebook", sandbox.usage)
         self.notes, self.skip, self.ran = list(job.notes), dict[int, str](), False
         self.errors: dict[str, LearnerError] = {}  # by the cell's title
         self.refused: set[str] = set()  # ready-made functions that the last test's code called
@@ -56,41 +63,44 @@ class RemoteProcess:
         self.refused = set()
         if self.child is None:
             self._start()
-        self._send(["test", list(off), list(in_place)])
+        self._send(["test", list(off), list(in_place)], self._within(END, "your code"))
 
     def call(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
+        left = self._within(self.limits.call, f"`{name}`")
         try:
-            self._send(["call", name, list(args), kwargs])
+            self._send(["call", name, list(args), kwargs], left)
         except UnsupportedValue as what:
             raise LearnerError(f"`{name}` was given {what}") from None
-        match self._receive(self.limits.call, f"`{name}`"):
+        match self._receive(left, f"`{name}`"):
             case ["value", value]:
                 return value
             case ["error", [str(), str(kind), str(), str()] as said] if kind:  # else it is ours
-                raise LearnerError(*said)
+                raise LearnerError(*cut(said))
             case ["ended", _]:
                 raise Died(f"`{name}` {ENDED}")
         raise Exceeded(f"the process of `{name}` sent something that is no answer")
 
     def end(self, off: Collection[str] = ()) -> None:
         """Leave it. Raises Exceeded when it does not end as it should."""
-        self._send(["end"])
-        match self._receive(END):
+        left = self._within(END, "the process of your code")
+        self._send(["end"], left)
+        match self._receive(left):
             case ["refused", list(names)]:
                 self.refused = {name for name in off if name in names}
-        if repr(self._receive(END)) != "['ended', 0]":  # a tensor's != is no bool
+        if repr(self._receive(left)) != "['ended', 0]":  # a tensor's != is no bool
             raise Exceeded("the process of your code did not end as it should")
 
     def _start(self) -> None:
         """Run the cells. One that hangs or ends the process is left out, the others run again.
         Raises `Broken` where this machine starts no process, which is no fault of theirs."""
-        while time.monotonic() < self.deadline:
+        while True:
             self.stop()
             self.at: int | None = None  # the number of the cell that runs
             try:
                 return self._run_cells()
-            except TooSlow:
+            except OutOfTime:
+                self.notebook.left()
                 why = f"took longer than {self.limits.cell:g} s"
             except (Closed, UnsupportedValue):
                 why = "ended the process (memory, exit or crash)"
@@ -110,10 +120,13 @@ class RemoteProcess:
         steps, seconds, self.child = self.job.steps, self.limits.cell, self.sandbox.fork()
         self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
-        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip), seconds]
-        self.channel.send([*job, (self.deadline - time.monotonic()) / 2], self._by(seconds))
+        tries = (self.limits.notebook - self.notebook.used()) / 2
+        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip)]
+        left = self._within(seconds, "your notebook")
+        self.channel.send([*job, seconds, tries, PATIENCE], left)
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
-            match self._next(self._by(seconds + END)):
+            limit = TimeLimit(seconds + END, "the cell", self.sandbox.usage)
+            match self._next(self._shorter(limit)):
                 case ["ready"]:
                     self.ran = True
                     return
@@ -121,41 +134,43 @@ class RemoteProcess:
                     self.at = number
                 case ["error", [str(), str(k), str(), str()] as said] if k and self.at is not None:
                     if k == "KeyboardInterrupt":
+                        if said[0] == BY_THE_CLOCK and limit.starved():
+                            raise Starved
                         why = f"took longer than {seconds:g} s, or than it had, and was interrupted"
                         self._note(self.at, why)
                         said = [f"its cell {why}"]
-                    self.errors[steps[self.at].title] = LearnerError(*said)
+                    self.errors[steps[self.at].title] = LearnerError(*cut(said))
                 case _:
                     break
         raise Closed
 
-    def _next(self, deadline: float) -> Any:
+    def _next(self, left: Left) -> Any:
         """The next message. What the code asks for in the meantime is answered."""
         while True:
-            match self.channel.receive(deadline):
+            match self.channel.receive(left):
                 case ["ask", str(name), list(args), dict(kwargs)]:
-                    self.channel.send(self.answer(name, args, kwargs), deadline)
+                    self.channel.send(self.answer(name, args, kwargs), left)
                 case message:
                     return message
 
-    def _send(self, value: Any) -> None:
+    def _send(self, value: Any, left: Left) -> None:
         try:
-            self.channel.send(value, self._by(self.limits.call))
-        except (Closed, TooSlow):
+            self.channel.send(value, left)
+        except Closed:
             raise Died("the process of your code is gone") from None
 
-    def _receive(self, seconds: float, name: str = "your code") -> Any:
+    def _receive(self, left: Left, name: str = "your code") -> Any:
         try:
-            return self._next(self._by(seconds))
-        except TooSlow:
-            if time.monotonic() >= self.deadline:
-                name, seconds = "the notebook", self.limits.notebook
-            raise OutOfTime(f"{name} took longer than {seconds:g} s and was stopped") from None
+            return self._next(left)
         except UnsupportedValue as what:  # the honest half of it would have refused to send that
             said = f"the process of {name} sent something that may not cross"
-            raise Exceeded(said, str(what)) from None
+            raise Exceeded(said, str(what)[:LONGEST_TEXT]) from None
         except Closed:
             raise Died(f"{name} {ENDED}") from None
 
-    def _by(self, seconds: float) -> float:
-        return min(time.monotonic() + seconds, self.deadline)
+    def _within(self, seconds: float, what: str) -> Left:
+        return self._shorter(TimeLimit(seconds, what, self.sandbox.usage))
+
+    def _shorter(self, limit: TimeLimit) -> Left:
+        """Until the end of this limit, or the notebook's."""
+        return lambda: min(self.notebook.left(), limit.left())

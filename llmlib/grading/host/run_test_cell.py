@@ -6,7 +6,6 @@ the course's own `Exercise` and `Notebook`, and what it meets of the learner's a
 
 import contextlib
 import io
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ import torch
 
 from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking import submission
-from llmlib.grading.host.limits import Exceeded, Limits, time_limit
+from llmlib.grading.host.limits import Exceeded
+from llmlib.grading.host.processor_time import TimeLimit, time_limit
 from llmlib.grading.host.rpc import RemoteProcess
 
 SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
@@ -22,13 +22,14 @@ Space = dict[str, Any]  # a test cell's globals
 
 
 @contextlib.contextmanager
-def within_limits(limits: Limits, *processes: RemoteProcess) -> Iterator[None]:
+def within_limits(learner: RemoteProcess, *others: RemoteProcess) -> Iterator[None]:
     """Around all that is done for one notebook: its time has an end, and so have its processes."""
+    seconds, usage = learner.limits.notebook + SLACK, learner.sandbox.usage
     try:
-        with time_limit(limits.notebook + SLACK, "the notebook"):
+        with time_limit(TimeLimit(seconds, "the notebook", usage)):
             yield
     finally:
-        for each in processes:
+        for each in (learner, *others):
             each.stop()
 
 
@@ -42,17 +43,17 @@ def run(
     quiet = contextlib.redirect_stdout(io.StringIO())
     try:
         learner.begin(exercise.disallowed, lent)
-        seconds = min(learner.limits.test, max(1.0, learner.deadline - time.monotonic()))
+        limit = TimeLimit(learner.limits.test, "the check", learner.sandbox.usage)
         try:
-            with torch.random.fork_rng(devices=()), quiet, time_limit(seconds, "the check"):
+            with torch.random.fork_rng(devices=()), quiet, time_limit(limit, learner.notebook):
                 torch.manual_seed(0)
                 exec(compile(source, f"<test_{exercise.name}>", "exec"), space)
         except Exception as error:  # noqa: BLE001 - it stumbled over what came back
             raised = error
         learner.end(exercise.disallowed)
-    except Exceeded as limit:
+    except Exceeded as exceeded:
         learner.stop()
-        raised = raised or limit
+        raised = raised or exceeded
     return raised
 
 

@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from llmlib.grading.host import bubblewrap
 from llmlib.grading.host.bubblewrap import HERE, ONE_THREAD, SETTINGS, Unavailable, command
+from llmlib.grading.host.processor_time import NONE, Usage, usage_of, waited_by
 from llmlib.grading.sandbox_diagnostics import remedy
 from llmlib.grading.wire import Channel
 
@@ -32,12 +34,14 @@ class Child(NamedTuple):
 
 
 class Sandbox:
-    """A running zygote, started anew when it broke. With `unsafe` there is no bubblewrap and there
-    are no namespaces: only limits on time, memory, files."""
+    """A running zygote, restarted when it breaks. With `unsafe` there is no bubblewrap and there
+    are no namespaces: only limits on time, memory and files."""
 
     def __init__(self, preload: Iterable[str] = (), unsafe: bool = False) -> None:
         self.preload, self.unsafe, self.numbers = list(preload), unsafe, itertools.count()
         self.process: subprocess.Popen | None = None
+        self.past = NONE  # what processes used that are gone, and that no parent is told
+        self.last, self.looked = NONE, 0.0
         self.scratch = tempfile.TemporaryDirectory(prefix="llmlib-", ignore_cleanup_errors=True)
         self._start()
 
@@ -51,10 +55,23 @@ class Sandbox:
     def kill(self, child: Child) -> None:
         """End that process and everything that it started."""
         child.channel.sock.close()
+        before = self._tree()
         try:
             self._order(b"K%d" % child.number)
+            self.past += before - self._tree()
         except Broken:
-            self._stop()  # all of it; the next fork starts it anew
+            self._stop()  # all of it; the next fork restarts it
+
+    def usage(self, age: float = 0.0) -> Usage:
+        """What all its processes and this one have used and waited for, until now, or as it was
+        `age` seconds ago at most."""
+        if time.monotonic() - self.looked > age:
+            own = Usage(time.process_time(), waited_by("self"))
+            self.last, self.looked = own + self._tree() + self.past, time.monotonic()
+        return self.last
+
+    def _tree(self) -> Usage:
+        return usage_of(self.process.pid) if self.process else NONE
 
     def close(self) -> None:
         """End it and remove what it used."""
@@ -65,6 +82,7 @@ class Sandbox:
         """It ends by itself when its socket closes, or is killed, with everything inside."""
         if self.process is None:
             return
+        self.past += self._tree()
         self.sock.close()
         try:
             self.process.wait(2)

@@ -1,5 +1,5 @@
-"""The words for a test that failed. Of a visible one the learner reads everything, what their own
-process said included; of a hidden one our own words, nothing in which their code could choose."""
+"""The words for a test that failed. Of a visible test the learner reads everything, including what
+their own process said; of a hidden one only our words, in which their code has no choice."""
 
 import ast
 import builtins
@@ -21,13 +21,15 @@ FAILED = "a hidden test failed"
 
 
 class Failure(NamedTuple):
-    """Why a test fails: what is wrong, on what values or where, whether a check names it, and the
-    built-in class of an exception of the learner's."""
+    """Why a test fails: what is wrong, on what values or where, whether a check names it, the
+    built-in class of an exception of the learner's; and, where `claim` has words of the learner's,
+    what is wrong without these."""
 
     claim: str
     detail: str
     named: bool
     raised: str = ""
+    summary: str = ""
 
 
 def hidden(exercise: Exercise, raised: BaseException) -> Failure:
@@ -45,8 +47,9 @@ def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | Non
         return Failure(raised.claim, raised.detail, True)
     if isinstance(raised, LearnerError):
         known = raised.builtin in dir(builtins)  # the learner's process may say anything
-        return Failure(*_words(exercise, raised, broke), False, raised.builtin if known else "")
-    detail = f"{type(raised).__name__}: {raised}"
+        claim, detail, summary = _words(exercise, raised, broke)
+        return Failure(claim, detail, False, raised.builtin if known else "", summary)
+    detail = f"{type(raised).__name__}: {str(raised)[:LONGEST]}"
     return Failure(f"the check could not use what `{exercise.name}` returned", detail, False)
 
 
@@ -62,23 +65,29 @@ def _constant(exercise: Exercise, claim: str) -> str:
     return FAILED
 
 
-def _words(exercise: Exercise, told: LearnerError, broke: LearnerError | None) -> tuple[str, str]:
-    """(claim, detail) of an exception of the learner's."""
+def _words(
+    exercise: Exercise, told: LearnerError, broke: LearnerError | None
+) -> tuple[str, str, str]:
+    """(claim, detail, summary) of an exception of the learner's."""
     if told.kind == "Blocked" and told.text in exercise.disallowed:
-        return DISALLOWED.format(told.text), ""
+        return DISALLOWED.format(told.text), "", ""
     if told.kind == "UnsupportedValue":
-        return f"`{exercise.name}` returned {told.text}", ""
+        returned = f"`{exercise.name}` returned"
+        return f"{returned} {told.text}", "", f"{returned} what a check cannot use"
     if told.kind == "NotImplementedError" and told.text in ("", NOT_WRITTEN):
-        return f"`{exercise.name}` is not written yet", ""
+        return f"`{exercise.name}` is not written yet", "", ""
     unknown = told.text == f"name {exercise.name!r} is not defined"  # to a given cell that calls it
     if (told.kind == "MissingFunction" or unknown) and not broke:
-        return f"`{exercise.name}` is not defined: write it and run its cell", ""
+        return f"`{exercise.name}` is not defined: write it and run its cell", "", ""
     told = broke if broke and told.builtin == "NameError" else told
     if not told.kind:
-        return told.text, ""
+        return told.text, "", ""
     if told.kind == "Blocked":
-        return f"`{told.text}` is not there while your notebook is graded", told.place
-    return f"your code raised {told.kind}: {told.text}".removesuffix(": "), told.place
+        gone = "is not there while your notebook is graded"
+        return f"`{told.text}` {gone}", told.place, f"a function that your code calls {gone}"
+    known = told.builtin if told.builtin in dir(builtins) else "an exception"
+    claim = f"your code raised {told.kind}: {told.text}".removesuffix(": ")
+    return claim, told.place, f"your code raised {known}"
 
 
 def line(message: object) -> str:

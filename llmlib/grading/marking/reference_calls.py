@@ -1,5 +1,5 @@
 """The course's own functions, lent to a learner's code: an answer that given code needs, or an
-earlier function in place of one that is wrong. They run in a process of the course's own."""
+earlier function that replaces a wrong one. They run in a process of the course's own."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,11 +16,13 @@ class ReferenceCalls:
     def __init__(self, sandbox: Sandbox, given: LibrarySlice, limits: Limits) -> None:
         self.process = RemoteProcess(sandbox, given.official, given.whole, limits)
         self.may_ask: Collection[str] = ()
+        self.asked: set[str] = set()  # what was asked for, and might be
 
     def answer(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> list:
         """The message for guest/process.py."""
         if name not in self.may_ask:
             return ["off"]
+        self.asked.add(name)
         try:
             if self.process.child is None:
                 self.process.begin(())

@@ -1,8 +1,8 @@
-"""What a submission comes to: cells in, points and their reasons out. Which tests run when, and
-what is lent where, is decided here; `host/run_test_cell.py` runs a test cell."""
+"""What a submission earns: cells in, points and their reasons out. It decides which tests run when;
+`host/run_test_cell.py` runs them."""
 
-import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from llmlib.course.authoring.notebooks import Exercise, Notebook
@@ -11,9 +11,10 @@ from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.run_tests import TestNamespace
 from llmlib.course.feedback import DISALLOWED
 from llmlib.grading.host import run_test_cell
-from llmlib.grading.host.limits import Died, Exceeded, Limits, OutOfTime
+from llmlib.grading.host.limits import Died, Exceeded, Limits
 from llmlib.grading.host.rpc import RemoteProcess
-from llmlib.grading.marking import analysis, library_slice, messages, starvation_retry
+from llmlib.grading.host.sandbox import Sandbox
+from llmlib.grading.marking import analysis, library_slice, machine_faults, messages
 from llmlib.grading.marking.messages import Failure
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.reference_calls import ReferenceCalls
@@ -22,7 +23,7 @@ from llmlib.grading.results import Graded, Outcome
 
 class Runner:
     """Grades submissions one after the other in one sandbox. The imports of `notebooks` are loaded
-    before; `partial` is the share of an exercise's points that its visible tests give alone."""
+    first; `partial` is the share of an exercise's points that its visible tests earn alone."""
 
     def __init__(
         self,
@@ -34,13 +35,14 @@ class Runner:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
         imported = {each.origin for each in definitions(map(submission.given_imports, notebooks))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
-        self.sandbox = starvation_retry.MeteredSandbox(sorted(loaded), unsafe)
+        self.sandbox = Sandbox(sorted(loaded), unsafe)
 
     def close(self) -> None:
         self.sandbox.close()
 
     def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
-        """Grade one submission of `notebook`."""
+        """Grade one submission of `notebook`. Raises `Starved` where this machine had no time for
+        it."""
         try:
             shown = analysis.analyse(notebook, cells)
         except submission.Unreadable as fault:
@@ -49,34 +51,37 @@ class Runner:
             written = tuple(step for step in theirs if step.title in lost)
             return Graded(tuple(lost.values()), (), self.unsafe, written)
         marking, limit = Marking(self, notebook, shown), Exceeded("")
-        try:
-            with run_test_cell.within_limits(self.limits, marking.learner, marking.lender.process):
+        with run_test_cell.within_limits(marking.learner, marking.reference.process):
+            try:
                 marking.run()
-        except Exceeded as error:
-            limit = error
-        outcomes = (marking.outcome(each, limit) for each in notebook.exercises)
-        notes = tuple(map(messages.line, marking.learner.notes))
-        findings = tuple(map(messages.line, marking.findings))
-        return Graded(tuple(outcomes), notes, self.unsafe, shown.job.steps, findings)
+            except Exceeded as error:
+                limit = error
+            # Inside the limits: a learner's texts become words here.
+            outcomes = tuple(marking.outcome(each, limit) for each in notebook.exercises)
+            notes = tuple(map(messages.line, (*marking.learner.notes, *marking.notes)))
+            findings = tuple(map(messages.line, marking.findings))
+        return Graded(outcomes, notes, self.unsafe, shown.job.steps, findings)
 
 
 class Marking:
     """One submission while it is graded.
 
-    What its code says of a visible test is written down before the first hidden one runs: what it
-    saw of a hidden input it cannot tell later.
+    What its code says of a visible test is written down before the first hidden one runs: it
+    cannot say later what it saw of a hidden input.
     """
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
-        self.exercises, self.shown, self.partial = notebook.exercises, shown, runner.partial
-        self.sandbox, self.limits = runner.sandbox, runner.limits
+        self.exercises, self.partial = notebook.exercises, runner.partial
+        self.used = shown.used
+        # The quiz has nothing to lend: its answers are letters.
+        self.leans_on = {} if notebook.number is None else shown.leans_on
         given, limits = library_slice.cut(notebook), runner.limits
-        self.answers, self.lender = given.answers, ReferenceCalls(self.sandbox, given, limits)
-        answer, ours = self.lender.answer, run_test_cell.ours(notebook)
-        self.learner = RemoteProcess(self.sandbox, shown.job, given.reduced, limits, answer)
+        self.answers, self.reference = given.answers, ReferenceCalls(runner.sandbox, given, limits)
+        answer, ours = self.reference.answer, run_test_cell.ours(notebook)
+        self.learner = RemoteProcess(runner.sandbox, shown.job, given.reduced, limits, answer)
         theirs = partial(Proxy, self.learner.call)
         self.spaces = {each.name: TestNamespace(ours, theirs) for each in self.exercises}
-        self.findings = list(shown.findings)
+        self.findings, self.notes = list(shown.findings), list[str]()
         self.failed: dict[str, Failure] = {}
         self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
@@ -85,16 +90,16 @@ class Marking:
 
     def run(self) -> None:
         for each in self.exercises:
-            used = self.shown.used[each.name]
-            failed = (
-                Failure(DISALLOWED.format(used[0]), "", True) if used else self._half(each, False)
-            )
+            used = self.used[each.name]
+            said = Failure(DISALLOWED.format(used[0]), "", True) if used else None
+            failed = said or self._half(each, False)
             self._note(each, failed, self.seen)
-        if self.instead:  # what was lent is forgotten before an earlier exercise is tried again
+        if self.wrong:  # what was lent is forgotten before an earlier exercise is tried again
             self.learner.stop()
         for each in self.exercises:
-            if each.name not in self.seen and not self.shown.used[each.name] and self._lend(each):
-                if self._part(each, False) is None:  # a hidden test has shown an earlier one wrong
+            if each.name not in self.seen and not self.used[each.name]:
+                # Since then a hidden test may have shown an earlier one wrong.
+                if self._with_reference(each, False, self.failed[each.name]) is None:
                     self.seen.add(each.name)
             if each.name in self.seen:
                 self._note(each, self._half(each, True), self.passed)
@@ -113,31 +118,34 @@ class Marking:
         failed = self.failed.get(name) or Failure(str(limit), "", False)
         share = self.partial if name in self.seen else 0.0
         claim, detail = messages.line(failed.claim) or "it failed", messages.line(failed.detail)
-        return Outcome(name, share * points, points, claim, detail, failed.named, failed.raised)
+        found = Outcome(name, share * points, points, claim, detail, failed.named, failed.raised)
+        return replace(found, summary=failed.summary)
 
     def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
-        """Why one half of a test cell fails; None where it passes. A function that calls earlier
-        ones that are wrong is tried with the course's: what fails then is its own fault."""
-        failed = self._part(exercise, hidden)
+        """Why one half of a test cell fails; None where it passes."""
+        failed = self._part(exercise, hidden, self.instead.get(exercise.name, []))
         if failed is None:
             return None
         self.wrong.add(exercise.name)
-        return self._part(exercise, hidden) if self._lend(exercise) else failed
+        return self._with_reference(exercise, hidden, failed)
 
-    def _lend(self, exercise: Exercise) -> bool:
-        """Put the course's in place of the earlier ones that are wrong; False where that is so."""
-        wrong = [name for name in self.shown.leans_on[exercise.name] if name in self.wrong]
+    def _with_reference(self, exercise: Exercise, hidden: bool, failed: Failure) -> Failure | None:
+        """Try a half that has `failed` with the course's functions in place of earlier ones that
+        are wrong. It counts only if one of these was asked for: else it has failed on its own."""
+        wrong = [name for name in self.leans_on.get(exercise.name, ()) if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
-            return False
+            return failed
+        again = self._part(exercise, hidden, wrong)
+        if self.reference.asked.isdisjoint(wrong):
+            return failed
         self.instead[exercise.name] = wrong
-        return True
+        return again
 
-    def _part(self, exercise: Exercise, hidden: bool) -> Failure | None:
+    def _part(self, exercise: Exercise, hidden: bool, lent: list[str]) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes."""
-        raised = self._raised(exercise, hidden)
-        called = {
-            f"{exercise.name} called {name}, which is not allowed" for name in self.learner.refused
-        }
+        raised = self._raised(exercise, hidden, lent)
+        refused = self.learner.refused
+        called = {f"{exercise.name} called {name}, which is not allowed" for name in refused}
         self.findings += sorted(called - set(self.findings))
         if raised is None:
             return None
@@ -145,24 +153,15 @@ class Marking:
             return messages.hidden(exercise, raised)
         return messages.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
-    def _raised(self, exercise: Exercise, hidden: bool) -> BaseException | None:
-        """What that half raised. It runs once more if the process died: that may have been for want
-        of memory elsewhere; and, with longer limits, if time ran out while the process waited for a
-        processor, or for whatever it waits."""
-        space, lent = self.spaces[exercise.name], self.instead.get(exercise.name, [])
+    def _raised(self, exercise: Exercise, hidden: bool, lent: list[str]) -> BaseException | None:
+        """What that half raised. It runs again only if its process was ended because this
+        machine's memory ran out, and the result says so."""
         given = (name for name, whole in self.answers.items() if whole not in exercise.disallowed)
-        self.lender.may_ask = {*given, *lent}
-        for limits in (self.limits, starvation_retry.longer(self.limits)):
-            self.learner.limits = self.lender.process.limits = limits
-            had = self.sandbox.share()
-            raised = run_test_cell.run(self.learner, exercise, hidden, space, lent)
-            if isinstance(raised, Died):
-                raised = run_test_cell.run(self.learner, exercise, hidden, space, lent)
-            waited = isinstance(raised, OutOfTime) and had() < starvation_retry.ENOUGH
-            if not waited or time.monotonic() > self.learner.deadline:
-                break
-        why = f"{exercise.name} ran out of time, mostly without a processor: it waits for "
-        why += "something, or this machine had too much to do: grade it --again"
-        if waited and why not in self.findings:
-            self.findings.append(why)
+        self.reference.may_ask, self.reference.asked = {*given, *lent}, set()
+        words, before = (self.learner, exercise, hidden), machine_faults.out_of_memory()
+        raised = run_test_cell.run(*words, self.spaces[exercise.name], lent)
+        if isinstance(raised, Died) and machine_faults.out_of_memory() != before:
+            note = f"{exercise.name} was tested again, as memory ran out on this machine."
+            self.notes += [note] * (note not in self.notes)
+            raised = run_test_cell.run(*words, self.spaces[exercise.name], lent)
         return raised
