@@ -135,7 +135,7 @@ def run_with_limit(
 @contextlib.contextmanager
 def time_limit(seconds: float, patience: float = 1) -> Iterator[None]:
     """Raises KeyboardInterrupt after so many seconds on a processor, or `patience` times as many by
-    the clock; and, except on Windows, every second from then on: a cell may catch one, and `input()`
+    the clock; and, except on Windows, every second from then on: a cell may catch one, `input()`
     may swallow one."""
     start, used = now(), processor_time()
 

@@ -86,6 +86,7 @@ class Marking:
         self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
         self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
+        self.lent = False  # has anything been, so far?
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
 
     def run(self) -> None:
@@ -94,7 +95,7 @@ class Marking:
             said = Failure(DISALLOWED.format(used[0]), "", True) if used else None
             failed = said or self._half(each, False)
             self._note(each, failed, self.seen)
-        if self.wrong:  # what was lent is forgotten before an earlier exercise is tried again
+        if self.lent:  # what was lent is forgotten before an earlier exercise is tried again
             self.learner.stop()
         for each in self.exercises:
             if each.name not in self.seen and not self.used[each.name]:
@@ -135,7 +136,7 @@ class Marking:
         wrong = [name for name in self.leans_on.get(exercise.name, ()) if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
             return failed
-        again = self._part(exercise, hidden, wrong)
+        again, self.lent = self._part(exercise, hidden, wrong), True
         if self.reference.asked.isdisjoint(wrong):
             return failed
         self.instead[exercise.name] = wrong
