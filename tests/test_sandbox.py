@@ -215,3 +215,19 @@ def test_the_grader_can_be_reviewed():
     trusted = [*(grading / "host").glob("*.py"), grading / "wire.py"]
     assert len(trusted) > 5
     assert sum(len(path.read_text().splitlines()) for path in trusted) <= 1000
+
+
+def test_a_second_installation_of_the_course_is_out_of_sight(monkeypatch, tmp_path):
+    """Graded from a clone by a Python in which the course is installed as well."""
+    python = tmp_path / "python"
+    second = python / "lib" / "python3.11" / "site-packages" / "llmlib"
+    second.mkdir(parents=True)
+    (second / "answers.py").write_text("answer = 42")
+    (second.parent / "other.py").write_text("answer = 42")
+    monkeypatch.setattr(sys, "exec_prefix", str(python))
+    look = "import os, sys\nprint([os.path.exists(each) for each in sys.argv[1:]])"
+    files = [second / "answers.py", second.parent / "other.py"]
+    words = [*bubblewrap.command(), sys.executable, "-I", "-c", look, *map(str, files)]
+    env = bubblewrap.SETTINGS
+    seen = subprocess.run(words, stdout=subprocess.PIPE, check=True, env=env).stdout
+    assert seen == b"[False, True]\n"

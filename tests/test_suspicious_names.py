@@ -47,6 +47,11 @@ FOUND = [
     "open(file=3, mode='rb+')",
     "open(1 + 2)",
     "open(len('abc'))",
+    # something of a library's replaced, at any depth
+    "import json\njson.loads = late",
+    "import json\njson.decoder.JSONDecoder.decode = late",
+    "import torch.nn.functional as F\nF.relu = late",
+    'import torch\ngetattr(getattr(torch, "_C"), "_sparse")',
     # ready-made answers in the inner parts of torch, or under another name
     "import torch\ntorch._ops._OpNamespace('aten')._sparse_softmax(x, 1, False)",
     "import torch\ntorch._native_batch_norm_legit(y, None, None, True, 0.0, eps)",
@@ -86,6 +91,22 @@ HONEST = [
     "from IPython.display import display",
     "getattr(x, 'shape')",
 ]
+
+
+UNSEEN = [  # what these rules do not see, and will not: another road to the same mathematics
+    "import torch\ntorch.func.grad(lambda x: x.exp().sum().log())(x)",
+    "import torch\ntorch.nn.functional.layer_norm(torch.cat([x, -x], -1), [n])",
+    "import torch\ntorch.nn.functional.glu(x)",
+    "import torch\ntorch.optim.SparseAdam",
+    "import io\nio.TextIOWrapper(io.BytesIO(data)).read()",
+    "import json\nholder = json.decoder.JSONDecoder\nholder.decode = late",
+]
+
+
+@pytest.mark.parametrize("source", UNSEEN)
+def test_what_the_frozen_rules_do_not_see(source):
+    """Said here so that nobody believes more; oral questions and similarity are for these."""
+    assert not [*suspicious_names.suspicious(source)]
 
 
 @pytest.mark.parametrize("source", HONEST)

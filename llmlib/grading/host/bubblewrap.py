@@ -94,11 +94,19 @@ def without_the_course() -> list[str]:
             if not each.is_symlink() and each.name not in PYTHONS_OWN
             if not any(python.is_relative_to(each) for python in pythons)
         ]
+    course += installed()
     below = (*pythons, Path("/usr"))
     seen = [each for each in course if any(each.is_relative_to(top) for top in below)]
     folders = (["--tmpfs", str(each), "--remount-ro", str(each)] for each in seen if each.is_dir())
     files = (["--ro-bind", "/dev/null", str(each)] for each in seen if each.is_file())
     return sum((*folders, *files), [])
+
+
+def installed() -> list[Path]:
+    """The course where it is installed a second time, in any Python that the sandbox sees."""
+    roots = [*map(Path, python_folders()), Path("/usr"), Path("/usr/local")]
+    lying = (each for root in roots for each in root.glob("lib*/python*/*-packages/llmlib"))
+    return sorted({each for each in lying if each.resolve() != HERE})
 
 
 def graders() -> list[str]:

@@ -163,8 +163,8 @@ def _attribute(node: ast.AST, cell: _Cell) -> Iterator[str]:
 
 def _getattr(node: ast.AST, cell: _Cell) -> Iterator[str]:
     match node:
-        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(name), *_]):
-            yield from ATTRIBUTES.intersection([name])
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(str(name)), *_]):
+            yield from [name] * (name in ATTRIBUTES or _private(name))
 
 
 def _magic(node: ast.AST, cell: _Cell) -> Iterator[str]:
@@ -180,8 +180,8 @@ def _magic(node: ast.AST, cell: _Cell) -> Iterator[str]:
 
 def _stored(node: ast.AST, cell: _Cell) -> Iterator[str]:
     match node:
-        case ast.Attribute(value=ast.Name(id=module), attr=name, ctx=ast.Store()):
-            yield from [f"{module}.{name} = …"] * (module in KNOWN)
+        case ast.Attribute(ctx=ast.Store()) if _root(node) in MODULES:
+            yield f"{ast.unparse(node)[-60:]} = …"
 
 
 def _import(node: ast.AST, cell: _Cell) -> Iterator[str]:
