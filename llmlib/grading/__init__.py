@@ -5,8 +5,8 @@ Rooms, ordered by what a mistake in them would cost:
 host/      this machine. Keeps a learner's code in. read_submission opens a file and reads it in a
            fork with limits; sandbox starts bubblewrap (bubblewrap: its command line) and asks for
            forks; rpc calls one submission's process; run_test_cell runs the tests; limits says how
-           long anything may take. Of the grader it imports only wire and sandbox_diagnostics
-           (import contracts in pyproject.toml)
+           long anything may take, processor_time counts it. Of the grader it imports only wire and
+           sandbox_diagnostics (import contracts in pyproject.toml)
 wire       this machine, too: plain values between the two sides, validated, bounded, never
            unpickled
 guest/     beside learners' code. This machine: zygote loads torch once and forks for every
@@ -16,7 +16,7 @@ guest/     beside learners' code. This machine: zygote loads torch once and fork
            change all three
 marking/   points. runner decides the order of tests and what they earn; library_slice cuts llmlib
            down to what a learner's process may have, reference_calls computes the rest on request;
-           starvation_retry tells slow code from a busy machine; proxy stands for a learner's
+           machine_faults tells a crash from a machine without memory; proxy stands for a learner's
            function in a test; analysis reads the text before anything runs, suspicious_names lists
            what an instructor should look at; messages says what failed
 
@@ -26,6 +26,15 @@ makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autogra
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
 sandbox. lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers
 and similarity compare answers; oral_questions asks about them with mutations.
+
+How a point comes about:
+1. What the text of an answer uses and its exercise disallows earns 0; else both halves of its test
+   run, every visible half before the first hidden one, once each.
+2. A half passes if the test, which runs here, raises nothing; both passing earn the points.
+3. A half that failed runs again with the course's functions in place of earlier ones that failed.
+   That counts only if it asked for one of them. The quiz lends nothing.
+4. A half also runs again if its process died as this machine's memory ran out; a note says so.
+5. What this machine had no time for is not graded yet, rather than 0.
 
 A mistake in marking/ gives or takes points, leaves an answer in a learner's process or reveals a
 hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits,
