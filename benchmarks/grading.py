@@ -54,7 +54,7 @@ def test(env):
 """
 
 
-PARTS = "worker_pool dask_cluster dask_worker wire marking/runner marking/starvation_retry"
+PARTS = "worker_pool dask_cluster dask_worker wire marking/runner host/processor_time"
 PARTS += " host/run_test_cell host/read_submission"
 INSIDE = "host/rpc guest/process guest/resume_cell guest/zygote"
 CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
