@@ -114,8 +114,8 @@ def test_answer(answer):
 def test_a_check_in_the_kernel_names_the_same_mistake(answer):
     """Where the test cell and the answer share their tensors, and one works in place."""
     task, space = A.exercise(answer.notebook, answer.function), A.learner(answer)
-    error = run_cells.run_with_limit(60, run_cells.run, task.name, task.visible, space)
+    error = run_cells.run_with_limit(A.SECONDS, run_cells.run, task.name, task.visible, space)
     if answer.kind == "right" or answer.hidden:
         assert error is None, error
     else:
-        assert answer.says in (run_tests.error_message(error, 60) or ""), error
+        assert answer.says in (run_tests.error_message(error, A.SECONDS) or ""), error

@@ -56,7 +56,7 @@ for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
 @pytest.mark.parametrize("system", ["win32", "darwin"])
 @pytest.mark.parametrize(
     "words",
-    ["grade submitted", "grade submitted --unsafe", "grade --help", "answers submitted"]
+    ["grade submitted", "grade submitted --unsafe", "grade --help", "export-answers submitted"]
     + ["oral-questions submitted --student ada"],
 )
 def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
