@@ -89,7 +89,7 @@ def _write(page, source):
 
 
 @pytest.mark.journey
-def test_a_newcomer_from_the_start_page_to_the_first_exercise_done(lab, folder, page):
+def test_a_newcomer_from_the_start_page_to_the_first_exercise_and_the_quiz(lab, folder, page):
     start = _start(page, lab)
     start.locator("a.llm-go").click()
     page.locator(".jp-NotebookPanel:visible").wait_for()
@@ -128,6 +128,12 @@ def test_a_newcomer_from_the_start_page_to_the_first_exercise_done(lab, folder, 
     page.get_by_role("tab", name="Start").click()
     expect(start.locator(".llm-box").first).to_contain_text("1 of 8 done", timeout=2 * MINUTES)
     expect(start.locator(".llm-next")).to_contain_text("exercise 1.2 merge")
+    start.locator("a.llm-title[data-notebook='quiz.ipynb']").click()
+    question = quiz_source.read()[0]
+    options = panel.get_by_role("list", name="Options of question 1", exact=True)
+    right = options.locator(f"button[data-letter={question.right}]")
+    right.click()  # also before its kernel has started
+    expect(right).to_have_accessible_name(re.compile("✓ right$"), timeout=2 * MINUTES)
 
 
 def test_the_start_page_is_what_one_sees_first_and_it_follows(lab, folder, page):
