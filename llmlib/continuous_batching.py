@@ -10,8 +10,8 @@ product in the same order, whatever the other rows hold, but the number of rows 
 runs. So a step has at least `fewest_rows` rows and at most MOST_TEXTS: in between, the kernel is
 the same. A text that is really alone pays for that with rows that only fill up.
 
-Prompts are read one at a time, in pieces that begin at multiples of PIECE whoever else is there. So
-a long prompt delays the other texts by one piece a token (chunked prefill: Agrawal et al. 2023,
+Prompts are read one at a time, in pieces that begin at multiples of PIECE whatever else is there.
+So a long prompt delays the other texts by one piece a token (chunked prefill: Agrawal et al. 2023,
 *SARATHI*).
 """
 

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import re
 import subprocess
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ UNNATURAL = (  # word or phrase: what to write instead
 )
 
 
+NEVER = ("anew", "off limits", "for want of", "the other way about", "blanks", "whoever")
+NEVER += ("what stands", "stands? (?:below|above|beside)", "break(?:s|ing)? off", "is off(?! by)")
+
+
 def names(pages):
     return [str(page.relative_to(ROOT)) for page in pages]
 
@@ -62,6 +67,26 @@ def test_it_is_written_in_plain_words(page):
         for number, line in enumerate(_prose(page).splitlines(), 1)
         for word, better in UNNATURAL
         for match in re.finditer(rf"\b(?:{word})\b", line, re.I)
+    ]
+    assert not found, "\n".join(found)
+
+
+def words_of(path):
+    """(line, text) of each string and comment of a Python file; of an f-string its fixed parts."""
+    kinds = {getattr(tokenize, name, None) for name in ("STRING", "COMMENT", "FSTRING_MIDDLE")}
+    with path.open(encoding="utf-8") as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type in kinds:
+                yield token.start[0], re.sub(r"`[^`\n]+`", "`…`", token.string)
+
+
+def test_docstrings_comments_and_messages_are_in_plain_words():
+    """The words that are never right in code; in prose more are looked for."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line + text[: match.start()].count(chr(10))}: {match[0]!r}"
+        for path in sorted((ROOT / "llmlib").rglob("*.py"))
+        for line, text in words_of(path)
+        for match in re.finditer(rf"\b(?:{'|'.join(NEVER)})\b", text, re.I)
     ]
     assert not found, "\n".join(found)
 

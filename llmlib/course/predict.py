@@ -1,7 +1,7 @@
 """Predictions: a guess is recorded before the notebook shows the answer.
 
-`predict` stands in a cell of its own, which the learner gets with `yours=...`; `reveal` stands
-where the answer is computed, and `predictions` at the end, where it shows how they went.
+`predict` has a cell of its own, which the learner gets with `yours=...`. `reveal` is called where
+the answer is computed, `predictions` at the end, to show how they went.
 """
 
 import ast

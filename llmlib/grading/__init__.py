@@ -45,9 +45,9 @@ Threat model. Submissions are hostile; the course's source and the machine's own
 covered     damage: no network, home or course folder, nothing writable but a scratch folder
             (sandbox); no rights, no other process in sight (jail); nothing left for the next fork:
             no key, priority, port or program (seccomp)
-            stalling: limits on time, memory, files and processes, charged to whoever exceeds them
-            (limits, rpc, jail), also while a file is read (read_submission, wire). A worker that
-            dies or hangs costs one submission (worker_pool)
+            stalling: limits on time, memory, files and processes, paid by the submission that
+            exceeds them (limits, rpc, jail), also while a file is read (read_submission, wire). A
+            worker that dies or hangs costs one submission (worker_pool)
             points without an answer: no test and no expected value enters a learner's process;
             what comes back is plain data (wire); a stand-in equals nothing (proxy)
             finding answers: a learner's process has of llmlib what given cells read and no answer

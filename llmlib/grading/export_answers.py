@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         held = f"{args.output} holds {min(others)!r}, which this command did not write"
         raise ValueError(f"{held}: give another folder")
     args.output.resolve().mkdir(parents=True, exist_ok=True)
-    for path in [*args.output.iterdir()]:  # not the folder: whoever runs this may stand in it
+    for path in [*args.output.iterdir()]:  # not the folder: it may be the current one
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def answers(notebook: notebooks.Notebook, handed_in: list[Cell]) -> dict[str, str]:
-    """{exercise: source}, as written; the last cell counts where one was copied. What an added
-    cell defines of that name stands below: nobody hides an answer there."""
+    """{exercise: source}, as written; the last cell counts where one was copied. Added cells
+    that define the name are appended, so that no answer can be hidden there."""
     found: dict[str, str] = {}
     ours = {each.source.strip() for each in notebook.cells if notebooks.kind(each) != "solution"}
     for each in notebook.exercises:

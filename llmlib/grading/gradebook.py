@@ -118,7 +118,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
             book.db.flush()
 
     def holds(self, student: str, assignment: str, graded: Graded, at: datetime | None) -> bool:
-        """Has it these very scores and this time? One made anew, or restored, may not."""
+        """Does it have exactly these scores and this time? A recreated or restored one may not."""
         with self.transaction() as book:
             try:
                 notebook = book.find_submission_notebook(assignment, assignment, student)

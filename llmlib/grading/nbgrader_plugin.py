@@ -1,5 +1,5 @@
 """`nbgrader autograde`, made trusted by an exporter that puts a class of ours in nbgrader's place.
-The autograded notebook is built anew: the learner's solution cells and additions, our own cells
+The autograded notebook is rebuilt: the learner's solution cells and additions, our own cells
 around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
 
 import atexit
@@ -33,9 +33,9 @@ BARE = {"cell_type": "code", "execution_count": None}
 
 
 def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
-    """`notebook` made anew, with the `steps` of a `Graded` in it."""
+    """`notebook` rebuilt, with the `steps` of a `Graded` in it."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
-    added: dict[str | None, list] = {}  # cells of the learner's, by the cell they stand below
+    added: dict[str | None, list] = {}  # cells of the learner's, by the cell above them
     written: dict[str, list[str]] = {}
     marked = {course.grade_id(cell) for cell in notebook.cells}
     place = None

@@ -28,7 +28,7 @@ LIMITS = Limits(cell=10, call=5, test=20, notebook=60)  # a changed loop may hav
 KINDS = WHICH, WITHOUT, CHANGED = "which", "without", "changed"
 MOST = len(KINDS)  # questions on one notebook
 TRIES = 8  # changes of one function that are run, each in another line
-FEW = 4  # noticed ones, of which one alone is told by its message
+FEW = 4  # noticed ones; then a message may be asked about
 KEPT = 400  # changes of one function to choose from
 UNBOUND = "NameError", "UnboundLocalError"  # who sees that a name is gone need not know the line
 HEAD = """{student}
@@ -104,7 +104,7 @@ def questions(
 
 
 def _mutants(source: str, student: str) -> list[Mutant]:
-    """One for each of at most `TRIES` lines, shuffled for each student anew."""
+    """One for each of at most `TRIES` lines, in an order of each student's own."""
 
     def work() -> list[Mutant]:
         last = source.count("\n") + 1  # a magic adds lines

@@ -155,7 +155,7 @@ def room(folder: Path, need: float) -> None:
 
 
 def forget_half_installed(site: Path) -> None:
-    """Remove the records of packages whose installation was cut off: pip installs them anew.
+    """Remove the records of packages whose installation was interrupted: pip installs them again.
     pip writes RECORD last: a package without it may lack files."""
     for info in site.glob("*.dist-info"):
         if not (info / "RECORD").is_file():

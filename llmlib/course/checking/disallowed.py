@@ -1,7 +1,7 @@
 """Ready-made answers that an exercise does not allow, found in the text of a learner's notebook.
 
 `check` and `grade` report them. While the code runs, functions of torch are also blocked (by
-`torch_blocker` in a check), and in the grader the answers in llmlib are not there at all.
+`torch_blocker` in a check), and the grader's processes do not have the answers in llmlib.
 """
 
 import ast

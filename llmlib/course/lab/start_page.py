@@ -11,7 +11,7 @@ from pathlib import Path
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
 
-LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; what follows stands below it
+LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; the others are drawn below it
 HOW = """
 <li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, write
 it in place of the dots.</li>

@@ -1,6 +1,6 @@
 """Puts the definitions of learners' functions into the template: my_llm.py as text.
 
-A definition can stand in the file if it needs neither llmlib nor a notebook (`without_llmlib`,
+A definition can go into the file if it needs neither llmlib nor a notebook (`without_llmlib`,
 `undefined_names`, `top_level_await`). Where two notebooks define a name differently, one of them
 is renamed (`render`).
 """
@@ -198,7 +198,7 @@ def _locals(scope: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Cla
     ).get_children()  # by itself it has no enclosing function
     name = "lambda" if isinstance(scope, ast.Lambda) else scope.name
     found: list[symtable.SymbolTable] = []
-    while not found:  # a function with type parameters stands in a scope of theirs
+    while not found:  # a function with type parameters is inside a scope of theirs
         scopes = (each for each in tables if isinstance(each, (symtable.Function, symtable.Class)))
         found = [each for each in scopes if each.get_name() == name]
         tables = [inner for each in tables for inner in each.get_children()]

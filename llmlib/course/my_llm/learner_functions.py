@@ -65,7 +65,7 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     """(the file's text, gaps) from the notebooks in `folder`.
 
     There is a gap for each function that is not written, fails its check, or needs a name that the
-    file cannot take from its notebook. With `fill` the course's own function stands in each gap;
+    file cannot take from its notebook. With `fill` the course's own function fills each gap;
     without it the text is None if there is one. The checks run on the notebooks, then on the
     finished file, in processes of their own."""
     if folder.resolve() == notebooks.ROOT / "solutions":  # proven by the tests
@@ -99,7 +99,7 @@ def _reasons(folder: Path) -> dict[str, str]:
 
 
 def _cannot_move(function: str, theirs: list[Definition]) -> str | None:
-    """Why a function of the learner's definitions `theirs` cannot stand in a file, or None."""
+    """Why a function of the learner's definitions `theirs` cannot go into the file, or None."""
     chosen = needed({function}, theirs, names_in_file())
     if not any(function in each.names for each in chosen):
         why = "no cell makes it by a def, an = or an import of its name"

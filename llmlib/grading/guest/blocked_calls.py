@@ -2,7 +2,7 @@
 the process that is about to be tested. A courtesy: that process is the learner's, who may undo it.
 It is a fork for one exercise, so nothing has to be put back. Three ways, because a learner may have
 kept a reference: a Python function gets other code in place, a torch operator is overridden in
-torch's dispatcher (under every name it has), any other name is replaced where it stands."""
+torch's dispatcher (under every name it has), any other name is replaced in its module."""
 
 import builtins
 import contextlib
@@ -32,11 +32,11 @@ SAME = "{} _{} {}_ special_{} native_{} _safe_{} _masked_{} _fused_{} _fused_{}_
 FLEXIBLE = "torch.nn.attention.flex_attention.flex_attention"
 ALIKE = {"torch.nn.functional.scaled_dot_product_attention": FLEXIBLE}  # the same, of Python
 KEEP: list = []  # torch.library removes its overrides when the object goes
-refused: set[str] = set()  # what was called in this process although it is off
+refused: set[str] = set()  # what was called in this process although it is not allowed
 
 
 class Blocked(RuntimeError):
-    """A function that is off was called; the text is its dotted name, as the exercise lists it."""
+    """A function that is not allowed was called; the text is its name in the exercise's list."""
 
 
 def refuse(name: str) -> NoReturn:
@@ -104,7 +104,7 @@ class BlockOnImport:
 
 def find(name: str) -> tuple[Any, Any]:
     """The object that holds what a dotted name stands for, none for a module, and what it is."""
-    with contextlib.suppress(ImportError, AttributeError):  # not there at all
+    with contextlib.suppress(ImportError, AttributeError):  # not there
         found = pkgutil.resolve_name(name)
         whole = isinstance(found, types.ModuleType)
         return None if whole else pkgutil.resolve_name(name.rpartition(".")[0]), found

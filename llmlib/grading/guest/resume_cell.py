@@ -1,5 +1,5 @@
-"""A cell that breaks off for want of what is not in here, of the course or of the learner's rights:
-what stands below the place runs all the same."""
+"""Resumes a cell below a statement that the sandbox cannot run: something of the course is not in
+here, or the process may not do it."""
 
 import ast
 import errno
@@ -17,8 +17,8 @@ missed: set[str] = set()  # modules of the course that the cell asked for, and t
 
 
 def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
-    """Run one cell. Where it breaks off because something is not in here, of the course or of the
-    learner's rights, what stands below runs all the same: on the learner's computer it did."""
+    """Run one cell. If a statement fails only because of the sandbox, the statements below it run
+    anyway, as they do on the learner's computer."""
     missed.clear()
     error = run_cells.run(title, source, space)
     if error and (missed or absent(error)):
@@ -32,8 +32,8 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
 
 
 def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:
-    """(source, statement) from the (line, column) on at which a cell broke off: an import name by
-    name, since others of it may be here; of another statement that broke off nothing to run."""
+    """(source, statement) from the (line, column) on at which a cell failed: an import name by
+    name, since some of its names may be here; of another failed statement nothing to run."""
     for each in ast.parse(text).body:
         decorators = getattr(each, "decorator_list", [])
         each.lineno = min(part.lineno for part in [each, *decorators])
@@ -45,12 +45,12 @@ def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]
                 each.names = [alias]
                 yield ast.unparse(each), each
         else:
-            blank, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
-            yield f"{blank}{segment}" if after else "", each
+            newlines, segment = "\n" * (each.lineno - 1), ast.get_source_segment(text, each)
+            yield f"{newlines}{segment}" if after else "", each
 
 
 def absent(error: BaseException) -> bool:
-    """Did it break off for want of something of the course, or of what a process in here may do?"""
+    """Did it fail because something of the course, or a right, is missing in here?"""
     match error:
         case NameError():
             return error.name in lost

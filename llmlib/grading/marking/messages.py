@@ -54,7 +54,7 @@ def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | Non
 
 
 def _constant(exercise: Exercise, claim: str) -> str:
-    """The claim as it stands in the test cell, "…" in place of what is filled in when it runs."""
+    """The claim as written in the test cell, "…" in place of what is filled in when it runs."""
     for node in ast.walk(ast.parse(exercise.full)):
         if isinstance(node, (ast.Constant, ast.JoinedStr)):
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]

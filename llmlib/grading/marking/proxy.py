@@ -1,4 +1,4 @@
-"""What stands for a learner's function in a test cell: it can be called, and that is all."""
+"""The object that a test cell calls instead of a learner's function. It can do nothing else."""
 
 from typing import Any, NoReturn
 
