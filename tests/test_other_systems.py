@@ -49,7 +49,7 @@ for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
         importlib.import_module(each.name)
         print(each.name)
 """)
-    names = "course.progress_cli course.my_llm certificate.cli grading.batch grading.pool"
+    names = "course.checking.cli course.my_llm certificate.cli grading.batch grading.worker_pool"
     assert {f"llmlib.{name}" for name in names.split()} <= set(said.split())
 
 
