@@ -35,6 +35,13 @@ from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.checking import progress
 
 pytestmark = pytest.mark.browser
+# The links of which some point between their edges belongs to something else.
+COVERED = """page => [...page.querySelectorAll("a")].filter(link => {
+  link.scrollIntoView({block: "center"});
+  return [...link.getClientRects()].some(({left, width, top, height}) =>
+    [0.1, 0.3, 0.5, 0.7, 0.9].some(part => !link.contains(
+      document.elementFromPoint(left + part * width, top + height / 2))));
+}).map(link => link.outerHTML.slice(0, 80))"""
 CUT = """page => [...page.querySelectorAll("*")]
   .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
   .map(each => each.outerHTML.slice(0, 80))"""
@@ -178,9 +185,12 @@ def test_a_traceback_can_be_read(lab, page):
         assert printed.evaluate(FAINT) == [], name
 
 
-def test_on_a_phone_the_list_of_files_is_folded_away(lab, page):
+def test_on_a_phone_the_list_of_files_is_folded_away_and_no_link_is_covered(lab, folder, page):
+    shutil.copy(folder / "wrong.ipynb", folder / f"{NAME}.ipynb")
     page.set_viewport_size({"width": 390, "height": 800})
     start = _start(page, lab)
+    page.screenshot(path=SHOTS / "start_390.png")
+    assert start.evaluate(COVERED) == []
     expect(page.locator(".jp-FileBrowser")).to_be_hidden()
     assert start.evaluate("page => page.getBoundingClientRect().width") > 290
 

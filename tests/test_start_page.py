@@ -109,7 +109,10 @@ def test_without_progress_or_notebooks_it_is_whole(folder):
     done = [Status(s.name, tuple((n, DONE, None) for n, _, _ in s.exercises)) for s in at()]
     assert "All done." in Page(start_page.page(done, folder)).text
     said = Page(start_page.page([broken[0], *done[1:]], folder)).text
-    assert "What is left is not here or cannot be read" in said and "All done." not in said
+    assert (
+        "The notebooks that are left are missing or cannot be read" in said
+        and "All done." not in said
+    )
 
 
 def test_a_copy_under_another_name_is_known_by_its_exercises(tmp_path):

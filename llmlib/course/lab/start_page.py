@@ -22,9 +22,9 @@ notebook, checks all of its exercises at once; <b>Solution</b>, beside it, asks 
 one.</li>
 <li><b>Sliders and buttons</b> come alive once the cell above them has run. Nothing you do here can
 break anything, and no network is needed.</li>
-<li><b>Memory</b>: a notebook takes 2 to 4 GB by its end, and keeps it when its tab is closed. If a
-kernel dies, or all is slow, choose Kernel, Shut Down All Kernels, and run again the one that you
-need.</li>
+<li><b>Memory</b>: a notebook takes 2 to 4 GB by its end, and keeps it when you close its tab. If a
+kernel dies or everything is slow, choose Kernel, Shut Down All Kernels. Then run the notebook that
+you need again.</li>
 """
 
 
@@ -38,9 +38,8 @@ def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
     arrow = '<span class="llm-arrow" aria-hidden="true">→</span>'
     return f"""<div class="llm-start">
 <h1>From Tokens to Tokens</h1>
-<p class="llm-lead">How a large language model works, by writing one. Your functions become an
-engine that runs a real model on this computer, and says, token for token, what the usual library
-says.</p>
+<p class="llm-lead">Learn how a large language model works by writing one. Your functions become an
+engine that runs a real model on this computer. It writes the same tokens as the usual library.</p>
 {_next(statuses, folder)}
 {lines}
 <section class="llm-map" aria-label="The course and your progress">
@@ -50,8 +49,8 @@ class="llm-end">text</span></div>
 <div class="llm-rest">{"".join(boxes[LOOP:])}</div>
 </section>
 <section><h2>How it works</h2><ul>{HOW}</ul>
-<p>A notebook takes two to two and a half hours, more than half of it at its exercises. All is
-kept as you save it; this page follows.</p></section>
+<p>A notebook takes two to two and a half hours, more than half of it for the exercises. Save your
+work, and this page follows.</p></section>
 </div>"""
 
 
@@ -72,11 +71,11 @@ def _next(statuses: list[Status] | None, folder: Path) -> str:
     elif not any(status.found for status in statuses):
         said = "There are no notebooks of the course in this folder."
     elif not (step := next_step(statuses, folder)) and not all(each.done for each in statuses):
-        said = "What is left is not here or cannot be read: see below."
+        said = "The notebooks that are left are missing or cannot be read: see below."
     elif step is None:
         said = (
-            "<b>All done.</b> In a terminal (File, New, Terminal) <code>llmlib my-llm</code> makes "
-            "your engine of it, and <code>llmlib chat my_llm.py</code> talks to it."
+            "<b>All done.</b> In a terminal (File, New, Terminal) <code>llmlib my-llm</code> "
+            "builds your engine, and <code>llmlib chat my_llm.py</code> talks to it."
         )
     else:
         said = _go_on(*step, begun=any(status.begun for status in statuses))

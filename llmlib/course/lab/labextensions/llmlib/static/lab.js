@@ -233,8 +233,8 @@
     const exercise = gradeId(exerciseAt(panel));
     const asked = await showDialog({
       title: `Show a solution of ${exercise}?`,
-      body: "A try that fails teaches more than a solution that is read, "
-        + "and the hints above the exercise unfold one by one.",
+      body: "A failed attempt teaches more than a solution does. "
+        + "The hints above the exercise open one at a time.",
       buttons: [Dialog.cancelButton({ label: "Not yet" }), Dialog.okButton({ label: "Show it" })],
       defaultButton: 0,
     });
@@ -289,7 +289,7 @@
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
-        ["llm-solution", "Solution", "A solution of the exercise that you are at; it asks first", solution],
+        ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
       ].map(([name, label, tooltip, act], i) => {
         const button = new ToolbarButton({ label, tooltip, onClick: () => act(lab, panel) });
         button.hide();
