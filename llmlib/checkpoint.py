@@ -1,18 +1,35 @@
 """A Hugging Face checkpoint's files: JSON and tensors, each taken once by name and shape."""
 
 import json
+import math
+import pickle
+from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from llmlib.fast.quantized import Packed
 
+BYTES = {"float32": 4, "bfloat16": 2, "int8": 1, "int4": 2.5}  # a number takes at least, loaded
+
 
 def read_json(path):
-    """The object that a JSON file (pathlib.Path) holds; ValueError if it is damaged."""
+    """The object that a JSON file (pathlib.Path) holds; ValueError if it is damaged, or has a key
+    twice: readers differ in which one they take.
+    """
+
+    def without_repeats(pairs):
+        names = [name for name, _ in pairs]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise _Repeated(f"{path} holds the key {repeated[0]} twice: take one of them out")
+        return dict(pairs)
+
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text, object_pairs_hook=without_repeats)
+    except _Repeated:
+        raise
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}): copy it again") from None
     if not isinstance(found, dict):
@@ -20,44 +37,89 @@ def read_json(path):
     return found
 
 
+class _Repeated(ValueError):
+    pass
+
+
 def _names(folder):
-    """Of the files with the weights: one in all, where it is there, comes before parts."""
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").exists() or not index.exists():
-        return ["model.safetensors"]
-    places = read_json(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
-        raise ValueError(f"{index} holds no weight_map from tensors to files: copy it again")
-    return sorted(set(places.values()))
+    """Of the files with the weights: one in all comes before parts, safetensors before torch's own
+    format.
+    """
+    for whole in ("model.safetensors", "pytorch_model.bin"):
+        index = folder / f"{whole}.index.json"
+        if (folder / whole).exists():
+            return [whole]
+        if index.exists():
+            places = read_json(index).get("weight_map")
+            texts = isinstance(places, dict) and {str}.issuperset(map(type, places.values()))
+            if not texts:
+                raise ValueError(
+                    f"{index} holds no weight_map from tensors to files: copy it again"
+                )
+            return sorted(set(places.values()))
+    return ["model.safetensors"]
+
+
+def available_memory():
+    """Bytes that programs can still have, as Linux tells; None where nobody does."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        [line] = [line for line in lines if line.startswith("MemAvailable:")]
+    except (OSError, ValueError):
+        return None
+    return 1024 * int(line.split()[1])
+
+
+def _numbers_in(path):
+    """How many numbers a file of safetensors holds, from its head alone."""
+    with safe_open(path, "pt") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
 
 
 class Tensors:
     """The tensors of a checkpoint, each taken once, by name and shape, onto a device; matrices are
     laid in as `kind`.
+
+    Raises FileNotFoundError for a missing file, ValueError for a damaged one, and MemoryError,
+    before anything is loaded, for a model that the memory cannot hold.
     """
 
     def __init__(self, folder, kind="float32", device="cpu"):
         self.folder, self.kind, self.device = folder, kind, device
         self.left = {}
-        for name in _names(folder):
-            if not (folder / name).exists():
+        paths = [folder / name for name in _names(folder)]
+        for path in paths:
+            if not path.exists():
                 raise FileNotFoundError(
-                    f"{folder} has no {name}: the checkpoint is incomplete, "
+                    f"{folder} has no {path.name}: the checkpoint is incomplete, "
                     "or its weights are in a format other than safetensors"
                 )
-            try:
-                self.left.update(load_file(folder / name))
-            except SafetensorError as error:
-                raise ValueError(
-                    f"{folder / name} is damaged or cut short ({error}): copy it again"
-                ) from None
-            except (MemoryError, RuntimeError) as error:
-                if type(error) is RuntimeError and "allocate memory" not in str(error):
-                    raise
-                raise MemoryError(
-                    f"the memory is too full for {folder / name} ({error}): close other programs, "
-                    "and other notebooks by Kernel, Shut Down All Kernels"
-                ) from None
+        try:
+            self._refuse_what_is_too_large(paths)
+            for path in paths:
+                self.left.update(_read_file(path))
+        except (MemoryError, RuntimeError) as error:
+            if type(error) is RuntimeError and "allocate memory" not in str(error):
+                raise
+            raise MemoryError(
+                f"the memory is too full for {folder} ({error}): close other programs, "
+                "and other notebooks by Kernel, Shut Down All Kernels"
+            ) from None
+
+    def _refuse_what_is_too_large(self, paths):
+        there = available_memory()
+        if there is None or torch.device(self.device).type != "cpu":
+            return
+        numbers = sum(
+            _checked(path, _numbers_in) for path in paths if path.suffix == ".safetensors"
+        )
+        needed = numbers * BYTES[self.kind]
+        if needed > there:
+            fewer = "" if self.kind == "int8" else ': weights="int8" needs the least'
+            raise MemoryError(
+                f"{needed / 1e9:.1f} GB are needed as {self.kind}, "
+                f"and {there / 1e9:.1f} GB are free{fewer}"
+            )
 
     def drop(self, *endings):
         """Forget tensors that are no weights (stored masks and rotary frequencies)."""
@@ -98,3 +160,31 @@ class Tensors:
                 f"{len(self.left)} tensors of {self.folder} have no place in its architecture: "
                 f"{some}{more}"
             )
+
+
+def _checked(path, read):
+    """read(path). ValueError, by the file's name, if it is damaged or holds more than numbers."""
+    try:
+        return read(path)
+    except (SafetensorError, EOFError) as error:
+        raise ValueError(f"{path} is damaged or cut short ({error}): copy it again") from None
+
+
+def _read_file(path):
+    """{name: tensor} of a file. torch's own format is a pickle: it is read by torch's reader of
+    plain tensors, which runs nothing that a file asks for.
+    """
+    if path.suffix == ".safetensors":
+        return _checked(path, load_file)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        if "allocate memory" in str(error):
+            raise
+        why = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"{path} is damaged, or holds more than tensors ({why}): take the model's safetensors"
+        ) from None
+    if not isinstance(found, dict) or not all(torch.is_tensor(t) for t in found.values()):
+        raise ValueError(f"{path} holds no tensors by name: take the model's safetensors")
+    return found

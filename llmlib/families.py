@@ -1,26 +1,117 @@
 """How each family of checkpoints names its settings and its tensors: config.json and tensors ->
-Config, Weights, Parts.
+Config, Parts, Weights.
+
+Each function reads the settings first, and refuses what it does not know: a setting that is
+overlooked is another model. What families differ in beyond names is folded into the weights where
+that is exact (scales, an order of columns), so that `forward` is the same for all.
 """
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from llmlib import layers
+from llmlib.experts import mixture_of_experts
+from llmlib.fast.layers import geglu
 from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
 
+# What changes no logit of a trained model: names, training, generation, other libraries.
+IRRELEVANT = frozenset(
+    """
+    model_type architectures _name_or_path name_or_path transformers_version torch_dtype dtype
+    auto_map tokenizer_class use_cache cache_implementation _attn_implementation
+    attn_implementation _attn_implementation_autoset attn_implementation_internal
+    bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id unk_token_id mask_token_id
+    decoder_start_token_id forced_bos_token_id forced_eos_token_id initializer_range
+    initializer_factor attention_dropout hidden_dropout resid_dropout embd_dropout attn_pdrop
+    embd_pdrop resid_pdrop residual_dropout gradient_checkpointing output_attentions
+    output_hidden_states return_dict return_dict_in_generate output_scores id2label label2id
+    num_labels problem_type finetuning_task task_specific_params prefix chunk_size_feed_forward
+    torchscript pruned_heads tie_encoder_decoder use_bfloat16 tf_legacy_loss
+    remove_invalid_values exponential_decay_length_penalty suppress_tokens begin_suppress_tokens
+    max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups
+    diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty
+    no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
+    pretraining_tp neftune_noise_alpha is_llama_config unsloth_version unsloth_fixed
+    transformers.js_config output_router_logits router_aux_loss_coef router_jitter_noise
+    """.split()
+)
+ROPE_SETTINGS = frozenset(  # of all kinds of RoPE; a kind ignores the others'
+    """
+    rope_type type rope_theta factor low_freq_factor high_freq_factor beta_fast beta_slow mscale
+    mscale_all_dim attention_factor truncate original_max_position_embeddings finetuned
+    short_factor long_factor short_mscale long_mscale partial_rotary_factor
+    """.split()
+)
 
-def gpt2(settings, tensors, stop_ids):
-    _refuse(
-        settings,
+
+class Settings:
+    """What config.json says, and which of it has been read."""
+
+    def __init__(self, settings):
+        self._settings, self._read = settings, set()
+
+    def __contains__(self, name):
+        return name in self._settings
+
+    def __getitem__(self, name):
+        self._read.add(name)
+        return self._settings[name]
+
+    def get(self, name, default=None):
+        self._read.add(name)
+        return self._settings.get(name, default)
+
+    def number(self, name, default=None):
+        """A setting that is first calculated with long after loading. TypeError for a text."""
+        value = self[name] if default is None else self.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} is {value!r}, not a number")
+        return value
+
+    def group(self, name):
+        """A setting that holds settings: {} where there is none. TypeError for any other."""
+        value = self.get(name) or {}
+        if not isinstance(value, dict):
+            raise TypeError(f"{name} is {value!r}, not settings of its own")
+        return value
+
+    def only(self, **supported):
+        """ValueError, by name, for a setting whose value is not among the supported ones (the
+        first of which is the default).
+        """
+        for name, values in supported.items():
+            if (value := self.get(name, values[0])) not in values:
+                raise ValueError(
+                    f"config.json sets {name} to {value!r}: this engine supports "
+                    f"{' or '.join(map(repr, values))}"
+                )
+
+    def irrelevant(self, *names):
+        """Settings that this family ignores, as `transformers` does."""
+        self._read.update(names)
+
+    def refuse_unread(self):
+        """ValueError, by name, for what nobody has read."""
+        if unknown := sorted(set(self._settings) - self._read - IRRELEVANT):
+            values = ", ".join(f"{name} to {self._settings[name]!r}"[:80] for name in unknown[:3])
+            more = " …" if len(unknown) > 3 else ""
+            raise ValueError(
+                f"config.json sets {values}{more}: this engine does not know what that changes"
+            )
+
+
+def gpt2(settings, stop_ids, device):
+    settings.only(
         activation_function=("gelu_new", "gelu_pytorch_tanh", "gelu"),
         scale_attn_weights=(True,),
         scale_attn_by_inverse_layer_idx=(False,),
         add_cross_attention=(False,),
     )
     d, n_head, vocab = settings["n_embd"], settings["n_head"], settings["vocab_size"]
-    d_mlp, context = settings.get("n_inner") or 4 * d, _number(settings, "n_positions")
+    d_mlp, context = settings.get("n_inner") or 4 * d, settings.number("n_positions", 1024)
     config = Config(
         n_layer=settings["n_layer"],
         n_head=n_head,
@@ -29,56 +120,136 @@ def gpt2(settings, tensors, stop_ids):
         head_dim=d // n_head,
         vocab_size=vocab,
         context=context,
-        eps=_number(settings, "layer_norm_epsilon"),
+        eps=settings.number("layer_norm_epsilon", 1e-5),
         rope_theta=None,
         stop_ids=stop_ids,
     )
-    tensors.without_prefix("transformer.")
-    tensors.drop(".attn.bias", ".attn.masked_bias")
-
-    def conv(name, d_in, d_out, blocks=1):  # GPT-2 stores its weights [in, out]: turn them
-        weight = tensors.take(name + ".weight", d_in, d_out).T.contiguous()
-        bias = tensors.take(name + ".bias", d_out)
-        return list(zip(tensors.lay(name, *weight.chunk(blocks)), bias.chunk(blocks)))
-
-    def norm(name):
-        return tensors.take(name + ".weight", d), tensors.take(name + ".bias", d)
-
-    def layer(i):
-        q, k, v = conv(f"h.{i}.attn.c_attn", d, 3 * d, blocks=3)
-        [o] = conv(f"h.{i}.attn.c_proj", d, d)
-        [w_in], [w_out] = conv(f"h.{i}.mlp.c_fc", d, d_mlp), conv(f"h.{i}.mlp.c_proj", d_mlp, d)
-        return Layer(norm(f"h.{i}.ln_1"), q, k, v, o, norm(f"h.{i}.ln_2"), (*w_in, *w_out))
-
-    embedding, head = _tables(settings, tensors, "wte.weight", vocab, d, tied_by_default=True)
-    weights = Weights(
-        embedding,
-        tensors.take("wpe.weight", context, d),
-        [layer(i) for i in range(config.n_layer)],
-        norm("ln_f"),
-        head,
-    )
+    tied = settings.get("tie_word_embeddings", True)
+    settings.irrelevant("n_ctx", "reorder_and_upcast_attn")  # the second: of 16 bits only
+    settings.irrelevant(*(f"summary_{name}" for name in GPT2_SUMMARY))  # of a classifier
+    settings.refuse_unread()
+    parts = GPT2_PARTS
     if settings.get("activation_function") == "gelu":
-        exact = partial(layers.mlp, approximate="none")
-        return config, weights, Parts(norm=GPT2_PARTS.norm, mlp=exact)
-    return config, weights, GPT2_PARTS
+        parts = Parts(norm=GPT2_PARTS.norm, mlp=partial(layers.mlp, approximate="none"))
+
+    def weights(tensors):
+        tensors.without_prefix("transformer.")
+        tensors.drop(".attn.bias", ".attn.masked_bias")
+
+        def conv(name, d_in, d_out, blocks=1):  # GPT-2 stores its weights [in, out]: turn them
+            weight = tensors.take(name + ".weight", d_in, d_out).T.contiguous()
+            bias = tensors.take(name + ".bias", d_out)
+            return list(zip(tensors.lay(name, *weight.chunk(blocks)), bias.chunk(blocks)))
+
+        def norm(name):
+            return tensors.take(name + ".weight", d), tensors.take(name + ".bias", d)
+
+        def layer(i):
+            q, k, v = conv(f"h.{i}.attn.c_attn", d, 3 * d, blocks=3)
+            [o] = conv(f"h.{i}.attn.c_proj", d, d)
+            [w_in], [w_out] = conv(f"h.{i}.mlp.c_fc", d, d_mlp), conv(f"h.{i}.mlp.c_proj", d_mlp, d)
+            return Layer(norm(f"h.{i}.ln_1"), q, k, v, o, norm(f"h.{i}.ln_2"), (*w_in, *w_out))
+
+        embedding, head = _tables(tensors, "wte.weight", vocab, d, tied)
+        positions = tensors.take("wpe.weight", context, d)
+        every = [layer(i) for i in range(config.n_layer)]
+        return Weights(embedding, positions, every, norm("ln_f"), head)
+
+    return config, parts, weights
 
 
-def llama(settings, tensors, stop_ids):
-    """Llama and what grew from it: Mistral, SmolLM3, Qwen2, Qwen3, OLMo 2."""
-    family = settings["model_type"]
-    _refuse(
-        settings,
-        hidden_act=("silu", "swish"),
-        use_sliding_window=(False, None),
-        partial_rotary_factor=(1.0, None),
-    )
+@dataclass(frozen=True)
+class Family:
+    """What a family that grew from Llama has otherwise, and what `transformers` assumes where its
+    config.json is silent.
+    """
+
+    context: int
+    eps: float = 1e-6
+    theta: float = 10_000.0
+    n_kv_head: int | None = None  # None: as many as there are queries
+    head_dim: int | None = None  # None: d_model / n_head
+    tied: bool = False
+    attention_bias: bool = False  # whether there is such a setting
+    mlp_bias: bool = False
+    qk_norm: str = ""  # "head": a head's columns each by themselves; "all": all at once
+    norms: tuple[str, ...] = ("input_layernorm", "", "post_attention_layernorm", "")
+    mlp: str = "swiglu"
+    fused: bool = False  # q, k and v are one tensor, and so are gate and up
+    experts: str = ""  # how the tensors of a mixture of experts are named
+
+
+AFTER = ("", "post_attention_layernorm", "", "post_feedforward_layernorm")
+AROUND = (
+    "input_layernorm",
+    "post_attention_layernorm",
+    "pre_feedforward_layernorm",
+    "post_feedforward_layernorm",
+)
+LLAMAS = {
+    "llama": Family(2048, attention_bias=True, mlp_bias=True),
+    "mistral": Family(131_072, n_kv_head=8),
+    "ministral": Family(131_072, n_kv_head=8),
+    "mixtral": Family(131_072, 1e-5, 1e6, n_kv_head=8, experts="mixtral"),
+    "smollm3": Family(
+        32_768, theta=2e6, n_kv_head=4, tied=True, attention_bias=True, mlp_bias=True
+    ),
+    "qwen2": Family(32_768, n_kv_head=32),
+    "qwen3": Family(32_768, n_kv_head=32, head_dim=128, attention_bias=True, qk_norm="head"),
+    "qwen3_moe": Family(
+        32_768, n_kv_head=4, attention_bias=True, qk_norm="head", experts="qwen3_moe"
+    ),
+    "olmo2": Family(2048, 1e-5, attention_bias=True, qk_norm="all", norms=AFTER),
+    "olmo3": Family(2048, 1e-5, 5e5, attention_bias=True, qk_norm="all", norms=AFTER),
+    "granite": Family(2048, attention_bias=True, mlp_bias=True),
+    "phi3": Family(4096, 1e-5, fused=True),
+    "gemma3_text": Family(
+        131_072,
+        theta=1e6,
+        n_kv_head=4,
+        head_dim=256,
+        tied=True,
+        attention_bias=True,
+        qk_norm="head",
+        norms=AROUND,
+        mlp="geglu",
+    ),
+}
+
+
+def llama(settings, stop_ids, device):
+    """Llama and what grew from it: those of LLAMAS."""
+    name = settings["model_type"]
+    family = LLAMAS[name]
+    n_layer, n_head = settings["num_hidden_layers"], settings["num_attention_heads"]
     d, d_mlp, vocab = settings["hidden_size"], settings["intermediate_size"], settings["vocab_size"]
-    n_head = settings["num_attention_heads"]
-    n_kv_head = settings.get("num_key_value_heads") or n_head
-    head_dim = settings.get("head_dim") or d // n_head
-    theta, factor = _rope(settings, head_dim, tensors.device)
-    n_layer = settings["num_hidden_layers"]
+    n_kv_head = settings.get("num_key_value_heads", family.n_kv_head) or n_head
+    head_dim = settings.get("head_dim", family.head_dim) or d // n_head
+    tied = settings.get("tie_word_embeddings", family.tied)
+    bias = bool(settings.get("attention_bias")) and family.attention_bias
+    mlp_bias = bool(settings.get("mlp_bias")) and family.mlp_bias
+    window, windowed = _windows(settings, name, n_layer)
+    rope, local_rope = _ropes(settings, name, head_dim)
+    no_rope = _no_rope(settings, n_layer) if name == "smollm3" else ()
+    scale = {"embedding": 1.0, "logits": 1.0, "residual": 1.0, "attention": 1.0}
+    if name == "granite":
+        scale["embedding"] = settings.number("embedding_multiplier", 1.0)
+        scale["logits"] = 1 / settings.number("logits_scaling", 1.0)
+        scale["residual"] = settings.number("residual_multiplier", 1.0)
+        scale["attention"] = settings.number("attention_multiplier", 1.0) * head_dim**0.5
+    if name == "gemma3_text":
+        settings.only(
+            hidden_activation=("gelu_pytorch_tanh",),
+            attn_logit_softcapping=(None,),
+            final_logit_softcapping=(None,),
+            use_bidirectional_attention=(False, None),
+        )
+        settings.irrelevant("hidden_act")
+        scale["embedding"] = d**0.5
+        scale["attention"] = (head_dim / settings.number("query_pre_attn_scalar", 256)) ** 0.5
+    else:
+        settings.only(hidden_act=("silu", "swish"))
+    settings.only(rope_interleaved=(False, None), quantization_config=(None,))
     config = Config(
         n_layer=n_layer,
         n_head=n_head,
@@ -86,133 +257,364 @@ def llama(settings, tensors, stop_ids):
         d_model=d,
         head_dim=head_dim,
         vocab_size=vocab,
-        context=_number(settings, "max_position_embeddings"),
-        eps=_number(settings, "rms_norm_eps"),
-        rope_theta=theta,
-        rope_factor=factor,
+        context=min(settings.number("max_position_embeddings", family.context), rope.context),
+        eps=settings.number("rms_norm_eps", family.eps),
+        rope_theta=rope.on(device)[0],
+        rope_factor=rope.factor,
         stop_ids=stop_ids,
-        no_rope=_no_rope(settings, n_layer) if family == "smollm3" else (),
-        window=settings.get("sliding_window", 4096) if family == "mistral" else None,
-        norm_after=family == "olmo2",
+        no_rope=no_rope,
+        window=window,
+        windowed=windowed,
+        local_rope=local_rope and local_rope.on(device),
+        embedding_scale=scale["embedding"],
     )
-    bias = bool(settings.get("attention_bias"))
-    qk_norm = {"qwen3": (head_dim, head_dim), "olmo2": (n_head * head_dim, n_kv_head * head_dim)}
-    names = {"olmo2": ("post_attention_layernorm", "post_feedforward_layernorm")}
-    norm_1, norm_2 = names.get(family, ("input_layernorm", "post_attention_layernorm"))
-    tensors.without_prefix("model.")
-    tensors.drop("rotary_emb.inv_freq")
+    parts = LLAMA_PARTS if family.mlp == "swiglu" else Parts(norm=LLAMA_PARTS.norm, mlp=geglu)
+    n_expert = d_expert = 0
+    if family.experts:
+        n_expert, d_expert, parts = _experts(settings, name, d_mlp)
+    settings.refuse_unread()
 
-    def projections(prefix, d_in, biased, **widths):  # several of the same input, in one block
-        weights = [tensors.take(f"{prefix}{p}_proj.weight", n, d_in) for p, n in widths.items()]
-        biases = [
-            tensors.take(f"{prefix}{p}_proj.bias", n) if biased else None for p, n in widths.items()
-        ]
-        return list(zip(tensors.lay(f"{prefix}{'/'.join(widths)}_proj", *weights), biases))
+    def query_columns(i):
+        """By what each column of a query is multiplied, and in which order the columns stand."""
+        own = local_rope if local_rope and i in windowed else rope
+        columns = torch.full((head_dim,), scale["attention"])
+        if i not in no_rope:
+            columns[: own.rotary] *= own.attention_factor**2
+        half, rest = own.rotary // 2, (head_dim - own.rotary) // 2
+        first, second, left = torch.arange(head_dim).split([half, half, 2 * rest])
+        return columns, torch.cat([first, left[:rest], second, left[rest:]])
 
-    def layer(i):
-        at = f"layers.{i}."
-        q, k, v = (n * head_dim for n in (n_head, n_kv_head, n_kv_head))
-        qkv = projections(at + "self_attn.", d, bias or family == "qwen2", q=q, k=k, v=v)
-        [o] = projections(at + "self_attn.", q, bias, o=d)
-        mlp_bias = bool(settings.get("mlp_bias"))
-        mlp = projections(at + "mlp.", d, mlp_bias, gate=d_mlp, up=d_mlp)
-        mlp += projections(at + "mlp.", d_mlp, mlp_bias, down=d)
-        weights, biases = zip(*mlp)
-        return Layer(
-            (tensors.take(f"{at}{norm_1}.weight", d),),
-            *qkv,
-            o,
-            (tensors.take(f"{at}{norm_2}.weight", d),),
-            weights + (biases if mlp_bias else ()),
-            tuple(
-                tensors.take(f"{at}self_attn.{p}_norm.weight", width)
-                for p, width in zip("qk", qk_norm.get(family, ()))
-            ),
-        )
+    def weights(tensors):
+        tensors.without_prefix("model.")
+        tensors.drop("rotary_emb.inv_freq")
 
-    embedding, head = _tables(
-        settings, tensors, "embed_tokens.weight", vocab, d, tied_by_default=family == "smollm3"
-    )
-    weights = Weights(
-        embedding, None, [layer(i) for i in range(n_layer)], (tensors.take("norm.weight", d),), head
-    )
-    return config, weights, LLAMA_PARTS
+        def linears(prefix, d_in, biased, names, widths):
+            """(weight, bias or None) of several products with one input."""
+            if family.fused and len(names) > 1:  # "qkv_proj", "gate_up_proj"
+                one = tensors.take(f"{prefix}{names[0]}", sum(widths), d_in)
+                return [(weight, None) for weight in one.split(widths)]
+            return [
+                (
+                    tensors.take(f"{prefix}{each}.weight", width, d_in),
+                    tensors.take(f"{prefix}{each}.bias", width) if biased else None,
+                )
+                for each, width in zip(names, widths)
+            ]
 
+        def lay(name, pairs):
+            matrices, biases = zip(*pairs)
+            return list(zip(tensors.lay(name, *matrices), biases))
 
-FAMILIES = {"gpt2": gpt2}
-FAMILIES |= dict.fromkeys(("llama", "mistral", "smollm3", "qwen2", "qwen3", "olmo2"), llama)
+        def norm(name, width=d, factor=1.0):
+            if not name:
+                return ()
+            weight = tensors.take(f"{name}.weight", width)
+            return ((weight + 1 if name_is_gemma else weight) * factor,)
 
+        name_is_gemma = name == "gemma3_text"
 
-def _refuse(settings, **supported):
-    """ValueError, by name, for a setting whose value is not among the supported ones (the first of
-    which is the default).
-    """
-    for name, values in supported.items():
-        if settings.get(name, values[0]) not in values:
-            raise ValueError(
-                f"config.json sets {name} to {settings[name]!r}: this engine supports "
-                f"{' or '.join(map(repr, values))}"
+        def attention(at, i):
+            columns, order = (t.to(tensors.device) for t in query_columns(i))
+            widths = [n * head_dim for n in (n_head, n_kv_head, n_kv_head)]
+            names = ["qkv_proj.weight", "", ""] if family.fused else ["q_proj", "k_proj", "v_proj"]
+            biased = bias or name == "qwen2"
+            (*qk, v) = linears(f"{at}self_attn.", d, biased, names, widths)
+            qk_norm = []
+            if family.qk_norm:
+                all_at_once = family.qk_norm == "all"
+                wide = widths[:2] if all_at_once else (head_dim, head_dim)
+                qk_norm = [norm(f"{at}self_attn.{p}_norm", n)[0] for p, n in zip("qk", wide)]
+                qk_norm[0] = (qk_norm[0].view(-1, head_dim) * columns).flatten()
+            else:
+                qk[0] = _by_head(qk[0], head_dim, lambda h: _times(h, columns))
+            qk = [_by_head(pair, head_dim, lambda h: h[:, order]) for pair in qk]
+            qk_norm = tuple(t.view(-1, head_dim)[:, order].flatten() for t in qk_norm)
+            [o] = linears(f"{at}self_attn.", widths[0], bias, ["o_proj"], [d])
+            return (
+                *lay(f"{at}self_attn.q/k/v_proj", [*qk, v]),
+                *lay(f"{at}self_attn.o_proj", [_both_times(o, scale["residual"])]),
+                qk_norm,
             )
 
+        def gated(at, names, width):
+            up = names[:2] if not family.fused else ["gate_up_proj.weight", ""]
+            pairs = lay(at + "gate/up_proj", linears(at, d, mlp_bias, up, [width, width]))
+            [down] = linears(at, width, mlp_bias, names[2:], [d])
+            pairs += lay(at + names[2], [_both_times(down, scale["residual"])])
+            matrices, biases = zip(*pairs)
+            return matrices + (biases if mlp_bias else ())
 
-def _number(settings, name):
-    """A setting that is first calculated with long after loading. TypeError for a text."""
-    if not isinstance(settings[name], (int, float)):
-        raise TypeError(f"{name} is {settings[name]!r}, not a number")
-    return settings[name]
+        def mlp(at):
+            if not family.experts:
+                return gated(at + "mlp.", ["gate_proj", "up_proj", "down_proj"], d_mlp)
+            inside, names = EXPERT_TENSORS[family.experts]
+            router = tensors.take(f"{at}{inside}gate.weight", n_expert, d)
+            each = (f"{at}{inside}experts.{e}." for e in range(n_expert))
+            return router, *(gated(expert, names, d_expert) for expert in each)
+
+        def layer(i):
+            at = f"layers.{i}."
+            norms = [norm(at + each if each else "") for each in family.norms]
+            q, k, v, o, qk_norm = attention(at, i)
+            return Layer(
+                norm_1=norms[0],
+                q=q,
+                k=k,
+                v=v,
+                o=o,
+                norm_2=norms[2],
+                mlp=mlp(at),
+                qk_norm=qk_norm,
+                post_norm_1=norms[1],
+                post_norm_2=norms[3],
+            )
+
+        embedding, head = _tables(tensors, "embed_tokens.weight", vocab, d, tied)
+        every = [layer(i) for i in range(n_layer)]
+        return Weights(embedding, None, every, norm("norm", factor=scale["logits"]), head)
+
+    return config, parts, weights
 
 
-def _rope(settings, head_dim, device):
-    """(theta, factor): the base of the angles, and what positions are divided by."""
+FAMILIES = {"gpt2": gpt2} | dict.fromkeys(LLAMAS, llama)
+GPT2_SUMMARY = ("type", "use_proj", "activation", "proj_to_labels", "first_dropout")
+EXPERT_TENSORS = {
+    "mixtral": ("block_sparse_moe.", ["w1", "w3", "w2"]),
+    "qwen3_moe": ("mlp.", ["gate_proj", "up_proj", "down_proj"]),
+}
+
+
+def _experts(settings, name, d_mlp):
+    """How many experts there are, how wide each is, and the part that asks them."""
+    top_k = settings.number("num_experts_per_tok", 2 if name == "mixtral" else 8)
+    both = settings.get("num_local_experts"), settings.get("num_experts")  # one may be silent
+    n_expert = both[0] or both[1] or (8 if name == "mixtral" else 128)
+    normalize, d_expert = True, d_mlp
+    if name == "qwen3_moe":
+        d_expert = settings.number("moe_intermediate_size", 768)
+        normalize = bool(settings.get("norm_topk_prob", False))
+        settings.only(decoder_sparse_step=(1,), mlp_only_layers=([], None))
+    part = partial(mixture_of_experts, top_k=top_k, normalize=normalize)
+    return n_expert, d_expert, Parts(norm=LLAMA_PARTS.norm, mlp=part)
+
+
+def _by_head(pair, head_dim, change):
+    """(weight [heads * head_dim, d_in], bias or None), each changed head by head."""
+    return tuple(
+        None if t is None else change(t.view(-1, head_dim, *t.shape[1:])).reshape(t.shape)
+        for t in pair
+    )
+
+
+def _times(heads, columns):
+    return heads * columns.view(-1, *[1] * (heads.dim() - 2))
+
+
+def _both_times(pair, factor):
+    """A weight and its bias, both times a factor."""
+    return pair if factor == 1 else tuple(None if t is None else t * factor for t in pair)
+
+
+def _windows(settings, name, n_layer):
+    """(how many tokens a row looks at, the layers where that holds), or (None, ())."""
+    size, use = settings.get("sliding_window", WINDOW.get(name)), True
+    kinds = settings.get("layer_types")
+    if name in ("qwen2", "qwen3", "qwen3_moe", "smollm3"):
+        use = bool(settings.get("use_sliding_window", False))
+    else:
+        settings.only(use_sliding_window=(False, None))
+    first = settings.get("max_window_layers", 28)
+    every = settings.get("sliding_window_pattern", 6)
+    settings.irrelevant("_sliding_window_pattern")
+    if size is not None and not isinstance(size, int):
+        raise TypeError(f"sliding_window is {size!r}, not a number")
+    layers_ = range(n_layer)
+    if name in (
+        "mistral",
+        "ministral",
+        "mixtral",
+        "phi3",
+        "qwen3_moe",
+        "llama",
+        "granite",
+        "olmo2",
+    ):
+        windowed = [] if name in ("llama", "granite", "olmo2") else layers_
+    elif name == "smollm3":
+        windowed = set(_no_rope(settings, n_layer)) if use else []
+    elif name in ("qwen2", "qwen3"):
+        windowed = [i for i in layers_ if i >= first]
+    else:
+        windowed = [i for i in layers_ if (i + 1) % (4 if name == "olmo3" else every)]
+    if kinds is not None and name in BY_LAYER:
+        _known_kinds(kinds, n_layer)
+        windowed = [i for i, kind in enumerate(kinds) if kind == "sliding_attention"]
+        use = use or name == "smollm3"
+    elif kinds is not None and kinds != ["full_attention"] * n_layer:
+        raise ValueError(f"config.json sets layer_types, which a {name} model does not have")
+    if size is None or not use or not windowed:
+        return None, ()
+    return size, tuple(windowed)
+
+
+WINDOW = dict.fromkeys(("mistral", "ministral", "qwen2", "qwen3", "qwen3_moe"), 4096)
+WINDOW |= {"olmo3": 4096, "gemma3_text": 4096}
+BY_LAYER = {"mistral", "ministral", "smollm3", "qwen2", "qwen3", "olmo3", "gemma3_text"}
+
+
+def _known_kinds(kinds, n_layer):
+    known = {"full_attention", "sliding_attention"}
+    if len(kinds) != n_layer or not known.issuperset(kinds):
+        raise ValueError(
+            f"config.json sets layer_types to {kinds!r}"[:200] + ": this engine supports one of "
+            "'full_attention' and 'sliding_attention' for each layer"
+        )
+
+
+@dataclass(frozen=True)
+class Rope:
+    """How fast each pair of columns turns."""
+
+    speeds: torch.Tensor  # radians a position, of head_dim/2 pairs; 0: not at all
+    theta: float | None  # the base, where the speeds are its powers
+    rotary: int  # how many columns turn
+    attention_factor: float = 1.0  # by which both queries and keys are longer (YaRN)
+    context: float = math.inf  # the longest text that the speeds hold for
+
+    @property
+    def factor(self):
+        """What positions are divided by: it gives the fastest pair its speed."""
+        return 1.0 / self.speeds[0].item()
+
+    def on(self, device):
+        """(theta, factor). RoPE's own formula, theta^(-2i/head_dim), gives the speeds: theta is a
+        number, or one for each pair.
+        """
+        if self.theta is not None:
+            return self.theta, self.factor
+        exponents = torch.arange(len(self.speeds), dtype=torch.float64) / len(self.speeds)
+        bases = (self.speeds[1:] * self.factor) ** (-1 / exponents[1:])
+        return torch.cat([torch.ones(1), bases]).float().to(device), self.factor
+
+
+def _ropes(settings, name, head_dim):
+    """The Rope of layers that look at everything, and that of those with a window, if another."""
     # the older name comes first where both stand, as in `transformers`
-    rope = settings.get("rope_scaling") or settings.get("rope_parameters") or {}
+    both, scaling = settings.group("rope_parameters"), settings.group("rope_scaling")
+    theta = settings.get("rope_theta")
+    local_theta = settings.get("rope_local_base_freq") if name == "gemma3_text" else None
+    if name not in ("olmo3", "gemma3_text"):
+        rope = _rope(settings, scaling or both, name, head_dim, theta, LLAMAS[name].theta)
+        return rope, None
+    if both and not {"full_attention", "sliding_attention"}.issuperset(both):
+        raise ValueError("config.json's rope_parameters must have one part for each kind of layer")
+    full = (both.get("full_attention") or {}) | scaling
+    near = both.get("sliding_attention") or {}
+    usual = 10_000.0 if name == "gemma3_text" else LLAMAS[name].theta
+    return (
+        _rope(settings, full, name, head_dim, theta, LLAMAS[name].theta),
+        _rope(settings, near, name, head_dim, local_theta, usual),
+    )
+
+
+def _rope(settings, rope, name, head_dim, theta, usual):
+    """The Rope of one kind of layer, from its own settings `rope`. ValueError, by name, for what
+    this engine lacks.
+    """
+    if unknown := sorted(set(rope) - ROPE_SETTINGS):
+        raise ValueError(f"config.json's RoPE settings hold {unknown[0]}, unknown to this engine")
     kind = rope.get("rope_type") or rope.get("type") or "default"
-    usual = 2_000_000.0 if settings["model_type"] == "smollm3" else 10_000.0
-    theta = float(rope.get("rope_theta") or settings.get("rope_theta") or usual)
-    _refuse(rope, partial_rotary_factor=(1.0, None))
-    if kind == "llama3":
-        return _llama3_theta(rope, theta, head_dim).to(device), 1.0
-    if kind not in ("default", "linear"):
+    kind = "longrope" if name == "phi3" and kind in ("su", "yarn") else kind
+    theta = float(rope.get("rope_theta") or theta or usual)
+    share = rope.get("partial_rotary_factor", settings.get("partial_rotary_factor", 1.0)) or 1.0
+    if share != 1 and name != "phi3":
+        raise ValueError(
+            f"config.json sets partial_rotary_factor to {share}: this engine supports 1.0"
+        )
+    rotary = int(head_dim * share)
+    exponents = torch.arange(0, rotary, 2, dtype=torch.float64) / rotary
+    speeds, attention_factor, context = theta**-exponents, 1.0, math.inf
+    trained = settings.get("original_max_position_embeddings") if name == "phi3" else None
+    trained = trained or rope.get("original_max_position_embeddings")
+    if kind == "linear":
+        speeds = speeds / float(rope.get("factor", 1.0))
+    elif kind == "llama3":
+        if trained is None:
+            raise KeyError("original_max_position_embeddings")
+        speeds = _llama3(rope, speeds, trained)
+    elif kind == "yarn":
+        longest = settings.number("max_position_embeddings", LLAMAS[name].context)
+        speeds, attention_factor = _yarn(rope, speeds, theta, trained or longest, longest)
+    elif kind == "longrope":
+        longest = settings.number("max_position_embeddings", LLAMAS[name].context)
+        context = trained or LLAMAS[name].context  # the speeds for longer texts are others
+        speeds = speeds / torch.tensor(rope["short_factor"], dtype=torch.float64)
+        attention_factor = rope.get("attention_factor")
+        if attention_factor is None:
+            factor = rope.get("factor") or longest / context
+            attention_factor = math.sqrt(1 + max(0, math.log(factor) / math.log(context)))
+    elif kind not in ("default", "dynamic"):  # which is another only for texts beyond the context
         raise ValueError(
             f"config.json asks for RoPE scaling of type {kind!r}: this engine supports "
-            "'default', 'linear' and 'llama3'"
+            "'default', 'linear', 'dynamic', 'llama3', 'yarn' and 'longrope'"
         )
-    return theta, float(rope.get("factor", 1.0)) if kind == "linear" else 1.0
+    own = theta if kind in ("default", "linear", "dynamic") and rotary == head_dim else None
+    speeds = torch.cat([speeds, torch.zeros((head_dim - rotary) // 2, dtype=torch.float64)])
+    return Rope(speeds, own, rotary, attention_factor, context)
 
 
-def _llama3_theta(rope, theta, head_dim):
+def _llama3(rope, speeds, trained):
     """Llama 3's scaling: slow pairs of columns turn `factor` times slower, fast ones as before,
     those between by a mean of both.
-
-    As a base for each pair, [head_dim/2]: RoPE's own formula, theta^(-2i/head_dim), then gives the
-    scaled speeds.
     """
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
-    speeds = theta**-exponents  # radians a position
-    turns = (
-        rope["original_max_position_embeddings"] * speeds / (2 * math.pi)
-    )  # in the first context
+    turns = trained * speeds / (2 * math.pi)  # in the context of the first training
     low, high = rope["low_freq_factor"], rope["high_freq_factor"]
     share = ((turns - low) / (high - low)).clamp(0, 1)  # 1: as before, 0: all the factor
-    if share[0] < 1:
-        raise ValueError(
-            "config.json's RoPE scaling slows the fastest pair of columns: this engine cannot"
-        )
-    speeds = speeds * (share + (1 - share) / rope["factor"])
-    return torch.cat([torch.tensor([theta]), speeds[1:] ** (-1 / exponents[1:])]).float()
+    return speeds * (share + (1 - share) / rope["factor"])
+
+
+def _yarn(rope, speeds, theta, trained, longest):
+    """YaRN (Peng et al. 2023, arXiv:2309.00071): as Llama 3's, but the share falls from pair to
+    pair; and attention grows sharper. -> the speeds, the attention factor.
+    """
+    factor = rope.get("factor") or longest / trained
+    pairs = len(speeds)
+
+    def pair_that_turns(times):
+        return pairs * math.log(trained / (times * 2 * math.pi)) / math.log(theta)
+
+    low = pair_that_turns(rope.get("beta_fast") or 32)
+    high = pair_that_turns(rope.get("beta_slow") or 1)
+    if rope.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, 2 * pairs - 1)
+    high += 0.001 if low == high else 0
+    slowed = ((torch.arange(pairs, dtype=torch.float64) - low) / (high - low)).clamp(0, 1)
+
+    def sharper(scale, weight=1.0):
+        return 1.0 if scale <= 1 else 0.1 * weight * math.log(scale) + 1.0
+
+    attention_factor = rope.get("attention_factor")
+    if attention_factor is None:
+        one, other = rope.get("mscale"), rope.get("mscale_all_dim")
+        attention_factor = sharper(factor)
+        if one and other:
+            attention_factor = sharper(factor, one) / sharper(factor, other)
+    return speeds * (1 - slowed + slowed / factor), attention_factor
 
 
 def _no_rope(settings, n_layer):
     every = settings.get("no_rope_layer_interval", 4)
-    turned = settings.get("no_rope_layers") or [(i + 1) % every != 0 for i in range(n_layer)]
+    turned = settings.get("no_rope_layers")
+    turned = [(i + 1) % every != 0 for i in range(n_layer)] if turned is None else turned
     return tuple(i for i, turn in enumerate(turned) if not turn)
 
 
-def _tables(settings, tensors, name, vocab, d, tied_by_default):
+def _tables(tensors, name, vocab, d, tied):
     """Embedding and unembedding [vocab, d_model]; the same tensor where weights are tied, unless
     another one is stored all the same.
     """
-    rows, tied = tensors.take(name, vocab, d), settings.get("tie_word_embeddings", tied_by_default)
+    rows = tensors.take(name, vocab, d)
     stored = not tied or "lm_head.weight" in tensors.left
     heads = tensors.take("lm_head.weight", vocab, d) if stored else rows
     tied = tied and (heads is rows or torch.equal(heads, rows))

@@ -30,27 +30,39 @@ def forward(ids, weights, config, parts, cache=None, last=False):
     x = parts.embedding(ids, weights.embedding)                             # batch seq d_model
     if weights.positions is not None:
         x = x + parts.embedding(positions, weights.positions)
-    positions = positions / config.rope_factor
-    mask = parts.mask(seq, start)                                           # seq start+seq
-    if config.window and start + seq > config.window:
-        mask = mask & torch.ones_like(mask).triu(start - config.window + 1)
+    if config.embedding_scale != 1:
+        x = x * config.embedding_scale
+    full, local = views(positions, parts.mask(seq, start), config)
 
-    def norm(x, weights, here=True):
-        return parts.norm(x, *weights, config.eps) if here else x
+    def norm(x, weights):
+        return parts.norm(x, *weights, config.eps) if weights else x
 
-    before, after = not config.norm_after, config.norm_after
-    rest = positions, mask, cache
+    rest = config, parts
     for i, layer in enumerate(weights.layers):
+        seen = local if i in config.windowed else full
         x = parts.block(
             x,
-            norm_1=lambda x: norm(x, layer.norm_1, before),
-            attend=lambda x: norm(attend(x, i, layer, config, parts, *rest), layer.norm_1, after),
-            norm_2=lambda x: norm(x, layer.norm_2, before),
-            feed_forward=lambda x: norm(parts.mlp(x, *layer.mlp), layer.norm_2, after),
+            norm_1=lambda x: norm(x, layer.norm_1),
+            attend=lambda x: norm(attend(x, i, layer, *rest, *seen, cache), layer.post_norm_1),
+            norm_2=lambda x: norm(x, layer.norm_2),
+            feed_forward=lambda x: norm(parts.mlp(x, *layer.mlp), layer.post_norm_2),
         )
     if cache:
         cache.length += seq
     return parts.unembedding(norm(x[:, -1:] if last else x, weights.norm), weights.unembedding)
+
+
+def views(positions, mask, config):
+    """(positions, mask [seq, start+seq]) of the layers that look at everything, and of those with
+    a window.
+    """
+    full = positions / config.rope_factor, mask
+    if config.window is None:
+        return full, full
+    seq, length = mask.shape
+    if length > config.window:
+        mask = mask & torch.ones_like(mask).triu(length - seq - config.window + 1)
+    return full, (positions / config.local_rope[1] if config.local_rope else full[0], mask)
 
 
 def attend(x, i, layer, config, parts, positions, mask, cache=None):
@@ -63,8 +75,8 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
     heads = parts.split_heads(qkv, n_q + 2 * n_k)                       # batch heads seq head_dim
     qk, v = heads.split_with_sizes([n_q + n_k, n_k], dim=1)             # what split calls
-    if config.rope_theta is not None and i not in config.no_rope:
-        qk = parts.position(qk, positions, config.rope_theta)           # each head turns by itself
+    if (theta := config.theta(i)) is not None:
+        qk = parts.position(qk, positions, theta)                       # each head turns by itself
     q, k = qk.split_with_sizes([n_q, n_k], dim=1)
     q = q.contiguous()                                                  # some functions view it
     if cache:

@@ -29,8 +29,17 @@ class Config:
     rope_factor: float = 1.0            # positions are divided by it ("linear" RoPE scaling)
     stop_ids: tuple[int, ...] = ()      # the tokens that end a text
     no_rope: tuple[int, ...] = ()       # layers that know no positions (SmolLM3)
-    window: int | None = None           # how many tokens a row looks at, itself included (Mistral)
-    norm_after: bool = False            # norms stand behind attention and MLP, not before (OLMo 2)
+    window: int | None = None           # how many tokens a row looks at, itself included,
+    windowed: tuple[int, ...] = ()      # in these layers (Mistral: all; Gemma 3: five of six)
+    local_rope: Any = None              # rope_theta and rope_factor of those, if others (Gemma 3)
+    embedding_scale: float = 1.0        # by which what the embedding looks up is multiplied (Gemma)
+
+    def theta(self, i):
+        """RoPE's theta in layer i; None where it knows no positions."""
+        if i in self.no_rope:
+            return None
+        return self.local_rope[0] if self.local_rope and i in self.windowed else self.rope_theta
+
 
 
 @dataclass(frozen=True)
@@ -61,14 +70,16 @@ class Layer:
     """One layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q, k,
     v, o are (weight, bias or None).
     """
-    norm_1: tuple
+    norm_1: tuple                       # before attention; () where there is none
     q: tuple
     k: tuple
     v: tuple
     o: tuple
-    norm_2: tuple
+    norm_2: tuple                       # before the MLP
     mlp: tuple
     qk_norm: tuple = ()                 # of queries, of keys: a head wide (Qwen3) or all (OLMo 2)
+    post_norm_1: tuple = ()             # behind attention and the MLP (OLMo 2, Gemma 3)
+    post_norm_2: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ folders hold them.
 
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,21 +26,20 @@ FILES = [
     "tokenizer_config.json",
     "chat_template.jinja",
 ]
+TORCH_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 HUB_NAME = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # "gpt2", "openai-community/gpt2"
 
 
-def _taken(family, settings, tensors, stop_ids):
-    """Config, weights and parts. ValueError for a setting that is missing or of a wrong kind."""
-    path = tensors.folder / "config.json"
+def _read(path, step, *arguments):
+    """A step of a family's function. ValueError for a setting that is missing or of a wrong
+    kind.
+    """
     try:
-        return families.FAMILIES[family](settings, tensors, stop_ids)
+        return step(*arguments)
     except KeyError as error:
         raise ValueError(f"{path} lacks {error.args[0]}") from None
     except (TypeError, AttributeError, ArithmeticError, IndexError) as error:
         raise ValueError(f"{path} misstates a setting ({error})") from None
-
-
-FAMILIES = {family: partial(_taken, family) for family in families.FAMILIES}
 
 
 def load(name_or_folder, weights="float32", device="cpu"):
@@ -61,13 +59,16 @@ def load(name_or_folder, weights="float32", device="cpu"):
     device = _device(device)
     folder = _find(str(name_or_folder))
     settings = read_json(folder / "config.json")
-    family = settings.get("model_type")
-    if family not in FAMILIES:
+    family, path = settings.get("model_type"), folder / "config.json"
+    if family not in families.FAMILIES:
         raise ValueError(
-            f"{folder} holds a model of type {family!r}: this engine runs {', '.join(FAMILIES)}"
+            f"{folder} holds a model of type {family!r}: "
+            f"this engine runs {', '.join(families.FAMILIES)}"
         )
+    own = families.Settings(settings), _stop_ids(settings, folder), device
+    config, parts, weights_of = _read(path, families.FAMILIES[family], *own)
     tensors = Tensors(folder, weights, device)
-    config, taken, parts = FAMILIES[family](settings, tensors, _stop_ids(settings, folder))
+    taken = _read(path, weights_of, tensors)
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
     if (
@@ -111,7 +112,10 @@ def _find(name):
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
+        folder = Path(snapshot_download(name, allow_patterns=FILES))
+        if not any(folder.glob("*.safetensors")):
+            folder = Path(snapshot_download(name, allow_patterns=TORCH_FILES))
+        return folder
     except Exception as error:  # noqa: BLE001 - to the reader they are one
         raise FileNotFoundError(
             f'"{name}" is no folder here and could not be fetched from the Hugging Face hub '

@@ -480,7 +480,11 @@ class Devices(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("name", [*CHECKPOINTS, "GPT-2"])
+# a mixture of experts reads which expert is asked, and a tensor on "meta" has no numbers
+DENSE = [name for name in CHECKPOINTS if name not in ("Mixtral", "Qwen3-MoE")]
+
+
+@pytest.mark.parametrize("name", [*DENSE, "GPT-2"])
 def test_every_tensor_is_made_on_the_device(tmp_path, name):
     gpt2(tmp_path) if name == "GPT-2" else checkpoint(tmp_path, name)
     on_cpu, model = pretrained.load(tmp_path), pretrained.load(tmp_path, device="meta")

@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load, load_file, save_file
 from test_engine import gpt2, llama
-from test_families import LLAMA3, checkpoint
+from test_families import checkpoint
 from test_tokens import LLAMA3_SPLIT, byte_level
 from tokenizers import Tokenizer as Reference
 from tokenizers import models, normalizers, processors
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmlib import assets, chat_template, generate, generation, pretrained
+from llmlib import checkpoint as checkpoint_files
 from llmlib.cli import main
 from llmlib.tokens import Tokenizer
 
@@ -39,8 +40,8 @@ def edit(folder, **settings):
         ({"num_hidden_layers": 2}, "no place"),
         ({"num_hidden_layers": 4}, "has no tensor layers.3"),
         ({"tie_word_embeddings": False}, "has no tensor lm_head.weight"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "type 'yarn'"),
-        ({"rope_parameters": None, "rope_scaling": {"type": "dynamic"}}, "type 'dynamic'"),
+        ({"rope_parameters": {"rope_type": "proportional"}}, "type 'proportional'"),
+        ({"rope_parameters": {"rope_type": "yarn", "half": 2.0}}, "hold half, unknown"),
     ],
 )
 def test_llama_that_does_not_fit(tmp_path, settings, message):
@@ -53,12 +54,11 @@ def test_llama_that_does_not_fit(tmp_path, settings, message):
 @pytest.mark.parametrize(
     "family, settings, message",
     [
-        ("Qwen2", {"use_sliding_window": True}, "use_sliding_window to True"),
-        ("Qwen3", {"rope_parameters": {"rope_type": "longrope"}}, "type 'longrope'"),
+        ("Llama 3", {"use_sliding_window": True}, "use_sliding_window to True"),
+        ("Qwen3", {"rope_parameters": {"rope_type": "longrope"}}, "lacks short_factor"),
         ("Mistral", {"hidden_act": "gelu"}, "hidden_act to 'gelu'"),
         ("Llama 3", {"partial_rotary_factor": 0.5}, "partial_rotary_factor to 0.5"),
-        ("Llama 3", {"rope_parameters": LLAMA3 | {"high_freq_factor": 40.0}}, "fastest pair"),
-        ("OLMo 2", {"model_type": "olmo3"}, "type 'olmo3'"),
+        ("OLMo 2", {"model_type": "olmo3"}, "one part for each kind of layer"),
         ("OLMo 2", {"model_type": "llama"}, "has no tensor layers.0.input_layernorm.weight"),
     ],
 )
@@ -162,13 +162,13 @@ def test_damaged_files_are_named(tmp_path):
     "settings, message",
     [
         ([1], "config.json holds no JSON object"),
-        ({"model_type": "llama"}, "config.json lacks hidden_size"),
+        ({"model_type": "llama"}, "config.json lacks num_hidden_layers"),
         ({"model_type": "gpt2"}, "config.json lacks n_embd"),
         ({"hidden_size": "48", "head_dim": None}, "config.json misstates a setting .*'str'"),
         ({"rms_norm_eps": "1e-5"}, "config.json misstates a setting .rms_norm_eps is '1e-5', not"),
         ({"max_position_embeddings": "64"}, "a setting .max_position_embeddings is '64', not"),
         ({"num_attention_heads": 0, "head_dim": None}, "config.json misstates a setting .*by zero"),
-        ({"rope_parameters": "linear"}, "config.json misstates a setting .*'str'"),
+        ({"rope_parameters": "linear"}, "misstates a setting .rope_parameters is 'linear', not"),
         ({"rope_parameters": {"rope_type": "llama3"}}, "lacks original_max_position_embeddings"),
     ],
 )
@@ -190,6 +190,68 @@ def test_an_index_without_its_names(tmp_path, index):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(ValueError, match="model.safetensors.index.json holds no"):
         pretrained.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"a": {"b": 1, "c": 2, "b": 3}}'])
+def test_a_key_that_stands_twice_is_named(tmp_path, text):
+    llama(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="config.json holds the key [ab] twice"):
+        pretrained.load(tmp_path)
+
+
+class Hostile:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_torchs_own_format_is_read_and_runs_nothing(tmp_path, parts):
+    llama(tmp_path)
+    wanted = pretrained.load(tmp_path)([1, 2, 3])
+    tensors = load_file(tmp_path / "model.safetensors")
+    names = list(tensors)
+    (tmp_path / "model.safetensors").unlink()
+    if parts == 1:
+        torch.save(tensors, tmp_path / "pytorch_model.bin")
+    else:
+        places = {name: f"pytorch_model-{i % 2}.bin" for i, name in enumerate(names)}
+        for file in set(places.values()):
+            part = {name: tensors[name] for name in names if places[name] == file}
+            torch.save(part, tmp_path / file)
+        index = tmp_path / "pytorch_model.bin.index.json"
+        index.write_text(json.dumps({"weight_map": places}))
+    assert torch.allclose(pretrained.load(tmp_path)([1, 2, 3]), wanted, atol=1e-6)
+    path = tmp_path / ("pytorch_model.bin" if parts == 1 else "pytorch_model-1.bin")
+    for damage in (Hostile(str(tmp_path / "ran")), {"a": Hostile(str(tmp_path / "ran"))}, [1]):
+        torch.save(damage, path)
+        with pytest.raises(ValueError, match="take the model's safetensors") as refused:
+            pretrained.load(tmp_path)
+        assert "\n" not in str(refused.value) and path.name in str(refused.value)
+    assert not (tmp_path / "ran").exists()
+    path.write_bytes(b"PK\x03\x04" + bytes(40))
+    with pytest.raises(ValueError, match="is damaged"):
+        pretrained.load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_a_model_too_large_for_the_memory_is_refused_before_it_is_loaded(
+    tmp_path, monkeypatch, kind
+):
+    llama(tmp_path, hidden_size=96)
+    numbers = sum(t.numel() for t in load_file(tmp_path / "model.safetensors").values())
+    needed = numbers * checkpoint_files.BYTES[kind]
+    monkeypatch.setattr(checkpoint_files, "available_memory", lambda: needed)
+    pretrained.load(tmp_path, kind)
+    monkeypatch.setattr(checkpoint_files, "load_file", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr(checkpoint_files, "available_memory", lambda: needed - 1)
+    with pytest.raises(MemoryError, match=f"GB are needed as {kind}, and .* GB are free"):
+        pretrained.load(tmp_path, kind)
 
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
@@ -405,6 +467,8 @@ def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
 
     def fetched(name, allow_patterns):
         asked.append(name)
+        if allow_patterns == pretrained.TORCH_FILES:  # where no safetensors came
+            return tmp_path
         for file in ("model-00001-of-00002.safetensors", "chat_template.jinja"):
             assert any(fnmatch.fnmatch(file, each) for each in allow_patterns)
         return tmp_path
@@ -414,7 +478,11 @@ def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
         pretrained.load(name)
-    assert asked == [name]
+    assert asked == [name] * 2
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="not valid JSON"):
+        pretrained.load(name)
+    assert asked == [name] * 3
 
 
 def test_a_name_that_the_hub_does_not_give(monkeypatch):

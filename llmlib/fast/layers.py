@@ -108,12 +108,27 @@ def swiglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
     """As the taught one, a part of the rows after the other: the numbers between the products stay
     near the processor.
     """
-    weights = w_gate, w_up, w_down, b_gate, b_up, b_down
+    return _gated(F.silu, x, w_gate, w_up, w_down, b_gate, b_up, b_down)
+
+
+def geglu(x, w_gate, w_up, w_down, b_gate=None, b_up=None, b_down=None):
+    """Gemma's feed-forward: GELU (tanh) in place of SwiGLU's SiLU (Shazeer 2020,
+    arXiv:2002.05202).
+    """
+    return _gated(_gelu, x, w_gate, w_up, w_down, b_gate, b_up, b_down)
+
+
+def _gelu(x):
+    return F.gelu(x, approximate="tanh")
+
+
+def _gated(activation, x, *weights):
+    w_gate, w_up, w_down, b_gate, b_up, b_down = weights
     if x.shape[:-1].numel() > ROWS_IN_MLP:
         some = x.flatten(0, -2).split(ROWS_IN_MLP)
-        return torch.cat([swiglu(rows, *weights) for rows in some]).view_as(x)
+        return torch.cat([_gated(activation, rows, *weights) for rows in some]).view_as(x)
     gate, up = linears(x, (w_gate, b_gate), (w_up, b_up)).chunk(2, dim=-1)
-    return linear(F.silu(gate) * up, w_down, b_down)
+    return linear(activation(gate) * up, w_down, b_down)
 
 
 def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
