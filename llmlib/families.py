@@ -231,24 +231,7 @@ def llama(settings, stop_ids, device):
     window, windowed = _windows(settings, name, n_layer)
     rope, local_rope = _ropes(settings, name, head_dim)
     no_rope = _no_rope(settings, n_layer) if name == "smollm3" else ()
-    scale = {"embedding": 1.0, "logits": 1.0, "residual": 1.0, "attention": 1.0}
-    if name == "granite":
-        scale["embedding"] = settings.number("embedding_multiplier", 1.0)
-        scale["logits"] = 1 / settings.number("logits_scaling", 1.0)
-        scale["residual"] = settings.number("residual_multiplier", 1.0)
-        scale["attention"] = settings.number("attention_multiplier", 1.0) * head_dim**0.5
-    if name == "gemma3_text":
-        settings.only(
-            hidden_activation=("gelu_pytorch_tanh",),
-            attn_logit_softcapping=(None,),
-            final_logit_softcapping=(None,),
-            use_bidirectional_attention=(False, None),
-        )
-        settings.irrelevant("hidden_act")
-        scale["embedding"] = d**0.5
-        scale["attention"] = (head_dim / settings.number("query_pre_attn_scalar", 256)) ** 0.5
-    else:
-        settings.only(hidden_act=("silu", "swish"))
+    scale = _scales(settings, name, d, head_dim)
     settings.only(rope_interleaved=(False, None), quantization_config=(None,))
     config = Config(
         n_layer=n_layer,
@@ -273,114 +256,163 @@ def llama(settings, stop_ids, device):
     if family.experts:
         n_expert, d_expert, parts = _experts(settings, name, d_mlp)
     settings.refuse_unread()
+    mlp = MLP(d_mlp, mlp_bias, n_expert, d_expert)
+    plan = Llama(name, family, config, mlp, bias, tied, rope, local_rope, scale)
+    return config, parts, plan.weights
 
-    def query_columns(i):
+
+def _scales(settings, name, d, head_dim):
+    """By what a family multiplies the embedding, the logits, what a layer adds, and (beside the
+    usual root of head_dim) the scores of attention.
+    """
+    scale = {"embedding": 1.0, "logits": 1.0, "residual": 1.0, "attention": 1.0}
+    if name == "gemma3_text":
+        settings.only(
+            hidden_activation=("gelu_pytorch_tanh",),
+            attn_logit_softcapping=(None,),
+            final_logit_softcapping=(None,),
+            use_bidirectional_attention=(False, None),
+        )
+        settings.irrelevant("hidden_act")
+        scale["embedding"] = d**0.5
+        scale["attention"] = (head_dim / settings.number("query_pre_attn_scalar", 256)) ** 0.5
+        return scale
+    settings.only(hidden_act=("silu", "swish"))
+    if name == "granite":
+        scale["embedding"] = settings.number("embedding_multiplier", 1.0)
+        scale["logits"] = 1 / settings.number("logits_scaling", 1.0)
+        scale["residual"] = settings.number("residual_multiplier", 1.0)
+        scale["attention"] = settings.number("attention_multiplier", 1.0) * head_dim**0.5
+    return scale
+
+
+@dataclass(frozen=True)
+class MLP:
+    d_mlp: int
+    biased: bool
+    n_expert: int  # 0: one MLP a layer
+    d_expert: int
+
+
+@dataclass(frozen=True)
+class Llama:
+    """How the tensors of one checkpoint become weights."""
+
+    name: str
+    family: Family
+    config: Config
+    mlp: MLP
+    bias: bool
+    tied: bool
+    rope: "Rope"
+    local_rope: "Rope | None"
+    scale: dict
+
+    def weights(self, tensors):
+        tensors.without_prefix("model.")
+        tensors.drop("rotary_emb.inv_freq")
+        c = self.config
+        embedding, head = _tables(
+            tensors, "embed_tokens.weight", c.vocab_size, c.d_model, self.tied
+        )
+        every = [self._layer(tensors, i) for i in range(c.n_layer)]
+        norm = self._norm(tensors, "norm", c.d_model, self.scale["logits"])
+        return Weights(embedding, None, every, norm, head)
+
+    def _layer(self, tensors, i):
+        at = f"layers.{i}."
+        names = [at + each if each else "" for each in self.family.norms]
+        norms = [self._norm(tensors, name, self.config.d_model) for name in names]
+        q, k, v, o, qk_norm = self._attention(tensors, at + "self_attn.", i)
+        mlp = self._experts(tensors, at) if self.mlp.n_expert else self._dense(tensors, at)
+        return Layer(norms[0], q, k, v, o, norms[2], mlp, qk_norm, norms[1], norms[3])
+
+    def _norm(self, tensors, name, width, factor=1.0):
+        if not name:
+            return ()
+        weight = tensors.take(f"{name}.weight", width)
+        return ((weight + 1 if self.name == "gemma3_text" else weight) * factor,)
+
+    def _query_columns(self, i):
         """By what each column of a query is multiplied, and in which order the columns stand."""
-        own = local_rope if local_rope and i in windowed else rope
-        columns = torch.full((head_dim,), scale["attention"])
-        if i not in no_rope:
-            columns[: own.rotary] *= own.attention_factor**2
-        half, rest = own.rotary // 2, (head_dim - own.rotary) // 2
+        head_dim, local = self.config.head_dim, self.local_rope and i in self.config.windowed
+        rope = self.local_rope if local else self.rope
+        columns = torch.full((head_dim,), self.scale["attention"])
+        if i not in self.config.no_rope:
+            columns[: rope.rotary] *= rope.attention_factor**2
+        half, rest = rope.rotary // 2, (head_dim - rope.rotary) // 2
         first, second, left = torch.arange(head_dim).split([half, half, 2 * rest])
         return columns, torch.cat([first, left[:rest], second, left[rest:]])
 
-    def weights(tensors):
-        tensors.without_prefix("model.")
-        tensors.drop("rotary_emb.inv_freq")
-
-        def linears(prefix, d_in, biased, names, widths):
-            """(weight, bias or None) of several products with one input."""
-            if family.fused and len(names) > 1:  # "qkv_proj", "gate_up_proj"
-                one = tensors.take(f"{prefix}{names[0]}", sum(widths), d_in)
-                return [(weight, None) for weight in one.split(widths)]
-            return [
-                (
-                    tensors.take(f"{prefix}{each}.weight", width, d_in),
-                    tensors.take(f"{prefix}{each}.bias", width) if biased else None,
-                )
-                for each, width in zip(names, widths)
-            ]
-
-        def lay(name, pairs):
-            matrices, biases = zip(*pairs)
-            return list(zip(tensors.lay(name, *matrices), biases))
-
-        def norm(name, width=d, factor=1.0):
-            if not name:
-                return ()
-            weight = tensors.take(f"{name}.weight", width)
-            return ((weight + 1 if name_is_gemma else weight) * factor,)
-
-        name_is_gemma = name == "gemma3_text"
-
-        def attention(at, i):
-            columns, order = (t.to(tensors.device) for t in query_columns(i))
-            widths = [n * head_dim for n in (n_head, n_kv_head, n_kv_head)]
-            names = ["qkv_proj.weight", "", ""] if family.fused else ["q_proj", "k_proj", "v_proj"]
-            biased = bias or name == "qwen2"
-            (*qk, v) = linears(f"{at}self_attn.", d, biased, names, widths)
-            qk_norm = []
-            if family.qk_norm:
-                all_at_once = family.qk_norm == "all"
-                wide = widths[:2] if all_at_once else (head_dim, head_dim)
-                qk_norm = [norm(f"{at}self_attn.{p}_norm", n)[0] for p, n in zip("qk", wide)]
-                qk_norm[0] = (qk_norm[0].view(-1, head_dim) * columns).flatten()
-            else:
-                qk[0] = _by_head(qk[0], head_dim, lambda h: _times(h, columns))
-            qk = [_by_head(pair, head_dim, lambda h: h[:, order]) for pair in qk]
-            qk_norm = tuple(t.view(-1, head_dim)[:, order].flatten() for t in qk_norm)
-            [o] = linears(f"{at}self_attn.", widths[0], bias, ["o_proj"], [d])
-            return (
-                *lay(f"{at}self_attn.q/k/v_proj", [*qk, v]),
-                *lay(f"{at}self_attn.o_proj", [_both_times(o, scale["residual"])]),
-                qk_norm,
+    def _linears(self, tensors, prefix, d_in, biased, names, widths):
+        """(weight, bias or None) of several products with one input."""
+        if self.family.fused and len(names) == 1 < len(widths):  # "qkv_proj", "gate_up_proj"
+            one = tensors.take(f"{prefix}{names[0]}.weight", sum(widths), d_in)
+            return [(weight, None) for weight in one.split(widths)]
+        return [
+            (
+                tensors.take(f"{prefix}{each}.weight", width, d_in),
+                tensors.take(f"{prefix}{each}.bias", width) if biased else None,
             )
+            for each, width in zip(names, widths)
+        ]
 
-        def gated(at, names, width):
-            up = names[:2] if not family.fused else ["gate_up_proj.weight", ""]
-            pairs = lay(at + "gate/up_proj", linears(at, d, mlp_bias, up, [width, width]))
-            [down] = linears(at, width, mlp_bias, names[2:], [d])
-            pairs += lay(at + names[2], [_both_times(down, scale["residual"])])
-            matrices, biases = zip(*pairs)
-            return matrices + (biases if mlp_bias else ())
+    def _attention(self, tensors, at, i):
+        c = self.config
+        columns, order = (t.to(tensors.device) for t in self._query_columns(i))
+        widths = [n * c.head_dim for n in (c.n_head, c.n_kv_head, c.n_kv_head)]
+        names = ["qkv_proj"] if self.family.fused else ["q_proj", "k_proj", "v_proj"]
+        biased = self.bias or self.name == "qwen2"
+        *qk, v = self._linears(tensors, at, c.d_model, biased, names, widths)
+        qk_norm = []
+        if self.family.qk_norm:
+            wide = widths[:2] if self.family.qk_norm == "all" else [c.head_dim] * 2
+            qk_norm = [self._norm(tensors, f"{at}{p}_norm", n)[0] for p, n in zip("qk", wide)]
+            qk_norm[0] = (qk_norm[0].view(-1, c.head_dim) * columns).flatten()
+        else:
+            qk[0] = _by_head(qk[0], c.head_dim, lambda h: _times(h, columns))
+        qk = [_by_head(pair, c.head_dim, lambda h: h[:, order]) for pair in qk]
+        qk_norm = tuple(t.view(-1, c.head_dim)[:, order].flatten() for t in qk_norm)
+        [o] = self._linears(tensors, at, widths[0], self.bias, ["o_proj"], [c.d_model])
+        return (
+            *_lay(tensors, f"{at}q/k/v_proj", [*qk, v]),
+            *_lay(tensors, f"{at}o_proj", [_both_times(o, self.scale["residual"])]),
+            qk_norm,
+        )
 
-        def mlp(at):
-            if not family.experts:
-                return gated(at + "mlp.", ["gate_proj", "up_proj", "down_proj"], d_mlp)
-            inside, names = EXPERT_TENSORS[family.experts]
-            router = tensors.take(f"{at}{inside}gate.weight", n_expert, d)
-            each = (f"{at}{inside}experts.{e}." for e in range(n_expert))
-            return router, *(gated(expert, names, d_expert) for expert in each)
+    def _dense(self, tensors, at):
+        up = ["gate_up_proj"] if self.family.fused else ["gate_proj", "up_proj"]
+        return self._gated(tensors, at + "mlp.", up, "down_proj", self.mlp.d_mlp)
 
-        def layer(i):
-            at = f"layers.{i}."
-            norms = [norm(at + each if each else "") for each in family.norms]
-            q, k, v, o, qk_norm = attention(at, i)
-            return Layer(
-                norm_1=norms[0],
-                q=q,
-                k=k,
-                v=v,
-                o=o,
-                norm_2=norms[2],
-                mlp=mlp(at),
-                qk_norm=qk_norm,
-                post_norm_1=norms[1],
-                post_norm_2=norms[3],
-            )
+    def _experts(self, tensors, at):
+        inside, up, down = EXPERT_TENSORS[self.family.experts]
+        n_expert = self.mlp.n_expert
+        router = tensors.take(f"{at}{inside}gate.weight", n_expert, self.config.d_model)
+        places = [f"{at}{inside}experts.{e}." for e in range(n_expert)]
+        width = self.mlp.d_expert
+        return router, *(self._gated(tensors, place, up, down, width) for place in places)
 
-        embedding, head = _tables(tensors, "embed_tokens.weight", vocab, d, tied)
-        every = [layer(i) for i in range(n_layer)]
-        return Weights(embedding, None, every, norm("norm", factor=scale["logits"]), head)
+    def _gated(self, tensors, at, up, down, width):
+        """The weights of one `swiglu`."""
+        biased, d = self.mlp.biased, self.config.d_model
+        pairs = self._linears(tensors, at, d, biased, up, [width, width])
+        pairs = _lay(tensors, at + "gate/up_proj", pairs)
+        [last] = self._linears(tensors, at, width, biased, [down], [d])
+        pairs += _lay(tensors, at + down, [_both_times(last, self.scale["residual"])])
+        matrices, biases = zip(*pairs)
+        return matrices + (biases if biased else ())
 
-    return config, parts, weights
+
+def _lay(tensors, name, pairs):
+    matrices, biases = zip(*pairs)
+    return list(zip(tensors.lay(name, *matrices), biases))
 
 
 FAMILIES = {"gpt2": gpt2} | dict.fromkeys(LLAMAS, llama)
 GPT2_SUMMARY = ("type", "use_proj", "activation", "proj_to_labels", "first_dropout")
 EXPERT_TENSORS = {
-    "mixtral": ("block_sparse_moe.", ["w1", "w3", "w2"]),
-    "qwen3_moe": ("mlp.", ["gate_proj", "up_proj", "down_proj"]),
+    "mixtral": ("block_sparse_moe.", ["w1", "w3"], "w2"),
+    "qwen3_moe": ("mlp.", ["gate_proj", "up_proj"], "down_proj"),
 }
 
 
