@@ -15,6 +15,7 @@ So a long prompt delays the other texts by one piece a token (chunked prefill: A
 *SARATHI*).
 """
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -161,12 +162,15 @@ class _SideBySide:
         ]
 
     def attention(self, model):
-        """A function of q [1, n_head, rows, head_dim] and the lists of `write`."""
+        """A function of q [1, n_head, rows, head_dim] and the lists of `write`, for one pass: it is
+        called once a layer.
+        """
+        config, layer = model.config, itertools.count()
 
         def attention(q, keys, values, mask):
-            answers = torch.zeros_like(q)
+            answers, windowed = torch.zeros_like(q), next(layer) in config.windowed
+            start = -(config.window or 0) if windowed else 0  # a newest token sees a window or all
             for i, (k, v) in enumerate(zip(keys, values)):
-                start = -(model.config.window or 0)  # a text's newest token sees all or a window
                 one = q[:, :, i : i + 1]
                 answers[:, :, i : i + 1] = model.parts.attention(
                     one, k[:, :, start:], v[:, :, start:], None

@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+from test_families import checkpoint
 from test_pretrained import gpt2, llama3
 
 from llmlib import data, generate, pretrained
@@ -69,6 +70,16 @@ def test_a_text_is_what_generate_writes(tmp_path):
         assert written(model, [(ids, arguments)], [0])[0][0] == list(
             generate(model, ids, **arguments)
         )
+
+
+@pytest.mark.parametrize("name", ["Mistral, window", "Ministral", "OLMo 3", "Gemma 3", "SmolLM3"])
+def test_each_layer_has_its_own_window_and_its_own_rope(tmp_path, name):
+    checkpoint(tmp_path, name)
+    model = pretrained.load(tmp_path)
+    texts = [(list(range(3, 3 + n)), {"max_new_tokens": 24}) for n in (4, 17, 30)]
+    for (ids, _), (new, logits) in zip(texts, written(model, texts, [0, 2, 5])):
+        assert new == list(generate(model, ids, 24))
+        assert torch.allclose(logits[-1], model([*ids, *new[:-1]])[0, -1], atol=1e-4)
 
 
 def test_a_long_prompt_is_read_between_the_steps_of_the_others(tmp_path):
