@@ -234,10 +234,11 @@ def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
         svg, public, status_list=clear
     ).notes  # whoever shows it may hand over an old one
     assert note.startswith(f"Not revoked in its issuer's list of {datetime.now(UTC):%Y-%m-%d};")
+    forged = register.signed(*key).encode()
+    del register  # which keeps others out, also those of this process
     assert Register(tmp_path / "k.pem").revoke("ada") == [whole.id]
     taken = Register(tmp_path / "k.pem").signed(private, public).encode()
     assert verify(svg, public, status_list=taken).status == REVOKED
-    forged = register.signed(*key).encode()
     astray = entry("https://example.org/r.jwt") | {"statusListIndex": "x"}  # of its own, signed
     assert verify(made(key, astray), status_list=clear).status == TAMPERED
     for other in (forged, b"rubbish"):  # the list is at fault, not what was signed

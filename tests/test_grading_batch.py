@@ -106,7 +106,7 @@ def test_again_and_a_corrected_grader_grade_anew(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("open_it", "says"),
-    [(batch.Results, "Another run is grading into"), (Register, "Another run writes to")],
+    [(batch.Results, "Another run is grading into"), (Register, "Another run is writing to")],
 )
 def test_two_runs_at_once_are_refused(open_it, says, tmp_path):
     """With one key they would give two certificates the same place in the list."""
