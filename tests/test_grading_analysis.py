@@ -143,7 +143,7 @@ def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
     def watched(work):
         def read():
             asked = []
-            monkeypatch.setattr(scopes, "python", lambda source: asked.append(source) or source)
+            monkeypatch.setattr(scopes, "to_python", lambda source: asked.append(source) or source)
             work()
             return asked
 

@@ -3,7 +3,7 @@ and a busy machine is not held against a learner."""
 
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import nbformat
 import pytest
@@ -175,7 +175,10 @@ def test_cells_that_hang_or_die_cost_no_exercise_its_points():
         cells = [Cell("code", name, text) for name, text in corpus.SOLUTIONS.items()]
         odd = [Cell("code", None, f"while True: {n}") for n in range(4)]
         odd += [Cell("code", None, f"import os; os._exit({n})") for n in range(4)]
-        result = runner.grade(corpus.TARGET, [*odd, *cells])
+        for _ in range(5):  # as a run does: what other tests starved is graded again
+            with suppress(Starved):
+                result = runner.grade(corpus.TARGET, [*odd, *cells])
+                break
         assert result.points == result.worth, result
         assert len(result.notes) == 8
 
@@ -228,7 +231,7 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):
     monkeypatch.setattr(read_submission, "PATIENCE", 0.2)
-    monkeypatch.setattr(submission, "plain_values", lambda data: time.sleep(60))
+    monkeypatch.setattr(submission, "parse_json", lambda data: time.sleep(60))
     result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, NotGraded)
     assert "this machine is too busy; start again" in result.reason

@@ -159,7 +159,7 @@ def test_nothing_that_a_terminal_obeys_is_on_the_page():
         oral_questions.Question("merge", f"{odd}\n{odd}", f"What is `{odd}`?", f"This: `{odd}`.")
     ]
     text = "".join(oral_questions._text(A.notebook(NAME), asked))
-    assert text.count("x = 1  # ]0;mine[2J") == 4
+    assert text.count("x = 1  # \ufffd]0;mine\ufffd\ufffd[2J") == 4
     assert all(line.isprintable() for line in text.split("\n"))
 
 

@@ -143,7 +143,7 @@ def time_limit(seconds: float, patience: float = 1) -> Iterator[None]:
         at_work = seconds - (processor_time() - used)
         by_the_clock = patience * seconds - (now() - start)
         if min(at_work, by_the_clock) < 0.01:
-            raise KeyboardInterrupt(BY_THE_CLOCK if at_work > 0 else "")
+            raise KeyboardInterrupt(BY_THE_CLOCK if by_the_clock < at_work else "")
         signal.setitimer(signal.ITIMER_REAL, min(at_work, by_the_clock), 1)
 
     with contextlib.ExitStack() as after:
