@@ -1,6 +1,7 @@
 """The start page comes whatever JupyterLab has kept of an earlier layout: nothing, an old one, one
 without it. A reload brings back what was there."""
 
+import json
 import re
 
 import pytest
@@ -43,6 +44,17 @@ def _expect_in_front(page):
     expect(page.locator(".jp-Launcher")).to_have_count(0)
 
 
+def _wait_until_saved(page, lab, text, there=True):
+    """Until the layout that the workspace holds names `text`, or no longer does."""
+    name = re.search("/workspaces/([^/]+)/", lab)[1]
+    for _ in range(240):
+        data = api(lab, f"lab/api/workspaces/{name}")["data"]
+        if (text in json.dumps(data.get("layout-restorer:data"))) == there:
+            return
+        page.wait_for_timeout(250)
+    pytest.fail(f"the layout was not saved with {text}")
+
+
 def _close(page, name):
     tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=name)
     tab.locator(".lm-TabBar-tabCloseIcon").click()
@@ -50,9 +62,8 @@ def _close(page, name):
 
 
 def test_a_reload_brings_it_back_though_no_layout_was_saved(lab, unsaved):
-    """In front, or behind the notebook; not once it was closed, unless nothing else is open."""
+    """Also once it was closed, since nothing else is open."""
     page = unsaved
-    notebook = page.locator(".jp-NotebookPanel:visible")
     page.goto(start_address(lab))
     _expect_in_front(page)
     page.reload()
@@ -61,8 +72,15 @@ def test_a_reload_brings_it_back_though_no_layout_was_saved(lab, unsaved):
     page.locator(".jp-Launcher").wait_for()
     page.reload()
     _expect_in_front(page)
+
+
+def test_a_reload_leaves_it_where_it_was_beside_a_notebook(lab, page):
+    """In front, or behind the notebook; not once it was closed."""
+    notebook = page.locator(".jp-NotebookPanel:visible")
+    page.goto(start_address(lab))
+    _expect_in_front(page)
     page.locator(".llm-title").first.click()
-    page.wait_for_url(f"**/{NAME}.ipynb")  # until then JupyterLab, too, forgets it
+    _wait_until_saved(page, lab, f"notebook:{NAME}")  # until then JupyterLab, too, forgets it
     page.reload()
     notebook.wait_for()
     page.get_by_role("tab", name="Start").click()
@@ -70,8 +88,11 @@ def test_a_reload_brings_it_back_though_no_layout_was_saved(lab, unsaved):
     page.reload()
     _expect_in_front(page)
     page.locator(".llm-title").first.click()
-    page.wait_for_url(f"**/{NAME}.ipynb")
+    _wait_until_saved(page, lab, f"notebook:{NAME}")
     _close(page, "Start")
+    _wait_until_saved(
+        page, lab, "llmlib-start", there=False
+    )  # JupyterLab brings back what it saved
     page.reload()
     notebook.wait_for()
     page.wait_for_timeout(1000)
