@@ -806,6 +806,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
         f"open_jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "--IdentityProvider.token=secret"]
+    command.append("--LabApp.expose_app_in_browser=True")  # `wait_until_idle` asks the page
     with browser.jupyter(tmp_path, command) as port:
         page.goto(f"http://127.0.0.1:{port}/lab?token=secret&reset")
         expect(page.locator(".llm-news")).to_contain_text(
@@ -826,6 +827,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
         panel.get_by_role("link", name="2 vectors").first.click()
         page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings").wait_for()
         browser.stop_kernels(f"http://127.0.0.1:{port}/lab/")
+        page.goto("about:blank")  # before the server ends
     assert "This is new." in load(root, name).cells[0].source
     assert "mine = 1" in codes(load(root, name))
 
