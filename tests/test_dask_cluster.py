@@ -255,11 +255,11 @@ def kept(course):
 
 
 FULL_DISK = """
-import os, sys
+import gc, os, sys
 from functools import partial
 from pathlib import Path
 import fake_course, test_dask_cluster
-from llmlib.grading import batch, pool
+from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
 course, ballast = test_dask_cluster.class_of(Path(sys.argv[1]), 40), Path(sys.argv[1], "ballast")
 
@@ -267,7 +267,7 @@ def grade():
     results = batch.Results(course / "results")
     tasks = fake_course.find(course / "submitted", fake_course.NOTEBOOKS)
     words = {"make_runner": fake_course.Stub, "workers": 2}
-    run = partial(pool.run, notebooks=fake_course.NOTEBOOKS, **words)
+    run = partial(worker_pool.run, notebooks=fake_course.NOTEBOOKS, **words)
     with GradebookWriter(f"sqlite:///{course}/gradebook.db", "c") as book:
         return list(batch.grade(tasks, fake_course.NOTEBOOKS, run, results, book, course))
 
@@ -278,6 +278,7 @@ try:
     grade()
 except OSError as full:
     print(full)
+gc.collect()  # the run that failed lets go of its lock, as it does when its process ends
 done, before = test_dask_cluster.kept(course), test_dask_cluster.graded(course)
 assert 0 < len(done) < 40
 ballast.unlink()
