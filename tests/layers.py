@@ -26,7 +26,7 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "imports": ["lint-imports", "--no-cache"],
     "declared": ["deptry", "llmlib", "benchmarks", "--no-ansi"],
-    "layout": ["ruff", "format", "--check", "--quiet", "llmlib", "tests", "benchmarks"],
+    "layout": ["ruff", "format", "--check", "--quiet", "."],
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
