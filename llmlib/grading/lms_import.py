@@ -23,7 +23,7 @@ NOTEBOOK = re.compile(rf"({'|'.join(map(re.escape, notebooks.names()))})(?!\w)")
 
 
 def claim(named_regexp: str, path: str) -> tuple[str, str] | None:
-    """(student, notebook) that a file of a download is said to be of; `path` begins with / and is
+    """(student, notebook) that the name of a downloaded file claims; `path` begins with / and is
     that below the download's folder. None where it names neither, or a student whose folder could
     not be one: a hidden one, or `..`."""
     found = re.match(named_regexp, path)
