@@ -185,7 +185,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # </details>
 
 
-# %% solution count_pairs off=["llmlib.tokens.count_pairs"]
+# %% solution count_pairs disallowed=["llmlib.tokens.count_pairs"]
 def count_pairs(ids):
     """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order
     of first appearance."""
@@ -363,7 +363,7 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # </details>
 
 
-# %% solution merge off=["llmlib.tokens.merge"]
+# %% solution merge disallowed=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
     """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1],
     (1, 1), 9) is [9, 1]."""
@@ -582,7 +582,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # </details>
 
 
-# %% solution cut_words off=["llmlib.tokens.split", "tokenizers.pre_tokenizers.ByteLevel"]
+# %% solution cut_words disallowed=["llmlib.tokens.split", "tokenizers.pre_tokenizers.ByteLevel"]
 def cut_words(text):
     """The pieces of `text` that merges stay inside; joined, they are the text."""
     ### BEGIN SOLUTION
@@ -861,7 +861,7 @@ def commonest(counts):
 # </details>
 
 
-# %% solution train_bpe off=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
+# %% solution train_bpe disallowed=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
 def train_bpe(text, vocab_size):
     """Merges learned from `text`: a list of id pairs, the i-th of which makes the token
     256 + i; fewer if pairs run out."""
@@ -1154,7 +1154,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # </details>
 
 
-# %% solution encode off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
+# %% solution encode disallowed=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode(text, merges):
     """Ids of `text`: its bytes, merged piece by piece in the order in which the merges
     were learned."""
@@ -1410,7 +1410,7 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 # </details>
 
 
-# %% solution encode_special off=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
+# %% solution encode_special disallowed=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode_special(text, merges, special):
     """Ids of `text`, in which the tokens in `special` have the ids it gives them."""
     ### BEGIN SOLUTION
@@ -1638,7 +1638,7 @@ def vocabulary(merges):
 # </details>
 
 
-# %% solution decode off=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution decode disallowed=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def decode(ids, merges):
     """Text of `ids`; bytes that are not UTF-8 become the replacement character."""
     ### BEGIN SOLUTION
@@ -1833,7 +1833,7 @@ for char in "aé語🙂":
 # </details>
 
 
-# %% solution stream_decode off=["codecs.getincrementaldecoder", "codecs.iterdecode", "codecs.getdecoder", "codecs.getreader", "codecs.lookup", "codecs.utf_8_decode", "encodings.utf_8.IncrementalDecoder", "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
+# %% solution stream_decode disallowed=["codecs.getincrementaldecoder", "codecs.iterdecode", "codecs.getdecoder", "codecs.getreader", "codecs.lookup", "codecs.utf_8_decode", "encodings.utf_8.IncrementalDecoder", "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
     """The text that each id completes, one string per id.
 

@@ -121,7 +121,7 @@ print(
 # </details>
 
 
-# %% solution embed off=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embed disallowed=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embed(ids, table):
     """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] ->
     [..., d_model]. IndexError for an id that the table does not have."""
@@ -391,7 +391,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # </details>
 
 
-# %% solution nudged_gradient off=["torch.autograd", "torch.func", "torch.nn.functional.softmax", "torch.softmax"]
+# %% solution nudged_gradient disallowed=["torch.autograd", "torch.func", "torch.nn.functional.softmax", "torch.softmax"]
 def nudged_gradient(table, ids):
     """The slope of bigram_loss(table, ids) with respect to each number of the table,
     found by nudging it: table [vocab_size, vocab_size], ids [seq] -> like table."""
@@ -568,7 +568,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # </details>
 
 
-# %% solution embedding_gradient off=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embedding_gradient disallowed=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
     """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
     [vocab_size, d_model]."""
@@ -841,7 +841,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # </details>
 
 
-# %% solution nearest off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+# %% solution nearest disallowed=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def nearest(table, token_id, k):
     """The k tokens most similar to token_id by cosine, without itself: table
     [vocab_size, d_model] -> list of k ids."""
@@ -1300,7 +1300,7 @@ for a, b, c in [
 # </details>
 
 
-# %% solution analogies off=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+# %% solution analogies disallowed=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
 def analogies(table, pairs, inputs_allowed):
     """How many sums capital - country + other country lead to the other's capital.
 
@@ -1896,7 +1896,7 @@ plots.show(
 # </details>
 
 
-# %% solution apply_rope off=[]
+# %% solution apply_rope disallowed=[]
 def apply_rope(x, positions, theta=10000.0):
     """Turn columns i and i + head_dim/2 of each row by position * theta^(-2i/head_dim)
     radians (Su et al. 2021).
@@ -2336,7 +2336,7 @@ for prompt in (
 # </details>
 
 
-# %% solution interleaved_to_half_split off=[]
+# %% solution interleaved_to_half_split disallowed=[]
 def interleaved_to_half_split(w, n_head):
     """Rows of W_q or W_k [n_head * head_dim, d_model], head by head in the order 0 2 4
     … 1 3 5 … -> the same shape."""

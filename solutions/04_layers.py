@@ -134,7 +134,7 @@ reveal("cold", first_time, within=2)
 # </details>
 
 
-# %% solution pre_norm_block off=["llmlib.layers.pre_norm_block"]
+# %% solution pre_norm_block disallowed=["llmlib.layers.pre_norm_block"]
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     """One layer: x [batch, seq, d_model] -> the same. The four functions take and
     return [batch, seq, d_model]."""
@@ -571,7 +571,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 # </details>
 
 
-# %% solution layer_norm off=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "torch.nn.functional.group_norm", "torch.nn.functional.instance_norm", "torch.nn.functional.batch_norm", "torch.nn.GroupNorm", "torch.nn.InstanceNorm1d", "torch.nn.InstanceNorm2d", "torch.nn.InstanceNorm3d", "torch.nn.BatchNorm1d", "torch.nn.BatchNorm2d", "torch.nn.BatchNorm3d", "torch.group_norm", "torch.instance_norm", "torch.batch_norm", "torch.native_group_norm", "torch.native_batch_norm", "llmlib.layers.layer_norm"]
+# %% solution layer_norm disallowed=["torch.nn.functional.layer_norm", "torch.nn.LayerNorm", "torch.layer_norm", "torch.native_layer_norm", "torch.nn.functional.group_norm", "torch.nn.functional.instance_norm", "torch.nn.functional.batch_norm", "torch.nn.GroupNorm", "torch.nn.InstanceNorm1d", "torch.nn.InstanceNorm2d", "torch.nn.InstanceNorm3d", "torch.nn.BatchNorm1d", "torch.nn.BatchNorm2d", "torch.nn.BatchNorm3d", "torch.group_norm", "torch.instance_norm", "torch.batch_norm", "torch.native_group_norm", "torch.native_batch_norm", "llmlib.layers.layer_norm"]
 def layer_norm(x, weight, bias, eps=1e-5):
     """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
     [d_model]."""
@@ -746,7 +746,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # </details>
 
 
-# %% solution rms_norm off=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
+# %% solution rms_norm disallowed=["torch.nn.functional.rms_norm", "torch.nn.RMSNorm", "torch.rms_norm", "llmlib.layers.rms_norm"]
 def rms_norm(x, weight, eps=1e-5):
     """RMSNorm over the last dimension: x [..., d_model] over its root mean square,
     times weight [d_model]."""
@@ -976,7 +976,7 @@ for name, x in (("no division", undivided), ("no final norm", final)):
 # </details>
 
 
-# %% solution attribution off=[]
+# %% solution attribution disallowed=[]
 def attribution(writes, direction, weight, eps=1e-5):
     """Each write's part of one logit: writes [n, d_model], direction and weight
     [d_model] -> [n]. The terms add up to rms_norm(sum of the writes) · direction."""
@@ -1482,7 +1482,7 @@ show(
 # </details>
 
 
-# %% solution mlp off=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu", "llmlib.layers.mlp"]
+# %% solution mlp disallowed=["torch.nn.functional.gelu", "torch.nn.GELU", "torch._C._nn.gelu", "llmlib.layers.gelu", "llmlib.layers.mlp"]
 def mlp(x, w_in, b_in, w_out, b_out):
     """GPT-2's feed-forward: x [..., d_model] -> d_mlp neurons -> GELU (tanh form) ->
     [..., d_model]. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
@@ -1653,7 +1653,7 @@ check.close(
 # </details>
 
 
-# %% solution swiglu off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
+# %% solution swiglu disallowed=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def swiglu(x, w_gate, w_up, w_down):
     """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
     d_model], w_down [d_model, d_mlp]."""
@@ -1843,7 +1843,7 @@ print(f"SmolLM2: {d_mlp} / {config.d_model} = {d_mlp / config.d_model:.4f} = 8/3
 # </details>
 
 
-# %% solution neuron_writes off=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
+# %% solution neuron_writes disallowed=["torch.nn.functional.silu", "torch.nn.SiLU", "torch._C._nn.silu", "llmlib.layers.swiglu"]
 def neuron_writes(x, w_gate, w_up, w_down):
     """SwiGLU taken apart: x [..., d_model] -> [..., d_mlp, d_model], what each neuron
     writes; the sum over neurons is swiglu(x, w_gate, w_up, w_down)."""
@@ -2148,7 +2148,7 @@ show(
 # </details>
 
 
-# %% solution count_parameters off=[]
+# %% solution count_parameters disallowed=[]
 def count_parameters(
     family,
     vocab_size,
@@ -3061,7 +3061,7 @@ show(
 # </details>
 
 
-# %% solution forward off=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu"]
+# %% solution forward disallowed=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu"]
 def forward(ids, table, layers, final_norm, attend, eps=1e-5):
     """The whole model: ids [batch, seq] -> logits [batch, seq, vocab]. layers: (norm_1,
     norm_2, w_gate, w_up, w_down) of each; attend(i, x) is what attention i writes."""

@@ -137,7 +137,7 @@ show(
 # </details>
 
 
-# %% solution draw off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
+# %% solution draw disallowed=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
     ids [batch]."""
@@ -387,7 +387,7 @@ def left_alone(function, logits, *settings):
 # </details>
 
 
-# %% solution apply_temperature off=["llmlib.sampling.apply_temperature"]
+# %% solution apply_temperature disallowed=["llmlib.sampling.apply_temperature"]
 def apply_temperature(logits, t):
     """Divide the logits by t; t = 0 keeps only the largest of each row, the rest become
     -inf: [..., vocab] -> the same."""
@@ -600,7 +600,7 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 # </details>
 
 
-# %% solution top_k off=["llmlib.sampling.top_k"]
+# %% solution top_k disallowed=["llmlib.sampling.top_k"]
 def top_k(logits, k):
     """Keep the k largest logits of each row, exactly k even on ties; the rest become
     -inf: [..., vocab] -> the same."""
@@ -759,7 +759,7 @@ for text, logits in next_logits.items():
 #
 
 
-# %% solution top_p off=["llmlib.sampling.top_p"]
+# %% solution top_p disallowed=["llmlib.sampling.top_p"]
 def top_p(logits, p):
     """Keep the smallest set of likeliest tokens whose mass reaches p, the one that
     crosses p included; the rest become -inf."""
@@ -995,7 +995,7 @@ show(
 #
 
 
-# %% solution min_p off=["llmlib.sampling.min_p"]
+# %% solution min_p disallowed=["llmlib.sampling.min_p"]
 def min_p(logits, p):
     """Keep tokens at least p times as likely as the likeliest of their row; the rest
     become -inf: [..., vocab] -> the same."""
@@ -1127,7 +1127,7 @@ for _p in (0.03, 0.11, 0.5):
 # </details>
 
 
-# %% solution filter_logits off=["llmlib.sampling.filter_logits"]
+# %% solution filter_logits disallowed=["llmlib.sampling.filter_logits"]
 def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     """Temperature first, then top-k, top-p and min-p, each on what the one before left:
     [..., vocab] -> the same. None: off."""
@@ -1365,7 +1365,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # </details>
 
 
-# %% solution sample off=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
+# %% solution sample disallowed=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
     -> ids [batch]. Temperature 0 is greedy."""
@@ -1614,7 +1614,7 @@ def generate_from_table(
 #
 
 
-# %% solution generate off=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
+# %% solution generate disallowed=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
 def generate(
     model,
     ids,
@@ -1977,7 +1977,7 @@ reveal("copies", sixth, within=0.1)
 # </details>
 
 
-# %% solution repetition_penalty off=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
+# %% solution repetition_penalty disallowed=["llmlib.sampling.repetition_penalty", "transformers.RepetitionPenaltyLogitsProcessor"]
 def repetition_penalty(logits, ids, penalty):
     """Lower the logits of tokens that the text holds, each once: logits [batch, vocab],
     ids [batch, seq] -> [batch, vocab]."""
@@ -2195,7 +2195,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 #
 
 
-# %% solution beam_search off=["llmlib.sampling.beam_search"]
+# %% solution beam_search disallowed=["llmlib.sampling.beam_search"]
 def beam_search(model, ids, max_new_tokens, width):
     """The `width` likeliest continuations found: a list of (new ids, log-probability),
     best first."""

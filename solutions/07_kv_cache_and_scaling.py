@@ -393,7 +393,7 @@ except ValueError as error:
 # </details>
 
 
-# %% solution generate_cached off=["llmlib.generate", "llmlib.generation.generate"]
+# %% solution generate_cached disallowed=["llmlib.generate", "llmlib.generation.generate"]
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     """Continue `ids` (a list), yielding each new id as soon as it is picked; no token
     passes through the model twice.
@@ -1350,7 +1350,7 @@ for name, size in read.items():
 # </details>
 
 
-# %% solution quantize_int8 off=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
+# %% solution quantize_int8 disallowed=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w
     [out, in] -> q int8 [out, in], scale [out, 1].
@@ -2183,7 +2183,7 @@ for context in (4, 8, 16, 32, 64):
 # </details>
 
 
-# %% solution fit_power_law off=["scipy.optimize"]
+# %% solution fit_power_law disallowed=["scipy.optimize"]
 def fit_power_law(n, loss):
     """Fit loss = e + a * n^-alpha by least squares, e not negative: two 1-D tensors ->
     (e, a, alpha), floats.

@@ -58,7 +58,10 @@ def main(course, address, database):
 
     course, results, rows = Path(course), batch.Results(Path(course, "results")), []
     spec = dask_cluster.ClusterSpec(
-        batch.edition(NOTEBOOKS), ("target",), load="fake_course:load", make="fake_course:Stub"
+        batch.course_fingerprint(NOTEBOOKS),
+        ("target",),
+        load="fake_course:load",
+        make="fake_course:Stub",
     )
     tasks = find(course / "submitted", NOTEBOOKS)
     with GradebookWriter(database, "c") as book, dask_cluster.connected(address, spec) as run:

@@ -9,7 +9,7 @@ from functools import partial
 
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
@@ -81,5 +81,5 @@ def verdict(runner, solution, test):
     marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
     imports = "import torch\nfrom llmlib.course import check"
     source += f"\n# %% nbgrader={json.dumps(marks)}\n{imports}\n{test}\n"
-    notebook = cells.parse(source, "one")
+    notebook = course_notebooks.parse(source, "one")
     return runner.grade(notebook, [Cell("code", "f", solution)])["f"].message or None

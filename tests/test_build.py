@@ -20,6 +20,7 @@ SOFTMAX = """def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
     return e / e.sum(dim, keepdim=True)"""
 MARKS = '"schema_version": 3, "task": false, "locked": true'
+NOT_PROD = 'disallowed=["math.prod"]'
 OPEN = MARKS.replace("true", "false")
 SOURCE = f'''# %% [markdown]
 # # A small notebook
@@ -32,7 +33,7 @@ from llmlib.course import check
 figure, axes = plt.subplots()
 axes.plot([1, 2, 4]);
 
-# %% nbgrader={{"grade": false, "grade_id": "double", "solution": true, {OPEN}}} off=["math.prod"]
+# %% nbgrader={{"grade": false, "grade_id": "double", "solution": true, {OPEN}}} {NOT_PROD}
 def double(x):
     """Twice x."""
     ### BEGIN SOLUTION
@@ -146,8 +147,8 @@ def test_only_what_changed_is_executed(tmp_path):
         ("print(double(21))", "import os; os.getcwd()", "shows a path of this computer"),
         ("print(double(21))", "import os; os._exit(1)", "the kernel died in cell 6"),
         (
-            'off=["math.prod"]',
-            'off=["math.prod",\n# "torch.prod"]',
+            'disallowed=["math.prod"]',
+            'disallowed=["math.prod",\n# "torch.prod"]',
             "01_small: a cell marker stands on one line, whole",
         ),
         ("    ### END SOLUTION\n", "", "exercise double: BEGIN SOLUTION without its END SOLUTION"),
@@ -166,7 +167,11 @@ def test_only_what_changed_is_executed(tmp_path):
         ("### BEGIN HIDDEN", "### begin hidden", "no such mark: `### begin hidden TESTS`"),
         ("### BEGIN SOL", "#BEGIN SOL", "exercise double: no such mark: `#BEGIN SOLUTION`"),
         ("def double", "def twice", "exercise double: its solution cell defines nothing of that"),
-        ('off=["math.prod"]', 'off="math.prod"', r'list of names: write off=\["math.prod"\]'),
+        (
+            'disallowed=["math.prod"]',
+            'disallowed="math.prod"',
+            r'list of names: write disallowed=\["math.prod"\]',
+        ),
         (
             "# %%\nprint(double(21))",
             "# %% given helper\n\n# %% given helper",

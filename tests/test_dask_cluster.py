@@ -352,7 +352,7 @@ def test_a_cluster_says_what_the_sandbox_here_says(monkeypatch):
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     )
     spec = dask_cluster.ClusterSpec(
-        batch.edition(NOTEBOOKS), ("target",), False, 0.5, load="fake_course:load"
+        batch.course_fingerprint(NOTEBOOKS), ("target",), False, 0.5, load="fake_course:load"
     )
     with local, dask_cluster.connected(local.scheduler_address, spec) as run:
         there = {order.task.student: result for order, result in run(orders)}
@@ -380,7 +380,9 @@ def test_a_worker_that_cannot_grade_is_named_with_what_it_lacks(dask, tmp_path):
         client.wait_for_workers(3, timeout=300)
         found = client.scheduler_info(n_workers=-1)["workers"]
     where = {each["name"]: address for address, each in found.items()}
-    spec = dask_cluster.ClusterSpec(batch.edition(NOTEBOOKS), ("target",), load="fake_course:load")
+    spec = dask_cluster.ClusterSpec(
+        batch.course_fingerprint(NOTEBOOKS), ("target",), load="fake_course:load"
+    )
     with pytest.raises(ValueError) as caught, dask_cluster.connected(dask.address, spec):
         pass
     said = {line.split()[1].rstrip(":"): line for line in str(caught.value).split("\n")}
@@ -394,7 +396,7 @@ def test_a_worker_that_stands_still_does_not_hold_up_the_tables(dask, monkeypatc
     monkeypatch.setattr(dask_cluster, "CONNECT", 10)
     dask.begin(1)
     stub = {"load": "fake_course:load", "make": "fake_course:Stub"}
-    spec = dask_cluster.ClusterSpec(batch.edition(NOTEBOOKS), ("target",), **stub)
+    spec = dask_cluster.ClusterSpec(batch.course_fingerprint(NOTEBOOKS), ("target",), **stub)
     with dask_cluster.connected(dask.address, spec):
         os.kill(dask.workers[0].pid, signal.SIGSTOP)
         begun = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 from attacks import corpus
 from grading_fakes import class_of, grade
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
 
@@ -104,11 +104,13 @@ def test_what_the_exchange_needs_to_return_a_page_lies_beside_it(tmp_path):
 
 def test_an_exercise_that_the_gradebook_does_not_know_yet_is_added(tmp_path):
     course = class_of(tmp_path, {"ann": "#"})
-    short = cells.Notebook("target", corpus.TARGET.node.copy(), corpus.TARGET.exercises[:1])
+    short = course_notebooks.Notebook(
+        "target", corpus.TARGET.node.copy(), corpus.TARGET.exercises[:1]
+    )
     kept = {f"{prefix}{short.exercises[0].name}" for prefix in ("", "test_")}
-    named = [cell for cell in short.cells if cells.kind(cell) in ("solution", "test")]
+    named = [cell for cell in short.cells if course_notebooks.kind(cell) in ("solution", "test")]
     short.node.cells = [
-        cell for cell in short.cells if cell not in named or cells.grade_id(cell) in kept
+        cell for cell in short.cells if cell not in named or course_notebooks.grade_id(cell) in kept
     ]
     assert grade(course, notebooks={"target": short})["ann"].points < 10
     assert grade(course)["ann"].points == 10

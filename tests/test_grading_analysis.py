@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.authoring import release
 from llmlib.course.checking import scopes, submission
 from llmlib.course.checking.disallowed import disallowed_names
@@ -74,7 +74,7 @@ def test_the_course_s_cells_without_their_marks_are_not_the_learner_s():
 
 
 def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(runner):
-    demo = next(cell for cell in corpus.TARGET.cells if cells.kind(cell) == "demo")
+    demo = next(cell for cell in corpus.TARGET.cells if course_notebooks.kind(cell) == "demo")
     added = Cell("code", None, "mine = 1")
     uses = Cell("code", "softmax", "def softmax(x): return x * scale")
     result = runner.grade(corpus.TARGET, [Cell("code", None, demo.source), added, uses])
@@ -136,7 +136,7 @@ def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
 
 def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
     """Of a notebook as it was released, the stubs alone are left to read."""
-    book, real = cells.load("07_kv_cache_and_scaling"), read_submission.run_limited
+    book, real = course_notebooks.load("07_kv_cache_and_scaling"), read_submission.run_limited
     found = submission.parse(json.loads(release.release(book)))
     ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import answer_runner as A
 import pytest
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
 from llmlib.grading.host import read_submission
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 SEEN = 0.25  # of its points: an exercise of which only a hidden test fails
 EXERCISES = [
     (name, each.name)
-    for name in cells.names()
+    for name in course_notebooks.names()
     if name != "quiz"
     for each in A.notebook(name).exercises
 ]
@@ -53,8 +53,8 @@ def graded(runner, name, function, code):
     cells_in = [
         Cell(
             cell.cell_type,
-            cells.grade_id(cell),
-            code if cells.grade_id(cell) == function else cell.source,
+            course_notebooks.grade_id(cell),
+            code if course_notebooks.grade_id(cell) == function else cell.source,
         )
         for cell in notebook.cells
     ]
@@ -95,7 +95,7 @@ def test_what_torch_has_not_implemented_is_no_stub(runner):
 def test_the_quiz_is_checked_on_our_side(runner):
     """Right letters pass; other letters fail, and so does a checking function of the learner's
     own."""
-    quiz = cells.load("quiz")
+    quiz = course_notebooks.load("quiz")
     right = submission.parse(quiz.node)
     grade = runner("quiz").grade
     assert {outcome.message for outcome in grade(quiz, right).outcomes} == {""}

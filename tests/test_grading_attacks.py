@@ -13,7 +13,7 @@ import answer_runner
 import pytest
 from attacks import corpus, helpers
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission as handed_in
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
@@ -69,7 +69,7 @@ def make_course(course, attacks, port):
     its hash."""
     places = {
         "COURSE": course,
-        "REPO": cells.ROOT,
+        "REPO": course_notebooks.ROOT,
         "PORT": port,
         "MARK": course.parent.name,
         "SECRET": corpus.SECRET,
@@ -279,11 +279,13 @@ def test_no_process_is_left(run):
 def lessons():
     """Grade a real notebook whose solution cells hold `code`, with one more cell below them."""
     names = sorted({name for name, *_ in helpers.REDEFINED})
-    runner = Runner([cells.load(name) for name in names], limits=LIMITS)
+    runner = Runner([course_notebooks.load(name) for name in names], limits=LIMITS)
 
     def graded(name, code, cell):
         found = handed_in.parse(answer_runner.handed_in_notebook(name, code))
-        return runner.grade(cells.load(name), [*found, handed_in.Cell("code", None, cell)])
+        return runner.grade(
+            course_notebooks.load(name), [*found, handed_in.Cell("code", None, cell)]
+        )
 
     yield graded
     runner.close()
@@ -322,7 +324,7 @@ def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, h
     forged = lessons(name, {}, cell)
     assert forged.points == 0 and not any(each.solved for each in forged.outcomes), forged
     assert "is not written yet" in forged[task].message
-    solutions = {each.name: each.solution for each in cells.load(name).exercises}
+    solutions = {each.name: each.solution for each in course_notebooks.load(name).exercises}
     by_accident = lessons(name, solutions, f"def {helper}(*given): return None")
     assert by_accident.points == by_accident.worth, by_accident
     said = f"A cell redefines `{helper}`, which the checks use: they used the original."
@@ -344,7 +346,7 @@ def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_or_a_finding(
 def test_the_guide_says_how_many_ready_made_ways_score():
     scores = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made" and attack.points]
     assert all(attack.found for attack in scores)
-    guide = (cells.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    guide = (course_notebooks.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
     assert f"By design, {len(scores)} attempts in the attack corpus score for `softmax`" in guide
 
 

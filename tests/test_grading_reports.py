@@ -8,7 +8,7 @@ import pytest
 from attacks import corpus
 from grading_fakes import NOTEBOOKS, class_of
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import cli, nbgrader_plugin, report, worker_pool
 from llmlib.grading.gradebook import Marks
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.security
 
 
 def test_the_quiz_s_page_speaks_of_questions(runner):
-    quiz = cells.load("quiz")
+    quiz = course_notebooks.load("quiz")
     result = runner.grade(quiz, [Cell("code", None, "")])
     node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(quiz, result.steps), result)
     marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
@@ -105,7 +105,7 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
 
 
 def test_another_edition_of_the_notebook_is_said(tmp_path):
-    notebook = cells.load("quiz")
+    notebook = course_notebooks.load("quiz")
     tree = nbformat.from_dict(notebook.node)
 
     class Dummy:
@@ -122,7 +122,7 @@ def test_another_edition_of_the_notebook_is_said(tmp_path):
     assert notes(worker_pool.VERSION) == ("a note",)
     assert notes("<b>1</b>") == ("a note",) == notes(["0.9"])
     last = notebook.exercises[-1].name
-    tree.cells = [each for each in tree.cells if cells.grade_id(each) != last]
+    tree.cells = [each for each in tree.cells if course_notebooks.grade_id(each) != last]
     said = "It lacks 1 of 45 questions and names no version of the course: if it is not of "
     assert notes(None)[0].startswith(said) and len(notes(None)) == 2
     assert notes(worker_pool.VERSION) == ("a note",)

@@ -18,7 +18,7 @@ import torch
 from llmlib import cli
 from llmlib.assets import smollm2_folder
 from llmlib.course import my_llm
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import definitions, scopes
 from llmlib.course.engine_check import reference_ids
 from llmlib.course.my_llm import assemble, learner_functions
@@ -45,7 +45,7 @@ def solutions():
     return {
         each.name: each.solution
         for name in learner_functions.engine_notebooks()
-        for each in cells.load(name).exercises
+        for each in course_notebooks.load(name).exercises
     }
 
 
@@ -81,7 +81,7 @@ def theirs(ids):
 
 
 def test_from_the_solutions(tmp_path):
-    text, gaps = my_llm.collect(cells.ROOT / "solutions")
+    text, gaps = my_llm.collect(course_notebooks.ROOT / "solutions")
     assert not gaps
     path = tmp_path / "my_llm.py"
     path.write_text(text)
@@ -99,7 +99,7 @@ def test_from_the_solutions(tmp_path):
 @pytest.mark.proof
 def test_of_a_long_prompt_only_the_last_logits_are_computed(tmp_path):
     path = tmp_path / "my_llm.py"
-    path.write_text(text_from(cells.ROOT / "solutions"))
+    path.write_text(text_from(course_notebooks.ROOT / "solutions"))
     module, folder = loaded(path), smollm2_folder()
     model, forward, computed = module.Model(folder), module.forward, []
 
@@ -119,7 +119,7 @@ def test_of_a_long_prompt_only_the_last_logits_are_computed(tmp_path):
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     path = tmp_path_factory.mktemp("engine") / "my_llm.py"
-    path.write_text(text_from(cells.ROOT / "solutions"))
+    path.write_text(text_from(course_notebooks.ROOT / "solutions"))
     return loaded(path)
 
 
@@ -168,7 +168,7 @@ def test_from_a_learner(style, tmp_path):
 
 
 def test_it_streams_text_from_a_terminal(tmp_path):
-    text, _ = my_llm.collect(cells.ROOT / "solutions")
+    text, _ = my_llm.collect(course_notebooks.ROOT / "solutions")
     (tmp_path / "my_llm.py").write_text(text)
     command = [sys.executable, "-I", "my_llm.py", "The capital of France is"]
     command += ["--max-new-tokens", "4"]
@@ -187,7 +187,7 @@ def test_it_streams_text_from_a_terminal(tmp_path):
 
 
 def test_text_goes_in_and_out_of_it_whatever_the_encodings_are(tmp_path):
-    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(course_notebooks.ROOT / "solutions")[0])
     command = [sys.executable, "my_llm.py", b"I \xe2\x99\xa5 tea \xff", "--max-new-tokens", "1"]
     old = os.environ | {"PYTHONIOENCODING": "cp1252"}  # of Windows, whose console has a heart
     done = subprocess.run(command, cwd=tmp_path, env=old, capture_output=True, check=True)
@@ -195,7 +195,7 @@ def test_text_goes_in_and_out_of_it_whatever_the_encodings_are(tmp_path):
 
 
 def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys):
-    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(course_notebooks.ROOT / "solutions")[0])
     module = loaded(tmp_path / "my_llm.py")
     settings = "temperature=-1 temperature=nan top-k=0 top-p=0 top-p=90 min-p=3 max-new-tokens=-5"
     for setting in (f"--{each}" for each in settings.split()):
@@ -206,7 +206,7 @@ def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monke
 
 
 def test_a_prompt_is_no_option_whatever_it_begins_with(tmp_path, capsys):
-    assert my_llm.make(cells.ROOT / "solutions", tmp_path / "my_llm.py", "--help") == 0
+    assert my_llm.make(course_notebooks.ROOT / "solutions", tmp_path / "my_llm.py", "--help") == 0
     said = capsys.readouterr().out
     assert "functions of your own\n--help" in said and "usage:" not in said
 
@@ -708,7 +708,7 @@ def test_another_file_is_not_written_over(tmp_path, capsys):
 
 def test_the_notebook_does_not_write_over_another_file_either(tmp_path, capsys):
     (tmp_path / "mine.py").write_text("x = 1")
-    assert my_llm.make(cells.ROOT / "solutions", tmp_path / "mine.py", "Hi") == 1
+    assert my_llm.make(course_notebooks.ROOT / "solutions", tmp_path / "mine.py", "Hi") == 1
     assert "would be lost" in capsys.readouterr().out
     assert (tmp_path / "mine.py").read_text() == "x = 1"
 
@@ -725,7 +725,7 @@ def test_what_somebody_has_changed_in_it_is_kept(tmp_path):
 
 
 def test_another_models_folder_is_one_sentence(tmp_path, monkeypatch, capsys):
-    (tmp_path / "my_llm.py").write_text(my_llm.collect(cells.ROOT / "solutions")[0])
+    (tmp_path / "my_llm.py").write_text(my_llm.collect(course_notebooks.ROOT / "solutions")[0])
     spec = importlib.util.spec_from_file_location("theirs", tmp_path / "my_llm.py")
     spec.loader.exec_module(theirs := importlib.util.module_from_spec(spec))
     monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", "--model", str(tmp_path)])

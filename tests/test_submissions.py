@@ -5,7 +5,7 @@ import os
 import pytest
 from grading_fakes import NOTEBOOKS, class_of
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.grading import submissions
 from llmlib.grading.submissions import Task, find
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.security
 
 
 def test_what_one_has_done_leaves_the_others_their_turn(tmp_path, capsys):
-    first = cells.lessons()[0].name
+    first = course_notebooks.lessons()[0].name
     for student in ("ann", "bob", "eve"):
         path = tmp_path / student / first / f"{first}.ipynb"
         path.parent.mkdir(parents=True)

@@ -16,7 +16,7 @@ from llmlib.certificate.credential import ACHIEVEMENT, COURSE, clean_name, pictu
 TAMPERED, EXPIRED, EARLY = 1, 5, 8
 
 
-class Refused(Exception):
+class InvalidBadge(Exception):
     """The status and the sentence of a verdict that is not VALID."""
 
 
@@ -66,33 +66,33 @@ class Badge:
 
 
 def open_badge(data: bytes) -> Badge:
-    """What an SVG holds, its signature checked. Raises `Refused`."""
+    """What an SVG holds, its signature checked. Raises `InvalidBadge`."""
     try:
         picture, token = picture_hash(data), OB3Verifier.extract_token_from_svg(data)
         if not _is_canonical(token):
-            raise Refused(TAMPERED, "The signed text in it was altered.")
+            raise InvalidBadge(TAMPERED, "The signed text in it was altered.")
         did = issuer_did_from_token(token)
         if not did.startswith("did:key:"):
             why = f"Its issuer is {did[:80]!r}; certificates of this course name a key (did:key:…)."
-            raise Refused(TAMPERED, why)
+            raise InvalidBadge(TAMPERED, why)
         verifier = OB3Verifier.for_issuer_did(did)
     except (ValueError, RecursionError) as error:
-        raise Refused(TAMPERED, f"The file cannot be read: {error}.") from None
+        raise InvalidBadge(TAMPERED, f"The file cannot be read: {error}.") from None
     except LibOpenBadgesException as error:
-        raise Refused(TAMPERED, f"Its content is not what was signed: {error}.") from None
+        raise InvalidBadge(TAMPERED, f"Its content is not what was signed: {error}.") from None
     try:
         credential = verifier.verify(token)
     except (LibOpenBadgesException, ValueError) as error:
         if out_of_time := _out_of_time(token, verifier):
             raise out_of_time from None
-        raise Refused(TAMPERED, f"Its content is not what was signed: {error}.") from None
+        raise InvalidBadge(TAMPERED, f"Its content is not what was signed: {error}.") from None
     achievement = credential.achievement
     if achievement.id not in ACHIEVEMENT.values() or achievement.name != COURSE:
         why = f"It is a credential for something else: {achievement.name[:80]!r}."
-        raise Refused(TAMPERED, why)
+        raise InvalidBadge(TAMPERED, why)
     badge = Badge(credential, verifier, picture)
     if not all(map(_is_clean, (badge.holder, badge.facts()["issuer"]))):
-        raise Refused(TAMPERED, "A name in it is not a single line of text.")
+        raise InvalidBadge(TAMPERED, "A name in it is not a single line of text.")
     return badge
 
 
@@ -105,7 +105,7 @@ def _is_clean(name: str) -> bool:
         return False
 
 
-def _out_of_time(token: str, verifier: OB3Verifier) -> Refused | None:
+def _out_of_time(token: str, verifier: OB3Verifier) -> InvalidBadge | None:
     """Why the library refuses a token that is rightly signed: its time is over, or still to come
     by this computer's clock."""
     try:
@@ -114,11 +114,13 @@ def _out_of_time(token: str, verifier: OB3Verifier) -> Refused | None:
         return None
     first, last, now = made.issuance_date, made.expiration_date, datetime.now(UTC)
     if last is not None and last < now:
-        return Refused(EXPIRED, "The token has expired.")
+        return InvalidBadge(EXPIRED, "The token has expired.")
     if first is None or first < now:
         return None
     why = "this computer's clock is slow, or the issuer's was fast"
-    return Refused(EARLY, f"It is dated {first:%Y-%m-%d %H:%M} UTC, which is in the future: {why}.")
+    return InvalidBadge(
+        EARLY, f"It is dated {first:%Y-%m-%d %H:%M} UTC, which is in the future: {why}."
+    )
 
 
 def _signed(token: str, verifier: OB3Verifier) -> dict:

@@ -10,7 +10,7 @@ from openbadgeslib.ob3 import did_key_from_pem
 from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
-from llmlib.certificate.badge import EARLY, EXPIRED, TAMPERED, Badge, Refused, open_badge
+from llmlib.certificate.badge import EARLY, EXPIRED, TAMPERED, Badge, InvalidBadge, open_badge
 from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF, clean_email
 
 VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED, UNCHECKED = 0, 3, 4, 6, 7
@@ -58,35 +58,35 @@ def verify(
         the_issuer_is_known(badge, issuer_key)
         the_holder_is_the_one_asked_for(badge, name, email)
         notes = [it_was_not_taken_back(badge, status_list, online), who_vouches_for_it(badge)]
-    except Refused as refused:
+    except InvalidBadge as refused:
         return Verdict(*refused.args, **facts)
     said = tuple(filter(None, notes))
     return Verdict(VALID, "Nothing was changed since it was signed.", notes=said, **facts)
 
 
-# Each returns a note for the reader or nothing, and raises `Refused`.
+# Each returns a note for the reader or nothing, and raises `InvalidBadge`.
 
 
 def the_picture_is_the_one_that_was_signed(badge: Badge) -> None:
     evidence = badge.credential.evidence
     if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
         why = "The credential is untouched, but the picture around it was altered"
-        raise Refused(TAMPERED, f"{why}: trust the lines below.")
+        raise InvalidBadge(TAMPERED, f"{why}: trust the lines below.")
 
 
 def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
     if key is None and badge.kind == INSTRUCTOR:
         why = "Its signature is right, but anyone can make a key and a name for it"
-        raise Refused(UNKNOWN_ISSUER, f"{why}: give the issuer's key with --issuer-key.")
+        raise InvalidBadge(UNKNOWN_ISSUER, f"{why}: give the issuer's key with --issuer-key.")
     if key is not None and badge.credential.issuer.id != did_key_from_pem(key):
-        raise Refused(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
+        raise InvalidBadge(UNKNOWN_ISSUER, "It was signed with another key than the one given.")
 
 
 def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str | None) -> None:
     address = (badge.credential.recipient_id or "").casefold()
     named = name is None or _same(name) == _same(badge.holder)
     if not named or email is not None and address != f"mailto:{email}".casefold():
-        raise Refused(WRONG_HOLDER, "It was issued to someone else.")
+        raise InvalidBadge(WRONG_HOLDER, "It was issued to someone else.")
 
 
 def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool) -> str | None:
@@ -109,13 +109,17 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
         badge.verifier.check_status(badge.credential, verify_list=True, download=fetch)
     except LibOpenBadgesException as error:
         if any(badge.is_revoked_in(raw) for raw in lists):
-            raise Refused(REVOKED, "Its issuer has revoked it.") from None
+            raise InvalidBadge(REVOKED, "Its issuer has revoked it.") from None
         if not asked:  # its own entry is at fault
-            raise Refused(TAMPERED, f"It cannot be said whether it was revoked: {error}.") from None
+            raise InvalidBadge(
+                TAMPERED, f"It cannot be said whether it was revoked: {error}."
+            ) from None
         why = f"the list cannot be used: {error}: get it from its issuer again."
         if len(asked) > len(lists):
             why = f"its issuer's list cannot be reached: {error}."
-        raise Refused(UNCHECKED, f"Nothing was changed since it was signed, but {why}") from None
+        raise InvalidBadge(
+            UNCHECKED, f"Nothing was changed since it was signed, but {why}"
+        ) from None
     return (
         f"Not revoked in its issuer's list of {badge.day_of(lists[-1])}; a later list may differ."
     )

@@ -94,7 +94,7 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def edition(notebooks: Notebooks) -> str:
+def course_fingerprint(notebooks: Notebooks) -> str:
     """A fingerprint of all but the submissions: where it is the same, the same code grades."""
     nodes = "".join(f"{name}{book.node}" for name, book in sorted(notebooks.items()))
     return hashlib.sha256(f"{version()}{nodes}".encode()).hexdigest()

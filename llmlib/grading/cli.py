@@ -12,7 +12,7 @@ from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib import installation
-from llmlib.course.authoring import notebooks as course
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.grading import batch, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host.limits import Limits
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
-    notebooks = {name: course.load(name) for name in course.names()}
+    notebooks = {name: course_notebooks.load(name) for name in course_notebooks.names()}
     todo = submissions.find(args.submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
@@ -100,7 +100,9 @@ def _cluster(
         install = installation.install_command("cluster")
         raise ValueError(f"--scheduler needs Dask ({error}): type {install}") from None
     names = tuple(notebooks)
-    spec = dask_cluster.ClusterSpec(batch.edition(notebooks), names, unsafe, partial, limits.cell)
+    spec = dask_cluster.ClusterSpec(
+        batch.course_fingerprint(notebooks), names, unsafe, partial, limits.cell
+    )
     return dask_cluster.connected(address, spec)
 
 

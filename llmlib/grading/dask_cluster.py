@@ -29,7 +29,7 @@ LOST = (CancelledError, ClosedClientError, OSError, RuntimeError)  # the last: a
 class ClusterSpec(NamedTuple):
     """What a worker needs: the course's fingerprint, notebook names, how to load and grade them."""
 
-    edition: str
+    fingerprint: str
     names: tuple[str, ...]
     unsafe: bool = False
     partial: float = 0.0

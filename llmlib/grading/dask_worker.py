@@ -97,9 +97,9 @@ def graded(orders: BinaryIO, spec: tuple) -> Iterator[Any]:
     from llmlib.grading.host.limits import Limits
     from llmlib.grading.submissions import Task
 
-    edition, names, unsafe, partial, timeout, load, make = spec
+    fingerprint, names, unsafe, partial, timeout, load, make = spec
     notebooks = {name: resolve_name(load)(name) for name in names}
-    if batch.edition(notebooks) != edition:
+    if batch.course_fingerprint(notebooks) != fingerprint:
         yield f"its course is another one ({VERSION}, or changed): install there what you have here"
         return
 

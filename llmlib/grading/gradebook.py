@@ -16,7 +16,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from llmlib import installation
-from llmlib.course.authoring import notebooks as course
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.environment import environment
 from llmlib.grading.results import UNSAFE, Graded
 
@@ -68,7 +68,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
                 self.gradebook.db.remove()
                 self.gradebook.db.configure(bind=self.gradebook.engine)
 
-    def add_assignment(self, notebook: course.Notebook) -> None:
+    def add_assignment(self, notebook: course_notebooks.Notebook) -> None:
         """Make sure that the assignment of this `cells.Notebook` is there, all of its cells and no
         more: what another edition had would count beside them."""
         name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
@@ -77,7 +77,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
             book.update_or_create_assignment(name)
             book.update_or_create_notebook(name, name)
             for cell in notebook.cells:
-                kind, grade_id = course.kind(cell), course.grade_id(cell)
+                kind, grade_id = course_notebooks.kind(cell), course_notebooks.grade_id(cell)
                 if kind == "test":
                     words = {"max_score": cell.metadata.nbgrader.points, "cell_type": "code"}
                     book.update_or_create_grade_cell(grade_id, name, name, **words)
@@ -87,7 +87,10 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
                     words = {"locked": cell.metadata.nbgrader.locked, "cell_type": "code"}
                     words["source"] = full.get(grade_id, cell.source)
                     book.update_or_create_source_cell(grade_id, name, name, **words)
-            ours = {(course.kind(each), course.grade_id(each)) for each in notebook.cells}
+            ours = {
+                (course_notebooks.kind(each), course_notebooks.grade_id(each))
+                for each in notebook.cells
+            }
             has = book.find_notebook(name, name)
             kinds = {"test": has.grade_cells, "solution": has.solution_cells, "": has.task_cells}
             gone = [c for kind in kinds for c in kinds[kind] if (kind, c.name) not in ours]

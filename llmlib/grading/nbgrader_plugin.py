@@ -19,7 +19,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Float
 
-from llmlib.course.authoring import notebooks as course
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.submission import Step, Unreadable
 from llmlib.grading import report, submissions
@@ -32,12 +32,12 @@ from llmlib.grading.results import UNSAFE, Graded, NotGraded
 BARE = {"cell_type": "code", "execution_count": None}
 
 
-def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
+def rebuild(notebook: course_notebooks.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
     """`notebook` rebuilt, with the `steps` of a `Graded` in it."""
     visible = {exercise.name: exercise.visible for exercise in notebook.exercises}
     added: dict[str | None, list] = {}  # cells of the learner's, by the cell above them
     written: dict[str, list[str]] = {}
-    marked = {course.grade_id(cell) for cell in notebook.cells}
+    marked = {course_notebooks.grade_id(cell) for cell in notebook.cells}
     place = None
     for title, source, own in steps:
         if own and title not in visible:
@@ -51,7 +51,11 @@ def rebuild(notebook: course.Notebook, steps: tuple[Step, ...]) -> NotebookNode:
             written.setdefault(title, []).append(source)
     node = new_notebook(metadata=notebook.node.metadata, cells=added.get(None, []))
     for cell in notebook.cells:
-        name, kind, source = course.grade_id(cell), course.kind(cell), cell.source
+        name, kind, source = (
+            course_notebooks.grade_id(cell),
+            course_notebooks.kind(cell),
+            cell.source,
+        )
         if kind == "solution":
             none = ["# There was no cell with this exercise's grade_id."]
             source = "\n\n".join(written.get(name, none))
@@ -68,8 +72,8 @@ def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
     notes = "".join(f"{note}\n" for note in (*graded.notes, *([UNSAFE] if graded.unsafe else [])))
     said = {"notes": list(graded.notes), "unsafe": graded.unsafe}
     node.metadata = {**node.metadata, "llmlib": said}
-    for cell in [cell for cell in node.cells if course.kind(cell) == "test"]:
-        outcome = graded[course.grade_id(cell).removeprefix("test_")]
+    for cell in [cell for cell in node.cells if course_notebooks.kind(cell) == "test"]:
+        outcome = graded[course_notebooks.grade_id(cell).removeprefix("test_")]
         mistake = f"Mistake: {outcome.message}"
         cell.metadata = {**cell.metadata, "llmlib": asdict(outcome)}
         cell.outputs = [new_output("stream", name="stdout", text=notes)] if notes else []
@@ -118,7 +122,7 @@ class TrustedExporter(NotebookExporter):
         from llmlib.grading.worker_pool import grade_bytes  # slow to load, as the runner is
 
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
-        notebook, unsafe = course.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
+        notebook, unsafe = course_notebooks.load(name), os.environ.get("LLM_COURSE_UNSAFE") == "1"
         runner = _runner(name, unsafe, self.partial_credit, limits(self.config))
         graded = grade_bytes(runner, notebook, read_submission.content(filename))
         if isinstance(graded, NotGraded):
@@ -145,7 +149,7 @@ class FeedbackExporter(HTMLExporter):
             marks = book.marks(student, where["assignment"])
         resources = self._init_resources(resources)
         resources["output_extension"] = self.file_extension
-        return report.feedback(course.load(name), student, node, marks), resources
+        return report.feedback(course_notebooks.load(name), student, node, marks), resources
 
 
 def limits(config: Any) -> Limits:
@@ -160,7 +164,7 @@ def limits(config: Any) -> Limits:
 def _runner(name: str, unsafe: bool, partial: float, limits: Limits) -> Any:
     from llmlib.grading.marking.runner import Runner  # slow to load; most commands do without
 
-    runner = Runner([course.load(name)], unsafe, limits, partial)
+    runner = Runner([course_notebooks.load(name)], unsafe, limits, partial)
     atexit.register(runner.close)
     return runner
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell, Unreadable
 from llmlib.grading.host import read_submission
@@ -57,10 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assignment", help="this notebook only")
 
 
-def each_lesson(tasks: list[Task], do: Callable[[Task, cells.Notebook, list[Cell]], None]) -> int:
+def each_lesson(
+    tasks: list[Task], do: Callable[[Task, course_notebooks.Notebook, list[Cell]], None]
+) -> int:
     """Hand each task with its notebook and its cells to `do`, but for the quiz: it has letters, no
     programs. The exit status: 1 where some could not be read; they are named with their reason."""
-    lessons, faults = {each.name: each for each in cells.lessons()}, 0
+    lessons, faults = {each.name: each for each in course_notebooks.lessons()}, 0
     if not any(task.fault or task.assignment in lessons for task in tasks):
         print("nothing to do: the quiz has letters, no programs", file=sys.stderr)
     for task in tasks:

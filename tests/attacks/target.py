@@ -12,7 +12,7 @@ print("a demonstration")
 # ### Exercise 0.1 · `softmax` · ●○○ · 5 min
 # <details><summary>Hint 1</summary>Subtract the maximum.</details>
 
-# %% nbgrader={"grade": false, "grade_id": "softmax", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.softmax", "torch.nn.functional.softmax", "torch.Tensor.softmax", "torch.log_softmax", "torch.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
+# %% nbgrader={"grade": false, "grade_id": "softmax", "locked": false, "schema_version": 3, "solution": true, "task": false} disallowed=["torch.softmax", "torch.nn.functional.softmax", "torch.Tensor.softmax", "torch.log_softmax", "torch.logsumexp", "llmlib.output_head.softmax", "llmlib.output_head.log_softmax"]
 def softmax(x, dim=-1):
     ### BEGIN SOLUTION
     e = (x - x.amax(dim, keepdim=True)).exp()
@@ -36,7 +36,7 @@ check.close(softmax(_y, dim=0), torch.softmax(_y, 0), "dim names the axis")
 # %% [markdown]
 # ### Exercise 0.2 · `causal_mask` · ●○○ · 5 min
 
-# %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["torch.tril", "llmlib.attention.causal_mask"]
+# %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false} disallowed=["torch.tril", "llmlib.attention.causal_mask"]
 def causal_mask(n):
     ### BEGIN SOLUTION
     return torch.arange(n)[:, None] >= torch.arange(n)[None]
@@ -55,7 +55,7 @@ check.equal(causal_mask(5), torch.ones(5, 5, dtype=torch.bool).tril(), "row i lo
 # %% [markdown]
 # ### Exercise 0.3 · `merge` · ●○○ · 5 min
 
-# %% nbgrader={"grade": false, "grade_id": "merge", "locked": false, "schema_version": 3, "solution": true, "task": false} off=["llmlib.tokens.merge"]
+# %% nbgrader={"grade": false, "grade_id": "merge", "locked": false, "schema_version": 3, "solution": true, "task": false} disallowed=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
     ### BEGIN SOLUTION
     out = []

@@ -185,8 +185,8 @@ def _exercise(name: str, solution: NotebookNode, statement: str, test: NotebookN
                 raise SourceError(f"no such mark: `{mark}`; write one of {', '.join(MARKS)}.")
         if not re.search(rf"^(def |class |){grade_id(solution)}\b", solution.source, re.MULTILINE):
             raise SourceError("its solution cell defines nothing of that name.")
-        if isinstance(disallowed := solution.metadata.get("off", []), str):
-            raise SourceError(f'off is a list of names: write off=["{disallowed}"].')
+        if isinstance(disallowed := solution.metadata.get("disallowed", []), str):
+            raise SourceError(f'disallowed is a list of names: write disallowed=["{disallowed}"].')
         cleared = without(solution.source, "SOLUTION", STUB)
         visible = without(test.source, "HIDDEN TESTS")
         if cleared == solution.source:
