@@ -5,10 +5,11 @@ A product of a weight matrix with eight vectors takes far less than eight times 
 reading the matrix is what takes the time. So the newest tokens of all texts go through the model
 side by side. Attention has no weights; there each text reads its own cache.
 
-**Each text comes out as if it were alone**, bit for bit. The same kernel computes a row of a
-product in the same order, whatever the other rows hold, but the number of rows decides which kernel
-runs. So a step has at least `fewest_rows` rows and at most MOST_TEXTS: in between, the kernel is
-the same. A text that is really alone pays for that with rows that only fill up.
+**Each text comes out as if it were alone.** In company its logits do not depend on the others, bit
+for bit: the same kernel computes a row of a product in the same order, whatever the other rows
+hold. Only the number of rows decides which kernel runs, so a step of several texts has at least
+`fewest_rows` rows and at most MOST_TEXTS. With float32 weights a text that is alone takes the
+product of one row: it needs half the time, and differs in the last bits.
 
 Prompts are read one at a time, in pieces that begin at multiples of PIECE whatever else is there.
 So a long prompt delays the other texts by one piece a token (chunked prefill: Agrawal et al. 2023,
@@ -51,8 +52,8 @@ class ContinuousBatch:
         self.model = model
         self.reading: deque[Text] = deque()  # their prompts, piece by piece, in turns
         self.writing: list[Text] = []
-        packed = isinstance(model.weights.layers[0].o[0], Packed)
-        self.fewest_rows = 2 if packed else FEW_ROWS + 1
+        self.packed = isinstance(model.weights.layers[0].o[0], Packed)
+        self.fewest_rows = 2 if self.packed else FEW_ROWS + 1
 
     def __len__(self):
         return len(self.reading) + len(self.writing)
@@ -112,7 +113,8 @@ class ContinuousBatch:
         texts = list(self.writing)
         if not texts:
             return []
-        rows = max(len(texts), self.fewest_rows)
+        alone = len(self) == 1 and not self.packed
+        rows = 1 if alone else max(len(texts), self.fewest_rows)
         ids = torch.zeros(1, rows, dtype=torch.long)
         ids[0, : len(texts)] = torch.tensor([text.ids[-1] for text in texts])
         model, cache = self.model, _SideBySide([text.cache for text in texts], rows)

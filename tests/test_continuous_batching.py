@@ -1,4 +1,5 @@
-"""Texts that join and leave a running batch come out as if each were alone, bit for bit."""
+"""Texts that join and leave a running batch come out as if each were alone, and in company their
+logits are the same bit for bit, whoever the company is."""
 
 import random
 
@@ -34,7 +35,8 @@ def written(model, texts, joins, leaves=()):
     return found
 
 
-def assert_as_if_alone(model, texts, joins, leaves=()):
+def assert_as_if_alone(model, texts, joins, leaves=(), near=1e-4):
+    """`near`: how far logits may be from those of the text alone, whose products have one row."""
     together = written(model, texts, joins, leaves)
     for i, text in enumerate(texts):
         ids, logits = written(model, [text], [0])[0]
@@ -42,7 +44,20 @@ def assert_as_if_alone(model, texts, joins, leaves=()):
             assert together[i][0] == ids[:2]
         else:
             assert together[i][0] == ids
-            assert torch.equal(torch.stack(together[i][1]), torch.stack(logits))
+            assert torch.allclose(torch.stack(together[i][1]), torch.stack(logits), atol=near)
+
+
+@pytest.mark.parametrize("others", [1, 3, MOST_TEXTS - 1])
+def test_in_company_the_logits_are_the_same_bit_for_bit(tmp_path, others):
+    llama3(tmp_path)
+    model = pretrained.load(tmp_path)
+    text = ([5, 6, 7], {"max_new_tokens": 12, "stop_ids": (), "temperature": 0.0})
+    long = {"max_new_tokens": 30, "stop_ids": (), "temperature": 0.0}
+    found = []
+    for company in ([([9], long)], [([i + 1, 8], long) for i in range(others)]):
+        found.append(written(model, [*company, text], [0] * len(company) + [2])[-1])
+    assert found[0][0] == found[1][0]
+    assert torch.equal(*(torch.stack(logits) for _, logits in found))
 
 
 @pytest.mark.parametrize("make", [gpt2, llama3])

@@ -90,8 +90,8 @@ def test_the_command_grades_says_why_not_and_exits_with_1(tmp_path, monkeypatch,
     (course / "nbgrader_config.py").write_text(
         f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n"
     )
-    monkeypatch.setattr(cli.course, "names", lambda: ["target"])
-    monkeypatch.setattr(cli.course, "load", NOTEBOOKS.get)
+    monkeypatch.setattr(cli.course_notebooks, "names", lambda: ["target"])
+    monkeypatch.setattr(cli.course_notebooks, "load", NOTEBOOKS.get)
     args = Namespace(submitted=course / "submitted", config=course / "nbgrader_config.py")
     assert cli.run(args) == 1
     said = capsys.readouterr().out

@@ -33,8 +33,8 @@ def course(tmp_path, monkeypatch):
         submission.put("merge", last)
         submission.beside("timestamp.txt", "2026-11-02 10:00:00 UTC")
         submission.write()
-    monkeypatch.setattr(cli.course, "names", lambda: ["target"])
-    monkeypatch.setattr(cli.course, "load", {"target": TARGET}.get)
+    monkeypatch.setattr(cli.course_notebooks, "names", lambda: ["target"])
+    monkeypatch.setattr(cli.course_notebooks, "load", {"target": TARGET}.get)
     configure(tmp_path)
     return tmp_path
 
