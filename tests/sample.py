@@ -26,7 +26,7 @@ class Sample:
 
     def __init__(self, config, seed):
         self.seed, self.worker = seed, hasattr(config, "workerinput")
-        self.left = 0  # tests left out
+        self.left = 0  # tests left out; an interrupted worker does not tell
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -57,10 +57,9 @@ class Sample:
         write("The answers that were tried:")
         for key, each in titles.items():
             write(f"  {key}: {'; '.join(each)}")
-        write(
-            f"{sum(map(len, titles.values()))} answers were chosen by {self.seed}. Left out: "
-            f"{self.left:,} tests, all other answers among them. `make proof` runs everything."
-        )
+        write(f"{sum(map(len, titles.values()))} answers were chosen by {self.seed}.")
+        left = f"{self.left:,} tests, all other answers among them" if self.left else "all others"
+        write(f"Left out: {left}. `make proof` runs everything.")
 
 
 def only_proof(item):

@@ -51,10 +51,10 @@ def running_shell() -> Any:
 
 def new_shell(user: str) -> Any:
     """The same at the first call for a `user` in this kernel; later None."""
-    shell, mark = running_shell(), f"_llmlib_{user}"
-    if shell is None or hasattr(shell, mark):
+    shell, attribute = running_shell(), f"_llmlib_{user}"
+    if shell is None or hasattr(shell, attribute):
         return None
-    setattr(shell, mark, True)
+    setattr(shell, attribute, True)
     return shell
 
 

@@ -116,9 +116,11 @@ def _expand(cell: NotebookNode) -> None:
     if (what == "test") != isinstance(points, int) or what == "test" and points < 0:
         raise SourceError(f"`# %% {title}`: a test cell, and no other, says points=N, N from 0.")
     prefix = "" if what == "solution" else f"{what}_"
-    marks = {"schema_version": 3, "grade_id": prefix + subject, "task": False}
-    marks |= {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
-    cell.metadata["nbgrader"] = NotebookNode(marks | ({"points": points} if what == "test" else {}))
+    roles = {"locked": what != "solution", "solution": what == "solution", "grade": what == "test"}
+    nbgrader = {"schema_version": 3, "grade_id": prefix + subject, "task": False} | roles
+    if what == "test":
+        nbgrader["points"] = points
+    cell.metadata["nbgrader"] = NotebookNode(nbgrader)
     if what == "test":  # folded to its first line
         cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
         cell.source = f"{CHECK_OF.format(subject)}\n{cell.source}"
@@ -128,10 +130,10 @@ def kind(cell: NotebookNode) -> str:
     """What a cell is: "markdown", "demo", "given", "solution" or "test" (see CONTRIBUTING.md)."""
     if cell.cell_type != "code":
         return "markdown"
-    marks = cell.metadata.get("nbgrader")
-    if not marks:
+    nbgrader = cell.metadata.get("nbgrader")
+    if not nbgrader:
         return "demo"
-    return "solution" if marks["solution"] else "test" if marks["grade"] else "given"
+    return "solution" if nbgrader["solution"] else "test" if nbgrader["grade"] else "given"
 
 
 def grade_id(cell: NotebookNode) -> str:

@@ -32,19 +32,19 @@ class KeyedCell:
     options: dict[str, str] = field(default_factory=dict)
 
     @property
-    def marks(self) -> dict:
+    def nbgrader(self) -> dict:
         """nbgrader's."""
-        marks = self.cell.metadata.get("nbgrader")
-        return marks if isinstance(marks, dict) else {}
+        nbgrader = self.cell.metadata.get("nbgrader")
+        return nbgrader if isinstance(nbgrader, dict) else {}
 
     @property
     def name(self) -> str:
-        return str(self.marks.get("grade_id", ""))
+        return str(self.nbgrader.get("grade_id", ""))
 
     @property
     def answer(self) -> bool:
         """Is it the answer cell of an exercise or a quiz question?"""
-        return bool(self.name and self.marks.get("solution"))
+        return bool(self.name and self.nbgrader.get("solution"))
 
     @property
     def prediction(self) -> bool:
@@ -55,8 +55,8 @@ class KeyedCell:
         """Did a learner write or change it? A locked cell is the course's, whatever it holds."""
         source = self.cell.source
         if self.answer:
-            marks = {"solution": True, "grade_id": self.name}
-            return checksum(source, "code", marks) != self.marks.get("checksum")
+            nbgrader = {"solution": True, "grade_id": self.name}
+            return checksum(source, "code", nbgrader) != self.nbgrader.get("checksum")
         if self.name or self.key.startswith("see "):
             return False
         if self.prediction:
@@ -101,8 +101,8 @@ def keyed_cells(node: NotebookNode, released: Mapping[str, str] = {}) -> Iterato
 
 def altered(keyed: KeyedCell) -> bool:
     """Was a locked cell changed, by its checksum?"""
-    cell, said = keyed.cell, keyed.marks.get("checksum")
-    found = checksum(cell.source, cell.cell_type, keyed.marks) if said else said
+    cell, said = keyed.cell, keyed.nbgrader.get("checksum")
+    found = checksum(cell.source, cell.cell_type, keyed.nbgrader) if said else said
     return found != said and not keyed.answer
 
 
@@ -200,7 +200,7 @@ def _own_cell(keyed: KeyedCell, result: Merged) -> NotebookNode:
         result.gone.append(keyed.name)
     else:
         result.cells += 1
-    for ours in ("nbgrader", "off", "stub", "deletable"):
+    for ours in ("nbgrader", "disallowed", "off", "stub", "deletable"):  # off: until 1.2.4
         cell.metadata.pop(ours, None)
     if keyed.options:
         said = "From an earlier edition of this notebook:"

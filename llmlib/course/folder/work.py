@@ -61,14 +61,14 @@ def update_folder(released: Path, work: Path) -> list[str]:
 def _update_notebook(path: Path, mine: Path, released: bool = False) -> list[str]:
     """Bring `mine` to the edition of `path`, which may have been worked in unless it is known as
     `released`. Raises Unreadable."""
-    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    if mine.exists() and _edition_mark(mine) == mark:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    if mine.exists() and _edition_digest(mine) == digest:
         return []
     edition = read(path)
     changed = ("diff-index", "--quiet", "HEAD")  # `diff` says so of any file outside of a clone
     if not released and merge.has_work(edition) and _git(path, *changed) == 1:
         return _adopt(path, mine)
-    edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = mark
+    edition.metadata.setdefault("llmlib", NotebookNode())["edition"] = digest
     if not mine.exists():
         _write(mine, edition)
         return []
@@ -102,7 +102,7 @@ def read(path: Path) -> NotebookNode:
         ) from None
 
 
-def _edition_mark(mine: Path) -> str | None:
+def _edition_digest(mine: Path) -> str | None:
     """The fingerprint of the edition from which a notebook in work/ was made."""
     try:
         return json.loads(mine.read_bytes())["metadata"]["llmlib"]["edition"]
