@@ -159,7 +159,7 @@ def main(words: list[str]) -> int:
     if verb == "formgrader":
         return open_jupyter.open_formgrader(python, ROOT, rest)
     if verb in ("check", "test", "proof"):
-        return subprocess.call([str(python), "tests/layers.py", verb, *rest], cwd=ROOT)
+        return subprocess.call([str(python), "tests/suites.py", verb, *rest], cwd=ROOT)
     return 0
 
 

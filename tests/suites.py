@@ -1,9 +1,9 @@
 """What `make check`, `make test` and `make proof` run, by the Python of the environment that has
 their packages.
 
-python tests/layers.py check
-python tests/layers.py test     of every layer what fits into ten minutes; words go to pytest
-python tests/layers.py proof    everything, but what has passed with the same inputs (--fresh: that
+python tests/suites.py check
+python tests/suites.py test     of every layer what fits into ten minutes; words go to pytest
+python tests/suites.py proof    everything, but what has passed with the same inputs (--fresh: that
                                 too); more words go to pytest
 """
 

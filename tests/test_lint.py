@@ -4,17 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import layers
 import pytest
+import suites
 
 from llmlib.course.bootstrap import steps
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]  # slow: `make check` runs them itself
 
 
-@pytest.mark.parametrize("check", [name for name in layers.CHECKS if name != "tests"])
+@pytest.mark.parametrize("check", [name for name in suites.CHECKS if name != "tests"])
 def test_the_code_passes(check):
     environment = steps.activated(Path(sys.executable))
-    words = layers.command(check)
-    done = subprocess.run(words, cwd=layers.ROOT, env=environment, **steps.HEARD)
+    words = suites.command(check)
+    done = subprocess.run(words, cwd=suites.ROOT, env=environment, **steps.HEARD)
     assert done.returncode == 0, done.stdout[-4000:]

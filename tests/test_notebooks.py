@@ -1,0 +1,153 @@
+"""What every notebook's source promises: name, place on the map, exercises, cells."""
+
+import pkgutil
+import re
+from collections import Counter
+
+import pytest
+from nbconvert.filters import markdown2html
+
+from llmlib.course.authoring import course_map, notebooks
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.checking import scopes
+from llmlib.course.checking.definitions import BUILTINS
+from llmlib.course.my_llm import learner_functions
+
+pytestmark = pytest.mark.unit
+MARKDOWN_TAGS = set("p em strong code pre h1 h2 h3 h4 ul ol li a img blockquote hr br".split())
+MARKDOWN_TAGS |= set("table thead tbody tr th td span div details summary".split())
+GRADED = "given", "solution"  # the cells that a grader runs
+
+
+def test_every_notebook_has_a_source_and_the_other_way_round():
+    names = notebooks.names()
+    assert names
+    for folder in ("solutions", "notebooks"):
+        assert sorted(path.stem for path in (ROOT / folder).glob("*.ipynb")) == names, folder
+
+
+def test_every_notebook_is_on_the_map():
+    on = [each.name for each in course_map.stations()]
+    off = [name for name in notebooks.names() if name not in on]
+    assert not off, f'{off}: begin with `# %% [markdown] makes="…"`, then `# # N · Title`'
+
+
+def test_no_two_exercises_share_a_name():
+    """The engine, the graders and the table of progress find a function by its name alone."""
+    counts = Counter(each.name for book in notebooks.notebooks() for each in book.exercises)
+    twice = [name for name, count in counts.items() if count > 1]
+    assert not twice, f"more than one exercise is named {twice}: rename all but one"
+
+
+def test_my_llm_finds_every_function_that_it_calls():
+    called = scopes.names(learner_functions.TEMPLATE)
+    lacking = called.reads.difference(called.binds, BUILTINS, learner_functions.engine_exercises())
+    assert not lacking, f"my_llm/template.py calls {sorted(lacking)}, which no exercise makes"
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_exercises_are_numbered_as_they_stand(name):
+    book = notebooks.load(name)
+    expected = [f"{book.number}.{place}" for place in range(1, len(book.exercises) + 1)]
+    numbers = [each.number for each in book.exercises]
+    assert numbers == expected, f"the headings say {numbers}: number them as they stand"
+
+
+@pytest.mark.parametrize("lesson", [each.name for each in notebooks.lessons()])
+def test_what_is_disallowed_exists(lesson):
+    """A name that is misspelt forbids nothing."""
+    for exercise in notebooks.load(lesson).exercises:
+        for name in exercise.disallowed:
+            try:
+                pkgutil.resolve_name(name)
+            except (ImportError, AttributeError):
+                pytest.fail(f"{exercise.name}: there is no {name} to disallow; correct its marker")
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_a_test_cell_reads_no_name_of_a_demonstration(name):
+    """The grader runs no untouched one: to a test such a name is a function nobody wrote."""
+    book = notebooks.load(name)
+    known = [
+        scopes.names(cell.source).binds for cell in book.cells if notebooks.kind(cell) in GRADED
+    ]
+    for exercise in book.exercises:
+        read = scopes.names(exercise.full)
+        unknown = read.reads.difference(read.binds, BUILTINS, *known)
+        assert not unknown, f"the test cell of {exercise.name} does not define {sorted(unknown)}"
+
+
+def test_what_the_guide_says_of_a_shorter_courses_points():
+    points = {n.name: sum(each.points for each in n.exercises) for n in notebooks.notebooks()}
+    said = f"notebook 7 has {points['07_kv_cache_and_scaling']} of {sum(points.values())}"
+    guide = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    assert said in " ".join(guide.split())
+
+
+def test_code_cells_fit_a_laptops_screen_beside_the_file_list():
+    """The code of the sources, without their comments and markers: 88 columns."""
+    long = [
+        f"{name}: {line}"
+        for name in notebooks.names()
+        for cell in notebooks.load(name).cells
+        if cell.cell_type == "code"
+        for line in cell.source.splitlines()
+        if len(line) > 88
+    ]
+    assert not long, "\n".join(long)
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
+    """Where its opening gives minutes, or counts the exercises."""
+    notebook = notebooks.load(name)
+    opening = next(cell.source for cell in notebook.cells if "**It takes**" in cell.source)
+    says = " ".join(opening[opening.index("**It takes**") :].split())
+    minutes = sum(
+        int(re.search(r"### Exercise .* (\d+) min", each.statement)[1])
+        for each in notebook.exercises
+    )
+    for said in re.findall(r"(\d+) minutes", says):
+        assert int(said) == minutes
+    words = "seven eight nine ten eleven twelve".split()
+    if found := re.search(r"the (\w+) exercises", says):
+        assert words.index(found[1]) + 7 == len(notebook.exercises)
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_a_longer_exercise_has_no_fewer_points(name):
+    asked = [
+        (int(re.search(r"### Exercise .* (\d+) min", each.statement)[1]), each.points)
+        for each in notebooks.load(name).exercises
+    ]
+    assert all(a <= b for less, a in asked for more, b in asked if less < more), sorted(asked)
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_a_statement_has_its_parts(name):
+    """A name, one to three dots filled, minutes; an example by hand; two hints or more."""
+    for exercise in notebooks.load(name).exercises:
+        heading = rf"### Exercise \d\.\d+ · `{exercise.name}` · (●○○|●●○|●●●) · \d+ min\n"
+        assert re.search(heading, exercise.statement), exercise.name
+        assert re.search("by hand|worked example", exercise.statement, re.I), exercise.name
+        hints = re.findall(r"<summary>Hint (\d)</summary>", exercise.statement)
+        assert len(hints) >= 2 and hints == [str(i + 1) for i in range(len(hints))], exercise.name
+
+
+def other_tags(markdown):
+    """The tags in a text that neither Markdown nor we write, such as "end" in "a<end>b". A browser
+    takes them for elements and shows nothing."""
+    return {*re.findall(r"<([a-zA-Z][\w-]*)", markdown2html(markdown))} - MARKDOWN_TAGS
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_no_prose_holds_a_bare_tag(name):
+    """Statements, hints and the quiz's questions are markdown cells."""
+    cells = [cell.source for cell in notebooks.load(name).cells if cell.cell_type == "markdown"]
+    found = {tag: text for text in cells for tag in other_tags(text)}
+    assert not found, f"write each as code, in backticks: {found}"
+
+
+def test_a_bare_tag_is_found_and_one_in_code_is_not():
+    assert other_tags('<details><summary>Hint</summary>\n\n"a<end>b"\n\n</details>') == {"end"}
+    assert other_tags("`a<end>b`, 1 < 2 > 0\n\n```\n<end>\n```") == set()
