@@ -103,114 +103,61 @@ def _convert_into(folder, gguf_file):
 
 
 def _convert(gguf_file, folder):
-    import gguf
     import torch
-    from gguf.quants import dequantize
     from safetensors.torch import save_file
     from tqdm import tqdm
 
-    reader = gguf.GGUFReader(gguf_file)
-    fields = {name: field.contents() for name, field in reader.fields.items()}
-    n_head = fields["llama.attention.head_count"]
-    n_kv_head = fields["llama.attention.head_count_kv"]
-    tensors = {}
-    for tensor in tqdm(
-        reader.tensors, desc="Converting SmolLM2-135M, once", unit=" tensors", file=sys.stderr
-    ):
-        weight = torch.tensor(dequantize(tensor.data, tensor.tensor_type))
-        if tensor.name.endswith(("attn_q.weight", "attn_k.weight")):
-            # GGUF interleaves the rows of each head (0, 32, 1, 33, …): put RoPE's halves back.
-            heads = n_head if "attn_q" in tensor.name else n_kv_head
-            pairs = weight.view(heads, -1, 2, weight.shape[-1])
-            weight = pairs.transpose(1, 2).reshape(weight.shape)
-        tensors[_hugging_face_name(tensor.name)] = weight.contiguous()
+    from llmlib import gguf_tokenizer
+    from llmlib.gguf_checkpoint import GgufCheckpoint
+
+    found = GgufCheckpoint(gguf_file)
+    about, metadata = found.settings, found.metadata
+    stored = tqdm(
+        found.tensors.items(),
+        desc="Converting SmolLM2-135M, once",
+        unit=" tensors",
+        file=sys.stderr,
+    )
+    tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in stored}
     # from where they lie: with copies of them this took 2 GB of memory, half of a small laptop's
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)  # it made it for one user
 
     config = {
         "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "model_type": about["model_type"],
         "torch_dtype": "float32",
         "hidden_act": "silu",
-        "hidden_size": fields["llama.embedding_length"],
-        "intermediate_size": fields["llama.feed_forward_length"],
-        "num_hidden_layers": fields["llama.block_count"],
-        "num_attention_heads": n_head,
-        "num_key_value_heads": n_kv_head,
-        "head_dim": fields["llama.rope.dimension_count"],
-        "max_position_embeddings": fields["llama.context_length"],
-        "rms_norm_eps": round(fields["llama.attention.layer_norm_rms_epsilon"], 9),
-        "rope_theta": fields["llama.rope.freq_base"],
-        "vocab_size": fields["llama.vocab_size"],
-        "tie_word_embeddings": True,
+        "hidden_size": about["hidden_size"],
+        "intermediate_size": about["intermediate_size"],
+        "num_hidden_layers": about["num_hidden_layers"],
+        "num_attention_heads": about["num_attention_heads"],
+        "num_key_value_heads": about["num_key_value_heads"],
+        "head_dim": about["head_dim"],
+        "max_position_embeddings": about["max_position_embeddings"],
+        "rms_norm_eps": round(about["rms_norm_eps"], 9),
+        "rope_theta": about["rope_theta"],
+        "vocab_size": about["vocab_size"],
+        "tie_word_embeddings": about["tie_word_embeddings"],
         "attention_bias": False,
         "mlp_bias": False,
-        "bos_token_id": fields["tokenizer.ggml.bos_token_id"],
-        "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
+        "bos_token_id": metadata["tokenizer.ggml.bos_token_id"],
+        "eos_token_id": metadata["tokenizer.ggml.eos_token_id"],
     }
     _write_json(folder / "config.json", config)
-    _write_tokenizer(folder, fields)
-
-
-def _hugging_face_name(name):
-    outer = {
-        "token_embd.weight": "model.embed_tokens.weight",
-        "output_norm.weight": "model.norm.weight",
-    }
-    inner = {
-        "attn_norm": "input_layernorm",
-        "ffn_norm": "post_attention_layernorm",
-        "attn_q": "self_attn.q_proj",
-        "attn_k": "self_attn.k_proj",
-        "attn_v": "self_attn.v_proj",
-        "attn_output": "self_attn.o_proj",
-        "ffn_gate": "mlp.gate_proj",
-        "ffn_up": "mlp.up_proj",
-        "ffn_down": "mlp.down_proj",
-    }
-    if name in outer:
-        return outer[name]
-    _, layer, part, _ = name.split(".")  # "blk.3.attn_q.weight"
-    return f"model.layers.{layer}.{inner[part]}.weight"
-
-
-def _write_tokenizer(folder, fields):
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
-    tokens, types = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
-    merges = [tuple(line.split(" ")) for line in fields["tokenizer.ggml.merges"]]
-    tokenizer = Tokenizer(
-        models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    control = 3  # gguf.TokenType.CONTROL
-    tokenizer.add_special_tokens(
-        [
-            AddedToken(t, special=True, normalized=False)
-            for t, kind in zip(tokens, types)
-            if kind == control
-        ]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    end = tokens[fields["tokenizer.ggml.eos_token_id"]]
+    gguf_tokenizer.tokenizer(found).save(str(folder / "tokenizer.json"))
+    end = gguf_tokenizer.token(found, "eos")
     _write_json(
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "GPT2Tokenizer",
-            "model_max_length": fields["llama.context_length"],
+            "model_max_length": about["max_position_embeddings"],
             "clean_up_tokenization_spaces": False,
-            "bos_token": tokens[fields["tokenizer.ggml.bos_token_id"]],
+            "bos_token": gguf_tokenizer.token(found, "bos"),
             "eos_token": end,
             "pad_token": end,
-            "unk_token": tokens[fields["tokenizer.ggml.unknown_token_id"]],
-            "chat_template": fields["tokenizer.chat_template"],
+            "unk_token": gguf_tokenizer.token(found, "unknown"),
+            "chat_template": metadata["tokenizer.chat_template"],
         },
     )
 

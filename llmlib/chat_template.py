@@ -1,11 +1,13 @@
 """A conversation as the text that a model's chat training used: its chat template, applied by
-`transformers`."""
+`transformers`. `folder` is a model's folder or its GGUF file."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from llmlib import gguf_tokenizer
+from llmlib.gguf_checkpoint import GgufCheckpoint
 from llmlib.pretokenizer import refuse_special_tokens
 
 Message = Mapping[str, Any]  # {"role": "user", "content": "Hello"}
@@ -46,13 +48,28 @@ def load(folder: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        if Path(folder).suffix == ".gguf":
+            tokenizer = _of_gguf(folder)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # noqa: BLE001 - of any kind, by what is damaged
         why = f"{folder} has no chat template that can be used"
         raise NoChatTemplate(f"{why} ({_one_line(error)})") from None
     if not tokenizer.chat_template:
         raise NoChatTemplate(f"{folder} has no chat template: it was not trained to chat")
     return tokenizer
+
+
+def _of_gguf(path: str | Path) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    file = GgufCheckpoint(path)
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=gguf_tokenizer.tokenizer(file),
+        chat_template=file.metadata.get("tokenizer.chat_template"),
+        **{name: gguf_tokenizer.token(file, key) for name, key in names.items()},
+    )
 
 
 def _one_line(error: Exception) -> str:

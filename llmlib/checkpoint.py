@@ -80,13 +80,18 @@ class Tensors:
     """The tensors of a checkpoint, each taken once, by name and shape, onto a device; matrices are
     laid in as `kind`.
 
-    Raises FileNotFoundError for a missing file, ValueError for a damaged one, and MemoryError,
-    before anything is loaded, for a model that the memory cannot hold.
+    `stored` are the tensors of a file that has been opened (GGUF), which become numbers as they are
+    taken; without it, the folder's files are read. Raises FileNotFoundError for a missing file,
+    ValueError for a damaged one, and MemoryError, before anything is loaded, for a model that the
+    memory cannot hold.
     """
 
-    def __init__(self, folder, kind="float32", device="cpu"):
+    def __init__(self, folder, kind="float32", device="cpu", stored=None):
         self.folder, self.kind, self.device = folder, kind, device
-        self.left = {}
+        self.left = dict(stored or {})
+        if stored is not None:
+            self._refuse_what_is_too_large(sum(tensor.numel() for tensor in stored.values()))
+            return
         paths = [folder / name for name in _names(folder)]
         for path in paths:
             if not path.exists():
@@ -95,7 +100,8 @@ class Tensors:
                     "or its weights are in a format other than safetensors"
                 )
         try:
-            self._refuse_what_is_too_large(paths)
+            whole = [path for path in paths if path.suffix == ".safetensors"]
+            self._refuse_what_is_too_large(sum(_checked(path, _numbers_in) for path in whole))
             for path in paths:
                 self.left.update(_read_file(path))
         except (MemoryError, RuntimeError) as error:
@@ -106,13 +112,10 @@ class Tensors:
                 "and other notebooks by Kernel, Shut Down All Kernels"
             ) from None
 
-    def _refuse_what_is_too_large(self, paths):
+    def _refuse_what_is_too_large(self, numbers):
         there = available_memory()
         if there is None or torch.device(self.device).type != "cpu":
             return
-        numbers = sum(
-            _checked(path, _numbers_in) for path in paths if path.suffix == ".safetensors"
-        )
         needed = numbers * BYTES[self.kind]
         if needed > there:
             fewer = "" if self.kind == "int8" else ': weights="int8" needs the least'

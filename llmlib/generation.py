@@ -165,7 +165,7 @@ def encode_prompt(model, prompt):
         )
     if model.tokenizer is None:
         raise ValueError(
-            f"{model.folder} has no tokenizer.json, so text cannot be turned into ids: "
+            f"{model.folder} has no tokenizer, so text cannot be turned into ids: "
             "pass ids to model(ids) or generate instead"
         )
     return model.tokenizer.encode(prompt)

@@ -1,18 +1,20 @@
 """Real weights for the engine: any checkpoint of the GPT-2 or the Llama family, as Hugging Face
-folders hold them.
+folders hold them, or a GGUF file.
 """
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from llmlib import families
+from llmlib import families, gguf_tokenizer
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.fast import attention, kernels
 from llmlib.fast.quantized import KINDS
+from llmlib.gguf_checkpoint import GgufCheckpoint
 from llmlib.model import Model
 from llmlib.pretokenizer import to_bytes
 from llmlib.tokens import Tokenizer
@@ -43,8 +45,8 @@ def _read(path, step, *arguments):
 
 
 def load(name_or_folder, weights="float32", device="cpu"):
-    """The model of that name: "smollm2" (offline, from the installed package), a folder, or a name
-    on the Hugging Face hub ("gpt2").
+    """The model of that name: "smollm2" (offline, from the installed package), a folder, a GGUF
+    file, or a name on the Hugging Face hub ("gpt2").
 
     `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16",
     "int8" (one scale a row) or "int4"; norms and vectors are float32 in any case, and so is
@@ -58,16 +60,20 @@ def load(name_or_folder, weights="float32", device="cpu"):
         raise ValueError(f"weights is {weights!r}: it must be one of {', '.join(KINDS)}")
     device = _device(device)
     folder = _find(str(name_or_folder))
-    settings = read_json(folder / "config.json")
-    family, path = settings.get("model_type"), folder / "config.json"
+    gguf = GgufCheckpoint(folder) if folder.suffix == ".gguf" and folder.is_file() else None
+    path = folder if gguf else folder / "config.json"
+    settings = gguf.settings if gguf else read_json(path)
+    family = settings.get("model_type")
     if family not in families.FAMILIES:
         raise ValueError(
             f"{folder} holds a model of type {family!r}: "
             f"this engine runs {', '.join(families.FAMILIES)}"
         )
-    own = families.Settings(settings), _stop_ids(settings, folder), device
+    stop_ids = gguf.stop_ids if gguf else _stop_ids(settings, folder)
+    own = families.Settings(settings), stop_ids, device
     config, parts, weights_of = _read(path, families.FAMILIES[family], *own)
-    tensors = Tensors(folder, weights, device)
+    tokenizer = _gguf_tokenizer(gguf) if gguf else _tokenizer(folder)
+    tensors = Tensors(folder, weights, device, gguf and gguf.tensors)
     taken = _read(path, weights_of, tensors)
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
@@ -77,7 +83,10 @@ def load(name_or_folder, weights="float32", device="cpu"):
         and device.type == "cpu"
     ):
         parts = replace(parts, attention=attention.attention_in_16_bits)
-    return Model(config, taken, parts, _tokenizer(folder, config.vocab_size), folder)
+    if isinstance(tokenizer, Tokenizer):
+        for i in range(config.vocab_size):  # rows that only make the table's size a round number
+            tokenizer.vocab.setdefault(i, b"")  # have no text
+    return Model(config, taken, parts, tokenizer, folder)
 
 
 def _device(name):
@@ -101,12 +110,14 @@ def _find(name):
         if not (folder / "config.json").exists():
             raise FileNotFoundError(
                 f"{folder} has no config.json, so it is not a model folder: "
-                "give the folder that holds config.json and model.safetensors"
+                "give the folder that holds config.json and model.safetensors, or a GGUF file"
             )
+        return folder
+    if folder.suffix == ".gguf" and folder.is_file():
         return folder
     if not HUB_NAME.fullmatch(name):
         raise FileNotFoundError(
-            f'there is no folder {name}: give "smollm2", a model\'s folder, '
+            f'there is no folder {name}: give "smollm2", a model\'s folder, a GGUF file, '
             'or a name on the hub such as "gpt2"'
         )
     from huggingface_hub import snapshot_download
@@ -131,18 +142,25 @@ def _stop_ids(settings, folder):
     return tuple(stop) if isinstance(stop, list) else () if stop is None else (stop,)
 
 
-def _tokenizer(folder, vocab_size):
+def _tokenizer(folder):
     path = folder / "tokenizer.json"
     if not path.exists():
         return None
     try:
-        tokenizer = Tokenizer.from_file(path)
-        for i in range(vocab_size):  # rows that only make the table's size a round number: no text
-            tokenizer.vocab.setdefault(i, b"")
-        return tokenizer
+        return Tokenizer.from_file(path)
     # not byte-level BPE, or with parts unknown to us: the reference library reads it
     except (ValueError, LookupError, TypeError, AttributeError):
-        return OtherTokenizer(path)
+        return OtherTokenizer.from_file(path)
+
+
+def _gguf_tokenizer(gguf):
+    found = gguf_tokenizer.tokenizer(gguf)
+    if found is None:
+        return None
+    try:
+        return Tokenizer.from_spec(json.loads(found.to_str()), gguf.path)
+    except ValueError:
+        return OtherTokenizer(found)
 
 
 class OtherTokenizer:
@@ -150,17 +168,21 @@ class OtherTokenizer:
     methods of `tokens.Tokenizer`.
     """
 
-    def __init__(self, path):
-        import tokenizers
-
-        try:
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises no other kind
-            raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
+    def __init__(self, tokenizer):
+        self._tokenizer = tokenizer
         self._tokenizer.no_truncation()  # a file may hold the settings of somebody's training
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
         self.special_tokens = {token.content: i for i, token in added.items() if token.special}
+
+    @classmethod
+    def from_file(cls, path):
+        import tokenizers
+
+        try:
+            return cls(tokenizers.Tokenizer.from_file(str(path)))
+        except Exception as error:  # noqa: BLE001 - the library raises no other kind
+            raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
 
     def encode(self, text):
         to_bytes(text)  # raises ValueError for half of a surrogate pair

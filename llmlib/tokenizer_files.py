@@ -55,6 +55,11 @@ def tokenizer_json(path):
         spec = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:  # also what is no UTF-8
         raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
+    return tokenizer_spec(spec, path)
+
+
+def tokenizer_spec(spec, path):
+    """As `tokenizer_json`, of what that file holds; `path` is named in messages."""
     patterns = _patterns(spec)
     _refuse_what_changes_ids(spec)
     special = {token["content"]: token["id"] for token in spec.get("added_tokens") or []}

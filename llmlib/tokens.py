@@ -10,6 +10,7 @@ import codecs
 import heapq
 import operator
 from collections import Counter
+from functools import partial
 from itertools import chain
 
 from llmlib import assets, tokenizer_files
@@ -92,8 +93,17 @@ class Tokenizer:
     def from_file(cls, path):
         """Read a Hugging Face `tokenizer.json`. Raises ValueError, by name, for any part that is
         not byte-level BPE."""
+        return cls._of(tokenizer_files.tokenizer_json, path)
+
+    @classmethod
+    def from_spec(cls, spec, path):
+        """As `from_file`, of what a tokenizer.json would hold; `path` is where it comes from."""
+        return cls._of(partial(tokenizer_files.tokenizer_spec, spec), path)
+
+    @classmethod
+    def _of(cls, read, path):
         try:
-            return cls(*tokenizer_files.tokenizer_json(path))
+            return cls(*read(path))
         except (LookupError, TypeError, AttributeError) as error:
             why = f"{path} is no tokenizer.json of byte-level BPE"
             raise ValueError(f"{why} ({type(error).__name__}: {error})") from None
