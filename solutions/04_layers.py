@@ -2524,8 +2524,8 @@ reveal("layers", shapes["GPT-3"][1]["n_layer"], within=5)
 
 # %% [markdown]
 # "12 to 40" is a figure one reads. GPT-2 XL already had 48 layers, GPT-3 has 96 and Llama 3.1 405B has 126. With 40,
-# GPT-3 would not have its 175 billion parameters, nor Llama its 405. (Shapes: Radford et al. 2019; Brown et al. 2020,
-# table 2.1; Grattafiori et al. 2024, table 3. The vocabulary of 128,256 is the one that Llama 3.1 was released with.)
+# GPT-3 would not have its 175 billion parameters, nor Llama its 405. (Shapes: Radford et al. 2019; Brown et al. 2020;
+# Grattafiori et al. 2024.)
 
 # %% [markdown]
 # ## 4.8 Where the arithmetic goes
@@ -2536,7 +2536,7 @@ reveal("layers", shapes["GPT-3"][1]["n_layer"], within=5)
 # head `[seq, head_dim] @ [head_dim, seq]` and `[seq, seq] @ [seq, head_dim]`, 2 · head_dim · seq² FLOPs each, so
 # 2 · 2 · n_head · head_dim · seq² in a layer.
 #
-# Is the sum right? torch can count the FLOPs of a real run (of its matrix products: norms and softmax count as 0).
+# Is the sum right? torch counts the FLOPs of a real run's matrix products.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -2595,8 +2595,46 @@ print(
 # %% [markdown]
 # "Attention is quadratic" is true and, for short texts, beside the point: at 100 tokens nearly all work is in the
 # matrices. The wider the model, the later the crossing: in a layer of GPT-3, where heads fill `d_model` and the
-# feed-forward is 4 times as wide, it comes at 6 · `d_model` tokens. (A causal mask hides half of the score matrix; an
-# implementation that skips that half moves the crossing to twice the length. Yours of notebook 3 computes all of it.)
+# feed-forward is 4 times as wide, it comes at 6 · `d_model` tokens.
+#
+# ### Many feed-forwards, two at work
+#
+# A *mixture of experts* keeps several feed-forwards in a layer. A small matrix, the *router*, picks two of them for
+# each token. Here is one layer with random weights.
+
+# %%
+from llmlib.experts import mixture_of_experts
+
+d, d_expert, counts = 64, 128, [2, 4, 8, 16, 32, 64]
+dense = 3 * d * d_expert  # the weights of one expert
+held, multiplied, read = [], [], []
+generator = torch.Generator().manual_seed(0)
+for n in counts:
+    x = torch.randn(64, d, generator=generator)  # 64 tokens
+    router = torch.randn(n, d, generator=generator)
+    sizes = (d_expert, d), (d_expert, d), (d, d_expert)
+    experts = [[torch.randn(s, generator=generator) for s in sizes] for _ in range(n)]
+    with FlopCounterMode(display=False) as counter, torch.enable_grad():
+        mixture_of_experts(x, router, *experts, top_k=2)
+    chosen = (x @ router.T).topk(2).indices.unique()
+    held.append((router.numel() + n * dense) / dense)
+    multiplied.append(counter.get_total_flops() / 2 / len(x) / dense)
+    read.append((router.numel() + len(chosen) * dense) / dense)
+show(
+    pictures.experts(counts, held, multiplied, read),
+    alt="Three lines over the number of experts, from 2 to 64, in units of one "
+    "feed-forward. Weights held rise with the number of experts. Multiplications for a "
+    "token stay near 2. Weights that 64 tokens read together stay close to those held.",
+)
+print(
+    f"{counts[-1]} experts: holds {held[-1]:.0f} feed-forwards, multiplies with",
+    end=" ",
+)
+print(f"{multiplied[-1]:.1f} for each token; 64 tokens read {read[-1]:.0f}")
+
+# %% [markdown]
+# The layer holds more with every expert, and the work for a token stays that of two. Memory is the catch: 64 tokens
+# together ask for most of the experts.
 
 # %% [markdown]
 # ## 4.9 What do layers do?
@@ -3003,7 +3041,7 @@ show(
 # |---|---|---|
 # | QK-norm | RMSNorm on queries and keys, so that scores cannot explode | OLMo 2, Qwen3 |
 # | norm after the sublayer | what is *written* is normalised, still off the stream | OLMo 2; before *and* after: Gemma 2 |
-# | mixture of experts | many feed-forwards, a few of which are chosen for each token | Mixtral, DeepSeek-V3 |
+# | mixture of experts | section 4.8 | Mixtral, DeepSeek-V3 |
 # | sliding window, latent attention | keys and values of the last few thousand tokens only, or squeezed into fewer numbers | Mistral; DeepSeek-V2 |
 #
 # What did *not* change: a stream, sublayers that add to it, norms off the stream, one norm at the end. In llmlib the

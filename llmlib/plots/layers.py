@@ -104,6 +104,19 @@ def flop_shares(lengths, parts, context):
     return fig
 
 
+def experts(counts, held, multiplied, read):
+    """A layer by its number of experts, in units of one feed-forward."""
+    lines = {"weights held": held, "weights that 64 tokens read": read}
+    lines["multiplications for a token"] = multiplied
+    fig, ax = plots.figure(height=3.8)
+    plots.lines(ax, counts, lines, legend="upper left")
+    ax.set(xscale="log", yscale="log", xlabel="number of experts in the layer (log scale)")
+    ax.set(ylabel="in units of one feed-forward\n(log scale)")
+    for axis in (ax.xaxis, ax.yaxis):
+        plots.plain(axis, counts)
+    return fig
+
+
 def lens(curves):
     """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
     ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")

@@ -907,6 +907,35 @@ def work_inside_attention_crosses_at_six_widths():
     return f"inside attention over matrices: {at:.2f} at 6 · d_model, {half:.2f} at 3 · d_model"
 
 
+def experts_save_work_and_not_memory():
+    """“the work for a token stays that of two” and “64 tokens together ask for most of the experts”
+
+    torch's counter on 2 and on 64 experts, and on all 64 asked; one token, which asks for two.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from llmlib.experts import mixture_of_experts
+
+    def work(x, n, top_k, seed):
+        g = torch.Generator().manual_seed(seed)
+        router = torch.randn(n, 64, generator=g)
+        shapes = (128, 64), (128, 64), (64, 128)
+        experts = [[torch.randn(s, generator=g) for s in shapes] for _ in range(n)]
+        with FlopCounterMode(display=False) as counter, torch.enable_grad():
+            mixture_of_experts(x, router, *experts, top_k=top_k)
+        asked = len((x @ router.T).topk(top_k).indices.unique())
+        return counter.get_total_flops() / 2 / len(x) / (3 * 64 * 128), asked
+
+    said = []
+    for seed in range(3):
+        x = torch.randn(64, 64, generator=torch.Generator().manual_seed(100 + seed))
+        few, many, every = (work(x, n, k, seed)[0] for n, k in ((2, 2), (64, 2), (64, 64)))
+        together, alone = work(x, 64, 2, seed)[1], work(x[:1], 64, 2, seed)[1]
+        assert few < 2.1 and many < 2.2 and every > 64 and together > 50 and alone == 2
+        said.append(f"{few:.2f}, {many:.2f} and {every:.0f}; {together} asked, {alone} by one")
+    return "feed-forwards of work with 2 experts, 64, and all 64 asked: " + " | ".join(said)
+
+
 @central
 def forty_layers_are_too_few():
     """“With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.”
