@@ -451,6 +451,7 @@ def test_a_model_in_fewer_bits(tmp_path, make, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_the_loss_of_smollm2_in_fewer_bits():
     """On 2,048 tokens of stories that no model of the course was trained on: less than 0.5 % up."""
     stories = "\n\n".join(story.text for story in data.stories("held_out"))

