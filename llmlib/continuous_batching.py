@@ -8,12 +8,14 @@ side by side. Attention has no weights; there each text reads its own cache.
 **Each text comes out as if it were alone.** In company its logits do not depend on the others, bit
 for bit: the same kernel computes a row of a product in the same order, whatever the other rows
 hold. Only the number of rows decides which kernel runs, so a step of several texts has at least
-`fewest_rows` rows and at most MOST_TEXTS. With float32 weights a text that is alone takes the
+`fewest_rows` rows and at most MOST_TEXTS. (Of a mixture of experts only the last bits depend on the
+others: an expert gets as many rows as ask it.) With float32 weights a text that is alone takes the
 product of one row: it needs half the time, and differs in the last bits.
 
-Prompts are read one at a time, in pieces that begin at multiples of PIECE whatever else is there.
-So a long prompt delays the other texts by one piece a token (chunked prefill: Agrawal et al. 2023,
-*SARATHI*).
+Prompts are read one at a time, in blocks that begin at multiples of `block` whatever else is there.
+A step reads at most PIECE tokens, so a long prompt delays the other texts by no more (chunked
+prefill: Agrawal et al. 2023, *SARATHI*). Blocks that an earlier prompt began with are copied
+(`llmlib.prefix_cache`).
 """
 
 import itertools
@@ -23,13 +25,13 @@ from dataclasses import dataclass, replace
 import torch
 
 from llmlib import generation
-from llmlib.fast.layers import FEW_ROWS
-from llmlib.fast.quantized import Packed
+from llmlib.fast import layers, quantized
 from llmlib.kv_cache import KVCache, write_cache
 from llmlib.model import forward
+from llmlib.prefix_cache import PrefixCache
 
 MOST_TEXTS = 8  # with more rows, int8 and int4 matrices are multiplied by another kernel
-PIECE = 64  # tokens: shorter pieces read the weights too often, longer ones delay the other texts
+PIECE = 64  # tokens: fewer at once read the weights too often, more delay the other texts
 
 
 @dataclass(eq=False)
@@ -52,8 +54,13 @@ class ContinuousBatch:
         self.model = model
         self.reading: deque[Text] = deque()  # their prompts, piece by piece, in turns
         self.writing: list[Text] = []
-        self.packed = isinstance(model.weights.layers[0].o[0], Packed)
-        self.fewest_rows = 2 if self.packed else FEW_ROWS + 1
+        matrix = model.weights.layers[0].o[0]
+        self.packed = isinstance(matrix, quantized.Packed)
+        self.fewest_rows = 2 if self.packed else layers.FEW_ROWS + 1
+        self.block = _block(matrix)
+        self.prefixes = PrefixCache(model, self.block)
+        # within a prompt nobody asks for logits
+        self.reader = replace(model, parts=replace(model.parts, unembedding=lambda x, table: x))
 
     def __len__(self):
         return len(self.reading) + len(self.writing)
@@ -88,26 +95,38 @@ class ContinuousBatch:
         self.writing = [each for each in self.writing if each is not text]
 
     def step(self):
-        """Read a piece of a prompt, then write one token of every text whose prompt has been read:
-        a list of (text, its new id, the logits [vocab] that it was picked from).
+        """Write one token of every text whose prompt has been read, and read on in the prompts: a
+        list of (text, its new id, the logits [vocab] that it was picked from).
 
         In place of the id stands the ValueError for logits that nothing can be drawn from. Such a
         text has ended, like one that wrote a stop token or is full.
         """
         with torch.inference_mode():
             new = self._write()
-            if self.reading:
-                new += self._read(self.reading.popleft())
+            new += self._read()
         return [(text, self._pick(text, logits), logits) for text, logits in new]
 
-    def _read(self, text):
-        piece = text.ids[text.cache.length :][:PIECE]
-        logits = self.model(piece, text.cache, last=True)[0, -1]
-        if text.cache.length < len(text.ids):
-            self.reading.append(text)  # behind the others
-            return []
-        self.writing.append(text)
-        return [(text, logits)]
+    def _read(self):
+        """PIECE tokens of one prompt, or of several if they are short."""
+        new, left, last = [], PIECE, None
+        while self.reading:
+            text = self.reading[0]
+            if not text.cache.length:
+                self.prefixes.copy_into(text.cache, text.ids)
+            start = text.cache.length
+            block = text.ids[start : start + self.block]
+            if len(block) > left:
+                break
+            left, last = left - len(block), text
+            if start + len(block) < len(text.ids):
+                self.reader(block, text.cache, last=True)
+                continue
+            new.append((text, self.model(block, text.cache, last=True)[0, -1]))
+            self.prefixes.keep(text.cache, text.ids)
+            self.writing.append(self.reading.popleft())
+        if self.reading and self.reading[0] is last:
+            self.reading.rotate(-1)  # behind the others
+        return new
 
     def _write(self):
         texts = list(self.writing)
@@ -135,6 +154,16 @@ class ContinuousBatch:
         if new in text.stop_ids or len(text.ids) == text.max_length:
             self.remove(text)
         return new
+
+
+def _block(matrix):
+    """How many tokens of a prompt are multiplied at once.
+
+    Where oneDNN has no product in bfloat16, torch's own takes 2.5 times as long for a token as the
+    int8 and int4 kernels of few rows.
+    """
+    few = isinstance(matrix, quantized.Packed) and (matrix.fours or matrix.scale is not None)
+    return quantized.FEW_ROWS if few and not quantized.onednn_has_bfloat16() else PIECE
 
 
 class _SideBySide:

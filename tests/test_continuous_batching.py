@@ -2,15 +2,17 @@
 logits are the same bit for bit, whoever the company is."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 from test_families import checkpoint
 from test_pretrained import gpt2, llama3
 
-from llmlib import data, generate, pretrained
+from llmlib import continuous_batching, data, generate, pretrained
 from llmlib.continuous_batching import MOST_TEXTS, PIECE, ContinuousBatch
 from llmlib.fast.quantized import KINDS
+from llmlib.prefix_cache import PrefixCache
 
 pytestmark = pytest.mark.unit
 
@@ -87,8 +89,12 @@ def test_a_text_is_what_generate_writes(tmp_path):
         )
 
 
-@pytest.mark.parametrize("name", ["Mistral, window", "Ministral", "OLMo 3", "Gemma 3", "SmolLM3"])
-def test_each_layer_has_its_own_window_and_its_own_rope(tmp_path, name):
+WINDOWS = ["Mistral, window", "Ministral", "OLMo 3", "Gemma 3", "SmolLM3"]  # each layer its own
+EXPERTS = ["Mixtral", "Qwen3-MoE"]
+
+
+@pytest.mark.parametrize("name", [*WINDOWS, *EXPERTS])
+def test_texts_of_every_kind_of_layer_are_what_generate_writes(tmp_path, name):
     checkpoint(tmp_path, name)
     model = pretrained.load(tmp_path)
     texts = [(list(range(3, 3 + n)), {"max_new_tokens": 24}) for n in (4, 17, 30)]
@@ -106,6 +112,100 @@ def test_a_long_prompt_is_read_between_the_steps_of_the_others(tmp_path):
     long = batch.add([2] * (3 * PIECE), 2, stop_ids=(), temperature=0.0)
     came = [[text for text, *_ in batch.step()] for _ in range(3)]
     assert came == [[quick], [quick], [quick, long]]
+
+
+def reading(model):
+    """The model, and a list that gets the length of every block of ids that it sees."""
+    lengths, embedding = [], model.parts.embedding
+
+    def watched(ids, table):
+        lengths.append(ids.numel())
+        return embedding(ids, table)
+
+    return replace(model, parts=replace(model.parts, embedding=watched)), lengths
+
+
+def test_short_prompts_are_read_in_one_step_and_a_long_one_keeps_its_turn(tmp_path):
+    llama3(tmp_path)
+    batch = ContinuousBatch(pretrained.load(tmp_path))
+    long = batch.add([2] * 130, 1, stop_ids=(), temperature=0.0)
+    short = [batch.add([i] * (PIECE // 2), 1, stop_ids=(), temperature=0.0) for i in range(3)]
+    came = [[text for text, *_ in batch.step()] for _ in range(5)]
+    assert came == [[], short[:2], short[2:], [], [long]]
+
+
+@pytest.fixture(params=[8, PIECE])
+def block(request, monkeypatch):
+    """How many tokens of a prompt are read at once, whatever the processor likes."""
+    monkeypatch.setattr(continuous_batching, "_block", lambda matrix: request.param)
+    return request.param
+
+
+def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block):
+    llama3(tmp_path)
+    model, lengths = reading(pretrained.load(tmp_path))
+    chance = random.Random(0)
+    batch, arguments = ContinuousBatch(model), {"max_new_tokens": 1, "temperature": 0.0}
+
+    def logits(batch, ids):
+        lengths.clear()
+        batch.add(ids, **arguments)
+        found = []
+        while len(batch):
+            found += batch.step()
+        return found[0][2]
+
+    first = [chance.randrange(3, 400) for _ in range(2 * PIECE + 5)]
+    for alike in (
+        0,
+        1,
+        block - 1,
+        block,
+        block + 1,
+        PIECE,
+        PIECE + 1,
+        2 * PIECE + 4,
+        2 * PIECE + 5,
+    ):
+        behind = [(first + [0])[alike] ^ 1, *(chance.randrange(3, 400) for _ in range(10))]
+        for ids in (first, first[:alike] + behind, first[:alike] or [7]):
+            wanted = logits(ContinuousBatch(model), ids)
+            assert sum(lengths) == len(ids)
+            assert torch.equal(logits(batch, ids), wanted), (alike, ids)
+        again = first[:alike] + behind
+        assert torch.equal(logits(batch, again), logits(ContinuousBatch(model), again))
+        logits(batch, again)
+        assert sum(lengths) == len(again) - (len(again) - 1) // block * block
+
+
+def test_what_is_kept_of_prompts_is_bounded_and_the_oldest_goes(tmp_path):
+    llama3(tmp_path)
+    model = pretrained.load(tmp_path)
+    prompts = [[i] * 16 for i in range(4)]
+    one = model.new_cache(context=16).nbytes
+    kept = PrefixCache(model, 8, most_bytes=2 * one)
+
+    def known(ids):
+        cache = model.new_cache(context=60)
+        kept.copy_into(cache, [*ids, 9])
+        return cache.length
+
+    def read(ids):
+        cache = model.new_cache(context=60)
+        model(ids, cache)
+        kept.keep(cache, ids)
+
+    for ids in prompts[:2]:
+        read(ids)
+    assert [known(ids) for ids in prompts] == [16, 16, 0, 0]
+    assert known(prompts[0]) == 16  # used: now the other one is the oldest
+    read(prompts[2])
+    assert [known(ids) for ids in prompts] == [16, 0, 16, 0]
+    read([5] * 40)  # more than there is room for
+    assert [known([i] * 40) for i in range(6)] == [0, 0, 0, 0, 0, 32]
+    for ids in ([1] * 8, [1] * 16, [1] * 12):  # the longest says it all
+        read(ids)
+    assert [ids for ids, _ in kept.kept] == [[1] * 16]
 
 
 def test_what_generate_refuses_is_refused_and_a_full_batch_takes_no_more(tmp_path):

@@ -150,10 +150,14 @@ class Packed:
 PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm, torch.Tensor.mm}
 
 
+def onednn_has_bfloat16():
+    """Whether oneDNN multiplies bfloat16 on this processor: without it torch's own product does."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def _bfloat16(weight):
     rows, blocked = weight.bfloat16(), None
-    onednn = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if onednn and rows.device.type == "cpu":
+    if onednn_has_bfloat16() and rows.device.type == "cpu":
         blocked = torch.ops.mkldnn._reorder_linear_weight(rows)
     return Packed(rows, blocked=blocked)
 
