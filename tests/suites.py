@@ -35,10 +35,10 @@ WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel,
 
 def check() -> bool:
     """Run CHECKS side by side and show what each says; returns the exit status."""
-    start, failed, environment = time.monotonic(), [], steps.activated(PYTHON)
+    start, failed = time.monotonic(), []
     running = {}
     for name in CHECKS:
-        running[name] = subprocess.Popen(command(name), cwd=ROOT, env=environment, **steps.HEARD)
+        running[name] = subprocess.Popen(command(name), cwd=ROOT, env=environment(), **steps.HEARD)
     for name, process in running.items():
         said = process.communicate()[0].strip()
         if process.returncode:
@@ -74,7 +74,17 @@ def run(words: list[str]) -> int:
     required_tools.get_chromium()
     required_tools.get_postgresql()
     words = [str(PYTHON), "-m", "pytest", *words]
-    return subprocess.call(words, cwd=ROOT, env=steps.activated(PYTHON))
+    return subprocess.call(words, cwd=ROOT, env=environment())
+
+
+def environment() -> dict[str, str]:
+    """The variables for the tests. A suite starts hundreds of processes: each would compile llmlib
+    again where PYTHONDONTWRITEBYTECODE is set."""
+    return {
+        name: value
+        for name, value in steps.activated(PYTHON).items()
+        if name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 def together() -> list[str]:

@@ -14,7 +14,7 @@ from llmlib.continuous_batching import MOST_TEXTS, PIECE, ContinuousBatch
 from llmlib.fast.quantized import KINDS
 from llmlib.prefix_cache import PrefixCache
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def written(model, texts, joins, leaves=()):
@@ -220,7 +220,6 @@ def test_what_generate_refuses_is_refused_and_a_full_batch_takes_no_more(tmp_pat
     batch.add([1], 2, temperature=0.0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_eight_texts_of_smollm2(kind):
     model = pretrained.load("smollm2", kind)
