@@ -108,6 +108,7 @@ def test_the_librarys_own_verifier_accepts_it(key, baked, tmp_path):
     assert status("ada", *trusted) == 1
 
 
+@pytest.mark.proof
 def test_no_character_of_the_signed_text_can_be_changed(baked):
     token = OB3Verifier.extract_token_from_svg(baked)
     payload = range(token.index(".") + 1, token.rindex("."))  # its bytes: in the next test
@@ -118,6 +119,7 @@ def test_no_character_of_the_signed_text_can_be_changed(baked):
         assert verify(with_token(baked, changed)).status == TAMPERED, at
 
 
+@pytest.mark.proof
 def test_no_byte_of_the_payload_can_be_flipped(key):
     baked = made(key, svg=SVG)  # a small one: each of its bytes is read 700 times
     assert verify(baked, key[1]).status == VALID
@@ -580,6 +582,7 @@ def test_a_wrong_gradebook_is_not_created(home, capsys):
     assert not book.exists() and not key.exists()
 
 
+@pytest.mark.proof
 @pytest.mark.security
 def test_a_finished_course_gets_its_certificate_by_the_trusted_path(home, capsys):
     for name in notebooks.names():

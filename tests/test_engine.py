@@ -103,6 +103,7 @@ def test_one_pass_says_where_a_text_leaves_that_of_transformers(smollm2, continu
     assert f"transformers says {decode(continued(prompt)[at : at + 5])!r}" in told
 
 
+@pytest.mark.proof
 def test_the_loop_without_a_cache(smollm2):
     for prompt in PROMPTS[:2]:
         ids = smollm2.tokenizer.encode(prompt)
@@ -238,6 +239,7 @@ def test_the_cache_changes_nothing(tmp_path, make):
         assert cache.length == 40
 
 
+@pytest.mark.proof
 def test_each_part_can_be_replaced(smollm2):
     ids = smollm2.tokenizer.encode("The capital of France is")
     expected = smollm2(ids)

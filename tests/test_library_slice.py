@@ -367,6 +367,7 @@ def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
         assert verdict(runner, look, "check.equal(f(), [], 'out of sight')") is None
 
 
+@pytest.mark.proof
 def test_every_solution_still_passes(runner):
     for name in NAMES:
         result = runner.grade(notebooks.load(name), parse(notebooks.load(name).node))

@@ -167,6 +167,7 @@ def test_from_a_learner(style, tmp_path):
     says_what_transformers_says(tmp_path / "my_llm.py")
 
 
+@pytest.mark.proof
 def test_it_streams_text_from_a_terminal(tmp_path):
     text, _ = my_llm.collect(course_notebooks.ROOT / "solutions")
     (tmp_path / "my_llm.py").write_text(text)
@@ -205,6 +206,7 @@ def test_a_setting_that_means_nothing_is_refused_in_one_sentence(tmp_path, monke
         assert "settings are numbers from 0 to" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_a_prompt_is_no_option_whatever_it_begins_with(tmp_path, capsys):
     assert my_llm.make(course_notebooks.ROOT / "solutions", tmp_path / "my_llm.py", "--help") == 0
     said = capsys.readouterr().out

@@ -685,6 +685,7 @@ def test_the_command_completes(capsys):
     assert capsys.readouterr().out.strip()
 
 
+@pytest.mark.proof
 def test_the_command_completes_in_fewer_bits(capsys):
     arguments = ["complete", "The capital of France is", "--max-new-tokens", "3"]
     for kind in ("bfloat16", "int8", "int4"):

@@ -171,15 +171,17 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ("raise SystemExit(3)", "SystemExit"),
         ("def merge(ids, pair, new_id):\n    import os; os._exit(1)", "the process ended"),
         ("def merge(ids, pair, new_id):\n    while True: pass", "took longer than"),
-        (
+        pytest.param(
             "def merge(ids, pair, new_id):\n    import time\n    while True:\n"
             "        try: time.sleep(99)\n        except BaseException: pass",
             "stopped after 12 s",
+            marks=pytest.mark.proof,
         ),
-        (
+        pytest.param(
             "def merge(ids, pair, new_id):\n    try:\n        import time; time.sleep(99)\n"
             "    except BaseException:\n        while True: abs(1)",
             "took longer than",
+            marks=pytest.mark.proof,
         ),
         (
             'def merge(ids, pair, new_id):\n    print(\'["test", "merge", null]\', flush=True)\n'
@@ -198,6 +200,7 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
         assert found["count_pairs"] == (DONE, None)
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("forks")
 @pytest.mark.slow
 def test_tries_that_take_long_cost_no_exercise(tmp_path):
@@ -293,6 +296,7 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, capsys):
     assert "the check cannot start" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_what_was_missing_and_is_installed_since_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     (tmp_path / "site").mkdir()

@@ -370,6 +370,7 @@ def slow(model, ready, go):
     return engine.Engine(**{**vars(model), "steps": steps, "model": None})
 
 
+@pytest.mark.proof
 def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
     ready, go = threading.Semaphore(0), threading.Event()
     body = json.dumps({"model": engines[0].name, "messages": FRANCE, "max_tokens": 1})

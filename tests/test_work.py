@@ -409,6 +409,7 @@ def killed_at_every_step(before, tmp_path):
     raise AssertionError("it never ends")
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_killed_at_every_step_over_two_editions_it_goes_on(tmp_path):
     issue(tmp_path / "none", "1.1.0")
@@ -505,6 +506,7 @@ def test_a_merge_that_is_not_ended_is_named(tmp_path):
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_taken_over_when_killed_at_every_step(clone, tmp_path):
     half_solve(clone[1] / "notebooks")
