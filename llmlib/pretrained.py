@@ -5,6 +5,7 @@ folders hold them, or a GGUF file.
 import json
 import re
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -174,6 +175,12 @@ class OtherTokenizer:
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
         self.special_tokens = {token.content: i for i, token in added.items() if token.special}
+
+    @cached_property
+    def longest_token(self):
+        """No token stands for more bytes of text than this."""
+        # a vocabulary may write a byte as a letter of two bytes, or as "<0x0A>": never as less
+        return max((len(token.encode()) for token in self._tokenizer.get_vocab()), default=1)
 
     @classmethod
     def from_file(cls, path):

@@ -2,6 +2,7 @@
 understands, and what is refused is refused in one sentence."""
 
 import contextlib
+import dataclasses
 import http.client
 import io
 import json
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
-from llmlib.continuous_batching import PIECE
+from llmlib.continuous_batching import MOST_TEXTS, PIECE
 from llmlib.course import my_llm
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.serve import chat, engine, requests, responses, server
@@ -524,18 +525,53 @@ def flat(rows):
         yield from ((one["token"], one["logprob"], one["kept"]) for one in row["top_logprobs"])
 
 
-def test_sixty_four_clients_at_once_are_all_answered(batched):
-    found = []
+def test_sixty_four_clients_at_once_are_all_answered(small):
+    asked = [{"messages": [{"role": "user", "content": f"{i} zebras"}]} for i in range(64)]
+    alone = []
+    for i, each in enumerate(asked):
+        ids = chat.prompt_ids(small, each["messages"])
+        reply = chat.Reply(small, ids, 6, i, {"temperature": 1.5})
+        alone.append("".join(token.text for token in reply))
+    assert len(set(alone)) > 50  # else a mix-up of clients could not be seen
+    together, start = [None] * 64, threading.Barrier(64)
 
-    def client():
-        found.append(said_by(batched, messages=FRANCE, max_tokens=2)[0])
+    def client(i):
+        start.wait(60)
+        together[i] = said_by(running, max_tokens=6, seed=i, temperature=1.5, **asked[i])[0]
 
-    threads = [threading.Thread(target=client) for _ in range(64)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == ["The capital"] * 64
+    with served(small, temperature=0.0) as running:
+        threads = [threading.Thread(target=client, args=(i,)) for i in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert together == alone
+
+
+def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
+    embedding, longest = small.model.parts.embedding, 200
+
+    def slow(*args):
+        time.sleep(0.02)
+        return embedding(*args)
+
+    parts = dataclasses.replace(small.model.parts, embedding=slow)
+    config = dataclasses.replace(small.config, stop_ids=())
+    model = dataclasses.replace(small.model, parts=parts, config=config)
+    with served(dataclasses.replace(small, model=model, config=config)) as running:
+        body = json.dumps({"prompt": "Zebras", "max_tokens": longest, "stream": True})
+        callers = []
+        for _ in range(MOST_TEXTS):
+            connection = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=300)
+            headers = {"Authorization": f"Bearer {running.token}"}
+            connection.request("POST", "/v1/completions", body, headers)
+            callers.append(connection.getresponse())
+            callers[-1].readline()  # its answer has begun
+        callers[0].close()
+        assert ask(running, "/v1/completions", prompt="Zebras", max_tokens=1)[0] == 200
+        running.scheduler.close()  # the others get no more
+        for caller in callers[1:]:
+            assert 0 < caller.read().count(b"data: ") < longest / 2
 
 
 def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
@@ -557,18 +593,22 @@ def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
     assert one - start < pieces / 2 * (time.process_time() - one)
 
 
-def test_half_a_request_is_hung_up_on(engines, monkeypatch):
+def test_half_a_request_is_hung_up_on(small, monkeypatch):
     monkeypatch.setattr(server, "SECONDS", 1)
-    with served(engines[1]) as running:
-        for half in (b"POST /v1/chat", b"GET / HTTP/1.1\r\nHost: 127.0.0.1"):
+    with served(small) as running:
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
+        head += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n"
+        for half in ("POST /v1/chat", "GET / HTTP/1.1\r\nHost: 127.0.0.1", f"{head}\r\n{{"):
             with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
-                caller.sendall(half)
-                assert caller.recv(100) == b""
-        body = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
-        body += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n\r\n{{"
+                caller.sendall(half.encode())
+                start = time.monotonic()
+                assert caller.recv(100) == b"" and time.monotonic() - start > 0.5
         with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
-            caller.sendall(body.encode())
-            assert caller.recv(100) == b""
+            caller.sendall(head.encode())
+            with pytest.raises(ConnectionError):  # one letter after the other helps nobody
+                for _ in range(600):
+                    caller.sendall(b"x")
+                    time.sleep(0.1)
         assert raw(running, path="/v1/models")[0] == 200
 
 
@@ -587,12 +627,15 @@ def test_connections_are_bounded(engines, monkeypatch):
         assert raw(running, path="/v1/models")[0] == 200
 
 
-def test_a_million_letters_are_refused_before_they_are_encoded(engines):
+@pytest.mark.parametrize("kind", ["llmlib's", "a learner's", "the reference library's"])
+def test_a_million_letters_are_refused_before_they_are_encoded(engines, small, kind):
+    model = {"llmlib's": engines[0], "a learner's": engines[1]}.get(kind, small)
+
     def encode(text):
         raise AssertionError("encoded")
 
     letters = "a" * 1_000_000
-    with served(encoding(engines[1], encode)) as running:
+    with served(encoding(model, encode)) as running:
         for path, fields in (
             ("/v1/chat/completions", {"messages": [{"role": "user", "content": letters}]}),
             ("/v1/completions", {"prompt": letters}),
@@ -626,11 +669,27 @@ def test_a_prompt_is_continued_without_a_template(batched, running, engines):
         for more, says in (
             ({"echo": True}, "does not repeat the prompt"),
             ({"best_of": 2}, "best_of must be 1"),
-            ({"prompt": ["a", "b"]}, "one text"),
+            ({"prompt": ["a", "b"], "stream": True}, "a stream answers one prompt"),
+            ({"prompt": ["a"] * 9}, "a list of up to 8"),
+            ({"prompt": []}, "a list of up to 8"),
+            ({"prompt": ["a", ""]}, "at least one character"),
             ({"prompt": ""}, "at least one character"),
         ):
             with pytest.raises(openai.BadRequestError, match=says):
                 client.completions.create(**asked | more)
+
+
+def test_several_prompts_are_continued_in_their_order(small):
+    with served(small, temperature=0.0) as running:
+        prompts = ["The cat", "Zebra zebra", "A"]
+        asked = {"path": "/v1/completions", "max_tokens": 6, "stop": "e"}
+        _, whole = ask(running, prompt=prompts, **asked)
+        alone = [ask(running, prompt=each, **asked)[1] for each in prompts]
+    assert [each["index"] for each in whole["choices"]] == [0, 1, 2]
+    texts = [each["text"] for each in whole["choices"]]
+    assert texts == [each["choices"][0]["text"] for each in alone] and len(set(texts)) == 3
+    for name, count in whole["usage"].items():
+        assert count == sum(each["usage"][name] for each in alone)
 
 
 def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):

@@ -36,8 +36,9 @@ class Engine:
     @property
     def longest_token(self) -> int | None:
         """The bytes of the vocabulary's longest token; None if its tokenizer does not say."""
-        vocab = getattr(self.names, "vocab", None)
-        return max(map(len, vocab.values()), default=1) if vocab else None
+        if vocab := getattr(self.names, "vocab", None):
+            return max(map(len, vocab.values()))
+        return getattr(self.names, "longest_token", None)
 
 
 def load(model: str, weights: str = "float32") -> Engine:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_TEMPERATURE = 2  # the highest temperature that the protocol knows
+MOST_PROMPTS = 8  # in one request
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 UNSUPPORTED: dict[
     str, tuple[Callable[[Any], bool], str]
@@ -46,7 +47,7 @@ class APIError(ValueError):
 @dataclass(frozen=True)
 class Request:
     messages: list[dict[str, str]]  # of /v1/chat/completions
-    prompt: str  # of /v1/completions
+    prompts: tuple[str, ...]  # of /v1/completions
     stream: bool
     usage: bool  # a last chunk that counts tokens
     max_tokens: int | None
@@ -90,9 +91,12 @@ def parse(body: Any, served: str, defaults: dict[str, Any], chat: bool = True) -
     else:
         likeliest = _within(given, "logprobs", 0, 20)
     options = given.get("stream_options", {})
+    prompts = () if chat else _prompts(given.get("prompt"))
+    if len(prompts) > 1 and _flag(given, "stream"):
+        raise APIError("a stream answers one prompt: ask once for every prompt", param="stream")
     return Request(
         messages=_messages(given.get("messages")) if chat else [],
-        prompt="" if chat else _prompt(given.get("prompt")),
+        prompts=prompts,
         stream=_flag(given, "stream"),
         usage=isinstance(options, dict) and options.get("include_usage") is True,
         max_tokens=_within(given, limit, 1, 1 << 20) or (None if chat else 16),
@@ -116,12 +120,12 @@ def _messages(said: Any) -> list[dict[str, str]]:
     return found
 
 
-def _prompt(given: Any) -> str:
-    text = given[0] if isinstance(given, list) and len(given) == 1 else given
-    if not isinstance(text, str) or not text:
-        asked = "prompt must be one text of at least one character: ask once for every text"
-        raise APIError(asked, param="prompt")
-    return text
+def _prompts(given: Any) -> tuple[str, ...]:
+    texts = given if isinstance(given, list) else [given]
+    if not 0 < len(texts) <= MOST_PROMPTS or not all(isinstance(x, str) and x for x in texts):
+        asked = "prompt must be a text of at least one character, or a list of up to"
+        raise APIError(f"{asked} {MOST_PROMPTS} of them", param="prompt")
+    return tuple(texts)
 
 
 def _content(said: Any) -> str:

@@ -14,7 +14,7 @@ Answer = dict[str, Any]
 
 def chunks(reply: Reply, request: Request) -> Iterator[Answer]:
     """The answer chunk by chunk: the role, then what each token adds, then why it ended."""
-    if request.prompt:
+    if request.prompts:
         yield from _text_chunks(reply, request)
         return
     head = _head("chat.completion.chunk", reply)
@@ -41,13 +41,20 @@ def completion(reply: Reply, request: Request) -> Answer:
     pairs = list(until_stop(reply, request.stop))
     message = {"role": "assistant", "content": "".join(text for text, _ in pairs), "refusal": None}
     tokens = [token for _, each in pairs for token in each]
-    if request.prompt:
+    if request.prompts:
         text, logprobs = message["content"], _text_logprobs(tokens, request, 0)
         answer = _head("text_completion", reply) | {"usage": _usage(reply)}
         return answer | {"choices": [_text_choice(str(text), logprobs, reply.finish)]}
     choice = {"index": 0, "message": message, "logprobs": _logprobs(tokens, request)}
     choice["finish_reason"] = reply.finish
     return _head("chat.completion", reply) | {"choices": [choice], "usage": _usage(reply)}
+
+
+def completions(answers: list[Answer]) -> Answer:
+    """The answers to several prompts as one object."""
+    choices = [each["choices"][0] | {"index": i} for i, each in enumerate(answers)]
+    usage = {key: sum(each["usage"][key] for each in answers) for key in answers[0]["usage"]}
+    return answers[0] | {"choices": choices, "usage": usage}
 
 
 def until_stop(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[Token]]]:

@@ -82,7 +82,7 @@ class Scheduler:
                 try:
                     new = job.tokens.get(timeout=SECONDS)
                 except queue.Empty:
-                    if not connected():
+                    if self._closed or not connected():
                         return
                     continue
                 if isinstance(new, Exception):

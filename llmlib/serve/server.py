@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -188,8 +189,8 @@ class Handler(BaseHTTPRequestHandler):
         if not self.server.places.acquire(blocking=False):
             raise APIError("too many requests are waiting: try again in a moment", 429)
         try:
-            reply = self._reply(asked)
-            (self._stream if asked.stream else self._whole)(reply, asked)
+            replies = self._replies(asked)
+            (self._stream if asked.stream else self._whole)(replies, asked)
         finally:
             self.server.places.release()
 
@@ -208,27 +209,31 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             raise APIError("the body is not JSON") from None
 
-    def _reply(self, asked: requests.Request) -> chat.Reply:
-        engine, field = self.server.engine, "prompt" if asked.prompt else "messages"
+    def _replies(self, asked: requests.Request) -> list[chat.Reply]:
+        """One for a conversation, one for each prompt."""
+        engine, field = self.server.engine, "prompt" if asked.prompts else "messages"
         try:
-            if asked.prompt:
-                ids = chat.encode(engine, asked.prompt, engine.tokenizer.encode)
+            if asked.prompts:
+                texts = [
+                    chat.encode(engine, each, engine.tokenizer.encode) for each in asked.prompts
+                ]
             else:
-                ids = chat.prompt_ids(engine, asked.messages)
+                texts = [chat.prompt_ids(engine, asked.messages)]
         except ValueError as error:
             raise APIError(str(error), param=field) from None
-        room = engine.config.context - len(ids)
-        if room < 1:
-            what = "prompt" if asked.prompt else "conversation"
+        context = engine.config.context
+        if (longest := max(map(len, texts))) >= context:
+            what = "prompt" if asked.prompts else "conversation"
             raise APIError(
-                f"the {what} is {len(ids)} tokens long, but the context holds "
-                f"{engine.config.context} with the answer: shorten it",
+                f"the {what} is {longest} tokens long, but the context holds {context} "
+                "with the answer: shorten it",
                 param=field,
             )
-        most = min(asked.max_tokens or DEFAULT_MAX_TOKENS, room)
         likeliest = 0 if asked.likeliest is None else max(asked.likeliest, 1)
         engine = replace(engine, steps=partial(self.server.scheduler.steps, self._connected))
-        return chat.Reply(engine, ids, most, asked.seed, asked.settings, likeliest, self._connected)
+        most = asked.max_tokens or DEFAULT_MAX_TOKENS
+        same = asked.seed, asked.settings, likeliest, self._connected
+        return [chat.Reply(engine, ids, min(most, context - len(ids)), *same) for ids in texts]
 
     def _connected(self) -> bool:
         """Is the client still there? Where it has left, there is something to read: nothing."""
@@ -238,16 +243,17 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             return False
 
-    def _whole(self, reply: chat.Reply, asked: requests.Request) -> None:
+    def _whole(self, replies: list[chat.Reply], asked: requests.Request) -> None:
         try:
-            answer = responses.completion(reply, asked)
+            with ThreadPoolExecutor(len(replies)) as pool:  # side by side, like clients
+                answers = list(pool.map(lambda each: responses.completion(each, asked), replies))
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             raise APIError(chat.engine_error(error), 500) from None
-        self._json(answer)
+        self._json(responses.completions(answers))
 
-    def _stream(self, reply: chat.Reply, asked: requests.Request) -> None:
+    def _stream(self, replies: list[chat.Reply], asked: requests.Request) -> None:
         self._head(200, "text/event-stream; charset=utf-8")
-        for event in _events(reply, asked):  # an OSError from here on is a client that is gone
+        for event in _events(replies[0], asked):  # an OSError from here on is a client that is gone
             self.wfile.write(f"data: {event}\n\n".encode())
             self.wfile.flush()
 
