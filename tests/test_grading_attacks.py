@@ -41,7 +41,7 @@ CHIEF = {
     *("sends a pickle bomb as bytes and as an object", "reads the course's source"),
     *("writes its scores into the gradebook", "calls llmlib's softmax"),
     *("calls torch.softmax by a name that is computed", "starts a fresh Python"),
-    *("undoes the dispatcher's overrides", "breaks the overrides, by a pickle"),
+    *("runs below the modes that refuse", "breaks the modes, by a pickle"),
     *("reads a secret from the environment", "shows hidden inputs in an exception"),
     *("tells it by the text of an exception", "reads a secret from the course folder"),
     *("10,000 statements", "keys made to collide, as an answer", "a tensor file that lies"),

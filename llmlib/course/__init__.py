@@ -10,7 +10,8 @@ folder/      a learner's folder, work/
 checking/    reading and running what a learner wrote
     submission          a notebook: its cells, and the plan which of them run (redefinitions: notes)
     scopes, definitions the names that code reads and binds; what a function needs
-    disallowed, torch_blocker   ready-made answers in the text; those blocked while code runs
+    disallowed, torch_blocker   ready-made answers in the text; those refused while code runs
+    operators                   which functions of torch a disallowed name stands for
     run_cells, run_tests, plain_data   cells, tests, and the values that both exchange
     check_runner, progress, cli   a process for one notebook; `llmlib check`, `llmlib progress`
 my_llm/      `llmlib my-llm`: a learner's functions as one file

@@ -12,8 +12,8 @@ wire       this machine, too: plain values between the two sides, validated, bou
 guest/     beside learners' code. This machine: zygote loads torch once and forks for every
            submission, jail drops the fork's rights, seccomp refuses system calls. Not relied on:
            process runs cells and answers calls, resume_cell continues after what the sandbox
-           refuses, blocked_calls makes disallowed functions of torch raise; a learner's code can
-           change all three
+           refuses; a learner's code can change both, and course/checking/torch_blocker, which
+           refuses disallowed functions of torch
 marking/   points. runner decides the order of tests and what they earn; library_slice cuts llmlib
            down to what a learner's process may have, reference_calls computes the rest on request;
            machine_faults tells a crash from a machine without memory; proxy stands for a learner's

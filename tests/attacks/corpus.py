@@ -359,7 +359,7 @@ def merge(*a): return P()
 code("forgery", "patches the boundary in its own process", """
 import gc, sys
 inside = {f.__globals__["__name__"]: f.__globals__ for f in gc.get_objects() if type(f) is type(lambda: 0)}
-inside["llmlib.grading.guest.blocked_calls"]["forbid"] = lambda *a: None
+inside["llmlib.course.checking.torch_blocker"]["block"].__enter__ = lambda *a: None
 inside["llmlib.grading.wire"]["pack"] = inside["llmlib.grading.guest.process"]["answer"] = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)

@@ -319,17 +319,16 @@ ready_made(
     """
 import gc, torch
 for f in gc.get_objects():
-    if type(f) is type(lambda: 0) and f.__name__ == "forbid": f.__code__ = (lambda names, space: None).__code__
+    if type(f) is type(lambda: 0) and f.__name__ == "refuse": f.__code__ = (lambda name, called: None).__code__
 def softmax(x, dim=-1): return getattr(torch, "soft" + "max")(x, dim)
 """)
 ready_made(
-    "undoes the dispatcher's overrides",
+    "runs below the modes that refuse",
     """
-import gc, torch
+import torch
+kept = [getattr(torch._C._VariableFunctions, "soft" + "max")]
 def softmax(x, dim=-1):
-    for each in gc.get_objects():
-        if type(each) is torch.library.Library: each._destroy()
-    return torch._C._VariableFunctions.softmax(x, dim)
+    with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(): return kept[0](x, dim)
 """,
     4,
 )
@@ -398,7 +397,6 @@ import torch, torch._decomp
 table = torch._decomp.decomposition_table
 def softmax(x, dim=-1): return table[torch.ops.aten._softmax.default](x, dim, False)
 """,
-    4,
 )
 ready_made(
     "calls torch.sparse.softmax",
@@ -464,13 +462,14 @@ ready_made(
     "import torch\ndef causal_mask(n): return torch.ones(n, n, dtype=torch.bool).tril()",
 )
 
-# torch.library's overrides are what refuses. Each of these takes the class that makes them without writing its name where
-# one would look for it, breaks it in the process that will be tested, and keeps the function from before.
+# Two of torch's modes are what refuses. Each of these takes the modules that switch them on without writing their names
+# where one would look for them, breaks them in the process that will be tested, and keeps the function from before.
 
 BREAK = """
 import torch
 {lead}
-({library}).Library.impl = lambda *a, **k: None
+({utils})._python_dispatch._push_mode = ({utils})._python_dispatch._pop_mode = lambda *a: None
+({overrides})._push_mode = ({overrides})._pop_mode = lambda *a: None
 kept = [{softmax}]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """
@@ -481,42 +480,48 @@ for title, lead, how in (
     ("by getattr with its name as it is", "", "getattr(torch, {plain})"),
     ("by __getattribute__", "", "torch.__getattribute__({name})"),
     ("by attrgetter", "import operator", "operator.attrgetter({name})(torch)"),
-    ("by globals", "from torch import *\nfrom torch import library as a_word", "globals().get({name}) or a_word"),
+    ("by globals", "from torch import *\nfrom torch import overrides, utils", "globals()[{name}]"),
     ("by pydoc", "import pydoc", "pydoc.locate('torch.' + {name})"),
     ("by a fold over getattr", "import functools", "functools.reduce(getattr, [{name}], torch)"),
 ):
-    library = how.format(name="'lib' + 'rary'", plain="'library'")
-    softmax = how.format(name="'soft' + 'max'", plain="'softmax'")
-    source = BREAK.format(lead=lead, library=library, softmax=softmax.replace(" or a_word", ""))
-    ready_made(f"breaks the overrides, {title}", source, 4)
+    ways = {
+        name: how.format(name=f"{name[:4]!r} + {name[4:]!r}", plain=repr(name))
+        for name in ("utils", "overrides", "softmax")
+    }
+    ready_made(f"breaks the modes, {title}", BREAK.format(lead=lead, **ways), 4)
 ready_made(
-    "breaks the overrides, by a pickle",
+    "breaks the modes, by a pickle",
     """
 import pickle
-pickle.loads(b"ctorch.library\\nLibrary\\n.").impl = lambda *a, **k: None
+for module in (b"ctorch.utils\\n_python_dispatch\\n.", b"ctorch\\noverrides\\n."):
+    found = pickle.loads(module)
+    found._push_mode = found._pop_mode = lambda *a: None
 kept = [pickle.loads(b"ctorch\\nsoftmax\\n.")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
     4,
 )
 ready_made(
-    "breaks the overrides, by a mock",
+    "breaks the modes, by a mock",
     """
 import unittest.mock, pydoc
-unittest.mock.patch("torch.library.Library.impl").start()
+for module in ("torch.utils._python_dispatch", "torch.overrides"):
+    unittest.mock.patch(module + "._push_mode").start()
+    unittest.mock.patch(module + "._pop_mode").start()
 kept = [pydoc.locate("torch.soft" + "max")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
     4,
 )
 ready_made(
-    "breaks the overrides, by a pattern",
+    "breaks the modes, by a pattern",
     """
 import torch
 match torch:
-    case object(library=found, softmax=kept): pass
-match found:
-    case object(Library=Class): Class.impl = lambda *a, **k: None
+    case object(utils=one, overrides=two, softmax=kept): pass
+match one:
+    case object(_python_dispatch=one): pass
+one._push_mode = one._pop_mode = two._push_mode = two._pop_mode = lambda *a: None
 kept = [kept]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
@@ -529,9 +534,9 @@ import torch
 try: 1 / 0
 except ZeroDivisionError as error:
     at = error.__traceback__.tb_frame
-    while "off" not in at.f_globals: at = at.f_back
-    at.f_globals["off"].forbid = lambda *a: None
-kept = [torch.special.softmax]
+    while "block" not in at.f_globals: at = at.f_back
+    at.f_globals["block"].__enter__ = at.f_globals["block"].__exit__ = lambda *a: None
+kept = [getattr(torch, "soft" + "max")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
     4,
@@ -582,7 +587,8 @@ def softmax(x, dim=-1):
 """,
     4,
 )
-BROKEN = "torch.library.Library.impl = lambda *a, **k: None"
+BROKEN = "one, two = torch.utils._python_dispatch, torch.overrides"
+BROKEN += "; one._push_mode = one._pop_mode = two._push_mode = two._pop_mode = lambda *a: None"
 KEPT = "kept = [torch._C._VariableFunctions.softmax]"
 CALLED = "\ndef softmax(x, dim=-1): return kept[0](x, dim)"
 for title, source in {
@@ -592,12 +598,13 @@ for title, source in {
     "by a format's fields": """
 import functools, string, torch
 def get(path): return string.Formatter().get_field("0." + path, [torch], {})[0]
-lead = "im" + "pl"
-functools.update_wrapper(get("lib" + "rary.Lib" + "rary"), type("N", (), {lead: lambda *a, **k: None}), [lead], [])
+two = ["_push" + "_mode", "_pop" + "_mode"]
+nothing = type("N", (), dict.fromkeys(two, lambda *a: None))
+for module in ("utils._python" + "_dispatch", "over" + "rides"): functools.update_wrapper(get(module), nothing, two, [])
 kept = [get("_" + "C._VariableFunctions.soft" + "max")]
 """,
 }.items():
-    ready_made(f"breaks the overrides, {title}", source + CALLED, 4)
+    ready_made(f"breaks the modes, {title}", source + CALLED, 4)
 WRITE = f"import __main__, torch; {BROKEN}; __main__.kept = [torch._C._VariableFunctions.softmax]"
 PICKLE = f"cbuiltins\nexec\n(S{WRITE!r}\ntR.".encode()
 for title, source in {
@@ -613,7 +620,7 @@ for title, source in {
     "by a module with the name of one of Python's": f"open('this.py', 'w').write({WRITE!r})\nimport this",
     "by a graph": f"import torch, torch.fx\nclass C(torch.fx.graph.CodeGen):\n    def gen_fn_def(self, *_): return 'def forward(self):\\n    ' + {WRITE!r}\ng = torch.fx.Graph()\ng.output(None)\ng.set_codegen(C())\ntorch.fx.GraphModule({{}}, g)()",
 }.items():
-    ready_made(f"breaks the overrides, {title}", source + CALLED, 4)
+    ready_made(f"breaks the modes, {title}", source + CALLED, 4)
 ready_made(
     "takes a decomposition that the compiler keeps",
     """
@@ -621,7 +628,6 @@ from torch._inductor.decomposition import decompositions
 kept = next(made for name, made in decompositions.items() if str(name) == "aten._soft" + "max.default")
 def softmax(x, dim=-1): return kept(x, dim, False)
 """,
-    4,
 )
 SPEAKS = """
 import json, struct, torch
@@ -676,19 +682,19 @@ def two_cells(title, first, last):
         s.last(last)
 
 
-WRITTEN = f"import torch, torch.library\n{BROKEN}\n{KEPT}"
+WRITTEN = f"import torch, torch.overrides\n{BROKEN}\n{KEPT}"
 two_cells(
-    "breaks the overrides, in a file that a cell writes",
+    "breaks the modes, in a file that a cell writes",
     f"%%writefile mine.py\n{WRITTEN}",
     f"from mine import kept{CALLED}",
 )
 two_cells(
-    "breaks the overrides, in a module that a cell writes by hand",
+    "breaks the modes, in a module that a cell writes by hand",
     f"open('mine_too.py', 'w').write({WRITTEN!r})",
     f"from mine_too import kept{CALLED}",
 )
 two_cells(
-    "breaks the overrides, in a cell that an older grammar reads",
+    "breaks the modes, in a cell that an older grammar reads",
     "from __future__ import barry_as_FLUFL",
     f"1 <> 2\n{WRITTEN}{CALLED}",
 )

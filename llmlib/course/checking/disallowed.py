@@ -1,35 +1,43 @@
 """Ready-made answers that an exercise does not allow, found in the text of a learner's notebook.
 
-`check` and `grade` report them. While the code runs, functions of torch are also blocked (by
-`torch_blocker` in a check), and the grader's processes do not have the answers in llmlib.
+`check` and `grade` report them. While the code runs, `torch_blocker` refuses functions of torch,
+and the grader's processes do not have the answers in llmlib.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 
 from llmlib.course.authoring.source import Exercise
 from llmlib.course.checking.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
+from llmlib.course.checking.operators import matcher
 from llmlib.course.checking.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.checking.submission import Plan
 
+OPEN = {"torch", *sys.stdlib_module_names}  # only what is listed of these is not allowed
+ALIKE = ("torch.", "scipy.")  # libraries with functions that do the same as a listed one
 MAX_DOTS = 9  # of one attribute chain, such as `torch.nn.functional.softmax`
 
 
 def disallowed_names(exercise: Exercise, plan: Plan) -> list[str]:
     """The dotted names that the function of `exercise` or a helper of it uses against the rules, as
-    far as the text shows: those in `exercise.disallowed`, and those of llmlib that no given cell
-    imports (of tokenizers, too, where any of it is disallowed). A local name never counts, even if
-    a cell defines the same name."""
+    far as the text shows: those in `exercise.disallowed` and what these stand for (`operators`);
+    those of llmlib that no given cell imports; and all of another library, except torch and
+    Python's own, where a part of it is disallowed. A local name never counts, even if a cell
+    defines the same name."""
     own = [step.source for step in plan.steps if step.own]
     if sum(map(len, own)) > 4 * MAX_ANALYSED:
         return []
     given = [each for step in plan.steps if not step.own for each in definitions([step.source])]
     used = _used_names(exercise.name, given, definitions(own))
     provided = tuple(f"{each.origin}." for each in given if each.imports)
-    libraries = {name.partition(".")[0] for name in exercise.disallowed} & {"tokenizers"}
+    libraries = {name.partition(".")[0] for name in exercise.disallowed} - OPEN
     closed = tuple(f"{library}." for library in libraries | {"llmlib"})
     others = {n for n in used if n.startswith(closed) and not f"{n}.".startswith(provided)}
     listed = [n for n in exercise.disallowed if any(f"{u}.".startswith(f"{n}.") for u in used)]
+    match = matcher(tuple(n for n in exercise.disallowed if n.startswith("torch.")))
+    same = (match(u.rpartition(".")[2]) for u in sorted(used) if u.startswith(ALIKE))
+    listed = listed or [*dict.fromkeys(filter(None, same))]
     return listed + sorted(others.difference(listed), key=len, reverse=True)
 
 

@@ -31,8 +31,8 @@ import torch
 from llmlib.course.check import Mistake
 from llmlib.course.checking import run_cells
 from llmlib.course.checking.plain_data import UnsupportedValue, to_plain
-from llmlib.course.checking.torch_blocker import DisallowedCall, block_torch
-from llmlib.course.feedback import NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW, one_line
+from llmlib.course.checking.torch_blocker import DisallowedCall, block
+from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW, one_line
 
 BUILTINS = frozenset(dir(builtins))
 Namespace = dict[str, Any]
@@ -129,7 +129,7 @@ def learner_function(
             raise run_cells.MissingFunction(name=name)
         args, kwargs = copied(args), copied(kwargs)
         try:
-            with default_dtype(dtype), block_torch(disallowed):
+            with default_dtype(dtype), block(disallowed):
                 return copied(space[name](*args, **kwargs))
         except (AssertionError, StopIteration) as error:
             raise LearnerError(f"{type(error).__name__}: {error}") from error
@@ -162,7 +162,7 @@ def error_message(error: BaseException | None, seconds: float, name: str = "") -
             return f"it calls {raised_in}, which is {NOT_WRITTEN_YET}"
         return NOT_WRITTEN_YET
     if isinstance(error, DisallowedCall):
-        return str(error)
+        return DISALLOWED.format(error)
     if isinstance(error, UnsupportedValue):
         return f"`{name}` returned {error}"
     undefined = error.name if isinstance(error, NameError) else None

@@ -1,45 +1,93 @@
-"""Blocks functions of torch that an exercise does not allow, while a check calls the learner's
-function. It catches what the text does not show, such as `x.softmax(-1)`.
+"""Refuses functions of torch that an exercise does not allow, while a test calls the learner's
+function: `llmlib check` and the grader both use it.
 
-The text is read by `disallowed`. This is a module of its own because the process that runs a check
-needs it and should not load nbformat. The grader blocks more (`grading/guest/blocked_calls.py`), in
-a process that is thrown away afterwards.
+It sees operators, by whatever name they were reached: `x.softmax(-1)`, a function kept from before,
+a compiled one. It does not see another road to the same numbers, nor what another thread runs. It
+works inside the process that it restricts, whose owner can switch it off. `disallowed` reads the
+text.
 """
 
 import contextlib
+import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
-from torch.overrides import TorchFunctionMode, resolve_name
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from llmlib.course.feedback import DISALLOWED
+from llmlib.course.checking.operators import Match, matcher
 
-# Methods of tensors that do the same as a module.
-METHODS_OF = {"torch.autograd": ("backward", "grad")}
+TORCH = str(Path(torch.__file__).parent)
+# Kept from before any cell: one may put its own in their place.
+MODES: tuple[Any, ...] = (TorchFunctionMode, TorchDispatchMode)
+ENTER = {each: each.__enter__ for each in MODES}
+EXIT = {each: each.__exit__ for each in MODES}
+frame_at = sys._getframe
 
 
 class DisallowedCall(RuntimeError):
-    """A function that is not allowed was called; the text is what the learner reads."""
+    """A function that is not allowed was called; the text is its name in the exercise's list."""
 
 
-def block_torch(disallowed: Iterable[str]) -> contextlib.AbstractContextManager:
-    """A context in which functions of torch raise `DisallowedCall` if their last name is that of
-    one of `disallowed` (dotted names): `torch.softmax` and `x.softmax` are the same function."""
-    full_names: dict[str, list[str]] = {}
-    for name in (each for each in disallowed if each.startswith("torch.")):
-        for last in METHODS_OF.get(name, [name.rpartition(".")[2]]):
-            if not last[0].isupper():  # a class is no function
-                full_names.setdefault(last, []).append(name)
-    # With nothing to block there is no TorchFunctionMode: it makes every call slower.
-    return TorchBlocker(full_names) if full_names else contextlib.nullcontext()
+class block:
+    """A context in which functions that one of `disallowed` (dotted names) stands for raise
+    `DisallowedCall`, and are added to `called`. Names of llmlib are for `disallowed` to find."""
+
+    def __init__(self, disallowed: Iterable[str], called: set[str] | None = None) -> None:
+        names = tuple(name for name in disallowed if not name.startswith("llmlib."))
+        self.names, self.called = names, set() if called is None else called
+        self.modes: list[tuple[type, Any]] = []
+        self.replaced: list[tuple[Any, str, Any]] = []
+
+    def __enter__(self) -> None:
+        self.before, names = set(self.called), self.names
+        if torchs := tuple(name for name in names if name.startswith("torch.")):
+            # With nothing to refuse there are no modes: they make every call slower.
+            match = matcher(torchs)
+            self.modes = [
+                (TorchFunctionMode, FunctionMode(match, self.called)),
+                (TorchDispatchMode, OperatorMode(match, self.called, frame_at(1))),
+            ]
+        for kind, mode in self.modes:
+            ENTER[kind](mode)
+        for name in set(names).difference(torchs):
+            self.replace(name)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, *_: object) -> None:
+        for parent, last, original in self.replaced:
+            setattr(parent, last, original)
+        while self.modes:
+            mode_kind, mode = self.modes.pop()
+            EXIT[mode_kind](mode, None, None, None)
+        if isinstance(error, Exception) and not isinstance(error, DisallowedCall):
+            for name in self.called - self.before:  # compiled code made another exception of it
+                raise DisallowedCall(name) from None
+
+    def replace(self, name: str) -> None:
+        """Replace a function of another library in its module, if that is imported."""
+        module, _, last = name.rpartition(".")
+        if name.partition(".")[0] in sys.modules:
+            with contextlib.suppress(ImportError, AttributeError, ValueError):
+                parent = pkgutil.resolve_name(module)
+                self.replaced.append((parent, last, getattr(parent, last)))
+                setattr(parent, last, lambda *_, **__: refuse(name, self.called))
 
 
-class TorchBlocker(TorchFunctionMode):
-    """Blocks functions by their last names: {"softmax": ["torch.softmax"]}."""
+def refuse(name: str, called: set[str]) -> NoReturn:
+    called.add(name)
+    raise DisallowedCall(name)
 
-    def __init__(self, full_names: dict[str, list[str]]) -> None:
+
+class FunctionMode(TorchFunctionMode):
+    """Sees the functions of torch that a learner calls, by their Python names."""
+
+    def __init__(self, match: Match, called: set[str]) -> None:
         super().__init__()
-        self.full_names = full_names
+        self.match, self.called = match, called
 
     def __torch_function__(
         self,
@@ -48,7 +96,41 @@ class TorchBlocker(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if names := self.full_names.get(getattr(function, "__name__", "")):
-            called = resolve_name(function)
-            raise DisallowedCall(DISALLOWED.format(called if called in names else names[0]))
+        if name := self.match(getattr(function, "__name__", "").partition(".")[0]):
+            refuse(name, self.called)
         return function(*args, **(kwargs or {}))
+
+
+class OperatorMode(TorchDispatchMode):
+    """Sees the operators that run, whatever called them, and which of torch's own Python functions
+    they are called from, up to `test`."""
+
+    def __init__(self, match: Match, called: set[str], test: FrameType) -> None:
+        super().__init__()
+        self.match, self.called, self.test = match, called, test
+
+    def __torch_dispatch__(
+        self,
+        function: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        name = self.match(function.__name__.partition(".")[0])
+        if name := name or self.caller(frame_at(1)):
+            refuse(name, self.called)
+        return function(*args, **(kwargs or {}))
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Else the first operator imports torch's compiler, for more than a second."""
+        return False
+
+    def caller(self, frame: FrameType | None) -> str | None:
+        """The disallowed name that one of torch's functions on the stack belongs to."""
+        while frame and frame is not self.test:
+            code = frame.f_code
+            if code.co_filename.startswith(TORCH) and (name := self.match(code.co_name)):
+                return name
+            frame = frame.f_back
+        return None

@@ -18,13 +18,15 @@ from typing import Any
 import torch
 
 from llmlib.course.checking import run_cells
-from llmlib.grading.guest import blocked_calls, resume_cell
+from llmlib.course.checking.torch_blocker import block
+from llmlib.grading.guest import resume_cell
 from llmlib.grading.wire import Channel, UnsupportedValue
 
 TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
 set_grad = torch.set_grad_enabled
+called: set[str] = set()  # what a test called in this fork although it is not allowed
 
 
 def serve(sock: socket.socket) -> None:
@@ -52,7 +54,7 @@ def serve(sock: socket.socket) -> None:
                 channel.send(["error", describe(error)])
     channel.send(["ready"])
     while True:
-        _, forbidden, in_place = channel.receive()
+        _, disallowed, in_place = channel.receive()
         pid = os.fork()
         if pid == 0:
             try:
@@ -60,12 +62,11 @@ def serve(sock: socket.socket) -> None:
                 seed(0)
                 set_grad(True)  # a cell may have switched it off
                 quiet("ignore")  # a cell may have made them errors, ours too
-                blocked_calls.forbid(forbidden, main.__dict__)
                 main.__dict__.update({name: ask(name, name) for name in in_place})
                 for title, source in cells[-1:]:
                     if title == run_cells.HELPERS_TITLE:  # again: later code may use an older one
                         resume_cell.run(title, source, main.__dict__)
-                answer(channel, main.__dict__)
+                answer(channel, main.__dict__, disallowed)
             except BaseException:  # noqa: BLE001 - a broken channel: the grader knows already
                 os._exit(3)
             os._exit(0)
@@ -98,7 +99,8 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
                 return rest[0]
             if kind == "error":
                 raise getattr(builtins, rest[0], Exception)(rest[1])
-            blocked_calls.refuse(dotted)
+            called.add(dotted)
+            raise resume_cell.NotInHere(dotted)
 
         ask.__name__, ask.__module__ = name, dotted.rpartition(".")[0]
         return ask
@@ -106,17 +108,18 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
     return stand_in
 
 
-def answer(channel: Channel, space: dict[str, Any]) -> None:
+def answer(channel: Channel, space: dict[str, Any], disallowed: list[str]) -> None:
     """Serve the calls of one test cell until ["end"]."""
     while True:
         kind, *rest = channel.receive()
         if kind == "end":
-            return channel.send(["refused", sorted(blocked_calls.refused)])
+            return channel.send(["refused", sorted(called)])
         try:
             function, args, kwargs = rest
             if function not in space:
                 raise run_cells.MissingFunction
-            channel.send(["value", space[function](*args, **kwargs)])
+            with block(disallowed, called):
+                channel.send(["value", space[function](*args, **kwargs)])
         except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])
 

@@ -69,7 +69,7 @@ def _words(
     exercise: Exercise, told: LearnerError, broke: LearnerError | None
 ) -> tuple[str, str, str]:
     """(claim, detail, summary) of an exception of the learner's."""
-    if told.kind == "Blocked" and told.text in exercise.disallowed:
+    if told.kind in ("DisallowedCall", "NotInHere") and told.text in exercise.disallowed:
         return DISALLOWED.format(told.text), "", ""
     if told.kind == "UnsupportedValue":
         returned = f"`{exercise.name}` returned"
@@ -82,7 +82,7 @@ def _words(
     told = broke if broke and told.builtin == "NameError" else told
     if not told.kind:
         return told.text, "", ""
-    if told.kind == "Blocked":
+    if told.kind == "NotInHere":
         gone = "is not there while your notebook is graded"
         return f"`{told.text}` {gone}", told.place, f"a function that your code calls {gone}"
     known = told.builtin if told.builtin in dir(builtins) else "an exception"

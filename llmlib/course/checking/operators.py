@@ -1,0 +1,48 @@
+"""Which functions of torch a name in an exercise's `disallowed` list stands for.
+
+One table for the text (`disallowed`) and for the run (`torch_blocker`). It is frozen, as the rules
+for suspicious names are: `tests/test_operators.py` says what it sees and what it does not.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+
+# The name that learners read, and a pattern for the whole name of what it stands for: an operator,
+# a function of torch, or a function in torch's own Python files. A name of torch that is not in the
+# table stands for functions with its last word.
+OPERATORS = {
+    "torch.softmax": r"_?(safe_|masked_|sparse_)?softmax|softmin|gumbel_softmax|.*attention.*",
+    "torch.log_softmax": r"_?(sparse_)?log_softmax",
+    "torch.logsumexp": r"_?log(cum)?sumexp",
+    "torch.nn.functional.cross_entropy": r"(linear_)?cross_entropy(_loss)?",
+    "torch.nn.functional.nll_loss": r"nll_loss.*",
+    "torch.nn.functional.layer_norm": r"_?(native_)?(layer|group|instance|batch)_norm.*",
+    "torch.nn.functional.rms_norm": r"_?(fused_)?rms_norm.*",
+    "torch.nn.functional.gelu": r"gelu_?",
+    "torch.nn.functional.silu": r"silu_?",
+    "torch.nn.functional.embedding": r"_?embedding.*",
+    "torch.nn.functional.scaled_dot_product_attention": r".*attention.*|_transformer_encoder.*",
+    "torch.cosine_similarity": r"cosine_similarity|cosine_embedding_loss",
+    "torch.multinomial": r"multinomial",
+    "torch.autograd": r"backward|grad|_make_dual",
+    "torch.optim": r"_record_function_enter.*|_?(fused|single_tensor|multi_tensor)_.*|step",
+    "torch.quantize_per_channel": r"_?(fake_)?quantize_per_.*",
+}
+
+Match = Callable[[str], str | None]
+
+
+@functools.cache
+def matcher(disallowed: tuple[str, ...]) -> Match:
+    """Which of `disallowed` a function's name belongs to; None if it is allowed."""
+    patterns = [
+        (name, re.compile(OPERATORS.get(name) or re.escape(name.rpartition(".")[2]) + "_?"))
+        for name in disallowed
+    ]
+
+    @functools.cache
+    def match(function: str) -> str | None:
+        return next((name for name, each in patterns if each.fullmatch(function)), None)
+
+    return match

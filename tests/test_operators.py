@@ -1,0 +1,247 @@
+"""What `llmlib check` and the grader see of ready-made functions of torch while a test runs, and
+what they do not: the table is frozen."""
+
+import functools
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+import torch._decomp
+import torch._refs
+import torch.nn.functional as F
+from torch.nn.attention.flex_attention import flex_attention
+from torch.optim.adam import adam
+
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import torch_blocker
+from llmlib.course.checking.operators import OPERATORS
+from llmlib.course.checking.torch_blocker import DisallowedCall, block
+
+pytestmark = pytest.mark.unit
+
+x, w, ids = torch.randn(4, 6), torch.randn(6), torch.tensor([1, 2, 3, 0])
+q, four = torch.randn(2, 3, 4, 8), torch.rand(4) + 0.1
+zeros = torch.zeros(4, dtype=torch.int)
+kept = x.softmax  # from before any test
+
+
+def step(kind, **options):
+    """One step of an optimizer class."""
+    weight = torch.nn.Parameter(w.clone())
+    weight.grad = w.to_sparse() if kind is torch.optim.SparseAdam else w.clone()
+    kind([weight], lr=0.1, **options).step()
+
+
+def leaf():
+    return w.clone().requires_grad_()
+
+
+@functools.cache
+def compiled():
+    return torch.jit.script(torch.nn.Softmax(-1)), torch.jit.trace(lambda a: a.softmax(-1), x)
+
+
+SEEN = {  # the name that a learner reads: ways to it
+    "torch.softmax": [
+        *(lambda: x.softmax(-1), lambda: kept(-1), lambda: torch.special.softmax(x, -1)),
+        *(lambda: F.softmax(x, -1), lambda: torch.nn.Softmax(-1)(x), lambda: F.softmin(x, -1)),
+        *(lambda: F.gumbel_softmax(x), lambda: torch._softmax(x, -1, False)),
+        *(lambda: torch._safe_softmax(x, -1), lambda: torch._masked_softmax(x, x > 0, 1)),
+        *(lambda: torch.softmax(x, -1, out=torch.empty(4, 6)), lambda: torch.masked.softmax(x, -1)),
+        lambda: torch.sparse.softmax(x.to_sparse(), -1).to_dense(),
+        lambda: x.to_mkldnn().softmax(-1).to_dense(),
+        lambda: torch.nested.nested_tensor([x]).softmax(-1),
+        lambda: torch.vmap(lambda row: row.softmax(0))(x),
+        *(lambda: compiled()[0](x), lambda: compiled()[1](x)),
+        lambda: torch.inference_mode()(lambda: x.softmax(-1))(),
+        lambda: torch.func.functionalize(lambda a: a.softmax(-1))(x),
+        lambda: torch.ops.aten._softmax.default(x, -1, False),
+        lambda: torch._C._VariableFunctions.softmax(x, -1),
+        lambda: torch._refs.softmax(x, -1),
+        lambda: torch._decomp.decomposition_table[torch.ops.aten._softmax.default](x, -1, False),
+        lambda: torch.distributions.Categorical(logits=x).sample(),
+        lambda: F.scaled_dot_product_attention(q, q, q),
+    ],
+    "torch.log_softmax": [
+        *(lambda: x.log_softmax(-1), lambda: torch.nn.LogSoftmax(-1)(x)),
+        lambda: torch.sparse.log_softmax(x.to_sparse(), -1),
+    ],
+    "torch.logsumexp": [
+        *(lambda: x.logsumexp(-1), lambda: torch.logcumsumexp(x, -1)),
+        lambda: torch.special.logsumexp(x, -1),
+    ],
+    "torch.nn.functional.cross_entropy": [
+        *(lambda: F.cross_entropy(x, ids), lambda: torch.nn.CrossEntropyLoss()(x, ids)),
+        lambda: F.cross_entropy(x, x.exp()),
+    ],
+    "torch.nn.functional.nll_loss": [
+        *(lambda: F.nll_loss(x, ids), lambda: torch.nn.NLLLoss()(x, ids)),
+        lambda: F.cross_entropy(x, ids),
+    ],
+    "torch.nn.functional.layer_norm": [
+        *(lambda: F.layer_norm(x, [6]), lambda: torch.nn.LayerNorm(6)(x)),
+        *(lambda: F.group_norm(x, 1), lambda: F.instance_norm(x[None])),
+        lambda: F.batch_norm(x.T, None, None, training=True),
+        lambda: torch.native_layer_norm(x, [6], None, None, 1e-5),
+        lambda: torch._native_batch_norm_legit(x.T, None, None, True, 0.0, 1e-5),
+        lambda: torch._refs.nn.functional.layer_norm(x, [6], None, None),
+    ],
+    "torch.nn.functional.rms_norm": [
+        *(lambda: F.rms_norm(x, [6]), lambda: torch.nn.RMSNorm(6)(x)),
+        lambda: torch.rms_norm(x, [6]),
+    ],
+    "torch.nn.functional.gelu": [
+        *(lambda: F.gelu(x), lambda: torch.nn.GELU()(x)),
+        lambda: torch._C._nn.gelu_(x.clone()),
+    ],
+    "torch.nn.functional.silu": [
+        *(lambda: F.silu(x), lambda: torch.nn.SiLU(inplace=True)(x.clone())),
+        lambda: torch._C._nn.silu(x),
+    ],
+    "torch.nn.functional.embedding": [
+        *(lambda: F.embedding(ids, x), lambda: torch.nn.Embedding(6, 2)(ids)),
+        lambda: F.embedding_bag(ids[None], x, mode="sum"),
+    ],
+    "torch.nn.functional.scaled_dot_product_attention": [
+        lambda: F.scaled_dot_product_attention(q, q, q, is_causal=True),
+        lambda: torch.nn.MultiheadAttention(8, 2)(q[0], q[0], q[0]),
+        lambda: torch.nn.TransformerEncoderLayer(8, 2, batch_first=True).eval()(q[0]),
+        lambda: flex_attention(q, q, q),
+    ],
+    "torch.cosine_similarity": [
+        *(lambda: F.cosine_similarity(x, x), lambda: torch.nn.CosineSimilarity(0)(w, w)),
+        lambda: F.cosine_embedding_loss(x, x, torch.ones(4)),
+    ],
+    "torch.multinomial": [
+        *(lambda: x.exp().multinomial(1), lambda: torch.multinomial(x.exp(), 1)),
+        lambda: torch.distributions.Categorical(logits=x).sample(),
+    ],
+    "torch.autograd": [
+        lambda: (leaf() ** 2).sum().backward(),
+        lambda: torch.autograd.grad((z := leaf()).sum(), z),
+        lambda: torch.func.grad(torch.sum)(w),
+        lambda: torch.func.vjp(torch.sum, w)[1](torch.tensor(1.0)),
+        lambda: torch.func.jacrev(torch.exp)(w),
+        lambda: torch.func.jacfwd(torch.exp)(w),
+        lambda: torch.func.jvp(torch.exp, (w,), (w,)),
+        lambda: torch.autograd.functional.jacobian(torch.exp, w),
+    ],
+    "torch.optim": [
+        *(lambda: step(torch.optim.AdamW), lambda: step(torch.optim.Adam)),
+        *(lambda: step(torch.optim.SGD), lambda: step(torch.optim.SparseAdam)),
+        *(lambda: step(torch.optim.NAdam), lambda: step(torch.optim.AdamW, fused=True)),
+        lambda: step(torch.optim.AdamW, foreach=True),
+        lambda: adam(*ADAM, maximize=False, **RATES),
+    ],
+    "torch.quantize_per_channel": [
+        lambda: torch.quantize_per_channel(x, four, zeros, 0, torch.qint8),
+        lambda: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
+        lambda: torch.fake_quantize_per_channel_affine(x, four, zeros, 0, -128, 127),
+        lambda: torch.quantize_per_tensor_dynamic(x, torch.qint8, False),
+    ],
+}
+ADAM = [w.clone()], [w], [w.clone()], [w**2], [], [torch.tensor(1.0)]
+RATES = {"amsgrad": False, "beta1": 0.9, "beta2": 0.9, "lr": 0.1, "weight_decay": 0, "eps": 1e-8}
+UNSEEN = {  # other roads, that these rules do not see and will not: INSTRUCTORS.md, "Findings"
+    "torch.softmax": [
+        lambda: torch.func.grad(lambda a: a.exp().sum().log())(w),
+        lambda: torch.sigmoid(w),
+        lambda: (w - torch.logaddexp(w[:1], w[1:]).amax()).exp(),
+    ],
+    "torch.nn.functional.rms_norm": [lambda: F.layer_norm(torch.cat([x, -x], -1), [12])],
+    "torch.nn.functional.silu": [lambda: F.glu(x)],
+    "torch.cosine_similarity": [lambda: F.normalize(x) @ F.normalize(x).T],
+}
+ways = [(name, number) for name in SEEN for number in range(len(SEEN[name]))]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "number"), ways)
+def test_a_way_to_a_ready_made_function_is_refused(name, number):
+    compiled()
+    called = set()
+    with pytest.raises(DisallowedCall, match=name), block([name], called):
+        SEEN[name][number]()
+    assert called == {name}
+    with warnings.catch_warnings():
+        SEEN[name][number]()  # the control: where nothing is disallowed it runs
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_another_road_is_not_seen(name):
+    for way in UNSEEN[name]:
+        with block([name]):
+            way()
+
+
+def test_the_table_and_the_exercises_lists_name_each_other():
+    """A row that no exercise uses is not needed. A listed name of torch without a row stands for
+    itself alone, so it must be there."""
+    listed = {
+        name
+        for book in notebooks.lessons()
+        for each in book.exercises
+        for name in each.disallowed
+        if name.startswith("torch.")
+    }
+    assert set(OPERATORS) == set(SEEN) and set(OPERATORS) <= listed
+    assert listed - set(OPERATORS) == {"torch.func"}
+
+
+def test_what_another_thread_runs_is_not_seen():
+    """The text of a cell that starts one is a finding."""
+    import threading
+
+    done = []
+    thread = threading.Thread(target=lambda: done.append(x.softmax(-1)))
+    with block(["torch.softmax"]):
+        thread.start()
+        thread.join()
+    assert done
+
+
+def test_a_refusal_that_is_caught_is_still_known():
+    called = set()
+    with block(["torch.softmax"], called):
+        try:
+            x.softmax(-1)
+        except RuntimeError:
+            x.exp()
+    assert called == {"torch.softmax"}
+
+
+def test_after_the_call_everything_is_as_before():
+    import codecs
+
+    before = codecs.lookup
+    with pytest.raises(DisallowedCall, match="codecs.lookup"):
+        with block(["torch.softmax", "codecs.lookup"]):
+            codecs.lookup("utf-8")
+    with pytest.raises(ZeroDivisionError), block(["torch.softmax", "codecs.lookup"]):
+        1 / 0
+    assert codecs.lookup is before
+    torch.testing.assert_close(x.softmax(-1).sum(-1), torch.ones(4))
+
+
+def test_nothing_is_slower_where_nothing_of_torch_is_disallowed():
+    """A mode costs microseconds for every operator."""
+    with block(["llmlib.tokens.merge"]) as _:
+        assert not torch.overrides._get_current_function_mode_stack()
+
+
+def test_torchs_compiler_is_not_imported_for_it():
+    """That takes a second, and each test has a process of its own."""
+    code = "import sys, torch\nfrom llmlib.course.checking.torch_blocker import block\n"
+    code += "with block(['torch.softmax']): torch.ones(2).exp()\n"
+    code += "sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_cell_cannot_replace_what_switches_the_modes_on(monkeypatch):
+    for kind in torch_blocker.MODES:
+        monkeypatch.setattr(kind, "__enter__", lambda self: self)
+        monkeypatch.setattr(kind, "__exit__", lambda *_: None)
+    with pytest.raises(DisallowedCall), block(["torch.softmax"]):
+        x.softmax(-1)
