@@ -423,28 +423,28 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 # %% given run_cached
-class Toy:
-    """The likeliest next id is the sum of (position + 1) * (id + 1) over all tokens,
-    modulo 11. `passes` lists (position, tokens) of each pass."""
+def toy(context, stop_ids):
+    """A model whose likeliest next id is the sum of (position + 1) * (id + 1) over all
+    tokens, modulo 11; its cache; and a list of (position, tokens) of each pass."""
+    passes, cache, so_far = [], object(), {"length": 0, "sum": 0}
 
-    def __init__(self, context, stop_ids):
-        self.config = SimpleNamespace(context=context, stop_ids=stop_ids)
-        self.length, self.sum, self.passes = 0, 0, []  # the toy is its own cache
-
-    def __call__(self, ids, cache):
+    def model(ids, given):
         ids = torch.as_tensor(ids)
-        if cache is not self or ids.dim() != 2 or ids.shape[0] != 1:
+        if given is not cache or ids.dim() != 2 or ids.shape[0] != 1:
             raise ValueError(
                 "call model(ids, cache) with ids of shape [1, seq] and the cache you "
                 f"were given, not ids of shape {list(ids.shape)}"
             )
-        self.passes.append((self.length, ids.shape[1]))
+        passes.append((so_far["length"], ids.shape[1]))
         rows = []
         for token_id in ids[0].tolist():
-            self.length += 1
-            self.sum += self.length * (token_id + 1)
-            rows.append(-((torch.arange(11) - self.sum) % 11).float())
+            so_far["length"] += 1
+            so_far["sum"] += so_far["length"] * (token_id + 1)
+            rows.append(-((torch.arange(11) - so_far["sum"]) % 11).float())
         return torch.stack(rows)[None]
+
+    model.config = SimpleNamespace(context=context, stop_ids=stop_ids)
+    return model, cache, passes
 
 
 def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=False):
@@ -453,8 +453,8 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
 
     `least`: pick the unlikeliest id.
     """
-    toy, given = Toy(context, stop_ids), list(ids)
-    new_ids, before, picked = [], None, []
+    model, cache, passes = toy(context, stop_ids)
+    given, new_ids, before, picked = list(ids), [], None, []
 
     def pick(logits):
         if tuple(logits.shape) != (1, 11):
@@ -465,8 +465,8 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
         picked.append((-logits if least else logits).argmax(-1))
         return picked[-1]
 
-    for new in generate_cached(toy, toy, ids, max_new_tokens, pick, chunk):
-        before = len(toy.passes) if before is None else before
+    for new in generate_cached(model, cache, ids, max_new_tokens, pick, chunk):
+        before = len(passes) if before is None else before
         new_ids.append(new)
         if len(new_ids) > max_new_tokens + 5:  # a loop that does not stop
             break
@@ -475,7 +475,7 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
             f"pick was called {len(picked)} times for {len(new_ids)} new ids: call it "
             "once for each, and not for the chunks before the last"
         )
-    return new_ids if ids == given else "changed", toy.passes, before
+    return new_ids if ids == given else "changed", passes, before
 
 
 # %% test generate_cached points=3

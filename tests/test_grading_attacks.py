@@ -334,13 +334,36 @@ def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, h
 
 @pytest.mark.proof
 @pytest.mark.parametrize(("how", "name", "task", "helper", "cell"), helpers.LATER)
-def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_or_a_finding(
+def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_too(
     lessons, how, name, task, helper, cell
 ):
-    """A function that Python itself runs on each answer has its way: the text is a finding."""
+    """Also where Python itself runs a function of the learner's on each answer."""
     forged = lessons(name, {}, cell)
     assert forged.findings
-    assert how == "a reading" or forged[task].points == 0, forged
+    assert forged[task].points == 0, forged
+
+
+def test_a_learners_function_cannot_write_down_passes_that_it_never_made(lessons):
+    forged = lessons(helpers.CACHE, {"generate_cached": helpers.WRITES_PASSES}, "")
+    assert forged["generate_cached"].points == 0, forged
+    given = next(
+        cell.source
+        for cell in course_notebooks.load(helpers.CACHE).cells
+        if course_notebooks.grade_id(cell) == "given_run_cached"
+    )
+    space = {}
+    # The control: with a toy whose passes can be reached it is right.
+    exec(f"import torch\nfrom types import SimpleNamespace\n{given}", space)
+    kept = space["toy"]
+
+    def open_toy(context, stop_ids):
+        model, cache, passes = kept(context, stop_ids)
+        model.passes = passes
+        return model, cache, passes
+
+    space["toy"] = open_toy
+    exec(helpers.WRITES_PASSES, space)
+    assert space["run_cached"]([5, 6, 7], 3, 2)[1:] == ([(0, 2), (2, 1), (3, 1), (4, 1)], 2)
 
 
 def test_the_guide_says_how_many_ready_made_ways_score():

@@ -42,6 +42,10 @@ HOOKS = {
     "a filter": ("import warnings\nkept = warnings.simplefilter", "warnings.simplefilter = late"),
     "a fork": ("import os\nkept = None", "os.register_at_fork(after_in_child=late)"),
     "a reading": ("import json\nkept = json.loads", "json.loads = late"),
+    "a class's method": (
+        "import json\nkept = json.decoder.JSONDecoder.decode",
+        "json.decoder.JSONDecoder.decode = late",
+    ),
 }
 LATER = [
     (
@@ -55,3 +59,20 @@ LATER = [
     for how, (before, after) in HOOKS.items()
     for name, task, helper, helper_source in (REDEFINED[0], REDEFINED[3])
 ]
+# Never calls the model: it writes into the list of passes by which the test counts.
+WRITES_PASSES = """
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    text, at, room = list(ids), 0, min(max_new_tokens, model.config.context - len(ids))
+    while at < len(ids):
+        size = min(chunk or len(ids), len(ids) - at)
+        model.passes.append((at, size))
+        at += size
+    for made in range(1, room + 1):
+        said = sum((i + 1) * (each + 1) for i, each in enumerate(text))
+        new = pick(-((torch.arange(11) - said) % 11).float()[None]).item()
+        text.append(new)
+        yield new
+        if new in model.config.stop_ids or made == room:
+            return
+        model.passes.append((len(text) - 1, 1))
+"""
