@@ -41,6 +41,7 @@ def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
         assert result["merge"].points == 0 and said in result["merge"].message
 
 
+@pytest.mark.proof
 def test_who_sleeps_has_longer_by_the_clock_than_on_a_processor():
     limits = Limits(cell=20, call=2, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
@@ -157,6 +158,7 @@ def test_a_starved_submission_is_tried_again_by_the_same_run(tmp_path, monkeypat
         assert grade(tmp_path, workers=1)["bob"].points == 10
 
 
+@pytest.mark.proof
 def test_tries_that_take_long_cost_no_exercise():
     limits = Limits(cell=1, call=6, test=60, notebook=20)  # each cut short, they would take it all
     code = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(100, 120)]
@@ -168,6 +170,7 @@ def test_tries_that_take_long_cost_no_exercise():
         assert "or than it had, and was interrupted" in result.notes[-1]
 
 
+@pytest.mark.proof
 def test_cells_that_hang_or_die_cost_no_exercise_its_points():
     """However many there are: each costs its seconds, and is left out."""
     limits = Limits(cell=2, call=6, test=60, notebook=120)

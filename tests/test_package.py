@@ -88,6 +88,7 @@ def installed():
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("extras", PARTS, ids=lambda extras: extras or "the engine alone")
 def test_a_part_imports_nothing_that_its_extra_does_not_bring(extras):
     lines = list(PROJECT["dependencies"])

@@ -161,6 +161,7 @@ def test_nbconvert_shows_the_alt_text():
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("name", notebooks.names())
 def test_every_image_of_a_solved_notebook_has_its_words_in_the_converted_page(name):
     page, _ = HTMLExporter().from_filename(str(ROOT / "solutions" / f"{name}.ipynb"))
