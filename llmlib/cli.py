@@ -36,15 +36,11 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
         "put your functions into one file, and run it",
         "llmlib my-llm --fill",
     ),
-    "chat": (
-        "llmlib.serve.cli",
-        "talk with your engine or a model in the terminal",
-        "llmlib chat my_llm.py",
-    ),
+    "chat": ("llmlib.course.talk", "talk with your engine so far, or with a model", "llmlib chat"),
     "serve": (
-        "llmlib.serve.cli",
-        "chat in the browser, or from any chat client",
-        "llmlib serve my_llm.py --port 8000",
+        "llmlib.course.talk",
+        "the same in the browser, or for any chat client",
+        "llmlib serve --port 8000",
     ),
     "certificate": (
         "llmlib.certificate.cli",

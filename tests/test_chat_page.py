@@ -2,17 +2,19 @@
 token tells where it came from, and the settings count."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
 import sys
 
 import pytest
-from browser import SHOTS, new_page
+from browser import FAINT, SHOTS, new_page
 from playwright.sync_api import expect
 
 from llmlib.course import my_llm
 from llmlib.course.authoring.notebooks import ROOT
+from llmlib.serve import chat
 
 pytestmark = pytest.mark.browser
 QUESTION = "What is the capital of France?"
@@ -28,7 +30,7 @@ def served(folder):
     """The address that `llmlib serve` prints in a folder where a my_llm.py lies."""
     text, _ = my_llm.collect(ROOT / "solutions")
     (folder / "my_llm.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "llmlib", "serve", "--no-browser", "--temperature", "0"]
+    command = [sys.executable, "-m", "llmlib", "serve", "--no-browser"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
@@ -78,6 +80,48 @@ def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(pa
     page.keyboard.press("Enter")
     expect(why).to_have_count(0)
     expect(_ask(page, "And of Italy?")).to_contain_text("Rome")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_question_to_begin_with_is_one_click_or_key(page, width, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    starters = page.get_by_role("group", name="Questions to begin with").get_by_role("button")
+    assert starters.all_text_contents() == list(chat.STARTERS)
+    assert page.evaluate(WIDE) == [] and page.evaluate(f"({FAINT})(document.body)") == []
+    page.screenshot(path=SHOTS / f"chat_starters_{scheme}_{width}.png")
+    starters.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#send")).to_have_text("Send", timeout=120_000)
+    expect(page.locator(".reply")).to_have_text("The capital of France is Paris.")
+    expect(starters).to_have_count(0)
+    expect(page.get_by_label("Your message")).to_be_focused()
+    page.locator("summary").click()
+    expect(page.locator("#playing")).to_contain_text("a small model loses its way")
+    page.screenshot(path=SHOTS / f"chat_started_{scheme}_{width}.png")
+    page.locator("button#new").click()
+    expect(starters).to_have_count(len(chat.STARTERS))
+
+
+def test_the_page_says_whose_functions_the_engine_is_made_of(page, address):
+    lines = ["Your engine so far: 3 of 25 functions are yours.", "1 Tokens: yours: merge, encode"]
+
+    def made(route):
+        answer = route.fetch()
+        text, found = re.subn(r"makers = \[\]", f"makers = {json.dumps(lines)}", answer.text())
+        assert found == 1
+        route.fulfill(response=answer, body=text)
+
+    page.route(address, made)
+    page.goto(address)
+    about = page.locator("#makers summary")
+    expect(about).to_have_text(lines[0])
+    about.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#makers li")).to_have_text(lines[1:])
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate(WIDE) == []
+    page.screenshot(path=SHOTS / "chat_makers_390.png")
 
 
 def test_the_settings_count(page):

@@ -16,6 +16,7 @@ checking/    reading and running what a learner wrote
     check_runner, progress, cli   a process for one notebook; `llmlib check`, `llmlib progress`
 my_llm/      `llmlib my-llm`: a learner's functions as one file
 lab/         JupyterLab: the start page, the buttons, what they ask for
+talk         `llmlib chat`, `llmlib serve`: without a MODEL, a learner's engine so far
 bootstrap/   from a new clone to JupyterLab
 
 check, predict, quiz_cells, engine_check, reference_bpe   what notebooks import, with feedback and

@@ -12,6 +12,13 @@ from llmlib.serve.engine import Engine
 
 Message = dict[str, str]  # {"role": "user", "content": "Hello"}
 LIKELIEST = 5
+STARTERS = (  # SmolLM2 answers them well at temperature 0: tests/test_chat_answers.py
+    "What is the capital of France?",
+    "Name three fruits.",
+    "Explain what a neuron is in one sentence.",
+    "What is the water cycle?",
+    "Give me three tips for sleeping better.",
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from llmlib.fast.quantized import KINDS
 from llmlib.serve import chat, engine, requests
 
 OWN = "my_llm.py"
-DEFAULTS = {"temperature": 0.7, "top_p": 0.95}  # with these a small model stays on topic
+DEFAULTS = {"temperature": 0.0}  # a small model that draws soon draws nonsense
 SETTINGS = {  # of generation: type, metavar, help
     "temperature": (float, "T", "0 takes the likeliest token each time"),
     "top_k": (int, "K", "keep the K likeliest tokens"),
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     models = (
         f'your {OWN}, a model folder, "smollm2", or a name on the Hugging Face hub '
-        f"(default: {OWN} if it is here, else smollm2)"
+        f"(default: your functions so far if your notebooks are here, else {OWN}, else smollm2)"
     )
     add("model", nargs="?", metavar="MODEL", help=models)
     add_settings(parser, DEFAULTS)
@@ -70,9 +70,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs until the end of input, or Ctrl-C. Returns the exit status."""
     name = args.model or (OWN if Path(OWN).is_file() else "smollm2")
+    check_settings(args)
+    return start(engine.load(name, args.weights), args)
+
+
+def check_settings(args: argparse.Namespace) -> None:
+    """ValueError for one that is out of range: before a model is loaded."""
+    generation.filtered(torch.zeros(1, 1), **settings_of(args))
+
+
+def start(model: engine.Engine, args: argparse.Namespace) -> int:
+    """Talk with an engine, or serve it: as `run`."""
     settings = settings_of(args)
-    generation.filtered(torch.zeros(1, 1), **settings)  # refuses what is out of range
-    model = engine.load(name, args.weights)
     try:
         chat.prompt_ids(model, [{"role": "user", "content": "?"}])  # refused now, not later
     except NoChatTemplate as error:
@@ -86,7 +95,9 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
     """One turn a line; an empty line, Ctrl-D or the end of the input ends it."""
     if args.max_new_tokens < 1:
         raise ValueError("--max-new-tokens must be at least 1")
-    print(f"Talking with {model.name}. An empty line ends the conversation.", file=sys.stderr)
+    for line in (*model.makers, f"Talking with {model.name}. Try: {chat.STARTERS[0]}"):
+        print(line, file=sys.stderr)
+    print("An empty line ends the conversation.", file=sys.stderr)
     messages: list[chat.Message] = []
     while True:
         try:
@@ -143,7 +154,8 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
         raise ValueError(f"{why}: give another --port, or leave it out") from None
     with server:
         base = f"http://127.0.0.1:{server.server_port}/v1"
-        print(f"{model.name} is served on this machine:\n\n    {server.address}\n")
+        print(*model.makers, f"{model.name} is served on this machine:", sep="\n")
+        print(f"\n    {server.address}\n")
         print(f"For chat clients: base_url {base}, api_key {server.token}")
         print("Stop it with Ctrl-C.", flush=True)
         if not args.no_browser:

@@ -28,6 +28,7 @@ class Engine:
     tokenizer: Any  # a learner's `encode` knows no special tokens; `stream` gives text as ids come
     names: Any  # the tokenizer that knows them, and by `decode` the text of one token, for tables
     model: Any = None  # llmlib's own, which can write many texts at once
+    makers: tuple[str, ...] = ()  # whose functions it is made of: a summary, then a line a notebook
 
     @property
     def special(self) -> dict[str, int]:

@@ -262,6 +262,8 @@ class Handler(BaseHTTPRequestHandler):
         only = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         only += "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
         page = PAGE.replace("NONCE", nonce).replace("SETTINGS", _inside(self.server.defaults))
+        page = page.replace("STARTERS", _inside(chat.STARTERS))
+        page = page.replace("MAKERS", _inside(self.server.engine.makers))
         page = page.replace("MODEL", _inside(self.server.engine.name))  # last: any name will do
         headers = {"Content-Security-Policy": only + "frame-ancestors 'none'"}
         self._send(200, "text/html; charset=utf-8", page.encode(), headers)

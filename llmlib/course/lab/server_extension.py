@@ -1,4 +1,4 @@
-"""What JupyterLab's page asks this course's server for: the start page, a check, a solution.
+"""What JupyterLab's page asks this course's server for: start page, check, solution, chat.
 
 `llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
 do, in processes of their own, from the notebook as it was saved.
@@ -19,6 +19,7 @@ from llmlib.course.authoring import notebooks
 from llmlib.course.checking import progress, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
 from llmlib.course.lab import start_page
+from llmlib.course.lab.chat_server import ChatServer
 
 
 class Ours(APIHandler):
@@ -83,6 +84,17 @@ class Solution(Ours):
         self.finish({"code": "\n".join(lines)})
 
 
+class Talk(Ours):
+    """POST: a chat with the learner's engine so far, as {"address"}."""
+
+    chat_server = ChatServer()
+
+    @web.authenticated
+    async def post(self) -> None:
+        address = await self.looked_up(self.chat_server.start, self.folder)
+        self.finish({"address": address})
+
+
 def which(path: Path) -> str | None:
     """The course's notebook that a file answers: that of its name, or whose exercises it holds."""
     if path.stem in notebooks.names():
@@ -100,7 +112,8 @@ def which(path: Path) -> str | None:
 def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers to jupyter_server."""
     at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
-    handlers = [(at("start"), Start), (at("check"), Check), (at("solution"), Solution)]
+    verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
+    handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 
 

@@ -11,6 +11,10 @@ from pathlib import Path
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
 
+TALK = (
+    '<button type="button" class="llm-talk">Talk with your engine so far</button> '
+    "Functions that pass their checks are yours, the others the course's."
+)
 LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; the others are drawn below it
 HOW = """
 <li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, write
@@ -19,7 +23,7 @@ it in place of the dots.</li>
 the last is nearly the answer.</li>
 <li><b>The cell below an exercise checks it</b> and names the mistake. <b>✓ Check</b>, above the
 notebook, checks all of its exercises at once; <b>Solution</b>, beside it, asks before it shows
-one.</li>
+one. <b>Talk</b> opens a chat with your engine so far.</li>
 <li><b>Sliders and buttons</b> come alive once the cell above them has run. Nothing you do here can
 break anything, and no network is needed.</li>
 <li><b>Memory</b>: a notebook takes 2 to 4 GB by its end, and keeps it when you close its tab. If a
@@ -75,11 +79,11 @@ def _next(statuses: list[Status] | None, folder: Path) -> str:
     elif step is None:
         said = (
             "<b>All done.</b> In a terminal (File, New, Terminal) <code>llmlib my-llm</code> "
-            "builds your engine, and <code>llmlib chat my_llm.py</code> talks to it."
+            "writes your engine to one file."
         )
     else:
         said = _go_on(*step, begun=any(status.begun for status in statuses))
-    return f'<p class="llm-next">{said}</p>'
+    return f'<p class="llm-next">{said}</p>\n<p>{TALK}</p>'
 
 
 def _go_on(name: str, function: str | None, begun: bool) -> str:

@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).with_name("template.py").read_text(encoding="utf-8")
 PLACE = "# The learner's functions go here.\n"
 HEADER = '''"""my_llm.py: an LLM engine, written exercise by exercise by me. It runs SmolLM2-135M.
 
-    python my_llm.py "The capital of France is"
+    python my_llm.py "The best thing about the sea is"
 
 Under a notebook's name stand my functions; the rest loads tables and weights, and calls them.
 """

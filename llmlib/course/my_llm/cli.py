@@ -15,7 +15,7 @@ from llmlib.course.my_llm.learner_functions import collect, engine_exercises
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, file = parser.add_argument, Path("my_llm.py")
-    prompt = "The capital of France is"
+    prompt = "The best thing about the sea is"  # its continuation makes sense, and ends
     words = 'the text that it continues (default: "%(default)s")'
     add("prompt", nargs="?", default=prompt, metavar="PROMPT", help=words)
     where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"

@@ -33,6 +33,32 @@
     }
   }
 
+  // Talk --------------------------------------------------------------------------------------
+
+  const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
+
+  /* A chat with the learner's engine so far, in a tab of its own: it opens at once, since browsers
+   * block one that comes later. */
+  async function talk(lab, panel) {
+    const tab = window.open("", "_blank");
+    const say = words => void (tab.document.body.textContent = words);
+    if (!tab) return;
+    tab.document.title = "Chat";
+    tab.document.documentElement.style.colorScheme = "light dark";
+    tab.document.body.style.font = "16px/1.5 system-ui, sans-serif";
+    if (!LOCAL.includes(location.hostname))  // the chat listens on its own computer alone
+      return say("JupyterLab runs on another computer, and the chat answers only there. "
+        + "In JupyterLab, choose File, New, Terminal and type: llmlib chat");
+    say("Your functions are being checked and put into the engine. The course's fill the gaps. "
+      + "This takes half a minute …");
+    try {
+      if (panel?.context.model.dirty) await panel.context.save();
+      tab.location.replace((await (await ask(lab, "talk", {}, {})).json()).address);
+    } catch (error) {
+      say(`There is no chat: ${error.message}`);
+    }
+  }
+
   // The start page ----------------------------------------------------------------------------
 
   /* Where this browser tab has the start page: "front", "behind" another tab, or "closed". The tab
@@ -115,6 +141,7 @@
         if (at) this.node.querySelector(again)?.focus();
       }
       async clicked(event) {
+        if (event.target.closest(".llm-talk")) return void talk(lab);
         const link = event.target.closest("a[data-notebook]");
         if (!link || event.ctrlKey || event.metaKey) return;
         event.preventDefault();
@@ -289,6 +316,7 @@
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
+        ["llm-talk", "Talk", "Chat with your engine so far: your functions, and the course's in the gaps", talk],
         ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
       ].map(([name, label, tooltip, act], i) => {
         const button = new ToolbarButton({ label, tooltip, onClick: () => act(lab, panel) });

@@ -1,0 +1,74 @@
+"""`llmlib chat` and `llmlib serve`. Without a MODEL they run the learner's engine so far: functions
+that pass their checks are the learner's, the others the course's."""
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking import progress
+from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.my_llm.learner_functions import Gap, collect, engine_exercises
+from llmlib.serve import cli, engine
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    cli.add_arguments(parser)
+    where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
+
+
+def run(args: argparse.Namespace) -> int:
+    """As `serve.cli.run`; ValueError for options that exclude each other."""
+    if args.model and args.folder:
+        raise ValueError("MODEL and --folder are both given: leave one out")
+    try:
+        folder = None if args.model else progress.folder_of(args.folder)
+    except ValueError:
+        if args.folder:
+            raise
+        folder = None  # no notebooks here
+    if folder is None:
+        return cli.run(args)
+    if args.weights != "float32":
+        own = "your own functions compute in float32"
+        raise ValueError(f"{own}: leave --weights out, or name a model, such as smollm2")
+    cli.check_settings(args)
+    print(f"Checking your notebooks in {folder} …", file=sys.stderr, flush=True)
+    return cli.start(engine_so_far(folder), args)
+
+
+def engine_so_far(folder: Path) -> engine.Engine:
+    """The engine made of the functions in `folder` that pass their checks, and of the course's own.
+
+    It is llmlib's, which is faster, where none of them is the learner's. Raises OSError as
+    `collect`, and as `engine.load`."""
+    text, gaps = collect(folder, fill=True)
+    assert text
+    said = makers(gaps)
+    if len(gaps) == len(engine_exercises()):
+        return replace(engine.load("smollm2"), makers=said)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        path = Path(place) / "my_llm.py"
+        path.write_text(text, encoding="utf-8")
+        return replace(engine.load(str(path)), makers=said)
+
+
+def makers(gaps: list[Gap]) -> tuple[str, ...]:
+    """Whose the engine's functions are where `gaps` are filled: a summary, then a line for each
+    notebook."""
+    filled = {gap.function: "" if gap.why == NOT_WRITTEN_YET else " (wrong)" for gap in gaps}
+    every = engine_exercises()
+    mine = len(every) - len(filled)
+    if not filled:
+        return (f"Your engine: all {len(every)} functions are yours.",)
+    lines = [f"Your engine so far: {mine} of {len(every)} functions are yours."]
+    for name in dict.fromkeys(each.notebook for each in every.values()):
+        own = [f for f, each in every.items() if each.notebook == name and f not in filled]
+        ours = [f + filled[f] for f, e in every.items() if e.notebook == name and f in filled]
+        parts = [f"yours: {', '.join(own)}"] * bool(own)
+        parts += [f"the course's: {', '.join(ours)}"] * bool(ours)
+        lines.append(f"{notebooks.load(name).heading}: {'; '.join(parts)}")
+    return tuple(lines)
