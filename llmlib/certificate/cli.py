@@ -4,6 +4,7 @@ import re
 import sys
 import uuid
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add, output = parser.add_argument, Path("certificate")
     add("--name", help="your name, as it should appear on the certificate")
     add("--email", help="goes into the credential, so that others can check that it is yours")
+    add("--missing", action="store_true", help="list what is missing; issue nothing")
     words = "your notebooks (default: this folder, or work/ or notebooks/ in it)"
     add("--folder", type=Path, help=words)
     add("--output", type=Path, default=output, metavar="FOLDER", help="default: %(default)s/")
@@ -60,28 +62,41 @@ def _own(args: Namespace) -> int:
             given
         ):  # else ignored silently, and a school's key would sign a learner's own certificate
             raise ValueError(f"{option} is for instructors: add --gradebook, or leave it out")
-    name, folder = clean_name(args.name or ""), progress.folder_of(args.folder)
+    folder = progress.folder_of(args.folder)
+    name = "" if args.missing else clean_name(args.name or "")
     if args.email:
         clean_email(args.email)
     path = args.output / "certificate.svg"
     if args.output.exists() and not args.output.is_dir():
         raise ValueError(f"{args.output} is a file: give --output a folder")
-    if path.exists():
+    if path.exists() and not args.missing:
         raise ValueError(f"{path} exists already: move it, or give another --output")
     with tqdm(
         total=2 * len(notebooks.names()), desc="checking", leave=False, file=sys.stderr
     ) as bar:
         missing, checked, engine = eligibility.of_notebooks(folder, tick=bar.update)
     if missing:
-        print(f"No certificate yet. {len(missing)} things are missing:")
-        print("\n".join(f"  {line}" for line in missing))
+        print("\n".join(missing if args.missing else _in_short(missing)))
         return 1
+    if args.missing:
+        print("Nothing is missing.")
+        return 0
     pair = keys.load_or_create(args.key or keys.own_key_path())
     holder = f"mailto:{args.email}" if args.email else did_key_from_pem(pair[1])
     made = Certificate(name, SELF, name, checked, holder, engine, expires=args.expires)
     _write(args, "certificate", made, pair)
     print(f"Verify it with: llmlib verify {path}")
     return 0
+
+
+def _in_short(missing: list[str]) -> tuple[str, str, str]:
+    """Three lines: how much is missing, where, and what lists it."""
+    where = Counter(line.partition(":")[0].partition(",")[0] for line in missing)
+    return (
+        f"No certificate yet. Missing or wrong: {len(missing)}.",
+        "Where: " + ", ".join(f"{name} {count}" for name, count in where.items()),
+        "To list them: llmlib certificate --missing",
+    )
 
 
 def _issue(args: Namespace) -> int:
