@@ -231,7 +231,7 @@
     body.node.tabIndex = 0;  // a dialog's Tab goes to what could have the focus when it opened
     const dialog = new lab.apputils.Dialog({
       title: "Check", body, buttons: [lab.apputils.Dialog.okButton({ label: "Close" })] });
-    const closed = dialog.launch();
+    const closed = dialog.launch().finally(() => panel.content.activate());
     const jump = async name => {
       dialog.resolve();
       await closed;
@@ -265,6 +265,7 @@
       buttons: [Dialog.cancelButton({ label: "Not yet" }), Dialog.okButton({ label: "Show it" })],
       defaultButton: 0,
     });
+    panel.content.activate();  // else the button keeps the focus and its outline
     if (!asked.button.accept) return;
     const body = new lab.widgets.Widget({ node: element("div", "llm-check") });
     try {
@@ -273,8 +274,41 @@
     } catch (error) {
       body.node.append(`Not shown: ${error.message}.`);
     }
-    showDialog({ title: `One way to write ${exercise}`, body,
+    await showDialog({ title: `One way to write ${exercise}`, body,
       buttons: [Dialog.okButton({ label: "Close" })] });
+    panel.content.activate();
+  }
+
+  // Run All -----------------------------------------------------------------------------------
+
+  const RUN_ALL = ["notebook:run-all-cells", "notebook:restart-run-all"];
+
+  /* Where Run All has stopped, or else the last cell that shows something: JupyterLab goes to the
+   * last cell, which may be empty. */
+  async function land(panel) {
+    const kinds = panel.content.widgets.map(cell =>
+      (cell.model.type === "code" ? cell.model.toJSON().outputs : []).map(each => each.output_type));
+    const stopped = kinds.findIndex(each => each.includes("error"));
+    const at = stopped >= 0 ? stopped : kinds.findLastIndex(each => each.length);
+    if (at < 0) return;
+    panel.content.activeCellIndex = at;
+    for (const wait of [0, 400]) {  // cells above it are still finding their height
+      await new Promise(done => setTimeout(done, wait));
+      await panel.content.scrollToItem(at, "center");
+    }
+  }
+
+  function runAll() {
+    return {
+      id: "llmlib:run-all",
+      autoStart: true,
+      activate: app => void app.commands.commandExecuted.connect(async (_, { id, result }) => {
+        const panel = app.shell.currentWidget;
+        if (!RUN_ALL.includes(id) || !panel?.content?.widgets) return;
+        await result;
+        await land(panel);
+      }),
+    };
   }
 
   /* JupyterLab notes the language's version in a notebook that it opens, and then asks whether to
@@ -345,7 +379,7 @@
       const lab = { widgets: await from("@lumino/widgets") };
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
-      const module = { __esModule: true, default: [startPage(lab), buttons(lab)] };
+      const module = { __esModule: true, default: [startPage(lab), buttons(lab), runAll()] };
       return () => module;
     },
   };
