@@ -56,8 +56,8 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
 INSTRUCTORS = {
     "grade": (
         "llmlib.grading.cli",
-        "grade submissions in a sandbox",
-        "llmlib grade grading/submitted",
+        "grade a folder or archive of downloads in a sandbox",
+        "llmlib grade submissions.zip",
     ),
     "export-answers": (
         "llmlib.grading.export_answers",

@@ -13,27 +13,27 @@ NAME = "01_tokens"
 MOODLE = "_assignsubmission_file"
 
 
+CLAIMS = [
+    ("canvas", "mallory_666_7001_x_123_1_01_tokens.ipynb", None),
+    ("canvas", "mallory_666_7001_01_tokens_123_1_01_tokens.ipynb", None),
+    ("canvas", "mallory_LATE_666_7001_01_tokens.ipynb", "666"),
+    ("canvas", "deep/er/ada_7_1_01_tokens.ipynb", "7"),
+    ("canvas", "ada_7_1_01_tokens_old.ipynb", None),
+    ("canvas", "ada_7_1_01_tokens-3.ipynb", "7"),
+    ("moodle", f"Mallory_66{MOODLE}_Ada L_12{MOODLE}_01_tokens.ipynb", None),
+    ("moodle", f"Mallory_66{MOODLE}/Ada L_12{MOODLE}_01_tokens.ipynb", None),
+    ("moodle", f"Mallory_66{MOODLE}/Ada L_12{MOODLE}/01_tokens.ipynb", None),
+    ("moodle", f"Mallory_66_assignsubmission_text/Ada_12{MOODLE}/01_tokens.ipynb", None),
+    ("moodle", f"CS 101-Tokens/Ada L_12{MOODLE}/01_tokens.ipynb", "Ada L"),
+    ("moodle", f".._1{MOODLE}_01_tokens.ipynb", None),
+    ("moodle", f".._1{MOODLE}/01_tokens.ipynb", None),
+    ("moodle", f".hidden_1{MOODLE}_01_tokens.ipynb", None),
+    ("moodle", f"a\nb_1{MOODLE}_01_tokens.ipynb", None),
+]
+
+
 @pytest.mark.unit
-@pytest.mark.parametrize(
-    ("system", "file", "student"),
-    [
-        ("canvas", "mallory_666_7001_x_123_1_01_tokens.ipynb", None),
-        ("canvas", "mallory_666_7001_01_tokens_123_1_01_tokens.ipynb", None),
-        ("canvas", "mallory_LATE_666_7001_01_tokens.ipynb", "666"),
-        ("canvas", "deep/er/ada_7_1_01_tokens.ipynb", "7"),
-        ("canvas", "ada_7_1_01_tokens_old.ipynb", None),
-        ("canvas", "ada_7_1_01_tokens-3.ipynb", "7"),
-        ("moodle", f"Mallory_66{MOODLE}_Ada L_12{MOODLE}_01_tokens.ipynb", None),
-        ("moodle", f"Mallory_66{MOODLE}/Ada L_12{MOODLE}_01_tokens.ipynb", None),
-        ("moodle", f"Mallory_66{MOODLE}/Ada L_12{MOODLE}/01_tokens.ipynb", None),
-        ("moodle", f"Mallory_66_assignsubmission_text/Ada_12{MOODLE}/01_tokens.ipynb", None),
-        ("moodle", f"CS 101-Tokens/Ada L_12{MOODLE}/01_tokens.ipynb", "Ada L"),
-        ("moodle", f".._1{MOODLE}_01_tokens.ipynb", None),
-        ("moodle", f".._1{MOODLE}/01_tokens.ipynb", None),
-        ("moodle", f".hidden_1{MOODLE}_01_tokens.ipynb", None),
-        ("moodle", f"a\nb_1{MOODLE}_01_tokens.ipynb", None),
-    ],
-)
+@pytest.mark.parametrize(("system", "file", "student"), CLAIMS)
 def test_a_name_is_read_from_the_left(system, file, student):
     found = lms_import.claim(lms_import.NAMES[system], f"/{file}")
     assert found == ((student, NAME) if student else None)

@@ -30,7 +30,7 @@ from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.results import Graded, NotGraded, Result, from_json
-from llmlib.grading.submissions import Task
+from llmlib.grading.submissions import Task, is_folder_name
 from llmlib.grading.worker_pool import Notebooks, Order
 
 Stored = tuple[Graded, Marks]
@@ -129,6 +129,7 @@ def grade(
             case NotGraded() as refused:  # what there was before stays, but due dates change
                 with contextlib.suppress(Exception):  # nothing was, or the database is away
                     book.charge_lateness(order.task.student, order.task.assignment)
+                _tell_why(order.task, refused, notebooks, course)
                 yield order.task, refused, None
             case (graded, marks):
                 yield order.task, graded, marks
@@ -142,6 +143,16 @@ def grade(
             case why:
                 why = f"graded, but not written; start again ({why})"
                 yield order.task, NotGraded(why), None
+
+
+def _tell_why(task: Task, refused: NotGraded, notebooks: Notebooks, course: Path) -> None:
+    """A page for whoever has none: an earlier submission's page stays. No page where the row is
+    nobody's, or waits for a quieter machine."""
+    place = course / "feedback" / task.student / task.assignment / f"{task.assignment}.html"
+    known = task.student and task.assignment in notebooks and is_folder_name(task.student)
+    graded = (course / "autograded" / task.student / task.assignment).exists()
+    if known and not refused.yet and not graded:
+        files.write(place, report.unreadable(task.assignment, task.student, refused.reason))
 
 
 def _run_patiently(

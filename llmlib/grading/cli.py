@@ -1,9 +1,10 @@
-"""`llmlib grade SUBMITTED_DIR`: grade in parallel, in a sandbox; a killed run goes on."""
+"""`llmlib grade DOWNLOADS`: sort them, grade in parallel, in a sandbox; a killed run goes on."""
 
 import argparse
 import contextlib
 import functools
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,21 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib import installation
 from llmlib.course.authoring import notebooks as course_notebooks
-from llmlib.grading import batch, nbgrader_plugin, report, submissions, worker_pool
+from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import NotGraded, Result
+from llmlib.grading.results import Graded, NotGraded, Result
 
 CONFIG = Path("nbgrader_config.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    submissions.add_arguments(parser)
+    where = (
+        "a folder or archive as Canvas or Moodle gave it, loose files with students' names, "
+        "or STUDENT/NOTEBOOK/NOTEBOOK.ipynb"
+    )
+    submissions.add_arguments(parser, "DOWNLOADS", where)
     add, yes = parser.add_argument, "store_true"
     add("--student", help="this student only")
     cores = "default: one for each core"
@@ -62,8 +67,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
+    submitted, left = sort(args.submitted, root / "submitted")
     notebooks = {name: course_notebooks.load(name) for name in course_notebooks.names()}
-    todo = submissions.find(args.submitted, notebooks, args.assignment, args.student)
+    todo = submissions.find(submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
     used = {name: notebook for name, notebook in notebooks.items() if name in wanted}
     make_runner = functools.partial(Runner, unsafe=args.unsafe, limits=limits, partial=partial)
@@ -87,8 +93,49 @@ def run(args: argparse.Namespace) -> int:
     made = [each for each in ("scores.csv", "class.csv", "class.png") if (root / each).exists()]
     only = " (of these alone)" if args.student or args.assignment else ""
     pages = ", feedback/" if faults < len(rows) else ""
+    for line in summary(rows, marks):
+        print(line)
     print(f"{len(rows) - faults} graded, {faults} not. In {root}: {', '.join(made)}{only}{pages}")
-    return 1 if faults else 0
+    if pages:
+        print(f"Their pages: {(root / 'feedback').resolve().as_uri()}")
+    if left:
+        print(f"{left} files of {args.submitted} were left out: see the first lines.")
+    return 1 if faults or left else 0
+
+
+def sort(source: Path, submitted: Path) -> tuple[Path, int]:
+    """(the folder to grade, how many files were left out). Downloads are sorted into `submitted`;
+    what is sorted already is graded where it lies."""
+    inside = source.is_dir() and source.resolve() == submitted.resolve()
+    if inside or source.is_dir() and downloads.is_sorted(source):
+        return source, 0
+    taken, left = downloads.collect(source, submitted)
+    for line in (*taken, *(f"left out: {each}" for each in left)):
+        print(line, flush=True)
+    if not taken:
+        none = f"{source} holds no notebook that could be taken"
+        raise ValueError(f"{none}: give a download of Canvas or Moodle, or STUDENT/01_tokens.ipynb")
+    print(f"{len(taken)} notebooks are in {submitted}, {len(left)} files were left out.")
+    return submitted, len(left)
+
+
+def summary(
+    rows: list[tuple[submissions.Task, Result]], marks: dict[submissions.Task, Marks]
+) -> list[str]:
+    """A line for each notebook: how many were graded, the mean score, what fewest solved."""
+    lines = []
+    for name in dict.fromkeys(task.assignment for task, _ in rows):
+        graded = [(t, r) for t, r in rows if t.assignment == name and isinstance(r, Graded)]
+        if not graded:
+            continue
+        points = [(marks.get(task) or result).points for task, result in graded]
+        solved = Counter(each.exercise for _, r in graded for each in r.outcomes if each.solved)
+        hardest = min((each.exercise for each in graded[0][1].outcomes), key=lambda e: solved[e])
+        lines.append(
+            f"{name}: {len(graded)} graded, mean {sum(points) / len(points):.1f} of "
+            f"{graded[0][1].worth:g}; solved least: {hardest} ({solved[hardest]} of {len(graded)})"
+        )
+    return lines
 
 
 def _cluster(

@@ -1,6 +1,5 @@
 """Matches the files of an LMS download to students (`nbgrader zip_collect`)."""
 
-import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from llmlib.course.authoring import notebooks
+from llmlib.grading.submissions import is_folder_name
 
 # How Canvas and Moodle call a file below the folder of a download. What the system writes comes
 # first, what a learner may choose comes last: so a name is read from the left, and the first part
@@ -31,9 +31,7 @@ def claim(named_regexp: str, path: str) -> tuple[str, str] | None:
     if not found or not book:
         return None
     student = found["student_id"]
-    if student[:1] in ("", ".") or {"/", os.sep} & {*student} or not student.isprintable():
-        return None
-    return student, book[1]
+    return (student, book[1]) if is_folder_name(student) else None
 
 
 class Collector(FileNameCollectorPlugin):

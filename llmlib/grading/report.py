@@ -36,6 +36,12 @@ def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks)
     return page.render(graded=graded, marks=marks, **words)
 
 
+def unreadable(notebook: str, student: str, reason: str) -> str:
+    """The page of a file that could not be graded: why, and what to do."""
+    page = PAGES.get_template("not_graded.html.jinja")
+    return page.render(notebook=notebook, student=student, reason=reason)
+
+
 def first_hint(exercise: Exercise) -> str:
     """The line that unfolds it in the exercise's statement; empty where there is none."""
     hint = re.search(r"<summary>(.*?)</summary>", exercise.statement)

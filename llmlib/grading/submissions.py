@@ -50,10 +50,14 @@ class Task:
             raise Unreadable(f"timestamp.txt was not used: {why}") from None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+SORTED = "the folder that has STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser, metavar: str = "SUBMITTED_DIR", where: str = SORTED
+) -> None:
     """What all verbs ask for that look at submissions."""
-    where = "STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
-    parser.add_argument("submitted", type=Path, metavar="SUBMITTED_DIR", help=where)
+    parser.add_argument("submitted", type=Path, metavar=metavar, help=where)
     parser.add_argument("--assignment", help="this notebook only")
 
 
@@ -156,6 +160,11 @@ def _misplaced(folder: Path, student: str, assignment: str | None) -> list[Task]
         if each.suffix in (".ipynb", ".zip") and not each.name.startswith(".")
         if assignment in (None, each.stem) and not (each.is_symlink() or each.is_dir())
     ]
+
+
+def is_folder_name(student: str) -> bool:
+    """Can a student's folder be called so: not a hidden one, `..` or another place?"""
+    return student[:1] not in ("", ".") and not {"/", os.sep} & {*student} and student.isprintable()
 
 
 def without_controls(text: str) -> str:

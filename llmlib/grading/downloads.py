@@ -1,0 +1,195 @@
+"""Sorts downloads into nbgrader's layout: what `nbgrader zip_collect` does, for archives and
+folders whose kind nobody has to name.
+
+A file's name may be a learner's: one that claims somebody else's number is refused as in
+`lms_import`, and of two files that claim to be the same notebook of a student neither is taken.
+"""
+
+import os
+import re
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmlib import files
+from llmlib.course.authoring import notebooks
+from llmlib.course.checking.submission import Unreadable
+from llmlib.grading import lms_import
+from llmlib.grading.host import read_submission
+
+NBGRADER, CANVAS, MOODLE, LOOSE = "nbgrader's layout", "Canvas", "Moodle", "a loose file"
+SHAPES = {  # how a path looks in each of them, whatever its notebook is called; the first counts
+    MOODLE: re.compile(r".*_[0-9]+_assignsubmission_"),
+    NBGRADER: re.compile(
+        r"/([^/]+/)*?(?P<student_id>[^/]+)/(?P<file_id>[^/]+)/(?P=file_id)\.ipynb$"
+    ),
+    CANVAS: re.compile(lms_import.NAMES["canvas"]),
+}
+AFTER = rf"/(?P<file_id>{'|'.join(notebooks.names())})[ _-]+(?P<student_id>[^\W_][^/]*)\.ipynb$"
+LITTER = re.compile(r"/(\.ipynb_checkpoints|__MACOSX)/|/\._[^/]*$")  # of Jupyter and macOS
+MAX_MEMBERS = 100_000  # of an archive
+UNCLEAR = "not both whose it is and which notebook"
+NOT_TAKEN = "none of them was taken: keep the right one and start again"
+
+
+@dataclass(frozen=True)
+class Download:
+    """One notebook file below a folder of downloads, or in an archive there."""
+
+    path: str  # below the folder or in the archive; begins with /
+    read: Callable[[], bytes]  # raises Unreadable
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a file was taken for."""
+
+    path: str
+    kind: str
+    student: str
+    notebook: str
+
+    def __str__(self) -> str:
+        return f"{self.path[1:]}: {self.kind}, {self.notebook} of student {self.student}"
+
+
+def is_sorted(folder: Path) -> bool:
+    """Is there a STUDENT/NOTEBOOK/NOTEBOOK.ipynb, or what `submissions.find` has to name: the
+    course's own folder, a student's, a notebook's?"""
+    names = notebooks.names()
+    own = folder.resolve().name in names and (folder / f"{folder.resolve().name}.ipynb").exists()
+    nested = (f"{deep}{name}/{name}.ipynb" for name in names for deep in ("", "*/"))
+    found = (_below(folder, path) for each in nested for path in folder.glob(each))
+    lies = any(not SHAPES[MOODLE].match(each) for each in found)  # its learners may send folders
+    return own or lies or (folder / "submitted").is_dir()
+
+
+def collect(source: Path, submitted: Path) -> tuple[list[Taken], list[str]]:
+    """Copy the notebooks of `source`, a folder or an archive, to `submitted`: (what each was taken
+    for, what was left out and why).
+
+    A later download takes the place of an earlier one. Raises FileNotFoundError where there is
+    nothing at `source`, ValueError for an archive that cannot be read."""
+    taken: list[Taken] = []
+    left: list[str] = []
+    claims: dict[tuple[str, str], list[tuple[Taken, Download]]] = defaultdict(list)
+    for downloads in _containers(source, left):
+        kind = _kind(downloads)
+        for each in downloads:
+            found = _claim(kind, each.path)
+            if found is None:
+                left.append(
+                    f"{_shown(each.path)[1:]}: taken for {kind}, but its name says {UNCLEAR}"
+                )
+            else:
+                claims[found].append((Taken(_shown(each.path), kind, *found), each))
+    for (student, name), files_of in sorted(claims.items()):
+        if len(files_of) > 1:
+            these = " and ".join(one.path[1:] for one, _ in files_of)
+            left.append(f"{these} claim to be {name} of student {student}; {NOT_TAKEN}")
+            continue
+        ((one, download),) = files_of
+        try:
+            _place(download.read(), submitted / student / name, name)
+            taken.append(one)
+        except Unreadable as fault:
+            left.append(f"{one.path[1:]}: {fault}")
+    return taken, left
+
+
+def _containers(source: Path, left: list[str]) -> Iterator[list[Download]]:
+    """The notebooks of the folder; or, where it holds none, those of each archive in it."""
+    if source.is_file():
+        yield list(_archived(source))
+        return
+    if not source.is_dir():
+        raise FileNotFoundError(f"there is no folder or archive {source}")
+    paths = sorted(Path(at) / file for at, _, found in os.walk(source) for file in found)
+    loose = [path for path in paths if path.suffix == ".ipynb"]
+    here = [Download(_below(source, path), _reader(path)) for path in loose]
+    here = [each for each in here if not LITTER.search(each.path)]
+    archives = [path for path in paths if path.suffix.lower() == ".zip"]
+    if here:
+        yield here
+        for path in archives:  # a learner's: one may fill the disk, or hold another's name
+            name = _shown(_below(source, path))[1:]
+            left.append(f"{name}: archives beside notebooks stay closed; unpack it if it is yours")
+        return
+    for path in archives:
+        yield list(_archived(path))
+
+
+def _archived(path: Path) -> Iterator[Download]:
+    """The notebooks in an archive of a learning management system; archives in it stay closed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
+        raise ValueError(f"{path} is no archive that can be read: {fault}") from None
+    if len(members) > MAX_MEMBERS:
+        raise ValueError(f"{path} holds more than {MAX_MEMBERS:,} files: is it the right one?")
+    for member in members:
+        name = f"/{member.filename}"
+        if name.endswith(".ipynb") and not LITTER.search(name):
+            yield Download(name, _member_reader(path, member))
+
+
+def _reader(path: Path) -> Callable[[], bytes]:
+    return lambda: read_submission.content(path)
+
+
+def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if member.file_size > read_submission.MAX_FILE:
+            raise Unreadable(f"it is larger than {read_submission.MAX_FILE >> 20} MB")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(member)  # never more than its header says
+        except Exception as fault:  # noqa: BLE001 - damaged or encrypted, in many ways
+            raise Unreadable(f"it cannot be unpacked ({fault})") from None
+
+    return read
+
+
+def _kind(downloads: list[Download]) -> str:
+    """What most names look like; the learners' part of a few names can look like anything."""
+    shapes = Counter(_shape(each.path) for each in downloads)
+    return max(shapes, key=lambda kind: (shapes[kind], kind != LOOSE)) if shapes else LOOSE
+
+
+def _shape(path: str) -> str:
+    return next((kind for kind, pattern in SHAPES.items() if pattern.match(path)), LOOSE)
+
+
+def _claim(kind: str, path: str) -> tuple[str, str] | None:
+    """(student, notebook) that a path of this kind claims, or None."""
+    if kind in (CANVAS, MOODLE):
+        return lms_import.claim(lms_import.NAMES[kind.lower()], path)
+    if _shape(path) != kind:
+        return None
+    if kind == NBGRADER:
+        return lms_import.claim(SHAPES[NBGRADER].pattern, path)
+    book = r"(?P<file_id>" + lms_import.NOTEBOOK.pattern + r"[^/]*)"
+    named = (rf".*/(?P<student_id>[^/]+)/{book}", rf".*/(?P<student_id>[^/]+?)[ _-]+{book}")
+    found = next(filter(None, (lms_import.claim(each, path) for each in (*named, AFTER))), None)
+    return found if found and found[0] not in notebooks.names() else None
+
+
+def _place(data: bytes, folder: Path, name: str) -> None:
+    path = folder / f"{name}.ipynb"
+    if path.is_file() and path.read_bytes() == data:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write(path, data)
+    (folder / "timestamp.txt").unlink(missing_ok=True)  # an earlier file's
+
+
+def _below(folder: Path, path: Path) -> str:
+    return f"/{path.relative_to(folder).as_posix()}"
+
+
+def _shown(path: str) -> str:
+    """A name for a terminal, which would obey some of it."""
+    return ascii(path)[1:-1] if not path.isprintable() else path
