@@ -1,0 +1,57 @@
+"""One click from where a learner is to a chat with their engine so far; Run All shows where it
+stopped; Check leaves no outline behind."""
+
+import re
+
+import pytest
+from browser import MINUTES, NAME, SHOTS, menu, open_notebook, resize, shade, start_address
+from playwright.sync_api import expect
+
+from llmlib.serve import chat
+
+pytestmark = pytest.mark.browser
+
+
+def test_one_click_on_the_start_page_opens_a_chat_with_the_engine_so_far(lab, page):
+    page.goto(start_address(lab))
+    page.locator(".llm-start .llm-bar").first.wait_for(timeout=2 * MINUTES)
+    talk = page.get_by_role("button", name="Talk with your engine so far")
+    shade(page, "Dark")
+    for width in (1280, 390):
+        resize(page, width)
+        talk.scroll_into_view_if_needed()
+        page.screenshot(path=SHOTS / f"talk_start_dark_{width}.png")
+    talk.focus()
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Enter")  # by keyboard, as by a click
+    tab = opened.value
+    expect(tab.locator("body")).to_contain_text("Your functions are being checked")
+    expect(tab.locator("#makers")).to_contain_text(
+        re.compile(r"Your engine so far: 0 of \d+ functions are yours"), timeout=5 * MINUTES
+    )
+    tab.get_by_role("button", name=chat.STARTERS[0]).click()
+    expect(tab.locator(".reply")).to_have_text(
+        "The capital of France is Paris.", timeout=2 * MINUTES
+    )
+    tab.screenshot(path=SHOTS / "talk_chat_390.png")
+    tab.close()
+
+
+def test_run_all_lands_where_it_stopped_and_check_leaves_the_focus_in_the_notebook(lab, page):
+    open_notebook(page, lab.format(f"{NAME}.ipynb"))
+    panel = page.locator(".jp-NotebookPanel:visible")
+    menu(page, "Run", "Run All Cells")
+    active = panel.locator(".jp-Cell.jp-mod-active")
+    stopped = panel.locator(".jp-Cell.jp-mod-active .jp-OutputArea-output")
+    expect(stopped.first).to_be_in_viewport(timeout=5 * MINUTES)
+    assert active.evaluate("each => each.getBoundingClientRect().top < innerHeight")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=SHOTS / "run_all.png")
+    check = panel.get_by_role("button", name="✓ Check")
+    check.click()
+    dialog = page.locator(".jp-Dialog", has_text="Check")
+    dialog.locator(".llm-table").wait_for(timeout=3 * MINUTES)
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    assert page.evaluate("() => !!document.activeElement.closest('.jp-Notebook')")
+    page.screenshot(path=SHOTS / "after_check.png")
