@@ -141,9 +141,10 @@ def block(request, monkeypatch):
     return request.param
 
 
-def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block):
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block, kind):
     llama3(tmp_path)
-    model, lengths = reading(pretrained.load(tmp_path))
+    model, lengths = reading(pretrained.load(tmp_path, kind))
     chance = random.Random(0)
     batch, arguments = ContinuousBatch(model), {"max_new_tokens": 1, "temperature": 0.0}
 

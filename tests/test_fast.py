@@ -365,6 +365,15 @@ def test_only_the_last_logits(tmp_path):
     assert model(ids, last=True).shape == (2, 1, 211)
 
 
+@pytest.mark.parametrize("width", [20, 48, 64, 100])
+def test_a_matrix_in_int8_of_any_width(width):
+    small = quantized.Packed.of(random(40, width), "int8")
+    for rows in range(1, 10):
+        x = random(rows, width, seed=rows)
+        expected = torch.nn.functional.linear(x, small.float())
+        assert torch.allclose(fast.linear(x, small), expected, rtol=0, atol=0.3)
+
+
 @pytest.mark.parametrize("kind, error", [("bfloat16", 0.004), ("int8", 0.02), ("int4", 0.15)])
 def test_a_packed_matrix(kind, error):
     w, x = random(192, 64), random(3, 20, 64, seed=1)

@@ -56,7 +56,8 @@ class Packed:
             y = torch.ops.mkldnn._linear_pointwise(flat, self.blocked, None, "none", [], "")
         elif self.scale is None:
             y = F.linear(flat, self.rows)
-        elif len(flat) <= FEW_ROWS:
+        elif len(flat) <= FEW_ROWS and self.rows.shape[1] % GROUP == 0:
+            # of other widths torch 2.13 reads too far: wrong numbers, or the end of the process
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
             y = F.linear(flat, self.rows.bfloat16()).float() * self.scale.float()
