@@ -5,6 +5,7 @@ import pytest
 import torch
 from grading_fakes import verdict
 
+from llmlib.course.authoring import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import rpc
 from llmlib.grading.host.limits import Died
@@ -112,14 +113,29 @@ def test_a_frame_that_says_an_error_of_no_kind_is_not_in_the_grader_s_words(runn
     assert "WELL DONE" not in said
 
 
-HIDDEN = """### BEGIN HIDDEN TESTS
-f() + 1
+HIDDEN = """def _check(x):
+    check.equal(f(x), 2 * x, f"twice {x}")
+### BEGIN HIDDEN TESTS
+_check(1)
+check.equal(f(2), 4, "twice 2")
+check.that(f(3) == 6, "a claim, too")
 ### END HIDDEN TESTS"""
 
 
-def test_of_a_hidden_test_one_sentence_tells_all_that_is_not_a_check(runner):
-    """Which of them stands there would be the learner's choice, knowing the input."""
-    ways = ["raise ValueError", "import os; os._exit(1)", "return object()", "return 'two'"]
-    ways += ["import os, struct; os.write(3, struct.pack('<II', 7, 0) + b'[\"odd\"]')"]
-    told = {verdict(runner, f"def f(): {way}", HIDDEN) for way in ways}
-    assert told == {messages.STUMBLED}
+def test_which_hidden_check_fails_and_how_is_not_told(runner):
+    """A function that knows a hidden input could choose: it learns that the half failed, no more.
+    One bit a hand-in."""
+    wrong = ["raise ValueError", "import os; os._exit(1)", "return object()", "return 'two'"]
+    wrong += ["import os, struct; os.write(3, struct.pack('<II', 7, 0) + b'[\"odd\"]')"]
+    ways = [f"{way} if x == {at} else 2 * x" for at in (1, 2, 3) for way in ["return 5"]]
+    ways += [f"if x == {at}: {way}\n    return 2 * x" for at in (1, 2, 3) for way in wrong]
+    told = {verdict(runner, f"def f(x):\n    {way}", HIDDEN) for way in ways}
+    assert told == {messages.HIDDEN.format("twice 2; a claim, too; twice …")}
+    assert verdict(runner, "def f(x):\n    return 2 * x", HIDDEN) is None
+
+
+def test_the_sentence_for_hidden_tests_fits_a_line():
+    for book in notebooks.lessons():
+        for each in book.exercises:
+            said = messages.hidden(each).claim
+            assert messages.line(said) == said and not said.endswith("more inputs"), each.name

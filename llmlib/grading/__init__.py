@@ -55,7 +55,7 @@ covered     damage: no network, home or course folder, nothing writable but a sc
             of that notebook, in memory or on disk (library_slice, bubblewrap). An answer that given
             code needs is computed in another process (reference_calls). The quiz's key is not there
             revealing hidden inputs: what the code says about a visible test is recorded before the
-            first hidden one runs; from then on only our own words are used (runner, messages)
+            first hidden one runs. Of a hidden half is told whether it passed, one bit (messages)
             others' mistakes: a right function is not graded by a wrong earlier one (runner)
 not covered a cluster's network: Dask's scheduler and workers are trusted (dask_cluster)
             the kernel: an escape from its namespaces is an escape from here. A kernel without

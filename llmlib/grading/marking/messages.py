@@ -3,7 +3,7 @@ their own process said; of a hidden one only our words, in which their code has 
 
 import ast
 import builtins
-import re
+from functools import cache
 from typing import NamedTuple
 
 from llmlib.course.authoring.notebooks import Exercise
@@ -13,11 +13,12 @@ from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.rpc import LearnerError
 
 LONGEST = 700  # characters of a message
-STUMBLED = (  # one sentence: which of these it was could be a word about the input
-    "on an input of the hidden tests your code raised an exception, took too long, ended its "
-    "process or returned what the check cannot use"
+# One sentence an exercise, whichever hidden check failed, and however: a learner's function knows
+# the input, so each difference would let it say one more bit about it.
+HIDDEN = (
+    "a hidden test failed, or your code did on its input (an exception, too much time, a value "
+    "that the check cannot use). These tests check: {}"
 )
-FAILED = "a hidden test failed"
 
 
 class Failure(NamedTuple):
@@ -32,11 +33,10 @@ class Failure(NamedTuple):
     summary: str = ""
 
 
-def hidden(exercise: Exercise, raised: BaseException) -> Failure:
-    """The words for what the hidden half of a test cell raised."""
-    if isinstance(raised, Mistake):
-        return Failure(_constant(exercise, raised.claim), "", True)
-    return Failure(STUMBLED, "", False)
+def hidden(exercise: Exercise) -> Failure:
+    """The words for a hidden half that failed: all that it checks, without what is filled in when
+    it runs."""
+    return Failure(HIDDEN.format("; ".join(_claims(exercise)) or "more inputs"), "", True)
 
 
 def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
@@ -53,16 +53,26 @@ def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | Non
     return Failure(f"the check could not use what `{exercise.name}` returned", detail, False)
 
 
-def _constant(exercise: Exercise, claim: str) -> str:
-    """The claim as written in the test cell, "…" in place of what is filled in when it runs."""
-    for node in ast.walk(ast.parse(exercise.full)):
-        if isinstance(node, (ast.Constant, ast.JoinedStr)):
-            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            fixed = [str(each.value) if isinstance(each, ast.Constant) else None for each in parts]
-            pattern = "".join(".*" if part is None else re.escape(part) for part in fixed)
-            if re.fullmatch(pattern, claim, re.DOTALL):
-                return "".join("…" if part is None else part for part in fixed)
-    return FAILED
+@cache
+def _claims(exercise: Exercise) -> tuple[str, ...]:
+    """What the hidden checks claim, in order, with those of the test cell's own functions that they
+    call; "…" in place of what is filled in when it runs."""
+    whole = ast.parse(exercise.full)
+    todo: list[ast.AST] = [ast.parse(exercise.hidden)]
+    made = {each.name: each for each in whole.body if isinstance(each, ast.FunctionDef)}
+    found: list[str] = []
+    for tree in todo:
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in made:
+                    todo.append(made.pop(name))
+                case ast.Call(func=ast.Attribute(ast.Name("check")), args=[*_, claim]):
+                    parts = claim.values if isinstance(claim, ast.JoinedStr) else [claim]
+                    fixed = (
+                        each.value if isinstance(each, ast.Constant) else "…" for each in parts
+                    )
+                    found.append("".join(map(str, fixed)))
+    return tuple(dict.fromkeys(found))
 
 
 def _words(

@@ -151,7 +151,7 @@ class Marking:
         if raised is None:
             return None
         if hidden:
-            return messages.hidden(exercise, raised)
+            return messages.hidden(exercise)
         return messages.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
     def _raised(self, exercise: Exercise, hidden: bool, lent: list[str]) -> BaseException | None:
