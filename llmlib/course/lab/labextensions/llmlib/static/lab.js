@@ -353,7 +353,11 @@
         ["llm-talk", "Talk", "Chat with your engine so far: your functions, and the course's in the gaps", talk],
         ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
       ].map(([name, label, tooltip, act], i) => {
-        const button = new ToolbarButton({ label, tooltip, onClick: () => act(lab, panel) });
+        const onClick = () => {
+          act(lab, panel);
+          setTimeout(() => void (button.pressed = false));  // JupyterLab holds it down, with a frame
+        };
+        const button = new ToolbarButton({ label, tooltip, onClick });
         button.hide();
         panel.toolbar.insertItem(10 + i, name, button);
         return button;
