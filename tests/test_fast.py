@@ -410,6 +410,21 @@ def test_a_packed_matrix_takes_vectors_that_are_columns(rows, kind):
     assert torch.equal(product, matrix.times(columns.T.contiguous()))
 
 
+@pytest.mark.parametrize("kind", quantized.KINDS[1:])
+@pytest.mark.parametrize("rows", [5, 9, 40])
+def test_many_rows_on_a_processor_without_bfloat16(rows, kind, monkeypatch):
+    """They are multiplied in float32, a part of the matrix after the other: exact products."""
+    w, x = random(192, 64), random(rows, 64, seed=1)
+    monkeypatch.setattr(quantized, "PART", 64 * 50)
+    monkeypatch.setattr(quantized, "onednn_has_bfloat16", lambda: False)
+    matrix = quantized.Packed.of(w, kind)
+    exact = x.bfloat16().float() @ matrix.float().T
+    few = kind != "bfloat16" and rows <= quantized.FEW_ROWS  # the kernels of int8 and int4
+    torch.testing.assert_close(
+        matrix.times(x), exact, rtol=2**-7 if few else 1e-5, atol=0.1 if few else 1e-5
+    )
+
+
 @pytest.mark.parametrize("rows", [1, 2, 9, 40])
 def test_bfloat16_in_the_order_that_onednn_reads(rows):
     w, x = random(33, 56), random(2, rows, 56, seed=1)

@@ -123,14 +123,20 @@ def engine(tmp_path_factory):
     return loaded(path)
 
 
-def test_the_longer_a_prompt_the_shorter_the_pieces_it_is_read_in(engine, monkeypatch):
-    def reads(model, cache, ids, *rest):
-        yield rest[-1]
+def test_a_few_queries_at_a_time_and_no_key_behind_them(engine, monkeypatch):
+    """Of a prompt of 150 tokens: 3 heads a row each, the last token by itself."""
+    asked, attention = [], engine.scaled_dot_product_attention
 
-    monkeypatch.setattr(engine, "generate_cached", reads)
+    def watched(q, k, v, mask):
+        asked.append((q.shape[2], k.shape[2], v.shape[2], tuple(mask.shape)))
+        return attention(q, k, v, mask)
+
+    monkeypatch.setattr(engine, "scaled_dot_product_attention", watched)
     model = engine.Model(smollm2_folder())
-    pieces = {n: next(engine.new_ids(model, [1] * n, 1)) for n in (5, 781, 1000, 2000, 8000)}
-    assert pieces == {5: 512, 781: 512, 1000: 400, 2000: 200, 8000: 128}
+    model.weights = (model.weights[0], model.weights[1][:1], model.weights[2])
+    next(engine.new_ids(model, [1] * 150, 1))
+    sizes = [(3 * 64, 64), (3 * 64, 128), (3 * 21, 149), (3, 150)]
+    assert asked == [(rows, keys, keys, (rows, keys)) for rows, keys in sizes]
 
 
 def test_the_stream_asks_for_no_more_of_the_vocabulary_than_it_needs(engine):

@@ -6,9 +6,11 @@ import torch
 from torch.nn import functional as F
 
 KINDS = ("float32", "bfloat16", "int8", "int4")
+FEW_ROWS_IN_BFLOAT16 = 4  # up to here a product in bfloat16 is no slower, whatever the processor
 FEW_ROWS = 8  # up to here the int8 and int4 kernels are faster than a product in bfloat16
 GROUP = 32  # numbers of a row that share a scale and an offset in int4
 BLOCK = 64  # rows that the int4 kernel keeps together
+PART = 1 << 24  # numbers of a matrix that are float32 at once
 
 
 class Packed:
@@ -45,7 +47,8 @@ class Packed:
 
     def times(self, x):
         """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
-        made in float32 and rounded to it, too. RuntimeError for an x of another width.
+        made in float32 and, by bfloat16's kernels, rounded to it. RuntimeError for an x of another
+        width.
         """
         if x.shape[-1] != self.rows.shape[1]:
             return F.linear(x, self.rows.float())  # says the two shapes, which the kernels do not
@@ -54,13 +57,14 @@ class Packed:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
         elif self.blocked is not None:
             y = torch.ops.mkldnn._linear_pointwise(flat, self.blocked, None, "none", [], "")
-        elif self.scale is None:
-            y = F.linear(flat, self.rows)
-        elif len(flat) <= FEW_ROWS and self.rows.shape[1] % GROUP == 0:
+        elif self.scale is not None and len(flat) <= FEW_ROWS and self.rows.shape[1] % GROUP == 0:
             # of other widths torch 2.13 reads too far: wrong numbers, or the end of the process
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
-            y = F.linear(flat, self.rows.bfloat16()).float() * self.scale.float()
+            many = flat.is_cpu and len(flat) > FEW_ROWS_IN_BFLOAT16
+            slow = many and not onednn_has_bfloat16()
+            y = _in_float32(flat, self.rows) if slow else F.linear(flat, self.rows.bfloat16())
+            y = y if self.scale is None else y.float() * self.scale.float()
         return y.float().view(*x.shape[:-1], y.shape[-1])
 
     def float(self):
@@ -152,8 +156,16 @@ PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm
 
 
 def onednn_has_bfloat16():
-    """Whether oneDNN multiplies bfloat16 on this processor: without it torch's own product does."""
+    """Whether oneDNN multiplies bfloat16 on this processor: torch's own product takes eight times
+    as long as one in float32.
+    """
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def _in_float32(x, rows):
+    """x times rows transposed, some of the rows after the other."""
+    parts = rows.split(max(PART // rows.shape[1], 1))
+    return torch.cat([F.linear(x.float(), part.float()) for part in parts], dim=-1)
 
 
 def _bfloat16(weight):

@@ -12,18 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import linear, log_softmax
 
-PATTERNS = [  # how SmolLM2's tokenizer cuts a text before any merging: digits apart, then words
-    r"\p{N}|\P{N}+",
-    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-]
+# How SmolLM2's tokenizer cuts a text before any merging: digits apart, then words.
+DIGITS = r"\p{N}|\P{N}+"
+WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
-def split(text, patterns=PATTERNS[1:]):
+def split(text, pattern=WORDS):
     """Cut a text into pieces that no merge may cross."""
-    pieces = [text]
-    for pattern in patterns:
-        pieces = [part for piece in pieces for part in regex.findall(pattern, piece)]
-    return pieces
+    return regex.findall(pattern, text)
 
 
 # The learner's functions go here.
@@ -49,7 +45,7 @@ class Tokenizer:
         self.plain_ids = {i: plain_id for plain_id, i in reversed(list(enumerate(self.own_ids)))}
 
     def encode(self, text):
-        plain = [i for part in split(text, PATTERNS[:1]) for i in encode(part, self.merges)]
+        plain = [i for part in split(text, DIGITS) for i in encode(part, self.merges)]
         return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
 
     def stream(self, ids):
@@ -89,33 +85,37 @@ class Model:
             rows, numbers = ids[:, :-1].unique(return_inverse=True)
             self(numbers, cache, whole[rows])  # the others pass with a table of their own rows
             return self(ids[:, -1:], cache).expand(-1, ids.shape[1], -1)
-        at = torch.arange(start, start + ids.shape[1]), causal_mask(ids.shape[1], start), cache
-        rest += [lambda i, x: self.attend(i, x, *at), self.eps]
+        at, n_rep = torch.arange(start, start + ids.shape[1]), self.n_head // self.n_kv_head
+        masks = causal_mask(len(at), start).split(64)  # of a few queries, and of keys up to them
+        masks = [repeat_kv(m[None, None, :, : m[-1].sum()], n_rep).bool() for m in masks]
+        rest += [lambda i, x: self.attend(i, x, at, masks, cache), self.eps]
         logits = forward(ids, whole if table is None else table, *rest)
         cache.length += ids.shape[1]
         return logits
 
-    def attend(self, i, x, positions, mask, cache):
+    def attend(self, i, x, positions, masks, cache):
         """In float32, whatever precision the functions or those before them chose."""
         n_q, n_k, (qkv, out) = self.n_head, self.n_kv_head, self.attention[i]
         qk, v = split_heads(linear(x.float(), qkv), n_q + 2 * n_k).split([n_q + n_k, n_k], dim=1)
         q, k = apply_rope(qk, positions, self.theta).float().split([n_q, n_k], dim=1)
         k, v = (write_cache(s, t, cache.length) for s, t in zip(cache.stores[:, i], (k, v)))
-        k, v = (repeat_kv(t, n_q // n_k) for t in (k, v))
-        mixed = scaled_dot_product_attention(q.contiguous(), k, v, mask)
-        return linear(merge_heads(mixed.float()).float(), out)
+        mixed = []
+        for q, m in zip(q.split(64, dim=2), masks):  # heads that share keys are rows of a product
+            rows, m = q.reshape(1, n_k, -1, self.head_dim), m.flatten(0, 2)
+            now = scaled_dot_product_attention(rows, *(t[:, :, : m.shape[1]] for t in (k, v)), m)
+            mixed.append(now.float().view(q.shape))
+        return linear(merge_heads(torch.cat(mixed, dim=2)).float(), out)
 
 
 def new_ids(model, ids, max_new_tokens, seed=None, **settings):
     """Continue `ids`, yielding each new id; `settings` are those of sample."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     cache = model.new_cache(min(model.config.context, len(ids) + max_new_tokens))
-    chunk = max(128, min(512, 400_000 // len(ids)))  # tokens whose scores stay near the processor
 
     def pick(logits):
         return sample(logits, torch.rand(1, generator=generator), **settings)
 
-    yield from generate_cached(model, cache, ids, max_new_tokens, pick, chunk)
+    yield from generate_cached(model, cache, ids, max_new_tokens, pick, chunk=512)
 
 
 def main():
