@@ -1,10 +1,13 @@
 """What the chat says at its defaults: the starters' answers are good, and drawing makes ordinary
 questions worse. The patterns were written after reading the answers."""
 
+import argparse
 import re
 
 import pytest
 
+from llmlib.course.my_llm import assemble
+from llmlib.course.my_llm import cli as my_llm_cli
 from llmlib.serve import chat, cli, engine
 from llmlib.serve.server import PAGE
 
@@ -56,6 +59,18 @@ def sensible(model, seed=None, **settings):
 def test_a_starter_gets_a_good_answer_that_ends(smollm2, question):
     said, finish = answer(smollm2, question, **cli.DEFAULTS)
     assert finish == "stop" and re.search(STARTERS[question], said), said
+
+
+def test_a_my_llm_py_greets_with_a_sentence_that_makes_sense_and_ends(smollm2):
+    """What `llmlib my-llm` runs it on, and its first lines propose."""
+    parser = argparse.ArgumentParser()
+    my_llm_cli.add_arguments(parser)
+    prompt = parser.parse_args([]).prompt
+    ids = smollm2.tokenizer.encode(prompt)
+    reply = chat.Reply(smollm2, ids, 64, settings={"temperature": 0.0}, likeliest=0)
+    said = "".join(token.text for token in reply)
+    assert re.fullmatch(r" that it's a place where people can come together .*ocean\.", said), said
+    assert reply.finish == "stop" and f'python my_llm.py "{prompt}"' in assemble.HEADER
 
 
 @pytest.mark.proof
