@@ -146,8 +146,8 @@ def grade(
 
 
 def _tell_why(task: Task, refused: NotGraded, notebooks: Notebooks, course: Path) -> None:
-    """A page for whoever has none: an earlier submission's page stays. No page where the row is
-    nobody's, or waits for a quieter machine."""
+    """Write the page that says why, unless there is one of an earlier submission. No page where the
+    row is nobody's, or waits for a quieter machine."""
     place = course / "feedback" / task.student / task.assignment / f"{task.assignment}.html"
     known = task.student and task.assignment in notebooks and is_folder_name(task.student)
     graded = (course / "autograded" / task.student / task.assignment).exists()
