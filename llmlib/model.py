@@ -1,8 +1,9 @@
 """The whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function from
 the files of llmlib.
 
-GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo 2) are settings of it: `Config`
-says which, and `Parts` names the functions; both are in parts.py.
+GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo, Gemma 3) are settings of it:
+`Config` says which, and `Parts` names the functions; both are in parts.py. A mixture of experts is
+another `mlp` (experts.py).
 """
 
 from contextlib import nullcontext
