@@ -1,5 +1,5 @@
-"""`python tests/load.py`: the same 40 submissions graded on this machine as it is and beside 20 busy
-processes. Their points must be the same. What was starved, and so not graded yet, is graded by
+"""`python tests/load.py`: the same 40 submissions graded on this machine as it is and beside 20
+busy processes. Their points must be the same. What was starved, and so not graded yet, is graded by
 another run afterwards, as an instructor would. It takes two to six minutes on two cores.
 """
 

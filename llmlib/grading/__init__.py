@@ -33,7 +33,7 @@ How a point comes about:
    run, every visible half before the first hidden one, once each.
 2. A half passes if the test, which runs here, raises nothing; both passing earn the points.
 3. A half that failed runs again with the course's functions in place of earlier ones that failed.
-   That counts only if it asked for one of them. The quiz lends nothing.
+   That counts only if it called one of them. The quiz has one try.
 4. A half also runs again if its process died as this machine's memory ran out; a note says so.
 5. What this machine had no time for is not graded yet, rather than 0.
 
@@ -55,7 +55,7 @@ covered     damage: no network, home or course folder, nothing writable but a sc
             of that notebook, in memory or on disk (library_slice, bubblewrap). An answer that given
             code needs is computed in another process (reference_calls). The quiz's key is not there
             revealing hidden inputs: what the code says about a visible test is recorded before the
-            first hidden one runs. Of a hidden half is told whether it passed, one bit (messages)
+            first hidden one runs. A hidden half that fails always gets the same sentence (messages)
             others' mistakes: a right function is not graded by a wrong earlier one (runner)
 not covered a cluster's network: Dask's scheduler and workers are trusted (dask_cluster)
             the kernel: an escape from its namespaces is an escape from here. A kernel without

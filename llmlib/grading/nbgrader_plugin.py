@@ -1,4 +1,4 @@
-"""`nbgrader autograde`, made trusted by an exporter that puts a class of ours in nbgrader's place.
+"""`nbgrader autograde`, made trusted: an exporter replaces nbgrader's class by the grader's.
 The autograded notebook is rebuilt: the learner's solution cells and additions, our own cells
 around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
 

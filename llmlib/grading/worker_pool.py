@@ -27,7 +27,9 @@ from llmlib.grading.submissions import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
 START = 180  # seconds for a worker to load torch
-GRACE = 2 * read_submission.PATIENCE + 120  # seconds beyond a notebook's limit: then it is deaf
+GRACE = (
+    2 * read_submission.PATIENCE + 120
+)  # seconds beyond a notebook's limit, after which a worker is taken to hang
 TRIES = 2
 OOM_SCORE = 500  # a submission's process has 1000
 Notebooks = dict[str, Notebook]
@@ -136,7 +138,7 @@ class Worker:
         return Lost("died")
 
     def stop(self) -> None:
-        """At rest it is told to end; at work it is killed."""
+        """An idle worker is asked to end; a busy one is killed."""
         if self.order is None:
             with contextlib.suppress(OSError):  # dead already
                 self.pipe.send(None)  # closing would not do: workers forked later hold a copy
@@ -154,7 +156,7 @@ def run(
     limits: Limits = Limits(),
 ) -> Iterator[tuple[Order, Result]]:
     """Yield (order, result) as they are done; `orders` are taken when there is somebody to do them.
-    One whose worker died or went deaf is tried once more in a new worker. Raises `Unavailable`
+    One whose worker died or hung is tried once more in a new worker. Raises `Unavailable`
     where no worker could start."""
     orders, started, failed = iter(orders), False, 0
     again: list[Order] = []

@@ -1,4 +1,4 @@
-"""The walls around one submission's process: namespaces, mounts, limits, no capabilities. Each is a
+"""What confines one submission's process: namespaces, mounts, limits, no capabilities. Each is a
 call to the kernel that a process cannot take back, before any code of the learner's runs."""
 
 import ctypes

@@ -34,7 +34,7 @@ def serve(sock: socket.socket) -> None:
     [[title, source], …], [number to leave out, …], seconds for a cell, seconds for all that are no
     exercise, seconds by the clock for each of those]."""
     channel = Channel(sock)
-    kit, cells, skip, seconds, left, patience = channel.receive()
+    library, cells, skip, seconds, left, patience = channel.receive()
     main = run_cells.new_main()
     # Compiled before any cell runs, executed before each call of one: code may have changed them.
     sources = (source for title, source in cells if title == run_cells.HELPERS_TITLE)
@@ -46,7 +46,7 @@ def serve(sock: socket.socket) -> None:
     warnings.simplefilter("ignore")
     sys.path[0] = os.getcwd()  # where the grader's own files were found
     ask = asking(channel)
-    install(kit, ask)
+    install(library, ask)
     sys.setrecursionlimit(3000)
     timed = run_cells.CellTimer(seconds, left, resume_cell.run, patience)
     for number, (title, source) in enumerate(cells):
@@ -73,12 +73,12 @@ def serve(sock: socket.socket) -> None:
         channel.send(["ended", os.waitpid(pid, 0)[1]])
 
 
-def install(kit: dict[str, str], stand_in: Callable) -> None:
+def install(library: dict[str, str], stand_in: Callable) -> None:
     """Make the llmlib of this process, a package in a folder of its own."""
     folder = Path(tempfile.mkdtemp(dir=os.getcwd()))
     for name in [each for each in sys.modules if each.partition(".")[0] == "llmlib"]:
         del sys.modules[name]
-    for file, source in kit.items():
+    for file, source in library.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(source, encoding="utf-8")
     llmlib = sys.modules["llmlib"] = types.ModuleType("llmlib")
@@ -112,8 +112,8 @@ def answer(
     channel: Channel, space: dict[str, Any], disallowed: list[str], helpers: types.CodeType
 ) -> None:
     """Serve the calls of one test cell until ["end"]. `helpers` are the given functions that the
-    tests call. They are made again when a message has been read, as a learner may have replaced
-    what reads it."""
+    tests call. They are defined again after each message: code of the learner's may run while a
+    message is read."""
     while True:
         kind, *rest = channel.receive()
         if kind == "end":

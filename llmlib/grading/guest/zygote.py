@@ -1,6 +1,6 @@
 """Runs inside the sandbox and only our own code: loads torch once, then forks for each submission.
 
-A fork goes behind walls of its own (jail.py): nothing that it does reaches this process or the next
+A fork is confined by jail.py: nothing that it does reaches this process or the next
 fork. Orders come over a socket: F7 with a socket makes fork 7, which serves it; K7 ends that fork.
 """
 
@@ -17,7 +17,7 @@ from typing import NoReturn
 from llmlib.grading.guest import jail
 
 LEARNER = 60001  # the uid inside when the grader is root
-PATIENCE = 50  # times 2 ms
+LOOKS = 50  # every 2 ms
 SET_DUMPABLE, SET_CHILD_SUBREAPER = 4, 36
 
 
@@ -100,7 +100,7 @@ def end(child: int, jailed: bool) -> None:
     """End a submission's first process, and with it all in its namespace; wait until they are gone.
     Its socket is closed by now, so an honest one ends by itself at once; any other is killed."""
     with contextlib.suppress(ChildProcessError, ProcessLookupError):
-        for _ in range(PATIENCE):
+        for _ in range(LOOKS):
             if not child or os.waitpid(child, os.WNOHANG)[0]:
                 break
             time.sleep(0.002)
@@ -113,7 +113,7 @@ def end(child: int, jailed: bool) -> None:
 
 
 def serve(handle: int, jailed: bool) -> NoReturn:
-    """The first process behind the walls: starts the learner's, collects orphans, ends with it."""
+    """The first confined process: starts the learner's, collects orphans, ends with it."""
     try:
         os.setsid()  # in a session of its own it cannot signal the zygote's process group
         os.dup2(handle, 3)

@@ -20,7 +20,7 @@ Call = Callable[[str, Sequence, dict[str, Any]], Any]
 
 class LearnerError(Exception):
     """What a learner's function raised, in the words of its process; or why a value could not be
-    used, in ours: then there is nothing but `text`."""
+    used, in the grader's words: then there is nothing but `text`."""
 
     def __init__(self, text: str, kind: str = "", builtin: str = "", place: str = "") -> None:
         super().__init__(text)
@@ -37,13 +37,18 @@ def cut(said: Sequence[str]) -> list[str]:
 
 class RemoteProcess:
     """Runs a job's cells in the sandbox when first needed; `notes` says what went wrong with them.
-    Of llmlib it has the files of `kit` alone; what its code asks for by name, `answer` answers.
+    Of llmlib it has the files of `library` alone; `answer` answers calls of what is not in it.
     After an `Exceeded` or `Starved` it is to be stopped."""
 
     def __init__(
-        self, sandbox: Sandbox, job: Plan, kit: Files, limits: Limits, answer: Call | None = None
+        self,
+        sandbox: Sandbox,
+        job: Plan,
+        library: Files,
+        limits: Limits,
+        answer: Call | None = None,
     ) -> None:
-        self.sandbox, self.job, self.kit, self.limits = sandbox, job, kit, limits
+        self.sandbox, self.job, self.library, self.limits = sandbox, job, library, limits
         self.answer = answer or (lambda *_: ["off"])
         self.notebook = TimeLimit(limits.notebook, "the notebook", sandbox.usage)
         self.notes, self.skip, self.ran = list(job.notes), dict[int, str](), False
@@ -121,7 +126,7 @@ class RemoteProcess:
         self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
         tries = (self.limits.notebook - self.notebook.used()) / 2
-        job = [self.kit, [list(step[:2]) for step in steps], sorted(self.skip)]
+        job = [self.library, [list(step[:2]) for step in steps], sorted(self.skip)]
         left = self._within(seconds, "your notebook")
         self.channel.send([*job, seconds, tries, PATIENCE], left)
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell

@@ -34,15 +34,15 @@ def within_limits(learner: RemoteProcess, *others: RemoteProcess) -> Iterator[No
 
 
 def run(
-    learner: RemoteProcess, exercise: Exercise, hidden: bool, space: Space, lent: Sequence[str]
+    learner: RemoteProcess, exercise: Exercise, hidden: bool, space: Space, reference: Sequence[str]
 ) -> BaseException | None:
     """What the visible or the hidden half of a test cell raised, or the limit it exceeded; None
-    where it passes. In the learner's process the functions `lent` are the course's, asked for."""
+    where it passes. In the learner's process the functions `reference` are the course's own."""
     source = exercise.hidden if hidden else exercise.visible
     raised: BaseException | None = None
     quiet = contextlib.redirect_stdout(io.StringIO())
     try:
-        learner.begin(exercise.disallowed, lent)
+        learner.begin(exercise.disallowed, reference)
         limit = TimeLimit(learner.limits.test, "the check", learner.sandbox.usage)
         try:
             with torch.random.fork_rng(devices=()), quiet, time_limit(limit, learner.notebook):

@@ -1,5 +1,5 @@
-"""The course's own functions, lent to a learner's code: an answer that given code needs, or an
-earlier function that replaces a wrong one. They run in a process of the course's own."""
+"""Calls of the course's own functions from a learner's code: of an answer that given code needs, or
+of an earlier function in place of a wrong one. They run in a separate process."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

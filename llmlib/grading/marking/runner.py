@@ -73,7 +73,7 @@ class Marking:
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
         self.exercises, self.partial = notebook.exercises, runner.partial
         self.used = shown.used
-        # The quiz has nothing to lend: its answers are letters.
+        # In the quiz nothing replaces an answer: they are letters.
         self.leans_on = {} if notebook.number is None else shown.leans_on
         given, limits = library_slice.cut(notebook), runner.limits
         self.answers, self.reference = given.answers, ReferenceCalls(runner.sandbox, given, limits)
@@ -86,7 +86,7 @@ class Marking:
         self.seen: set[str] = set()  # whose visible tests pass
         self.passed: set[str] = set()
         self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
-        self.lent = False  # has anything been, so far?
+        self.replaced = False  # has the course's function replaced an earlier one so far?
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
 
     def run(self) -> None:
@@ -95,7 +95,7 @@ class Marking:
             said = Failure(DISALLOWED.format(used[0]), "", True) if used else None
             failed = said or self._half(each, False)
             self._note(each, failed, self.seen)
-        if self.lent:  # what was lent is forgotten before an earlier exercise is tried again
+        if self.replaced:  # a new process: the code may have kept what these functions returned
             self.learner.stop()
         for each in self.exercises:
             if each.name not in self.seen and not self.used[each.name]:
@@ -136,15 +136,15 @@ class Marking:
         wrong = [name for name in self.leans_on.get(exercise.name, ()) if name in self.wrong]
         if not wrong or wrong == self.instead.get(exercise.name):
             return failed
-        again, self.lent = self._part(exercise, hidden, wrong), True
+        again, self.replaced = self._part(exercise, hidden, wrong), True
         if self.reference.asked.isdisjoint(wrong):
             return failed
         self.instead[exercise.name] = wrong
         return again
 
-    def _part(self, exercise: Exercise, hidden: bool, lent: list[str]) -> Failure | None:
+    def _part(self, exercise: Exercise, hidden: bool, reference: list[str]) -> Failure | None:
         """Why the visible or the hidden half of a test cell fails; None where it passes."""
-        raised = self._raised(exercise, hidden, lent)
+        raised = self._raised(exercise, hidden, reference)
         refused = self.learner.refused
         called = {f"{exercise.name} called {name}, which is not allowed" for name in refused}
         self.findings += sorted(called - set(self.findings))
@@ -154,15 +154,17 @@ class Marking:
             return messages.hidden(exercise)
         return messages.visible(exercise, raised, self.learner.errors.get(exercise.name))
 
-    def _raised(self, exercise: Exercise, hidden: bool, lent: list[str]) -> BaseException | None:
+    def _raised(
+        self, exercise: Exercise, hidden: bool, reference: list[str]
+    ) -> BaseException | None:
         """What that half raised. It runs again only if its process was ended because this
         machine's memory ran out, and the result says so."""
         given = (name for name, whole in self.answers.items() if whole not in exercise.disallowed)
-        self.reference.may_ask, self.reference.asked = {*given, *lent}, set()
+        self.reference.may_ask, self.reference.asked = {*given, *reference}, set()
         words, before = (self.learner, exercise, hidden), machine_faults.out_of_memory()
-        raised = run_test_cell.run(*words, self.spaces[exercise.name], lent)
+        raised = run_test_cell.run(*words, self.spaces[exercise.name], reference)
         if isinstance(raised, Died) and machine_faults.out_of_memory() != before:
             note = f"{exercise.name} was tested again, as memory ran out on this machine."
             self.notes += [note] * (note not in self.notes)
-            raised = run_test_cell.run(*words, self.spaces[exercise.name], lent)
+            raised = run_test_cell.run(*words, self.spaces[exercise.name], reference)
         return raised
