@@ -12,8 +12,8 @@ hold. Only the number of rows decides which kernel runs, so a step of several te
 others: an expert gets as many rows as ask it.) With float32 weights a text that is alone takes the
 product of one row: it needs half the time, and differs in the last bits.
 
-Prompts are read one at a time, in blocks that begin at multiples of `block` whatever else is there.
-A step reads at most PIECE tokens, so a long prompt delays the other texts by no more (chunked
+Prompts are read one at a time, in blocks that begin at multiples of BLOCK whatever else is there.
+A step reads at most BLOCK tokens, so a long prompt delays the other texts by no more (chunked
 prefill: Agrawal et al. 2023, *SARATHI*). Blocks that an earlier prompt began with are copied
 (`llmlib.prefix_cache`).
 """
@@ -31,7 +31,7 @@ from llmlib.model import forward
 from llmlib.prefix_cache import PrefixCache
 
 MOST_TEXTS = 8  # with more rows, int8 and int4 matrices are multiplied by another kernel
-PIECE = 64  # tokens: fewer at once read the weights too often, more delay the other texts
+BLOCK = 64  # tokens: fewer at once read the weights too often, more delay the other texts
 
 
 @dataclass(eq=False)
@@ -54,11 +54,9 @@ class ContinuousBatch:
         self.model = model
         self.reading: deque[Text] = deque()  # their prompts, piece by piece, in turns
         self.writing: list[Text] = []
-        matrix = model.weights.layers[0].o[0]
-        self.packed = isinstance(matrix, quantized.Packed)
+        self.packed = isinstance(model.weights.layers[0].o[0], quantized.Packed)
         self.fewest_rows = 2 if self.packed else layers.FEW_ROWS + 1
-        self.block = _block(matrix)
-        self.prefixes = PrefixCache(model, self.block)
+        self.prefixes = PrefixCache(model, BLOCK)
         # within a prompt nobody asks for logits
         self.reader = replace(model, parts=replace(model.parts, unembedding=lambda x, table: x))
 
@@ -107,14 +105,14 @@ class ContinuousBatch:
         return [(text, self._pick(text, logits), logits) for text, logits in new]
 
     def _read(self):
-        """PIECE tokens of one prompt, or of several if they are short."""
-        new, left, last = [], PIECE, None
+        """BLOCK tokens of one prompt, or of several if they are short."""
+        new, left, last = [], BLOCK, None
         while self.reading:
             text = self.reading[0]
             if not text.cache.length:
                 self.prefixes.copy_into(text.cache, text.ids)
             start = text.cache.length
-            block = text.ids[start : start + self.block]
+            block = text.ids[start : start + BLOCK]
             if len(block) > left:
                 break
             left, last = left - len(block), text
@@ -154,16 +152,6 @@ class ContinuousBatch:
         if new in text.stop_ids or len(text.ids) == text.max_length:
             self.remove(text)
         return new
-
-
-def _block(matrix):
-    """How many tokens of a prompt are multiplied at once.
-
-    Where oneDNN has no product in bfloat16, torch's own takes 2.5 times as long for a token as the
-    int8 and int4 kernels of few rows.
-    """
-    few = isinstance(matrix, quantized.Packed) and (matrix.fours or matrix.scale is not None)
-    return quantized.FEW_ROWS if few and not quantized.onednn_has_bfloat16() else PIECE
 
 
 class _SideBySide:

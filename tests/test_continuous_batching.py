@@ -9,8 +9,8 @@ import torch
 from test_families import checkpoint
 from test_pretrained import gpt2, llama3
 
-from llmlib import continuous_batching, data, generate, pretrained
-from llmlib.continuous_batching import MOST_TEXTS, PIECE, ContinuousBatch
+from llmlib import data, generate, pretrained
+from llmlib.continuous_batching import BLOCK, MOST_TEXTS, ContinuousBatch
 from llmlib.fast.quantized import KINDS
 from llmlib.prefix_cache import PrefixCache
 
@@ -70,7 +70,7 @@ def test_random_texts_that_join_and_leave(tmp_path, make):
     for _ in range(3):
         texts = []
         for i in range(MOST_TEXTS):
-            ids = [chance.randrange(vocab) for _ in range(chance.randrange(1, PIECE + 20))]
+            ids = [chance.randrange(vocab) for _ in range(chance.randrange(1, BLOCK + 20))]
             ids = ids[: model.config.context - 2]
             arguments = {"max_new_tokens": chance.randrange(1, 20), "temperature": float(i % 2)}
             texts.append((ids, arguments | {"seed": i, "stop_ids": (chance.randrange(vocab),)}))
@@ -109,7 +109,7 @@ def test_a_long_prompt_is_read_between_the_steps_of_the_others(tmp_path):
     batch = ContinuousBatch(model)
     quick = batch.add([1], 20, stop_ids=(), temperature=0.0)
     batch.step()
-    long = batch.add([2] * (3 * PIECE), 2, stop_ids=(), temperature=0.0)
+    long = batch.add([2] * (3 * BLOCK), 2, stop_ids=(), temperature=0.0)
     came = [[text for text, *_ in batch.step()] for _ in range(3)]
     assert came == [[quick], [quick], [quick, long]]
 
@@ -129,20 +129,13 @@ def test_short_prompts_are_read_in_one_step_and_a_long_one_keeps_its_turn(tmp_pa
     llama3(tmp_path)
     batch = ContinuousBatch(pretrained.load(tmp_path))
     long = batch.add([2] * 130, 1, stop_ids=(), temperature=0.0)
-    short = [batch.add([i] * (PIECE // 2), 1, stop_ids=(), temperature=0.0) for i in range(3)]
+    short = [batch.add([i] * (BLOCK // 2), 1, stop_ids=(), temperature=0.0) for i in range(3)]
     came = [[text for text, *_ in batch.step()] for _ in range(5)]
     assert came == [[], short[:2], short[2:], [], [long]]
 
 
-@pytest.fixture(params=[8, PIECE])
-def block(request, monkeypatch):
-    """How many tokens of a prompt are read at once, whatever the processor likes."""
-    monkeypatch.setattr(continuous_batching, "_block", lambda matrix: request.param)
-    return request.param
-
-
 @pytest.mark.parametrize("kind", ["float32", "int8"])
-def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block, kind):
+def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, kind):
     llama3(tmp_path)
     model, lengths = reading(pretrained.load(tmp_path, kind))
     chance = random.Random(0)
@@ -156,18 +149,8 @@ def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block,
             found += batch.step()
         return found[0][2]
 
-    first = [chance.randrange(3, 400) for _ in range(2 * PIECE + 5)]
-    for alike in (
-        0,
-        1,
-        block - 1,
-        block,
-        block + 1,
-        PIECE,
-        PIECE + 1,
-        2 * PIECE + 4,
-        2 * PIECE + 5,
-    ):
+    first = [chance.randrange(3, 400) for _ in range(2 * BLOCK + 5)]
+    for alike in (0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 4, 2 * BLOCK + 5):
         behind = [(first + [0])[alike] ^ 1, *(chance.randrange(3, 400) for _ in range(10))]
         for ids in (first, first[:alike] + behind, first[:alike] or [7]):
             wanted = logits(ContinuousBatch(model), ids)
@@ -176,7 +159,7 @@ def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, block,
         again = first[:alike] + behind
         assert torch.equal(logits(batch, again), logits(ContinuousBatch(model), again))
         logits(batch, again)
-        assert sum(lengths) == len(again) - (len(again) - 1) // block * block
+        assert sum(lengths) == len(again) - (len(again) - 1) // BLOCK * BLOCK
 
 
 def test_what_is_kept_of_prompts_is_bounded_and_the_oldest_goes(tmp_path):

@@ -419,7 +419,7 @@ def test_many_rows_on_a_processor_without_bfloat16(rows, kind, monkeypatch):
     monkeypatch.setattr(quantized, "onednn_has_bfloat16", lambda: False)
     matrix = quantized.Packed.of(w, kind)
     exact = x.bfloat16().float() @ matrix.float().T
-    few = kind != "bfloat16" and rows <= quantized.FEW_ROWS  # the kernels of int8 and int4
+    few = rows <= quantized.FEW_ROWS  # bfloat16, and the kernels of int8 and int4
     torch.testing.assert_close(
         matrix.times(x), exact, rtol=2**-7 if few else 1e-5, atol=0.1 if few else 1e-5
     )

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
-from llmlib.continuous_batching import MOST_TEXTS, PIECE
+from llmlib.continuous_batching import MOST_TEXTS, BLOCK
 from llmlib.course import my_llm
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.serve import chat, engine, requests, responses, server
@@ -583,7 +583,7 @@ def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
         caller.sendall((head + body).encode())
         while not batched.scheduler.busy:
             time.sleep(0.01)
-    pieces = 7000 / PIECE
+    pieces = 7000 / BLOCK
     start = time.process_time()
     said_by(batched, messages=FRANCE, max_tokens=1)
     while batched.scheduler.busy:

@@ -6,8 +6,7 @@ import torch
 from torch.nn import functional as F
 
 KINDS = ("float32", "bfloat16", "int8", "int4")
-FEW_ROWS_IN_BFLOAT16 = 4  # up to here a product in bfloat16 is no slower, whatever the processor
-FEW_ROWS = 8  # up to here the int8 and int4 kernels are faster than a product in bfloat16
+FEW_ROWS = 8  # up to here one kernel: continuous_batching needs that; with more, another is faster
 GROUP = 32  # numbers of a row that share a scale and an offset in int4
 BLOCK = 64  # rows that the int4 kernel keeps together
 PART = 1 << 24  # numbers of a matrix that are float32 at once
@@ -61,7 +60,7 @@ class Packed:
             # of other widths torch 2.13 reads too far: wrong numbers, or the end of the process
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
-            many = flat.is_cpu and len(flat) > FEW_ROWS_IN_BFLOAT16
+            many = flat.is_cpu and len(flat) > FEW_ROWS
             slow = many and not onednn_has_bfloat16()
             y = _in_float32(flat, self.rows) if slow else F.linear(flat, self.rows.bfloat16())
             y = y if self.scale is None else y.float() * self.scale.float()

@@ -29,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if args.model.endswith(".py") or os.path.isfile(args.model):  # the hub has none of that name
-        where = "give the folder that holds config.json and model.safetensors"
+    other = os.path.isfile(args.model) and not args.model.endswith(".gguf")
+    if args.model.endswith(".py") or other:  # the hub has none of that name
+        where = "give the folder that holds config.json and model.safetensors, or a GGUF file"
         own = "a my_llm.py is asked by `python my_llm.py PROMPT`"
         raise ValueError(f"{args.model} is no model's folder: {where}; {own}")
     if args.device.startswith("meta"):

@@ -49,8 +49,8 @@ def load(model: str, weights: str = "float32") -> Engine:
     one sentence.
     """
     if not model.endswith(".py"):
-        if os.path.isfile(model):  # the hub has no model of that name
-            where = "give your my_llm.py, or the folder that holds config.json"
+        if os.path.isfile(model) and not model.endswith(".gguf"):  # the hub has none of that name
+            where = "give your my_llm.py, the folder that holds config.json, or a GGUF file"
             raise ValueError(f"{model} is not a .py file: {where}")
         return load_model(model, weights)
     if weights != "float32":
