@@ -107,8 +107,8 @@ def _convert(gguf_file, folder):
     from safetensors.torch import save_file
     from tqdm import tqdm
 
-    from llmlib import gguf_tokenizer
-    from llmlib.gguf_checkpoint import GgufCheckpoint
+    from llmlib.gguf import tokenizer as gguf_tokenizer
+    from llmlib.gguf.checkpoint import GgufCheckpoint
 
     found = GgufCheckpoint(gguf_file)
     about, metadata = found.settings, found.metadata

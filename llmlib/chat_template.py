@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from llmlib import gguf_tokenizer
-from llmlib.gguf_checkpoint import GgufCheckpoint
+from llmlib.gguf import tokenizer as gguf_tokenizer
+from llmlib.gguf.checkpoint import GgufCheckpoint
 from llmlib.pretokenizer import refuse_special_tokens
 
 Message = Mapping[str, Any]  # {"role": "user", "content": "Hello"}

@@ -6,13 +6,12 @@ overlooked is another model. What families differ in beyond names is folded into
 that is exact (scales, an order of columns), so that `forward` is the same for all.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
-from llmlib import layers
+from llmlib import layers, rope_scaling
 from llmlib.experts import mixture_of_experts
 from llmlib.fast.layers import geglu
 from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
@@ -36,13 +35,6 @@ IRRELEVANT = frozenset(
     no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
     pretraining_tp neftune_noise_alpha is_llama_config unsloth_version unsloth_fixed
     transformers.js_config output_router_logits router_aux_loss_coef router_jitter_noise
-    """.split()
-)
-ROPE_SETTINGS = frozenset(  # of all kinds of RoPE; a kind ignores the others'
-    """
-    rope_type type rope_theta factor low_freq_factor high_freq_factor beta_fast beta_slow mscale
-    mscale_all_dim attention_factor truncate original_max_position_embeddings finetuned
-    short_factor long_factor short_mscale long_mscale partial_rotary_factor
     """.split()
 )
 
@@ -304,8 +296,8 @@ class Llama:
     mlp: MLP
     bias: bool
     tied: bool
-    rope: "Rope"
-    local_rope: "Rope | None"
+    rope: rope_scaling.Rope
+    local_rope: rope_scaling.Rope | None
     scale: dict
 
     def weights(self, tensors):
@@ -503,136 +495,24 @@ def _known_kinds(kinds, n_layer):
         )
 
 
-@dataclass(frozen=True)
-class Rope:
-    """How fast each pair of columns turns."""
-
-    speeds: torch.Tensor  # radians a position, of head_dim/2 pairs; 0: not at all
-    theta: float | None  # the base, where the speeds are its powers
-    rotary: int  # how many columns turn
-    attention_factor: float = 1.0  # by which both queries and keys are longer (YaRN)
-    context: float = math.inf  # the longest text that the speeds hold for
-
-    @property
-    def factor(self):
-        """What positions are divided by: it gives the fastest pair its speed."""
-        return 1.0 / self.speeds[0].item()
-
-    def on(self, device):
-        """(theta, factor). RoPE's own formula, theta^(-2i/head_dim), gives the speeds: theta is a
-        number, or one for each pair.
-        """
-        if self.theta is not None:
-            return self.theta, self.factor
-        exponents = torch.arange(len(self.speeds), dtype=torch.float64) / len(self.speeds)
-        bases = (self.speeds[1:] * self.factor) ** (-1 / exponents[1:])
-        return torch.cat([torch.ones(1), bases]).float().to(device), self.factor
-
-
 def _ropes(settings, name, head_dim):
     """The Rope of layers that look at everything, and that of those with a window, if another."""
+
+    def read(rope, theta, usual):
+        return rope_scaling.read(settings, rope, name, head_dim, theta, usual, LLAMAS[name].context)
+
     # the older name comes first where both stand, as in `transformers`
     both, scaling = settings.group("rope_parameters"), settings.group("rope_scaling")
     theta = settings.get("rope_theta")
     local_theta = settings.get("rope_local_base_freq") if name == "gemma3_text" else None
     if name not in ("olmo3", "gemma3_text"):
-        rope = _rope(settings, scaling or both, name, head_dim, theta, LLAMAS[name].theta)
-        return rope, None
+        return read(scaling or both, theta, LLAMAS[name].theta), None
     if both and not {"full_attention", "sliding_attention"}.issuperset(both):
         raise ValueError("config.json's rope_parameters must have one part for each kind of layer")
     full = (both.get("full_attention") or {}) | scaling
     near = both.get("sliding_attention") or {}
     usual = 10_000.0 if name == "gemma3_text" else LLAMAS[name].theta
-    return (
-        _rope(settings, full, name, head_dim, theta, LLAMAS[name].theta),
-        _rope(settings, near, name, head_dim, local_theta, usual),
-    )
-
-
-def _rope(settings, rope, name, head_dim, theta, usual):
-    """The Rope of one kind of layer, from its own settings `rope`. ValueError, by name, for what
-    this engine lacks.
-    """
-    if unknown := sorted(set(rope) - ROPE_SETTINGS):
-        raise ValueError(f"config.json's RoPE settings hold {unknown[0]}, unknown to this engine")
-    kind = rope.get("rope_type") or rope.get("type") or "default"
-    kind = "longrope" if name == "phi3" and kind in ("su", "yarn") else kind
-    theta = float(rope.get("rope_theta") or theta or usual)
-    share = rope.get("partial_rotary_factor", settings.get("partial_rotary_factor", 1.0)) or 1.0
-    if share != 1 and name != "phi3":
-        raise ValueError(
-            f"config.json sets partial_rotary_factor to {share}: this engine supports 1.0"
-        )
-    rotary = int(head_dim * share)
-    exponents = torch.arange(0, rotary, 2, dtype=torch.float64) / rotary
-    speeds, attention_factor, context = theta**-exponents, 1.0, math.inf
-    trained = settings.get("original_max_position_embeddings") if name == "phi3" else None
-    trained = trained or rope.get("original_max_position_embeddings")
-    if kind == "linear":
-        speeds = speeds / float(rope.get("factor", 1.0))
-    elif kind == "llama3":
-        if trained is None:
-            raise KeyError("original_max_position_embeddings")
-        speeds = _llama3(rope, speeds, trained)
-    elif kind == "yarn":
-        longest = settings.number("max_position_embeddings", LLAMAS[name].context)
-        speeds, attention_factor = _yarn(rope, speeds, theta, trained or longest, longest)
-    elif kind == "longrope":
-        longest = settings.number("max_position_embeddings", LLAMAS[name].context)
-        context = trained or LLAMAS[name].context  # the speeds for longer texts are others
-        speeds = speeds / torch.tensor(rope["short_factor"], dtype=torch.float64)
-        attention_factor = rope.get("attention_factor")
-        if attention_factor is None:
-            factor = rope.get("factor") or longest / context
-            attention_factor = math.sqrt(1 + max(0, math.log(factor) / math.log(context)))
-    elif kind not in ("default", "dynamic"):  # which is another only for texts beyond the context
-        raise ValueError(
-            f"config.json asks for RoPE scaling of type {kind!r}: this engine supports "
-            "'default', 'linear', 'dynamic', 'llama3', 'yarn' and 'longrope'"
-        )
-    own = theta if kind in ("default", "linear", "dynamic") and rotary == head_dim else None
-    speeds = torch.cat([speeds, torch.zeros((head_dim - rotary) // 2, dtype=torch.float64)])
-    return Rope(speeds, own, rotary, attention_factor, context)
-
-
-def _llama3(rope, speeds, trained):
-    """Llama 3's scaling: slow pairs of columns turn `factor` times slower, fast ones as before,
-    those between by a mean of both.
-    """
-    turns = trained * speeds / (2 * math.pi)  # in the context of the first training
-    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
-    share = ((turns - low) / (high - low)).clamp(0, 1)  # 1: as before, 0: all the factor
-    return speeds * (share + (1 - share) / rope["factor"])
-
-
-def _yarn(rope, speeds, theta, trained, longest):
-    """YaRN (Peng et al. 2023, arXiv:2309.00071): as Llama 3's, but the share falls from pair to
-    pair; and attention grows sharper. -> the speeds, the attention factor.
-    """
-    factor = rope.get("factor") or longest / trained
-    pairs = len(speeds)
-
-    def pair_that_turns(times):
-        return pairs * math.log(trained / (times * 2 * math.pi)) / math.log(theta)
-
-    low = pair_that_turns(rope.get("beta_fast") or 32)
-    high = pair_that_turns(rope.get("beta_slow") or 1)
-    if rope.get("truncate", True):
-        low, high = math.floor(low), math.ceil(high)
-    low, high = max(low, 0), min(high, 2 * pairs - 1)
-    high += 0.001 if low == high else 0
-    slowed = ((torch.arange(pairs, dtype=torch.float64) - low) / (high - low)).clamp(0, 1)
-
-    def sharper(scale, weight=1.0):
-        return 1.0 if scale <= 1 else 0.1 * weight * math.log(scale) + 1.0
-
-    attention_factor = rope.get("attention_factor")
-    if attention_factor is None:
-        one, other = rope.get("mscale"), rope.get("mscale_all_dim")
-        attention_factor = sharper(factor)
-        if one and other:
-            attention_factor = sharper(factor, one) / sharper(factor, other)
-    return speeds * (1 - slowed + slowed / factor), attention_factor
+    return (read(full, theta, LLAMAS[name].theta), read(near, local_theta, usual))
 
 
 def _no_rope(settings, n_layer):

@@ -20,7 +20,7 @@ MODULES = {  # as notebooks of 1.0 to 1.2 say: as it is called now
     "llmlib.surprise": "llmlib.widgets.surprise_reader",
     "llmlib.token_files": "llmlib.tokenizer_files",
     "llmlib.token_playground": "llmlib.widgets.tokenizer_playground",
-    "llmlib.course.progress": "llmlib.course.checking.progress",
+    "llmlib.course.progress": "llmlib.course.checking.check_notebooks",
     "llmlib.course.quiz_page": "llmlib.course.quiz_cells",
     "llmlib.plots.attention_diagrams": "llmlib.plots.attention",
     "llmlib.plots.layer_diagrams": "llmlib.plots.layers",

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import torch
 
-from llmlib import families, gguf_tokenizer
+from llmlib import families
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.fast import attention, kernels
 from llmlib.fast.quantized import KINDS
-from llmlib.gguf_checkpoint import GgufCheckpoint
+from llmlib.gguf import tokenizer as gguf_tokenizer
+from llmlib.gguf.checkpoint import GgufCheckpoint
 from llmlib.model import Model
 from llmlib.pretokenizer import to_bytes
 from llmlib.tokens import Tokenizer

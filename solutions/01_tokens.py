@@ -2435,6 +2435,6 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.progress import show as show_progress
+from llmlib.course.checking.check_notebooks import show as show_progress
 
 show_progress()

@@ -2602,6 +2602,6 @@ predictions()
 # terminal, with the mistake that each failing check names.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.progress import show as show_progress
+from llmlib.course.checking.check_notebooks import show as show_progress
 
 show_progress()

@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import assets, cli
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress, run_tests, submission
+from llmlib.course.checking import check_notebooks, run_tests, submission
 from llmlib.grading import wire
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.host.rpc import LearnerError
@@ -676,7 +676,7 @@ ENDLESS = [
 @pytest.mark.proof
 @pytest.mark.parametrize("loop", ENDLESS)
 def test_what_stands_above_a_loop_without_end_counts(loop, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS", 21)  # of which a cell may take a third
+    monkeypatch.setattr(check_notebooks, "SECONDS", 21)  # of which a cell may take a third
     node = answer_runner.handed_in_notebook(NAME, SOLVED)
     code(f"{MERGE}\n{loop}")(node)
     with closing(Runner([notebooks.load(NAME)], limits=Limits(cell=7))) as runner:
@@ -707,8 +707,8 @@ def agreed(runner, node, folder, name=NAME):
     """What `check` and `grade` both say: {exercise: solved}; and what each of them tells."""
     path = folder / f"{name}.ipynb"
     nbformat.write(node, path)
-    status = progress.check_one(name, path, progress.SECONDS)
-    checked = {task: state == progress.DONE for task, state, _ in status.exercises}
+    status = check_notebooks.check_one(name, path, check_notebooks.SECONDS)
+    checked = {task: state == check_notebooks.DONE for task, state, _ in status.exercises}
     result = runner.grade(visible(notebooks.load(name)), submission.load(path))
     lent = {each.exercise for each in result.outcomes if each.instead}  # by the grader alone
     graded = {task: result[task].solved and task not in lent for task in checked}

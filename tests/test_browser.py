@@ -32,7 +32,7 @@ from playwright.sync_api import expect
 
 from llmlib.course.authoring import notebooks, quiz_source
 from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 
 pytestmark = pytest.mark.browser
 # The links of which some point between their edges belongs to something else.
@@ -381,7 +381,7 @@ def test_the_quiz_is_answered_by_clicks_and_by_keys(lab, page, tmp_path):
     (score,) = [cell.outputs[0].data["text/plain"] for cell in saved() if cell.source == "score()"]
     count = len(asked)
     assert f"3 of {count} right. First answers right: 1 of {count}." in score
-    checked = progress.check_one("quiz", tmp_path / "quiz.ipynb")
+    checked = check_notebooks.check_one("quiz", tmp_path / "quiz.ipynb")
     states = {name: state for name, state, _ in checked.exercises}
     assert [states[f"q0{n}"] for n in (1, 2, 3, 4)] == ["done", "done", "done", "untouched"]
     assert not complaints, complaints

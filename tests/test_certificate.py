@@ -38,7 +38,7 @@ from llmlib.certificate.verify import (
 )
 from llmlib.course import my_llm
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 from llmlib.course.quiz import feedback_for
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
@@ -453,7 +453,7 @@ def test_first_answers_are_those_of_cells_not_of_texts(home, monkeypatch):
     wrong = next(letter for letter in "ABCD" if not feedback_for(first, letter)[0])
     node.cells.append(nbformat.v4.new_markdown_cell(f'```python\n{first} = "{wrong}"\n```'))
     nbformat.write(node, path)
-    monkeypatch.setattr(progress, "check", lambda **_: [])
+    monkeypatch.setattr(check_notebooks, "check", lambda **_: [])
     monkeypatch.setattr(my_llm, "collect", lambda folder: ("", []))
     monkeypatch.setattr(eligibility, "_hidden", lambda *_: iter(()))
     _, checked, _ = eligibility.of_notebooks(home / "notebooks", tick=lambda: None)

@@ -112,13 +112,13 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
     assert (tmp_path / "home" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("limit", ["SECONDS", "PATIENCE"])
+@pytest.mark.parametrize("limit", ["SECONDS", "WAIT_SECONDS"])
 @pytest.mark.slow
 def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypatch, capsys):
     first = notebooks.load(NAME).exercises[0].name
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
     hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
-    monkeypatch.setattr(read_submission, limit, {"SECONDS": 1, "PATIENCE": 8}[limit])
+    monkeypatch.setattr(read_submission, limit, {"SECONDS": 1, "WAIT_SECONDS": 8}[limit])
     monkeypatch.setattr(
         export_answers, "words", spin
     )  # as the tokenizer does for that, in old Pythons
@@ -126,7 +126,11 @@ def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypa
         cli.main(["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
     )
     said = capsys.readouterr()
-    why = "not read in 8 s: this" if limit == "PATIENCE" else "it cannot be read within the limits"
+    why = (
+        "not read in 8 s: this"
+        if limit == "WAIT_SECONDS"
+        else "it cannot be read within the limits"
+    )
     assert f"left out: bob  02_embeddings: {why}" in said.err
     assert said.out.startswith("1 answers in ")
 

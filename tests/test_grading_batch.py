@@ -18,7 +18,7 @@ from grading_fakes import NOTEBOOKS, Stub, _Make, class_of, grade
 from llmlib.certificate.revocation import Register
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.host import sandbox
-from llmlib.grading.host.limits import PATIENCE, Limits
+from llmlib.grading.host.limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.security
 
@@ -78,7 +78,7 @@ def test_workers_at_rest_end_by_themselves():
 
 
 def test_a_deaf_worker_is_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker_pool, "GRACE", -PATIENCE * Limits().notebook + 0.5)
+    monkeypatch.setattr(worker_pool, "GRACE", -CLOCK_FACTOR * Limits().notebook + 0.5)
     monkeypatch.setattr(Stub, "grade", lambda *_: time.sleep(100))
     rows = grade(class_of(tmp_path, {"ann": "#"}), workers=1)
     assert "did not answer on it, twice" in rows["ann"].reason

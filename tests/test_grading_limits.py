@@ -14,7 +14,7 @@ from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import batch, wire, worker_pool
 from llmlib.grading.host import processor_time, read_submission, run_test_cell
-from llmlib.grading.host.limits import PATIENCE, Limits, OutOfTime, Starved
+from llmlib.grading.host.limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
 from llmlib.grading.host.processor_time import NONE, TimeLimit, Usage, time_limit
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import NotGraded
@@ -91,7 +91,7 @@ def test_a_limit_counts_the_processor_and_says_who_had_none(monkeypatch, used, w
         for _ in range(1000):
             machine.runs(0.1, used / 10, waited / 10)
             limit.left()
-    due = 10 / used if used > 1 / PATIENCE else 10 * PATIENCE
+    due = 10 / used if used > 1 / CLOCK_FACTOR else 10 * CLOCK_FACTOR
     assert machine.now == pytest.approx(due, abs=0.2)
     said = "it took longer than 10 s and was stopped" if ends is OutOfTime else "too busy"
     assert said in str(caught.value)
@@ -228,12 +228,12 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
             over = TimeLimit(60, "the check", idle)
             with pytest.raises(OutOfTime, match="the check took"):
                 with time_limit(over):
-                    over.began -= PATIENCE * 60
+                    over.began -= CLOCK_FACTOR * 60
             time.sleep(5)
 
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):
-    monkeypatch.setattr(read_submission, "PATIENCE", 0.2)
+    monkeypatch.setattr(read_submission, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(submission, "parse_json", lambda data: time.sleep(60))
     result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, NotGraded)
@@ -241,6 +241,6 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
 
 
 def test_a_worker_may_take_what_its_work_may_take():
-    most = PATIENCE * (Limits().notebook + run_test_cell.SLACK)
-    read = 2 * read_submission.PATIENCE  # and then analysed
-    assert PATIENCE * Limits().notebook + worker_pool.GRACE > most + read
+    most = CLOCK_FACTOR * (Limits().notebook + run_test_cell.SLACK)
+    read = 2 * read_submission.WAIT_SECONDS  # and then analysed
+    assert CLOCK_FACTOR * Limits().notebook + worker_pool.GRACE > most + read

@@ -18,11 +18,11 @@ import torch
 
 from llmlib import cli
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import check_runner, progress, run_cells, submission
+from llmlib.course.checking import check_notebooks, check_runner, run_cells, submission
+from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED
 from llmlib.course.checking.cli import table
 from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.disallowed import disallowed_names
-from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED
 from llmlib.course.environment import environment
 from llmlib.plots.progress import alt_text, pipeline
 
@@ -56,7 +56,7 @@ def hand_in(folder, replace=(), name=NAME, extra=()):
 
 
 def states(folder, seconds=60):
-    status = progress.check_one(NAME, folder / f"{NAME}.ipynb", seconds)
+    status = check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb", seconds)
     assert status.fault is None
     return {name: (state, message) for name, state, message in status.exercises}
 
@@ -105,13 +105,13 @@ def test_norms_that_can_stand_in_for_layer_norm_are_off(call):
 
 def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, monkeypatch):
     folder = hand_in(tmp_path, SOLUTIONS)
-    status = progress.check_one(NAME, folder / f"{NAME}.ipynb")
+    status = check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb")
     assert status.done
     with monkeypatch.context() as patch:
         patch.setattr(check_runner.subprocess, "Popen", None)
-        assert progress.check_one(NAME, folder / f"{NAME}.ipynb") == status
+        assert check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb") == status
     hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
-    assert not progress.check_one(NAME, folder / f"{NAME}.ipynb").done
+    assert not check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb").done
 
 
 @pytest.mark.usefixtures("forks")
@@ -127,7 +127,7 @@ def test_helpers_in_added_cells_magics_and_the_given_cells_of_the_course_are_use
             cell.source = "raise SystemExit"
     nbformat.write(node, folder / f"{NAME}.ipynb")
     assert states(folder)["merge"] == (DONE, None)
-    said = table([progress.check_one(NAME, folder / f"{NAME}.ipynb", 60)], 200)
+    said = table([check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb", 60)], 200)
     assert "! note             The locked cell" in said and "the original was used" in said
 
 
@@ -338,7 +338,7 @@ def test_a_check_that_breaks_off_ends_no_other(tmp_path):
         while not began.exists() and not other.done():
             time.sleep(0.1)
         with pytest.raises(ZeroDivisionError):
-            progress.check([NAME], hand_in(tmp_path), tick=lambda status: 1 / 0)
+            check_notebooks.check([NAME], hand_in(tmp_path), tick=lambda status: 1 / 0)
         assert other.result()["count_pairs"] == (DONE, None)
 
 
@@ -347,7 +347,7 @@ def test_a_half_saved_notebook_is_reported_and_left_alone(tmp_path, cut):
     path = hand_in(tmp_path) / f"{NAME}.ipynb"
     path.write_bytes(path.read_bytes()[:cut])
     before = hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns
-    assert "damaged, half saved" in progress.check_one(NAME, path).fault
+    assert "damaged, half saved" in check_notebooks.check_one(NAME, path).fault
     assert (hashlib.sha256(path.read_bytes()).hexdigest(), os.stat(path).st_mtime_ns) == before
 
 
@@ -357,7 +357,7 @@ ODD_CELLS = '{"cells": 3}', '{"cells": [1]}', '{"cells": [{"cell_type": "code"}]
 @pytest.mark.parametrize("text", ["[]", "{}", "3", *ODD_CELLS, "[" * 9999])
 def test_json_that_is_no_notebook_is_reported(tmp_path, text):
     (tmp_path / f"{NAME}.ipynb").write_text(text)
-    assert progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
+    assert check_notebooks.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
 
 
 @pytest.mark.usefixtures("forks")
@@ -370,7 +370,10 @@ def test_code_nested_too_deeply_costs_its_own_cell_alone(tmp_path, cell):
 
 
 def test_a_missing_notebook_is_named(tmp_path):
-    assert f"there is no {NAME}.ipynb" in progress.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
+    assert (
+        f"there is no {NAME}.ipynb"
+        in check_notebooks.check_one(NAME, tmp_path / f"{NAME}.ipynb").fault
+    )
 
 
 def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
@@ -417,8 +420,8 @@ def test_a_limit_that_no_clock_takes_is_refused(tmp_path, capsys, seconds):
 def test_the_table_fits_and_says_what_is_what():
     long = "the mask must hide the future: row 2 looks at position 4 " * 3
     rows = ("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None)
-    fault = progress.Status("03_attention", fault="damaged, half saved")
-    text = table([progress.Status(NAME, rows), fault], 70)
+    fault = check_notebooks.Status("03_attention", fault="damaged, half saved")
+    text = table([check_notebooks.Status(NAME, rows), fault], 70)
     assert all(len(line) <= 70 for line in text.splitlines())
     assert "1 of 3 done" in text and "damaged" in text
     assert "✗ wrong            1.2 merge: the mask" in text
@@ -440,16 +443,16 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert cli.main(["progress", "--folder", str(tmp_path), "--output", "p.gif"]) == 2
     assert "must end in .png, .svg or .pdf, not .gif" in capsys.readouterr().err
-    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
+    rows = [check_notebooks.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
     assert alt_text(rows).count("1 of 1 done") == len(rows)
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
 
 
 def test_the_picture_takes_in_a_new_notebook():
-    rows = [progress.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
+    rows = [check_notebooks.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
     rows.insert(-1, rows[0] | {"title": "8 Tuning", "number": 8})
     assert {"8 Tuning", "Quiz"} <= {text.get_text() for text in pipeline(rows).axes[0].texts}
-    missing = progress.Status("04_layers", fault="there is no such file", found=False).row()
+    missing = check_notebooks.Status("04_layers", fault="there is no such file", found=False).row()
     assert alt_text([missing]) == "Progress: 4 Layers: not found."
 
 
@@ -481,6 +484,6 @@ def test_notebooks_are_read_one_after_the_other(monkeypatch):
         return job
 
     monkeypatch.setattr(submission, "plan", alone)
-    monkeypatch.setattr(progress, "run_job", lambda *_: {})
-    statuses = progress.check(folder=notebooks.ROOT / "solutions")
+    monkeypatch.setattr(check_notebooks, "run_job", lambda *_: {})
+    statuses = check_notebooks.check(folder=notebooks.ROOT / "solutions")
     assert len(statuses) == len(notebooks.names()) and not any(each.fault for each in statuses)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
 
 from llmlib import cli, generation, pretrained
-from llmlib.continuous_batching import MOST_TEXTS, BLOCK
+from llmlib.continuous_batching import BLOCK, MOST_TEXTS
 from llmlib.course import my_llm
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.serve import chat, engine, requests, responses, server

@@ -13,8 +13,8 @@ from tornado import web
 
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.checking import progress, run_tests
-from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.checking import check_notebooks, run_tests
+from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
 from llmlib.course.lab import server_extension, start_page
 
 pytestmark = pytest.mark.unit
@@ -154,13 +154,13 @@ def test_wrong_comes_first_then_the_order_of_the_notebook():
 
 
 def test_below_the_picture_stands_what_is_missing_with_a_link():
-    plain, rich = progress.unfinished(
+    plain, rich = check_notebooks.unfinished(
         at(n01=[DONE, FAILING, DONE, DONE, DONE, DONE, DONE], n02=DONE)
     )
     names = [each.name for each in notebooks.load("01_tokens").exercises]
     assert plain == f"Missing:\n1 Tokens: 1.2 {names[1]} (wrong), 1.8 {names[7]}"
     assert [link["href"] for link in Page(rich).links] == ["01_tokens.ipynb"]
-    assert progress.unfinished(at(n02=DONE))[1] == ""
+    assert check_notebooks.unfinished(at(n02=DONE))[1] == ""
 
 
 def test_a_notebook_that_is_a_link_is_checked_too(tmp_path):

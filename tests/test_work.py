@@ -21,7 +21,7 @@ from llmlib.course import environment
 from llmlib.course.authoring import notebooks, release, source
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.bootstrap import open_jupyter
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 from llmlib.course.folder import merge, work
 from llmlib.course.folder.checksum import checksum
 from llmlib.course.lab import start_page
@@ -753,14 +753,14 @@ def test_signatures_that_cannot_be_read_or_written_cost_nothing(tmp_path, monkey
 
 def test_commands_look_into_work_first(tmp_path, monkeypatch):
     root, name = tmp_path / "course", f"{notebooks.names()[0]}.ipynb"
-    monkeypatch.setattr(progress.notebooks, "ROOT", root)
+    monkeypatch.setattr(check_notebooks.notebooks, "ROOT", root)
     for folder in ("notebooks", "solutions", "work/old", "elsewhere"):
         (root / folder).mkdir(parents=True)
     (root / "notebooks" / name).write_text("{}")
 
     def found(place):
         monkeypatch.chdir(place)
-        return progress.default_folder()
+        return check_notebooks.default_folder()
 
     assert found(root) == found(root / "work/old") == root / "notebooks"
     (root / "work" / name).write_text("{}")

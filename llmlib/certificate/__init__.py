@@ -5,7 +5,7 @@ eligibility  is the course complete? Checks the notebooks again, or reads a grad
 picture      the certificate as a picture
 credential   what is signed, and the signed picture
 revocation   an issuer's list of revoked certificates
-badge        somebody's certificate, opened if its signature is right
+open_badge   somebody's certificate, opened if its signature is right
 verify       `llmlib verify`: is a certificate valid? An exit status for each case
 cli          `llmlib certificate`
 """

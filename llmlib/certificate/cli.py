@@ -16,7 +16,7 @@ from llmlib.certificate import credential, eligibility, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_email, clean_name
 from llmlib.certificate.revocation import Register
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def _own(args: Namespace) -> int:
             given
         ):  # else ignored silently, and a school's key would sign a learner's own certificate
             raise ValueError(f"{option} is for instructors: add --gradebook, or leave it out")
-    folder = progress.folder_of(args.folder)
+    folder = check_notebooks.folder_of(args.folder)
     name = "" if args.missing else clean_name(args.name or "")
     if args.email:
         clean_email(args.email)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmlib.course import my_llm, quiz_cells
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress, submission
+from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host.sandbox import Unavailable
@@ -29,7 +29,7 @@ class Student:
 def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | None]:
     """What is missing in a learner's folder, how it was checked (visible tests first, then all, in
     the grader's sandbox if it can), the hash of my_llm.py. `tick` is called twice a notebook."""
-    statuses = progress.check(folder=folder, tick=lambda _: tick())
+    statuses = check_notebooks.check(folder=folder, tick=lambda _: tick())
     missing = [line for status in statuses for line in _missing(status)]
     if missing:
         return missing, "", None
@@ -53,11 +53,11 @@ def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | No
     return missing, checked, hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
-def _missing(status: progress.Status) -> Iterator[str]:
+def _missing(status: check_notebooks.Status) -> Iterator[str]:
     if status.fault:
         yield f"{status.name}: {status.fault}"
     for name, state, message in status.exercises:
-        if state != progress.DONE:
+        if state != check_notebooks.DONE:
             yield f"{status.name}: {name}: {message or NOT_WRITTEN_YET}"
 
 

@@ -10,8 +10,8 @@ from openbadgeslib.ob3 import did_key_from_pem
 from openbadgeslib.util import download_file
 
 from llmlib.certificate import keys
-from llmlib.certificate.badge import EARLY, EXPIRED, TAMPERED, Badge, InvalidBadge, open_badge
 from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF, clean_email
+from llmlib.certificate.open_badge import EARLY, EXPIRED, TAMPERED, Badge, InvalidBadge, open_badge
 
 VALID, WRONG_HOLDER, UNKNOWN_ISSUER, REVOKED, UNCHECKED = 0, 3, 4, 6, 7
 WORDS = {

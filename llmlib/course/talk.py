@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.course.my_llm.learner_functions import Gap, collect, engine_exercises
 from llmlib.serve import cli, engine
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     if args.model and args.folder:
         raise ValueError("MODEL and --folder are both given: leave one out")
     try:
-        folder = None if args.model else progress.folder_of(args.folder)
+        folder = None if args.model else check_notebooks.folder_of(args.folder)
     except ValueError:
         if args.folder:
             raise

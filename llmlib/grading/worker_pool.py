@@ -21,14 +21,14 @@ from llmlib.course.environment import VERSION
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.bubblewrap import Unavailable
-from llmlib.grading.host.limits import PATIENCE, Exceeded, Limits, Starved
+from llmlib.grading.host.limits import CLOCK_FACTOR, Exceeded, Limits, Starved
 from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.submissions import Task
 
 MEMORY = 12 << 30  # bytes of address space of a worker: a test cell at work on a hostile value
 START = 180  # seconds for a worker to load torch
 GRACE = (
-    2 * read_submission.PATIENCE + 120
+    2 * read_submission.WAIT_SECONDS + 120
 )  # seconds beyond a notebook's limit, after which a worker is taken to hang
 TRIES = 2
 OOM_SCORE = 500  # a submission's process has 1000
@@ -125,7 +125,10 @@ class Worker:
         self.deadline = time.monotonic() + START
 
     def begin(self, order: Order, limits: Limits) -> None:
-        self.order, self.deadline = order, time.monotonic() + PATIENCE * limits.notebook + GRACE
+        self.order, self.deadline = (
+            order,
+            time.monotonic() + CLOCK_FACTOR * limits.notebook + GRACE,
+        )
         with contextlib.suppress(OSError):  # it died at rest: `said` will tell
             self.pipe.send((order.task.assignment, order.data))
 

@@ -10,8 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress
-from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.checking import check_notebooks
+from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
 
 KINDS = ".png", ".svg", ".pdf"  # of pictures
 WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"}
@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "where they are (default: this folder, else work/ or notebooks/ in it)"
     parser.add_argument("--folder", type=Path, metavar="DIR", help=where)
     limit = "time limit for one notebook (default: %(default)g)"
-    parser.add_argument("--seconds", type=float, default=progress.SECONDS, metavar="S", help=limit)
+    parser.add_argument(
+        "--seconds", type=float, default=check_notebooks.SECONDS, metavar="S", help=limit
+    )
     if parser.prog.endswith("progress"):
         kinds, file = "default: %(default)s; .svg and .pdf work too", Path("progress.png")
         parser.add_argument("--output", type=Path, default=file, metavar="FILE", help=kinds)
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     names, folder = _asked_for(args.notebooks, args.folder)
     hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
     with tqdm(total=len(names), **hidden) as bar:
-        statuses = progress.check(names, folder, args.seconds, tick=lambda _: bar.update())
+        statuses = check_notebooks.check(names, folder, args.seconds, tick=lambda _: bar.update())
     if args.verb == "check":
         print(f"Notebooks in {folder}")
         print(table(statuses, shutil.get_terminal_size().columns))
@@ -62,7 +64,7 @@ def _asked_for(asked: list[str], folder: Path | None) -> tuple[list[str], Path]:
                 raise ValueError(f"{path} does not lie in {folder}: ask for one folder at a time")
             folder = path.parent
     names = [Path(each).stem for each in asked] or notebooks.names()
-    return names, progress.folder_of(folder)
+    return names, check_notebooks.folder_of(folder)
 
 
 def table(statuses: list[Status], width: int = 100) -> str:

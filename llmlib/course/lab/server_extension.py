@@ -16,7 +16,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from llmlib.course.authoring import notebooks
-from llmlib.course.checking import progress, submission
+from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
 from llmlib.course.lab import start_page
 from llmlib.course.lab.chat_server import ChatServer
@@ -52,7 +52,7 @@ class Start(Ours):
     async def get(self) -> None:
         statuses = None
         if self.get_query_argument("known", "1") != "0":
-            statuses = await self.looked_up(progress.check, None, self.folder)
+            statuses = await self.looked_up(check_notebooks.check, None, self.folder)
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `bootstrap.open_jupyter`
         page = start_page.page(statuses, self.folder, news)
         self.finish(page, set_content_type="text/html; charset=utf-8")
@@ -64,7 +64,7 @@ class Check(Ours):
     @web.authenticated
     async def post(self) -> None:
         notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
-        status = await self.looked_up(progress.check_one, notebook.name, path)
+        status = await self.looked_up(check_notebooks.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
         lines = [dict(zip(keys, line)) for line in status.lines()]
         self.finish({"fault": status.fault, "notes": status.notes, "lines": lines})

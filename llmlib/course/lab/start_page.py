@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from llmlib.course.authoring import course_map, notebooks
-from llmlib.course.checking.progress import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
 
 TALK = (
     '<button type="button" class="llm-talk">Talk with your engine so far</button> '

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmlib import files
 from llmlib.assets import smollm2_folder
-from llmlib.course.checking import progress
+from llmlib.course.checking import check_notebooks
 from llmlib.course.my_llm.assemble import FIRST_WORDS
 from llmlib.course.my_llm.learner_functions import collect, engine_exercises
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    folder = progress.folder_of(args.folder)
+    folder = check_notebooks.folder_of(args.folder)
     if why := _why_not_overwrite(args.output):
         raise ValueError(why)
     smollm2_folder()

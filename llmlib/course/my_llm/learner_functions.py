@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.source import Exercise
-from llmlib.course.checking import progress, submission
+from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.check_runner import run_job
 from llmlib.course.checking.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.checking.scopes import names
@@ -87,12 +87,12 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
 def _reasons(folder: Path) -> dict[str, str]:
     """{function: why it cannot be used}, from the notebooks' own checks and for missing names."""
     reasons = {}
-    for status in progress.check(engine_notebooks(), folder):
+    for status in check_notebooks.check(engine_notebooks(), folder):
         outcome = {name: (state, message) for name, state, message in status.exercises}
         theirs = [] if status.fault else _learner_definitions(folder, status.name)
         for function in _functions_of(status.name):
-            state, message = outcome.get(function, (progress.FAILING, status.fault))
-            why = None if state == progress.DONE else message or NOT_WRITTEN_YET
+            state, message = outcome.get(function, (check_notebooks.FAILING, status.fault))
+            why = None if state == check_notebooks.DONE else message or NOT_WRITTEN_YET
             if why := why or _cannot_move(function, theirs):
                 reasons[function] = why
     return reasons
@@ -169,5 +169,5 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
         "tests": tests,
         "defined_in": {name: each.notebook for name, each in engine_exercises().items()},
     }
-    outcome = run_job(job, progress.SECONDS, set()) if tests else {}
+    outcome = run_job(job, check_notebooks.SECONDS, set()) if tests else {}
     return {name: f"in the finished file: {why}" for name, why in outcome.items() if why}

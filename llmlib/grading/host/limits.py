@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-PATIENCE = 4  # seconds by the clock, for each second on a processor that a limit allows
+CLOCK_FACTOR = 4  # seconds by the clock, for each second on a processor that a limit allows
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds on a processor. What exceeds one costs that cell, call, test or notebook. This is the
-    one place that says them: all follow from `c.Execute.timeout`, the seconds of a cell."""
+    """Seconds on a processor. What exceeds one costs that cell, call, test or notebook. These are
+    the defaults and their proportions; nbgrader_config.py sets a cell's, `c.Execute.timeout`."""
 
     cell: float = 30
     call: float = 20

@@ -1,7 +1,7 @@
 """Processor time of a tree of processes, and time limits that count it.
 
 A limit is a number of seconds on a processor. On a machine with too much to do, a process gets few
-of them and loses nothing by it. By the clock there is a second limit, `PATIENCE` times as long,
+of them and loses nothing by it. By the clock there is a second limit, `CLOCK_FACTOR` times as long,
 for processes that sleep. One that reaches it mostly waiting for a processor was `Starved`.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llmlib.grading.host.limits import PATIENCE, OutOfTime, Starved
+from llmlib.grading.host.limits import CLOCK_FACTOR, OutOfTime, Starved
 
 SHORTEST, RECENT = 0.05, 0.5  # seconds between two looks, and for which one is good
 TELLS = Path("/proc/thread-self/children")  # not every kernel has it
@@ -71,11 +71,11 @@ class TimeLimit:
         if passed < self.seconds:
             return max(SHORTEST, self.seconds - passed)
         used = self.used()
-        if used >= self.seconds or passed >= PATIENCE * self.seconds:
+        if used >= self.seconds or passed >= CLOCK_FACTOR * self.seconds:
             if used < self.seconds and self.starved():
                 raise Starved
             raise OutOfTime(f"{self.what} took longer than {self.seconds:g} s and was stopped")
-        return max(SHORTEST, min(self.seconds - used, PATIENCE * self.seconds - passed))
+        return max(SHORTEST, min(self.seconds - used, CLOCK_FACTOR * self.seconds - passed))
 
     def used(self) -> float:
         """Seconds on a processor so far; by the clock where the system does not say."""

@@ -18,7 +18,7 @@ from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue, with
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
 SECONDS = 10  # of CPU
-PATIENCE = 120  # seconds in which a machine that has much else to do gives it those
+WAIT_SECONDS = 120  # seconds in which a machine that has much else to do gives it those
 MEMORY = 2 << 30  # bytes beyond what the process has when it begins
 TOO_MUCH = "it cannot be read within the limits: clear its outputs, and see that its code is code"
 
@@ -51,10 +51,10 @@ def run_limited(work: Callable[[], Any]) -> Any:
         _work(work, theirs)
     theirs.sock.close()
     try:
-        fault, value = ours.receive(within(PATIENCE))
+        fault, value = ours.receive(within(WAIT_SECONDS))
     except TooSlow:
         raise TimeoutError(
-            f"not read in {PATIENCE} s: this machine is too busy; start again"
+            f"not read in {WAIT_SECONDS} s: this machine is too busy; start again"
         ) from None
     except (Closed, UnsupportedValue):
         raise Unreadable(TOO_MUCH) from None

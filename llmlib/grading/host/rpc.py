@@ -5,7 +5,7 @@ from typing import Any
 
 from llmlib.course.checking.run_cells import BY_THE_CLOCK
 from llmlib.course.checking.submission import Plan
-from llmlib.grading.host.limits import PATIENCE, Died, Exceeded, Limits, OutOfTime, Starved
+from llmlib.grading.host.limits import CLOCK_FACTOR, Died, Exceeded, Limits, OutOfTime, Starved
 from llmlib.grading.host.processor_time import TimeLimit
 from llmlib.grading.host.sandbox import Child, Sandbox
 from llmlib.grading.wire import Closed, Left, UnsupportedValue
@@ -128,7 +128,7 @@ class RemoteProcess:
         tries = (self.limits.notebook - self.notebook.used()) / 2
         job = [self.library, [list(step[:2]) for step in steps], sorted(self.skip)]
         left = self._within(seconds, "your notebook")
-        self.channel.send([*job, seconds, tries, PATIENCE], left)
+        self.channel.send([*job, seconds, tries, CLOCK_FACTOR], left)
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell
             limit = TimeLimit(seconds + END, "the cell", self.sandbox.usage)
             match self._next(self._shorter(limit)):

@@ -1,4 +1,4 @@
-"""A learner's progress: their notebooks, run in new processes against the visible tests.
+"""Checks a learner's notebooks: runs them in new processes against the visible tests.
 
 Notebooks are only read. The outcome of one is cached until the notebook changes.
 """

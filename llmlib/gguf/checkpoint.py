@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from llmlib.gguf_file import GgufFile
+from llmlib.gguf.file import GgufFile
 
 OTHER_KEYS = ("general.", "tokenizer.", "quantize.", "split.", "training.")
 
