@@ -62,13 +62,13 @@ class RemoteProcess:
             child, self.child = self.child, None
             self.sandbox.kill(child)
 
-    def begin(self, off: Sequence[str], in_place: Sequence[str] = ()) -> None:
-        """Enter the process for one test cell, in which the names in `off` refuse and the
+    def begin(self, disallowed: Sequence[str], in_place: Sequence[str] = ()) -> None:
+        """Enter the process for one test cell, in which the names in `disallowed` refuse and the
         functions `in_place` are the course's, asked for."""
         self.refused = set()
         if self.child is None:
             self._start()
-        self._send(["test", list(off), list(in_place)], self._within(END, "your code"))
+        self._send(["test", list(disallowed), list(in_place)], self._within(END, "your code"))
 
     def call(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> Any:
         """Call the learner's function `name`. Raises LearnerError or Exceeded."""
@@ -86,13 +86,13 @@ class RemoteProcess:
                 raise Died(f"`{name}` {ENDED}")
         raise Exceeded(f"the process of `{name}` sent something that is no answer")
 
-    def end(self, off: Collection[str] = ()) -> None:
+    def end(self, disallowed: Collection[str] = ()) -> None:
         """Leave it. Raises Exceeded when it does not end as it should."""
         left = self._within(END, "the process of your code")
         self._send(["end"], left)
         match self._receive(left):
             case ["refused", list(names)]:
-                self.refused = {name for name in off if name in names}
+                self.refused = {name for name in disallowed if name in names}
         if repr(self._receive(left)) != "['ended', 0]":  # a tensor's != is no bool
             raise Exceeded("the process of your code did not end as it should")
 

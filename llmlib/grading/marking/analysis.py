@@ -91,9 +91,9 @@ def _by_whose(way: str) -> tuple[bool, str]:
 def _namesakes(exercise: Exercise, made: list[Definition]) -> Iterator[str]:
     """Other functions with the name of one that is not allowed: `torch.sparse.softmax`."""
     theirs = [name for name in exercise.disallowed if not name.startswith("llmlib.")]
-    off = {name.rpartition(".")[2]: name for name in theirs}
+    disallowed = {name.rpartition(".")[2]: name for name in theirs}
     for each in needed({exercise.name}, made, set()):
         for node in ast.walk(ast.parse(each.source)):
-            if isinstance(node, ast.Attribute) and node.attr in off:
+            if isinstance(node, ast.Attribute) and node.attr in disallowed:
                 used = ast.unparse(node)[-60:]
-                yield f"{exercise.name} uses {used}; {off[node.attr]} is not allowed"
+                yield f"{exercise.name} uses {used}; {disallowed[node.attr]} is not allowed"

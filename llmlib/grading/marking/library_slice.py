@@ -54,9 +54,9 @@ def _files(names: Given, inside: Given) -> Files:
 
 
 def _is_answer(dotted: str, notebook: Notebook) -> bool:
-    off = {name for exercise in notebook.exercises for name in exercise.disallowed}
+    disallowed = {name for exercise in notebook.exercises for name in exercise.disallowed}
     mine = _place(dotted)[1] in {exercise.name for exercise in notebook.exercises}
-    return mine or any(f"{name}.".startswith(f"{dotted}.") for name in off)
+    return mine or any(f"{name}.".startswith(f"{dotted}.") for name in disallowed)
 
 
 def _slices(wanted: Given) -> Files:
