@@ -18,6 +18,7 @@ from llmlib.grading import submissions
 pytestmark = [pytest.mark.nbgrader, pytest.mark.slow, pytest.mark.needs("bubblewrap")]
 
 
+@pytest.mark.proof
 def test_one_command_grades_a_download_with_no_notebook_built_before(tmp_path, capsys):
     """Canvas's archive in, points and pages out; the gradebook has the assignment."""
     course, source = tmp_path / "grading", tmp_path / "submissions.zip"

@@ -121,6 +121,7 @@ def test_two_runs_at_once_are_refused(open_it, says, tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7 and held
 
 
+@pytest.mark.proof
 def test_killed_50_times_at_random_moments(tmp_path):
     """After each SIGKILL the gradebook holds whole submissions only, and what has a result is
     never graded again."""

@@ -59,6 +59,7 @@ def test_errors_of_cells_are_kept_short(runner):
     assert len(process.errors) == 5 and max(map(len, texts)) == rpc.LONGEST_TEXT
 
 
+@pytest.mark.proof
 def test_an_error_of_a_call_is_kept_short(runner):
     say = FORGED.format(long=LONG // 8)
     merge = (

@@ -193,6 +193,7 @@ def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
     assert result.points == 3 and len(result.notes) == 20
 
 
+@pytest.mark.proof
 def test_no_note_is_written_once_a_hidden_input_is_known():
     """By the clock, which all of a submission's processes share, cells that run once more could
     tell what a hidden test was given: which of them ends the process would stand in a note."""

@@ -22,6 +22,7 @@ def hand_in(course, seconds):
     submission.write()
 
 
+@pytest.mark.proof
 def test_the_timeout_of_a_cell_is_the_instructor_s_to_set(course, capsys):
     hand_in(course, 2 * CLOCK_FACTOR + 2)  # asleep: what counts is the limit by the clock
     configure(course, "c.Execute.timeout = 2")

@@ -87,6 +87,7 @@ def test_a_learner_who_writes_anothers_number_into_a_name_takes_nothing(tmp_path
     assert found == {place("123"): "hers"}
 
 
+@pytest.mark.proof
 @pytest.mark.nbgrader
 def test_of_two_files_that_claim_one_student_neither_is_taken_and_both_are_named(tmp_path):
     collect(tmp_path, "canvas", {"ada_123_7000_01_tokens.ipynb": "first"})

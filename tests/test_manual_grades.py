@@ -196,6 +196,7 @@ def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
             assert opened.totals()["ada"] == {"target": float(points)}
 
 
+@pytest.mark.proof
 def test_a_due_date_put_off_counts_for_whose_last_file_cannot_be_graded(course):
     configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
     grade(course)

@@ -140,6 +140,7 @@ def test_the_export_has_one_row_a_student_and_notebook(course):
     assert rows[NAME, "eve"] == 0
 
 
+@pytest.mark.proof
 def test_lateness_costs_what_the_config_says(course):
     """After all others: ada's notebook turns out to have been late."""
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:

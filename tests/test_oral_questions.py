@@ -53,6 +53,7 @@ def of_ada(ask):
     return ask("ada", lower(right(0)))
 
 
+@pytest.mark.proof
 def test_three_questions_whose_answers_the_checks_give(ask):
     code = lower(right(0))
     asked = of_ada(ask)
@@ -73,6 +74,7 @@ def test_three_questions_whose_answers_the_checks_give(ask):
     assert before != after and "“" in changed.answer
 
 
+@pytest.mark.proof
 def test_another_learner_is_asked_something_else(ask):
     asked = ask("bob", lower(right(0)))
     assert {each.asks for each in of_ada(ask)} != {each.asks for each in asked}
@@ -84,6 +86,7 @@ def test_what_is_not_solved_is_not_asked_about(ask):
     assert ask("ada", {}) == []
 
 
+@pytest.mark.proof
 def test_what_is_solved_on_the_courses_own_functions_is_not_asked_about(ask):
     """Left alone it fails, whichever of its lines is changed."""
     code = right(0) | {"merge": "def merge(ids, pair, new_id): return []"}
@@ -128,6 +131,7 @@ def test_what_python_calls_the_fault_is_known(line, ask):
     assert ask.runner.grade(A.notebook(NAME), found)["merge"].raised in oral_questions.UNBOUND
 
 
+@pytest.mark.proof
 def test_no_line_is_named_that_counts_as_python_writes_a_changed_function(ask):
     """Without the blank lines above it, and whatever its author's layout."""
     asked = ask("dan", lower({"merge": MERGE}))  # of whom one question is about an exception

@@ -112,6 +112,7 @@ def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_nam
         assert {each.exercise for each in result.outcomes if each.solved} == due, (number, result)
 
 
+@pytest.mark.proof
 def test_an_earlier_function_that_only_a_hidden_test_shows_wrong_costs_itself_alone(runner):
     """When `train_bpe` fails in the visible half of its test, `merge` still passes for right."""
     notebook = notebooks.load("01_tokens")

@@ -93,6 +93,7 @@ def test_the_command_finds_the_notebooks_and_says_first_whose_the_engine_is(
     assert sorted(each.suffix for each in tmp_path.iterdir()) == [".ipynb"] * 7  # nothing is left
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_the_server_of_the_lab_s_button_serves_the_learner_s_engine(tmp_path):
     import urllib.request
